@@ -1,0 +1,39 @@
+"""Structured logs and metrics, composed once for every handler."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger(service="showrunner", use_rfc3339=True, utc=True)
+metrics = Metrics(namespace="Showrunner", service="showrunner")
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+# What a step's event may carry into every log line: ids only, never texts or addresses.
+_IDS = ("video_id", "organisation_id", "attempt", "scene")
+
+
+def entrypoint(handler: Handler) -> Handler:
+    """A Lambda handler with a log context of its own, a duration metric and its errors logged by class; it swallows none."""
+
+    @functools.wraps(handler)
+    def run(event: dict[str, Any], context: Any) -> Any:  # noqa: ANN401 - Lambda's own shapes
+        begun = time.perf_counter()
+        logger.append_keys(request_id=getattr(context, "aws_request_id", None), **{name: event[name] for name in _IDS if isinstance(event, dict) and name in event})
+        try:
+            return handler(event, context)
+        except Exception as error:
+            metrics.add_metric("Errors", MetricUnit.Count, 1)
+            logger.error("failed", extra={"error": type(error).__name__, "reason": str(error)[:2000]}, exc_info=True)
+            raise
+        finally:
+            metrics.add_metric("Duration", MetricUnit.Milliseconds, (time.perf_counter() - begun) * 1000)
+            metrics.add_dimension("function", getattr(context, "function_name", "unknown"))
+            metrics.flush_metrics()
+            logger.reset_keys() if hasattr(logger, "reset_keys") else logger.structure_logs(append=False)
+
+    return run
