@@ -1,0 +1,1 @@
+"""What a video is made of: pure rules without any I/O."""

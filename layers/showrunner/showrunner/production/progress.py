@@ -1,0 +1,42 @@
+"""How far a video is, and what its failure means to the person who asked for it."""
+
+# Percent that a video has reached when the step begins. Voice and render take most of the time, so they get most of the bar.
+BEGUN = {"prepare": 1, "script": 5, "voice": 15, "visuals": 15, "timeline": 45, "render": 50, "finish": 96}
+
+# State of the machine -> step as the user knows it.
+STEP_OF_STATE = {
+    "Prepare": "prepare",
+    "WriteScript": "script",
+    "RecordScript": "script",
+    "NarrateScene": "voice",
+    "ChooseVisual": "visuals",
+    "PlanTimeline": "timeline",
+    "RecordTimeline": "timeline",
+    "RenderVideo": "render",
+    "Finish": "finish",
+}
+
+_WORDS = {
+    "QuotaExceeded": "The {provider} account has used up its quota. Add credit or wait for the new period, then retry the video.",
+    "CredentialRejected": "{provider} refuses the key. Put a valid one into SSM ({parameter}), then retry the video.",
+    "PlatformRejected": "{provider} refused the request: {message}",
+    "PlatformUnavailable": "{provider} didn't answer after several tries. Retry the video later; nothing paid for is lost.",
+    "ScriptRejected": "No usable script came back: {message} Change the brief or retry; nothing was spoken.",
+    "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
+    "ConfigurationMissing": "{message}",
+    "InvalidRequest": "{message}",
+    "States.Timeout": "The step took longer than it may. Retry the video: finished work is kept.",
+    "Lambda.Unknown": "The step's worker ended without an answer. Retry the video: finished work is kept.",
+    "TIMED_OUT": "The production passed its deadline. Retry the video: finished work is kept.",
+    "ABORTED": "The execution was stopped from outside. Retry the video: finished work is kept.",
+    "LOST": "The execution no longer exists. Retry the video: finished work is kept.",
+}
+
+_PROVIDERS = {"script": ("OpenAI", "openai/api_key"), "voice": ("ElevenLabs", "elevenlabs/api_key"), "visuals": ("Pexels", "pexels/api_key")}
+
+
+def explain(step: str, code: str, message: str) -> dict[str, str]:
+    """The `error` of a failed video: which step, the error's class and words that say what to do."""
+    provider, parameter = _PROVIDERS.get(step, ("The platform", "the platform's key"))
+    words = _WORDS.get(code, "The step {step} failed: {message}").format(provider=provider, parameter=parameter, message=message, step=step)
+    return {"step": step, "code": code, "message": words[:2000]}

@@ -1,0 +1,309 @@
+"""A script: its shape, what is asked of a model, and the rules that an answer must keep before a word of it is spoken."""
+
+import json
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from showrunner.production.brief import PART_SECONDS, Job
+
+# https://developers.google.com/youtube/v3/docs/videos: snippet.title, snippet.description (bytes), snippet.tags.
+TITLE_CHARACTERS = 100
+DESCRIPTION_BYTES = 5000
+TAGS_CHARACTERS = 500
+# How far the number of words may be off what the length needs: beyond it the video is audibly too short or too long.
+WORDS_TOLERANCE = 0.10
+
+Template = Literal["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]
+
+
+class _Strict(BaseModel):
+    # Structured output wants every key required and no others (https://platform.openai.com/docs/guides/structured-outputs).
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Figure(_Strict):
+    label: str
+    value: float
+
+
+class Visual(_Strict):
+    """What a scene shows. `description` finds footage; the rest typesets a backdrop when there is none."""
+
+    description: str
+    template: Template
+    text: str | None
+    items: list[str]
+    value: str | None
+    label: str | None
+    attribution: str | None
+    series: list[Figure]
+
+
+class Scene(_Strict):
+    heading: str
+    narration: str
+    visual: Visual
+
+
+class Script(_Strict):
+    """What is said and shown, in order: the hook, the scenes, the call to action."""
+
+    title: str
+    description: str
+    tags: list[str]
+    hook: str
+    scenes: list[Scene]
+    call_to_action: str
+
+    @property
+    def passages(self) -> list[str]:
+        """What the voice speaks, one recording each; empty ones (a manual script has no hook of its own) are left out."""
+        return [text for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action) if text.strip()]
+
+
+class OutlinePart(_Strict):
+    heading: str
+    points: list[str]
+
+
+class Outline(_Strict):
+    """The plan of a long video: everything but its narration."""
+
+    title: str
+    description: str
+    tags: list[str]
+    hook: str
+    parts: list[OutlinePart]
+    call_to_action: str
+
+
+class Part(_Strict):
+    scenes: list[Scene]
+
+
+class Question(BaseModel):
+    """One request to a model: how the answer must look, and which rules it must keep."""
+
+    model_config = ConfigDict(frozen=True)
+    shape: Literal["Script", "Outline", "Part"]
+    instructions: str
+    prompt: str
+    words_target: int
+    part_count: int = 0
+
+    @property
+    def schema_(self) -> dict[str, Any]:
+        return _SHAPES[self.shape].model_json_schema()
+
+
+_SHAPES: dict[str, type[_Strict]] = {"Script": Script, "Outline": Outline, "Part": Part}
+
+_INSTRUCTIONS = """You write scripts for narrated videos on YouTube. You answer with the JSON that the schema describes and nothing else.
+Rules:
+- The voice speaks the hook, every scene's narration in order, then the call to action. Together they must come within {tolerance} % of words_target.
+- Write for the ear: plain sentences of at most 20 words, no lists, no stage directions, no emojis, no headings inside the narration.
+- State only what the source text says; where there is none, only what is well established. Never invent figures, names or quotations.
+- The hook has at most 20 words and gives a reason to stay. The first scene must stand on its own: no "However", no pronoun without its noun.
+- title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
+- visual.description: what footage would show, in English, at most 12 words, concrete. visual.template typesets a backdrop: "number" or "counter" when the narration
+  turns on one figure (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series), "list" for enumerations (2 to 4 short items),
+  "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
+- Style {style}: {style_words}. Language of everything but visual.description: {language}."""
+
+_STYLES = {
+    "educational": "explain one thing at a time, concrete before abstract, an example for each claim",
+    "entertainment": "lively, surprising turns, short sentences, a wink but no exaggeration",
+    "news": "the most important fact first, then who, when and why; sober, no opinion",
+}
+
+
+def question(job: Job) -> Question:
+    """What to ask for the whole of a short script, or for the outline of a long one."""
+    if job.is_long:
+        return Question(shape="Outline", instructions=_instructions(job), prompt=_prompt(job, {"part_count": part_count(job)}), words_target=0, part_count=part_count(job))
+    return Question(shape="Script", instructions=_instructions(job), prompt=_prompt(job, {}), words_target=job.words_target)
+
+
+def part_count(job: Job) -> int:
+    return max(2, round(job.length_seconds / PART_SECONDS))
+
+
+def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
+    """What to ask for the next part of a long script, which must not repeat the parts before it."""
+    index = len(written)
+    framing = count_words(outline.hook) + count_words(outline.call_to_action)
+    so_far = sum(count_words(scene.narration) for part in written for scene in part.scenes)
+    # The rest is shared out anew before each part, so that the errors of the parts don't add up.
+    words = max(20, round((job.words_target - framing - so_far) / (len(outline.parts) - index)))
+    covered = [scene.narration for part in written for scene in part.scenes]
+    part = {"index": index, "of": len(outline.parts), "heading": outline.parts[index].heading, "points": outline.parts[index].points, "words_target": words, "covered": covered}
+    scenes = max(1, round(job.scene_count / len(outline.parts)))
+    prompt = _prompt(job, {"outline": outline.model_dump(), "part": part, "words_target": words, "scene_count": scenes})
+    return Question(shape="Part", instructions=_instructions(job), prompt=prompt, words_target=words)
+
+
+def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
+    """The one second try: the same question with the answer and what is wrong with it."""
+    complaint = "Your answer breaks these rules:\n- " + "\n- ".join(breaches) + "\nAnswer again, the whole JSON, with these mended and the rest kept."
+    return asked.model_copy(update={"prompt": f"{asked.prompt}\n\nYou answered:\n{answer}\n\n{complaint}"})
+
+
+def read(asked: Question, answer: str) -> tuple[Script | Outline | Part | None, list[str]]:
+    """The answer and what is wrong with it, in words that a model can act on; None when it isn't even of the shape."""
+    try:
+        found = _SHAPES[asked.shape].model_validate_json(answer)
+    except ValidationError as error:
+        return None, [f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}" for each in error.errors()[:10]]
+    return found, _breaches(asked, found)  # type: ignore[arg-type, return-value]
+
+
+def assemble(outline: Outline, parts: list[Part]) -> Script:
+    scenes = [scene for part in parts for scene in part.scenes]
+    return Script(**outline.model_dump(exclude={"parts"}), scenes=scenes)
+
+
+def manual(job: Job) -> Script:
+    """A script whose narration is the user's text to the letter, cut only between sentences; no model is asked."""
+    text = job.manual_script or ""
+    scenes = [Scene(heading="", narration=chunk, visual=_plain_visual(chunk)) for chunk in _chunks(text)]
+    title = _shorten(job.topic or _sentences(text)[0], TITLE_CHARACTERS)
+    return Script(title=title, description=_shorten(" ".join(_sentences(text)[:3]), 400), tags=_keywords(text), hook="", scenes=scenes, call_to_action="")
+
+
+def finished(script: Script) -> Script:
+    """The script as it is kept: tags cut to what YouTube counts, in the order given."""
+    tags: list[str] = []
+    for tag in dict.fromkeys(tag.strip().strip("#").strip() for tag in script.tags):
+        if tag and tags_length([*tags, tag]) <= TAGS_CHARACTERS:
+            tags.append(tag)
+    return script.model_copy(update={"title": script.title.strip(), "description": script.description.strip(), "tags": tags})
+
+
+def tags_length(tags: list[str]) -> int:
+    """As YouTube counts: commas between tags count, and a tag with a space counts two more for the quotes around it.
+    https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]"""
+    return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(0, len(tags) - 1)
+
+
+def count_words(text: str) -> int:
+    return len(text.split())
+
+
+def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
+    """The description with a line for each chapter: (start in seconds, heading).
+    YouTube shows chapters when there are three or more, the first at 0:00, each of ten seconds or longer: https://support.google.com/youtube/answer/9884579"""
+    kept: list[tuple[float, str]] = []
+    for start, heading in chapters:
+        if heading and (not kept or start - kept[-1][0] >= 10):
+            kept.append((start if kept else 0.0, heading))
+    if len(kept) < 3:
+        return description
+    lines = "\n".join(f"{_clock(start)} {heading}" for start, heading in kept)
+    whole = f"{description}\n\n{lines}"
+    return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _instructions(job: Job) -> str:
+    return _INSTRUCTIONS.format(tolerance=round(WORDS_TOLERANCE * 100), style=job.style, style_words=_STYLES[job.style], language=job.language)
+
+
+def _prompt(job: Job, more: dict[str, Any]) -> str:
+    brief = {
+        "topic": job.topic,
+        "style": job.style,
+        "length_seconds": job.length_seconds,
+        "words_target": job.words_target,
+        "words_tolerance": WORDS_TOLERANCE,
+        "scene_count": job.scene_count,
+        "language": job.language,
+        "outline": None,
+        "part": None,
+        **more,
+    }
+    text = f"<brief>\n{json.dumps(brief, ensure_ascii=False)}\n</brief>"
+    # The user's text is data, not instructions: it stands between marks, and marks inside it are defused.
+    source = re.sub(r"</?(source_text|brief)>", "", job.source_text or "")
+    return f"{text}\n<source_text>\n{source}\n</source_text>" if source.strip() else text
+
+
+def _breaches(asked: Question, found: Script | Outline | Part) -> list[str]:
+    match found:
+        case Script():
+            return [*_frame_breaches(found), *_scene_breaches(found.scenes), *_length_breaches(sum(map(count_words, found.passages)), asked.words_target)]
+        case Outline():
+            wrong = [] if len(found.parts) == asked.part_count else [f"parts: there must be {asked.part_count}, there are {len(found.parts)}"]
+            return [*_frame_breaches(found), *wrong]
+        case Part():
+            return [*_scene_breaches(found.scenes), *_length_breaches(sum(count_words(scene.narration) for scene in found.scenes), asked.words_target)]
+
+
+def _frame_breaches(found: Script | Outline) -> list[str]:
+    wrong = []
+    if not 1 <= len(found.title.strip()) <= TITLE_CHARACTERS:
+        wrong.append(f"title: must have 1 to {TITLE_CHARACTERS} characters, it has {len(found.title.strip())}")
+    if re.search(r"[<>]", found.title + found.description):
+        wrong.append("title and description: must not contain < or >")
+    if len(found.description.encode()) > DESCRIPTION_BYTES:
+        wrong.append(f"description: must be at most {DESCRIPTION_BYTES} bytes")
+    if not found.hook.strip():
+        wrong.append("hook: must not be empty")
+    return wrong
+
+
+def _scene_breaches(scenes: list[Scene]) -> list[str]:
+    if not scenes:
+        return ["scenes: must not be empty"]
+    return [f"scenes.{index}.narration: must not be empty" for index, scene in enumerate(scenes) if not scene.narration.strip()]
+
+
+def _length_breaches(words: int, target: int) -> list[str]:
+    if abs(words - target) <= target * WORDS_TOLERANCE:
+        return []
+    return [f"length: hook, narration and call to action together must have {target} words (within {WORDS_TOLERANCE:.0%}), they have {words}"]
+
+
+def _sentences(text: str) -> list[str]:
+    return [part for part in re.split(r"(?<=[.!?…。！？])\s+", text.strip()) if part]  # noqa: RUF001 - CJK marks end sentences too
+
+
+# A passage of about ten seconds; a provider's own limit (5,000 characters) is far above.
+_CHUNK_WORDS = 28
+
+
+def _chunks(text: str) -> list[str]:
+    """The text cut between sentences into passages; joined by single spaces they are the text's words, to the letter."""
+    chunks: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        current = ""
+        for sentence in _sentences(" ".join(paragraph.split())):
+            if current and count_words(current) + count_words(sentence) > _CHUNK_WORDS:
+                chunks.append(current)
+                current = ""
+            current = f"{current} {sentence}".strip()
+        if current:
+            chunks.append(current)
+    return chunks
+
+
+def _plain_visual(narration: str) -> Visual:
+    return Visual(description=" ".join(narration.split()[:12]), template="gradient", text=None, items=[], value=None, label=None, attribution=None, series=[])
+
+
+def _keywords(text: str) -> list[str]:
+    """The longer words that the text uses most, at most ten."""
+    words = [word.lower() for word in re.findall(r"[^\W\d_]{5,}", text)]
+    return sorted(dict.fromkeys(words), key=lambda word: -words.count(word))[:10]
+
+
+def _shorten(text: str, limit: int) -> str:
+    """At most so many characters, cut between words."""
+    text = " ".join(re.sub(r"[<>]", "", text).split())
+    return text if len(text) <= limit else text[: limit - 1].rsplit(" ", 1)[0] + "…"
