@@ -1,0 +1,90 @@
+"""ElevenLabs, text to speech with timestamps: https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps. A character costs half a credit or one, by model."""
+
+import base64
+from typing import Any, NamedTuple
+
+import httpx
+from elevenlabs import ElevenLabs, VoiceSettings
+from elevenlabs.core.api_error import ApiError
+
+from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
+
+# A passage of 5,000 characters takes half a minute; the local voice is slower than real time on a busy machine.
+ANSWER_SECONDS = 150
+AUDIO_FORMAT = "mp3_44100_128"
+
+
+class Speech(NamedTuple):
+    """A recording (mp3) with the start and end in seconds of each character of the text; the lists are empty when the provider gave none."""
+
+    audio: bytes
+    characters: list[str]
+    starts: list[float]
+    ends: list[float]
+    credits: int | None
+
+
+class Narrator:
+    """A client of one account."""
+
+    def __init__(self, key: str, base_url: str) -> None:
+        self._client = ElevenLabs(api_key=key, base_url=base_url, timeout=ANSWER_SECONDS)
+
+    def speak(self, text: str, voice_id: str, model: str, language: str, settings: dict[str, Any]) -> Speech:
+        """One passage. Raises CredentialRejected, QuotaExceeded, PlatformRejected, PlatformUnavailable."""
+        try:
+            answer = self._client.text_to_speech.with_raw_response.convert_with_timestamps(
+                voice_id,
+                text=text,
+                model_id=model,
+                language_code=language,
+                output_format=AUDIO_FORMAT,
+                voice_settings=VoiceSettings(**settings),
+                request_options={"max_retries": 0},
+            )
+        except ApiError as error:
+            raise _translated(error) from error
+        except httpx.HTTPError as error:
+            raise PlatformUnavailable(f"ElevenLabs doesn't answer: {type(error).__name__}") from error
+        return _speech(answer.data, answer.headers)
+
+
+def _speech(data: Any, headers: Any) -> Speech:  # noqa: ANN401 - the SDK's models
+    credits = headers.get("character-cost", "")
+    alignment = data.alignment
+    if alignment is None:
+        return Speech(base64.b64decode(data.audio_base_64), [], [], [], _whole(credits))
+    return Speech(
+        base64.b64decode(data.audio_base_64),
+        list(alignment.characters),
+        list(alignment.character_start_times_seconds),
+        list(alignment.character_end_times_seconds),
+        _whole(credits),
+    )
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def _translated(error: ApiError) -> Exception:
+    """https://elevenlabs.io/docs/developers/resources/error-messages: the body's detail.status (newer: detail.code) tells what the HTTP status doesn't."""
+    status, message = _detail(error.body)
+    code = error.status_code or 0
+    if status in ("quota_exceeded", "insufficient_credits"):
+        return QuotaExceeded(f"The ElevenLabs account has no credits left: {message}")
+    if code in (401, 403):
+        return CredentialRejected(f"ElevenLabs refuses the key: {message}")
+    if code in (425, 429) or code >= 500 or code == 0:
+        retry_after = (error.headers or {}).get("retry-after", "")
+        return PlatformUnavailable(f"ElevenLabs is busy: {message}", float(retry_after) if retry_after.isdigit() else None)
+    return PlatformRejected(f"ElevenLabs refuses the request: {message}")
+
+
+def _detail(body: Any) -> tuple[str, str]:  # noqa: ANN401 - any JSON
+    detail = body.get("detail", body) if isinstance(body, dict) else body
+    if isinstance(detail, dict):
+        return str(detail.get("status") or detail.get("code") or ""), str(detail.get("message") or detail)
+    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
+        return "invalid", "; ".join(f"{'.'.join(map(str, each.get('loc', [])))}: {each.get('msg', '')}" for each in detail)
+    return "", str(detail)[:500]
