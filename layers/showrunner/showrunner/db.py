@@ -262,18 +262,3 @@ def _fields(error: DatabaseError) -> dict[str, str]:
 def close() -> None:
     """End this thread's connection."""
     session().drop()
-
-
-class Rollback(Exception):  # noqa: N818 - a signal, not an error
-    """Raised inside `discarded` to undo what was done."""
-
-
-class discarded:  # noqa: N801
-    """A transaction that always rolls back: what a test runs in."""
-
-    def __enter__(self) -> Session:
-        self._scope = transaction()
-        return self._scope.__enter__()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._scope.__exit__(kind or Rollback, error, trace)
