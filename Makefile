@@ -1,0 +1,61 @@
+# Every target sets up what it needs; only Python 3.13, make and git have to be there. `make` alone prints this list.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter on PATH that is 3.13 (pyenv's shims follow .python-version); looked for only by targets that use it.
+PYTHON = $(shell for name in python3.13 python3 python; do "$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1 && command -v "$$name" && break; done)
+define local
+	@python='$(PYTHON)'; [ -n "$$python" ] || { echo 'showrunner: Python 3.13 was not found; install it and put python3.13 on PATH (or: make PYTHON=/path/to/python3.13 $@)' >&2; exit 2; }; exec "$$python" -m local
+endef
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST)) | while IFS= read -r line; do \
+		name=$$(printf '%s' "$$line" | awk '{print $$2}'); case $$name in bench-*) [ -f "tests/bench/$${name#bench-}.py" ] || continue;; esac; printf '%s\n' "$$line"; done
+
+run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPECT=16:9 LENGTH=30)
+	$(local) run $(if $(BRIEF),--brief '$(BRIEF)') $(if $(ASPECT),--aspect '$(ASPECT)') $(if $(LENGTH),--length '$(LENGTH)')
+
+test: ## the whole test suite in its everyday size
+	$(local) test
+
+test-full: ## the test suite with its long tests
+	$(local) test --full
+
+check: ## format, lint, types, import directions, templates, state machines
+	$(local) check
+
+up: ## start the local stack and deploy to it
+	$(local) up
+
+down: ## stop the local stack; its data stay
+	$(local) down
+
+open: ## the addresses of the running local stack, and a token for its API
+	$(local) open
+
+build: ## build the functions and layers as they are deployed
+	$(local) build
+
+deploy: ## deploy to AWS (STAGE=dev; DRY_RUN=1 only prints the commands; CONFIRM=prod for prod)
+	$(local) deploy --stage '$(STAGE)' $(if $(DRY_RUN),--dry-run) $(if $(CONFIRM),--confirm '$(CONFIRM)')
+
+bench-render: ## how fast the renderer is, beside its limit and a peer
+	$(local) bench render
+
+bench-api: ## how fast the API answers
+	$(local) bench api
+
+bench-cold: ## how fast functions start
+	$(local) bench cold
+
+bench-ingest: ## how fast notifications and reports are taken in
+	$(local) bench ingest
+
+lock: ## resolve the dependency groups again into local/lock
+	$(local) lock
+
+clean: ## stop the local stack and remove everything it has made
+	$(local) clean
+
+.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest lock clean

@@ -1,0 +1,271 @@
+"""Starts servers in the background and ends them again: pid files that know a reused pid, health checks, whole process groups."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from local.settings import Refused
+
+# Our servers end within 2 s of SIGTERM; a busy machine gets the same again before SIGKILL.
+STOP_WITHIN_S = 4.0
+# Opening a listening socket takes the slowest server (the language model, cold disk) about 10 s on 2 cores.
+START_WITHIN_S = 90.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """`ports` maps the name of the setting to the port, so that a port in use can be answered with what to set."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    ports: Mapping[str, int]
+    ready: Callable[[], bool]
+    version: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a pid file holds. A pid alone may long belong to somebody else; with its start time it is one process."""
+
+    pid: int
+    started: str
+    version: str
+
+
+class Supervisor:
+    """The servers of one folder of state: pid files in `folder/run`, logs in `folder/logs`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def log_of(self, name: str) -> Path:
+        return self.folder / "logs" / f"{name}.log"
+
+    def start(self, server: Server) -> bool:
+        """Whether it was started here; False when it runs already. An older version of it (other code, other settings) is replaced."""
+        record = self.find(server.name)
+        if record and record.version == server.version and server.ready():
+            return False
+        if record:
+            self.stop(server.name)
+        refuse_ports_in_use(server)
+        log = self.log_of(server.name)
+        for folder in (log.parent, self.folder / "run"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            # A session of its own: Ctrl-C reaches the launcher only, and the group holds the server's own children too.
+            process = subprocess.Popen(  # noqa: S603
+                server.command, env=dict(server.environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self._write(server.name, Record(process.pid, started_at(process.pid) or "", server.version))
+        return True
+
+    def wait(self, server: Server, within_s: float = START_WITHIN_S) -> None:
+        """Returns when it answers its health check; Refused with the log's last words when it has ended or the time is up."""
+        deadline = time.monotonic() + within_s
+        while not server.ready():
+            if self.find(server.name) is None:
+                raise Refused(f"{server.name} ended while starting: {last_words(self.log_of(server.name))} (log: {self.log_of(server.name)})", code=1)
+            if time.monotonic() > deadline:
+                raise Refused(f"{server.name} didn't answer within {within_s:.0f} s; its log: {self.log_of(server.name)}", code=1)
+            time.sleep(0.05)
+
+    def stop(self, name: str) -> bool:
+        """Ends the process and its group; whether there was one to end."""
+        record = self.find(name)
+        if record:
+            end_group(record.pid)
+        self._pid_file(name).unlink(missing_ok=True)
+        return record is not None
+
+    def stop_all(self) -> list[str]:
+        return [name for name in self.names() if self.stop(name)]
+
+    def names(self) -> list[str]:
+        return sorted(path.stem for path in (self.folder / "run").glob("*.json"))
+
+    def find(self, name: str) -> Record | None:
+        """The running process, or None when there is no pid file, it can't be read, or its pid is dead or someone else's by now."""
+        try:
+            record = Record(**json.loads(self._pid_file(name).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return record if record.started and started_at(record.pid) == record.started else None
+
+    def _pid_file(self, name: str) -> Path:
+        return self.folder / "run" / f"{name}.json"
+
+    def _write(self, name: str, record: Record) -> None:
+        self._pid_file(name).write_text(json.dumps(dataclasses.asdict(record)))
+
+
+def started_at(pid: int) -> str | None:
+    """When the process began, as the system tells it; None for one that is gone or a zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            # The name in brackets may hold anything, so count from the last bracket: state is the first field, start time the twentieth (proc(5)).
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603, S607
+    return None if not shown or shown.startswith("Z") else shown.partition(" ")[2].strip()
+
+
+def end_group(leader: int, within_s: float = STOP_WITHIN_S) -> None:
+    """SIGTERM to the process group, SIGKILL to what is left of it."""
+    for number, wait_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, 2.0)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, number)
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            _reap(leader)
+            if not group_is_alive(leader):
+                return
+            time.sleep(0.02)
+
+
+def group_is_alive(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # Some systems answer so for a group of which only a zombie is left.
+        return started_at(leader) is not None
+    return True
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def is_healthy(url: str) -> bool:
+    # Loopback only: never through a proxy that the environment names.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def says(log: Path, words: str) -> bool:
+    """For a server without HTTP: whether it has written the line that means ready."""
+    try:
+        return words in log.read_text(errors="replace")
+    except FileNotFoundError:
+        return False
+
+
+def refuse_ports_in_use(server: Server) -> None:
+    for setting, port in server.ports.items():
+        refuse_port_in_use(server.name, setting, port)
+
+
+def refuse_port_in_use(name: str, setting: str, port: int) -> None:
+    with socket.socket() as probe:
+        # As servers do, so that connections in TIME_WAIT of one that ended just now don't count as in use.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Refused(f"port {port} for {name} is in use by another process; end that one or choose another port with {setting}=<port>") from error
+
+
+def last_words(log: Path) -> str:
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return "no log was written"
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception: nothing but the end of the program catches it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+def interrupt_on_signals() -> None:
+    """Also SIGINT by hand: a shell starts background jobs with it ignored, and then Python leaves it so."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        # A second Ctrl-C must not cut the cleaning up short.
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, interrupt)
+
+
+_calls: set[int] = set()
+_calls_lock = threading.Lock()
+
+
+def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, log: Path | None = None) -> str:
+    """Runs a command to its end and returns what it printed (stdout and stderr together, also kept in `log`); CommandFailed when it fails."""
+    with begun(command, environment, folder) as process:
+        output, _ = process.communicate()
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(output)
+    if process.returncode:
+        raise CommandFailed(command, process.returncode, output, log)
+    return output
+
+
+@contextlib.contextmanager
+def begun(command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(  # noqa: S603
+        [str(part) for part in command],
+        env=dict(environment) if environment is not None else None,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    with _calls_lock:
+        _calls.add(process.pid)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            end_group(process.pid)
+        with _calls_lock:
+            _calls.discard(process.pid)
+
+
+def end_calls() -> None:
+    """For an interrupted program: ends the commands that other threads are waiting for."""
+    with _calls_lock:
+        running = list(_calls)
+    for pid in running:
+        end_group(pid)
+
+
+class CommandFailed(Refused):
+    def __init__(self, command: Sequence[str | Path], status: int, output: str, log: Path | None) -> None:
+        words = [line for line in output.splitlines() if line.strip()]
+        tail = "\n".join(f"    {line}" for line in words[-12:])
+        super().__init__(f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}", code=1)
+        self.output = output

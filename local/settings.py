@@ -1,0 +1,67 @@
+"""Where things are on this machine: folders, ports, addresses. Standard library only, since set-up runs before anything is installed."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENTS = ROOT / ".local" / "env"
+HOME = Path(os.environ.get("SHOWRUNNER_HOME") or ROOT / ".local").absolute()
+VOICES = ENVIRONMENTS / "voices"
+
+PORTS = {
+    name: int(os.environ.get(name) or default)
+    for name, default in {
+        "PLATFORM_PORT": 8000,
+        "INGESTION_PORT": 8080,
+        "LIVE_PORT": 8001,
+        "ENGINE_PORT": 4566,
+        "POSTGRES_PORT": 5433,
+        "LANGUAGE_PORT": 8101,
+        "VOICE_PORT": 8102,
+    }.items()
+}
+
+STAGE = "local"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+DATA_STACK = f"showrunner-data-{STAGE}"
+APPLICATION_STACK = f"showrunner-{STAGE}"
+DATABASE = {"host": "127.0.0.1", "port": PORTS["POSTGRES_PORT"], "name": "showrunner", "user": "showrunner"}
+
+
+class Refused(Exception):
+    """What the person in front of the machine can put right: one line that says what is wrong and the remedy. Code 2, or 1 where work was begun and failed."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def address(port_name: str) -> str:
+    return f"http://127.0.0.1:{PORTS[port_name]}"
+
+
+def python_of(group: str) -> Path:
+    return ENVIRONMENTS / group / "bin" / "python"
+
+
+def aws_environment() -> dict[str, str]:
+    """What points boto3 and the SAM CLI at the engine and nowhere else, whatever profile or credentials the person has."""
+    return {
+        "AWS_ENDPOINT_URL": address("ENGINE_PORT"),
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+def local_environment() -> dict[str, str]:
+    """The environment of every local process: the person's own, less what would lead it to a real account, with our addresses."""
+    inherited = {name: value for name, value in os.environ.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
+    ports = {name: str(port) for name, port in PORTS.items()}
+    return {**inherited, **aws_environment(), **ports, "SHOWRUNNER_HOME": str(HOME), "PYTHONUNBUFFERED": "1"}

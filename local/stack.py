@@ -1,0 +1,114 @@
+"""The local processes of one home: what each needs, up in parallel, down in order."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from local import processes
+from local.processes import Server, Supervisor
+from local.settings import HOME, PORTS, ROOT, address, local_environment, python_of
+
+supervisor = Supervisor(HOME)
+
+
+def servers() -> list[Server]:
+    language, voice = ([] if os.environ.get(key) else [server] for key, server in (("OPENAI_API_KEY", _language()), ("ELEVENLABS_API_KEY", _voice())))
+    return [_postgres(), _engine(), _gateway(), *language, *voice]
+
+
+def _postgres() -> Server:
+    ready = lambda: processes.says(supervisor.log_of("postgres"), "PostgreSQL listens")  # noqa: E731
+    return _server("postgres", "local", ["POSTGRES_PORT"], ready)
+
+
+def _engine() -> Server:
+    return _server("engine", "engine", ["ENGINE_PORT"], _answers(f"{address('ENGINE_PORT')}/_ministack/health"))
+
+
+def _gateway() -> Server:
+    # Its own health path must not be the product's: /health on the Platform port belongs to the API behind it.
+    return _server("gateway", "local", ["PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT"], _answers(f"{address('PLATFORM_PORT')}/_gateway/health"))
+
+
+def _language() -> Server:
+    return _server("language", "models", ["LANGUAGE_PORT"], _answers(f"{address('LANGUAGE_PORT')}/health"))
+
+
+def _voice() -> Server:
+    return _server("voice", "models", ["VOICE_PORT"], _answers(f"{address('VOICE_PORT')}/health"))
+
+
+def _answers(url: str):  # type: ignore[no-untyped-def]
+    return lambda: processes.is_healthy(url)
+
+
+def _server(name: str, group: str, port_names: list[str], ready) -> Server:  # type: ignore[no-untyped-def]
+    return Server(
+        name=name,
+        command=(str(python_of(group)), "-m", f"local.{name}"),
+        environment={**local_environment(), "PYTHONPATH": str(ROOT)},
+        ports={port_name: PORTS[port_name] for port_name in port_names},
+        ready=ready,
+        version=_version(name, group),
+    )
+
+
+def _version(name: str, group: str) -> str:
+    """Hash of a server's code, packages and ports: a change of any replaces the running one."""
+    digest = hashlib.sha256(str(sorted(PORTS.items())).encode())
+    folder = ROOT / "local" / name
+    files = [*sorted(folder.rglob("*.py")), folder.with_suffix(".py"), ROOT / "local" / "lock" / f"{group}.txt"]
+    for file in files:
+        if file.exists():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def up() -> list[str]:
+    """Starts what isn't running and waits for all of it; names of what was started here. If one fails, those started here end again."""
+    begun = time.monotonic()
+    wanted = servers()
+    with started(wanted) as names:
+        # The slowest (language, voice) load models while the others are ready within a second.
+        with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
+            list(pool.map(supervisor.wait, wanted))
+        if names:
+            print(f"Started {', '.join(names)} in {time.monotonic() - begun:.1f} s.", flush=True)
+        return names
+
+
+@contextlib.contextmanager
+def started(wanted: list[Server]) -> Iterator[list[str]]:
+    names: list[str] = []
+    try:
+        for server in wanted:
+            if supervisor.start(server):
+                names.append(server.name)
+        yield names
+    except BaseException:
+        end(names)
+        raise
+
+
+def end(names: list[str]) -> None:
+    """Ends the named servers, the one in front first and the database last."""
+    order = [server.name for server in servers()]
+    for name in sorted(names, key=lambda name: -order.index(name) if name in order else 0):
+        supervisor.stop(name)
+
+
+def down() -> list[str]:
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        others = [name for name in supervisor.names() if name != "postgres"]
+        ended = [name for name, was_there in zip(others, pool.map(supervisor.stop, others), strict=True) if was_there]
+    if supervisor.stop("postgres"):
+        ended.append("postgres")
+    return ended
+
+
+def logs() -> Path:
+    return supervisor.folder / "logs"
