@@ -43,6 +43,13 @@ def put_json(key: str, value: object) -> str:
     return put_bytes(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json")
 
 
+def remove(keys: list[str]) -> None:
+    """Removes objects; one that isn't there is no error."""
+    for key in keys:
+        with _translated(key):
+            config.aws("s3").delete_object(Bucket=_bucket(), Key=key)
+
+
 def size(key: str) -> int | None:
     """Bytes of the object, None when there is none."""
     try:

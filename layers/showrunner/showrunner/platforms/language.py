@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import openai
 
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
-from showrunner.production.costs import Usage
+from showrunner.models import Usage
 
 # A script of 350 words takes a model 10 to 40 s with reasoning; past two minutes something hangs.
 ANSWER_SECONDS = 120

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from showrunner.models import Usage
+
 
 class Charge(BaseModel):
     """One thing paid for. `charge` is unique within the video; amounts in USD."""
@@ -26,15 +28,6 @@ class TokenPrice(NamedTuple):
     cached: Decimal
     cache_write: Decimal
     output: Decimal
-
-
-class Usage(NamedTuple):
-    """Tokens of one answer as the API counts them: cached and written ones are part of the input, reasoning is part of the output."""
-
-    input: int
-    cached: int
-    cache_write: int
-    output: int
 
 
 def _price(input_: str, cached: str, cache_write: str, output: str) -> TokenPrice:

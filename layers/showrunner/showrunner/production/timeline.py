@@ -70,7 +70,7 @@ def duration(timeline: dict[str, Any]) -> float:
     return float(timeline["scenes"][-1]["end_s"])
 
 
-def chapters(job: Job, script: Script, timeline: dict[str, Any]) -> list[tuple[float, str]]:
+def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
     """(start, heading) of the scenes where a new heading begins."""
     found: list[tuple[float, str]] = []
     for scene in timeline["scenes"]:

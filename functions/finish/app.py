@@ -1,0 +1,106 @@
+"""Steps Finish and FailProduction, and the end of executions that no Catch sees (TIMED_OUT, ABORTED) -> the video's final state, its costs and one event."""
+
+import json
+from typing import Any
+
+from showrunner import blobs, db, events, machines
+from showrunner.production import costs, progress
+from showrunner.production.brief import Job, video_folder
+from showrunner.store import ledger, productions
+from showrunner.telemetry import entrypoint
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if event.get("source") == "aws.states":
+        return _ended_from_outside(event["detail"])
+    if "failure" in event:
+        return _failed(event["video_id"], event["attempt"], _explained(event), repeat=True)
+    return _finished(event)
+
+
+def _finished(event: dict[str, Any]) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    report = blobs.get_json(f"{job.folder}/render/report.json")
+    product, stored = _product(job, report)
+    seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
+    charges = [costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
+    with db.transaction() as tx:
+        ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
+        product["step_seconds"] = {**productions.list_step_seconds(tx, job.video_id, job.attempt), "render": round(seconds, 1)}
+        productions.complete(tx, job.video_id, job.attempt, product, report["duration_s"], job.demo)
+        video = productions.get_step(tx, job.video_id)
+    # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
+    if (video["status"], video["attempt"]) == ("completed", job.attempt):
+        _announce("video.completed", video, job.video_id, {})
+    return {"status": video["status"]}
+
+
+def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """What the video's row keeps of the finished files (object keys, sizes, measured loudness), and their bytes in all."""
+    document = blobs.get_json(f"{job.folder}/script.json")
+    folder = f"{job.folder}/render"
+    outputs = [{"name": each["name"], **_files(folder, each), **{figure: each[figure] for figure in ("bytes", "width", "height")}} for each in report["outputs"]]
+    product = {
+        "outputs": outputs,
+        "script": f"{job.folder}/script.json",
+        "timeline": f"{job.folder}/timeline.json",
+        "report": f"{folder}/report.json",
+        "loudness_lufs": report["loudness_lufs"],
+        "true_peak_dbtp": report["true_peak_dbtp"],
+        "models": {"language": document["models"] or ["manual"], "voice": job.voice.provider_id},
+    }
+    return product, sum(each["bytes"] for each in outputs)
+
+
+def _files(folder: str, output: dict[str, Any]) -> dict[str, str]:
+    return {kind: f"{folder}/{output[name]}" for kind, name in (("video", "file"), ("thumbnail", "thumbnail"), ("srt", "srt"), ("vtt", "vtt")) if output.get(name)}
+
+
+def _explained(event: dict[str, Any]) -> dict[str, str]:
+    """The step, the class and the words of a failure, out of the machine's Error and Cause."""
+    step, code, cause = event["failure"]["step"], event["failure"]["error"], event["failure"]["cause"]
+    if code == "VisualsFailed":
+        inner = _parsed(cause)
+        code, cause = inner.get("Error", code), inner.get("Cause", "")
+    if step == "render":
+        return _render_explained(event, code, cause)
+    return progress.explain(step, code, str(_parsed(cause).get("errorMessage", cause)))
+
+
+def _render_explained(event: dict[str, Any], code: str, cause: str) -> dict[str, str]:
+    """The render leaves its reason in error.json; without one the host failed it."""
+    left = blobs.find_json(f"{video_folder(event['organisation_id'], event['video_id'])}/render/error.json")
+    if left and code != "States.Timeout":
+        return progress.explain("render", left["error"], left["message"])
+    return progress.explain("render", code, str(_parsed(cause).get("StatusReason", "")) or "the render job ended without a reason.")
+
+
+def _parsed(cause: str) -> dict[str, Any]:
+    try:
+        found = json.loads(cause)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
+    """An execution's status change. FAILED comes here too, for a machine whose FailProduction itself could not run."""
+    video_id, attempt = machines.parse_name(detail["name"])
+    with db.transaction() as tx:
+        step = productions.get_step(tx, video_id)["current_step"] or "prepare"
+    return _failed(video_id, attempt, progress.explain(step, detail["status"], detail.get("cause") or ""), repeat=False)
+
+
+def _failed(video_id: str, attempt: int, error: dict[str, str], *, repeat: bool) -> dict[str, Any]:
+    with db.transaction() as tx:
+        changed = productions.fail(tx, video_id, attempt, error)
+        video = productions.get_step(tx, video_id)
+    if changed or (repeat and (video["status"], video["attempt"]) == ("failed", attempt)):
+        _announce("video.failed", video, video_id, {"error": error})
+    return {"status": video["status"]}
+
+
+def _announce(kind: str, video: dict[str, Any], video_id: str, more: dict[str, Any]) -> None:
+    detail = {"event_id": f"{video_id}:{video['attempt']}:{kind}", "video_id": video_id, "organisation_id": str(video["organisation_id"]), "channel_id": str(video["channel_id"])}
+    events.emit(kind, {**detail, "title": video["title"], "status": video["status"], **more})

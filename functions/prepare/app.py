@@ -1,0 +1,75 @@
+"""Step Prepare: a started execution -> the video is processing and its job document lies in S3 for the steps without a database."""
+
+from typing import Any
+
+from showrunner import blobs, config, db
+from showrunner.errors import InvalidRequest
+from showrunner.production import voices
+from showrunner.production.brief import PALETTE, SIZES, Asset, Job, Output, digest
+from showrunner.store import assets, productions
+from showrunner.telemetry import entrypoint
+
+# The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't done by then never will be.
+DEADLINE_SECONDS = 26 * 3600
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    with db.transaction() as tx:
+        row = productions.begin(tx, event["video_id"], event["attempt"], DEADLINE_SECONDS)
+        job = _job(row, _assets(tx, row))
+        productions.add_log(tx, job.video_id, job.attempt, "prepare", f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words.")
+    blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
+    return {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
+
+
+def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
+    """The ready assets that the brief or the brand name, by id."""
+    wanted = [str(asset) for asset in row["request"].get("assets") or []]
+    logo = _brand(row).get("logo")
+    found = {str(each["id"]): each for each in assets.list_ready(tx, str(row["organisation_id"]), [*wanted, *([logo] if logo else [])])}
+    missing = [asset for asset in wanted if asset not in found]
+    if missing:
+        raise InvalidRequest(f"These assets are not there or not uploaded completely: {', '.join(missing)}. Upload them and retry the video.")
+    return {key: Asset(id=key, kind=_kind(each), key=each["object_key"], sha256=each["sha256"], licence=each["licence"]) for key, each in found.items()}
+
+
+def _kind(asset: dict[str, Any]) -> Any:  # noqa: ANN401 - a literal that Asset checks
+    return "image" if asset["kind"] == "thumbnail" else asset["kind"]
+
+
+def _brand(row: dict[str, Any]) -> dict[str, Any]:
+    return row["settings"].get("brand") or {}
+
+
+def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
+    request, settings, brand = row["request"], row["settings"], _brand(row)
+    language = settings.get("language", "en")
+    voice = voices.find(language, request["voice"], settings.get("voice_clone_id"))
+    if voice is None:
+        raise InvalidRequest(f"There is no voice {request['voice']} for language {language}: choose another voice for the video.")
+    aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
+    organisation_id, video_id = str(row["organisation_id"]), str(row["id"])
+    return Job(
+        video_id=video_id,
+        organisation_id=organisation_id,
+        attempt=row["attempt"],
+        topic=request.get("topic"),
+        source_text=request.get("source_text"),
+        manual_script=request.get("manual_script"),
+        style=request["style"],
+        language=language,
+        length_seconds=request["length_seconds"],
+        voice=voice,
+        palette={**PALETTE, **(brand.get("palette") or {})},
+        font=brand.get("font"),
+        logo=found.get(str(brand.get("logo"))),
+        caption_preset=brand.get("caption_preset"),
+        outputs=[Output(name=name, width=width, height=height) for name, width, height in (SIZES[aspect] for aspect in aspects)],
+        assets=[found[str(asset)] for asset in request.get("assets") or []],
+        demo=config.setting("DEMO", "false") == "true",
+        # 31 bits: what every random generator of the renderer accepts.
+        seed=int(digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
+    )
+
+

@@ -1,0 +1,94 @@
+"""Step WriteScript: job document -> script.json. Makes at most one paid call for each invocation; {"more": true} asks for the next."""
+
+from typing import Any
+
+from showrunner import blobs, config
+from showrunner.errors import ScriptRejected
+from showrunner.platforms.language import Language
+from showrunner.production import brief, costs, script
+from showrunner.production.brief import Job
+from showrunner.telemetry import entrypoint
+
+
+class AnotherCall(Exception):
+    """One paid call was made and its answer stored; the walk goes on in the next invocation, so that a cancelled video stops between two calls."""
+
+
+class Walk:
+    """Asks the questions of a script in order. Each answer lies under the hash of its question: a walk that is repeated pays only for what is new."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.models = [config.setting("OPENAI_MODEL"), *filter(None, [config.setting("OPENAI_FALLBACK_MODEL", " ").strip()])]
+        self.charges: list[costs.Charge] = []
+        self.answered_by: list[str] = []
+        self._called = False
+        self._keys: list[str] = []
+
+    def ask(self, question: script.Question) -> Any:  # noqa: ANN401 - the shape that the question names
+        """An answer that keeps every rule: the first model's, its repaired one, or the second model's."""
+        text = self._answer(self.models[0], question)
+        found, breaches = script.read(question, text)
+        tries = [(self.models[0], script.repair(question, text, breaches)), *((model, question) for model in self.models[1:])]
+        for model, next_question in tries:
+            if not breaches:
+                break
+            found, breaches = script.read(question, self._answer(model, next_question))
+        if breaches:
+            # The refused answers go, or a retry would only read them again.
+            blobs.remove(self._keys)
+            raise ScriptRejected("; ".join(breaches[:5]))
+        return found
+
+    def _answer(self, model: str, question: script.Question) -> str:
+        name = brief.digest(model, question.model_dump(mode="json"))
+        key = brief.product_key(self.job.organisation_id, "script", name, "json")
+        product = blobs.find_json(key)
+        if product is None:
+            product = self._call(model, question, name, key)
+        self._keys.append(key)
+        self.answered_by.append(product["model"])
+        if product["paid_by"] == self.job.video_id:
+            self.charges.append(costs.Charge.model_validate(product["charge"]))
+        return str(product["text"])
+
+    def _call(self, model: str, question: script.Question, name: str, key: str) -> dict[str, Any]:
+        if self._called:
+            raise AnotherCall
+        self._called = True
+        language = Language(config.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
+        answer = language.answer(model, question.shape.lower(), question.schema_, question.instructions, question.prompt)
+        charge = costs.language_charge(name[:16], model, answer.usage)
+        product = {"text": answer.text, "model": answer.model, "charge": charge.model_dump(mode="json"), "paid_by": self.job.video_id}
+        blobs.put_json(key, product)
+        return product
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    walk = Walk(job)
+    try:
+        written = script.finished(_write(walk))
+    except AnotherCall:
+        return {"more": True}
+    document = {
+        "script": written.model_dump(),
+        "charges": [charge.model_dump(mode="json") for charge in walk.charges],
+        "models": sorted(set(walk.answered_by)),
+    }
+    blobs.put_json(f"{job.folder}/script.json", document)
+    return {"more": False, "scenes": list(range(len(written.passages)))}
+
+
+def _write(walk: Walk) -> script.Script:
+    job = walk.job
+    if job.manual_script:
+        return script.manual(job)
+    first = walk.ask(script.question(job))
+    if isinstance(first, script.Script):
+        return first
+    parts: list[script.Part] = []
+    while len(parts) < len(first.parts):
+        parts.append(walk.ask(script.part_question(job, first, parts)))
+    return script.assemble(first, parts)

@@ -1,0 +1,25 @@
+"""Step PlanTimeline: script, recordings and pictures -> timeline.json, the contract with the renderer."""
+
+from typing import Any
+
+from showrunner import blobs
+from showrunner.production import timeline
+from showrunner.production.brief import Job
+from showrunner.production.script import Script
+from showrunner.telemetry import entrypoint
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    scenes = range(len(written.passages))
+    recordings = [timeline.Recording.model_validate(blobs.get_json(f"{job.folder}/scenes/{scene}.voice.json")) for scene in scenes]
+    pictures = [timeline.Picture.model_validate(blobs.get_json(f"{job.folder}/scenes/{scene}.visual.json")) for scene in scenes]
+    blobs.put_json(f"{job.folder}/timeline.json", timeline.plan(job, written, recordings, pictures))
+    return {"timeline": blobs.uri(f"{job.folder}/timeline.json"), "destination": blobs.uri(f"{job.folder}/render"), "share": _share(job)}
+
+
+def _share(job: Job) -> str:
+    """The Batch share identifier of the organisation: letters and digits, so that organisations take turns in the queue."""
+    return "org" + job.organisation_id.replace("-", "")

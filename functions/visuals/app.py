@@ -1,0 +1,78 @@
+"""Step ChooseVisual: one scene -> its picture: the user's own asset, else stock, else a generated backdrop."""
+
+from typing import Any
+
+from showrunner import blobs, config
+from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.platforms.stock import LICENCE, Photo, Stock
+from showrunner.production import brief, visuals
+from showrunner.production.brief import Asset, Job
+from showrunner.production.script import Script, Visual
+from showrunner.telemetry import entrypoint, logger
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    scene = event["scene"]
+    visual = visuals.of_passages(written)[scene]
+    chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
+    blobs.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
+    return {"scene": scene}
+
+
+def _own(job: Job, scene: int) -> dict[str, Any] | None:
+    """The user's assets in their order, one a scene; after the last they stay unused rather than repeat themselves."""
+    own = [asset for asset in job.assets if asset.kind in ("image", "clip")]
+    return _of_asset(own[scene]) if scene < len(own) else None
+
+
+def _of_asset(asset: Asset) -> dict[str, Any]:
+    return {"kind": asset.kind, "uri": blobs.uri(asset.key), "sha256": asset.sha256, "source": f"asset:{asset.id}", "licence": asset.licence or "provided by the user"}
+
+
+def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
+    """A photograph that no earlier scene of this video shows. Stock is an embellishment: when it fails, the backdrop serves."""
+    key = config.secret("pexels/api_key", default=" ").strip()
+    # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
+    if not key or visual.template in visuals.TYPESET:
+        return None
+    stock = Stock(key, config.setting("PEXELS_BASE_URL"), config.setting("PEXELS_PHOTO_HOST"))
+    try:
+        return _photograph(job, stock, visual, _shown_before(job, scene))
+    except (CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded) as error:
+        logger.warning("no stock photograph", extra={"error": type(error).__name__, "reason": error.message})
+        return None
+
+
+def _shown_before(job: Job, scene: int) -> set[str]:
+    """Sources of the earlier scenes: the Map runs them one after another for this."""
+    earlier = (blobs.find_json(f"{job.folder}/scenes/{number}.visual.json") for number in range(scene))
+    return {each["source"] for each in earlier if each}
+
+
+def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict[str, Any] | None:
+    found = stock.photos(visual.description[: visuals.QUERY_CHARACTERS], _orientation(job))
+    photo = next((each for each in found if each.page not in shown), None)
+    if photo is None:
+        return None
+    key, sha256 = _kept(job, stock, photo)
+    return {"kind": "image", "uri": blobs.uri(key), "sha256": sha256, "source": photo.page, "author": photo.author, "licence": LICENCE}
+
+
+def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
+    """Where the photograph lies and its sha256; fetched once for each organisation."""
+    name = brief.digest("pexels", photo.id)
+    key = brief.product_key(job.organisation_id, "visual", name, "jpg")
+    described = brief.product_key(job.organisation_id, "visual", name, "json")
+    kept = blobs.find_json(described)
+    if kept is None:
+        kept = {"sha256": blobs.put_bytes(key, stock.download(photo), "image/jpeg"), "page": photo.page}
+        blobs.put_json(described, kept)
+    return key, str(kept["sha256"])
+
+
+def _orientation(job: Job) -> str:
+    first = job.outputs[0]
+    return "square" if first.width == first.height else "portrait" if first.height > first.width else "landscape"

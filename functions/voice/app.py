@@ -1,0 +1,48 @@
+"""Step NarrateScene: one passage of the script -> its recording and word times in S3, paid for once for each (text, voice, model, settings)."""
+
+import io
+from typing import Any
+
+from mutagen.mp3 import MP3
+
+from showrunner import blobs, config
+from showrunner.platforms.speech import Narrator
+from showrunner.production import brief, costs
+from showrunner.production.brief import Job
+from showrunner.production.script import Script
+from showrunner.telemetry import entrypoint
+
+# ElevenLabs' own defaults but for stability, which keeps the pace even over scenes that are recorded apart.
+SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": True, "speed": 1.0}
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    text = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages[event["scene"]]
+    model = config.setting("ELEVENLABS_MODEL")
+    name = brief.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
+    product = blobs.find_json(brief.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
+    blobs.put_json(f"{job.folder}/scenes/{event['scene']}.voice.json", product)
+    return {"scene": event["scene"]}
+
+
+def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
+    narrator = Narrator(config.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
+    speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
+    audio_key = brief.product_key(job.organisation_id, "voice", name, "mp3")
+    sha256 = blobs.put_bytes(audio_key, speech.audio, "audio/mpeg")
+    product = {
+        "text": text,
+        "uri": blobs.uri(audio_key),
+        "sha256": sha256,
+        "duration_seconds": round(MP3(io.BytesIO(speech.audio)).info.length, 3),
+        "characters": speech.characters,
+        "starts": speech.starts,
+        "ends": speech.ends,
+        "charge": costs.speech_charge(name[:16], model, len(text), speech.credits).model_dump(mode="json"),
+        "paid_by": job.video_id,
+    }
+    # The description goes last: where it lies, the recording is complete.
+    blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)
+    return product
