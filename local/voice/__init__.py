@@ -1,0 +1,1 @@
+"""An ElevenLabs-compatible voice on one machine: Kokoro-82M on onnxruntime, word times from the model's own durations."""

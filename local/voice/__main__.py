@@ -1,0 +1,30 @@
+"""`python -m local.voice`: loads the voice, warms it up, listens on VOICE_PORT."""
+
+import os
+import time
+from pathlib import Path
+
+from local.model_server import listen, port_from, serve
+
+# The styles lie beside the environments: `python -m local.voice.styles <folder>` puts them there.
+DEFAULT_STYLES = Path(".local") / "env" / "voices"
+
+
+def main() -> None:
+    listener = listen(port_from("VOICE_PORT", 8102), "VOICE_PORT")
+    started = time.perf_counter()
+    from local.voice.server import build
+    from local.voice.synthesis import Kokoro
+    from local.voice.voices import load, missing
+
+    folder = Path(os.environ.get("VOICE_STYLES") or DEFAULT_STYLES)
+    kokoro, styles = Kokoro(threads=int(os.environ.get("VOICE_THREADS", "2"))), load(folder)
+    # The first run of a session allocates and is slow: better now than in somebody's first scene.
+    kokoro.speak("Ready to speak.", next(iter(styles.values())), 1.0)
+    absent = missing(folder)
+    print(f"voice: ready in {time.perf_counter() - started:.1f} s" + (f"; the bundled voice stands in for {', '.join(absent)}" if absent else ""), flush=True)
+    serve(build(kokoro, styles, int(os.environ.get("VOICE_CONCURRENCY", "3")), int(os.environ.get("VOICE_QUEUE", "3"))), listener)
+
+
+if __name__ == "__main__":
+    main()

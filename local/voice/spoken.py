@@ -1,0 +1,235 @@
+"""Written text to what is said, word by word, so that every spoken word still knows the characters it came from; pure.
+
+Each whitespace-separated word becomes a `Unit`. Only ASCII letters, apostrophes, hyphens and the punctuation that the voice
+breathes at reach the phonemes: figures, units, currencies, abbreviations and addresses are spelled out here.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from local.voice import numbers
+
+BREATHS = ".,!?;:…—"
+NUMBER = r"\d[\d,]*(?:\.\d+)?|\.\d+"
+CURRENCIES = {"$": ("dollar", "dollars", "cents"), "€": ("euro", "euros", "cents"), "£": ("pound", "pounds", "pence"), "¥": ("yen", "yen", "sen")}
+MAGNITUDES = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "t": "trillion", "tn": "trillion"}
+MAGNITUDE_WORDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
+# (one, many); upper and lower case differ where both are units (m, M are not mixed up because only these spellings match).
+UNITS = {
+    "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
+    "nm": ("nanometer", "nanometers"), "kg": ("kilogram", "kilograms"), "g": ("gram", "grams"), "mg": ("milligram", "milligrams"),
+    "t": ("ton", "tons"), "l": ("liter", "liters"), "L": ("liter", "liters"), "ml": ("milliliter", "milliliters"),
+    "ft": ("foot", "feet"), "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"), "mi": ("mile", "miles"),
+    "mph": ("mile per hour", "miles per hour"), "km/h": ("kilometer per hour", "kilometers per hour"), "kph": ("kilometer per hour", "kilometers per hour"),
+    "m/s": ("meter per second", "meters per second"), "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
+    "GHz": ("gigahertz", "gigahertz"), "B": ("byte", "bytes"), "KB": ("kilobyte", "kilobytes"), "kB": ("kilobyte", "kilobytes"), "MB": ("megabyte", "megabytes"),
+    "GB": ("gigabyte", "gigabytes"), "TB": ("terabyte", "terabytes"), "W": ("watt", "watts"), "kW": ("kilowatt", "kilowatts"), "MW": ("megawatt", "megawatts"),
+    "GW": ("gigawatt", "gigawatts"), "kWh": ("kilowatt hour", "kilowatt hours"), "V": ("volt", "volts"), "kV": ("kilovolt", "kilovolts"),
+    "°C": ("degree Celsius", "degrees Celsius"), "°F": ("degree Fahrenheit", "degrees Fahrenheit"), "°": ("degree", "degrees"), "K": ("kelvin", "kelvin"),
+    "s": ("second", "seconds"), "ms": ("millisecond", "milliseconds"), "min": ("minute", "minutes"), "h": ("hour", "hours"), "hrs": ("hour", "hours"),
+    "km²": ("square kilometer", "square kilometers"), "m²": ("square meter", "square meters"), "m³": ("cubic meter", "cubic meters"),
+    "bps": ("bit per second", "bits per second"), "Mbps": ("megabit per second", "megabits per second"), "Gbps": ("gigabit per second", "gigabits per second"),
+    "Tbps": ("terabit per second", "terabits per second"),
+}  # fmt: skip
+# Attached to a figure, a bare K, M or B after a plain number means the magnitude ("450K subscribers"), not kelvin or bytes.
+ATTACHED = {unit: words for unit, words in UNITS.items() if unit not in {"K", "B", "t"}}
+ABBREVIATIONS = {
+    "dr.": "Doctor", "mr.": "Mister", "mrs.": "Missus", "ms.": "Miz", "prof.": "Professor", "st.": "Saint", "vs.": "versus", "vs": "versus",
+    "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "approx.": "approximately", "no.": "number", "jr.": "Junior", "sr.": "Senior",
+    "mt.": "Mount", "fig.": "figure", "inc.": "Incorporated", "ltd.": "Limited", "co.": "Company", "corp.": "Corporation", "dept.": "department",
+}  # fmt: skip
+SYMBOLS = {
+    "&": "and",
+    "+": "plus",
+    "=": "equals",
+    "@": "at",
+    "%": "percent",
+    "×": "times",
+    "<": "less than",
+    ">": "greater than",
+    "~": "about",
+    "°": "degrees",
+    "§": "section",
+}
+LETTERS = {
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "Ae",
+    "œ": "oe",
+    "Œ": "Oe",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "ı": "i",
+    "þ": "th",
+    "Þ": "Th",
+    "ð": "d",
+}
+ADDRESS = re.compile(
+    r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:com|org|net|io|gov|edu|tv|co|uk|de|fr|es|ai|app|dev)(?:/\S*)?", re.IGNORECASE
+)
+INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}")
+# The letter-to-sound model reads letter by letter; nobody listens to more of one unbroken word than this.
+LONGEST_WORD = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    start: int
+    end: int
+    spoken: str
+    ends_sentence: bool = False
+    ends_paragraph: bool = False
+
+
+def units(text: str) -> list[Unit]:
+    """One unit for each written word (a currency amount takes its magnitude word in), in order, none overlapping."""
+    words = [(match.start(), match.end(), match.group()) for match in re.finditer(r"\S+", text)]
+    made: list[Unit] = []
+    index = 0
+    while index < len(words):
+        start, end, word = words[index]
+        previous = words[index - 1][2] if index else ""
+        following = words[index + 1][2] if index + 1 < len(words) else ""
+        spoken = _amount(word, following)
+        if spoken is not None:
+            index += 1
+            end = words[index][1]
+        else:
+            spoken = _word(word, previous, following)
+        index += 1
+        gap = text[end : words[index][0]] if index < len(words) else "\n"
+        made.append(Unit(start, end, spoken, _ends_sentence(spoken, gap), gap.count("\n") > 1))
+    return made
+
+
+def _ends_sentence(spoken: str, gap: str) -> bool:
+    return "\n" in gap or (spoken.rstrip(")")[-1:] in set(".!?…") and not INITIALS.fullmatch(spoken))
+
+
+def _amount(word: str, following: str) -> str | None:
+    """ "$3.5" before "million," → "three point five million dollars,"; None when the next word is no magnitude."""
+    money = re.fullmatch(rf"([(\"“]*)(?:US)?([$€£¥])({NUMBER})", word)
+    magnitude = re.match(r"([A-Za-z]+)(\W*)$", following)
+    if not money or not magnitude or magnitude[1].lower() not in MAGNITUDE_WORDS:
+        return None
+    return f"{numbers.decimal(money[3])} {magnitude[1].lower()} {CURRENCIES[money[2]][1]}{_breath(magnitude[2])}"
+
+
+def _breath(punctuation: str) -> str:
+    """What the voice does at a word's trailing punctuation: one mark, the strongest of those written."""
+    if "..." in punctuation or "…" in punctuation:
+        return "…"
+    return next((mark for mark in "?!.;:,—" if mark in punctuation.replace("–", "—")), "")
+
+
+def _word(word: str, previous: str, following: str) -> str:
+    lead, core, trail = re.fullmatch(r"([\"'“”‘’(\[{«¿¡*_]*)(.*?)([.,;:!?…)\]}\"'“”‘’»*_—–-]*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
+    dotted = core + "." if trail.startswith(".") else core
+    if dotted.lower() in ABBREVIATIONS and not (dotted.lower() == "no." and not following[:1].isdigit()):
+        return ABBREVIATIONS[dotted.lower()] + _breath(trail[1:] if dotted != core else trail)
+    if INITIALS.fullmatch(dotted):
+        return dotted + _breath(trail[1:])
+    if not core:
+        return _breath(word) if word.strip("-–—") else "—"
+    if lead.endswith(("'", "‘", "’")) and re.fullmatch(r"\d0s", core):
+        return numbers.decade(int(core[:-1])) + _breath(trail)
+    said = _core(core, previous, following)
+    return said + _breath(trail) if said else ""
+
+
+def _core(core: str, previous: str, following: str) -> str:
+    if ADDRESS.fullmatch(core):
+        return _address(core)
+    if core in SYMBOLS:
+        return SYMBOLS[core]
+    if core in UNITS and re.search(r"\d[)]?$", previous):
+        return UNITS[core][0 if re.fullmatch(r"\D*1", previous) else 1]
+    for pattern, say in FIGURES:
+        found = pattern.fullmatch(core)
+        if found:
+            return say(found, following)
+    if any(character.isdecimal() and character.isascii() for character in core):
+        return _mixed(core)
+    return _letters(core)
+
+
+def _plain(figures: str, following: str = "") -> str:
+    """A number on its own: four figures without a comma between 1500 and 2099 are a year, unless a unit follows."""
+    if re.fullmatch(r"1[5-9]\d\d|20\d\d", figures) and following.strip(".,;:!?)") not in UNITS:
+        return numbers.year(int(figures))
+    return numbers.decimal(figures) if len(figures.replace(",", "").partition(".")[0]) <= 18 else numbers.digits(re.sub(r"\D", "", figures))
+
+
+def _money(found: re.Match[str], _: str) -> str:
+    one, many, cents = CURRENCIES[found[1]]
+    if found[3]:
+        return f"{numbers.decimal(found[2])} {MAGNITUDES[found[3].lower()]} {many}"
+    whole, _, fraction = found[2].replace(",", "").partition(".")
+    said = f"{numbers.decimal(whole or '0')} {one if whole == '1' else many}"
+    return f"{said} and {numbers.cardinal(int(fraction))} {cents}" if len(fraction) == 2 and int(fraction) else said
+
+
+def _range(found: re.Match[str], following: str) -> str:
+    return f"{_plain(found[1], following)} to {_plain(found[2], following)}{' percent' if found[3] else ''}"
+
+
+def _clock(found: re.Match[str], _: str) -> str:
+    minutes = int(found[2])
+    return numbers.cardinal(int(found[1])) + ("" if minutes == 0 else f" {'oh ' if found[2][0] == '0' else ''}{numbers.cardinal(minutes)}")
+
+
+def _with_unit(found: re.Match[str], _: str) -> str:
+    return f"{numbers.decimal(found[1])} {ATTACHED[found[2]][0 if found[1] == '1' else 1]}"
+
+
+FIGURES = [
+    (re.compile(rf"(?:US)?([$€£¥])({NUMBER})(k|K|M|m|B|b|bn|T|tn)?"), _money),
+    (re.compile(rf"[−-]({NUMBER})"), lambda found, following: "minus " + _plain(found[1], following)),
+    (re.compile(rf"\+({NUMBER})"), lambda found, following: "plus " + _plain(found[1], following)),
+    (re.compile(rf"({NUMBER})%"), lambda found, _: numbers.decimal(found[1]) + " percent"),
+    (re.compile(rf"#({NUMBER})"), lambda found, _: "number " + numbers.decimal(found[1])),
+    (re.compile(rf"~({NUMBER})"), lambda found, following: "about " + _plain(found[1], following)),
+    (re.compile(rf"({NUMBER})[-–—]({NUMBER})(%)?"), _range),
+    (re.compile(r"(\d{1,4})(?:st|nd|rd|th)", re.IGNORECASE), lambda found, _: numbers.ordinal(int(found[1]))),
+    (re.compile(r"['’]?(\d{1,3}0)s"), lambda found, _: numbers.decade(int(found[1]))),
+    (re.compile(r"(\d{1,2}):([0-5]\d)"), _clock),
+    (re.compile(rf"({NUMBER})[×x]"), lambda found, _: numbers.decimal(found[1]) + " times"),
+    (re.compile(rf"({NUMBER})(bn|tn|[KMB])"), lambda found, _: f"{numbers.decimal(found[1])} {MAGNITUDES[found[2].lower()]}"),
+    (re.compile(rf"({NUMBER})({'|'.join(sorted(map(re.escape, ATTACHED), key=len, reverse=True))})"), _with_unit),
+    (re.compile(rf"({NUMBER})"), lambda found, following: _plain(found[1], following)),
+]
+
+
+def _address(core: str) -> str:
+    names = {".": "dot", "/": "slash", "@": "at", "-": "dash", "_": "underscore", ":": "colon"}
+    plain = re.sub(r"^https?://", "", core, flags=re.IGNORECASE)
+    plain = re.sub(r"^www\.|[?#].*$|/$", "", plain, flags=re.IGNORECASE)
+    pieces = re.findall(r"[A-Za-z']+|\d+|[./@_:-]", plain)
+    return " ".join(names.get(piece) or (numbers.digits(piece) if piece.isdigit() else _letters(piece)) for piece in pieces)
+
+
+def _mixed(core: str) -> str:
+    """ "16-bit" → "sixteen bit", "A320" → "A three two zero", "4K" → "four K"."""
+    pieces = re.findall(r"[0-9][0-9,]*(?:\.[0-9]+)?|[^0-9]+", core)
+    said = [(_figure(piece.rstrip(",")) if piece[0].isdecimal() else _letters(re.sub(r"[-–—/+]", " ", piece))) for piece in pieces]
+    return " ".join(" ".join(said).split())
+
+
+def _figure(figures: str) -> str:
+    plain = figures.replace(",", "")
+    glued = len(plain) > 2 and plain.isdigit() and "," not in figures
+    return numbers.digits(plain) if glued and not re.fullmatch(r"1[5-9]\d\d|20\d\d|\d+00", plain) else _plain(figures)
+
+
+def _letters(core: str) -> str:
+    """Latin letters folded to ASCII; dashes inside become a breath, slashes a space, every other script and sign is silent."""
+    opened = re.sub(r"[—–]|--+", "— ", core).replace("’", "'").replace("&", " and ").replace("@", " at ")
+    folded = unicodedata.normalize("NFKD", "".join(LETTERS.get(character, character) for character in opened))
+    words = re.sub(r"[/_.+,;:]", " ", folded)
+    heard = "".join(character for character in words if character.isascii() and character.isalpha() or character in " '-—")
+    return " ".join(word.strip("-")[:LONGEST_WORD] for word in heard.split() if re.search(r"[A-Za-z]", word))

