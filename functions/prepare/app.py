@@ -11,6 +11,12 @@ from showrunner.telemetry import entrypoint
 
 # The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't done by then never will be.
 DEADLINE_SECONDS = 26 * 3600
+# A day: Spot capacity of a GPU comes back within hours; afterwards nobody waits for the video any more.
+RENDER_SECONDS = 24 * 3600
+# With RenderPlatform auto the GPU has this long to come and to render; then the CPU queue takes over.
+FALL_BACK_SECONDS = 3600
+# Up to this much video a Fargate task is done before a GPU instance has started (about four minutes).
+CPU_SECONDS = 90
 
 
 @entrypoint
@@ -20,7 +26,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         job = _job(row, _assets(tx, row))
         productions.add_log(tx, job.video_id, job.attempt, "prepare", f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words.")
     blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
-    return {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
+    pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
+    return {**pointers, **_rendering(job, row["request"].get("priority", 2))}
+
+
+def _rendering(job: Job, priority: int) -> dict[str, Any]:
+    """Where the video is rendered, how long the machine waits for it, and its place within the organisation's share (Batch runs the higher number first)."""
+    wanted = config.setting("RENDER_PLATFORM")
+    short = job.length_seconds * len(job.outputs) <= CPU_SECONDS
+    platform = "cpu" if wanted == "cpu" or (wanted == "auto" and short) else "gpu"
+    wait = FALL_BACK_SECONDS if wanted == "auto" and platform == "gpu" else RENDER_SECONDS
+    return {"platform": platform, "may_fall_back": wanted == "auto", "render_timeout_seconds": wait, "scheduling_priority": 100 * (4 - priority)}
 
 
 def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
