@@ -1,0 +1,85 @@
+"""Colours: reading and mixing them, contrast, and the one conversion of pictures to BT.709 limited-range YUV that everything shares."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+RGB = tuple[int, int, int]
+
+# ITU-R BT.709: luma weights of red and blue; limited range puts luma in 16..235 and chroma in 16..240.
+_KR, _KB = 0.2126, 0.0722
+_KG = 1 - _KR - _KB
+_Y = np.array([_KR, _KG, _KB]) * 219 / 255
+_U = np.array([-_KR, -_KG, 1 - _KB]) / (1 - _KB) / 2 * 224 / 255
+_V = np.array([1 - _KR, -_KG, -_KB]) / (1 - _KR) / 2 * 224 / 255
+_TO_YUV = np.column_stack([np.vstack([_Y, _U, _V]), [16.0, 128.0, 128.0]])
+_TO_RGB = np.linalg.inv(_TO_YUV[:, :3])
+
+# Chroma of H.264 lies on the even luma columns and between the luma rows (type 0, "left"); this is its low-pass along the row.
+_CHROMA_TAPS = np.array([[0.25, 0.5, 0.25]], np.float32)
+
+
+def parse(text: str) -> RGB:
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def mix(first: RGB, second: RGB, share: float) -> RGB:
+    """`share` of the second, in linear light, so that a blend of two bright colours doesn't go through mud."""
+    a, b = _linear(first), _linear(second)
+    return _encoded(a + (b - a) * share)
+
+
+def _linear(colour: RGB) -> npt.NDArray[np.float64]:
+    value = np.array(colour) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(value: npt.NDArray[np.float64]) -> RGB:
+    value = np.clip(value, 0, 1)
+    code = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+    red, green, blue = (int(round(part * 255)) for part in code)
+    return red, green, blue
+
+
+def luminance(colour: RGB) -> float:
+    """Relative luminance as WCAG 2 defines it, 0..1."""
+    return float(_linear(colour) @ np.array([_KR, _KG, _KB]))
+
+
+def contrast(first: RGB, second: RGB) -> float:
+    """WCAG 2 contrast ratio, 1..21."""
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def legible(colour: RGB, against: RGB, ratio: float = 4.5) -> RGB:
+    """The colour itself, or the nearest step towards white or black that reaches the contrast ratio against what lies behind it."""
+    goal = (255, 255, 255) if luminance(against) < 0.18 else (0, 0, 0)
+    for step in range(21):
+        candidate = mix(colour, goal, step / 20)
+        if contrast(candidate, against) >= ratio:
+            return candidate
+    return goal
+
+
+def to_planes(rgb: Pixels) -> tuple[Pixels, Pixels, Pixels]:
+    """Full-size luma and half-size chroma of an RGB picture of even width and height."""
+    full = cv2.transform(rgb, _TO_YUV)
+    luma = np.ascontiguousarray(full[..., 0])
+    chroma = cv2.filter2D(full[..., 1:], -1, _CHROMA_TAPS, borderType=cv2.BORDER_REPLICATE)[:, ::2]
+    chroma = cv2.resize(chroma, (luma.shape[1] // 2, luma.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return luma, np.ascontiguousarray(chroma[..., 0]), np.ascontiguousarray(chroma[..., 1])
+
+
+def yuv(colour: RGB) -> tuple[int, int, int]:
+    luma, u, v = (_TO_YUV[:, :3] @ np.array(colour) + _TO_YUV[:, 3]).round().astype(int)
+    return int(luma), int(u), int(v)
+
+
+def to_rgb(luma: Pixels, u: Pixels, v: Pixels) -> Pixels:
+    """For looking at frames: thumbnails, contact sheets, tests."""
+    size = (luma.shape[1], luma.shape[0])
+    full = cv2.merge([luma, *(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (u, v))]).astype(np.float32)
+    rgb = cv2.transform(full - np.array([16, 128, 128], np.float32), _TO_RGB)
+    return np.clip(rgb, 0, 255).round().astype(np.uint8)

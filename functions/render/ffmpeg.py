@@ -1,0 +1,112 @@
+"""The ffmpeg binary of imageio-ffmpeg: how it is called, how a file is probed with it, and what its failures mean."""
+
+import errno
+import functools
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from .errors import AssetCorrupt, DiskFull
+
+QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
+
+# Fixes the rate too: 3000 px and 240 fps cover every real camera, and bound what a hostile header can make us allocate.
+_STREAM = re.compile(r"Stream #\d+:\d+.*?: (Video|Audio): (\w+)(.*)")
+_SIZE = re.compile(r"[ ,](\d{2,5})x(\d{2,5})")
+_RATE = re.compile(r"([\d.]+)k? fps")
+_DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
+_START = re.compile(r"start: (-?[\d.]+)")
+
+
+@functools.cache
+def binary() -> str:
+    return os.environ.get("RENDER_FFMPEG") or imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [binary(), *QUIET, *map(str, arguments)]
+
+
+def run(*arguments: str | Path, asset: str | None = None, input_bytes: bytes | None = None, timeout_s: float | None = None) -> bytes:
+    """Standard output of one call. A failure is the asset's where one is named, and the disk's where ffmpeg says so."""
+    done = subprocess.run(command(*arguments), input=input_bytes, capture_output=True, timeout=timeout_s, check=False)
+    if done.returncode:
+        raise failure(done.stderr.decode(errors="replace"), asset)
+    return done.stdout
+
+
+def failure(log: str, asset: str | None) -> Exception:
+    last = last_line(log)
+    if "No space left on device" in log:
+        return DiskFull("The disk is full.", asset=asset)
+    if asset:
+        return AssetCorrupt(f"{asset} cannot be decoded: {last}", asset=asset)
+    return OSError(errno.EIO, f"ffmpeg: {last}")
+
+
+def last_line(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "no message"
+
+
+@dataclass(frozen=True)
+class Media:
+    """What a file holds. Sizes are as shown, rotation applied; absent streams have None."""
+
+    duration_s: float | None
+    start_s: float
+    container: str
+    video_codec: str | None = None
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    pixel_format: str = ""
+    video_tags: str = ""
+    audio_codec: str | None = None
+    sample_rate: int = 0
+    channels: str = ""
+
+
+def probe(path: str | Path, asset: str | None = None) -> Media:
+    """Reads the header only. Raises AssetCorrupt naming the asset when ffmpeg finds no stream in it."""
+    done = subprocess.run([binary(), "-hide_banner", "-nostdin", "-i", str(path)], capture_output=True, check=False)
+    text = done.stderr.decode(errors="replace")
+    streams = _STREAM.findall(text)
+    if "Input #0" not in text or not streams:
+        raise AssetCorrupt(f"{asset or path} holds no picture or sound that can be read: {last_line(text)}", asset=asset or str(path))
+    return _media(text, streams)
+
+
+def _media(text: str, streams: Sequence[tuple[str, str, str]]) -> Media:
+    duration, start = _DURATION.search(text), _START.search(text)
+    seconds = int(duration[1]) * 3600 + int(duration[2]) * 60 + float(duration[3]) if duration else None
+    container = re.search(r"Input #0, ([^ ]+),", text)
+    found: dict[str, object] = {}
+    for kind, codec, rest in streams:
+        if kind == "Video" and "video_codec" not in found and "attached pic" not in rest:
+            found |= {"video_codec": codec} | _video(rest, text)
+        if kind == "Audio" and "audio_codec" not in found:
+            rate = re.search(r"(\d+) Hz, ([^,]+)", rest)
+            found |= {"audio_codec": codec, "sample_rate": int(rate[1]) if rate else 0, "channels": rate[2].strip() if rate else ""}
+    return Media(seconds, float(start[1]) if start else 0.0, container[1] if container else "", **found)  # type: ignore[arg-type]
+
+
+def _video(rest: str, text: str) -> dict[str, object]:
+    size, rate, rotation = _SIZE.search(rest), _RATE.search(rest), _ROTATION.search(text)
+    width, height = (int(size[1]), int(size[2])) if size else (0, 0)
+    if rotation and round(abs(float(rotation[1]))) % 180 == 90:
+        width, height = height, width
+    pixel = re.search(r", (\w+)(\(([^)]*)\))?", rest[rest.find(")") + 1 :] if rest.lstrip().startswith("(") else rest)
+    return {
+        "width": width,
+        "height": height,
+        "fps": float(rate[1]) if rate else 0.0,
+        "pixel_format": pixel[1] if pixel else "",
+        "video_tags": (pixel[3] or "") if pixel else "",
+    }

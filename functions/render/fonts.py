@@ -1,0 +1,170 @@
+"""Faces: which file serves a family and weight, what each can write, and which face takes each part of a text."""
+
+import importlib.util
+import struct
+import unicodedata
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageFont, features
+
+from .errors import FontMissing
+
+FOLDER = Path(__file__).with_name("fonts")
+
+FAMILIES: dict[str, dict[int, str]] = {
+    "inter": {500: "Inter-500.ttf", 700: "Inter-700.ttf", 900: "Inter-900.ttf"},
+    "montserrat": {800: "Montserrat-800.ttf"},
+    "anton": {400: "Anton-400.ttf"},
+    "source-serif": {600: "SourceSerif4-600.ttf"},
+}
+HOUSE = "inter"
+_BY_SCRIPT = ("NotoSansArabic-700.ttf", "NotoSansDevanagari-700.ttf")
+_CJK_PACKAGE, _CJK_FILE = "cvttf_NotoSansCJK_Bold", "NotoSansCJKtc-Bold.otf"
+
+# The CJK face draws Han as Taiwan does unless told otherwise; these are OpenType's own language tags through BCP 47.
+_HAN_LANGUAGE = {"zh": "zh-cn", "ja": "ja", "ko": "ko"}
+
+
+def family(name: str | None) -> str:
+    """The key of a family by any usual spelling. Raises FontMissing with the ones there are."""
+    if name is None:
+        return HOUSE
+    key = name.strip().lower().replace(" ", "-").replace("_", "-")
+    key = {"source-serif-4": "source-serif", "inter-display": "inter"}.get(key, key)
+    if key not in FAMILIES:
+        raise FontMissing(f"There is no typeface {name!r}. There are: {', '.join(sorted(FAMILIES))}.", asset=name)
+    return key
+
+
+def chain(family_key: str, weight: int) -> tuple[Path, ...]:
+    """The faces to try in order: the family at its nearest weight, the house face, then the ones by script."""
+    wanted = [_nearest(family_key, weight)]
+    if family_key != HOUSE:
+        wanted.append(_nearest(HOUSE, weight))
+    return (*(FOLDER / name for name in (*wanted, *_BY_SCRIPT)), _cjk())
+
+
+def _nearest(family_key: str, weight: int) -> str:
+    weights = FAMILIES[family_key]
+    return weights[min(weights, key=lambda have: abs(have - weight))]
+
+
+@cache
+def _cjk() -> Path:
+    spec = importlib.util.find_spec(_CJK_PACKAGE)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / _CJK_FILE).is_file():
+            return path
+    raise FontMissing(f"The face {_CJK_FILE} is missing: install the packages of requirements.txt.", asset=_CJK_FILE)
+
+
+@lru_cache(maxsize=256)
+def load(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    try:
+        return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+    except OSError as unreadable:
+        raise FontMissing(f"The face {path.name} cannot be read.", asset=path.name) from unreadable
+
+
+def shaping() -> bool:
+    """Whether complex scripts (Arabic, Devanagari) are shaped here; Pillow's wheels always carry Raqm."""
+    return bool(features.check("raqm"))
+
+
+def han_language(language: str) -> str:
+    """The tag that picks the regional form of Han characters."""
+    tag = language.lower()
+    if tag.startswith("zh") and any(part in tag for part in ("tw", "hant")):
+        return "zh-tw"
+    if tag.startswith("zh") and "hk" in tag:
+        return "zh-hk"
+    return _HAN_LANGUAGE.get(tag[:2], tag)
+
+
+def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
+    """The text in runs of one face each. Raises FontMissing when a letter is in none; other signs without a glyph are left out."""
+    runs: list[tuple[str, Path]] = []
+    for cluster in clusters(text):
+        face = _face_for(cluster, chain(family_key, weight))
+        if face is None:
+            continue
+        if runs and (runs[-1][1] == face or cluster.isspace()):
+            runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
+        else:
+            runs.append((cluster, face))
+    return runs
+
+
+def _face_for(cluster: str, faces: tuple[Path, ...]) -> Path | None:
+    needed = [ord(sign) for sign in cluster if not _invisible(sign)]
+    for face in faces:
+        covered = coverage(face)
+        if all(code < covered.size and covered[code] for code in needed):
+            return face
+    if any(unicodedata.category(sign).startswith("L") for sign in cluster):
+        raise FontMissing(f"No typeface here has the letter {cluster!r} ({unicodedata.name(cluster[0], 'unnamed')}).", asset=cluster)
+    return None
+
+
+def _invisible(sign: str) -> bool:
+    return unicodedata.category(sign) == "Cf" or "\ufe00" <= sign <= "\ufe0f"
+
+
+def clusters(text: str) -> list[str]:
+    """Base characters with the marks, joiners and variation selectors that belong to them."""
+    found: list[str] = []
+    for sign in text:
+        joined = found and (unicodedata.category(sign).startswith("M") or _invisible(sign) or found[-1].endswith("\u200d"))
+        if joined:
+            found[-1] += sign
+        else:
+            found.append(sign)
+    return found
+
+
+def missing(text: str) -> list[str]:
+    """The signs of a text that no face can draw (symbols and emoji; letters raise)."""
+    faces = chain(HOUSE, 700)
+    return [cluster for cluster in clusters(text) if not cluster.isspace() and _face_for(cluster, faces) is None]
+
+
+@cache
+def coverage(path: Path) -> npt.NDArray[np.bool_]:
+    """Which code points a face maps to a glyph, from its cmap table (formats 4 and 12, the only ones our faces use)."""
+    try:
+        data = path.read_bytes()
+    except OSError as absent:
+        raise FontMissing(f"The face {path.name} is missing.", asset=path.name) from absent
+    start = _table(data, b"cmap")
+    covered = np.zeros(0x30000, np.bool_)
+    for index in range(struct.unpack_from(">H", data, start + 2)[0]):
+        platform, _, offset = struct.unpack_from(">HHI", data, start + 4 + 8 * index)
+        if platform in (0, 3):
+            _mark(data, start + offset, covered)
+    return covered
+
+
+def _table(data: bytes, tag: bytes) -> int:
+    for index in range(struct.unpack_from(">H", data, 4)[0]):
+        name, _, offset, _ = struct.unpack_from(">4sIII", data, 12 + 16 * index)
+        if name == tag:
+            return int(offset)
+    raise FontMissing("A face has no character map.")
+
+
+def _mark(data: bytes, at: int, covered: npt.NDArray[np.bool_]) -> None:
+    form = struct.unpack_from(">H", data, at)[0]
+    if form == 12:
+        for group in range(struct.unpack_from(">I", data, at + 12)[0]):
+            first, last, _ = struct.unpack_from(">III", data, at + 16 + 12 * group)
+            covered[first : last + 1] = True
+    elif form == 4:
+        count = struct.unpack_from(">H", data, at + 6)[0] // 2
+        ends = struct.unpack_from(f">{count}H", data, at + 14)
+        starts = struct.unpack_from(f">{count}H", data, at + 16 + 2 * count)
+        for first, last in zip(starts, ends, strict=True):
+            if first <= last < 0xFFFF:
+                covered[first : last + 1] = True

@@ -1,0 +1,192 @@
+"""Text as pictures: measured, wrapped in balanced lines and drawn with outline and shadow; several faces may share one line."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from . import fonts
+from .colour import RGB, Pixels
+
+# Room above and below the baseline in ems: Devanagari and stacked Arabic marks reach higher and lower than Latin.
+ASCENT, DESCENT = 1.12, 0.42
+
+
+@dataclass(frozen=True)
+class Type:
+    """How a text looks. Sizes in pixels."""
+
+    size: int
+    family: str = fonts.HOUSE
+    weight: int = 700
+    language: str = "en"
+    fill: RGB = (255, 255, 255)
+    outline: int = 0
+    outline_fill: RGB = (0, 0, 0)
+    shadow: int = 0
+    shadow_drop: int = 0
+    shadow_opacity: float = 0.0
+
+    @property
+    def margin(self) -> int:
+        """What outline and shadow need around the letters, even so that sprites keep the chroma grid."""
+        return (self.outline + 2 * self.shadow + self.shadow_drop + 4) // 2 * 2
+
+    def sized(self, size: int) -> "Type":
+        factor = size / self.size
+        return replace(self, size=size, outline=round(self.outline * factor), shadow=round(self.shadow * factor), shadow_drop=round(self.shadow_drop * factor))
+
+
+def is_rtl(text: str) -> bool:
+    """By the first strong character, as the Unicode bidirectional algorithm takes a paragraph's direction."""
+    for sign in text:
+        direction = unicodedata.bidirectional(sign)
+        if direction in ("R", "AL"):
+            return True
+        if direction == "L":
+            return False
+    return False
+
+
+def is_cjk(sign: str) -> bool:
+    code = ord(sign)
+    return 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
+
+
+def width(text: str, style: Type) -> float:
+    return sum(_run_width(run, face, style.size, style.language) for run, face in fonts.split(text, style.family, style.weight))
+
+
+@lru_cache(maxsize=8192)
+def _run_width(run: str, face: object, size: int, language: str) -> float:
+    # Measured big and scaled: FreeType rounds advances to whole pixels at small sizes.
+    return float(fonts.load(face, 200).getlength(run, language=fonts.han_language(language))) * size / 200  # type: ignore[arg-type]
+
+
+def draw(text: str, style: Type) -> tuple[Pixels, int, int]:
+    """Straight RGBA and the position in it of the text's left end on the baseline."""
+    margin = style.margin
+    canvas_width = int(np.ceil(width(text, style))) + 2 * margin + style.size // 3
+    baseline = margin + round(ASCENT * style.size)
+    canvas_height = baseline + round(DESCENT * style.size) + margin
+    letters = _mask(text, style, canvas_width, canvas_height, margin, baseline, 0)
+    rim = _mask(text, style, canvas_width, canvas_height, margin, baseline, style.outline) if style.outline else letters
+    return _composed(letters, rim, style), margin, baseline
+
+
+def _mask(text: str, style: Type, canvas_width: int, canvas_height: int, x: int, baseline: int, stroke: int) -> Pixels:
+    image = Image.new("L", (canvas_width, canvas_height))
+    pen, at = ImageDraw.Draw(image), float(x)
+    runs = fonts.split(text, style.family, style.weight)
+    for run, face in reversed(runs) if is_rtl(text) and len(runs) > 1 else runs:
+        pen.text(
+            (at, baseline), run, font=fonts.load(face, style.size), fill=255, anchor="ls", stroke_width=stroke, language=fonts.han_language(style.language)
+        )
+        at += _run_width(run, face, style.size, style.language)
+    return np.asarray(image)
+
+
+def _composed(letters: Pixels, rim: Pixels, style: Type) -> Pixels:
+    cover = rim.astype(np.float32) / 255
+    inner = letters.astype(np.float32)[..., None] / 255
+    rgb = (
+        np.array(style.fill, np.float32) * inner + np.array(style.outline_fill, np.float32) * (1 - inner)
+        if style.outline
+        else np.broadcast_to(np.array(style.fill, np.float32), (*letters.shape, 3))
+    )
+    alpha = cover
+    if style.shadow_opacity:
+        blurred = cv2.GaussianBlur(rim, (0, 0), max(0.8, style.shadow)).astype(np.float32) / 255 * style.shadow_opacity
+        dropped = np.roll(blurred, style.shadow_drop, axis=0)
+        alpha = cover + dropped * (1 - cover)
+        rgb = rgb * (cover / np.maximum(alpha, 1e-6))[..., None]
+    return np.dstack([rgb, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """What a line may be broken between: words, and single Han, kana and hangul-with-its-punctuation signs. True: a space comes before it."""
+    found: list[tuple[str, bool]] = []
+    for word in text.split():
+        for index, part in enumerate(_breakable(word)):
+            found.append((part, index == 0 and bool(found)))
+    return found
+
+
+# Japanese and Chinese line breaking (kinsoku): what may not begin a line, and what may not end one.
+NOT_FIRST = set("、。，．・：；？！ー）］｝〉》」』】〕％…‥ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞ!?,.:;)]}%’”")  # noqa: RUF001
+NOT_LAST = set("（［｛〈《「『【〔$£¥([{‘“")  # noqa: RUF001
+
+
+def _breakable(word: str) -> list[str]:
+    if not any(is_cjk(sign) for sign in word):
+        return [word]
+    parts: list[str] = []
+    for cluster in fonts.clusters(word):
+        latin = parts and not is_cjk(cluster[0]) and not is_cjk(parts[-1][-1])
+        if parts and (cluster[0] in NOT_FIRST or parts[-1][-1] in NOT_LAST or latin):
+            parts[-1] += cluster
+        else:
+            parts.append(cluster)
+    return parts
+
+
+def wrap(text: str, style: Type, limit: float, max_lines: int) -> list[str] | None:
+    """Balanced lines no wider than `limit`, as few as possible, the last never a lone word; None where it doesn't fit."""
+    units = pieces(text)
+    widths = [width(part, style) for part, _ in units]
+    space = width(" ", style)
+    for count in range(1, max_lines + 1):
+        breaks = balanced(widths, [space if gap else 0.0 for _, gap in units], limit, count)
+        if breaks is not None:
+            return [_joined(units[start:end]) for start, end in pairwise(breaks)]
+    return None
+
+
+def _joined(units: Sequence[tuple[str, bool]]) -> str:
+    return "".join((" " if gap and index else "") + part for index, (part, gap) in enumerate(units))
+
+
+def balanced(widths: Sequence[float], gaps: Sequence[float], limit: float, lines: int) -> list[int] | None:
+    """Where to break into exactly `lines` lines so that the longest is shortest: [0, …, len]. A last line of one piece is taken only if nothing else fits."""
+    count = len(widths)
+    if lines > count:
+        return None
+    sums = np.concatenate([[0.0], np.cumsum(np.add(widths, gaps))])
+
+    def line(start: int, end: int) -> float:
+        return float(sums[end] - sums[start] - gaps[start])
+
+    best: dict[tuple[int, int], tuple[float, list[int]]] = {(0, 0): (0.0, [0])}
+    for row in range(1, lines + 1):
+        for end in range(row, count + 1):
+            options = []
+            for start in range(row - 1, end):
+                if (row - 1, start) not in best or (row == lines and end < count) or line(start, end) > limit:
+                    continue
+                lone = 2 * limit if row == lines > 1 and end - start == 1 and count > 2 else 0.0
+                worst, path = best[(row - 1, start)]
+                options.append((max(worst, line(start, end)) + lone, [*path, end]))
+            if options:
+                best[(row, end)] = min(options)
+    return best[(lines, count)][1] if (lines, count) in best else None
+
+
+def fitted(text: str, style: Type, limit: float, max_lines: int, smallest: float = 0.45) -> tuple[list[str], Type]:
+    """The text wrapped at the largest size down to `smallest` of the given one that fits; below that it is cut with an ellipsis."""
+    for percent in range(100, round(smallest * 100) - 1, -4):
+        sized = style.sized(max(8, style.size * percent // 100))
+        lines = wrap(text, sized, limit, max_lines)
+        if lines and not (len(lines) > 1 and percent > 80 and len(lines[-1].split()) == 1 and len(text.split()) > 3):
+            return lines, sized
+    sized = style.sized(max(8, round(style.size * smallest)))
+    words = text.split()
+    while len(words) > 1:
+        words = words[:-1]
+        if lines := wrap(" ".join(words) + "…", sized, limit, max_lines):
+            return lines, sized
+    return [text[: max(1, int(limit / sized.size))] + "…"], sized

@@ -1,0 +1,305 @@
+"""The plan of a video: read from timeline.json, held against the schema beside this file, with every default filled in."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from .errors import TimelineInvalid
+
+SCHEMA_FILE = Path(__file__).with_name("timeline.schema.json")
+
+# Planning rounds to milliseconds; a difference of more than a frame at 60 fps is a mistake, not rounding.
+GAP_TOLERANCE_S = 1 / 60
+
+
+@dataclass(frozen=True)
+class Asset:
+    uri: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Palette:
+    background: str = "#0f1226"
+    surface: str = "#1b2040"
+    primary: str = "#5b7cfa"
+    accent: str = "#ffb84d"
+    text: str = "#f7f8ff"
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Fractions of width and height that the platform covers."""
+
+    top: float
+    right: float
+    bottom: float
+    left: float
+
+
+# Shorts, Reels and TikTok cover about the lower quarter and a strip at the right; players cover the last tenth of a wide video while paused.
+_SAFE_TALL = Margins(0.15, 0.11, 0.25, 0.11)
+_SAFE_WIDE = Margins(0.06, 0.06, 0.10, 0.06)
+_SAFE_SQUARE = Margins(0.07, 0.07, 0.10, 0.07)
+
+
+@dataclass(frozen=True)
+class Output:
+    name: str
+    width: int
+    height: int
+    codec: str = "h264"
+    safe_area: Margins = _SAFE_TALL
+
+    @property
+    def shape(self) -> str:
+        ratio = self.width / self.height
+        return "tall" if ratio < 0.8 else "wide" if ratio > 1.25 else "square"
+
+
+@dataclass(frozen=True)
+class Word:
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Narration:
+    audio: Asset
+    start_s: float
+    duration_s: float
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Generated:
+    template: str
+    text: str | None = None
+    items: tuple[str, ...] = ()
+    value: str | None = None
+    label: str | None = None
+    attribution: str | None = None
+    series: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Visual:
+    kind: str
+    asset: Asset | None = None
+    fit: str = "smart"
+    focus: tuple[float, float] | None = None
+    trim: tuple[float, float | None] = (0.0, None)
+    generated: Generated | None = None
+    motion: str = "zoom_in"
+    amount: float = 0.12
+
+
+@dataclass(frozen=True)
+class Transition:
+    kind: str = "cut"
+    duration_s: float = 0.4
+    sound: str = "none"
+
+
+@dataclass(frozen=True)
+class Scene:
+    id: str
+    start_s: float
+    end_s: float
+    visual: Visual
+    heading: str | None = None
+    narration: Narration | None = None
+    transition: Transition = field(default_factory=Transition)
+
+
+@dataclass(frozen=True)
+class TitleCard:
+    text: str
+    start_s: float
+    end_s: float
+    kicker: str | None = None
+
+
+@dataclass(frozen=True)
+class Music:
+    asset: Asset | None = None
+    mood: str = "calm"
+    level_db: float = -20.0
+    duck_db: float = 12.0
+
+
+@dataclass(frozen=True)
+class CaptionStyle:
+    preset: str = "bold"
+    burn_in: bool = True
+    overrides: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Timeline:
+    video_id: str
+    title: str
+    outputs: tuple[Output, ...]
+    scenes: tuple[Scene, ...]
+    language: str = "en"
+    seed: int = 0
+    fps: int = 30
+    palette: Palette = field(default_factory=Palette)
+    font: str | None = None
+    logo: Asset | None = None
+    title_card: TitleCard | None = None
+    music: Music | None = None
+    captions: CaptionStyle | None = field(default_factory=CaptionStyle)
+    integrated_lufs: float = -14.0
+    true_peak_dbtp: float = -1.0
+    thumbnail_text: str | None = None
+    thumbnail_source: str = "auto"
+    demo: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        return self.frame_count / self.fps
+
+    @property
+    def frame_count(self) -> int:
+        return round(self.scenes[-1].end_s * self.fps)
+
+    def assets(self) -> Iterator[tuple[str, Asset]]:
+        """Every asset with the role it plays, in the order in which they are needed."""
+        if self.logo:
+            yield "the logo", self.logo
+        for scene in self.scenes:
+            if scene.visual.asset:
+                yield f"the visual of scene {scene.id}", scene.visual.asset
+            if scene.narration:
+                yield f"the narration of scene {scene.id}", scene.narration.audio
+        if self.music and self.music.asset:
+            yield "the music", self.music.asset
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text()))
+
+
+def parse(document: Any) -> Timeline:
+    """Raises TimelineInvalid naming the first field that is wrong, and how many more there are."""
+    breaches = sorted(_validator().iter_errors(document), key=lambda breach: [str(part) for part in breach.absolute_path])
+    if breaches:
+        first = jsonschema.exceptions.best_match(breaches) or breaches[0]
+        where = ".".join(map(str, first.absolute_path)) or "the document"
+        raise TimelineInvalid(
+            f"The timeline is not valid at {where}: {first.message[:300]}" + (f" (and {len(breaches) - 1} more)" if len(breaches) > 1 else "")
+        )
+    timeline = _timeline(document)
+    _check_times(timeline)
+    return timeline
+
+
+def _timeline(raw: dict[str, Any]) -> Timeline:
+    brand, loudness, thumbnail = raw.get("brand") or {}, raw.get("loudness") or {}, raw.get("thumbnail") or {}
+    return Timeline(
+        video_id=raw["video_id"],
+        title=raw["title"],
+        outputs=tuple(_output(item) for item in raw["outputs"]),
+        scenes=tuple(_scene(item) for item in raw["scenes"]),
+        language=raw.get("language", "en"),
+        seed=raw.get("seed", 0),
+        fps=raw.get("fps", 30),
+        palette=replace(Palette(), **(brand.get("palette") or {})),
+        font=brand.get("font"),
+        logo=_asset(brand.get("logo")),
+        title_card=TitleCard(**raw["title_card"]) if raw.get("title_card") else None,
+        music=_music(raw.get("music")),
+        captions=_captions(raw.get("captions", {})),
+        integrated_lufs=float(loudness.get("integrated_lufs", -14)),
+        true_peak_dbtp=float(loudness.get("true_peak_dbtp", -1)),
+        thumbnail_text=thumbnail.get("text"),
+        thumbnail_source=thumbnail.get("source", "auto"),
+        demo=raw.get("demo", False),
+    )
+
+
+def _asset(raw: dict[str, Any] | None) -> Asset | None:
+    return Asset(raw["uri"], raw.get("sha256")) if raw else None
+
+
+def _music(raw: dict[str, Any] | None) -> Music | None:
+    return None if raw is None else Music(**{**raw, "asset": _asset(raw.get("asset"))})
+
+
+def _captions(raw: dict[str, Any] | None) -> CaptionStyle | None:
+    if raw is None:
+        return None
+    return CaptionStyle(raw.get("preset", "bold"), raw.get("burn_in", True), tuple(sorted((raw.get("overrides") or {}).items(), key=lambda item: item[0])))
+
+
+def _output(raw: dict[str, Any]) -> Output:
+    plain = Output(raw["name"], raw["width"], raw["height"], raw.get("codec", "h264"))
+    margins = {"tall": _SAFE_TALL, "wide": _SAFE_WIDE, "square": _SAFE_SQUARE}[plain.shape]
+    return replace(plain, safe_area=replace(margins, **(raw.get("safe_area") or {})))
+
+
+def _scene(raw: dict[str, Any]) -> Scene:
+    return Scene(
+        id=raw["id"],
+        start_s=float(raw["start_s"]),
+        end_s=float(raw["end_s"]),
+        visual=_visual(raw["visual"]),
+        heading=(raw.get("heading") or "").strip() or None,
+        narration=_narration(raw.get("narration")),
+        transition=Transition(**(raw.get("transition") or {})),
+    )
+
+
+def _visual(raw: dict[str, Any]) -> Visual:
+    motion, trim, focus = raw.get("motion") or {}, raw.get("trim") or {}, raw.get("focus")
+    return Visual(
+        kind=raw["kind"],
+        asset=_asset(raw.get("asset")) if raw["kind"] != "generated" else None,
+        fit=raw.get("fit", "smart"),
+        focus=(focus["x"], focus["y"]) if focus else None,
+        trim=(float(trim.get("start_s", 0)), trim.get("end_s")),
+        generated=_generated(raw["generated"]) if raw["kind"] == "generated" else None,
+        motion=motion.get("kind", "zoom_in"),
+        amount=float(motion.get("amount", 0.12)),
+    )
+
+
+def _generated(raw: dict[str, Any]) -> Generated:
+    series = tuple((point["label"], float(point["value"])) for point in raw.get("series") or [])
+    return Generated(raw["template"], raw.get("text"), tuple(raw.get("items") or []), raw.get("value"), raw.get("label"), raw.get("attribution"), series)
+
+
+def _narration(raw: dict[str, Any] | None) -> Narration | None:
+    if raw is None:
+        return None
+    words = tuple(Word(word["text"].strip(), float(word["start_s"]), float(word["end_s"])) for word in raw["words"] if word["text"].strip())
+    return Narration(Asset(raw["audio"]["uri"], raw["audio"].get("sha256")), float(raw["start_s"]), float(raw["duration_s"]), words)
+
+
+def _check_times(timeline: Timeline) -> None:
+    if len({output.name for output in timeline.outputs}) < len(timeline.outputs):
+        raise TimelineInvalid("Two outputs have the same name.")
+    expected = 0.0
+    for scene in timeline.scenes:
+        if abs(scene.start_s - expected) > GAP_TOLERANCE_S:
+            raise TimelineInvalid(f"Scene {scene.id} starts at {scene.start_s:.3f} s, but the scene before it ends at {expected:.3f} s.")
+        if scene.end_s - scene.start_s < 2 / timeline.fps:
+            raise TimelineInvalid(f"Scene {scene.id} is shorter than two frames.")
+        _check_narration(scene)
+        expected = scene.end_s
+
+
+def _check_narration(scene: Scene) -> None:
+    previous = 0.0
+    for word in scene.narration.words if scene.narration else ():
+        if word.end_s < word.start_s or word.start_s < previous - GAP_TOLERANCE_S:
+            raise TimelineInvalid(f"The words of scene {scene.id} are not in order of time at {word.text!r} ({word.start_s:.3f} s).")
+        previous = word.start_s
