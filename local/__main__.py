@@ -3,10 +3,14 @@
 import argparse
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from local import processes, setup
-from local.settings import ROOT, Refused, python_of
+from local.settings import HOME, ROOT, Refused, address, python_of
+
+Command = Callable[[argparse.Namespace], int | None]
 
 
 def main() -> int:
@@ -20,40 +24,132 @@ def main() -> int:
     except processes.Interrupted as interrupted:
         print(f"\nshowrunner: ended by {interrupted}", file=sys.stderr)
         return interrupted.code
-    except BrokenPipeError:
-        return 141
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="command")
 
-    def command(name: str, do, help_: str) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
-        added = commands.add_parser(name, help=help_)
+    def command(name: str, do: Command, told: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=told)
         added.set_defaults(do=do)
         return added
 
-    setting_up = command("setup", lambda options: setup.ensure(options.groups or setup.RUN), "make the virtual environments")
-    setting_up.add_argument("groups", nargs="*", choices=[*setup.GROUPS, []], metavar="group")
+    making = command("run", run, "make a video")
+    making.add_argument("--brief", type=Path, help="JSON file with the fields of POST /api/v1/videos/generate")
+    making.add_argument("--aspect", help="9:16, 16:9, 1:1, or several of them with commas")
+    making.add_argument("--length", help="short, medium, long or seconds")
     command("up", up, "start the local stack and deploy to it")
     command("down", down, "stop the local stack")
+    command("open", open_, "the addresses of the local stack")
+    command("build", build, "build functions and layers")
+    testing = command("test", test, "the test suite")
+    testing.add_argument("--full", action="store_true", help="with the long tests")
+    testing.add_argument("only", nargs="*", help="pytest arguments instead of everything")
+    command("check", check, "all that can be judged without running the product")
+    deploying = command("deploy", deploy, "deploy a stage to AWS")
+    deploying.add_argument("--stage", required=True)
+    deploying.add_argument("--dry-run", action="store_true")
+    deploying.add_argument("--confirm")
+    measuring = command("bench", bench, "a benchmark of tests/bench")
+    measuring.add_argument("name")
+    setting_up = command("setup", set_up, "make the virtual environments")
+    setting_up.add_argument("groups", nargs="*", metavar="group", help=", ".join(setup.GROUPS))
+    command("lock", lambda _: setup.lock(), "resolve the dependency groups again")
+    command("clean", clean, "stop everything and remove all that was made")
     return top
 
 
-def up(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> None:
+    from local import brief
+
+    # Before anything is set up: a wrong brief is told at once, not after minutes of downloads.
+    brief.read(options.brief, options.aspect, options.length)
     enter(setup.RUN)
-    from local import stack  # noqa: PLC0415
+    from local import run_video
 
-    stack.up()
-    return 0
+    begun = time.monotonic()
+    body = brief.read(options.brief, options.aspect, options.length)
+    with local_stack() as names:
+        run_video.make(body, begun)
+    del names
+    print("\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).", flush=True)
 
 
-def down(options: argparse.Namespace) -> int:
-    from local import stack  # noqa: PLC0415
+def up(_: argparse.Namespace) -> None:
+    enter(setup.RUN)
+    with local_stack():
+        pass
+    print(f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to stop it.")
+
+
+def local_stack():
+    from local import stack
+
+    return stack.deployed()
+
+
+def down(_: argparse.Namespace) -> None:
+    from local import stack
 
     ended = stack.down()
     print(f"Stopped {', '.join(ended)}." if ended else "Nothing was running.")
-    return 0
+
+
+def open_(_: argparse.Namespace) -> None:
+    enter(("local",))
+    from local import addresses
+
+    addresses.show()
+
+
+def build(_: argparse.Namespace) -> None:
+    enter(("local", "sam", "lambda"))
+    from local import build
+
+    print(build.build().relative_to(ROOT))
+
+
+def test(options: argparse.Namespace) -> int:
+    enter(setup.TEST)
+    from local import suite
+
+    return suite.run(options.only, full=options.full)
+
+
+def check(_: argparse.Namespace) -> int:
+    enter(("local", "sam", "lambda", "dev"))
+    from local import check
+
+    return check.check()
+
+
+def deploy(options: argparse.Namespace) -> None:
+    from local import release
+
+    release.refuse_unsafe(options.stage, options.confirm)
+    enter(("local", "sam", "lambda"))
+    release.release(options.stage, dry_run=options.dry_run, confirm=options.confirm)
+
+
+def bench(options: argparse.Namespace) -> int:
+    enter(setup.TEST)
+    from local import suite
+
+    return suite.bench(options.name)
+
+
+def set_up(options: argparse.Namespace) -> None:
+    unknown = [group for group in options.groups if group not in setup.GROUPS]
+    if unknown:
+        raise Refused(f"there is no environment {unknown[0]}; there are {', '.join(setup.GROUPS)}")
+    setup.ensure(options.groups or setup.RUN)
+
+
+def clean(_: argparse.Namespace) -> None:
+    from local import cleaning
+
+    cleaning.clean()
 
 
 def enter(groups: tuple[str, ...]) -> None:
@@ -62,7 +158,7 @@ def enter(groups: tuple[str, ...]) -> None:
     python = python_of("local")
     if Path(sys.prefix) != python.parent.parent:
         os.chdir(ROOT)
-        os.execv(python, [str(python), "-m", "local", *sys.argv[1:]])
+        os.execv(python, [str(python), "-m", "local", *sys.argv[1:]])  # noqa: S606 - the same program, in its own environment
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""`make check`: everything that can be judged without running the product, each check on its own line with its seconds; all of them, even after one failed."""
+
+import concurrent.futures
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local import build, processes
+from local.settings import ROOT, Refused, local_environment, python_of
+
+TEMPLATES = tuple(build.TEMPLATES.values())
+
+
+def checks() -> dict[str, Callable[[], str]]:
+    return {
+        "format": lambda: dev("ruff", "format", "--check", "."),
+        "lint": lambda: dev("ruff", "check", "."),
+        "types": lambda: dev("mypy"),
+        "imports": lambda: dev("lint-imports", "--no-cache"),
+        "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
+        **{f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES},
+    }
+
+
+def check() -> int:
+    failed = []
+    wanted = checks()
+    # Two at once, as small machines have cores; the slowest ones (sam, mypy) are single-threaded.
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        waiting = {pool.submit(timed, what): name for name, what in wanted.items()}
+        for done in concurrent.futures.as_completed(waiting):
+            seconds, trouble = done.result()
+            print(f"  {'ok' if trouble is None else 'FAILED':<7} {waiting[done]:<24} {seconds:5.1f} s", flush=True)
+            if trouble is not None:
+                failed.append(waiting[done])
+                print("\n".join(f"      {line}" for line in trouble.splitlines()), flush=True)
+    if failed:
+        raise Refused(f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend what can be mended by a program", code=1)
+    return 0
+
+
+def timed(what: Callable[[], str]) -> tuple[float, str | None]:
+    begun = time.monotonic()
+    try:
+        what()
+        trouble = None
+    except processes.CommandFailed as failure:
+        trouble = re.sub(r"\x1b\[[0-9;]*m", "", failure.output).strip()
+    return time.monotonic() - begun, trouble
+
+
+def dev(tool: str, *arguments: str | Path) -> str:
+    environment = {**local_environment(), "PYTHONPATH": str(ROOT / "layers" / "showrunner")}
+    return processes.call([python_of("dev").with_name(tool), *arguments], environment=environment, folder=ROOT)
+
+
+def sam_validate(template: Path) -> str:
+    """As `sam validate --lint` does it; it looks at no account, so credentials are made up."""
+    environment = {**local_environment(), **{name: value for name, value in build.sam_environment().items() if name.startswith(("SAM", "__SAM", "PATH"))}}
+    environment.pop("AWS_ENDPOINT_URL")
+    return processes.call([python_of("sam").with_name("sam"), "validate", "--lint", "--template-file", template], environment=environment, folder=ROOT)

@@ -1,0 +1,225 @@
+"""The unmodified templates onto the local engine: secrets, data stack, migrations, application stack, then an organisation and a channel to work with."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pg8000.native
+
+from local import access, processes
+from local.build import declared, sam_environment
+from local.settings import ACCOUNT, APPLICATION_STACK, DATA_STACK, DATABASE, HOME, REGION, ROOT, STAGE, Refused, address, aws_environment, python_of
+
+ORGANISATION = "00000000-0000-4000-8000-000000000001"
+CHANNEL = "Demo channel"
+SCOPES = "channels:read channels:write videos:all internal:all"
+# Where the real services answer; used with the person's own keys. An address from the environment wins, as in the services' own SDKs.
+OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"
+PEXELS = os.environ.get("PEXELS_BASE_URL") or "https://api.pexels.com"
+# Fixed, unlike the one that `sam --resolve-s3` makes: it is kept over restarts of the engine.
+DEPLOY_BUCKET = f"showrunner-deploy-{STAGE}"
+MARKER = f"/showrunner/{STAGE}/launcher/deployed"
+
+
+def deploy(build: Path) -> bool:
+    """Whether anything had to be deployed. The engine itself remembers what it has, so one that was started anew is filled again."""
+    key = access.signing_key(HOME)
+    wanted = version(build, key)
+    ssm = aws("ssm")
+    if deployed(ssm) == wanted and all(map(is_complete, (DATA_STACK, APPLICATION_STACK))):
+        return False
+    begun = time.monotonic()
+    print("Deploying to the local engine ...", flush=True)
+    seed_secrets(ssm, key)
+    ensure_bucket()
+    # Zipping and uploading the application takes longer than the data stack with its migrations, which goes on meanwhile.
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        packaged = pool.submit(sam_package, build / "application")
+        sam_deploy(sam_package(build / "data"), DATA_STACK)
+        migrate()
+        sam_deploy(packaged.result(), APPLICATION_STACK)
+    ensure_organisation()
+    ssm.put_parameter(Name=MARKER, Value=wanted, Type="String", Overwrite=True)
+    print(f"Deployed in {time.monotonic() - begun:.0f} s.", flush=True)
+    return True
+
+
+def version(build: Path, key: Any) -> str:
+    told = json.dumps([build.name, parameters(), secrets(key)], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def deployed(ssm: Any) -> str | None:
+    try:
+        return str(ssm.get_parameter(Name=MARKER)["Parameter"]["Value"])
+    except ssm.exceptions.ParameterNotFound:
+        return None
+
+
+def is_complete(stack: str) -> bool:
+    """The engine keeps secrets and objects over a restart, but not stacks."""
+    client = aws("cloudformation")
+    try:
+        return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    except client.exceptions.ClientError:
+        return False
+
+
+def ensure_bucket() -> None:
+    s3 = aws("s3")
+    if DEPLOY_BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=DEPLOY_BUCKET)
+
+
+def aws(service: str) -> Any:
+    """A client of the engine, whatever the person's own profile says."""
+    return boto3.client(service, endpoint_url=address("ENGINE_PORT"), region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+
+
+def parameters() -> dict[str, str]:
+    language, voice = os.environ.get("OPENAI_API_KEY"), os.environ.get("ELEVENLABS_API_KEY")
+    return {
+        "Stage": STAGE,
+        "DatabaseHost": DATABASE["host"],
+        "DatabasePort": str(DATABASE["port"]),
+        "DatabaseName": DATABASE["name"],
+        "DatabaseUser": DATABASE["user"],
+        "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
+        "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
+        "PexelsBaseUrl": PEXELS,
+        "PlatformUrl": address("PLATFORM_PORT"),
+        "IngestionUrl": address("INGESTION_PORT"),
+        "LiveUrl": address("LIVE_PORT").replace("http", "ws", 1),
+        "RenderPlatform": "cpu",
+        # The engine runs the job definition's command as a process; what image it names is not looked at.
+        "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
+        "Demo": "false" if language and voice else "true",
+    }
+
+
+def secrets(key: Any) -> dict[str, str]:
+    """By name below /showrunner/<stage>/. Without a key of one's own the local server takes any."""
+    wanted = {
+        "openai/api_key": os.environ.get("OPENAI_API_KEY") or "local",
+        "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
+        "pexels/api_key": os.environ.get("PEXELS_API_KEY", ""),
+        "database/password": database_password(),
+        "auth/signing_key": json.dumps(key.as_dict(private=True)),
+        "auth/jwks": json.dumps(access.public_keys(key)),
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def database_password() -> str:
+    return (HOME / "postgres" / "password").read_text().strip()
+
+
+def seed_secrets(ssm: Any, key: Any) -> None:
+    for name, value in secrets(key).items():
+        ssm.put_parameter(Name=f"/showrunner/{STAGE}/{name}", Value=value, Type="SecureString", Overwrite=True)
+
+
+def sam_package(built: Path) -> Path:
+    """The template with its code uploaded. A build never changes, and the bucket outlives the engine: once uploaded, only the template is used again."""
+    packaged = HOME / "run" / f"{built.parent.name}.{built.name}.yaml"
+    if packaged.exists() and is_uploaded(packaged):
+        return packaged
+    command = [python_of("sam").with_name("sam"), "package", "--template-file", built / "template.yaml", "--s3-bucket", DEPLOY_BUCKET]
+    packaged.parent.mkdir(parents=True, exist_ok=True)
+    partial = packaged.with_suffix(".partial")
+    sam([*command, "--output-template-file", partial], f"package.{built.name}")
+    partial.rename(packaged)
+    return packaged
+
+
+def is_uploaded(packaged: Path) -> bool:
+    there = {item["Key"] for page in aws("s3").get_paginator("list_objects_v2").paginate(Bucket=DEPLOY_BUCKET) for item in page.get("Contents", [])}
+    named = set(re.findall(rf"s3://{DEPLOY_BUCKET}/(\S+)", packaged.read_text()))
+    return bool(named) and named <= there
+
+
+def sam_deploy(template: Path, stack: str) -> None:
+    known = declared(template)
+    overrides = [f"{name}={value}" for name, value in parameters().items() if name in known]
+    command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", STAGE]
+    command += ["--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
+    sam(command, f"deploy.{stack}")
+
+
+def sam(command: list[Any], name: str) -> None:
+    processes.call(command, environment={**sam_environment(), **aws_environment()}, folder=ROOT, log=HOME / "logs" / f"{name}.log")
+
+
+def outputs(stack: str) -> dict[str, str]:
+    described = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def migrate() -> None:
+    """By the same function as in AWS: it belongs to the data stack."""
+    name = outputs(DATA_STACK)["MigrateFunction"]
+    answer = aws("lambda").invoke(FunctionName=name, Payload=b"{}")
+    if answer.get("FunctionError"):
+        error = json.load(answer["Payload"])
+        raise Refused(f"the database could not be migrated: {error.get('errorMessage', error)} (make clean starts with an empty one)", code=1)
+
+
+def ensure_organisation() -> None:
+    connection = pg8000.native.Connection(
+        DATABASE["user"], host=str(DATABASE["host"]), port=int(DATABASE["port"]), database=str(DATABASE["name"]), password=database_password(), ssl_context=False
+    )
+    try:
+        connection.run("INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING", id=ORGANISATION)
+    finally:
+        connection.close()
+
+
+def token() -> str:
+    return access.service_token(access.signing_key(HOME), issuer=address("PLATFORM_PORT"), name="launcher", organisation_id=ORGANISATION, scopes=SCOPES)
+
+
+def client() -> httpx.Client:
+    """The Platform API as anybody uses it, by the gateway. A cold Lambda on a busy machine may take many seconds for its first answer."""
+    return httpx.Client(base_url=address("PLATFORM_PORT"), headers={"Authorization": f"Bearer {token()}"}, timeout=60, trust_env=False)
+
+
+def ensure_channel(api: httpx.Client) -> str:
+    """The demo channel's id; made by the API when it isn't there."""
+    listed = answered(api.get("/api/v1/channels", params={"limit": 100}))
+    for channel in listed["channels"]:
+        if channel["name"] == CHANNEL:
+            return str(channel["id"])
+    body = {"name": CHANNEL, "niche": "science and history", "settings": {"language": "en", "auto_publish": False}}
+    made = answered(api.post("/api/v1/channels", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}))
+    return str(made["channel"]["id"])
+
+
+class ApiRefused(Refused):
+    """The API's own error, in its words. `code` 2 where the request was at fault, 1 otherwise."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        try:
+            error = answer.json()["error"]
+            details = "".join(f"\n    {detail['field']}: {detail['message']}" for detail in error.get("details") or [])
+            told = f"{error['code']}: {error['message']} (request {error.get('request_id', '?')}){details}"
+        except (ValueError, KeyError, TypeError):
+            told = answer.text[:300] or "no body"
+        super().__init__(f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}", 2 if answer.status_code in (400, 422) else 1)
+        self.status = answer.status_code
+
+
+def answered(answer: httpx.Response) -> Any:
+    if answer.is_error:
+        raise ApiRefused(answer)
+    return answer.json()
+
+
