@@ -1,0 +1,63 @@
+"""`python -m local.engine`: the local AWS on 127.0.0.1:$ENGINE_PORT until SIGTERM or SIGINT."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+
+from . import settings as settings_module
+
+
+def main() -> None:
+    settings = settings_module.from_environment()
+    _refuse_a_port_in_use(settings.port)
+    settings_module.tell_ministack(settings)
+    # Only now: MiniStack reads its environment while it is imported.
+    from .expected import MinistackChanged
+
+    try:
+        from .assembly import Engine
+    except MinistackChanged as change:
+        sys.exit(str(change))
+    engine = Engine(settings)
+    try:
+        asyncio.run(_serve(engine, settings.port))
+    finally:
+        engine.stop()
+        shutil.rmtree(settings.scratch, ignore_errors=True)
+        sys.stdout.flush()
+        # Request threads may still wait for something that will not come; they hold nothing that must be saved.
+        os._exit(0)
+
+
+def _refuse_a_port_in_use(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as failure:
+            print(f"engine: port {port} on 127.0.0.1 cannot be used ({failure.strerror}); stop what listens there or set ENGINE_PORT", file=sys.stderr)
+            sys.exit(2)
+
+
+async def _serve(application, port: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    # A request that is still waiting when the engine is told to stop waits for something that stops with it.
+    config.graceful_timeout = 0.2
+    config.shutdown_timeout = 1.0
+    await serve(application, config, shutdown_trigger=stop.wait)
+
+
+if __name__ == "__main__":
+    main()

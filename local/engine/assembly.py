@@ -1,0 +1,46 @@
+"""Puts the pieces together: what each file of this package changes in MiniStack, in the order in which they must be applied."""
+
+from typing import Any
+
+from ministack import app as ministack
+
+from . import (
+    batch,
+    batch_cloudformation,
+    http_api_bodies,
+    http_api_proxy,
+    lambda_runtime,
+    stepfunctions_clocks,
+    stepfunctions_errors,
+    stepfunctions_executions,
+    stepfunctions_integrations,
+    stepfunctions_scopes,
+)
+from .expected import expect
+from .settings import Settings
+
+expect(ministack, "_HEALTH_PATHS")
+
+
+class Engine:
+    def __init__(self, settings: Settings) -> None:
+        lambda_runtime.install(settings)
+        self.batch = batch.install(settings)
+        batch_cloudformation.install()
+        # Inside out: limits around the states of MiniStack, clocks around those, scopes around whole executions.
+        stepfunctions_errors.install()
+        stepfunctions_clocks.install()
+        stepfunctions_scopes.install()
+        stepfunctions_executions.install()
+        stepfunctions_integrations.install(self.batch)
+        http_api_bodies.install()
+        http_api_proxy.install()
+        # /health is the user's; MiniStack's own is /_ministack/health.
+        ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await ministack.app(scope, receive, send)
+
+    def stop(self) -> None:
+        self.batch.scheduler.stop()
+        lambda_runtime.stop_all()

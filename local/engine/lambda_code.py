@@ -1,0 +1,48 @@
+"""Unpacked function code and layers, shared by all workers of the same code: unpacking a large layer costs seconds, once."""
+
+import hashlib
+import io
+import shutil
+import stat
+import tempfile
+import threading
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+# AWS refuses more than this, function and layers together, when they are published.
+UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
+
+_lock = threading.Lock()
+
+
+def unpacked(folder: Path, archives: Sequence[bytes]) -> Path:
+    """The folder holding these archives, unpacked over each other in order, as AWS lays layers over each other in /opt."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(archive).digest() for archive in archives)).hexdigest()
+    target = folder / digest
+    with _lock:
+        if not target.exists():
+            _unpack(target, archives)
+    return target
+
+
+def _unpack(target: Path, archives: Sequence[bytes]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix="partial-"))
+    try:
+        for archive in archives:
+            with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+                _extract(packed, partial)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
+    """`extractall`, with the permissions that it drops: a layer's /opt/bin must stay executable."""
+    for member in packed.infolist():
+        path = packed.extract(member, folder)
+        mode = stat.S_IMODE(member.external_attr >> 16)
+        if mode and not member.is_dir():
+            Path(path).chmod(mode | stat.S_IRUSR | stat.S_IWUSR)

@@ -1,0 +1,66 @@
+"""A CloudWatch Logs stream that functions and jobs write to while they run."""
+
+import contextvars
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+from ministack.services import cloudwatch_logs
+
+from .expected import expect
+
+expect(cloudwatch_logs, "_create_log_group", "data")
+expect(cloudwatch_logs, "_create_log_stream", "data")
+expect(cloudwatch_logs, "_put_log_events", "data")
+expect(cloudwatch_logs, "_log_groups")
+
+# CloudWatch Logs takes events of up to 1 MiB; what is longer is cut into pieces.
+EVENT_LIMIT_BYTES = 1024 * 1024 - 1024
+# One PutLogEvents takes 10,000 events.
+BATCH_LIMIT_EVENTS = 10_000
+
+
+class LogStream:
+    """Written to from any thread: it remembers the account and region of whoever opened it."""
+
+    def __init__(self, group: str, stream: str) -> None:
+        self.group, self.stream = group, stream
+        self._context = contextvars.copy_context()
+        self._call(self._create)
+
+    def write(self, lines: Iterable[str]) -> None:
+        now_ms = int(time.time() * 1000)
+        events = [{"timestamp": now_ms, "message": piece} for line in lines for piece in _pieces(line)]
+        for first in range(0, len(events), BATCH_LIMIT_EVENTS):
+            self._call(self._put, events[first : first + BATCH_LIMIT_EVENTS])
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        # A copy, because one context cannot be entered by two threads at once.
+        self._context.copy().run(function, *arguments)
+
+    def _create(self) -> None:
+        cloudwatch_logs._create_log_group({"logGroupName": self.group})
+        cloudwatch_logs._create_log_stream({"logGroupName": self.group, "logStreamName": self.stream})
+
+    def _put(self, events: list[dict[str, object]]) -> None:
+        if self.stream not in cloudwatch_logs._log_groups.get(self.group, {}).get("streams", {}):
+            self._create()  # The group was deleted meanwhile, with its stack.
+        cloudwatch_logs._put_log_events({"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events})
+
+
+def _pieces(line: str) -> Iterator[str]:
+    characters = EVENT_LIMIT_BYTES // 4  # A character has at most four bytes.
+    for first in range(0, len(line), characters):
+        yield line[first : first + characters]
+
+
+def lines_of(pipe: BinaryIO) -> Iterator[list[str]]:
+    """Everything written to the pipe, in lists of complete lines, as soon as they are there. A carriage return ends a line too: progress bars use it."""
+    rest = b""
+    while chunk := pipe.read1(65536):  # type: ignore[attr-defined]
+        *complete, rest = (rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if len(rest) > EVENT_LIMIT_BYTES:
+            complete, rest = [*complete, rest], b""
+        yield [line.decode("utf-8", "replace") for line in complete]
+    if rest:
+        yield [rest.decode("utf-8", "replace")]

@@ -1,0 +1,116 @@
+"""The service integrations that MiniStack lacks or answers differently: Batch, nested executions, EventBridge."""
+
+import json
+from typing import Any
+
+from ministack.services import stepfunctions
+
+from . import batch
+from .batch_names import from_api, to_api
+from .expected import expect, expect_keys
+from .stepfunctions_scopes import LOOK_SECONDS, ExecutionError, Stopped, check, should_stop
+
+Json = dict[str, Any]
+
+DISPATCH = expect_keys(stepfunctions, "_SERVICE_DISPATCH", "arn:aws:states:::events:putEvents")
+expect(stepfunctions, "_invoke_nested_start_execution", "resource", "input_data")
+expect(stepfunctions, "_invoke_nested_start_execution_sync", "resource", "input_data")
+expect(stepfunctions, "_nested_start_execution_request", "input_data")
+expect(stepfunctions, "_stop_execution", "data")
+expect(stepfunctions, "_run_distributed_map", "state_def", "raw_input", "effective", "iterator", "execution", "ctx")
+
+# What MiniStack's distributed Map would leave out without a word.
+UNSUPPORTED_IN_DISTRIBUTED_MAP = ("ItemBatcher", "ResultWriter")
+SHOWN_OF_NESTED = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate")
+
+
+class BatchIntegration:
+    def __init__(self, api: batch.Api) -> None:
+        self.api = api
+
+    def submit(self, resource: str, data: Json) -> Json:
+        """arn:aws:states:::batch:submitJob, and with .sync until the job has ended; the job ends with the state."""
+        request = to_api(data)
+        overrides = request.setdefault("containerOverrides", {})
+        # Step Functions marks the jobs it starts this way.
+        overrides["environment"] = [*overrides.get("environment", []), {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"}]
+        try:
+            submitted = self.api.submit(request)
+        except batch.Refused as refusal:
+            raise ExecutionError("Batch.ClientException", f"{refusal} (Service: AWSBatch; Status Code: 400; Error Code: ClientException)") from refusal
+        if not resource.endswith(".sync"):
+            return from_api(submitted)
+        job = self.api.scheduler.jobs[submitted["jobId"]]
+        self._wait(job)
+        shown = from_api(json.loads(json.dumps(job.shown)))
+        if job.status == "FAILED":
+            raise ExecutionError("States.TaskFailed", json.dumps(shown))
+        return shown
+
+    def _wait(self, job: batch.Job) -> None:
+        while not job.finished.wait(LOOK_SECONDS):
+            if should_stop():
+                self.api.scheduler.terminate(job, "The Step Functions task that started this job has ended")
+                raise Stopped
+
+
+def start_nested(resource: str, data: Json) -> Json:
+    status, _, body = stepfunctions._start_execution(stepfunctions._nested_start_execution_request(data))
+    answer = json.loads(body)
+    if status >= 400:
+        name = answer.get("__type", "ExecutionFailed").rpartition("#")[2].removesuffix("Exception")
+        raise ExecutionError(f"StepFunctions.{name}Exception", answer.get("message", ""))
+    return {"ExecutionArn": answer["executionArn"], "StartDate": answer["startDate"]}
+
+
+def start_nested_and_wait(resource: str, data: Json) -> Json:
+    arn = start_nested(resource, data)["ExecutionArn"]
+    child = stepfunctions._executions[arn]
+    while child["status"] == "RUNNING":
+        if should_stop():
+            stepfunctions._stop_execution({"executionArn": arn, "cause": "The execution that started this one has ended"})
+            raise Stopped
+        stepfunctions.time.sleep(LOOK_SECONDS / 2)
+    shown = {key[0].upper() + key[1:]: child.get(key) for key in SHOWN_OF_NESTED}
+    shown.update(InputDetails={"Included": True}, OutputDetails={"Included": True})
+    if child["status"] != "SUCCEEDED":
+        shown.pop("Output")
+        cause = {**shown, **{name.title(): child[name] for name in ("error", "cause") if child.get(name)}}
+        raise ExecutionError("States.TaskFailed", json.dumps(cause))
+    if resource.endswith(".sync:2"):
+        shown["Output"] = json.loads(child["output"])
+    return shown
+
+
+def _put_events(put: Any) -> Any:
+    def put_all_or_fail(resource: str, data: Json) -> Json:
+        result = put(resource, {**data, "Entries": [_with_text_detail(entry) for entry in data.get("Entries", [])]})
+        if result.get("FailedEntryCount"):
+            raise ExecutionError("EventBridge.FailedEntry", json.dumps(result))
+        return result
+
+    return put_all_or_fail
+
+
+def _with_text_detail(entry: Json) -> Json:
+    """The machine may give the detail as JSON; EventBridge takes text."""
+    detail = entry.get("Detail", {})
+    return {**entry, "Detail": detail if isinstance(detail, str) else json.dumps(detail)}
+
+
+def _checked_distributed_map(run: Any) -> Any:
+    def distributed_map(state: Json, *arguments: Any) -> Any:
+        check()
+        if ignored := [field for field in UNSUPPORTED_IN_DISTRIBUTED_MAP if field in state]:
+            raise ExecutionError("States.Runtime", f"The local engine doesn't support {', '.join(ignored)} of a distributed Map")
+        return run(state, *arguments)
+
+    return distributed_map
+
+
+def install(api: batch.Api) -> None:
+    DISPATCH["arn:aws:states:::batch:submitJob"] = BatchIntegration(api).submit
+    DISPATCH["arn:aws:states:::events:putEvents"] = _put_events(DISPATCH["arn:aws:states:::events:putEvents"])
+    stepfunctions._invoke_nested_start_execution = start_nested
+    stepfunctions._invoke_nested_start_execution_sync = start_nested_and_wait
+    stepfunctions._run_distributed_map = _checked_distributed_map(stepfunctions._run_distributed_map)
