@@ -1,0 +1,102 @@
+"""How often: sliding windows in PostgreSQL, all of a request's windows, the denied tokens and the maintenance mode in one statement.
+
+A window is the current bucket and a share of the one before, which errs by a few percent at most and needs one row for each key. A refused call isn't
+counted: somebody who waits as told gets in. The table is UNLOGGED; after a crash everyone starts anew, which harms nobody.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from showrunner import config, db
+from showrunner.errors import LimitExceeded, ServiceUnavailable, Unauthorized
+
+
+class Window(NamedTuple):
+    """At most `quota` calls of `key` in `seconds`."""
+
+    key: str
+    seconds: int
+    quota: int
+
+
+class Standing(NamedTuple):
+    """Where the caller stands in the tightest of its windows, for the RateLimit headers."""
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+# What every user and service has, and what an address has where nobody is known yet.
+USER = ((60, 60), (3600, 1000))
+ADDRESS = ((60, 60), (3600, 1000))
+GENERATE_A_DAY = 100
+DAY = 86_400
+
+_SPENT = """
+INSERT INTO access.windows AS w (key, seconds, quota, bucket, count)
+SELECT k, s, q, floor(extract(epoch FROM clock_timestamp()) / s)::bigint, :amount::integer
+  FROM unnest(:keys::text[], :seconds::integer[], :quotas::integer[]) AS a(k, s, q)
+ ORDER BY k, s
+ON CONFLICT (key, seconds) DO UPDATE SET
+    quota = excluded.quota,
+    bucket = excluded.bucket,
+    previous = CASE excluded.bucket - w.bucket WHEN 0 THEN w.previous WHEN 1 THEN w.count ELSE 0 END,
+    admitted = access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota,
+    count = CASE excluded.bucket WHEN w.bucket THEN w.count ELSE 0 END
+          + CASE WHEN access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota THEN excluded.count ELSE 0 END
+RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
+"""  # the order of the rows is that of their locks: two calls of one user never wait for each other crosswise
+
+_ADMIT = f"""
+WITH spent AS ({_SPENT})
+SELECT spent.*,
+       extract(epoch FROM clock_timestamp()) AS now,
+       EXISTS (SELECT 1 FROM access.denied_tokens WHERE token_id = :token_id AND expires_at > now()) AS denied,
+       (SELECT json_build_object('message', message, 'minutes', greatest(1, ceil(extract(epoch FROM ends_at - now()) / 60))) FROM access.maintenance) AS maintenance
+  FROM spent
+"""  # noqa: S608 - a constant of this module
+
+
+def admit(tx: db.Transaction, windows: list[Window], token_id: str = "", *, open_in_maintenance: bool = False) -> Standing:
+    """Counts this call in all windows. Raises Unauthorized (a denied token), ServiceUnavailable (maintenance) or LimitExceeded."""
+    rows = db.rows(tx, _ADMIT, token_id=token_id, **_columns(windows, 1))
+    if rows[0]["denied"]:
+        raise Unauthorized("The token has been revoked: log in again.")
+    maintenance = rows[0]["maintenance"]
+    if maintenance and not open_in_maintenance:
+        raise ServiceUnavailable(maintenance["message"], retry_after=int(maintenance["minutes"]) * 60, code="MAINTENANCE_MODE")
+    return _standing(rows)
+
+
+def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:
+    """Takes `amount` from one window inside the caller's own transaction: undone with it. Raises LimitExceeded."""
+    _standing(db.rows(tx, f"WITH spent AS ({_SPENT}) SELECT *, extract(epoch FROM clock_timestamp()) AS now FROM spent", **_columns([window], amount)))
+
+
+def windows(key: str, sizes: tuple[tuple[int, int], ...]) -> list[Window]:
+    return [Window(key, seconds, quota * factor()) for seconds, quota in sizes]
+
+
+def factor() -> int:
+    """Tests and load runs raise every limit by RATE_LIMIT_FACTOR."""
+    return int(config.setting("RATE_LIMIT_FACTOR", "1"))
+
+
+def _columns(windows_: list[Window], amount: int) -> dict[str, Any]:
+    keys, seconds, quotas = zip(*windows_, strict=True)
+    return {"keys": list(keys), "seconds": list(seconds), "quotas": list(quotas), "amount": amount}
+
+
+def _standing(rows: list[dict[str, Any]]) -> Standing:
+    refused = [row for row in rows if not row["admitted"]]
+    tightest = max(refused or rows, key=lambda row: (row["seconds"] if refused else 0, row["used"] / row["quota"]))
+    seconds, now = tightest["seconds"], float(tightest["now"])
+    reset = max(1, math.ceil(seconds - now % seconds))
+    if refused:
+        raise LimitExceeded(f"More than {tightest['quota']} calls in {_words(seconds)}: wait {reset} seconds.", retry_after=reset)
+    return Standing(tightest["quota"], max(0, tightest["quota"] - math.ceil(tightest["used"])), reset)
+
+
+def _words(seconds: int) -> str:
+    return {60: "a minute", 900: "15 minutes", 3600: "an hour", DAY: "a day"}.get(seconds, f"{seconds} seconds")

@@ -1,0 +1,215 @@
+"""Access and service tokens: JWTs signed by RS256, verified in process against the JWK Set in SSM auth/jwks.
+
+Only what we issue is accepted: one algorithm, one type, a known key, a header of three fields, every claim present and of its type, a bounded life.
+Written over `cryptography` because a general JWT library imports 150 ms of formats that we refuse (EC, X.509, JWE) at every cold start; the tests hold it
+against joserfc. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
+"""
+
+import base64
+import binascii
+import json
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from showrunner import config
+from showrunner.access import roles
+from showrunner.errors import Unauthorized
+
+AUDIENCE = "showrunner"
+TYPE = "at+jwt"
+# Clocks of ours and of the issuer may differ by this much.
+SKEW_SECONDS = 60
+USER_SECONDS = 3600
+IMPERSONATION_SECONDS = 1800
+SERVICE_SECONDS = 365 * 86_400
+# Ours have about 900 bytes; every scope there is makes 1,300. More is somebody playing.
+MAX_BYTES = 4096
+# An unknown kid may be a key that was added a moment ago; asking SSM for every forged token would let anyone make us ask.
+REFETCH_SECONDS = 30
+
+_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
+_HEADER = {"alg", "kid", "typ"}
+_TIMES = ("iat", "nbf", "exp")
+_TEXTS = ("iss", "aud", "sub", "jti", "org")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls: `subject` is a user's uuid or "service:<name>"; `actor` the admin who acts as that user, if any."""
+
+    subject: str
+    organisation_id: str
+    permissions: frozenset[str]
+    token_id: str
+    expires_at: int
+    role: str
+    family: str | None = None
+    actor: str | None = None
+
+    @property
+    def is_service(self) -> bool:
+        return self.subject.startswith("service:")
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+def verify(token: str, now: float | None = None) -> Identity:
+    """The caller behind a bearer token. Raises Unauthorized, whatever is wrong with it."""
+    header, claims, signed, signature = _parse(token)
+    if header.keys() != _HEADER or header["alg"] != "RS256" or header["typ"] != TYPE or not isinstance(header["kid"], str):
+        raise _refused()
+    try:
+        _key(header["kid"]).verify(signature, signed, padding.PKCS1v15(), SHA256())
+    except InvalidSignature as error:
+        raise _refused() from error
+    return _identity(claims, time.time() if now is None else now)
+
+
+def _parse(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    match = _SHAPE.fullmatch(token) if len(token) <= MAX_BYTES else None
+    if match is None:
+        raise _refused()
+    try:
+        header, claims = (json.loads(_decode(part)) for part in match.groups()[:2])
+        signature = _decode(match[3])
+    except (ValueError, RecursionError) as error:
+        raise _refused() from error
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise _refused()
+    return header, claims, token[: match.start(3) - 1].encode("ascii"), signature
+
+
+def _decode(part: str) -> bytes:
+    """Base64url without padding. A part that another text would also decode to is refused, so that one token has one spelling."""
+    raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
+        raise binascii.Error("not canonical")
+    return raw
+
+
+def _identity(claims: dict[str, Any], now: float) -> Identity:
+    if any(type(claims.get(name)) is not int for name in _TIMES) or any(not isinstance(claims.get(name), str) for name in _TEXTS):
+        raise _refused()
+    if claims["iss"] != config.setting("PLATFORM_URL") or claims["aud"] != AUDIENCE or not _is_uuid(claims["org"]):
+        raise _refused()
+    issued, begins, ends = (claims[name] for name in _TIMES)
+    if now >= ends + SKEW_SECONDS:
+        raise Unauthorized("The token has expired: log in again, or refresh it.")
+    if issued > now + SKEW_SECONDS or begins > now + SKEW_SECONDS or not issued < ends:
+        raise _refused()
+    return _of_service(claims) if claims["sub"].startswith("service:") else _of_user(claims)
+
+
+def _of_service(claims: dict[str, Any]) -> Identity:
+    scopes = claims.get("scope")
+    if not isinstance(scopes, str) or claims["exp"] - claims["iat"] > SERVICE_SECONDS or not 0 < len(claims["sub"]) - len("service:") <= 100:
+        raise _refused()
+    granted = frozenset(scopes.split()) & frozenset(roles.SCOPES)
+    return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], "service")
+
+
+def _of_user(claims: dict[str, Any]) -> Identity:
+    role, actor, family = claims.get("role"), claims.get("act"), claims.get("family")
+    life = USER_SECONDS if actor is None else IMPERSONATION_SECONDS
+    if role not in roles.ROLES or claims["exp"] - claims["iat"] > life or not _is_uuid(claims["sub"]):
+        raise _refused()
+    if not all(value is None or (isinstance(value, str) and _is_uuid(value)) for value in (actor, family)) or (actor is not None and role == "admin"):
+        raise _refused()
+    granted = roles.of_user(role, owner=claims.get("owner") is True, content_owner=claims.get("content_owner") is True)
+    return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], role, family, actor)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _refused() -> Unauthorized:
+    # One answer for every fault: a forger learns nothing from the difference.
+    return Unauthorized("The token is not valid.")
+
+
+_keys: dict[str, rsa.RSAPublicKey] = {}
+_source: list[tuple[str, float]] = []
+
+
+def _key(kid: str) -> rsa.RSAPublicKey:
+    _load()
+    if kid not in _keys and time.monotonic() - _source[0][1] > REFETCH_SECONDS:
+        config.forget_secrets()
+        _load(fresh=True)
+    try:
+        return _keys[kid]
+    except KeyError as error:
+        raise _refused() from error
+
+
+def _load(fresh: bool = False) -> None:
+    """Take in the JWK Set where it changed; config caches it for some minutes."""
+    text = config.secret("auth/jwks")
+    if _source and _source[0][0] == text and not fresh:
+        return
+    _keys.clear()
+    _keys.update({jwk["kid"]: public_key(jwk) for jwk in json.loads(text)["keys"] if jwk.get("kty") == "RSA"})
+    _source[:] = [(text, time.monotonic())]
+
+
+def public_key(jwk: dict[str, str]) -> rsa.RSAPublicKey:
+    return rsa.RSAPublicNumbers(_number(jwk["e"]), _number(jwk["n"])).public_key()
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(_decode(text))
+
+
+def _text(number: int) -> str:
+    return _encode(number.to_bytes((number.bit_length() + 7) // 8))
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def new_key() -> dict[str, str]:
+    """A private signing key as JWK, for SSM auth/signing_key. Its kid is new too."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    numbers = private.private_numbers()
+    parts = {"n": numbers.public_numbers.n, "e": numbers.public_numbers.e, "d": numbers.d, "p": numbers.p, "q": numbers.q}
+    parts |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
+    return {"kty": "RSA", "kid": uuid.uuid4().hex, "use": "sig", "alg": "RS256"} | {name: _text(number) for name, number in parts.items()}
+
+
+def jwk_set(*private: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+    """The public halves, for SSM auth/jwks. During a rotation there are two: publish the new one first, sign with it when caches have it."""
+    return {"keys": [{name: key[name] for name in ("kty", "kid", "use", "alg", "n", "e")} for key in private]}
+
+
+def sign(claims: dict[str, Any], private_jwk: dict[str, str]) -> str:
+    """A token over these claims."""
+    header = {"alg": "RS256", "kid": private_jwk["kid"], "typ": TYPE}
+    signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
+    return f"{signed}.{_encode(_private_key(private_jwk).sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+
+
+def _private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
+    part = {name: _number(jwk[name]) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")}
+    public = rsa.RSAPublicNumbers(part["e"], part["n"])
+    return rsa.RSAPrivateNumbers(part["p"], part["q"], part["d"], part["dp"], part["dq"], part["qi"], public).private_key()
+
+
+def service_claims(name: str, organisation_id: str, scopes: list[str], issuer: str, seconds: int = SERVICE_SECONDS) -> dict[str, Any]:
+    """What a service token says; `seconds` at most 365 days."""
+    now = int(time.time())
+    claims = {"iss": issuer, "aud": AUDIENCE, "sub": f"service:{name}", "org": organisation_id, "scope": " ".join(scopes)}
+    return claims | {"iat": now, "nbf": now, "exp": now + min(seconds, SERVICE_SECONDS), "jti": str(uuid.uuid4())}
