@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local import processes, setup
-from local.settings import HOME, ROOT, Refused, address, python_of
+from local.settings import BEGUN, ROOT, Refused, address, python_of
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -16,6 +16,7 @@ Command = Callable[[argparse.Namespace], int | None]
 def main() -> int:
     options = parser().parse_args()
     processes.interrupt_on_signals()
+    os.environ.setdefault(BEGUN, str(time.time()))
     try:
         return int(options.do(options) or 0)
     except Refused as refusal:
@@ -68,11 +69,9 @@ def run(options: argparse.Namespace) -> None:
     enter(setup.RUN)
     from local import run_video
 
-    begun = time.monotonic()
     body = brief.read(options.brief, options.aspect, options.length)
-    with local_stack() as names:
-        run_video.make(body, begun)
-    del names
+    with local_stack():
+        run_video.make(body, float(os.environ[BEGUN]))
     print("\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).", flush=True)
 
 

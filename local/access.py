@@ -18,14 +18,19 @@ def signing_key(folder: Path) -> jwk.RSAKey:
     """Made once per folder of state; readable by its owner only, from the moment that the file exists."""
     path = folder / "keys" / "signing.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = jwk.RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": "RS256"})
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(key.as_dict(private=True), file)
-        fresh.rename(path)
+        write_closed(path, json.dumps(key.as_dict(private=True)))
     return jwk.RSAKey.import_key(json.loads(path.read_text()))
+
+
+def write_closed(path: Path, text: str) -> None:
+    """Readable by its owner only from the moment that it exists, and whole from the moment that it has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.rename(path)
 
 
 def public_keys(key: jwk.RSAKey) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`sam build` of both templates into .local/build/<hash of what they are built from>, then what SAM leaves undone: trimming, and byte code for read-only disks."""
+"""`sam build` of both templates into .local/build/<hash of their sources>, then what SAM leaves undone: trimming, and byte code for read-only disks."""
 
 import concurrent.futures
 import hashlib
@@ -75,7 +75,13 @@ def sam_build(name: str, folder: Path) -> None:
 def sam_environment() -> dict[str, str]:
     """SAM looks for python3.13 with pip on PATH: ours. Its own files stay under .local too."""
     path = os.pathsep.join([str(python_of("sam").parent), os.environ.get("PATH", os.defpath)])
-    return {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(ROOT / ".local" / "sam"), "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1")}
+    return {
+        **os.environ,
+        "PATH": path,
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(ROOT / ".local" / "sam"),
+        "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+    }
 
 
 def finish(folder: Path) -> None:

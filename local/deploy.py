@@ -82,7 +82,9 @@ def ensure_bucket() -> None:
 
 def aws(service: str) -> Any:
     """A client of the engine, whatever the person's own profile says."""
-    return boto3.client(service, endpoint_url=address("ENGINE_PORT"), region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    told = aws_environment()
+    keys = {"aws_access_key_id": told["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"]}
+    return boto3.client(service, endpoint_url=told["AWS_ENDPOINT_URL"], region_name=REGION, **keys)
 
 
 def parameters() -> dict[str, str]:
@@ -175,7 +177,12 @@ def migrate() -> None:
 
 def ensure_organisation() -> None:
     connection = pg8000.native.Connection(
-        DATABASE["user"], host=str(DATABASE["host"]), port=int(DATABASE["port"]), database=str(DATABASE["name"]), password=database_password(), ssl_context=False
+        DATABASE["user"],
+        host=str(DATABASE["host"]),
+        port=int(DATABASE["port"]),
+        database=str(DATABASE["name"]),
+        password=database_password(),
+        ssl_context=False,
     )
     try:
         connection.run("INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING", id=ORGANISATION)
@@ -213,7 +220,9 @@ class ApiRefused(Refused):
             told = f"{error['code']}: {error['message']} (request {error.get('request_id', '?')}){details}"
         except (ValueError, KeyError, TypeError):
             told = answer.text[:300] or "no body"
-        super().__init__(f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}", 2 if answer.status_code in (400, 422) else 1)
+        super().__init__(
+            f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}", 2 if answer.status_code in (400, 422) else 1
+        )
         self.status = answer.status_code
 
 
@@ -221,5 +230,3 @@ def answered(answer: httpx.Response) -> Any:
     if answer.is_error:
         raise ApiRefused(answer)
     return answer.json()
-
-

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -65,7 +64,7 @@ class Supervisor:
             folder.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             # A session of its own: Ctrl-C reaches the launcher only, and the group holds the server's own children too.
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 server.command, env=dict(server.environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         self._write(server.name, Record(process.pid, started_at(process.pid) or "", server.version))
@@ -120,7 +119,7 @@ def started_at(pid: int) -> str | None:
         except (FileNotFoundError, ProcessLookupError):
             return None
         return None if fields[0] in "ZX" else fields[19]
-    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603, S607
+    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
     return None if not shown or shown.startswith("Z") else shown.partition(" ")[2].strip()
 
 
@@ -204,19 +203,22 @@ class Interrupted(BaseException):
 
 def interrupt_on_signals() -> None:
     """Also SIGINT by hand: a shell starts background jobs with it ignored, and then Python leaves it so."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> None:
         # A second Ctrl-C must not cut the cleaning up short.
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in signals:
             signal.signal(each, signal.SIG_IGN)
+        _interrupted.append(number)
+        stop_calls()
         raise Interrupted(number)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in signals:
         signal.signal(each, interrupt)
 
 
 _calls: set[int] = set()
-_calls_lock = threading.Lock()
+_interrupted: list[int] = []
 
 
 def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, log: Path | None = None) -> str:
@@ -233,7 +235,9 @@ def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None
 
 @contextlib.contextmanager
 def begun(command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(  # noqa: S603
+    if _interrupted:
+        raise Interrupted(_interrupted[0])
+    process = subprocess.Popen(
         [str(part) for part in command],
         env=dict(environment) if environment is not None else None,
         cwd=folder,
@@ -244,28 +248,27 @@ def begun(command: Sequence[str | Path], environment: Mapping[str, str] | None, 
         errors="replace",
         start_new_session=True,
     )
-    with _calls_lock:
-        _calls.add(process.pid)
+    _calls.add(process.pid)
     try:
         yield process
     finally:
         if process.poll() is None:
             end_group(process.pid)
-        with _calls_lock:
-            _calls.discard(process.pid)
+        _calls.discard(process.pid)
 
 
-def end_calls() -> None:
-    """For an interrupted program: ends the commands that other threads are waiting for."""
-    with _calls_lock:
-        running = list(_calls)
-    for pid in running:
-        end_group(pid)
+def stop_calls() -> None:
+    """For a program that has to end: other threads may be waiting for their commands, and it for those threads."""
+    for pid in list(_calls):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
 
 
 class CommandFailed(Refused):
     def __init__(self, command: Sequence[str | Path], status: int, output: str, log: Path | None) -> None:
         words = [line for line in output.splitlines() if line.strip()]
         tail = "\n".join(f"    {line}" for line in words[-12:])
-        super().__init__(f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}", code=1)
+        super().__init__(
+            f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}", code=1
+        )
         self.output = output

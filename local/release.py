@@ -5,13 +5,10 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from local import build as building
-from local import processes
 from local.build import declared
 from local.settings import ROOT, Refused, python_of
 
@@ -127,7 +124,10 @@ class Release:
             return
         done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
         if done.returncode:
-            raise Refused(f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed, run it again after mending", code=1)
+            raise Refused(
+                f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed, run it again after mending",
+                code=1,
+            )
 
     def say(self, line: str) -> None:
         print(line, flush=True)

@@ -21,6 +21,9 @@ PORTS = {
     }.items()
 }
 
+# When the command began, over the change of interpreter: what a person waited is counted from there.
+BEGUN = "SHOWRUNNER_BEGUN"
+
 STAGE = "local"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -62,6 +65,8 @@ def aws_environment() -> dict[str, str]:
 
 def local_environment() -> dict[str, str]:
     """The environment of every local process: the person's own, less what would lead it to a real account, with our addresses."""
-    inherited = {name: value for name, value in os.environ.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", BEGUN}
+    }
     ports = {name: str(port) for name, port in PORTS.items()}
     return {**inherited, **aws_environment(), **ports, "SHOWRUNNER_HOME": str(HOME), "PYTHONUNBUFFERED": "1"}

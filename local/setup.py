@@ -48,6 +48,7 @@ def ensure(groups: Iterable[str]) -> None:
     groups = tuple(groups)
     missing = [group for group in groups if not is_current(group)]
     if missing:
+        refuse_foreign_folder()
         install_missing(missing)
     if "models" in groups and not voices_are_current():
         fetch_voices()
@@ -68,6 +69,12 @@ def install_missing(missing: list[str]) -> None:
 def refuse_other_pythons() -> None:
     if sys.version_info[:2] != (3, 13):
         raise Refused(f"Python 3.13 is needed, this is {sys.version.split()[0]}; install it and put python3.13 on PATH")
+
+
+def refuse_foreign_folder() -> None:
+    folder = ENVIRONMENTS.parent
+    if folder.exists() and not os.access(folder, os.W_OK):
+        raise Refused(f"{folder} belongs to another user; run it as that user, or remove the folder and run it again")
 
 
 def refuse_little_disk(groups: Iterable[str]) -> None:
@@ -95,13 +102,8 @@ def install_all(groups: list[str]) -> None:
     # Three at once: downloads overlap with unpacking, and two cores have no use for more.
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = {pool.submit(install, group): group for group in groups}
-        try:
-            for done in concurrent.futures.as_completed(waiting):
-                print(f"  {waiting[done]:<8} {done.result():5.1f} s", flush=True)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            processes.end_calls()
-            raise
+        for done in concurrent.futures.as_completed(waiting):
+            print(f"  {waiting[done]:<8} {done.result():5.1f} s", flush=True)
 
 
 def install(group: str) -> float:

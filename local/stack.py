@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from local import processes
+from local import build, processes, setup
 from local.processes import Server, Supervisor
 from local.settings import HOME, PORTS, ROOT, address, local_environment, python_of
 
@@ -21,7 +21,7 @@ def servers() -> list[Server]:
 
 
 def _postgres() -> Server:
-    ready = lambda: processes.says(supervisor.log_of("postgres"), "PostgreSQL listens")  # noqa: E731
+    ready = lambda: processes.says(supervisor.log_of("postgres"), "PostgreSQL listens")
     return _server("postgres", "local", ["POSTGRES_PORT"], ready)
 
 
@@ -73,12 +73,39 @@ def up() -> list[str]:
     begun = time.monotonic()
     wanted = servers()
     with started(wanted) as names:
-        # The slowest (language, voice) load models while the others are ready within a second.
-        with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
-            list(pool.map(supervisor.wait, wanted))
+        for server in wanted:
+            supervisor.wait(server)
         if names:
             print(f"Started {', '.join(names)} in {time.monotonic() - begun:.1f} s.", flush=True)
         return names
+
+
+@contextlib.contextmanager
+def deployed() -> Iterator[None]:
+    """The stack up and the product on it. It stays up when all went well or a video failed; what was started here ends when it is interrupted."""
+    # Only now: boto3 and the rest are not needed to stop a stack.
+    from local import deploy
+
+    with setup.one_at_a_time(HOME / "run" / ".lock", "another start of this stack"), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        built = pool.submit(build.build)
+        try:
+            names = up()
+        except BaseException:
+            processes.stop_calls()
+            raise
+        with ended_by(names, BaseException):
+            deploy.deploy(built.result())
+    with ended_by(names, processes.Interrupted):
+        yield
+
+
+@contextlib.contextmanager
+def ended_by(names: list[str], *reasons: type[BaseException]) -> Iterator[None]:
+    try:
+        yield
+    except reasons:
+        end(names)
+        raise
 
 
 @contextlib.contextmanager
@@ -86,8 +113,8 @@ def started(wanted: list[Server]) -> Iterator[list[str]]:
     names: list[str] = []
     try:
         for server in wanted:
-            if supervisor.start(server):
-                names.append(server.name)
+            # One by one, so that those before a failure are known and end again.
+            names += [server.name] if supervisor.start(server) else []
         yield names
     except BaseException:
         end(names)

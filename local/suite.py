@@ -1,0 +1,67 @@
+"""`make test` and the benchmarks: on a home and ports of their own, so that a running stack isn't disturbed."""
+
+import os
+import subprocess
+from pathlib import Path
+from xml.etree import ElementTree
+
+from local.settings import PORTS, ROOT, Refused, local_environment, python_of
+
+HOME = ROOT / ".local" / "test"
+# Far from the everyday ports, below those that the system hands out by itself (32768 and up).
+PORT_OFFSET = 10_000
+NO_TESTS = 5
+
+
+def run(only: list[str], *, full: bool) -> int:
+    """Everyday tests on both cores; then, one at a time, those that need the machine for themselves."""
+    if only:
+        return pytest(*only).returncode
+    size = "" if full else "not slow and "
+    reports = [HOME / "reports" / name for name in ("everyday.xml", "stack.xml")]
+    statuses = [
+        pytest("-n", "2", "--dist", "loadgroup", "-m", f"{size}not stack", f"--junitxml={reports[0]}").returncode,
+        pytest("-m", f"{size}stack", f"--junitxml={reports[1]}").returncode,
+    ]
+    stop_left_behind()
+    told = total(reports)
+    print(f"{told['passed']} passed, {told['failed']} failed, {told['skipped']} skipped", flush=True)
+    return 0 if told["passed"] and all(status in (0, NO_TESTS) for status in statuses) else 1
+
+
+def pytest(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    (HOME / "reports").mkdir(parents=True, exist_ok=True)
+    return subprocess.run([python_of("dev"), "-m", "pytest", *arguments], env=environment(), cwd=ROOT, check=False)
+
+
+def environment() -> dict[str, str]:
+    ports = {name: str(port + PORT_OFFSET) for name, port in PORTS.items()}
+    inherited = local_environment()
+    # Real keys would send the tests' calls to real services, and their bill to the person.
+    for name in ("OPENAI_API_KEY", "ELEVENLABS_API_KEY", "PEXELS_API_KEY", "OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "AWS_ENDPOINT_URL"):
+        inherited.pop(name, None)
+    return {**inherited, **ports, "SHOWRUNNER_HOME": str(HOME)}
+
+
+def total(reports: list[Path]) -> dict[str, int]:
+    counted = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for report in filter(Path.exists, reports):
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 - written by our own test runner
+            for name in counted:
+                counted[name] += int(suite.get(name, 0))
+    failed = counted["failures"] + counted["errors"]
+    return {"passed": counted["tests"] - failed - counted["skipped"], "failed": failed, "skipped": counted["skipped"]}
+
+
+def stop_left_behind() -> None:
+    from local.processes import Supervisor
+
+    Supervisor(HOME).stop_all()
+
+
+def bench(name: str) -> int:
+    script = ROOT / "tests" / "bench" / f"{name}.py"
+    if not script.exists():
+        raise Refused(f"there is no benchmark {name}: {script.relative_to(ROOT)} doesn't exist")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["functions", "layers/showrunner", "."])}
+    return subprocess.run([python_of("dev"), script], cwd=ROOT, env=environment, check=False).returncode
