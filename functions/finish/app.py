@@ -40,7 +40,9 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """What the video's row keeps of the finished files (object keys, sizes, measured loudness), and their bytes in all."""
     document = blobs.get_json(f"{job.folder}/script.json")
     folder = f"{job.folder}/render"
-    outputs = [{"name": each["name"], **_files(folder, each), **{figure: each[figure] for figure in ("bytes", "width", "height")}} for each in report["outputs"]]
+    outputs = [
+        {"name": each["name"], **_files(folder, each), **{figure: each[figure] for figure in ("bytes", "width", "height")}} for each in report["outputs"]
+    ]
     product = {
         "outputs": outputs,
         "script": f"{job.folder}/script.json",
@@ -54,7 +56,9 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def _files(folder: str, output: dict[str, Any]) -> dict[str, str]:
-    return {kind: f"{folder}/{output[name]}" for kind, name in (("video", "file"), ("thumbnail", "thumbnail"), ("srt", "srt"), ("vtt", "vtt")) if output.get(name)}
+    return {
+        kind: f"{folder}/{output[name]}" for kind, name in (("video", "file"), ("thumbnail", "thumbnail"), ("srt", "srt"), ("vtt", "vtt")) if output.get(name)
+    }
 
 
 def _explained(event: dict[str, Any]) -> dict[str, str]:
@@ -102,5 +106,10 @@ def _failed(video_id: str, attempt: int, error: dict[str, str], *, repeat: bool)
 
 
 def _announce(kind: str, video: dict[str, Any], video_id: str, more: dict[str, Any]) -> None:
-    detail = {"event_id": f"{video_id}:{video['attempt']}:{kind}", "video_id": video_id, "organisation_id": str(video["organisation_id"]), "channel_id": str(video["channel_id"])}
+    detail = {
+        "event_id": f"{video_id}:{video['attempt']}:{kind}",
+        "video_id": video_id,
+        "organisation_id": str(video["organisation_id"]),
+        "channel_id": str(video["channel_id"]),
+    }
     events.emit(kind, {**detail, "title": video["title"], "status": video["status"], **more})

@@ -87,5 +87,3 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         # 31 bits: what every random generator of the renderer accepts.
         seed=int(digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
     )
-
-

@@ -38,4 +38,6 @@ def _record_timeline(job: Job, written: Script, document: dict[str, Any]) -> Non
     with db.transaction() as tx:
         ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
         productions.save_script(tx, job.video_id, job.attempt, written.title, description, written.tags)
-        productions.advance(tx, job.video_id, job.attempt, "render", progress.BEGUN["render"], f"Timeline of {timeline.duration(planned):.1f} s in {len(scenes)} scenes.")
+        productions.advance(
+            tx, job.video_id, job.attempt, "render", progress.BEGUN["render"], f"Timeline of {timeline.duration(planned):.1f} s in {len(scenes)} scenes."
+        )

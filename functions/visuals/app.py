@@ -29,7 +29,13 @@ def _own(job: Job, scene: int) -> dict[str, Any] | None:
 
 
 def _of_asset(asset: Asset) -> dict[str, Any]:
-    return {"kind": asset.kind, "uri": blobs.uri(asset.key), "sha256": asset.sha256, "source": f"asset:{asset.id}", "licence": asset.licence or "provided by the user"}
+    return {
+        "kind": asset.kind,
+        "uri": blobs.uri(asset.key),
+        "sha256": asset.sha256,
+        "source": f"asset:{asset.id}",
+        "licence": asset.licence or "provided by the user",
+    }
 
 
 def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:

@@ -65,4 +65,5 @@ def aws(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run t
     from botocore.config import Config
 
     # Connect fast or fail; a read waits less than the shortest function's timeout. Retries are AWS's standard mode, bounded at three.
-    return boto3.client(service, config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}))
+    make: Any = boto3.client  # its stubs know each service by a literal name only
+    return make(service, config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}))

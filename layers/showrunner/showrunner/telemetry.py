@@ -21,19 +21,19 @@ def entrypoint(handler: Handler) -> Handler:
     """A Lambda handler with a log context of its own, a duration metric and its errors logged by class; it swallows none."""
 
     @functools.wraps(handler)
-    def run(event: dict[str, Any], context: Any) -> Any:  # noqa: ANN401 - Lambda's own shapes
+    def run(event: dict[str, Any], context: Any) -> Any:
         begun = time.perf_counter()
-        logger.append_keys(request_id=getattr(context, "aws_request_id", None), **{name: event[name] for name in _IDS if isinstance(event, dict) and name in event})
-        try:
-            return handler(event, context)
-        except Exception as error:
-            metrics.add_metric("Errors", MetricUnit.Count, 1)
-            logger.error("failed", extra={"error": type(error).__name__, "reason": str(error)[:2000]}, exc_info=True)
-            raise
-        finally:
-            metrics.add_metric("Duration", MetricUnit.Milliseconds, (time.perf_counter() - begun) * 1000)
-            metrics.add_dimension("function", getattr(context, "function_name", "unknown"))
-            metrics.flush_metrics()
-            logger.reset_keys() if hasattr(logger, "reset_keys") else logger.structure_logs(append=False)
+        ids = {name: event[name] for name in _IDS if name in event}
+        with logger.append_context_keys(request_id=getattr(context, "aws_request_id", None), **ids):
+            try:
+                return handler(event, context)
+            except Exception as error:
+                metrics.add_metric("Errors", MetricUnit.Count, 1)
+                logger.exception("failed", extra={"error": type(error).__name__})
+                raise
+            finally:
+                metrics.add_metric("Duration", MetricUnit.Milliseconds, (time.perf_counter() - begun) * 1000)
+                metrics.add_dimension("function", getattr(context, "function_name", "unknown"))
+                metrics.flush_metrics()
 
     return run

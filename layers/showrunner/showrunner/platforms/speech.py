@@ -1,4 +1,6 @@
-"""ElevenLabs, text to speech with timestamps: https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps. A character costs half a credit or one, by model."""
+"""ElevenLabs, text to speech with timestamps. A character costs half a credit or one, by model.
+
+https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps"""
 
 import base64
 from typing import Any, NamedTuple

@@ -34,7 +34,8 @@ def _price(input_: str, cached: str, cache_write: str, output: str) -> TokenPric
     return TokenPrice(Decimal(input_), Decimal(cached), Decimal(cache_write), Decimal(output))
 
 
-# https://openai.com/api/pricing as of 2026-11-22, standard tier. A model that isn't here is counted at the dearest listed price: too much rather than too little.
+# https://openai.com/api/pricing as of 2026-11-22, standard tier.
+# A model that isn't here is counted at the dearest listed price: too much rather than too little.
 TOKEN_PRICES = {
     "gpt-6-luna": _price("0.10", "0.01", "0.125", "0.50"),
     "gpt-6.1-terra": _price("1.00", "0.05", "1.25", "5.00"),
@@ -78,7 +79,9 @@ def speech_charge(name: str, model: str, characters: int, credits: int | None) -
 def render_charge(attempt: int, platform: str, seconds: float) -> Charge:
     """What the render job costs on this platform; each attempt that ran is paid for."""
     amount = RENDER_USD_PER_HOUR[platform] * Decimal(str(round(seconds, 3))) / 3600
-    return Charge(charge=f"render:{attempt}", step="render", provider="aws", item=platform, quantity=Decimal(str(round(seconds, 3))), unit="second", amount_usd=amount)
+    return Charge(
+        charge=f"render:{attempt}", step="render", provider="aws", item=platform, quantity=Decimal(str(round(seconds, 3))), unit="second", amount_usd=amount
+    )
 
 
 def storage_charge(stored_bytes: int) -> Charge:

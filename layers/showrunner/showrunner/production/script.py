@@ -107,9 +107,9 @@ Rules:
 - State only what the source text says; where there is none, only what is well established. Never invent figures, names or quotations.
 - The hook has at most 20 words and gives a reason to stay. The first scene must stand on its own: no "However", no pronoun without its noun.
 - title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
-- visual.description: what footage would show, in English, at most 12 words, concrete. visual.template typesets a backdrop: "number" or "counter" when the narration
-  turns on one figure (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series), "list" for enumerations (2 to 4 short items),
-  "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
+- visual.description: what footage would show, in English, at most 12 words, concrete. visual.template typesets a backdrop: "number" or "counter" when
+  the narration turns on one figure (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series), "list" for
+  enumerations (2 to 4 short items), "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""
 
 _STYLES = {
@@ -122,7 +122,9 @@ _STYLES = {
 def question(job: Job) -> Question:
     """What to ask for the whole of a short script, or for the outline of a long one."""
     if job.is_long:
-        return Question(shape="Outline", instructions=_instructions(job), prompt=_prompt(job, {"part_count": part_count(job)}), words_target=0, part_count=part_count(job))
+        return Question(
+            shape="Outline", instructions=_instructions(job), prompt=_prompt(job, {"part_count": part_count(job)}), words_target=0, part_count=part_count(job)
+        )
     return Question(shape="Script", instructions=_instructions(job), prompt=_prompt(job, {}), words_target=job.words_target)
 
 
@@ -138,7 +140,14 @@ def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
     # The rest is shared out anew before each part, so that the errors of the parts don't add up.
     words = max(20, round((job.words_target - framing - so_far) / (len(outline.parts) - index)))
     covered = [scene.narration for part in written for scene in part.scenes]
-    part = {"index": index, "of": len(outline.parts), "heading": outline.parts[index].heading, "points": outline.parts[index].points, "words_target": words, "covered": covered}
+    part = {
+        "index": index,
+        "of": len(outline.parts),
+        "heading": outline.parts[index].heading,
+        "points": outline.parts[index].points,
+        "words_target": words,
+        "covered": covered,
+    }
     scenes = max(1, round(job.scene_count / len(outline.parts)))
     prompt = _prompt(job, {"outline": outline.model_dump(), "part": part, "words_target": words, "scene_count": scenes})
     return Question(shape="Part", instructions=_instructions(job), prompt=prompt, words_target=words)
@@ -271,7 +280,7 @@ def _length_breaches(words: int, target: int) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    return [part for part in re.split(r"(?<=[.!?…。！？])\s+", text.strip()) if part]  # noqa: RUF001 - CJK marks end sentences too
+    return [part for part in re.split(r"(?<=[.!?…。！？])\s+", text.strip()) if part]
 
 
 # A passage of about ten seconds; a provider's own limit (5,000 characters) is far above.

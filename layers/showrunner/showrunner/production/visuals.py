@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from showrunner.production.script import Script, Visual
+from showrunner.production.script import Script, Template, Visual
 
 # Templates that carry the scene's own content; the others are grounds for words that are spoken.
 TYPESET = ("number", "list", "quote", "chart_bar", "chart_line", "counter")
@@ -54,8 +54,10 @@ def _fitting(visual: Visual) -> str:
 
 
 def _ground(description: str, text: str | None) -> Visual:
-    template = "phrase" if text and len(text.split()) <= 8 else "gradient"
-    return Visual(description=description, template=template, text=text if template == "phrase" else None, items=[], value=None, label=None, attribution=None, series=[])
+    template: Template = "phrase" if text and len(text.split()) <= 8 else "gradient"
+    return Visual(
+        description=description, template=template, text=text if template == "phrase" else None, items=[], value=None, label=None, attribution=None, series=[]
+    )
 
 
 def _cut(text: str | None, limit: int) -> str | None:

@@ -108,7 +108,10 @@ def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[s
     """How long the steps of an attempt took, from the first log line of one to that of the next."""
     rows = db.rows(
         tx,
-        "SELECT step, extract(epoch FROM min(at))::float8 AS at FROM studio.video_log WHERE video_id = :video_id AND attempt = :attempt GROUP BY step ORDER BY at",
+        """
+        SELECT step, extract(epoch FROM min(at))::float8 AS at FROM studio.video_log
+         WHERE video_id = :video_id AND attempt = :attempt GROUP BY step
+        """,
         video_id=video_id,
         attempt=attempt,
     )
