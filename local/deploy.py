@@ -102,6 +102,7 @@ def parameters() -> dict[str, str]:
         "IngestionUrl": address("INGESTION_PORT"),
         "LiveUrl": address("LIVE_PORT").replace("http", "ws", 1),
         "RenderPlatform": "cpu",
+        "Egress": "none",
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
         "Demo": "false" if language and voice else "true",
@@ -153,12 +154,14 @@ def sam_deploy(template: Path, stack: str) -> None:
     known = declared(template)
     overrides = [f"{name}={value}" for name, value in parameters().items() if name in known]
     command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", STAGE]
-    command += ["--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
+    command += ["--template-file", template, "--stack-name", stack, "--s3-bucket", DEPLOY_BUCKET, "--parameter-overrides", *overrides]
     sam(command, f"deploy.{stack}")
 
 
 def sam(command: list[Any], name: str) -> None:
-    processes.call(command, environment={**sam_environment(), **aws_environment()}, folder=ROOT, log=HOME / "logs" / f"{name}.log")
+    # The engine is done with a stack in a tenth of a second; half a second is SAM's own pace for AWS.
+    environment = {**sam_environment(), **aws_environment(), "SAM_CLI_POLL_DELAY": "0.1"}
+    processes.call(command, environment=environment, folder=ROOT, log=HOME / "logs" / f"{name}.log")
 
 
 def outputs(stack: str) -> dict[str, str]:

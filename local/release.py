@@ -79,7 +79,7 @@ class Release:
     def push_image(self, account: str, region: str) -> str:
         """The image's address by digest: what was pushed is what runs, whatever happens to the tag."""
         engine = container_engine(dry_run=self.dry_run)
-        repository = f"$({self.output_line(self.data_stack, 'RenderRepository')})" if self.dry_run else self.output(self.data_stack, "RenderRepository")
+        repository = f"$({self.output_line(self.data_stack, 'RenderRepository')})" if self.dry_run else self.output(self.data_stack, "RenderRepositoryUri")
         tag = f"{repository}:{building.render_version()}"
         registry = f"{account}.dkr.ecr.{region}.amazonaws.com"
         # The password goes in by a pipe, never by an argument that other users of the machine can read.
