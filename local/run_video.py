@@ -14,13 +14,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from rich.table import Table
 
 from local import stack
-from local.deploy import answered
+from local.deploy import answered, client, ensure_channel
 from local.settings import HOME, Refused
 
-# A status answer costs some milliseconds; four a second look alive.
-ASK_EVERY_S = 0.25
+# A caller has 60 requests a minute and 1,000 an hour: brisk while a short video is made, slower for a long one.
+ASK_EVERY_S, FIRST_S, LATER_EVERY_S = 1.2, 240, 4.0
 # A gateway that is started anew, or an engine that is busy with a cold start, comes back within this.
 SILENT_FOR_S = 60.0
+TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
+
+FILES = {"video": ("video", ".mp4"), "thumbnail": ("thumbnail", ".jpg"), "srt": ("captions", ".srt"), "vtt": ("captions", ".vtt")}
 
 STEPS = {
     "prepare": "preparing",
@@ -34,15 +37,19 @@ STEPS = {
 console = Console(highlight=False)
 
 
-def produce(api: httpx.Client, channel: str, body: dict[str, Any]) -> Path:
-    """The folder with the finished files and summary.json."""
-    begun = time.monotonic()
-    video_id = ask(api, {"channel_id": channel, **body})
-    follow(api, video_id)
-    wall_s = time.monotonic() - begun
-    summary = collect(api, video_id, wall_s)
+def make(body: dict[str, Any], begun_at: float) -> None:
+    """A video from the brief; `begun_at` is when the person began to wait (Unix time)."""
+    with client() as api:
+        channel = body.get("channel_id") or ensure_channel(api)
+        started = time.monotonic()
+        video_id = ask(api, {**body, "channel_id": channel})
+        console.print(f"Making video {video_id}")
+        follow(api, video_id)
+        production_s = time.monotonic() - started
+        summary = collect(api, video_id)
+    summary |= {"production_s": round(production_s, 1), "wall_s": round(time.time() - begun_at, 1)}
+    write(summary)
     show(summary)
-    return HOME / "out" / video_id
 
 
 def ask(api: httpx.Client, body: dict[str, Any]) -> str:
@@ -52,6 +59,7 @@ def ask(api: httpx.Client, body: dict[str, Any]) -> str:
 
 def follow(api: httpx.Client, video_id: str) -> None:
     """Until the video is finished; Refused with the step and the reason when it failed or was cancelled."""
+    begun = time.monotonic()
     with shown() as view:
         while True:
             status = ask_patiently(api, f"/api/v1/videos/{video_id}/status")
@@ -60,16 +68,16 @@ def follow(api: httpx.Client, video_id: str) -> None:
                 return
             if status["status"] in ("failed", "cancelled"):
                 break
-            time.sleep(ASK_EVERY_S)
+            time.sleep(ASK_EVERY_S if time.monotonic() - begun < FIRST_S else LATER_EVERY_S)
     raise Refused(failure(video_id, status), code=1)
 
 
 def failure(video_id: str, status: dict[str, Any]) -> str:
     if status["status"] == "cancelled":
         return f"video {video_id} was cancelled"
-    errors = status.get("errors") or []
-    told = "; ".join(f"{error.get('step', status.get('current_step'))}: {error.get('message', error)} ({error.get('code', 'no code')})" for error in errors)
-    return f"video {video_id} failed at {told or status.get('current_step')}\n    logs: {stack.logs()}   try again without paying twice: POST /api/v1/videos/{video_id}/retry"
+    told = "; ".join(f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"])
+    retry = f"POST /api/v1/videos/{video_id}/retry tries again without paying twice"
+    return f"video {video_id} failed at {told or status['current_step']}\n    logs: {stack.logs()}; {retry}"
 
 
 def ask_patiently(api: httpx.Client, path: str) -> Any:
@@ -78,12 +86,21 @@ def ask_patiently(api: httpx.Client, path: str) -> Any:
     while True:
         try:
             answer = api.get(path)
-            if answer.status_code < 500 or time.monotonic() > deadline:
+            if answer.status_code == TOO_MANY_REQUESTS:
+                deadline += pause(answer)
+            elif answer.status_code < SERVER_ERROR or time.monotonic() > deadline:
                 return answered(answer)
         except httpx.TransportError as error:
             if time.monotonic() > deadline:
                 raise Refused(f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); logs: {stack.logs()}", code=1) from error
         time.sleep(1)
+
+
+def pause(answer: httpx.Response) -> float:
+    """Waits as long as the API asks for; seconds."""
+    seconds = float(answer.headers.get("Retry-After") or 1)
+    time.sleep(seconds)
+    return seconds
 
 
 class View(Protocol):
@@ -130,36 +147,93 @@ class Bar:
         self.progress.update(self.task, description=words, completed=percent)
 
 
-def collect(api: httpx.Client, video_id: str, wall_s: float) -> dict[str, Any]:
-    """Fetches the files beside summary.json and returns what it says."""
-    told = ask_patiently(api, f"/api/v1/videos/{video_id}")
+def collect(api: httpx.Client, video_id: str) -> dict[str, Any]:
+    """Fetches the files and returns what summary.json says."""
+    video = ask_patiently(api, f"/api/v1/videos/{video_id}")["video"]
     costs = ask_patiently(api, f"/api/v1/videos/{video_id}/cost")
-    folder = HOME / "out" / video_id
-    paths = download(ask_patiently(api, f"/api/v1/videos/{video_id}/download"), folder)
-    video = told["video"]
-    product = video.get("product") or {}
-    summary = {
+    paths = download(ask_patiently(api, f"/api/v1/videos/{video_id}/download"), HOME / "out" / video_id)
+    product = video["product"]
+    return {
         "video_id": video_id,
-        "title": video.get("title"),
+        "title": video["title"],
         "paths": {name: str(path) for name, path in paths.items()},
-        "duration_s": float(video.get("duration_seconds") or 0),
         "bytes": {name: path.stat().st_size for name, path in paths.items()},
-        "loudness_lufs": product.get("loudness_lufs"),
-        "true_peak_dbtp": product.get("true_peak_dbtp"),
-        "wall_s": round(wall_s, 1),
-        "seconds": product.get("step_seconds") or {},
-        "list_price_usd": costs,
-        "demo": video.get("demo"),
-        "models": product.get("models"),
+        "duration_s": video["duration_seconds"],
+        "loudness_lufs": product["loudness_lufs"],
+        "true_peak_dbtp": product["true_peak_dbtp"],
+        "seconds": product["step_seconds"],
+        "list_price_usd": costs["breakdown"],
+        "total_usd": costs["total_usd"],
+        "list_price_only": costs["list_price_only"],
+        "demo": video["demo"],
+        "models": product["models"],
     }
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return summary
+
+
+def write(summary: dict[str, Any]) -> None:
+    path = HOME / "out" / summary["video_id"] / "summary.json"
+    path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def download(links: dict[str, Any], folder: Path) -> dict[str, Path]:
+    """Every file of every output. The first output's files have plain names, those of others carry theirs (video.16x9.mp4)."""
     folder.mkdir(parents=True, exist_ok=True)
-    raise NotImplementedError(links)
+    paths = {}
+    with httpx.Client(timeout=60, trust_env=False) as store:
+        for number, output in enumerate(links["outputs"]):
+            mark = "" if number == 0 else f".{output['name']}"
+            for kind, (stem, suffix) in FILES.items():
+                if output.get(kind):
+                    paths[f"{kind}{mark}"] = fetch(store, output[kind], folder / f"{stem}{mark}{suffix}")
+    return paths
+
+
+def fetch(store: httpx.Client, url: str, path: Path) -> Path:
+    with store.stream("GET", url) as answer:
+        if answer.is_error:
+            answer.read()
+            raise Refused(f"{path.name} could not be fetched: the store answered {answer.status_code} {answer.text[:200]}", code=1)
+        with path.open("wb") as file:
+            for part in answer.iter_bytes():
+                file.write(part)
+    return path
 
 
 def show(summary: dict[str, Any]) -> None:
-    console.print(Table())
+    megabytes = summary["bytes"].get("video", 0) / 1e6
+    table = Table(title=summary["title"] or summary["video_id"], title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+    rows = {
+        "length": f"{summary['duration_s']:.1f} s",
+        "size": f"{megabytes:.1f} MB",
+        "loudness": f"{summary['loudness_lufs']} LUFS, peak {summary['true_peak_dbtp']} dBTP",
+        "made in": f"{summary['production_s']:.0f} s ({summary['wall_s']:.0f} s with everything around it)",
+        "models": "; ".join(f"{name}: {told(model)}" for name, model in (summary["models"] or {}).items()),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print()
+    console.print(table)
+    console.print(steps(summary))
+    if summary["demo"]:
+        console.print("  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.", style="yellow")
+    for name, path in summary["paths"].items():
+        console.print(f"  {name:<10} {path}", soft_wrap=True)
+    console.print(f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True)
+
+
+def steps(summary: dict[str, Any]) -> Table:
+    """Seconds and price of each step; a step without a price costs nothing by itself."""
+    price = "list price, USD" if summary["list_price_only"] else "cost, USD"
+    table = Table(box=None, padding=(0, 2))
+    for heading, justify in (("step", "left"), ("seconds", "right"), (price, "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    seconds, costs = summary["seconds"], summary["list_price_usd"]
+    for step in [*seconds, *(step for step in costs if step not in seconds)]:
+        if step in seconds or float(costs.get(step, 0)):
+            table.add_row(step, f"{seconds[step]:.1f}" if step in seconds else "", f"{float(costs.get(step, 0)):.5f}" if step in costs else "")
+    table.add_row("total", f"{summary['production_s']:.1f}", f"{float(summary['total_usd']):.5f}", style="bold")
+    return table
+
+
+def told(model: Any) -> str:
+    return ", ".join(map(str, model)) if isinstance(model, list) else str(model)
