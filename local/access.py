@@ -18,9 +18,12 @@ def signing_key(folder: Path) -> jwk.RSAKey:
     """Made once per folder of state; readable by its owner only, from the moment that the file exists."""
     path = folder / "keys" / "signing.json"
     if not path.exists():
-        key = jwk.RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": "RS256"})
-        write_closed(path, json.dumps(key.as_dict(private=True)))
+        write_closed(path, json.dumps(new_key().as_dict(private=True)))
     return jwk.RSAKey.import_key(json.loads(path.read_text()))
+
+
+def new_key() -> jwk.RSAKey:
+    return jwk.RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig", "alg": "RS256"})
 
 
 def write_closed(path: Path, text: str) -> None:
