@@ -124,10 +124,9 @@ def check(_: argparse.Namespace) -> int:
 
 
 def deploy(options: argparse.Namespace) -> None:
+    enter(("local", "sam", "lambda"))
     from local import release
 
-    release.refuse_unsafe(options.stage, options.confirm)
-    enter(("local", "sam", "lambda"))
     release.release(options.stage, dry_run=options.dry_run, confirm=options.confirm)
 
 
