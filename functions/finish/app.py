@@ -10,15 +10,6 @@ from showrunner.store import ledger, productions
 from showrunner.telemetry import entrypoint
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    if event.get("source") == "aws.states":
-        return _ended_from_outside(event["detail"])
-    if "failure" in event:
-        return _failed(event["video_id"], event["attempt"], _explained(event), repeat=True)
-    return _finished(event)
-
-
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
     job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
     report = blobs.get_json(f"{job.folder}/render/report.json")
@@ -113,3 +104,12 @@ def _announce(kind: str, video: dict[str, Any], video_id: str, more: dict[str, A
         "channel_id": str(video["channel_id"]),
     }
     events.emit(kind, {**detail, "title": video["title"], "status": video["status"], **more})
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if event.get("source") == "aws.states":
+        return _ended_from_outside(event["detail"])
+    if "failure" in event:
+        return _failed(event["video_id"], event["attempt"], _explained(event), repeat=True)
+    return _finished(event)

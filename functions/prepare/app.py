@@ -19,17 +19,6 @@ FALL_BACK_SECONDS = 3600
 CPU_SECONDS = 90
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    with db.transaction() as tx:
-        row = productions.begin(tx, event["video_id"], event["attempt"], DEADLINE_SECONDS)
-        job = _job(row, _assets(tx, row))
-        productions.add_log(tx, job.video_id, job.attempt, "prepare", f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words.")
-    blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
-    pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
-    return {**pointers, **_rendering(job, row["request"].get("priority", 2))}
-
-
 def _rendering(job: Job, priority: int) -> dict[str, Any]:
     """Where the video is rendered, how long the machine waits for it, and its place within the organisation's share (Batch runs the higher number first)."""
     wanted = config.setting("RENDER_PLATFORM")
@@ -87,3 +76,14 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         # 31 bits: what every random generator of the renderer accepts.
         seed=int(digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
     )
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    with db.transaction() as tx:
+        row = productions.begin(tx, event["video_id"], event["attempt"], DEADLINE_SECONDS)
+        job = _job(row, _assets(tx, row))
+        productions.add_log(tx, job.video_id, job.attempt, "prepare", f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words.")
+    blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
+    pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
+    return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

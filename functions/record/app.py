@@ -11,15 +11,6 @@ from showrunner.store import ledger, productions
 from showrunner.telemetry import entrypoint
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    document = blobs.get_json(f"{job.folder}/script.json")
-    record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
-    record(job, Script.model_validate(document["script"]), document)
-    return {"recorded": event["step"]}
-
-
 def _record_script(job: Job, written: Script, document: dict[str, Any]) -> None:
     charges = [Charge.model_validate(charge) for charge in document["charges"]]
     words = sum(map(script.count_words, written.passages))
@@ -41,3 +32,12 @@ def _record_timeline(job: Job, written: Script, document: dict[str, Any]) -> Non
         productions.advance(
             tx, job.video_id, job.attempt, "render", progress.BEGUN["render"], f"Timeline of {timeline.duration(planned):.1f} s in {len(scenes)} scenes."
         )
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    document = blobs.get_json(f"{job.folder}/script.json")
+    record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
+    record(job, Script.model_validate(document["script"]), document)
+    return {"recorded": event["step"]}

@@ -64,6 +64,19 @@ class Walk:
         return product
 
 
+def _write(walk: Walk) -> script.Script:
+    job = walk.job
+    if job.manual_script:
+        return script.manual(job)
+    first = walk.ask(script.question(job))
+    if isinstance(first, script.Script):
+        return first
+    parts: list[script.Part] = []
+    while len(parts) < len(first.parts):
+        parts.append(walk.ask(script.part_question(job, first, parts)))
+    return script.assemble(first, parts)
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
@@ -79,16 +92,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
     blobs.put_json(f"{job.folder}/script.json", document)
     return {"more": False, "scenes": list(range(len(written.passages)))}
-
-
-def _write(walk: Walk) -> script.Script:
-    job = walk.job
-    if job.manual_script:
-        return script.manual(job)
-    first = walk.ask(script.question(job))
-    if isinstance(first, script.Script):
-        return first
-    parts: list[script.Part] = []
-    while len(parts) < len(first.parts):
-        parts.append(walk.ask(script.part_question(job, first, parts)))
-    return script.assemble(first, parts)

@@ -17,17 +17,6 @@ CANCELLED_SECONDS = 900
 BATCH = 200
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    with db.transaction() as tx:
-        unstarted = productions.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
-        quiet = productions.list_processing(tx, QUIET_SECONDS, BATCH)
-        cancelled = productions.list_cancelled(tx, CANCELLED_SECONDS, BATCH)
-    counts = {"started": sum(map(_start, unstarted)), "ended": sum(map(_end, quiet)), "stopped": sum(map(_stop, cancelled))}
-    logger.info("swept", extra=counts)
-    return counts
-
-
 def _start(video: dict[str, Any]) -> bool:
     if machines.start(str(video["id"]), str(video["organisation_id"]), video["attempt"]):
         return True
@@ -52,3 +41,14 @@ def _stop(video: dict[str, Any]) -> bool:
         return False
     machines.stop(str(video["id"]), video["attempt"], "Cancelled by the user.")
     return True
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    with db.transaction() as tx:
+        unstarted = productions.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
+        quiet = productions.list_processing(tx, QUIET_SECONDS, BATCH)
+        cancelled = productions.list_cancelled(tx, CANCELLED_SECONDS, BATCH)
+    counts = {"started": sum(map(_start, unstarted)), "ended": sum(map(_end, quiet)), "stopped": sum(map(_stop, cancelled))}
+    logger.info("swept", extra=counts)
+    return counts

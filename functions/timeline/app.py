@@ -9,6 +9,11 @@ from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
 
 
+def _share(job: Job) -> str:
+    """The Batch share identifier of the organisation: letters and digits, so that organisations take turns in the queue."""
+    return "org" + job.organisation_id.replace("-", "")
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
@@ -18,8 +23,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     pictures = [timeline.Picture.model_validate(blobs.get_json(f"{job.folder}/scenes/{scene}.visual.json")) for scene in scenes]
     blobs.put_json(f"{job.folder}/timeline.json", timeline.plan(job, written, recordings, pictures))
     return {"timeline": blobs.uri(f"{job.folder}/timeline.json"), "destination": blobs.uri(f"{job.folder}/render"), "share": _share(job)}
-
-
-def _share(job: Job) -> str:
-    """The Batch share identifier of the organisation: letters and digits, so that organisations take turns in the queue."""
-    return "org" + job.organisation_id.replace("-", "")

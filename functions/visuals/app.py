@@ -11,17 +11,6 @@ from showrunner.production.script import Script, Visual
 from showrunner.telemetry import entrypoint, logger
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
-    scene = event["scene"]
-    visual = visuals.of_passages(written)[scene]
-    chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
-    blobs.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
-    return {"scene": scene}
-
-
 def _own(job: Job, scene: int) -> dict[str, Any] | None:
     """The user's assets in their order, one a scene; after the last they stay unused rather than repeat themselves."""
     own = [asset for asset in job.assets if asset.kind in ("image", "clip")]
@@ -82,3 +71,14 @@ def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
 def _orientation(job: Job) -> str:
     first = job.outputs[0]
     return "square" if first.width == first.height else "portrait" if first.height > first.width else "landscape"
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    scene = event["scene"]
+    visual = visuals.of_passages(written)[scene]
+    chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
+    blobs.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
+    return {"scene": scene}

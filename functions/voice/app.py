@@ -16,17 +16,6 @@ from showrunner.telemetry import entrypoint
 SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": True, "speed": 1.0}
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    text = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages[event["scene"]]
-    model = config.setting("ELEVENLABS_MODEL")
-    name = brief.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
-    product = blobs.find_json(brief.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
-    blobs.put_json(f"{job.folder}/scenes/{event['scene']}.voice.json", product)
-    return {"scene": event["scene"]}
-
-
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     narrator = Narrator(config.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
     speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
@@ -46,3 +35,14 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     # The description goes last: where it lies, the recording is complete.
     blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)
     return product
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    text = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages[event["scene"]]
+    model = config.setting("ELEVENLABS_MODEL")
+    name = brief.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
+    product = blobs.find_json(brief.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
+    blobs.put_json(f"{job.folder}/scenes/{event['scene']}.voice.json", product)
+    return {"scene": event["scene"]}
