@@ -6,8 +6,12 @@ import shutil
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 from . import settings as settings_module
+
+if TYPE_CHECKING:
+    from .assembly import Engine
 
 
 def main() -> None:
@@ -21,15 +25,7 @@ def main() -> None:
         from .assembly import Engine
     except MinistackChanged as change:
         sys.exit(str(change))
-    engine = Engine(settings)
-    try:
-        asyncio.run(_serve(engine, settings.port))
-    finally:
-        engine.stop()
-        shutil.rmtree(settings.scratch, ignore_errors=True)
-        sys.stdout.flush()
-        # Request threads may still wait for something that will not come; they hold nothing that must be saved.
-        os._exit(0)
+    asyncio.run(_serve(Engine(settings), settings))
 
 
 def _refuse_a_port_in_use(port: int) -> None:
@@ -42,7 +38,7 @@ def _refuse_a_port_in_use(port: int) -> None:
             sys.exit(2)
 
 
-async def _serve(application, port: int) -> None:
+async def _serve(engine: "Engine", settings: settings_module.Settings) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -50,13 +46,23 @@ async def _serve(application, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"127.0.0.1:{settings.port}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     # A request that is still waiting when the engine is told to stop waits for something that stops with it.
     config.graceful_timeout = 0.2
     config.shutdown_timeout = 1.0
-    await serve(application, config, shutdown_trigger=stop.wait)
+
+    async def told_to_stop() -> None:
+        await stop.wait()
+        engine.stop()
+
+    await serve(engine, config, shutdown_trigger=told_to_stop)
+    engine.saver.stop()  # Requests that were under way have ended only now.
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+    sys.stdout.flush()
+    # Threads may still wait for something that will not come; they hold nothing that must be saved.
+    os._exit(0)
 
 
 if __name__ == "__main__":

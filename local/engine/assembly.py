@@ -7,9 +7,14 @@ from ministack import app as ministack
 from . import (
     batch,
     batch_cloudformation,
+    cloudformation_adoption,
+    dynamodb_ttl,
     http_api_bodies,
     http_api_proxy,
+    inert_resources,
     lambda_runtime,
+    mail,
+    persistence,
     stepfunctions_clocks,
     stepfunctions_errors,
     stepfunctions_executions,
@@ -35,6 +40,12 @@ class Engine:
         stepfunctions_integrations.install(self.batch)
         http_api_bodies.install()
         http_api_proxy.install()
+        inert_resources.install()
+        mail.install(settings)
+        dynamodb_ttl.install()
+        self.saver = persistence.install(settings)
+        cloudformation_adoption.install()
+        self.saver.start()
         # /health is the user's; MiniStack's own is /_ministack/health.
         ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
 
@@ -42,5 +53,7 @@ class Engine:
         await ministack.app(scope, receive, send)
 
     def stop(self) -> None:
+        """Ends what runs, so that nothing waits for it any more, and saves what there is."""
         self.batch.scheduler.stop()
         lambda_runtime.stop_all()
+        self.saver.stop()

@@ -1,0 +1,32 @@
+"""TimeToLiveSpecification of AWS::DynamoDB::Table, which MiniStack leaves out. Expired items stay until its own sweep, as in AWS: a reader must check."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
+
+from .expected import expect, expect_keys
+
+Json = dict[str, Any]
+
+HANDLERS = expect_keys(provisioners, "_RESOURCE_HANDLERS", "AWS::DynamoDB::Table")
+expect(dynamodb, "_update_ttl", "data")
+
+
+def _with_ttl(operation: Callable[..., Any], properties_at: int) -> Callable[..., Any]:
+    def apply(*arguments: Any) -> Any:
+        name, attributes = operation(*arguments)
+        properties = arguments[properties_at]
+        if wanted := properties.get("TimeToLiveSpecification"):
+            enabled = str(wanted.get("Enabled")).lower() == "true"
+            dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {"AttributeName": wanted.get("AttributeName"), "Enabled": enabled}})
+        return name, attributes
+
+    return apply
+
+
+def install() -> None:
+    handlers = HANDLERS["AWS::DynamoDB::Table"]
+    handlers["create"] = _with_ttl(handlers["create"], 1)
+    handlers["update"] = _with_ttl(handlers["update"], 2)
