@@ -1,0 +1,102 @@
+"""functions/sweep: videos that fell between two chairs, with real rows and a state machine that answers over HTTP."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.sweep import app
+from showrunner import config, db, machines
+
+
+@pytest.fixture
+def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    definition = json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+    client = config.aws("stepfunctions")
+    arn = client.create_state_machine(name=f"production-{uuid.uuid4()}", definition=definition, roleArn="arn:aws:iam::123456789012:role/machine")[
+        "stateMachineArn"
+    ]
+    monkeypatch.setenv("PRODUCTION_MACHINE_ARN", arn)
+    return str(arn)
+
+
+@pytest.fixture
+def video(tx: Any) -> Callable[..., str]:
+    """Adds a video in a state, untouched for an hour."""
+
+    def add(status: str, **columns: str) -> str:
+        organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
+        db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'o')", id=organisation)
+        db.run(tx, "INSERT INTO studio.channels (id, organisation_id, name) VALUES (:id, :organisation, 'c')", id=channel, organisation=organisation)
+        db.run(
+            tx,
+            """
+            INSERT INTO studio.videos (id, organisation_id, channel_id, request, status, updated_at, deadline_at, cancel_requested_at, current_step)
+            VALUES (:id, :organisation, :channel, '{}', :status, now() - interval '1 hour', now() + :deadline::interval, now(), 'voice')
+            """,
+            id=video_id,
+            organisation=organisation,
+            channel=channel,
+            status=status,
+            deadline=columns.get("deadline", "1 hour"),
+        )
+        return video_id
+
+    return add
+
+
+def status(tx: Any, video_id: str) -> str:
+    return str(db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=video_id))
+
+
+def organisation(tx: Any, video_id: str) -> str:
+    return str(db.value(tx, "SELECT organisation_id FROM studio.videos WHERE id = :id", id=video_id))
+
+
+def test_a_video_that_nobody_started_is_started_under_its_own_name(tx: Any, machine: str, video: Any) -> None:
+    video_id = video("queued")
+
+    counts = app.handler({}, None)
+
+    assert counts["started"] == 1
+    assert machines.status(video_id, 1) == "RUNNING"
+    app.handler({}, None)  # a second sweep finds the same execution
+    assert len(config.aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]) == 1
+
+
+def test_a_video_whose_execution_is_lost_fails_and_says_that_a_retry_helps(tx: Any, machine: str, video: Any) -> None:
+    video_id = video("processing")
+
+    app.handler({}, None)
+
+    error = db.value(tx, "SELECT error FROM studio.videos WHERE id = :id", id=video_id)
+    assert (status(tx, video_id), error["code"], error["step"]) == ("failed", "LOST", "voice")
+    assert "Retry" in error["message"]
+
+
+def test_a_video_whose_execution_runs_is_left_alone_until_its_deadline(tx: Any, machine: str, video: Any) -> None:
+    waiting, overdue = video("processing"), video("processing", deadline="-1 minute")
+    for video_id in (waiting, overdue):
+        machines.start(video_id, organisation(tx, video_id), 1)
+
+    app.handler({}, None)
+
+    assert (status(tx, waiting), machines.status(waiting, 1)) == ("processing", "RUNNING")
+    assert machines.status(overdue, 1) == "ABORTED"  # whose event then reaches finish
+
+
+def test_a_cancelled_video_that_still_runs_is_stopped_again(tx: Any, machine: str, video: Any) -> None:
+    video_id = video("cancelled")
+    machines.start(video_id, organisation(tx, video_id), 1)
+
+    assert app.handler({}, None)["stopped"] == 1
+    assert machines.status(video_id, 1) == "ABORTED"
+
+
+def test_the_name_of_an_execution_says_whose_it_is() -> None:
+    video_id = str(uuid.uuid4())
+
+    assert machines.parse_name(machines.name(video_id, 12)) == (video_id, 12)
+    assert machines.parse_name(f"arn:aws:states:us-east-1:1:execution:production:{video_id}-3") == (video_id, 3)
