@@ -1,0 +1,267 @@
+"""The product's Python, read and never run: what a function imports, and what it can reach of settings, secrets and AWS.
+
+Reach is by name: a definition reaches every top-level definition of ours whose name it mentions, in its own module or through an import; a class is
+reached as a whole, and a module that is imported at the top runs its top-level statements. That asks for a little more than what is called, never for less,
+as long as nothing is looked up by a string; the tests of these readers say which shapes they know.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LAYER = ROOT / "layers" / "showrunner"
+FUNCTIONS = ROOT / "functions"
+PACKAGE = "showrunner"
+# Not Lambda functions: the Batch container.
+CONTAINERS = {"render"}
+# What a module does when it is imported.
+TOP = "<module>"
+
+Definition = tuple[str, str]
+
+
+def function_names() -> list[str]:
+    """The folders of Lambda functions."""
+    return sorted(path.name for path in FUNCTIONS.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")) and path.name not in CONTAINERS)
+
+
+def app(function: str) -> str:
+    return f"functions.{function}.app"
+
+
+@cache
+def path_of(module: str) -> Path | None:
+    """The file of one of our modules, None for a module of others or a name that isn't a module."""
+    base = (LAYER if module.split(".")[0] == PACKAGE else ROOT).joinpath(*module.split("."))
+    if module.split(".")[0] not in (PACKAGE, "functions"):
+        return None
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def layer_files() -> list[Path]:
+    return sorted((LAYER / PACKAGE).rglob("*.py"))
+
+
+def function_files() -> list[Path]:
+    return [path for name in function_names() for path in sorted((FUNCTIONS / name).rglob("*.py"))]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(LAYER if path.is_relative_to(LAYER) else ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+class Import(NamedTuple):
+    name: str
+    """The module as Python loads it; for `from a import b` both a and, where b is a module, a.b."""
+    line: int
+    at_top: bool
+    """Whether it runs when the module is imported."""
+
+
+def imports(path: Path) -> list[Import]:
+    """Every import of a file but those for type checkers only."""
+    return list(_imports(tree(path), module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "", at_top=True))
+
+
+def _imports(node: ast.AST, module: str, *, at_top: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, child.lineno, at_top) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            source = _absolute(child, module)
+            yield Import(source, child.lineno, at_top)
+            yield from (Import(f"{source}.{alias.name}", child.lineno, at_top) for alias in child.names if path_of(f"{source}.{alias.name}"))
+        else:
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, module, at_top=at_top and not inside)
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    if not node.level:
+        return node.module or ""
+    return ".".join([*module.split(".")[: -node.level], *([node.module] if node.module else [])])
+
+
+def closure(module: str, *, at_top_only: bool = False) -> set[str]:
+    """The modules, ours and others', that importing (or, by default, also running) this one can load."""
+    seen, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if path := path_of(name):
+            waiting += [each.name for each in imports(path) if each.at_top or not at_top_only]
+    return seen
+
+
+@cache
+def names(module: str) -> dict[str, Definition]:
+    """What each imported name of a module stands for: (module, TOP) for a module of ours, (module, name) for a definition of one."""
+    path = path_of(module)
+    found: dict[str, Definition] = {}
+    for node in ast.walk(tree(path)) if path else ():
+        if isinstance(node, ast.ImportFrom):
+            source = _absolute(node, module)
+            for alias in node.names:
+                inner = f"{source}.{alias.name}"
+                if path_of(inner):
+                    found[alias.asname or alias.name] = (inner, TOP)
+                elif path_of(source):
+                    found[alias.asname or alias.name] = (source, alias.name)
+    return found
+
+
+@cache
+def definitions(module: str) -> dict[str, list[ast.AST]]:
+    """The top-level statements of a module by the name that they define; under TOP those that define none."""
+    path = path_of(module)
+    found: dict[str, list[ast.AST]] = {TOP: []}
+    for node in tree(path).body if path else ():
+        targets = _targets(node)
+        for target in targets or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
+            found.setdefault(target, []).append(node)
+    return found
+
+
+def _targets(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.TypeAlias):
+        return [node.name.id]
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]
+    return []
+
+
+def mentioned(module: str, name: str) -> set[Definition]:
+    """The definitions of ours that one definition mentions."""
+    found: set[Definition] = set()
+    for node in definitions(module).get(name, ()):
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
+                target = names(module).get(inner.value.id)
+                if target and target[1] == TOP:
+                    found.add((target[0], inner.attr))
+            elif isinstance(inner, ast.Name):
+                found |= {(module, inner.id)} if inner.id in definitions(module) else {names(module)[inner.id]} if inner.id in names(module) else set()
+    return found
+
+
+@cache
+def reach(function: str) -> frozenset[Definition]:
+    """Every definition that a function can come to."""
+    start = app(function)
+    seen: set[Definition] = set()
+    waiting: list[Definition] = [(start, name) for name in definitions(start)]
+    while waiting:
+        module, name = waiting.pop()
+        if (module, name) in seen:
+            continue
+        seen.add((module, name))
+        waiting += mentioned(module, name)
+        if name != TOP:
+            waiting.append((module, TOP))
+        elif path := path_of(module):
+            waiting += [(each.name, TOP) for each in imports(path) if each.at_top and path_of(each.name)]
+    return frozenset(seen)
+
+
+def nodes(function: str, *, but: tuple[str, ...] = ()) -> Iterator[tuple[str, ast.AST]]:
+    """(module, statement) of everything that a function can come to, but what lies in these modules."""
+    for module, name in sorted(reach(function)):
+        if module not in but:
+            yield from ((module, node) for node in definitions(module).get(name, ()))
+
+
+class Wish(NamedTuple):
+    name: str
+    optional: bool
+    """The code has a default."""
+
+
+def settings(function: str) -> set[Wish]:
+    """What it reads by config.setting(...). The ground floor's own reading of STAGE, for the secrets' path, is counted where a secret is asked for."""
+    found = set()
+    for _, node in nodes(function, but=("showrunner.config",)):
+        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
+    return found | ({Wish("STAGE", optional=False)} if secrets(function) else set())
+
+
+def secrets(function: str) -> set[Wish]:
+    """What it reads by config.secret(...) or config.secrets([...])."""
+    found = set()
+    for _, node in nodes(function, but=("showrunner.config",)):
+        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("secret",))}
+        for call in calls(node, "config", ("secrets",)):
+            if not isinstance(call.args[0], ast.List | ast.Tuple):
+                raise TypeError(f"line {call.lineno}: config.secrets needs its names written out, or no check can see them")
+            found |= {Wish(str(element.value), _has_default(call)) for element in call.args[0].elts if isinstance(element, ast.Constant)}
+    return found
+
+
+def operations(function: str) -> set[tuple[str, str]]:
+    """(service, method) of boto3 clients that it can call, for instance ("s3", "get_object"); of presigned URLs what they allow."""
+    found = {("ssm", "get_parameters")} if secrets(function) else set()
+    for _, node in nodes(function, but=("showrunner.config",)):
+        found |= _operations(node)
+    return found
+
+
+def _operations(node: ast.AST) -> set[tuple[str, str]]:
+    clients = {id(call): _literal(call) for call in calls(node, "config", ("aws",))}
+    variables = {
+        target.id: clients[id(inner.value)]
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Assign) and id(inner.value) in clients
+        for target in inner.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for inner in ast.walk(node):
+        if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
+            continue
+        held = inner.func.value
+        service = clients.get(id(held)) or (variables.get(held.id) if isinstance(held, ast.Name) else None)
+        if service:
+            signed = inner.func.attr == "generate_presigned_url"
+            found.add((service, _literal(inner) if signed else inner.func.attr))
+    used = {service for service, _ in found}
+    if missing := set(clients.values()) - used:
+        raise TypeError(f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what it calls; call it where it is made")
+    return found
+
+
+def calls(node: ast.AST, module: str, functions: tuple[str, ...]) -> list[ast.Call]:
+    """Calls of `module.function(...)` within a statement."""
+    return [
+        inner
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Call)
+        and isinstance(inner.func, ast.Attribute)
+        and isinstance(inner.func.value, ast.Name)
+        and inner.func.value.id == module
+        and inner.func.attr in functions
+    ]
+
+
+def _literal(call: ast.Call) -> str:
+    if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
+        return call.args[0].value
+    raise TypeError(f"line {call.lineno}: {ast.unparse(call)} needs its name written out, or no check can see it")
+
+
+def _has_default(call: ast.Call) -> bool:
+    return len(call.args) > 1 or any(keyword.arg == "default" for keyword in call.keywords)

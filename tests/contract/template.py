@@ -1,0 +1,124 @@
+"""The two templates as plain values: intrinsic functions in their long form, Globals folded into the functions as SAM does it."""
+
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.contract.code import ROOT
+
+APPLICATION = ROOT / "template.yaml"
+DATA = ROOT / "template.data.yaml"
+FILES = (APPLICATION, DATA)
+
+Json = dict[str, Any]
+
+
+class Loader(yaml.SafeLoader):
+    """CloudFormation's short forms become their long ones."""
+
+
+def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> Json:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+yaml.add_multi_constructor("!", _intrinsic, Loader)
+
+
+@functools.cache
+def load(path: Path) -> Json:
+    return parse(path.read_text(encoding="utf-8"))
+
+
+def parse(text: str) -> Json:
+    return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+
+
+class Function(NamedTuple):
+    name: str
+    """Of its folder."""
+    id: str
+    properties: Json
+    own: Json
+    """What the function itself says, without Globals."""
+    template: Json
+
+    @property
+    def variables(self) -> Json:
+        return (self.properties.get("Environment") or {}).get("Variables") or {}
+
+    @property
+    def statements(self) -> list[Json]:
+        return [statement for policy in self.properties.get("Policies", ()) for statement in listed(policy["Statement"])]
+
+
+def functions(*templates: Json) -> dict[str, Function]:
+    """The functions of the templates (by default of both files) by the name of their folder."""
+    found = [function for template in templates or map(load, FILES) for function in _functions(template)]
+    return {function.name: function for function in found}
+
+
+def _functions(template: Json) -> Iterator[Function]:
+    common = (template.get("Globals") or {}).get("Function") or {}
+    for logical_id, properties in resources(template, "AWS::Serverless::Function").items():
+        code = properties.get("CodeUri", "")
+        yield Function(Path(code).name, logical_id, merged(common, properties), properties, template)
+
+
+def resources(template: Json, kind: str) -> dict[str, Json]:
+    """Properties of the resources of a type by logical id."""
+    return {name: each.get("Properties") or {} for name, each in template["Resources"].items() if each["Type"] == kind}
+
+
+def merged(common: Any, own: Any) -> Any:
+    """Globals under a function's own: maps are joined, lists added, the rest replaced.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
+    """
+    if isinstance(common, dict) and isinstance(own, dict) and not (_is_intrinsic(common) or _is_intrinsic(own)):
+        return {**common, **{name: merged(common[name], value) if name in common else value for name, value in own.items()}}
+    if isinstance(common, list) and isinstance(own, list):
+        return [*common, *own]
+    return own
+
+
+def _is_intrinsic(value: Json) -> bool:
+    return len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref"))
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def walk(value: Any) -> Iterator[Any]:
+    """The value and everything in it."""
+    yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from walk(inner)
+
+
+def references(value: Any) -> set[str]:
+    """Logical ids and parameters that a value names, by Ref, GetAtt or within a Sub."""
+    found = set()
+    for inner in walk(value):
+        if not isinstance(inner, dict):
+            continue
+        if "Ref" in inner:
+            found.add(inner["Ref"])
+        if "Fn::GetAtt" in inner:
+            found.add(inner["Fn::GetAtt"][0])
+        if "Fn::Sub" in inner:
+            text, given = inner["Fn::Sub"] if isinstance(inner["Fn::Sub"], list) else (inner["Fn::Sub"], {})
+            found |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text) if name not in given}
+    return found
