@@ -1,0 +1,115 @@
+"""The whole product on this machine: the real templates on the local engine, asked over HTTP as a user asks."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from local import suite
+
+ROOT = Path(__file__).resolve().parents[2]
+# A production of ten seconds takes 20 to 40 s here; a cold machine with one core busy takes three times that.
+PRODUCTION_SECONDS = 240
+
+
+class Stack:
+    """A running stack with its state and ports apart from the developer's own."""
+
+    def __init__(self) -> None:
+        under_make_test = os.environ.get("SHOWRUNNER_HOME") == str(suite.HOME)
+        self.environment = dict(os.environ) if under_make_test else suite.environment()
+        self.home = Path(self.environment["SHOWRUNNER_HOME"])
+
+    def command(self, *arguments: str) -> str:
+        """`python -m local …`; its output. Fails the test with that output when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "local", *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def up(self) -> None:
+        self.command("up")
+        self.command("open")
+        token = (self.home / "keys" / "token").read_text()
+        self.api = httpx.Client(base_url=f"{self.address('PLATFORM')}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        self.channel = self.api.get("/channels").raise_for_status().json()["channels"][0]["id"]
+
+    def address(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.environment[f'{name}_PORT']}"
+
+    def aws(self, service: str) -> Any:
+        return boto3.client(service, endpoint_url=self.address("ENGINE"), region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+    def pid(self, name: str) -> int:
+        return int(json.loads((self.home / "run" / f"{name}.json").read_text())["pid"])
+
+    def paid_calls(self) -> dict[str, int]:
+        return {name: self.paid_calls_of(name) for name in ("LANGUAGE", "VOICE")}
+
+    def paid_calls_of(self, name: str) -> int:
+        """What the language or the voice server has been asked so far, as far as it costs money."""
+        counts = httpx.get(f"{self.address(name)}/stats", timeout=10).json()["by_endpoint"]
+        return sum(count for path, count in counts.items() if "responses" in path or "text-to-speech" in path)
+
+    def generate(self, key: str | None = None, **brief: Any) -> str:
+        body = {"channel_id": self.channel, "style": "educational", "length_seconds": 10, "voice": "female1", "aspect": ["9:16"], **brief}
+        answer = self.api.post("/videos/generate", json=body, headers={"Idempotency-Key": key or str(uuid.uuid4())})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["video_id"])
+
+    def wait(self, video_id: str, *until: str, seconds: float = PRODUCTION_SECONDS) -> dict[str, Any]:
+        """Asks for the status until it is one of these; by default any end."""
+        wanted = until or ("completed", "failed", "cancelled")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            status = self.api.get(f"/videos/{video_id}/status").raise_for_status().json()
+            if status["status"] in wanted or status["current_step"] in wanted:
+                return dict(status)
+            assert status["status"] not in ("failed", "cancelled"), status
+            time.sleep(0.3)
+        raise AssertionError(f"{video_id} is not {wanted} after {seconds} s: {status}")
+
+    def files(self, video_id: str, folder: Path) -> dict[str, Path]:
+        """The finished files of the first output, fetched by their signed addresses."""
+        links = self.api.get(f"/videos/{video_id}/download").raise_for_status().json()["outputs"][0]
+        found = {}
+        for name in ("video", "thumbnail", "srt", "vtt"):
+            found[name] = folder / f"{name}.{ {'video': 'mp4', 'thumbnail': 'jpg'}.get(name, name) }"
+            found[name].write_bytes(httpx.get(links[name], timeout=60).raise_for_status().content)
+        return found
+
+    def product(self, video_id: str, name: str) -> Any:
+        """An object of the video's own folder, as JSON."""
+        bucket = next(each["Name"] for each in self.aws("s3").list_buckets()["Buckets"] if "media" in each["Name"])
+        keys = [each["Key"] for page in self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket) for each in page.get("Contents", [])]
+        key = next(key for key in keys if key.endswith(f"videos/{video_id}/{name}"))
+        return json.loads(self.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def executions(self, video_id: str) -> list[str]:
+        """Names of the executions that were ever started for the video."""
+        client = self.aws("stepfunctions")
+        machine = next(each["stateMachineArn"] for each in client.list_state_machines()["stateMachines"] if each["name"].endswith("-production"))
+        return [
+            each["name"]
+            for page in client.get_paginator("list_executions").paginate(stateMachineArn=machine)
+            for each in page["executions"]
+            if video_id in each["name"]
+        ]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    running = Stack()
+    running.up()
+    yield running
+    running.command("down")
