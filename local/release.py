@@ -118,8 +118,11 @@ class Release:
         template = built / "template.yaml"
         known = declared(template) if template.exists() else set(values)
         overrides = [f"{name}={value}" for name, value in values.items() if name in known]
-        command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", self.stage]
+        command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", self.stage, *self.region_option()]
         return [*command, "--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
+
+    def region_option(self) -> list[str]:
+        return ["--region", str(session().region_name)]
 
     def migrate(self) -> None:
         """Before the application that needs it. The old application's functions go on meanwhile, so a migration only adds."""
@@ -206,6 +209,9 @@ class Rehearsal(Release):
         values = {"Stage": self.stage, "ImageUri": "$repository@$digest", "PlatformUrl": os.environ.get("PLATFORM_URL", "$PLATFORM_URL")}
         self.tell(self.sam_command(built / "application", self.application_stack, values))
 
+    def region_option(self) -> list[str]:
+        return ["--region", os.environ.get("AWS_REGION", "$AWS_REGION")]
+
     def tell(self, command: list[str | Path]) -> None:
         print(line(*(part.relative_to(ROOT) if isinstance(part, Path) and part.is_relative_to(ROOT) else part for part in command)))
 
@@ -239,7 +245,8 @@ def line(*parts: str | Path) -> str:
 def session() -> Any:
     import boto3
 
-    return boto3.Session()
+    # The SDK for Python reads AWS_DEFAULT_REGION only; every other tool reads this one too.
+    return boto3.Session(region_name=os.environ.get("AWS_REGION"))
 
 
 @functools.cache
