@@ -1,14 +1,17 @@
 """What every test may ask for: a real PostgreSQL rolled back per test, AWS answered by moto over HTTP, events, and a caller of handlers."""
 
 import contextlib
+import importlib
 import json
+import logging
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -78,6 +81,7 @@ def aws() -> Iterator[str]:
     """moto behind a real port, so that clients sign, send and parse as they do elsewhere. Holds the secrets that functions ask for."""
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -87,8 +91,111 @@ def aws() -> Iterator[str]:
     config.aws.cache_clear()
     config.forget_secrets()
     config.aws("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
+    role, definition = "arn:aws:iam::123456789012:role/machine", json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}})
+    machine = config.aws("stepfunctions").create_state_machine(name="production", roleArn=role, definition=definition)
+    os.environ["PRODUCTION_MACHINE_ARN"] = machine["stateMachineArn"]
     yield os.environ["AWS_ENDPOINT_URL"]
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def signing_key(aws: str) -> dict[str, str]:
+    """The private JWK whose public half is in SSM."""
+    from showrunner import config
+    from showrunner.access import tokens
+
+    key = tokens.new_key()
+    document = json.dumps(tokens.jwk_set(key))
+    for name, value in {"auth/jwks": document, "auth/signing_key": json.dumps(key)}.items():
+        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+    config.forget_secrets()
+    return key
+
+
+class Told(NamedTuple):
+    """An answer: its JSON, or its text where it isn't JSON."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Client:
+    """Calls the handlers of the Platform API as API Gateway would, whichever function a path belongs to."""
+
+    def __init__(self, token: str | None = None, organisation_id: str = "", address: str = "192.0.2.1") -> None:
+        self.token, self.organisation_id, self.address = token, organisation_id, address
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Told:
+        told = send(self.event(method, path, body, headers))
+        text = told["body"]
+        is_json = told["headers"].get("content-type", "").startswith("application/json")
+        return Told(told["statusCode"], json.loads(text) if text and is_json else text, told["headers"])
+
+    def event(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+        given = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}
+        if self.token and "authorization" not in given:
+            given["authorization"] = f"Bearer {self.token}"
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        return payload(method, path, given, text, self.address)
+
+
+def payload(method: str, path: str, headers: dict[str, str], body: str | None, address: str = "192.0.2.1") -> dict[str, Any]:
+    """An HTTP API event, payload format 2.0."""
+    raw_path, _, query = path.partition("?")
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
+    http = {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": "test"}
+    context = {"http": http, "requestId": "gateway", "stage": "$default", "routeKey": "$default", "apiId": "api", "domainName": "127.0.0.1"}
+    event: dict[str, Any] = {"version": "2.0", "routeKey": "$default", "rawPath": raw_path, "rawQueryString": query, "headers": headers, "requestContext": context}
+    event |= {"isBase64Encoded": False} | ({"queryStringParameters": parameters} if parameters else {}) | ({"body": body} if body is not None else {})
+    return event
+
+
+def send(event: dict[str, Any]) -> dict[str, Any]:
+    return handler_for(event["rawPath"])(event, None)
+
+
+def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """As template.yaml routes: the function whose prefix it is, admin for the rest."""
+    segments = path.split("/")
+    prefix = segments[3] if segments[:3] == ["", "api", "v1"] and len(segments) > 3 else "admin"
+    name = PREFIXES.get(prefix, "admin")
+    return importlib.import_module(f"functions.{name}.app").handler  # type: ignore[no-any-return]
+
+
+PREFIXES = {"videos": "videos", "channels": "channels", "assets": "assets"}
+
+
+@pytest.fixture
+def organisation_id(tx: Any) -> str:
+    return add_organisation(tx)
+
+
+def add_organisation(tx: Any, name: str = "Test studio") -> str:
+    from showrunner import db
+
+    return str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name))
+
+
+@pytest.fixture
+def service(signing_key: dict[str, str]) -> Callable[..., Client]:
+    """`service(organisation_id, "videos:all")` is a client with such a service token."""
+    return lambda organisation_id, *scopes: service_client(signing_key, organisation_id, *scopes)
+
+
+def service_client(key: dict[str, str], organisation_id: str, *scopes: str, name: str = "test") -> Client:
+    from showrunner.access import tokens
+
+    given = list(scopes) or ["channels:read", "channels:write", "videos:all", "internal:all"]
+    return Client(tokens.sign(tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"]), key), organisation_id)
+
+
+@pytest.fixture
+def client(organisation_id: str, signing_key: dict[str, str]) -> Client:
+    """A service of the test's organisation with every scope that it needs."""
+    return service_client(signing_key, organisation_id)
 
 
 @pytest.fixture(scope="session")

@@ -200,7 +200,9 @@ def run(tx: Transaction, sql: str, **params: Any) -> int:
 
 def connect(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S) -> Connection:
     """A new connection. TLS is verified against DATABASE_CA where that is set; a server on loopback has none."""
-    options = f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
+    )
     try:
         return Connection(
             config.setting("DATABASE_USER"),

@@ -54,6 +54,11 @@ class Identity:
     actor: str | None = None
 
     @property
+    def account(self) -> str:
+        """Whose limits these are: a user is one everywhere, a service's name means something in its organisation only."""
+        return f"{self.organisation_id}/{self.subject}" if self.is_service else self.subject
+
+    @property
     def is_service(self) -> bool:
         return self.subject.startswith("service:")
 
@@ -120,7 +125,7 @@ def _of_service(claims: dict[str, Any]) -> Identity:
 def _of_user(claims: dict[str, Any]) -> Identity:
     role, actor, family = claims.get("role"), claims.get("act"), claims.get("family")
     life = USER_SECONDS if actor is None else IMPERSONATION_SECONDS
-    if role not in roles.ROLES or claims["exp"] - claims["iat"] > life or not _is_uuid(claims["sub"]):
+    if not isinstance(role, str) or role not in roles.ROLES or claims["exp"] - claims["iat"] > life or not _is_uuid(claims["sub"]):
         raise _refused()
     if not all(value is None or (isinstance(value, str) and _is_uuid(value)) for value in (actor, family)) or (actor is not None and role == "admin"):
         raise _refused()

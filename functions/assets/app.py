@@ -1,0 +1,109 @@
+"""Platform API: /api/v1/assets -> users' own images, clips and sounds, uploaded straight to S3."""
+
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import Field
+from showrunner import api, db
+from showrunner.api import Answer, Application, Body, Line, Request
+from showrunner.errors import InvalidRequest
+from showrunner.store import assets
+
+app = Application("assets")
+
+ContentType = Literal[
+    "image/jpeg", "image/png", "image/webp", "video/mp4", "video/webm", "video/quicktime", "audio/mpeg", "audio/wav", "audio/mp4", "audio/ogg"
+]
+
+
+class NewAsset(Body):
+    """The file that will be uploaded. Thumbnails have at most 2 MB, images 20, sounds 50, clips 200."""
+
+    kind: Literal["image", "clip", "audio", "thumbnail"]
+    content_type: ContentType
+    bytes: Annotated[int, Field(ge=1, le=209_715_200, strict=True)]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    licence: Annotated[Line, Field(max_length=200)] | None = None
+
+
+class Asset(TypedDict):
+    id: str
+    kind: str
+    content_type: str
+    bytes: int
+    sha256: str
+    licence: str | None
+    status: Literal["pending", "ready", "refused"]
+    created_at: str
+
+
+class Upload(TypedDict):
+    method: Literal["PUT"]
+    url: str
+    headers: dict[str, str]
+    expires_in: int
+
+
+class Announced(TypedDict):
+    asset: Asset
+    upload: Upload
+
+
+class Found(TypedDict):
+    asset: Asset
+    download_url: str | None
+
+
+@app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True)
+def add(request: Request, body: NewAsset) -> Answer:
+    """Announces a file and answers where to PUT it."""
+    from showrunner import blobs, uploads
+
+    check(body)
+
+    def work(tx: db.Transaction) -> Answer:
+        row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
+        # Signing is arithmetic with our own key: no call leaves while the transaction is open.
+        url = blobs.presigned_put(row["object_key"], body.content_type, body.bytes, uploads.UPLOAD_SECONDS)
+        upload = {"method": "PUT", "url": url, "headers": {"content-type": body.content_type}, "expires_in": uploads.UPLOAD_SECONDS}
+        return Answer({"asset": api.parse(row["item"].encode()), "upload": upload}, 201)
+
+    return api.once(request, work)
+
+
+def check(body: NewAsset) -> None:
+    """Raises InvalidRequest for a type that isn't of this kind, or for a file too large for it."""
+    from showrunner import uploads
+
+    if body.kind not in uploads.TYPES[body.content_type][0]:
+        message = f"{body.content_type} can't be a {body.kind}"
+        raise InvalidRequest(f"{message}.", [{"field": "content_type", "message": message}])
+    most = uploads.MOST_BYTES[body.kind]
+    if body.bytes > most:
+        message = f"a {body.kind} has at most {most} bytes"
+        raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
+
+
+@app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=Found)
+def show(request: Request, asset_id: str) -> dict[str, Any]:
+    """One asset. Asking after the upload is what checks its type, size and hash."""
+    from showrunner import blobs, uploads
+
+    status = uploads.check(request.organisation_id, asset_id)
+    with db.reading() as tx:
+        row = assets.get(tx, request.organisation_id, asset_id)
+    url = blobs.presigned_get(row["object_key"], uploads.UPLOAD_SECONDS) if status == "ready" else None
+    return {"asset": {name: row[name] for name in Asset.__annotations__}, "download_url": url}
+
+
+@app.delete("/api/v1/assets/{asset_id}", permission="videos:write", status=204)
+def remove(request: Request, asset_id: str) -> Answer:
+    """Removes the asset and its file. Videos made with it keep what was rendered."""
+    from showrunner import uploads
+
+    with db.transaction() as tx:
+        key = assets.remove(tx, request.organisation_id, asset_id)
+    uploads.remove(key)
+    return Answer(status=204)
+
+
+handler = api.handler(app)

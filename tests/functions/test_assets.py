@@ -1,0 +1,98 @@
+"""functions/assets"""
+
+import hashlib
+import urllib.request
+
+import pytest
+from tests.conftest import add_organisation
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
+
+
+def announce(client, content=PNG, **change):
+    digest = hashlib.sha256(content).hexdigest()
+    return client("POST", "/api/v1/assets", {"kind": "image", "content_type": "image/png", "bytes": len(content), "sha256": digest, **change})
+
+
+def upload(told, content):
+    target = told.body["upload"]
+    request = urllib.request.Request(target["url"], data=content, method=target["method"], headers=target["headers"])
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def test_an_uploaded_file_is_ready_once_it_was_looked_at(client):
+    told = announce(client)
+    path = f"/api/v1/assets/{told.body['asset']['id']}"
+    assert (told.status, told.body["asset"]["status"]) == (201, "pending")
+    assert client("GET", path).body["asset"]["status"] == "pending"
+
+    upload(told, PNG)
+
+    found = client("GET", path).body
+    assert found["asset"]["status"] == "ready"
+    with urllib.request.urlopen(found["download_url"]) as answer:
+        assert answer.read() == PNG
+
+
+@pytest.mark.parametrize("content", [PNG + b"1", b"\x89PNG\r\n\x1a\n" + b"1" * 92], ids=["other size", "other bytes"])
+def test_a_file_that_is_not_what_was_announced_is_refused_and_deleted(client, content):
+    told = announce(client)
+    upload(told, content)
+
+    found = client("GET", f"/api/v1/assets/{told.body['asset']['id']}").body
+
+    assert (found["asset"]["status"], found["download_url"]) == ("refused", None)
+
+
+def test_a_file_that_is_not_of_its_type_is_refused(client):
+    content = b"<html>" + b"0" * 94
+    told = announce(client, content)
+    upload(told, content)
+
+    assert client("GET", f"/api/v1/assets/{told.body['asset']['id']}").body["asset"]["status"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"kind": "clip"}, "content_type"),
+        ({"bytes": 20 * 1_048_576 + 1}, "bytes"),
+        ({"kind": "thumbnail", "bytes": 2 * 1_048_576 + 1}, "bytes"),
+        ({"bytes": 0}, "bytes"),
+        ({"sha256": "abc"}, "sha256"),
+        ({"content_type": "image/svg+xml"}, "content_type"),
+    ],
+)
+def test_a_bad_announcement_names_its_field(client, change, field):
+    told = announce(client, **change)
+
+    assert (told.status, told.body["error"]["details"][0]["field"]) == (400, field)
+
+
+def test_a_video_takes_an_asset_that_was_uploaded_but_never_looked_at(client):
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    told = announce(client)
+    brief = {"channel_id": channel_id, "topic": "Bees", "assets": [told.body["asset"]["id"]]}
+    assert client("POST", "/api/v1/videos/generate", brief).status == 400
+
+    upload(told, PNG)
+
+    assert client("POST", "/api/v1/videos/generate", brief).status == 202
+
+
+def test_a_removed_asset_is_gone(client):
+    told = announce(client)
+    path = f"/api/v1/assets/{told.body['asset']['id']}"
+
+    assert client("DELETE", path).status == 204
+    assert client("GET", path).status == 404
+    assert client("DELETE", path).status == 404
+
+
+def test_another_organisations_asset_is_not_found(client, tx, service):
+    told = announce(client)
+    other = service(add_organisation(tx, "Others"))
+    path = f"/api/v1/assets/{told.body['asset']['id']}"
+
+    assert {other("GET", path).status, other("DELETE", path).status} == {404}

@@ -1,0 +1,166 @@
+"""functions/channels"""
+
+import json
+
+import pytest
+from showrunner import db
+from tests.conftest import ROOT, add_organisation, in_threads, service_client
+
+from functions.channels import app
+
+WHOLE = {
+    "name": "Bees",
+    "niche": "Insects",
+    "youtube_channel_id": "UC" + "a" * 22,
+    "settings": {
+        **{"auto_publish": False, "privacy": "public", "videos_per_day": 3, "publish_times": ["08:00", "23:59"], "topics": ["Waggle dance"], "language": "de"},
+        **{"voice": "male1", "style": "news", "brand": {"palette": {"accent": "#ff8800"}, "font": "Inter", "caption_preset": "bold"}, "category": 28},
+    },
+}
+
+
+def fields(told):
+    return [detail["field"] for detail in told.body["error"]["details"]]
+
+
+def test_a_channel_gets_defaults_and_tells_what_is_left_to_do(client):
+    told = client("POST", "/api/v1/channels", {"name": "Bees"})
+
+    assert told.status == 201
+    channel = told.body["channel"]
+    assert (channel["name"], channel["status"], channel["niche"]) == ("Bees", "active", None)
+    defaults = {"auto_publish": True, "privacy": "private", "videos_per_day": 1, "language": "en", "voice": "female1", "made_for_kids": False, "category": 22}
+    assert channel["settings"].items() >= defaults.items()
+    assert [task["done"] for task in told.body["setup_tasks"]] == [False, False, False]
+
+
+def test_every_setting_comes_back(client):
+    told = client("POST", "/api/v1/channels", WHOLE)
+
+    assert told.body["channel"]["settings"].items() >= WHOLE["settings"].items()
+    assert told.body["channel"]["youtube_channel_id"] == WHOLE["youtube_channel_id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "   "}, "name"),
+        ({"name": "x" * 101}, "name"),
+        ({"name": None}, "name"),
+        ({"youtube_channel_id": "UCshort"}, "youtube_channel_id"),
+        ({"settings": {"videos_per_day": 11}}, "settings.videos_per_day"),
+        ({"settings": {"publish_times": ["24:00"]}}, "settings.publish_times.0"),
+        ({"settings": {"language": "it"}}, "settings.language"),
+        ({"settings": {"voice": "ai_clone"}}, "settings.voice"),
+        ({"settings": {"brand": {"palette": {"text": "red"}}}}, "settings.brand.palette.text"),
+        ({"settings": {"brand": {"logo": "00000000-0000-4000-8000-000000000000"}}}, "settings.brand.logo"),
+        ({"settings": {"shape": "round"}}, "settings.shape"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_channel_names_its_field(client, change, field):
+    told = client("POST", "/api/v1/channels", {**WHOLE, **change})
+
+    assert (told.status, fields(told)) == (400, [field])
+
+
+def test_the_eleventh_channel_is_refused(client):
+    for number in range(10):
+        assert client("POST", "/api/v1/channels", {"name": f"Channel {number}"}).status == 201
+
+    told = client("POST", "/api/v1/channels", {"name": "One more"})
+
+    assert (told.status, told.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
+
+
+def test_two_at_once_are_not_both_the_tenth(postgres, signing_key):
+    with db.transaction() as tx:
+        organisation_id = add_organisation(tx, "Rush")
+    client = service_client(signing_key, organisation_id)
+    for number in range(9):
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+
+    told = in_threads(4, lambda number: client("POST", "/api/v1/channels", {"name": f"Rush {number}"}))
+
+    assert sorted(each.status for each in told) == [201, 409, 409, 409]
+
+
+def test_a_youtube_channel_belongs_to_one_channel_of_all_organisations(client, tx, service):
+    assert client("POST", "/api/v1/channels", WHOLE).status == 201
+    other = service(add_organisation(tx, "Others"))
+
+    told = other("POST", "/api/v1/channels", WHOLE)
+
+    assert (told.status, told.body["error"]["code"]) == (409, "CONFLICT")
+    assert "YouTube channel" in told.body["error"]["message"]
+
+
+def test_a_change_touches_only_what_it_names(client):
+    channel = client("POST", "/api/v1/channels", WHOLE).body["channel"]
+    path = f"/api/v1/channels/{channel['id']}"
+
+    told = client("PUT", path, {"status": "paused", "niche": None, "settings": {"videos_per_day": 5}})
+
+    assert told.status == 200
+    now = told.body["channel"]
+    assert (now["status"], now["niche"], now["name"]) == ("paused", None, "Bees")
+    assert now["settings"] == {**channel["settings"], "videos_per_day": 5}
+    assert fields(client("PUT", path, {"settings": {"voice": "ai_clone"}})) == ["settings.voice"]
+
+
+def test_one_channel_comes_with_its_figures_and_newest_videos(client):
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    for number in range(6):
+        client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": f"Topic {number}"})
+
+    told = client("GET", f"/api/v1/channels/{channel_id}")
+
+    assert told.body["statistics"] == {"videos": 6, "completed": 0, "failed": 0, "published": 0}
+    assert len(told.body["recent_videos"]) == 5
+    assert told.headers["cache-control"] == "private, max-age=30"
+
+
+def test_a_list_is_filtered_and_paged(client):
+    for number in range(3):
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+    first = client("GET", "/api/v1/channels?limit=2&sort=name")
+
+    rest = client("GET", f"/api/v1/channels?limit=2&sort=name&cursor={first.body['pagination']['next_cursor']}")
+
+    assert [each["name"] for each in first.body["channels"] + rest.body["channels"]] == ["Channel 0", "Channel 1", "Channel 2"]
+    assert client("GET", "/api/v1/channels?status=paused").body["channels"] == []
+    assert first.headers["cache-control"] == "private, max-age=60"
+
+
+def test_a_channel_is_removed_by_two_calls(client):
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    path = f"/api/v1/channels/{channel_id}"
+    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
+
+    asked = client("DELETE", path)
+    assert (asked.status, fields(asked)) == (409, ["confirmation_token"])
+    token = asked.body["error"]["details"][0]["message"]
+    assert client("DELETE", f"{path}?confirmation_token=wrong").status == 409
+
+    assert client("DELETE", f"{path}?confirmation_token={token}").status == 204
+    assert client("GET", path).status == 404
+    assert client("GET", f"/api/v1/videos/{video_id}").status == 404
+    assert client("DELETE", path).status == 404
+
+
+def test_another_organisations_channel_is_not_found(client, tx, service):
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    other = service(add_organisation(tx, "Others"))
+    path = f"/api/v1/channels/{channel_id}"
+
+    assert {other("GET", path).status, other("PUT", path, {"name": "Mine"}).status, other("DELETE", path).status} == {404}
+
+
+def test_what_a_brand_may_name_is_what_the_renderer_has():
+    from functions.render import fonts
+
+    presets = json.loads((ROOT / "functions/render/presets/captions.json").read_text())
+    assert set(app.CaptionPreset.__args__) == set(presets)
+    for font in app.Font.__args__:
+        assert fonts.family(font)

@@ -1,0 +1,249 @@
+"""showrunner.api: what every answer has, whatever the route."""
+
+import base64
+import json
+import unicodedata
+import uuid
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from showrunner import api, db
+from showrunner.access import roles
+from showrunner.errors import InvalidRequest
+from tests.conftest import Client, payload, send
+
+VIDEO = f"/api/v1/videos/{uuid.uuid4()}"
+
+
+def error(told):
+    return told.status, told.body["error"]["code"]
+
+
+def test_errors_have_the_contracts_shape(client):
+    told = client("GET", VIDEO, x_request_id="my-request.1")
+
+    assert told.status == 404
+    assert set(told.body) == {"error"}
+    assert set(told.body["error"]) == {"code", "message", "details", "request_id", "timestamp"}
+    assert told.body["error"]["request_id"] == "my-request.1" == told.headers["x-request-id"]
+    assert told.body["error"]["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("given", ["", "with space", "x" * 129, "ümlaut"])
+def test_a_request_id_that_no_header_should_hold_is_replaced(client, given):
+    told = client("GET", VIDEO, x_request_id=given)
+
+    assert uuid.UUID(told.headers["x-request-id"])
+
+
+def test_security_headers_stand_on_every_answer(client):
+    answers = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
+
+    for told in answers:
+        assert told.headers.items() >= api.SECURITY_HEADERS.items()
+        assert "cache-control" in told.headers
+
+
+def test_unknown_paths_and_methods_are_told_in_our_shape(client):
+    assert error(client("GET", "/nowhere")) == (404, "NOT_FOUND")
+    assert error(client("GET", "/api/v1/videos/")) == (404, "NOT_FOUND")
+    assert error(client("GET", "/api/v1/video")) == (404, "NOT_FOUND")
+    assert error(client("GET", VIDEO + "/colour")) == (404, "NOT_FOUND")
+    told = client("PATCH", VIDEO)
+    assert error(told) == (405, "METHOD_NOT_ALLOWED")
+    assert told.headers["allow"] == "DELETE, GET, PUT"
+    assert client("DELETE", "/health").headers["allow"] == "GET"
+
+
+def test_a_call_without_a_token_is_asked_for_one(client):
+    told = Client()("GET", VIDEO)
+
+    assert error(told) == (401, "AUTH_REQUIRED")
+    assert told.headers["www-authenticate"] == "Bearer"
+    assert error(client("GET", VIDEO, authorization="Basic dXNlcjpwYXNz")) == (401, "AUTH_REQUIRED")
+    assert error(client("GET", VIDEO, authorization="Bearer nonsense")) == (401, "INVALID_TOKEN")
+
+
+def test_a_scope_that_lacks_the_permission_is_refused(service, organisation_id):
+    reader = service(organisation_id, "videos:read")
+
+    assert reader("GET", "/api/v1/videos").status == 200
+    assert error(reader("POST", "/api/v1/videos/generate", {})) == (403, "INSUFFICIENT_PERMISSIONS")
+    assert error(reader("GET", "/api/v1/channels")) == (403, "INSUFFICIENT_PERMISSIONS")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{", "[1,", "nul", '{"a": NaN}', '{"a": Infinity}', "\ufeff{}", '{"a": "\\ud800"}', "[" * 100_000, '{"a":' * 40 + "1" + "}" * 40, "1" * 5000],
+    ids=lambda body: body[:12],
+)
+def test_a_body_that_is_no_acceptable_json_is_refused(client, body):
+    told = client("POST", "/api/v1/channels", body)
+
+    assert told.status == 400
+    assert told.body["error"]["code"] in ("INVALID_FORMAT", "MISSING_FIELD", "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("body", ["[]", "7", '"text"', "null", "true"])
+def test_a_body_that_is_no_object_is_refused(client, body):
+    assert client("POST", "/api/v1/channels", body).status == 400
+
+
+def test_a_body_over_the_routes_limit_is_refused(client):
+    large = json.dumps({"name": "x" * api.MEGABYTE})
+    assert error(client("POST", "/api/v1/channels", large)) == (413, "PAYLOAD_TOO_LARGE")
+    batch = json.dumps({"videos": [{"topic": "x" * (api.MEGABYTE + 10)}]})
+    assert client("POST", "/api/v1/videos/generate/batch", batch).status == 202
+    assert client("POST", "/api/v1/videos/generate/batch", batch + " " * api.MEGABYTE).status == 413
+
+
+def test_a_body_in_base64_is_read_and_a_broken_one_refused(client):
+    event = client.event("POST", "/api/v1/channels", {"name": "Bees"})
+    encoded = {**event, "body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
+
+    assert send(encoded)["statusCode"] == 201
+    assert send({**encoded, "body": "*"})["statusCode"] == 400
+    assert send({**encoded, "body": base64.b64encode(b"\xff\xfe").decode()})["statusCode"] == 400
+
+
+def test_texts_are_kept_in_nfc(client):
+    told = client("POST", "/api/v1/channels", {"name": "Cafe\u0301"})
+
+    assert told.body["channel"]["name"] == unicodedata.normalize("NFC", "Cafe\u0301") == "Café"
+
+
+def test_a_second_look_with_the_etag_costs_no_body(client):
+    first = client("GET", "/api/v1/videos")
+
+    assert client("GET", "/api/v1/videos", if_none_match=first.headers["etag"]).status == 304
+    assert client("GET", "/api/v1/videos", if_none_match=f'W/{first.headers["etag"]}, "other"').body in (None, "")
+    assert client("GET", "/api/v1/videos", if_none_match='"other"').status == 200
+    assert first.headers["cache-control"] == "private, max-age=0"
+
+
+def test_limits_are_told_on_every_answer_and_hold(client, monkeypatch):
+    told = client("GET", VIDEO)
+    assert (told.headers["ratelimit-limit"], told.headers["ratelimit-remaining"]) == ("60", "59")
+    assert 1 <= int(told.headers["ratelimit-reset"]) <= 60
+
+    for _ in range(59):
+        client("GET", VIDEO)
+    told = client("GET", VIDEO)
+
+    assert error(told) == (429, "RATE_LIMIT_EXCEEDED")
+    assert told.headers["retry-after"] == told.headers["ratelimit-reset"]
+    assert told.headers["ratelimit-remaining"] == "0"
+    monkeypatch.setenv("RATE_LIMIT_FACTOR", "10")
+    assert client("GET", VIDEO).status == 404
+
+
+def test_one_callers_limit_is_not_anothers(client, service, organisation_id):
+    for _ in range(60):
+        client("GET", VIDEO)
+
+    other = service(organisation_id, "videos:read")
+    assert client("GET", VIDEO).status == 429
+    assert other("GET", VIDEO).status == 429, "the same service by another token"
+
+
+def test_maintenance_closes_all_but_health(client, tx):
+    db.run(tx, "INSERT INTO access.maintenance (message, ends_at, started_by) VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')")
+
+    told = client("GET", VIDEO)
+
+    assert error(told) == (503, "MAINTENANCE_MODE")
+    assert told.body["error"]["message"] == "Moving house."
+    assert told.headers["retry-after"] == "600"
+    assert Client()("GET", "/health").status == 200
+
+
+def test_a_revoked_token_is_refused_at_the_next_call(client, tx):
+    from showrunner.access import tokens
+
+    identity = tokens.verify(client.token)
+    db.run(tx, "INSERT INTO access.denied_tokens VALUES (:id, now() + interval '1 hour')", id=identity.token_id)
+
+    assert error(client("GET", VIDEO)) == (401, "INVALID_TOKEN")
+
+
+def test_origins_on_the_list_may_call_from_a_browser(client, monkeypatch):
+    monkeypatch.setenv("CORS_ORIGINS", "https://app.example.com,https://other.example.com")
+    good, bad = "https://app.example.com", "https://evil.example.com"
+
+    told = client("GET", VIDEO, origin=good)
+    assert told.headers["access-control-allow-origin"] == good
+    assert "access-control-allow-origin" not in client("GET", VIDEO, origin=bad).headers
+    preflight = Client()("OPTIONS", VIDEO, origin=good, access_control_request_method="PUT")
+    assert preflight.status == 204
+    assert "PUT" in preflight.headers["access-control-allow-methods"]
+    assert Client()("OPTIONS", "/nowhere", origin=good).status == 404
+
+
+def test_what_nobody_foresaw_is_a_500_without_its_cause(client, monkeypatch):
+    app = api.Application("broken")
+
+    @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
+    def broken(request):
+        raise KeyError("secret detail")
+
+    told = api.serve(app, payload("GET", "/broken", {}, None))
+
+    assert told["statusCode"] == 500
+    body = json.loads(told["body"])
+    assert body["error"]["code"] == "INTERNAL_ERROR"
+    assert "secret" not in told["body"]
+
+
+def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(postgres, service, monkeypatch):
+    db.close()
+    monkeypatch.setenv("DATABASE_PORT", "1")
+
+    told = service(str(uuid.uuid4()))("GET", VIDEO)
+
+    assert error(told) == (503, "SERVICE_UNAVAILABLE")
+    assert told.headers["retry-after"] == "5"
+
+
+def test_a_request_leaves_one_line_that_is_its_metrics_too(client, capsys):
+    client("GET", VIDEO, x_request_id="seen")
+
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+
+    assert (line["request_id"], line["route"], line["status"], line["subject"]) == ("seen", "GET /api/v1/videos/{video_id}", 404, "service:test")
+    named = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert named == {"Duration", "Answers4xx"}
+    assert named <= set(line)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+@settings(max_examples=200, deadline=None)
+def test_reading_a_body_gives_normal_text_or_refuses(value):
+    try:
+        read = api.parse(json.dumps(value).encode())
+    except InvalidRequest:
+        return
+    text = json.dumps(read, ensure_ascii=False)
+    assert unicodedata.is_normalized("NFC", text)
+    assert not any(ord(sign) < 32 and sign not in "\t\n\r" for sign in text)
+
+
+@given(st.dictionaries(st.sampled_from(["rawPath", "headers", "body", "queryStringParameters"]), st.text() | st.none() | st.dictionaries(st.text(), st.text())))
+@settings(max_examples=200, deadline=None)
+def test_no_path_header_or_query_breaks_the_routing(change):
+    event = payload("GET", "/health", {}, None)
+    for name, value in change.items():
+        if (name in ("rawPath", "body")) == isinstance(value, str):
+            event[name] = value
+    event["rawPath"] = str(event["rawPath"])
+
+    told = send(event)
+
+    assert told["statusCode"] in (200, 304, 400, 401, 404, 405, 413)
