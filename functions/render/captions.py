@@ -364,8 +364,8 @@ class Painter:
         pad = round(self.look.mark_padding * self.look.style.size)
         size = word.spoken.height - 2 * self.look.style.margin
         if self.look.mode == "underline":
-            return _rounded(word.letters_width, max(4, round(self.look.style.size * 0.10)), 2, self.look.mark, 1.0)
-        return _rounded(word.letters_width + 2 * pad, round(size * 0.78), round(self.look.mark_radius * self.look.style.size), self.look.mark, 1.0)
+            return rounded(word.letters_width, max(4, round(self.look.style.size * 0.10)), 2, self.look.mark, 1.0)
+        return rounded(word.letters_width + 2 * pad, round(size * 0.78), round(self.look.mark_radius * self.look.style.size), self.look.mark, 1.0)
 
     def _mark_position(self, word: _Placed) -> tuple[int, int]:
         margin, size = self.look.style.margin, self.look.style.size
@@ -425,7 +425,7 @@ class Painter:
         left, right = min(span[0] for span in spans) - pad, max(span[1] for span in spans) + pad
         upper = top - round(0.82 * chosen.style.size) - pad // 2
         height = (len(spans) - 1) * chosen.line_height + round(1.15 * chosen.style.size) + pad
-        return [(_rounded(right - left, height, round(radius * chosen.style.size), shade, opacity), left, upper)]
+        return [(rounded(right - left, height, round(radius * chosen.style.size), shade, opacity), left, upper)]
 
 
 def _resized(chosen: Look, scale: float) -> Look:
@@ -456,7 +456,7 @@ def _visual_order(texts: Sequence[str]) -> list[int]:
 
 
 @lru_cache(maxsize=64)
-def _rounded(width: int, height: int, radius: int, fill: colour.RGB, opacity: float) -> Sprite:
+def rounded(width: int, height: int, radius: int, fill: colour.RGB, opacity: float) -> Sprite:
     """A rounded box, drawn four times as large and shrunk for smooth corners."""
     big = np.zeros((height * 4, width * 4), np.uint8)
     reach = min(radius * 4, height * 2, width * 2)

@@ -1,0 +1,165 @@
+"""Backgrounds from the brand's palette: a mesh of soft colour, one of four quiet ornaments, fine grain against banding. A function of the seed only."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from . import colour
+from .colour import RGB, Pixels
+from .motion import Move, Plate
+from .planes import Frame, Sprite
+from .timeline import Output, Palette
+
+Floats = npt.NDArray[np.float32]
+# The mesh is computed on a grid this much coarser than the picture and enlarged: it has no detail that would be lost.
+_COARSE = 12
+
+
+@dataclass(frozen=True)
+class Tones:
+    """The palette as backgrounds use it: dark enough at the centre for text to stand on."""
+
+    base: RGB
+    deep: RGB
+    glow: RGB
+    spark: RGB
+    ink: RGB
+    accent: RGB
+
+    @staticmethod
+    def of(palette: Palette) -> "Tones":
+        base, surface = colour.parse(palette.background), colour.parse(palette.surface)
+        primary, accent = colour.parse(palette.primary), colour.parse(palette.accent)
+        return Tones(
+            base=base,
+            deep=colour.mix(base, surface, 0.6),
+            glow=colour.mix(base, primary, 0.72),
+            spark=colour.mix(base, accent, 0.42),
+            ink=colour.legible(colour.parse(palette.text), base, 7),
+            accent=colour.legible(accent, base, 4.5),
+        )
+
+
+class Backdrop:
+    """A plate that the camera drifts over, and a light that wanders across it."""
+
+    def __init__(self, palette: Palette, output: Output, seed: int) -> None:
+        chance = np.random.default_rng(seed)
+        tones = Tones.of(palette)
+        self.move = Move(("zoom_in", "zoom_out", "pan_right", "pan_left")[int(chance.integers(4))], 0.10)
+        size = Plate.size(output.width, output.height, self.move.headroom)
+        self.plate = Plate(colour.to_planes(painted(tones, size, chance)), output.width, output.height)
+        self.light = _light(colour.mix(tones.glow, (255, 255, 255), 0.25), round(max(output.width, output.height) * 0.42), chance)
+        self._phases = chance.uniform(0, 2 * np.pi, 2)
+        self._output = output
+
+    def paint(self, frame: Frame, at_s: float, progress: float) -> None:
+        self.plate.paint(frame, self.move, progress)
+        x = 0.5 + 0.42 * np.sin(at_s * 0.31 + self._phases[0])
+        y = 0.42 + 0.34 * np.sin(at_s * 0.23 + self._phases[1])
+        self.light.blend(frame, round(x * self._output.width - self.light.width / 2), round(y * self._output.height - self.light.height / 2))
+
+
+def painted(tones: Tones, size: tuple[int, int], chance: np.random.Generator) -> Pixels:
+    width, height = size
+    picture = _mesh(tones, width, height, chance)
+    _ORNAMENTS[int(chance.integers(len(_ORNAMENTS)))](picture, tones, chance)
+    # Grain of about one step: an eight-bit gradient without it shows bands, and the encoder sharpens them.
+    grain = chance.normal(0, 1.1, (height, width, 1)).astype(np.float32)
+    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+
+
+def _mesh(tones: Tones, width: int, height: int, chance: np.random.Generator) -> Floats:
+    rows, columns = height // _COARSE + 2, width // _COARSE + 2
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    x, y = x / columns, y / rows
+    aspect = width / height
+    picture = np.broadcast_to(np.array(tones.base, np.float32), (rows, columns, 3)).copy()
+    # The glow sits at an edge and the spark across from it, so that the middle stays calm under the text.
+    angle = chance.uniform(0, 2 * np.pi)
+    for tone, turn, strength, reach in (
+        (tones.deep, 1.6, 0.9, 0.55),
+        (tones.glow, 0.0, 0.85, 0.42),
+        (tones.spark, np.pi, 0.75, 0.30),
+        (tones.glow, np.pi * 0.72, 0.35, 0.36),
+    ):
+        centre_x, centre_y = 0.5 + 0.56 * np.cos(angle + turn), 0.46 + 0.56 * np.sin(angle + turn)
+        far = ((x - centre_x) * min(1.0, aspect)) ** 2 + ((y - centre_y) * min(1.0, 1 / aspect)) ** 2
+        share = (strength * np.exp(-far / (2 * (reach * 0.62) ** 2)))[..., None]
+        picture = picture * (1 - share) + np.array(tone, np.float32) * share
+    vignette = 1 - 0.28 * np.clip(((x - 0.5) ** 2 + (y - 0.5) ** 2) * 2.0, 0, 1)
+    return cv2.resize(picture * vignette[..., None], (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
+
+
+def _lit(picture: Floats, mask: Floats, tone: RGB, strength: float) -> None:
+    share = (mask * strength)[..., None]
+    picture += (np.array(tone, np.float32) - picture) * share
+
+
+def _arcs(picture: Floats, tones: Tones, chance: np.random.Generator) -> None:
+    """Thin circles around a point beyond a corner."""
+    height, width = picture.shape[:2]
+    mask = np.zeros((height, width), np.uint8)
+    centre = (int(width * chance.choice([-0.05, 1.05])), int(height * chance.uniform(0.05, 0.30)))
+    step = max(width, height) * 0.055
+    for ring in range(3, 22):
+        cv2.circle(mask, centre, round(ring * step), 255 - ring * 9, max(2, round(width / 540)), cv2.LINE_AA)
+    _lit(picture, mask.astype(np.float32) / 255, tones.ink, 0.16)
+
+
+def _dots(picture: Floats, tones: Tones, chance: np.random.Generator) -> None:
+    """A grid of dots that fades away from one corner."""
+    height, width = picture.shape[:2]
+    mask = np.zeros((height, width), np.float32)
+    step = round(min(width, height) / 22)
+    corner = (float(chance.choice([0.0, 1.0])), float(chance.choice([0.0, 1.0])))
+    for row in range(height // step + 1):
+        for column in range(width // step + 1):
+            far = np.hypot(column * step / width - corner[0], row * step / height - corner[1])
+            if far < 0.75:
+                cv2.circle(mask, (column * step + step // 2, row * step + step // 2), max(2, step // 13), float(1 - far / 0.75), -1, cv2.LINE_AA)
+    _lit(picture, cv2.GaussianBlur(mask, (0, 0), 0.8), tones.ink, 0.34)  # type: ignore[arg-type]
+
+
+def _bands(picture: Floats, tones: Tones, chance: np.random.Generator) -> None:
+    """Broad slanted sheets, each a little lighter along one edge, like folded paper."""
+    height, width = picture.shape[:2]
+    rows, columns = height // 4, width // 4
+    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    slope = float(chance.choice([-0.55, 0.55]))
+    along = (x / columns + slope * y / rows) * 2.6 + chance.uniform(0, 1)
+    fold = (along - np.floor(along)) ** 3
+    _lit(picture, cv2.resize(fold, (width, height), interpolation=cv2.INTER_LINEAR), tones.glow, 0.42)  # type: ignore[arg-type]
+
+
+def _discs(picture: Floats, tones: Tones, chance: np.random.Generator) -> None:
+    """Large glassy discs with a bright rim, mostly outside the middle."""
+    height, width = picture.shape[:2]
+    unit = min(width, height)
+    for x, y, radius in (
+        (chance.uniform(-0.05, 0.2), chance.uniform(0.7, 0.95), 0.46),
+        (chance.uniform(0.82, 1.05), chance.uniform(0.0, 0.22), 0.36),
+        (chance.uniform(0.75, 0.95), chance.uniform(0.75, 0.95), 0.14),
+    ):
+        mask = np.zeros((height, width), np.uint8)
+        centre, reach = (round(x * width), round(y * height)), round(radius * unit)
+        cv2.circle(mask, centre, reach, 255, -1, cv2.LINE_AA)
+        down = np.clip((np.arange(height, dtype=np.float32)[:, None] - (centre[1] - reach)) / (2 * reach), 0, 1)
+        _lit(picture, mask.astype(np.float32) / 255 * (1 - 0.75 * down), tones.glow, 0.34)
+        rim = np.zeros((height, width), np.uint8)
+        cv2.circle(rim, centre, reach, 255, max(2, round(unit / 420)), cv2.LINE_AA)
+        _lit(picture, rim.astype(np.float32) / 255 * (1 - 0.8 * down), tones.ink, 0.30)
+
+
+_ORNAMENTS = (_arcs, _dots, _bands, _discs)
+
+
+def _light(tone: RGB, reach: int, chance: np.random.Generator) -> Sprite:
+    size = 2 * reach
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    far = np.hypot(x - reach, y - reach) / reach
+    alpha = 58 * np.clip(1 - far, 0, 1) ** 2
+    dithered = np.floor(alpha + chance.random((size, size), np.float32) * (alpha > 0))
+    return Sprite.from_rgba(np.dstack([np.full((size, size, 3), tone, np.uint8), dithered.astype(np.uint8)]))

@@ -1,0 +1,147 @@
+"""Source clips as a stream of finished frames: decoded, brought to the video's rate and size, and made long enough without ever standing still."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from . import ffmpeg, stills
+from .errors import AssetCorrupt
+from .planes import Frame
+from .timeline import Visual
+
+# A clip that lacks up to this much of its time is slowed down; slower than that looks like slow motion, so it is repeated instead.
+SLOWEST = 1.35
+# Frames over which the end of a clip dissolves into its beginning when it is repeated. Nine of 1080×1920 are 28 MB.
+SEAM = 9
+# Seeking in is exact but depends on the container; below this many frames it is as fast to decode and drop them.
+SKIP_BY_DECODING = 240
+
+
+class ClipPainter:
+    """Frames in order. `paint` must be asked for consecutive indices; a first one above 0 is reached by skipping."""
+
+    def __init__(self, path: Path, name: str, visual: Visual, width: int, height: int, fps: int, count: int, gpu: bool = False) -> None:
+        self.path, self.name, self.width, self.height, self.fps, self.gpu = path, name, width, height, fps, gpu
+        media = ffmpeg.probe(path, name)
+        if media.video_codec is None:
+            raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
+        self.filter_size = _filters(media, visual, path, name, width, height)
+        self.start_s = visual.trim[0]
+        end_s = visual.trim[1] if visual.trim[1] is not None else media.duration_s
+        self.length_s = (end_s - self.start_s) if end_s is not None else None
+        needed = count / fps
+        if self.length_s is not None and self.length_s <= 1 / fps:
+            raise AssetCorrupt(f"The clip {name} is shorter than its trim asks for.", asset=name)
+        self.slow = min(SLOWEST, needed / self.length_s) if self.length_s and 1 < needed / self.length_s <= SLOWEST else 1.0
+        self._frames: Iterator[Frame] | None = None
+        self._next = 0
+        self._last = Frame(width, height)
+
+    def paint(self, frame: Frame, index: int) -> None:
+        if self._frames is None:
+            self._frames, self._next = self._endless(), 0
+        while self._next <= index:
+            self._last = next(self._frames)
+            self._next += 1
+        frame.copy_from(self._last)
+
+    def close(self) -> None:
+        if self._frames is not None:
+            self._frames.close()  # type: ignore[attr-defined]
+            self._frames = None
+
+    def _endless(self) -> Iterator[Frame]:
+        """The clip again and again; from the second round on its head is mixed with the tail held back from the round before."""
+        tail: list[Frame] = []
+        while True:
+            held: list[Frame] = []
+            any_frame = False
+            for number, frame in enumerate(self._once()):
+                any_frame = True
+                if number < len(tail):
+                    frame.mix(tail[number], 1 - (number + 1) / (len(tail) + 1))
+                held.append(frame)
+                if len(held) > SEAM:
+                    yield held.pop(0)
+            if not any_frame:
+                raise AssetCorrupt(f"The clip {self.name} has no frame that can be decoded.", asset=self.name)
+            if len(held) < SEAM:
+                yield from held
+                held = []
+            tail = held
+
+    def _once(self) -> Iterator[Frame]:
+        # Into a file: a damaged clip can say more than a pipe holds, and nobody reads while it plays.
+        errors = tempfile.TemporaryFile()
+        process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdout is not None
+        try:
+            while True:
+                frame = Frame(self.width, self.height)
+                if not _fill(process.stdout, memoryview(frame.buffer)):
+                    break
+                yield frame
+            if process.wait():
+                errors.seek(0)
+                raise AssetCorrupt(
+                    f"The clip {self.name} cannot be decoded to its end: {ffmpeg.last_line(errors.read().decode(errors='replace'))}", asset=self.name
+                )
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+            errors.close()
+
+    def decoder(self) -> list[str]:
+        """The exact command. NVDEC decodes where there is one; scaling stays on the processor, where the frames are needed."""
+        hardware = ["-hwaccel", "cuda"] if self.gpu else []
+        trim = ["-ss", f"{self.start_s:.6f}"] if self.start_s else []
+        length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
+        # Blending between source frames hides the repeats of a slowed clip.
+        time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
+        graph = f"{time},{self.filter_size},format=yuv420p"
+        # Two decoder threads: with one process per core more only adds frames in flight, 12 MB each at 4K.
+        return ffmpeg.command(
+            *hardware, "-threads", "2", *trim, *length, "-i", self.path, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-"
+        )
+
+
+def _fill(stream: IO[bytes], view: memoryview) -> bool:
+    done = 0
+    while done < len(view):
+        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not got:
+            return False
+        done += got
+    return True
+
+
+def _filters(media: ffmpeg.Media, visual: Visual, path: Path, name: str, width: int, height: int) -> str:
+    colours = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
+    keep = stills.kept_by_crop(media.width, media.height, width, height)
+    smart = visual.fit == "smart" and visual.focus is None
+    if keep < 0.97 and (visual.fit == "blur" or (smart and keep < (stills.KEEP_TALL if height > width else stills.KEEP_WIDE))):
+        small_w, small_h = max(2, width // 16 * 2), max(2, height // 16 * 2)
+        return (
+            f"split[a][b];[a]scale={small_w}:{small_h}:force_original_aspect_ratio=increase,crop={small_w}:{small_h},gblur=sigma=6,eq=brightness=-0.08,"
+            f"scale={width}:{height}:{colours}[back];[b]scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{colours}[front];"
+            "[back][front]overlay=(W-w)/2:(H-h)/2,setsar=1"
+        )
+    centre = visual.focus or (_attention(path, name, media, width / height) if smart and keep < 0.97 else (0.5, 0.5))
+    x, y = f"min(max(iw*{centre[0]:.4f}-ow/2\\,0)\\,iw-ow)", f"min(max(ih*{centre[1]:.4f}-oh/2\\,0)\\,ih-oh)"
+    return f"scale={width}:{height}:force_original_aspect_ratio=increase:{colours},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
+
+
+def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tuple[float, float]:
+    """Looked for in one frame from the clip's first half."""
+    at = (media.duration_s or 0) * 0.3
+    width = 160
+    height = max(8, round(width * media.height / max(1, media.width)))
+    raw = ffmpeg.run("-ss", f"{at:.3f}", "-i", path, "-frames:v", "1", "-vf", f"scale={width}:{height}", "-pix_fmt", "rgb24", "-f", "rawvideo", "-", asset=name)
+    if len(raw) < width * height * 3:
+        return 0.5, 0.5
+    return stills.attention(np.frombuffer(raw, np.uint8)[: width * height * 3].reshape(height, width, 3), aspect)

@@ -1,0 +1,142 @@
+"""Any frame of the video, from its number alone: scenes, the transition between two of them, and what lies over both."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import captions, clips, colour, overlays, stills, transitions, visuals
+from .layers import Layer
+from .planes import Frame
+from .timeline import Output, Scene, Timeline
+
+# Two scenes are needed in a transition; a third would only cost memory.
+PAINTERS_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Span:
+    """The frames on which a scene can be seen, its transitions included: first..last exclusive; `start` is its own beginning."""
+
+    first: int
+    start: int
+    end: int
+    last: int
+
+
+def spans(timeline: Timeline) -> list[Span]:
+    starts = [round(scene.start_s * timeline.fps) for scene in timeline.scenes] + [timeline.frame_count]
+    halves = [0] + [_half(timeline, index, starts) for index in range(1, len(timeline.scenes))] + [0]
+    return [Span(starts[i] - halves[i], starts[i], starts[i + 1], starts[i + 1] + halves[i + 1]) for i in range(len(timeline.scenes))]
+
+
+def _half(timeline: Timeline, index: int, starts: list[int]) -> int:
+    """Half of the transition into a scene, in frames; never more than a third of either scene, so that two transitions don't meet."""
+    transition = timeline.scenes[index].transition
+    if transition.kind == "cut":
+        return 0
+    shorter = min(starts[index] - starts[index - 1], starts[index + 1] - starts[index])
+    return max(0, min(round(transition.duration_s * timeline.fps / 2), shorter // 3))
+
+
+class Composer:
+    """Draws frames of one output. Not shared between processes: it holds decoders and sprites."""
+
+    def __init__(self, timeline: Timeline, output: Output, files: dict[str, Path], gpu: bool = False) -> None:
+        self.timeline, self.output, self.files, self.gpu = timeline, output, files, gpu
+        self.spans = spans(timeline)
+        self._painters: OrderedDict[int, Any] = OrderedDict()
+        self._headings: dict[int, overlays.Heading] = {}
+        self._pair = (Frame(output.width, output.height), Frame(output.width, output.height))
+        self._captions = captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
+        self._title = overlays.TitleCard(timeline, output) if timeline.title_card else None
+        self._marks = self._fixed_marks()
+
+    def _fixed_marks(self) -> list[Layer]:
+        marks = [overlays.demo_mark(self.timeline, self.output)] if self.timeline.demo else []
+        if self.timeline.logo:
+            marks.append(overlays.logo(self.files[self.timeline.logo.uri], self.timeline.logo.uri, self.output))
+        return marks
+
+    def draw(self, number: int, frame: Frame) -> None:
+        at_s = (number + 0.5) / self.timeline.fps
+        index = self._scene_at(number)
+        self._draw_scenes(number, index, frame)
+        covered = self._title is not None and self._title.start_s <= at_s < self._title.end_s
+        if self.timeline.scenes[index].heading and not covered:
+            self._heading(index).paint(frame, at_s - self._heading_start(index))
+        if self._title:
+            self._title.paint(frame, at_s)
+        if self._captions:
+            self._captions.paint(frame, at_s)
+        for mark in self._marks:
+            mark.paint(frame, at_s)
+
+    def _scene_at(self, number: int) -> int:
+        low, high = 0, len(self.spans) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.spans[middle].start <= number else (low, middle - 1)
+        return low
+
+    def _draw_scenes(self, number: int, index: int, frame: Frame) -> None:
+        span = self.spans[index]
+        incoming = index if number < 2 * span.start - span.first else index + 1 if number >= 2 * span.end - span.last else None
+        if incoming is None or not 0 < incoming < len(self.spans) or self.spans[incoming].first == self.spans[incoming].start:
+            self._draw_scene(index, number, frame)
+            return
+        opening = self.spans[incoming]
+        first, second = self._pair
+        self._draw_scene(incoming - 1, number, first)
+        self._draw_scene(incoming, number, second)
+        progress = (number + 0.5 - opening.first) / (2 * (opening.start - opening.first))
+        transitions.KINDS[self.timeline.scenes[incoming].transition.kind](first, second, frame, progress)
+
+    def _draw_scene(self, index: int, number: int, frame: Frame) -> None:
+        span = self.spans[index]
+        painter = self._painter(index)
+        if isinstance(painter, clips.ClipPainter):
+            painter.paint(frame, number - span.first)
+        elif isinstance(painter, stills.StillPainter):
+            painter.paint(frame, (number + 0.5 - span.first) / (span.last - span.first))
+        else:
+            painter.paint(frame, (number + 0.5 - span.start) / self.timeline.fps, (number + 0.5 - span.first) / (span.last - span.first))
+
+    def _painter(self, index: int) -> Any:
+        if index in self._painters:
+            self._painters.move_to_end(index)
+            return self._painters[index]
+        while len(self._painters) >= PAINTERS_KEPT:
+            _, old = self._painters.popitem(last=False)
+            if isinstance(old, clips.ClipPainter):
+                old.close()
+        painter = self._painters[index] = self._new_painter(self.timeline.scenes[index], self.spans[index])
+        return painter
+
+    def _new_painter(self, scene: Scene, span: Span) -> Any:
+        visual, width, height = scene.visual, self.output.width, self.output.height
+        if visual.generated:
+            return visuals.painter(visual.generated, scene, self.timeline, self.output, (span.end - span.start) / self.timeline.fps)
+        assert visual.asset is not None
+        name = visual.asset.uri
+        if visual.kind == "clip":
+            return clips.ClipPainter(self.files[name], name, visual, width, height, self.timeline.fps, span.last - span.first, self.gpu)
+        # Decoded at most about as large as the plate needs for a crop of either orientation.
+        rgb = stills.load(self.files[name], name, 2 * max(width, height), colour.parse(self.timeline.palette.background))
+        return stills.StillPainter(rgb, visual, width, height)
+
+    def _heading(self, index: int) -> overlays.Heading:
+        if index not in self._headings:
+            self._headings = {index: overlays.Heading(self.timeline.scenes[index].heading or "", self.timeline, self.output)}
+        return self._headings[index]
+
+    def _heading_start(self, index: int) -> float:
+        """With the scene, or when the title card has gone."""
+        start = self.timeline.scenes[index].start_s
+        return max(start, self._title.end_s) if self._title and self._title.end_s > start else start
+
+    def close(self) -> None:
+        for painter in self._painters.values():
+            if isinstance(painter, clips.ClipPainter):
+                painter.close()
+        self._painters.clear()

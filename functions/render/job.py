@@ -1,0 +1,261 @@
+"""One render from beginning to end: read, check, draw, mix, join, inspect, publish. What was finished before a kill is not done again."""
+
+import json
+import multiprocessing
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from . import assets, captions, encoders, errors, fonts, gate, segments, sound, storage, thumbnail, timeline
+from .errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
+from .segments import Pool, Work
+from .storage import Destination
+from .timeline import Output, Timeline
+
+Progress = Callable[[str, int, int], None]
+
+
+def tell(phase: str, done: int, total: int) -> None:
+    """A line of JSON for whoever started this program."""
+    print(json.dumps({"phase": phase, "done": done, "total": total}), flush=True)
+
+
+class Clock:
+    """Seconds by phase, for the report."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - start, 3)
+
+
+def read(uri: str) -> Timeline:
+    try:
+        document = json.loads(storage.read_bytes(uri))
+    except FileNotFoundError as missing:
+        raise AssetMissing(f"There is no timeline at {uri}", asset=uri) from missing
+    except ValueError as broken:
+        raise TimelineInvalid(f"The timeline is not JSON: {broken}", asset=uri) from broken
+    return timeline.parse(document)
+
+
+def render(uri: str, destination: Destination, progress: Progress = tell) -> dict[str, Any]:
+    """Returns the report that was written. Raises RenderError; then nothing new lies at the final names."""
+    cv2.setNumThreads(1)
+    clock = Clock()
+    with clock.phase("read"):
+        plan = read(uri)
+        destination.remove("error.json")
+        work = destination.scratch(plan.video_id)
+        files = assets.fetch_all(plan, storage.parent(uri), work)
+        checked = _preflight(plan)
+    progress("read", 1, 1)
+    with clock.phase("probe"):
+        chosen = {output.name: encoders.choose(output.codec, encoders.wish()) for output in plan.outputs}
+    return _produced(plan, files, work, destination, chosen, checked, clock, progress)
+
+
+def _preflight(plan: Timeline) -> list[str]:
+    """Everything that can be known before drawing: caption preset, faces, letters. Returns the signs that no face has."""
+    fonts.family(plan.font)
+    for output in plan.outputs:
+        captions.pages(plan, output)
+    words = [word.text for scene in plan.scenes if scene.narration for word in scene.narration.words]
+    return sorted(set(fonts.missing("".join(words))))
+
+
+def _produced(
+    plan: Timeline,
+    files: dict[str, Path],
+    work: Path,
+    destination: Destination,
+    chosen: dict[str, encoders.Encoder],
+    undrawn: list[str],
+    clock: Clock,
+    progress: Progress,
+) -> dict[str, Any]:
+    identities = {name: f"{path.stat().st_size}:{assets.sha256(path)}" for name, path in files.items()}
+    pieces = [piece for output in plan.outputs for piece in segments.plan(plan, output, chosen[output.name], identities)]
+    total = plan.frame_count * len(plan.outputs)
+    with clock.phase("frames"):
+        pool = Pool(Work(plan, files, chosen, work, destination), pieces, segments.workers())
+        aside = Aside(plan, files, work)
+        counted = _Counted(progress, total, pool.frames_before)
+        try:
+            pool.wait(counted)
+        except BaseException:
+            aside.stop()
+            raise
+    with clock.phase("sound"):
+        track, level = aside.result()
+    progress("sound", 1, 1)
+    results = []
+    for number, output in enumerate(plan.outputs):
+        with clock.phase("join"):
+            video = _joined(output, pieces, work, track, plan)
+        progress("join", number + 1, len(plan.outputs))
+        with clock.phase("inspect"):
+            results.append(_inspected(plan, output, video, work))
+        progress("inspect", number + 1, len(plan.outputs))
+    report = _report(plan, results, chosen, undrawn, clock, pool.resumed, level)
+    with clock.phase("publish"):
+        _publish(plan, results, work, destination, report)
+    progress("publish", 1, 1)
+    _tidy(pieces, work, destination)
+    return report
+
+
+class _Counted:
+    def __init__(self, progress: Progress, total: int, done: int) -> None:
+        self.progress, self.total, self.done = progress, total, done
+        progress("frames", done, total)
+
+    def __call__(self, frames: int) -> None:
+        self.done += frames
+        self.progress("frames", self.done, self.total)
+
+
+class Aside:
+    """Sound and thumbnails in a process of their own, while the frames are drawn."""
+
+    def __init__(self, plan: Timeline, files: dict[str, Path], work: Path) -> None:
+        context = multiprocessing.get_context("fork")
+        self.receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=_aside, args=(plan, files, work, sender), daemon=False)
+        self.process.start()
+        sender.close()
+
+    def result(self) -> tuple[Path, sound.Loudness]:
+        try:
+            kind, value = self.receiver.recv()
+        except EOFError as ended:
+            self.process.join()
+            raise HostFailure(f"The sound process was ended from outside (exit code {self.process.exitcode}).") from ended
+        self.process.join()
+        if kind == "failed":
+            if "trace" in value:
+                print(value["trace"], file=sys.stderr, flush=True)
+            raise getattr(errors, value["class"])(value["message"], asset=value["asset"])
+        return value[0], value[1]
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+def _aside(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> None:
+    segments.die_with_parent()
+    try:
+        result = sound.produce(plan, files, work / "sound")
+        for number, output in enumerate(plan.outputs):
+            for shape in thumbnail.shapes(output, number == 0):
+                (work / shape.name).write_bytes(thumbnail.make(plan, files, shape))
+        sender.send(("done", result))
+    except BaseException as failure:
+        sender.send(("failed", segments.described(failure)))
+
+
+def _joined(output: Output, pieces: list[segments.Segment], work: Path, track: Path, plan: Timeline) -> Path:
+    video = work / f"joined.{output.name}.mp4"
+    segments.join([piece for piece in pieces if piece.output == output], work, track, plan.fps, video)
+    return video
+
+
+def _inspected(plan: Timeline, output: Output, video: Path, work: Path) -> dict[str, Any]:
+    pages = captions.pages(plan, output)
+    texts = {}
+    if plan.captions is not None:
+        texts = {"srt": captions.srt(pages), "vtt": captions.vtt(pages, plan.language)}
+    paths = []
+    for kind, text in texts.items():
+        paths.append(work / f"captions.{output.name}.{kind}")
+        paths[-1].write_text(text, encoding="utf-8")
+    found = gate.inspect(video, plan, output, paths, len(pages))
+    if found.findings:
+        names = ", ".join(sorted({finding["name"] for finding in found.findings}))
+        raise QualityRejected(f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}", findings=found.findings)
+    return {"output": output, "video": video, "captions": paths, "measured": found.measured}
+
+
+def _names(plan: Timeline, output: Output) -> dict[str, str]:
+    infix = "" if output == plan.outputs[0] else f".{output.name}"
+    return {"video": f"video{infix}.mp4", "srt": f"captions{infix}.srt", "vtt": f"captions{infix}.vtt"}
+
+
+def _report(
+    plan: Timeline, results: list[dict[str, Any]], chosen: dict[str, encoders.Encoder], undrawn: list[str], clock: Clock, resumed: int, level: sound.Loudness
+) -> dict[str, Any]:
+    outputs = []
+    for result in results:
+        output, video = result["output"], result["video"]
+        outputs.append(
+            {
+                "name": output.name,
+                "file": _names(plan, output)["video"],
+                "bytes": video.stat().st_size,
+                "sha256": assets.sha256(video),
+                "width": output.width,
+                "height": output.height,
+                "fps": plan.fps,
+                "codec": output.codec,
+                "encoder": asdict(chosen[output.name]),
+                "measured": result["measured"],
+            }
+        )
+    first = results[0]["measured"]
+    notes = [f"No typeface has {sign!r}; it was left out of the captions." for sign in undrawn]
+    return {
+        "video_id": plan.video_id,
+        "duration_s": first["duration_s"],
+        "loudness_lufs": first["loudness_lufs"],
+        "true_peak_dbtp": first["true_peak_dbtp"],
+        "outputs": outputs,
+        "resumed_segments": resumed,
+        "timings_s": clock.seconds,
+        "findings": [],
+        "notes": notes,
+        "demo": plan.demo,
+    }
+
+
+def _publish(plan: Timeline, results: list[dict[str, Any]], work: Path, destination: Destination, report: dict[str, Any]) -> None:
+    """The video comes after what belongs to it, the report last: whoever sees it finds everything else."""
+    for number, output in enumerate(plan.outputs):
+        for shape in thumbnail.shapes(output, number == 0):
+            destination.publish(work / shape.name, shape.name)
+    for result in results:
+        names = _names(plan, result["output"])
+        for path in result["captions"]:
+            destination.publish(path, names[path.suffix[1:]])
+        destination.publish(result["video"], names["video"])
+    destination.publish_json(report, "report.json", work)
+
+
+def _tidy(pieces: list[segments.Segment], work: Path, destination: Destination) -> None:
+    for name in destination.names("segments"):
+        destination.remove(name)
+    shutil.rmtree(work, ignore_errors=True)
+    if not destination.remote:
+        shutil.rmtree(Path(destination.uri) / "segments", ignore_errors=True)
+
+
+def fail(failure: RenderError, destination: Destination) -> None:
+    """error.json beside where the video would be. When even that can't be written, the log has it."""
+    try:
+        folder = destination.scratch("error")
+        destination.publish_json(failure.as_document(), "error.json", folder)
+    except (OSError, RenderError) as unwritable:
+        print(f"error.json could not be written: {unwritable}", file=sys.stderr)

@@ -1,0 +1,47 @@
+"""Sprites that come and go: the typographic parts of title cards and generated scenes."""
+
+from dataclasses import dataclass
+
+from .planes import Frame, Sprite
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A sprite at its resting place, with the way it enters. Times are seconds of the scene (or card) it belongs to."""
+
+    sprite: Sprite
+    x: int
+    y: int
+    enter_s: float = 0.0
+    entry: str = "rise"
+    entry_s: float = 0.55
+    leave_s: float | None = None
+    rise: int = 40
+
+    def paint(self, frame: Frame, at_s: float) -> None:
+        progress = (at_s - self.enter_s) / self.entry_s
+        if progress <= 0 or (self.leave_s is not None and at_s >= self.leave_s):
+            return
+        share = settled(min(1.0, progress))
+        opacity = 1.0 if self.leave_s is None else min(1.0, (self.leave_s - at_s) / LEAVE_S)
+        match self.entry:
+            case "rise":
+                self.sprite.blend(frame, self.x, self.y + round((1 - share) * self.rise), share * opacity)
+            case "grow_right":
+                self._part(frame, 0, 0, round(self.sprite.width * share), self.sprite.height, opacity)
+            case "grow_up":
+                self._part(frame, 0, round(self.sprite.height * (1 - share)), self.sprite.width, self.sprite.height, opacity)
+            case _:
+                self.sprite.blend(frame, self.x, self.y, share * opacity)
+
+    def _part(self, frame: Frame, left: int, top: int, right: int, bottom: int, opacity: float) -> None:
+        if right - left >= 2 and bottom - top >= 2:
+            self.sprite.cropped(left, top, right, bottom).blend(frame, self.x + left, self.y + (top & ~1), opacity)
+
+
+LEAVE_S = 0.35
+
+
+def settled(at: float) -> float:
+    """Fast at first, slowing into place (a quintic ease-out)."""
+    return 1 - (1 - at) ** 5 if at < 1 else 1.0

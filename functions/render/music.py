@@ -1,0 +1,161 @@
+"""The built-in music bed and transition sounds, synthesised here (licence: CC0, see README). Deterministic by mood and seed; beds loop without a seam."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+RATE = 48_000
+Sound = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Mood:
+    """Beats per minute, the chord of each two bars as semitones above A2 (110 Hz), and how much of each instrument."""
+
+    bpm: float
+    chords: tuple[tuple[int, ...], ...]
+    pad: float
+    pluck: float
+    pulse: float
+    beat: float
+    brightness: float
+
+
+MOODS = {
+    "calm": Mood(72, ((0, 7, 12, 16, 19), (-4, 3, 8, 12, 19), (3, 10, 15, 19, 22), (-2, 5, 10, 14, 17)), 1.0, 0.55, 0.0, 0.0, 0.55),
+    "bright": Mood(104, ((3, 10, 15, 19, 22), (-2, 5, 10, 14, 17), (0, 7, 12, 15, 19), (-4, 3, 8, 12, 15)), 0.6, 0.9, 0.25, 0.5, 0.9),
+    "news": Mood(112, ((0, 7, 12, 15, 19), (0, 8, 12, 15, 20), (-2, 5, 10, 14, 17), (-5, 2, 7, 11, 14)), 0.7, 0.35, 0.9, 0.6, 0.75),
+}
+
+
+def bed(name: str, seed: int) -> Sound:
+    """Stereo, eight bars, peak 0.5; the last sample leads into the first."""
+    mood = MOODS[name]
+    chance = np.random.default_rng((seed, *name.encode()))
+    beat = 60 / mood.bpm
+    count = round(32 * beat * RATE)
+    mix = np.zeros((count, 2), np.float32)
+    transposed = int(chance.integers(-3, 3))
+    for bar, chord in enumerate(mood.chords):
+        notes = [110 * 2 ** ((step + transposed) / 12) for step in chord]
+        _pads(mix, notes, bar * 8 * beat, 8 * beat, mood)
+        _plucks(mix, notes, bar * 8 * beat, beat, mood, chance)
+        _pulses(mix, notes, bar * 8 * beat, beat, mood)
+    if mood.beat:
+        _drums(mix, beat, mood, chance)
+    wet = _room(mix, chance)
+    mixed = mix + 0.35 * wet
+    return (mixed * (0.5 / float(np.abs(mixed).max()))).astype(np.float32)
+
+
+def _place(mix: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> None:
+    """Adds a sound; what reaches over the end comes in again at the beginning."""
+    index = (round(at_s * RATE) + np.arange(mono.size)) % mix.shape[0]
+    np.add.at(mix[:, 0], index, mono * gain * np.float32(np.cos((pan + 1) * np.pi / 4)))
+    np.add.at(mix[:, 1], index, mono * gain * np.float32(np.sin((pan + 1) * np.pi / 4)))
+
+
+def _pads(mix: Sound, notes: list[float], at_s: float, length_s: float, mood: Mood) -> None:
+    """Detuned soft saws with a slow swell, one voice to each side."""
+    t = np.arange(round((length_s + 1.6) * RATE), dtype=np.float32) / RATE
+    swell = np.minimum(1, t / 1.6) * np.minimum(1, (length_s + 1.6 - t) / 1.6)
+    swell = (swell * swell * (3 - 2 * swell)).astype(np.float32)
+    for voice, frequency in enumerate(notes):
+        for side, detune in ((-0.6, 0.9972), (0.6, 1.0028)):
+            tone = np.zeros_like(t)
+            for harmonic in range(1, 7):
+                tone += np.float32(mood.brightness ** (harmonic - 1) / harmonic**1.5) * np.sin(
+                    2 * np.pi * frequency * detune * harmonic * t + voice + harmonic
+                ).astype(np.float32)
+            _place(mix, at_s, tone * swell, 0.10 * mood.pad / (1 + 0.3 * voice), side)
+    bass = np.sin(2 * np.pi * notes[0] / 2 * t).astype(np.float32)
+    _place(mix, at_s, bass * swell, 0.20 * mood.pad, 0.0)
+
+
+def _plucks(mix: Sound, notes: list[float], at_s: float, beat: float, mood: Mood, chance: np.random.Generator) -> None:
+    """A broken chord, two octaves up, with a note left out now and then."""
+    order = (1, 2, 4, 3, 2, 4, 1, 3)
+    for step in range(16):
+        if chance.random() < 0.22:
+            continue
+        frequency = notes[order[step % 8]] * (2 if step % 4 else 4)
+        t = np.arange(round(1.4 * RATE), dtype=np.float32) / RATE
+        decay = np.exp(-t * 4.2) * np.minimum(1, t / 0.004)
+        tone = np.sin(2 * np.pi * frequency * t) + 0.35 * mood.brightness * np.sin(2 * np.pi * 2 * frequency * t) * np.exp(-t * 5)
+        gain = 0.085 * mood.pluck * float(chance.uniform(0.6, 1.0))
+        _place(mix, at_s + step * beat / 2, (tone * decay).astype(np.float32), gain, float(chance.uniform(-0.5, 0.5)))
+        _place(mix, at_s + step * beat / 2 + beat * 0.75, (tone * decay).astype(np.float32), gain * 0.35, float(chance.uniform(-0.8, 0.8)))
+
+
+def _pulses(mix: Sound, notes: list[float], at_s: float, beat: float, mood: Mood) -> None:
+    """A muted eighth-note ostinato on the root."""
+    if not mood.pulse:
+        return
+    t = np.arange(round(0.30 * RATE), dtype=np.float32) / RATE
+    for step in range(16):
+        frequency = notes[0] * (1 if step % 4 else 2)
+        tone = np.sin(2 * np.pi * frequency * t) + 0.4 * np.sin(2 * np.pi * 2 * frequency * t) + 0.2 * np.sin(2 * np.pi * 3 * frequency * t)
+        _place(
+            mix,
+            at_s + step * beat / 2,
+            (tone * np.exp(-t * 13) * np.minimum(1, t / 0.003)).astype(np.float32),
+            0.16 * mood.pulse * (1.0 if step % 2 == 0 else 0.7),
+            0.0,
+        )
+
+
+def _drums(mix: Sound, beat: float, mood: Mood, chance: np.random.Generator) -> None:
+    t = np.arange(round(0.35 * RATE), dtype=np.float32) / RATE
+    kick = (np.sin(2 * np.pi * (48 * t + 14 * (1 - np.exp(-t * 30)))) * np.exp(-t * 11) * np.minimum(1, t / 0.002)).astype(np.float32)
+    noise = chance.standard_normal(t.size).astype(np.float32)
+    hat = (np.diff(noise, prepend=np.float32(0)) * np.exp(-t * 55) * np.minimum(1, t / 0.001)).astype(np.float32)
+    for step in range(32):
+        if step % 2 == 0:
+            _place(mix, step * beat, kick, 0.28 * mood.beat, 0.0)
+        _place(mix, (step + 0.5) * beat, hat, 0.035 * mood.beat, 0.25)
+
+
+def _room(mix: Sound, chance: np.random.Generator) -> Sound:
+    """A soft hall, by circular convolution, so that the echo of the end lies under the beginning."""
+    length = round(1.8 * RATE)
+    t = np.arange(length, dtype=np.float32) / RATE
+    out = np.empty_like(mix)
+    for side in range(2):
+        impulse = chance.standard_normal(length).astype(np.float32) * np.exp(-t * 3.4) * np.minimum(1, t / 0.02)
+        # A moving average takes the hiss out of the tail.
+        impulse = np.convolve(impulse, np.ones(9, np.float32) / 9, "same")
+        impulse /= np.sqrt((impulse**2).sum())
+        out[:, side] = np.fft.irfft(np.fft.rfft(mix[:, side]) * np.fft.rfft(impulse, mix.shape[0]), mix.shape[0])
+    return out
+
+
+def effect(kind: str, seed: int) -> tuple[Sound, float]:
+    """A transition sound in mono and the second in it that belongs on the cut."""
+    chance = np.random.default_rng((seed, *kind.encode()))
+    match kind:
+        case "whoosh":
+            return _swept_noise(0.9, 300, 5200, 0.55, chance) * np.float32(0.5), 0.5
+        case "rise":
+            return _swept_noise(1.2, 500, 7500, 0.95, chance) * np.float32(0.4), 1.12
+        case "pop":
+            t = np.arange(round(0.18 * RATE), dtype=np.float32) / RATE
+            glide = 2 * np.pi * (420 * t + 900 * t * t)
+            return (np.sin(glide) * np.exp(-t * 26) * np.minimum(1, t / 0.003) * 0.5).astype(np.float32), 0.02
+    return np.zeros(1, np.float32), 0.0
+
+
+def _swept_noise(length_s: float, low: float, high: float, peak_at: float, chance: np.random.Generator) -> Sound:
+    """Noise whose band moves up and swells to a peak: eight bands, each loudest at its own moment."""
+    count = round(length_s * RATE)
+    t = np.arange(count) / count
+    spectrum = np.fft.rfft(chance.standard_normal(count))
+    frequencies = np.fft.rfftfreq(count, 1 / RATE)
+    out = np.zeros(count)
+    for band in range(8):
+        centre = low * (high / low) ** (band / 7)
+        shape = np.exp(-(((np.log2(np.maximum(frequencies, 1) / centre)) / 0.45) ** 2))
+        out += np.fft.irfft(spectrum * shape, count) * np.exp(-(((t - peak_at * (0.35 + 0.65 * band / 7)) / 0.22) ** 2))
+    envelope = np.minimum(1, t / 0.05) * np.minimum(1, (1 - t) / 0.08)
+    out *= envelope
+    return (out / np.abs(out).max()).astype(np.float32)

@@ -1,0 +1,169 @@
+"""What lies over the scenes: the title card, a scene's heading, the logo and the demo mark."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from . import colour, fonts, lettering
+from .captions import rounded
+from .errors import AssetCorrupt
+from .layers import LEAVE_S, Layer, settled
+from .lettering import Type
+from .planes import Frame, Sprite
+from .timeline import Output, Timeline
+
+HEADING_S = 2.8
+
+
+class TitleCard:
+    """The title in large letters over a dimmed picture, under a small kicker and an accent bar."""
+
+    def __init__(self, timeline: Timeline, output: Output) -> None:
+        assert timeline.title_card is not None
+        card = timeline.title_card
+        self.start_s, self.end_s = card.start_s, card.end_s
+        self.layers = self._laid_out(timeline, output, card.text, card.kicker, card.end_s - card.start_s)
+        self.dim = colour.yuv(colour.mix(colour.parse(timeline.palette.background), (0, 0, 0), 0.35))
+
+    def paint(self, frame: Frame, at_s: float) -> None:
+        if not self.start_s <= at_s < self.end_s:
+            return
+        age = at_s - self.start_s
+        # The first frame is the one that is seen before pressing play: the title stands there already.
+        self._dimmed(frame, min(1.0, (self.end_s - at_s) / (2 * LEAVE_S)))
+        for layer in self.layers:
+            layer.paint(frame, age + (layer.enter_s + layer.entry_s if self.start_s == 0 else 0))
+
+    def _dimmed(self, frame: Frame, share: float) -> None:
+        amount = 0.58 * settled(max(0.0, share))
+        for plane, value in zip(frame.planes, self.dim, strict=True):
+            cv2.convertScaleAbs(plane, dst=plane, alpha=1 - amount, beta=value * amount)
+
+    def _laid_out(self, timeline: Timeline, output: Output, text: str, kicker: str | None, length_s: float) -> list[Layer]:
+        palette, safe = timeline.palette, output.safe_area
+        side = max(safe.left, safe.right, 0.07) * output.width
+        unit = min(output.width, output.height)
+        family = fonts.family(timeline.font)
+        ink = colour.legible(colour.parse(palette.text), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 7)
+        accent = colour.legible(colour.parse(palette.accent), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 3)
+        style = Type(
+            round(unit * (0.118 if output.shape == "tall" else 0.104)), family, 900, timeline.language, ink, shadow=round(unit * 0.012), shadow_opacity=0.45
+        )
+        lines, style = lettering.fitted(text, style, output.width - 2 * side, 5 if output.shape == "tall" else 3)
+        small = Type(round(unit * 0.036), family, 700, timeline.language, accent, shadow=round(unit * 0.006), shadow_opacity=0.5)
+        line_height = round(style.size * 1.12)
+        bar = max(6, round(unit * 0.009))
+        gap = round(unit * 0.045)
+        head = round(small.size * 1.2) + gap // 2 if kicker else 0
+        block = head + line_height * len(lines) + gap + bar
+        safe_top, safe_bottom = safe.top * output.height, (1 - safe.bottom) * output.height
+        top = round((safe_top + safe_bottom - block) / 2 * (0.96 if output.shape == "tall" else 1.0))
+        layers: list[Layer] = []
+        if kicker:
+            layers.append(centred(kicker.upper(), small, output.width, top + small.size, 0.0, length_s))
+        for row, line in enumerate(lines):
+            layers.append(centred(line, style, output.width, top + head + row * line_height + round(style.size * 0.86), 0.08 * row, length_s))
+        width = round(unit * 0.16)
+        layers.append(
+            Layer(
+                rounded(width, bar, bar // 2, accent, 1.0),
+                (output.width - width) // 2,
+                top + head + line_height * len(lines) + gap,
+                0.3,
+                "grow_right",
+                0.5,
+                length_s,
+            )
+        )
+        return layers
+
+
+def centred(text: str, style: Type, width: int, baseline: int, enter_s: float, leave_s: float | None) -> Layer:
+    """One line in the middle of the picture."""
+    sprite, left, base = sprite_of(text, style)
+    return Layer(sprite, round((width - lettering.width(text, style)) / 2) - left, baseline - base, enter_s, "rise", 0.55, leave_s, round(style.size * 0.45))
+
+
+def sprite_of(text: str, style: Type) -> tuple[Sprite, int, int]:
+    rgba, left, base = lettering.draw(text, style)
+    return Sprite.from_rgba(rgba), left, base
+
+
+class Heading:
+    """A scene's heading at the upper edge of the safe area: an accent tick and a line of text on a dark pill."""
+
+    def __init__(self, text: str, timeline: Timeline, output: Output) -> None:
+        palette, safe = timeline.palette, output.safe_area
+        unit = min(output.width, output.height)
+        surface = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.2)
+        style = Type(round(unit * 0.042), fonts.family(timeline.font), 700, timeline.language, colour.legible(colour.parse(palette.text), surface, 7))
+        side = max(safe.left, safe.right) * output.width
+        lines, style = lettering.fitted(text, style, output.width - 2 * side - style.size * 2.2, 1, 0.7)
+        sprite, left, base = sprite_of(lines[0], style)
+        width, height = round(lettering.width(lines[0], style) + style.size * 2.0), round(style.size * 2.0)
+        x, y = round(side), round(safe.top * output.height)
+        if lettering.is_rtl(text):
+            x = round(output.width - side - width)
+        pill = rounded(width, height, height // 2, surface, 0.78)
+        tick = rounded(max(6, style.size // 6), style.size, max(3, style.size // 12), colour.legible(colour.parse(palette.accent), surface, 3), 1.0)
+        inset = round(style.size * 0.62)
+        self.layers = [
+            Layer(pill, x, y, 0.25, "rise", 0.5, HEADING_S, style.size // 2),
+            Layer(tick, x + inset, y + (height - style.size) // 2, 0.32, "rise", 0.5, HEADING_S, style.size // 2),
+            Layer(
+                sprite,
+                x + inset + round(style.size * 0.42) - left,
+                y + round(height * 0.5 + style.size * 0.355) - base,
+                0.38,
+                "rise",
+                0.5,
+                HEADING_S,
+                style.size // 2,
+            ),
+        ]
+
+    def paint(self, frame: Frame, at_s: float) -> None:
+        if at_s < HEADING_S:
+            for layer in self.layers:
+                layer.paint(frame, at_s)
+
+
+def demo_mark(timeline: Timeline, output: Output) -> Layer:
+    """Says that the script comes from the small local model."""
+    unit = min(output.width, output.height)
+    style = Type(round(unit * 0.024), fonts.HOUSE, 700, "en", (255, 255, 255))
+    width, height = round(lettering.width("DEMO", style) + style.size * 1.3), round(style.size * 1.75)
+    box = rounded(width, height, height // 3, (10, 12, 20), 0.55)
+    rgba, left, base = lettering.draw("DEMO", style)
+    canvas = np.zeros((box.height, box.width, 4), np.uint8)
+    x, y = round(style.size * 0.65) - left, round(height * 0.5 + style.size * 0.36) - base
+    canvas[..., 3] = 255 - box.behind[0]
+    canvas[..., :3] = (10, 12, 20)
+    _stamp(canvas, rgba, x, y)
+    safe = output.safe_area
+    place = safe.top * output.height - height * 1.6 if output.shape == "tall" else safe.top * output.height * 0.6
+    return Layer(Sprite.from_rgba(canvas), round(output.width * (1 - safe.right)) - width, round(max(4, place)), -1.0, "fade")
+
+
+def _stamp(canvas: colour.Pixels, rgba: colour.Pixels, x: int, y: int) -> None:
+    base, top = Image.fromarray(canvas), Image.fromarray(rgba)
+    base.alpha_composite(
+        top.crop((max(0, -x), max(0, -y), min(rgba.shape[1], canvas.shape[1] - x), min(rgba.shape[0], canvas.shape[0] - y))), (max(0, x), max(0, y))
+    )
+    canvas[:] = np.asarray(base)
+
+
+def logo(path: Path, name: str, output: Output) -> Layer:
+    """Small, in the upper left corner of the safe area."""
+    try:
+        image = Image.open(path).convert("RGBA")
+    except (OSError, ValueError) as unreadable:
+        raise AssetCorrupt(f"The logo {name} cannot be decoded.", asset=name) from unreadable
+    unit = min(output.width, output.height)
+    factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)
+    image = image.resize((max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS)
+    safe = output.safe_area
+    above = safe.top * output.height - image.height * 1.35 if output.shape == "tall" else safe.top * output.height * 0.5
+    return Layer(Sprite.from_rgba(np.array(image)), round(safe.left * output.width), round(max(4, above)), -1.0, "fade")

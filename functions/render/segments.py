@@ -1,0 +1,319 @@
+"""The video in pieces: cut where cutting costs nothing, drawn and encoded by one process per core, kept as checkpoints, joined by copying."""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import cv2
+
+from . import errors, ffmpeg
+from .compose import Composer, spans
+from .encoders import Encoder, command, options
+from .errors import EncoderFailed, HostFailure, RenderError
+from .planes import Frame
+from .storage import Destination
+from .timeline import Output, Timeline
+
+# Long enough that an encoder's start (about 0.1 s) and its extra key frame don't count, short enough that a reclaimed host loses little.
+LONGEST_S = 6.0
+# Towards the end pieces become shorter, so that all cores finish together.
+TAIL_S = (3.0, 3.0, 2.0, 2.0, 1.0, 1.0)
+# A 1 MiB pipe takes a third of a frame at a time instead of 64 KiB: fewer switches between composer and encoder.
+_F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Segment:
+    output: Output
+    index: int
+    first: int
+    last: int
+    name: str
+
+
+def cuts(timeline: Timeline) -> list[tuple[int, int]]:
+    """Frame ranges. They depend on the timeline only, never on the machine: a resumed render on another one finds the same pieces."""
+    total, fps = timeline.frame_count, timeline.fps
+    clip_frames = _unsplittable(timeline)
+    ranges: list[tuple[int, int]] = []
+    start = 0
+    while start < total:
+        start_next = _next_cut(start, total, fps, clip_frames)
+        ranges.append((start, start_next))
+        start = start_next
+    return ranges
+
+
+def _next_cut(start: int, total: int, fps: int, clips: list[tuple[int, int]]) -> int:
+    remaining = (total - start) / fps
+    tail = sum(TAIL_S)
+    if remaining > tail + LONGEST_S:
+        length = LONGEST_S
+    else:
+        # Inside the tail each piece takes at most a quarter of what is left.
+        length = max(TAIL_S[-1], min(LONGEST_S, remaining / 4))
+    end = min(total, start + max(1, round(length * fps)))
+    if total - end < fps // 2:
+        end = total
+    for first, last in clips:
+        if first < end < last:
+            # A clip is decoded from its beginning, so it is cut only where it is very long.
+            end = last if last - start <= 4 * LONGEST_S * fps else end
+    return min(total, end)
+
+
+def _unsplittable(timeline: Timeline) -> list[tuple[int, int]]:
+    return [(span.first, span.last) for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind == "clip"]
+
+
+def plan(timeline: Timeline, output: Output, encoder: Encoder, assets: dict[str, str]) -> list[Segment]:
+    """Every piece with a name that changes when anything that its picture depends on does."""
+    identity = json.dumps([program_digest(), asdict(timeline), asdict(output), options(encoder, timeline.fps), assets], sort_keys=True, default=str)
+    key = hashlib.sha256(identity.encode()).hexdigest()[:20]
+    return [Segment(output, index, first, last, f"segments/{output.name}/{key}-{index:04d}.mp4") for index, (first, last) in enumerate(cuts(timeline))]
+
+
+@cache
+def program_digest() -> str:
+    """Of this program's own files: a checkpoint made by another version is not reused."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in (".py", ".json", ".ttf"):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+# ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path, on_frames: Callable[[int], None]) -> "Unfinished":
+    """Draws and feeds all frames; the encoder may still be writing when this returns."""
+    part = target.with_name(target.name + ".part")
+    process = subprocess.Popen(
+        command(encoder, segment.output, composer.timeline.fps, str(part)), stdin=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        import fcntl
+
+        fcntl.fcntl(process.stdin.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
+    unfinished = Unfinished(process, part, target, segment)
+    frame = Frame(segment.output.width, segment.output.height)
+    try:
+        for number in range(segment.first, segment.last):
+            composer.draw(number, frame)
+            process.stdin.write(frame.buffer)
+            on_frames(1)
+        process.stdin.close()
+    except BrokenPipeError:
+        unfinished.finish()
+        raise EncoderFailed("The encoder ended before the last frame.") from None
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return unfinished
+
+
+@dataclass
+class Unfinished:
+    """An encoder that has all its frames."""
+
+    process: "subprocess.Popen[bytes]"
+    part: Path
+    target: Path
+    segment: Segment
+
+    def finish(self) -> Path:
+        assert self.process.stderr is not None
+        log = self.process.stderr.read().decode(errors="replace")
+        if self.process.wait():
+            found = ffmpeg.failure(log, None)
+            raise found if isinstance(found, RenderError) else EncoderFailed(f"The encoder failed: {ffmpeg.last_line(log)}")
+        self.part.replace(self.target)
+        return self.target
+
+
+def die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Work:
+    timeline: Timeline
+    files: dict[str, Path]
+    encoders: dict[str, Encoder]
+    folder: Path
+    destination: Destination
+
+
+def _worker(work: Work, tasks: Any, results: Any) -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)
+    composer: Composer | None = None
+    draining: Unfinished | None = None
+    try:
+        while (segment := tasks.get()) is not None:
+            encoder = work.encoders[segment.output.name]
+            if composer is None or composer.output != segment.output:
+                composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu)
+            counter = _Batched(results)
+            started = encode(segment, composer, encoder, _local(work.folder, segment), counter)
+            counter.flush()
+            # The encoder empties its queue while the next piece is being drawn.
+            if draining:
+                _store(draining, work.destination, results)
+            draining = started
+        if draining:
+            _store(draining, work.destination, results)
+        results.put(("end", None))
+    except BaseException as failure:
+        results.put(("failed", described(failure)))
+
+
+class _Batched:
+    """Counts frames, and passes the count on about three times a second."""
+
+    def __init__(self, results: Any) -> None:
+        self.results, self.count, self.told_at = results, 0, time.monotonic()
+
+    def __call__(self, frames: int) -> None:
+        self.count += frames
+        if time.monotonic() - self.told_at > 0.3:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.count:
+            self.results.put(("frames", self.count))
+        self.count, self.told_at = 0, time.monotonic()
+
+
+def _store(unfinished: Unfinished, destination: Destination, results: Any) -> None:
+    path = unfinished.finish()
+    destination.publish(path, unfinished.segment.name)
+    results.put(("segment", unfinished.segment.name))
+
+
+def _local(folder: Path, segment: Segment) -> Path:
+    path = folder / segment.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def described(failure: BaseException) -> dict[str, Any]:
+    if isinstance(failure, RenderError):
+        return {"class": type(failure).__name__, "message": failure.message, "asset": failure.asset}
+    if isinstance(failure, OSError) and failure.errno == 28:
+        return {"class": "DiskFull", "message": "The disk is full.", "asset": None}
+    import traceback
+
+    return {"class": "HostFailure", "message": "".join(traceback.format_exception_only(failure)).strip(), "asset": None, "trace": traceback.format_exc()}
+
+
+# ── in the parent ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Pool:
+    """The workers of one render. Started before any thread of ours, because they are forked."""
+
+    def __init__(self, work: Work, segments: list[Segment], workers: int) -> None:
+        context = multiprocessing.get_context("fork")
+        self.work, self.segments = work, segments
+        self.tasks, self.results = context.SimpleQueue(), context.Queue()
+        missing = [segment for segment in segments if not self._resumed(segment)]
+        self.resumed = len(segments) - len(missing)
+        self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(segment.last - segment.first for segment in missing)
+        self.open = {segment.name for segment in missing}
+        count = max(1, min(workers, len(missing)))
+        for item in [*missing, *[None] * count]:
+            self.tasks.put(item)
+        self.processes: list[BaseProcess] = [
+            context.Process(target=_worker, args=(work, self.tasks, self.results), daemon=False) for _ in range(count if missing else 0)
+        ]
+        for process in self.processes:
+            process.start()
+
+    def _resumed(self, segment: Segment) -> bool:
+        path = _local(self.work.folder, segment)
+        return path.exists() or self.work.destination.fetch(segment.name, path)
+
+    def wait(self, on_frames: Callable[[int], None]) -> None:
+        """Until every piece is stored. Raises what a worker raised, or HostFailure when one was killed."""
+        try:
+            while self.open:
+                self._take(on_frames)
+        finally:
+            self.stop()
+
+    def _take(self, on_frames: Callable[[int], None]) -> None:
+        try:
+            kind, value = self.results.get(timeout=1.0)
+        except Empty:
+            dead = [process for process in self.processes if process.exitcode not in (None, 0)]
+            if dead:
+                raise HostFailure(f"A drawing process was ended from outside (exit code {dead[0].exitcode}); most often memory ran out.") from None
+            return
+        if kind == "frames":
+            on_frames(value)
+        elif kind == "segment":
+            self.open.discard(value)
+        elif kind == "failed":
+            if "trace" in value:
+                print(value["trace"], file=sys.stderr, flush=True)
+            raise getattr(errors, value["class"])(value["message"], asset=value["asset"])
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if self.open and process.is_alive():
+                process.terminate()
+            process.join(timeout=10)
+
+
+def join(segments: list[Segment], folder: Path, sound: Path | None, fps: int, target: Path) -> None:
+    """One file with the index in front, by copying. Raises through ffmpeg.run."""
+    listing = folder / f"{segments[0].output.name}.ffconcat"
+    lines = ["ffconcat version 1.0"]
+    for segment in segments:
+        lines += [f"file '{_local(folder, segment)}'", f"duration {(segment.last - segment.first) / fps:.6f}"]
+    listing.write_text("\n".join(lines) + "\n")
+    audio = ["-i", sound, "-map", "0:v", "-map", "1:a"] if sound else ["-map", "0:v"]
+    ffmpeg.run(
+        "-y",
+        "-f",
+        "concat",
+        "-safe",
+        "0",
+        "-i",
+        listing,
+        *audio,
+        "-c",
+        "copy",
+        "-video_track_timescale",
+        str(fps * 512),
+        "-movflags",
+        "+faststart",
+        "-f",
+        "mp4",
+        target,
+    )
+
+
+def workers() -> int:
+    return int(os.environ.get("RENDER_WORKERS") or os.process_cpu_count() or 1)

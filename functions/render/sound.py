@@ -1,0 +1,305 @@
+"""The soundtrack: narration at one loudness, a bed that steps back under speech, effects; mixed block by block, then brought to the target and measured."""
+
+import hashlib
+import itertools
+import math
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from . import ffmpeg, music
+from .errors import AssetCorrupt
+from .music import RATE, Sound
+from .timeline import Narration, Timeline
+
+# Where narration is brought before the whole is measured: near the usual target, so that the last gain is small.
+NARRATION_LUFS = -16.0
+BLOCK_S = 10
+# The bed goes down before the first syllable and comes back after the last, both without being noticed.
+ATTACK_S, RELEASE_S, HOLD_S = 0.28, 0.80, 0.75
+EDGE_FADE_S = 0.008
+BED_FADE_IN_S, BED_FADE_OUT_S = 1.2, 1.8
+BED_SEAM_S = 2.0
+ENVELOPE_RATE = 100
+# AAC moves peaks by up to about a decibel; the limiter starts this far below the ceiling and the result is measured.
+AAC_HEADROOM_DB = 0.8
+AAC_BITRATE = "192k"
+TOLERANCE_LU = 0.4
+
+
+@dataclass(frozen=True)
+class Loudness:
+    integrated_lufs: float
+    true_peak_dbtp: float
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One scene's narration, at its place and level."""
+
+    start: int
+    samples: Sound
+
+
+class Mixer:
+    """Blocks of the finished mix before mastering. Memory holds the narration of a few scenes, never the whole film."""
+
+    def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
+        self.timeline, self.files, self.folder = timeline, files, folder
+        self.total = round(timeline.duration_s * RATE)
+        self.bed = Bed(timeline, files, folder) if timeline.music else None
+        self.effects = list(self._effects())
+
+    def _effects(self) -> Iterator[tuple[int, Sound]]:
+        for scene in self.timeline.scenes[1:]:
+            if scene.transition.sound != "none":
+                samples, accent_s = music.effect(scene.transition.sound, self.timeline.seed)
+                yield round((scene.start_s - accent_s) * RATE), samples * np.float32(10 ** (-12 / 20))
+
+    def blocks(self) -> Iterator[Sound]:
+        """Two passes over the narration: a first for when somebody speaks, so that ducking can begin before the word does."""
+        envelope = self._duck() if self.bed else None
+        pending: list[Voice] = []
+        voices = self._voices()
+        upcoming = next(voices, None)
+        for start in range(0, self.total, BLOCK_S * RATE):
+            count = min(BLOCK_S * RATE, self.total - start)
+            while upcoming is not None and upcoming.start < start + count:
+                pending.append(upcoming)
+                upcoming = next(voices, None)
+            block = np.zeros((count, 2), np.float32)
+            for voice in pending:
+                _add(block, start, voice.start, voice.samples)
+            for at, samples in self.effects:
+                _add(block, start, at, samples)
+            if self.bed and envelope is not None:
+                block += self.bed.block(start, count) * _gain(envelope, start, count)[:, None]
+            pending = [voice for voice in pending if voice.start + voice.samples.size > start + count]
+            yield block
+
+    def _voices(self) -> Iterator[Voice]:
+        for scene in sorted((scene for scene in self.timeline.scenes if scene.narration), key=lambda scene: scene.narration.start_s if scene.narration else 0):
+            assert scene.narration is not None
+            yield Voice(round(scene.narration.start_s * RATE), self._levelled(scene.narration, f"scene {scene.id}"))
+
+    def _levelled(self, narration: Narration, where: str) -> Sound:
+        cached = self.folder / f"voice-{hashlib.sha256(narration.audio.uri.encode()).hexdigest()[:24]}.f32"
+        if cached.exists():
+            return np.fromfile(cached, np.float32)
+        samples = decode(self.files[narration.audio.uri], narration.audio.uri, 1)[:, 0]
+        if samples.size < RATE // 50 or not np.abs(samples).max() > 1e-4:
+            raise AssetCorrupt(f"The narration of {where} is silent: {narration.audio.uri}", asset=narration.audio.uri)
+        level = integrated(samples[:, None])
+        if math.isfinite(level):
+            samples = samples * np.float32(10 ** ((NARRATION_LUFS - level) / 20))
+        edge = min(samples.size // 2, round(EDGE_FADE_S * RATE))
+        ramp = np.linspace(0, 1, edge, dtype=np.float32)
+        samples[:edge] *= ramp
+        samples[-edge:] *= ramp[::-1]
+        # Needed twice, for ducking and for the mix; renamed into place, so that a killed run leaves no half of it.
+        part = cached.with_suffix(".part")
+        samples.tofile(part)
+        part.replace(cached)
+        return samples
+
+    def _duck(self) -> npt.NDArray[np.float32]:
+        """Gain of the bed in decibels, a hundred times a second."""
+        assert self.timeline.music is not None
+        count = self.total * ENVELOPE_RATE // RATE + 2
+        speaking = np.zeros(count, bool)
+        for voice in self._voices():
+            active = _active(voice.samples)
+            first = voice.start * ENVELOPE_RATE // RATE
+            length = max(0, min(active.size, count - first))
+            speaking[first : first + length] |= active[:length]
+        return duck_envelope(speaking, self.timeline.music.duck_db)
+
+
+def duck_envelope(speaking: npt.NDArray[np.bool_], depth_db: float) -> npt.NDArray[np.float32]:
+    """0 dB in the open, -depth under speech, with raised-cosine flanks; pauses shorter than the hold stay ducked."""
+    held = _closed(speaking, round(HOLD_S * ENVELOPE_RATE))
+    depth = np.zeros(held.size, np.float32)
+    for start, end in _runs(held):
+        attack, release = round(ATTACK_S * ENVELOPE_RATE), round(RELEASE_S * ENVELOPE_RATE)
+        down = np.arange(max(0, start - attack), start)
+        depth[down] = np.maximum(depth[down], _cosine((down - (start - attack)) / attack))
+        depth[start:end] = 1
+        up = np.arange(end, min(held.size, end + release))
+        depth[up] = np.maximum(depth[up], 1 - _cosine((up - end) / release))
+    return -depth_db * depth
+
+
+def _cosine(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    return (0.5 - 0.5 * np.cos(np.pi * at)).astype(np.float32)
+
+
+def _active(samples: Sound) -> npt.NDArray[np.bool_]:
+    """Per hundredth of a second: louder than 38 dB below the loudest."""
+    step = RATE // ENVELOPE_RATE
+    power = np.square(samples[: samples.size // step * step].reshape(-1, step)).mean(axis=1)
+    return power > power.max() * 10 ** (-38 / 10) if power.size else np.zeros(0, bool)
+
+
+def _closed(speaking: npt.NDArray[np.bool_], gap: int) -> npt.NDArray[np.bool_]:
+    held = speaking.copy()
+    for start, end in _runs(~speaking):
+        if start > 0 and end < speaking.size and end - start <= gap:
+            held[start:end] = True
+    return held
+
+
+def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [(int(start), int(end)) for start, end in itertools.batched(edges, 2)]
+
+
+def _gain(envelope_db: npt.NDArray[np.float32], start: int, count: int) -> npt.NDArray[np.float32]:
+    at = (start + np.arange(count)) * (ENVELOPE_RATE / RATE)
+    return (10 ** (np.interp(at, np.arange(envelope_db.size), envelope_db) / 20)).astype(np.float32)
+
+
+def _add(block: Sound, block_start: int, at: int, samples: Sound) -> None:
+    first, last = max(block_start, at), min(block_start + block.shape[0], at + samples.shape[0])
+    if last > first:
+        piece = samples[first - at : last - at]
+        block[first - block_start : last - block_start] += piece[:, None] if piece.ndim == 1 else piece
+
+
+class Bed:
+    """Music without end, at its level, faded in and out with the film."""
+
+    def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
+        assert timeline.music is not None
+        plan = timeline.music
+        self.total = round(timeline.duration_s * RATE)
+        if plan.asset:
+            self.loop = looped(decode(files[plan.asset.uri], plan.asset.uri, 2, limit_s=600))
+        else:
+            self.loop = music.bed(plan.mood, timeline.seed)
+        level = integrated(self.loop)
+        # level_db is what remains under speech; in the open the bed is louder by the ducking.
+        wanted = NARRATION_LUFS + plan.level_db + plan.duck_db
+        self.gain = np.float32(10 ** ((wanted - level) / 20)) if math.isfinite(level) else np.float32(0)
+
+    def block(self, start: int, count: int) -> Sound:
+        index = (start + np.arange(count)) % self.loop.shape[0]
+        at = np.arange(start, start + count) / RATE
+        fade = np.minimum(np.clip(at / BED_FADE_IN_S, 0, 1), np.clip((self.total / RATE - at) / BED_FADE_OUT_S, 0, 1))
+        return self.loop[index] * (self.gain * (fade * fade * (3 - 2 * fade)).astype(np.float32))[:, None]
+
+
+def looped(track: Sound) -> Sound:
+    """The track with its end laid over its beginning at constant power, so that the last sample leads into the first."""
+    seam = min(round(BED_SEAM_S * RATE), track.shape[0] // 3)
+    if seam < 2:
+        return track
+    at = np.linspace(0, np.pi / 2, seam, dtype=np.float32)[:, None]
+    body = track[: track.shape[0] - seam].copy()
+    body[:seam] = body[:seam] * np.sin(at) + track[track.shape[0] - seam :] * np.cos(at)
+    return body
+
+
+def decode(path: Path, name: str, channels: int, limit_s: float | None = None) -> Sound:
+    """Float samples, one row a moment. Raises AssetCorrupt naming the asset."""
+    limit = ["-t", str(limit_s)] if limit_s else []
+    raw = ffmpeg.run("-i", path, *limit, "-vn", "-ac", str(channels), "-ar", str(RATE), "-f", "f32le", "-", asset=name)
+    samples = np.frombuffer(raw, np.float32)
+    if samples.size == 0:
+        raise AssetCorrupt(f"There is no sound in {name}.", asset=name)
+    return samples.reshape(-1, channels).copy()
+
+
+# ── loudness ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# ITU-R BS.1770-5, the two filters at 48 kHz: a shelf for the head and a high-pass.
+_SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
+_HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
+
+
+def integrated(samples: Sound) -> float:
+    """Gated loudness in LUFS as BS.1770 defines it; minus infinity for silence. For pieces up to some minutes: the whole is in memory."""
+    if samples.shape[1] == 1:
+        # A mono voice will play from both sides.
+        samples = np.repeat(samples, 2, axis=1)
+    step = RATE // 10
+    blocks = samples.shape[0] // step - 3
+    if blocks < 1:
+        power = float(np.square(_weighted(samples)).mean(axis=0).sum())
+        return -0.691 + 10 * math.log10(power) if power > 0 else -math.inf
+    tenths = np.square(_weighted(samples)[: (blocks + 3) * step]).reshape(-1, step, samples.shape[1]).mean(axis=1).sum(axis=1)
+    powers = np.convolve(tenths, np.ones(4) / 4, "valid")
+    loud = powers[powers > 10 ** ((-70 + 0.691) / 10)]
+    if not loud.size:
+        return -math.inf
+    gated = loud[loud > loud.mean() * 10 ** (-10 / 10)]
+    return float(-0.691 + 10 * np.log10(gated.mean()))
+
+
+def _weighted(samples: Sound) -> Sound:
+    """Through the filters' frequency response. The signal is padded, so that the circular transform doesn't fold its end onto its start."""
+    size = 1 << (samples.shape[0] + RATE // 2 - 1).bit_length()
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
+    response = np.ones_like(z)
+    for numerator, denominator in (_SHELF, _HIGH_PASS):
+        response *= np.polyval(numerator[::-1], z) / np.polyval(denominator[::-1], z)
+    out = np.empty_like(samples)
+    for side in range(samples.shape[1]):
+        out[:, side] = np.fft.irfft(np.fft.rfft(samples[:, side], size) * response, size)[: samples.shape[0]]
+    return out
+
+
+def measure(source: list[str | Path]) -> Loudness:
+    """Of any ffmpeg input, by its ebur128 filter, true peak included."""
+    done = subprocess.run(
+        [ffmpeg.binary(), "-hide_banner", "-nostdin", *map(str, source), "-vn", "-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"],
+        capture_output=True,
+        check=False,
+    )
+    return read_summary(done.stderr.decode(errors="replace"))
+
+
+def read_summary(log: str) -> Loudness:
+    summary = log[log.rfind("Summary:") :]
+    integrated_lufs = re.search(r"I:\s+(-?[\d.]+|-?inf|nan) LUFS", summary)
+    peak = re.search(r"Peak:\s+(-?[\d.]+|-?inf|nan) dBFS", summary)
+    return Loudness(float(integrated_lufs[1]) if integrated_lufs else -math.inf, float(peak[1]) if peak else -math.inf)
+
+
+# ── the finished track ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> tuple[Path, Loudness]:
+    """AAC at the target loudness. A track that is silent by plan (no narration, no music) stays silent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = folder / "mix.f32"
+    with raw.open("wb") as file:
+        for block in Mixer(timeline, files, folder).blocks():
+            file.write(block.tobytes())
+    source: list[str | Path] = ["-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw]
+    before = measure(source)
+    target = folder / "sound.m4a"
+    gain, ceiling = timeline.integrated_lufs - before.integrated_lufs, timeline.true_peak_dbtp - AAC_HEADROOM_DB
+    if before.integrated_lufs < -69:
+        gain = 0.0
+    for _ in range(4):
+        _master(source, gain, ceiling, target)
+        after = measure(["-i", target])
+        quiet, loud = timeline.integrated_lufs - after.integrated_lufs, after.true_peak_dbtp - timeline.true_peak_dbtp
+        if before.integrated_lufs < -69 or (abs(quiet) <= TOLERANCE_LU and loud <= -0.05):
+            break
+        # The limiter takes loudness away, the encoder adds peaks: correct both by what was measured.
+        gain += quiet
+        ceiling -= max(0.0, loud + 0.15)
+    raw.unlink()
+    return target, after
+
+
+def _master(source: list[str | Path], gain_db: float, ceiling_db: float, target: Path) -> None:
+    # Limited at four times the rate: peaks between the samples count as true peaks.
+    chain = f"volume={gain_db:.3f}dB,aresample={RATE * 4},alimiter=level=false:limit={10 ** (ceiling_db / 20):.6f}:attack=5:release=90,aresample={RATE}"
+    ffmpeg.run("-y", *source, "-af", chain, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "mp4", target)

@@ -1,0 +1,133 @@
+"""Photographs: read whatever they are, turned upright, and cut or framed to fill the output."""
+
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from . import colour
+from .colour import RGB, Pixels
+from .errors import AssetCorrupt
+from .motion import Move, Plate
+from .planes import Frame
+from .timeline import Visual
+
+# Twice the largest camera in use. More is an attack on memory: 200 megapixels already take 600 MB as RGB.
+Image.MAX_IMAGE_PIXELS = 200_000_000
+
+# A crop that keeps less than this of the picture shows something else than was chosen: then the whole picture stands before a blurred fill.
+# Tall videos of wide photographs are always cropped closer than wide videos of tall ones, since people stand upright.
+KEEP_TALL, KEEP_WIDE = 0.28, 0.50
+
+
+class StillPainter:
+    """A photograph with a camera move."""
+
+    def __init__(self, rgb: Pixels, visual: Visual, width: int, height: int) -> None:
+        self.move = Move(visual.motion, visual.amount)
+        size = Plate.size(width, height, self.move.headroom)
+        self.plate = Plate(colour.to_planes(framed(rgb, size, visual.fit, visual.focus)), width, height)
+
+    def paint(self, frame: Frame, progress: float) -> None:
+        self.plate.paint(frame, self.move, progress)
+
+
+def load(path: Path, name: str, largest_side: int, background: RGB = (0, 0, 0)) -> Pixels:
+    """Upright RGB. `largest_side`: decoding may shrink the picture, but not below this. Raises AssetCorrupt naming the asset."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+            image.draft("RGB", (largest_side, largest_side))
+            image = ImageOps.exif_transpose(image)
+            return np.array(_flat(image, background))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as unreadable:
+        raise AssetCorrupt(f"The picture {name} cannot be decoded: {unreadable}"[:400], asset=name) from unreadable
+
+
+def _flat(image: Image.Image, background: RGB) -> Image.Image:
+    if image.mode in ("I", "I;16", "F"):
+        # Sixteen-bit grey: Pillow's own conversion to eight bits would cut the values off at 255.
+        values = np.asarray(image, np.float32)
+        return Image.fromarray((values / max(1.0, float(values.max())) * 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def framed(rgb: Pixels, size: tuple[int, int], fit: str, focus: tuple[float, float] | None = None) -> Pixels:
+    """The picture filling exactly `size`."""
+    width, height = size
+    keep = kept_by_crop(rgb.shape[1], rgb.shape[0], width, height)
+    if fit == "blur" or (fit == "smart" and focus is None and keep < (KEEP_TALL if height > width else KEEP_WIDE)):
+        return _before_blur(rgb, width, height) if keep < 0.97 else _resized(rgb, width, height)
+    centre = focus or (attention(rgb, width / height) if fit == "smart" else (0.5, 0.5))
+    left, top, right, bottom = crop(rgb.shape[1], rgb.shape[0], width / height, centre)
+    return _resized(rgb[top:bottom, left:right], width, height)
+
+
+def kept_by_crop(width: int, height: int, to_width: int, to_height: int) -> float:
+    ratio = (width / height) / (to_width / to_height)
+    return min(ratio, 1 / ratio)
+
+
+def crop(width: int, height: int, aspect: float, centre: tuple[float, float]) -> tuple[int, int, int, int]:
+    """The largest window of this aspect with `centre` as near to its middle as the picture allows."""
+    crop_width, crop_height = min(width, round(height * aspect)), min(height, round(width / aspect))
+    left = round(min(max(centre[0] * width - crop_width / 2, 0), width - crop_width))
+    top = round(min(max(centre[1] * height - crop_height / 2, 0), height - crop_height))
+    return left, top, left + max(1, crop_width), top + max(1, crop_height)
+
+
+def attention(rgb: Pixels, aspect: float) -> tuple[float, float]:
+    """Where the eye goes, as fractions: the crop window with the most contrast and colour, a little in favour of the middle and of the upper half."""
+    factor = 160 / max(rgb.shape[:2])
+    small = cv2.resize(rgb, (max(8, round(rgb.shape[1] * factor)), max(8, round(rgb.shape[0] * factor))), interpolation=cv2.INTER_AREA)
+    weight = _interest(small)
+    height, width = weight.shape
+    along_x = width / height > aspect
+    length = width if along_x else height
+    span = min(length, max(1, round(height * aspect if along_x else width / aspect)))
+    profile = weight.sum(axis=0 if along_x else 1)
+    sums = np.convolve(profile, np.ones(span), "valid")
+    middle = (np.arange(sums.size) + span / 2) / length
+    favoured = sums * (1 - 0.35 * np.abs(middle - (0.5 if along_x else 0.42)))
+    best = float(middle[int(np.argmax(favoured))])
+    return (best, 0.5) if along_x else (0.5, best)
+
+
+def _interest(small: Pixels) -> "np.typing.NDArray[np.float32]":
+    lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 1.2), cv2.COLOR_RGB2LAB).astype(np.float32)
+    edges = sum(np.abs(cv2.Sobel(lab[..., channel], cv2.CV_32F, *order)) for channel in range(3) for order in ((1, 0), (0, 1)))
+    odd = np.linalg.norm(lab - lab.mean(axis=(0, 1)), axis=2)
+    found: np.typing.NDArray[np.float32] = (np.asarray(edges) / (float(np.max(edges)) + 1e-6) + 0.8 * odd / (float(odd.max()) + 1e-6)).astype(np.float32)
+    return found
+
+
+def _resized(rgb: Pixels, width: int, height: int) -> Pixels:
+    shrinks = rgb.shape[1] > width or rgb.shape[0] > height
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)  # type: ignore[return-value]
+
+
+def _before_blur(rgb: Pixels, width: int, height: int) -> Pixels:
+    """The whole picture before itself, blurred and darkened, with a soft shadow between."""
+    left, top, right, bottom = crop(rgb.shape[1], rgb.shape[0], width / height, (0.5, 0.5))
+    tiny = cv2.resize(rgb[top:bottom, left:right], (max(2, width // 16), max(2, height // 16)), interpolation=cv2.INTER_AREA)
+    back = cv2.resize(cv2.GaussianBlur(tiny, (0, 0), 2.6), (width, height), interpolation=cv2.INTER_CUBIC)
+    back = cv2.convertScaleAbs(back, alpha=0.62)
+    factor = min(width / rgb.shape[1], height / rgb.shape[0])
+    inner = _resized(rgb, max(2, round(rgb.shape[1] * factor)), max(2, round(rgb.shape[0] * factor)))
+    x, y = (width - inner.shape[1]) // 2, (height - inner.shape[0]) // 2
+    back = _shaded(back, x, y, inner.shape[1], inner.shape[0])
+    back[y : y + inner.shape[0], x : x + inner.shape[1]] = inner
+    return back
+
+
+def _shaded(back: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
+    mask = np.zeros((back.shape[0] // 8 + 1, back.shape[1] // 8 + 1), np.float32)
+    mask[y // 8 : (y + height) // 8, x // 8 : (x + width) // 8] = 0.55
+    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 4), (back.shape[1], back.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return (back * (1 - soft[..., None])).astype(np.uint8)

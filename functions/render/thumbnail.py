@@ -1,0 +1,158 @@
+"""The still that is clicked: the strongest frame of the video, or the title typeset over the brand's colours, readable at 120 pixels."""
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from . import backdrop, colour, fonts, lettering
+from .colour import Pixels
+from .compose import Composer, spans
+from .lettering import Type
+from .planes import Frame, Sprite
+from .timeline import Output, Timeline
+
+# YouTube's own limit.
+MAX_BYTES = 2_000_000
+CANDIDATES = 6
+# A title longer than this can't be read at 120 pixels, whatever the size.
+MAX_LETTERS = 48
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A thumbnail's file and size."""
+
+    name: str
+    width: int
+    height: int
+
+
+def shapes(output: Output, first: bool) -> list[Shape]:
+    """1280×720 always, since that is what the platforms' interfaces take; upright too for a short."""
+    stem = "thumbnail" if first else f"thumbnail.{output.name}"
+    return [Shape(f"{stem}.jpg", 1280, 720)] + ([Shape(f"{stem}.tall.jpg", 1080, 1920)] if output.shape == "tall" else [])
+
+
+def make(timeline: Timeline, files: dict[str, Path], shape: Shape) -> bytes:
+    output = Output(shape.name, shape.width, shape.height, safe_area=replace(timeline.outputs[0].safe_area, top=0.08, bottom=0.08, left=0.06, right=0.06))
+    picture = _picture(timeline, files, output)
+    text = timeline.title if timeline.thumbnail_text is None else timeline.thumbnail_text
+    if text.strip():
+        picture = _typeset(picture, text.strip(), timeline, output)
+    return _jpeg(picture)
+
+
+def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixels:
+    """The best of a few frames without any text on them; a painted backdrop where there are no pictures."""
+    bare = replace(timeline, title_card=None, captions=None, demo=False, logo=None, scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes))
+    candidates = [index for index, scene in enumerate(timeline.scenes) if scene.visual.kind != "generated"]
+    if timeline.thumbnail_source == "typeset" or not candidates:
+        size = (output.width, output.height)
+        return backdrop.painted(backdrop.Tones.of(timeline.palette), size, np.random.default_rng(timeline.seed + 1))
+    step = max(1, len(candidates) // CANDIDATES)
+    places = spans(bare)
+    composer = Composer(bare, output, files)
+    best: tuple[float, Pixels] | None = None
+    frame = Frame(output.width, output.height)
+    for index in candidates[::step][:CANDIDATES]:
+        # Clips are asked for an early frame: everything before it has to be decoded.
+        offset = min(places[index].end - places[index].start, 3 * timeline.fps) // 2
+        composer.draw(places[index].start + offset, frame)
+        rgb = frame.as_rgb()
+        if best is None or appeal(rgb) > best[0]:
+            best = (appeal(rgb), rgb)
+    composer.close()
+    assert best is not None
+    return best[1]
+
+
+def appeal(rgb: Pixels) -> float:
+    """Sharpness, contrast and colour, each saturating, so that noise alone doesn't win."""
+    small = cv2.resize(rgb, (320, max(2, 320 * rgb.shape[0] // rgb.shape[1])), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    sharp = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    contrast = float(grey.std())
+    lively = float(cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1].mean())
+    exposure = 1 - abs(float(grey.mean()) - 118) / 138
+    return sharp / (sharp + 300) + contrast / (contrast + 50) + 0.5 * lively / (lively + 80) + 0.6 * exposure
+
+
+def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> Pixels:
+    """Few words, very large, over a darkened side; an accent bar ties it to the brand."""
+    tall = output.height > output.width
+    palette = timeline.palette
+    shade = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.4)
+    ink, accent = colour.legible(colour.parse(palette.text), shade, 9), colour.legible(colour.parse(palette.accent), shade, 4.5)
+    side = round(output.width * 0.06)
+    room = output.width - 2 * side if tall else round(output.width * 0.78)
+    words = _shortened(text)
+    size = round(output.width * 0.155) if tall else round(output.height * 0.215)
+    style = Type(
+        size,
+        fonts.family(timeline.font),
+        900,
+        timeline.language,
+        ink,
+        outline=round(size * 0.045),
+        outline_fill=shade,
+        shadow=round(size * 0.07),
+        shadow_drop=round(size * 0.03),
+        shadow_opacity=0.6,
+    )
+    lines, style = lettering.fitted(words, style, room, 5 if tall else 3, 0.5)
+    step = round(style.size * 1.1)
+    block = step * len(lines)
+    bar = max(10, round(output.height * (0.009 if tall else 0.018)))
+    bottom = round(output.height * (0.80 if tall else 0.93))
+    top = bottom - block - 2 * bar
+    picture = _darkened(picture, shade, top - style.size, tall)
+    frame = Frame(output.width, output.height)
+    for plane, source in zip(frame.planes, colour.to_planes(picture), strict=True):
+        np.copyto(plane, source)
+    rtl = lettering.is_rtl(words)
+    bar_width = round(output.width * 0.14)
+    frame_bar = Sprite.from_rgba(np.full((bar, bar_width, 4), (*accent, 255), np.uint8))
+    frame_bar.blend(frame, output.width - side - bar_width if rtl else side, top - round(bar * 0.6))
+    for row, line in enumerate(lines):
+        last = replace(style, fill=accent) if row == len(lines) - 1 and len(lines) > 1 else style
+        rgba, left, base = lettering.draw(line, last)
+        x = output.width - side - round(lettering.width(line, style)) if rtl else side
+        Sprite.from_rgba(rgba).blend(frame, x - left, top + 2 * bar + row * step + round(style.size * 0.84) - base)
+    return frame.as_rgb()
+
+
+def _shortened(text: str) -> str:
+    """To a break in the title, if it is too long to be read small; words are never invented."""
+    if len(text) <= MAX_LETTERS:
+        return text
+    for mark in (": ", " – ", " — ", " - ", "? ", "! ", ". ", " | ", ", "):
+        head = text.split(mark)[0].strip()
+        if 8 <= len(head) <= MAX_LETTERS and head != text:
+            return head + (mark.strip() if mark.strip() in "?!" else "")
+    words = text.split()
+    kept = ""
+    for word in words:
+        if len(kept) + len(word) + 1 > MAX_LETTERS - 1:
+            return kept.rstrip(",;:") + "…"
+        kept = f"{kept} {word}".strip()
+    return kept[:MAX_LETTERS]
+
+
+def _darkened(picture: Pixels, shade: colour.RGB, from_y: int, tall: bool) -> Pixels:
+    height = picture.shape[0]
+    reach = max(1, height - from_y)
+    share = np.clip((np.arange(height, dtype=np.float32) - from_y + reach * 0.25) / (reach * 0.6), 0, 1)[:, None, None] * 0.78
+    return (picture * (1 - share) + np.array(shade, np.float32) * share).astype(np.uint8)
+
+
+def _jpeg(picture: Pixels) -> bytes:
+    for quality in (92, 86, 80, 70, 60):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, optimize=True, progressive=True, subsampling=0 if quality > 85 else 2)
+        if buffer.tell() <= MAX_BYTES:
+            break
+    return buffer.getvalue()

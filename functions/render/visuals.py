@@ -1,0 +1,462 @@
+"""Generated scenes: words and figures from the script, typeset over a backdrop in the brand's colours. Nothing is shown that the timeline doesn't say."""
+
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from . import captions, colour, fonts, lettering
+from .backdrop import Backdrop, Tones
+from .captions import rounded
+from .layers import Layer, settled
+from .lettering import Type
+from .overlays import centred, sprite_of
+from .planes import Frame, Sprite
+from .timeline import Generated, Output, Scene, Timeline
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a scene's own content may stand: inside the safe area, below the heading, above the captions. In pixels."""
+
+    timeline: Timeline
+    output: Output
+    tones: Tones
+    left: int
+    top: int
+    right: int
+    bottom: int
+    length_s: float
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def unit(self) -> int:
+        return min(self.output.width, self.output.height)
+
+    def type(self, size: float, weight: int = 700, fill: colour.RGB | None = None, family: str | None = None) -> Type:
+        """`size` as a share of the short side."""
+        chosen = family or fonts.family(self.timeline.font)
+        soft = round(self.unit * 0.006)
+        return Type(
+            round(self.unit * size), chosen, weight, self.timeline.language, fill or self.tones.ink, shadow=soft, shadow_drop=soft // 2, shadow_opacity=0.35
+        )
+
+
+class GeneratedPainter:
+    """A backdrop with layers, and for a counter the figure of the moment."""
+
+    def __init__(self, backdrop: Backdrop, layers: list[Layer], counter: "Counter | None" = None) -> None:
+        self.backdrop, self.layers, self.counter = backdrop, layers, counter
+
+    def paint(self, frame: Frame, at_s: float, progress: float) -> None:
+        self.backdrop.paint(frame, at_s, progress)
+        for layer in self.layers:
+            layer.paint(frame, at_s)
+        if self.counter:
+            self.counter.paint(frame, at_s)
+
+
+def painter(plan: Generated, scene: Scene, timeline: Timeline, output: Output, length_s: float) -> GeneratedPainter:
+    seed = zlib.crc32(f"{timeline.seed}:{scene.id}".encode())
+    stage = _stage(scene, timeline, output, length_s)
+    backdrop = Backdrop(timeline.palette, output, seed)
+    if plan.template == "counter" and (counter := Counter.of(plan, stage)):
+        return GeneratedPainter(backdrop, counter.label_layers, counter)
+    return GeneratedPainter(backdrop, TEMPLATES.get(plan.template, _nothing)(plan, stage))
+
+
+def _stage(scene: Scene, timeline: Timeline, output: Output, length_s: float) -> Stage:
+    safe = output.safe_area
+    top, bottom = safe.top * output.height, (1 - safe.bottom) * output.height
+    unit = min(output.width, output.height)
+    if scene.heading:
+        top += unit * 0.105
+    if timeline.captions and timeline.captions.burn_in:
+        look = captions.look(timeline.captions, timeline.palette, output, timeline.language)
+        room = 2 * look.line_height + look.style.size * (0.9 + (look.panel[3] if look.panel else 0.0)) + look.style.margin
+        bottom = min(bottom - room, output.height * 0.5 - room * 0.55) if look.position == "middle" else bottom - room
+    side = max(safe.left, safe.right, 0.07) * output.width
+    return Stage(timeline, output, Tones.of(timeline.palette), round(side), round(top), round(output.width - side), round(bottom), length_s)
+
+
+def _nothing(plan: Generated, stage: Stage) -> list[Layer]:
+    return _phrase(replace(plan, template="phrase"), stage) if plan.text and plan.template != "gradient" else []
+
+
+def _title(plan: Generated, stage: Stage) -> list[Layer]:
+    """Large, centred, with an accent bar below."""
+    if not plan.text:
+        return []
+    lines, style = _filled(plan.text, stage.type(0.112, 900), stage, 5, 0.24)
+    step = round(style.size * 1.12)
+    bar, gap, width = max(6, round(stage.unit * 0.009)), round(stage.unit * 0.05), round(stage.unit * 0.16)
+    top = _middle(stage, step * len(lines) + gap + bar)
+    layers = [_centred(line, style, stage, top + row * step + round(style.size * 0.86), 0.1 + 0.09 * row) for row, line in enumerate(lines)]
+    return [*layers, Layer(rounded(width, bar, bar // 2, stage.tones.accent, 1.0), _mid_x(stage, width), top + step * len(lines) + gap, 0.4, "grow_right")]
+
+
+def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
+    """A sentence set flush beside an accent rule."""
+    if not plan.text:
+        return []
+    rule, gap = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.042)
+    narrow = replace(stage, left=stage.left + rule + gap)
+    lines, style = _filled(plan.text, stage.type(0.094, 900), narrow, 6, 0.20)
+    step = round(style.size * 1.16)
+    top = _middle(stage, step * len(lines))
+    rtl = lettering.is_rtl(plan.text)
+    rule_x = stage.right - rule if rtl else stage.left
+    layers = [Layer(rounded(rule, step * len(lines), rule // 2, stage.tones.accent, 1.0), rule_x, top, 0.05, "grow_up", 0.6)]
+    for row, line in enumerate(lines):
+        layers.append(_flush(line, style, stage, rule + gap, top + row * step + round(style.size * 0.86), 0.15 + 0.1 * row, rtl))
+    return layers
+
+
+def _number(plan: Generated, stage: Stage) -> list[Layer]:
+    """One figure as large as it goes, what it counts below it."""
+    if not plan.value:
+        return _phrase(plan, stage)
+    figure = _figure_type(plan.value, stage)
+    labels, small = _label_lines(plan, stage)
+    step, gap = round(small.size * 1.3), round(stage.unit * 0.035)
+    top = _middle(stage, round(figure.size * 0.8) + gap + step * len(labels))
+    layers = [_centred(plan.value, figure, stage, top + round(figure.size * 0.76), 0.1)]
+    return layers + _labels(labels, small, stage, top + round(figure.size * 0.8) + gap)
+
+
+def _figure_type(value: str, stage: Stage) -> Type:
+    style = stage.type(0.36 if stage.output.shape == "tall" else 0.30, 900, stage.tones.accent)
+    factor = min(1.0, stage.width / lettering.width(value, style), stage.height * 0.62 / style.size)
+    return style.sized(max(12, int(style.size * factor)))
+
+
+def _label_lines(plan: Generated, stage: Stage) -> tuple[list[str], Type]:
+    text = plan.label or plan.text
+    return lettering.fitted(text, stage.type(0.056, 700), stage.width, 3) if text else ([], stage.type(0.056, 700))
+
+
+def _labels(labels: list[str], small: Type, stage: Stage, top: int) -> list[Layer]:
+    return [_centred(line, small, stage, top + row * round(small.size * 1.3) + small.size, 0.35 + 0.08 * row) for row, line in enumerate(labels)]
+
+
+def _list(plan: Generated, stage: Stage) -> list[Layer]:
+    """Items one after another while the scene runs, each with an accent mark."""
+    return _rows(plan, stage, numbered=False)
+
+
+def _steps(plan: Generated, stage: Stage) -> list[Layer]:
+    """Numbered items joined by a line."""
+    return _rows(plan, stage, numbered=True)
+
+
+def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
+    if not plan.items:
+        return _phrase(plan, stage)
+    head, head_type = lettering.fitted(plan.text, stage.type(0.062, 900), stage.width, 2) if plan.text else ([], stage.type(0.062))
+    badge, inner = round(stage.unit * 0.072), round(stage.unit * 0.038)
+    rows, style = _fitted_rows(plan.items, stage, badge + inner, len(head) * round(head_type.size * 1.25) + (inner if head else 0))
+    step, between = round(style.size * 1.2), round(style.size * 0.85)
+    heights = [max(badge, step * len(lines)) for lines in rows]
+    head_height = len(head) * round(head_type.size * 1.25) + (inner if head else 0)
+    top = _middle(stage, head_height + sum(heights) + between * (len(rows) - 1))
+    layers = [
+        _flush(line, head_type, stage, 0, top + row * round(head_type.size * 1.25) + head_type.size, 0.05, lettering.is_rtl(line))
+        for row, line in enumerate(head)
+    ]
+    y, pause = top + head_height, min(1.6, 0.62 * stage.length_s / len(rows))
+    for index, lines in enumerate(rows):
+        enter = 0.3 + index * pause
+        layers += _row(lines, style, stage, y, heights[index], badge, inner, enter, str(index + 1) if numbered else None)
+        if numbered and index + 1 < len(rows):
+            x = (stage.right - badge // 2 if lettering.is_rtl(lines[0]) else stage.left + badge // 2) - 2
+            line_top = y + (heights[index] + badge) // 2 + 6
+            line_bottom = y + heights[index] + between + (heights[index + 1] - badge) // 2 - 6
+            if line_bottom - line_top > 4:
+                layers.append(Layer(rounded(4, line_bottom - line_top, 2, stage.tones.accent, 0.55), x, line_top, enter + 0.25, "fade"))
+        y += heights[index] + between
+    return layers
+
+
+def _fitted_rows(items: tuple[str, ...], stage: Stage, indent: int, used: int) -> tuple[list[list[str]], Type]:
+    """All items in one size: the largest at which they fit together."""
+    for percent in range(100, 44, -5):
+        style = stage.type(0.060 * percent / 100, 700)
+        rows = [lettering.wrap(item, style, stage.width - indent, 3) for item in items]
+        height = used + sum(max(stage.unit * 0.072, len(lines or []) * style.size * 1.2) for lines in rows) + style.size * 0.85 * (len(items) - 1)
+        if all(rows) and height <= stage.height:
+            return [lines or [] for lines in rows], style
+    style = stage.type(0.060 * 0.45, 700)
+    return [lettering.fitted(item, style, stage.width - indent, 2, 0.6)[0] for item in items], style
+
+
+def _row(lines: list[str], style: Type, stage: Stage, y: int, height: int, badge: int, inner: int, enter: float, number: str | None) -> list[Layer]:
+    rtl = lettering.is_rtl(lines[0])
+    x = stage.right - badge if rtl else stage.left
+    middle = y + (height - badge) // 2
+    layers: list[Layer] = []
+    if number:
+        layers.append(Layer(rounded(badge, badge, badge // 2, stage.tones.accent, 1.0), x, middle, enter, "rise", 0.5, rise=20))
+        figure = Type(round(badge * 0.52), fonts.HOUSE, 900, stage.timeline.language, colour.legible(stage.tones.base, stage.tones.accent, 4.5))
+        sprite, left, base = sprite_of(number, figure)
+        layers.append(
+            Layer(
+                sprite,
+                x + round((badge - lettering.width(number, figure)) / 2) - left,
+                middle + round(badge * 0.5 + figure.size * 0.36) - base,
+                enter,
+                "rise",
+                0.5,
+                rise=20,
+            )
+        )
+    else:
+        mark = round(badge * 0.30)
+        layers.append(
+            Layer(rounded(mark, mark, mark // 4, stage.tones.accent, 1.0), x + (badge - mark) // 2, middle + (badge - mark) // 2, enter, "rise", 0.5, rise=20)
+        )
+    step = round(style.size * 1.2)
+    first = y + (height - step * len(lines)) // 2
+    for row, line in enumerate(lines):
+        layers.append(_flush(line, style, stage, badge + inner, first + row * step + round(style.size * 0.93), enter + 0.06, rtl))
+    return layers
+
+
+def _quote(plan: Generated, stage: Stage) -> list[Layer]:
+    """A serif, under a large mark; who said it below."""
+    if not plan.text:
+        return []
+    mark = stage.type(0.30, 600, stage.tones.accent, "source-serif")
+    mark_height = round(mark.size * 0.46)
+    credit = stage.type(0.042, 700, colour.mix(stage.tones.ink, stage.tones.base, 0.25))
+    tail = round(credit.size * 2.4) if plan.attribution else 0
+    room = replace(stage, top=stage.top + mark_height, bottom=stage.bottom - tail)
+    lines, style = _filled(plan.text.strip('"“”„«» '), stage.type(0.082, 600, family="source-serif"), room, 7, 0.18)
+    step = round(style.size * 1.26)
+    top = _middle(stage, mark_height + step * len(lines) + tail)
+    layers = [_centred("“", mark, stage, top + round(mark.size * 0.68), 0.0)]
+    layers += [_centred(line, style, stage, top + mark_height + row * step + style.size, 0.2 + 0.1 * row) for row, line in enumerate(lines)]
+    if plan.attribution:
+        text, credit = lettering.fitted(f"— {plan.attribution}", credit, stage.width, 1)
+        layers.append(_centred(text[0], credit, stage, top + mark_height + step * len(lines) + round(credit.size * 1.9), 0.3 + 0.1 * len(lines)))
+    return layers
+
+
+def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
+    """Horizontal bars with their names above and their values at the end, the largest in the accent colour."""
+    points = plan.series[:8]
+    if not points or max(abs(value) for _, value in points) == 0:
+        return _phrase(plan, stage)
+    layers, top = _chart_head(plan, stage)
+    row = min(round(stage.unit * 0.155), (stage.bottom - top) // len(points))
+    name = stage.type(min(0.040, row / stage.unit * 0.27), 700, colour.mix(stage.tones.ink, stage.tones.base, 0.12))
+    thick = max(8, round(row * 0.36))
+    values = [_plain(value, points) for _, value in points]
+    room = stage.width - max(lettering.width(text, name) for text in values) - name.size
+    most = max(abs(value) for _, value in points)
+    top += max(0, (stage.bottom - top - row * len(points)) // 2)
+    track = colour.mix(stage.tones.base, stage.tones.ink, 0.14)
+    for index, (label, value) in enumerate(points):
+        y, enter = top + index * row, 0.35 + 0.16 * index
+        length = max(thick, round(room * abs(value) / most))
+        tone = stage.tones.accent if abs(value) == most else colour.legible(colour.parse(stage.timeline.palette.primary), stage.tones.base, 3)
+        text, fitting = lettering.fitted(label, name, stage.width, 1)
+        layers.append(_flush(text[0], fitting, stage, 0, y + round(name.size * 1.0), enter - 0.1, False))
+        bar_y = y + round(name.size * 1.42)
+        layers.append(Layer(rounded(round(room), thick, thick // 2, track, 0.5), stage.left, bar_y, 0.2, "fade"))
+        layers.append(Layer(rounded(length, thick, thick // 2, tone, 1.0), stage.left, bar_y, enter, "grow_right", 0.9))
+        layers.append(
+            _flush(
+                values[index],
+                replace(name, fill=stage.tones.ink),
+                stage,
+                round(room) + name.size // 2,
+                bar_y + round(thick / 2 + name.size * 0.36),
+                enter + 0.45,
+                False,
+            )
+        )
+    return layers
+
+
+def _plain(value: float, points: tuple[tuple[str, float], ...]) -> str:
+    """As many decimals as the data has, at most two."""
+    decimals = max(min(2, len(f"{number:.6g}".partition(".")[2])) for _, number in points)
+    return f"{value:,.{decimals}f}"
+
+
+def _chart_head(plan: Generated, stage: Stage) -> tuple[list[Layer], int]:
+    text = plan.text or plan.label
+    if not text:
+        return [], stage.top
+    lines, style = lettering.fitted(text, stage.type(0.060, 900), stage.width, 2)
+    step = round(style.size * 1.2)
+    return [
+        _flush(line, style, stage, 0, stage.top + row * step + style.size, 0.05 + 0.08 * row, lettering.is_rtl(line)) for row, line in enumerate(lines)
+    ], stage.top + step * len(lines) + style.size
+
+
+def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
+    """A line over a fading area, drawn from left to right; first, last and largest value named."""
+    points = plan.series
+    if len(points) < 2:
+        return _phrase(plan, stage)
+    layers, top = _chart_head(plan, stage)
+    name = stage.type(0.036, 700, colour.mix(stage.tones.ink, stage.tones.base, 0.12))
+    bottom = stage.bottom - round(name.size * 2.0)
+    upper = top + round(name.size * 2.2)
+    # A chart taller than it is wide exaggerates every change.
+    upper = max(upper, bottom - round(stage.width * 0.85))
+    values = np.array([value for _, value in points])
+    low, high = min(0.0, float(values.min())), float(values.max())
+    span = (high - low) or 1.0
+    xs = np.linspace(stage.left + name.size, stage.right - name.size, len(points))
+    ys = bottom - (values - low) / span * (bottom - upper)
+    layers += _grid_lines(stage, upper, bottom)
+    layers.append(Layer(_curve(stage, xs, ys, bottom, upper), stage.left & ~1, (upper - 40) & ~1, 0.3, "grow_right", 1.6))
+    for index in sorted({0, len(points) - 1, int(values.argmax())}):
+        layers += _point(points[index], float(xs[index]), float(ys[index]), bottom, name, points, stage, 0.35 + 1.0 * index / (len(points) - 1))
+    return layers
+
+
+def _grid_lines(stage: Stage, upper: int, bottom: int) -> list[Layer]:
+    tone = colour.mix(stage.tones.base, stage.tones.ink, 0.35)
+    return [Layer(rounded(stage.width, 2, 1, tone, 0.45), stage.left, round(bottom - (bottom - upper) * part / 3), 0.15, "fade") for part in range(4)]
+
+
+def _curve(stage: Stage, xs: "np.typing.NDArray[np.float64]", ys: "np.typing.NDArray[np.float64]", bottom: int, upper: int) -> Sprite:
+    left, top = stage.left & ~1, (upper - 40) & ~1
+    width, height = (stage.width + 1) & ~1, (bottom - top + 6 + 1) & ~1
+    line = (np.column_stack([xs - left, ys - top]) * 16).round().astype(np.int32)
+    area = np.vstack([line, [[line[-1][0], (bottom - top) * 16], [line[0][0], (bottom - top) * 16]]]).astype(np.int32)
+    fill, stroke = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    cv2.fillPoly(fill, [area], 255, cv2.LINE_AA, 4)
+    cv2.polylines(stroke, [line], False, 255, max(4, round(stage.unit * 0.008)), cv2.LINE_AA, 4)
+    fade = np.linspace(0.5, 0.04, height, dtype=np.float32)[:, None]
+    alpha = np.maximum(fill * fade, stroke)
+    return Sprite.from_rgba(np.dstack([np.full((height, width, 3), stage.tones.accent, np.uint8), alpha.astype(np.uint8)]))
+
+
+def _point(
+    point: tuple[str, float], x: float, y: float, bottom: int, name: Type, points: tuple[tuple[str, float], ...], stage: Stage, enter: float
+) -> list[Layer]:
+    size = max(10, round(stage.unit * 0.022)) // 2 * 2
+    layers = [Layer(rounded(size, size, size // 2, stage.tones.ink, 1.0), round(x - size / 2), round(y - size / 2), enter, "fade")]
+    value = replace(name, fill=stage.tones.ink, size=round(name.size * 1.15))
+    for text, style, baseline in ((_plain(point[1], points), value, round(y - size)), (point[0], name, bottom + round(name.size * 1.5))):
+        sprite, left, base = sprite_of(text, style)
+        width = lettering.width(text, style)
+        at = min(max(x - width / 2, stage.left), stage.right - width)
+        layers.append(Layer(sprite, round(at) - left, baseline - base, enter + 0.1, "rise", 0.45, rise=16))
+    return layers
+
+
+_FIGURE = re.compile(r"\d[\d,.\u00a0\u202f ]*\d|\d")
+
+
+class Counter:
+    """A figure that counts up to its value, in the value's own notation, over a bar that fills."""
+
+    COUNT_S = 1.6
+
+    def __init__(self, value: str, style: Type, stage: Stage, baseline: int, label_layers: list[Layer], target: float, decimals: int) -> None:
+        self.value, self.style, self.stage, self.baseline = value, style, stage, baseline
+        self.label_layers, self.target, self.decimals = label_layers, target, decimals
+        self._drawn: tuple[str, Sprite, int, int] | None = None
+
+    @staticmethod
+    def of(plan: Generated, stage: Stage) -> "Counter | None":
+        found = _FIGURE.search(plan.value or "")
+        if not plan.value or not found:
+            return None
+        digits = found[0].replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
+        # A point or comma with three digits behind it groups thousands; any other is a decimal sign.
+        decimal = re.search(r"[.,](\d{1,2}|\d{4,})$", digits)
+        decimals = len(decimal[1]) if decimal else 0
+        target = float(re.sub(r"[.,]", "", digits)) / 10**decimals
+        style = _figure_type(plan.value, stage)
+        labels, small = _label_lines(plan, stage)
+        bar, gap, step = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.045), round(small.size * 1.3)
+        top = _middle(stage, round(style.size * 0.8) + gap + bar + gap + step * len(labels))
+        width = round(stage.width * 0.62)
+        y = top + round(style.size * 0.8) + gap
+        track = colour.mix(stage.tones.base, stage.tones.ink, 0.2)
+        layers = [
+            Layer(rounded(width, bar, bar // 2, track, 0.6), _mid_x(stage, width), y, 0.0, "fade"),
+            Layer(rounded(width, bar, bar // 2, stage.tones.accent, 1.0), _mid_x(stage, width), y, 0.1, "grow_right", Counter.COUNT_S),
+        ]
+        return Counter(plan.value, style, stage, top + round(style.size * 0.76), layers + _labels(labels, small, stage, y + bar + gap), target, decimals)
+
+    def text(self, at_s: float) -> str:
+        if at_s >= self.COUNT_S:
+            return self.value
+        found = _FIGURE.search(self.value)
+        assert found is not None
+        shown = f"{self.target * settled(max(0.0, at_s) / self.COUNT_S):,.{self.decimals}f}"
+        notation = found[0]
+        thousands = next((sign for sign in notation if not sign.isdigit()), "") if self.target >= 1000 else ""
+        point = "," if self.decimals and "," in notation[-self.decimals - 1 :] else "."
+        shown = shown.replace(",", "\0").replace(".", point).replace("\0", thousands if thousands != point or not self.decimals else "")
+        return self.value[: found.start()] + shown + self.value[found.end() :]
+
+    def paint(self, frame: Frame, at_s: float) -> None:
+        if at_s < 0:
+            return
+        text = self.text(at_s)
+        if self._drawn is None or self._drawn[0] != text:
+            self._drawn = (text, *sprite_of(text, self.style))
+        _, sprite, left, base = self._drawn
+        x = round((self.stage.left + self.stage.right - lettering.width(text, self.style)) / 2) - left
+        sprite.blend(frame, x, self.baseline - base, min(1.0, at_s / 0.3))
+
+
+def _filled(text: str, style: Type, stage: Stage, max_lines: int, line_share: float) -> tuple[list[str], Type]:
+    """Wrapped at the largest size at which it fits the stage in both directions."""
+    lines, sized = lettering.fitted(text, style, stage.width, max_lines)
+    while len(lines) * sized.size * 1.2 > stage.height and sized.size > style.size * 0.35:
+        sized = sized.sized(round(sized.size * 0.92))
+        lines = lettering.wrap(text, sized, stage.width, max_lines + 3) or lines
+    return lines, sized
+
+
+def _centred(text: str, style: Type, stage: Stage, baseline: int, enter_s: float) -> Layer:
+    layer = centred(text, style, stage.output.width, baseline, enter_s, None)
+    return replace(layer, x=layer.x + (stage.left + stage.right - stage.output.width) // 2)
+
+
+def _flush(text: str, style: Type, stage: Stage, indent: int, baseline: int, enter_s: float, rtl: bool) -> Layer:
+    sprite, left, base = sprite_of(text, style)
+    x = stage.right - indent - round(lettering.width(text, style)) if rtl else stage.left + indent
+    return Layer(sprite, x - left, baseline - base, enter_s, "rise", 0.55, rise=round(style.size * 0.4))
+
+
+def _middle(stage: Stage, height: int) -> int:
+    """The top of a block of this height, optically centred: a little above the middle."""
+    return stage.top + max(0, round((stage.height - height) * 0.46))
+
+
+def _mid_x(stage: Stage, width: int) -> int:
+    return (stage.left + stage.right - width) // 2
+
+
+TEMPLATES: dict[str, Callable[[Generated, Stage], list[Layer]]] = {
+    "title": _title,
+    "phrase": _phrase,
+    "number": _number,
+    "counter": _number,
+    "list": _list,
+    "steps": _steps,
+    "quote": _quote,
+    "chart_bar": _chart_bar,
+    "chart_line": _chart_line,
+    "gradient": _nothing,
+}
