@@ -12,9 +12,11 @@ from . import (
     http_api_bodies,
     http_api_proxy,
     inert_resources,
+    lambda_cloudformation,
     lambda_runtime,
     mail,
     persistence,
+    s3_bucket_settings,
     stepfunctions_clocks,
     stepfunctions_errors,
     stepfunctions_executions,
@@ -30,6 +32,7 @@ expect(ministack, "_HEALTH_PATHS")
 class Engine:
     def __init__(self, settings: Settings) -> None:
         lambda_runtime.install(settings)
+        lambda_cloudformation.install()
         self.batch = batch.install(settings)
         batch_cloudformation.install()
         # Inside out: limits around the states of MiniStack, clocks around those, scopes around whole executions.
@@ -43,6 +46,7 @@ class Engine:
         inert_resources.install()
         mail.install(settings)
         dynamodb_ttl.install()
+        s3_bucket_settings.install()
         self.saver = persistence.install(settings)
         cloudformation_adoption.install()
         self.saver.start()

@@ -31,6 +31,8 @@ def test_what_the_data_stack_exports_can_be_imported_by_a_function_in_its_networ
 
     answer = own.client("lambda").invoke(FunctionName=function)
     assert json.loads(answer["Payload"].read()) == {"bucket": data["MediaBucket"], "table": data["StateTable"]}
+    network = own.client("lambda").get_function_configuration(FunctionName=function)["VpcConfig"]
+    assert network["SubnetIds"] == data["Subnets"].split(",")
 
 
 def test_the_settings_of_buckets_and_tables_are_what_the_template_says(own: Engine, data: dict[str, str]) -> None:
@@ -99,7 +101,7 @@ def own_outputs(own: Engine) -> dict[str, str]:
 
 
 def test_a_second_stack_cannot_take_over_what_the_first_has(own: Engine, data: dict[str, str]) -> None:
-    with pytest.raises(pytest.fail.Exception, match="exist"):
+    with pytest.raises(pytest.fail.Exception, match="Validation failed with 1 error"):
         own.deploy("thief", TEMPLATES / "data.yaml")
 
 
