@@ -35,8 +35,8 @@ def app(function: str) -> str:
 @cache
 def path_of(module: str) -> Path | None:
     """The file of one of our modules, None for a module of others or a name that isn't a module."""
-    base = (LAYER if module.split(".")[0] == PACKAGE else ROOT).joinpath(*module.split("."))
-    if module.split(".")[0] not in (PACKAGE, "functions"):
+    base = (LAYER if module.split(".", maxsplit=1)[0] == PACKAGE else ROOT).joinpath(*module.split("."))
+    if module.split(".", maxsplit=1)[0] not in (PACKAGE, "functions"):
         return None
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 

@@ -102,14 +102,17 @@ def test_every_sample_is_named_function_case_and_holds_an_object():
 
 
 def test_every_sample_is_read_by_a_test():
-    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path.parent != Path(__file__).parent]
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
     named = {node.value for path in tests for node in ast.walk(code.tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
     assert [path.stem for path in samples() if path.stem not in named and path.name not in named] == []
 
 
-def test_every_function_has_tests_of_its_own(functions):
-    missing = [name for name in functions if not (ROOT / "tests" / "functions" / f"test_{name}.py").is_file()]
+def test_every_function_is_called_by_tests_in_the_folder_of_functions(functions):
+    """By its own import, or through conftest's `client`, which finds the function of a path."""
+    tests = sorted((ROOT / "tests" / "functions").glob("test_*.py"))
+    imported = {each.name for path in tests for each in code.imports(path)}
+    missing = [name for name in functions if code.app(name) not in imported and f"test_{name}" not in {path.stem for path in tests}]
 
     assert missing == []
 
@@ -123,7 +126,8 @@ def routes(function: str) -> list[tuple[str, str, set[str]]]:
     for node in ast.walk(code.tree(FUNCTIONS / function / "app.py")):
         for decorator in getattr(node, "decorator_list", ()):
             if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute) and ast.unparse(decorator.func.value) == "app":
-                found.append((decorator.func.attr, ast.literal_eval(decorator.args[0]), {keyword.arg for keyword in decorator.keywords}))
+                path, keywords = ast.literal_eval(decorator.args[0]), {keyword.arg for keyword in decorator.keywords}
+                found.append((decorator.func.attr, path, keywords))
     return found
 
 
@@ -185,11 +189,9 @@ def _reader_faults(function: Function, event: dict, queues: dict) -> list[str]:
     faults = []
     if "ReportBatchItemFailures" not in event.get("FunctionResponseTypes", ()):
         faults.append(f"{function.name} has no partial batch response")
-    for name in references(event["Queue"]):
-        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-        if queues[name].get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]:
-            faults.append(f"{name} is visible again before six timeouts of {function.name}")
-    return faults
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    early = [name for name in references(event["Queue"]) if queues[name].get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]]
+    return faults + [f"{name} is visible again before six timeouts of {function.name}" for name in early]
 
 
 def test_queues_have_dead_letter_queues_partial_answers_and_time(functions):

@@ -1,0 +1,160 @@
+"""events/ <-> functions/: every sample is taken by the handler that it is for, as AWS would pass it."""
+
+import copy
+import json
+import uuid
+
+import pytest
+
+from functions.admin import app as admin
+from functions.assets import app as assets
+from functions.channels import app as channels
+from functions.finish import app as finish
+from functions.migrate import app as migrate
+from functions.prepare import app as prepare
+from functions.record import app as record
+from functions.script import app as script
+from functions.sweep import app as sweep
+from functions.timeline import app as timeline
+from functions.videos import app as videos
+from functions.visuals import app as visuals
+from functions.voice import app as voice
+from showrunner import blobs, config, db
+from showrunner.production import brief
+from showrunner.production.brief import Job
+from showrunner.production.script import Script
+
+REQUEST = {"style": "educational", "length_seconds": 10, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 2}
+REQUEST["manual_script"] = "Five words are spoken here."
+FILES = {"file": "video.mp4", "thumbnail": "thumbnail.jpg", "srt": "captions.srt", "vtt": "captions.vtt"}
+REPORT = {"duration_s": 10.0, "loudness_lufs": -14.0, "true_peak_dbtp": -1.5, "outputs": [{"name": "9x16", **FILES, "bytes": 5, "width": 9, "height": 16}]}
+
+
+@pytest.fixture
+def video(tx, event, aws):
+    """The queued video that all samples of the steps speak of."""
+    start = event("prepare.start")
+    channel = str(uuid.uuid4())
+    db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Samples')", id=start["organisation_id"])
+    db.run(
+        tx,
+        "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Samples', '{}')",
+        id=channel,
+        organisation=start["organisation_id"],
+    )
+    db.run(
+        tx,
+        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :organisation, :channel, :request)",
+        id=start["video_id"],
+        organisation=start["organisation_id"],
+        channel=channel,
+        request=json.dumps(REQUEST),
+    )
+    return start["video_id"]
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """What template.yaml gives to the steps. Nothing of it is called: the script is the user's own and its recording is there."""
+    for name, value in {"RENDER_PLATFORM": "cpu", "OPENAI_MODEL": "gpt-6-luna", "ELEVENLABS_MODEL": "eleven_flash_v2_5"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def recorded(folder: str) -> None:
+    """The recording of each passage, as an earlier production of the same text left it."""
+    job = Job.model_validate(blobs.get_json(f"{folder}/job.json"))
+    for text in Script.model_validate(blobs.get_json(f"{folder}/script.json")["script"]).passages:
+        name = brief.digest(text, job.voice.provider_id, "eleven_flash_v2_5", job.language, voice.SETTINGS)
+        step = 2 / len(text)
+        product = {
+            "text": text,
+            "uri": blobs.uri(brief.product_key(job.organisation_id, "voice", name, "mp3")),
+            "sha256": "0" * 64,
+            "duration_seconds": 2.0,
+            "characters": list(text),
+            "starts": [round(number * step, 3) for number in range(len(text))],
+            "ends": [round((number + 1) * step, 3) for number in range(len(text))],
+            "charge": {},
+            "paid_by": "another video",
+        }
+        blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)
+
+
+def status(tx, video_id: str) -> str:
+    return db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=video_id)
+
+
+def test_the_samples_of_the_steps_are_one_production(tx, event, video, settings):
+    pointers = prepare.handler(event("prepare.start"), None)
+    # What the machine calls $job is what Prepare returned: the samples of the later steps are that.
+    assert pointers == event("script.step") == event("timeline.step")
+
+    assert script.handler(event("script.step"), None) == {"more": False, "scenes": [0]}
+    assert record.handler(event("record.script"), None) == {"recorded": "script"}
+    recorded(pointers["folder"])
+    assert voice.handler(event("voice.scene"), None) == {"scene": 0}
+    assert visuals.handler(event("visuals.scene"), None) == {"scene": 0}
+    assert set(timeline.handler(event("timeline.step"), None)) == {"timeline", "destination", "share"}
+    assert record.handler(event("record.timeline"), None) == {"recorded": "timeline"}
+    blobs.put_json(f"{pointers['folder']}/render/report.json", REPORT)
+    assert finish.handler(event("finish.rendered"), None) == {"status": "completed"}
+
+    assert status(tx, video) == "completed"
+
+
+@pytest.mark.parametrize("case", ["finish.failed", "finish.timed_out", "finish.aborted"])
+def test_every_end_without_a_video_fails_it(tx, event, video, settings, case):
+    prepare.handler(event("prepare.start"), None)
+
+    assert finish.handler(event(case), None) == {"status": "failed"}
+    assert status(tx, video) == "failed"
+
+
+def test_the_sweeper_takes_what_the_scheduler_sends(tx, event, aws):
+    assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0}
+
+
+def test_migrate_needs_nothing_from_its_caller(postgres, event):
+    assert migrate.handler(event("migrate.deploy"), None) == {"applied": []}
+
+
+@pytest.fixture
+def bearing(event, client):
+    """A sample of the Platform API with a token in the place of TOKEN."""
+
+    def read(name: str) -> dict:
+        found = copy.deepcopy(event(name))
+        assert found["headers"]["authorization"] == "Bearer TOKEN"
+        found["headers"]["authorization"] = f"Bearer {client.token}"
+        return found
+
+    return read
+
+
+def test_health_answers_without_a_token(event, aws):
+    assert admin.handler(event("admin.health"), None)["statusCode"] == 200
+
+
+def test_channels_are_listed(bearing):
+    answer = channels.handler(bearing("channels.list"), None)
+
+    assert (answer["statusCode"], json.loads(answer["body"])["channels"]) == (200, [])
+
+
+def test_an_asset_is_announced(bearing):
+    answer = assets.handler(bearing("assets.add"), None)
+
+    assert answer["statusCode"] == 201
+    assert json.loads(answer["body"])["upload"]["method"] == "PUT"
+
+
+def test_a_video_that_isnt_there_is_not_found(bearing):
+    assert videos.handler(bearing("videos.missing"), None)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("case", ["channels.list", "assets.add", "videos.missing"])
+def test_a_sample_with_a_token_that_is_none_is_refused(event, aws, signing_key, case):
+    handler = {"channels": channels, "assets": assets, "videos": videos}[case.partition(".")[0]].handler
+    config.forget_secrets()
+
+    assert handler(event(case), None)["statusCode"] == 401
