@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local import processes, setup
-from local.settings import BEGUN, ROOT, Refused, address, python_of
+from local.settings import BEGUN, LAYER, ROOT, Refused, address, python_of
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -157,6 +157,8 @@ def enter(groups: tuple[str, ...]) -> None:
     if Path(sys.prefix) != python.parent.parent:
         os.chdir(ROOT)
         os.execv(python, [str(python), "-m", "local", *sys.argv[1:]])  # noqa: S606 - the same program, in its own environment
+    # The product's own code makes keys and tokens.
+    sys.path.insert(0, str(LAYER))
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ import pg8000.native
 from local import access, processes
 from local.build import declared, sam_environment
 from local.settings import ACCOUNT, APPLICATION_STACK, DATA_STACK, DATABASE, HOME, REGION, ROOT, STAGE, Refused, address, aws_environment, python_of
+from showrunner.access import tokens
 
 ORGANISATION = "00000000-0000-4000-8000-000000000001"
 CHANNEL = "Demo channel"
-SCOPES = "channels:read channels:write videos:all internal:all"
+SCOPES = ["channels:read", "channels:write", "videos:all", "internal:all"]
 # Where the real services answer; used with the person's own keys. An address from the environment wins, as in the services' own SDKs.
 OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"
@@ -116,8 +117,8 @@ def secrets(key: Any) -> dict[str, str]:
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
         "pexels/api_key": os.environ.get("PEXELS_API_KEY", ""),
         "database/password": database_password(),
-        "auth/signing_key": json.dumps(key.as_dict(private=True)),
-        "auth/jwks": json.dumps(access.public_keys(key)),
+        "auth/signing_key": json.dumps(key),
+        "auth/jwks": json.dumps(tokens.jwk_set(key)),
     }
     return {name: value for name, value in wanted.items() if value}
 

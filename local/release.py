@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local import access
 from local import build as building
 from local.build import declared
 from local.settings import ROOT, Refused, python_of
+from showrunner.access import tokens
 
 STAGES = ("dev", "prod")
 # The migrate function's own limit: an index on a large table, and before it a database at rest that takes half a minute to come back.
@@ -100,9 +100,9 @@ class Release:
         if "database/password" not in there:
             self.put_secret("database/password", secrets.token_urlsafe(24))
         if "auth/signing_key" not in there:
-            key = access.new_key()
-            self.put_secret("auth/signing_key", json.dumps(key.as_dict(private=True)))
-            self.put_secret("auth/jwks", json.dumps(access.public_keys(key)))
+            key = tokens.new_key()
+            self.put_secret("auth/signing_key", json.dumps(key))
+            self.put_secret("auth/jwks", json.dumps(tokens.jwk_set(key)))
 
     def put_secret(self, name: str, value: str) -> None:
         print(f"New secret /showrunner/{self.stage}/{name}", flush=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".local" / "env"
 HOME = Path(os.environ.get("SHOWRUNNER_HOME") or ROOT / ".local").absolute()
+LAYER = ROOT / "layers" / "showrunner"
 VOICES = ENVIRONMENTS / "voices"
 
 PORTS = {
