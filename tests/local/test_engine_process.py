@@ -1,0 +1,73 @@
+"""The engine as a process: its address, its end, and what it says when it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+from local.engine.expected import MinistackChanged, expect, expect_keys
+from tests.local.conftest import ENVIRONMENTS, ROOT, Engine, free_port
+
+
+def test_it_listens_on_loopback_only_and_on_no_other_port(engine: Engine) -> None:
+    links = [str(link.readlink()) for link in Path(f"/proc/{engine.process.pid}/fd").iterdir()]
+    inodes = {link.removeprefix("socket:[").rstrip("]") for link in links if link.startswith("socket:")}
+    listening = []
+    for table in ("tcp", "tcp6"):
+        rows = [line.split() for line in Path(f"/proc/{engine.process.pid}/net/{table}").read_text().splitlines()[1:]]
+        listening += [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
+
+    assert listening == [f"0100007F:{engine.port:04X}"]
+
+
+def test_a_port_in_use_is_said_in_one_line_with_exit_status_2(engine: Engine) -> None:
+    environment = {**os.environ, "ENGINE_PORT": str(engine.port), "SHOWRUNNER_HOME": str(engine.home / "other")}
+    second = subprocess.run(
+        [str(ENVIRONMENTS / "engine/bin/python"), "-m", "local.engine"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert second.returncode == 2
+    assert "ENGINE_PORT" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+
+
+def test_it_leaves_nothing_outside_its_home(tmp_path: Path) -> None:
+    own = Engine(tmp_path, free_port())
+    own.start()
+    own.client("s3").create_bucket(Bucket="any")
+    started = time.monotonic()
+
+    assert own.kill(signal.SIGTERM) == 0
+    assert time.monotonic() - started < 2
+    assert sorted(path.name for path in (tmp_path / "engine").iterdir()) == ["s3", "state"]
+    assert not Path(f"/tmp/ministack-{own.port}.pid").exists()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", own.port))
+
+
+def test_a_changed_ministack_is_named_at_start() -> None:
+    module = types.ModuleType("ministack.services.example")
+    module.call = lambda first, second: None
+    module.TABLE = {"a": 1}
+
+    assert expect(module, "call", "first") is module.call
+    with pytest.raises(MinistackChanged, match=r"ministack changed: ministack.services.example.missing is gone"):
+        expect(module, "missing")
+    with pytest.raises(MinistackChanged, match=r"takes \('first', 'second'\), expected \('renamed',\)"):
+        expect(module, "call", "renamed")
+    with pytest.raises(MinistackChanged, match="has no b"):
+        expect_keys(module, "TABLE", "a", "b")
+
+
+def test_a_changed_ministack_ends_the_start_with_that_line(tmp_path: Path) -> None:
+    code = "import ministack.services.batch as b; del b._now_ms; import runpy, sys; sys.argv = ['x']; runpy.run_module('local.engine', run_name='__main__')"
+    environment = {**os.environ, "ENGINE_PORT": str(free_port()), "SHOWRUNNER_HOME": str(tmp_path)}
+    started = subprocess.run([str(ENVIRONMENTS / "engine/bin/python"), "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert started.returncode == 1
+    assert started.stderr.strip().splitlines()[-1].startswith("ministack changed: ministack.services.batch._now_ms is gone")
