@@ -1,0 +1,322 @@
+"""statemachines/*.asl.json <-> template.yaml <-> errors.py <-> functions/"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from cfnlint.api import lint_all
+from jsonata import Jsonata
+
+from functions.prepare import app as prepare
+from showrunner import errors
+from tests.contract import code, template
+from tests.contract.code import ROOT
+from tests.contract.template import APPLICATION, listed, load, references, resources, walk
+
+FILES = sorted((ROOT / "statemachines").glob("*.asl.json"))
+LAMBDA = "arn:aws:states:::lambda:invoke"
+BATCH = "arn:aws:states:::batch:submitJob.sync"
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.HeartbeatTimeout", "States.DataLimitExceeded"}
+# What a Task that invokes a function retries: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+TRANSIENT = {"Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"}
+# Lambda.Unknown: the function ended without an answer (memory, crash), on the page above. Lambda.TooManyRequestsException: Invoke's own error for throttling.
+OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions calls an error of Batch that is not among its
+# modelled ones, throttling included: https://github.com/ASFHyP3/hyp3/issues/911
+OF_BATCH = {"Batch.ServerException", "Batch.ClientException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"}
+# Made by a Fail state of ours.
+OF_MACHINES = {"VisualsFailed"}
+OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.ShowrunnerError)}
+
+Json = dict[str, Any]
+
+
+class State(NamedTuple):
+    name: str
+    body: Json
+    siblings: Json
+    """The states beside it."""
+    around: tuple["State", ...]
+    """The Map and Parallel states that it lies in, outermost first."""
+
+
+def states(machine: Json, around: tuple[State, ...] = ()) -> Iterator[State]:
+    for name, body in machine["States"].items():
+        state = State(name, body, machine["States"], around)
+        yield state
+        for inner in processors(body):
+            yield from states(inner, (*around, state))
+
+
+def processors(body: Json) -> list[Json]:
+    return [*body.get("Branches", ()), *([body["ItemProcessor"]] if "ItemProcessor" in body else [])]
+
+
+def machines(machine: Json) -> Iterator[Json]:
+    """The machine itself and what its Map and Parallel states run."""
+    yield machine
+    for body in machine["States"].values():
+        for inner in processors(body):
+            yield from machines(inner)
+
+
+def onward(body: Json) -> list[str]:
+    """Where a state goes when it doesn't fail."""
+    return [body[key] for key in ("Next", "Default") if key in body] + [choice["Next"] for choice in body.get("Choices", ())]
+
+
+def caught(body: Json) -> list[str]:
+    return [catch["Next"] for catch in body.get("Catch", ())]
+
+
+def reached(all_states: Json, start: str, *, stop: str | None = None, catches: bool = True) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name == stop:
+            continue
+        seen.add(name)
+        waiting += onward(all_states[name]) + (caught(all_states[name]) if catches else [])
+    return seen
+
+
+def tasks(machine: Json, resource: str = "") -> list[State]:
+    return [state for state in states(machine) if state.body["Type"] == "Task" and state.body["Resource"].startswith(resource)]
+
+
+def is_fail_step(state: State) -> bool:
+    """The Task that writes a failure down: whatever comes after it is the Fail state."""
+    return [state.siblings[name]["Type"] for name in onward(state.body)] == ["Fail"]
+
+
+def expressions(value: Any) -> list[str]:
+    return [inner for inner in walk(value) if isinstance(inner, str) and ("{%" in inner or "%}" in inner)]
+
+
+def resource_of(path: Path) -> Json:
+    """The state machine of the template that is defined by this file."""
+    return next(
+        each for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values() if each["DefinitionUri"] == f"statemachines/{path.name}"
+    )
+
+
+def function_of(state: State, path: Path) -> template.Function:
+    """The function that a Task invokes."""
+    name = re.fullmatch(r"\$\{(\w+)\}", state.body["Arguments"]["FunctionName"])
+    assert name, f"{state.name}: FunctionName is no substitution"
+    (logical_id,) = references(resource_of(path)["DefinitionSubstitutions"][name[1]])
+    return next(function for function in template.functions().values() if function.id == logical_id)
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.name)
+def path(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def machine(path) -> Json:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_definition_belongs_to_a_machine_of_the_template_and_every_machine_has_one():
+    uris = [each["DefinitionUri"] for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values()]
+
+    assert sorted(uris) == [f"statemachines/{path.name}" for path in FILES]
+    assert FILES
+
+
+def test_the_definition_keeps_the_language_schema(machine):
+    """cfn-lint looks at definitions only where they stand in the template itself, so it is given one."""
+
+    def numbered(body: Any) -> Any:
+        # cfn-lint's schema knows no expression there, though JSONata states take one:
+        # https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
+        if isinstance(body, dict):
+            return {name: 1 if name == "TimeoutSeconds" and isinstance(value, str) else numbered(value) for name, value in body.items()}
+        return [numbered(each) for each in body] if isinstance(body, list) else body
+
+    properties = {"RoleArn": "arn:aws:iam::123456789012:role/machine", "Definition": numbered(machine)}
+    document = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+
+    assert [f"{match.rule.id} {match.message}" for match in lint_all(json.dumps(document)) if not match.rule.id.startswith("I")] == []
+
+
+def test_every_state_is_reached_and_every_target_exists(machine):
+    for each in machines(machine):
+        targets = {name for body in each["States"].values() for name in onward(body) + caught(body)} | {each["StartAt"]}
+        assert sorted(targets - each["States"].keys()) == []
+
+        assert sorted(each["States"].keys() - reached(each["States"], each["StartAt"])) == []
+
+
+def test_every_task_has_a_timeout_a_retry_with_full_jitter_and_a_bound(machine):
+    for state in tasks(machine):
+        assert "TimeoutSeconds" in state.body, state.name
+        assert state.body.get("Retry"), state.name
+        for retry in state.body["Retry"]:
+            assert retry.get("JitterStrategy") == "FULL", state.name
+            assert retry.get("MaxDelaySeconds", 0) > retry.get("IntervalSeconds", 1), state.name
+            assert 1 <= retry.get("MaxAttempts", 3) <= 20, state.name
+            assert "States.ALL" not in retry["ErrorEquals"], f"{state.name}: what can't succeed is not tried again"
+
+
+def test_every_task_that_invokes_a_function_retries_what_lambda_says_is_transient(machine):
+    for state in tasks(machine, LAMBDA):
+        retried = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]}
+
+        assert TRANSIENT | {"Lambda.TooManyRequestsException"} <= retried, state.name
+
+
+def test_every_failure_is_caught_by_its_state_or_by_one_around_it_but_the_fail_steps_own(machine):
+    for state in tasks(machine):
+        catches = [catch for each in (*state.around, state) for catch in each.body.get("Catch", ())]
+
+        assert is_fail_step(state) or any("States.ALL" in catch["ErrorEquals"] for catch in catches), state.name
+
+
+def test_every_failure_path_ends_in_a_fail_state(machine):
+    """From what catches, on to the end; a way back into the state that failed (another platform) is a second try, not an end."""
+    for state in states(machine):
+        for target in caught(state.body):
+            ends = [name for name in reached(state.siblings, target, stop=state.name, catches=False) if not onward(state.siblings[name])]
+
+            assert {state.siblings[name]["Type"] for name in ends} == {"Fail"}, f"{state.name} → {target} ends in {ends}"
+
+
+def test_the_last_catch_of_a_state_is_for_everything(machine):
+    for state in states(machine):
+        if "Catch" in state.body:
+            assert state.body["Catch"][-1]["ErrorEquals"] == ["States.ALL"], state.name
+
+
+def test_every_error_name_is_a_class_of_ours_or_one_of_aws(machine):
+    names = {name for state in states(machine) for each in (*state.body.get("Retry", ()), *state.body.get("Catch", ())) for name in each["ErrorEquals"]}
+
+    assert sorted(names - OURS - OF_STEP_FUNCTIONS - OF_LAMBDA - OF_BATCH) == []
+
+
+def test_every_class_that_a_task_retries_can_come_from_its_function(machine, path):
+    """A name that the function's code can't raise is a retry that never happens, or one that was forgotten in a change."""
+    for state in tasks(machine, LAMBDA):
+        function = function_of(state, path).name
+        possible = {node.id for _, top in code.nodes(function) for node in ast.walk(top) if isinstance(node, ast.Name)}
+        named = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]} & OURS
+
+        assert sorted(named - possible) == [], f"{state.name} → functions/{function}"
+
+
+def test_a_task_of_the_database_waits_for_a_paused_one(machine, path):
+    for state in tasks(machine, LAMBDA):
+        if "showrunner.db" in code.closure(code.app(function_of(state, path).name)):
+            retried = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]}
+
+            assert "DatabaseUnavailable" in retried, state.name
+
+
+def test_errors_that_fail_states_invent_are_known(machine):
+    invented = {state.body["Error"] for state in states(machine) if state.body["Type"] == "Fail" and "{%" not in state.body["Error"]}
+
+    assert invented <= OF_MACHINES
+
+
+def test_every_substitution_is_given_and_none_is_superfluous(machine, path):
+    wanted = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine)))
+
+    assert sorted(wanted) == sorted(resource_of(path).get("DefinitionSubstitutions", {}))
+
+
+def test_a_task_waits_at_least_as_long_as_its_function_may_run(machine, path):
+    for state in tasks(machine, LAMBDA):
+        function = function_of(state, path)
+
+        assert state.body["TimeoutSeconds"] >= function.properties["Timeout"], state.name
+
+
+def test_the_machine_outlasts_its_longest_wait_and_the_sweeper_outlasts_the_machine():
+    """A GPU that doesn't come, then a day for the CPU; a video past its deadline is stopped by the sweeper, so the machine's own end must come first."""
+    machine = json.loads((ROOT / "statemachines" / "production.asl.json").read_text(encoding="utf-8"))
+    render = next(each["Timeout"]["AttemptDurationSeconds"] for each in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values())
+
+    assert prepare.FALL_BACK_SECONDS + prepare.RENDER_SECONDS < machine["TimeoutSeconds"] <= prepare.DEADLINE_SECONDS
+    assert render < prepare.RENDER_SECONDS
+
+
+def test_the_machine_may_do_what_its_states_do(machine, path):
+    resource = resource_of(path)
+    statements = [statement for policy in resource["Policies"] for statement in listed(policy["Statement"])]
+
+    def allowed(action: str) -> set[str]:
+        return {name for statement in statements if action in listed(statement["Action"]) for name in references(statement["Resource"])}
+
+    invoked = {function_of(state, path).id for state in tasks(machine, LAMBDA)}
+    assert sorted(invoked) == sorted(allowed("lambda:InvokeFunction"))
+    if tasks(machine, BATCH):
+        queues = {name for value in resource["DefinitionSubstitutions"].values() for name in references(value)} & resources(
+            load(APPLICATION), "AWS::Batch::JobQueue"
+        ).keys()
+        assert queues
+        assert queues <= allowed("batch:SubmitJob")
+        # https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
+        actions = {action for statement in statements for action in listed(statement["Action"])}
+        assert {"batch:DescribeJobs", "batch:TerminateJob", "events:PutTargets", "events:PutRule", "events:DescribeRule"} <= actions
+
+
+def test_every_expression_parses(machine):
+    for text in expressions(machine):
+        assert re.fullmatch(r"\{%.*%\}", text, re.DOTALL), f"an expression fills its whole string: {text}"
+        Jsonata(text[2:-2])
+
+
+def test_every_variable_is_assigned_before_it_is_read(machine):
+    """Somewhere in the machine, in its own scope or in one around it; $states is Step Functions' own."""
+    assigned = {name for state in states(machine) for each in (state.body, *state.body.get("Catch", ())) for name in each.get("Assign", {})}
+    read = {name for text in expressions(machine) for name in re.findall(r"\$([A-Za-z_]\w*)\b(?!\s*\()", text)}
+
+    assert sorted(read - assigned - {"states"}) == []
+    assert sorted(assigned - read) == []
+
+
+def test_a_machine_carries_ids_and_pointers_only(machine):
+    """Nothing that a user wrote and nothing that grows: inputs and results stay far below 256 KiB."""
+    for state in tasks(machine, LAMBDA):
+        payload = state.body["Arguments"]["Payload"]
+        if isinstance(payload, dict):
+            assert payload.keys() <= {"step", "scene", "video_id", "organisation_id", "attempt", "folder"}, state.name
+
+
+def test_a_sample_event_has_what_the_machine_sends(machine, path):
+    for state in tasks(machine, LAMBDA):
+        payload, function = state.body["Arguments"]["Payload"], function_of(state, path).name
+        samples = [json.loads(each.read_text(encoding="utf-8")) for each in (ROOT / "events").glob(f"{function}.*.json")]
+        if isinstance(payload, dict):
+            assert any(sample.keys() == payload.keys() for sample in samples), f"{state.name}: no sample of {function} has {sorted(payload)}"
+
+
+def test_the_steps_that_users_see_are_the_machines_states(machine, path):
+    from showrunner.production import progress
+
+    if path.name == "production.asl.json":
+        states_ = {state.name for state in tasks(machine) if not is_fail_step(state)}
+
+        assert sorted(progress.STEP_OF_STATE) == sorted(states_)
+        assert set(progress.STEP_OF_STATE.values()) == set(progress.BEGUN)
+
+
+def test_every_failure_names_a_step_that_users_know(machine, path):
+    from showrunner.production import progress
+
+    if path.name == "production.asl.json":
+        steps = {
+            catch["Assign"]["failure"]["step"] for state in states(machine) for catch in state.body.get("Catch", ()) if "failure" in catch.get("Assign", {})
+        }
+        named = {name for step in steps for name in ([step] if "{%" not in step else re.findall(r"[?:] '(\w+)'", step))}
+
+        assert named <= set(progress.BEGUN)
+        assert named
