@@ -22,6 +22,7 @@ from . import (
     stepfunctions_executions,
     stepfunctions_integrations,
     stepfunctions_scopes,
+    stepfunctions_variables,
 )
 from .expected import expect
 from .settings import Settings
@@ -36,6 +37,7 @@ class Engine:
         self.batch = batch.install(settings)
         batch_cloudformation.install()
         # Inside out: limits around the states of MiniStack, clocks around those, scopes around whole executions.
+        stepfunctions_variables.install()
         stepfunctions_errors.install()
         stepfunctions_clocks.install()
         stepfunctions_scopes.install()

@@ -145,9 +145,10 @@ class Scheduler:
         """Whether the job is to be tried again."""
         shown, container = job.shown, job.shown["container"]
         started_ms = records._now_ms()
-        container["logStreamName"] = f"{_definition_name(shown)}/default/{uuid.uuid4().hex}"
+        options = (container.get("logConfiguration") or {}).get("options") or {}
+        container["logStreamName"] = f"{options.get('awslogs-stream-prefix') or _definition_name(shown)}/default/{uuid.uuid4().hex}"
         container["taskArn"] = shown["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")
-        log = LogStream(container.get("logConfiguration", {}).get("options", {}).get("awslogs-group", LOG_GROUP), container["logStreamName"])
+        log = LogStream(options.get("awslogs-group", LOG_GROUP), container["logStreamName"])
         with self._lock:
             if job.stop_reason is None:
                 job.process = BatchProcess(self.settings, container["command"], _job_environment(job), log)

@@ -21,6 +21,8 @@ expect(stepfunctions, "_invoke_resource_with_timeout", "resource", "input_data",
 expect(stepfunctions, "_invoke_with_callback", "resource", "input_data", "token", "state_def")
 expect(stepfunctions, "_fail_execution", "execution", "error", "cause")
 expect(stepfunctions, "_resolve_path_or_ctx", "path", "data", "ctx")
+expect(stepfunctions, "_state_query_language", "state_def", "ctx")
+expect(stepfunctions, "_jsonata_state_field", "state_def", "field", "expected", "raw_input", "ctx")
 expect(stepfunctions, "_add_event", "execution", "event_type", "details")
 for name in ("_task_tokens", "_state_machines", "_emit_execution_status_event", "now_iso"):
     expect(stepfunctions, name)
@@ -28,7 +30,10 @@ for name in ("_task_tokens", "_state_machines", "_emit_execution_status_event", 
 
 def _with_resolved_clocks(state: Json, raw_input: Any, ctx: Json) -> Json:
     resolved = dict(state)
+    jsonata = stepfunctions._state_query_language(state, ctx) == "JSONata"
     for clock in ("TimeoutSeconds", "HeartbeatSeconds"):
+        if jsonata and clock in state:
+            resolved[clock] = stepfunctions._jsonata_state_field(state, clock, "number", raw_input, ctx)
         if path := state.get(f"{clock}Path"):
             resolved[clock] = stepfunctions._resolve_path_or_ctx(path, raw_input, ctx)
             if not isinstance(resolved[clock], int) or resolved[clock] <= 0:

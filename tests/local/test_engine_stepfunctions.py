@@ -400,3 +400,60 @@ def test_a_schedule_calls_its_target(machines: Machines, outputs: dict[str, str]
     wait_until(
         lambda: any("schedule" in m["Body"] for m in queue.receive_message(QueueUrl=outputs["Messages"], MaxNumberOfMessages=10).get("Messages", [])), 25
     )
+
+
+# ---------------------------------------------------------------- JSONata
+def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Machines) -> None:
+    run = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
+    call = {"FunctionName": machines.outputs["Behave"]}
+    failed = {"failure": "{% $states.errorOutput.Error %}"}
+    states = {
+        "Prepare": {
+            **run,
+            "Arguments": {**call, "Payload": {"n": "{% $states.input.n %}"}},
+            "Assign": {"n": "{% $states.result.Payload.event.n %}", "limit": 1, "inner": "outside"},
+            "Output": "{% $states.input %}",
+            "Next": "Both",
+        },
+        "Both": {
+            "Type": "Parallel",
+            "Arguments": {"given": "{% $n + 1 %}"},
+            "Branches": [
+                {
+                    "StartAt": "Assigns",
+                    "States": {"Assigns": {"Type": "Pass", "Assign": {"inner": "inside"}, "Output": "{% $n %}", "End": True}},
+                },
+                {
+                    "StartAt": "Each",
+                    "States": {
+                        "Each": {
+                            "Type": "Map",
+                            "Items": "{% [1, 2, 3] %}",
+                            "MaxConcurrency": "{% $limit %}",
+                            "ItemSelector": {"item": "{% $states.context.Map.Item.Value %}"},
+                            "ItemProcessor": {"StartAt": "Add", "States": {"Add": {"Type": "Pass", "Output": "{% $states.input.item + $n %}", "End": True}}},
+                            "End": True,
+                        }
+                    },
+                },
+                {"StartAt": "Given", "States": {"Given": {"Type": "Pass", "Output": "{% $states.input.given %}", "End": True}}},
+            ],
+            "Assign": {"both": "{% $states.result %}"},
+            "Output": {"both": "{% $states.result %}", "inner": "{% $inner %}"},
+            "Next": "Slow",
+        },
+        "Slow": {
+            **run,
+            "Arguments": {**call, "Payload": {"sleep": 4}},
+            "TimeoutSeconds": "{% $limit %}",
+            "Catch": [{"ErrorEquals": ["States.Timeout"], "Assign": failed, "Output": "{% $states.input %}", "Next": "Choose"}],
+            "End": True,
+        },
+        "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% $failure = 'States.Timeout' %}", "Next": "Stop"}], "Default": "Wrong"},
+        "Stop": {"Type": "Fail", "Error": "{% $failure %}", "Cause": "{% $string({'both': $both, 'input': $states.input}) %}"},
+        "Wrong": {"Type": "Fail"},
+    }  # fmt: skip
+    error, cause = machines.failure(states, {"n": 10}, QueryLanguage="JSONata")
+
+    assert error == "States.Timeout"
+    assert json.loads(cause) == {"both": [10, [11, 12, 13], 11], "input": {"both": [10, [11, 12, 13], 11], "inner": "outside"}}
