@@ -1,0 +1,142 @@
+"""The state table (DynamoDB): what functions without a database must know. Every read checks the expiry again, since DynamoDB deletes late.
+
+Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Values are str, int, bytes or bool. `expires_at` is in epoch seconds; without it
+an item stays.
+"""
+
+import base64
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from showrunner import config, signed
+from showrunner.errors import PlatformUnavailable, QuotaExceeded
+
+type Value = str | int | bytes | bool
+
+# ------------------------------------------------------------------------------------------------ Items
+
+
+def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
+    """The item's values, None when there is none or it has expired. Read consistently: what was written before is seen."""
+    answer = signed.call("dynamodb", "GetItem", {"TableName": _table(), "Key": _key(pk, sk), "ConsistentRead": True})
+    item = answer.get("Item")
+    if item is None:
+        return None
+    values: dict[str, Any] = {name: _value(typed) for name, typed in item.items() if name not in ("pk", "sk")}
+    expires_at = values.pop("expires_at", None)
+    return None if expires_at is not None and expires_at <= (time.time() if now is None else now) else values
+
+
+def put(pk: str, sk: str, values: dict[str, Value | None], expires_at: float | None = None) -> None:
+    """Replaces the item. None is left out."""
+    item = {**_key(pk, sk), **{name: _typed(value) for name, value in values.items() if value is not None}}
+    if expires_at is not None:
+        item["expires_at"] = _typed(int(expires_at))
+    signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": item})
+
+
+def remove(pk: str, sk: str) -> None:
+    signed.call("dynamodb", "DeleteItem", {"TableName": _table(), "Key": _key(pk, sk)})
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _typed(value: Value) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": base64.b64encode(value).decode()}
+    return {"S": value}
+
+
+def _value(typed: dict[str, Any]) -> Value:
+    kind, value = next(iter(typed.items()))
+    if kind == "N":
+        return int(value)
+    return base64.b64decode(value) if kind == "B" else value
+
+
+def _table() -> str:
+    return config.setting("STATE_TABLE")
+
+
+# ------------------------------------------------------------------------------------------------ Quotas
+
+
+def pacific_day(now: datetime) -> str:
+    """The date in Los Angeles, where Google's quota days begin. By rule, since a function's file system need not have the zones' data."""
+    year = now.year
+    # Daylight time runs from the second Sunday of March, 2:00 standard, to the first Sunday of November, 2:00 daylight.
+    begins = _sunday(year, 3, 2) + timedelta(hours=10)
+    ends = _sunday(year, 11, 1) + timedelta(hours=9)
+    return (now - timedelta(hours=7 if begins <= now < ends else 8)).date().isoformat()
+
+
+def _sunday(year: int, month: int, which: int) -> datetime:
+    first = datetime(year, month, 1, tzinfo=UTC)
+    return first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (which - 1))
+
+
+def pacific_midnight(now: datetime) -> datetime:
+    """When the quota day that holds `now` ends."""
+    day = datetime.fromisoformat(pacific_day(now)).replace(tzinfo=UTC) + timedelta(days=1)
+    return next(at for at in (day + timedelta(hours=7), day + timedelta(hours=8)) if pacific_day(at) == day.date().isoformat())
+
+
+def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None) -> None:
+    """Takes units from today's bucket before the call that costs them, refused calls included. Raises QuotaExceeded until midnight in Los Angeles."""
+    at = now or datetime.now(UTC)
+    try:
+        signed.call(
+            "dynamodb",
+            "UpdateItem",
+            {
+                "TableName": _table(),
+                "Key": _key(f"quota#{project}#{pacific_day(at)}", bucket),
+                "UpdateExpression": "ADD used :units SET expires_at = if_not_exists(expires_at, :end)",
+                "ConditionExpression": "attribute_not_exists(used) OR used <= :most",
+                "ExpressionAttributeValues": {":units": _typed(units), ":most": _typed(limit - units), ":end": _typed(int(at.timestamp()) + 3 * 86_400)},
+            },
+        )
+    except signed.Refused as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        raise QuotaExceeded(f"Today's quota of {bucket} is spent.", pacific_midnight(at)) from error
+
+
+def spent(project: str, bucket: str, now: datetime | None = None) -> int:
+    """Units taken today."""
+    at = now or datetime.now(UTC)
+    found = find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
+    return int(found["used"]) if found else 0
+
+
+# ------------------------------------------------------------------------------------------------ Breakers
+
+# So many failures in a row, and nobody waits for the platform's timeout any more until the pause is over.
+FAILURES = 5
+PAUSE_SECONDS = 30
+
+
+def check_breaker(platform: str, now: float | None = None) -> None:
+    """Raises PlatformUnavailable while the platform is known to be down."""
+    at = time.time() if now is None else now
+    found = find(f"breaker#{platform}", "state", at)
+    if found and found["failures"] >= FAILURES:
+        raise PlatformUnavailable(f"{platform} has failed {FAILURES} times in a row: try again in {PAUSE_SECONDS} seconds.", PAUSE_SECONDS)
+
+
+def note_outcome(platform: str, *, answered: bool, now: float | None = None) -> None:
+    """Counts a failure; an answer closes the breaker. After the pause one failure more opens it again, because the count expires only then."""
+    if answered:
+        remove(f"breaker#{platform}", "state")
+        return
+    at = time.time() if now is None else now
+    before = find(f"breaker#{platform}", "state", at)
+    put(f"breaker#{platform}", "state", {"failures": (before["failures"] if before else 0) + 1}, at + PAUSE_SECONDS)
