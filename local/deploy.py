@@ -49,6 +49,8 @@ def deploy(build: Path) -> bool:
         migrate()
         sam_deploy(packaged.result(), APPLICATION_STACK)
     ensure_organisation()
+    with client() as api:
+        ensure_channel(api)
     ssm.put_parameter(Name=MARKER, Value=wanted, Type="String", Overwrite=True)
     print(f"Deployed in {time.monotonic() - begun:.0f} s.", flush=True)
     return True
