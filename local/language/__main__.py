@@ -17,7 +17,7 @@ def main() -> None:
     from local.language.model import NAME, Model
     from local.language.server import LanguageServer, application
 
-    model = Model(threads=int(os.environ.get("LANGUAGE_THREADS", "2")))
+    model = Model()
     more = [name.strip() for name in os.environ.get("LANGUAGE_MODELS", "").split(",") if name.strip()]
     context = int(os.environ.get("LANGUAGE_CONTEXT_TOKENS") or CONTEXT_TOKENS)
     print(f"language: ready in {time.perf_counter() - started:.1f} s", flush=True)

@@ -93,7 +93,7 @@ def questions(subject: str, style: str, language: str) -> list[str]:
     """Openings made of the subject: "Ever wondered how cables carry the internet?"."""
     known = QUESTIONS.get(language[:2].lower(), QUESTIONS["en"])
     asked = re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "asked" in known
-    inner = subject if subject.split()[0][1:] != subject.split()[0][1:].lower() else subject[:1].lower() + subject[1:]
+    inner = subject if subject.split(maxsplit=1)[0][1:] != subject.split(maxsplit=1)[0][1:].lower() else subject[:1].lower() + subject[1:]
     patterns = known["asked"] if asked else known.get(style, known["educational"])
     # A name keeps its capital; a question word or an ordinary noun inside a sentence does not.
     plain = inner if asked or not _is_name(subject) else subject
@@ -140,8 +140,9 @@ def _offers(headings: Sequence[str]) -> Iterator[tuple[int, bool, str]]:
 
 def _in_sentence(heading: str) -> str:
     """ "Repair ship" → "the repair ship"; plurals and names go as they are."""
-    words = heading.split()
+    words = heading.split(" and ", maxsplit=1)[0].split()
+    plain = " ".join(words)
     if len(words) > 1 and words[1][:1].isupper():
-        return heading
-    plain = heading if words[0][1:] != words[0][1:].lower() else heading[:1].lower() + heading[1:]
-    return plain if words[-1].endswith("s") and not words[-1].endswith("ss") else f"the {plain}"
+        return plain
+    lowered = plain if plain[1:] != plain[1:].lower() else plain[:1].lower() + plain[1:]
+    return lowered if words[-1].endswith("s") and not words[-1].endswith("ss") else f"the {lowered}"

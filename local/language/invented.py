@@ -6,7 +6,7 @@ Its sentences are fluent and not to be trusted; the result is marked as a demons
 import re
 from collections.abc import Callable
 
-from local.language.text import PLURAL, count_words, split, terms
+from local.language.text import count_words, leans, split, standing, terms
 
 SYSTEM = "You explain things in short, plain, factual English sentences for a narrated video. No lists, no headings, no questions."
 ASPECTS = (
@@ -28,6 +28,8 @@ SURPLUS = 1.35
 # A model of this size goes in circles sooner or later; then what there is must do.
 MOST_ROUNDS = 3
 
+LISTED = re.compile(r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+")
+
 Complete = Callable[[str, str, int, int], str]
 
 
@@ -40,7 +42,7 @@ def source(topic: str, words: int, seed: int, complete: Complete, told: str = ""
         question = ASPECTS[attempt % len(ASPECTS)].format(topic)
         before = f" Earlier you said: {paragraphs[-1]}" if paragraphs else ""
         answer = complete(SYSTEM, f"Topic: {topic}.{before}\n{question}", ANSWER_TOKENS, seed + attempt)
-        kept = _sensible(answer, topic, said)
+        kept = _sensible(answer, said)
         said |= set(kept)
         if kept:
             paragraphs.append(" ".join(kept))
@@ -50,20 +52,19 @@ def source(topic: str, words: int, seed: int, complete: Complete, told: str = ""
     return "\n\n".join(paragraphs)
 
 
-def _sensible(answer: str, topic: str, said: set[str]) -> list[str]:
-    """The whole sentences of an answer that are no junk and not said before."""
+def _sensible(answer: str, said: set[str]) -> list[str]:
+    """The whole sentences of an answer that are no junk and not said before, none pointing at one that was left out."""
     kept: list[str] = []
+    follows = False
     for sentence in split(re.sub(r"\s+", " ", answer)):
-        known = [set(terms(other)) for other in [*said, *kept]]
-        if _is_junk(sentence) or any(_alike(set(terms(sentence)), other) for other in known):
-            continue
-        kept.append(sentence)
-    # A first sentence that points back at the question ("It is ...") gets its subject; in the middle it may point at its neighbour.
-    return kept if not kept or set(terms(kept[0])) & set(terms(topic)) or not _points_back(kept[0]) else kept[1:]
-
-
-def _points_back(sentence: str) -> bool:
-    return sentence.split()[0].lower() in PLURAL | {"it", "this", "these", "he", "she"}
+        plain = standing(LISTED.sub("", sentence))
+        own = set(terms(plain))
+        fits = not _is_junk(plain) and not any(_alike(own, set(terms(other))) for other in [*said, *kept])
+        # One sentence may lean on its neighbour; a chain of them would have to be told whole.
+        follows = fits and (not leans(plain) or (follows and not leans(kept[-1])))
+        if follows:
+            kept.append(plain)
+    return kept
 
 
 def _is_junk(sentence: str) -> bool:

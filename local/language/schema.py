@@ -1,7 +1,7 @@
 """JSON Schema: the rules of strict structured output, and an answer for any schema from what the writer has to say; pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -46,28 +46,32 @@ def _check(schema: Any, place: tuple[str, ...], depth: int) -> None:
         raise Breach(f"In context={place}, schema must be an object.")
     if depth > DEEPEST:
         raise Breach(f"In context={place}, schema is nested more than {DEEPEST} levels deep.")
-    for keyword in FORBIDDEN:
-        if keyword in schema:
-            raise Breach(f"In context={place}, '{keyword}' is not permitted.")
-    if "$ref" not in schema and not {"type", "anyOf", "enum", "const"} & schema.keys():
+    forbidden = next((keyword for keyword in FORBIDDEN if keyword in schema), None)
+    if forbidden:
+        raise Breach(f"In context={place}, '{forbidden}' is not permitted.")
+    if not {"$ref", "type", "anyOf", "enum", "const"} & schema.keys():
         raise Breach(f"In context={place}, schema must have a 'type' key.")
-    properties = schema.get("properties", {})
-    if _is_object(schema):
-        if schema.get("additionalProperties") is not False:
-            raise Breach(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
-        missing = [name for name in properties if name not in schema.get("required", [])]
-        if missing:
-            raise Breach(
-                f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'."
-            )
-    for name, child in properties.items():
-        _check(child, (*place, "properties", name), depth + 1)
-    if "items" in schema:
-        _check(schema["items"], (*place, "items"), depth + 1)
-    elif schema.get("type") == "array":
+    if schema.get("type") == "array" and "items" not in schema:
         raise Breach(f"In context={place}, array schema missing items.")
-    for number, child in enumerate(schema.get("anyOf", [])):
-        _check(child, (*place, "anyOf", str(number)), depth + 1)
+    if _is_object(schema):
+        _check_object(schema, place)
+    for step, child in _children(schema):
+        _check(child, (*place, *step), depth + 1)
+
+
+def _check_object(schema: Mapping[str, Any], place: tuple[str, ...]) -> None:
+    if schema.get("additionalProperties") is not False:
+        raise Breach(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
+    missing = [name for name in schema.get("properties", {}) if name not in schema.get("required", [])]
+    if missing:
+        raise Breach(f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'.")
+
+
+def _children(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield from ((("properties", name), child) for name, child in schema.get("properties", {}).items())
+    yield from ((("anyOf", str(number)), child) for number, child in enumerate(schema.get("anyOf", [])))
+    if "items" in schema:
+        yield ("items",), schema["items"]
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:

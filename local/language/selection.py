@@ -159,6 +159,8 @@ class _Table:
 
 def scenes(told: Sequence[Told], count: int) -> list[list[Told]]:
     """The told sentences in at most `count` runs of about equal words, cut where a paragraph ends rather than inside a thought."""
+    if not told:
+        return []
     starts = [place for place, item in enumerate(told) if place == 0 or not _tied(told[place - 1], item)]
     count = max(1, min(count, len(starts)))
     share = sum(item.words for item in told) / count

@@ -7,8 +7,8 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -28,6 +28,8 @@ LARGEST_BODY = 4_000_000
 SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MODEL_CREATED = 1_790_000_000  # some second of September 2026: /v1/models must say one
 FREE_TEXT_TOKENS = 200
+# About 25 s of writing; a client waits two minutes.
+MOST_INVENTED_WORDS = 600
 
 
 class Tokens(Protocol):
@@ -110,7 +112,6 @@ class LanguageServer:
 
     def _answer(self, question: Question) -> Answer:
         asked = f"{question.system}\n{question.user}"
-        # A character is at least a quarter of a token: only what may be too long is refused before it is counted.
         input_tokens = self.model.count(asked)
         if input_tokens > self.context_tokens:
             message = f"This model's maximum context length is {self.context_tokens} tokens. However, your messages resulted in {input_tokens} tokens."
@@ -128,31 +129,30 @@ class LanguageServer:
         brief, source = read_prompt(question.user)
         if question.schema is None:
             return "generate", self.model.complete(question.system or "You are a helpful assistant.", question.user[-4000:], FREE_TEXT_TOKENS, question.seed)
+        properties = question.schema.get("properties", {})
         way = "extract" if source else "generate"
-        text = source or self._invented(brief, question)
-        writer = Writer.of(text, brief)
-        value = fill(question.schema, _content(writer, question.schema), text)
+        if not source:
+            source = self._invented(brief, question, properties)
+            # What the model wrote for one part is all of that part's: it isn't shared out among the parts.
+            brief = replace(brief, part={**brief.part, "index": 0, "of": 1}) if brief.part else brief
+        writer = Writer.of(source, brief, trusted=way == "extract")
+        value = fill(question.schema, _content(writer, properties), source)
         if not valid(question.schema, value):
             raise ValueError("the answer does not keep the schema")
         return way, json.dumps(value, ensure_ascii=False)
 
-    def _invented(self, brief: Brief, question: Question) -> str:
+    def _invented(self, brief: Brief, question: Question, properties: Container[str]) -> str:
+        """A source for this one answer, written by the model; an outline needs a few sentences for each part."""
         topic = brief.topic or " ".join(re.sub(r"<[^>]*>|[{}\[\]\"]", " ", question.user).split())[:200]
-        part = brief.part
-        words = int(part.get("words_target") or brief.words_target) if "parts" not in question.schema.get("properties", {}) else 200  # type: ignore[union-attr]
-        told = " ".join(str(text) for text in part.get("covered") or [])
-        return invented.source(topic, min(words, 600), question.seed, self.model.complete, told)
+        told = " ".join(text for text in brief.part.get("covered", []) if isinstance(text, str))
+        words = 40 * brief.part_count if "parts" in properties else brief.words_target
+        return invented.source(topic, min(words, MOST_INVENTED_WORDS), question.seed, self.model.complete, told)
 
 
-def _content(writer: Writer, schema: dict[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties", {})
+def _content(writer: Writer, properties: Container[str]) -> dict[str, Any]:
     if "parts" in properties or "chapters" in properties:
         return writer.outline()
-    if writer.brief.part:
-        part = dict(writer.brief.part)
-        # A source that the model wrote for this part alone is not shared out among the parts.
-        return Writer(writer.source, writer.brief).part() if part else {}
-    return writer.script()
+    return writer.part() if writer.brief.part else writer.script()
 
 
 def read_prompt(user: str) -> tuple[Brief, str]:

@@ -2,60 +2,38 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
-STOPWORDS = frozenset(
-    """a about above across after again against ago all almost alone along already also although always am among an and another any anyone anything are
-    around as at away back be became because become been before behind being below between both but by can cannot could did do does doing done down during
-    each either else enough even ever every everyone everything few first for from further had has have having he hence her here hers herself him himself
-    his how however i if in indeed inside instead into is it its itself just later least less like many may me might mine more most much must my myself
-    near nearly neither never next no nobody none nor not nothing now of off often on once one only onto or other others our ours out outside over own
-    per perhaps quite rather really roughly same second several she should since so some someone something soon still such than that the their theirs
-    them themselves then there therefore these they this those though through throughout thus to today together too toward towards under unless until up
-    upon us use very via was we well were what whatever when where whether which while who whole whom whose why will with within without would yet you
-    your yours yourself despite meanwhile besides beyond beneath among amid plus minus exactly simply barely hardly entirely actually slowly quickly directly usually mostly merely soon twice half ever two three four
-    five six seven eight nine ten eleven twelve""".split()
-)
-VERBS = frozenset(
-    """add allow answer appear arrive ask attach bear become begin believe belong bend boil borrow break bring build burn bury call carry carve catch cause
-    change check choose climb collapse collect combine come compare complete connect consider consist contain continue control convert cool copy cost
-    count cover create cross cut decide deliver demand depend describe design destroy develop die discover divide draw drift drink drive drop earn eat
-    emerge enable encourage end enter escape evolve exist expect explain explode extend face fade fail fall feed feel fight fill find finish fit fix float
-    flow fly fold follow force form freeze gain gather get give glow go grow guide handle hang happen hear help hide hit hold house hunt include increase
-    invent invite keep kick kill know land last launch lay lead lean learn leave let lie lift link listen live load look lose lower maintain make manage
-    match mean measure meet melt mix move need notice occur offer open operate own pass pay pick place plan plant play point pour prefer prepare press
-    prevent produce protect prove provide pull pump push put raise reach read receive record reduce reflect release remain remember remove repair repeat
-    replace require resist rest return reveal ride rise rotate run save say see seem sell send separate serve set settle shake shape share shift shine
-    show shrink shut sing sink sit sleep slide slip slow snap solve speak spend spin split spread stand start stay steal stick stop store stretch strike
-    struggle suffer suggest support surround survive swim take talk teach tell think throw tie touch train transform travel treat trigger trust try turn
-    understand unite vanish vary visit wait wake walk want warm wash watch wear weave weigh win wonder work write wrap yield amplify crawl
-    navigate steer compute calculate execute restart reboot explore snag sail swallow absorb drag join bounce circle""".split()
-)
-IRREGULAR = frozenset(
-    """began begun bent bit blew blown bore born bought bound broke broken brought built burnt came caught chose chosen cost cut dealt did done drank drawn
-    drew driven drove dug ate eaten fallen fed fell felt flew flown forgot forgotten fought found froze frozen gave given gone got grew grown heard held
-    hid hidden hit hung kept knew known laid lain lay led left lent lost made meant met paid put ran rang read ridden risen rode rose said sang sank sat
-    saw seen sent set shaken shone shook shot shown shrank shut slept slid sold sought spent spoke spoken sprang spread spun stood stolen struck stuck
-    sung sunk swam swept swum taken taught thought threw thrown told took torn tore understood went woke won wore worn wound wove woven written wrote""".split()
-)
-ABBREVIATIONS = frozenset(
-    "dr mr mrs ms prof st vs e.g i.e etc approx no jr sr mt fig inc ltd co corp dept u.s u.k a.m p.m jan feb mar apr jun jul aug sep sept oct nov dec cf al".split()
-)
+
+def read_words(name: str) -> frozenset[str]:
+    return frozenset((Path(__file__).parent / "words" / f"{name}.txt").read_text(encoding="utf-8").split())
+
+
+# How many terms count as what the whole text is about.
+SUBJECTS = 2
+STOPWORDS = read_words("function")
+VERBS = read_words("verbs")
+IRREGULAR = read_words("irregular")
+ABBREVIATIONS = read_words("abbreviations")
 # What may be dropped from the front of a sentence whose neighbour is not there to be answered to.
 CONNECTIVES = re.compile(
     r"^(?:However|Moreover|Furthermore|Therefore|Thus|Hence|Consequently|Meanwhile|Instead|Nevertheless|Nonetheless|Likewise|Similarly|Also|Besides|Still|Yet|"
     r"Then|Next|Finally|In addition|In fact|In other words|As a result|For example|For instance|On the other hand|By contrast|In contrast|Of course|"
-    r"That said|After all|At the same time|In turn),\s+|^(?:But|And|So|Yet|Or|Nor)\s+(?=[a-zA-Z])|^(?:Then|Meanwhile|Now|Still)\s+(?=(?:the|a|an|engineers|most|some|many)\b)",
+    r"That said|After all|At the same time|In turn),\s+|"
+    r"^(?:But|And|So|Yet|Or|Nor)\s+(?=[a-zA-Z])|^(?:Then|Meanwhile|Now|Still)\s+(?=(?:the|a|an|engineers|most|some|many)\b)",
 )
 SINGULAR = frozenset({"it", "its", "itself"})
 PLURAL = frozenset({"they", "their", "theirs", "them", "themselves"})
 PERSONAL = frozenset({"he", "him", "his", "she", "her", "hers"})
-PEOPLE = frozenset("man woman child boy girl king queen person mother father captain scientist president".split())
+PEOPLE = read_words("people")
 BACKWARD = re.compile(
-    r"^(?:It|Its|They|Their|He|His|She|Her|This|These|Those|That|Such|Both|Neither|Either|Another|One of them|Some of them|Most of them|All of them|Each of them|"
-    r"The (?:two|three|four|other|others|same|latter|former|result|reason|answer|effect|rest)|Not all|Here|There(?! (?:is|are|was|were|has|have)\b)|Only then|Even so|Doing so|"
+    r"^(?:It|Its|They|Their|He|His|She|Her|This|These|Those|That|Such|Both|Neither|Either|Another|"
+    r"(?:One|Some|Most|All|Each) of them|"
+    r"The (?:two|three|four|other|others|same|latter|former|result|reason|answer|effect|rest)|Not all|Here|"
+    r"There(?! (?:is|are|was|were|has|have)\b)|Only then|Even so|Doing so|"
     r"That is why|Why\?|Others|Some(?= (?:are|were|have|had|do|did|can|could|even)\b)|Nor|Nothing else|Everything else)\b"
 )
 
@@ -87,18 +65,24 @@ def count_words(text: str) -> int:
 
 def read(text: str) -> Source:
     """Paragraphs, headings and sentences. A short line without a final mark is a heading; list marks are taken off."""
-    sentences: list[Sentence] = []
+    paragraphs: list[list[str]] = []
     headings: dict[int, str] = {}
-    paragraph = 0
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\u00a0", " ")):
         heading, lines = _heading(block)
-        if heading:
-            headings[paragraph] = heading
         found = [sentence for line in lines for sentence in split(line) if _is_sentence(sentence)]
-        for place, sentence in enumerate(found):
-            sentences.append(Sentence(len(sentences), paragraph, place == 0, sentence, leans(sentence, " ".join(found[:place]) or None)))
-        paragraph += bool(found)
-    return Source(sentences, headings)
+        if heading:
+            headings[len(paragraphs)] = heading
+        paragraphs += [found] if found else []
+    return Source(_sentences(paragraphs), headings)
+
+
+def _sentences(paragraphs: Sequence[Sequence[str]]) -> list[Sentence]:
+    everywhere = {term for term, _ in weights(sentence for paragraph in paragraphs for sentence in paragraph).most_common(SUBJECTS)}
+    made: list[Sentence] = []
+    for number, paragraph in enumerate(paragraphs):
+        for place, sentence in enumerate(paragraph):
+            made.append(Sentence(len(made), number, place == 0, sentence, leans(sentence, paragraph[:place], everywhere)))
+    return made
 
 
 def _heading(block: str) -> tuple[str | None, list[str]]:
@@ -112,9 +96,7 @@ def _heading(block: str) -> tuple[str | None, list[str]]:
             continue
         if line.startswith("#") or (not lines and heading is None and _looks_like_heading(bare) and "\n" in block.strip()):
             heading = heading or bare.rstrip(":")
-        elif lines and bare == line and not re.search(r"[.!?…][\"”’)]*$", lines[-1]):
-            lines[-1] += " " + bare
-        elif lines and bare == line:
+        elif (lines and bare == line and not re.search(r"[.!?…][\"”’)]*$", lines[-1])) or (lines and bare == line):
             lines[-1] += " " + bare
         else:
             lines.append(bare)
@@ -146,16 +128,24 @@ def split(paragraph: str) -> list[str]:
     return [*sentences, rest] if rest else sentences
 
 
-def leans(sentence: str, before: str | None = None) -> bool:
-    """Whether a sentence needs the one `before` it in its paragraph: "They ...", "The result ...", "When it ...", "The cable" just told of."""
+def leans(sentence: str, before: Sequence[str] = (), everywhere: Collection[str] = ()) -> bool:
+    """Whether a sentence needs the one before it in its paragraph: "They ...", "The result ...", "When it ...", "The cable" just told of.
+
+    `everywhere` holds the terms that the whole text is about: naming those again leans on nothing.
+    """
     plain = standing(sentence)
     if BACKWARD.match(plain) or _has_loose_pronoun(plain):
         return True
-    if before is None:
+    if not before:
         return False
-    subject = re.match(r"(?:The|(?:Most|Some|Much|Many|All|Half|None) of the) (.+)", plain)
-    first = next((term for term in terms(subject[1])), None) if subject else None
-    return bool(first and (first in terms(before) or not plain.startswith("The ")))
+    if re.match(r"(?:Meanwhile|Instead|Then|Afterwards|Otherwise)\b", sentence):
+        return True
+    definite = re.match(r"(?:The|((?:Most|Some|Much|Many|All|Half|None) of the)) (.+)", plain)
+    first = next(iter(terms(definite[2] if definite else plain)), "")
+    if definite:
+        return bool(definite[1]) or first in terms(" ".join(before))
+    # "Repeaters get ..." after "a repeater makes ...".
+    return plain.split()[0].endswith("s") and stem(plain.split()[0]) in terms(before[-1]) and first not in everywhere
 
 
 def _has_loose_pronoun(sentence: str) -> bool:
@@ -232,23 +222,14 @@ def weights(sentences: Iterable[str]) -> Counter[str]:
 
 
 # Words that open or join noun phrases.
-DETERMINERS = frozenset("a an the this that these those its their his her our your each every no some any many most several all both".split())
+DETERMINERS = read_words("determiners")
 ADVERB = re.compile(r"^[a-z]+ly$")
-NOT_ADVERBS = frozenset("family supply assembly anomaly butterfly jelly belly rally ally fly monopoly".split())
-VAGUE = frozenset(
-    """way ways thing things time times day days year years part parts kind number lot place end fact case point people man men woman world moment
-    example side piece long big small large new old good great little high low full different possible able percent hundred thousand million billion
-    name line row order hour hours minute minutes week weeks month months century mean rest result reason answer same lot share thirds quarter quarters
-    second seconds millisecond milliseconds kilometer kilometers kilometre kilometres meter meters metre metres mile miles foot feet inch inches kilogram
-    kilograms pound pounds ton tons volt volts watt watts degree degrees bit bits byte bytes terabits gigabits dollar dollars euro euros billion size
-    bottom top best center centre front surface third dozen dozens total average rate level amount""".split()
-)
+NOT_ADVERBS = read_words("adverb_like_nouns")
+VAGUE = read_words("vague")
 
 
 NUMBERS = frozenset({"million", "billion", "thousand", "hundred", "trillion"})
-COMPARED = frozenset(
-    "stronger faster slower larger smaller bigger higher lower longer shorter deeper older younger better worse easier harder cheaper closer".split()
-)
+COMPARED = read_words("compared")
 
 
 def noun_phrases(text: str) -> list[str]:
@@ -262,7 +243,8 @@ def noun_phrases(text: str) -> list[str]:
                 opener = opener if run else before
                 run.append(word)
             else:
-                phrases += _phrase(run, opener)
+                # "Light moves ...": what opens a clause and is followed by a verb is its subject.
+                phrases += _phrase(run, "the" if not opener and is_verb(word) else opener)
                 run = []
             before = word.lower()
     return phrases
@@ -285,7 +267,7 @@ def _phrase(run: Sequence[str], opener: str) -> list[str]:
         words.pop()
     while words and words[0].lower() in NUMBERS:
         words.pop(0)
-    if not 1 <= len(words) <= 4 or words[-1].lower() in VAGUE or words[-1].endswith(("er", "est")) and words[-1] in COMPARED:
+    if not 1 <= len(words) <= 4 or words[-1].lower() in VAGUE or (words[-1].endswith(("er", "est")) and words[-1] in COMPARED):
         return []
     # A word alone is often an adjective ("is thin"): only a plural or one after a determiner is surely a noun.
     if len(words) == 1 and not (opener in DETERMINERS or words[0].endswith("s")):
@@ -294,32 +276,37 @@ def _phrase(run: Sequence[str], opener: str) -> list[str]:
 
 
 def key_phrases(texts: Sequence[str], whole: Counter[str], limit: int) -> list[str]:
-    """The noun phrases that say best what `texts` are about: frequent here and known to the whole text, longer before shorter."""
-    counted: Counter[str] = Counter()
+    """The noun phrases that say best what `texts` are about: frequent here, known to the whole text, early in their sentence."""
+    scores: Counter[str] = Counter()
     written: dict[str, str] = {}
-    for phrase in (phrase for text in texts for phrase in noun_phrases(text)):
-        key = " ".join(stem(word) for word in phrase.split())
-        written.setdefault(key, phrase)
-        counted[key] += 1
-
-    def score(key: str) -> float:
-        parts = key.split()
-        known = sum(min(whole[part], 4) for part in parts) / len(parts)
-        return (
-            counted[key]
-            * (known + 0.5)
-            * (1.0, 1.9, 1.8, 1.3)[len(parts) - 1]
-            * (1.15 if any(word[0].isupper() for word in written[key].split()[-1:]) else 1.0)
-        )
-
-    ranked = sorted(counted, key=lambda key: (-score(key), list(written).index(key)))
+    for text in texts:
+        for place, phrase in enumerate(noun_phrases(text)):
+            key = " ".join(stem(word) for word in phrase.split())
+            written.setdefault(key, phrase)
+            scores[key] += _weight(key.split(), whole) * (1.3 if place == 0 else 1.0)  # type: ignore[assignment]
     chosen: list[str] = []
-    for key in ranked:
+    for key in sorted(scores, key=lambda key: (-scores[key], list(written).index(key))):
         if not any(set(key.split()) & set(other.split()) for other in chosen):
             chosen.append(key)
-        if len(chosen) == limit:
-            break
-    return [written[key] for key in chosen]
+    return [written[key] for key in chosen[:limit]]
+
+
+def _weight(parts: Sequence[str], whole: Counter[str]) -> float:
+    """Two or three words say more than one, if the text comes back to one of them."""
+    known = sum(min(whole[part], 4) for part in parts) / len(parts)
+    return (known + 0.5) * (1.0 if len(parts) == 1 or len(parts) > 3 else 1.9 if max(whole[part] for part in parts) > 1 else 1.2)
+
+
+def label_of(phrases: Sequence[str]) -> str:
+    """A heading of the best phrases: the first where it says enough, else the first two single words."""
+    if not phrases or count_words(phrases[0]) > 1 or len(phrases) == 1:
+        return capitalised("".join(phrases[:1]))
+    return capitalised(phrases[1] if count_words(phrases[1]) > 1 else f"{phrases[0]} and {_lowered(phrases[1])}")
+
+
+def _lowered(phrase: str) -> str:
+    """A plural that opened its sentence loses its capital inside another; other capitals may be names."""
+    return phrase.lower() if phrase.endswith("s") and phrase[1:] == phrase[1:].lower() else phrase
 
 
 def capitalised(phrase: str) -> str:

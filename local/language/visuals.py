@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.language.text import DETERMINERS, STOPWORDS, capitalised, count_words, is_verb, key_phrases, noun_phrases
+from local.language.text import DETERMINERS, STOPWORDS, capitalised, count_words, is_verb, key_phrases, label_of, noun_phrases, read_words
 
 MAGNITUDES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 FIGURE = re.compile(
     r"(?P<currency>[$€£])?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"(?P<magnitude>[ -](?:thousand|million|billion|trillion)\b)?(?P<percent>%| percent\b| per cent\b)?"
 )
-UNITS = frozenset(
-    """kilometers kilometres meters metres centimeters millimeters miles feet inches kilograms grams tons tonnes pounds milliseconds microseconds seconds
-    minutes hours days weeks months years centuries volts watts kilowatts megawatts degrees hertz megahertz kilohertz gigahertz bits kilobits megabits
-    gigabits terabits bytes kilobytes megabytes gigabytes terabytes km kg m cm mm MHz kHz GHz mph times dollars euros liters litres words people""".split()
-)
+UNITS = read_words("units")
 LONGEST_LABEL = 5  # words; more than that is a sentence, not a label
 LONGEST_ITEM = 5
 LONGEST_PHRASE = 5
@@ -74,10 +70,8 @@ def _is_name(phrase: str) -> bool:
 
 
 def _phrase(phrases: Sequence[str], topic: str) -> str | None:
-    best = next((phrase for phrase in phrases if 1 < count_words(phrase) <= LONGEST_PHRASE), phrases[0] if phrases else None)
-    if best:
-        return capitalised(best)
-    return capitalised(topic) if 0 < count_words(topic) <= LONGEST_PHRASE else None
+    label = label_of(phrases) or capitalised(topic)
+    return label if 0 < count_words(label) <= LONGEST_PHRASE else None
 
 
 def figures(sentence: str) -> list[Figure]:
@@ -153,9 +147,9 @@ def _share(after: str) -> str:
         return ""
     through = re.match(r" of (?:it|them|these|this) \w+ ((?:through|by|from|in|on|under) )", after)
     if through:
-        noun = next(iter(noun_phrases("the " + after[through.end() :].split(",")[0])), "")
+        noun = next(iter(noun_phrases("the " + after[through.end() :].split(",", maxsplit=1)[0])), "")
         return f"{through[1]}{noun}" if noun else ""
-    noun = next(iter(noun_phrases("the " + after[match.end() :].split(",")[0])), "")
+    noun = next(iter(noun_phrases("the " + after[match.end() :].split(",", maxsplit=1)[0])), "")
     return f"of {noun}" if noun and after[match.end() :].startswith(noun) else ""
 
 
@@ -170,7 +164,7 @@ def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
     if not found:
         return None
     best = max(found, key=lambda figure: (figure.unit != "range", len(figure.label.split()) > 1, figure.amount))
-    counts = best.unit not in {"range"} and "." not in best.value and best.amount >= 20
+    counts = best.unit != "range" and "." not in best.value and best.amount >= 20
     return {"template": "counter" if counts else "number", "value": best.value, "label": best.label}
 
 
@@ -236,7 +230,7 @@ def _items(pieces: Sequence[str]) -> list[str]:
 
 def _item(piece: str, first: bool) -> str | None:
     """The thing itself; the first one still hangs at the words that open the enumeration ("wrapped in gel")."""
-    words = [word for word in piece.split() if not (word.lower() in DETERMINERS)] if not first else _after_opening(piece)
+    words = [word for word in piece.split() if word.lower() not in DETERMINERS] if not first else _after_opening(piece)
     if not 1 <= len(words) <= LONGEST_ITEM or any(word.lower() in STOPWORDS - {"of"} or is_verb(word) or re.search(r"\d", word) for word in words):
         return None
     return " ".join(words)

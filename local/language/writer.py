@@ -9,7 +9,7 @@ from typing import Any
 
 from local.language import connectives, visuals
 from local.language.selection import Told, choose, scenes
-from local.language.text import Sentence, Source, capitalised, count_words, key_phrases, noun_phrases, read, terms, title_case, weights
+from local.language.text import Sentence, Source, capitalised, count_words, key_phrases, label_of, noun_phrases, read, terms, title_case, weights
 
 TITLE_CHARACTERS = 90
 TAGS = 10
@@ -48,10 +48,11 @@ class Writer:
 
     source: Source
     brief: Brief
+    trusted: bool = True  # whether a sentence may be lifted out of the source as a fact to open with
 
     @classmethod
-    def of(cls, text: str, brief: Brief) -> "Writer":
-        return cls(read(text), brief)
+    def of(cls, text: str, brief: Brief, trusted: bool = True) -> "Writer":
+        return cls(read(text), brief, trusted)
 
     @property
     def subject(self) -> str:
@@ -82,7 +83,7 @@ class Writer:
         section = sections[min(max(index, 0), len(sections) - 1)]
         fresh = [sentence for sentence in section if not any(sentence.text in text or _told_as(sentence.text, text) for text in covered)]
         told = choose(fresh, words, _room(words), self.brief.scene_count, self.brief.topic)
-        return {"scenes": self._told_scenes(told, self.brief.scene_count, words, covered, str(part.get("heading") or "")), "heading": self._heading(section)}
+        return {"scenes": self._told_scenes(told, self.brief.scene_count, words, covered), "heading": self._heading(section)}
 
     def _framed(self, sentences: Sequence[Sentence], words: int) -> tuple[str, str, list[Told]]:
         """Hook, call to action and the sentences between them that come closest to the wished number of words."""
@@ -113,7 +114,7 @@ class Writer:
         known, asked = weights(sentence.text for sentence in self.source.sentences), set(terms(self.subject))
         central = {term for term, count in known.most_common(6)} | asked
         leant_on = {sentence.index - 1 for sentence in self.source.sentences if sentence.leans}
-        if len(self.source.sentences) < 4:
+        if len(self.source.sentences) < 4 or not self.trusted:
             return []
         found = [
             (sentence.text, sentence.index)
@@ -147,7 +148,7 @@ class Writer:
 
     def _tags(self) -> list[str]:
         phrases = [phrase for phrase in [*noun_phrases(self.subject), *self._phrases(TAGS)] if len(phrase) <= 30]
-        return list(dict.fromkeys(phrase.lower() for phrase in phrases))[:TAGS] or [word for word in terms(self.subject)][:TAGS] or ["explained"]
+        return list(dict.fromkeys(phrase.lower() for phrase in phrases))[:TAGS] or terms(self.subject)[:TAGS] or ["explained"]
 
     def _phrases(self, limit: int) -> list[str]:
         texts = [sentence.text for sentence in self.source.sentences]
@@ -165,27 +166,23 @@ class Writer:
 
     def _named(self, texts: Sequence[str]) -> str:
         phrases = key_phrases(texts, weights(sentence.text for sentence in self.source.sentences), 3)
-        best = next((phrase for phrase in phrases if count_words(phrase) > 1), None) or " and ".join(phrases[:2]) or self.subject
-        return capitalised(best)
+        return label_of(phrases) or capitalised(self.subject)
 
     def _points(self, section: Sequence[Sentence]) -> list[str]:
         texts = [sentence.text for sentence in section]
         return [capitalised(phrase) for phrase in key_phrases(texts, weights(sentence.text for sentence in self.source.sentences), 4)] or [self.subject]
 
-    def _told_scenes(self, told: Sequence[Told], count: int, words: int, used: Iterable[str], heading: str = "") -> list[dict[str, Any]]:
-        runs = [[item.text for item in run] for run in scenes(told, count)] if told else [[]]
+    def _told_scenes(self, told: Sequence[Told], count: int, words: int, used: Iterable[str]) -> list[dict[str, Any]]:
+        """Heading, narration and visual of each scene; framing sentences are added last, so that nothing is shown of them."""
+        runs = [[item.text for item in run] for run in scenes(told, count)]
+        headings = [self._named(run) for run in runs]
+        known, templates = weights(sentence.text for sentence in self.source.sentences), Counter[str]()
+        shown = [asdict(visuals.of(run, known, self.subject, number, templates)) for number, run in enumerate(runs)]
         missing = words - sum(item.words for item in told)
         if missing > _room(words):
-            room = round(MOST_EXTENSION * max(sum(item.words for item in told), 30))
-            headings = [self._named(run) for run in runs]
+            room = round(MOST_EXTENSION * sum(item.words for item in told))
             runs = connectives.extended(runs, headings, min(missing, room), set(used), self.brief.language)
-        known = weights(sentence.text for sentence in self.source.sentences)
-        templates: Counter[str] = Counter()
-        return [
-            {"heading": self._named(run), "narration": " ".join(run), "visual": asdict(visuals.of(run, known, self.subject, number, templates))}
-            for number, run in enumerate(runs)
-            if run
-        ]
+        return [{"heading": heading, "narration": " ".join(run), "visual": visual} for heading, run, visual in zip(headings, runs, shown, strict=True)]
 
 
 def _room(words: int) -> int:

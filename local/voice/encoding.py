@@ -35,5 +35,5 @@ def _converted(pcm: bytes, output_format: str) -> bytes:
         target = Path(folder) / "speech"
         source = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"]
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, "-ar", rate, "-bitexact", "-threads", "1", *codec, str(target)]
-        subprocess.run(command, input=pcm, check=True, capture_output=True)  # noqa: S603 - our own arguments
+        subprocess.run(command, input=pcm, check=True, capture_output=True)
         return target.read_bytes()

@@ -8,7 +8,7 @@ import base64
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, StrictStr, ValidationError
 from starlette.applications import Starlette
@@ -80,7 +80,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.turns = asyncio.Semaphore(self.concurrency)
 
-    async def __aenter__(self) -> "Desk":
+    async def __aenter__(self) -> Self:
         if self.present >= self.concurrency + self.queue:
             message = f"Too many concurrent requests. Your current subscription is associated with a maximum of {self.concurrency} concurrent requests."
             raise Refused(429, "too_many_concurrent_requests", message)
@@ -269,12 +269,12 @@ def _error(request: Request, http_status: int, status: str, message: str) -> Res
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return _error(request, error.http_status, error.status, error.message)
+    return _error(request, error.http_status, error.status, error.message) if isinstance(error, Refused) else await _failed(request, error)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ValidationError)
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ValidationError):
+        return await _failed(request, error)
     found = [
         {"loc": ["body", *item["loc"]], "msg": item["msg"], "type": item["type"]}
         for item in error.errors(include_url=False, include_context=False, include_input=False)
@@ -282,9 +282,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return JSONResponse({"detail": found}, 422)
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"detail": error.detail}, error.status_code)
+async def _http_error(request: Request, error: Exception) -> Response:
+    return JSONResponse({"detail": error.detail}, error.status_code) if isinstance(error, HTTPException) else await _failed(request, error)
 
 
 async def _failed(request: Request, _: Exception) -> Response:
