@@ -7,6 +7,7 @@ from ministack import app as ministack
 from . import (
     batch,
     batch_cloudformation,
+    callers,
     cloudformation_adoption,
     dynamodb_ttl,
     http_api_bodies,
@@ -32,9 +33,10 @@ expect(ministack, "_HEALTH_PATHS")
 
 class Engine:
     def __init__(self, settings: Settings) -> None:
-        lambda_runtime.install(settings)
+        given_keys = callers.Callers(settings.data / "callers.json")
+        lambda_runtime.install(settings, given_keys)
         lambda_cloudformation.install()
-        self.batch = batch.install(settings)
+        self.batch = batch.install(settings, given_keys)
         batch_cloudformation.install()
         # Inside out: limits around the states of MiniStack, clocks around those, scopes around whole executions.
         stepfunctions_variables.install()
@@ -55,8 +57,10 @@ class Engine:
         # /health is the user's; MiniStack's own is /_ministack/health.
         ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
 
+        self._application = callers.recorded(ministack.app, settings.calls) if settings.calls else ministack.app
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await ministack.app(scope, receive, send)
+        await self._application(scope, receive, send)
 
     def stop(self) -> None:
         """Ends what runs, so that nothing waits for it any more, and saves what there is."""

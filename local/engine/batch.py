@@ -18,6 +18,7 @@ from ministack.services import batch as records
 from ministack.services import eventbridge
 
 from .batch_process import LOG_GROUP, BatchProcess
+from .callers import Callers
 from .expected import expect, expect_keys
 from .logs import LogStream
 from .settings import Settings
@@ -72,8 +73,8 @@ class Job:
 class Scheduler:
     """Gives free slots to runnable jobs: higher queue priority first, then the share that has used least, then the job's own priority, then age."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, callers: Callers) -> None:
+        self.settings, self.callers = settings, callers
         self.jobs: dict[str, Job] = {}
         self._free = settings.batch_slots
         self._used_seconds: Counter[tuple[str, str]] = Counter()
@@ -151,7 +152,7 @@ class Scheduler:
         log = LogStream(options.get("awslogs-group", LOG_GROUP), container["logStreamName"])
         with self._lock:
             if job.stop_reason is None:
-                job.process = BatchProcess(self.settings, container["command"], _job_environment(job), log)
+                job.process = BatchProcess(self.settings, container["command"], self._environment(job), log)
                 shown["startedAt"] = started_ms
         if job.process is None:
             self._end(job, "FAILED", job.stop_reason)
@@ -176,6 +177,18 @@ class Scheduler:
             return True
         self._end(job, "FAILED", job.stop_reason or reason)
         return False
+
+    def _environment(self, job: Job) -> dict[str, str]:
+        shown = job.shown
+        return {
+            "AWS_ACCESS_KEY_ID": self.callers.key_for("batch", _definition_name(shown)),
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_BATCH_JOB_ID": shown["jobId"],
+            "AWS_BATCH_JOB_ATTEMPT": str(len(shown["attempts"]) + 1),
+            "AWS_BATCH_JQ_NAME": shown["jobQueue"].rsplit("/", 1)[-1],
+            "AWS_BATCH_CE_NAME": "local",
+            **{variable["name"]: variable["value"] for variable in shown["container"]["environment"]},
+        }
 
     def terminate(self, job: Job, reason: str) -> None:
         with self._lock:
@@ -233,17 +246,6 @@ def _queue_of(job: Job) -> Json:
 
 def _definition_name(shown: Json) -> str:
     return shown["jobDefinition"].rsplit("/", 1)[-1].partition(":")[0]
-
-
-def _job_environment(job: Job) -> dict[str, str]:
-    shown = job.shown
-    return {
-        "AWS_BATCH_JOB_ID": shown["jobId"],
-        "AWS_BATCH_JOB_ATTEMPT": str(len(shown["attempts"]) + 1),
-        "AWS_BATCH_JQ_NAME": shown["jobQueue"].rsplit("/", 1)[-1],
-        "AWS_BATCH_CE_NAME": "local",
-        **{variable["name"]: variable["value"] for variable in shown["container"]["environment"]},
-    }
 
 
 def _wants_retry(shown: Json, exit_code: int, status_reason: str, reason: str) -> bool:
@@ -434,8 +436,8 @@ def _answering(call: Any) -> Any:
     return answer
 
 
-def install(settings: Settings) -> Api:
-    api = Api(Scheduler(settings))
+def install(settings: Settings, callers: Callers) -> Api:
+    api = Api(Scheduler(settings, callers))
     calls = {
         "submitjob": api.submit,
         "describejobs": api.describe_jobs,

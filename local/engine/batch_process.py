@@ -89,6 +89,4 @@ def _clean_environment(settings: Settings, folder: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
     }

@@ -26,6 +26,7 @@ from ministack.core import lambda_runtime as pool
 from ministack.services import lambda_svc
 
 from . import lambda_worker
+from .callers import Callers
 from .expected import expect
 from .lambda_code import unpacked
 from .logs import LogStream, lines_of
@@ -39,7 +40,6 @@ expect(pool.Worker, "_discard_tmpdir", "self")
 expect(pool, "_worker_class_for", "config")
 expect(pool, "acquire_worker", "func_name", "config", "code_zip", "qualifier")
 expect(pool, "release_worker", "worker")
-expect(pool, "execution_credentials", "config")
 expect(pool, "_account_region_from_function_config", "config")
 expect(lambda_svc, "_execute_function_warm", "func", "event", "request_id")
 expect(lambda_svc, "_emit_lambda_logs", "func", "request_id", "log_text", "error", "duration_ms")
@@ -71,6 +71,7 @@ class Worker(pool.Worker):
     """One execution environment: a process in its own group that serves one invocation at a time."""
 
     settings: Settings
+    callers: Callers
 
     def __init__(self, func_name: str, config: Json, code_zip: bytes) -> None:
         super().__init__(func_name, config, code_zip)
@@ -211,7 +212,7 @@ class Worker(pool.Worker):
     def _environment(self, code: Path, opt: Path | None) -> dict[str, str]:
         """AWS's own variables and the function's, which cannot replace the reserved ones; nothing of this machine's."""
         _, region = pool._account_region_from_function_config(self.config)
-        credentials = {name: value for name, value in pool.execution_credentials(self.config).items() if value}
+        name = self.config.get("FunctionName", self.func_name)
         own = dict((self.config.get("Environment") or {}).get("Variables") or {})
         overridable = {
             "PATH": os.pathsep.join(["/usr/local/bin", "/usr/bin", "/bin", *([f"{opt}/bin"] if opt else [])]),
@@ -226,10 +227,12 @@ class Worker(pool.Worker):
         }
         reserved = {
             "_HANDLER": self.config.get("Handler", ""),
+            "AWS_ACCESS_KEY_ID": self.callers.key_for("lambda", name),
+            "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.config.get('Runtime', 'python3.13')}",
-            "AWS_LAMBDA_FUNCTION_NAME": self.config.get("FunctionName", self.func_name),
+            "AWS_LAMBDA_FUNCTION_NAME": name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.config.get("MemorySize", 128)),
             "AWS_LAMBDA_FUNCTION_VERSION": self.config.get("Version", "$LATEST"),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -238,7 +241,7 @@ class Worker(pool.Worker):
             "LAMBDA_TASK_ROOT": str(code),
             "LAMBDA_RUNTIME_DIR": str(Path(lambda_worker.__file__).parent),
         }
-        return {**overridable, **own, **credentials, **reserved}
+        return {**overridable, **own, **reserved}
 
     def _stop(self) -> None:
         process, self._proc = self._proc, None
@@ -317,9 +320,9 @@ def _no_second_log(*_: Any, **__: Any) -> None:
     """The worker has written its log already, line by line."""
 
 
-def install(settings: Settings) -> None:
+def install(settings: Settings, callers: Callers) -> None:
     shutil.rmtree(settings.scratch, ignore_errors=True)
-    Worker.settings = settings
+    Worker.settings, Worker.callers = settings, callers
     pool._worker_class_for = lambda config: Worker
     lambda_svc._execute_function_warm = _execute
     lambda_svc._emit_lambda_logs = _no_second_log

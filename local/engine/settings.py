@@ -19,6 +19,7 @@ class Settings:
     batch_pythonpath: str
     batch_slots: int
     batch_stop_seconds: float
+    calls: Path | None
 
     @property
     def endpoint(self) -> str:
@@ -51,6 +52,7 @@ def from_environment() -> Settings:
         batch_slots=int(os.environ.get("BATCH_SLOTS", "1")),
         # ECS, which runs Batch's containers, gives a container 30 s between SIGTERM and SIGKILL.
         batch_stop_seconds=float(os.environ.get("BATCH_STOP_SECONDS", "30")),
+        calls=Path(os.environ["ENGINE_CALLS"]).absolute() if os.environ.get("ENGINE_CALLS") else None,
     )
 
 

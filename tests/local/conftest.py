@@ -64,6 +64,7 @@ class Engine:
             "BATCH_PYTHON": sys.executable,
             "BATCH_PYTHONPATH": str(self.jobs),
             "BATCH_STOP_SECONDS": "1",
+            "ENGINE_CALLS": str(self.home / "calls.jsonl"),
             "LEAK": "must not be seen by functions and jobs",
         }
 

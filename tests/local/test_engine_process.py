@@ -1,5 +1,6 @@
 """The engine as a process: its address, its end, and what it says when it cannot start."""
 
+import json
 import os
 import signal
 import socket
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from local.engine.callers import access_key
 from local.engine.expected import MinistackChanged, expect, expect_keys
-from tests.local.conftest import ENVIRONMENTS, ROOT, Engine, free_port
+from tests.local.conftest import ENVIRONMENTS, ROOT, Engine, free_port, wait_until
 
 
 def test_it_listens_on_loopback_only_and_on_no_other_port(engine: Engine) -> None:
@@ -47,7 +49,22 @@ def test_it_leaves_nothing_outside_its_home(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "engine").iterdir()) == ["s3", "state"]
     assert not Path(f"/tmp/ministack-{own.port}.pid").exists()
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # Connections that were closed still linger.
         probe.bind(("127.0.0.1", own.port))
+
+
+def test_every_request_is_written_down_with_its_caller(engine: Engine, outputs: dict[str, str]) -> None:
+    code = "import boto3, os; boto3.client('ssm').put_parameter(Name='/from/job', Value='x', Type='String', Overwrite=True)"
+    batch = engine.client("batch")
+    job_id = batch.submit_job(jobName="calls", jobQueue=outputs["Jobs"], jobDefinition=outputs["Job"], parameters={"what": code})["jobId"]
+    wait_until(lambda: batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] == "SUCCEEDED")
+
+    name = outputs["Job"].rsplit("/", 1)[1].partition(":")[0]
+    calls = [json.loads(line) for line in (engine.home / "calls.jsonl").read_text().splitlines()]
+    (call,) = [call for call in calls if call["access_key"] == access_key(name)]
+    assert (call["service"], call["target"], call["method"], call["status"]) == ("ssm", "AmazonSSM.PutParameter", "POST", 200)
+    assert json.loads(call["body"])["Name"] == "/from/job"
+    assert json.loads((engine.home / "engine" / "callers.json").read_text())[access_key(name)] == {"kind": "batch", "name": name}
 
 
 def test_a_changed_ministack_is_named_at_start() -> None:

@@ -1,0 +1,103 @@
+"""Who calls what: every function and job has an access key of its own, and $ENGINE_CALLS, a file, gets one line for each request that the engine answers.
+
+The emulator enforces no policies; a test that has such a file can compare each caller's requests with its policy in the template.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+Json = dict[str, Any]
+
+# Longer bodies are data, not what a policy decides on.
+BODY_LIMIT_BYTES = 8 * 1024
+CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/]+)/aws4_request")
+
+_lock = threading.Lock()
+
+
+def access_key(name: str) -> str:
+    """The key of a function or job definition, in the form that AWS gives temporary credentials."""
+    return "ASIA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:16]
+
+
+class Callers:
+    """The list of all keys that have been given out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, Json] = {}
+
+    def key_for(self, kind: str, name: str) -> str:
+        key = access_key(name)
+        with _lock:
+            if key not in self._known:
+                self._known[key] = {"kind": kind, "name": name}
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                partial = self.path.with_suffix(".partial")
+                partial.write_text(json.dumps(self._known, indent=1))
+                partial.replace(self.path)
+        return key
+
+
+def recorded(application: Any, path: Path) -> Any:
+    """The ASGI application, writing down what it is asked."""
+
+    async def record(scope: Json, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        body, status = bytearray(), 0
+
+        async def receive_and_keep() -> Json:
+            message = await receive()
+            if len(body) <= BODY_LIMIT_BYTES:
+                body.extend(message.get("body", b""))
+            return message
+
+        async def send_and_keep(message: Json) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        await application(scope, receive_and_keep, send_and_keep)
+        _write(path, _line(scope, bytes(body), status))
+
+    return record
+
+
+def _line(scope: Json, body: bytes, status: int) -> Json:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = scope["query_string"].decode("latin-1")
+    key, service = _caller(headers.get("authorization", ""), query)
+    shown = len(body) <= BODY_LIMIT_BYTES and "json" in headers.get("content-type", "")
+    return {
+        "at": time.time(),
+        "access_key": key,
+        "service": service,
+        "method": scope["method"],
+        "path": scope.get("raw_path", scope["path"].encode()).decode("latin-1"),
+        "query": query,
+        "target": headers.get("x-amz-target"),
+        "body": body.decode("utf-8", "replace") if shown else None,
+        "status": status,
+    }
+
+
+def _caller(authorization: str, query: str) -> tuple[str | None, str | None]:
+    credential = authorization
+    if "X-Amz-Credential" in query:
+        credential = "Credential=" + parse_qs(query)["X-Amz-Credential"][0]
+    found = CREDENTIAL.search(credential)
+    return (found[1], found[2]) if found else (None, None)
+
+
+def _write(path: Path, line: Json) -> None:
+    with _lock, path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
