@@ -26,7 +26,8 @@ OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "States.TaskFailed", "State
 # What a Task that invokes a function retries: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 TRANSIENT = {"Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"}
 # Lambda.Unknown: the function ended without an answer (memory, crash), on the page above. Lambda.TooManyRequestsException: Invoke's own error for throttling.
-OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown"}
+# A worker that ended or overran its time: Lambda.Unknown of older runtimes, told apart by newer ones.
+OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"}
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions calls an error of Batch that is not among its
 # modelled ones, throttling included: https://github.com/ASFHyP3/hyp3/issues/911
 OF_BATCH = {"Batch.ServerException", "Batch.ClientException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"}

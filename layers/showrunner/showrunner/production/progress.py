@@ -26,6 +26,8 @@ _WORDS = {
     "ConfigurationMissing": "{message}",
     "InvalidRequest": "{message}",
     "States.Timeout": "The step took longer than it may. Retry the video: finished work is kept.",
+    "Runtime.ExitError": "The step's worker ended without an answer. Retry the video: finished work is kept.",
+    "Sandbox.Timedout": "The step took longer than it may. Retry the video: finished work is kept.",
     "Lambda.Unknown": "The step's worker ended without an answer. Retry the video: finished work is kept.",
     "TIMED_OUT": "The production passed its deadline. Retry the video: finished work is kept.",
     "ABORTED": "The execution was stopped from outside. Retry the video: finished work is kept.",
