@@ -22,6 +22,7 @@ from . import (
     stepfunctions_errors,
     stepfunctions_executions,
     stepfunctions_integrations,
+    stepfunctions_restart,
     stepfunctions_scopes,
     stepfunctions_variables,
 )
@@ -44,6 +45,7 @@ class Engine:
         stepfunctions_clocks.install()
         stepfunctions_scopes.install()
         stepfunctions_executions.install()
+        stepfunctions_restart.install(settings.data / "state" / "running.json")
         stepfunctions_integrations.install(self.batch)
         http_api_bodies.install()
         http_api_proxy.install()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.conftest import TEMPLATES, Engine, free_port
+from tests.local.conftest import TEMPLATES, Engine, free_port, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +120,17 @@ def test_an_email_lies_in_the_outbox(own: Engine) -> None:
     first, second = sorted(Path(own.home, "outbox").glob("*.eml"))
     assert b"to@example.com" in first.read_bytes()
     assert b"second" in second.read_bytes()
+
+
+def test_an_execution_that_was_cut_off_is_aborted_with_an_event_once_its_machine_is_there_again(own: Engine) -> None:
+    outputs = own.deploy("cut", TEMPLATES / "cut.yaml")
+    arn = own.client("stepfunctions").start_execution(stateMachineArn=outputs["Machine"], name="video-1", input='{"video": 1}')["executionArn"]
+    own.kill(signal.SIGKILL)
+    own.start()
+    assert own.deploy("cut", TEMPLATES / "cut.yaml")["Machine"] == outputs["Machine"]
+
+    queue = own.client("sqs")
+    body = json.loads(wait_until(lambda: queue.receive_message(QueueUrl=outputs["Messages"]).get("Messages"))[0]["Body"])
+    assert (body["detail"]["status"], body["detail"]["executionArn"], body["detail"]["error"]) == ("ABORTED", arn, "Engine.Restarted")
+    assert json.loads(body["detail"]["input"]) == {"video": 1}
+    assert own.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "ABORTED"
