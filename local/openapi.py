@@ -14,11 +14,8 @@ def platform() -> list:
     for path in (ROOT / "layers" / "showrunner", ROOT):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
-    found = []
-    for path in sorted(ROOT.glob("functions/*/app.py")):
-        if "Application(" in path.read_text(encoding="utf-8") and path.parent.name != "feed":
-            found.append(importlib.import_module(f"functions.{path.parent.name}.app").app)
-    return found
+    files = [path for path in sorted(ROOT.glob("functions/*/app.py")) if "Application(" in path.read_text(encoding="utf-8")]
+    return [importlib.import_module(f"functions.{path.parent.name}.app").app for path in files if path.parent.name != "feed"]
 
 
 def text() -> str:

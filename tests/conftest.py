@@ -91,7 +91,10 @@ def aws() -> Iterator[str]:
     config.aws.cache_clear()
     config.forget_secrets()
     config.aws("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
-    role, definition = "arn:aws:iam::123456789012:role/machine", json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}})
+    role, definition = (
+        "arn:aws:iam::123456789012:role/machine",
+        json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}),
+    )
     machine = config.aws("stepfunctions").create_state_machine(name="production", roleArn=role, definition=definition)
     os.environ["PRODUCTION_MACHINE_ARN"] = machine["stateMachineArn"]
     yield os.environ["AWS_ENDPOINT_URL"]
@@ -148,7 +151,14 @@ def payload(method: str, path: str, headers: dict[str, str], body: str | None, a
         parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
     http = {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": "test"}
     context = {"http": http, "requestId": "gateway", "stage": "$default", "routeKey": "$default", "apiId": "api", "domainName": "127.0.0.1"}
-    event: dict[str, Any] = {"version": "2.0", "routeKey": "$default", "rawPath": raw_path, "rawQueryString": query, "headers": headers, "requestContext": context}
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": raw_path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": context,
+    }
     event |= {"isBase64Encoded": False} | ({"queryStringParameters": parameters} if parameters else {}) | ({"body": body} if body is not None else {})
     return event
 

@@ -54,7 +54,7 @@ def style(request: Request) -> Answer:
 
 
 @app.get("/.well-known/jwks.json", permission=roles.PUBLIC, unlimited=True, answer=KeySet, max_age=300)
-def jwks(request: Request) -> Any:  # noqa: ANN401 - JSON as it is stored
+def jwks(request: Request) -> Any:
     """The public keys that our tokens are signed with."""
     return Answer(config.secret("auth/jwks"))
 

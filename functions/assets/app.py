@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
+
 from showrunner import api, db
 from showrunner.api import Answer, Application, Body, Line, Request
 from showrunner.errors import InvalidRequest

@@ -5,6 +5,7 @@ import secrets
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
+
 from showrunner import api, db
 from showrunner.api import Answer, Application, Body, Id, Line, Page, Query, Request
 from showrunner.errors import Conflict, InvalidRequest
@@ -41,12 +42,15 @@ class Brand(Body):
     caption_preset: CaptionPreset | None = None
 
 
+Clock = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in UTC")]
+
+
 class Settings(Body):
     auto_publish: Annotated[bool, Field(strict=True)] = True
     privacy: Literal["private", "unlisted", "public"] = "private"
     videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
-    publish_times: Annotated[list[Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in UTC")]], Field(max_length=10)] = []
-    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = []
+    publish_times: Annotated[list[Clock], Field(max_length=10)] = Field(default_factory=list)
+    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = Field(default_factory=list)
     language: Language = "en"
     voice: Voice = "female1"
     voice_clone_id: Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")] | None = None

@@ -68,7 +68,7 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
     """The names of what was applied now. A file that changed after it was applied stops everything: its change belongs in a new file."""
     with locked(connection):
         connection.run(TABLE)
-        known = {number: sha256 for number, sha256 in connection.run("SELECT number, sha256 FROM public.migrations")}
+        known = dict(connection.run("SELECT number, sha256 FROM public.migrations"))
         applied = []
         for number, name, sql in files(folder):
             if number not in known:

@@ -1,9 +1,10 @@
 """Platform API: /api/v1/videos -> video rows, executions of the production machine, signed URLs."""
 
 import re
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
+
 from showrunner import api, db, errors, machines
 from showrunner.access import limits
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request, Text
@@ -28,7 +29,7 @@ Aspect = Literal["9:16", "16:9", "1:1"]
 class Brief(Body):
     """What a video is to be. One of topic, source_text and manual_script must be there; `length_seconds` goes before `length`."""
 
-    model_config = {
+    model_config: ClassVar[ConfigDict] = {
         "json_schema_extra": {"anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("topic", "source_text", "manual_script")]}
     }
 
@@ -42,7 +43,7 @@ class Brief(Body):
     voice: Literal["male1", "female1", "ai_clone"] | None = None
     aspect: Aspect | Annotated[list[Aspect], Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})] = "9:16"
     priority: Annotated[int, Field(ge=1, le=3, strict=True)] = 2
-    assets: Annotated[list[Id], Field(max_length=50)] = []
+    assets: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
 
     @field_validator("aspect")
     @classmethod
@@ -204,7 +205,7 @@ def generate_batch(request: Request, body: Batch) -> Answer:
     return answer
 
 
-def _body(answer: Answer) -> Any:  # noqa: ANN401 - what `once` was given, or its JSON when it is a repeat
+def _body(answer: Answer) -> Any:
     return answer.body if isinstance(answer.body, dict) else api.parse(answer.body.encode())
 
 

@@ -3,11 +3,11 @@
 import json
 
 from openapi_spec_validator import validate
+
+from local import openapi
 from showrunner import config
 from showrunner.access import roles
 from tests.conftest import Client
-
-from local import openapi
 
 ANYONE = Client()
 

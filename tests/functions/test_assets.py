@@ -4,6 +4,7 @@ import hashlib
 import urllib.request
 
 import pytest
+
 from tests.conftest import add_organisation
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92

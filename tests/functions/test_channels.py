@@ -3,18 +3,26 @@
 import json
 
 import pytest
-from showrunner import db
-from tests.conftest import ROOT, add_organisation, in_threads, service_client
 
 from functions.channels import app
+from showrunner import db
+from tests.conftest import ROOT, add_organisation, in_threads, service_client
 
 WHOLE = {
     "name": "Bees",
     "niche": "Insects",
     "youtube_channel_id": "UC" + "a" * 22,
     "settings": {
-        **{"auto_publish": False, "privacy": "public", "videos_per_day": 3, "publish_times": ["08:00", "23:59"], "topics": ["Waggle dance"], "language": "de"},
-        **{"voice": "male1", "style": "news", "brand": {"palette": {"accent": "#ff8800"}, "font": "Inter", "caption_preset": "bold"}, "category": 28},
+        "auto_publish": False,
+        "privacy": "public",
+        "videos_per_day": 3,
+        "publish_times": ["08:00", "23:59"],
+        "topics": ["Waggle dance"],
+        "language": "de",
+        "voice": "male1",
+        "style": "news",
+        "brand": {"palette": {"accent": "#ff8800"}, "font": "Inter", "caption_preset": "bold"},
+        "category": 28,
     },
 }
 

@@ -4,11 +4,11 @@ import contextlib
 import shutil
 
 import pytest
+
+from functions.migrate import app
 from showrunner import db
 from showrunner.errors import Conflict
 from tests.conftest import in_threads
-
-from functions.migrate import app
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import uuid
 
 import pytest
+
 from showrunner import config, db, machines
 from showrunner.store import productions
 from tests.conftest import add_organisation, in_threads, service_client
@@ -48,8 +49,15 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
     row = db.one(tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id)
     assert (row["status"], row["priority"], row["attempt"]) == ("queued", 1, 1)
     assert row["request"] == {
-        **{"topic": None, "manual_script": None, **TEXT, "style": "educational", "voice": "female1", "length_seconds": 240},
-        **{"aspect": ["16:9", "1:1"], "priority": 1, "assets": []},
+        "topic": None,
+        "manual_script": None,
+        **TEXT,
+        "style": "educational",
+        "voice": "female1",
+        "length_seconds": 240,
+        "aspect": ["16:9", "1:1"],
+        "priority": 1,
+        "assets": [],
     }
     assert f"{video_id}-1" in executions()
     client_ = config.aws("stepfunctions")
@@ -217,7 +225,12 @@ def test_another_organisations_video_is_not_found_anywhere(client, tx, service, 
 def test_the_status_tells_progress_step_and_failure(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}/status"
     assert client("GET", path).body == {
-        **{"video_id": video["video_id"], "status": "queued", "progress": 0, "current_step": None, "attempt": 1, "errors": []},
+        "video_id": video["video_id"],
+        "status": "queued",
+        "progress": 0,
+        "current_step": None,
+        "attempt": 1,
+        "errors": [],
     }
     productions.begin(tx, video["video_id"], 1, 600)
     productions.fail(tx, video["video_id"], 1, {"step": "voice", "code": "QuotaExceeded", "message": "No characters left."})
@@ -296,7 +309,9 @@ def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, vi
     assert (again.status, again.body["job_id"]) == (202, f"{video['video_id']}-2")
     assert f"{video['video_id']}-2" in executions()
     assert db.one(tx, "SELECT status, attempt, cancel_requested_at FROM studio.videos WHERE id = :id", id=video["video_id"]) == {
-        **{"status": "queued", "attempt": 2, "cancel_requested_at": None},
+        "status": "queued",
+        "attempt": 2,
+        "cancel_requested_at": None,
     }
 
 

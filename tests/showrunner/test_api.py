@@ -8,6 +8,7 @@ import uuid
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from showrunner import api, db
 from showrunner.access import roles
 from showrunner.errors import InvalidRequest

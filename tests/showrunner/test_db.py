@@ -2,9 +2,11 @@
 
 import ssl
 import uuid
+from pathlib import Path
 
 import pytest
 from pg8000.native import DatabaseError
+
 from showrunner import config, db
 from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest
 
@@ -25,7 +27,7 @@ def test_a_statement_is_prepared_once(tx):
 def test_an_inner_transaction_is_undone_alone(tx):
     insert = "INSERT INTO accounts.organisations (name) VALUES (:name)"
     assert db.run(tx, insert, name="outer") == 1
-    with pytest.raises(RuntimeError), db.transaction() as inner:
+    with pytest.raises(RuntimeError), db.transaction() as inner:  # noqa: PT012
         db.run(inner, insert, name="inner")
         raise RuntimeError
     names = [row["name"] for row in db.rows(tx, "SELECT name FROM accounts.organisations WHERE name IN ('outer', 'inner')")]
@@ -74,7 +76,7 @@ def test_a_session_that_died_between_requests_is_replaced(own):
 
 
 def test_a_session_that_dies_inside_a_transaction_is_an_error_and_the_next_works(own):
-    with pytest.raises(DatabaseUnavailable), db.transaction() as tx:
+    with pytest.raises(DatabaseUnavailable), db.transaction() as tx:  # noqa: PT012
         db.value(tx, "SELECT 1")
         kill_others()
         db.value(tx, "SELECT 2")
@@ -99,7 +101,7 @@ def test_a_plan_that_a_migration_made_stale_is_prepared_anew(own):
 
 
 def test_a_statement_that_takes_too_long_is_given_up(tx):
-    with pytest.raises(DatabaseUnavailable), db.transaction() as inner:
+    with pytest.raises(DatabaseUnavailable), db.transaction() as inner:  # noqa: PT012
         db.run(inner, "SET LOCAL statement_timeout = 20")
         db.run(inner, "SELECT pg_sleep(5)")
 
@@ -117,7 +119,7 @@ def test_tls_is_verified_against_the_one_ca(monkeypatch, tmp_path):
     assert db.tls() is None
     import certifi
 
-    first = open(certifi.where()).read().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
     (tmp_path / "ca.pem").write_text(first[first.index("-----BEGIN") :])
     monkeypatch.setenv("DATABASE_CA", str(tmp_path / "ca.pem"))
     context = db.tls()

@@ -106,11 +106,11 @@ def _moment(text: str) -> str:
     """As the database takes it; a date is its first moment in UTC."""
     try:
         value = datetime.fromisoformat(text.upper()) if _MOMENT.fullmatch(text) else None
-    except ValueError:
-        value = None
-    if value is None:
-        raise ValueError("must be a date (2026-11-22) or a time (2026-11-22T08:00:00Z)")
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+        if value is not None:
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        pass  # a day that no calendar has, or a moment before the year 1
+    raise ValueError("must be a date (2026-11-22) or a time (2026-11-22T08:00:00Z)")
 
 
 type Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})]
@@ -204,11 +204,11 @@ class Application:
         answer: Any = None,
         status: int = 200,
         max_bytes: int = MEGABYTE,
-        limits: tuple[tuple[int, int], ...] | None = None,  # noqa: A002
+        limits: tuple[tuple[int, int], ...] | None = None,
         unlimited: bool = False,
         max_age: int = 0,
         idempotent: bool = False,
-        errors: tuple[int, ...] = (),  # noqa: A002
+        errors: tuple[int, ...] = (),
         open_in_maintenance: bool = False,
         content_type: str = "application/json",
     ) -> Callable[[Handler], Handler]:
@@ -269,7 +269,11 @@ class MethodNotAllowed(ShowrunnerError):
 
 def handler(app: Application) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     """The Lambda handler of an application."""
-    return lambda event, context: serve(app, event)
+
+    def run(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's own signature
+        return serve(app, event)
+
+    return run
 
 
 def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
@@ -357,7 +361,7 @@ def _bytes(event: dict[str, Any], most: int) -> bytes:
     return raw
 
 
-def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
+def parse(raw: bytes) -> Any:
     """The JSON of a body: finite, at most 32 deep, its strings in NFC and without control characters. Raises InvalidRequest."""
     if not raw:
         raise InvalidRequest("A JSON body is missing.", code="MISSING_FIELD")

@@ -186,7 +186,7 @@ def rows(tx: Transaction, sql: str, **params: Any) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in rows_]
 
 
-def value(tx: Transaction, sql: str, **params: Any) -> Any:  # noqa: ANN401 - whatever the column holds
+def value(tx: Transaction, sql: str, **params: Any) -> Any:
     """The first column of the first row, None where there is none."""
     _, _, rows_ = tx.execute(sql, params)
     return rows_[0][0] if rows_ else None

@@ -114,7 +114,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": kinds, **rest} if kinds else rest
 
 
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(schema, dict):
         if "$ref" in schema:
             return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
@@ -155,7 +155,7 @@ def _statuses(route: Route) -> set[int]:
     return found | ({413} if route.method in ("POST", "PUT", "PATCH", "DELETE") else set())
 
 
-def _schema(app: Application, kind: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:  # noqa: ANN401 - a model, a TypedDict
+def _schema(app: Application, kind: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
     """A reference into the components, which gain what the type is made of."""
     if isinstance(kind, dict):
         return kind

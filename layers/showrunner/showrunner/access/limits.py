@@ -53,9 +53,10 @@ WITH spent AS ({_SPENT})
 SELECT spent.*,
        extract(epoch FROM clock_timestamp()) AS now,
        EXISTS (SELECT 1 FROM access.denied_tokens WHERE token_id = :token_id AND expires_at > now()) AS denied,
-       (SELECT json_build_object('message', message, 'minutes', greatest(1, ceil(extract(epoch FROM ends_at - now()) / 60))) FROM access.maintenance) AS maintenance
+       (SELECT json_build_object('message', message, 'minutes', greatest(1, ceil(extract(epoch FROM ends_at - now()) / 60)))
+          FROM access.maintenance) AS maintenance
   FROM spent
-"""  # noqa: S608 - a constant of this module
+"""
 
 
 def admit(tx: db.Transaction, windows: list[Window], token_id: str = "", *, open_in_maintenance: bool = False) -> Standing:

@@ -18,7 +18,9 @@ def add(tx: db.Transaction, organisation_id: str, kind: str, content_type: str, 
         f"""
         WITH new AS (SELECT gen_random_uuid() AS id)
         INSERT INTO studio.assets AS a (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence)
-        SELECT id, :organisation_id::uuid, :kind, :content_type, :size_bytes::bigint, :sha256, 'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence FROM new
+        SELECT id, :organisation_id::uuid, :kind, :content_type, :size_bytes::bigint, :sha256,
+               'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence
+          FROM new
         RETURNING a.id::text, a.object_key, {_ITEM}::text AS item
         """,
         organisation_id=organisation_id,
@@ -37,7 +39,10 @@ def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, An
     """id, kind, content_type, bytes, sha256, object_key, licence, status, created_at."""
     row = db.one(
         tx,
-        "SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, status, created_at FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id",
+        """
+        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, status, created_at
+          FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id
+        """,
         id=asset_id,
         organisation_id=organisation_id,
     )

@@ -34,7 +34,7 @@ def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: 
 
 def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
     """The channel as JSON text."""
-    text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)  # noqa: S608
+    text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)
     return _found(text)
 
 
@@ -45,14 +45,15 @@ def get_overview(tx: db.Transaction, organisation_id: str, channel_id: str) -> s
         f"""
         SELECT json_build_object(
             'channel', {_ITEM},
-            'statistics', (SELECT json_build_object('videos', count(*), 'completed', count(*) FILTER (WHERE status IN ('completed', 'scheduled', 'published')),
-                                                    'failed', count(*) FILTER (WHERE status = 'failed'), 'published', count(*) FILTER (WHERE status = 'published'))
-                             FROM studio.videos v WHERE v.channel_id = c.id AND v.deleted_at IS NULL),
+            'statistics', (
+                SELECT json_build_object('videos', count(*), 'completed', count(*) FILTER (WHERE status IN ('completed', 'scheduled', 'published')),
+                                         'failed', count(*) FILTER (WHERE status = 'failed'), 'published', count(*) FILTER (WHERE status = 'published'))
+                  FROM studio.videos v WHERE v.channel_id = c.id AND v.deleted_at IS NULL),
             'recent_videos', (SELECT coalesce(json_agg(r), '[]') FROM (
                 SELECT id, title, status, progress, created_at FROM studio.videos v
                  WHERE v.channel_id = c.id AND v.deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 5) r))::text
           FROM {_SOURCE} AND c.id = :channel_id
-        """,  # noqa: S608 - constants of this module
+        """,
         organisation_id=organisation_id,
         channel_id=channel_id,
     )
@@ -69,7 +70,7 @@ def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: li
     """id -> {status, settings} of those that are there; locked, so that none is paused or removed before the videos stand."""
     found = db.rows(
         tx,
-        f"SELECT c.id::text, c.status, c.settings FROM {_SOURCE} AND c.id = ANY(:channel_ids::uuid[]) ORDER BY c.id FOR SHARE",  # noqa: S608
+        f"SELECT c.id::text, c.status, c.settings FROM {_SOURCE} AND c.id = ANY(:channel_ids::uuid[]) ORDER BY c.id FOR SHARE",
         organisation_id=organisation_id,
         channel_ids=channel_ids,
     )
@@ -80,7 +81,7 @@ def add(tx: db.Transaction, organisation_id: str, name: str, niche: str | None, 
     """The new channel as JSON text. Raises Conflict when there are ten already."""
     # Counting and adding under one lock: two at once must not both be the tenth.
     db.value(tx, "SELECT 1 FROM accounts.organisations WHERE id = :id FOR NO KEY UPDATE", id=organisation_id)
-    if db.value(tx, f"SELECT count(*) FROM {_SOURCE}", organisation_id=organisation_id) >= MOST:  # noqa: S608
+    if db.value(tx, f"SELECT count(*) FROM {_SOURCE}", organisation_id=organisation_id) >= MOST:
         raise Conflict(f"There can be {MOST} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
     text = db.value(
         tx,

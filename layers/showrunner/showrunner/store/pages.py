@@ -67,9 +67,10 @@ def select(tx: db.Transaction, source: str, item: str, columns: dict[str, Column
         SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= :limit), '') || ']' AS rows,
                count(*) > :limit AS more, max(place) FILTER (WHERE n = :limit) AS place
           FROM (SELECT item, place, row_number() OVER () AS n
-                  FROM (SELECT ({item})::text AS item, json_build_array({_texts(order, columns)})::text AS place FROM {source}{where}{_after(place, order, columns)}
+                  FROM (SELECT ({item})::text AS item, json_build_array({_texts(order, columns)})::text AS place
+                          FROM {source}{where}{_after(place, order, columns)}
                          ORDER BY {_by(order, columns)} LIMIT :limit + 1 OFFSET {offset}) page) numbered
-    """  # noqa: S608 - constants of the stores and an integer of ours; every value is a parameter
+    """
     position = {f"p{number}": value for number, value in enumerate(place.values)} if place else {}
     row = db.one(tx, sql, limit=wanted.limit, **applied, **position)
     if row is None:
@@ -86,7 +87,7 @@ def _pagination(wanted: Wanted, total: int, following: str | None) -> dict[str, 
 
 
 def _count(tx: db.Transaction, source: str, applied: dict[str, Any]) -> int:
-    return int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {TOTAL_CAP + 1}) capped", **applied))  # noqa: S608 - as above
+    return int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {TOTAL_CAP + 1}) capped", **applied))
 
 
 def _offset(wanted: Wanted) -> int:

@@ -52,12 +52,13 @@ def get(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
         f"""
         SELECT json_build_object(
             'video', {_ITEM},
-            'processing_logs', (SELECT coalesce(json_agg(json_build_object('at', l.at, 'attempt', l.attempt, 'step', l.step, 'level', l.level, 'message', l.message)
-                                                         ORDER BY l.id), '[]')
-                                  FROM (SELECT * FROM studio.video_log WHERE video_id = v.id ORDER BY id DESC LIMIT 200) l),
+            'processing_logs', (
+                SELECT coalesce(json_agg(json_build_object('at', l.at, 'attempt', l.attempt, 'step', l.step, 'level', l.level, 'message', l.message)
+                                         ORDER BY l.id), '[]')
+                  FROM (SELECT * FROM studio.video_log WHERE video_id = v.id ORDER BY id DESC LIMIT 200) l),
             'costs', {_COSTS})::text
           FROM {_ONE}
-        """,  # noqa: S608 - constants of this module
+        """,
         organisation_id=organisation_id,
         video_id=video_id,
     )
@@ -66,10 +67,11 @@ def get(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
 
 _STEPS = ("script", "voice", "visuals", "render", "upload", "storage")
 _COSTS = f"""
-    (SELECT json_build_object('currency', 'USD', 'total_usd', coalesce(sum(k.amount_usd), 0)::text, 'list_price_only', coalesce(bool_or(k.list_price_only), false),
+    (SELECT json_build_object(
+        'currency', 'USD', 'total_usd', coalesce(sum(k.amount_usd), 0)::text, 'list_price_only', coalesce(bool_or(k.list_price_only), false),
         'breakdown', json_build_object({", ".join(f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}'), 0)::text" for step in _STEPS)}))
        FROM ledger.costs k WHERE k.video_id = v.id)
-"""  # noqa: S608 - constants
+"""
 
 
 def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
@@ -78,11 +80,12 @@ def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
         tx,
         f"""
         SELECT (to_jsonb({_COSTS}) || jsonb_build_object('video_id', v.id, 'charges',
-            (SELECT coalesce(jsonb_agg(jsonb_build_object('step', k.step, 'provider', k.provider, 'item', k.item, 'quantity', k.quantity::text, 'unit', k.unit,
-                        'amount_usd', k.amount_usd::text, 'list_price_only', k.list_price_only, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at, k.charge), '[]')
+            (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'step', k.step, 'provider', k.provider, 'item', k.item, 'quantity', k.quantity::text, 'unit', k.unit, 'amount_usd', k.amount_usd::text,
+                        'list_price_only', k.list_price_only, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at, k.charge), '[]')
                FROM ledger.costs k WHERE k.video_id = v.id)))::text
           FROM {_ONE}
-        """,  # noqa: S608 - constants of this module
+        """,
         organisation_id=organisation_id,
         video_id=video_id,
     )
@@ -96,7 +99,7 @@ def get_state(tx: db.Transaction, organisation_id: str, video_id: str, *, locked
         f"""
         SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title, v.demo, v.updated_at
           FROM {_ONE}{" FOR UPDATE" if locked else ""}
-        """,  # noqa: S608 - constants of this module
+        """,
         organisation_id=organisation_id,
         video_id=video_id,
     )
@@ -116,7 +119,10 @@ def add(tx: db.Transaction, organisation_id: str, channel_id: str, request: dict
     return str(
         db.value(
             tx,
-            "INSERT INTO studio.videos (organisation_id, channel_id, request, priority) VALUES (:organisation_id, :channel_id, :request, :priority) RETURNING id",
+            """
+            INSERT INTO studio.videos (organisation_id, channel_id, request, priority)
+            VALUES (:organisation_id, :channel_id, :request, :priority) RETURNING id
+            """,
             organisation_id=organisation_id,
             channel_id=channel_id,
             request=json.dumps(request),
@@ -147,7 +153,8 @@ def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
         db.value(
             tx,
             """
-            UPDATE studio.videos SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL, cancel_requested_at = NULL, deadline_at = NULL,
+            UPDATE studio.videos
+               SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL, cancel_requested_at = NULL, deadline_at = NULL,
                    updated_at = now()
              WHERE id = :video_id AND organisation_id = :organisation_id RETURNING attempt
             """,
@@ -161,7 +168,10 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
     """The caller holds the row and has seen that it is queued or processing."""
     db.run(
         tx,
-        "UPDATE studio.videos SET status = 'cancelled', cancel_requested_at = now(), updated_at = now() WHERE id = :video_id AND organisation_id = :organisation_id",
+        """
+        UPDATE studio.videos SET status = 'cancelled', cancel_requested_at = now(), updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
         organisation_id=organisation_id,
         video_id=video_id,
     )

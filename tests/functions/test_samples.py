@@ -1,0 +1,37 @@
+"""events/<function>.<case>.json of the Platform API: what `sam local invoke` sends is what the handlers take."""
+
+import json
+
+import pytest
+
+from tests.conftest import ROOT, send
+
+EXPECTED = {
+    "videos.list": 200,
+    "videos.generate": 404,
+    "videos.missing": 404,
+    "channels.add": 201,
+    "channels.list": 200,
+    "assets.add": 201,
+    "admin.health": 200,
+    "admin.unknown": 404,
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_sample_is_answered(name, event, client):
+    sample = event(name)
+    if "authorization" in sample["headers"]:
+        sample["headers"]["authorization"] = f"Bearer {client.token}"
+
+    told = send(sample)
+
+    assert told["statusCode"] == EXPECTED[name], told["body"]
+    assert told["headers"]["x-request-id"] == sample["headers"].get("x-request-id", told["headers"]["x-request-id"])
+    assert told["body"] is None or json.loads(told["body"])
+
+
+def test_every_sample_of_these_functions_is_expected():
+    found = {path.stem for kind in ("videos", "channels", "assets", "admin") for path in (ROOT / "events").glob(f"{kind}.*.json")}
+
+    assert found == set(EXPECTED)
