@@ -6,6 +6,7 @@ as long as nothing is looked up by a string; the tests of these readers say whic
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,9 @@ Definition = tuple[str, str]
 
 
 def function_names() -> list[str]:
-    """The folders of Lambda functions."""
-    return sorted(path.name for path in FUNCTIONS.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")) and path.name not in CONTAINERS)
+    """The folders of Lambda functions; one that holds no file is nothing yet, or what a change of branch left behind."""
+    found = (path for path in FUNCTIONS.iterdir() if path.is_dir() and path.name not in {*CONTAINERS, "__pycache__"})
+    return sorted(path.name for path in found if any(each.is_file() and each.parent.name != "__pycache__" for each in path.rglob("*")))
 
 
 def app(function: str) -> str:
@@ -125,12 +127,13 @@ def names(module: str) -> dict[str, Definition]:
 
 @cache
 def definitions(module: str) -> dict[str, list[ast.AST]]:
-    """The top-level statements of a module by the name that they define; under TOP those that define none."""
+    """The top-level statements of a module by the name that they define; under TOP what an import runs: those that define none, and calls in assignments."""
     path = path_of(module)
     found: dict[str, list[ast.AST]] = {TOP: []}
     for node in tree(path).body if path else ():
         targets = _targets(node)
-        for target in targets or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
+        runs = isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+        for target in [*targets, *([TOP] if runs else [])] or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
             found.setdefault(target, []).append(node)
     return found
 
@@ -213,7 +216,7 @@ def secrets(function: str) -> set[Wish]:
 
 
 def operations(function: str) -> set[tuple[str, str]]:
-    """(service, method) of boto3 clients that it can call, for instance ("s3", "get_object"); of presigned URLs what they allow."""
+    """(service, method as boto3 names it) of every call that it can make, by config.aws or signed.call; of presigned URLs what they allow."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
     for _, node in nodes(function, but=("showrunner.config",)):
         found |= _operations(node)
@@ -221,6 +224,7 @@ def operations(function: str) -> set[tuple[str, str]]:
 
 
 def _operations(node: ast.AST) -> set[tuple[str, str]]:
+    found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "signed", ("call",))}
     clients = {id(call): _literal(call) for call in calls(node, "config", ("aws",))}
     variables = {
         target.id: clients[id(inner.value)]
@@ -229,7 +233,6 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
         for target in inner.targets
         if isinstance(target, ast.Name)
     }
-    found = set()
     for inner in ast.walk(node):
         if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
             continue
@@ -257,9 +260,15 @@ def calls(node: ast.AST, module: str, functions: tuple[str, ...]) -> list[ast.Ca
     ]
 
 
-def _literal(call: ast.Call) -> str:
-    if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str):
-        return call.args[0].value
+def _snake(name: str) -> str:
+    """GetItem as boto3 writes it: get_item."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _literal(call: ast.Call, index: int = 0) -> str:
+    argument = call.args[index] if len(call.args) > index else None
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        return argument.value
     raise TypeError(f"line {call.lineno}: {ast.unparse(call)} needs its name written out, or no check can see it")
 
 

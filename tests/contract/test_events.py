@@ -1,14 +1,10 @@
-"""events/ <-> functions/: every sample is taken by the handler that it is for, as AWS would pass it."""
+"""events/ <-> functions/ of the production machine: one execution, told in samples. Those of the Platform API are tests/functions/test_samples.py's."""
 
-import copy
 import json
 import uuid
 
 import pytest
 
-from functions.admin import app as admin
-from functions.assets import app as assets
-from functions.channels import app as channels
 from functions.finish import app as finish
 from functions.migrate import app as migrate
 from functions.prepare import app as prepare
@@ -16,10 +12,9 @@ from functions.record import app as record
 from functions.script import app as script
 from functions.sweep import app as sweep
 from functions.timeline import app as timeline
-from functions.videos import app as videos
 from functions.visuals import app as visuals
 from functions.voice import app as voice
-from showrunner import blobs, config, db
+from showrunner import blobs, db
 from showrunner.production import brief
 from showrunner.production.brief import Job
 from showrunner.production.script import Script
@@ -116,45 +111,3 @@ def test_the_sweeper_takes_what_the_scheduler_sends(tx, event, aws):
 
 def test_migrate_needs_nothing_from_its_caller(postgres, event):
     assert migrate.handler(event("migrate.deploy"), None) == {"applied": []}
-
-
-@pytest.fixture
-def bearing(event, client):
-    """A sample of the Platform API with a token in the place of TOKEN."""
-
-    def read(name: str) -> dict:
-        found = copy.deepcopy(event(name))
-        assert found["headers"]["authorization"] == "Bearer TOKEN"
-        found["headers"]["authorization"] = f"Bearer {client.token}"
-        return found
-
-    return read
-
-
-def test_health_answers_without_a_token(event, aws):
-    assert admin.handler(event("admin.health"), None)["statusCode"] == 200
-
-
-def test_channels_are_listed(bearing):
-    answer = channels.handler(bearing("channels.list"), None)
-
-    assert (answer["statusCode"], json.loads(answer["body"])["channels"]) == (200, [])
-
-
-def test_an_asset_is_announced(bearing):
-    answer = assets.handler(bearing("assets.add"), None)
-
-    assert answer["statusCode"] == 201
-    assert json.loads(answer["body"])["upload"]["method"] == "PUT"
-
-
-def test_a_video_that_isnt_there_is_not_found(bearing):
-    assert videos.handler(bearing("videos.missing"), None)["statusCode"] == 404
-
-
-@pytest.mark.parametrize("case", ["channels.list", "assets.add", "videos.missing"])
-def test_a_sample_with_a_token_that_is_none_is_refused(event, aws, signing_key, case):
-    handler = {"channels": channels, "assets": assets, "videos": videos}[case.partition(".")[0]].handler
-    config.forget_secrets()
-
-    assert handler(event(case), None)["statusCode"] == 401

@@ -18,10 +18,11 @@ BRIEF = EVENTS / "brief.json"
 
 # Read by the code, given by no template, each with the reason.
 GIVEN_ELSEWHERE = {
-    "AWS_LAMBDA_FUNCTION_NAME": "Lambda gives it",
     "RATE_LIMIT_FACTOR": "only tests and load runs raise the limits",
     "VERSION": "until a release sets it, the code's own number serves",
 }
+# Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime; the SDKs' endpoint is only set locally.
+GIVEN_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"}
 # Given by a template, read by a library.
 READ_BY_LIBRARIES = {"POWERTOOLS_LOG_LEVEL": "aws-lambda-powertools"}
 # Which service an action belongs to, where boto3's name for the service is not IAM's.
@@ -326,7 +327,7 @@ def test_a_function_reads_the_secrets_of_its_policy_and_no_other(functions):
 
 
 def test_every_setting_that_a_function_reads_is_given_to_it(functions):
-    given = GIVEN_ELSEWHERE.keys()
+    given = GIVEN_ELSEWHERE.keys() | GIVEN_BY_LAMBDA
     missing = {name: sorted({wish.name for wish in code.settings(name)} - function.variables.keys() - given) for name, function in functions.items()}
 
     assert {name: settings for name, settings in missing.items() if settings} == {}

@@ -1,0 +1,311 @@
+"""What may know what, and how code is written: the rules of the house that no tool checks by itself."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract import code
+from tests.contract.code import FUNCTIONS, LAYER, PACKAGE, ROOT
+
+# Names that say nothing: what they would hold has a name of its own.
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "services", "managers", "interfaces", "misc", "lib", "core", "base"}
+# Which of ours a part of the layer may import; a part may always import itself. The rest of the layer (the ground floor) is listed by module.
+MAY_IMPORT = {
+    "errors": set(),
+    "models": {"errors"},
+    "production": {"models", "errors"},
+    "config": {"errors"},
+    "telemetry": {"config"},
+    "db": {"config", "errors"},
+    "blobs": {"config", "errors"},
+    "state": {"signed", "config", "errors"},
+    "events": {"config", "errors"},
+    "machines": {"config", "errors"},
+    "store": {"db", "models", "errors", "production"},
+    "platforms": {"models", "errors"},
+    "signed": {"config", "errors"},
+    "callbacks": {"access", "state", "errors"},
+    "access": {"db", "state", "signed", "config", "errors", "models"},
+    "docs": set(),
+    "uploads": {"blobs", "config", "db", "errors", "store"},
+    "openapi": {"access", "api"},
+    "api": {"access", "config", "db", "docs", "errors", "models", "store", "telemetry"},
+}
+# What the folder of a function may hold beside its one app.py.
+BESIDE_APP = {"migrate": {"sql"}, "admin": {"openapi.json"}}
+# Composes its SQL from the stores' constants, handed over as arguments, and integers of its own; its tests try to get text in.
+COMPOSES_SQL = {"showrunner.store.pages": {"select", "_count"}}
+STATEMENT = re.compile(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", re.DOTALL)
+QUERIES = {"one", "rows", "value", "run"}
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+def product() -> list[Path]:
+    return [*code.layer_files(), *code.function_files()]
+
+
+def where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+
+
+# ---------------------------------------------------------------- Environment and AWS
+
+
+def reads_environment(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return ast.unparse(node) in ("os.environ", "os.getenv", "os.environb", "os.putenv")
+    return isinstance(node, ast.ImportFrom) and node.module == "os" and bool({alias.name for alias in node.names} & {"environ", "getenv", "environb", "putenv"})
+
+
+def test_only_config_reads_the_environment():
+    config = LAYER / PACKAGE / "config.py"
+    found = [where(path, node) for path in product() if path != config for node in ast.walk(code.tree(path)) if reads_environment(node)]
+
+    assert found == []
+    assert any(reads_environment(node) for node in ast.walk(code.tree(config)))
+
+
+def test_only_config_makes_clients_of_aws():
+    config = LAYER / PACKAGE / "config.py"
+    found = [
+        f"{path.relative_to(ROOT)}:{each.line}" for path in product() if path != config for each in code.imports(path) if each.name.split(".")[0] == "boto3"
+    ]
+
+    assert found == []
+    assert [each for each in code.imports(config) if each.name == "boto3" and not each.at_top], "boto3 costs 200 ms and is imported where it is used"
+
+
+def test_a_platform_gets_what_it_needs_as_arguments():
+    """Settings and secrets are read by functions, so that a platform module can be pointed anywhere by a test."""
+    platforms = [path for path in code.layer_files() if part(code.module_of(path)) == "platforms"]
+
+    assert platforms
+    assert [(path.name, each.name) for path in platforms for each in code.imports(path) if part(each.name) == "config"] == []
+
+
+# ---------------------------------------------------------------- Directions
+
+
+def our_imports(path: Path) -> set[str]:
+    return {each.name for each in code.imports(path) if each.name.split(".")[0] in (PACKAGE, "functions", "local", "tests", "render")}
+
+
+def test_the_layer_imports_downwards_only():
+    for path in code.layer_files():
+        own = part(code.module_of(path))
+        if not own:
+            continue
+        assert own in MAY_IMPORT, f"{path.relative_to(ROOT)}: say in MAY_IMPORT what {own} may import"
+        allowed = MAY_IMPORT[own] | {own, ""}
+        wrong = sorted(name for name in our_imports(path) if not name.startswith(PACKAGE) or part(name) not in allowed)
+
+        assert wrong == [], f"{path.relative_to(ROOT)} knows what it must not"
+
+
+def test_stores_and_platforms_dont_know_each_other_and_what_a_video_is_made_of_knows_neither():
+    apart = [
+        ("store", "platforms"),
+        ("platforms", "store"),
+        *((pure, other) for pure in ("production", "models", "errors") for other in ("store", "platforms")),
+    ]
+
+    assert [(one, other) for one, other in apart if other in MAY_IMPORT.get(one, ())] == []
+
+
+def test_a_function_imports_no_other_function_and_nothing_that_isnt_deployed():
+    for path in code.function_files():
+        names = our_imports(path)
+
+        assert [name for name in names if not name.startswith(PACKAGE)] == [], path.relative_to(ROOT)
+
+
+def test_the_renderer_imports_nothing_of_ours_but_itself():
+    """It runs in its own image, without the layer."""
+    for path in sorted((FUNCTIONS / "render").glob("*.py")):
+        assert [name for name in our_imports(path) if not name.startswith(("render", "functions.render"))] == [], path.name
+
+
+def test_what_is_allowed_exists():
+    """A rule for a module that has gone would let a new one of its name do what nobody thought of."""
+    parts = {part(code.module_of(path)) for path in code.layer_files()} - {""}
+
+    assert sorted(parts - MAY_IMPORT.keys()) == []
+    assert sorted(set().union(*MAY_IMPORT.values()) - MAY_IMPORT.keys()) == []
+
+
+# ---------------------------------------------------------------- Files
+
+
+def test_a_function_is_one_file():
+    for name in code.function_names():
+        found = {path.name for path in (FUNCTIONS / name).iterdir() if path.name != "__pycache__"}
+
+        assert found == {"app.py"} | BESIDE_APP.get(name, set()), name
+
+
+def test_no_module_is_a_drawer():
+    files = [*product(), *(FUNCTIONS / "render").rglob("*.py"), *(ROOT / "local").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    names = {name for path in files for name in path.relative_to(ROOT).with_suffix("").parts}
+
+    assert sorted(names & DRAWERS) == []
+
+
+def test_every_handler_file_says_what_comes_in_and_what_comes_out():
+    """The first line: trigger → effect."""
+    for name in code.function_names():
+        docstring = ast.get_docstring(code.tree(FUNCTIONS / name / "app.py")) or ""
+
+        assert re.search("->|→", docstring.splitlines()[0] if docstring else ""), f"functions/{name}/app.py: no docstring, or it doesn't say trigger -> effect"
+
+
+def test_every_module_of_the_layer_says_what_it_knows():
+    assert [str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))] == []
+
+
+# ---------------------------------------------------------------- Code
+
+
+def catches_everything(node: ast.AST) -> bool:
+    if not isinstance(node, ast.ExceptHandler):
+        return False
+    names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"Exception"}
+    raises = any(isinstance(inner, ast.Raise) for statement in node.body for inner in ast.walk(statement))
+    return bool(names & {"Exception", "BaseException"}) and not raises
+
+
+def test_what_swallows_every_error_says_why():
+    """`except Exception` belongs to the frame around a handler. What raises again (a rollback) swallows nothing."""
+    found = []
+    for path in product():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        nodes = [node for node in ast.walk(code.tree(path)) if catches_everything(node)]
+        found += [where(path, node) for node in nodes if not re.search(r"#\s*noqa: BLE001 - \w", lines[node.lineno - 1])]
+
+    assert found == []
+
+
+def test_functions_hold_no_sql():
+    """SQL lies in the store; migrate's is its subject."""
+    found = [
+        where(path, node)
+        for path in code.function_files()
+        if path.parent.name != "migrate"
+        for node in ast.walk(code.tree(path))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.search(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", node.value, re.DOTALL)
+    ]
+
+    assert found == []
+
+
+def sql_faults(path: Path) -> Iterator[str]:
+    """Calls of db.one, rows, value, run and connection.run whose SQL is not a constant, or has anything but constants (UPPER_CASE) put into it."""
+    excepted = COMPOSES_SQL.get(code.module_of(path), set())
+    for definition in ast.walk(code.tree(path)):
+        if not isinstance(definition, ast.FunctionDef) or definition.name in excepted:
+            continue
+        for node in ast.walk(definition):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in QUERIES:
+                owner = ast.unparse(node.func.value)
+                index = {"db": 1, "connection": 0}.get(owner)
+                if index is not None and not _is_constant_sql(node.args[index], definition):
+                    yield f"{where(path, node)}: {ast.unparse(node.args[index])[:80]}"
+
+
+def _is_constant_sql(node: ast.expr, definition: ast.FunctionDef) -> bool:
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.JoinedStr):
+        return all(_is_constant_sql(value.value, definition) for value in node.values if isinstance(value, ast.FormattedValue))
+    if isinstance(node, ast.IfExp):
+        return _is_constant_sql(node.body, definition) and _is_constant_sql(node.orelse, definition)
+    if isinstance(node, ast.Name) and not _is_constant_name(node):
+        # A local variable that is only ever given constant SQL; migrate's `sql` is the text of a file of ours.
+        given = [inner.value for inner in ast.walk(definition) if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id]
+        return bool(given) and all(_is_constant_sql(value, definition) for value in given)
+    return _is_constant_name(node)
+
+
+def _is_constant_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and re.fullmatch("_?[A-Z][A-Z0-9_]*", node.id) is not None
+
+
+def test_values_reach_sql_by_placeholders_only():
+    # A migration is the text of a file in the deployed package.
+    files = [path for path in product() if code.module_of(path) != "functions.migrate.app"]
+
+    assert [fault for path in files for fault in sql_faults(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "faults"),
+    [
+        ('"SELECT 1"', 0),
+        ('f"SELECT {_COLUMNS} FROM x"', 0),
+        ("QUERY", 0),
+        ('"A" if locked else "B"', 0),
+        ('f"SELECT 1 {A if name else B}"', 0),
+        ("f\"SELECT '{name}'\"", 1),
+        ('f"SELECT {limit + 1}"', 1),
+        ('"SELECT " + name', 1),
+        ('"SELECT %s" % name', 1),
+        ('"SELECT {}".format(name)', 1),
+        ("sql", 1),
+    ],
+)
+def test_a_value_in_the_text_would_be_found(tmp_path, monkeypatch, sql, faults):
+    path = FUNCTIONS / "sample" / "app.py"
+    monkeypatch.setattr(code, "tree", lambda _: ast.parse(f"def read(tx, name):\n    return db.one(tx, {sql}, name=name)"))
+
+    assert len(list(sql_faults(path))) == faults
+
+
+# ---------------------------------------------------------------- Tests
+
+
+def test_nothing_is_patched_without_saying_why():
+    """mock.patch only where nothing else can reach; a comment on the line says why."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(code.tree(path)):
+            patches = isinstance(node, ast.Attribute) and re.search(r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node))
+            imported = isinstance(node, ast.ImportFrom) and node.module == "unittest.mock" and any(alias.name == "patch" for alias in node.names)
+            if (patches or imported) and "#" not in lines[node.lineno - 1]:
+                found.append(where(path, node))
+
+    assert found == []
+
+
+def test_every_test_is_named_as_a_sentence():
+    """A name of one word says what is tested, but not what must be true of it."""
+    found = [
+        f"{where(path, node)} {node.name}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(code.tree(path))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.name.count("_") < 2
+    ]
+
+    assert found == []
+
+
+def test_every_test_file_is_named_after_what_it_tests():
+    """A function, a module of the layer, or something that several functions are together: a machine's steps, the API's document, the API's samples."""
+    known = {
+        *code.function_names(),
+        *(path.stem for path in code.layer_files()),
+        *(path.name for path in (LAYER / PACKAGE).iterdir()),
+        "production_steps",
+        "schema",
+        "samples",
+    }
+    found = [path.stem.removeprefix("test_") for path in (ROOT / "tests" / "functions").glob("test_*.py")]
+
+    assert [name for name in found if not any(name == each or name.startswith(f"{each}_") for each in known)] == []

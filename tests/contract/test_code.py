@@ -1,0 +1,109 @@
+"""tests/contract/code.py: the readers that the other checks stand on, on small sources of every shape that the product uses."""
+
+import pytest
+
+from tests.contract import code
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """Writes a small product of one layer and one function; the readers then look there."""
+    monkeypatch.setattr(code, "LAYER", tmp_path / "layer")
+    monkeypatch.setattr(code, "FUNCTIONS", tmp_path / "functions")
+    monkeypatch.setattr(code, "ROOT", tmp_path)
+    caches = (code.path_of, code.tree, code.names, code.definitions, code.reach)
+
+    def write(**files: str) -> None:
+        for name, text in files.items():
+            path = tmp_path / ("functions/f/app.py" if name == "app" else f"layer/showrunner/{name.replace('__', '/')}.py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for package in (path for path in (tmp_path / "layer").rglob("*") if path.is_dir()):
+            (package / "__init__.py").touch()
+        for cache in caches:
+            cache.cache_clear()
+
+    yield write
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_what_a_function_can_come_to_is_followed_through_modules_classes_and_imports_inside_functions(source):
+    source(
+        app="""
+from showrunner import api
+class Walk:
+    def step(self):
+        from showrunner import blobs
+        return blobs.get("k")
+handler = api.handler(Walk)
+""",
+        api="from showrunner import config\ndef handler(app): return config.setting('ISSUER', 'x')\ndef other(): return config.setting('NEVER')",
+        blobs="""
+from showrunner import config
+def get(key): return _client().get_object(Key=key) if False else config.aws("s3").get_object(Key=key)
+def put(key): return config.aws("s3").put_object(Key=key)
+def _client(): return None
+""",
+        config="",
+    )
+
+    assert code.settings("f") == {code.Wish("ISSUER", optional=True)}
+    assert code.operations("f") == {("s3", "get_object")}
+
+
+def test_a_client_in_a_variable_a_signed_url_and_a_signed_call_are_seen(source):
+    source(
+        app="""
+from showrunner import config, signed
+def start():
+    client = config.aws("stepfunctions")
+    client.start_execution(name="x")
+def link():
+    return config.aws("s3").generate_presigned_url("put_object", Params={})
+def item():
+    signed.call("dynamodb", "GetItem", {})
+handler = [start, link, item]
+""",
+        config="",
+        signed="def call(service, action, payload): ...",
+    )
+
+    assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("dynamodb", "get_item")}
+
+
+def test_what_runs_when_a_module_is_imported_counts(source):
+    source(
+        app="from showrunner import first\nhandler = first.use",
+        first="from showrunner import second\ndef use(): ...",
+        second="from showrunner import config\nX = config.setting('EARLY')\nconfig.setting('BARE')",
+        config="",
+    )
+
+    assert {wish.name for wish in code.settings("f")} == {"EARLY", "BARE"}
+
+
+def test_secrets_bring_ssm_and_the_stage(source):
+    source(
+        app="from showrunner import config\ndef handler(event, context):\n    config.secrets(['a/b', 'c/d'])\n    config.secret('e/f', default=' ')", config=""
+    )
+
+    assert {(wish.name, wish.optional) for wish in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
+    assert code.operations("f") == {("ssm", "get_parameters")}
+    assert code.settings("f") == {code.Wish("STAGE", optional=False)}
+
+
+@pytest.mark.parametrize(
+    "line", ["config.setting(name)", "config.secret(f'{name}/key')", "config.secrets(names)", "config.aws(name).get()", "keep(config.aws('s3'))"]
+)
+def test_what_no_reader_can_see_is_refused(source, line):
+    source(app=f"from showrunner import config\ndef handler(name, names):\n    {line}", config="")
+
+    with pytest.raises(TypeError, match="no check can see"):
+        code.settings("f"), code.operations("f")
+
+
+def test_imports_for_type_checkers_are_none(source):
+    source(app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json", config="")
+
+    assert [(each.name, each.at_top) for each in code.imports(code.FUNCTIONS / "f" / "app.py")] == [("typing", True), ("json", False)]

@@ -1,0 +1,135 @@
+"""functions/migrate/sql <-> store/: the real files on a real server (how `migrate` itself works is tests/functions/test_migrate.py's)."""
+
+import ast
+import contextlib
+import importlib
+import json
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from functions.migrate import app as migrate
+from showrunner import db
+from showrunner.store import pages
+from tests.conftest import in_threads
+from tests.contract import code
+
+EMPTY = "contract_empty"
+# Foreign keys whose table is too small to need an index.
+SMALL = {"studio.channel_removals channel_removals_organisation_id_fkey"}  # a row for ten minutes
+
+
+@pytest.fixture
+def empty_database(postgres, monkeypatch):
+    """A database of this test's own, with nothing in it."""
+    from pg8000.native import Connection
+
+    with contextlib.closing(
+        Connection("postgres", host="127.0.0.1", port=postgres.port, database="postgres", password=postgres.password, ssl_context=False)
+    ) as administrator:
+        administrator.run(f"DROP DATABASE IF EXISTS {EMPTY}")
+        administrator.run(f"CREATE DATABASE {EMPTY} OWNER showrunner")
+        monkeypatch.setenv("DATABASE_NAME", EMPTY)
+        yield
+        administrator.run(f"DROP DATABASE {EMPTY} WITH (FORCE)")
+
+
+def test_the_files_are_numbered_from_one_without_a_gap_and_named_for_what_they_do():
+    names = sorted(path.name for path in migrate.FOLDER.iterdir())
+
+    assert [int(name.split("_")[0]) for name in names] == list(range(1, len(names) + 1))
+    assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
+
+
+def test_the_real_files_go_in_once_from_four_places_at_once(empty_database):
+    def run(_):
+        with contextlib.closing(db.connect(migrate.STATEMENT_TIMEOUT_MS)) as connection:
+            return migrate.migrate(connection)
+
+    results = in_threads(4, run)
+
+    assert sorted(map(len, results)) == [0, 0, 0, len(list(migrate.FOLDER.iterdir()))]
+
+
+def test_no_file_leaves_the_transaction_that_it_runs_in():
+    """Each runs in one: a COMMIT inside would keep half of it when the rest fails, and CREATE INDEX CONCURRENTLY can't."""
+    for path in migrate.FOLDER.iterdir():
+        statements = re.sub(r"--.*|\$\$.*?\$\$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL if "$$" in path.read_text(encoding="utf-8") else 0)
+
+        assert not re.search(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;|CONCURRENTLY", statements, re.MULTILINE | re.IGNORECASE), path.name
+
+
+def test_every_foreign_key_has_an_index(postgres):
+    """Without one, removing the row that it points at reads the whole table."""
+    with db.reading() as tx:
+        found = db.rows(
+            tx,
+            """
+            SELECT c.conrelid::regclass::text || ' ' || c.conname AS key FROM pg_constraint c
+             WHERE c.contype = 'f' AND c.conparentid = 0 AND c.connamespace::regnamespace::text <> 'public'
+               AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])
+             ORDER BY 1
+            """,
+        )
+
+    assert {row["key"] for row in found} == SMALL
+
+
+# ---------------------------------------------------------------- Orders
+
+
+def lists() -> list[tuple[str, list[ast.expr]]]:
+    """(module, arguments) of every pages.select of the stores."""
+    stores = [path for path in code.layer_files() if path.parent.name == "store"]
+    return [(code.module_of(path), call.args) for path in stores for call in code.calls(code.tree(path), "pages", ("select",))]
+
+
+def default_order(module_name: str, arguments: list[ast.expr]) -> str:
+    """The statement that serves the first page of a list, in its default order and without filters."""
+    module = importlib.import_module(module_name)
+    source, item, columns, default = (getattr(module, each.id) if isinstance(each, ast.Name) else ast.literal_eval(each) for each in arguments[1:5])
+    parameters = {name: ("true", str(uuid.uuid4())) for name in re.findall(r"(?<!:):(\w+)", source)}
+    with db.transaction() as tx:
+        before = set(tx.statements)
+        pages.select(tx, source, item, columns, default, pages.Wanted(20, None, None, None), parameters)
+        (statement,) = [sql for sql in tx.statements if "OFFSET" in sql and (sql not in before or source in sql)]
+    return statement
+
+
+def plan(statement: str) -> list[str]:
+    """The steps below LIMIT of its plan, when the server may neither read a whole table nor sort unless nothing else is left."""
+    names: dict[str, int] = {}
+    numbered = re.sub(r"(?<!:):(\w+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    with db.transaction() as tx:
+        for step in ("seqscan", "sort", "incremental_sort", "bitmapscan"):
+            tx.command(f"SET LOCAL enable_{step} = off")
+        told = tx.open().execute_simple(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}").rows[0][0]
+    found = told if isinstance(told, list) else json.loads(told)
+    (limit,) = [node for node in _nodes(found[0]["Plan"]) if node["Node Type"] == "Limit"]
+    return [node["Node Type"] for node in _nodes(limit)]
+
+
+def _nodes(node: dict) -> Iterator[dict]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def test_every_list_is_found():
+    assert {module for module, _ in lists()} >= {"showrunner.store.channels", "showrunner.store.videos"}
+
+
+@pytest.mark.parametrize(("module", "arguments"), lists(), ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "")
+def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module, arguments):
+    steps = plan(default_order(module, arguments))
+
+    assert any(step.startswith("Index") for step in steps), steps
+    assert [step for step in steps if "Sort" in step or step == "Seq Scan"] == []
+
+
+def test_an_order_without_an_index_would_be_found(postgres):
+    steps = plan("SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL ORDER BY v.progress LIMIT :limit")
+
+    assert "Sort" in steps

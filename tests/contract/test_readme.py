@@ -1,0 +1,84 @@
+"""README.md <-> functions/, Makefile, files"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract import code
+from tests.contract.code import ROOT
+
+README = ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return README.read_text(encoding="utf-8")
+
+
+def listed_functions(text: str) -> list[str]:
+    """The first column of the table whose head begins with the word Function."""
+    table = re.search(r"^\|\s*\**Function\**\s*\|.*\n\|[-:| ]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE | re.IGNORECASE)
+    return re.findall(r"^\|\s*`([a-z_]+)`", table[1], re.MULTILINE) if table else []
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def links(text: str) -> list[str]:
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(text: str) -> set[str]:
+    """Of headings, as GitHub makes them."""
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+def test_the_table_of_functions_is_complete(text):
+    assert sorted(set(listed_functions(text)) - code.CONTAINERS) == code.function_names()
+
+
+def test_every_make_target_that_the_readme_names_is_one(text):
+    # In code only: prose may make whatever it likes.
+    named = {name for block in re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL) for name in re.findall(r"\bmake ([a-z][a-z-]*)", block)}
+
+    assert named
+    assert sorted(named - targets()) == []
+
+
+def test_every_link_leads_somewhere(text):
+    files = [target.partition("#") for target in links(text)]
+
+    assert [file for file, _, _ in files if file and not (ROOT / file).exists()] == []
+    assert [anchor for file, _, anchor in files if not file and anchor not in anchors(text)] == []
+
+
+def test_every_target_of_the_makefile_has_a_line_of_help():
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    silent = [line for line in lines if re.match(r"[a-z][a-z-]*:(?!=)", line) and "##" not in line]
+
+    assert silent == []
+
+
+def test_nothing_of_one_machine_is_in_the_repository_s_texts(text):
+    """Whoever clones it has other folders."""
+    for path in (README, ROOT / "Makefile", *ROOT.glob("*.toml"), *ROOT.glob("*.yaml"), *sorted((ROOT / "events").glob("*.json"))):
+        assert not re.search(r"/(root|home|work|Users)/|/tmp/[a-z]+/", path.read_text(encoding="utf-8")), path.name
+
+
+@pytest.mark.parametrize(
+    ("sample", "found"),
+    [
+        ("| Function | Trigger |\n|---|---|\n| `videos` | x |\n| `render` | y |\n", ["videos", "render"]),
+        ("| Target | What |\n|---|---|\n| `run` | x |\n", []),
+    ],
+)
+def test_the_table_is_found_by_its_head(sample, found):
+    assert listed_functions(sample) == found
+
+
+def test_a_dead_link_would_be_found():
+    assert links("[a](docs/a.md#x) [b](https://example.com) [c](#here) ![d](picture.png)") == ["docs/a.md#x", "#here", "picture.png"]
+    assert anchors("# What it does\n## Run it: `make run`") == {"what-it-does", "run-it-make-run"}
+    assert isinstance(README, Path)
