@@ -59,7 +59,9 @@ class Engine:
         # /health is the user's; MiniStack's own is /_ministack/health.
         ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
 
-        self._application = callers.recorded(ministack.app, settings.calls) if settings.calls else ministack.app
+        self._application = http_api_proxy.with_joined_headers(ministack.app)
+        if settings.calls:
+            self._application = callers.recorded(self._application, settings.calls)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._application(scope, receive, send)

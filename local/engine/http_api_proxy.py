@@ -116,7 +116,8 @@ def request_event(
                 "method": method,
                 "path": full_path,
                 "protocol": "HTTP/1.1",
-                "sourceIp": source.split(",")[0].strip(),
+                # The last entry: what the gateway saw. Those before it are only what the caller claims.
+                "sourceIp": source.rpartition(",")[2].strip(),
                 "userAgent": headers.get("user-agent", ""),
             },
             "requestId": base64.b64encode(uuid.uuid4().bytes[:11]).decode(),
@@ -173,6 +174,21 @@ def _response_body(payload: Json) -> bytes:
     if payload.get("isBase64Encoded"):
         return base64.b64decode(body)
     return (body if isinstance(body, str) else json.dumps(body)).encode()
+
+
+def with_joined_headers(application: Any) -> Any:
+    """Joins headers that were sent twice with a bare comma, as API Gateway does; MiniStack would put a space after it."""
+
+    async def joining(scope: Json, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/_aws/execute-api/"):
+            joined: dict[bytes, bytes] = {}
+            for name, value in scope["headers"]:
+                separator = b"; " if name == b"cookie" else b","
+                joined[name] = joined[name] + separator + value if name in joined else value
+            scope = {**scope, "headers": list(joined.items())}
+        await application(scope, receive, send)
+
+    return joining
 
 
 def _preflight(cors: Json, origin: str) -> Answer:

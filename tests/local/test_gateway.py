@@ -84,6 +84,7 @@ def test_the_caller_is_added_to_x_forwarded_for(gateway: Gateway) -> None:
     event = gateway.event("GET", "/any", headers={"X-Forwarded-For": "203.0.113.9"})
 
     assert event["headers"]["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
     assert event["headers"]["x-forwarded-port"] == str(gateway.ports["PLATFORM_PORT"])
     assert event["headers"]["host"] == f"127.0.0.1:{gateway.ports['PLATFORM_PORT']}"
 
