@@ -9,7 +9,6 @@ from tests.conftest import ROOT, send
 EXPECTED = {
     "videos.list": 200,
     "videos.generate": 404,
-    "videos.missing": 404,
     "channels.add": 201,
     "channels.list": 200,
     "assets.add": 201,
