@@ -49,10 +49,9 @@ class Engine:
         self.jobs.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
-        log = (self.home / "engine.log").open("ab")
-        self.process = subprocess.Popen(
-            [str(ENVIRONMENTS / "engine" / "bin" / "python"), "-m", "local.engine"], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
-        )
+        command = [str(ENVIRONMENTS / "engine" / "bin" / "python"), "-m", "local.engine"]
+        with (self.home / "engine.log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
         wait_until(self.healthy, 20)
 
     def environment(self) -> dict[str, str]:
