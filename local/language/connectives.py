@@ -96,7 +96,7 @@ def questions(subject: str, style: str, language: str) -> list[str]:
     inner = subject if subject.split(maxsplit=1)[0][1:] != subject.split(maxsplit=1)[0][1:].lower() else subject[:1].lower() + subject[1:]
     patterns = known["asked"] if asked else known.get(style, known["educational"])
     # A name keeps its capital; a question word or an ordinary noun inside a sentence does not.
-    plain = inner if asked or not _is_name(subject) else subject
+    plain = inner if asked or first.lower() in {"the", "a", "an"} or not _is_name(subject) else subject
     return [pattern.format(plain, capitalised(subject)) for pattern in patterns]
 
 

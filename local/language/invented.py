@@ -24,9 +24,9 @@ ASPECTS = (
 # About 1.4 tokens to a word; an answer of 70 words and its end.
 ANSWER_TOKENS = 110
 # More is written than told, so that the writer can choose.
-SURPLUS = 1.35
+SURPLUS = 1.2
 # A model of this size goes in circles sooner or later; then what there is must do.
-MOST_ROUNDS = 3
+MOST_ROUNDS = 2
 
 LISTED = re.compile(r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+")
 
