@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "db": {"config", "errors"},
     "blobs": {"config", "errors"},
     "state": {"signed", "config", "errors"},
-    "events": {"config", "errors"},
+    "events": {"signed", "config", "errors"},
     "machines": {"config", "errors"},
     "store": {"db", "models", "errors", "production"},
     "platforms": {"models", "errors"},

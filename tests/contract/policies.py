@@ -1,0 +1,327 @@
+"""Whether what functions and render jobs really asked of AWS is what their own policies in the template allow: the emulator enforces none.
+
+The end-to-end test starts the engine with ENGINE_CALLS=<file> and ends with:
+
+    faults = policies.faults(policies.read(calls), callers, policies.Stacks(parameters, physical))
+
+`callers` is $SHOWRUNNER_HOME/engine/callers.json; `physical` maps the logical ids of both stacks to physical ones (describe_stack_resources); `parameters` are
+those that the stacks were deployed with (Stage at least; the rest have defaults).
+
+What a request needs: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from tests.contract import template
+from tests.contract.template import APPLICATION, DATA, listed, load
+
+Json = dict[str, Any]
+
+
+class Need(NamedTuple):
+    """An action on a resource; None for a resource that the request doesn't name (the key of a sealed object)."""
+
+    action: str
+    resource: str | None
+
+
+class Unknown(Exception):
+    """A request that this module can't translate into actions: teach it."""
+
+
+# ---------------------------------------------------------------- Requests into needs
+
+
+def read(path: Path) -> list[Json]:
+    """The engine's lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") -> list[Need]:
+    """What a policy must allow for this request. Raises Unknown."""
+    if line["service"] == "s3":
+        return list(_of_s3(line))
+    if line["service"] == "lambda":
+        return [Need("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}")]
+    if line["service"] == "sts":
+        return []  # GetCallerIdentity is anybody's
+    return _of_json(line, f"{region}:{account}")
+
+
+def _matched(line: Json, pattern: str) -> str:
+    found = re.fullmatch(pattern, unquote(line["path"]))
+    if not found:
+        raise Unknown(f"{line['service']} {line['method']} {line['path']}")
+    return found[1].rpartition(":")[2]
+
+
+def _of_s3(line: Json) -> Iterator[Need]:
+    """Addresses are path-style on loopback: /bucket/key."""
+    bucket, _, key = unquote(line["path"]).lstrip("/").partition("/")
+    query = parse_qs(line["query"], keep_blank_values=True)
+    on_bucket, on_object = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{key}"
+    if not key:
+        yield Need(_s3_bucket_action(line, query), on_bucket)
+        return
+    action = _s3_object_action(line["method"], query)
+    yield Need(action, on_object)
+    if action == "s3:GetObject":
+        # Without it AWS answers 403 where the engine answered 404, and the code can't tell the one from the other.
+        yield Need("s3:ListBucket", on_bucket) if line["status"] == 404 else Need("kms:Decrypt", None)
+    if action == "s3:PutObject":
+        yield Need("kms:GenerateDataKey", None)
+        if "uploadId" in query or "uploads" in query:
+            yield Need("kms:Decrypt", None)  # parts are read again to be put together
+
+
+def _s3_bucket_action(line: Json, query: dict[str, list[str]]) -> str:
+    if line["method"] in ("GET", "HEAD") and not query.keys() - {
+        "list-type",
+        "prefix",
+        "delimiter",
+        "max-keys",
+        "continuation-token",
+        "encoding-type",
+        "start-after",
+    }:
+        return "s3:ListBucket"
+    raise Unknown(f"s3 {line['method']} {line['path']}?{line['query']}")
+
+
+def _s3_object_action(method: str, query: dict[str, list[str]]) -> str:
+    if "tagging" in query:
+        return {"GET": "s3:GetObjectTagging", "PUT": "s3:PutObjectTagging", "DELETE": "s3:DeleteObjectTagging"}[method]
+    if method == "DELETE":
+        return "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"
+    if method in ("GET", "HEAD"):
+        return "s3:ListMultipartUploadParts" if "uploadId" in query else "s3:GetObject"
+    return "s3:PutObject"  # PUT, and POST of a multipart upload's begin and end
+
+
+def _of_json(line: Json, place: str) -> list[Need]:
+    prefix, _, operation = (line["target"] or "").partition(".")
+    if prefix not in JSON_SERVICES:
+        raise Unknown(f"{line['service']} {line['method']} {line['path']} {line['target']}")
+    service, resources = JSON_SERVICES[prefix]
+    if line["body"] is None:
+        return [Need(f"{service}:{operation}", None)]  # too long to be written down: the action at least
+    return [Need(f"{service}:{operation}", resource) for resource in resources(json.loads(line["body"] or "{}"), place)]
+
+
+def _parameters(body: Json, place: str) -> list[str | None]:
+    return [f"arn:aws:ssm:{place}:parameter/{name.lstrip('/')}" for name in body.get("Names") or [body["Name"]]]
+
+
+def _executions(body: Json, _: str) -> list[str | None]:
+    return [body.get("executionArn") or body["stateMachineArn"]]
+
+
+def _buses(body: Json, place: str) -> list[str | None]:
+    names = {entry.get("EventBusName", "default") for entry in body["Entries"]}
+    return sorted(name if name.startswith("arn:") else f"arn:aws:events:{place}:event-bus/{name}" for name in names)
+
+
+def _tables(body: Json, place: str) -> list[str | None]:
+    names = [body["TableName"]] if "TableName" in body else sorted(body["RequestItems"])
+    return [name if name.startswith("arn:") else f"arn:aws:dynamodb:{place}:table/{name}" for name in names]
+
+
+def _queues(body: Json, place: str) -> list[str | None]:
+    return [f"arn:aws:sqs:{place}:{body['QueueUrl'].rpartition('/')[2]}"]
+
+
+def _keys(body: Json, _: str) -> list[str | None]:
+    return [body["KeyId"] if body.get("KeyId", "").startswith("arn:") else None]
+
+
+# X-Amz-Target's prefix -> IAM's name of the service, and the resources that a request names.
+JSON_SERVICES: dict[str, tuple[str, Callable[[Json, str], list[str | None]]]] = {
+    "AmazonSSM": ("ssm", _parameters),
+    "AWSStepFunctions": ("states", _executions),
+    "AWSEvents": ("events", _buses),
+    "DynamoDB_20120810": ("dynamodb", _tables),
+    "AmazonSQS": ("sqs", _queues),
+    "TrentService": ("kms", _keys),
+}
+
+
+# ---------------------------------------------------------------- Policies
+
+
+def allows(statements: Iterable[Json], need: Need) -> bool:
+    """IAM's rule: one statement allows it and none denies it. Statements are resolved, with lists of actions and resources."""
+    matching = [statement["Effect"] for statement in statements if _applies(statement, need)]
+    return "Allow" in matching and "Deny" not in matching
+
+
+def _applies(statement: Json, need: Need) -> bool:
+    if unread := statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
+        raise Unknown(f"a statement with {sorted(unread)}")
+    acts = any(matches(pattern.lower(), need.action.lower()) for pattern in statement["Action"])
+    return acts and (need.resource is None or any(matches(pattern, need.resource) for pattern in statement["Resource"]))
+
+
+def matches(pattern: str, text: str) -> bool:
+    """IAM's wildcards: * is any text, / and : included; ? is one character."""
+    expression = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+# ---------------------------------------------------------------- Templates into policies
+
+
+@dataclass
+class Stacks:
+    """Both stacks of a stage as deployed: intrinsic functions become text."""
+
+    parameters: dict[str, str]
+    physical: dict[str, str] = field(default_factory=dict)
+    account: str = "000000000000"
+    region: str = "us-east-1"
+
+    def statements_of_function(self, function: template.Function) -> list[Json]:
+        return [self._statement(statement, function.template) for statement in function.statements]
+
+    def statements_of_job(self, definition_name: str) -> list[Json]:
+        """Of the role that the containers of a job definition run with."""
+        application = load(APPLICATION)
+        for definition in template.resources(application, "AWS::Batch::JobDefinition").values():
+            if self.text(definition["JobDefinitionName"], application) == definition_name:
+                (role,) = template.references(definition["ContainerProperties"]["JobRoleArn"])
+                policies = application["Resources"][role]["Properties"]["Policies"]
+                return [self._statement(each, application) for policy in policies for each in listed(policy["PolicyDocument"]["Statement"])]
+        raise Unknown(f"the job definition {definition_name}")
+
+    def function_named(self, physical_name: str) -> template.Function:
+        for function in template.functions().values():
+            if physical_name in (self.physical.get(function.id), function.id):
+                return function
+        raise Unknown(f"the function {physical_name}")
+
+    def _statement(self, statement: Json, each: Json) -> Json:
+        resolved = {name: [self.text(value, each) for value in listed(statement[name])] for name in ("Action", "Resource")}
+        return {**statement, **resolved}
+
+    def text(self, value: Any, each: Json) -> str:
+        """A value of a template (`each`, since logical ids and parameters are the template's own) as text."""
+        match value:
+            case {"Ref": str(name)}:
+                return self._ref(name, each)
+            case {"Fn::GetAtt": [name, attribute]}:
+                return self._attribute(name, attribute, each)
+            case {"Fn::Sub": [text, given]}:
+                return self._sub(text, {name: self.text(inner, each) for name, inner in given.items()}, each)
+            case {"Fn::Sub": str(text)}:
+                return self._sub(text, {}, each)
+            case {"Fn::ImportValue": name}:
+                return self._import(self.text(name, each))
+            case str() | int():
+                return str(value)
+        raise Unknown(f"the value {json.dumps(value)[:200]}")
+
+    def _sub(self, text: str, given: dict[str, str], each: Json) -> str:
+        def put(found: re.Match[str]) -> str:
+            name, _, attribute = found[1].partition(".")
+            if name in given:
+                return given[name]
+            return self._attribute(name, attribute, each) if attribute else self._ref(name, each)
+
+        return re.sub(r"\$\{([^!}][^}]*)\}", put, text)
+
+    def _ref(self, name: str, each: Json) -> str:
+        pseudo = {"AWS::Partition": "aws", "AWS::Region": self.region, "AWS::AccountId": self.account}
+        if name in pseudo:
+            return pseudo[name]
+        if name in each.get("Parameters", {}):
+            parameter = each["Parameters"][name]
+            return str(self.parameters[name] if name in self.parameters else parameter["Default"])
+        kind = each["Resources"][name]["Type"]
+        return self._attribute(name, "Arn", each) if kind == "AWS::Serverless::StateMachine" else self._name(name, each)
+
+    def _name(self, name: str, each: Json) -> str:
+        """A resource's name: its own in the template, else the one that CloudFormation gave it."""
+        resource = each["Resources"][name]
+        given = (resource.get("Properties") or {}).get(NAMES.get(resource["Type"], ""))
+        return self.text(given, each) if given is not None else self.physical.get(name, name)
+
+    def _attribute(self, name: str, attribute: str, each: Json) -> str:
+        kind = each["Resources"][name]["Type"]
+        if attribute in ("Name", "QueueName"):
+            return self._name(name, each)
+        if attribute != "Arn" or kind not in ARNS:
+            raise Unknown(f"{attribute} of {name} ({kind})")
+        return ARNS[kind].format(place=f"{self.region}:{self.account}", name=self._name(name, each))
+
+    def _import(self, export: str) -> str:
+        data = load(DATA)
+        for output in data["Outputs"].values():
+            if "Export" in output and self.text(output["Export"]["Name"], data) == export:
+                return self.text(output["Value"], data)
+        raise Unknown(f"the export {export}")
+
+
+# The property that names a resource, and what its ARN looks like.
+NAMES = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Events::EventBus": "Name",
+    "AWS::Serverless::StateMachine": "Name",
+    "AWS::Serverless::Function": "FunctionName",
+    "AWS::SNS::Topic": "TopicName",
+}
+ARNS = {
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{place}:table/{name}",
+    "AWS::SQS::Queue": "arn:aws:sqs:{place}:{name}",
+    "AWS::Events::EventBus": "arn:aws:events:{place}:event-bus/{name}",
+    "AWS::Serverless::StateMachine": "arn:aws:states:{place}:stateMachine:{name}",
+    "AWS::Serverless::Function": "arn:aws:lambda:{place}:function:{name}",
+    "AWS::SNS::Topic": "arn:aws:sns:{place}:{name}",
+    "AWS::KMS::Key": "arn:aws:kms:{place}:key/{name}",
+}
+
+
+# ---------------------------------------------------------------- The judgement
+
+
+def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> list[str]:
+    """What was asked and isn't allowed, once each. Requests of anybody else (launcher, sam, tests) are nobody's business here."""
+    found = set()
+    policies: dict[str, tuple[str, list[Json]]] = {}
+    for line in lines:
+        caller = callers.get(line["access_key"])
+        if caller is None:
+            continue
+        if line["access_key"] not in policies:
+            policies[line["access_key"]] = _policy(caller, stacks)
+        name, statements = policies[line["access_key"]]
+        try:
+            asked = needs(line, stacks.region, stacks.account)
+        except Unknown as unknown:
+            found.add(f"{name}: can't judge {unknown}")
+            continue
+        found |= {f"{name}: {need.action} on {need.resource or 'the key'} is not allowed" for need in asked if not allows(statements, need)}
+    return sorted(found)
+
+
+def used(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> dict[str, set[str]]:
+    """The actions that each caller used, by its name: what a test of the judge itself looks at, so that silence isn't taken for innocence."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        if caller := callers.get(line["access_key"]):
+            found.setdefault(_policy(caller, stacks)[0], set()).update(need.action for need in needs(line, stacks.region, stacks.account))
+    return found
+
+
+def _policy(caller: Json, stacks: Stacks) -> tuple[str, list[Json]]:
+    if caller["kind"] == "batch":
+        return "render", stacks.statements_of_job(caller["name"])
+    function = stacks.function_named(caller["name"])
+    return function.name, stacks.statements_of_function(function)
