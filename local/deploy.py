@@ -108,6 +108,7 @@ def parameters() -> dict[str, str]:
         "Egress": "none",
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
+        "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR", "1"),
         "Demo": "false" if language and voice else "true",
     }
 
