@@ -67,5 +67,5 @@ def aws(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run t
     # Connect fast or fail; a read waits less than the shortest function's timeout. Retries are AWS's standard mode, bounded at three.
     make: Any = boto3.client  # its stubs know each service by a literal name only
     # boto3 still signs S3 links the old way in some regions, and AWS refuses those for objects under a KMS key.
-    signature = {"signature_version": "s3v4"} if service == "s3" else {}
-    return make(service, config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, **signature))
+    signature = "s3v4" if service == "s3" else None
+    return make(service, config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, signature_version=signature))
