@@ -110,6 +110,7 @@ def parameters() -> dict[str, str]:
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
         "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR", "1"),
         "Demo": "false" if language and voice else "true",
+        "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR") or "1",
     }
 
 
