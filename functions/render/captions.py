@@ -473,7 +473,7 @@ def rounded(width: int, height: int, radius: int, fill: colour.RGB, opacity: flo
 # A page has at most a few dozen words in three looks; common words come back all the time.
 @lru_cache(maxsize=256)
 def _word_sprite(text: str, style: Type) -> Sprite:
-    return Sprite.from_rgba(lettering.draw(text, style)[0])
+    return lettering.sprite(text, style)[0]
 
 
 def _scaled(sprite: Sprite, scale: float) -> Sprite:

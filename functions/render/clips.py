@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+import cv2
 import numpy as np
 
 from . import ffmpeg, stills
+from .colour import Pixels
 from .errors import AssetCorrupt
 from .planes import Frame
 from .timeline import Visual
@@ -138,10 +140,13 @@ def _filters(media: ffmpeg.Media, visual: Visual, path: Path, name: str, width: 
 
 def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tuple[float, float]:
     """Looked for in one frame from the clip's first half."""
-    at = (media.duration_s or 0) * 0.3
-    width = 160
-    height = max(8, round(width * media.height / max(1, media.width)))
-    raw = ffmpeg.run("-ss", f"{at:.3f}", "-i", path, "-frames:v", "1", "-vf", f"scale={width}:{height}", "-pix_fmt", "rgb24", "-f", "rawvideo", "-", asset=name)
-    if len(raw) < width * height * 3:
-        return 0.5, 0.5
-    return stills.attention(np.frombuffer(raw, np.uint8)[: width * height * 3].reshape(height, width, 3), aspect)
+    return stills.attention(still(path, name, (media.duration_s or 0) * 0.3), aspect)
+
+
+def still(path: Path, name: str, at_s: float) -> Pixels:
+    """One small frame, 320 pixels wide; the first one where the clip is shorter than that."""
+    for seek in (["-ss", f"{at_s:.3f}"], []):
+        picture = ffmpeg.run(*seek, "-i", path, "-frames:v", "1", "-vf", "scale=320:-2", "-f", "image2pipe", "-c:v", "ppm", "-", asset=name)
+        if picture:
+            return cv2.cvtColor(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)  # type: ignore[arg-type, return-value]
+    raise AssetCorrupt(f"The clip {name} has no frame that can be decoded.", asset=name)

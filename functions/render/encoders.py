@@ -1,13 +1,18 @@
 """Which encoder this machine really has, found by encoding a frame with it, and the exact options it is called with."""
 
+import multiprocessing
 import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
-from . import ffmpeg
+import av
+import av.logging
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
 from .errors import EncoderFailed
-from .timeline import Output
 
 GPU = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
 CPU = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
@@ -15,10 +20,11 @@ CPU = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # Measured (README): veryfast is the fastest preset whose files are small enough for an upload; 21 is visually clean after the platforms' own re-encoding.
 X264_PRESET, X264_CRF = "veryfast", 21
 
-BT709 = ["-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv"]
-
-# A frame at a size that every encoder takes: NVENC refuses anything below 145 pixels.
-_PROBE_FRAME = ["-f", "lavfi", "-i", "color=c=gray:s=320x320:r=30", "-frames:v", "1"]
+# Frames that go in; NVENC refuses anything below 145 pixels, so the test frame is larger.
+_PROBE_SIDE = 320
+_PROBE_TIMEOUT_S = 30
+# The numbers of ITU-T H.273 for BT.709, and limited range.
+_BT709, _LIMITED = 1, 1
 
 
 @dataclass(frozen=True)
@@ -34,23 +40,45 @@ class Encoder:
 
 
 def works(name: str) -> str | None:
-    """None when a frame could be encoded; otherwise the encoder's own complaint. The list of encoders says nothing: NVENC is listed without a GPU."""
+    """None when a frame could be encoded; otherwise the encoder's own complaint. The list of encoders says nothing: NVENC is listed without a GPU.
+
+    Tried in a process of its own, because a driver that doesn't fit can take its process down.
+    """
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_attempt, args=(name, sender))
+    process.start()
+    sender.close()
     try:
-        done = subprocess.run(
-            ffmpeg.command(*_PROBE_FRAME, "-c:v", name, "-pix_fmt", "yuv420p", "-f", "null", "-"), capture_output=True, timeout=30, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "no answer within 30 s"
-    return None if done.returncode == 0 else _complaint(done.stderr.decode(errors="replace"))
+        answer: str | None = receiver.recv() if receiver.poll(_PROBE_TIMEOUT_S) else f"no answer within {_PROBE_TIMEOUT_S} s"
+    except EOFError:
+        process.join()
+        answer = f"it took its process down (exit code {process.exitcode})"
+    if process.is_alive():
+        process.kill()
+    process.join()
+    return answer
 
 
-def _complaint(log: str) -> str:
-    telling = [
-        line
-        for line in log.splitlines()
-        if any(word in line for word in ("Cannot load", "No capable", "not supported", "No NVENC", "driver", "Unknown encoder"))
-    ]
-    return (telling[0].split("] ")[-1].strip() if telling else ffmpeg.last_line(log))[:200]
+def _attempt(name: str, sender: Any) -> None:
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture(local=False) as log, av.open(os.devnull, "w", format="null") as sink:
+            stream = open_stream(sink, Encoder(name, ""), _PROBE_SIDE, _PROBE_SIDE, 30)
+            frame = av.VideoFrame(_PROBE_SIDE, _PROBE_SIDE, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([128]) * plane.buffer_size)
+            frame.pts = 0
+            for packet in [*stream.encode(frame), *stream.encode()]:
+                sink.mux(packet)
+        sender.send(None)
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the encoder doesn't work here, and the report says why
+        sender.send(_complaint([message for _, _, message in log], failure))
+
+
+def _complaint(messages: list[str], failure: Exception) -> str:
+    telling = [message for message in messages if any(word in message for word in ("Cannot load", "No capable", "not support", "No NVENC", "driver"))]
+    return (telling[0] if telling else str(failure)).strip()[:200]
 
 
 def choose(codec: str, wish: str = "auto", probe: Callable[[str], str | None] = works) -> Encoder:
@@ -80,75 +108,32 @@ def preset() -> str:
     return os.environ.get("RENDER_X264_PRESET", X264_PRESET)
 
 
-def options(encoder: Encoder, fps: int) -> list[str]:
+def options(encoder: Encoder, fps: int) -> dict[str, str]:
     """Quality targets of about the same look. A key frame every two seconds lets platforms and players seek."""
-    keys = ["-g", str(fps * 2)]
+    keys = {"g": str(fps * 2)}
     match encoder.name:
         case "libx264":
-            # One thread each: as many encoders as cores, no frame-threading loss, and the same bytes on every machine.
-            return ["-c:v", "libx264", "-preset", preset(), "-crf", str(X264_CRF), "-threads", "1", "-profile:v", "high", *keys]
+            # One thread each: as many encoders as cores, no loss to frame threading, and the same bytes on every machine.
+            return {"preset": preset(), "crf": str(X264_CRF), "threads": "1", "profile": "high", **keys}
         case "libx265":
-            return ["-c:v", "libx265", "-preset", "fast", "-crf", "23", "-tag:v", "hvc1", "-x265-params", "pools=none:frame-threads=1:log-level=error", *keys]
+            return {"preset": "fast", "crf": "23", "x265-params": "pools=none:frame-threads=1:log-level=error", **keys}
         case "libsvtav1":
-            return ["-c:v", "libsvtav1", "-preset", "9", "-crf", "32", "-svtav1-params", "lp=1", *keys]
+            return {"preset": "9", "crf": "32", "svtav1-params": "lp=1", **keys}
         case "h264_nvenc" | "hevc_nvenc" | "av1_nvenc":
             quality = {"h264_nvenc": "23", "hevc_nvenc": "25", "av1_nvenc": "30"}[encoder.name]
-            tag = ["-tag:v", "hvc1"] if encoder.name == "hevc_nvenc" else []
-            return [
-                "-c:v",
-                encoder.name,
-                "-preset",
-                "p4",
-                "-tune",
-                "hq",
-                "-rc",
-                "vbr",
-                "-cq",
-                quality,
-                "-b:v",
-                "0",
-                "-spatial-aq",
-                "1",
-                "-bf",
-                "2",
-                *tag,
-                *keys,
-            ]
+            return {"preset": "p4", "tune": "hq", "rc": "vbr", "cq": quality, "b": "0", "spatial-aq": "1", "bf": "2", **keys}
     raise EncoderFailed(f"No options are known for {encoder.name}.")
 
 
-def command(encoder: Encoder, output: Output, fps: int, target: str) -> list[str]:
-    """Raw BT.709 planes in on standard input, one closed segment out."""
-    source = [
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "yuv420p",
-        "-video_size",
-        f"{output.width}x{output.height}",
-        "-framerate",
-        str(fps),
-        *BT709,
-        "-thread_queue_size",
-        "2",
-        "-i",
-        "pipe:0",
-    ]
-    # A time base of 1/(512·fps) holds every frame exactly, and is the same in all segments, so that they can be joined by copying.
-    return [
-        ffmpeg.binary(),
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-y",
-        *source,
-        *options(encoder, fps),
-        "-pix_fmt",
-        "yuv420p",
-        *BT709,
-        "-video_track_timescale",
-        str(fps * 512),
-        "-f",
-        "mp4",
-        target,
-    ]
+def open_stream(container: OutputContainer, encoder: Encoder, width: int, height: int, fps: int) -> VideoStream:
+    """A stream of BT.709 4:2:0 in limited range, tagged so."""
+    stream = container.add_stream(encoder.name, rate=fps, options=options(encoder, fps))
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    context.time_base = Fraction(1, fps)
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED
+    if encoder.name in ("libx265", "hevc_nvenc"):
+        # Apple's players take HEVC in MP4 under this tag only.
+        context.codec_tag = "hvc1"
+    return stream

@@ -100,21 +100,21 @@ def _produced(
             aside.stop()
             raise
     with clock.phase("sound"):
-        track, level = aside.result()
+        track = aside.result()
     progress("sound", 1, 1)
     results = []
     for number, output in enumerate(plan.outputs):
         with clock.phase("join"):
-            video = _joined(output, pieces, work, track, plan)
+            video = _joined(output, pieces, work, track.path, plan)
         progress("join", number + 1, len(plan.outputs))
         with clock.phase("inspect"):
-            results.append(_inspected(plan, output, video, work))
+            results.append(_inspected(plan, output, video, track, work))
         progress("inspect", number + 1, len(plan.outputs))
-    report = _report(plan, results, chosen, undrawn, clock, pool.resumed, level)
+    report = _report(plan, results, chosen, undrawn, clock, pool.resumed)
     with clock.phase("publish"):
         _publish(plan, results, work, destination, report)
     progress("publish", 1, 1)
-    _tidy(pieces, work, destination)
+    _tidy(work, destination)
     return report
 
 
@@ -138,7 +138,7 @@ class Aside:
         self.process.start()
         sender.close()
 
-    def result(self) -> tuple[Path, sound.Loudness]:
+    def result(self) -> sound.Track:
         try:
             kind, value = self.receiver.recv()
         except EOFError as ended:
@@ -149,7 +149,8 @@ class Aside:
             if "trace" in value:
                 print(value["trace"], file=sys.stderr, flush=True)
             raise getattr(errors, value["class"])(value["message"], asset=value["asset"])
-        return value[0], value[1]
+        track: sound.Track = value
+        return track
 
     def stop(self) -> None:
         self.process.kill()
@@ -174,7 +175,7 @@ def _joined(output: Output, pieces: list[segments.Segment], work: Path, track: P
     return video
 
 
-def _inspected(plan: Timeline, output: Output, video: Path, work: Path) -> dict[str, Any]:
+def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, work: Path) -> dict[str, Any]:
     pages = captions.pages(plan, output)
     texts = {}
     if plan.captions is not None:
@@ -183,7 +184,7 @@ def _inspected(plan: Timeline, output: Output, video: Path, work: Path) -> dict[
     for kind, text in texts.items():
         paths.append(work / f"captions.{output.name}.{kind}")
         paths[-1].write_text(text, encoding="utf-8")
-    found = gate.inspect(video, plan, output, paths, len(pages))
+    found = gate.inspect(video, plan, output, track, paths, len(pages))
     if found.findings:
         names = ", ".join(sorted({finding["name"] for finding in found.findings}))
         raise QualityRejected(f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}", findings=found.findings)
@@ -196,7 +197,7 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
 
 
 def _report(
-    plan: Timeline, results: list[dict[str, Any]], chosen: dict[str, encoders.Encoder], undrawn: list[str], clock: Clock, resumed: int, level: sound.Loudness
+    plan: Timeline, results: list[dict[str, Any]], chosen: dict[str, encoders.Encoder], undrawn: list[str], clock: Clock, resumed: int
 ) -> dict[str, Any]:
     outputs = []
     for result in results:
@@ -244,7 +245,7 @@ def _publish(plan: Timeline, results: list[dict[str, Any]], work: Path, destinat
     destination.publish_json(report, "report.json", work)
 
 
-def _tidy(pieces: list[segments.Segment], work: Path, destination: Destination) -> None:
+def _tidy(work: Path, destination: Destination) -> None:
     for name in destination.names("segments"):
         destination.remove(name)
     shutil.rmtree(work, ignore_errors=True)

@@ -18,8 +18,9 @@ class Layer:
     leave_s: float | None = None
     rise: int = 40
 
-    def paint(self, frame: Frame, at_s: float) -> None:
-        progress = (at_s - self.enter_s) / self.entry_s
+    def paint(self, frame: Frame, at_s: float, entered: bool = False) -> None:
+        """`entered`: it stands in its place from the beginning."""
+        progress = 1.0 if entered else (at_s - self.enter_s) / self.entry_s
         if progress <= 0 or (self.leave_s is not None and at_s >= self.leave_s):
             return
         share = settled(min(1.0, progress))

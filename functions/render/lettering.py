@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from . import fonts
+from . import colour, fonts
 from .colour import RGB, Pixels
+from .planes import Sprite
 
 # Room above and below the baseline in ems: Devanagari and stacked Arabic marks reach higher and lower than Latin.
 ASCENT, DESCENT = 1.12, 0.42
@@ -68,15 +69,31 @@ def _run_width(run: str, face: object, size: int, language: str) -> float:
     return float(fonts.load(face, 200).getlength(run, language=fonts.han_language(language))) * size / 200  # type: ignore[arg-type]
 
 
-def draw(text: str, style: Type) -> tuple[Pixels, int, int]:
-    """Straight RGBA and the position in it of the text's left end on the baseline."""
+@dataclass(frozen=True)
+class Masks:
+    """Coverage of the letters, of the letters with their outline, and of the shadow, with the text's left end on the baseline."""
+
+    letters: Pixels
+    rim: Pixels
+    shadow: Pixels | None
+    left: int
+    baseline: int
+
+
+def masks(text: str, style: Type) -> Masks:
+    """The shapes don't depend on the colours, so that a word and its highlight share them."""
+    return _masks(text, replace(style, fill=(0, 0, 0), outline_fill=(0, 0, 0)))
+
+
+@lru_cache(maxsize=48)
+def _masks(text: str, style: Type) -> Masks:
     margin = style.margin
-    canvas_width = int(np.ceil(width(text, style))) + 2 * margin + style.size // 3
+    width_ = (int(np.ceil(width(text, style))) + 2 * margin + style.size // 3 + 1) // 2 * 2
     baseline = margin + round(ASCENT * style.size)
-    canvas_height = baseline + round(DESCENT * style.size) + margin
-    letters = _mask(text, style, canvas_width, canvas_height, margin, baseline, 0)
-    rim = _mask(text, style, canvas_width, canvas_height, margin, baseline, style.outline) if style.outline else letters
-    return _composed(letters, rim, style), margin, baseline
+    height = (baseline + round(DESCENT * style.size) + margin + 1) // 2 * 2
+    letters = _mask(text, style, width_, height, margin, baseline, 0)
+    rim = _mask(text, style, width_, height, margin, baseline, style.outline) if style.outline else letters
+    return Masks(letters, rim, _shadow(rim, style) if style.shadow_opacity else None, margin, baseline)
 
 
 def _mask(text: str, style: Type, canvas_width: int, canvas_height: int, x: int, baseline: int, stroke: int) -> Pixels:
@@ -91,21 +108,48 @@ def _mask(text: str, style: Type, canvas_width: int, canvas_height: int, x: int,
     return np.asarray(image)
 
 
-def _composed(letters: Pixels, rim: Pixels, style: Type) -> Pixels:
-    cover = rim.astype(np.float32) / 255
-    inner = letters.astype(np.float32)[..., None] / 255
-    rgb = (
-        np.array(style.fill, np.float32) * inner + np.array(style.outline_fill, np.float32) * (1 - inner)
-        if style.outline
-        else np.broadcast_to(np.array(style.fill, np.float32), (*letters.shape, 3))
-    )
-    alpha = cover
-    if style.shadow_opacity:
-        blurred = cv2.GaussianBlur(rim, (0, 0), max(0.8, style.shadow)).astype(np.float32) / 255 * style.shadow_opacity
-        dropped = np.roll(blurred, style.shadow_drop, axis=0)
-        alpha = cover + dropped * (1 - cover)
-        rgb = rgb * (cover / np.maximum(alpha, 1e-6))[..., None]
-    return np.dstack([rgb, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+def _shadow(rim: Pixels, style: Type) -> Pixels:
+    """Blurred at half size: a shadow has no detail to lose."""
+    half = cv2.resize(rim, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(half, (0, 0), max(0.6, style.shadow / 2))
+    full = cv2.resize(soft, (rim.shape[1], rim.shape[0]), interpolation=cv2.INTER_LINEAR)
+    dropped = np.zeros_like(full)
+    dropped[style.shadow_drop :] = full[: full.shape[0] - style.shadow_drop]
+    return cv2.convertScaleAbs(dropped, alpha=style.shadow_opacity)  # type: ignore[return-value]
+
+
+def sprite(text: str, style: Type) -> tuple[Sprite, int, int]:
+    """The text ready to be blended, and the position in it of its left end on the baseline."""
+    shape = masks(text, style)
+    return _coloured(shape, style), shape.left, shape.baseline
+
+
+def _coloured(shape: Masks, style: Type) -> Sprite:
+    """Premultiplied planes straight from the masks: letters over outline over shadow, each of one colour."""
+    tones = list(zip(colour.yuv(style.fill), colour.yuv(style.outline_fill), colour.yuv((0, 0, 0)), strict=True))
+    full = _shares(shape.letters, shape.rim, shape.shadow)
+    half = tuple(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for mask in full)
+    planes, behind = [], []
+    for (letters, outline, shadow), (ink, rim, black) in zip((full, half, half), tones, strict=True):
+        colours = cv2.addWeighted(letters, ink / 255, outline, rim / 255, 0)
+        planes.append(cv2.addWeighted(colours, 1.0, shadow, black / 255, 0))
+        behind.append(255 - cv2.add(cv2.add(letters, outline), shadow))
+    return Sprite(tuple(planes), tuple(behind))
+
+
+def _shares(letters: Pixels, rim: Pixels, shadow: Pixels | None) -> tuple[Pixels, Pixels, Pixels]:
+    """How much of each pixel is letter, outline and shadow; together at most 255."""
+    outline = cv2.subtract(rim, letters)
+    if shadow is None:
+        return letters, outline, np.zeros_like(letters)
+    return letters, outline, cv2.multiply(shadow, 255 - cv2.max(rim, letters), scale=1 / 255)
+
+
+def draw(text: str, style: Type) -> tuple[Pixels, int, int]:
+    """Straight RGBA of the letters alone, for pictures that are put together outside of a video, and the text's left end on the baseline."""
+    shape = masks(text, style)
+    rgba = np.dstack([np.broadcast_to(np.array(style.fill, np.uint8), (*shape.letters.shape, 3)), shape.letters])
+    return rgba, shape.left, shape.baseline
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:

@@ -34,7 +34,8 @@ def bed(name: str, seed: int) -> Sound:
     mood = MOODS[name]
     chance = np.random.default_rng((seed, *name.encode()))
     beat = 60 / mood.bpm
-    count = round(32 * beat * RATE)
+    # A length of many small factors, for the transform in the hall; the beat shifts by less than a thousandth.
+    count = round(32 * beat * RATE / 3600) * 3600
     mix = np.zeros((count, 2), np.float32)
     transposed = int(chance.integers(-3, 3))
     for bar, chord in enumerate(mood.chords):
@@ -51,26 +52,31 @@ def bed(name: str, seed: int) -> Sound:
 
 def _place(mix: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> None:
     """Adds a sound; what reaches over the end comes in again at the beginning."""
-    index = (round(at_s * RATE) + np.arange(mono.size)) % mix.shape[0]
-    np.add.at(mix[:, 0], index, mono * gain * np.float32(np.cos((pan + 1) * np.pi / 4)))
-    np.add.at(mix[:, 1], index, mono * gain * np.float32(np.sin((pan + 1) * np.pi / 4)))
+    start = round(at_s * RATE) % mix.shape[0]
+    sides = np.array([np.cos((pan + 1) * np.pi / 4), np.sin((pan + 1) * np.pi / 4)], np.float32) * np.float32(gain)
+    while mono.size:
+        part = mono[: mix.shape[0] - start]
+        mix[start : start + part.size] += part[:, None] * sides
+        mono, start = mono[part.size :], 0
 
 
 def _pads(mix: Sound, notes: list[float], at_s: float, length_s: float, mood: Mood) -> None:
-    """Detuned soft saws with a slow swell, one voice to each side."""
-    t = np.arange(round((length_s + 1.6) * RATE), dtype=np.float32) / RATE
+    """Detuned soft saws with a slow swell, one voice to each side. They have nothing above 8 kHz, so half the rate is enough."""
+    t = np.arange(round((length_s + 1.6) * RATE / 2), dtype=np.float32) / np.float32(RATE / 2)
     swell = np.minimum(1, t / 1.6) * np.minimum(1, (length_s + 1.6 - t) / 1.6)
-    swell = (swell * swell * (3 - 2 * swell)).astype(np.float32)
+    swell = swell * swell * (3 - 2 * swell)
+    left, right = np.zeros_like(t), np.zeros_like(t)
     for voice, frequency in enumerate(notes):
-        for side, detune in ((-0.6, 0.9972), (0.6, 1.0028)):
-            tone = np.zeros_like(t)
-            for harmonic in range(1, 7):
-                tone += np.float32(mood.brightness ** (harmonic - 1) / harmonic**1.5) * np.sin(
-                    2 * np.pi * frequency * detune * harmonic * t + voice + harmonic
-                ).astype(np.float32)
-            _place(mix, at_s, tone * swell, 0.10 * mood.pad / (1 + 0.3 * voice), side)
-    bass = np.sin(2 * np.pi * notes[0] / 2 * t).astype(np.float32)
-    _place(mix, at_s, bass * swell, 0.20 * mood.pad, 0.0)
+        for side, detune in ((left, 0.9972), (right, 1.0028)):
+            phase = 2 * np.pi * ((frequency * detune * t) % 1)
+            for harmonic in range(1, 6):
+                side += np.sin(phase * harmonic + voice + harmonic) * np.float32(0.10 / (1 + 0.3 * voice) * mood.brightness ** (harmonic - 1) / harmonic**1.5)
+    bass = np.sin(2 * np.pi * ((notes[0] / 2 * t) % 1)) * np.float32(0.14)
+    for tone, pan in ((left, -0.6), (right, 0.6), (bass, 0.0)):
+        shaped = (tone * swell).astype(np.float32)
+        full = np.empty(2 * shaped.size - 1, np.float32)
+        full[::2], full[1::2] = shaped, (shaped[1:] + shaped[:-1]) / 2
+        _place(mix, at_s, full, mood.pad, pan)
 
 
 def _plucks(mix: Sound, notes: list[float], at_s: float, beat: float, mood: Mood, chance: np.random.Generator) -> None:
@@ -126,7 +132,7 @@ def _room(mix: Sound, chance: np.random.Generator) -> Sound:
         # A moving average takes the hiss out of the tail.
         impulse = np.convolve(impulse, np.ones(9, np.float32) / 9, "same")
         impulse /= np.sqrt((impulse**2).sum())
-        out[:, side] = np.fft.irfft(np.fft.rfft(mix[:, side]) * np.fft.rfft(impulse, mix.shape[0]), mix.shape[0])
+        out[:, side] = np.fft.irfft(np.fft.rfft(mix[:, side]) * np.fft.rfft(impulse.astype(np.float32), mix.shape[0]), mix.shape[0])
     return out
 
 

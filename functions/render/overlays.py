@@ -34,7 +34,7 @@ class TitleCard:
         # The first frame is the one that is seen before pressing play: the title stands there already.
         self._dimmed(frame, min(1.0, (self.end_s - at_s) / (2 * LEAVE_S)))
         for layer in self.layers:
-            layer.paint(frame, age + (layer.enter_s + layer.entry_s if self.start_s == 0 else 0))
+            layer.paint(frame, age, entered=self.start_s == 0)
 
     def _dimmed(self, frame: Frame, share: float) -> None:
         amount = 0.58 * settled(max(0.0, share))
@@ -82,13 +82,8 @@ class TitleCard:
 
 def centred(text: str, style: Type, width: int, baseline: int, enter_s: float, leave_s: float | None) -> Layer:
     """One line in the middle of the picture."""
-    sprite, left, base = sprite_of(text, style)
+    sprite, left, base = lettering.sprite(text, style)
     return Layer(sprite, round((width - lettering.width(text, style)) / 2) - left, baseline - base, enter_s, "rise", 0.55, leave_s, round(style.size * 0.45))
-
-
-def sprite_of(text: str, style: Type) -> tuple[Sprite, int, int]:
-    rgba, left, base = lettering.draw(text, style)
-    return Sprite.from_rgba(rgba), left, base
 
 
 class Heading:
@@ -101,7 +96,7 @@ class Heading:
         style = Type(round(unit * 0.042), fonts.family(timeline.font), 700, timeline.language, colour.legible(colour.parse(palette.text), surface, 7))
         side = max(safe.left, safe.right) * output.width
         lines, style = lettering.fitted(text, style, output.width - 2 * side - style.size * 2.2, 1, 0.7)
-        sprite, left, base = sprite_of(lines[0], style)
+        sprite, left, base = lettering.sprite(lines[0], style)
         width, height = round(lettering.width(lines[0], style) + style.size * 2.0), round(style.size * 2.0)
         x, y = round(side), round(safe.top * output.height)
         if lettering.is_rtl(text):

@@ -10,13 +10,14 @@ from .colour import Pixels
 
 
 class Frame:
-    """One picture. `buffer` is what goes down the pipe; `y`, `u`, `v` are views into it."""
+    """One picture. `picture` is what the encoder takes, `buffer` the same flat; `y`, `u`, `v` are views into it."""
 
-    __slots__ = ("buffer", "height", "planes", "u", "v", "width", "y")
+    __slots__ = ("buffer", "height", "picture", "planes", "u", "v", "width", "y")
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self.buffer = np.empty(width * height * 3 // 2, np.uint8)
+        self.picture = self.buffer.reshape(height * 3 // 2, width)
         area, quarter = width * height, width * height // 4
         self.y = self.buffer[:area].reshape(height, width)
         self.u = self.buffer[area : area + quarter].reshape(height // 2, width // 2)

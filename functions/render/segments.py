@@ -1,29 +1,30 @@
 """The video in pieces: cut where cutting costs nothing, drawn and encoded by one process per core, kept as checkpoints, joined by copying."""
 
-import contextlib
 import ctypes
 import hashlib
 import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+import av
+import av.logging
 import cv2
 
 from . import errors, ffmpeg
 from .compose import Composer, spans
-from .encoders import Encoder, command, options
-from .errors import EncoderFailed, HostFailure, RenderError
+from .encoders import Encoder, open_stream, options
+from .errors import HostFailure, RenderError
 from .planes import Frame
 from .storage import Destination
 from .timeline import Output, Timeline
@@ -32,8 +33,6 @@ from .timeline import Output, Timeline
 LONGEST_S = 6.0
 # Towards the end pieces become shorter, so that all cores finish together.
 TAIL_S = (3.0, 3.0, 2.0, 2.0, 1.0, 1.0)
-# A 1 MiB pipe takes a third of a frame at a time instead of 64 KiB: fewer switches between composer and encoder.
-_F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20
 _PR_SET_PDEATHSIG = 1
 
 
@@ -101,52 +100,22 @@ def program_digest() -> str:
 # ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path, on_frames: Callable[[int], None]) -> "Unfinished":
-    """Draws and feeds all frames; the encoder may still be writing when this returns."""
+def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path, on_frames: Callable[[int], None]) -> None:
+    """Draws and encodes in one process: no frame is copied through a pipe. The file has its name only when it is whole."""
     part = target.with_name(target.name + ".part")
-    process = subprocess.Popen(
-        command(encoder, segment.output, composer.timeline.fps, str(part)), stdin=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent
-    )
-    assert process.stdin is not None
-    with contextlib.suppress(OSError):
-        import fcntl
-
-        fcntl.fcntl(process.stdin.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
-    unfinished = Unfinished(process, part, target, segment)
+    fps = composer.timeline.fps
     frame = Frame(segment.output.width, segment.output.height)
-    try:
+    # A time base of 1/(512·fps) holds every frame exactly and is the same in all segments, so that they can be joined by copying.
+    with av.open(str(part), "w", format="mp4", options={"video_track_timescale": str(fps * 512)}) as container:
+        stream = open_stream(container, encoder, frame.width, frame.height, fps)
         for number in range(segment.first, segment.last):
             composer.draw(number, frame)
-            process.stdin.write(frame.buffer)
+            picture = av.VideoFrame.from_numpy_buffer(frame.picture, format="yuv420p")
+            picture.pts, picture.time_base = number - segment.first, Fraction(1, fps)
+            container.mux(stream.encode(picture))
             on_frames(1)
-        process.stdin.close()
-    except BrokenPipeError:
-        unfinished.finish()
-        raise EncoderFailed("The encoder ended before the last frame.") from None
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    return unfinished
-
-
-@dataclass
-class Unfinished:
-    """An encoder that has all its frames."""
-
-    process: "subprocess.Popen[bytes]"
-    part: Path
-    target: Path
-    segment: Segment
-
-    def finish(self) -> Path:
-        assert self.process.stderr is not None
-        log = self.process.stderr.read().decode(errors="replace")
-        if self.process.wait():
-            found = ffmpeg.failure(log, None)
-            raise found if isinstance(found, RenderError) else EncoderFailed(f"The encoder failed: {ffmpeg.last_line(log)}")
-        self.part.replace(self.target)
-        return self.target
+        container.mux(stream.encode())
+    part.replace(target)
 
 
 def die_with_parent() -> None:
@@ -167,22 +136,19 @@ def _worker(work: Work, tasks: Any, results: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
+    av.logging.set_level(av.logging.ERROR)
     composer: Composer | None = None
-    draining: Unfinished | None = None
     try:
         while (segment := tasks.get()) is not None:
             encoder = work.encoders[segment.output.name]
             if composer is None or composer.output != segment.output:
                 composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu)
             counter = _Batched(results)
-            started = encode(segment, composer, encoder, _local(work.folder, segment), counter)
+            path = _local(work.folder, segment)
+            encode(segment, composer, encoder, path, counter)
             counter.flush()
-            # The encoder empties its queue while the next piece is being drawn.
-            if draining:
-                _store(draining, work.destination, results)
-            draining = started
-        if draining:
-            _store(draining, work.destination, results)
+            work.destination.publish(path, segment.name)
+            results.put(("segment", segment.name))
         results.put(("end", None))
     except BaseException as failure:
         results.put(("failed", described(failure)))
@@ -203,12 +169,6 @@ class _Batched:
         if self.count:
             self.results.put(("frames", self.count))
         self.count, self.told_at = 0, time.monotonic()
-
-
-def _store(unfinished: Unfinished, destination: Destination, results: Any) -> None:
-    path = unfinished.finish()
-    destination.publish(path, unfinished.segment.name)
-    results.put(("segment", unfinished.segment.name))
 
 
 def _local(folder: Path, segment: Segment) -> Path:

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ ENVELOPE_RATE = 100
 AAC_HEADROOM_DB = 0.8
 AAC_BITRATE = "192k"
 TOLERANCE_LU = 0.4
+SILENCE_DB, SILENCE_S = -60, 1.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Mixer:
     def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
         self.timeline, self.files, self.folder = timeline, files, folder
         self.total = round(timeline.duration_s * RATE)
-        self.bed = Bed(timeline, files, folder) if timeline.music else None
+        self.bed = Bed(timeline, files) if timeline.music else None
         self.effects = list(self._effects())
 
     def _effects(self) -> Iterator[tuple[int, Sound]]:
@@ -155,7 +157,7 @@ def _closed(speaking: npt.NDArray[np.bool_], gap: int) -> npt.NDArray[np.bool_]:
 
 def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(start), int(end)) for start, end in itertools.batched(edges, 2)]
+    return [(int(start), int(end)) for start, end in itertools.batched(edges, 2, strict=True)]
 
 
 def _gain(envelope_db: npt.NDArray[np.float32], start: int, count: int) -> npt.NDArray[np.float32]:
@@ -173,7 +175,7 @@ def _add(block: Sound, block_start: int, at: int, samples: Sound) -> None:
 class Bed:
     """Music without end, at its level, faded in and out with the film."""
 
-    def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
+    def __init__(self, timeline: Timeline, files: dict[str, Path]) -> None:
         assert timeline.music is not None
         plan = timeline.music
         self.total = round(timeline.duration_s * RATE)
@@ -221,85 +223,138 @@ _SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.6906
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 
 
-def integrated(samples: Sound) -> float:
-    """Gated loudness in LUFS as BS.1770 defines it; minus infinity for silence. For pieces up to some minutes: the whole is in memory."""
-    if samples.shape[1] == 1:
+# What precedes a block by this much still rings in the high-pass; after it the ringing is below -100 dB.
+_RING = RATE // 4
+
+
+class Meter:
+    """Gated loudness in LUFS as BS.1770 defines it, fed piece by piece; minus infinity for silence."""
+
+    def __init__(self) -> None:
+        self._tenths: list[npt.NDArray[np.float64]] = []
+        self._before: Sound | None = None
+        self._rest: Sound | None = None
+
+    def feed(self, samples: Sound) -> None:
+        if self._before is None:
+            self._before = np.zeros((_RING, samples.shape[1]), np.float32)
+        weighted = _weighted(np.concatenate([self._before, samples]))[_RING:]
+        self._before = np.concatenate([self._before, samples])[-_RING:]
+        if self._rest is not None:
+            weighted = np.concatenate([self._rest, weighted])
+        step = RATE // 10
+        whole = weighted.shape[0] // step * step
         # A mono voice will play from both sides.
-        samples = np.repeat(samples, 2, axis=1)
-    step = RATE // 10
-    blocks = samples.shape[0] // step - 3
-    if blocks < 1:
-        power = float(np.square(_weighted(samples)).mean(axis=0).sum())
-        return -0.691 + 10 * math.log10(power) if power > 0 else -math.inf
-    tenths = np.square(_weighted(samples)[: (blocks + 3) * step]).reshape(-1, step, samples.shape[1]).mean(axis=1).sum(axis=1)
-    powers = np.convolve(tenths, np.ones(4) / 4, "valid")
-    loud = powers[powers > 10 ** ((-70 + 0.691) / 10)]
-    if not loud.size:
-        return -math.inf
-    gated = loud[loud > loud.mean() * 10 ** (-10 / 10)]
-    return float(-0.691 + 10 * np.log10(gated.mean()))
+        sides = 2 if samples.shape[1] == 1 else 1
+        self._tenths.append(np.square(weighted[:whole]).reshape(-1, step, samples.shape[1]).mean(axis=1, dtype=np.float64).sum(axis=1) * sides)
+        self._rest = weighted[whole:]
+
+    def integrated(self) -> float:
+        tenths = np.concatenate(self._tenths) if self._tenths else np.zeros(0)
+        powers = np.convolve(tenths, np.ones(4) / 4, "valid") if tenths.size >= 4 else tenths
+        loud = powers[powers > 10 ** ((-70 + 0.691) / 10)]
+        if not loud.size:
+            return -math.inf
+        gated = loud[loud > loud.mean() * 10 ** (-10 / 10)]
+        return float(-0.691 + 10 * np.log10(gated.mean()))
+
+
+def integrated(samples: Sound) -> float:
+    meter = Meter()
+    for start in range(0, samples.shape[0], BLOCK_S * RATE):
+        meter.feed(samples[start : start + BLOCK_S * RATE])
+    return meter.integrated()
 
 
 def _weighted(samples: Sound) -> Sound:
     """Through the filters' frequency response. The signal is padded, so that the circular transform doesn't fold its end onto its start."""
-    size = 1 << (samples.shape[0] + RATE // 2 - 1).bit_length()
+    size = 1 << (samples.shape[0] + _RING - 1).bit_length()
+    spectrum = np.fft.rfft(samples, size, axis=0) * _response(size)[:, None]
+    return np.fft.irfft(spectrum, size, axis=0)[: samples.shape[0]].astype(np.float32)
+
+
+@lru_cache(maxsize=6)
+def _response(size: int) -> npt.NDArray[np.complex64]:
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
     response = np.ones_like(z)
     for numerator, denominator in (_SHELF, _HIGH_PASS):
-        response *= np.polyval(numerator[::-1], z) / np.polyval(denominator[::-1], z)
-    out = np.empty_like(samples)
-    for side in range(samples.shape[1]):
-        out[:, side] = np.fft.irfft(np.fft.rfft(samples[:, side], size) * response, size)[: samples.shape[0]]
-    return out
+        response *= (numerator[0] + z * (numerator[1] + z * numerator[2])) / (denominator[0] + z * (denominator[1] + z * denominator[2]))
+    return response.astype(np.complex64)
 
 
-def measure(source: list[str | Path]) -> Loudness:
-    """Of any ffmpeg input, by its ebur128 filter, true peak included."""
-    done = subprocess.run(
-        [ffmpeg.binary(), "-hide_banner", "-nostdin", *map(str, source), "-vn", "-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"],
-        capture_output=True,
-        check=False,
+@dataclass(frozen=True)
+class Measured:
+    """What one pass over a finished track says."""
+
+    loudness: Loudness
+    silences: tuple[tuple[float, float | None], ...]
+    peak_count: float
+    flat_factor: float
+
+
+def measure(path: Path) -> Measured:
+    """By ffmpeg's own meters: ebur128 with true peak, silence below -60 dB (nobody hears it) of a second or more, and runs of samples at the peak."""
+    chain = (
+        f"silencedetect=n={SILENCE_DB}dB:d={SILENCE_S},astats=measure_perchannel=none:measure_overall=Peak_count+Flat_factor,ebur128=peak=true:framelog=quiet"
     )
-    return read_summary(done.stderr.decode(errors="replace"))
+    done = subprocess.run(
+        [ffmpeg.binary(), "-hide_banner", "-nostdin", "-i", str(path), "-vn", "-af", chain, "-f", "null", "-"], capture_output=True, check=False
+    )
+    return read_meters(done.stderr.decode(errors="replace"))
 
 
-def read_summary(log: str) -> Loudness:
+def read_meters(log: str) -> Measured:
     summary = log[log.rfind("Summary:") :]
-    integrated_lufs = re.search(r"I:\s+(-?[\d.]+|-?inf|nan) LUFS", summary)
-    peak = re.search(r"Peak:\s+(-?[\d.]+|-?inf|nan) dBFS", summary)
-    return Loudness(float(integrated_lufs[1]) if integrated_lufs else -math.inf, float(peak[1]) if peak else -math.inf)
+    loudness = Loudness(_number(r"I:\s+(\S+) LUFS", summary), _number(r"Peak:\s+(\S+) dBFS", summary))
+    starts = [float(value) for value in re.findall(r"silence_start: (-?[\d.]+)", log)]
+    ends: list[float | None] = [float(value) for value in re.findall(r"silence_end: ([\d.]+)", log)]
+    silences = tuple(itertools.zip_longest(starts, ends))
+    return Measured(loudness, silences, _number(r"Peak count: (\S+)", log), _number(r"Flat factor: (\S+)", log))
+
+
+def _number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else -math.inf
 
 
 # ── the finished track ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> tuple[Path, Loudness]:
+@dataclass(frozen=True)
+class Track:
+    """The finished soundtrack with what was measured on it."""
+
+    path: Path
+    measured: Measured
+
+
+def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
     """AAC at the target loudness. A track that is silent by plan (no narration, no music) stays silent."""
     folder.mkdir(parents=True, exist_ok=True)
-    raw = folder / "mix.f32"
+    raw, meter = folder / "mix.f32", Meter()
     with raw.open("wb") as file:
         for block in Mixer(timeline, files, folder).blocks():
+            meter.feed(block)
             file.write(block.tobytes())
-    source: list[str | Path] = ["-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw]
-    before = measure(source)
+    before = meter.integrated()
     target = folder / "sound.m4a"
-    gain, ceiling = timeline.integrated_lufs - before.integrated_lufs, timeline.true_peak_dbtp - AAC_HEADROOM_DB
-    if before.integrated_lufs < -69:
+    gain, ceiling = timeline.integrated_lufs - before, timeline.true_peak_dbtp - AAC_HEADROOM_DB
+    if not math.isfinite(before):
         gain = 0.0
     for _ in range(4):
-        _master(source, gain, ceiling, target)
-        after = measure(["-i", target])
-        quiet, loud = timeline.integrated_lufs - after.integrated_lufs, after.true_peak_dbtp - timeline.true_peak_dbtp
-        if before.integrated_lufs < -69 or (abs(quiet) <= TOLERANCE_LU and loud <= -0.05):
+        _master(raw, gain, ceiling, target)
+        after = measure(target)
+        quiet, loud = timeline.integrated_lufs - after.loudness.integrated_lufs, after.loudness.true_peak_dbtp - timeline.true_peak_dbtp
+        if not math.isfinite(before) or (abs(quiet) <= TOLERANCE_LU and loud <= -0.05):
             break
         # The limiter takes loudness away, the encoder adds peaks: correct both by what was measured.
         gain += quiet
         ceiling -= max(0.0, loud + 0.15)
     raw.unlink()
-    return target, after
+    return Track(target, after)
 
 
-def _master(source: list[str | Path], gain_db: float, ceiling_db: float, target: Path) -> None:
+def _master(raw: Path, gain_db: float, ceiling_db: float, target: Path) -> None:
     # Limited at four times the rate: peaks between the samples count as true peaks.
     chain = f"volume={gain_db:.3f}dB,aresample={RATE * 4},alimiter=level=false:limit={10 ** (ceiling_db / 20):.6f}:attack=5:release=90,aresample={RATE}"
-    ffmpeg.run("-y", *source, "-af", chain, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "mp4", target)
+    ffmpeg.run("-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw, "-af", chain, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "mp4", target)

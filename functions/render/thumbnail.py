@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from . import backdrop, colour, fonts, lettering
+from . import backdrop, clips, colour, fonts, lettering, stills
 from .colour import Pixels
 from .compose import Composer, spans
 from .lettering import Type
 from .planes import Frame, Sprite
-from .timeline import Output, Timeline
+from .timeline import Output, Timeline, Visual
 
 # YouTube's own limit.
 MAX_BYTES = 2_000_000
@@ -51,32 +51,35 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
     bare = replace(timeline, title_card=None, captions=None, demo=False, logo=None, scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes))
     candidates = [index for index, scene in enumerate(timeline.scenes) if scene.visual.kind != "generated"]
     if timeline.thumbnail_source == "typeset" or not candidates:
-        size = (output.width, output.height)
-        return backdrop.painted(backdrop.Tones.of(timeline.palette), size, np.random.default_rng(timeline.seed + 1))
+        return backdrop.painted(backdrop.Tones.of(timeline.palette), (output.width, output.height), np.random.default_rng(timeline.seed + 1))
     step = max(1, len(candidates) // CANDIDATES)
-    places = spans(bare)
-    composer = Composer(bare, output, files)
-    best: tuple[float, Pixels] | None = None
-    frame = Frame(output.width, output.height)
-    for index in candidates[::step][:CANDIDATES]:
-        # Clips are asked for an early frame: everything before it has to be decoded.
-        offset = min(places[index].end - places[index].start, 3 * timeline.fps) // 2
-        composer.draw(places[index].start + offset, frame)
-        rgb = frame.as_rgb()
-        if best is None or appeal(rgb) > best[0]:
-            best = (appeal(rgb), rgb)
+    best = max(candidates[::step][:CANDIDATES], key=lambda index: appeal(_glimpse(timeline.scenes[index].visual, files, output)))
+    span = spans(bare)[best]
+    # Clips are asked for an early frame: everything before it has to be decoded.
+    offset = min(span.end - span.start, 3 * timeline.fps) // 2
+    composer, frame = Composer(bare, output, files), Frame(output.width, output.height)
+    composer.draw(span.start + offset, frame)
     composer.close()
-    assert best is not None
-    return best[1]
+    return frame.as_rgb()
+
+
+def _glimpse(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
+    """A small version of a scene's picture as the thumbnail would crop it, decoded at a fraction of the cost."""
+    assert visual.asset is not None
+    size = (320, 2 * round(160 * output.height / output.width))
+    if visual.kind == "clip":
+        rgb = clips.still(files[visual.asset.uri], visual.asset.uri, visual.trim[0] + 1.0)
+    else:
+        rgb = stills.load(files[visual.asset.uri], visual.asset.uri, 2 * max(size))
+    return stills.framed(rgb, size, visual.fit, visual.focus)
 
 
 def appeal(rgb: Pixels) -> float:
     """Sharpness, contrast and colour, each saturating, so that noise alone doesn't win."""
-    small = cv2.resize(rgb, (320, max(2, 320 * rgb.shape[0] // rgb.shape[1])), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     sharp = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     contrast = float(grey.std())
-    lively = float(cv2.cvtColor(small, cv2.COLOR_RGB2HSV)[..., 1].mean())
+    lively = float(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)[..., 1].mean())
     exposure = 1 - abs(float(grey.mean()) - 118) / 138
     return sharp / (sharp + 300) + contrast / (contrast + 50) + 0.5 * lively / (lively + 80) + 0.6 * exposure
 
@@ -119,9 +122,9 @@ def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> 
     frame_bar.blend(frame, output.width - side - bar_width if rtl else side, top - round(bar * 0.6))
     for row, line in enumerate(lines):
         last = replace(style, fill=accent) if row == len(lines) - 1 and len(lines) > 1 else style
-        rgba, left, base = lettering.draw(line, last)
+        sprite, left, base = lettering.sprite(line, last)
         x = output.width - side - round(lettering.width(line, style)) if rtl else side
-        Sprite.from_rgba(rgba).blend(frame, x - left, top + 2 * bar + row * step + round(style.size * 0.84) - base)
+        sprite.blend(frame, x - left, top + 2 * bar + row * step + round(style.size * 0.84) - base)
     return frame.as_rgb()
 
 

@@ -13,7 +13,7 @@ from .backdrop import Backdrop, Tones
 from .captions import rounded
 from .layers import Layer, settled
 from .lettering import Type
-from .overlays import centred, sprite_of
+from .overlays import centred
 from .planes import Frame, Sprite
 from .timeline import Generated, Output, Scene, Timeline
 
@@ -162,7 +162,7 @@ def _steps(plan: Generated, stage: Stage) -> list[Layer]:
 def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
     if not plan.items:
         return _phrase(plan, stage)
-    head, head_type = lettering.fitted(plan.text, stage.type(0.062, 900), stage.width, 2) if plan.text else ([], stage.type(0.062))
+    head, head_type = lettering.fitted(plan.text, stage.type(0.074, 900), stage.width, 2) if plan.text else ([], stage.type(0.074))
     badge, inner = round(stage.unit * 0.072), round(stage.unit * 0.038)
     rows, style = _fitted_rows(plan.items, stage, badge + inner, len(head) * round(head_type.size * 1.25) + (inner if head else 0))
     step, between = round(style.size * 1.2), round(style.size * 0.85)
@@ -190,12 +190,12 @@ def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
 def _fitted_rows(items: tuple[str, ...], stage: Stage, indent: int, used: int) -> tuple[list[list[str]], Type]:
     """All items in one size: the largest at which they fit together."""
     for percent in range(100, 44, -5):
-        style = stage.type(0.060 * percent / 100, 700)
+        style = stage.type(0.068 * percent / 100, 700)
         rows = [lettering.wrap(item, style, stage.width - indent, 3) for item in items]
         height = used + sum(max(stage.unit * 0.072, len(lines or []) * style.size * 1.2) for lines in rows) + style.size * 0.85 * (len(items) - 1)
         if all(rows) and height <= stage.height:
             return [lines or [] for lines in rows], style
-    style = stage.type(0.060 * 0.45, 700)
+    style = stage.type(0.068 * 0.45, 700)
     return [lettering.fitted(item, style, stage.width - indent, 2, 0.6)[0] for item in items], style
 
 
@@ -207,7 +207,7 @@ def _row(lines: list[str], style: Type, stage: Stage, y: int, height: int, badge
     if number:
         layers.append(Layer(rounded(badge, badge, badge // 2, stage.tones.accent, 1.0), x, middle, enter, "rise", 0.5, rise=20))
         figure = Type(round(badge * 0.52), fonts.HOUSE, 900, stage.timeline.language, colour.legible(stage.tones.base, stage.tones.accent, 4.5))
-        sprite, left, base = sprite_of(number, figure)
+        sprite, left, base = lettering.sprite(number, figure)
         layers.append(
             Layer(
                 sprite,
@@ -220,7 +220,7 @@ def _row(lines: list[str], style: Type, stage: Stage, y: int, height: int, badge
             )
         )
     else:
-        mark = round(badge * 0.30)
+        mark = round(badge * 0.36)
         layers.append(
             Layer(rounded(mark, mark, mark // 4, stage.tones.accent, 1.0), x + (badge - mark) // 2, middle + (badge - mark) // 2, enter, "rise", 0.5, rise=20)
         )
@@ -353,7 +353,7 @@ def _point(
     layers = [Layer(rounded(size, size, size // 2, stage.tones.ink, 1.0), round(x - size / 2), round(y - size / 2), enter, "fade")]
     value = replace(name, fill=stage.tones.ink, size=round(name.size * 1.15))
     for text, style, baseline in ((_plain(point[1], points), value, round(y - size)), (point[0], name, bottom + round(name.size * 1.5))):
-        sprite, left, base = sprite_of(text, style)
+        sprite, left, base = lettering.sprite(text, style)
         width = lettering.width(text, style)
         at = min(max(x - width / 2, stage.left), stage.right - width)
         layers.append(Layer(sprite, round(at) - left, baseline - base, enter + 0.1, "rise", 0.45, rise=16))
@@ -413,7 +413,7 @@ class Counter:
             return
         text = self.text(at_s)
         if self._drawn is None or self._drawn[0] != text:
-            self._drawn = (text, *sprite_of(text, self.style))
+            self._drawn = (text, *lettering.sprite(text, self.style))
         _, sprite, left, base = self._drawn
         x = round((self.stage.left + self.stage.right - lettering.width(text, self.style)) / 2) - left
         sprite.blend(frame, x, self.baseline - base, min(1.0, at_s / 0.3))
@@ -434,7 +434,7 @@ def _centred(text: str, style: Type, stage: Stage, baseline: int, enter_s: float
 
 
 def _flush(text: str, style: Type, stage: Stage, indent: int, baseline: int, enter_s: float, rtl: bool) -> Layer:
-    sprite, left, base = sprite_of(text, style)
+    sprite, left, base = lettering.sprite(text, style)
     x = stage.right - indent - round(lettering.width(text, style)) if rtl else stage.left + indent
     return Layer(sprite, x - left, baseline - base, enter_s, "rise", 0.55, rise=round(style.size * 0.4))
 

@@ -1,0 +1,302 @@
+"""Benchmark of the renderer on one content: ours, the bare encoder fed with the same raw frames (the limit), and ffmpeg's one-command filter graph (the naive way).
+
+Run alternately, medians of at least three; writes $SHOWRUNNER_HOME/bench/render.json. `make bench-render` calls it; --quick is a smoke run.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests" / "render")]
+
+import cv2  # noqa: E402
+import samples  # noqa: E402
+from render import captions, compose, encoders, ffmpeg, timeline  # noqa: E402
+from render.planes import Frame  # noqa: E402
+
+WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
+GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
+PEAK_GOAL_MB = 600
+
+
+@dataclass
+class Run:
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def content(folder: Path, length_s: float) -> Path:
+    """Stills of 1.5 times the output's size with slow zooms, narration all through with a highlight for each word, a title card and the music bed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(5):
+        if not (folder / f"photo{index}.jpg").exists():
+            samples.photograph(folder / f"photo{index}.jpg", 1620, 2880, index)
+    scenes = [_scene(folder, index, length_s) for index in range(round(length_s / SCENE_S + 0.49))]
+    return samples.timeline(folder, scenes, WIDTH, HEIGHT, title_card={"text": "Why an octopus has three hearts", "kicker": "Deep sea", "start_s": 0, "end_s": 3}, fps=FPS)
+
+
+def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
+    start, end = index * SCENE_S, min((index + 1) * SCENE_S, length_s)
+    audio = folder / f"voice{index % 5}.wav"
+    _, words = samples.speech(audio, f"{samples.TEXT} {samples.TEXT}", start + 0.3, words_per_s=3.0, seed=index % 5)
+    return {
+        "id": str(index),
+        "start_s": start,
+        "end_s": end,
+        "narration": {"audio": {"uri": audio.name}, "start_s": start + 0.3, "duration_s": end - start - 0.4, "words": [word for word in words if word["end_s"] < end - 0.1]},
+        "visual": {"kind": "image", "asset": {"uri": f"photo{index % 5}.jpg"}, "motion": {"kind": "zoom_out" if index % 2 else "zoom_in", "amount": 0.15}},
+        "transition": {"kind": "cut"},
+    }
+
+
+def trim_voices(folder: Path) -> None:
+    """Narration files are as long as a scene has room for, so that no voice runs into the next scene."""
+    for path in folder.glob("voice*.wav"):
+        short = path.with_suffix(".cut.wav")
+        samples.ffmpeg("-i", path, "-t", str(SCENE_S - 0.5), short)
+        short.replace(path)
+
+
+def raw_frames(plan: Path, target: Path) -> None:
+    """The very frames that our encoder gets."""
+    parsed = timeline.parse(json.loads(plan.read_text()))
+    composer = compose.Composer(parsed, parsed.outputs[0], {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()})
+    frame = Frame(WIDTH, HEIGHT)
+    with target.open("wb", buffering=0) as file:
+        for number in range(parsed.frame_count):
+            composer.draw(number, frame)
+            file.write(frame.buffer)
+
+
+def ours(plan: Path, out: Path, preset: str) -> list[str]:
+    return ["env", f"RENDER_X264_PRESET={preset}", "RENDER_ENCODER=cpu", f"PYTHONPATH={ROOT / 'functions'}", sys.executable, "-m", "render", str(plan), str(out)]
+
+
+def limit(raw: Path, out: Path, preset: str) -> list[str]:
+    source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *encoders.BT709, "-i", str(raw)]
+    return ffmpeg.command("-y", *source, "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-g", str(2 * FPS), *encoders.BT709, out)
+
+
+def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> list[str]:
+    """zoompan on a doubled still, libass for the words, side-chain ducking and one-pass loudnorm, all in one process."""
+    parsed = timeline.parse(json.loads(plan.read_text()))
+    (folder / "captions.ass").write_text(_ass(parsed))
+    inputs: list[str] = []
+    graph = ""
+    for index, scene in enumerate(parsed.scenes):
+        frames = round((scene.end_s - scene.start_s) * FPS)
+        zoom = f"1+0.15*on/{frames}" if index % 2 == 0 else f"1.15-0.15*on/{frames}"
+        inputs += ["-i", str(folder / f"photo{index % 5}.jpg")]
+        graph += f"[{index}:v]scale={2 * WIDTH}:{2 * HEIGHT}:flags=lanczos,format=yuv420p,zoompan=z='{zoom}':x='iw/2-(iw/zoom/2)':y='ih/2-(ih/zoom/2)':d={frames}:s={WIDTH}x{HEIGHT}:fps={FPS}[v{index}];"
+    count = len(parsed.scenes)
+    inputs += [part for index in range(count) for part in ("-i", str(folder / f"voice{index % 5}.wav"))]
+    graph += "".join(f"[v{index}]" for index in range(count)) + f"concat=n={count}:v=1:a=0,setsar=1,ass={folder / 'captions.ass'}[v];"
+    graph += "".join(f"[{count + index}:a]aresample=48000,adelay={round((scene.start_s + 0.3) * 1000)}:all=1[n{index}];" for index, scene in enumerate(parsed.scenes))
+    graph += "".join(f"[n{index}]" for index in range(count)) + f"amix=inputs={count}:normalize=0,asplit[n][key];"
+    graph += f"[{2 * count}:a]volume=0.35[m];[m][key]sidechaincompress=threshold=0.03:ratio=8:attack=20:release=400[bed];[n][bed]amix=inputs=2:duration=first:normalize=0,loudnorm=I=-14:TP=-1.5:LRA=11,aresample=48000[a]"
+    inputs += ["-stream_loop", "-1", "-i", str(_music(folder))]
+    return ffmpeg.command(
+        "-y", *inputs, "-filter_complex", graph, "-map", "[v]", "-map", "[a]", "-t", str(length_s),
+        "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", out,
+    )  # fmt: skip
+
+
+def _music(folder: Path) -> Path:
+    from render import music
+
+    path = folder / "bed.wav"
+    if not path.exists():
+        raw = folder / "bed.f32"
+        music.bed("calm", 7).tofile(raw)
+        samples.ffmpeg("-f", "f32le", "-ar", str(music.RATE), "-ac", "2", "-i", raw, path)
+        raw.unlink()
+    return path
+
+
+def _ass(parsed: timeline.Timeline) -> str:
+    """The same pages as ours, a line for each spoken word."""
+
+    def clock(seconds: float) -> str:
+        return f"{int(seconds // 3600)}:{int(seconds % 3600 // 60):02d}:{seconds % 60:05.2f}"
+
+    head = (
+        f"[Script Info]\nPlayResX: {WIDTH}\nPlayResY: {HEIGHT}\nScaledBorderAndShadow: yes\n\n[V4+ Styles]\n"
+        "Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Bold, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV\n"
+        "Style: Cap,Sans,84,&H00FFFFFF,&H00170D0B,-1,1,8,4,2,120,120,480\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
+    )
+    lines = []
+    for page in captions.pages(parsed, parsed.outputs[0]):
+        units = page.units
+        for index, unit in enumerate(units):
+            end = units[index + 1].start_s if index + 1 < len(units) else page.end_s
+            text = " ".join("{\\c&H4DB8FF&}" + other.text + "{\\c&HFFFFFF&}" if other is unit else other.text for other in units)
+            lines.append(f"Dialogue: 0,{clock(unit.start_s)},{clock(end)},Cap,{text}")
+    return head + "\n".join(lines) + "\n"
+
+
+def measured(command: list[str]) -> Run:
+    """Wall time, processor time of the whole tree and the peak of its proportional memory (shared pages counted once)."""
+    start = time.monotonic()
+    before = os.times()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    peak = _Peak(process.pid)
+    _, errors = process.communicate()
+    wall = time.monotonic() - start
+    after = os.times()
+    peak.stop()
+    if process.returncode:
+        raise SystemExit(f"failed ({process.returncode}): {' '.join(command[:6])} …\n{errors.decode()[-2000:]}")
+    return Run(round(wall, 2), round(after.children_user + after.children_system - before.children_user - before.children_system, 2), round(peak.mb, 0))
+
+
+class _Peak:
+    """Samples the proportional set size of a process and all its descendants five times a second."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.mb, self._running = pid, 0.0, True
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while self._running:
+            self.mb = max(self.mb, sum(_pss_mb(pid) for pid in _tree(self.pid)))
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        self._running = False
+        self._thread.join()
+
+
+def _tree(pid: int) -> list[int]:
+    found, queue = [], [pid]
+    while queue:
+        current = queue.pop()
+        found.append(current)
+        try:
+            for task in Path(f"/proc/{current}/task").iterdir():
+                queue += [int(child) for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+    return found
+
+
+def _pss_mb(pid: int) -> float:
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
+
+
+def summary(runs: list[Run]) -> dict[str, float]:
+    walls = [run.wall_s for run in runs]
+    return {
+        "wall_s": statistics.median(walls),
+        "wall_min_s": min(walls),
+        "wall_max_s": max(walls),
+        "cpu_s": statistics.median(run.cpu_s for run in runs),
+        "peak_mb": max(run.peak_mb for run in runs),
+        "runs": len(runs),
+    }
+
+
+def compare(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, dict[str, float]]:
+    """The three, alternately, so that noise falls on all alike."""
+    plan = content(folder, length_s)
+    trim_voices(folder)
+    raw = folder / "raw.yuv"
+    raw_frames(plan, raw)
+    ways: dict[str, Callable[[], list[str]]] = {
+        "ours": lambda: ours(plan, folder / "out", preset),
+        "limit": lambda: limit(raw, folder / "limit.mp4", preset),
+        "naive": lambda: naive(plan, folder, folder / "naive.mp4", preset, length_s),
+    }
+    results: dict[str, list[Run]] = {name: [] for name in ways}
+    for number in range(runs):
+        for name, way in ways.items():
+            result = measured(way())
+            results[name].append(result)
+            print(f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} MB", flush=True)
+    raw.unlink()
+    return {name: summary(found) for name, found in results.items()}
+
+
+def by_length(folder: Path, lengths: list[float], preset: str) -> dict[str, dict[str, float]]:
+    """One run each: does cost grow with length, does memory?"""
+    found = {}
+    for length_s in lengths:
+        plan = content(folder, length_s)
+        trim_voices(folder)
+        result = measured(ours(plan, folder / "out", preset))
+        found[f"{length_s:g}"] = {"wall_s": result.wall_s, "cpu_s": result.cpu_s, "peak_mb": result.peak_mb}
+        print(f"  {preset:10} ours {length_s:5.0f} s of video: {result.wall_s:7.2f} s wall ({length_s / result.wall_s:.2f} x real time), {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} MB", flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--presets", nargs="+", default=["veryfast", "ultrafast"])
+    parser.add_argument("--lengths", nargs="*", type=float, default=[30, 60, 300])
+    parser.add_argument("--quick", action="store_true", help="six seconds, one run")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.runs, arguments.seconds, arguments.lengths, arguments.presets = 1, 6, [6], ["ultrafast"]
+    cv2.setNumThreads(1)
+    home = Path(os.environ.get("SHOWRUNNER_HOME", ROOT / ".local")) / "bench"
+    folder = home / "render"
+    print(f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start")
+    comparisons = {preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets}
+    lengths = by_length(folder, arguments.lengths, arguments.presets[0])
+    report(home, comparisons, lengths, arguments.seconds)
+
+
+def report(home: Path, comparisons: dict[str, dict[str, dict[str, float]]], lengths: dict[str, dict[str, float]], seconds: float) -> None:
+    ratios = {
+        preset: {
+            "ratio_to_limit": round(found["ours"]["wall_s"] / found["limit"]["wall_s"], 3),
+            "ratio_to_naive": round(found["ours"]["wall_s"] / found["naive"]["wall_s"], 3),
+            "goal_to_limit": GOALS.get(preset),
+        }
+        for preset, found in comparisons.items()
+    }
+    first = next(iter(ratios.values()))
+    peak = max([found["ours"]["peak_mb"] for found in comparisons.values()] + [found["peak_mb"] for found in lengths.values()])
+    document = {
+        "ratio_to_limit": first["ratio_to_limit"],
+        "ratio_to_naive": first["ratio_to_naive"],
+        "peak_mb": peak,
+        "wall_s": {length: found["wall_s"] for length, found in lengths.items()},
+        "by_length": lengths,
+        "presets": {preset: {**ratios[preset], **comparisons[preset]} for preset in comparisons},
+        "seconds": seconds,
+        "cores": os.process_cpu_count(),
+        "load_average": os.getloadavg(),
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "render.json").write_text(json.dumps(document, indent=2) + "\n")
+    print(f"\n{'preset':10} {'way':6} {'median s':>9} {'min':>7} {'max':>7} {'cpu s':>8} {'peak MB':>8}")
+    for preset, found in comparisons.items():
+        for name, result in found.items():
+            print(f"{preset:10} {name:6} {result['wall_s']:9.2f} {result['wall_min_s']:7.2f} {result['wall_max_s']:7.2f} {result['cpu_s']:8.2f} {result['peak_mb']:8.0f}")
+    for preset, ratio in ratios.items():
+        print(f"{preset}: {ratio['ratio_to_limit']:.2f} x the bare encoder (goal {ratio['goal_to_limit']}), {ratio['ratio_to_naive']:.2f} x the filter graph")
+    print(f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to {home / 'render.json'}")
+
+
+if __name__ == "__main__":
+    main()
