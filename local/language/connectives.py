@@ -93,7 +93,8 @@ def questions(subject: str, style: str, language: str) -> list[str]:
     """Openings made of the subject: "Ever wondered how cables carry the internet?"."""
     known = QUESTIONS.get(language[:2].lower(), QUESTIONS["en"])
     asked = re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "asked" in known
-    inner = subject if subject.split(maxsplit=1)[0][1:] != subject.split(maxsplit=1)[0][1:].lower() else subject[:1].lower() + subject[1:]
+    first = subject.split(maxsplit=1)[0]
+    inner = subject if first[1:] != first[1:].lower() else subject[:1].lower() + subject[1:]
     patterns = known["asked"] if asked else known.get(style, known["educational"])
     # A name keeps its capital; a question word or an ordinary noun inside a sentence does not.
     plain = inner if asked or first.lower() in {"the", "a", "an"} or not _is_name(subject) else subject

@@ -145,9 +145,10 @@ class _Filler:
         return [self.value(schema.get("items", {}), name.removesuffix("s"), entry, text, depth + 1) for entry in entries]
 
     def _entries(self, items: Mapping[str, Any], name: str, text: str) -> list[Any]:
-        if items.get("type") == "object":
+        kinds = items["type"] if isinstance(items.get("type"), list) else [items.get("type")]
+        if "object" in kinds:
             return [{"narration": sentence, "text": sentence} for sentence in split(text)[:5]]
-        if items.get("type") in {"number", "integer"}:
+        if {"number", "integer"} & set(kinds):
             return [float(figure.replace(",", "")) for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", text)][:5]
         return split(text)[:LONGEST_LIST] if SYNONYMS.get(name) == "sentences" else [capitalised(phrase) for phrase in key_phrases(split(text), self._known, 6)]
 

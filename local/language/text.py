@@ -87,22 +87,22 @@ def _sentences(paragraphs: Sequence[Sequence[str]]) -> list[Sentence]:
 
 def _heading(block: str) -> tuple[str | None, list[str]]:
     """The block's heading and its text: lines that a wrap broke are joined, list entries stand alone."""
-    lines: list[str] = []
+    found = [(line.strip(), _bare(line)) for line in block.split("\n") if _bare(line)]
     heading = None
-    for raw in block.split("\n"):
-        line = raw.strip()
-        bare = re.sub(r"^(?:#{1,6}\s+|[-*•]\s+|\d{1,2}[.)]\s+)", "", line).replace("**", "").replace("__", "").strip()
-        if not bare:
-            continue
-        if line.startswith("#") or (not lines and heading is None and _looks_like_heading(bare) and "\n" in block.strip()):
-            heading = heading or bare.rstrip(":")
-        elif (lines and bare == line and not re.search(r"[.!?…][\"”’)]*$", lines[-1])) or (lines and bare == line):
-            lines[-1] += " " + bare
-        else:
+    if found and (found[0][0].startswith("#") or (_looks_like_heading(found[0][1]) and (len(found) == 1 or not found[1][1][0].islower()))):
+        heading = found.pop(0)[1].rstrip(":")
+    lines: list[str] = []
+    for line, bare in found:
+        if lines and bare == line:
+            lines[-1] += f" {bare}"
+        elif not line.startswith("#"):
             lines.append(bare)
-    if heading is None and len(lines) == 1 and _looks_like_heading(lines[0]):
-        return lines[0].rstrip(":"), []
     return heading, lines
+
+
+def _bare(line: str) -> str:
+    """A line without its marks of Markdown: heading, list entry, bold."""
+    return re.sub(r"^(?:#{1,6}\s+|[-*•]\s+|\d{1,2}[.)]\s+)", "", line.strip()).replace("**", "").replace("__", "").strip()
 
 
 def _looks_like_heading(line: str) -> bool:

