@@ -7,6 +7,7 @@ from ministack import app as ministack
 from . import (
     batch,
     batch_cloudformation,
+    browser_guard,
     callers,
     cloudformation_adoption,
     dynamodb_ttl,
@@ -59,7 +60,7 @@ class Engine:
         # /health is the user's; MiniStack's own is /_ministack/health.
         ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
 
-        self._application = http_api_proxy.with_joined_headers(ministack.app)
+        self._application = browser_guard.guarded(http_api_proxy.with_joined_headers(ministack.app))
         if settings.calls:
             self._application = callers.recorded(self._application, settings.calls)
 

@@ -1,5 +1,6 @@
 """The engine as a process: its address, its end, and what it says when it cannot start."""
 
+import http.client
 import json
 import os
 import signal
@@ -65,6 +66,30 @@ def test_every_request_is_written_down_with_its_caller(engine: Engine, outputs: 
     assert (call["service"], call["target"], call["method"], call["status"]) == ("ssm", "AmazonSSM.PutParameter", "POST", 200)
     assert json.loads(call["body"])["Name"] == "/from/job"
     assert json.loads((engine.home / "engine" / "callers.json").read_text())[access_key(name)] == {"kind": "batch", "name": name}
+
+
+def test_a_web_page_of_another_origin_cannot_read_what_the_engine_holds(engine: Engine, outputs: dict[str, str]) -> None:
+    own, s3 = f"127.0.0.1:{engine.port}", engine.client("s3", signature_version="s3v4")
+    s3.create_bucket(Bucket="pages")
+    s3.put_object(Bucket="pages", Key="video", Body=b"video")
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "pages", "Key": "video"}).removeprefix(engine.url)
+    api = f"/_aws/execute-api/{outputs['PlatformApiId']}/health"
+
+    def status(path: str, **headers: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", engine.port)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse().status
+        connection.close()
+        return answer
+
+    assert status("/pages/video", Origin="https://evil.example") == 403
+    assert status("/pages/video", Origin="null") == 403
+    assert status("/pages/video", Host="evil.example") == 403
+    assert status("/_ministack/health", Origin=f"http://{own}") == 200
+    assert status(signed, Origin="http://localhost:5173") == 200
+    assert status("/2015-03-31/functions/?X-Amz-Signature=made-up", Origin="https://evil.example") == 403
+    assert status(api, Origin="https://evil.example") == 200
+    assert status(api, Host="showrunner.example") == 200
 
 
 def test_a_changed_ministack_is_named_at_start() -> None:
