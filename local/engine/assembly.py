@@ -36,6 +36,7 @@ expect(ministack, "_HEALTH_PATHS")
 class Engine:
     def __init__(self, settings: Settings) -> None:
         given_keys = callers.Callers(settings.data / "callers.json")
+        given_keys.install()
         lambda_runtime.install(settings, given_keys)
         lambda_cloudformation.install()
         self.batch = batch.install(settings, given_keys)
