@@ -121,20 +121,16 @@ def started(wanted: list[Server]) -> Iterator[list[str]]:
         raise
 
 
-def end(names: list[str]) -> None:
-    """Ends the named servers, the one in front first and the database last."""
-    order = [server.name for server in servers()]
-    for name in sorted(names, key=lambda name: -order.index(name) if name in order else 0):
-        supervisor.stop(name)
+def end(names: list[str]) -> list[str]:
+    """Ends the named servers, the database last since the others still write to it; names of those that ran."""
+    others = [name for name in names if name != "postgres"]
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(others))) as pool:
+        ended = [name for name, ran in zip(others, pool.map(supervisor.stop, others), strict=True) if ran]
+    return ended + [name for name in names if name == "postgres" and supervisor.stop(name)]
 
 
 def down() -> list[str]:
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        others = [name for name in supervisor.names() if name != "postgres"]
-        ended = [name for name, was_there in zip(others, pool.map(supervisor.stop, others), strict=True) if was_there]
-    if supervisor.stop("postgres"):
-        ended.append("postgres")
-    return ended
+    return end(supervisor.names())
 
 
 def logs() -> Path:
