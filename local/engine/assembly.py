@@ -19,6 +19,7 @@ from . import (
     mail,
     persistence,
     s3_bucket_settings,
+    sessions,
     stepfunctions_clocks,
     stepfunctions_errors,
     stepfunctions_executions,
@@ -35,8 +36,7 @@ expect(ministack, "_HEALTH_PATHS")
 
 class Engine:
     def __init__(self, settings: Settings) -> None:
-        given_keys = callers.Callers(settings.data / "callers.json")
-        given_keys.install()
+        given_keys = callers.Callers(settings.data / "callers.json", sessions.register)
         lambda_runtime.install(settings, given_keys)
         lambda_cloudformation.install()
         self.batch = batch.install(settings, given_keys)

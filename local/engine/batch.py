@@ -181,8 +181,7 @@ class Scheduler:
     def _environment(self, job: Job) -> dict[str, str]:
         shown = job.shown
         return {
-            "AWS_ACCESS_KEY_ID": self.callers.key_for("batch", _definition_name(shown)),
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **self.callers.credentials("batch", _definition_name(shown)),
             "AWS_BATCH_JOB_ID": shown["jobId"],
             "AWS_BATCH_JOB_ATTEMPT": str(len(shown["attempts"]) + 1),
             "AWS_BATCH_JQ_NAME": shown["jobQueue"].rsplit("/", 1)[-1],

@@ -9,19 +9,15 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from ministack.services import s3
-
-from .expected import expect
-from .settings import ACCOUNT
-
-expect(s3, "_account_from_access_key", "access_key")
-
 Json = dict[str, Any]
 
+# No secret: the emulator is the developer's own, and knows every key.
+SECRET = "test"  # noqa: S105
 # Longer bodies are data, not what a policy decides on.
 BODY_LIMIT_BYTES = 8 * 1024
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/]+)/aws4_request")
@@ -34,30 +30,35 @@ def access_key(name: str) -> str:
     return "ASIA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:16]
 
 
+def session_token(name: str) -> str:
+    return hashlib.sha256(f"session of {name}".encode()).hexdigest()
+
+
 class Callers:
-    """The list of all keys that have been given out."""
+    """The list of all keys that have been given out; it outlives the engine, since links signed with them do."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        # Those of before a restart too: a URL that was signed an hour ago still opens.
+    def __init__(self, path: Path, register: Callable[[str, str], None]) -> None:
+        """`register` makes a key known to the emulator, with the name it belongs to."""
+        self.path, self._register = path, register
         self._known: dict[str, Json] = json.loads(path.read_text()) if path.exists() else {}
+        for key, caller in self._known.items():
+            register(key, caller["name"])
 
-    def key_for(self, kind: str, name: str) -> str:
+    def credentials(self, kind: str, name: str) -> dict[str, str]:
+        """The environment variables of a function or a job that make it call as itself."""
         key = access_key(name)
         with _lock:
             if key not in self._known:
+                self._register(key, name)
                 self._known[key] = {"kind": kind, "name": name}
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                partial = self.path.with_suffix(".partial")
-                partial.write_text(json.dumps(self._known, indent=1))
-                partial.replace(self.path)
-        return key
+                self._save()
+        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": session_token(name)}
 
-
-    def install(self) -> None:
-        """All keys are the one account's: a signed URL names only the key, and an unknown one would be a stranger to the bucket."""
-        of_ministack = s3._account_from_access_key
-        s3._account_from_access_key = lambda access_key: ACCOUNT if access_key in self._known else of_ministack(access_key)
+    def _save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(self._known, indent=1))
+        partial.replace(self.path)
 
 
 def recorded(application: Any, path: Path) -> Any:

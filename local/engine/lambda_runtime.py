@@ -227,8 +227,7 @@ class Worker(pool.Worker):
         }
         reserved = {
             "_HANDLER": self.config.get("Handler", ""),
-            "AWS_ACCESS_KEY_ID": self.callers.key_for("lambda", name),
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **self.callers.credentials("lambda", name),
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{self.config.get('Runtime', 'python3.13')}",

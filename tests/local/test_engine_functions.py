@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ RESERVED = {
     "AWS_LAMBDA_LOG_STREAM_NAME",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "LAMBDA_RUNTIME_DIR",
     "LAMBDA_TASK_ROOT",
     "LANG",
@@ -121,6 +124,31 @@ def test_boto3_reaches_the_engine_without_being_told_where_it_is(engine: Engine)
     create(engine, "asks", {"app.py": "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Account']"}, Timeout=30)
 
     assert invoke(engine, "asks") == ("000000000000", None)
+
+
+def test_a_link_that_a_function_signed_works_for_anybody_until_the_end_of_its_time(engine: Engine) -> None:
+    code = """
+import boto3
+from botocore.config import Config
+s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
+def handler(event, context):
+    what = {"Bucket": "links", "Key": "ä b.mp4"}
+    get = {**what, "ResponseContentDisposition": 'attachment; filename="video.mp4"'}
+    return s3.generate_presigned_url("put_object", Params=what), s3.generate_presigned_url("get_object", Params=get, ExpiresIn=event["seconds"])
+"""
+    engine.client("s3").create_bucket(Bucket="links")
+    create(engine, "signs", {"app.py": code}, Timeout=30)
+    (put, get), _ = invoke(engine, "signs", {"seconds": 60})
+
+    with urllib.request.urlopen(urllib.request.Request(put, b"video", method="PUT")) as answer:
+        assert answer.status == 200
+    with urllib.request.urlopen(get) as answer:
+        assert (answer.read(), answer.headers["content-disposition"]) == (b"video", 'attachment; filename="video.mp4"')
+    expired = invoke(engine, "signs", {"seconds": 1})[0][1]
+    time.sleep(2.1)
+    for refused in (get.replace("video.mp4%22", "other.mp4%22"), expired):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(refused)
 
 
 @pytest.mark.parametrize(("event", "error", "message"), [
