@@ -89,7 +89,8 @@ def _mesh(tones: Tones, width: int, height: int, chance: np.random.Generator) ->
         far = ((x - centre_x) * min(1.0, aspect)) ** 2 + ((y - centre_y) * min(1.0, 1 / aspect)) ** 2
         share = (strength * np.exp(-far / (2 * (reach * 0.62) ** 2)))[..., None]
         picture = picture * (1 - share) + np.array(tone, np.float32) * share
-    vignette = 1 - 0.28 * np.clip(((x - 0.5) ** 2 + (y - 0.5) ** 2) * 2.0, 0, 1)
+    depth = 0.28 if colour.luminance(tones.base) < 0.3 else 0.08
+    vignette = 1 - depth * np.clip(((x - 0.5) ** 2 + (y - 0.5) ** 2) * 2.0, 0, 1)
     return cv2.resize(picture * vignette[..., None], (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 

@@ -25,6 +25,8 @@ BRIDGE_S = 0.45
 LINE_HEIGHT = 1.22
 # Below this share of the preset's size letters stop being readable on a phone; a word that still doesn't fit is not from a language.
 SMALLEST = 0.5
+# Presets count words for an upright picture; a wide one is read in longer lines.
+_ROOM = {"tall": 1.0, "square": 1.2, "wide": 1.6}
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", "۔")
 _CLAUSE_ENDS = (",", ";", ":", "—", "–", "、", "，", "；", "：", "،", "؛")
 _LEANS_FORWARD = frozenset("a an the of to in on at by for with and or but as is are was were that this its their his her from into than our your my".split())
@@ -107,8 +109,8 @@ def look(captions: CaptionStyle, palette: Palette, output: Output, language: str
         shadow_opacity=shadow["opacity"],
     )
     panel = data.get("panel")
-    behind = _behind(style, mark, panel, palette)
-    spoken = replace(style, fill=colour.legible(_colour(mark["colour"], palette), behind))
+    behind = _behind(style, panel, palette)
+    spoken = replace(style, fill=colour.legible(_colour(mark["colour"], palette), behind, 6))
     animation = data["animation"]
     return Look(
         style=replace(style, fill=colour.legible(style.fill, behind)),
@@ -123,8 +125,8 @@ def look(captions: CaptionStyle, palette: Palette, output: Output, language: str
         pop_scale=animation.get("scale", 1.0) if animation["kind"] == "pop" else 1.0,
         pop_s=animation.get("duration_s", 0.0),
         position=data["position"],
-        words_per_line=data["words_per_line"],
-        words_per_page=data["words_per_page"],
+        words_per_line=round(data["words_per_line"] * _ROOM[output.shape]),
+        words_per_page=round(data["words_per_page"] * _ROOM[output.shape]),
     )
 
 
@@ -147,7 +149,7 @@ def _colour(text: str, palette: Palette) -> colour.RGB:
     return colour.parse(getattr(palette, text[1:]) if text.startswith("@") else text)
 
 
-def _behind(style: Type, mark: dict[str, Any], panel: dict[str, Any] | None, palette: Palette) -> colour.RGB:
+def _behind(style: Type, panel: dict[str, Any] | None, palette: Palette) -> colour.RGB:
     """What the letters stand against whatever the picture is: their own rim, or the panel."""
     return _colour(panel["colour"], palette) if panel else style.outline_fill
 
@@ -492,8 +494,8 @@ def cased(text: str, case: str) -> str:
 
 
 def word_space(chosen: Look) -> float:
-    """A little wider than the face's own: outlines eat into it."""
-    return lettering.width(" ", chosen.style) + 0.06 * chosen.style.size
+    """Wider than the face's own: outlines eat into it, and a popped word needs room on both sides."""
+    return max(lettering.width(" ", chosen.style), 0.2 * chosen.style.size) + (0.05 + 0.5 * (chosen.pop_scale - 1)) * chosen.style.size
 
 
 # ── pages into subtitle files ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,8 @@ def chain(family_key: str, weight: int) -> tuple[Path, ...]:
     """The faces to try in order: the family at its nearest weight, the house face, then the ones by script."""
     wanted = [_nearest(family_key, weight)]
     if family_key != HOUSE:
-        wanted.append(_nearest(HOUSE, weight))
+        # Anton has one weight, called 400, and is as heavy as others at 900.
+        wanted.append(_nearest(HOUSE, 900 if family_key == "anton" else weight))
     return (*(FOLDER / name for name in (*wanted, *_BY_SCRIPT)), _cjk())
 
 

@@ -47,9 +47,15 @@ class Stage:
         """`size` as a share of the short side."""
         chosen = family or fonts.family(self.timeline.font)
         soft = round(self.unit * 0.006)
-        return Type(
-            round(self.unit * size), chosen, weight, self.timeline.language, fill or self.tones.ink, shadow=soft, shadow_drop=soft // 2, shadow_opacity=0.35
-        )
+        # A shadow lifts light letters from a dark ground; under dark letters it only looks dirty.
+        opacity = 0.35 if colour.luminance(self.tones.base) < 0.3 else 0.0
+        language, ink = self.timeline.language, fill or self.tones.ink
+        return Type(round(self.unit * size), chosen, weight, language, ink, shadow=soft, shadow_drop=soft // 2, shadow_opacity=opacity)
+
+    @property
+    def quiet(self) -> colour.RGB:
+        """For names and credits: the ink a step back, still readable."""
+        return colour.legible(colour.mix(self.tones.ink, self.tones.base, 0.2), self.tones.base, 5.5)
 
 
 class GeneratedPainter:
@@ -97,7 +103,7 @@ def _title(plan: Generated, stage: Stage) -> list[Layer]:
     """Large, centred, with an accent bar below."""
     if not plan.text:
         return []
-    lines, style = _filled(plan.text, stage.type(0.112, 900), stage, 5, 0.24)
+    lines, style = _filled(plan.text, stage.type(0.112, 900), stage, 5)
     step = round(style.size * 1.12)
     bar, gap, width = max(6, round(stage.unit * 0.009)), round(stage.unit * 0.05), round(stage.unit * 0.16)
     top = _middle(stage, step * len(lines) + gap + bar)
@@ -111,7 +117,7 @@ def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
         return []
     rule, gap = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.042)
     narrow = replace(stage, left=stage.left + rule + gap)
-    lines, style = _filled(plan.text, stage.type(0.094, 900), narrow, 6, 0.20)
+    lines, style = _filled(plan.text, stage.type(0.094, 900), narrow, 6)
     step = round(style.size * 1.16)
     top = _middle(stage, step * len(lines))
     rtl = lettering.is_rtl(plan.text)
@@ -237,10 +243,10 @@ def _quote(plan: Generated, stage: Stage) -> list[Layer]:
         return []
     mark = stage.type(0.30, 600, stage.tones.accent, "source-serif")
     mark_height = round(mark.size * 0.46)
-    credit = stage.type(0.042, 700, colour.mix(stage.tones.ink, stage.tones.base, 0.25))
+    credit = stage.type(0.042, 700, stage.quiet)
     tail = round(credit.size * 2.4) if plan.attribution else 0
     room = replace(stage, top=stage.top + mark_height, bottom=stage.bottom - tail)
-    lines, style = _filled(plan.text.strip('"“”„«» '), stage.type(0.082, 600, family="source-serif"), room, 7, 0.18)
+    lines, style = _filled(plan.text.strip('"“”„«» '), stage.type(0.082, 600, family="source-serif"), room, 7)
     step = round(style.size * 1.26)
     top = _middle(stage, mark_height + step * len(lines) + tail)
     layers = [_centred("“", mark, stage, top + round(mark.size * 0.68), 0.0)]
@@ -258,7 +264,7 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
         return _phrase(plan, stage)
     layers, top = _chart_head(plan, stage)
     row = min(round(stage.unit * 0.155), (stage.bottom - top) // len(points))
-    name = stage.type(min(0.040, row / stage.unit * 0.27), 700, colour.mix(stage.tones.ink, stage.tones.base, 0.12))
+    name = stage.type(min(0.040, row / stage.unit * 0.27), 700, stage.quiet)
     thick = max(8, round(row * 0.36))
     values = [_plain(value, points) for _, value in points]
     room = stage.width - max(lettering.width(text, name) for text in values) - name.size
@@ -311,7 +317,7 @@ def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
     if len(points) < 2:
         return _phrase(plan, stage)
     layers, top = _chart_head(plan, stage)
-    name = stage.type(0.036, 700, colour.mix(stage.tones.ink, stage.tones.base, 0.12))
+    name = stage.type(0.036, 700, stage.quiet)
     bottom = stage.bottom - round(name.size * 2.0)
     upper = top + round(name.size * 2.2)
     # A chart taller than it is wide exaggerates every change.
@@ -386,9 +392,10 @@ class Counter:
         style = _figure_type(plan.value, stage)
         labels, small = _label_lines(plan, stage)
         bar, gap, step = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.045), round(small.size * 1.3)
-        top = _middle(stage, round(style.size * 0.8) + gap + bar + gap + step * len(labels))
+        top = _middle(stage, round(style.size * 0.9) + gap + bar + gap + step * len(labels))
         width = round(stage.width * 0.62)
-        y = top + round(style.size * 0.8) + gap
+        # Below the commas of the figure, which hang under its baseline.
+        y = top + round(style.size * 0.9) + gap
         track = colour.mix(stage.tones.base, stage.tones.ink, 0.2)
         layers = [
             Layer(rounded(width, bar, bar // 2, track, 0.6), _mid_x(stage, width), y, 0.0, "fade"),
@@ -419,7 +426,7 @@ class Counter:
         sprite.blend(frame, x, self.baseline - base, min(1.0, at_s / 0.3))
 
 
-def _filled(text: str, style: Type, stage: Stage, max_lines: int, line_share: float) -> tuple[list[str], Type]:
+def _filled(text: str, style: Type, stage: Stage, max_lines: int) -> tuple[list[str], Type]:
     """Wrapped at the largest size at which it fits the stage in both directions."""
     lines, sized = lettering.fitted(text, style, stage.width, max_lines)
     while len(lines) * sized.size * 1.2 > stage.height and sized.size > style.size * 0.35:

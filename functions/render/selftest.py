@@ -1,0 +1,70 @@
+"""Whether this machine can render: two seconds through every part, in a temporary folder. The container's health check."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import encoders, fonts, job, music, sound
+from .errors import RenderError
+from .storage import Destination
+
+
+def self_test() -> int:
+    """Prints what was found; 0 when a video came out."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="render-self-test-") as folder:
+        base = Path(folder)
+        try:
+            report = job.render(str(_timeline(base)), Destination(str(base / "out")), lambda phase, done, total: None)
+        except (RenderError, OSError) as failure:
+            print(json.dumps({"ok": False, "error": type(failure).__name__, "message": str(failure)}))
+            return getattr(failure, "exit_code", 4)
+    found = {
+        "ok": True,
+        "seconds": round(time.monotonic() - started, 2),
+        "encoder": report["outputs"][0]["encoder"],
+        "loudness_lufs": report["loudness_lufs"],
+        "shaping": fonts.shaping(),
+        "other_encoders": {name: encoders.works(name) or "works" for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")},
+    }
+    print(json.dumps(found, indent=2))
+    return 0
+
+
+def _timeline(folder: Path) -> Path:
+    t = np.arange(round(1.4 * music.RATE), dtype=np.float32) / music.RATE
+    voice = (0.2 * np.sin(2 * np.pi * 180 * t) * (1 + np.sin(2 * np.pi * 4 * t)) / 2).astype(np.float32)
+    _wave(folder / "voice.wav", voice)
+    words = [{"text": text, "start_s": 0.3 + 0.35 * index, "end_s": 0.6 + 0.35 * index} for index, text in enumerate(("This", "machine", "can", "render."))]
+    document = {
+        "schema_version": 1,
+        "video_id": "self-test",
+        "title": "Self-test",
+        "outputs": [{"name": "main", "width": 540, "height": 960}],
+        "scenes": [
+            {
+                "id": "0",
+                "start_s": 0,
+                "end_s": 2,
+                "visual": {"kind": "generated", "generated": {"template": "title", "text": "Ready"}},
+                "narration": {"audio": {"uri": "voice.wav"}, "start_s": 0.3, "duration_s": 1.4, "words": words},
+            }
+        ],
+        "music": {"mood": "calm"},
+    }
+    path = folder / "timeline.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def _wave(path: Path, samples: sound.Sound) -> None:
+    import wave
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(music.RATE)
+        file.writeframes((samples * 32767).astype(np.int16).tobytes())
