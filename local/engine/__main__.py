@@ -1,4 +1,13 @@
-"""`python -m local.engine`: the local AWS on 127.0.0.1:$ENGINE_PORT until SIGTERM or SIGINT."""
+"""The local AWS on 127.0.0.1:$ENGINE_PORT, until SIGTERM or SIGINT.
+
+    python -m local.engine      in the environment `engine`, from the root of the repository; ready when /_ministack/health answers 200
+
+All of its environment has a default:
+    ENGINE_PORT 4566; SHOWRUNNER_HOME .local (data in its folder `engine`, e-mails in `outbox`);
+    LAMBDA_PYTHON .local/env/lambda/bin/python; BATCH_PYTHON .local/env/render/bin/python; BATCH_PYTHONPATH functions;
+    BATCH_SLOTS 1 (jobs at a time); BATCH_STOP_SECONDS 30 (from SIGTERM to SIGKILL of a job);
+    ENGINE_CALLS (a file to write every request into; unset: none)
+"""
 
 import asyncio
 import os
