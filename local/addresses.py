@@ -14,7 +14,7 @@ def show() -> None:
         "Platform API": f"{platform}/api/v1",
         "  its documentation": f"{platform}/docs",
         "  its OpenAPI document": f"{platform}/openapi.json",
-        "Ingestion API": ingestion,
+        "Ingestion API": f"{ingestion}/api/v1 (X-API-Key: {HOME / 'keys' / 'ingestion'})",
         "Live (WebSocket)": address("LIVE_PORT").replace("http", "ws", 1),
         # MiniStack has no page of its own; these two tell what it runs.
         "Engine": f"{engine}/_ministack/health",

@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import boto3
@@ -108,7 +109,6 @@ def parameters() -> dict[str, str]:
         "Egress": "none",
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
-        "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR", "1"),
         "Demo": "false" if language and voice else "true",
         "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR") or "1",
     }
@@ -184,6 +184,8 @@ def migrate() -> None:
 
 
 def ensure_organisation() -> None:
+    """The demo organisation with a first key of the Ingestion API; neither has a public call that makes the very first of its kind."""
+    key = ingestion_key()
     connection = pg8000.native.Connection(
         DATABASE["user"],
         host=str(DATABASE["host"]),
@@ -194,8 +196,22 @@ def ensure_organisation() -> None:
     )
     try:
         connection.run("INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING", id=ORGANISATION)
+        connection.run(
+            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes)"
+            " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}') ON CONFLICT DO NOTHING",
+            id=ORGANISATION,
+            prefix=key[:10],
+            hash=hashlib.sha256(key.encode()).hexdigest(),
+        )
     finally:
         connection.close()
+
+
+def ingestion_key() -> str:
+    path = HOME / "keys" / "ingestion"
+    if not path.exists():
+        access.write_closed(path, f"sr_{token_urlsafe(32)}")
+    return path.read_text()
 
 
 def token() -> str:

@@ -17,8 +17,8 @@ from local.settings import Refused
 
 # Our servers end within 2 s of SIGTERM; a busy machine gets the same again before SIGKILL.
 STOP_WITHIN_S = 4.0
-# Opening a listening socket takes the slowest server (the language model, cold disk) about 10 s on 2 cores.
-START_WITHIN_S = 90.0
+# The slowest server (the voice: a model of 90 MB, compiled for this machine at start) takes 6 s on 2 idle cores, and over a minute on busy ones.
+START_WITHIN_S = 240.0
 
 
 @dataclasses.dataclass(frozen=True)
