@@ -170,19 +170,25 @@ def standing(sentence: str) -> str:
     return plain[:1].upper() + plain[1:]
 
 
+SHORTEST_VARIANT = 6  # words; less is a stump
+ASIDES = (r"\s*\([^()]*\)", r" — [^—]*? — | – [^–]*? – ", r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?")
+LAST_CLAUSE = re.compile(
+    r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|especially|mostly|mainly) [^,.!?;]*(?=[.!?]$)"
+)
+SUBORDINATE = re.compile(r"^(?:While|When|Whenever|If|Because|Although|Though|After|Before|Since|As|Unless|Until|Once|Where|Whereas|Despite|\w+ing|\w+ed)\b")
+
+
 def variants(sentence: str) -> list[str]:
     """The sentence and shorter ones that say the same with less: without its aside, its relative clause, its last participle clause."""
     found = [sentence]
-    for pattern in (r"\s*\([^()]*\)", r" — [^—]*? — | – [^–]*? – ", r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?"):
-        shorter = re.sub(r"\s+([.,;!?])", r"\1", re.sub(pattern, " ", found[-1])).strip()
-        if shorter != found[-1] and count_words(shorter) >= 6:
-            found.append(" ".join(shorter.split()))
-    tail = re.sub(
-        r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|especially|mostly|mainly) [^.!?;]*(?=[.!?]$)",
-        "",
-        found[-1],
-    )
-    if tail != found[-1] and count_words(tail) >= 6:
+    # What opens with a subordinate clause has its main clause behind a comma, where an aside can't be told from it.
+    patterns = ASIDES[:1] if SUBORDINATE.match(sentence) else ASIDES
+    for pattern in patterns:
+        shorter = " ".join(re.sub(r"\s+([.,;!?])", r"\1", re.sub(pattern, " ", found[-1])).split())
+        if shorter != found[-1] and count_words(shorter) >= SHORTEST_VARIANT:
+            found.append(shorter)
+    tail = LAST_CLAUSE.sub("", found[-1])
+    if tail != found[-1] and count_words(tail) >= SHORTEST_VARIANT and not SUBORDINATE.match(tail):
         found.append(tail)
     return [variant for variant in found if variant.count("(") == variant.count(")") and variant.count("“") == variant.count("”")]
 
@@ -254,6 +260,8 @@ def _continues(word: str, run: Sequence[str], before: str) -> bool:
     if not re.fullmatch(r"[^\W\d_][\w'-]*", word) or word.lower() in STOPWORDS:
         return False
     if ADVERB.match(word.lower()) and word.lower() not in NOT_ADVERBS:
+        return False
+    if run and word.lower().endswith("ed"):
         return False
     if is_verb(word):
         # "a repair ship", "the broken ends": what follows a determiner is no verb of the sentence.

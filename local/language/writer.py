@@ -120,12 +120,16 @@ class Writer:
             (sentence.text, sentence.index)
             for sentence in self.source.sentences
             if 6 <= sentence.words <= HOOK_WORDS
+            and not re.search(r"[()“”\"]", sentence.text)
             and not sentence.leans
             and sentence.index not in leant_on
             and asked & set(terms(sentence.text))
             and central & set(terms(sentence.text))
         ]
-        return sorted(found, key=lambda pair: (pair[1] > 0, not re.search(r"\d|\b(?:most|every|almost|no one|never|only)\b", pair[0]), pair[1]))[:2]
+        return sorted(
+            found,
+            key=lambda pair: (pair[1] > 0, not visuals.figures(pair[0]) and not re.search(r"\b(?:most|every|almost|no one|never|only)\b", pair[0]), pair[1]),
+        )[:2]
 
     def _frame(self, hook: str, call: str) -> dict[str, Any]:
         return {

@@ -110,6 +110,14 @@ def test_a_sentence_told_alone_loses_its_connective() -> None:
     assert standing("A message therefore needs 30 milliseconds.") == "A message needs 30 milliseconds."
 
 
+def test_a_shorter_form_keeps_the_main_clause() -> None:
+    assert variants("While assigned to bridges, such as long ones, Fresnel developed an interest in light.") == [
+        "While assigned to bridges, such as long ones, Fresnel developed an interest in light."
+    ]
+    assert variants("The lens, which was made of glass, sent out a bright beam.")[-1] == "The lens sent out a bright beam."
+    assert variants("The beam went far out to sea, making the coast safer.")[-1] == "The beam went far out to sea."
+
+
 @given(st.text(alphabet=st.sampled_from("ab A.!?, \n“”()-—1"), max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_any_text_is_read_without_losing_count(text: str) -> None:
