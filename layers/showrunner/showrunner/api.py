@@ -176,10 +176,17 @@ type Handler = Callable[..., Any]
 
 
 class Application:
-    """The routes of one function."""
+    """The routes of one function. `authenticate` and `refuse` are for an API with keys and error bodies of its own."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        authenticate: "Callable[[dict[str, str]], tokens.Identity] | None" = None,
+        refuse: "Callable[[Request, ShowrunnerError], Answer] | None" = None,
+    ) -> None:
         self.name = name
+        self.authenticate = authenticate
+        self.refuse = refuse
         self.routes: list[Route] = []
         self._tree: dict[str | None, Any] = {}
 
@@ -286,10 +293,11 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = _answer(app, request, event)
     except ShowrunnerError as error:
-        answer = refusal(request, error)
+        answer = (app.refuse or refusal)(request, error)
     except Exception:  # noqa: BLE001 - the last line: whatever nobody foresaw becomes a 500 with its trace in the log
         _log_failure(request, "unexpected")
-        answer = _error(request, 500, "INTERNAL_ERROR", f"Something failed on our side. Tell us the request id {request.id}.")
+        words = f"Something failed on our side. Tell us the request id {request.id}."
+        answer = app.refuse(request, ShowrunnerError(words)) if app.refuse else _error(request, 500, "INTERNAL_ERROR", words)
     told = _respond(request, answer)
     _log(app, request, told["statusCode"], begun)
     return told
@@ -301,7 +309,7 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     route, values = app.find(request.method, request.path)
     request.route = route.name
     if route.permission != roles.PUBLIC:
-        request.identity = authenticate(request.headers)
+        request.identity = (app.authenticate or authenticate)(request.headers)
         if not roles.allows(request.identity.permissions, route.permission):
             raise Forbidden(f"This needs the permission {route.permission}.")
     if route.limits is not None:
@@ -549,6 +557,21 @@ def _log_failure(request: Request, message: str) -> None:
     from showrunner.telemetry import logger
 
     logger.exception(message, extra={"request_id": request.id, "route": request.route})
+
+
+def record(tx: db.Transaction, request: Request, action: str, thing: str, thing_id: str, **change: Any) -> None:
+    """A row in the audit log, in the transaction of what it tells; under impersonation it names both."""
+    from showrunner.store import audit
+
+    caller = request.identity
+    who = {
+        "organisation_id": caller.organisation_id if caller else None,
+        "subject": caller.subject if caller else thing_id,
+        "actor": caller.actor if caller else None,
+        "request_id": request.id,
+        "address": request.address or None,
+    }
+    audit.add(tx, who, action, thing, thing_id, change)
 
 
 def warn(request: Request, message: str, **known: Any) -> None:

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from showrunner import config
+from showrunner import config, signed
+from showrunner.errors import ServiceUnavailable
 
 SOURCE = "showrunner"
 
@@ -14,3 +15,13 @@ def emit(kind: str, detail: dict[str, Any]) -> None:
     answer = config.aws("events").put_events(Entries=[entry])
     if answer.get("FailedEntryCount"):
         raise RuntimeError(f"EventBridge refused the event {kind}: {answer['Entries'][0].get('ErrorMessage')}")
+
+
+def emit_all(kind: str, details: list[dict[str, Any]]) -> None:
+    """Many events, ten a call, without boto3."""
+    bus = config.setting("EVENT_BUS_NAME")
+    entries = [{"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail), "EventBusName": bus} for detail in details]
+    for start in range(0, len(entries), 10):
+        answer = signed.call("events", "PutEvents", {"Entries": entries[start : start + 10]})
+        if answer.get("FailedEntryCount"):
+            raise ServiceUnavailable(f"EventBridge refused {answer['FailedEntryCount']} events: try again.")

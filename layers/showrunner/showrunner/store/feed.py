@@ -303,6 +303,29 @@ def list_updates_of(tx: db.Transaction, event_ids: list[int]) -> list[dict[str, 
     )
 
 
+def told(update: dict[str, Any]) -> dict[str, Any]:
+    """A row of the trail as the event that Live and outgoing webhooks get; `event_id` tells repeats."""
+    return {"event_id": f"feed:{update['id']}", **{name: update[name] for name in ("webhook_event_id", "video_id", "channel_id", "title", "update_type")}}
+
+
+def name_channel(tx: db.Transaction, channel_id: str, title: str) -> None:
+    """A channel's title as the Data API has it now; a notification's stays if it is there."""
+    db.run(
+        tx,
+        """
+        INSERT INTO feed.channels AS o (channel_id, title) VALUES (:channel_id, :title)
+        ON CONFLICT (channel_id) DO UPDATE SET title = excluded.title, last_updated_at = now() WHERE o.title = ''
+        """,
+        channel_id=channel_id,
+        title=title,
+    )
+
+
+def list_updates_of_delivery(tx: db.Transaction, delivery_id: str) -> list[dict[str, Any]]:
+    event_id = db.value(tx, "SELECT event_id FROM feed.deliveries WHERE delivery_id = :id", id=delivery_id)
+    return list_updates_of(tx, [event_id]) if event_id else []
+
+
 def drop_known(tx: db.Transaction, seen: list[Sighting]) -> list[Sighting]:
     """Those of a poll's entries that say something new: a video that nobody told of, or a newer title."""
     known = {

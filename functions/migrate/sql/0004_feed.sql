@@ -1,19 +1,6 @@
 -- What YouTube channels publish, as the hub and our own polls tell it.
 CREATE SCHEMA feed;
 
--- Keys of programs. Shown once and kept as SHA-256: they are random enough that nobody guesses them back.
-CREATE TABLE access.api_keys (
-    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    organisation_id uuid NOT NULL REFERENCES accounts.organisations ON DELETE CASCADE,
-    name            text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
-    key_sha256      bytea NOT NULL UNIQUE CHECK (length(key_sha256) = 32),
-    scopes          text[] NOT NULL,
-    created_at      timestamptz NOT NULL DEFAULT now(),
-    expires_at      timestamptz,
-    revoked_at      timestamptz
-);
-CREATE INDEX api_keys_newest ON access.api_keys (organisation_id, created_at DESC, id DESC);
-
 CREATE TABLE feed.subscriptions (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     channel_id       text NOT NULL CHECK (channel_id ~ '^UC[A-Za-z0-9_-]{22}$'),

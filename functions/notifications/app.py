@@ -1,0 +1,165 @@
+"""Queue of notifications, polls' finds and the hub's words → feed tables, and an event for each update.
+
+What can't be processed is recorded with its reason and copied to the dead-letter queue at once.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner import config, db, events, signed
+from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable, ShowrunnerError
+from showrunner.models import Sighting
+from showrunner.platforms import websub
+from showrunner.store import feed, polls, subscriptions
+from showrunner.store.feed import Delivery
+from showrunner.telemetry import entrypoint, logger
+
+
+def read(message: dict[str, Any], now: datetime) -> Delivery:
+    """A notification with what its body says, or why that can't be used."""
+    body = base64.b64decode(message["body"])
+    try:
+        seen, error = websub.check(websub.read(body), message["channel_id"], now), None
+    except InvalidRequest as refusal:
+        seen, error = [], refusal.message
+    return Delivery(
+        message["delivery_id"], datetime.fromisoformat(message["at"]), message.get("origin", "push"), message.get("subscription_id"), body, seen, error
+    )  # fmt: skip
+
+
+def take(deliveries: list[Delivery]) -> list[Delivery]:
+    """Notifications into the database in one transaction; one that breaks it is recorded alone. The deliveries with what became of them."""
+    try:
+        updates = _take(deliveries)
+    except DatabaseUnavailable:
+        raise  # the queue keeps all of it
+    except Exception:  # noqa: BLE001 - one of them is at fault, and the others must not suffer
+        logger.exception("a batch can't be taken in whole")
+        return [_take_alone(each) for each in deliveries]
+    announce(updates)
+    return deliveries
+
+
+def _take(deliveries: list[Delivery]) -> list[dict[str, Any]]:
+    """The trail's rows that were added now, or by an earlier run that died before it could tell of them."""
+    with db.transaction() as tx:
+        taken = feed.take(tx, deliveries)
+        return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
+
+
+def _take_alone(delivery: Delivery) -> Delivery:
+    try:
+        updates = _take([delivery])
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's alone, and stands in its row
+        delivery = delivery._replace(seen=[], error=f"{type(error).__name__}: {error}"[:500])
+        updates = _take([delivery])
+    announce(updates)
+    return delivery
+
+
+def announce(updates: list[dict[str, Any]]) -> None:
+    """One event an update, for Live and outgoing webhooks."""
+    events.emit_all("feed.video_update", [feed.told(each) for each in updates])
+
+
+def verified(message: dict[str, Any]) -> None:
+    with db.transaction() as tx:
+        subscriptions.save_verified(tx, message["subscription_id"], message["lease_seconds"], message["at"])
+
+
+def denied(message: dict[str, Any]) -> None:
+    with db.transaction() as tx:
+        subscriptions.save_refused(tx, message["subscription_id"], f"denied: {message['reason']}", message["at"])
+
+
+def answered(message: dict[str, Any]) -> None:
+    """What the hub said to a request of ours."""
+    with db.transaction() as tx:
+        if message["outcome"] == "refused":
+            subscriptions.save_refused(tx, message["subscription_id"], message["reason"], message["at"])
+        elif message["outcome"] == "unavailable":
+            subscriptions.save_unavailable(tx, message["subscription_id"], message["reason"], message.get("retry_after"), message["at"])
+
+
+def polled(message: dict[str, Any]) -> None:
+    """What a poll found becomes a notification of our own, if anybody hasn't heard of it."""
+    channel_id, at = message["channel_id"], datetime.fromisoformat(message["at"])
+    seen = [_sighting(each, channel_id) for each in message.get("found", [])]
+    with db.transaction() as tx:
+        polls.save(tx, channel_id, message.get("error"))
+        new = feed.drop_known(tx, seen) if seen else []
+        if new:
+            feed.take(tx, [Delivery(message["delivery_id"], at, message["origin"], None, websub.write(new), new, None)])
+            polls.save_found(tx, channel_id)
+        # By the delivery, so that a run that died after its commit is told of by the next.
+        updates = feed.list_updates_of_delivery(tx, message["delivery_id"])
+    announce(updates)
+
+
+def _sighting(each: dict[str, Any], channel_id: str) -> Sighting:
+    published, at = websub.moment(each["published_at"]), websub.moment(each["at"])
+    return Sighting(each["video_id"], channel_id, each.get("channel_title"), each["title"], published, at)
+
+
+def enriched(message: dict[str, Any]) -> None:
+    with db.transaction() as tx:
+        polls.save_details(tx, message["videos"], message["missing"])
+
+
+KINDS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "verified": verified,
+    "denied": denied,
+    "answered": answered,
+    "polled": polled,
+    "enriched": enriched,
+}
+
+
+def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything in the batch. The messages that are set aside."""
+    now = datetime.now(UTC)
+    notifications: list[tuple[dict[str, Any], Delivery]] = []
+    aside = []
+    for message in messages:
+        try:
+            if message["kind"] == "notification":
+                notifications.append((message, read(message, now)))
+            else:
+                KINDS[message["kind"]](message)
+        except (DatabaseUnavailable, ServiceUnavailable):
+            raise
+        except (ShowrunnerError, KeyError, ValueError, TypeError):
+            logger.exception("a message can't be processed", extra={"kind": message["kind"]})
+            aside.append(message)
+    if notifications:
+        taken = take([delivery for _, delivery in notifications])
+        aside += [message for (message, _), delivery in zip(notifications, taken, strict=True) if delivery.error]
+    return aside
+
+
+def set_aside(messages: list[dict[str, Any]]) -> None:
+    """At once, not after so many more attempts: the same bytes would fail the same way, while an outage may use up its attempts."""
+    for message in messages:
+        signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_DEAD_URL"), "MessageBody": json.dumps(message)})
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    messages, broken = [], []
+    for record in event["Records"]:
+        try:
+            message = json.loads(record["body"])
+            usable = isinstance(message.get("kind"), str)
+        except (ValueError, AttributeError):
+            usable = False
+        if usable:
+            messages.append(message)
+        else:
+            broken.append({"itemIdentifier": record["messageId"]})
+    set_aside(work(messages))
+    return {"batchItemFailures": broken}

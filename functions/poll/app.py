@@ -1,0 +1,88 @@
+"""Queue of polls and enrichments → YouTube's feeds and Data API are read, and what they say goes to the queue of notifications. [no database]"""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from showrunner import config, signed, state
+from showrunner.errors import PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.models import Sighting
+from showrunner.platforms.youtube import Feeds, Youtube
+from showrunner.telemetry import entrypoint, logger
+
+# Units of the day's 10,000 that polls and enrichments may take; the rest is for people who wait.
+UNITS = 9_000
+# As many found videos as fit a message with titles of the greatest length.
+FOUND = 50
+
+
+@cache
+def feeds() -> Feeds:
+    return Feeds(config.setting("FEED_BASE_URL"))
+
+
+def youtube() -> Youtube:
+    return _youtube(config.secret("youtube/api_key"))
+
+
+@cache
+def _youtube(key: str) -> Youtube:
+    project = config.setting("YOUTUBE_PROJECT", "default")
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend(project, "general", units, UNITS))
+
+
+def poll(message: dict[str, Any]) -> dict[str, Any]:
+    """The feed; where it fails and `paid` allows, the uploads playlist."""
+    channel_id = message["channel_id"]
+    try:
+        return told(channel_id, "feed", feeds().get(channel_id, datetime.now(UTC)), None)
+    except (PlatformUnavailable, PlatformRejected) as error:
+        failure = error.message
+    if message.get("paid"):
+        try:
+            return told(channel_id, "playlist", youtube().uploads(channel_id), failure)
+        except (PlatformUnavailable, PlatformRejected, QuotaExceeded) as error:
+            failure = f"{failure} {error.message}"
+    return told(channel_id, "feed", [], failure)
+
+
+def told(channel_id: str, origin: str, found: list[Sighting], error: str | None) -> dict[str, Any]:
+    rows = [
+        {
+            "video_id": each.video_id,
+            "title": each.title,
+            "channel_title": each.channel_title,
+            "published_at": (each.published_at or each.at).isoformat(),
+            "at": each.at.isoformat(),
+        }
+        for each in found[:FOUND]
+        if each.title is not None
+    ]
+    return {"kind": "polled", "delivery_id": str(uuid.uuid4()), "channel_id": channel_id, "origin": origin, "found": rows, "error": error}
+
+
+def enrich(message: dict[str, Any]) -> dict[str, Any] | None:
+    """None when YouTube can't say now: the videos come due again by themselves."""
+    try:
+        videos = youtube().details(message["video_ids"])
+    except (PlatformUnavailable, PlatformRejected, QuotaExceeded) as error:
+        logger.warning("no details", extra={"reason": error.message})
+        return None
+    missing = sorted(set(message["video_ids"]) - {each["video_id"] for each in videos})
+    return {"kind": "enriched", "videos": videos, "missing": missing}
+
+
+def report(message: dict[str, Any]) -> None:
+    text = json.dumps({**message, "at": datetime.now(UTC).isoformat()})
+    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> None:
+    for record in event["Records"]:
+        message = json.loads(record["body"])
+        answer = enrich(message) if message["kind"] == "enrich" else poll(message)
+        if answer is not None:
+            report(answer)

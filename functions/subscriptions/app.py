@@ -1,0 +1,81 @@
+"""Every minute → what is due: leases to renew, channels to poll, videos without details go to the queues of those who talk to the outside."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner import callbacks, config, db, signed, state
+from showrunner.store import polls, subscriptions
+from showrunner.telemetry import entrypoint, logger, metrics
+
+# A minute's share at most: 288,000 renewals a day is ten times what the design counts on, and an outage's backlog spreads itself.
+RENEWALS = 200
+POLLS = 200
+ENRICHMENTS = 500
+# What polls may spend of a day's units; the poll function holds the ledger's own limit.
+POLL_UNITS = 6_000
+# Beside the lease itself the receiver must expect the hub until after it is asked next.
+GRACE_SECONDS = 3600
+ENDING_HOURS = 12
+BATCH = 10
+
+
+def renew() -> int:
+    with db.transaction() as tx:
+        subscriptions.expire(tx)
+        due = subscriptions.claim_due(tx, RENEWALS)
+    for row in due:
+        callbacks.save(row, "subscribe", row["ask_at"].timestamp() + GRACE_SECONDS)
+    send("HUB_QUEUE_URL", [{"token": row["callback_token"], "mode": "subscribe"} for row in due])
+    return len(due)
+
+
+def poll(now: datetime) -> int:
+    units = POLL_UNITS - state.spent(config.setting("YOUTUBE_PROJECT", "default"), "general", now)
+    left = (state.pacific_midnight(now) - now).total_seconds()
+    with db.transaction() as tx:
+        due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))
+    send("POLL_QUEUE_URL", [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["failures"] > 0 and units > 0} for row in due])
+    return len(due)
+
+
+def enrich() -> int:
+    with db.transaction() as tx:
+        due = polls.claim_enrichment(tx, ENRICHMENTS)
+    batches = [due[start : start + polls.IDS_A_UNIT] for start in range(0, len(due), polls.IDS_A_UNIT)]
+    send("POLL_QUEUE_URL", [{"kind": "enrich", "video_ids": batch} for batch in batches])
+    return len(due)
+
+
+def tidy() -> None:
+    with db.transaction() as tx:
+        polls.prepare_months(tx)
+        polls.prune(tx)
+
+
+def watch() -> None:
+    with db.reading() as tx:
+        ending = subscriptions.count_ending(tx, ENDING_HOURS)
+    metrics.add_metric("LeasesEnding", "Count", ending)
+    if ending:
+        logger.error("leases end soon and are not renewed", extra={"count": ending})
+
+
+def send(queue: str, messages: list[dict[str, Any]]) -> None:
+    for start in range(0, len(messages), BATCH):
+        entries = [{"Id": str(number), "MessageBody": json.dumps(each)} for number, each in enumerate(messages[start : start + BATCH])]
+        answer = signed.call("sqs", "SendMessageBatch", {"QueueUrl": config.setting(queue), "Entries": entries})
+        if answer.get("Failed"):
+            logger.error("messages were refused", extra={"queue": queue, "count": len(answer["Failed"])})
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    begun = time.gmtime()
+    done = {"asked": renew(), "polled": poll(datetime.now(UTC)), "enriched": enrich()}
+    watch()
+    if begun.tm_hour == 0 and begun.tm_min == 0:
+        tidy()
+    logger.info("due", extra=done)
+    return done

@@ -1,0 +1,147 @@
+"""A hub's GET → the challenge of a verification that we asked for; its POST → the signed notification, as it came, into the queue. [no database]"""
+
+import base64
+import binascii
+import json
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from showrunner import callbacks, config, signed
+from showrunner.callbacks import Callback
+from showrunner.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError
+from showrunner.platforms import websub
+from showrunner.telemetry import entrypoint, logger
+
+# As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+# https://www.w3.org/TR/websub/#hub-verifies-intent: any string; the hubs that there are send 20 to 40 characters.
+CHALLENGE_CHARACTERS = 2000
+# The longest lease that a hub was seen to grant is 10 days; a year is no lease any more, and would keep us from renewing.
+MOST_SECONDS = 31_536_000
+BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
+
+STATUS = {InvalidRequest: (400, "bad request"), Forbidden: (403, "forbidden"), NotFound: (404, "not found"), PayloadTooLarge: (413, "payload too large")}
+
+
+class Gone(ShowrunnerError):
+    """Unsubscribed: a hub that hears 410 sends nothing more."""
+
+
+class MethodNotAllowed(ShowrunnerError):
+    pass
+
+
+def verify(callback: Callback, query: dict[str, str]) -> str:
+    """The challenge to echo. Raises NotFound for what we didn't ask for (https://www.w3.org/TR/websub/#hub-verifies-intent)."""
+    mode, challenge = query.get("hub.mode", ""), query.get("hub.challenge", "")
+    if websub.channel_of(query.get("hub.topic", ""), urlsplit(config.setting("TOPIC_BASE_URL")).netloc) != callback.channel_id:
+        raise NotFound("nobody here asked for that topic")
+    if mode == "denied":
+        if not callback.removed:
+            report({"kind": "denied", "subscription_id": callback.subscription_id, "reason": query.get("hub.reason", "")[:500]})
+        return ""
+    if not callback.expects(mode, time.time()) or not 0 < len(challenge) <= CHALLENGE_CHARACTERS:
+        raise NotFound("nobody here asked for that")
+    if mode == "subscribe":
+        report({"kind": "verified", "subscription_id": callback.subscription_id, "lease_seconds": lease(callback, query)})
+    return challenge
+
+
+def lease(callback: Callback, query: dict[str, str]) -> int:
+    """The seconds granted; a hub that says none is taken to have granted what was asked for."""
+    text = query.get("hub.lease_seconds", str(callback.lease_seconds))
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0):
+        raise NotFound("hub.lease_seconds is not a number of seconds")
+    return min(int(text), MOST_SECONDS)
+
+
+def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
+    """Queues the notification. Raises Forbidden when the subscription has a secret and the signature isn't made with it."""
+    if callback.sealed and not websub.is_signed(callbacks.opened(callback.sealed, callback.token), headers.get("x-hub-signature", ""), body):
+        raise Forbidden("the signature is missing or wrong")
+    report(
+        {
+            "kind": "notification",
+            "delivery_id": str(uuid.uuid4()),
+            "subscription_id": callback.subscription_id,
+            "channel_id": callback.channel_id,
+            "body": base64.b64encode(body).decode(),
+        }
+    )
+
+
+def report(message: dict[str, Any]) -> None:
+    text = json.dumps({**message, "at": datetime.now(UTC).isoformat()}, separators=(",", ":"))
+    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+
+
+def raw(event: dict[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    if len(text) > (BASE64_CHARACTERS if event.get("isBase64Encoded") else websub.MAX_BYTES):
+        raise PayloadTooLarge(f"a notification has at most {websub.MAX_BYTES} bytes")
+    try:
+        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise InvalidRequest("the body can't be read") from error
+    if len(body) > websub.MAX_BYTES:
+        raise PayloadTooLarge(f"a notification has at most {websub.MAX_BYTES} bytes")
+    return body
+
+
+def find(path: str) -> Callback:
+    token = path.rstrip("/").rpartition("/")[2]
+    callback = callbacks.find(token) if TOKEN.fullmatch(token) else None
+    if callback is None:
+        raise NotFound("there is no such callback")
+    return callback
+
+
+def serve(event: dict[str, Any]) -> dict[str, Any]:
+    method = event["requestContext"]["http"]["method"]
+    if method == "GET":
+        return answer(200, verify(find(event["rawPath"]), event.get("queryStringParameters") or {}))
+    if method != "POST":
+        raise MethodNotAllowed("only GET and POST are possible here")
+    body = raw(event)
+    callback = find(event["rawPath"])
+    if callback.removed:
+        raise Gone("unsubscribed")
+    receive(callback, event.get("headers") or {}, body)
+    return answer(202, "")
+
+
+def answer(status: int, body: str, content_type: str = "text/plain; charset=utf-8", **headers: str) -> dict[str, Any]:
+    return {
+        "statusCode": status,
+        "headers": {"content-type": content_type, "x-content-type-options": "nosniff", "cache-control": "no-store", **headers},
+        "body": body,
+    }
+
+
+def refuse(error: ShowrunnerError) -> dict[str, Any]:
+    """Errors in the Ingestion API's shape."""
+    headers = {}
+    if isinstance(error, MethodNotAllowed):
+        status, words, headers = 405, "method not allowed", {"allow": "GET, POST"}
+    elif isinstance(error, Gone):
+        status, words = 410, "gone"
+    elif type(error) in STATUS:
+        status, words = STATUS[type(error)]
+    else:
+        # The hub tries again by itself: nothing is lost while the queue or the state table is away.
+        logger.error("refused", extra={"error": type(error).__name__, "reason": error.message})
+        retry_after = error.retry_after if isinstance(error, ServiceUnavailable) else None
+        status, words, headers = 503, "service unavailable", {"retry-after": str(retry_after or 5)}
+    return answer(status, json.dumps({"error": words, "message": error.message}), "application/json", **headers)
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    try:
+        return serve(event)
+    except ShowrunnerError as error:
+        return refuse(error)

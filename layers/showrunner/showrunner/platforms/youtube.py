@@ -1,0 +1,218 @@
+"""YouTube: Data API v3 reads by API key (https://developers.google.com/youtube/v3/docs), channels' feeds, and the addresses that people paste.
+
+Quota: every call here costs one unit of the general 10,000 a day, refused ones too; a page of a list is a call. Feeds cost none. Plain requests instead of the
+SDK: three GETs by key, from functions whose caller waits, and the SDK's import alone takes a quarter of a second.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import requests
+
+from showrunner.errors import CredentialRejected, InvalidRequest, NotFound, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.models import Sighting
+from showrunner.platforms import websub
+
+# The caller of from-url waits for two of these within API Gateway's 30 s.
+SECONDS = 8
+# 15 entries with their descriptions have 60 KB; what is far above is no feed.
+FEED_BYTES = 2 << 20
+HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
+
+_HANDLE = re.compile(r"@[\w.\-·]{1,60}")
+_NAME = re.compile(r"[\w.\-%]{1,100}")
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
+_VIDEO_PATHS = ("shorts", "live", "embed", "v")
+
+
+class Link(NamedTuple):
+    """What a pasted address names. A custom name (/c/) may be a handle or an old user name."""
+
+    kind: Literal["channel", "handle", "user", "custom", "video"]
+    value: str
+
+
+class Channel(NamedTuple):
+    channel_id: str
+    title: str
+
+
+def parse(url: str) -> Link:
+    """Raises InvalidRequest for anything but YouTube's channel and video addresses. Nothing is fetched."""
+    try:
+        parts = urlsplit(url.strip())
+        host, port, user = (parts.hostname or "").lower(), parts.port, parts.username
+    except ValueError as error:
+        raise _no_address() from error
+    if parts.scheme.lower() not in ("https", "http") or port not in (None, 80, 443) or user is not None or any(c in url for c in "\\\r\n\t"):
+        raise _no_address()
+    segments = [unquote(each) for each in parts.path.split("/") if each]
+    link = _short(segments) if host == "youtu.be" else _long(segments, parse_qs(parts.query)) if host in HOSTS else None
+    if link is None:
+        raise _no_address()
+    return link
+
+
+def _no_address() -> InvalidRequest:
+    return InvalidRequest("invalid YouTube URL (must be a channel or video address of youtube.com or youtu.be)", [{"field": "url", "message": "not supported"}])
+
+
+def _short(segments: list[str]) -> Link | None:
+    return Link("video", segments[0]) if len(segments) == 1 and websub.VIDEO.fullmatch(segments[0]) else None
+
+
+def _long(segments: list[str], query: dict[str, list[str]]) -> Link | None:
+    match segments:
+        case ["channel", channel_id, *_] if websub.CHANNEL.fullmatch(channel_id):
+            return Link("channel", channel_id)
+        case [handle, *_] if _HANDLE.fullmatch(handle):
+            return Link("handle", handle)
+        case ["c", name, *_] if _NAME.fullmatch(name):
+            return Link("custom", name)
+        case ["user", name, *_] if _NAME.fullmatch(name):
+            return Link("user", name)
+        case ["watch"]:
+            ids = query.get("v", [])
+            return Link("video", ids[0]) if len(ids) == 1 and websub.VIDEO.fullmatch(ids[0]) else None
+        case [kind, video_id, *_] if kind in _VIDEO_PATHS and websub.VIDEO.fullmatch(video_id):
+            return Link("video", video_id)
+    return None
+
+
+class Youtube:
+    """The Data API by key. `spend` is called before each call, with its units."""
+
+    def __init__(self, key: str, base_url: str, spend: Any) -> None:
+        self._session = requests.Session()
+        self._key = key
+        self._base_url = base_url.rstrip("/")
+        self._spend = spend
+
+    def resolve(self, link: Link) -> Channel:
+        """The channel that a link names. Raises NotFound, or as the errors of a platform."""
+        match link.kind:
+            case "channel":
+                found = self._channel(id=link.value)
+            case "handle":
+                found = self._channel(forHandle=link.value)
+            case "user":
+                found = self._channel(forUsername=link.value)
+            case "custom":
+                # The API knows no custom names; their owners mostly took them as handle.
+                found = self._channel(forHandle=link.value) or self._channel(forUsername=link.value)
+            case "video":
+                found = self._channel_of_video(link.value)
+        if found is None:
+            raise NotFound(f"no YouTube channel found for {link.value}")
+        return found
+
+    def _channel(self, **selector: str) -> Channel | None:
+        items = self._get("channels", part="snippet", **selector).get("items") or []
+        return Channel(items[0]["id"], items[0]["snippet"]["title"]) if items else None
+
+    def _channel_of_video(self, video_id: str) -> Channel | None:
+        items = self._get("videos", part="snippet", id=video_id).get("items") or []
+        return Channel(items[0]["snippet"]["channelId"], items[0]["snippet"]["channelTitle"]) if items else None
+
+    def details(self, video_ids: list[str]) -> list[dict[str, Any]]:
+        """{video_id, details} of up to 50 videos for one unit; those that are private or gone are missing."""
+        answer = self._get("videos", part="snippet,contentDetails,statistics", id=",".join(video_ids))
+        return [{"video_id": each["id"], "details": _details(each)} for each in answer.get("items") or []]
+
+    def uploads(self, channel_id: str) -> list[Sighting]:
+        """The newest 50 uploads, for one unit. Their playlist is the channel's id with UU in front."""
+        answer = self._get("playlistItems", part="snippet,contentDetails", playlistId="UU" + channel_id[2:], maxResults="50")
+        return [_upload(each, channel_id) for each in answer.get("items") or []]
+
+    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
+        self._spend(1)
+        try:
+            # The key goes as a header, so that no address in a log holds it.
+            answer = self._session.get(
+                f"{self._base_url}/youtube/v3/{path}", params=parameters, headers={"X-Goog-Api-Key": self._key}, timeout=SECONDS, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
+        if answer.status_code == 200:
+            return _json(answer)
+        raise _failure(answer)
+
+
+def _json(answer: requests.Response) -> dict[str, Any]:
+    try:
+        return dict(answer.json())
+    except ValueError as error:
+        raise PlatformUnavailable("YouTube's answer isn't JSON.") from error
+
+
+def _failure(answer: requests.Response) -> Exception:
+    """https://developers.google.com/youtube/v3/docs/errors"""
+    try:
+        told = answer.json()["error"]
+        reason, words = str(told["errors"][0]["reason"]), str(told.get("message", ""))[:200]
+    except (ValueError, KeyError, IndexError, TypeError):
+        reason, words = "unknown", ""
+    code = answer.status_code
+    if reason in ("quotaExceeded", "dailyLimitExceeded"):
+        return QuotaExceeded("YouTube's quota of the day is spent.")
+    if code >= 500 or code in (408, 429) or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError"):
+        return PlatformUnavailable(f"YouTube answers {code} {reason}.", websub.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
+    if code == 401 or reason in ("keyInvalid", "accessNotConfigured", "authError", "ipRefererBlocked") or "API key" in words:
+        return CredentialRejected(f"YouTube refuses the API key: {reason}.")
+    return PlatformRejected(f"YouTube refuses the request with {code} {reason}: {words}")
+
+
+def _details(item: dict[str, Any]) -> dict[str, Any]:
+    snippet, statistics = item["snippet"], item.get("statistics", {})
+    counts = {"views": "viewCount", "likes": "likeCount", "comments": "commentCount"}
+    return {
+        "duration_seconds": seconds(item.get("contentDetails", {}).get("duration", "")),
+        "tags": snippet.get("tags", []),
+        "category_id": snippet.get("categoryId"),
+        "thumbnails": {name: each["url"] for name, each in snippet.get("thumbnails", {}).items()},
+        # Counters come as text; one that the owner hides is absent.
+        "statistics": {ours: int(statistics[theirs]) for ours, theirs in counts.items() if theirs in statistics},
+    }
+
+
+def _upload(item: dict[str, Any], channel_id: str) -> Sighting:
+    published = websub.moment(item["contentDetails"].get("videoPublishedAt") or item["snippet"]["publishedAt"])
+    # The list doesn't say when a title changed; by its date of publication it never wins over a push.
+    return Sighting(item["contentDetails"]["videoId"], channel_id, item["snippet"].get("channelTitle"), item["snippet"]["title"], published, published)
+
+
+def seconds(duration: str) -> int | None:
+    """An ISO 8601 duration as YouTube writes it (PT4M13S, P1DT2H); None for none."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or duration in ("", "P"):
+        return None
+    days, hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+class Feeds:
+    """Channels' feeds: the last 15 videos, for nothing."""
+
+    def __init__(self, base_url: str) -> None:
+        self._session = requests.Session()
+        self._base_url = base_url.rstrip("/")
+
+    def get(self, channel_id: str, now: datetime) -> list[Sighting]:
+        """Raises PlatformUnavailable, or PlatformRejected where there is no such feed."""
+        try:
+            answer = self._session.get(
+                f"{self._base_url}{websub.TOPIC_PATHS[1]}", params={"channel_id": channel_id}, timeout=SECONDS, allow_redirects=False, stream=True
+            )
+            body = answer.raw.read(FEED_BYTES + 1, decode_content=True)
+        except requests.RequestException as error:
+            raise PlatformUnavailable(f"The feed doesn't answer: {type(error).__name__}.") from error
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise PlatformUnavailable(f"The feed answers {answer.status_code}.")
+        if answer.status_code != 200 or len(body) > FEED_BYTES:
+            raise PlatformRejected(f"The feed answers {answer.status_code} with {len(body)} bytes.")
+        try:
+            return websub.check(websub.read(body), channel_id, now)
+        except InvalidRequest as error:
+            raise PlatformRejected(f"The feed can't be read: {error.message}") from error

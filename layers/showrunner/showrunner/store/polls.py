@@ -1,0 +1,112 @@
+"""When a channel is polled beside its pushes, and which videos lack their details."""
+
+import json
+from typing import Any
+
+from showrunner import db
+
+# A video that the hub doesn't tell of is to be found within the hour: less the minute of the schedule, the queue and a retry.
+HEALTHY_SECONDS = 2700
+# Without a subscription that works, or where the last polls found what no push had told.
+SUSPECT_SECONDS = 1200
+# A hub that missed a video is watched for so long.
+SUSPECT_DAYS = 7
+# https://developers.google.com/youtube/v3/docs/videos/list: one unit for up to 50 ids.
+IDS_A_UNIT = 50
+# A stream or premiere has no length yet; it is asked for again.
+ENRICH_AGAIN_SECONDS = 6 * 3600
+
+
+def playlist_seconds(failing: int, units: int, seconds: float) -> float:
+    """How far apart the paid polls of each channel whose free feed fails must lie, so that the units last for the rest of the day."""
+    if not failing:
+        return SUSPECT_SECONDS
+    return max(SUSPECT_SECONDS, seconds * failing / units) if units > 0 else seconds
+
+
+def count_failing(tx: db.Transaction) -> int:
+    """Channels whose feed failed at the last poll: their uploads playlist is asked instead, which costs a unit."""
+    return int(db.value(tx, "SELECT count(*) FROM feed.polls WHERE failures > 0"))
+
+
+def claim_due(tx: db.Transaction, limit: int, failing_seconds: float) -> list[dict[str, Any]]:
+    """{channel_id, failures} of the channels to poll now; each comes due again by itself."""
+    return db.rows(
+        tx,
+        """
+        WITH due AS (
+            SELECT p.channel_id, p.failures,
+                   CASE WHEN p.failures > 0 THEN :failing::float8
+                        WHEN p.last_found_at > now() - make_interval(days => :suspect_days)
+                          OR NOT EXISTS (SELECT 1 FROM feed.subscriptions s WHERE s.channel_id = p.channel_id AND s.status = 'active') THEN :suspect::float8
+                        ELSE :healthy::float8 END AS wait
+              FROM feed.polls p WHERE p.poll_at <= now() ORDER BY p.poll_at LIMIT :limit FOR UPDATE OF p SKIP LOCKED
+        )
+        UPDATE feed.polls p SET poll_at = now() + make_interval(secs => due.wait * (0.9 + random() / 10))
+          FROM due WHERE p.channel_id = due.channel_id RETURNING p.channel_id, p.failures
+        """,
+        limit=limit,
+        failing=failing_seconds,
+        suspect=SUSPECT_SECONDS,
+        healthy=HEALTHY_SECONDS,
+        suspect_days=SUSPECT_DAYS,
+    )
+
+
+def save(tx: db.Transaction, channel_id: str, error: str | None) -> None:
+    """A poll's outcome; `error` is the free feed's, even where the playlist answered in its place."""
+    db.run(
+        tx,
+        """
+        UPDATE feed.polls SET last_polled_at = now(), last_error = :error, failures = CASE WHEN :error::text IS NULL THEN 0 ELSE failures + 1 END
+         WHERE channel_id = :channel_id
+        """,
+        channel_id=channel_id,
+        error=error,
+    )
+
+
+def save_found(tx: db.Transaction, channel_id: str) -> None:
+    """A poll found what no push had told."""
+    db.run(tx, "UPDATE feed.polls SET last_found_at = now() WHERE channel_id = :channel_id", channel_id=channel_id)
+
+
+def claim_enrichment(tx: db.Transaction, limit: int) -> list[str]:
+    """Videos without details, due again in an hour should no answer come."""
+    rows = db.rows(
+        tx,
+        """
+        UPDATE feed.videos SET enrich_at = now() + interval '1 hour'
+         WHERE video_id IN (SELECT video_id FROM feed.videos WHERE enrich_at <= now() ORDER BY enrich_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+        RETURNING video_id
+        """,
+        limit=limit,
+    )
+    return [row["video_id"] for row in rows]
+
+
+def save_details(tx: db.Transaction, videos: list[dict[str, Any]], missing: list[str]) -> None:
+    """`videos` as platforms.youtube gives them; `missing` are private or gone."""
+    db.run(
+        tx,
+        """
+        UPDATE feed.videos v
+           SET details = x.details, enriched_at = now(),
+               enrich_at = CASE WHEN (x.details ->> 'duration_seconds')::numeric > 0 THEN NULL ELSE now() + make_interval(secs => :again) END
+          FROM json_to_recordset(:videos::json) AS x(video_id text, details jsonb) WHERE x.video_id = v.video_id
+        """,
+        videos=json.dumps(videos),
+        again=ENRICH_AGAIN_SECONDS,
+    )
+    db.run(tx, "UPDATE feed.videos SET enrich_at = NULL, enriched_at = now() WHERE video_id = ANY(:missing)", missing=missing)
+
+
+def prepare_months(tx: db.Transaction) -> None:
+    """Partitions of this month and the next two."""
+    db.run(tx, "SELECT feed.prepare_month((now() + make_interval(months => n))::date) FROM generate_series(0, 2) n")
+
+
+def prune(tx: db.Transaction) -> None:
+    """Deliveries that no queue can hold any more (14 days), contents that nobody repeats after a year."""
+    db.run(tx, "DELETE FROM feed.deliveries WHERE taken_at < now() - interval '15 days'")
+    db.run(tx, "DELETE FROM feed.seen WHERE seen_at < now() - interval '400 days'")

@@ -1,0 +1,237 @@
+"""The receiver: verifications that we asked for, signatures, sizes, and what lands in the queue."""
+
+import base64
+import hashlib
+import hmac
+import subprocess
+import sys
+import time
+
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from showrunner import callbacks, signed, state
+from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, TOPIC, atom, http, ingestion_aws, world  # noqa: F401
+
+SECRET = "my-webhook-secret"
+
+
+@pytest.fixture
+def subscription(world):  # noqa: F811
+    status, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK, "secret": SECRET})
+    assert status == 201
+    [job] = world.take("HUB_QUEUE_URL")
+    return {**body, "path": f"/webhook/{job['token']}", "token": job["token"]}
+
+
+def verification(mode="subscribe", topic=TOPIC, challenge="16832595826105906514", lease="432000"):
+    return {"hub.mode": mode, "hub.topic": topic, "hub.challenge": challenge, "hub.lease_seconds": lease}
+
+
+def signature(body, algorithm="sha1", secret=SECRET):
+    return f"{algorithm}={hmac.new(secret.encode(), body, algorithm).hexdigest()}"
+
+
+def test_a_verification_that_was_asked_for_is_echoed_as_plain_text_and_makes_the_subscription_active(world, subscription):  # noqa: F811
+    answer = world.webhook("GET", subscription["path"], query=verification(lease="86400"))
+    assert (answer["statusCode"], answer["body"]) == (200, "16832595826105906514")
+    assert answer["headers"]["content-type"].startswith("text/plain")
+    world.drain()
+    _, body = world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")
+    assert (body["status"], body["lease_seconds"]) == ("active", 86400)
+    assert "secret" not in body
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        TOPIC,
+        TOPIC.replace("/xml", ""),
+        TOPIC.replace("https", "http"),
+        TOPIC.replace("?channel_id=", "%3Fchannel_id%3D"),
+    ],
+)
+def test_both_forms_of_the_topic_are_known_even_encoded_twice(world, subscription, topic):  # noqa: F811
+    assert world.webhook("GET", subscription["path"], query=verification(topic=topic))["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        verification(topic=TOPIC.replace(CHANNEL, OTHER)),
+        verification(topic="https://www.youtube.com.evil.example/xml/feeds/videos.xml?channel_id=" + CHANNEL),
+        verification(topic=TOPIC + "&x=1"),
+        verification(topic=""),
+        verification(mode="unsubscribe"),
+        verification(mode="publish"),
+        verification(challenge=""),
+        verification(challenge="x" * 3000),
+        verification(lease="soon"),
+        verification(lease="-1"),
+        verification(lease="0"),
+        {},
+    ],
+)
+def test_a_verification_that_nobody_asked_for_is_404(world, subscription, query):  # noqa: F811
+    assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 404
+    assert world.take("NOTIFICATIONS_QUEUE_URL") == []
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/webhook/", "/webhook/" + "x" * 43, "/webhook/../x", "/api/v1/webhooks/youtube", "/webhook/" + "é" * 43])
+def test_an_unknown_callback_is_404(world, path):  # noqa: F811
+    assert world.webhook("GET", path, query=verification())["statusCode"] == 404
+    assert world.webhook("POST", path, atom())["statusCode"] == 404
+
+
+def test_an_expired_request_is_no_longer_verified(world, subscription):  # noqa: F811
+    callback = callbacks.find(subscription["token"])
+    assert callback.expects("subscribe", time.time())
+    assert not callback.expects("subscribe", callback.asked_until + 1)
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
+def test_a_signed_notification_is_queued_as_it_came(world, subscription, algorithm):  # noqa: F811
+    body = atom()
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body, algorithm))["statusCode"] == 202
+    [message] = world.take("NOTIFICATIONS_QUEUE_URL")
+    assert base64.b64decode(message["body"]) == body
+    assert (message["channel_id"], message["subscription_id"]) == (CHANNEL, subscription["id"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "sha1=",
+        "sha1",
+        "=",
+        "md5=" + "0" * 32,
+        "sha1=" + "0" * 40,
+        "sha1=" + "zz" * 20,
+        "sha512=" + hmac.new(SECRET.encode(), atom(), "sha1").hexdigest(),
+        signature(atom(), secret="another"),
+        signature(atom(title="another body")),
+        signature(atom())[:-1],
+        signature(atom()) + ",sha1=" + "0" * 40,
+        "sha1=" + "é" * 40,
+        "SHA224=" + hmac.new(SECRET.encode(), atom(), "sha224").hexdigest(),
+    ],
+)
+def test_a_bad_or_missing_signature_is_refused_and_changes_nothing(world, subscription, given):  # noqa: F811
+    headers = {"x_hub_signature": given} if given else {}
+    assert world.webhook("POST", subscription["path"], atom(), **headers)["statusCode"] == 403
+    assert world.take("NOTIFICATIONS_QUEUE_URL") == []
+
+
+def test_upper_case_hex_and_method_are_the_same_signature(world, subscription):  # noqa: F811
+    body = atom()
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature="SHA1=" + signature(body)[5:].upper())["statusCode"] == 202
+
+
+def test_without_a_secret_the_token_alone_opens(world):  # noqa: F811
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    [job] = world.take("HUB_QUEUE_URL")
+    assert world.webhook("POST", f"/webhook/{job['token']}", atom())["statusCode"] == 202
+
+
+def test_while_a_new_secret_spreads_both_are_valid(world, subscription):  # noqa: F811
+    world.api("POST", f"/api/v1/subscriptions/{subscription['id']}/renew", {"secret": "the-new-one"})
+    body = atom()
+    for secret in (SECRET, "the-new-one"):
+        assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body, secret=secret))["statusCode"] == 202
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body, secret="third"))["statusCode"] == 403
+
+
+def test_the_secret_lies_sealed_in_the_state_table(world, subscription):  # noqa: F811
+    item = state.find(f"websub#{subscription['token']}", "subscription")
+    assert SECRET.encode() not in item["secret"]
+    assert callbacks.opened([item["secret"]], subscription["token"]) == [SECRET.encode()]
+
+
+def test_a_sealed_secret_of_another_subscription_does_not_open(world, subscription):  # noqa: F811
+    item = state.find(f"websub#{subscription['token']}", "subscription")
+    with pytest.raises(InvalidTag):
+        callbacks.opened([item["secret"]], "another-token")
+
+
+@pytest.mark.parametrize(("size", "status"), [(262_144, 202), (262_145, 413), (9_000_000, 413)])
+def test_notifications_have_at_most_256_kib(world, subscription, size, status):  # noqa: F811
+    body = atom() + b" " * (size - len(atom()))
+    answer = world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))
+    assert answer["statusCode"] == status
+
+
+def test_a_body_that_is_no_base64_or_text_is_400(world, subscription):  # noqa: F811
+    event = http("POST", subscription["path"], b"x")
+    from functions.websub import app
+
+    event["body"] = "%%%"
+    assert app.handler(event, None)["statusCode"] == 400
+
+
+def test_other_methods_are_405(world, subscription):  # noqa: F811
+    answer = world.webhook("PUT", subscription["path"], b"")
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, POST")
+
+
+def test_a_denial_makes_the_subscription_failed_with_its_reason(world, subscription):  # noqa: F811
+    query = {"hub.mode": "denied", "hub.topic": TOPIC, "hub.reason": "Restricted topic"}
+    assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
+    world.drain()
+    _, body = world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")
+    assert (body["status"], body["failure"]) == ("failed", "denied: Restricted topic")
+
+
+def test_after_unsubscribing_the_hub_may_verify_that_and_is_told_410_otherwise(world, subscription):  # noqa: F811
+    assert world.api("DELETE", f"/api/v1/subscriptions/{subscription['id']}")[0] == 204
+    body = atom()
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))["statusCode"] == 410
+    assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 404
+    assert world.webhook("GET", subscription["path"], query=verification("unsubscribe"))["body"] == "16832595826105906514"
+    assert world.take("NOTIFICATIONS_QUEUE_URL") == []
+
+
+def test_a_queue_that_fails_makes_the_hub_try_again(world, subscription, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("NOTIFICATIONS_QUEUE_URL", "http://127.0.0.1:1/none")
+    body = atom()
+    answer = world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"]
+
+
+def test_the_hand_made_signature_is_botocores():
+    import botocore.auth
+    import botocore.awsrequest
+    import botocore.credentials
+
+    body = b'{"TableName":"x"}'
+    now = time.gmtime()
+    mine = signed.headers(signed.SERVICES["dynamodb"], "GetItem", "dynamodb.us-east-1.amazonaws.com", body, now)
+    request = botocore.awsrequest.AWSRequest(
+        "POST",
+        "https://dynamodb.us-east-1.amazonaws.com/",
+        data=body,
+        headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.GetItem"},
+    )
+    request.context["timestamp"] = mine["x-amz-date"]
+    signer = botocore.auth.SigV4Auth(botocore.credentials.Credentials("test", "test"), "dynamodb", "us-east-1")
+    request.headers["X-Amz-Date"] = mine["x-amz-date"]
+    canonical = signer.canonical_request(request)
+    expected = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert mine["authorization"].endswith(f"Signature={expected}")
+
+
+def test_the_receiver_starts_without_what_it_does_not_need():
+    code = """
+import sys; sys.path[:0] = ['layers/showrunner', 'functions/websub', '.']
+import app
+heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient', 'aws_xray_sdk', 'feedparser', 'showrunner.db', 'showrunner.api'}
+print(sorted(heavy & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_keys_are_never_told_in_full(world):  # noqa: F811
+    assert KEY not in str(world.api("GET", "/api/v1/subscriptions"))
+    assert hashlib.sha256(KEY.encode()).hexdigest() not in str(world.api("GET", "/api/v1/subscriptions"))

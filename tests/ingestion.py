@@ -1,0 +1,172 @@
+"""The Ingestion side of the world for tests: queues, state table and key in moto, and callers of its functions. Import `world` where it is used."""
+
+import base64
+import hashlib
+import json
+import os
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+CHANNEL = "UC" + "a" * 22
+OTHER = "UC" + "b" * 22
+KEY = "sk_test_0123456789"
+CALLBACK = "https://ingest.example.com/webhook"
+TOPIC = f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}"
+
+
+def atom(video: str = "vid00000001", title: str = "Title", channel: str = CHANNEL, updated: str = "2026-11-20T08:13:10.038244318+00:00", **more: str) -> bytes:
+    """A notification as YouTube sends it."""
+    published = more.get("published", "2026-11-20T08:12:50+00:00")
+    return f"""<?xml version='1.0' encoding='UTF-8'?>
+<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
+ <link rel="hub" href="https://pubsubhubbub.appspot.com"/>
+ <link rel="self" href="https://www.youtube.com/xml/feeds/videos.xml?channel_id={channel}"/>
+ <title>YouTube video feed</title><updated>2026-11-20T08:13:10.038244318+00:00</updated>
+ <entry><id>yt:video:{video}</id><yt:videoId>{video}</yt:videoId><yt:channelId>{channel}</yt:channelId>
+  <title>{title}</title><link rel="alternate" href="https://www.youtube.com/watch?v={video}"/>
+  <author><name>{more.get("name", "Channel")}</name><uri>https://www.youtube.com/channel/{channel}</uri></author>
+  <published>{published}</published><updated>{updated}</updated></entry></feed>""".encode()
+
+
+def tombstone(video: str = "vid00000001", when: str = "2026-11-20T09:00:00.000000+00:00", channel: str = CHANNEL) -> bytes:
+    return f"""<?xml version='1.0' encoding='UTF-8'?>
+<feed xmlns:at="http://purl.org/atompub/tombstones/1.0" xmlns="http://www.w3.org/2005/Atom">
+ <at:deleted-entry ref="yt:video:{video}" when="{when}">
+  <link href="https://www.youtube.com/watch?v={video}"/>
+  <at:by><name>Channel</name><uri>https://www.youtube.com/channel/{channel}</uri></at:by>
+ </at:deleted-entry></feed>""".encode()
+
+
+def http(method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
+    """An HTTP API event."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "192.0.2.1"}},
+        "isBase64Encoded": raw is not None,
+    }
+    if query:
+        event["queryStringParameters"] = query
+    if raw is not None:
+        event["body"] = base64.b64encode(raw).decode()
+    return event
+
+
+def notification(body: bytes, delivery_id: str | None = None, channel: str = CHANNEL, subscription_id: int | None = None) -> dict[str, Any]:
+    """A message as the receiver queues it."""
+    return {
+        "kind": "notification",
+        "delivery_id": delivery_id or str(uuid.uuid4()),
+        "subscription_id": subscription_id,
+        "channel_id": channel,
+        "body": base64.b64encode(body).decode(),
+        "at": datetime.now(UTC).isoformat(),
+    }
+
+
+def batch(messages: list[Any]) -> dict[str, Any]:
+    """An SQS event."""
+    return {"Records": [{"messageId": str(number), "body": each if isinstance(each, str) else json.dumps(each)} for number, each in enumerate(messages)]}
+
+
+class World:
+    """Queues by name, and what lies in them."""
+
+    def __init__(self, queues: dict[str, str]) -> None:
+        self.queues = queues
+
+    def take(self, name: str) -> list[dict[str, Any]]:
+        """The messages of a queue, removed from it."""
+        from showrunner import signed
+
+        found: list[dict[str, Any]] = []
+        while messages := signed.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                signed.call("sqs", "DeleteMessage", {"QueueUrl": self.queues[name], "ReceiptHandle": message["ReceiptHandle"]})
+        return found
+
+    def api(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, key: str | None = KEY, **headers: str) -> tuple[int, Any]:
+        """(status, body) of the Ingestion API."""
+        from functions.feed import app
+
+        given = {"x_api_key": key, **headers} if key else headers
+        answer = app.handler(http(method, path, body, query, **given), None)
+        text = answer["body"]
+        return answer["statusCode"], json.loads(text) if text and answer["headers"].get("content-type") == "application/json" else text
+
+    def webhook(self, method: str, path: str, body: bytes | None = None, query: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
+        from functions.websub import app
+
+        return app.handler(http(method, path, body, query, **headers), None)
+
+    def notify(self, *messages: Any) -> dict[str, Any]:
+        from functions.notifications import app
+
+        return app.handler(batch(list(messages)), None)
+
+    def drain(self) -> int:
+        """Everything that waits in the notifications' queue goes through its function."""
+        messages = self.take("NOTIFICATIONS_QUEUE_URL")
+        if messages:
+            self.notify(*messages)
+        return len(messages)
+
+
+_made: list[World] = []
+
+
+@pytest.fixture(scope="session")
+def ingestion_aws(aws):
+    """Made once, though each module that imports it has a fixture of its own."""
+    from showrunner import signed
+
+    if _made:
+        return _made[0]
+    signed.call(
+        "dynamodb",
+        "CreateTable",
+        {
+            "TableName": "state-test",
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        },
+    )
+    names = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
+    queues = {name: signed.call("sqs", "CreateQueue", {"QueueName": name.lower()})["QueueUrl"] for name in names}
+    os.environ.update(
+        queues,
+        STATE_TABLE="state-test",
+        STAGE_KEY_ARN=signed.call("kms", "CreateKey", {})["KeyMetadata"]["Arn"],
+        HUB_URL="https://pubsubhubbub.appspot.com/subscribe",
+        TOPIC_BASE_URL="https://www.youtube.com",
+        FEED_BASE_URL="http://127.0.0.1:9",
+        YOUTUBE_BASE_URL="http://127.0.0.1:9",
+        CALLBACK_URLS="https://ingest.example.com/webhook,http://127.0.0.1:8300/",
+        HTTP_HOSTS="127.0.0.1,localhost",
+    )
+    _made.append(World(queues))
+    return _made[0]
+
+
+@pytest.fixture
+def world(ingestion_aws, tx):
+    """A key that opens the API, empty queues, and a database that forgets."""
+    from showrunner import db
+
+    organisation = db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Test') RETURNING id")
+    db.run(
+        tx,
+        "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'test', 'test', 'sk_', :h, '{ingestion}')",
+        o=organisation,
+        h=hashlib.sha256(KEY.encode()).hexdigest(),
+    )
+    for name in ingestion_aws.queues:
+        ingestion_aws.take(name)
+    return ingestion_aws
