@@ -1,0 +1,259 @@
+"""Subscriptions end to end against a real hub, the schedule's renewals over simulated months, and hubs that fail."""
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from showrunner import callbacks, db
+from showrunner.store import subscriptions
+from tests.conftest import ROOT, free_port
+from tests.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, ingestion_aws, world  # noqa: F401
+from tests.ingestion import http as http_event
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """The gateway in front of the receiver."""
+
+    answers: list[int] = []  # noqa: RUF012 - of the class, as the server makes an instance a request
+
+    def do_GET(self):
+        from functions.websub import app
+
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)) or None
+        headers = {name.lower().replace("-", "_"): value for name, value in self.headers.items()}
+        answer = app.handler(http_event(self.command, path, body, dict(urllib.parse.parse_qsl(query)), **headers), None)
+        self.answers.append(answer["statusCode"])
+        self.send_response(answer["statusCode"])
+        for name, value in answer["headers"].items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer["body"])))
+        self.end_headers()
+        self.wfile.write(answer["body"].encode())
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+class RealHub:
+    def __init__(self, port, algorithm, callback):
+        self.url, self.algorithm, self.callback = f"http://127.0.0.1:{port}", algorithm, callback
+
+    def publish(self, body, topic=TOPIC):
+        requests.post(f"{self.url}/publish", params={"topic": topic}, data=body, timeout=5).raise_for_status()
+
+    def fail(self, times, retry_after="120"):
+        requests.post(f"{self.url}/fail", data={"times": times, "retry_after": retry_after}, timeout=5).raise_for_status()
+
+    def subscribers(self):
+        return requests.get(f"{self.url}/subscribers", params={"topic": TOPIC}, timeout=5).json()
+
+
+@pytest.fixture(params=["sha1", "sha512"])
+def hub(request, world, tmp_path, monkeypatch):  # noqa: F811
+    port = free_port()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    callback = f"http://127.0.0.1:{server.server_port}/webhook"
+    monkeypatch.setenv("HUB_URL", f"http://127.0.0.1:{port}/hub")
+    monkeypatch.setenv("CALLBACK_URLS", callback)
+    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "hub.py"), str(port), request.param, str(tmp_path)], stderr=subprocess.DEVNULL) as process:
+        real = RealHub(port, request.param, callback)
+        wait(lambda: reachable(real.url))
+        hub_function().hub.cache_clear()
+        yield real
+        process.terminate()
+    hub_function().hub.cache_clear()
+    server.shutdown()
+    server.server_close()
+
+
+def hub_function():
+    from functions.hub import app
+
+    return app
+
+
+def reachable(url):
+    try:
+        return requests.get(f"{url}/subscribers", params={"topic": "x"}, timeout=1).status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def wait(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it didn't come to pass"
+        time.sleep(0.05)
+    return found
+
+
+def ask_hub(world):  # noqa: F811
+    return hub_function().handler(batch(world.take("HUB_QUEUE_URL")), None)
+
+
+def subscribe(world, hub, **more):  # noqa: F811
+    status, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": hub.callback, **more})
+    assert (status, body["status"]) == (201, "pending")
+    assert ask_hub(world) == {"batchItemFailures": []}
+    wait(world.drain)
+    return body["id"]
+
+
+def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub, tx):  # noqa: F811
+    key = subscribe(world, hub, secret="my-webhook-secret", lease_seconds=86_400)
+    _, body = world.api("GET", f"/api/v1/subscriptions/{key}")
+    assert (body["status"], body["lease_seconds"]) == ("active", 86_400)
+    wait(hub.subscribers)
+
+    hub.publish(atom())
+    wait(world.drain)
+    status, video = world.api("GET", "/api/v1/videos/vid00000001")
+    assert (status, video["title"]) == (200, "Title")
+
+    before = body["expires_at"]
+    status, _ = world.api("POST", f"/api/v1/subscriptions/{key}/renew", {"secret": "a-new-secret"})
+    ask_hub(world)
+    wait(world.drain)
+    _, body = world.api("GET", f"/api/v1/subscriptions/{key}")
+    assert body["expires_at"] > before
+    hub.publish(atom(title="Signed anew", updated="2026-11-21T00:00:00Z"))
+    wait(world.drain)
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["title"] == "Signed anew"
+
+    assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 204
+    ask_hub(world)
+    wait(lambda: not hub.subscribers())
+    assert world.api("GET", f"/api/v1/subscriptions/{key}")[0] == 404
+
+
+def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_other(world, hub, tx):  # noqa: F811
+    hub.fail(1)
+    for channel in (CHANNEL, OTHER):
+        world.api("POST", "/api/v1/subscriptions", {"channel_id": channel, "callback_url": hub.callback})
+    ask_hub(world)
+    wait(lambda: world.drain() and db.value(tx, "SELECT 1 FROM feed.subscriptions WHERE status = 'active'"))
+    world.drain()
+    states = {row["channel_id"]: row for row in db.rows(tx, "SELECT channel_id, status, last_answer, ask_at FROM feed.subscriptions")}
+    assert sorted(row["status"] for row in states.values()) == ["active", "pending"]
+    [waiting] = [row for row in states.values() if row["status"] == "pending"]
+    assert "503" in waiting["last_answer"]
+    assert waiting["ask_at"] > datetime.now(UTC) + timedelta(seconds=100)
+
+
+def due(world, tx):  # noqa: F811
+    """The schedule's minute."""
+    from functions.subscriptions import app
+
+    return app.handler({}, None)
+
+
+def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):  # noqa: F811
+    key = subscribe(world, hub)
+    assert due(world, tx)["asked"] == 0
+    db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second'")
+    assert due(world, tx)["asked"] == 1
+    first = db.value(tx, "SELECT last_verified_at FROM feed.subscriptions WHERE id = :id", id=key)
+    ask_hub(world)
+    wait(world.drain)
+    assert db.value(tx, "SELECT last_verified_at FROM feed.subscriptions WHERE id = :id", id=key) > first
+
+
+def test_a_lease_that_ended_is_expired_and_asked_for_still(world, tx):  # noqa: F811
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'")
+    assert due(world, tx)["asked"] == 1
+    assert world.api("GET", "/api/v1/subscriptions", query={"status": "expired"})[1]["count"] == 1
+
+
+def test_one_that_fails_for_good_is_not_asked_again_until_somebody_renews_it(world, tx):  # noqa: F811
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    [job] = world.take("HUB_QUEUE_URL")
+    key = callbacks.find(job["token"]).subscription_id
+    world.notify({"kind": "answered", "subscription_id": key, "outcome": "refused", "reason": "400", "at": datetime.now(UTC).isoformat()})
+    db.run(tx, "UPDATE feed.subscriptions SET ask_at = ask_at - interval '1 day'")
+    assert due(world, tx)["asked"] == 0
+    assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[1]["status"] == "pending"
+    assert len(world.take("HUB_QUEUE_URL")) == 1
+
+
+def test_no_lease_lapses_or_alarms_in_ninety_days_with_a_hub_that_is_down_for_a_day_and_a_half(tx):
+    """The store's own SQL under a clock that runs 90 days: every stored time is moved back instead of the server's clock forward."""
+    import random
+
+    chance = random.Random(7)
+    now = datetime.now(UTC)
+    for number in range(20):
+        known = {"channel_id": f"UC{number:022d}", "topic_url": "t", "callback_url": "https://x", "callback_token": f"{number}", "hub_url": "h"}
+        row = subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})
+        subscriptions.save_verified(tx, row["id"], 432_000, now.isoformat())
+    hours, asked, renewals = 6, 0, 0
+    moved = "ask_at = ask_at - :step, expires_at = expires_at - :step, last_verified_at = last_verified_at - :step"
+    for step in range(90 * 24 // hours):
+        db.run(tx, f"UPDATE feed.subscriptions SET {moved.replace(':step', 'make_interval(hours => :step)')}", step=hours)
+        assert db.value(tx, "SELECT count(*) FROM feed.subscriptions WHERE expires_at <= now()") == 0
+        assert subscriptions.expire(tx) == 0
+        assert subscriptions.count_ending(tx, 12) == 0
+        down = 160 <= step < 166 or chance.random() < 0.05
+        for row in subscriptions.claim_due(tx, 200):
+            asked += 1
+            at = datetime.now(UTC).isoformat()
+            if down:
+                subscriptions.save_unavailable(tx, row["id"], "503", 120, at)
+            else:
+                renewals += 1
+                subscriptions.save_verified(tx, row["id"], 432_000, at)
+    assert 20 * 90 / 2.75 * 0.8 < renewals < 20 * 90 / 2.0
+    assert asked > renewals
+
+
+def test_renewals_are_spread_around_half_the_lease(tx):
+    known = {"channel_id": CHANNEL, "topic_url": "t", "callback_url": "https://x", "callback_token": "t", "hub_url": "h"}
+    key = subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})["id"]
+    now = datetime.now(UTC)
+    found = set()
+    for _ in range(30):
+        subscriptions.save_verified(tx, key, 100_000, now.isoformat())
+        found.add((db.value(tx, "SELECT ask_at FROM feed.subscriptions") - now).total_seconds())
+    assert len(found) == 30
+    assert min(found) >= 45_000
+    assert max(found) <= 55_000
+    assert max(found) - min(found) > 3000
+
+
+def test_two_schedules_at_once_ask_for_each_subscription_once(postgres):
+    from tests.conftest import in_threads
+
+    with db.transaction() as tx:
+        for number in range(40):
+            known = {"channel_id": f"UC{number:022d}", "topic_url": "t", "callback_url": "https://two", "callback_token": f"two{number}", "hub_url": "h"}
+            subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})
+        db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 hour'")
+
+    def claim(_):
+        with db.transaction() as tx:
+            return [row["id"] for row in subscriptions.claim_due(tx, 30)]
+
+    try:
+        found = [key for keys in in_threads(4, claim) for key in keys]
+        assert len(found) == len(set(found)) == 40
+    finally:
+        with db.transaction() as tx:
+            db.run(tx, "DELETE FROM feed.subscriptions")
+            db.run(tx, "DELETE FROM feed.polls")
+
+
+def test_jobs_carry_no_secret(world):  # noqa: F811
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook", "secret": "s3cr3t-value"})
+    assert "s3cr3t-value" not in json.dumps(world.take("HUB_QUEUE_URL"))
