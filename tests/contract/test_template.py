@@ -19,6 +19,7 @@ BRIEF = EVENTS / "brief.json"
 # Read by the code, given by no template, each with the reason.
 GIVEN_ELSEWHERE = {
     "RATE_LIMIT_FACTOR": "only tests and load runs raise the limits",
+    "BCRYPT_COST": "only tests lower the cost of a password",
     "VERSION": "until a release sets it, the code's own number serves",
 }
 # Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime; the SDKs' endpoint is only set locally.
@@ -351,7 +352,7 @@ def test_every_variable_of_a_function_is_read_by_it_and_every_common_one_by_some
 
 
 def secret_faults(function: Function) -> list[str]:
-    named = [name for name in function.variables if re.search("PASSWORD|SECRET|TOKEN|CREDENTIAL|(^|_)KEY(_|$)|PRIVATE", name)]
+    named = [name for name in function.variables if re.search("PASSWORD|SECRET|TOKEN|CREDENTIAL|(^|_)KEY(_|$)(?!ARN$)|PRIVATE", name)]
     resolved = [name for name, value in function.variables.items() if re.search("resolve:(ssm-secure|secretsmanager)", json.dumps(value))]
     hidden = {name for name, parameter in (function.template.get("Parameters") or {}).items() if str(parameter.get("NoEcho", "")).lower() == "true"}
     return named + resolved + [name for name, value in function.variables.items() if references(value) & hidden]

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import ROOT, send
 
 EXPECTED = {
+    "accounts.register": 201,
+    "accounts.login": 401,
     "videos.list": 200,
     "videos.generate": 404,
     "channels.add": 201,
@@ -31,6 +33,6 @@ def test_a_sample_is_answered(name, event, client):
 
 
 def test_every_sample_of_these_functions_is_expected():
-    found = {path.stem for kind in ("videos", "channels", "assets", "admin") for path in (ROOT / "events").glob(f"{kind}.*.json")}
+    found = {path.stem for kind in ("accounts", "videos", "channels", "assets", "admin") for path in (ROOT / "events").glob(f"{kind}.*.json")}
 
     assert found == set(EXPECTED)

@@ -75,6 +75,20 @@ def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:
     _standing(db.rows(tx, f"WITH spent AS ({_SPENT}) SELECT *, extract(epoch FROM clock_timestamp()) AS now FROM spent", **_columns([window], amount)))
 
 
+def used(tx: db.Transaction, key: str, seconds: int) -> int:
+    """How much of a window is used now."""
+    spent = db.value(
+        tx, "SELECT access.used(bucket, count, previous, seconds) FROM access.windows WHERE key = :key AND seconds = :seconds", key=key, seconds=seconds
+    )
+    return math.ceil(spent or 0)
+
+
+def maintenance(tx: db.Transaction) -> str | None:
+    """The message of the maintenance that is on, if any is."""
+    message: str | None = db.value(tx, "SELECT message FROM access.maintenance")
+    return message
+
+
 def windows(key: str, sizes: tuple[tuple[int, int], ...]) -> list[Window]:
     return [Window(key, seconds, quota * factor()) for seconds, quota in sizes]
 

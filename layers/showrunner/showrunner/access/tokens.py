@@ -207,7 +207,17 @@ def sign(claims: dict[str, Any], private_jwk: dict[str, str]) -> str:
     return f"{signed}.{_encode(_private_key(private_jwk).sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
 
 
+_private: dict[str, rsa.RSAPrivateKey] = {}
+
+
 def _private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
+    """Checking a private key's numbers takes 60 ms; it is our own, so once is enough."""
+    if jwk["n"] not in _private:
+        _private[jwk["n"]] = _read_private_key(jwk)
+    return _private[jwk["n"]]
+
+
+def _read_private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
     part = {name: _number(jwk[name]) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")}
     public = rsa.RSAPublicNumbers(part["e"], part["n"])
     return rsa.RSAPrivateNumbers(part["p"], part["q"], part["d"], part["dp"], part["dq"], part["qi"], public).private_key()

@@ -32,6 +32,10 @@ def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: 
     return pages.select(tx, _SOURCE, _ITEM, _COLUMNS, "-created_at", wanted, filters)
 
 
+def count(tx: db.Transaction, organisation_id: str) -> int:
+    return int(db.value(tx, f"SELECT count(*) FROM {_SOURCE}", organisation_id=organisation_id))
+
+
 def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
     """The channel as JSON text."""
     text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)

@@ -1,0 +1,628 @@
+"""Platform API: /api/v1/auth, /users, /organisations -> who people are, what they may do, and what they log in with."""
+
+import base64
+import hashlib
+import secrets
+import time
+import uuid
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import AfterValidator, Field
+
+from showrunner import api, config, db
+from showrunner.access import attempts, limits, mfa, passwords, roles, sessions, tokens
+from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
+from showrunner.errors import Conflict, CredentialRejected, Forbidden, InvalidRequest, NotFound, ServiceUnavailable, Unauthorized
+from showrunner.store import accounts, pages
+from showrunner.store import sessions as kept
+
+app = Application("accounts")
+
+VERIFY_MINUTES, RESET_MINUTES, INVITE_MINUTES = 24 * 60, 60, 7 * 24 * 60
+# Letters to one address in an hour: enough for somebody whose mail is slow, too few to be a nuisance to anyone.
+LETTERS_AN_HOUR = 5
+DAY_SECONDS = 86_400
+
+Email = Annotated[str, AfterValidator(str.lower), Field(max_length=254, pattern=r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}$")]
+# Weak ones are refused by name; here only what no password can be.
+Password = Annotated[str, Field(min_length=1, max_length=1000)]
+Username = Annotated[str, Field(pattern="^[a-z0-9_.-]{3,40}$")]
+MailToken = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$")]
+MfaCode = Annotated[str, Field(pattern="^([0-9]{6}|[A-Za-z2-7]{5}-?[A-Za-z2-7]{5})$", description="Six digits of the app, or a recovery code.")]
+Role = Literal["user", "viewer"]
+Scope = Literal[(*roles.SCOPES, "ingestion")]
+
+
+class Registration(Body):
+    """`invitation` is the token of an invitation's e-mail; without one the person gets an organisation of their own."""
+
+    email: Email
+    password: Password
+    full_name: Annotated[Line, Field(max_length=200)]
+    company: Annotated[Line, Field(max_length=200)] | None = None
+    username: Username | None = None
+    invitation: MailToken | None = None
+
+
+class Login(Body):
+    email: Email
+    password: Password
+    mfa_code: MfaCode | None = None
+    organisation_id: Id | None = None
+
+
+class Refresh(Body):
+    refresh_token: Id
+
+
+class Token(Body):
+    token: MailToken
+
+
+class Address(Body):
+    email: Email
+
+
+class Reset(Token):
+    password: Password
+
+
+class Code(Body):
+    code: MfaCode
+
+
+class Proof(Body):
+    password: Password
+
+
+class Profile(Body):
+    """What is left out stays."""
+
+    full_name: Annotated[Line, Field(max_length=200)] | None = None
+    company: Annotated[Line, Field(max_length=200)] | None = None
+    username: Username | None = None
+    password: Password | None = None
+    current_password: Password | None = None
+
+
+class NewKey(Body):
+    name: Annotated[Line, Field(max_length=100)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)]
+    expires_at: Moment | None = None
+
+
+class NewServiceToken(Body):
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,99}$")]
+    scopes: Annotated[list[Literal[roles.SCOPES]], Field(min_length=1, max_length=20)]  # type: ignore[valid-type]
+    expires_in_days: Annotated[int, Field(ge=1, le=365, strict=True)] = 90
+
+
+class Organisation(Body):
+    name: Annotated[Line, Field(max_length=200)]
+
+
+class Invitation(Body):
+    email: Email
+    role: Role = "user"
+
+
+class Registered(TypedDict):
+    user_id: str
+    email: str
+    verification_required: bool
+
+
+class Pair(TypedDict):
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    user: dict[str, Any]
+
+
+class Done(TypedDict):
+    message: str
+
+
+class MfaSecret(TypedDict):
+    secret: str
+    otpauth_url: str
+
+
+class RecoveryCodes(TypedDict):
+    recovery_codes: list[str]
+
+
+class User(TypedDict):
+    user: dict[str, Any]
+
+
+class Usage(TypedDict):
+    usage: dict[str, Any]
+
+
+class Key(TypedDict):
+    api_key: dict[str, Any]
+    key: str
+
+
+class Keys(TypedDict):
+    api_keys: list[dict[str, Any]]
+    pagination: api.Pagination
+
+
+class ServiceToken(TypedDict):
+    service_token: dict[str, Any]
+    token: str
+
+
+class ServiceTokens(TypedDict):
+    service_tokens: list[dict[str, Any]]
+    pagination: api.Pagination
+
+
+class OrganisationTold(TypedDict):
+    organisation: dict[str, Any]
+
+
+class Members(TypedDict):
+    members: list[dict[str, Any]]
+
+
+class Receipt(TypedDict):
+    receipt: dict[str, Any]
+
+
+# Logging in and out
+
+
+@app.post("/api/v1/auth/register", permission=roles.PUBLIC, limits=((3600, 5),), answer=Registered, status=201, errors=(409,))
+def register(request: Request, body: Registration) -> Answer:
+    """A new account with an organisation of its own, or in the one that invited it. A letter asks to confirm the address."""
+    passwords.require(body.password, body.email, body.full_name, body.username or "")
+    hashed = passwords.digest(body.password)
+    token = secrets.token_urlsafe(32)
+    with db.transaction() as tx:
+        user_id = accounts.add_user(tx, body.email, hashed, body.full_name, body.company, body.username)
+        organisation_id, role, invited = _place(tx, body)
+        accounts.add_member(tx, organisation_id, user_id, role, owner=not invited)
+        if invited:
+            accounts.save_verified(tx, user_id)
+        else:
+            accounts.add_mail_token(tx, digest(token), "verify", body.email, VERIFY_MINUTES, user_id=user_id)
+        api.record(tx, request, "register", "user", user_id)
+    if not invited:
+        _send(request, body.email, "verify", token)
+    return Answer({"user_id": user_id, "email": body.email, "verification_required": not invited}, 201)
+
+
+def _place(tx: db.Transaction, body: Registration) -> tuple[str, str, bool]:
+    """Organisation, role, and whether somebody invited them. The letter came to this address, which confirms it."""
+    if body.invitation is None:
+        return accounts.add_organisation(tx, body.company or body.full_name), "user", False
+    invitation = accounts.take_mail_token(tx, digest(body.invitation), ["invite"])
+    if invitation is None or invitation["email"] != body.email:
+        raise _stale("invitation")
+    return invitation["organisation_id"], invitation["role"], True
+
+
+def _stale(field: str) -> InvalidRequest:
+    message = "not valid, used, or too old"
+    return InvalidRequest(f"The {field} is {message}.", [{"field": field, "message": message}])
+
+
+def _send(request: Request, email: str, kind: str, *about: str) -> None:
+    """A letter that doesn't go is in the log; the person can ask for another."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from showrunner import mail
+
+    try:
+        mail.send(email, getattr(mail, kind)(*about))
+    except (BotoCoreError, ClientError) as error:
+        api.warn(request, "letter not sent", kind=kind, reason=str(error)[:500])
+
+
+@app.post("/api/v1/auth/verify", permission=roles.PUBLIC, limits=((60, 20),), answer=Done)
+def verify(request: Request, body: Token) -> Done:
+    """Confirms an address by the token of its letter, or accepts an invitation to an organisation with the account that there is."""
+    with db.transaction() as tx:
+        token = accounts.take_mail_token(tx, digest(body.token), ["verify", "invite"])
+        user = accounts.find_user(tx, token["email"]) if token else None
+        if token is None or user is None:
+            raise _stale("token")
+        accounts.save_verified(tx, user["id"])
+        if token["kind"] == "invite":
+            accounts.add_member(tx, token["organisation_id"], user["id"], token["role"])
+        api.record(tx, request, token["kind"], "user", user["id"])
+    return {"message": "Thank you."}
+
+
+@app.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=Done, status=202)
+def forgot(request: Request, body: Address) -> Answer:
+    """Sends a letter with a link, if there is such an account; the answer is the same either way."""
+    token = secrets.token_urlsafe(32)
+    with db.transaction() as tx:
+        limits.spend(tx, limits.windows(f"forgot:{body.email}", ((3600, LETTERS_AN_HOUR),))[0])
+        user = accounts.find_user(tx, body.email)
+        if user is not None:
+            accounts.add_mail_token(tx, digest(token), "reset", body.email, RESET_MINUTES, user_id=user["id"])
+            api.record(tx, request, "password_forgotten", "user", user["id"])
+    if user is not None:
+        _send(request, body.email, "reset", token)
+    return Answer({"message": "If there is an account with this address, a letter is on its way to it."}, 202)
+
+
+@app.post("/api/v1/auth/password/reset", permission=roles.PUBLIC, limits=((60, 10),), answer=Done)
+def reset(request: Request, body: Reset) -> Done:
+    """A new password by the token of the letter. Every session ends."""
+    passwords.require(body.password)
+    hashed = passwords.digest(body.password)
+    with db.transaction() as tx:
+        token = accounts.take_mail_token(tx, digest(body.token), ["reset"])
+        if token is None:
+            raise _stale("token")
+        passwords.require(body.password, token["email"])
+        accounts.save_password(tx, token["user_id"], hashed)
+        accounts.save_verified(tx, token["user_id"])
+        api.record(tx, request, "password_reset", "user", token["user_id"])
+    return {"message": "The password is changed: log in with it."}
+
+
+@app.post("/api/v1/auth/login", permission=roles.PUBLIC, limits=((60, 10),), open_in_maintenance=True, answer=Pair)
+def login(request: Request, body: Login) -> dict[str, Any]:
+    """An access token for an hour and a refresh token for seven days. Five wrong tries lock the account for 15 minutes."""
+    with db.transaction() as tx:
+        user = accounts.find_login(tx, body.email, _places(request))
+        key = attempts.take(tx, body.email, "known" if user and user["known"] else None)
+    # No transaction is open while the hash is computed, and the attempt is counted already.
+    if not passwords.matches(body.password, user["password_hash"] if user else None) or user is None:
+        raise Unauthorized("E-mail address or password is wrong.", code="INVALID_CREDENTIALS")
+    secret = _mfa_secret(user)
+    outdated = passwords.digest(body.password) if passwords.is_outdated(user["password_hash"]) else None
+    with db.transaction() as tx:
+        _second_factor(tx, user["id"], secret, body.mfa_code)
+        member = accounts.get_membership(tx, user["id"], body.organisation_id)
+        _refuse_in_maintenance(tx, member)
+        attempts.forgive(tx, key)
+        accounts.save_login(tx, user["id"], _places(request), outdated)
+        api.record(tx, request, "login", "user", user["id"])
+        return sessions.begin(tx, member)
+
+
+def _places(request: Request) -> list[str]:
+    """Where a login comes from: the address, and the device where the client names one (a random text that it keeps)."""
+    device = request.headers.get("x-device-id", "")
+    named = [f"address {request.address}"] + ([f"device {device}"] if len(device) >= 16 else [])
+    return [digest(place) for place in named]
+
+
+def _mfa_secret(user: dict[str, Any]) -> str | None:
+    return _unsealed(user["mfa_secret"], user["id"]) if user["mfa_secret"] else None
+
+
+def _unsealed(sealed: str, user_id: str) -> str:
+    """Raises CredentialRejected for a value that was changed, or belongs to somebody else."""
+    from cryptography.exceptions import InvalidTag
+
+    from showrunner.access import sealing
+
+    try:
+        return sealing.open_(base64.b64decode(sealed), "mfa", user_id).decode()
+    except InvalidTag as error:
+        raise CredentialRejected("The second factor can't be read: support must remove it.") from error
+
+
+def _second_factor(tx: db.Transaction, user_id: str, secret: str | None, code: str | None) -> None:
+    """Raises Unauthorized unless the code is right and new. The attempt stays counted until it is."""
+    if secret is None:
+        return
+    if code is None:
+        raise Unauthorized("The account has a second factor: send mfa_code too.", code="AUTH_REQUIRED")
+    step = mfa.step_of(secret, code)
+    used = accounts.spend_mfa_step(tx, user_id, step) if step is not None else accounts.spend_recovery_code(tx, user_id, mfa.digest(code))
+    if not used:
+        raise Unauthorized("The code is wrong, or was used before.", code="INVALID_CREDENTIALS")
+
+
+def _refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
+    message = None if member["platform_admin"] else limits.maintenance(tx)
+    if message is not None:
+        raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
+
+
+@app.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=Pair)
+def refresh(request: Request, body: Refresh) -> dict[str, Any]:
+    """The next pair of tokens. A refresh token works once; one that comes back later ends all of its login's."""
+    return sessions.renew(body.refresh_token)
+
+
+@app.post("/api/v1/auth/logout", permission="account:all", status=204)
+def logout(request: Request) -> Answer:
+    """Ends this login: its refresh tokens, and the access token that was sent."""
+    with db.transaction() as tx:
+        sessions.end(tx, request.caller)
+        api.record(tx, request, "logout", "user", request.caller.subject)
+    return Answer(status=204)
+
+
+# Second factor
+
+
+@app.post("/api/v1/auth/mfa", permission="account:all", limits=((60, 10),), answer=MfaSecret, status=201, errors=(409,))
+def add_mfa(request: Request, body: Proof) -> Answer:
+    """A secret for an authenticator app. It counts once a code of it was confirmed."""
+    from showrunner.access import sealing
+
+    user_id = _credential_owner(request)
+    _require_password(request, body.password)
+    secret = mfa.new_secret()
+    sealed = base64.b64encode(sealing.seal(secret.encode(), "mfa", user_id)).decode()
+    with db.transaction() as tx:
+        known = accounts.get_mfa(tx, user_id)
+        if known["mfa_confirmed_at"] is not None:
+            raise Conflict("The account has a second factor: remove it first.")
+        accounts.save_mfa(tx, user_id, sealed, confirmed=False, codes=[])
+        api.record(tx, request, "mfa_begun", "user", user_id)
+    return Answer({"secret": secret, "otpauth_url": mfa.address(secret, known["email"])}, 201)
+
+
+@app.post("/api/v1/auth/mfa/confirm", permission="account:all", limits=((60, 5),), answer=RecoveryCodes, errors=(409,))
+def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
+    """Switches the second factor on by a first code, and gives ten recovery codes, shown now and never again."""
+    user_id = _credential_owner(request)
+    with db.reading() as tx:
+        sealed = accounts.get_mfa(tx, user_id)["mfa_secret"]
+    secret = _unsealed(sealed, user_id) if sealed else None
+    codes = mfa.new_recovery_codes()
+    with db.transaction() as tx:
+        known = accounts.get_mfa(tx, user_id)
+        if secret is None or known["mfa_secret"] != sealed or known["mfa_confirmed_at"] is not None:
+            raise Conflict("There is no second factor that waits to be confirmed.")
+        step = mfa.step_of(secret, body.code)
+        if step is None or not accounts.spend_mfa_step(tx, user_id, step):
+            raise InvalidRequest("The code is wrong.", [{"field": "code", "message": "wrong, or used before"}])
+        accounts.save_mfa(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
+        api.record(tx, request, "mfa_confirmed", "user", user_id)
+    return {"recovery_codes": codes}
+
+
+@app.delete("/api/v1/auth/mfa", permission="account:all", limits=((60, 5),), status=204)
+def remove_mfa(request: Request, body: Proof) -> Answer:
+    """Switches the second factor off. The password proves that it is the owner."""
+    user_id = _credential_owner(request)
+    _require_password(request, body.password)
+    with db.transaction() as tx:
+        accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
+        api.record(tx, request, "mfa_removed", "user", user_id)
+    return Answer(status=204)
+
+
+def _credential_owner(request: Request) -> str:
+    """The user whose credentials are about to change. Nobody changes another's, not even an admin who acts as them."""
+    caller = request.caller
+    if caller.is_service:
+        raise Forbidden("A service has no account.")
+    if caller.actor is not None:
+        raise Forbidden("Credentials can't be changed while acting as somebody else.")
+    return caller.subject
+
+
+def _require_password(request: Request, password: str) -> None:
+    with db.transaction() as tx:
+        email = accounts.get_mfa(tx, request.caller.subject)["email"]
+        user = accounts.find_login(tx, email, [])
+        key = attempts.take(tx, email, "known")
+    if user is None or not passwords.matches(password, user["password_hash"]):
+        raise InvalidRequest("The password is wrong.", [{"field": "password", "message": "wrong"}])
+    with db.transaction() as tx:
+        attempts.forgive(tx, key)
+
+
+# Keys of machines
+
+
+@app.get("/api/v1/auth/api-keys", permission="tokens:all", answer=Keys)
+def list_api_keys(request: Request, query: Page) -> Answer:
+    """The organisation's API keys; of each only its beginning."""
+    with db.reading() as tx:
+        return api.listed("api_keys", kept.list_api_keys(tx, request.organisation_id, _wanted(query)))
+
+
+def _wanted(query: Page) -> pages.Wanted:
+    return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
+
+
+@app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201)
+def add_api_key(request: Request, body: NewKey) -> Answer:
+    """A new key, shown now and never again. One with the scope `ingestion` opens the Ingestion API."""
+    creator = _credential_owner(request)
+    _require_grantable(request, [scope for scope in body.scopes if scope != "ingestion"])
+    text = f"sr_{secrets.token_urlsafe(32)}"
+    row = {"created_by": creator, "name": body.name, "prefix": text[:10], "key_sha256": digest(text), "scopes": body.scopes, "expires_at": body.expires_at}
+    with db.transaction() as tx:
+        key = api.parse(kept.add_api_key(tx, request.organisation_id, row).encode())
+        api.record(tx, request, "add", "api_key", key["id"], scopes=body.scopes)
+    return Answer({"api_key": key, "key": text}, 201)
+
+
+def _require_grantable(request: Request, scopes: list[str]) -> None:
+    """Nobody gives away more than they have."""
+    more = [scope for scope in scopes if not roles.allows(request.caller.permissions, scope)]
+    if more:
+        raise Forbidden(f"You can't give what you don't have: {', '.join(more)}.")
+
+
+@app.delete("/api/v1/auth/api-keys/{key_id}", permission="tokens:all", status=204)
+def remove_api_key(request: Request, key_id: str) -> Answer:
+    """The key stops working at once."""
+    _credential_owner(request)
+    with db.transaction() as tx:
+        kept.remove_api_key(tx, request.organisation_id, key_id)
+        api.record(tx, request, "remove", "api_key", key_id)
+    return Answer(status=204)
+
+
+@app.get("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceTokens)
+def list_service_tokens(request: Request, query: Page) -> Answer:
+    """The organisation's service tokens, revoked ones too."""
+    with db.reading() as tx:
+        return api.listed("service_tokens", kept.list_service_tokens(tx, request.organisation_id, _wanted(query)))
+
+
+@app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201)
+def add_service_token(request: Request, body: NewServiceToken) -> Answer:
+    """A token for a machine of the organisation, shown now and never again."""
+    creator = _credential_owner(request)
+    _require_grantable(request, body.scopes)
+    seconds = body.expires_in_days * DAY_SECONDS
+    claims = tokens.service_claims(body.name, request.organisation_id, body.scopes, config.setting("PLATFORM_URL"), seconds)
+    row = {"id": claims["jti"], "created_by": creator, "name": body.name, "scopes": body.scopes, "expires_at": claims["exp"]}
+    with db.transaction() as tx:
+        told = api.parse(kept.add_service_token(tx, request.organisation_id, row).encode())
+        api.record(tx, request, "add", "service_token", claims["jti"], scopes=body.scopes, name=body.name)
+    signed = tokens.sign(claims, sessions.signing_key(config.secret("auth/signing_key")))
+    return Answer({"service_token": told, "token": signed}, 201)
+
+
+@app.delete("/api/v1/auth/service-tokens/{token_id}", permission="tokens:all", status=204)
+def revoke_service_token(request: Request, token_id: str) -> Answer:
+    """The token is refused from the next request on."""
+    _credential_owner(request)
+    with db.transaction() as tx:
+        kept.revoke_service_token(tx, request.organisation_id, token_id.lower())
+        api.record(tx, request, "revoke", "service_token", token_id.lower())
+    return Answer(status=204)
+
+
+# People
+
+
+@app.get("/api/v1/users/me", permission="account:all", answer=User)
+def show_me(request: Request) -> Answer:
+    """One's own profile."""
+    with db.reading() as tx:
+        return Answer(f'{{"user":{accounts.get_profile(tx, request.caller.subject)}}}')
+
+
+@app.put("/api/v1/users/me", permission="account:all", answer=User, errors=(409,))
+def change_me(request: Request, body: Profile) -> Answer:
+    """Changes what is given. A new password needs the current one, and ends every session."""
+    hashed = _new_password(request, body)
+    changes = body.model_dump(exclude_unset=True, exclude={"password", "current_password"})
+    with db.transaction() as tx:
+        profile = accounts.save_profile(tx, request.caller.subject, changes)
+        if hashed is not None:
+            accounts.save_password(tx, request.caller.subject, hashed)
+        api.record(tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set))
+    return Answer(f'{{"user":{profile}}}')
+
+
+def _new_password(request: Request, body: Profile) -> str | None:
+    if body.password is None:
+        return None
+    _credential_owner(request)
+    if body.current_password is None:
+        raise InvalidRequest("The current password is missing.", [{"field": "current_password", "message": "missing"}], code="MISSING_FIELD")
+    passwords.require(body.password, body.full_name or "")
+    _require_password(request, body.current_password)
+    return passwords.digest(body.password)
+
+
+@app.get("/api/v1/users/me/export", permission="account:all", answer={"type": "object"})
+def export_me(request: Request) -> Answer:
+    """Everything that is held about the person, as JSON."""
+    with db.reading() as tx:
+        return Answer(accounts.export(tx, request.caller.subject))
+
+
+@app.delete("/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=Receipt)
+def erase_me(request: Request, body: Proof) -> Answer:
+    """Erases the person: the data goes now, audit rows keep an id that says nothing. The receipt says what was done."""
+    user_id = _credential_owner(request)
+    _require_password(request, body.password)
+    with db.transaction() as tx:
+        left = accounts.erase(tx, user_id)
+        sessions.end(tx, request.caller)
+        api.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
+    receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
+    return Answer({"receipt": {**receipt, "kept": "audit rows, which name the id only"}})
+
+
+@app.get("/api/v1/users/me/usage", permission="account:all", answer=Usage)
+def show_usage(request: Request) -> dict[str, Any]:
+    """What was used today against what may be."""
+    with db.reading() as tx:
+        videos = limits.used(tx, f"generate:{request.caller.account}", limits.DAY)
+        channels = db_count(tx, request.organisation_id)
+    return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": channels, "limit": 10}}}
+
+
+def db_count(tx: db.Transaction, organisation_id: str) -> int:
+    from showrunner.store import channels
+
+    return channels.count(tx, organisation_id)
+
+
+# Organisations
+
+
+@app.get("/api/v1/organisations/{organisation_id}", permission="organisation:read", answer=OrganisationTold)
+def show_organisation(request: Request, organisation_id: str) -> dict[str, Any]:
+    """One's own organisation."""
+    with db.reading() as tx:
+        return {"organisation": accounts.get_organisation(tx, _own(request, organisation_id))}
+
+
+def _own(request: Request, organisation_id: str) -> str:
+    """Another organisation is not there, as far as anybody outside can tell."""
+    if organisation_id.lower() != request.organisation_id:
+        raise NotFound("There is no such organisation.")
+    return request.organisation_id
+
+
+@app.put("/api/v1/organisations/{organisation_id}", permission="organisation:write", answer=OrganisationTold)
+def change_organisation(request: Request, organisation_id: str, body: Organisation) -> dict[str, Any]:
+    """Renames the organisation."""
+    with db.transaction() as tx:
+        before = accounts.get_organisation(tx, _own(request, organisation_id))
+        accounts.save_organisation(tx, request.organisation_id, body.name)
+        api.record(tx, request, "change", "organisation", request.organisation_id, before={"name": before["name"]}, after={"name": body.name})
+        return {"organisation": accounts.get_organisation(tx, request.organisation_id)}
+
+
+@app.get("/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=Members)
+def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
+    """Members, and who is invited."""
+    with db.reading() as tx:
+        return {"members": accounts.list_members(tx, _own(request, organisation_id))}
+
+
+@app.post("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", limits=((3600, 50),), answer=Done, status=202)
+def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
+    """Invites a person by e-mail."""
+    _credential_owner(request)
+    token = secrets.token_urlsafe(32)
+    with db.transaction() as tx:
+        organisation = accounts.get_organisation(tx, _own(request, organisation_id))
+        accounts.add_mail_token(tx, digest(token), "invite", body.email, INVITE_MINUTES, organisation_id=organisation["id"], role=body.role)
+        api.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
+    _send(request, body.email, "invite", token, organisation["name"])
+    return Answer({"message": "The invitation is on its way."}, 202)
+
+
+@app.delete("/api/v1/organisations/{organisation_id}/members/{user_id}", permission="organisation:write", status=204, errors=(409,))
+def remove_member(request: Request, organisation_id: str, user_id: str) -> Answer:
+    """Ends a membership; the person's sessions in it end with it."""
+    _credential_owner(request)
+    with db.transaction() as tx:
+        accounts.remove_member(tx, _own(request, organisation_id), user_id)
+        api.record(tx, request, "remove", "member", user_id)
+    return Answer(status=204)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+handler = api.handler(app)

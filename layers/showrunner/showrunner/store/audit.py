@@ -1,0 +1,41 @@
+"""Who did what. Rows are only ever added: the database refuses the rest."""
+
+import json
+from typing import Any
+
+from showrunner import db
+from showrunner.store import pages
+from showrunner.store.pages import Column, Found, Wanted
+
+_ITEM = """
+    json_build_object('id', e.id, 'at', e.at, 'organisation_id', e.organisation_id, 'subject', e.subject, 'actor', e.actor, 'action', e.action,
+                      'thing', e.thing, 'thing_id', e.thing_id, 'change', e.change, 'request_id', e.request_id, 'address', host(e.address))
+"""
+_COLUMNS = {"id": Column("e.id", "bigint")}
+
+
+def add(tx: db.Transaction, who: dict[str, str | None], action: str, thing: str, thing_id: str, change: dict[str, Any]) -> None:
+    """`who`: organisation_id, subject, actor, request_id, address. `change` says before and after, never a secret."""
+    db.run(
+        tx,
+        """
+        INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, change, request_id, address)
+        VALUES (:organisation_id, :subject, :actor, :action, :thing, :thing_id, :change, :request_id, :address::inet)
+        """,
+        **who,
+        action=action,
+        thing=thing,
+        thing_id=thing_id,
+        change=json.dumps(change, default=str),
+    )
+
+
+def list_(tx: db.Transaction, filters: dict[str, Any], wanted: Wanted) -> Found:
+    """`filters`: organisation_id, subject, actor, action, thing, thing_id, date_from (inclusive), date_to (exclusive)."""
+    conditions = {
+        "organisation_id": ("e.organisation_id = :organisation_id::uuid", filters.get("organisation_id")),
+        **{name: (f"e.{name} = :{name}", filters.get(name)) for name in ("subject", "actor", "action", "thing", "thing_id")},
+        "date_from": ("e.at >= :date_from::timestamptz", filters.get("date_from")),
+        "date_to": ("e.at < :date_to::timestamptz", filters.get("date_to")),
+    }
+    return pages.select(tx, "audit.events e WHERE true", _ITEM, _COLUMNS, "-id", wanted, conditions)

@@ -1,0 +1,531 @@
+"""functions/accounts"""
+
+import json
+import re
+import time
+import uuid
+
+import pyotp
+import pytest
+
+from showrunner import db
+from showrunner.access import mfa, passwords, tokens
+from tests.conftest import Client, add_organisation, in_threads
+
+PASSWORD = "Correct-horse-7-battery"
+OTHER = "Another-staple-9-horse"
+ANYONE = Client()
+
+
+def error(told):
+    return told.status, told.body["error"]["code"]
+
+
+def fields(told):
+    return [detail["field"] for detail in told.body["error"]["details"]]
+
+
+def mailed(aws, to):
+    """The newest letter to an address, as SES got it."""
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.ses.models import ses_backends
+
+    letters = [each for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if to in str(each.__dict__)]
+    return letters[-1].__dict__ if letters else None
+
+
+def token_in(letter):
+    return re.search(r"#token=([A-Za-z0-9_-]{43})", str(letter))[1]
+
+
+@pytest.fixture
+def email(tx, signing_key, aws):
+    return f"{uuid.uuid4().hex[:12]}@example.com"
+
+
+@pytest.fixture
+def user(email):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
+    assert told.status == 201, told
+    return told.body
+
+
+def log_in(email, password=PASSWORD, address="192.0.2.1", **more):
+    headers = more.pop("headers", {})
+    return Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": password, **more}, **headers)
+
+
+@pytest.fixture
+def pair(user, email):
+    told = log_in(email)
+    assert told.status == 200, told
+    return told.body
+
+
+@pytest.fixture
+def me(pair):
+    return Client(pair["access_token"], pair["user"]["organisation_id"])
+
+
+def make_admin(tx, email):
+    db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE email = :email", email=email)
+    return Client(log_in(email).body["access_token"])
+
+
+# Registration
+
+
+def test_a_person_registers_confirms_and_logs_in(aws, email):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"})
+
+    assert (told.status, told.body["email"], told.body["verification_required"]) == (201, email, True)
+    token = token_in(mailed(aws, email))
+    assert ANYONE("POST", "/api/v1/auth/verify", {"token": token}).status == 200
+    assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
+    pair = log_in(email).body
+    profile = Client(pair["access_token"])("GET", "/api/v1/users/me").body["user"]
+    assert (profile["verified"], profile["company"], profile["full_name"]) == (True, "Bees Ltd", "Ada")
+
+
+def test_an_address_has_one_account(user, email):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"})
+
+    assert error(told) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("Short-1a", "at least 12"),
+        ("no-upper-case-7-here", "an upper-case letter"),
+        ("NO-LOWER-CASE-7-HERE", "a lower-case letter"),
+        ("No-Digit-In-This-One", "a digit"),
+        ("NoSymbolInThis7One", "a symbol"),
+        ("Aa1-" + "é" * 35, "74 bytes"),
+        ("Password12345!", "too easy"),
+        ("P@ssw0rdP@ssw0rd1", "too easy"),
+        ("Qwertyuiop123!", "too easy"),
+        ("Ada.test2026!!", "too easy"),
+    ],
+)
+def test_a_weak_password_is_refused_in_words(email, password, words):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"})
+
+    assert (told.status, fields(told)) == (400, ["password"])
+    assert words in told.body["error"]["message"]
+
+
+def test_the_list_of_common_passwords_has_its_ten_thousand():
+    assert len(passwords.common()) > 10_000
+    assert {"password", "123456", "qwertyuiop"} <= passwords.common()
+
+
+def test_a_password_of_72_bytes_is_used_to_the_last(email):
+    password = "Aa1-" + "é" * 34
+    assert len(password.encode()) == 72
+    assert ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"}).status == 201
+    assert log_in(email, password[:-1] + "e").status == 401
+    assert log_in(email, password).status == 200
+
+
+def test_five_registrations_an_hour_come_from_one_address(tx, signing_key):
+    client = Client(address="198.51.100.7")
+    told = [client("POST", "/api/v1/auth/register", {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"}).status for n in range(6)]
+
+    assert told == [201] * 5 + [429]
+
+
+# Login
+
+
+def test_a_login_gives_a_pair_and_the_person(pair, email, user):
+    identity = tokens.verify(pair["access_token"])
+
+    assert (pair["token_type"], pair["expires_in"]) == ("Bearer", 3600)
+    assert pair["user"]["email"] == email
+    assert (identity.subject, identity.role, identity.is_admin) == (user["user_id"], "user", False)
+    assert uuid.UUID(pair["refresh_token"])
+
+
+def test_unknown_addresses_and_wrong_passwords_are_told_alike(user, email):
+    wrong, unknown = log_in(email, OTHER), log_in("nobody@example.com", OTHER)
+
+    assert error(wrong) == error(unknown) == (401, "INVALID_CREDENTIALS")
+    assert wrong.body["error"]["message"] == unknown.body["error"]["message"]
+
+
+def test_an_unknown_address_takes_as_long_as_a_wrong_password(monkeypatch):
+    monkeypatch.setenv("BCRYPT_COST", "9")
+    stored = passwords.digest(PASSWORD)
+    passwords.matches("warm", None)
+
+    def seconds(hashed):
+        begun = time.process_time()
+        for _ in range(10):
+            passwords.matches(OTHER, hashed)
+        return time.process_time() - begun
+
+    ratios = sorted(seconds(stored) / seconds(None) for _ in range(5))
+    assert 0.9 < ratios[2] < 1.1
+
+
+def test_five_wrong_logins_lock_known_and_unknown_addresses_alike(user, email):
+    for address in (email, "nobody-at-all@example.com"):
+        told = [log_in(address, OTHER, address=f"203.0.113.{n}") for n in range(6)]
+        assert [each.status for each in told] == [401] * 5 + [429]
+        assert told[5].body["error"]["code"] == "ACCOUNT_LOCKED"
+        assert 0 < int(told[5].headers["retry-after"]) <= 900
+    assert log_in(email, address="203.0.113.9").status == 429, "the right password from a strange place waits too"
+
+
+def test_a_stranger_does_not_lock_out_somebody_who_comes_from_a_known_place(pair, email):
+    for n in range(7):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+
+    assert log_in(email, address="203.0.113.200").status == 429
+    assert log_in(email).status == 200, "the address of the first login"
+
+
+def test_a_known_device_may_move(user, email):
+    device = {"x_device_id": "d" * 32}
+    assert log_in(email, headers=device).status == 200
+    for n in range(6):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+
+    assert log_in(email, address="203.0.113.250", headers=device).status == 200
+
+
+def test_ten_thousand_wrong_logins_cost_ten_hashes_at_most(user, email, monkeypatch):
+    hashes = []
+    monkeypatch.setattr(passwords, "matches", lambda *_: hashes.append(1) and False)
+    monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
+    for n in range(300):  # the rest of the 10,000 would take the same path
+        log_in(email, OTHER, address=f"203.0.113.{n % 250}")
+
+    assert len(hashes) <= 10
+
+
+def test_wrong_logins_at_once_cost_five_hashes(postgres, signing_key, monkeypatch):
+    hashes = []
+    monkeypatch.setattr(passwords, "matches", lambda *_: hashes.append(1) and False)
+    told = in_threads(12, lambda n: log_in("crowd@example.com", OTHER, address=f"203.0.113.{n}").status)
+
+    assert sorted(told) == [401] * 5 + [429] * 7
+    assert len(hashes) == 5
+
+
+def test_a_lock_ends_after_15_minutes_and_a_right_login_clears_the_count(tx, user, email):
+    for n in range(4):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+    assert log_in(email, address="203.0.113.9").status == 200
+    for n in range(10, 15):
+        assert log_in(email, OTHER, address=f"203.0.113.{n}").status == 401
+    assert log_in(email, address="203.0.113.20").status == 429
+    db.run(tx, "UPDATE access.login_attempts SET last_at = last_at - interval '901 seconds'")
+
+    assert log_in(email, address="203.0.113.20").status == 200
+
+
+def test_a_hash_of_another_cost_is_renewed_at_the_next_login(tx, user, email, monkeypatch):
+    def cost():
+        return db.value(tx, "SELECT split_part(password_hash, '$', 3) FROM accounts.users WHERE email = :email", email=email)
+
+    assert cost() == "04"
+    monkeypatch.setenv("BCRYPT_COST", "5")
+    assert log_in(email).status == 200
+    assert cost() == "05"
+    assert log_in(email).status == 200
+
+
+def test_the_cost_is_12_where_nothing_else_is_said(monkeypatch):
+    monkeypatch.delenv("BCRYPT_COST")
+    assert passwords.digest("x").startswith("$2b$12$")
+
+
+# Sessions
+
+
+def renew(refresh_token):
+    return ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": refresh_token})
+
+
+def later(tx, seconds=11):
+    db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s)", s=seconds)
+
+
+def test_a_refresh_token_is_exchanged_for_the_next_pair(pair):
+    told = renew(pair["refresh_token"])
+
+    assert told.status == 200
+    assert told.body["refresh_token"] != pair["refresh_token"]
+    assert Client(told.body["access_token"])("GET", "/api/v1/users/me").status == 200
+    assert renew(told.body["refresh_token"]).status == 200
+
+
+def test_a_spent_token_that_comes_back_ends_its_whole_family(tx, pair):
+    second = renew(pair["refresh_token"]).body
+    third = renew(second["refresh_token"]).body
+    later(tx)
+
+    assert error(renew(pair["refresh_token"])) == (401, "INVALID_TOKEN")
+    assert renew(third["refresh_token"]).status == 401
+
+
+def test_another_login_is_another_family(tx, pair, email):
+    other = log_in(email).body
+    renew(pair["refresh_token"])
+    later(tx)
+    renew(pair["refresh_token"])
+
+    assert renew(other["refresh_token"]).status == 200
+
+
+def test_an_honest_client_may_send_the_same_token_twice_within_ten_seconds(postgres, signing_key):
+    address = f"{uuid.uuid4().hex[:12]}@example.com"
+    Client(address="198.51.100.99")("POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Ada"})
+    token = log_in(address).body["refresh_token"]
+
+    told = in_threads(4, lambda _: renew(token))
+
+    assert [each.status for each in told] == [200] * 4
+    assert len({each.body["refresh_token"] for each in told}) == 4
+    assert {renew(each.body["refresh_token"]).status for each in told} == {200}
+
+
+def test_a_logout_ends_the_family_and_the_access_token(me, pair):
+    assert me("POST", "/api/v1/auth/logout").status == 204
+
+    assert error(me("GET", "/api/v1/users/me")) == (401, "INVALID_TOKEN")
+    assert renew(pair["refresh_token"]).status == 401
+
+
+def test_a_refresh_token_dies_after_seven_days(tx, pair):
+    db.run(tx, "UPDATE access.refresh_tokens SET expires_at = now() - interval '1 second'")
+
+    assert renew(pair["refresh_token"]).status == 401
+
+
+@pytest.mark.parametrize("token", ["", "x", "00000000-0000-4000-8000-000000000000"])
+def test_a_made_up_refresh_token_is_refused(tx, signing_key, token):
+    assert renew(token).status in (400, 401)
+
+
+def test_an_access_token_does_not_refresh_and_a_refresh_token_does_not_open(pair):
+    assert renew(pair["access_token"]).status == 400
+    assert error(Client(pair["refresh_token"])("GET", "/api/v1/users/me")) == (401, "INVALID_TOKEN")
+
+
+def test_a_forgotten_password_is_set_anew_by_a_letter(aws, tx, pair, email):
+    known, unknown = (ANYONE("POST", "/api/v1/auth/password/forgot", {"email": each}) for each in (email, "nobody@example.com"))
+    assert (known.status, known.body) == (unknown.status, unknown.body)
+    token = token_in(mailed(aws, email))
+
+    assert fields(ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": "weak"})) == ["password"]
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": OTHER}).status == 200
+
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": OTHER}).status == 400
+    assert renew(pair["refresh_token"]).status == 401
+    assert (log_in(email).status, log_in(email, OTHER).status) == (401, 200)
+
+
+# Second factor
+
+
+@pytest.fixture
+def factor(me):
+    secret = me("POST", "/api/v1/auth/mfa", {"password": PASSWORD}).body["secret"]
+    codes = me("POST", "/api/v1/auth/mfa/confirm", {"code": pyotp.TOTP(secret).now()}).body["recovery_codes"]
+    return pyotp.TOTP(secret), codes
+
+
+def test_codes_are_those_of_rfc_6238():
+    import base64
+
+    secret = base64.b32encode(b"12345678901234567890").decode()
+    vectors = {59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"}
+    assert {at: mfa.code(secret, at // 30) for at in vectors} == vectors
+    assert mfa.code(secret, 12345) == pyotp.TOTP(secret).at(12345 * 30)
+
+
+def test_a_second_factor_is_asked_for_and_a_code_works_once(tx, me, email, factor):
+    totp, codes = factor
+    assert len(codes) == 10
+    assert error(log_in(email)) == (401, "AUTH_REQUIRED")
+    assert error(log_in(email, mfa_code="000000")) == (401, "INVALID_CREDENTIALS")
+    assert error(log_in(email, mfa_code=totp.now())) == (401, "INVALID_CREDENTIALS"), "the code that confirmed it is spent"
+    code = totp.at(time.time() + 30)
+
+    assert log_in(email, mfa_code=code).status == 200
+    assert log_in(email, mfa_code=code).status == 401
+
+
+def test_a_recovery_code_works_once(email, factor):
+    _, codes = factor
+
+    assert log_in(email, mfa_code=codes[0]).status == 200
+    assert log_in(email, mfa_code=codes[0]).status == 401
+    assert log_in(email, mfa_code=codes[1].replace("-", "").upper()).status == 200
+
+
+def test_guessing_codes_locks_the_account(email, factor):
+    told = [log_in(email, mfa_code=f"00000{n}", address=f"203.0.113.{n}").status for n in range(6)]
+
+    assert told == [401] * 5 + [429]
+
+
+def test_the_secret_is_sealed_and_bound_to_its_row(tx, me, email, factor):
+    totp, _ = factor
+    stored = db.value(tx, "SELECT mfa_secret FROM accounts.users WHERE email = :email", email=email)
+    assert totp.secret not in stored
+    other = f"{uuid.uuid4().hex[:12]}@example.com"
+    Client(address="198.51.100.3")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
+    db.run(tx, "UPDATE accounts.users SET mfa_secret = :s, mfa_confirmed_at = now() WHERE email = :email", s=stored, email=other)
+
+    assert log_in(other, mfa_code=totp.now()).status == 502
+
+
+def test_a_second_factor_is_removed_with_the_password(me, email, factor):
+    assert fields(me("DELETE", "/api/v1/auth/mfa", {"password": OTHER})) == ["password"]
+    assert me("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}).status == 204
+
+    assert log_in(email).status == 200
+
+
+# Keys
+
+
+def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
+    told = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]})
+
+    assert told.status == 201
+    key = told.body["key"]
+    assert key.startswith(told.body["api_key"]["prefix"])
+    listed = me("GET", "/api/v1/auth/api-keys")
+    assert key not in json.dumps(listed.body)
+    assert [each["name"] for each in listed.body["api_keys"]] == ["Feed"]
+    assert key not in str(db.rows(tx, "SELECT * FROM access.api_keys"))
+    path = f"/api/v1/auth/api-keys/{told.body['api_key']['id']}"
+    assert (me("DELETE", path).status, me("DELETE", path).status) == (204, 404)
+
+
+def test_a_service_token_works_until_it_is_revoked(me):
+    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30})
+    robot = Client(told.body["token"])
+
+    assert robot("GET", "/api/v1/videos").status == 200
+    assert robot("GET", "/api/v1/channels").status == 403
+    assert robot("GET", "/api/v1/users/me").status == 403
+    assert me("DELETE", f"/api/v1/auth/service-tokens/{told.body['service_token']['id']}").status == 204
+    assert error(robot("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN")
+    assert me("GET", "/api/v1/auth/service-tokens").body["service_tokens"][0]["revoked_at"]
+
+
+@pytest.mark.parametrize("scope", ["internal:all", "cms:all", "artists:all"])
+def test_nobody_gives_what_they_do_not_have(me, scope):
+    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": [scope]})
+
+    assert told.status == (201 if scope == "artists:all" else 403)
+
+
+# Organisations
+
+
+def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
+    organisation_id = pair["user"]["organisation_id"]
+    guest = f"{uuid.uuid4().hex[:12]}@example.com"
+    path = f"/api/v1/organisations/{organisation_id}/members"
+    assert me("POST", path, {"email": guest, "role": "viewer"}).status == 202
+    assert [each["status"] for each in me("GET", path).body["members"]] == ["member", "invited"]
+    token = token_in(mailed(aws, guest))
+
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": guest, "password": PASSWORD, "full_name": "Guest", "invitation": token})
+
+    assert (told.status, told.body["verification_required"]) == (201, False)
+    viewer = Client(log_in(guest).body["access_token"])
+    assert viewer("GET", path).status == 200
+    assert viewer("GET", "/api/v1/videos").status == 200
+    assert viewer("POST", "/api/v1/channels", {"name": "Mine"}).status == 403
+    assert viewer("POST", path, {"email": "more@example.com"}).status == 403
+    refresh = log_in(guest).body["refresh_token"]
+    assert me("DELETE", f"{path}/{told.body['user_id']}").status == 204
+    assert renew(refresh).status == 401
+    assert me("DELETE", f"{path}/{pair['user']['id']}").status == 409
+
+
+def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email):
+    other = f"{uuid.uuid4().hex[:12]}@example.com"
+    ANYONE("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Other"})
+    organisation_id = pair["user"]["organisation_id"]
+    me("POST", f"/api/v1/organisations/{organisation_id}/members", {"email": other})
+
+    assert ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))}).status == 200
+
+    assert log_in(other).body["user"]["organisation_id"] != organisation_id
+    assert log_in(other, organisation_id=organisation_id).body["user"]["organisation_id"] == organisation_id
+
+
+def test_another_organisation_is_not_there(me, tx):
+    path = f"/api/v1/organisations/{add_organisation(tx, 'Others')}"
+
+    told = [me("GET", path), me("PUT", path, {"name": "Mine"}), me("GET", f"{path}/members"), me("POST", f"{path}/members", {"email": "a@example.com"})]
+
+    assert {each.status for each in told} == {404}
+
+
+# People
+
+
+def test_a_profile_changes_and_a_new_password_needs_the_old(me, pair, email):
+    told = me("PUT", "/api/v1/users/me", {"full_name": "Ada L.", "username": "ada.l"})
+    assert (told.body["user"]["full_name"], told.body["user"]["username"]) == ("Ada L.", "ada.l")
+    assert fields(me("PUT", "/api/v1/users/me", {"password": OTHER})) == ["current_password"]
+    assert fields(me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": "wrong"})) == ["password"]
+
+    assert me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": PASSWORD}).status == 200
+
+    assert renew(pair["refresh_token"]).status == 401
+    assert log_in(email, OTHER).status == 200
+
+
+def test_an_export_has_what_is_known_and_no_secret(me, email):
+    me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]})
+
+    told = me("GET", "/api/v1/users/me/export")
+
+    assert told.body["profile"]["email"] == email
+    assert [each["name"] for each in told.body["api_keys"]] == ["Feed"]
+    assert {"register", "login", "add"} <= {each["action"] for each in told.body["audit"]}
+    assert "$2b$" not in json.dumps(told.body)
+    assert "password" not in told.body["profile"]
+
+
+def test_an_erased_person_is_nowhere_but_as_a_bare_id(tx, me, pair, email):
+    assert fields(me("DELETE", "/api/v1/users/me", {"password": OTHER})) == ["password"]
+
+    told = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})
+
+    assert told.status == 200
+    assert told.body["receipt"]["organisations_left_empty"] == [pair["user"]["organisation_id"]]
+    for table in ("accounts.users", "accounts.members", "access.mail_tokens", "access.refresh_families", "access.known_places", "audit.events"):
+        text = str(db.rows(tx, f"SELECT * FROM {table}"))
+        assert email not in text
+        assert "Ada Test" not in text
+    assert log_in(email).status == 401
+    assert me("GET", "/api/v1/users/me").status == 401
+    assert renew(pair["refresh_token"]).status == 401
+    assert db.value(tx, "SELECT count(*) FROM audit.events WHERE subject = :id", id=pair["user"]["id"]) > 0
+
+
+def test_audit_rows_are_only_added(tx, user):
+    from pg8000.native import DatabaseError
+
+    for statement in ("UPDATE audit.events SET action = 'x'", "DELETE FROM audit.events", "TRUNCATE audit.events"):
+        with pytest.raises(DatabaseError, match="only added"), db.transaction() as inner:
+            db.run(inner, statement)
+
+
+def test_usage_tells_what_is_left(me):
+    channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    me("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
+
+    assert me("GET", "/api/v1/users/me/usage").body["usage"] == {"videos_today": {"used": 1, "limit": 100}, "channels": {"used": 1, "limit": 10}}
