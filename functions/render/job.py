@@ -193,7 +193,9 @@ def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, 
 
 def _names(plan: Timeline, output: Output) -> dict[str, str]:
     infix = "" if output == plan.outputs[0] else f".{output.name}"
-    return {"video": f"video{infix}.mp4", "srt": f"captions{infix}.srt", "vtt": f"captions{infix}.vtt"}
+    pictures = [shape.name for shape in thumbnail.shapes(output, output == plan.outputs[0])]
+    written = {} if plan.captions is None else {"srt": f"captions{infix}.srt", "vtt": f"captions{infix}.vtt"}
+    return {"video": f"video{infix}.mp4", "thumbnail": pictures[0], **written}
 
 
 def _report(
@@ -202,10 +204,12 @@ def _report(
     outputs = []
     for result in results:
         output, video = result["output"], result["video"]
+        names = _names(plan, output)
         outputs.append(
             {
                 "name": output.name,
-                "file": _names(plan, output)["video"],
+                "file": names.pop("video"),
+                **names,
                 "bytes": video.stat().st_size,
                 "sha256": assets.sha256(video),
                 "width": output.width,
