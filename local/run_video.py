@@ -215,7 +215,7 @@ def show(summary: dict[str, Any]) -> None:
     console.print(table)
     console.print(steps(summary))
     if summary["demo"]:
-        console.print("  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.", style="yellow")
+        console.print("  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.", style="yellow", soft_wrap=True)
     for name, path in summary["paths"].items():
         console.print(f"  {name:<10} {path}", soft_wrap=True)
     console.print(f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True)
@@ -228,7 +228,8 @@ def steps(summary: dict[str, Any]) -> Table:
     for heading, justify in (("step", "left"), ("seconds", "right"), (price, "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     seconds, costs = summary["seconds"], summary["list_price_usd"]
-    for step in [*seconds, *(step for step in costs if step not in seconds)]:
+    # In the order of the work; storage and what else has only a price comes last.
+    for step in dict.fromkeys([*STEPS, *seconds, *costs]):
         if step in seconds or float(costs.get(step, 0)):
             table.add_row(step, f"{seconds[step]:.1f}" if step in seconds else "", f"{float(costs.get(step, 0)):.5f}" if step in costs else "")
     table.add_row("total", f"{summary['production_s']:.1f}", f"{float(summary['total_usd']):.5f}", style="bold")
