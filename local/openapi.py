@@ -1,4 +1,7 @@
-"""Writes functions/admin/openapi.json from the routes of all Platform functions: python -m local.openapi (from the repository's root)."""
+"""Writes the documents of both HTTP APIs from the routes of their functions: python -m local.openapi (from the repository's root).
+
+functions/admin/openapi.json is the Platform API's, functions/feed/openapi.json the Ingestion API's.
+"""
 
 import importlib
 import json
@@ -7,6 +10,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "functions" / "admin" / "openapi.json"
+INGESTION_TARGET = ROOT / "functions" / "feed" / "openapi.json"
+
+INGESTION = """\
+What YouTube's channels publish, as WebSub hubs and our own polls tell it.
+
+Errors are `{"error", "message", "details"}`. What API Gateway itself answers before our code runs keeps AWS's body: 413 above 10 MB, 429 when a whole stage is
+throttled, 503 when a function can't start. There is no limit per caller.
+"""
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}, "message": {"type": "string"}, "details": {"type": "object", "properties": {"field": {"type": "string"}}}},
+}
 
 
 def platform() -> list:
@@ -25,9 +41,79 @@ def text() -> str:
     return json.dumps(document(applications), indent=1, ensure_ascii=False) + "\n"
 
 
+def ingestion_text() -> str:
+    """The Ingestion API has keys, error bodies and a public receiver of its own; its routes are declared as the Platform's are."""
+    platform()
+    from pydantic import TypeAdapter
+
+    from showrunner.openapi import document
+
+    feed = importlib.import_module("functions.feed.app")
+    told = document([feed.app], "showrunner Ingestion API")
+    told["info"]["description"] = INGESTION
+    told["components"]["schemas"] |= {"Error": ERROR, "Feed.Renewal": TypeAdapter(feed.Renewal).json_schema()}
+    told["components"]["securitySchemes"] = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
+    }
+    for path in told["paths"].values():
+        for operation in path.values():
+            _as_ingestion(operation)
+    body = {"required": False, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Feed.Renewal"}}}}
+    told["paths"]["/api/v1/subscriptions/{id}/renew"]["post"]["requestBody"] = body
+    told["paths"] |= _webhook()
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+def _as_ingestion(operation: dict) -> None:
+    answers = operation["responses"]
+    answers.pop("403", None)
+    if operation["security"]:
+        operation["security"] = [{"key": []}, {"bearer": []}]
+        answers.setdefault("503", {"description": "Try again: `Retry-After` says when.", "content": answers["500"]["content"]})
+
+
+def _webhook() -> dict:
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    token = {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The token in the callback that the hub was given."}
+    refused = {status: {"description": words, "content": error} for status, words in (("404", "No such callback."), ("503", "Send it again."))}
+    names = ("hub.mode", "hub.topic", "hub.challenge", "hub.lease_seconds", "hub.reason")
+    verify = {
+        "operationId": "websub_verify",
+        "tags": ["websub"],
+        "summary": "A hub verifies what we asked for",
+        "description": "Answered with the challenge when topic, mode and token are those of a request of ours, with 404 otherwise.",
+        "x-permission": "public",
+        "security": [],
+        "parameters": [token, *({"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in names)],
+        "responses": {"200": {"description": "The challenge.", "content": text}, **refused},
+    }
+    notify = {
+        "operationId": "websub_notify",
+        "tags": ["websub"],
+        "summary": "A hub delivers a notification",
+        "description": "Checked against the subscription's secret and queued as it came.",
+        "x-permission": "public",
+        "security": [],
+        "parameters": [token, {"name": "X-Hub-Signature", "in": "header", "required": False, "schema": {"type": "string"}}],
+        "requestBody": {"required": True, "content": {"application/atom+xml": {"schema": {"type": "string"}}}},
+        "responses": {
+            "202": {"description": "Taken.", "content": text},
+            "400": {"description": "The body can't be read.", "content": error},
+            "403": {"description": "The signature is missing or wrong.", "content": error},
+            "410": {"description": "Unsubscribed.", "content": error},
+            "413": {"description": "Over 256 KiB.", "content": error},
+            **refused,
+        },
+    }
+    return {"/webhook/{token}": {"get": verify, "post": notify}}
+
+
 def main() -> int:
-    TARGET.write_text(text(), encoding="utf-8")
-    print(f"{TARGET.relative_to(ROOT)} written")
+    for target, words in ((TARGET, text()), (INGESTION_TARGET, ingestion_text())):
+        target.write_text(words, encoding="utf-8")
+        print(f"{target.relative_to(ROOT)} written")
     return 0
 
 
