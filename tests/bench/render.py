@@ -43,7 +43,9 @@ def content(folder: Path, length_s: float) -> Path:
         if not (folder / f"photo{index}.jpg").exists():
             samples.photograph(folder / f"photo{index}.jpg", 1620, 2880, index)
     scenes = [_scene(folder, index, length_s) for index in range(round(length_s / SCENE_S + 0.49))]
-    return samples.timeline(folder, scenes, WIDTH, HEIGHT, title_card={"text": "Why an octopus has three hearts", "kicker": "Deep sea", "start_s": 0, "end_s": 3}, fps=FPS)
+    return samples.timeline(
+        folder, scenes, WIDTH, HEIGHT, title_card={"text": "Why an octopus has three hearts", "kicker": "Deep sea", "start_s": 0, "end_s": 3}, fps=FPS
+    )
 
 
 def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
@@ -54,7 +56,12 @@ def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
         "id": str(index),
         "start_s": start,
         "end_s": end,
-        "narration": {"audio": {"uri": audio.name}, "start_s": start + 0.3, "duration_s": end - start - 0.4, "words": [word for word in words if word["end_s"] < end - 0.1]},
+        "narration": {
+            "audio": {"uri": audio.name},
+            "start_s": start + 0.3,
+            "duration_s": end - start - 0.4,
+            "words": [word for word in words if word["end_s"] < end - 0.1],
+        },
         "visual": {"kind": "image", "asset": {"uri": f"photo{index % 5}.jpg"}, "motion": {"kind": "zoom_out" if index % 2 else "zoom_in", "amount": 0.15}},
         "transition": {"kind": "cut"},
     }
@@ -80,7 +87,17 @@ def raw_frames(plan: Path, target: Path) -> None:
 
 
 def ours(plan: Path, out: Path, preset: str) -> list[str]:
-    return ["env", f"RENDER_X264_PRESET={preset}", "RENDER_ENCODER=cpu", f"PYTHONPATH={ROOT / 'functions'}", sys.executable, "-m", "render", str(plan), str(out)]
+    return [
+        "env",
+        f"RENDER_X264_PRESET={preset}",
+        "RENDER_ENCODER=cpu",
+        f"PYTHONPATH={ROOT / 'functions'}",
+        sys.executable,
+        "-m",
+        "render",
+        str(plan),
+        str(out),
+    ]
 
 
 def limit(raw: Path, out: Path, preset: str) -> list[str]:
@@ -102,7 +119,9 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
     count = len(parsed.scenes)
     inputs += [part for index in range(count) for part in ("-i", str(folder / f"voice{index % 5}.wav"))]
     graph += "".join(f"[v{index}]" for index in range(count)) + f"concat=n={count}:v=1:a=0,setsar=1,ass={folder / 'captions.ass'}[v];"
-    graph += "".join(f"[{count + index}:a]aresample=48000,adelay={round((scene.start_s + 0.3) * 1000)}:all=1[n{index}];" for index, scene in enumerate(parsed.scenes))
+    graph += "".join(
+        f"[{count + index}:a]aresample=48000,adelay={round((scene.start_s + 0.3) * 1000)}:all=1[n{index}];" for index, scene in enumerate(parsed.scenes)
+    )
     graph += "".join(f"[n{index}]" for index in range(count)) + f"amix=inputs={count}:normalize=0,asplit[n][key];"
     graph += f"[{2 * count}:a]volume=0.35[m];[m][key]sidechaincompress=threshold=0.03:ratio=8:attack=20:release=400[bed];[n][bed]amix=inputs=2:duration=first:normalize=0,loudnorm=I=-14:TP=-1.5:LRA=11,aresample=48000[a]"
     inputs += ["-stream_loop", "-1", "-i", str(_music(folder))]
@@ -242,7 +261,10 @@ def by_length(folder: Path, lengths: list[float], preset: str) -> dict[str, dict
         trim_voices(folder)
         result = measured(ours(plan, folder / "out", preset))
         found[f"{length_s:g}"] = {"wall_s": result.wall_s, "cpu_s": result.cpu_s, "peak_mb": result.peak_mb}
-        print(f"  {preset:10} ours {length_s:5.0f} s of video: {result.wall_s:7.2f} s wall ({length_s / result.wall_s:.2f} x real time), {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} MB", flush=True)
+        print(
+            f"  {preset:10} ours {length_s:5.0f} s of video: {result.wall_s:7.2f} s wall ({length_s / result.wall_s:.2f} x real time), {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} MB",
+            flush=True,
+        )
     return found
 
 
@@ -292,7 +314,9 @@ def report(home: Path, comparisons: dict[str, dict[str, dict[str, float]]], leng
     print(f"\n{'preset':10} {'way':6} {'median s':>9} {'min':>7} {'max':>7} {'cpu s':>8} {'peak MB':>8}")
     for preset, found in comparisons.items():
         for name, result in found.items():
-            print(f"{preset:10} {name:6} {result['wall_s']:9.2f} {result['wall_min_s']:7.2f} {result['wall_max_s']:7.2f} {result['cpu_s']:8.2f} {result['peak_mb']:8.0f}")
+            print(
+                f"{preset:10} {name:6} {result['wall_s']:9.2f} {result['wall_min_s']:7.2f} {result['wall_max_s']:7.2f} {result['cpu_s']:8.2f} {result['peak_mb']:8.0f}"
+            )
     for preset, ratio in ratios.items():
         print(f"{preset}: {ratio['ratio_to_limit']:.2f} x the bare encoder (goal {ratio['goal_to_limit']}), {ratio['ratio_to_naive']:.2f} x the filter graph")
     print(f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to {home / 'render.json'}")

@@ -1,0 +1,159 @@
+import re
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from render import captions, contact, fonts, lettering, timeline
+from render.compose import Composer
+from render.errors import FontMissing, TimelineInvalid
+from render.planes import Frame
+
+ASPECTS = [(540, 960), (960, 540), (720, 720)]
+WORDS = st.lists(
+    st.sampled_from("a of the sea hearts octopus, swimming. Unbelievably blood; counterintuitively iron! it 37 % copper-based".split()), min_size=3, max_size=40
+)
+
+
+def pages_of(document):
+    parsed = timeline.parse(document)
+    return captions.pages(parsed, parsed.outputs[0])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=WORDS, preset=st.sampled_from(sorted(captions.presets())), size=st.sampled_from(ASPECTS))
+def test_pages_have_at_most_two_lines_and_no_widow(spoken, words, preset, size):
+    document = spoken(" ".join(words), *size, captions={"preset": preset})
+    found = pages_of(document)
+    assert [unit.text for page in found for unit in page.units] == words
+    for page in found:
+        assert len(page.lines) <= 2
+        if len(page.lines) == 2:
+            assert len(page.lines[1]) >= 2, page.text()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=WORDS, preset=st.sampled_from(sorted(captions.presets())), size=st.sampled_from(ASPECTS))
+def test_pages_follow_one_another_without_overlap(spoken, words, preset, size):
+    found = pages_of(spoken(" ".join(words), *size, captions={"preset": preset}))
+    for before, after in pairwise(found):
+        assert before.start_s < before.end_s <= after.start_s
+
+
+def test_a_lone_word_is_not_left_for_a_page_of_its_own(spoken):
+    found = pages_of(spoken("Two of them pump blood through the gills and the third serves the body"))
+    assert all(len(page.units) > 1 for page in found)
+
+
+def test_a_sentence_ends_its_page(spoken):
+    found = pages_of(spoken("It has three hearts. They all beat. Two serve the gills."))
+    assert all(not unit.text.endswith(".") for page in found for unit in page.units[:-1])
+
+
+@pytest.mark.parametrize("preset", sorted(captions.presets()))
+@pytest.mark.parametrize("size", ASPECTS)
+def test_captions_stay_inside_the_safe_area(spoken, preset, size):
+    """By the difference of frames with and without captions, in every script, at the moment of the largest pop."""
+    for language, text in contact.SAMPLES.values():
+        document = spoken(text, *size, language=language, captions={"preset": preset})
+        on = timeline.parse(document)
+        off = timeline.parse({**document, "captions": {"preset": preset, "burn_in": False}})
+        output, found = on.outputs[0], captions.pages(on, on.outputs[0])
+        with_them, without = Composer(on, output, {}), Composer(off, output, {})
+        first, second = Frame(*size), Frame(*size)
+        for page in found[:2]:
+            number = int((page.units[-1].start_s + 0.06) * on.fps)
+            with_them.draw(number, first)
+            without.draw(number, second)
+            rows, columns = np.nonzero(first.y != second.y)
+            assert rows.size > 50, (language, page.text())
+            safe = output.safe_area
+            assert rows.min() >= safe.top * size[1] - 1
+            assert rows.max() <= (1 - safe.bottom) * size[1] + 1
+            assert columns.min() >= safe.left * size[0] - 1
+            assert columns.max() <= (1 - safe.right) * size[0] + 1
+
+
+def test_every_sample_script_has_all_its_letters():
+    for _, text in contact.SAMPLES.values():
+        assert fonts.missing(text) == []
+        assert fonts.split(text, "anton", 400)
+
+
+def test_arabic_is_shaped_and_joined():
+    word = "للأخطبوط"
+    style = lettering.Type(100)
+    assert fonts.shaping()
+    assert lettering.width(word, style) < 0.8 * sum(lettering.width(letter, style) for letter in word)
+
+
+def test_devanagari_conjuncts_are_formed():
+    style = lettering.Type(100)
+    assert lettering.width("क्ष", style) < lettering.width("क", style) + lettering.width("ष", style)
+
+
+def test_chinese_and_japanese_draw_the_same_sign_in_their_own_form():
+    drawn = [lettering.masks("直", lettering.Type(120, language=language)).letters for language in ("zh-CN", "ja")]
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_a_right_to_left_line_begins_at_the_right(spoken):
+    parsed = timeline.parse(spoken("للأخطبوط ثلاثة قلوب", 1080, 1080, language="ar", captions={"preset": "clean"}))
+    painter = captions.Painter(parsed, parsed.outputs[0])
+    placed, _ = painter._prepared(painter.pages[0])
+    assert placed[0].x > placed[1].x
+
+
+def test_no_line_begins_with_closing_punctuation_in_han(spoken):
+    for name in ("Han", "Kana"):
+        language, text = contact.SAMPLES[name]
+        for preset in captions.presets():
+            for page in pages_of(spoken(text * 3, language=language, captions={"preset": preset})):
+                for line in page.lines:
+                    assert line[0].text[0] not in lettering.NOT_FIRST
+
+
+def test_subtitle_files_say_what_is_burned_in(spoken):
+    found = pages_of(spoken("Salt & <pepper> make it taste, of course, much better."))
+    srt, vtt = captions.srt(found), captions.vtt(found, "en")
+    texts = [block.split("\n", 2)[2] for block in srt.strip().split("\n\n")]
+    assert texts == [page.text() for page in found]
+    assert "&amp; &lt;pepper&gt;" in vtt
+    times = [float(h) * 3600 + float(m) * 60 + float(s.replace(",", ".")) for h, m, s in re.findall(r"(\d\d):(\d\d):(\d\d,\d{3})", srt)]
+    assert times == sorted(times)
+    assert re.findall(r"--> .*", srt) == [line.replace(".", ",") for line in re.findall(r"--> .*", vtt)]
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones(spoken):
+    with pytest.raises(TimelineInvalid, match="bold"):
+        pages_of(spoken("one two three", captions={"preset": "comic"}))
+
+
+def test_an_unknown_override_is_refused(spoken):
+    with pytest.raises(TimelineInvalid, match="colr"):
+        pages_of(spoken("one two three", captions={"preset": "bold", "overrides": {"colr": "#ffffff"}}))
+
+
+def test_an_override_changes_one_field_and_keeps_the_rest(spoken):
+    parsed = timeline.parse(spoken("one two three", captions={"preset": "bold", "overrides": {"case": "upper", "outline": {"width": 0.2}}}))
+    look = captions.look(parsed.captions, parsed.palette, parsed.outputs[0], "en")
+    assert look.case == "upper"
+    assert look.style.outline == round(0.2 * look.style.size)
+
+
+def test_a_letter_of_no_face_is_an_error_and_an_emoji_is_left_out(spoken):
+    with pytest.raises(FontMissing, match="CANADIAN"):
+        pages_of(spoken("ᐊᐃᐅ one two"))
+    assert fonts.missing("three hearts 🎉") == ["🎉"]
+
+
+@pytest.mark.parametrize("accent", ["#101010", "#ffffff", "#0000aa", "#ffb84d"])
+def test_the_highlight_is_readable_whatever_the_brand(spoken, accent):
+    from render import colour
+
+    for preset in captions.presets():
+        parsed = timeline.parse(spoken("one two", captions={"preset": preset}, brand={"palette": {"accent": accent}}))
+        look = captions.look(parsed.captions, parsed.palette, parsed.outputs[0], "en")
+        behind = look.panel[0] if look.panel else look.style.outline_fill
+        assert colour.contrast(look.spoken.fill, behind) >= 4.5

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import samples
+from render import clips
+from render.errors import AssetCorrupt
+from render.planes import Frame
+from render.timeline import Asset, Visual
+
+SIZE = (180, 320)
+
+
+def frames(path, count, fps=30, **fields):
+    painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count)
+    frame, found = Frame(*SIZE), []
+    try:
+        for index in range(count):
+            painter.paint(frame, index)
+            found.append(frame.y.copy())
+    finally:
+        painter.close()
+    return found
+
+
+def longest_still(found):
+    longest = run = 0
+    for before, after in zip(found, found[1:], strict=False):
+        run = run + 1 if np.abs(before.astype(int) - after).mean() < 0.02 else 0
+        longest = max(longest, run)
+    return longest
+
+
+@pytest.mark.parametrize("length_s", [2.0, 0.9, 0.4])
+def test_a_clip_fills_its_scene_without_standing_still(tmp_path, length_s):
+    found = frames(samples.clip(tmp_path / "c.mp4", length_s, "320x180"), 66)
+    assert len(found) == 66
+    assert longest_still(found) <= 2
+
+
+def test_a_slightly_short_clip_is_slowed(tmp_path):
+    path = samples.clip(tmp_path / "c.mp4", 2, "320x180", 30)
+    painter = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 75)
+    assert painter.slow == pytest.approx(1.25, abs=0.02)
+    assert longest_still(frames(path, 75)) <= 2
+
+
+def test_a_variable_frame_rate_plays_evenly(tmp_path):
+    """Every third frame is missing in the source."""
+    path = samples.clip(tmp_path / "v.mp4", 2, "320x180", 30, ("-vf", "select='mod(n,3)'", "-fps_mode", "vfr"))
+    found = frames(path, 60)
+    assert longest_still(found) <= 2
+
+
+def test_a_turned_clip_stands_upright(tmp_path):
+    samples.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=1", "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "plain.mp4")
+    samples.ffmpeg("-display_rotation", "90", "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    from render import ffmpeg
+
+    media = ffmpeg.probe(tmp_path / "turned.mp4")
+    assert (media.width, media.height) == (180, 320)
+    assert frames(tmp_path / "turned.mp4", 3)[0].shape == (320, 180)
+
+
+def test_frames_do_not_depend_on_where_reading_begins(tmp_path):
+    path = samples.clip(tmp_path / "c.mp4", 1.5, "320x180", 25)
+    whole = frames(path, 40)
+    painter = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 40)
+    frame = Frame(*SIZE)
+    painter.paint(frame, 31)
+    painter.close()
+    assert (frame.y == whole[31]).all()
+
+
+def test_a_trim_begins_where_it_says(tmp_path):
+    path = samples.clip(tmp_path / "c.mp4", 2, "320x180", 30)
+    assert np.abs(frames(path, 3, trim=(1.0, 1.9))[0].astype(int) - frames(path, 32)[30]).mean() < 3
+
+
+@pytest.mark.parametrize("content", [b"nothing", b"\0\0\0\x18ftypmp42" + b"\0" * 400])
+def test_a_corrupt_clip_is_named(tmp_path, content):
+    (tmp_path / "bad.mp4").write_bytes(content)
+    with pytest.raises(AssetCorrupt, match=r"bad\.mp4"):
+        frames(tmp_path / "bad.mp4", 3)
+
+
+def test_a_sound_file_is_no_clip(tmp_path):
+    samples.speech(tmp_path / "voice.wav", "only sound")
+    with pytest.raises(AssetCorrupt, match="no picture"):
+        frames(tmp_path / "voice.wav", 3)
+
+
+@pytest.mark.slow
+def test_a_4k_clip_plays(tmp_path):
+    assert longest_still(frames(samples.clip(tmp_path / "4k.mp4", 2, "3840x2160", 50), 60)) <= 2
+
+
+def test_nvdec_is_asked_for_only_on_a_gpu(tmp_path):
+    path = samples.clip(tmp_path / "c.mp4", 1, "320x180")
+    with_gpu = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 30, gpu=True).decoder()
+    without = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 30).decoder()
+    at = with_gpu.index("-hwaccel")
+    assert with_gpu[at : at + 2] == ["-hwaccel", "cuda"]
+    assert with_gpu.index("-i") > at
+    assert "-hwaccel" not in without

@@ -1,0 +1,272 @@
+"""What a finished video is like, measured on the file itself."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import samples
+from PIL import Image
+from render import assets, ffmpeg, segments, timeline
+from render.encoders import Encoder
+
+from .conftest import TEXTS, call, environment, visuals
+
+
+def decoded(path: Path, width: int, height: int) -> np.ndarray:
+    raw = samples.ffmpeg("-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def test_everything_that_was_promised_lies_there(film):
+    assert {path.name for path in film.out.iterdir()} == {"video.mp4", "thumbnail.jpg", "thumbnail.tall.jpg", "captions.srt", "captions.vtt", "report.json"}
+
+
+def test_the_file_is_what_players_and_platforms_want(film):
+    media = ffmpeg.probe(film.out / "video.mp4")
+    assert (media.width, media.height, media.fps) == (360, 640, 30)
+    assert (media.video_codec, media.audio_codec, media.sample_rate) == ("h264", "aac", 48000)
+    assert "bt709" in media.video_tags
+    assert "tv" in media.video_tags
+    assert abs(media.duration_s - film.document["scenes"][-1]["end_s"]) < 0.1
+
+
+def test_the_report_tells_what_was_measured(film):
+    assert film.report["loudness_lufs"] == pytest.approx(-14, abs=1)
+    assert film.report["true_peak_dbtp"] <= -1
+    assert film.report["findings"] == []
+    output = film.report["outputs"][0]
+    assert output["encoder"] == {"name": "libx264", "reason": "asked for by RENDER_ENCODER=cpu"}
+    assert output["sha256"] == assets.sha256(film.out / "video.mp4")
+    assert set(film.report["timings_s"]) >= {"read", "frames", "sound", "join", "inspect"}
+
+
+def test_progress_is_told_in_lines_of_json(film):
+    frames = [line for line in film.lines if line["phase"] == "frames"]
+    assert [line["done"] for line in frames] == sorted(line["done"] for line in frames)
+    assert frames[-1]["done"] == frames[-1]["total"] == film.report["outputs"][0]["measured"]["frames"]
+    assert film.lines[-1] == {"phase": "publish", "done": 1, "total": 1}
+
+
+def test_captions_on_file_are_the_words_of_the_script(film):
+    srt = (film.out / "captions.srt").read_text()
+    words = " ".join(line for line in srt.splitlines() if line and "-->" not in line and not line.isdigit())
+    assert words.split() == " ".join(TEXTS).split()
+
+
+def test_the_thumbnails_have_their_sizes(film):
+    for name, size in (("thumbnail.jpg", (1280, 720)), ("thumbnail.tall.jpg", (1080, 1920))):
+        assert Image.open(film.out / name).size == size
+        assert (film.out / name).stat().st_size <= 2_000_000
+
+
+def test_every_frame_has_a_picture_and_none_stands_still(film):
+    frames = decoded(film.out / "video.mp4", 360, 640)[:, ::4, ::4].astype(np.int16)
+    assert len(frames) == film.report["outputs"][0]["measured"]["frames"]
+    assert frames.mean(axis=(1, 2, 3)).min() > 12
+    still = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3)) < 0.003
+    runs = "".join("x" if value else " " for value in still).split()
+    assert max((len(run) for run in runs), default=0) < 30
+
+
+def test_the_highlight_keeps_time_with_the_voice(film):
+    """Onsets are found in the finished sound, highlight changes in the finished picture; at least 95 % lie within 80 ms."""
+    clip = film.document["scenes"][1]
+    # The clip is a test pattern with the accent's own yellow in it.
+    onsets = [onset for onset in _onsets(film.out / "video.mp4") if not clip["start_s"] - 0.3 < onset < clip["end_s"] + 0.3]
+    changes = _highlight_changes(film.out / "video.mp4")
+    assert len(onsets) >= 16
+    offsets = np.array([np.abs(changes - onset).min() for onset in onsets])
+    assert np.percentile(offsets, 95) <= 0.080, offsets.round(3)
+
+
+def _onsets(path: Path) -> np.ndarray:
+    """Where the voice sets in again: the bursts of the sample speech have pauses of at least 45 ms between them."""
+    raw = np.frombuffer(samples.ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", "16000", "-"), np.float32)
+    power = np.square(raw[: raw.size // 80 * 80].reshape(-1, 80)).mean(axis=1)
+    level = 10 * np.log10(power + 1e-12)
+    loud = level > np.percentile(level, 90) - 14
+    starts = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
+    kept = [start for start in starts if loud[start : start + 8].all() and not loud[max(0, start - 4) : start].any()]
+    return np.array(kept) * 0.005
+
+
+def _highlight_changes(path: Path) -> np.ndarray:
+    """Frames on which the accent-coloured letters are other ones than on the frame before. Accent of the sample: #ffcc00."""
+    frames = decoded(path, 360, 640)[:, 320:500]
+    red, green, blue = (frames[..., channel].astype(np.int16) for channel in range(3))
+    accent = (red > 200) & (green > 150) & (blue < 90)
+    changed = np.array([np.logical_xor(a, b).sum() for a, b in zip(accent[1:], accent[:-1], strict=True)])
+    area = np.maximum(accent[1:].sum(axis=(1, 2)), accent[:-1].sum(axis=(1, 2)))
+    return (np.flatnonzero((changed > 60) & (changed > 0.5 * area)) + 1) / 30
+
+
+def test_captions_can_be_left_out_of_the_picture(tmp_path, film):
+    document = {**film.document, "captions": {"burn_in": False}}
+    for name in ("photo.jpg", "clip.mp4", "voice0.wav", "voice1.wav", "voice2.wav"):
+        (tmp_path / name).symlink_to(film.folder / name)
+    (tmp_path / "timeline.json").write_text(json.dumps(document))
+    assert call(tmp_path / "timeline.json", tmp_path / "out").returncode == 0
+    assert (tmp_path / "out" / "captions.srt").read_text() == (film.out / "captions.srt").read_text()
+    with_them, without = (decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out"))
+    rows, columns = np.nonzero(np.abs(with_them.astype(int) - without).max(axis=2) > 60)
+    assert 0.4 * 640 < rows.min() < rows.max() <= 0.75 * 640 + 2
+    assert 0.1 * 360 < columns.min() < columns.max() < 0.9 * 360
+
+
+def small(folder: Path, **fields) -> Path:
+    scenes = samples.narrated(folder, TEXTS[:2], visuals(folder)[:2])
+    return samples.timeline(folder, scenes, 180, 320, **fields)
+
+
+def test_one_plan_gives_three_aspects(tmp_path):
+    outputs = [{"name": "tall", "width": 180, "height": 320}, {"name": "wide", "width": 320, "height": 180}, {"name": "square", "width": 180, "height": 180}]
+    done = call(small(tmp_path, outputs=outputs), tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-800:]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [(output["file"], output["width"], output["height"]) for output in report["outputs"]] == [
+        ("video.mp4", 180, 320), ("video.wide.mp4", 320, 180), ("video.square.mp4", 180, 180)]  # fmt: skip
+    spoken = {
+        re.sub(r"\s+", " ", re.sub(r"\d\d:.*|^\d+$", "", (tmp_path / "out" / f"captions{infix}.srt").read_text(), flags=re.M)).strip()
+        for infix in ("", ".wide", ".square")
+    }
+    assert len(spoken) == 1
+
+
+def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
+    """Killed without warning after its first finished piece; the second run keeps that piece, and the packets of both films are identical."""
+    path = small(tmp_path)
+    whole = tmp_path / "whole"
+    assert call(path, whole).returncode == 0
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "render", str(path), str(out)]
+    process = subprocess.Popen(command, env=environment(RENDER_WORKERS="1"), stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list((out / "segments").rglob("*.mp4")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "video.mp4").exists()
+    kept = {piece: piece.stat().st_mtime_ns for piece in (out / "segments").rglob("*.mp4")}
+    assert kept
+    done = call(path, out)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert json.loads((out / "report.json").read_text())["resumed_segments"] >= 1
+    assert assets.sha256(out / "video.mp4") == assets.sha256(whole / "video.mp4")
+    assert not (out / "segments").exists()
+    assert not (out / ".work").exists()
+
+
+def test_workers_die_with_the_main_process(tmp_path):
+    path = small(tmp_path)
+    process = subprocess.Popen([sys.executable, "-m", "render", str(path), str(tmp_path / "out")], env=environment(), stdout=subprocess.PIPE)
+    process.stdout.readline()
+    time.sleep(0.5)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    time.sleep(0.5)
+    assert children
+    assert not [child for child in children if Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]]
+
+
+def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
+    parsed = timeline.parse(film.document)
+    ranges = segments.cuts(parsed)
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == parsed.frame_count
+    assert all(left[1] == right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    encoder = Encoder("libx264", "")
+    one = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "1"})
+    two = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "2"})
+    assert {piece.name for piece in one}.isdisjoint(piece.name for piece in two)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "error"),
+    [
+        ("photo.jpg", b"", "AssetCorrupt"),
+        ("photo.jpg", b"x" * 900, "AssetCorrupt"),
+        ("voice1.wav", b"", "AssetCorrupt"),
+        ("clip.mp4", b"y" * 900, "AssetCorrupt"),
+        ("clip.mp4", None, "AssetMissing"),
+    ],
+)
+def test_a_broken_asset_is_named_and_nothing_is_left_at_the_final_names(tmp_path, file, content, error):
+    path = small(tmp_path)
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    done = call(path, tmp_path / "out")
+    assert done.returncode == 3
+    document = json.loads((tmp_path / "out" / "error.json").read_text())
+    assert document["error"] == error
+    assert file in document["asset"]
+    assert file in document["message"]
+    assert document["retryable"] is False
+    assert not [name for name in ("video.mp4", "report.json") if (tmp_path / "out" / name).exists()]
+
+
+def test_an_asset_that_is_not_the_planned_one_is_refused(tmp_path):
+    path = small(tmp_path)
+    document = json.loads(path.read_text())
+    document["scenes"][0]["visual"]["asset"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(document))
+    assert call(path, tmp_path / "out").returncode == 3
+    assert "SHA-256" in json.loads((tmp_path / "out" / "error.json").read_text())["message"]
+
+
+def test_an_old_error_goes_when_the_next_run_succeeds(tmp_path):
+    path = small(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "error.json").write_text("{}")
+    assert call(path, tmp_path / "out").returncode == 0
+    assert not (tmp_path / "out" / "error.json").exists()
+
+
+def test_a_timeline_that_is_no_json_is_refused(tmp_path):
+    (tmp_path / "timeline.json").write_text("{")
+    done = call(tmp_path / "timeline.json", tmp_path / "out")
+    assert done.returncode == 3
+    assert json.loads((tmp_path / "out" / "error.json").read_text())["error"] == "TimelineInvalid"
+
+
+def test_a_wrong_call_exits_with_two(tmp_path):
+    assert call().returncode == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_full_disk_is_the_hosts_fault_and_is_said(tmp_path):
+    path = small(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(out)], check=False, capture_output=True).returncode:
+        pytest.skip("no mounts here")
+    try:
+        done = call(path, out)
+        assert done.returncode == 4, done.stderr[-500:]
+        assert "DiskFull" in done.stdout
+        assert not (out / "video.mp4").exists()
+    finally:
+        subprocess.run(["umount", "-l", str(out)], check=False)
+
+
+def test_the_self_test_passes_here():
+    done = call("--self-test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+
+
+def test_the_contact_sheet_shows_every_preset_aspect_and_script(tmp_path):
+    from render import contact
+
+    picture = contact.section(contact.ASPECTS[2])
+    assert picture.shape[0] > len(contact.SAMPLES) * 250
+    assert imageio_ffmpeg.get_ffmpeg_exe()

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+import samples
+from render import ffmpeg, music, sound, timeline
+from render.errors import AssetCorrupt
+from render.music import RATE
+
+
+def film(folder, texts=("Two of them pump blood through the gills.", "The third one serves the rest."), gap_s=2.5, **fields):
+    scenes, at = [], 0.0
+    for index, text in enumerate(texts):
+        length, words = samples.speech(folder / f"v{index}.wav", text, at + gap_s, seed=index)
+        end = at + gap_s + length + gap_s
+        narration = {"audio": {"uri": f"v{index}.wav"}, "start_s": at + gap_s, "duration_s": length, "words": words}
+        scenes.append(
+            {"id": str(index), "start_s": at, "end_s": end, "visual": {"kind": "generated", "generated": {"template": "gradient"}}, "narration": narration}
+        )
+        at = end
+    document = {"schema_version": 1, "video_id": "v", "title": "t", "outputs": [{"name": "o", "width": 320, "height": 180}], "scenes": scenes, **fields}
+    parsed = timeline.parse(document)
+    return parsed, {asset.uri: folder / asset.uri for _, asset in parsed.assets()}
+
+
+def mixed(parsed, files, folder):
+    folder.mkdir(exist_ok=True)
+    return np.concatenate(list(sound.Mixer(parsed, files, folder).blocks()))
+
+
+def test_the_meter_agrees_with_ffmpeg(tmp_path):
+    bed = music.bed("bright", 3)
+    bed.tofile(tmp_path / "bed.f32")
+    samples.ffmpeg("-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", tmp_path / "bed.f32", tmp_path / "bed.wav")
+    assert sound.integrated(bed) == pytest.approx(sound.measure(tmp_path / "bed.wav").loudness.integrated_lufs, abs=0.15)
+
+
+def test_the_meter_reads_the_standards_own_tone():
+    """997 Hz at -20 dBFS in both channels is -20 LUFS (EBU Tech 3341, case 1, scaled)."""
+    t = np.arange(20 * RATE) / RATE
+    tone = (10 ** (-20 / 20) * np.sin(2 * np.pi * 997 * t)).astype(np.float32)
+    assert sound.integrated(np.stack([tone, tone], axis=1)) == pytest.approx(-20.0, abs=0.1)
+
+
+@pytest.mark.parametrize("mood", sorted(music.MOODS))
+def test_the_finished_track_is_at_its_target(tmp_path, mood):
+    parsed, files = film(tmp_path, music={"mood": mood})
+    track = sound.produce(parsed, files, tmp_path / "work")
+    assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=0.6)
+    assert track.measured.loudness.true_peak_dbtp <= -1.0
+    assert ffmpeg.probe(track.path).duration_s == pytest.approx(parsed.duration_s, abs=0.05)
+
+
+def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
+    parsed, files = film(tmp_path, music=None)
+    signal = sound.decode(files["v0.wav"], "v0.wav", 1)[:, 0] * 0.2
+    signal[:: RATE // 8] = 0.99
+    pcm = (signal * 32000).astype(np.int16).tobytes()
+    samples.ffmpeg("-f", "lavfi", "-i", f"anullsrc=r={RATE}:d=0.1", tmp_path / "x.wav")
+    (tmp_path / "v0.raw").write_bytes(pcm)
+    samples.ffmpeg("-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", tmp_path / "v0.raw", files["v0.wav"])
+    track = sound.produce(parsed, files, tmp_path / "work")
+    assert track.measured.loudness.true_peak_dbtp <= -1.0
+    assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=1.0)
+
+
+def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
+    parsed, files = film(tmp_path, music={"mood": "calm", "duck_db": 12})
+    (tmp_path / "w").mkdir()
+    mixer = sound.Mixer(parsed, files, tmp_path / "w")
+    envelope = mixer._duck()
+    narration = parsed.scenes[0].narration
+    first, last = round(narration.words[0].start_s * 100), round(narration.words[-1].end_s * 100)
+    assert envelope[first + 5 : last - 5].max() <= -12 + 0.01
+    assert envelope[100] == 0
+    # Down before the first sound, softly: never more than 1 dB in a hundredth of a second.
+    assert envelope[first] <= -11.5
+    assert np.abs(np.diff(envelope)).max() < 1.0
+
+
+@pytest.mark.parametrize("mood", sorted(music.MOODS))
+def test_the_built_in_bed_loops_without_a_seam(mood):
+    bed = music.bed(mood, 5)
+    inside = np.abs(np.diff(bed, axis=0)).max(axis=1)
+    seam = np.abs(bed[0] - bed[-1]).max()
+    assert seam <= np.percentile(inside, 99.9)
+    assert np.abs(bed).max() <= 0.51
+    assert (music.bed(mood, 5) == bed).all()
+    assert (music.bed(mood, 6).shape == bed.shape) and (music.bed(mood, 6) != bed).any()
+
+
+def test_a_track_of_the_users_loops_without_a_seam():
+    t = np.arange(7 * RATE) / RATE
+    track = np.stack([np.sin(2 * np.pi * 123.4 * t)] * 2, axis=1).astype(np.float32)
+    looped = sound.looped(track)
+    twice = np.concatenate([looped, looped])
+    step = np.abs(np.diff(twice[:, 0]))
+    assert step.max() <= 1.45 * 2 * np.pi * 123.4 / RATE
+
+
+def test_narration_joins_without_clicks(tmp_path):
+    """A voice that is cut off mid-wave fades over its last milliseconds."""
+    parsed, files = film(tmp_path, music=None)
+    tone = (0.5 * np.sin(2 * np.pi * 200 * np.arange(24000) / 24000 + 1.5) * 32000).astype(np.int16)
+    (tmp_path / "t.raw").write_bytes(tone.tobytes())
+    samples.ffmpeg("-f", "s16le", "-ar", "24000", "-ac", "1", "-i", tmp_path / "t.raw", files["v0.wav"])
+    mix = mixed(parsed, files, tmp_path / "w")[: round(parsed.scenes[0].end_s * RATE)]
+    loudest = np.abs(mix).max()
+    assert np.abs(np.diff(mix[:, 0])).max() < 1.3 * loudest * 2 * np.pi * 200 / RATE
+
+
+def test_scenes_of_different_loudness_are_brought_together(tmp_path):
+    parsed, files = film(tmp_path, music=None)
+    loud = sound.decode(files["v0.wav"], "v0", 1)
+    samples.ffmpeg("-i", files["v1.wav"], "-af", "volume=-17dB", tmp_path / "quiet.wav")
+    (tmp_path / "quiet.wav").replace(files["v1.wav"])
+    mix = mixed(parsed, files, tmp_path / "w")
+    cut = round(parsed.scenes[0].end_s * RATE)
+    assert loud.size
+    assert sound.integrated(mix[:cut]) == pytest.approx(sound.integrated(mix[cut:]), abs=0.6)
+
+
+def test_a_transition_sound_lands_on_the_cut():
+    for kind in ("whoosh", "pop", "rise"):
+        samples_, accent = music.effect(kind, 1)
+        assert 0 <= accent <= samples_.size / RATE
+        assert np.abs(samples_[-48:]).max() < 0.05
+
+
+@pytest.mark.parametrize("content", [b"RIFF", b"\0" * 500])
+def test_unreadable_sound_is_named(tmp_path, content):
+    parsed, files = film(tmp_path)
+    files["v1.wav"].write_bytes(content)
+    with pytest.raises(AssetCorrupt, match=r"v1\.wav"):
+        sound.produce(parsed, files, tmp_path / "work")
+
+
+def test_a_silent_narration_is_named(tmp_path):
+    parsed, files = film(tmp_path)
+    samples.ffmpeg("-f", "lavfi", "-i", "anullsrc=r=24000:cl=mono:d=2", files["v1.wav"])
+    with pytest.raises(AssetCorrupt, match="silent"):
+        sound.produce(parsed, files, tmp_path / "work")

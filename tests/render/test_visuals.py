@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from render import compose, timeline, transitions, visuals
+from render.planes import Frame
+
+PLANS = {
+    "title": {"text": "Three hearts, blue blood"},
+    "phrase": {"text": "Its heart stops every time it swims"},
+    "number": {"value": "37 %", "label": "of the ocean floor"},
+    "counter": {"value": "1,284", "label": "subscribers"},
+    "list": {"text": "Hearts", "items": ["Two for the gills", "One for the body"]},
+    "steps": {"items": ["Save", "Wait", "Look again"]},
+    "quote": {"text": "The sea holds one in its net of wonder forever.", "attribution": "J. C."},
+    "chart_bar": {"text": "Hearts", "series": [{"label": "Octopus", "value": 3}, {"label": "Human", "value": 1}]},
+    "chart_line": {"text": "Views", "series": [{"label": "Jan", "value": 12}, {"label": "Feb", "value": 18.5}, {"label": "Mar", "value": 44}]},
+}
+
+
+def drawn(plan, template, size=(540, 960), seed=1, at=150, **generated):
+    document = plan(seed=seed, outputs=[{"name": "o", "width": size[0], "height": size[1]}])
+    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "generated", "generated": {"template": template, **generated}}}
+    parsed = timeline.parse(document)
+    frame = Frame(*size)
+    compose.Composer(parsed, parsed.outputs[0], {}).draw(at, frame)
+    return frame
+
+
+@pytest.mark.parametrize("size", [(540, 960), (960, 540), (540, 540)])
+@pytest.mark.parametrize("template", sorted(PLANS))
+def test_each_template_shows_its_content_inside_the_safe_area(plan, template, size):
+    with_it, without = drawn(plan, template, size, **PLANS[template]), drawn(plan, "gradient", size)
+    rows, columns = np.nonzero(np.abs(with_it.y.astype(int) - without.y) > 40)
+    assert rows.size > 200
+    assert rows.min() >= 0.05 * size[1]
+    assert rows.max() <= 0.92 * size[1]
+    assert columns.min() >= 0.05 * size[0]
+    assert columns.max() <= 0.95 * size[0]
+
+
+@pytest.mark.parametrize("template", ["gradient", "number"])
+def test_pictures_are_a_function_of_the_seed(plan, template):
+    fields = PLANS.get(template, {})
+    first, again, other = (drawn(plan, template, seed=seed, **fields).buffer for seed in (4, 4, 5))
+    assert (first == again).all()
+    assert (first != other).mean() > 0.3
+
+
+def test_a_backdrop_moves_gently_all_the_time(plan):
+    before, after = (drawn(plan, "gradient", at=at).y.astype(int) for at in (60, 90))
+    assert 0.05 < np.abs(before - after).mean() < 12
+
+
+def test_a_template_without_its_content_stays_a_backdrop_and_invents_nothing(plan):
+    plain = drawn(plan, "gradient").buffer
+    for template in ("title", "number", "list", "quote", "chart_bar", "chart_line", "counter"):
+        assert (drawn(plan, template).buffer == plain).all(), template
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "end"),
+    [("1,284,000", "1,2", "1,284,000"), ("37 %", "3", "37 %"), ("€ 4.5 bn", "€ 4.", "€ 4.5 bn"), ("12.345", "1", "12.345"), ("3,5 %", "3,", "3,5 %")],
+)
+def test_a_counter_counts_in_its_own_notation(plan, value, half, end):
+    document = plan()
+    document["scenes"][0]["visual"]["generated"] = {"template": "counter", "value": value}
+    parsed = timeline.parse(document)
+    painter = visuals.painter(parsed.scenes[0].visual.generated, parsed.scenes[0], parsed, parsed.outputs[0], 4.0)
+    assert painter.counter.text(2.0) == end
+    assert painter.counter.text(0.8).startswith(half)
+    assert any(sign.isdigit() for sign in painter.counter.text(0.0))
+
+
+@pytest.mark.parametrize("size", [(90, 160), (160, 90)])
+@pytest.mark.parametrize("kind", sorted(transitions.KINDS))
+def test_a_transition_leads_from_one_picture_to_the_other(kind, size):
+    chance = np.random.default_rng(1)
+    first, second, out = Frame(*size), Frame(*size), Frame(*size)
+    first.buffer[:] = chance.integers(20, 90, first.buffer.size, np.uint8)
+    second.buffer[:] = chance.integers(150, 230, second.buffer.size, np.uint8)
+    transitions.KINDS[kind](first, second, out, 0.0)
+    assert np.abs(out.y.astype(int) - first.y).mean() < (1 if kind != "zoom" else 25)
+    transitions.KINDS[kind](first, second, out, 1.0)
+    assert np.abs(out.y.astype(int) - second.y).mean() < 1
+    means = []
+    for at in np.linspace(0, 1, 9):
+        transitions.KINDS[kind](first, second, out, float(at))
+        means.append(float(out.y.mean()))
+    assert all(later >= earlier - 12 for earlier, later in zip(means, means[1:], strict=False))
+
+
+def test_transitions_are_centred_on_the_cut_and_never_meet(plan):
+    scene = plan()["scenes"][0]
+    document = plan(
+        scenes=[{**scene, "id": str(index), "start_s": index, "end_s": index + 1, "transition": {"kind": "fade", "duration_s": 2}} for index in range(3)]
+    )
+    spans = compose.spans(timeline.parse(document))
+    assert [(span.start, span.end) for span in spans] == [(0, 30), (30, 60), (60, 90)]
+    assert spans[0].last - 30 == 30 - spans[1].first == 10
+    assert spans[1].last <= 2 * 60 - spans[1].last + 2 * 10
