@@ -186,11 +186,13 @@ def end_with_parent() -> None:
 def become(user: int, group: int, *, keep_reach: bool) -> None:
     """Between fork and exec: drop root. With `keep_reach` the one capability stays that walks through closed folders above the data (a checkout in /root)."""
     libc = ctypes.CDLL(None, use_errno=True)
-    keep_capabilities, ambient, raise_one, dac_override = 8, 47, 2, 1
+    keep_capabilities, set_bits, no_fixup, ambient, raise_one, dac_override = 8, 28, 1 << 2, 47, 2, 1
     os.setgroups([])
     os.setgid(group)
     if keep_reach:
         libc.prctl(keep_capabilities, 1, 0, 0, 0)
+        # Else access(2), by which initdb and postgres look for each other, judges by the user alone and finds nothing (capabilities(7), securebits).
+        libc.prctl(set_bits, no_fixup, 0, 0, 0)
     os.setuid(user)
     if keep_reach:
         header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
