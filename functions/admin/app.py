@@ -1,12 +1,20 @@
-"""Platform API: what belongs to no other function -> health, documents, keys; and, as the $default route, 404 and 405."""
+"""Platform API: what belongs to no other function -> health, documents, keys, /api/v1/admin; and, as the $default route, 404 and 405."""
 
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from showrunner import api, config
-from showrunner.access import roles
-from showrunner.api import Answer, Application, Request
+from pydantic import Field
+
+from showrunner import api, config, db
+from showrunner.access import roles, sessions, tokens
+from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
+from showrunner.errors import Conflict, Forbidden, ShowrunnerError
+from showrunner.store import accounts, audit, operations, pages
 
 app = Application("admin")
 
@@ -57,6 +65,202 @@ def style(request: Request) -> Answer:
 def jwks(request: Request) -> Any:
     """The public keys that our tokens are signed with."""
     return Answer(config.secret("auth/jwks"))
+
+
+# Whether everything works
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+# A probe that takes longer is as good as failed: whoever asks has other things to do.
+PROBE_SECONDS = 2
+
+
+class Probe(TypedDict):
+    status: Literal["ok", "failed"]
+    milliseconds: float
+    reason: str | None
+
+
+class SystemHealth(TypedDict):
+    status: Literal["ok", "degraded", "down"]
+    probes: dict[str, Probe]
+    timestamp: str
+
+
+@app.get("/api/v1/admin/system/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True)
+@app.get("/api/v1/admin/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True)
+def system_health(request: Request) -> SystemHealth:
+    """What the API depends on. `down` is without the database, `degraded` without anything else."""
+    probes = {name: _probed(probe) for name, probe in PROBES.items()}
+    failed = {name for name, probe in probes.items() if probe["status"] == "failed"}
+    status: Literal["ok", "degraded", "down"] = "down" if "database" in failed else "degraded" if failed else "ok"
+    return {"status": status, "probes": probes, "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+def _probed(probe: Callable[[], object]) -> Probe:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    begun, reason = time.perf_counter(), None
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(probe).result(PROBE_SECONDS)
+    except TookTooLong:
+        reason = f"no answer within {PROBE_SECONDS} s"
+    except (ShowrunnerError, BotoCoreError, ClientError) as error:
+        reason = type(error).__name__
+    finally:
+        pool.shutdown(wait=False)
+    return {"status": "failed" if reason else "ok", "milliseconds": round((time.perf_counter() - begun) * 1000, 1), "reason": reason}
+
+
+def _ask_database() -> None:
+    """On a connection of its own thread, so that one that hangs doesn't take the request's with it."""
+    try:
+        with db.reading() as tx:
+            db.value(tx, "SELECT 1")
+    finally:
+        db.close()
+
+
+def _ask_object_store() -> None:
+    config.aws("s3").list_objects_v2(Bucket=config.setting("MEDIA_BUCKET"), MaxKeys=1)
+
+
+def _ask_state_table() -> None:
+    from showrunner import state
+
+    state.find("health", "probe")
+
+
+PROBES: dict[str, Callable[[], object]] = {"database": _ask_database, "object_store": _ask_object_store, "state_table": _ask_state_table}
+
+
+@app.get("/api/v1/admin/system/metrics", permission="internal:read", content_type=PROMETHEUS, open_in_maintenance=True)
+@app.get("/api/v1/admin/metrics", permission="internal:read", content_type=PROMETHEUS, open_in_maintenance=True)
+def system_metrics(request: Request) -> Answer:
+    """Figures in Prometheus' text format."""
+    with db.reading() as tx:
+        families = operations.list_figures(tx)
+    lines = []
+    for name, (words, samples) in families.items():
+        lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
+        lines += [f"{name}{{{_labels(labels)}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
+    return Answer("\n".join(lines) + "\n", content_type=PROMETHEUS)
+
+
+def _labels(labels: dict[str, str]) -> str:
+    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for name, value in labels.items()}
+    return ",".join(f'{name}="{value}"' for name, value in escaped.items())
+
+
+# What only platform admins do
+
+
+class Maintenance(Body):
+    """`estimated_time` in minutes."""
+
+    enabled: Annotated[bool, Field(strict=True)]
+    message: Annotated[Line, Field(max_length=500)] = "We are working on the system and will be back soon."
+    estimated_time: Annotated[int, Field(ge=1, le=1440, strict=True)] = 15
+
+
+class ContentOwner(Body):
+    content_owner: Annotated[bool, Field(strict=True)] = True
+
+
+class UserFilter(Page):
+    email: Annotated[str, Field(max_length=254, pattern="^[A-Za-z0-9@._+-]+$")] | None = None
+
+
+class AuditFilter(Page):
+    organisation_id: Id | None = None
+    subject: Annotated[str, Field(max_length=200)] | None = None
+    actor: Annotated[str, Field(max_length=200)] | None = None
+    action: Annotated[str, Field(max_length=100)] | None = None
+    thing: Annotated[str, Field(max_length=100)] | None = None
+    thing_id: Annotated[str, Field(max_length=200)] | None = None
+    date_from: Moment | None = None
+    date_to: Moment | None = None
+
+
+class Users(TypedDict):
+    users: list[dict[str, Any]]
+    pagination: api.Pagination
+
+
+class Acting(TypedDict):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    user: dict[str, Any]
+
+
+class MaintenanceTold(TypedDict):
+    enabled: bool
+    message: str | None
+    estimated_time: int | None
+
+
+class Events(TypedDict):
+    events: list[dict[str, Any]]
+    pagination: api.Pagination
+
+
+class Organisation(TypedDict):
+    organisation: dict[str, Any]
+
+
+@app.get("/api/v1/admin/users", permission="admin:all", answer=Users, open_in_maintenance=True)
+def list_users(request: Request, query: UserFilter) -> Answer:
+    """Everybody, newest first; `email` is a part of the address."""
+    with db.reading() as tx:
+        return api.listed("users", accounts.list_users(tx, query.email, _wanted(query)))
+
+
+def _wanted(query: Page) -> pages.Wanted:
+    return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
+
+
+@app.post("/api/v1/admin/users/{user_id}/impersonate", permission="admin:all", answer=Acting, errors=(409,), open_in_maintenance=True)
+def impersonate(request: Request, user_id: str) -> Acting:
+    """A token to act as somebody for half an hour. Everything done with it is in the audit log under both names."""
+    caller = request.caller
+    if caller.actor is not None:
+        raise Forbidden("Nobody acts as somebody while acting as somebody else.")
+    with db.transaction() as tx:
+        member = accounts.get_membership(tx, user_id)
+        if member["platform_admin"]:
+            raise Conflict("Nobody acts as an admin.")
+        api.record(tx, request, "impersonate", "user", member["user_id"])
+    token = sessions.access_token(member, actor=caller.subject)
+    user = {name: member[name] for name in ("email", "full_name", "organisation_id")} | {"id": member["user_id"], "role": member["role"]}
+    return {"access_token": token, "token_type": "Bearer", "expires_in": tokens.IMPERSONATION_SECONDS, "user": user}
+
+
+@app.post("/api/v1/admin/maintenance", permission="admin:all", answer=MaintenanceTold, open_in_maintenance=True)
+def maintain(request: Request, body: Maintenance) -> MaintenanceTold:
+    """Closes the API for everybody but admins, or opens it again; the next request of anyone knows."""
+    with db.transaction() as tx:
+        operations.save_maintenance(tx, body.message if body.enabled else None, body.estimated_time, request.caller.subject)
+        api.record(tx, request, "maintenance", "platform", "all", enabled=body.enabled, message=body.message)
+    shown = body.enabled
+    return {"enabled": shown, "message": body.message if shown else None, "estimated_time": body.estimated_time if shown else None}
+
+
+@app.get("/api/v1/admin/audit", permission="admin:all", answer=Events, open_in_maintenance=True)
+def list_audit(request: Request, query: AuditFilter) -> Answer:
+    """Who did what, newest first."""
+    filters = query.model_dump(exclude={"limit", "page", "cursor", "sort"})
+    with db.reading() as tx:
+        return api.listed("events", audit.list_(tx, filters, _wanted(query)))
+
+
+@app.post("/api/v1/admin/organisations/{organisation_id}/content-owner", permission="admin:all", answer=Organisation, open_in_maintenance=True)
+def mark_content_owner(request: Request, organisation_id: str, body: ContentOwner) -> dict[str, Any]:
+    """Gives an organisation's users the permissions on Content ID, or takes them; logins from now on have them."""
+    with db.transaction() as tx:
+        accounts.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
+        api.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after={"content_owner": body.content_owner})
+        return {"organisation": accounts.get_organisation(tx, organisation_id)}
 
 
 handler = api.handler(app)

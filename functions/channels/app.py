@@ -158,8 +158,9 @@ def add(request: Request, body: NewChannel) -> Answer:
 
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
-        channel = channels.add(tx, request.organisation_id, body.name, body.niche, body.youtube_channel_id, settings)
-        return Answer({"channel": api.parse(channel.encode()), "setup_tasks": tasks(body, settings)}, 201)
+        channel = api.parse(channels.add(tx, request.organisation_id, body.name, body.niche, body.youtube_channel_id, settings).encode())
+        api.record(tx, request, "add", "channel", channel["id"], after=channel)
+        return Answer({"channel": channel, "setup_tasks": tasks(body, settings)}, 201)
 
     return api.once(request, work)
 
@@ -204,6 +205,11 @@ def change(request: Request, channel_id: str, body: Changes) -> Answer:
         check_voice({"language": "en", "voice": "female1", **settings})
         check_logo(tx, request, given)
         channel = channels.save(tx, request.organisation_id, channel_id, changes, given)
+        after = api.parse(channel.encode())
+        changed = [name for name in after if after[name] != before[name] and name != "updated_at"]
+        api.record(
+            tx, request, "change", "channel", after["id"], before={name: before[name] for name in changed}, after={name: after[name] for name in changed}
+        )
     return Answer(f'{{"channel":{channel}}}')
 
 
@@ -217,6 +223,7 @@ def remove(request: Request, channel_id: str, query: Confirmation) -> Answer:
         if not channels.confirm_removal(tx, request.organisation_id, channel_id, digest(query.confirmation_token)):
             raise Conflict("The confirmation is not valid or too old: ask again without it.")
         channels.remove(tx, request.organisation_id, channel_id)
+        api.record(tx, request, "remove", "channel", channel_id.lower())
     return Answer(status=204)
 
 

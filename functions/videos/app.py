@@ -383,6 +383,7 @@ def change(request: Request, video_id: str, body: Changes) -> Answer:
         if state["status"] in ("queued", "processing"):
             raise Conflict(f"The video is {state['status']}: its texts are still being written.")
         videos.save(tx, request.organisation_id, video_id, body.title, body.description, body.tags)
+        api.record(tx, request, "change", "video", state["id"], fields=sorted(body.model_fields_set))
         return Answer(videos.get(tx, request.organisation_id, video_id))
 
 
@@ -394,6 +395,7 @@ def remove(request: Request, video_id: str) -> Answer:
         if state["status"] in ("queued", "processing"):
             raise Conflict(f"The video is {state['status']}: cancel it first.")
         videos.remove(tx, request.organisation_id, video_id)
+        api.record(tx, request, "remove", "video", state["id"])
     return Answer(status=204)
 
 

@@ -1,15 +1,20 @@
 """functions/admin"""
 
 import json
+import time
+import uuid
 
+import pytest
 from openapi_spec_validator import validate
 
+from functions.admin import app
 from local import openapi
-from showrunner import config
-from showrunner.access import roles
+from showrunner import config, db
+from showrunner.access import roles, tokens
 from tests.conftest import Client
 
 ANYONE = Client()
+PASSWORD = "Correct-horse-7-battery"
 
 
 def test_health_needs_neither_token_nor_database():
@@ -58,3 +63,153 @@ def test_the_keys_are_public_halves(signing_key):
 
     assert told.body == json.loads(config.secret("auth/jwks"))
     assert not {"d", "p", "q"} & set(told.body["keys"][0])
+
+
+# What only platform admins do
+
+
+@pytest.fixture
+def person(tx, signing_key, aws):
+    """Registers somebody and gives a client of theirs, as an admin if asked."""
+
+    def make(*, admin=False, address="198.51.100.1"):
+        email = f"{uuid.uuid4().hex[:12]}@example.com"
+        told = Client(address=f"203.0.113.{len(made)}")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
+        made.append(email)
+        db.run(tx, "UPDATE accounts.users SET platform_admin = :admin WHERE email = :email", admin=admin, email=email)
+        pair = Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": PASSWORD}).body
+        client = Client(pair["access_token"], pair["user"]["organisation_id"])
+        client.email, client.user_id = email, told.body["user_id"]
+        return client
+
+    made = []
+    return make
+
+
+@pytest.mark.parametrize("path", ["/api/v1/admin/users", "/api/v1/admin/audit", "/api/v1/admin/health", "/api/v1/admin/metrics"])
+def test_admin_pages_are_for_admins(person, path):
+    assert person()("GET", path).status == 403
+    assert person(admin=True)("GET", path).status == 200
+
+
+def test_health_tells_degraded_from_down(client, aws, monkeypatch):
+    monkeypatch.setattr(app, "PROBES", {"database": app._ask_database, "object_store": app._ask_object_store})
+    assert client("GET", "/api/v1/admin/health").body["status"] == "ok"
+    monkeypatch.setenv("MEDIA_BUCKET", "not-there")
+    told = client("GET", "/api/v1/admin/system/health").body
+    assert (told["status"], told["probes"]["object_store"]["status"], told["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
+    monkeypatch.setenv("DATABASE_PORT", "1")
+    assert client("GET", "/api/v1/admin/health").body["status"] == "down"
+
+
+def test_a_probe_that_hangs_is_given_up(client, monkeypatch):
+    monkeypatch.setattr(app, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(app, "PROBES", {"object_store": lambda: time.sleep(0.5)})
+
+    told = client("GET", "/api/v1/admin/health").body
+
+    assert told["probes"]["object_store"]["reason"] == "no answer within 0.1 s"
+    assert told["probes"]["object_store"]["milliseconds"] < 400
+
+
+def test_metrics_are_read_by_prometheus_own_parser(client):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
+
+    told = client("GET", "/api/v1/admin/metrics")
+
+    families = {family.name: family for family in text_string_to_metric_families(told.body)}
+    queued = [sample.value for sample in families["showrunner_videos"].samples if sample.labels == {"status": "queued"}]
+    assert queued[0] >= 1
+    assert all(family.documentation and family.type == "gauge" for family in families.values())
+    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+def test_everybody_is_listed_and_found_by_address(person):
+    somebody, admin = person(), person(admin=True)
+
+    told = admin("GET", f"/api/v1/admin/users?email={somebody.email[:12]}")
+
+    assert [each["email"] for each in told.body["users"]] == [somebody.email]
+    assert len(admin("GET", "/api/v1/admin/users?limit=1").body["users"]) == 1
+
+
+def test_acting_as_somebody_is_written_down_under_both_names(person):
+    somebody, admin = person(), person(admin=True)
+
+    told = admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate")
+
+    assert (told.status, told.body["expires_in"]) == (200, 1800)
+    acting = Client(told.body["access_token"])
+    assert acting("POST", "/api/v1/channels", {"name": "Theirs"}).status == 201
+    rows = admin("GET", f"/api/v1/admin/audit?actor={admin.user_id}").body["events"]
+    assert {(row["action"], row["subject"], row["actor"]) for row in rows} == {
+        ("add", somebody.user_id, admin.user_id),
+        ("post", somebody.user_id, admin.user_id),
+    }
+    assert admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0]["thing_id"] == somebody.user_id
+
+
+def test_who_acts_as_somebody_changes_no_credentials(person):
+    somebody, admin = person(), person(admin=True)
+    acting = Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])
+
+    told = [
+        acting("POST", "/api/v1/auth/mfa", {"password": PASSWORD}),
+        acting("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}),
+        acting("PUT", "/api/v1/users/me", {"password": "Another-staple-9-horse", "current_password": PASSWORD}),
+        acting("DELETE", "/api/v1/users/me", {"password": PASSWORD}),
+        acting("POST", "/api/v1/auth/api-keys", {"name": "x", "scopes": ["ingestion"]}),
+        acting("POST", "/api/v1/auth/service-tokens", {"name": "x", "scopes": ["videos:read"]}),
+    ]
+
+    assert {each.status for each in told} == {403}
+
+
+def test_nobody_acts_as_an_admin(person):
+    admin, other = person(admin=True), person(admin=True)
+
+    assert admin("POST", f"/api/v1/admin/users/{other.user_id}/impersonate").status == 409
+    assert admin("POST", f"/api/v1/admin/users/{uuid.uuid4()}/impersonate").status == 404
+    assert person()("POST", f"/api/v1/admin/users/{other.user_id}/impersonate").status == 403
+
+
+def test_maintenance_is_known_to_the_next_request(person):
+    somebody, admin = person(), person(admin=True)
+
+    assert admin("POST", "/api/v1/admin/maintenance", {"enabled": True, "message": "Moving.", "estimated_time": 30}).body["enabled"] is True
+
+    told = somebody("GET", "/api/v1/videos")
+    assert (told.status, told.body["error"]["code"], told.headers["retry-after"]) == (503, "MAINTENANCE_MODE", "1800")
+    assert admin("GET", "/api/v1/admin/users").status == 200
+    logins = [ANYONE("POST", "/api/v1/auth/login", {"email": each.email, "password": PASSWORD}) for each in (somebody, admin)]
+    assert [each.status for each in logins] == [503, 200]
+    assert ANYONE("GET", "/health").status == 200
+    admin("POST", "/api/v1/admin/maintenance", {"enabled": False})
+    assert somebody("GET", "/api/v1/videos").status == 200
+
+
+def test_a_content_owners_users_get_its_permissions_at_their_next_login(person):
+    somebody, admin = person(), person(admin=True)
+
+    told = admin("POST", f"/api/v1/admin/organisations/{somebody.organisation_id}/content-owner", {})
+
+    assert told.body["organisation"]["content_owner"] is True
+    pair = ANYONE("POST", "/api/v1/auth/login", {"email": somebody.email, "password": PASSWORD}).body
+    assert roles.allows(tokens.verify(pair["access_token"]).permissions, "cms:write")
+
+
+def test_every_change_of_a_channel_is_in_the_audit_log(person):
+    somebody, admin = person(), person(admin=True)
+    channel = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    somebody("PUT", f"/api/v1/channels/{channel}", {"name": "Wasps"}, x_request_id="rename")
+    asked = somebody("DELETE", f"/api/v1/channels/{channel}")
+    somebody("DELETE", f"/api/v1/channels/{channel}?confirmation_token={asked.body['error']['details'][0]['message']}")
+
+    rows = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}").body["events"]
+
+    assert [row["action"] for row in rows] == ["remove", "change", "add"]
+    assert rows[1]["change"] == {"before": {"name": "Bees"}, "after": {"name": "Wasps"}}
+    assert (rows[1]["request_id"], rows[1]["address"], rows[1]["subject"]) == ("rename", "192.0.2.1", somebody.user_id)

@@ -59,12 +59,17 @@ def document(applications: list[Application], title: str = "showrunner Platform 
     """One document over all functions of an API. Raises ValueError when two declare the same route."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Error": _ERROR}
+    used: dict[str, int] = {}
     for app in sorted(applications, key=lambda each: each.name):
         for route in app.routes:
             operations = paths.setdefault(route.path, {})
             if route.method.lower() in operations:
                 raise ValueError(f"{route.name} is declared twice")
-            operations[route.method.lower()] = _operation(app, route, schemas)
+            operation = operations[route.method.lower()] = _operation(app, route, schemas)
+            named = operation["operationId"]
+            used[named] = used.get(named, 0) + 1
+            if used[named] > 1:  # two addresses of one handler
+                operation["operationId"] = f"{named}_{used[named]}"
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     components = {"schemas": dict(sorted(schemas.items())), "securitySchemes": {"bearer": scheme}}
     info = {"title": title, "version": version, "description": DESCRIPTION}
