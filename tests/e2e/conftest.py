@@ -27,6 +27,10 @@ class Stack:
         # The tests ask for the status several times a second; what the limits do is tested where they live.
         self.environment = {**suite.environment(), "RATE_LIMIT_FACTOR": "100"}
         self.home = Path(self.environment["SHOWRUNNER_HOME"])
+        # Every call to AWS that a function makes, to be held against its policy: the engine enforces none.
+        self.calls = self.home / "calls.jsonl"
+        self.calls.unlink(missing_ok=True)
+        self.environment["ENGINE_CALLS"] = str(self.calls)
 
     def command(self, *arguments: str) -> str:
         """`python -m local …`; its output. Fails the test with that output when it fails."""
@@ -93,6 +97,12 @@ class Stack:
         keys = [each["Key"] for page in self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket) for each in page.get("Contents", [])]
         key = next(key for key in keys if key.endswith(f"videos/{video_id}/{name}"))
         return json.loads(self.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def resources(self) -> dict[str, str]:
+        """Logical to physical names of both stacks."""
+        stacks = ("showrunner-data-local", "showrunner-local")
+        found = (self.aws("cloudformation").describe_stack_resources(StackName=stack)["StackResources"] for stack in stacks)
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for resources in found for each in resources}
 
     def executions(self, video_id: str) -> list[str]:
         """Names of the executions that were ever started for the video."""
