@@ -77,9 +77,24 @@ def yuv(colour: RGB) -> tuple[int, int, int]:
     return int(luma), int(u), int(v)
 
 
+# Rows converted at a time: the steps in floating point take twelve bytes a pixel and channel.
+_BAND = 128
+
+
 def to_rgb(luma: Pixels, u: Pixels, v: Pixels) -> Pixels:
     """For looking at frames: thumbnails, contact sheets, tests."""
     size = (luma.shape[1], luma.shape[0])
-    full = cv2.merge([luma, *(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (u, v))]).astype(np.float32)
-    rgb = cv2.transform(full - np.array([16, 128, 128], np.float32), _TO_RGB)
-    return np.clip(rgb, 0, 255).round().astype(np.uint8)
+    full = cv2.merge([luma, *(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in (u, v))])
+    for top in range(0, size[1], _BAND):
+        band = full[top : top + _BAND].astype(np.float32) - np.array([16, 128, 128], np.float32)
+        full[top : top + _BAND] = np.clip(cv2.transform(band, _TO_RGB) + 0.5, 0, 255)
+    return full  # type: ignore[return-value]
+
+
+def shaded(rgb: Pixels, tone: RGB, shares: npt.NDArray[np.float32]) -> Pixels:
+    """Each row mixed towards the tone by its own share."""
+    out = np.empty_like(rgb)
+    for top in range(0, rgb.shape[0], _BAND):
+        share = shares[top : top + _BAND, None, None]
+        out[top : top + _BAND] = rgb[top : top + _BAND] * (1 - share) + np.array(tone, np.float32) * share
+    return out

@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from . import assets, captions, encoders, errors, fonts, gate, segments, sound, storage, thumbnail, timeline
+from . import assets, captions, encoders, errors, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
 from .errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from .segments import Pool, Work
 from .storage import Destination
@@ -55,6 +55,7 @@ def read(uri: str) -> Timeline:
 def render(uri: str, destination: Destination, progress: Progress = tell) -> dict[str, Any]:
     """Returns the report that was written. Raises RenderError; then nothing new lies at the final names."""
     cv2.setNumThreads(1)
+    memory.bound()
     clock = Clock()
     with clock.phase("read"):
         plan = read(uri)
@@ -161,9 +162,11 @@ def _aside(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> N
     segments.die_with_parent()
     try:
         result = sound.produce(plan, files, work / "sound")
+        memory.release()
         for number, output in enumerate(plan.outputs):
             for shape in thumbnail.shapes(output, number == 0):
                 (work / shape.name).write_bytes(thumbnail.make(plan, files, shape))
+                memory.release()
         sender.send(("done", result))
     except BaseException as failure:
         sender.send(("failed", segments.described(failure)))

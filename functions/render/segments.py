@@ -21,7 +21,7 @@ import av
 import av.logging
 import cv2
 
-from . import errors, ffmpeg
+from . import errors, ffmpeg, memory
 from .compose import Composer, spans
 from .encoders import Encoder, open_stream, options
 from .errors import HostFailure, RenderError
@@ -115,6 +115,9 @@ def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path,
             container.mux(stream.encode(picture))
             on_frames(1)
         container.mux(stream.encode())
+    del stream, container
+    # The next encoder must not begin beside the old one.
+    memory.release()
     part.replace(target)
 
 

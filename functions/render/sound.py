@@ -29,6 +29,7 @@ BED_SEAM_S = 2.0
 ENVELOPE_RATE = 100
 # AAC moves peaks by up to about a decibel; the limiter starts this far below the ceiling and the result is measured.
 AAC_HEADROOM_DB = 0.8
+# At this rate the fast coder costs half the time of the default one, and the default's search finds nothing left to save.
 AAC_BITRATE = "192k"
 TOLERANCE_LU = 0.4
 SILENCE_DB, SILENCE_S = -60, 1.0
@@ -357,4 +358,4 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
 def _master(raw: Path, gain_db: float, ceiling_db: float, target: Path) -> None:
     # Limited at four times the rate: peaks between the samples count as true peaks.
     chain = f"volume={gain_db:.3f}dB,aresample={RATE * 4},alimiter=level=false:limit={10 ** (ceiling_db / 20):.6f}:attack=5:release=90,aresample={RATE}"
-    ffmpeg.run("-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw, "-af", chain, "-c:a", "aac", "-b:a", AAC_BITRATE, "-f", "mp4", target)
+    ffmpeg.run("-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw, "-af", chain, "-c:a", "aac", "-aac_coder", "fast", "-b:a", AAC_BITRATE, "-f", "mp4", target)

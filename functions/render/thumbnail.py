@@ -112,7 +112,7 @@ def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> 
     bar = max(10, round(output.height * (0.009 if tall else 0.018)))
     bottom = round(output.height * (0.80 if tall else 0.93))
     top = bottom - block - 2 * bar
-    picture = _darkened(picture, shade, top - style.size, tall)
+    picture = _darkened(picture, shade, top - style.size)
     frame = Frame(output.width, output.height)
     for plane, source in zip(frame.planes, colour.to_planes(picture), strict=True):
         np.copyto(plane, source)
@@ -145,11 +145,12 @@ def _shortened(text: str) -> str:
     return kept[:MAX_LETTERS]
 
 
-def _darkened(picture: Pixels, shade: colour.RGB, from_y: int, tall: bool) -> Pixels:
+def _darkened(picture: Pixels, shade: colour.RGB, from_y: int) -> Pixels:
+    """Towards the shade from somewhat above `from_y` down."""
     height = picture.shape[0]
     reach = max(1, height - from_y)
-    share = np.clip((np.arange(height, dtype=np.float32) - from_y + reach * 0.25) / (reach * 0.6), 0, 1)[:, None, None] * 0.78
-    return (picture * (1 - share) + np.array(shade, np.float32) * share).astype(np.uint8)
+    rise = (np.arange(height, dtype=np.float32) - from_y + reach * 0.25) / (reach * 0.6)
+    return colour.shaded(picture, shade, np.clip(rise, 0, 1) * np.float32(0.78))
 
 
 def _jpeg(picture: Pixels) -> bytes:

@@ -1,0 +1,66 @@
+"""What can be known about the image without building it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, environment
+
+DOCKERFILE = (ROOT / "functions/render/Dockerfile").read_text()
+
+
+def instructions() -> list[tuple[str, str]]:
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#")))
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
+
+
+def test_every_instruction_is_known_and_every_image_has_a_version():
+    known = {"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "HEALTHCHECK", "CMD", "ENTRYPOINT", "VOLUME"}
+    assert {name for name, _ in instructions()} <= known
+    for name, value in instructions():
+        if name == "FROM":
+            assert re.match(r"\S+:\d[\w.\-]+", value)
+            assert ":latest" not in value
+
+
+def test_what_is_copied_exists_in_the_build_context():
+    for name, value in instructions():
+        if name == "COPY" and "--from" not in value:
+            assert (ROOT / "functions" / value.split()[0]).exists()
+
+
+def test_the_image_runs_as_another_user_and_is_checked_by_the_self_test():
+    named = dict(instructions())
+    assert named["USER"] == "10001"
+    assert "--self-test" in named["HEALTHCHECK"]
+    assert "video" in named["ENV"]
+
+
+def test_every_requirement_is_pinned():
+    lines = [line for line in (ROOT / "functions/render/requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w\-]+==[\w.]+", line) for line in lines)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="changing the user takes root and setpriv")
+def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_only(tmp_path):
+    """As in the container: user 10001, code that can't be written, and one folder that can."""
+    code = tmp_path / "srv"
+    shutil.copytree(ROOT / "functions/render", code / "render", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", code / "render"], check=True)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    os.chown(scratch, 10001, 10001)
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    command = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", sys.executable, "-m", "render", "--self-test"]
+    reachable = subprocess.run([*command[:4], sys.executable, "-c", "import av, cv2"], capture_output=True, check=False)
+    if reachable.returncode:
+        pytest.skip("the environment's packages can't be read by another user here")
+    done = subprocess.run(command, env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"), capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stdout + done.stderr

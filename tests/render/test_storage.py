@@ -1,0 +1,67 @@
+"""From S3 to S3, as in Batch, against the AWS stand-in over HTTP."""
+
+import json
+import os
+
+import boto3
+import pytest
+import samples
+from render import storage
+
+from .conftest import TEXTS, call, visuals
+
+
+@pytest.fixture
+def bucket(aws: str) -> str:
+    name = "render-test"
+    boto3.client("s3", endpoint_url=aws).create_bucket(Bucket=name)
+    return name
+
+
+def test_a_render_reads_from_s3_and_writes_to_s3(tmp_path, aws, bucket):
+    client = boto3.client("s3", endpoint_url=aws)
+    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    scenes[0]["visual"]["asset"]["uri"] = f"s3://{bucket}/assets/photo.jpg"
+    client.upload_file(str(tmp_path / "photo.jpg"), bucket, "assets/photo.jpg")
+    client.upload_file(str(tmp_path / "voice0.wav"), bucket, "a/voice0.wav")
+    client.upload_file(str(samples.timeline(tmp_path, scenes, 180, 320)), bucket, "a/timeline.json")
+    done = call(f"s3://{bucket}/a/timeline.json", f"s3://{bucket}/a/render", AWS_ENDPOINT_URL=aws, TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr[-1500:]
+    names = {item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="a/render/")["Contents"]}
+    assert names == {f"a/render/{name}" for name in ("video.mp4", "thumbnail.jpg", "thumbnail.tall.jpg", "captions.srt", "captions.vtt", "report.json")}
+    assert client.head_object(Bucket=bucket, Key="a/render/video.mp4")["ContentType"] == "video/mp4"
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("render-")]
+
+
+def test_a_missing_object_is_named_in_error_json(tmp_path, aws, bucket):
+    client = boto3.client("s3", endpoint_url=aws)
+    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    client.upload_file(str(samples.timeline(tmp_path, scenes, 180, 320)), bucket, "b/timeline.json")
+    done = call(f"s3://{bucket}/b/timeline.json", f"s3://{bucket}/b/render", AWS_ENDPOINT_URL=aws, TMPDIR=str(tmp_path))
+    assert done.returncode == 3, done.stderr[-1500:]
+    error = json.loads(client.get_object(Bucket=bucket, Key="b/render/error.json")["Body"].read())
+    assert error["error"] == "AssetMissing"
+
+
+def test_an_object_store_that_does_not_answer_is_the_hosts_fault(tmp_path):
+    done = call("s3://nowhere/timeline.json", str(tmp_path / "out"), AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1")
+    assert done.returncode == 4, done.stderr[-800:]
+    assert json.loads((tmp_path / "out" / "error.json").read_text())["error"] == "StorageUnavailable"
+
+
+def test_relative_names_are_seen_from_the_timelines_place():
+    assert storage.join("s3://b/x", "photo.jpg") == "s3://b/x/photo.jpg"
+    assert storage.join("/films", "/other/photo.jpg") == "/other/photo.jpg"
+    assert storage.parent("s3://b/x/timeline.json") == "s3://b/x"
+
+
+def test_what_is_published_appears_whole(tmp_path):
+    destination = storage.Destination(str(tmp_path / "out"))
+    source = tmp_path / "a.mp4"
+    source.write_bytes(b"one")
+    destination.publish(source, "video.mp4")
+    source.unlink()
+    source.write_bytes(b"two")
+    destination.publish(source, "video.mp4")
+    assert (tmp_path / "out" / "video.mp4").read_bytes() == b"two"
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"video.mp4"}
