@@ -44,8 +44,10 @@ def forget_secrets() -> None:
 
 
 def _fetch(names: list[str]) -> None:
+    from showrunner import signed  # every API function asks for secrets at its start: boto3 alone would be most of that start
+
     prefix = f"/showrunner/{setting('STAGE')}/"
-    answer = aws("ssm").get_parameters(Names=[prefix + name for name in names], WithDecryption=True)
+    answer = signed.call("ssm", "GetParameters", {"Names": [prefix + name for name in names], "WithDecryption": True})
     values = {parameter["Name"].removeprefix(prefix): parameter["Value"] for parameter in answer["Parameters"]}
     for name in names:
         _secrets[name] = (time.monotonic(), values.get(name))
@@ -59,7 +61,7 @@ def _known(name: str, default: str | None) -> str:
 
 
 @cache
-def aws(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def aws(service: str) -> Any:
     """A client of an AWS service. boto3 is imported here, since a route that needs no AWS call shouldn't pay 200 ms for it."""
     import boto3
     from botocore.config import Config

@@ -1,7 +1,7 @@
 """AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
 
 Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge); everything else goes through `config.aws`.
+Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM); everything else goes through `config.aws`.
 """
 
 import hashlib
@@ -35,6 +35,7 @@ SERVICES = {
     "sqs": Service("sqs", "AmazonSQS", "1.0"),
     "kms": Service("kms", "TrentService", "1.1"),
     "events": Service("events", "AWSEvents", "1.1"),
+    "ssm": Service("ssm", "AmazonSSM", "1.1"),
 }
 
 
