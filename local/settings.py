@@ -19,6 +19,7 @@ PORTS = {
         "POSTGRES_PORT": 5433,
         "LANGUAGE_PORT": 8101,
         "VOICE_PORT": 8102,
+        "PLATFORMS_PORT": 8103,
     }.items()
 }
 

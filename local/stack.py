@@ -17,7 +17,7 @@ supervisor = Supervisor(HOME)
 
 def servers() -> list[Server]:
     language, voice = ([] if os.environ.get(key) else [server] for key, server in (("OPENAI_API_KEY", _language()), ("ELEVENLABS_API_KEY", _voice())))
-    return [_postgres(), _engine(), _gateway(), *language, *voice]
+    return [_postgres(), _engine(), _gateway(), _platforms(), *language, *voice]
 
 
 def _postgres() -> Server:
@@ -32,6 +32,10 @@ def _engine() -> Server:
 def _gateway() -> Server:
     # Its own health path must not be the product's: /health on the Platform port belongs to the API behind it.
     return _server("gateway", "local", ["PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT"], _answers(f"{address('PLATFORM_PORT')}/_gateway/health"))
+
+
+def _platforms() -> Server:
+    return _server("platforms", "local", ["PLATFORMS_PORT"], _answers(f"{address('PLATFORMS_PORT')}/health"))
 
 
 def _language() -> Server:

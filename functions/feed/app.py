@@ -494,14 +494,14 @@ def resolve(link: Any) -> Any:
     from showrunner.errors import PlatformUnavailable
     from showrunner.platforms.youtube import Youtube
 
-    project = config.setting("YOUTUBE_PROJECT", "default")
-    client = Youtube(config.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend(project, "general", units, UNITS))
+    client = Youtube(config.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend("youtube", "general", units, UNITS))
     state.check_breaker("youtube")
     try:
         found = client.resolve(link)
     except PlatformUnavailable:
         state.note_outcome("youtube", answered=False)
         raise
+    state.note_outcome("youtube", answered=True)
     return found
 
 

@@ -29,8 +29,7 @@ def youtube() -> Youtube:
 
 @cache
 def _youtube(key: str) -> Youtube:
-    project = config.setting("YOUTUBE_PROJECT", "default")
-    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend(project, "general", units, UNITS))
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend("youtube", "general", units, UNITS))
 
 
 def poll(message: dict[str, Any]) -> dict[str, Any]:

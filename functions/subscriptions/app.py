@@ -27,16 +27,16 @@ def renew() -> int:
         due = subscriptions.claim_due(tx, RENEWALS)
     for row in due:
         callbacks.save(row, "subscribe", row["ask_at"].timestamp() + GRACE_SECONDS)
-    send("HUB_QUEUE_URL", [{"token": row["callback_token"], "mode": "subscribe"} for row in due])
+    send(config.setting("HUB_QUEUE_URL"), [{"token": row["callback_token"], "mode": "subscribe"} for row in due])
     return len(due)
 
 
 def poll(now: datetime) -> int:
-    units = POLL_UNITS - state.spent(config.setting("YOUTUBE_PROJECT", "default"), "general", now)
+    units = POLL_UNITS - state.spent("youtube", "general", now)
     left = (state.pacific_midnight(now) - now).total_seconds()
     with db.transaction() as tx:
         due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))
-    send("POLL_QUEUE_URL", [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["failures"] > 0 and units > 0} for row in due])
+    send(config.setting("POLL_QUEUE_URL"), [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["failures"] > 0 and units > 0} for row in due])
     return len(due)
 
 
@@ -44,7 +44,7 @@ def enrich() -> int:
     with db.transaction() as tx:
         due = polls.claim_enrichment(tx, ENRICHMENTS)
     batches = [due[start : start + polls.IDS_A_UNIT] for start in range(0, len(due), polls.IDS_A_UNIT)]
-    send("POLL_QUEUE_URL", [{"kind": "enrich", "video_ids": batch} for batch in batches])
+    send(config.setting("POLL_QUEUE_URL"), [{"kind": "enrich", "video_ids": batch} for batch in batches])
     return len(due)
 
 
@@ -62,12 +62,12 @@ def watch() -> None:
         logger.error("leases end soon and are not renewed", extra={"count": ending})
 
 
-def send(queue: str, messages: list[dict[str, Any]]) -> None:
+def send(queue_url: str, messages: list[dict[str, Any]]) -> None:
     for start in range(0, len(messages), BATCH):
         entries = [{"Id": str(number), "MessageBody": json.dumps(each)} for number, each in enumerate(messages[start : start + BATCH])]
-        answer = signed.call("sqs", "SendMessageBatch", {"QueueUrl": config.setting(queue), "Entries": entries})
+        answer = signed.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
         if answer.get("Failed"):
-            logger.error("messages were refused", extra={"queue": queue, "count": len(answer["Failed"])})
+            logger.error("messages were refused", extra={"queue": queue_url, "count": len(answer["Failed"])})
 
 
 @entrypoint

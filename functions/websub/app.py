@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -14,7 +15,6 @@ from showrunner import callbacks, config, signed
 from showrunner.callbacks import Callback
 from showrunner.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError
 from showrunner.platforms import websub
-from showrunner.telemetry import entrypoint, logger
 
 # As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -133,15 +133,40 @@ def refuse(error: ShowrunnerError) -> dict[str, Any]:
         status, words = STATUS[type(error)]
     else:
         # The hub tries again by itself: nothing is lost while the queue or the state table is away.
+        from showrunner.telemetry import logger
+
         logger.error("refused", extra={"error": type(error).__name__, "reason": error.message})
         retry_after = error.retry_after if isinstance(error, ServiceUnavailable) else None
         status, words, headers = 503, "service unavailable", {"retry-after": str(retry_after or 5)}
     return answer(status, json.dumps({"error": words, "message": error.message}), "application/json", **headers)
 
 
-@entrypoint
+COUNTED = [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "Answers", "Unit": "Count"}]
+METRICS = [{"Namespace": "Showrunner", "Dimensions": [["function"]], "Metrics": COUNTED}]
+
+
+def log(event: dict[str, Any], status: int, begun: float) -> None:
+    """One line a request, log and metrics at once (CloudWatch's embedded metric format), without the path, which holds the token."""
+    now = time.time()
+    line = {
+        "level": "INFO",
+        "message": "request",
+        "request_id": event["requestContext"].get("requestId"),
+        "function": f"websub {status // 100}xx",
+        "method": event["requestContext"]["http"]["method"],
+        "status": status,
+        "Duration": round((time.perf_counter() - begun) * 1000, 2),
+        "Answers": 1,
+        "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": METRICS},
+    }
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    begun = time.perf_counter()
     try:
-        return serve(event)
+        told = serve(event)
     except ShowrunnerError as error:
-        return refuse(error)
+        told = refuse(error)
+    log(event, told["statusCode"], begun)
+    return told

@@ -220,7 +220,7 @@ def test_pages_by_offset_and_by_cursor_are_the_same_and_miss_nothing(filled, pat
         ("video-updates", {"channel_id": CHANNEL, "update_type": "unknown"}, 0),
     ],
 )
-def test_filters(filled, path, query, count):
+def test_filters_narrow_what_is_listed(filled, path, query, count):
     status, page = filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "1000"})
     assert (status, page["count"], page["total"]) == (200, count, count)
 

@@ -1,0 +1,7 @@
+"""The foreign platforms' stand-ins on one loopback port."""
+
+import sys
+
+from local.platforms.youtube import main
+
+sys.exit(main())

@@ -1,0 +1,46 @@
+"""events/<function>.<case>.json of the Ingestion functions: what `sam local invoke` sends is what the handlers take."""
+
+from functions.hub import app as hub
+from functions.notifications import app as notifications
+from functions.poll import app as poll
+from functions.subscriptions import app as subscriptions
+from functions.websub import app as websub
+from showrunner import db
+from tests.ingestion import KEY, ingestion_aws, world  # noqa: F401
+
+
+def test_the_samples_of_the_api_are_answered(world, event):  # noqa: F811
+    from functions.feed import app
+
+    for name, header, value, status in (("feed.subscribe", "x-api-key", KEY, 201), ("feed.videos", "authorization", f"Bearer {KEY}", 200)):
+        sample = event(name)
+        sample["headers"][header] = value
+        assert app.handler(sample, None)["statusCode"] == status
+
+
+def test_the_samples_of_the_receiver_find_no_such_callback(world, event):  # noqa: F811
+    assert websub.handler(event("websub.verification"), None)["statusCode"] == 404
+    assert websub.handler(event("websub.notification"), None)["statusCode"] == 404
+
+
+def test_the_sample_of_the_worker_is_taken_in(world, event, tx):  # noqa: F811
+    assert notifications.handler(event("notifications.arrived"), None) == {"batchItemFailures": []}
+    assert db.value(tx, "SELECT title FROM feed.videos") == "Title"
+
+
+def test_the_sample_of_the_hub_function_names_a_subscription_that_is_gone(world, event):  # noqa: F811
+    assert hub.handler(event("hub.subscribe"), None) == {"batchItemFailures": []}
+
+
+def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):  # noqa: F811
+    from showrunner import config
+
+    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    config.forget_secrets()
+    poll.handler(event("poll.channel"), None)
+    [told] = world.take("NOTIFICATIONS_QUEUE_URL")
+    assert told["error"]
+
+
+def test_the_sample_of_the_schedule_finds_nothing_due(world, event):  # noqa: F811
+    assert subscriptions.handler(event("subscriptions.scheduled"), None) == {"asked": 0, "polled": 0, "enriched": 0}

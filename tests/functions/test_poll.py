@@ -1,0 +1,262 @@
+"""Polls beside the pushes, from-url and enrichment, against YouTube's simulator."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from local.platforms import youtube as simulator
+from showrunner import config, db, state
+from showrunner.errors import PlatformUnavailable, QuotaExceeded
+from showrunner.store import polls
+from tests.ingestion import CALLBACK, CHANNEL, OTHER, atom, batch, ingestion_aws, notification, world  # noqa: F401
+
+
+@pytest.fixture
+def youtube(world, monkeypatch):  # noqa: F811
+    from functions.poll import app
+
+    known = simulator.World(key="local")
+    known.channels = {
+        CHANNEL: {"title": "Channel", "handle": "channelname", "user": "olduser"},
+        OTHER: {"title": "Other", "handle": "Ünï.code"},
+    }
+    serving = simulator.server(known, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{serving.server_port}"
+    monkeypatch.setenv("FEED_BASE_URL", address)
+    monkeypatch.setenv("YOUTUBE_BASE_URL", address)
+    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    config.forget_secrets()
+    app.feeds.cache_clear()
+    app._youtube.cache_clear()
+    state.remove(f"quota#youtube#{state.pacific_day(datetime.now(UTC))}", "general")
+    state.remove("breaker#youtube", "state")
+    yield known
+    app.feeds.cache_clear()
+    app._youtube.cache_clear()
+    serving.shutdown()
+    serving.server_close()
+
+
+def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
+    at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="seconds")
+    known.videos[key] = {"channel_id": channel, "title": title, "published_at": at, "duration": "PT4M13S", "tags": ["a", "b"], "views": 123}
+
+
+def minute(world):  # noqa: F811
+    """The schedule, the poll function and the worker, once."""
+    from functions.poll import app as poll
+    from functions.subscriptions import app as schedule
+
+    schedule.handler({}, None)
+    messages = world.take("POLL_QUEUE_URL")
+    poll.handler(batch(messages), None)
+    world.drain()
+    return messages
+
+
+def kinds(tx):
+    return [row["update_type"] for row in db.rows(tx, "SELECT update_type FROM feed.updates ORDER BY id")]
+
+
+def origins(tx):
+    return [row["origin"] for row in db.rows(tx, "SELECT origin FROM feed.events ORDER BY id")]
+
+
+@pytest.fixture
+def followed(world, youtube, tx):  # noqa: F811
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+    return CHANNEL
+
+
+def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_origin(world, youtube, followed, tx):  # noqa: F811
+    upload(youtube, "vid00000009")
+    minute(world)
+    assert world.api("GET", "/api/v1/videos/vid00000009")[1]["title"] == "Missed"
+    assert origins(tx) == ["feed"]
+    assert kinds(tx) == ["new_video"]
+    assert youtube.spent == 0
+
+
+def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):  # noqa: F811
+    upload(youtube, "vid00000001")
+    minute(world)
+    before = origins(tx)
+    youtube.videos["vid00000001"]["views"] = 999
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+    minute(world)
+    assert origins(tx) == before
+
+
+def test_the_push_that_comes_after_the_poll_changes_nothing(world, youtube, followed, tx):  # noqa: F811
+    upload(youtube, "vid00000001", hours=80)
+    minute(world)
+    world.notify(notification(atom(title="Missed")))
+    assert kinds(tx) == ["new_video", "unknown"]
+
+
+def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, youtube, followed, tx):  # noqa: F811
+    upload(youtube, "vid00000008")
+    youtube.failing["/feeds/videos.xml"] = 10
+    minute(world)
+    assert kinds(tx) == []
+    assert youtube.spent == 0
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+    minute(world)
+    assert origins(tx) == ["playlist"]
+    assert state.spent("youtube", "general") == 1
+
+
+@pytest.mark.parametrize(("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)])
+def test_every_channel_is_polled_again_within_the_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):  # noqa: F811
+    if active:
+        db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() + interval '1 day'")
+    if found:
+        db.run(tx, "UPDATE feed.polls SET last_found_at = now()")
+    minute(world)
+    wait = db.value(tx, "SELECT extract(epoch FROM poll_at - now()) FROM feed.polls")
+    assert longest * 0.89 < wait <= longest
+
+
+def test_paid_polls_are_spread_over_what_is_left_of_the_day():
+    assert polls.playlist_seconds(0, 6000, 86_400) == polls.SUSPECT_SECONDS
+    assert polls.playlist_seconds(10, 6000, 86_400) == polls.SUSPECT_SECONDS
+    assert polls.playlist_seconds(1000, 6000, 86_400) == 14_400  # 1,000 channels, six polls each
+    assert polls.playlist_seconds(5, 0, 3600) == 3600
+
+
+def test_the_ledger_stops_at_the_limit_and_names_midnight_in_los_angeles(youtube):
+    noon = datetime(2031, 7, 4, 19, tzinfo=UTC)
+    for _ in range(3):
+        state.spend("test", "general", 10, 30, noon)
+    with pytest.raises(QuotaExceeded) as refused:
+        state.spend("test", "general", 1, 30, noon)
+    assert refused.value.retry_at == datetime(2031, 7, 5, 7, tzinfo=UTC)
+    assert state.spent("test", "general", noon) == 30
+    state.spend("test", "general", 1, 30, noon + timedelta(days=1))
+
+
+@pytest.mark.parametrize("year", range(2024, 2036))
+def test_the_quota_day_is_that_of_los_angeles(year):
+    from zoneinfo import ZoneInfo
+
+    at = datetime(year, 1, 1, tzinfo=UTC)
+    for _ in range(24 * 366):
+        at += timedelta(hours=1)
+        assert state.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
+
+
+def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):  # noqa: F811
+    for number in range(60):
+        upload(youtube, f"vid{number:08d}")
+        world.notify(notification(atom(f"vid{number:08d}")))
+    del youtube.videos["vid00000003"]
+    messages = minute(world)
+    assert [len(each["video_ids"]) for each in messages if each["kind"] == "enrich"] == [50, 10]
+    assert youtube.spent == 2
+    details = world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]
+    assert details == {
+        "duration_seconds": 253, "tags": ["a", "b"], "category_id": "22",
+        "thumbnails": {"default": "https://i.ytimg.com/vi/vid00000001/default.jpg"}, "statistics": {"views": 123, "likes": 0, "comments": 0},
+    }  # fmt: skip
+    assert world.api("GET", "/api/v1/videos/vid00000003")[1]["details"] is None
+    assert [each for each in minute(world) if each["kind"] == "enrich"] == []
+
+
+def test_without_quota_the_videos_wait(world, youtube, tx):  # noqa: F811
+    world.notify(notification(atom()))
+    youtube.quota = 0
+    minute(world)
+    assert db.value(tx, "SELECT enrich_at > now() FROM feed.videos") is True
+
+
+# ------------------------------------------------------------------------------------------------ from-url
+
+
+def from_url(world, url):  # noqa: F811
+    return world.api("POST", "/api/v1/channels/from-url", {"url": url, "callback_url": CALLBACK})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://www.youtube.com/channel/{CHANNEL}",
+        f"https://www.youtube.com/channel/{CHANNEL}/videos?view=0",
+        "https://www.youtube.com/@channelname",
+        "https://www.youtube.com/@channelname/featured?si=abc",
+        "https://m.youtube.com/@ChannelName",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://www.youtube.com/watch?list=PL1&v=dQw4w9WgXcQ&t=42s&feature=youtu.be",
+        "https://music.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://youtu.be/dQw4w9WgXcQ",
+        "https://youtu.be/dQw4w9WgXcQ?si=x",
+        "https://www.youtube.com/shorts/dQw4w9WgXcQ",
+        "https://www.youtube.com/live/dQw4w9WgXcQ?feature=share",
+        "https://www.youtube.com/embed/dQw4w9WgXcQ?start=5",
+        "https://www.youtube.com/c/channelname",
+        "https://www.youtube.com/user/olduser",
+        "http://youtube.com/@channelname",
+        "HTTPS://WWW.YOUTUBE.COM/@channelname",
+    ],
+)
+def test_every_form_of_address_finds_its_channel(world, youtube, url):  # noqa: F811
+    upload(youtube, "dQw4w9WgXcQ")
+    status, body = from_url(world, url)
+    assert status == 201
+    assert body["channel"] == {"channel_id": CHANNEL, "title": "Channel", "channel_url": f"https://www.youtube.com/channel/{CHANNEL}"}
+    assert body["subscription"] == {"id": body["subscription"]["id"], "channel_id": CHANNEL, "callback_url": CALLBACK, "status": "pending"}
+    assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
+
+
+def test_handles_in_any_script_are_found(world, youtube):  # noqa: F811
+    assert from_url(world, "https://www.youtube.com/@%C3%9Cn%C3%AF.code")[1]["channel"]["channel_id"] == OTHER
+
+
+BAD = [
+    "https://www.youtube.com/", "https://www.youtube.com/feed/trending", "https://www.youtube.com/watch", "https://www.youtube.com/watch?v=short",
+    "https://www.youtube.com/watch?v=dQw4w9WgXcQ&v=dQw4w9WgXcQ", "https://www.youtube.com/channel/UCshort", "https://www.youtube.com/@",
+    "https://www.youtube.com/playlist?list=PL1", "https://vimeo.com/1", "https://www.youtube.com.evil.example/@x", "https://evil.example/?u=youtube.com/@x",
+    "https://www.youtube.com@evil.example/@x", "https://user@www.youtube.com/@x", "https://www.youtube.com:8443/@x", "ftp://www.youtube.com/@x",
+    "javascript:alert(1)", "youtube.com/@x", "//www.youtube.com/@x", "https://youtu.be/", "https://youtu.be/dQw4w9WgXcQ/more", "http://169.254.169.254/",
+    "https://www.youtube.com\\@evil.example/@x", "https://[::1", "https://www.youtube.com/@x\n.evil", " ", "https://youtube.com:abc/@x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):  # noqa: F811
+    status, body = from_url(world, url)
+    assert (status, body["error"]) == (400, "validation failed")
+    assert youtube.calls.total() == 0
+
+
+def test_a_channel_that_is_not_there_is_404(world, youtube):  # noqa: F811
+    assert from_url(world, "https://www.youtube.com/@nobody")[0] == 404
+    assert from_url(world, "https://youtu.be/aaaaaaaaaaa")[0] == 404
+
+
+def test_one_that_is_followed_already_is_409(world, youtube):  # noqa: F811
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
+    assert from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")[0] == 409
+
+
+def test_a_spent_quota_is_429_with_when_to_come_back(world, youtube):  # noqa: F811
+    youtube.quota = 0
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 429
+
+
+def test_after_five_failures_nobody_waits_for_youtube(world, youtube):  # noqa: F811
+    youtube.failing["/youtube/v3/channels"] = 100
+    for _ in range(5):
+        assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
+    before = youtube.calls.total()
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
+    assert youtube.calls.total() == before
+    with pytest.raises(PlatformUnavailable):
+        state.check_breaker("youtube")
+
+
+def test_a_key_that_youtube_refuses_is_502(world, youtube):  # noqa: F811
+    youtube.key = "another"
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
