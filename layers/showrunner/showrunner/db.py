@@ -6,6 +6,7 @@
 A list for `= ANY(:ids)` is given as a Python list; a value for a jsonb column as `json.dumps(…)`.
 """
 
+import socket
 import struct
 import threading
 from types import TracebackType
@@ -204,7 +205,7 @@ def connect(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: 
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
     )
     try:
-        return Connection(
+        connection = Connection(
             config.setting("DATABASE_USER"),
             host=config.setting("DATABASE_HOST"),
             port=int(config.setting("DATABASE_PORT", "5432")),
@@ -215,6 +216,9 @@ def connect(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: 
             application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
             startup_params={"options": options + " -c timezone=UTC"},
         )
+        # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the server's acknowledgement of the first.
+        connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
+        return connection
     except (InterfaceError, OSError) as error:
         raise DatabaseUnavailable("The database can't be reached: try again.") from error
     except DatabaseError as error:
