@@ -35,7 +35,7 @@ def ffmpeg(*arguments: str) -> str:
 def brief(**changes: Any) -> dict[str, Any]:
     """A brief that no other test has paid for yet: the hook speaks the topic, so script and voice are new."""
     words = random.sample(
-        ["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "narrow", "hidden", "steel", "copper", "coastal", "northern"], 4
+        ["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "hidden", "steel", "copper", "coastal", "northern"], 4
     )
     return {"topic": f"How {' '.join(words)} cables carry the internet", "source_text": BRIEF["source_text"], **changes}
 
@@ -198,6 +198,7 @@ def test_the_engine_killed_half_way_loses_the_execution_but_nothing_paid_for(sta
     assert render_jobs(stack) == []
 
 
+@pytest.mark.slow  # the machine's own retries take minutes before it gives up
 def test_a_voice_service_that_is_away_fails_the_video_in_words_and_a_retry_goes_on(stack: Any) -> None:
     os.kill(stack.pid("voice"), signal.SIGKILL)
     before = stack.paid_calls_of("LANGUAGE")
