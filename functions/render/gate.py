@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.error
 
 from . import ffmpeg
 from .errors import AssetCorrupt
@@ -21,6 +22,10 @@ LOUDNESS_TOLERANCE_LU = 1.0
 PEAK_TOLERANCE_DB = 0.1
 # A picture stands still when frames differ by less than the encoder's own noise. Slow drifts over soft backgrounds stay above it.
 FREEZE_NOISE = 0.00012
+# Ten times what a still picture takes at any of our encoders' settings, and a third of what the slowest of our backdrops takes.
+QUIET_BITS_PER_PIXEL = 0.002
+# Headers of a frame in which nothing is coded, with room.
+FRAME_OVERHEAD_BYTES = 80
 # Above this, runs of samples at the very peak are how clipping looks.
 FLATTEST = 5.0
 
@@ -35,7 +40,7 @@ class Inspection:
 
 
 def inspect(path: Path, timeline: Timeline, output: Output, track: Track, caption_files: list[Path], pages: int) -> Inspection:
-    """Reads every packet and decodes enough pictures to see any fault of a second. The sound was measured on `track`; here it must be the same, byte for byte."""
+    """Reads every packet and decodes what could hold a fault. The sound was measured on `track`; here it must be the same, byte for byte."""
     found = Inspection()
     try:
         media = ffmpeg.probe(path, path.name)
@@ -45,8 +50,8 @@ def inspect(path: Path, timeline: Timeline, output: Output, track: Track, captio
     _streams(found, media, timeline, output)
     _faststart(found, path)
     if not found.findings:
-        _packets(found, path, timeline, track)
-        _picture(found, path, timeline, output)
+        sizes = _packets(found, path, timeline, track)
+        _picture(found, path, timeline, output, sizes)
         _sound(found, track.measured, timeline)
     _captions(found, timeline, caption_files, pages)
     return found
@@ -93,22 +98,25 @@ def _faststart(found: Inspection, path: Path) -> None:
         found.fault("UnplayableHeader", "The index of the file is not in front of its data.")
 
 
-def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track) -> None:
-    """Every frame present once, at its own time; the sound that of the measured track."""
-    times, sound = [], hashlib.sha256()
+def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track) -> dict[int, int]:
+    """Every frame present once, at its own time; the sound that of the measured track. Returns the bytes of each frame that isn't a key frame."""
+    sizes, times, sound = {}, [], hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.pts is None or packet.time_base is None:
                 continue
-            if packet.stream.type == "video":
-                times.append(round(packet.pts * packet.time_base * timeline.fps))
-            else:
+            if packet.stream.type == "audio":
                 sound.update(bytes(packet))
+                continue
+            times.append(round(packet.pts * packet.time_base * timeline.fps))
+            if not packet.is_keyframe:
+                sizes[times[-1]] = packet.size
     found.measured["frames"] = len(times)
     if sorted(times) != list(range(timeline.frame_count)):
         found.fault("WrongFrameCount", f"The file has {len(times)} frames at {len(set(times))} times, planned were {timeline.frame_count}.")
     if sound.hexdigest() != audio_digest(track.path):
         found.fault("WrongSound", "The sound in the file is not the one that was mixed.")
+    return sizes
 
 
 def audio_digest(path: Path) -> str:
@@ -120,33 +128,75 @@ def audio_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output) -> None:
-    """Black and still stretches, on all pictures but the two-way predicted ones between them: at most a sixth of a second apart, at a third of the cost."""
-    shrink = max(1, min(output.width, output.height) // 270)
-    graph = (
-        f"scale={output.width // shrink}:{output.height // shrink}:flags=fast_bilinear,"
-        f"blackdetect=d={LONGEST_FAULT_S}:pic_th=0.99:pix_th=0.06,freezedetect=n={FREEZE_NOISE}:d={LONGEST_FAULT_S}"
-    )
-    command = [ffmpeg.binary(), "-hide_banner", "-nostdin", "-skip_frame", "bidir", "-skip_loop_filter", "all", "-threads", "2", "-i", str(path)]
-    done = subprocess.run([*command, "-an", "-fps_mode", "passthrough", "-vf", graph, "-f", "null", "-"], capture_output=True, check=False)
-    log = done.stderr.decode(errors="replace")
-    if done.returncode or re.search(r"error while decoding|Invalid NAL|corrupt|Error submitting", log):
-        found.fault("Undecodable", f"The file cannot be decoded to its end: {ffmpeg.last_line(log)}")
-        return
-    black = [(float(start), float(length)) for start, length in re.findall(r"black_start:([\d.]+).*?black_duration:([\d.]+)", log)]
-    frozen = _frozen(log, timeline)
-    found.measured |= {"black_s": round(sum(length for _, length in black), 3), "frozen_s": round(sum(end - start for start, end in frozen), 3)}
-    for start, length in black:
-        found.fault("BlackPicture", f"The picture is black for {length:.1f} s from {start:.1f} s on.")
+def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -> list[tuple[float, float]]:
+    """Seconds in which so little was coded that the picture may stand still or be black; a picture that moves can't be coded in so few bytes."""
+    fps, half = timeline.fps, max(1, timeline.fps // 2)
+    most = half * (FRAME_OVERHEAD_BYTES + output.width * output.height * QUIET_BITS_PER_PIXEL / 8)
+    stretches: list[tuple[float, float]] = []
+    for first in range(0, timeline.frame_count, half):
+        if sum(sizes.get(number, 0) for number in range(first, first + half)) > most:
+            continue
+        start, end = first / fps, min(timeline.frame_count, first + half) / fps
+        if stretches and stretches[-1][1] >= start - 0.01:
+            stretches[-1] = (stretches[-1][0], end)
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output, sizes: dict[int, int]) -> None:
+    """Black and still stretches. All key frames are decoded; between them only where the packets are so small that the picture may not move."""
+    _key_frames(found, path)
+    black: list[tuple[float, float]] = []
+    frozen: list[tuple[float, float]] = []
+    for start, end in quiet_stretches(sizes, timeline, output):
+        # A fault of a second covers at least one half second wholly; it may begin and end in the ones beside it.
+        if _looked_at(found, path, output, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0), black, frozen):
+            return
+    found.measured |= {"black_s": round(sum(end - start for start, end in black), 3), "frozen_s": round(sum(end - start for start, end in frozen), 3)}
+    for start, end in black:
+        found.fault("BlackPicture", f"The picture is black for {end - start:.1f} s from {start:.1f} s on.")
     for start, end in frozen:
         if not _still_by_plan(timeline, start, end):
             found.fault("FrozenPicture", f"The picture stands still for {end - start:.1f} s from {start:.1f} s on.")
 
 
-def _frozen(log: str, timeline: Timeline) -> list[tuple[float, float]]:
-    starts = [float(value) for value in re.findall(r"freeze_start: ([\d.]+)", log)]
-    ends = [float(value) for value in re.findall(r"freeze_end: ([\d.]+)", log)]
-    return list(zip(starts, [*ends, timeline.duration_s][: len(starts)], strict=True))
+def _key_frames(found: Inspection, path: Path) -> None:
+    decoded = 0
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.skip_frame = "NONKEY"
+            stream.codec_context.thread_count = 2
+            for _ in container.decode(stream):
+                decoded += 1
+    except av.error.FFmpegError as broken:
+        found.fault("Undecodable", f"The file cannot be decoded to its end: {broken}")
+    found.measured["key_frames"] = decoded
+    if not decoded:
+        found.fault("Undecodable", "The file has no key frame that can be decoded.")
+
+
+def _looked_at(
+    found: Inspection, path: Path, output: Output, start: float, end: float, black: list[tuple[float, float]], frozen: list[tuple[float, float]]
+) -> bool:
+    """Decodes one stretch and adds what it finds; True when it can't be decoded."""
+    shrink = max(1, min(output.width, output.height) // 270)
+    graph = (
+        f"scale={output.width // shrink}:{output.height // shrink}:flags=fast_bilinear,"
+        f"blackdetect=d={LONGEST_FAULT_S}:pic_th=0.99:pix_th=0.06,freezedetect=n={FREEZE_NOISE}:d={LONGEST_FAULT_S}"
+    )
+    command = [ffmpeg.binary(), "-hide_banner", "-nostdin", "-threads", "2", "-ss", f"{start:.3f}", "-t", f"{end - start:.3f}", "-i", str(path)]
+    done = subprocess.run([*command, "-an", "-fps_mode", "passthrough", "-vf", graph, "-f", "null", "-"], capture_output=True, check=False)
+    log = done.stderr.decode(errors="replace")
+    if done.returncode or re.search(r"error while decoding|Invalid NAL|corrupt|Error submitting", log):
+        found.fault("Undecodable", f"The file cannot be decoded to its end: {ffmpeg.last_line(log)}")
+        return True
+    black += [(start + float(first), start + float(last)) for first, last in re.findall(r"black_start:([\d.]+) black_end:([\d.]+)", log)]
+    starts = [start + float(value) for value in re.findall(r"freeze_start: ([\d.]+)", log)]
+    ends = [start + float(value) for value in re.findall(r"freeze_end: ([\d.]+)", log)]
+    frozen += list(zip(starts, [*ends, end][: len(starts)], strict=True))
+    return False
 
 
 def _still_by_plan(timeline: Timeline, start: float, end: float) -> bool:

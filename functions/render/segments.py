@@ -29,10 +29,10 @@ from .planes import Frame
 from .storage import Destination
 from .timeline import Output, Timeline
 
-# Long enough that an encoder's start (about 0.1 s) and its extra key frame don't count, short enough that a reclaimed host loses little.
-LONGEST_S = 6.0
-# Towards the end pieces become shorter, so that all cores finish together.
-TAIL_S = (3.0, 3.0, 2.0, 2.0, 1.0, 1.0)
+# Long enough that an encoder's start and its extra key frame don't count, short enough that a reclaimed host loses little.
+LONGEST_S = 8.0
+# Towards the end each piece takes a third of what is left, so that all cores finish together; below this, starting one costs more than waiting for it.
+SHORTEST_S = 2.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,15 +59,9 @@ def cuts(timeline: Timeline) -> list[tuple[int, int]]:
 
 
 def _next_cut(start: int, total: int, fps: int, clips: list[tuple[int, int]]) -> int:
-    remaining = (total - start) / fps
-    tail = sum(TAIL_S)
-    if remaining > tail + LONGEST_S:
-        length = LONGEST_S
-    else:
-        # Inside the tail each piece takes at most a quarter of what is left.
-        length = max(TAIL_S[-1], min(LONGEST_S, remaining / 4))
+    length = max(SHORTEST_S, min(LONGEST_S, (total - start) / fps / 3))
     end = min(total, start + max(1, round(length * fps)))
-    if total - end < fps // 2:
+    if total - end < fps * SHORTEST_S / 2:
         end = total
     for first, last in clips:
         if first < end < last:

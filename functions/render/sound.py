@@ -358,4 +358,25 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
 def _master(raw: Path, gain_db: float, ceiling_db: float, target: Path) -> None:
     # Limited at four times the rate: peaks between the samples count as true peaks.
     chain = f"volume={gain_db:.3f}dB,aresample={RATE * 4},alimiter=level=false:limit={10 ** (ceiling_db / 20):.6f}:attack=5:release=90,aresample={RATE}"
-    ffmpeg.run("-y", "-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw, "-af", chain, "-c:a", "aac", "-aac_coder", "fast", "-b:a", AAC_BITRATE, "-f", "mp4", target)
+    ffmpeg.run(
+        "-y",
+        "-f",
+        "f32le",
+        "-ar",
+        str(RATE),
+        "-ac",
+        "2",
+        "-i",
+        raw,
+        "-af",
+        chain,
+        "-c:a",
+        "aac",
+        "-aac_coder",
+        "fast",
+        "-b:a",
+        AAC_BITRATE,
+        "-f",
+        "mp4",
+        target,
+    )

@@ -156,7 +156,7 @@ def _darkened(picture: Pixels, shade: colour.RGB, from_y: int) -> Pixels:
 def _jpeg(picture: Pixels) -> bytes:
     for quality in (92, 86, 80, 70, 60):
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, optimize=True, progressive=True, subsampling=0 if quality > 85 else 2)
+        Image.fromarray(picture).save(buffer, "JPEG", quality=quality, subsampling=0 if quality > 85 else 2)
         if buffer.tell() <= MAX_BYTES:
             break
     return buffer.getvalue()

@@ -27,6 +27,7 @@ from render.planes import Frame  # noqa: E402
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
 PEAK_GOAL_MB = 600
+BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 
 
 @dataclass
@@ -101,8 +102,8 @@ def ours(plan: Path, out: Path, preset: str) -> list[str]:
 
 
 def limit(raw: Path, out: Path, preset: str) -> list[str]:
-    source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *encoders.BT709, "-i", str(raw)]
-    return ffmpeg.command("-y", *source, "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-g", str(2 * FPS), *encoders.BT709, out)
+    source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *BT709, "-i", str(raw)]
+    return ffmpeg.command("-y", *source, "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-g", str(2 * FPS), *BT709, out)
 
 
 def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> list[str]:
