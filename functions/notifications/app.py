@@ -4,6 +4,7 @@ What can't be processed is recorded with its reason and copied to the dead-lette
 """
 
 import base64
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from showrunner.platforms import websub
 from showrunner.store import feed, polls, subscriptions
 from showrunner.store.feed import Delivery
 from showrunner.telemetry import entrypoint, logger
+
+# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a row.
+ATTEMPTS = 3
 
 
 def read(message: dict[str, Any], now: datetime) -> Delivery:
@@ -45,9 +49,11 @@ def take(deliveries: list[Delivery]) -> list[Delivery]:
 
 def _take(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     """The trail's rows that were added now, or by an earlier run that died before it could tell of them."""
-    with db.transaction() as tx:
-        taken = feed.take(tx, deliveries)
-        return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(feed.Raced), db.transaction() as tx:
+            taken = feed.take(tx, deliveries)
+            return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
+    raise DatabaseUnavailable("Other workers had the same videos each time: the queue delivers again.")
 
 
 def _take_alone(delivery: Delivery) -> Delivery:

@@ -6,7 +6,7 @@ The Atom reader is expat with every door shut: no document type, no entity, no s
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.parsers import expat
@@ -37,7 +37,7 @@ CHANNEL = re.compile(r"UC[A-Za-z0-9_-]{22}", re.ASCII)
 VIDEO = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 
 _ATOM, _YT, _AT = "http://www.w3.org/2005/Atom ", "http://www.youtube.com/xml/schemas/2015 ", "http://purl.org/atompub/tombstones/1.0 "
-_ENTRY, _TOMBSTONE = _ATOM + "entry", _AT + "deleted-entry"
+_FEED, _ENTRY, _TOMBSTONE = _ATOM + "feed", _ATOM + "entry", _AT + "deleted-entry"
 _FIELDS = {_YT + "videoId": 0, _YT + "channelId": 1, _ATOM + "title": 2, _ATOM + "published": 3, _ATOM + "updated": 4}
 _BY = (_ATOM + "author", _AT + "by")
 _BY_FIELDS = {_ATOM + "name": 5, _ATOM + "uri": 6}
@@ -86,82 +86,71 @@ def channel_of(topic_url: str, own_host: str = "") -> str | None:
 # ------------------------------------------------------------------------------------------------ Atom
 
 
-class _Reader:
-    """expat's events for one body. `depth` is 1 in the feed, 2 in an entry, 3 in its fields, 4 in its author's."""
-
-    __slots__ = ("at_field", "depth", "field", "found", "parent", "seen", "text", "when")
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self.field = -1
-        self.at_field = 0
-        self.parent = ""
-        self.found: list[str | None] | None = None
-        self.when: tuple[str, str] | None = None
-        self.text: list[str] = []
-        self.seen: list[Sighting] = []
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.depth = depth = self.depth + 1
-        if depth == 3:
-            self._field(name)
-        elif depth == 4:
-            if self.found is not None and self.parent in _BY and name in _BY_FIELDS:
-                self._take(_BY_FIELDS[name])
-        elif depth == 2:
-            if name == _ENTRY:
-                self.found, self.when = [None] * 7, None
-            elif name == _TOMBSTONE:
-                self.found, self.when = [None] * 7, (attributes.get("ref", ""), attributes.get("when", ""))
-        elif depth == 1 and name != _ATOM + "feed":
-            raise InvalidRequest("The document is no Atom feed.")
-        elif depth > MAX_DEPTH:
-            raise InvalidRequest("The feed is nested too deeply.")
-
-    def _field(self, name: str) -> None:
-        self.parent = name
-        if self.found is not None and name in _FIELDS:
-            self._take(_FIELDS[name])
-
-    def _take(self, number: int) -> None:
-        if self.found is not None and self.found[number] is not None:
-            raise InvalidRequest("An entry says the same thing twice.")
-        self.field, self.at_field = number, self.depth
-        self.text.clear()
-
-    def end(self, _name: str) -> None:
-        depth = self.depth
-        if self.field >= 0 and depth == self.at_field and self.found is not None:
-            self.found[self.field] = "".join(self.text).strip()
-            self.field = -1
-        self.depth = depth - 1
-        if depth == 2 and self.found is not None:
-            self.seen.append(_entry(self.found) if self.when is None else _tombstone(self.when, self.found))
-            self.found = None
-
-    def data(self, text: str) -> None:
-        if self.field >= 0:
-            self.text.append(text)
-
-
 def _refuse(*_: object) -> int:
     raise InvalidRequest("The feed has a document type or entities, which no feed needs.")
 
 
+def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]]:  # noqa: C901 - three small functions over shared variables
+    """(what was seen, handlers of start, end and text) for one body. Closures, since a method call an element would cost as much as the parsing.
+
+    The depth is 1 in the feed, 2 in an entry, 3 in its fields, 4 in its author's.
+    """
+    seen: list[Sighting] = []
+    text: list[str] = []
+    found: list[str | None] | None = None
+    when: tuple[str, str] | None = None
+    depth, field, at_field, parent = 0, -1, 0, ""
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, field, at_field, parent, found, when
+        depth += 1
+        if depth == 3:
+            parent = name
+            number = _FIELDS.get(name, -1)
+        elif depth == 4:
+            number = _BY_FIELDS.get(name, -1) if parent in _BY else -1
+        else:
+            number = -1
+            if depth == 2:
+                when = (attributes.get("ref", ""), attributes.get("when", "")) if name == _TOMBSTONE else None
+                found = [None] * 7 if name == _ENTRY or when is not None else None
+            elif depth == 1 and name != _FEED:
+                raise InvalidRequest("The document is no Atom feed.")
+            elif depth > MAX_DEPTH:
+                raise InvalidRequest("The feed is nested too deeply.")
+        if number >= 0 and found is not None:
+            if found[number] is not None:
+                raise InvalidRequest("An entry says the same thing twice.")
+            field, at_field = number, depth
+            text.clear()
+
+    def end(_name: str) -> None:
+        nonlocal depth, field, found
+        if field >= 0 and depth == at_field and found is not None:
+            found[field] = "".join(text).strip()
+            field = -1
+        elif depth == 2 and found is not None:
+            seen.append(_entry(found) if when is None else _tombstone(when, found))
+            found = None
+        depth -= 1
+
+    return seen, start, end, lambda data: text.append(data) if field >= 0 else None
+
+
 def read(body: bytes) -> list[Sighting]:
     """The entries and tombstones of a notification or a feed. Raises InvalidRequest with the reason when it isn't one that YouTube would send."""
-    reader = _Reader()
+    seen, start, end, data = _reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = parser.SkippedEntityHandler = _refuse
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = reader.start, reader.end, reader.data
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, data
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise InvalidRequest(f"The body is not well-formed XML: {expat.ErrorString(error.code)}, line {error.lineno}.") from error
     except (LookupError, ValueError) as error:
         raise InvalidRequest("The body is in an encoding that can't be read.") from error
-    return reader.seen
+    return seen
 
 
 def check(seen: list[Sighting], channel_id: str, now: datetime) -> list[Sighting]:

@@ -15,9 +15,6 @@ from showrunner import db
 from showrunner.errors import NotFound
 from showrunner.models import Sighting
 
-# Two workers may meet over a video that neither knew; the second takes the batch once more. A third meeting in a row doesn't happen.
-ATTEMPTS = 3
-
 
 class Delivery(NamedTuple):
     """A body that came, with what its reader made of it: `seen`, or `error` with the reason why it is set aside."""
@@ -58,8 +55,8 @@ class Taken(NamedTuple):
     updates: list[dict[str, Any]]
 
 
-class _Raced(Exception):
-    """Another worker added a video of ours meanwhile."""
+class Raced(Exception):
+    """Another worker added a video of ours meanwhile: the transaction is to be undone and begun again."""
 
 
 # ------------------------------------------------------------------------------------------------ The rules, without a database
@@ -107,25 +104,27 @@ def _reveals(titles: list[tuple[datetime, str]], at: datetime, title: str) -> bo
 
 
 def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
-    """A batch of deliveries in one transaction: all of it or nothing. A delivery that was taken in before changes nothing."""
-    for attempt in range(ATTEMPTS):
-        try:
-            with db.transaction():
-                return _take(tx, deliveries)
-        except _Raced:
-            if attempt == ATTEMPTS - 1:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
-    rows = db.rows(tx, _RECORD, deliveries=json.dumps([_row(number, each) for number, each in enumerate(deliveries)]))
-    events = {row["n"]: row["id"] for row in rows if row["earlier"] is None}
-    again = [row["earlier"] for row in rows if row["earlier"] is not None]
-    fresh = [(row["id"], deliveries[row["n"]]) for row in rows if row["fresh"]]
+    """A batch of deliveries inside the caller's transaction. A delivery that was taken in before changes nothing. Raises Raced: begin again."""
+    row = db.one(
+        tx,
+        _RECORD,
+        deliveries=json.dumps([_row(number, each) for number, each in enumerate(deliveries)]),
+        video_ids=sorted({seen.video_id for each in deliveries for seen in each.seen}),
+    )
+    if row is None:
+        raise AssertionError("a SELECT of aggregates gives a row")
+    rows = row["events"] or []
+    events = {each["n"]: each["id"] for each in rows if each["earlier"] is None}
+    again = [each["earlier"] for each in rows if each["earlier"] is not None]
+    fresh = [(each["id"], deliveries[each["n"]]) for each in rows if each["fresh"]]
     told = [(event_id, each) for event_id, delivery in fresh for each in delivery.seen]
     pushed = sorted({delivery.subscription_id for _, delivery in fresh if delivery.subscription_id and delivery.origin == "push"})
-    return Taken(events, again, _merge(tx, told, pushed) if told else [])
+    return Taken(events, again, _merge(tx, told, _known(row["videos"] or []), pushed) if told else [])
+
+
+def _known(rows: list[dict[str, Any]]) -> dict[str, Known]:
+    times = ("published_at", "updated_at", "deleted_at")
+    return {each["video_id"]: Known(**each | {name: datetime.fromisoformat(each[name]) for name in times if each[name]}) for each in rows}
 
 
 def _row(number: int, each: Delivery) -> dict[str, Any]:
@@ -155,7 +154,8 @@ def _text(body: bytes) -> tuple[str, str | None]:
     return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), body.hex())
 
 
-# Ids are drawn first, so that events, deliveries and hashes can name each other; sorted inserts, so that two batches never wait crosswise.
+# One round trip: ids are drawn first, so that events, deliveries and hashes can name each other; inserts and locks are sorted, so that two batches never wait
+# crosswise. The videos' rows are locked and told as they are then.
 _RECORD = """
 WITH d AS MATERIALIZED (
     SELECT nextval('feed.event_ids') AS id, decode(x.content_hash, 'hex') AS hash, x.*
@@ -175,18 +175,23 @@ WITH d AS MATERIALIZED (
            error IS NULL, CASE WHEN error IS NULL THEN now() END, error
       FROM d JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
 )
-SELECT d.n, d.id, fresh.event_id IS NOT NULL AS fresh, earlier.event_id AS earlier
-  FROM d LEFT JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
-  LEFT JOIN feed.deliveries earlier ON first.event_id IS NULL AND earlier.delivery_id = d.delivery_id
- WHERE first.event_id IS NOT NULL OR earlier.event_id IS NOT NULL
- ORDER BY d.n
+, told AS (
+    SELECT d.n, d.id, fresh.event_id IS NOT NULL AS fresh, earlier.event_id AS earlier
+      FROM d LEFT JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
+      LEFT JOIN feed.deliveries earlier ON first.event_id IS NULL AND earlier.delivery_id = d.delivery_id
+     WHERE first.event_id IS NOT NULL OR earlier.event_id IS NOT NULL
+     ORDER BY d.n
+), locked AS (
+    SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at
+      FROM feed.videos WHERE video_id = ANY(:video_ids) ORDER BY video_id FOR UPDATE
+)
+SELECT (SELECT json_agg(told) FROM told) AS events, (SELECT json_agg(locked) FROM locked) AS videos
 """
 
 
-def _merge(tx: db.Transaction, told: list[tuple[int, Sighting]], pushed: list[int]) -> list[dict[str, Any]]:
+def _merge(tx: db.Transaction, told: list[tuple[int, Sighting]], before: dict[str, Known], pushed: list[int]) -> list[dict[str, Any]]:
     """Channels, videos and the trail with what was told of them. The rows of the trail that were added."""
     told.sort(key=lambda each: (each[1].at, each[0]))
-    before = _lock(tx, sorted({seen.video_id for _, seen in told}))
     after, updates = _judge(tx, before, told)
     row = db.one(
         tx,
@@ -197,7 +202,7 @@ def _merge(tx: db.Transaction, told: list[tuple[int, Sighting]], pushed: list[in
         pushed=pushed,
     )
     if row is None or row["added"] != len(after.keys() - before.keys()):
-        raise _Raced
+        raise Raced
     return list(row["updates"] or [])
 
 
@@ -392,7 +397,7 @@ def replay(tx: db.Transaction, event: Stored, seen: list[Sighting], error: str |
     for row in db.rows(tx, "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id", id=event.id):
         told[row["video_id"], row["feed_updated_at"], row["update_type"] == "deleted"] += 1
     left = [each for each in seen if not told[each.video_id, each.at, each.title is None]]
-    return _merge(tx, [(event.id, each) for each in left], []) if left else []
+    return _merge(tx, [(event.id, each) for each in left], _lock(tx, sorted({each.video_id for each in left})), []) if left else []
 
 
 def list_failed(tx: db.Transaction, first_id: int, last_id: int, limit: int) -> list[int]:
