@@ -25,7 +25,7 @@ FREEZE_NOISE = 0.00012
 # Ten times what a still picture takes at any of our encoders' settings, and a third of what the slowest of our backdrops takes.
 QUIET_BITS_PER_PIXEL = 0.002
 # Headers of a frame in which nothing is coded, with room.
-FRAME_OVERHEAD_BYTES = 80
+FRAME_OVERHEAD_BYTES = 160
 # Above this, runs of samples at the very peak are how clipping looks.
 FLATTEST = 5.0
 
