@@ -52,10 +52,13 @@ bench-cold: ## how fast functions start
 bench-ingest: ## how fast notifications and reports are taken in
 	$(local) bench ingest
 
+bench-lists: ## how fast lists are, page after page
+	$(local) bench lists
+
 lock: ## resolve the dependency groups again into local/lock
 	$(local) lock
 
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest lock clean
+.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-lists lock clean
