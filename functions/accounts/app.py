@@ -269,7 +269,7 @@ def reset(request: Request, body: Reset) -> Done:
     return {"message": "The password is changed: log in with it."}
 
 
-@app.post("/api/v1/auth/login", permission=roles.PUBLIC, limits=((60, 10),), open_in_maintenance=True, answer=Pair)
+@app.post("/api/v1/auth/login", permission=roles.PUBLIC, limits=((60, 10),), open_in_maintenance=True, answer=Pair, errors=(401, 404, 502))
 def login(request: Request, body: Login) -> dict[str, Any]:
     """An access token for an hour and a refresh token for seven days. Five wrong tries lock the account for 15 minutes."""
     with db.transaction() as tx:
@@ -331,7 +331,7 @@ def _refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
         raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
 
 
-@app.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=Pair)
+@app.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=Pair, errors=(401,))
 def refresh(request: Request, body: Refresh) -> dict[str, Any]:
     """The next pair of tokens. A refresh token works once; one that comes back later ends all of its login's."""
     return sessions.renew(body.refresh_token)
@@ -367,7 +367,7 @@ def add_mfa(request: Request, body: Proof) -> Answer:
     return Answer({"secret": secret, "otpauth_url": mfa.address(secret, known["email"])}, 201)
 
 
-@app.post("/api/v1/auth/mfa/confirm", permission="account:all", limits=((60, 5),), answer=RecoveryCodes, errors=(409,))
+@app.post("/api/v1/auth/mfa/confirm", permission="account:all", limits=((60, 5),), answer=RecoveryCodes, errors=(409, 502))
 def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
     """Switches the second factor on by a first code, and gives ten recovery codes, shown now and never again."""
     user_id = _credential_owner(request)

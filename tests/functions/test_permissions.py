@@ -1,0 +1,96 @@
+"""Role x route x whose, generated from the OpenAPI document: who lacks the permission gets 403, who asks for another's thing 404, nobody an error of ours."""
+
+import json
+import os
+import time
+import uuid
+
+import pytest
+
+from showrunner import db
+from showrunner.access import roles, tokens
+from tests.conftest import ROOT, Client, add_organisation, service_client
+
+DOCUMENT = json.loads((ROOT / "functions/admin/openapi.json").read_text())
+OPERATIONS = [
+    (method.upper(), path, operation["x-permission"])
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+    if operation["x-permission"] != roles.PUBLIC
+]
+ROLES = ("admin", "user", "owner", "viewer", "service", "nothing")
+
+
+def token(key, kind, organisation_id, user_id):
+    now = int(time.time())
+    claims = {"iss": os.environ["PLATFORM_URL"], "aud": "showrunner", "sub": user_id, "org": organisation_id, "jti": str(uuid.uuid4())}
+    claims |= {"iat": now, "nbf": now, "exp": now + 600}
+    if kind in ("service", "nothing"):
+        claims |= {"sub": "service:test", "scope": "videos:read internal:all" if kind == "service" else ""}
+    else:
+        claims |= {"role": "user" if kind == "owner" else kind, "owner": kind == "owner"}
+    return tokens.sign(claims, key)
+
+
+@pytest.fixture
+def own(tx, signing_key, aws, monkeypatch):
+    """An organisation with a member, and one thing of each kind."""
+    monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
+    return things(tx, signing_key)
+
+
+def things(tx, key):
+    organisation_id = add_organisation(tx, "Own")
+    client = service_client(key, organisation_id)
+    channel_id = client("POST", "/api/v1/channels", {"name": "Own"}).body["channel"]["id"]
+    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
+    asset_id = client("POST", "/api/v1/assets", {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}).body["asset"]["id"]
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    user_id = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:e, 'Own') RETURNING id", e=email))
+    db.run(tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", o=organisation_id, u=user_id)
+    made = {"organisation_id": organisation_id, "channel_id": channel_id, "video_id": video_id, "asset_id": asset_id, "user_id": user_id}
+    return made | {"key_id": str(uuid.uuid4()), "token_id": str(uuid.uuid4())}
+
+
+def granted(kind):
+    if kind == "service":
+        return frozenset({"videos:read", "internal:all"})
+    return frozenset() if kind == "nothing" else roles.of_user("user" if kind == "owner" else kind, owner=kind == "owner")
+
+
+@pytest.mark.parametrize("kind", ROLES)
+@pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_role_gets_through_exactly_where_its_permissions_reach(own, signing_key, kind, method, path, permission):
+    client = Client(token(signing_key, kind, own["organisation_id"], own["user_id"]))
+
+    told = client(method, path.format(**own), None if method == "GET" else {})
+
+    lacks = told.status == 403 and told.body["error"]["message"].startswith("This needs the permission")
+    assert lacks == (not roles.allows(granted(kind), permission))
+    assert told.status < 500
+
+
+WITH_IDS = [each for each in OPERATIONS if "{" in each[1] and not each[1].startswith("/api/v1/admin")]
+
+
+@pytest.mark.parametrize(("method", "path", "permission"), WITH_IDS, ids=lambda value: value)
+def test_anothers_things_and_absent_ones_are_told_alike(tx, own, signing_key, method, path, permission):
+    others = things(tx, signing_key)
+    absent = {name: str(uuid.uuid4()) for name in own}
+    client = Client(token(signing_key, "owner", own["organisation_id"], own["user_id"]))
+    body = {"PUT": {}, "POST": {"email": "a@example.com"} if path.endswith("/members") else {}, "DELETE": None, "GET": None}[method]
+    if path == "/api/v1/organisations/{organisation_id}" and method == "PUT":
+        body = {"name": "Mine"}
+
+    told = [client(method, path.format(**ids), body) for ids in (others, absent)]
+
+    assert [each.status for each in told] == [404, 404], (method, path, told)
+    assert told[0].body["error"]["message"] == told[1].body["error"]["message"]
+
+
+@pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value)
+def test_no_route_opens_without_a_token(aws, signing_key, method, path, permission):
+    ids = dict.fromkeys(("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"), str(uuid.uuid4()))
+
+    assert Client()(method, path.format(**ids)).status == 401
+    assert Client("nonsense")(method, path.format(**ids), {}).status == 401

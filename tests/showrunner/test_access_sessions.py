@@ -1,0 +1,109 @@
+"""showrunner.access.sessions: whatever order refreshes, reuses and logouts come in, against a model of what should be."""
+
+import contextlib
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from showrunner import db
+from showrunner.access import sessions, tokens
+from showrunner.errors import Unauthorized
+from showrunner.store import accounts
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("refresh"), st.integers(0, 8)),
+        st.tuples(st.just("wait"), st.sampled_from([1, 5, 11, 60])),
+        st.tuples(st.just("logout"), st.integers(0, 8)),
+        st.tuples(st.just("login"), st.just(0)),
+    ),
+    max_size=12,
+)
+
+
+class Model:
+    """What should be: a family lives until somebody logs out of it or brings a token back that was spent more than ten seconds ago."""
+
+    def __init__(self):
+        self.now, self.families, self.held = 0, {}, []
+
+    def add(self, pair):
+        family = tokens.verify(pair["access_token"]).family
+        self.families.setdefault(family, True)
+        self.held.append([pair, family, None])
+
+    def refresh(self, held):
+        """Whether the token is good, and what becomes of its family."""
+        _, family, spent_at = held
+        if not self.families[family]:
+            return False
+        if spent_at is not None and self.now - spent_at > sessions.FORGIVEN_SECONDS:
+            self.families[family] = False
+            return False
+        if spent_at is None:
+            held[2] = self.now
+        return True
+
+
+@pytest.fixture
+def member(tx, signing_key):
+    organisation_id = accounts.add_organisation(tx, "Sessions")
+    user_id = accounts.add_user(tx, f"{uuid.uuid4().hex[:12]}@example.com", None, "Ada", None, None)
+    accounts.add_member(tx, organisation_id, user_id, "user", owner=True)
+    return accounts.get_membership(tx, user_id)
+
+
+@given(steps=STEPS)
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(300)
+def test_a_thousand_interleavings_of_refresh_reuse_and_logout(member, steps, monkeypatch_module):
+    with contextlib.suppress(Undone), db.transaction() as tx:
+        run(tx, member, steps)
+        raise Undone
+
+
+class Undone(Exception):
+    """Ends an example: its rows must not slow down the next ones."""
+
+
+def run(tx, member, steps):
+    model = Model()
+    model.add(begin(member))
+    for kind, number in steps:
+        held = model.held[number % len(model.held)]
+        if kind == "login":
+            model.add(begin(member))
+        elif kind == "wait":
+            model.now += number
+            db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :seconds) WHERE spent_at IS NOT NULL", seconds=number)
+        elif kind == "logout":
+            with db.transaction() as inner:
+                sessions.end(inner, tokens.verify(held[0]["access_token"]))
+            model.families[held[1]] = False
+        else:
+            expected = model.refresh(held)
+            pair = renewed(held[0]["refresh_token"])
+            assert (pair is not None) == expected
+            if pair is not None:
+                model.add(pair)
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RATE_LIMIT_FACTOR", "1000000")
+        yield patch
+
+
+def begin(member):
+    with db.transaction() as tx:
+        return sessions.begin(tx, member)
+
+
+def renewed(refresh_token):
+    try:
+        return sessions.renew(refresh_token)
+    except Unauthorized:
+        return None
