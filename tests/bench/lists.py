@@ -1,0 +1,138 @@
+"""How fast the feed's lists are at 5 million video updates and 1 million videos: python tests/bench/lists.py [--rows 5000000]. Takes about five minutes.
+
+Each query goes through the API's own store function on a PostgreSQL of its own; p50 and p95 over 40 calls each, written to .local/bench/lists.json.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "layers/showrunner")]
+OUT = ROOT / ".local" / "bench"
+CALLS = 40
+
+UPDATES = """
+INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type, created_at)
+SELECT g, 'V' || lpad((g % 1000000)::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
+       (ARRAY['Official','Live','Remix','Lyrics','Cover','Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
+       || ' ' || substr(md5((g * 3)::text), 1, 8),
+       now() - interval '400 days' + g * interval '6 seconds', now() - interval '400 days' + g * interval '6 seconds',
+       (ARRAY['new_video','title_update','unknown','unknown'])[1 + g % 4], now() - interval '400 days' + g * interval '6 seconds'
+  FROM generate_series(:first::bigint, :last::bigint) g
+"""
+VIDEOS = """
+INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at, first_seen_at, last_updated_at, enrich_at)
+SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
+       (ARRAY['Official','Live','Remix','Lyrics','Cover','Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
+       || ' ' || substr(md5((g * 3)::text), 1, 8)
+       || ' ' || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6], at, at, at, at, NULL
+  FROM (SELECT g, now() - interval '400 days' + g * interval '30 seconds' AS at FROM generate_series(:first::bigint, :last::bigint) g) x
+"""
+
+
+@contextlib.contextmanager
+def database(folder: Path):
+    from functions.migrate.app import migrate
+    from local import postgres
+    from showrunner import config, db
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with postgres.server(folder, port, throwaway=True) as running:
+        os.environ.update(running.environment)
+        config._secrets["database/password"] = (time.monotonic() + 1e9, running.password)
+        connection = db.connect(statement_timeout_ms=0, socket_timeout_s=None)
+        migrate(connection)
+        yield connection
+        connection.close()
+        db.close()
+
+
+def fill(connection, rows: int, videos: int) -> None:
+    for month in range(-14, 2):
+        connection.run("SELECT feed.prepare_month((now() + make_interval(months => :m))::date)", m=month)
+    step = 250_000
+    for sql, count in ((UPDATES, rows), (VIDEOS, videos)):
+        for first in range(1, count + 1, step):
+            connection.run(sql, first=first, last=min(first + step - 1, count))
+    for table in ("updates", "videos"):
+        connection.run(f"VACUUM ANALYZE feed.{table}")
+
+
+def cases(tx) -> dict:
+    from showrunner.store import feed_lists as lists
+    from showrunner.store.feed_lists import Wanted
+
+    def page(what, cursor=None, offset=0, order_by=None, title=None, **filters):
+        wanted = Wanted(50, offset, cursor, order_by or next(iter(what.sorts)), "desc")
+        return lambda: lists.select(tx, what, wanted, filters, title)
+
+    def deep(what, share: float) -> str:
+        """A cursor far down, as many pages would have led to."""
+        from showrunner import db
+
+        sort = next(iter(what.sorts.values())).column.removeprefix("t.")
+        key = what.key.column.removeprefix("t.")
+        sql = f"SELECT {sort}::text AS value, {key}::text AS key FROM {what.table} WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1"
+        row = db.one(tx, sql, days=int(400 * share))
+        return lists._write(what, Wanted(50, 0, None, next(iter(what.sorts)), "desc"), lists._Place(row["value"], row["key"], 10_000, "gte"))
+
+    updates, videos = lists.UPDATES, lists.VIDEOS
+    return {
+        "updates, first page": page(updates),
+        "updates, offset 9,900": page(updates, offset=9_900),
+        "updates, cursor at nine tenths": page(updates, cursor=deep(updates, 0.9)),
+        "updates of a channel": page(updates, channel_id="UC" + "77".zfill(22)),
+        "updates of a video": page(updates, video_id="V" + "777".zfill(10)),
+        "updates of a type": page(updates, update_type="title_update"),
+        "updates of a rare type": page(updates, update_type="deleted"),
+        "videos, first page": page(videos),
+        "videos by title": page(videos, order_by="title"),
+        "videos of a channel": page(videos, channel_id="UC" + "77".zfill(22)),
+        "title, common": page(videos, title="interview"),
+        "title, rare": page(videos, title="a1b2c3"),
+        "title, no match": page(videos, title="zzzzzz"),
+        "title, rare in a channel": page(videos, title="a1b2c3", channel_id="UC" + "77".zfill(22)),
+    }
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--rows", type=int, default=5_000_000)
+    arguments.add_argument("--videos", type=int, default=1_000_000)
+    options = arguments.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    os.environ.update(STAGE="bench", AWS_REGION="us-east-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
+    from showrunner import db
+
+    figures = {}
+    with tempfile.TemporaryDirectory(dir=OUT) as folder, database(Path(folder)) as connection:
+        begun = time.perf_counter()
+        fill(connection, options.rows, options.videos)
+        print(f"{options.rows:,} updates and {options.videos:,} videos in {time.perf_counter() - begun:.0f} s")
+        with db.reading() as tx:
+            for name, call in cases(tx).items():
+                call()
+                times = []
+                for _ in range(CALLS):
+                    at = time.perf_counter()
+                    call()
+                    times.append((time.perf_counter() - at) * 1000)
+                times.sort()
+                figures[name] = {"p50_ms": round(statistics.median(times), 1), "p95_ms": round(times[int(CALLS * 0.95)], 1)}
+                print(f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} ms")
+    (OUT / "lists.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
