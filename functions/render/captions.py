@@ -1,6 +1,7 @@
 """Captions: words into pages of at most two lines, pages into sprites with the spoken word marked, and the same pages as SRT and VTT."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -352,7 +353,9 @@ class Painter:
     def _paint_spoken(self, frame: Frame, word: _Placed, at_s: float) -> None:
         if self.look.mode in ("box", "underline"):
             self._mark(word).blend(frame, *self._mark_position(word))
-        scale = self._pop(at_s - word.unit.start_s)
+        # A long word pops less: it must not touch its neighbours.
+        room = 0.9 * word_space(self.look) / max(1, word.letters_width)
+        scale = min(1 + round(room, 2), self._pop(at_s - word.unit.start_s))
         sprite = _scaled(word.spoken, scale)
         sprite.blend(frame, word.x - (sprite.width - word.spoken.width) // 2, word.y - (sprite.height - word.spoken.height) // 2)
 
@@ -490,7 +493,16 @@ def _scaled(sprite: Sprite, scale: float) -> Sprite:
 
 
 def cased(text: str, case: str) -> str:
-    return text.upper() if case == "upper" else text.lower() if case == "lower" else text
+    if case == "upper":
+        return _without_tonos(text.upper())
+    return text.lower() if case == "lower" else text
+
+
+def _without_tonos(text: str) -> str:
+    """Greek capitals carry no accent."""
+    if not any("\u0370" <= sign <= "\u03ff" for sign in text):
+        return text
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).replace("\u0301", ""))
 
 
 def word_space(chosen: Look) -> float:

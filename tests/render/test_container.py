@@ -62,5 +62,7 @@ def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_
     reachable = subprocess.run([*command[:4], sys.executable, "-c", "import av, cv2"], capture_output=True, check=False)
     if reachable.returncode:
         pytest.skip("the environment's packages can't be read by another user here")
-    done = subprocess.run(command, env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"), capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(
+        command, env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"), capture_output=True, text=True, check=False, cwd="/"
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,17 +17,28 @@ def inspect(tmp_path, plan):
     document["music"] = {}
     parsed = timeline.parse(document)
 
-    def run(picture="testsrc2", tone="sine=f=400:r=48000", size=SIZE, length=6.0, options=BT709, change=None, front=True, measured=None):
+    def run(
+        picture="testsrc2",
+        tone="sine=f=400:r=48000",
+        size=SIZE,
+        length=6.0,
+        options=BT709,
+        change=None,
+        front=True,
+        measured=None,
+        preset="ultrafast",
+        skips_stills=False,
+    ):
         source = ("-f", "lavfi", "-i", picture if "=" in picture else f"{picture}=s={size}:r=30")
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
-        samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", *options,
+        samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), "-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options,
                        "-af", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull", "-c:a", "aac", "-t", str(length), *flags, made)  # fmt: skip
         samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
         track = sound.Track(tmp_path / "track.m4a", measured or sound.measure(tmp_path / "track.m4a"))
         if change:
             change(made)
-        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0).findings}
+        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, skips_stills).findings}
 
     run.timeline = parsed
     return run
@@ -47,6 +58,17 @@ def test_a_black_stretch_in_between_is_found(inspect):
 
 def test_a_frozen_stretch_is_found(inspect):
     assert inspect(f"testsrc2=s={SIZE}:r=30,loop=loop=60:size=1:start=60") == {"FrozenPicture"}
+
+
+@pytest.mark.parametrize(
+    "picture", [f"testsrc2=s={SIZE}:r=30,loop=loop=60:size=1:start=60", f"testsrc2=s={SIZE}:r=30,drawbox=c=black:t=fill:enable='between(t,2,3.5)'"]
+)
+def test_faults_are_found_without_decoding_everything_too(inspect, picture):
+    assert "FrozenPicture" in inspect(picture, preset="veryfast", skips_stills=True)
+
+
+def test_a_moving_picture_is_not_decoded_in_full(inspect):
+    assert inspect(preset="veryfast", skips_stills=True) == set()
 
 
 def test_a_planned_still_is_no_fault(inspect):
