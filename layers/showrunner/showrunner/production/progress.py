@@ -25,6 +25,7 @@ _WORDS = {
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
     "ConfigurationMissing": "{message}",
     "InvalidRequest": "{message}",
+    "States.TaskFailed": "The render ended without saying why: {message} Retry the video: what was rendered is kept.",
     "States.Timeout": "The step took longer than it may. Retry the video: finished work is kept.",
     "Runtime.ExitError": "The step's worker ended without an answer. Retry the video: finished work is kept.",
     "Sandbox.Timedout": "The step took longer than it may. Retry the video: finished work is kept.",
