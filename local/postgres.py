@@ -216,7 +216,8 @@ def initialise(folder: Path, data: Path, identity: Identity) -> None:
     os.write(write, (folder / "password").read_bytes())
     os.close(write)
     # The password goes in by a pipe: the server's user may not read our file, and must not have a second copy.
-    os.fchown(read, identity.user, identity.group)
+    if os.geteuid() == 0:
+        os.fchown(read, identity.user, identity.group)
     command = [binary("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--encoding=UTF8"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
     done = run_as(identity, command, pass_fds=(read,), cwd="/")

@@ -233,9 +233,17 @@ def verify(request: Request, body: Token) -> Done:
             raise _stale("token")
         accounts.save_verified(tx, user["id"])
         if token["kind"] == "invite":
+            if user["verified_at"] is None:
+                _disown(tx, user["id"])
             accounts.add_member(tx, token["organisation_id"], user["id"], token["role"])
         api.record(tx, request, token["kind"], "user", user["id"])
     return {"message": "Thank you."}
+
+
+def _disown(tx: db.Transaction, user_id: str) -> None:
+    """Anybody may have registered an address that was never confirmed: their password must not open what the address's owner is invited to."""
+    accounts.save_password(tx, user_id, None)
+    accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
 
 
 @app.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=Done, status=202)
@@ -433,17 +441,20 @@ def _wanted(query: Page) -> pages.Wanted:
     return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
 
 
-@app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201)
+@app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201, idempotent=True)
 def add_api_key(request: Request, body: NewKey) -> Answer:
     """A new key, shown now and never again. One with the scope `ingestion` opens the Ingestion API."""
     creator = _credential_owner(request)
     _require_grantable(request, [scope for scope in body.scopes if scope != "ingestion"])
     text = f"sr_{secrets.token_urlsafe(32)}"
     row = {"created_by": creator, "name": body.name, "prefix": text[:10], "key_sha256": digest(text), "scopes": body.scopes, "expires_at": body.expires_at}
-    with db.transaction() as tx:
+
+    def work(tx: db.Transaction) -> Answer:
         key = api.parse(kept.add_api_key(tx, request.organisation_id, row).encode())
         api.record(tx, request, "add", "api_key", key["id"], scopes=body.scopes)
-    return Answer({"api_key": key, "key": text}, 201)
+        return Answer({"api_key": key, "key": text}, 201)
+
+    return api.once(request, work, secret=True)
 
 
 def _require_grantable(request: Request, scopes: list[str]) -> None:
@@ -470,7 +481,7 @@ def list_service_tokens(request: Request, query: Page) -> Answer:
         return api.listed("service_tokens", kept.list_service_tokens(tx, request.organisation_id, _wanted(query)))
 
 
-@app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201)
+@app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201, idempotent=True)
 def add_service_token(request: Request, body: NewServiceToken) -> Answer:
     """A token for a machine of the organisation, shown now and never again."""
     creator = _credential_owner(request)
@@ -478,11 +489,14 @@ def add_service_token(request: Request, body: NewServiceToken) -> Answer:
     seconds = body.expires_in_days * DAY_SECONDS
     claims = tokens.service_claims(body.name, request.organisation_id, body.scopes, config.setting("PLATFORM_URL"), seconds)
     row = {"id": claims["jti"], "created_by": creator, "name": body.name, "scopes": body.scopes, "expires_at": claims["exp"]}
-    with db.transaction() as tx:
+    signed = tokens.sign(claims, sessions.signing_key(config.secret("auth/signing_key")))
+
+    def work(tx: db.Transaction) -> Answer:
         told = api.parse(kept.add_service_token(tx, request.organisation_id, row).encode())
         api.record(tx, request, "add", "service_token", claims["jti"], scopes=body.scopes, name=body.name)
-    signed = tokens.sign(claims, sessions.signing_key(config.secret("auth/signing_key")))
-    return Answer({"service_token": told, "token": signed}, 201)
+        return Answer({"service_token": told, "token": signed}, 201)
+
+    return api.once(request, work, secret=True)
 
 
 @app.delete("/api/v1/auth/service-tokens/{token_id}", permission="tokens:all", status=204)

@@ -408,6 +408,18 @@ def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
     assert (me("DELETE", path).status, me("DELETE", path).status) == (204, 404)
 
 
+def test_a_repeat_shows_the_same_key_again_and_the_database_cannot(tx, me):
+    body = {"name": "Feed", "scopes": ["ingestion"]}
+    first, again = (me("POST", "/api/v1/auth/api-keys", body, idempotency_key="3d2f6f0a-keep") for _ in range(2))
+
+    assert first.body == again.body
+    assert len(me("GET", "/api/v1/auth/api-keys").body["api_keys"]) == 1
+    rows = str(db.rows(tx, "SELECT * FROM access.idempotency"))
+    assert first.body["key"] not in rows
+    assert "3d2f6f0a-keep" not in rows
+    assert me("POST", "/api/v1/auth/api-keys", {**body, "name": "Other"}, idempotency_key="3d2f6f0a-keep").status == 409
+
+
 def test_a_service_token_works_until_it_is_revoked(me):
     told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30})
     robot = Client(told.body["token"])
@@ -455,6 +467,7 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
 def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email):
     other = f"{uuid.uuid4().hex[:12]}@example.com"
     ANYONE("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Other"})
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
     organisation_id = pair["user"]["organisation_id"]
     me("POST", f"/api/v1/organisations/{organisation_id}/members", {"email": other})
 
@@ -462,6 +475,31 @@ def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email
 
     assert log_in(other).body["user"]["organisation_id"] != organisation_id
     assert log_in(other, organisation_id=organisation_id).body["user"]["organisation_id"] == organisation_id
+
+
+def test_who_registered_an_address_that_is_not_theirs_gets_nothing_of_its_invitation(aws, me, pair):
+    victim = f"{uuid.uuid4().hex[:12]}@example.com"
+    ANYONE("POST", "/api/v1/auth/register", {"email": victim, "password": PASSWORD, "full_name": "Impostor"})
+    refresh = log_in(victim).body["refresh_token"]
+    organisation_id = pair["user"]["organisation_id"]
+    me("POST", f"/api/v1/organisations/{organisation_id}/members", {"email": victim})
+
+    assert ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, victim))}).status == 200
+
+    assert log_in(victim, organisation_id=organisation_id).status == 401
+    assert renew(refresh).status == 401
+    ANYONE("POST", "/api/v1/auth/password/forgot", {"email": victim})
+    ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, victim)), "password": OTHER})
+    assert log_in(victim, OTHER, organisation_id=organisation_id).status == 200
+
+
+def test_an_organisations_name_makes_no_link_in_our_letter(aws, me, pair):
+    guest, organisation_id = f"{uuid.uuid4().hex[:12]}@example.com", pair["user"]["organisation_id"]
+    me("PUT", f"/api/v1/organisations/{organisation_id}", {"name": "https://evil.example/"})
+
+    me("POST", f"/api/v1/organisations/{organisation_id}/members", {"email": guest})
+
+    assert 'href="https://evil' not in str(mailed(aws, guest))
 
 
 def test_another_organisation_is_not_there(me, tx):

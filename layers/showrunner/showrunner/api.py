@@ -428,20 +428,22 @@ def _where(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)[:200] or "body"
 
 
-def once(request: Request, work: Callable[[db.Transaction], Answer]) -> Answer:
-    """`work` in one transaction; with an Idempotency-Key a repeat gets the first answer instead."""
+def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: bool = False) -> Answer:
+    """`work` in one transaction; with an Idempotency-Key a repeat gets the first answer instead. A `secret` answer is kept so that only who has the
+    key can read it."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _TOKEN.fullmatch(key):
         raise InvalidRequest("The Idempotency-Key must have 1 to 128 printable characters.", [{"field": "Idempotency-Key", "message": "not valid"}])
     with db.transaction() as tx:
         if key is None:
             return work(tx)
-        scope = request.organisation_id, request.route, key
+        scope = request.organisation_id, request.route, idempotency.hidden(key) if secret else key
         stored = idempotency.claim(tx, *scope, idempotency.digest(request.path, request.raw_body))
         if stored is not None:
-            return Answer(stored.body, stored.status, {"idempotency-replayed": "true"})
+            body = idempotency.opened(stored.body, key) if secret else stored.body
+            return Answer(body, stored.status, {"idempotency-replayed": "true"})
         answer = work(tx)
-        idempotency.keep(tx, *scope, answer.status, answer.text())
+        idempotency.keep(tx, *scope, answer.status, idempotency.sealed(answer.text(), key) if secret else answer.text())
         return answer
 
 
