@@ -451,6 +451,8 @@ def test_both_render_jobs_are_the_same_but_for_what_their_platform_forces():
         del job["JobDefinitionName"], job["PlatformCapabilities"], job["ContainerProperties"]["ResourceRequirements"]
     for only_fargate in ("NetworkConfiguration", "EphemeralStorage", "RuntimePlatform", "FargatePlatformConfiguration"):
         cpu["ContainerProperties"].pop(only_fargate, None)
+    # An empty volume: of the instance for EC2, where Fargate refuses `Host`.
+    assert [volume.pop("Host") for volume in gpu["ContainerProperties"]["Volumes"]] == [{}]
 
     assert gpu == cpu
     assert needs["gpu"]["VCPU"] == needs["cpu"]["VCPU"]
