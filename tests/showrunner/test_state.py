@@ -1,0 +1,74 @@
+"""state and signed: expiry is checked at every read, quotas and breakers hold, and a service that fails is asked again."""
+
+import threading
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from showrunner import signed, state
+from showrunner.errors import PlatformUnavailable, QuotaExceeded, ServiceUnavailable
+from tests.ingestion import ingestion_aws  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def table(ingestion_aws):  # noqa: F811
+    return ingestion_aws
+
+
+def test_an_item_is_read_as_it_was_put():
+    values = {"text": "é", "number": 2**40, "raw": b"\x00\xff", "yes": True}
+    state.put("test#1", "a", {**values, "none": None})
+    assert state.find("test#1", "a") == values
+    state.remove("test#1", "a")
+    assert state.find("test#1", "a") is None
+
+
+def test_an_item_that_has_expired_is_gone_though_dynamodb_still_has_it():
+    state.put("test#2", "a", {"x": 1}, expires_at=1000)
+    assert state.find("test#2", "a", now=999) == {"x": 1}
+    assert state.find("test#2", "a", now=1000) is None
+
+
+def test_a_quota_is_never_overspent_by_many_at_once():
+    refused = []
+
+    def work():
+        for _ in range(10):
+            try:
+                state.spend("many", "general", 3, 40)
+            except QuotaExceeded:
+                refused.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert state.spent("many", "general") == 39
+    assert len(refused) == 40 - 13
+
+
+def test_a_breaker_opens_after_failures_in_a_row_and_closes_with_an_answer():
+    for _ in range(state.FAILURES):
+        state.check_breaker("one", now=100)
+        state.note_outcome("one", answered=False, now=100)
+    with pytest.raises(PlatformUnavailable):
+        state.check_breaker("one", now=101)
+    state.check_breaker("one", now=100 + state.PAUSE_SECONDS)
+    state.note_outcome("one", answered=True)
+    state.check_breaker("one", now=101)
+
+
+def test_a_call_that_fails_is_made_again_and_a_refusal_is_told(httpserver: HTTPServer, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for("").rstrip("/"))
+    httpserver.expect_ordered_request("/").respond_with_data("", status=500)
+    httpserver.expect_ordered_request("/").respond_with_json({"ok": 1})
+    assert signed.call("sqs", "SendMessage", {}) == {"ok": 1}
+    httpserver.expect_ordered_request("/").respond_with_json({"__type": "com.amazonaws#NoSuchThing", "message": "words"}, status=400)
+    with pytest.raises(signed.Refused) as refused:
+        signed.call("sqs", "SendMessage", {})
+    assert refused.value.code == "NoSuchThing"
+
+
+def test_a_service_that_is_not_there_is_unavailable(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(ServiceUnavailable):
+        signed.call("sqs", "SendMessage", {})

@@ -1,0 +1,140 @@
+"""platforms.websub: whatever comes, it is read or refused with a reason; what we write we read back."""
+
+import hmac
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+
+from showrunner.errors import InvalidRequest, PlatformRejected, PlatformUnavailable
+from showrunner.models import Sighting
+from showrunner.platforms import websub
+from tests.ingestion import CHANNEL, OTHER, TOPIC, atom
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_raise_anything_but_a_refusal(body):
+    try:
+        websub.read(body)
+    except InvalidRequest as error:
+        assert error.message
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 900), st.integers(0, 255))
+def test_a_notification_with_a_damaged_byte_is_read_or_refused(place, byte):
+    body = bytearray(atom())
+    body[place % len(body)] = byte
+    try:
+        websub.check(websub.read(bytes(body)), CHANNEL, NOW)
+    except InvalidRequest as error:
+        assert error.message
+
+
+printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=80).map(str.strip)
+
+
+@given(printable, printable, st.datetimes(datetime(2006, 1, 1), datetime(2026, 11, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone
+def test_what_is_written_is_read_back(title, name, at):
+    seen = [Sighting("vid00000001", CHANNEL, " ".join(name.split()) or None, title, at, at)]
+    assert websub.read(websub.write(seen)) == seen
+
+
+def test_several_entries_and_tombstones_in_one_feed_are_all_read():
+    body = atom().replace(
+        b"</feed>",
+        atom("vid00000002").partition(b"</updated>\n")[2].partition(b"</feed>")[0]
+        + b'<at:deleted-entry xmlns:at="http://purl.org/atompub/tombstones/1.0" ref="yt:video:vid00000003" when="2026-11-20T09:00:00Z"/></feed>',
+    )
+    assert [(each.video_id, each.title) for each in websub.read(body)][0::2] == [("vid00000001", "Title"), ("vid00000003", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T08:13:10Z", datetime(2026, 11, 22, 8, 13, 10, tzinfo=UTC)),
+        ("2026-11-22T08:13:10.1+00:00", datetime(2026, 11, 22, 8, 13, 10, 100_000, tzinfo=UTC)),
+        ("2026-11-22T08:13:10.038244+00:00", datetime(2026, 11, 22, 8, 13, 10, 38_244, tzinfo=UTC)),
+        ("2026-11-22T08:13:10.038244318+00:00", datetime(2026, 11, 22, 8, 13, 10, 38_244, tzinfo=UTC)),
+        ("2026-11-22T09:13:10+01:00", datetime(2026, 11, 22, 8, 13, 10, tzinfo=UTC)),
+    ],
+)
+def test_times_have_any_number_of_digits(text, expected):
+    assert websub.moment(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "2026-11-22", "20261122T081310Z", "2026-11-22T08:13:10", "2026-11-22T25:00:00Z", "0001-01-01T00:00:00+23:00", "now"])
+def test_other_times_are_refused(text):
+    with pytest.raises(InvalidRequest):
+        websub.moment(text)
+
+
+@pytest.mark.parametrize("algorithm", websub.ALGORITHMS)
+def test_a_signature_fits_its_own_secret_and_body_only(algorithm):
+    header = f"{algorithm}={hmac.new(b'one', b'body', algorithm).hexdigest()}"
+    assert websub.is_signed([b"one"], header, b"body")
+    assert websub.is_signed([b"two", b"one"], header, b"body")
+    assert not websub.is_signed([b"two"], header, b"body")
+    assert not websub.is_signed([b"one"], header, b"body ")
+    assert not websub.is_signed([], header, b"body")
+
+
+def test_topics_of_both_forms_name_their_channel():
+    assert websub.channel_of(TOPIC) == websub.channel_of(TOPIC.replace("/xml", "")) == CHANNEL
+    assert websub.channel_of(websub.topic("http://127.0.0.1:9", OTHER), "127.0.0.1:9") == OTHER
+    assert websub.channel_of(websub.topic("http://127.0.0.1:9", OTHER)) is None
+    assert websub.channel_of("http://[") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120),
+        ("0", 0),
+        ("999999999", 86_400),
+        ("Sun, 22 Nov 2026 12:02:00 GMT", 120),
+        ("Sun, 22 Nov 2020 12:02:00 GMT", 0),
+        ("soon", None),
+        (None, None),
+        ("-5", None),
+    ],
+)
+def test_retry_after_in_either_form(text, seconds):
+    assert websub.retry_after(text, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (202, None),
+        (204, None),
+        (400, PlatformRejected),
+        (403, PlatformRejected),
+        (302, PlatformRejected),
+        (429, PlatformUnavailable),
+        (503, PlatformUnavailable),
+    ],
+)
+def test_what_the_hub_answers(httpserver: HTTPServer, status, kind):
+    httpserver.expect_request("/").respond_with_data("words", status=status, headers={"Retry-After": "120"})
+    hub = websub.Hub(httpserver.url_for("/"))
+    if kind is None:
+        hub.ask("subscribe", TOPIC, "https://x", 60, "secret")
+        return
+    with pytest.raises(kind) as refused:
+        hub.ask("subscribe", TOPIC, "https://x", 60, None)
+    assert kind is PlatformRejected or refused.value.retry_after == 120
+
+
+def test_a_hub_that_is_not_there_is_unavailable():
+    with pytest.raises(PlatformUnavailable):
+        websub.Hub("http://127.0.0.1:9/").ask("subscribe", TOPIC, "https://x", 60, None)
+
+
+def test_an_entry_of_the_next_minutes_is_a_wrong_clock_and_not_the_future():
+    soon = (NOW + timedelta(minutes=30)).isoformat()
+    assert websub.check(websub.read(atom(updated=soon)), CHANNEL, NOW)

@@ -1,0 +1,55 @@
+"""platforms.youtube: addresses, durations and errors as YouTube writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
+
+from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.platforms import youtube
+
+
+@given(st.text(max_size=100) | st.text(max_size=60).map(lambda text: f"https://www.youtube.com/{text}"))
+def test_any_text_is_a_link_or_refused(text):
+    try:
+        link = youtube.parse(text)
+    except InvalidRequest:
+        return
+    assert link.value
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [("PT4M13S", 253), ("PT1H", 3600), ("P1DT2H", 93_600), ("PT0S", 0), ("P0D", 0), ("", None), ("P", None), ("4:13", None)]
+)
+def test_durations(duration, seconds):
+    assert youtube.seconds(duration) == seconds
+
+
+ERRORS = [
+    (403, {"errors": [{"reason": "quotaExceeded"}]}, QuotaExceeded),
+    (403, {"errors": [{"reason": "rateLimitExceeded"}]}, PlatformUnavailable),
+    (400, {"errors": [{"reason": "badRequest"}], "message": "API key not valid. Please pass a valid API key."}, CredentialRejected),
+    (403, {"errors": [{"reason": "accessNotConfigured"}]}, CredentialRejected),
+    (401, {"errors": [{"reason": "authError"}]}, CredentialRejected),
+    (404, {"errors": [{"reason": "playlistNotFound"}]}, PlatformRejected),
+    (400, {}, PlatformRejected),
+    (500, {}, PlatformUnavailable),
+    (429, {}, PlatformUnavailable),
+]
+
+
+@pytest.mark.parametrize(("status", "error", "kind"), ERRORS)
+def test_errors_say_what_their_receiver_should_do(httpserver: HTTPServer, status, error, kind):
+    httpserver.expect_request("/youtube/v3/videos").respond_with_json({"error": error}, status=status)
+    spent = []
+    with pytest.raises(kind):
+        youtube.Youtube("key", httpserver.url_for(""), spent.append).details(["vid00000001"])
+    assert spent == [1]  # a refused call costs its unit too
+
+
+def test_the_key_stands_in_no_address(httpserver: HTTPServer):
+    httpserver.expect_request("/youtube/v3/videos").respond_with_json({"items": []})
+    youtube.Youtube("top-secret", httpserver.url_for(""), lambda _: None).details(["vid00000001"])
+    [(request, _)] = httpserver.log
+    assert "top-secret" not in request.url
+    assert request.headers["X-Goog-Api-Key"] == "top-secret"
