@@ -130,8 +130,8 @@ def save_login(tx: db.Transaction, user_id: str, places: list[str], password_has
     )
 
 
-def save_password(tx: db.Transaction, user_id: str, password_hash: str) -> None:
-    """A new password ends every session and forgets every known place."""
+def save_password(tx: db.Transaction, user_id: str, password_hash: str | None) -> None:
+    """A new password ends every session and forgets every known place. None: nobody logs in before a reset by letter."""
     db.run(tx, "UPDATE accounts.users SET password_hash = :hash, updated_at = now() WHERE id = :id", id=user_id, hash=password_hash)
     db.run(tx, "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :id AND revoked_at IS NULL", id=user_id)
     db.run(tx, "DELETE FROM access.known_places WHERE user_id = :id", id=user_id)
