@@ -416,6 +416,8 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
     moved = (state["status"], state["attempt"]) != (seen["status"], seen["attempt"])
     if moved or not (dead or state["status"] in ("failed", "cancelled")):
         raise Conflict(f"The video is {state['status']}: only one that failed or was cancelled can be retried.")
+    # A script that was refused is asked for anew: a retry can cost as much as a new video.
+    limits.spend(tx, limits.windows(f"retry:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     attempt = videos.restart(tx, request.organisation_id, state["id"])
     position = videos.queue_position(tx, request.organisation_id, state["id"])
     return {"job_id": machines.name(state["id"], attempt), "video_id": state["id"], "estimated_time": BASE_SECONDS, "queue_position": position}

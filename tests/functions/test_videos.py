@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from showrunner import config, db, machines
+from showrunner.access import limits
 from showrunner.store import productions
 from tests.conftest import add_organisation, in_threads, service_client
 
@@ -330,6 +331,16 @@ def test_a_video_in_the_making_is_retried_only_when_its_execution_is_over(client
     machines.stop(video["video_id"], 1, "killed")
 
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"].endswith("-2")
+
+
+def test_retries_have_a_limit_a_day_since_they_can_cost_again(client, tx, video, monkeypatch):
+    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    retry = f"/api/v1/videos/{video['video_id']}/retry"
+    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    assert client("POST", retry).status == 202
+    productions.fail(tx, video["video_id"], 2, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+
+    assert client("POST", retry).status == 429
 
 
 def test_a_finished_video_is_neither_retried_nor_cancelled(client, tx, video):
