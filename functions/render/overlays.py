@@ -1,5 +1,6 @@
 """What lies over the scenes: the title card, a scene's heading, the logo and the demo mark."""
 
+import warnings
 from pathlib import Path
 
 import cv2
@@ -153,8 +154,10 @@ def _stamp(canvas: colour.Pixels, rgba: colour.Pixels, x: int, y: int) -> None:
 def logo(path: Path, name: str, output: Output) -> Layer:
     """Small, in the upper left corner of the safe area."""
     try:
-        image = Image.open(path).convert("RGBA")
-    except (OSError, ValueError) as unreadable:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path).convert("RGBA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as unreadable:
         raise AssetCorrupt(f"The logo {name} cannot be decoded.", asset=name) from unreadable
     unit = min(output.width, output.height)
     factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)

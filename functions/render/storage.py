@@ -92,6 +92,9 @@ class Destination:
         target = posixpath.join(self.uri, name)
         if self.remote:
             extra = {"ContentType": CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
+            if name.startswith("segments/"):
+                # The bucket's lifecycle deletes by it what a render left that failed and was never retried.
+                extra["Tagging"] = "lifetime=week"
             with _translated(target):
                 _s3().upload_file(str(path), *_split(target), ExtraArgs=extra)
             return

@@ -33,6 +33,19 @@ def test_a_render_reads_from_s3_and_writes_to_s3(tmp_path, aws, bucket):
     assert not [name for name in os.listdir(tmp_path) if name.startswith("render-")]
 
 
+def test_a_checkpoint_is_tagged_for_the_buckets_lifecycle(tmp_path, aws, bucket, monkeypatch):
+    monkeypatch.setattr(storage, "_s3", lambda: boto3.client("s3", endpoint_url=aws))
+    (tmp_path / "piece.mp4").write_bytes(b"x")
+    for name in ("segments/main/a-0000.mp4", "video.mp4"):
+        storage.Destination(f"s3://{bucket}/t").publish(tmp_path / "piece.mp4", name)
+
+    told = {
+        name: boto3.client("s3", endpoint_url=aws).get_object_tagging(Bucket=bucket, Key=f"t/{name}")["TagSet"]
+        for name in ("segments/main/a-0000.mp4", "video.mp4")
+    }
+    assert list(told.values()) == [[{"Key": "lifetime", "Value": "week"}], []]
+
+
 def test_a_missing_object_is_named_in_error_json(tmp_path, aws, bucket):
     client = boto3.client("s3", endpoint_url=aws)
     scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
