@@ -65,9 +65,10 @@ def _version(name: str, group: str) -> str:
     """Hash of a server's code, packages and ports: a change of any replaces the running one."""
     digest = hashlib.sha256(str(sorted(PORTS.items())).encode())
     folder = ROOT / "local" / name
-    files = [*sorted(folder.rglob("*.py")), folder.with_suffix(".py"), ROOT / "local" / "lock" / f"{group}.txt"]
+    shared = [ROOT / "local" / "model_server.py"] if group == "models" else []
+    files = [*sorted(folder.rglob("*")), folder.with_suffix(".py"), *shared, ROOT / "local" / "lock" / f"{group}.txt"]
     for file in files:
-        if file.exists():
+        if file.is_file() and file.suffix != ".pyc":
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
