@@ -21,7 +21,7 @@ def test_any_text_is_a_link_or_refused(text):
 @pytest.mark.parametrize(
     ("duration", "seconds"), [("PT4M13S", 253), ("PT1H", 3600), ("P1DT2H", 93_600), ("PT0S", 0), ("P0D", 0), ("", None), ("P", None), ("4:13", None)]
 )
-def test_durations(duration, seconds):
+def test_durations_are_read_in_seconds(duration, seconds):
     assert youtube.seconds(duration) == seconds
 
 
