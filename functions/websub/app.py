@@ -22,6 +22,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 CHALLENGE_CHARACTERS = 2000
 # The longest lease that a hub was seen to grant is 10 days; a year is no lease any more, and would keep us from renewing.
 MOST_SECONDS = 31_536_000
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
 
 STATUS = {InvalidRequest: (400, "bad request"), Forbidden: (403, "forbidden"), NotFound: (404, "not found"), PayloadTooLarge: (413, "payload too large")}
@@ -75,7 +76,7 @@ def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
 
 
 def report(message: dict[str, Any]) -> None:
-    text = json.dumps({**message, "at": datetime.now(UTC).isoformat()}, separators=(",", ":"))
+    text = ENCODE({**message, "at": datetime.now(UTC).isoformat()})
     signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
@@ -159,7 +160,7 @@ def log(event: dict[str, Any], status: int, begun: float) -> None:
         "Answers": 1,
         "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": METRICS},
     }
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.write(ENCODE(line) + "\n")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import hmac
 import json
 import threading
 import time
+from functools import cache, lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -39,6 +40,10 @@ SERVICES = {
 }
 
 
+# json.dumps with separators makes an encoder for each call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Refused(ShowrunnerError):
     """AWS refuses the call; `code` is its error's name, for instance ConditionalCheckFailedException."""
 
@@ -49,7 +54,7 @@ class Refused(ShowrunnerError):
 
 def call(service: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
     """The service's answer. Raises Refused, or ServiceUnavailable when it doesn't answer."""
-    body = json.dumps(payload, separators=(",", ":")).encode()
+    body = _encode(payload).encode()
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(0.05 * 4**attempt)
@@ -113,12 +118,25 @@ def _key(secret: str, day: str, region: str, service: str) -> bytes:
     return _keys[wanted]
 
 
+@cache
+def _identity() -> tuple[str, str, str, str]:
+    """Region, key id, key, session token. An environment's credentials outlive it: Lambda never changes them under a running one."""
+    token = config.setting("AWS_SESSION_TOKEN", "none")
+    return config.setting("AWS_REGION"), config.setting("AWS_ACCESS_KEY_ID"), config.setting("AWS_SECRET_ACCESS_KEY"), token
+
+
+@lru_cache(maxsize=4)
+def _stamp(parts: tuple[int, ...]) -> str:
+    year, month, day, hour, minute, second = parts
+    return f"{year:04d}{month:02d}{day:02d}T{hour:02d}{minute:02d}{second:02d}Z"
+
+
 def headers(service: Service, action: str, host: str, body: bytes, now: time.struct_time) -> dict[str, str]:
     """The headers of a signed POST to `/`."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", now)
-    day, region, name = stamp[:8], config.setting("AWS_REGION"), service.name
+    stamp = _stamp(now[:6])
+    region, key_id, secret, token = _identity()
+    day, name = stamp[:8], service.name
     content_type, target = f"application/x-amz-json-{service.version}", f"{service.target}.{action}"
-    token = config.setting("AWS_SESSION_TOKEN", "none")
     token_line, token_name = ("", "") if token == "none" else (f"x-amz-security-token:{token}\n", "x-amz-security-token;")  # noqa: S105 - no token at all
     names = f"content-type;host;x-amz-date;{token_name}x-amz-target"
     canonical = (
@@ -127,8 +145,8 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
     )
     scope = f"{day}/{region}/{name}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signature = hmac.digest(_key(config.setting("AWS_SECRET_ACCESS_KEY"), day, region, name), text.encode(), "sha256").hex()
-    credential = f"{config.setting('AWS_ACCESS_KEY_ID')}/{scope}"
+    signature = hmac.digest(_key(secret, day, region, name), text.encode(), "sha256").hex()
+    credential = f"{key_id}/{scope}"
     signed = {
         "content-type": content_type,
         "x-amz-date": stamp,

@@ -6,13 +6,14 @@ doesn't open. An environment makes one data key and unwraps each that it meets o
 
 import base64
 import os
+from typing import Any
 
 from showrunner import config, signed
 
 NONCE_BYTES = 12
 
 _own: dict[str, tuple[bytes, bytes]] = {}
-_opened: dict[tuple[str, bytes], bytes] = {}
+_opened: dict[tuple[str, bytes], Any] = {}
 
 
 def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
@@ -31,12 +32,12 @@ def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
 
 def open_(sealed: bytes, purpose: str, bound_to: str = "") -> bytes:
     """The plain value. Raises cryptography's InvalidTag for a value that was changed or belongs elsewhere. Needs kms:Decrypt."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     end = 2 + int.from_bytes(sealed[:2])
     wrapped, nonce, encrypted = sealed[2:end], sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :]
-    key = _opened.get((purpose, wrapped))
-    if key is None:
+    cipher = _opened.get((purpose, wrapped))
+    if cipher is None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         answer = signed.call("kms", "Decrypt", {"CiphertextBlob": base64.b64encode(wrapped).decode(), "EncryptionContext": {"purpose": purpose}})
-        key = _opened[purpose, wrapped] = base64.b64decode(answer["Plaintext"])
-    return AESGCM(key).decrypt(nonce, encrypted, f"{purpose}:{bound_to}".encode())
+        cipher = _opened[purpose, wrapped] = AESGCM(base64.b64decode(answer["Plaintext"]))
+    return bytes(cipher.decrypt(nonce, encrypted, f"{purpose}:{bound_to}".encode()))
