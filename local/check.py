@@ -19,6 +19,8 @@ def checks() -> dict[str, Callable[[], str]]:
         "types": lambda: dev("mypy"),
         "imports": lambda: dev("lint-imports", "--no-cache"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
+        # Against the language's schema, and every state against the retries and time limits that it has to have.
+        "state machines": lambda: dev("pytest", "-q", "-p", "no:cacheprovider", "tests/contract/test_statemachine.py"),
         **{f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES},
     }
 

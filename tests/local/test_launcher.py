@@ -297,7 +297,7 @@ def test_a_failed_video_names_step_reason_and_logs():
 
 
 def test_each_check_of_the_design_is_there():
-    assert {"format", "lint", "types", "imports", "templates", "sam template.yaml", "sam template.data.yaml"} <= set(check.checks())
+    assert {"format", "lint", "types", "imports", "templates", "state machines", "sam template.yaml", "sam template.data.yaml"} <= set(check.checks())
 
 
 @pytest.mark.parametrize(
