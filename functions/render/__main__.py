@@ -65,7 +65,7 @@ def _failed(failure: RenderError, destination: Destination) -> int:
     return failure.exit_code
 
 
-def _terminated(number: int, frame: Any) -> None:
+def _terminated(number: int, _: Any) -> None:
     """Workers die with us (their parent-death signal); finished segments stay for the next attempt."""
     raise SystemExit(128 + number)
 

@@ -1,7 +1,7 @@
 """Brings every asset of a timeline onto this machine, checked, before a single frame is drawn."""
 
 import hashlib
-import os
+import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def _local(uri: str, folder: Path) -> Path:
         if not path.is_file():
             raise FileNotFoundError(uri)
         return path
-    suffix = os.path.splitext(uri)[1][:10]
+    suffix = posixpath.splitext(uri)[1][:10]
     path = folder / (hashlib.sha256(uri.encode()).hexdigest()[:32] + suffix)
     if not path.exists():
         storage.download(uri, path)

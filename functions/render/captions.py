@@ -30,7 +30,41 @@ SMALLEST = 0.5
 _ROOM = {"tall": 1.0, "square": 1.2, "wide": 1.6}
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", "۔")
 _CLAUSE_ENDS = (",", ";", ":", "—", "–", "、", "，", "；", "：", "،", "؛")
-_LEANS_FORWARD = frozenset("a an the of to in on at by for with and or but as is are was were that this its their his her from into than our your my".split())
+_LEANS_FORWARD = frozenset(
+    (
+        "a",
+        "an",
+        "the",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "with",
+        "and",
+        "or",
+        "but",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "that",
+        "this",
+        "its",
+        "their",
+        "his",
+        "her",
+        "from",
+        "into",
+        "than",
+        "our",
+        "your",
+        "my",
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class ClipPainter:
 
     def _once(self) -> Iterator[Frame]:
         # Into a file: a damaged clip can say more than a pipe holds, and nobody reads while it plays.
-        errors = tempfile.TemporaryFile()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the process
         process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
         try:

@@ -38,7 +38,7 @@ def _linear(colour: RGB) -> npt.NDArray[np.float64]:
 def _encoded(value: npt.NDArray[np.float64]) -> RGB:
     value = np.clip(value, 0, 1)
     code = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
-    red, green, blue = (int(round(part * 255)) for part in code)
+    red, green, blue = (round(float(part) * 255) for part in code)
     return red, green, blue
 
 

@@ -53,7 +53,7 @@ class Composer:
         self._marks = self._fixed_marks()
 
     def _fixed_marks(self) -> list[Layer]:
-        marks = [overlays.demo_mark(self.timeline, self.output)] if self.timeline.demo else []
+        marks = [overlays.demo_mark(self.output)] if self.timeline.demo else []
         if self.timeline.logo:
             marks.append(overlays.logo(self.files[self.timeline.logo.uri], self.timeline.logo.uri, self.output))
         return marks

@@ -102,7 +102,7 @@ def _titles(names: list[str], width: int) -> Pixels:
     head = np.full((_HEAD, width, 3), (24, 24, 28), np.uint8)
     cell = width // len(names)
     for index, name in enumerate(names):
-        rgba, left, base = lettering.draw(name, Type(24, weight=700))
+        rgba, _, base = lettering.draw(name, Type(24, weight=700))
         x, y = index * cell + 8, max(0, 32 - base)
         part = rgba[max(0, base - 32) :][: _HEAD - y, : width - x]
         share = part[..., 3:].astype(np.float32) / 255

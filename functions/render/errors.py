@@ -1,6 +1,7 @@
 """What can go wrong, said to the person whose video it is, and the exit code that tells the job queue whether another try could help.
 
-Exit codes: 0 finished · 2 wrong call · 3 the timeline, an asset or the finished file is at fault (another try gives the same) · 4 the host is at fault (another try may help).
+Exit codes: 0 finished · 2 wrong call · 3 the timeline, an asset or the finished file is at fault (another try gives the same) ·
+4 the host is at fault (another try may help).
 A process that is killed ends with the signal's code (137 by SIGKILL), which counts as the host's fault too.
 """
 

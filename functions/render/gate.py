@@ -40,7 +40,10 @@ class Inspection:
 
 
 def inspect(path: Path, timeline: Timeline, output: Output, track: Track, caption_files: list[Path], pages: int, skips_stills: bool = False) -> Inspection:
-    """Reads every packet and decodes what could hold a fault: everything, unless the encoder is known to code a still picture in next to nothing. The sound was measured on `track`; here it must be the same, byte for byte."""
+    """Reads every packet and decodes what could hold a fault: everything, unless the encoder is known to code a still picture in next to nothing.
+
+    The sound was measured on `track`; here it must be the same, byte for byte.
+    """
     found = Inspection()
     try:
         media = ffmpeg.probe(path, path.name)

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,25 @@ Progress = Callable[[str, int, int], None]
 def tell(phase: str, done: int, total: int) -> None:
     """A line of JSON for whoever started this program."""
     print(json.dumps({"phase": phase, "done": done, "total": total}), flush=True)
+
+
+class Told:
+    """Progress on standard output, and for a remote destination in progress.json too, at most once a second: whoever asks there can't read our output."""
+
+    EVERY_S = 1.0
+
+    def __init__(self, destination: Destination) -> None:
+        self.destination, self.told_at, self.phase = destination, 0.0, ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        tell(phase, done, total)
+        now = time.monotonic()
+        # Not before the frames: 1 of 1 read is no progress of the video.
+        if self.destination.remote and phase != "read" and (now - self.told_at >= self.EVERY_S or phase != self.phase):
+            self.told_at, self.phase = now, phase
+            # Progress is a courtesy: a store that fails here will be met again where it matters.
+            with suppress(errors.StorageUnavailable):
+                self.destination.put_text(json.dumps({"phase": phase, "done": done, "total": total}), "progress.json")
 
 
 class Clock:
@@ -52,10 +71,11 @@ def read(uri: str) -> Timeline:
     return timeline.parse(document)
 
 
-def render(uri: str, destination: Destination, progress: Progress = tell) -> dict[str, Any]:
+def render(uri: str, destination: Destination, progress: Progress | None = None) -> dict[str, Any]:
     """Returns the report that was written. Raises RenderError; then nothing new lies at the final names."""
     cv2.setNumThreads(1)
     memory.bound()
+    progress = progress or Told(destination)
     clock = Clock()
     with clock.phase("read"):
         plan = read(uri)
@@ -168,7 +188,7 @@ def _aside(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> N
                 (work / shape.name).write_bytes(thumbnail.make(plan, files, shape))
                 memory.release()
         sender.send(("done", result))
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         sender.send(("failed", segments.described(failure)))
 
 

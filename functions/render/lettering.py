@@ -162,8 +162,8 @@ def pieces(text: str) -> list[tuple[str, bool]]:
 
 
 # Japanese and Chinese line breaking (kinsoku): what may not begin a line, and what may not end one.
-NOT_FIRST = set("、。，．・：；？！ー）］｝〉》」』】〕％…‥ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞ!?,.:;)]}%’”")  # noqa: RUF001
-NOT_LAST = set("（［｛〈《「『【〔$£¥([{‘“")  # noqa: RUF001
+NOT_FIRST = set("、。，．・：；？！ー）］｝〉》」』】〕％…‥ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞ!?,.:;)]}%’”")
+NOT_LAST = set("（［｛〈《「『【〔$£¥([{‘“")
 
 
 def _breakable(word: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Camera moves over a still: which window of it is seen at a moment, and that window drawn to a twentieth of a pixel at the price of a plain resize.
 
-OpenCV's fast resize starts at whole pixels only, so a slow zoom drawn with it trembles; its exact warp costs four times as much. But resize takes any scale,
-and at scale s the k-th output column lies k·s source pixels from the start: by starting k columns early, for the k whose k·s has the fraction that is wanted, and
-cutting those columns off, any sub-pixel start is reached to half of (s - 1), as on the second scale of a caliper.
+OpenCV's fast resize starts at whole pixels only, so a slow zoom drawn with it trembles; its exact warp costs four times as much. But resize takes
+any scale, and at scale s the k-th output column lies k·s source pixels from the start: by starting k columns early, for the k whose k·s has the
+fraction that is wanted, and cutting those columns off, any sub-pixel start is reached to half of (s - 1), as on the second scale of a caliper.
 """
 
 from dataclasses import dataclass

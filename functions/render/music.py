@@ -70,7 +70,8 @@ def _pads(mix: Sound, notes: list[float], at_s: float, length_s: float, mood: Mo
         for side, detune in ((left, 0.9972), (right, 1.0028)):
             phase = 2 * np.pi * ((frequency * detune * t) % 1)
             for harmonic in range(1, 6):
-                side += np.sin(phase * harmonic + voice + harmonic) * np.float32(0.10 / (1 + 0.3 * voice) * mood.brightness ** (harmonic - 1) / harmonic**1.5)
+                gain = np.float32(0.10 / (1 + 0.3 * voice) * mood.brightness ** (harmonic - 1) / harmonic**1.5)
+                np.add(side, np.sin(phase * harmonic + voice + harmonic) * gain, out=side)
     bass = np.sin(2 * np.pi * ((notes[0] / 2 * t) % 1)) * np.float32(0.14)
     for tone, pan in ((left, -0.6), (right, 0.6), (bass, 0.0)):
         shaped = (tone * swell).astype(np.float32)

@@ -126,7 +126,7 @@ class Heading:
                 layer.paint(frame, at_s)
 
 
-def demo_mark(timeline: Timeline, output: Output) -> Layer:
+def demo_mark(output: Output) -> Layer:
     """Says that the script comes from the small local model."""
     unit = min(output.width, output.height)
     style = Type(round(unit * 0.024), fonts.HOUSE, 700, "en", (255, 255, 255))

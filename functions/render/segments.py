@@ -147,7 +147,7 @@ def _worker(work: Work, tasks: Any, results: Any) -> None:
             work.destination.publish(path, segment.name)
             results.put(("segment", segment.name))
         results.put(("end", None))
-    except BaseException as failure:
+    except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         results.put(("failed", described(failure)))
 
 

@@ -22,7 +22,7 @@ def is_remote(uri: str) -> bool:
 
 def join(base: str, name: str) -> str:
     """`name` as seen from `base`; absolute names stay as they are."""
-    if is_remote(name) or os.path.isabs(name):
+    if is_remote(name) or Path(name).is_absolute():
         return name
     return posixpath.join(base, name)
 
@@ -105,6 +105,13 @@ class Destination:
         except OSError:
             shutil.copyfile(path, part)
         part.replace(target)
+
+    def put_text(self, text: str, name: str) -> None:
+        """A small object straight from memory; remote destinations only."""
+        target = posixpath.join(self.uri, name)
+        bucket, key = _split(target)
+        with _translated(target):
+            _s3().put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType=CONTENT_TYPES[".json"])
 
     def publish_text(self, text: str, name: str, work: Path) -> None:
         path = work / name.replace("/", "_")

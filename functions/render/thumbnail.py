@@ -133,7 +133,7 @@ def _shortened(text: str) -> str:
     if len(text) <= MAX_LETTERS:
         return text
     for mark in (": ", " – ", " — ", " - ", "? ", "! ", ". ", " | ", ", "):
-        head = text.split(mark)[0].strip()
+        head = text.split(mark, 1)[0].strip()
         if 8 <= len(head) <= MAX_LETTERS and head != text:
             return head + (mark.strip() if mark.strip() in "?!" else "")
     words = text.split()

@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests" / "render")]
 
 import cv2  # noqa: E402
 import samples  # noqa: E402
+
 from render import captions, compose, encoders, ffmpeg, timeline  # noqa: E402
 from render.planes import Frame  # noqa: E402
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from render import captions, contact, fonts, lettering, timeline
 from render.compose import Composer
 from render.errors import FontMissing, TimelineInvalid
@@ -12,7 +13,11 @@ from render.planes import Frame
 
 ASPECTS = [(540, 960), (960, 540), (720, 720)]
 WORDS = st.lists(
-    st.sampled_from("a of the sea hearts octopus, swimming. Unbelievably blood; counterintuitively iron! it 37 % copper-based".split()), min_size=3, max_size=40
+    st.sampled_from(
+        ["a", "of", "the", "sea", "hearts", "octopus,", "swimming.", "Unbelievably", "blood;", "counterintuitively", "iron!", "it", "37", "%", "copper-based"]
+    ),
+    min_size=3,
+    max_size=40,
 )
 
 

@@ -1,6 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 import samples
+
 from render import clips
 from render.errors import AssetCorrupt
 from render.planes import Frame
@@ -23,7 +26,7 @@ def frames(path, count, fps=30, **fields):
 
 def longest_still(found):
     longest = run = 0
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         run = run + 1 if np.abs(before.astype(int) - after).mean() < 0.02 else 0
         longest = max(longest, run)
     return longest

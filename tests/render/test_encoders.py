@@ -1,4 +1,5 @@
 import pytest
+
 from render import encoders
 from render.errors import EncoderFailed
 

@@ -1,5 +1,6 @@
 """What a finished video is like, measured on the file itself."""
 
+import itertools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import samples
 from PIL import Image
+
 from render import assets, ffmpeg, segments, timeline
 from render.encoders import Encoder
 
@@ -134,7 +136,7 @@ def test_one_plan_gives_three_aspects(tmp_path):
     assert [(output["file"], output["width"], output["height"]) for output in report["outputs"]] == [
         ("video.mp4", 180, 320), ("video.wide.mp4", 320, 180), ("video.square.mp4", 180, 180)]  # fmt: skip
     spoken = {
-        re.sub(r"\s+", " ", re.sub(r"\d\d:.*|^\d+$", "", (tmp_path / "out" / f"captions{infix}.srt").read_text(), flags=re.M)).strip()
+        re.sub(r"\s+", " ", re.sub(r"\d\d:.*|^\d+$", "", (tmp_path / "out" / f"captions{infix}.srt").read_text(), flags=re.MULTILINE)).strip()
         for infix in ("", ".wide", ".square")
     }
     assert len(spoken) == 1
@@ -182,7 +184,7 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     ranges = segments.cuts(parsed)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == parsed.frame_count
-    assert all(left[1] == right[0] for left, right in zip(ranges, ranges[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(ranges))
     encoder = Encoder("libx264", "")
     one = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "1"})
     two = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "2"})

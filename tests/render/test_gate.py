@@ -3,6 +3,7 @@ import math
 
 import pytest
 import samples
+
 from render import gate, sound, timeline
 
 SIZE = "320x180"

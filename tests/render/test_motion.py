@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from render import colour, motion
 from render.planes import Frame
 

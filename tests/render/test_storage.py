@@ -1,11 +1,11 @@
 """From S3 to S3, as in Batch, against the AWS stand-in over HTTP."""
 
 import json
-import os
 
 import boto3
 import pytest
 import samples
+
 from render import storage
 
 from .conftest import TEXTS, call, visuals
@@ -28,9 +28,13 @@ def test_a_render_reads_from_s3_and_writes_to_s3(tmp_path, aws, bucket):
     done = call(f"s3://{bucket}/a/timeline.json", f"s3://{bucket}/a/render", AWS_ENDPOINT_URL=aws, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr[-1500:]
     names = {item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="a/render/")["Contents"]}
-    assert names == {f"a/render/{name}" for name in ("video.mp4", "thumbnail.jpg", "thumbnail.tall.jpg", "captions.srt", "captions.vtt", "report.json")}
+    assert names == {
+        f"a/render/{name}" for name in ("video.mp4", "thumbnail.jpg", "thumbnail.tall.jpg", "captions.srt", "captions.vtt", "report.json", "progress.json")
+    }
+    progress = json.loads(client.get_object(Bucket=bucket, Key="a/render/progress.json")["Body"].read())
+    assert progress == {"phase": "publish", "done": 1, "total": 1}
     assert client.head_object(Bucket=bucket, Key="a/render/video.mp4")["ContentType"] == "video/mp4"
-    assert not [name for name in os.listdir(tmp_path) if name.startswith("render-")]
+    assert not [name for name in (entry.name for entry in tmp_path.iterdir()) if name.startswith("render-")]
 
 
 def test_a_checkpoint_is_tagged_for_the_buckets_lifecycle(tmp_path, aws, bucket, monkeypatch):

@@ -2,6 +2,7 @@ import json
 
 import jsonschema
 import pytest
+
 from render import timeline
 from render.errors import TimelineInvalid
 

@@ -1,5 +1,8 @@
+import itertools
+
 import numpy as np
 import pytest
+
 from render import compose, timeline, transitions, visuals
 from render.planes import Frame
 
@@ -85,7 +88,7 @@ def test_a_transition_leads_from_one_picture_to_the_other(kind, size):
     for at in np.linspace(0, 1, 9):
         transitions.KINDS[kind](first, second, out, float(at))
         means.append(float(out.y.mean()))
-    assert all(later >= earlier - 12 for earlier, later in zip(means, means[1:], strict=False))
+    assert all(later >= earlier - 12 for earlier, later in itertools.pairwise(means))
 
 
 def test_transitions_are_centred_on_the_cut_and_never_meet(plan):
