@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from . import colour, fonts, lettering
+from . import captions, colour, fonts, lettering
 from .captions import rounded
 from .errors import AssetCorrupt
 from .layers import LEAVE_S, Layer, settled
@@ -59,7 +59,7 @@ class TitleCard:
         gap = round(unit * 0.045)
         head = round(small.size * 1.2) + gap // 2 if kicker else 0
         block = head + line_height * len(lines) + gap + bar
-        safe_top, safe_bottom = safe.top * output.height, (1 - safe.bottom) * output.height
+        safe_top, safe_bottom = safe.top * output.height, (1 - safe.bottom) * output.height - caption_room(timeline, output)
         top = round((safe_top + safe_bottom - block) / 2 * (0.96 if output.shape == "tall" else 1.0))
         layers: list[Layer] = []
         if kicker:
@@ -79,6 +79,16 @@ class TitleCard:
             )
         )
         return layers
+
+
+def caption_room(timeline: Timeline, output: Output) -> int:
+    """Height that burned-in captions take from the lower end of the safe area."""
+    if timeline.captions is None or not timeline.captions.burn_in:
+        return 0
+    look = captions.look(timeline.captions, timeline.palette, output, timeline.language)
+    if look.position != "lower":
+        return 0
+    return round(2 * look.line_height + look.style.size * (0.6 + (look.panel[3] if look.panel else 0.0)) + look.style.margin)
 
 
 def centred(text: str, style: Type, width: int, baseline: int, enter_s: float, leave_s: float | None) -> Layer:

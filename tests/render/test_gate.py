@@ -18,18 +18,8 @@ def inspect(tmp_path, plan):
     document["music"] = {}
     parsed = timeline.parse(document)
 
-    def run(
-        picture="testsrc2",
-        tone="sine=f=400:r=48000",
-        size=SIZE,
-        length=6.0,
-        options=BT709,
-        change=None,
-        front=True,
-        measured=None,
-        preset="ultrafast",
-        skips_stills=False,
-    ):
+    def run(picture="testsrc2", tone="sine=f=400:r=48000", size=SIZE, length=6.0, options=BT709, **more):
+        change, measured, preset, front = more.get("change"), more.get("measured"), more.get("preset", "ultrafast"), more.get("front", True)
         source = ("-f", "lavfi", "-i", picture if "=" in picture else f"{picture}=s={size}:r=30")
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
@@ -39,7 +29,7 @@ def inspect(tmp_path, plan):
         track = sound.Track(tmp_path / "track.m4a", measured or sound.measure(tmp_path / "track.m4a"))
         if change:
             change(made)
-        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, skips_stills).findings}
+        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, more.get("skips_stills", False)).findings}
 
     run.timeline = parsed
     return run
