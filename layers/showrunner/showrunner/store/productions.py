@@ -25,7 +25,7 @@ def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int
           FROM studio.channels c
          WHERE v.id = :video_id AND v.attempt = :attempt AND v.{_OPEN} AND c.id = v.channel_id
         RETURNING v.id, v.organisation_id, v.attempt, v.request, c.name AS channel_name, c.niche, c.settings
-        """,  # noqa: S608 - a constant of this module
+        """,
         video_id=video_id,
         attempt=attempt,
         deadline_seconds=deadline_seconds,
@@ -93,7 +93,7 @@ def fail(tx: db.Transaction, video_id: str, attempt: int, error: dict[str, str])
         f"""
         UPDATE studio.videos SET status = 'failed', error = :error, current_step = :step, updated_at = now()
          WHERE id = :video_id AND attempt = :attempt AND {_OPEN}
-        """,  # noqa: S608 - a constant of this module
+        """,
         video_id=video_id,
         attempt=attempt,
         error=json.dumps(error),
