@@ -23,8 +23,9 @@ def inspect(tmp_path, plan):
         source = ("-f", "lavfi", "-i", picture if "=" in picture else f"{picture}=s={size}:r=30")
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
-        samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), "-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options,
-                       "-af", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull", "-c:a", "aac", "-t", str(length), *flags, made)  # fmt: skip
+        coding = ("-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options, "-c:a", "aac")
+        level = "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull"
+        samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made)
         samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
         track = sound.Track(tmp_path / "track.m4a", measured or sound.measure(tmp_path / "track.m4a"))
         if change:
