@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from showrunner import blobs, db, events, machines
+from showrunner import blobs, db, events, machines, receipts
 from showrunner.production import costs, progress
 from showrunner.production.brief import Job, video_folder
 from showrunner.store import ledger, productions
@@ -15,7 +15,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
     report = blobs.get_json(f"{job.folder}/render/report.json")
     product, stored = _product(job, report)
     seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
-    charges = [costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
+    charges = [*receipts.list_(job.folder), costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
     with db.transaction() as tx:
         ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
         product["step_seconds"] = {**productions.list_step_seconds(tx, job.video_id, job.attempt), "render": round(seconds, 1)}
@@ -79,16 +79,32 @@ def _parsed(cause: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
+    """A failure that the machine caught. A render that ran is paid for, whatever came of it: Batch tells its times in the Cause."""
+    job = _parsed(event["failure"]["cause"])
+    ran = (
+        [costs.render_charge(event["attempt"], event["platform"], (job["StoppedAt"] - job["StartedAt"]) / 1000)]
+        if "StoppedAt" in job and "StartedAt" in job
+        else []
+    )
+    return _failed(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
+
+
 def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
-    """An execution's status change. FAILED comes here too, for a machine whose FailProduction itself could not run."""
+    """An execution's status change. FAILED comes here too, for a machine whose FailProduction itself could not run, and ABORTED for a cancelled video."""
     video_id, attempt = machines.parse_name(detail["name"])
     with db.transaction() as tx:
-        step = productions.get_step(tx, video_id)["current_step"] or "prepare"
-    return _failed(video_id, attempt, progress.explain(step, detail["status"], detail.get("cause") or ""), repeat=False)
+        video = productions.get_step(tx, video_id)
+    error = progress.explain(video["current_step"] or "prepare", detail["status"], detail.get("cause") or "")
+    return _failed(str(video["organisation_id"]), video_id, attempt, error, [], repeat=False)
 
 
-def _failed(video_id: str, attempt: int, error: dict[str, str], *, repeat: bool) -> dict[str, Any]:
+def _failed(organisation_id: str, video_id: str, attempt: int, error: dict[str, str], ran: list[costs.Charge], *, repeat: bool) -> dict[str, Any]:
+    folder = video_folder(organisation_id, video_id)
+    job = blobs.find_json(f"{folder}/job.json") or {"demo": False}
+    charges = [*receipts.list_(folder), *ran]
     with db.transaction() as tx:
+        ledger.add_charges(tx, organisation_id, video_id, charges, job["demo"])
         changed = productions.fail(tx, video_id, attempt, error)
         video = productions.get_step(tx, video_id)
     if changed or (repeat and (video["status"], video["attempt"]) == ("failed", attempt)):
@@ -111,5 +127,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if event.get("source") == "aws.states":
         return _ended_from_outside(event["detail"])
     if "failure" in event:
-        return _failed(event["video_id"], event["attempt"], _explained(event), repeat=True)
+        return _failed_at_a_step(event)
     return _finished(event)

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from showrunner import blobs, db
+from showrunner import blobs, db, receipts
 from showrunner.production import progress, script, timeline
 from showrunner.production.brief import Job
-from showrunner.production.costs import Charge
 from showrunner.production.script import Script
 from showrunner.store import ledger, productions
 from showrunner.telemetry import entrypoint
 
 
-def _record_script(job: Job, written: Script, document: dict[str, Any]) -> None:
-    charges = [Charge.model_validate(charge) for charge in document["charges"]]
+def _record_script(job: Job, written: Script) -> None:
+    charges = receipts.list_(job.folder)
     words = sum(map(script.count_words, written.passages))
     with db.transaction() as tx:
         ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
@@ -20,11 +19,10 @@ def _record_script(job: Job, written: Script, document: dict[str, Any]) -> None:
         productions.advance(tx, job.video_id, job.attempt, "voice", progress.BEGUN["voice"], f"Script of {words} words in {len(written.passages)} passages.")
 
 
-def _record_timeline(job: Job, written: Script, document: dict[str, Any]) -> None:
+def _record_timeline(job: Job, written: Script) -> None:
     scenes = range(len(written.passages))
-    recordings = [blobs.get_json(f"{job.folder}/scenes/{scene}.voice.json") for scene in scenes]
     planned = blobs.get_json(f"{job.folder}/timeline.json")
-    charges = [Charge.model_validate(each["charge"]) for each in recordings if each["paid_by"] == job.video_id]
+    charges = receipts.list_(job.folder)
     description = script.with_chapters(written.description, timeline.chapters(planned))
     with db.transaction() as tx:
         ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
@@ -37,7 +35,7 @@ def _record_timeline(job: Job, written: Script, document: dict[str, Any]) -> Non
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    document = blobs.get_json(f"{job.folder}/script.json")
+    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
     record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
-    record(job, Script.model_validate(document["script"]), document)
+    record(job, written)
     return {"recorded": event["step"]}

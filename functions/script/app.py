@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from showrunner import blobs, config
+from showrunner import blobs, config, receipts
 from showrunner.errors import ScriptRejected
 from showrunner.platforms.language import Language
 from showrunner.production import brief, costs, script
@@ -20,12 +20,11 @@ class Walk:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.models = [config.setting("OPENAI_MODEL"), *filter(None, [config.setting("OPENAI_FALLBACK_MODEL", " ").strip()])]
-        self.charges: list[costs.Charge] = []
         self.answered_by: list[str] = []
         self._called = False
         self._keys: list[str] = []
 
-    def ask(self, question: script.Question) -> Any:  # noqa: ANN401 - the shape that the question names
+    def ask(self, question: script.Question) -> Any:
         """An answer that keeps every rule: the first model's, its repaired one, or the second model's."""
         text = self._answer(self.models[0], question)
         found, breaches = script.read(question, text)
@@ -35,7 +34,7 @@ class Walk:
                 break
             found, breaches = script.read(question, self._answer(model, next_question))
         if breaches:
-            # The refused answers go, or a retry would only read them again.
+            # The refused answers go, or a retry would only read them again; what they cost stays in the receipts.
             blobs.remove(self._keys)
             raise ScriptRejected("; ".join(breaches[:5]))
         return found
@@ -45,21 +44,19 @@ class Walk:
         key = brief.product_key(self.job.organisation_id, "script", name, "json")
         product = blobs.find_json(key)
         if product is None:
-            product = self._call(model, question, name, key)
+            product = self._call(model, question, key)
         self._keys.append(key)
         self.answered_by.append(product["model"])
-        if product["paid_by"] == self.job.video_id:
-            self.charges.append(costs.Charge.model_validate(product["charge"]))
         return str(product["text"])
 
-    def _call(self, model: str, question: script.Question, name: str, key: str) -> dict[str, Any]:
+    def _call(self, model: str, question: script.Question, key: str) -> dict[str, Any]:
         if self._called:
             raise AnotherCall
         self._called = True
         language = Language(config.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
         answer = language.answer(model, question.shape.lower(), question.schema_, question.instructions, question.prompt)
-        charge = costs.language_charge(name[:16], model, answer.usage)
-        product = {"text": answer.text, "model": answer.model, "charge": charge.model_dump(mode="json"), "paid_by": self.job.video_id}
+        receipts.keep(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
+        product = {"text": answer.text, "model": answer.model}
         blobs.put_json(key, product)
         return product
 
@@ -87,7 +84,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return {"more": True}
     document = {
         "script": written.model_dump(),
-        "charges": [charge.model_dump(mode="json") for charge in walk.charges],
         "models": sorted(set(walk.answered_by)),
     }
     blobs.put_json(f"{job.folder}/script.json", document)

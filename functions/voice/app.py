@@ -5,7 +5,7 @@ from typing import Any
 
 from mutagen.mp3 import MP3
 
-from showrunner import blobs, config
+from showrunner import blobs, config, receipts
 from showrunner.platforms.speech import Narrator
 from showrunner.production import brief, costs
 from showrunner.production.brief import Job
@@ -19,6 +19,7 @@ SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speak
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     narrator = Narrator(config.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
     speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
+    receipts.keep(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
     audio_key = brief.product_key(job.organisation_id, "voice", name, "mp3")
     sha256 = blobs.put_bytes(audio_key, speech.audio, "audio/mpeg")
     product = {
@@ -29,8 +30,6 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         "characters": speech.characters,
         "starts": speech.starts,
         "ends": speech.ends,
-        "charge": costs.speech_charge(name[:16], model, len(text), speech.credits).model_dump(mode="json"),
-        "paid_by": job.video_id,
     }
     # The description goes last: where it lies, the recording is complete.
     blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)

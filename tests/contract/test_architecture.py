@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "blobs": {"config", "errors"},
     "state": {"signed", "config", "errors"},
     "events": {"signed", "config", "errors"},
+    "receipts": {"blobs", "production"},
     "machines": {"config", "errors"},
     "store": {"db", "models", "errors", "production"},
     "platforms": {"models", "errors"},

@@ -22,7 +22,7 @@ from functions.script import app as script_step
 from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
-from showrunner import blobs, config, db
+from showrunner import blobs, config, db, receipts
 from showrunner.errors import CredentialRejected, InvalidRequest, PlatformUnavailable, ProductionCancelled, QuotaExceeded, ScriptRejected
 from showrunner.production import script
 from showrunner.production.brief import Job
@@ -55,7 +55,7 @@ def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea"
 
 def answer(text: str, model: str = "gpt-6-luna") -> Response:
     document = {
-        "id": "resp_1",
+        "id": f"resp_{uuid.uuid4().hex}",
         "object": "response",
         "created_at": 1795305600,
         "status": "completed",
@@ -130,7 +130,7 @@ def speech(text: str) -> Response:
     starts = [round(index * step, 4) for index in range(len(text))]
     alignment = {"characters": list(text), "character_start_times_seconds": starts, "character_end_times_seconds": [start + step for start in starts]}
     body = {"audio_base64": base64.b64encode(MP3).decode(), "alignment": alignment, "normalized_alignment": alignment}
-    return Response(json.dumps(body), content_type="application/json", headers={"character-cost": str(len(text) // 2), "request-id": "r"})
+    return Response(json.dumps(body), content_type="application/json", headers={"character-cost": str(len(text) // 2), "request-id": uuid.uuid4().hex})
 
 
 @pytest.fixture
@@ -283,7 +283,8 @@ def test_the_same_brief_in_another_video_pays_for_nothing_new(tx: Any, platforms
     second = {**first, "video_id": str(uuid.uuid4())}
     db.run(
         tx,
-        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) SELECT :new, organisation_id, channel_id, request FROM studio.videos WHERE id = :old",
+        """INSERT INTO studio.videos (id, organisation_id, channel_id, request)
+           SELECT :new, organisation_id, channel_id, request FROM studio.videos WHERE id = :old""",
         new=second["video_id"],
         old=first["video_id"],
     )
@@ -304,7 +305,7 @@ def test_a_bad_answer_is_repaired_once(tx: Any, platforms: Platforms, video: Any
 
     assert len(platforms.questions) == 2
     assert f"they have {target * 2}" in platforms.questions[1]["input"]
-    assert len(blobs.get_json(f"{job['folder']}/script.json")["charges"]) == 2
+    assert len(receipts.list_(job["folder"])) == 2
 
 
 def test_after_the_repair_a_second_model_is_asked_when_one_is_configured(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,6 +329,8 @@ def test_without_a_usable_script_the_step_fails_before_any_voice_and_a_retry_ask
 
     assert platforms.spoken == []
     assert blobs.find_json(f"{job['folder']}/script.json") is None
+    finish.handler(failure(job, "script", "ScriptRejected", "{}"), None)
+    assert len(ledger.list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
     platforms.language.append(answer(json.dumps(good_script(words_target(job)))))
     assert write(job)["scenes"]
 
@@ -443,7 +446,8 @@ def test_the_users_asset_comes_first_then_stock_without_repeats_then_the_backdro
     event = video(assets=[asset], manual_script="One sentence. " * 30)
     db.run(
         tx,
-        "INSERT INTO studio.assets (id, organisation_id, kind, content_type, bytes, sha256, object_key, status) VALUES (:id, :org, 'image', 'image/png', 9, :sha, 'k', 'ready')",
+        """INSERT INTO studio.assets (id, organisation_id, kind, content_type, bytes, sha256, object_key, status)
+           VALUES (:id, :org, 'image', 'image/png', 9, :sha, 'k', 'ready')""",
         id=asset,
         org=event["organisation_id"],
         sha="0" * 64,
@@ -540,6 +544,28 @@ def test_an_execution_that_no_catch_saw_ends_its_video(tx: Any, platforms: Platf
     finish.handler({"source": "aws.states", "detail": detail}, None)
 
     assert row(tx, event["video_id"])["status"] == "failed"
+
+
+def test_what_a_cancelled_video_had_paid_is_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video(manual_script="One sentence.")
+    job = prepare.handler(event, None)
+    write(job)
+    voice_step.handler({"scene": 0, **job}, None)
+    db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])
+
+    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+
+    assert [cost["step"] for cost in ledger.list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
+
+
+def test_a_render_that_failed_is_paid_for_all_the_same(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+
+    finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "x", "StartedAt": 0, "StoppedAt": 3_600_000})), None)
+
+    (cost,) = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    assert (cost["step"], float(cost["amount_usd"])) == ("render", 0.19748)
 
 
 def test_the_abort_of_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Platforms, video: Any) -> None:

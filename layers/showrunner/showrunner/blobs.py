@@ -27,11 +27,11 @@ def put_bytes(key: str, body: bytes, content_type: str = "application/octet-stre
     return hashlib.sha256(body).hexdigest()
 
 
-def get_json(key: str) -> Any:  # noqa: ANN401 - whatever was stored
+def get_json(key: str) -> Any:
     return json.loads(get_bytes(key))
 
 
-def find_json(key: str) -> Any:  # noqa: ANN401 - whatever was stored
+def find_json(key: str) -> Any:
     """As `get_json`, but None when there is no such object: how a step finds its finished product."""
     try:
         return get_json(key)
@@ -48,6 +48,13 @@ def remove(keys: list[str]) -> None:
     for key in keys:
         with _translated(key):
             config.aws("s3").delete_object(Bucket=_bucket(), Key=key)
+
+
+def list_keys(prefix: str) -> list[str]:
+    """Keys below a prefix, in their order."""
+    with _translated(prefix):
+        pages = config.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
 
 def size(key: str) -> int | None:

@@ -14,8 +14,9 @@ ANSWER_TOKENS = 12_000
 
 
 class Answer(NamedTuple):
-    """`text` is the model's JSON, unchecked; `model` is who answered, which may differ from who was asked."""
+    """`id` is the provider's; `text` is the model's JSON, unchecked; `model` is who answered, which may differ from who was asked."""
 
+    id: str
     text: str
     model: str
     usage: Usage
@@ -44,10 +45,10 @@ class Language:
             )
         except openai.APIError as error:
             raise _translated(error) from error
-        return Answer(response.output_text, response.model, _usage(response.usage))
+        return Answer(response.id, response.output_text, response.model, _usage(response.usage))
 
 
-def _usage(usage: Any) -> Usage:  # noqa: ANN401 - the SDK's model, whose details differ by version
+def _usage(usage: Any) -> Usage:
     if usage is None:
         return Usage(0, 0, 0, 0)
     details = usage.input_tokens_details

@@ -3,6 +3,7 @@
 https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps"""
 
 import base64
+import uuid
 from typing import Any, NamedTuple
 
 import httpx
@@ -24,6 +25,7 @@ class Speech(NamedTuple):
     starts: list[float]
     ends: list[float]
     credits: int | None
+    request_id: str
 
 
 class Narrator:
@@ -51,18 +53,24 @@ class Narrator:
         return _speech(answer.data, answer.headers)
 
 
-def _speech(data: Any, headers: Any) -> Speech:  # noqa: ANN401 - the SDK's models
+def _speech(data: Any, headers: Any) -> Speech:
     credits = headers.get("character-cost", "")
     alignment = data.alignment
     if alignment is None:
-        return Speech(base64.b64decode(data.audio_base_64), [], [], [], _whole(credits))
+        return Speech(base64.b64decode(data.audio_base_64), [], [], [], _whole(credits), _request_id(headers))
     return Speech(
         base64.b64decode(data.audio_base_64),
         list(alignment.characters),
         list(alignment.character_start_times_seconds),
         list(alignment.character_end_times_seconds),
         _whole(credits),
+        _request_id(headers),
     )
+
+
+def _request_id(headers: Any) -> str:
+    """ElevenLabs' own, by which a charge is found again in its history; one of ours where a proxy has taken it off."""
+    return str(headers.get("request-id") or uuid.uuid4())
 
 
 def _whole(text: str) -> int | None:
@@ -83,7 +91,7 @@ def _translated(error: ApiError) -> Exception:
     return PlatformRejected(f"ElevenLabs refuses the request: {message}")
 
 
-def _detail(body: Any) -> tuple[str, str]:  # noqa: ANN401 - any JSON
+def _detail(body: Any) -> tuple[str, str]:
     detail = body.get("detail", body) if isinstance(body, dict) else body
     if isinstance(detail, dict):
         return str(detail.get("status") or detail.get("code") or ""), str(detail.get("message") or detail)

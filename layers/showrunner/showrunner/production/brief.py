@@ -99,6 +99,6 @@ def product_key(organisation_id: str, step: str, digest: str, suffix: str) -> st
     return f"organisations/{organisation_id}/products/{step}/{digest}.{suffix}"
 
 
-def digest(*parts: Any) -> str:  # noqa: ANN401 - anything JSON can hold
+def digest(*parts: Any) -> str:
     """sha256 as hex over the parts in order: the name of a product."""
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -62,7 +62,7 @@ _GIB = Decimal(1 << 30)
 
 
 def language_charge(name: str, model: str, usage: Usage) -> Charge:
-    """What one answer of a language model costs; `name` is the hash of its request."""
+    """What one answer of a language model costs; `name` is the answer's id."""
     price = TOKEN_PRICES.get(model) or max(TOKEN_PRICES.values())
     fresh = usage.input - usage.cached - usage.cache_write
     amount = (fresh * price.input + usage.cached * price.cached + usage.cache_write * price.cache_write + usage.output * price.output) / _MILLION
@@ -71,7 +71,7 @@ def language_charge(name: str, model: str, usage: Usage) -> Charge:
 
 
 def speech_charge(name: str, model: str, characters: int, credits: int | None) -> Charge:
-    """What one passage costs: the credits that the answer's header names, else by the model's rate."""
+    """What one passage costs: the credits that the answer's header names, else by the model's rate; `name` is the request's id."""
     spent = Decimal(credits) if credits is not None else characters * _CREDITS_PER_CHARACTER.get(model, Decimal(1))
     return Charge(charge=f"voice:{name}", step="voice", provider="elevenlabs", item=model, quantity=spent, unit="credit", amount_usd=spent * USD_PER_CREDIT)
 

@@ -109,7 +109,8 @@ Rules:
 - title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
 - visual.description: what footage would show, in English, at most 12 words, concrete. visual.template typesets a backdrop: "number" or "counter" when
   the narration turns on one figure (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series), "list" for
-  enumerations (2 to 4 short items), "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
+  enumerations (2 to 4 short items), "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6
+  words). Unused fields are null or empty.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""
 
 _STYLES = {
