@@ -282,8 +282,14 @@ def _tidy(work: Path, destination: Destination) -> None:
 
 def fail(failure: RenderError, destination: Destination) -> None:
     """error.json beside where the video would be. When even that can't be written, the log has it."""
+    document = json.dumps(failure.as_document(), indent=2, ensure_ascii=False) + "\n"
     try:
-        folder = destination.scratch("error")
-        destination.publish_json(failure.as_document(), "error.json", folder)
+        if destination.remote:
+            destination.put_text(document, "error.json")
+        else:
+            Path(destination.uri).mkdir(parents=True, exist_ok=True)
+            part = Path(destination.uri) / "error.json.part"
+            part.write_text(document, encoding="utf-8")
+            part.replace(part.with_suffix(""))
     except (OSError, RenderError) as unwritable:
         print(f"error.json could not be written: {unwritable}", file=sys.stderr)

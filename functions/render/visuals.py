@@ -264,8 +264,8 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
         return _phrase(plan, stage)
     layers, top = _chart_head(plan, stage)
     row = min(round(stage.unit * 0.155), (stage.bottom - top) // len(points))
-    name = stage.type(min(0.040, row / stage.unit * 0.27), 700, stage.quiet)
-    thick = max(8, round(row * 0.36))
+    name = stage.type(min(0.042, row / stage.unit * 0.32), 700, stage.quiet)
+    thick = max(8, round(row * 0.32))
     values = [_plain(value, points) for _, value in points]
     room = stage.width - max(lettering.width(text, name) for text in values) - name.size
     most = max(abs(value) for _, value in points)
@@ -277,7 +277,7 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
         tone = stage.tones.accent if abs(value) == most else colour.legible(colour.parse(stage.timeline.palette.primary), stage.tones.base, 3)
         text, fitting = lettering.fitted(label, name, stage.width, 1)
         layers.append(_flush(text[0], fitting, stage, 0, y + round(name.size * 1.0), enter - 0.1, False))
-        bar_y = y + round(name.size * 1.42)
+        bar_y = y + round(name.size * 1.36)
         layers.append(Layer(rounded(round(room), thick, thick // 2, track, 0.5), stage.left, bar_y, 0.2, "fade"))
         layers.append(Layer(rounded(length, thick, thick // 2, tone, 1.0), stage.left, bar_y, enter, "grow_right", 0.9))
         layers.append(
