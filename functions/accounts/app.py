@@ -443,9 +443,9 @@ def _wanted(query: Page) -> pages.Wanted:
 
 @app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201, idempotent=True)
 def add_api_key(request: Request, body: NewKey) -> Answer:
-    """A new key, shown now and never again. One with the scope `ingestion` opens the Ingestion API."""
+    """A new key, shown now and never again. One with the scope `ingestion` opens the Ingestion API, which is the whole stage's: platform admins make those."""
     creator = _credential_owner(request)
-    _require_grantable(request, [scope for scope in body.scopes if scope != "ingestion"])
+    _require_grantable(request, body.scopes)
     text = f"sr_{secrets.token_urlsafe(32)}"
     row = {"created_by": creator, "name": body.name, "prefix": text[:10], "key_sha256": digest(text), "scopes": body.scopes, "expires_at": body.expires_at}
 

@@ -395,7 +395,7 @@ def test_a_second_factor_is_removed_with_the_password(me, email, factor):
 
 
 def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
-    told = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]})
+    told = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
 
     assert told.status == 201
     key = told.body["key"]
@@ -409,7 +409,7 @@ def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
 
 
 def test_a_repeat_shows_the_same_key_again_and_the_database_cannot(tx, me):
-    body = {"name": "Feed", "scopes": ["ingestion"]}
+    body = {"name": "Feed", "scopes": ["videos:read"]}
     first, again = (me("POST", "/api/v1/auth/api-keys", body, idempotency_key="3d2f6f0a-keep") for _ in range(2))
 
     assert first.body == again.body
@@ -513,6 +513,13 @@ def test_another_organisation_is_not_there(me, tx):
 # People
 
 
+def test_a_key_to_the_ingestion_api_which_has_no_tenants_is_made_by_platform_admins_only(tx, me, email):
+    body = {"name": "Feed", "scopes": ["ingestion"]}
+
+    assert me("POST", "/api/v1/auth/api-keys", body).status == 403
+    assert make_admin(tx, email)("POST", "/api/v1/auth/api-keys", body).status == 201
+
+
 def test_a_profile_changes_and_a_new_password_needs_the_old(me, pair, email):
     told = me("PUT", "/api/v1/users/me", {"full_name": "Ada L.", "username": "ada.l"})
     assert (told.body["user"]["full_name"], told.body["user"]["username"]) == ("Ada L.", "ada.l")
@@ -526,7 +533,7 @@ def test_a_profile_changes_and_a_new_password_needs_the_old(me, pair, email):
 
 
 def test_an_export_has_what_is_known_and_no_secret(me, email):
-    me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]})
+    me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
 
     told = me("GET", "/api/v1/users/me/export")
 
