@@ -39,7 +39,7 @@ def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
     return {key: Asset(id=key, kind=_kind(each), key=each["object_key"], sha256=each["sha256"], licence=each["licence"]) for key, each in found.items()}
 
 
-def _kind(asset: dict[str, Any]) -> Any:  # noqa: ANN401 - a literal that Asset checks
+def _kind(asset: dict[str, Any]) -> Any:
     return "image" if asset["kind"] == "thumbnail" else asset["kind"]
 
 

@@ -14,10 +14,14 @@ import httpx
 import pytest
 
 from local import suite
+from showrunner.production import progress
 
 ROOT = Path(__file__).resolve().parents[2]
 # A production of ten seconds takes 20 to 40 s here; a cold machine with one core busy takes three times that.
 PRODUCTION_SECONDS = 240
+
+
+STEPS = list(progress.BEGUN)
 
 
 class Stack:
@@ -71,12 +75,13 @@ class Stack:
         return str(answer.json()["video_id"])
 
     def wait(self, video_id: str, *until: str, seconds: float = PRODUCTION_SECONDS) -> dict[str, Any]:
-        """Asks for the status until it is one of these; by default any end."""
-        wanted = until or ("completed", "failed", "cancelled")
+        """Asks for the status until it is one of these, or its step is one of these or a later one; by default until any end."""
+        wanted = set(until) or {"completed", "failed", "cancelled"}
+        reached = {step for name in wanted & set(STEPS) for step in STEPS[STEPS.index(name) :]}
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             status = self.api.get(f"/videos/{video_id}/status").raise_for_status().json()
-            if status["status"] in wanted or status["current_step"] in wanted:
+            if status["status"] in wanted or status["current_step"] in reached:
                 return dict(status)
             assert status["status"] not in ("failed", "cancelled"), status
             time.sleep(0.3)

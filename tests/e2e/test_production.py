@@ -36,9 +36,7 @@ def ffmpeg(*arguments: str) -> str:
 
 def brief(**changes: Any) -> dict[str, Any]:
     """A brief that no other test has paid for yet: the hook speaks the topic, so script and voice are new."""
-    words = random.sample(
-        ["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "hidden", "steel", "copper", "coastal", "northern"], 4
-    )
+    words = random.sample(["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "hidden", "steel", "copper", "coastal", "northern"], 4)
     return {"topic": f"How {' '.join(words)} cables carry the internet", "source_text": BRIEF["source_text"], **changes}
 
 
