@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
+import hypothesis
 import pytest
+
+# Two cores are shared by two workers and their servers: how long one example takes says nothing about the code.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
 
