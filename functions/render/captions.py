@@ -509,8 +509,8 @@ def rounded(width: int, height: int, radius: int, fill: colour.RGB, opacity: flo
     return Sprite.from_rgba(rgba)
 
 
-# A page has at most a few dozen words in three looks; common words come back all the time.
-@lru_cache(maxsize=256)
+# Two pages of words in three looks, and the common words that come back all the time; at 200 KB each more would be felt.
+@lru_cache(maxsize=72)
 def _word_sprite(text: str, style: Type) -> Sprite:
     return lettering.sprite(text, style)[0]
 

@@ -85,7 +85,7 @@ def masks(text: str, style: Type) -> Masks:
     return _masks(text, replace(style, fill=(0, 0, 0), outline_fill=(0, 0, 0)))
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=24)
 def _masks(text: str, style: Type) -> Masks:
     margin = style.margin
     width_ = (int(np.ceil(width(text, style))) + 2 * margin + style.size // 3 + 1) // 2 * 2
