@@ -1,6 +1,7 @@
 """Where things are on this machine: folders, ports, addresses. Standard library only, since set-up runs before anything is installed."""
 
 import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -9,19 +10,27 @@ HOME = Path(os.environ.get("SHOWRUNNER_HOME") or ROOT / ".local").absolute()
 LAYER = ROOT / "layers" / "showrunner"
 VOICES = ENVIRONMENTS / "voices"
 
-PORTS = {
-    name: int(os.environ.get(name) or default)
-    for name, default in {
-        "PLATFORM_PORT": 8000,
-        "INGESTION_PORT": 8080,
-        "LIVE_PORT": 8001,
-        "ENGINE_PORT": 4566,
-        "POSTGRES_PORT": 5433,
-        "LANGUAGE_PORT": 8101,
-        "VOICE_PORT": 8102,
-        "PLATFORMS_PORT": 8103,
-    }.items()
+DEFAULT_PORTS = {
+    "PLATFORM_PORT": 8000,
+    "INGESTION_PORT": 8080,
+    "LIVE_PORT": 8001,
+    "ENGINE_PORT": 4566,
+    "POSTGRES_PORT": 5433,
+    "LANGUAGE_PORT": 8101,
+    "VOICE_PORT": 8102,
+    "PLATFORMS_PORT": 8103,
 }
+
+
+def port(name: str) -> int:
+    told = os.environ.get(name) or str(DEFAULT_PORTS[name])
+    if not (told.isascii() and told.isdigit() and 0 < int(told) < 65536):
+        print(f"showrunner: {name}={told} is no port; give a number from 1 to 65535", file=sys.stderr)
+        raise SystemExit(2)
+    return int(told)
+
+
+PORTS = {name: port(name) for name in DEFAULT_PORTS}
 
 # When the command began, over the change of interpreter: what a person waited is counted from there.
 BEGUN = "SHOWRUNNER_BEGUN"

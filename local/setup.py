@@ -30,8 +30,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 RUN = ("local", "engine", "lambda", "sam", "models", "render")
 TEST = (*RUN, "dev")
-# Built functions, PostgreSQL's files, the engine's objects and one video beside the environments.
-WORK_MB = 700
+# Three builds of the functions, PostgreSQL's files, the engine's objects and some videos beside the environments.
+WORK_MB = 1000
 
 VOICES_FROM = (ROOT / "local" / "voice" / "styles.py", LOCKS / "models.txt")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local import build, processes, setup
 from local.processes import Server, Supervisor
-from local.settings import HOME, PORTS, ROOT, address, local_environment, python_of
+from local.settings import HOME, PORTS, ROOT, Refused, address, local_environment, python_of
 
 supervisor = Supervisor(HOME)
 
@@ -77,12 +77,21 @@ def up() -> list[str]:
     """Starts what isn't running and waits for all of it; names of what was started here. If one fails, those started here end again."""
     begun = time.monotonic()
     wanted = servers()
+    refuse_shared_ports()
     with started(wanted) as names:
         for server in wanted:
             supervisor.wait(server)
         if names:
             print(f"Started {', '.join(names)} in {time.monotonic() - begun:.1f} s.", flush=True)
         return names
+
+
+def refuse_shared_ports() -> None:
+    by_port: dict[int, str] = {}
+    for name, port in PORTS.items():
+        if port in by_port:
+            raise Refused(f"{by_port[port]} and {name} are both {port}; give one of them another port")
+        by_port[port] = name
 
 
 @contextlib.contextmanager

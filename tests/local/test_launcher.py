@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local import access, brief, build, check, deploy, release, run_video, setup, suite
+from local import access, brief, build, check, deploy, release, run_video, setup, stack, suite
 from local.settings import ROOT, Refused
 
 
@@ -62,6 +62,24 @@ def test_make_run_tells_a_malformed_brief_before_it_sets_anything_up(tmp_path):
     assert f"the brief {file} is not JSON" in told.stderr
     assert "line 1, column" in told.stderr
     assert told.stdout == ""
+
+
+def test_a_port_that_is_no_number_and_two_equal_ones_are_told_in_one_line():
+    for environment, told in (
+        ({"PLATFORM_PORT": "eight"}, "PLATFORM_PORT=eight is no port; give a number from 1 to 65535"),
+        ({"VOICE_PORT": "70000"}, "VOICE_PORT=70000 is no port"),
+    ):
+        done = make("down", **environment)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_two_servers_with_one_port_are_refused(monkeypatch):
+    monkeypatch.setattr(stack, "PORTS", {"PLATFORM_PORT": 9000, "ENGINE_PORT": 9000})
+
+    with pytest.raises(Refused, match="PLATFORM_PORT and ENGINE_PORT are both 9000"):
+        stack.refuse_shared_ports()
 
 
 # briefs
@@ -182,7 +200,7 @@ def test_what_is_up_to_date_is_not_touched_and_says_nothing(environments, capsys
 def test_too_little_disk_is_told_with_what_is_needed(monkeypatch):
     monkeypatch.setattr(setup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 5 * 10**8))
 
-    with pytest.raises(Refused, match=r"about 2\.\d GB of free disk are needed .* there are 0\.5 GB"):
+    with pytest.raises(Refused, match=r"about \d\.\d GB of free disk are needed .* there are 0\.5 GB"):
         setup.refuse_little_disk(setup.RUN)
 
 
