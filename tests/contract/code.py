@@ -239,8 +239,8 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
         held = inner.func.value
         service = clients.get(id(held)) or (variables.get(held.id) if isinstance(held, ast.Name) else None)
         if service:
-            signed = inner.func.attr == "generate_presigned_url"
-            found.add((service, _literal(inner) if signed else inner.func.attr))
+            named = inner.func.attr in ("generate_presigned_url", "get_paginator")  # the operation is their first argument
+            found.add((service, _literal(inner) if named else inner.func.attr))
     used = {service for service, _ in found}
     if missing := set(clients.values()) - used:
         raise TypeError(f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what it calls; call it where it is made")
