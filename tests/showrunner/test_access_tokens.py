@@ -137,7 +137,16 @@ def test_unsigned_tokens_are_refused(signing_key):
 # Of the start of the run, which may be many minutes ago when a test asks.
 NOW = int(time.time())
 BAD_TIMES = [
-    *({"exp": NOW - 61}, {"nbf": NOW + 86_400}, {"iat": NOW + 86_400}, {"exp": str(NOW + 60)}, {"exp": NOW + 0.5}, {"exp": True}, {"exp": None}, {"exp": 10**400}),
+    *(
+        {"exp": NOW - 61},
+        {"nbf": NOW + 86_400},
+        {"iat": NOW + 86_400},
+        {"exp": str(NOW + 60)},
+        {"exp": NOW + 0.5},
+        {"exp": True},
+        {"exp": None},
+        {"exp": 10**400},
+    ),
     *({"iat": NOW + 10, "exp": NOW + 10}, {"exp": -1}, {"nbf": None}, {"iat": []}),
 ]
 BAD_CLAIMS = [
