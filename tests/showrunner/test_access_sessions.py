@@ -12,10 +12,11 @@ from showrunner.access import sessions, tokens
 from showrunner.errors import Unauthorized
 from showrunner.store import accounts
 
+# Sums of the waits stay two seconds away from the ten that are forgiven: time passes while the test runs, too.
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("refresh"), st.integers(0, 8)),
-        st.tuples(st.just("wait"), st.sampled_from([1, 5, 11, 60])),
+        st.tuples(st.just("wait"), st.sampled_from([4, 12, 60])),
         st.tuples(st.just("logout"), st.integers(0, 8)),
         st.tuples(st.just("login"), st.just(0)),
     ),
