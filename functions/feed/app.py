@@ -579,7 +579,7 @@ def style(request: Request) -> Answer:
     """The look of the page."""
     from showrunner.docs import STYLE
 
-    return Answer(STYLE, content_type="text/css; charset=utf-8")
+    return Answer(STYLE.read_text(encoding="utf-8"), content_type="text/css; charset=utf-8")
 
 
 handler = api.handler(app)

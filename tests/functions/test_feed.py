@@ -49,6 +49,16 @@ def test_health_is_public(world):  # noqa: F811
     assert (status, body["status"]) == (200, "ok")
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")])
+def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):  # noqa: F811
+    from functions.feed import app as feed
+
+    answer = feed.handler(http("GET", path), None)
+
+    assert (answer["statusCode"], answer["headers"]["content-type"].partition(";")[0]) == (200, kind)
+    assert answer["body"].strip()
+
+
 def test_unknown_paths_and_methods_have_the_documents_body(world):  # noqa: F811
     assert world.api("GET", "/api/v1/nothing")[1]["error"] == "not found"
     assert world.api("PATCH", "/api/v1/videos")[0] == 405
