@@ -273,12 +273,14 @@ def render_jobs(stack: Any) -> list[psutil.Process]:
 
 
 def kill_when_seen(stack: Any, wanted: Callable[[psutil.Process], bool], seconds: float) -> bool:
-    """Kills the processes that fit as soon as there is one."""
+    """Kills the processes that fit as soon as there is one, and waits until they are gone."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := seen(stack, wanted):
             for process in found:
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # a child goes with its parent
+                    process.kill()
+            psutil.wait_procs(found, timeout=10)
             return True
         time.sleep(0.05)
     return False
