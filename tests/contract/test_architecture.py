@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "models": {"errors"},
     "production": {"models", "errors"},
     "config": {"errors", "signed"},  # inside the one function that fetches secrets: boto3 there would be most of a cold start
-    "telemetry": {"config"},
+    "telemetry": {"config", "errors"},
     "db": {"config", "errors"},
     "blobs": {"config", "errors"},
     "state": {"signed", "config", "errors"},

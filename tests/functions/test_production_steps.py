@@ -85,6 +85,7 @@ class Platforms:
     def __init__(self, server: HTTPServer) -> None:
         self.language: list[Response] = []
         self.questions: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.spoken: list[str] = []
         self.voice_answer: Callable[[str], Response] = speech
         self.searches: list[str] = []
@@ -96,6 +97,7 @@ class Platforms:
 
     def _language(self, request: Request) -> Response:
         self.questions.append(json.loads(request.data))
+        self.headers.append({"authorization": request.headers.get("Authorization", "")})
         return self.language.pop(0)
 
     def _voice(self, request: Request) -> Response:
@@ -406,6 +408,20 @@ def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: 
         voice_step.handler({"scene": 0, **job}, None)
 
     assert len(platforms.spoken) == 1
+
+
+def test_a_key_that_was_refused_and_replaced_is_used_at_once(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    refused = {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
+    platforms.language += [Response(json.dumps(refused), status=401, content_type="application/json"), answer(json.dumps(good_script(words_target(job))))]
+    with pytest.raises(CredentialRejected):
+        script_step.handler(job, None)
+    config.aws("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True)
+
+    script_step.handler(job, None)
+
+    assert config.secret("openai/api_key") == "replaced"
+    assert [each["authorization"] for each in platforms.headers] == ["Bearer key-of-openai", "Bearer replaced"]
 
 
 def test_a_voice_without_alignment_still_gets_captions(tx: Any, platforms: Platforms, video: Any) -> None:

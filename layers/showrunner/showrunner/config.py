@@ -39,7 +39,7 @@ def secrets(names: "Sequence[str]", default: str | None = None) -> dict[str, str
 
 
 def forget_secrets() -> None:
-    """The next look-up asks SSM again: called when a platform refuses a key, which may have been rotated since."""
+    """The next look-up asks SSM again: called when a platform refuses a key or a token names an unknown one: either may have been rotated since."""
     _secrets.clear()
 
 

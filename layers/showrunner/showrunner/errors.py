@@ -4,12 +4,11 @@ ShowrunnerError
 ├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge LimitExceeded PaymentRequired
 ├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key) PlatformRejected (change the request) PlatformUnavailable (try again)
 ├── our own stores: StorageMissing StorageDenied DatabaseUnavailable
-├── a step of a machine: ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong) RenderFailed
+├── a step of a machine: ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong)
 └── the deployment: ConfigurationMissing ServiceUnavailable
 """
 
 from datetime import datetime
-from typing import Any
 
 
 class ShowrunnerError(Exception):
@@ -119,10 +118,6 @@ class ProductionCancelled(ShowrunnerError):
     """The user cancelled the video: stop before the next paid call."""
 
 
-class RenderFailed(ShowrunnerError):
-    """The render job ended without a video; the message is the render's own."""
-
-
 class ConfigurationMissing(ShowrunnerError):
     """A setting or secret isn't there: the message names it and where it belongs."""
 
@@ -156,8 +151,3 @@ HTTP: dict[type[ShowrunnerError], tuple[int, str]] = {
     ServiceUnavailable: (503, "SERVICE_UNAVAILABLE"),
     ConfigurationMissing: (503, "SERVICE_UNAVAILABLE"),
 }
-
-
-def describe(error: ShowrunnerError) -> dict[str, Any]:
-    """What a log line or a failed step keeps of an error: class and message, never its arguments."""
-    return {"error": type(error).__name__, "message": error.message}

@@ -8,6 +8,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from showrunner import config
+from showrunner.errors import CredentialRejected
+
 logger = Logger(service="showrunner", use_rfc3339=True, utc=True)
 metrics = Metrics(namespace="Showrunner", service="showrunner")
 
@@ -28,6 +31,8 @@ def entrypoint(handler: Handler) -> Handler:
             try:
                 return handler(event, context)
             except Exception as error:
+                if isinstance(error, CredentialRejected):
+                    config.forget_secrets()  # whoever replaces the key and retries must not meet the old one in a warm environment
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})
                 raise
