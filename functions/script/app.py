@@ -87,4 +87,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "models": sorted(set(walk.answered_by)),
     }
     blobs.put_json(f"{job.folder}/script.json", document)
-    return {"more": False, "scenes": list(range(len(written.passages)))}
+    return {"more": False, "scenes": list(range(len(written.passages))), "narrations": written.narrations}

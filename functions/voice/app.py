@@ -1,4 +1,4 @@
-"""Step NarrateScene: one passage of the script -> its recording and word times in S3, paid for once for each (text, voice, model, settings)."""
+"""Step NarrateScene: one passage -> its recording and word times in S3 for every scene that says it, paid for once for each (text, voice, model, settings)."""
 
 import io
 from typing import Any
@@ -39,9 +39,11 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    text = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages[event["scene"]]
+    passages = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages
+    text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
     name = brief.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
     product = blobs.find_json(brief.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
-    blobs.put_json(f"{job.folder}/scenes/{event['scene']}.voice.json", product)
+    for scene in (scene for scene, passage in enumerate(passages) if passage == text):
+        blobs.put_json(f"{job.folder}/scenes/{scene}.voice.json", product)
     return {"scene": event["scene"]}

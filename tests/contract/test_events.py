@@ -84,7 +84,7 @@ def test_the_samples_of_the_steps_are_one_production(tx, event, video, settings)
     # What the machine calls $job is what Prepare returned: the samples of the later steps are that.
     assert pointers == event("script.step") == event("timeline.step")
 
-    assert script.handler(event("script.step"), None) == {"more": False, "scenes": [0]}
+    assert script.handler(event("script.step"), None) == {"more": False, "scenes": [0], "narrations": [0]}
     assert record.handler(event("record.script"), None) == {"recorded": "script"}
     recorded(pointers["folder"])
     assert voice.handler(event("voice.scene"), None) == {"scene": 0}

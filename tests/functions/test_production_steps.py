@@ -438,6 +438,19 @@ def test_a_voice_without_alignment_still_gets_captions(tx: Any, platforms: Platf
     assert [word["text"] for word in words] == ["One", "sentence", "of", "five", "words."]
 
 
+def test_a_text_that_two_scenes_share_is_spoken_and_paid_for_once(tx: Any, platforms: Platforms, video: Any) -> None:
+    sentence = "The same ninety words. " * 23
+    job = prepare.handler(video(manual_script=f"{sentence}\n\nSomething else in between.\n\n{sentence}"), None)
+    written = write(job)
+
+    for scene in written["narrations"]:
+        voice_step.handler({"scene": scene, **job}, None)
+
+    recordings = [blobs.get_json(f"{job['folder']}/scenes/{scene}.voice.json") for scene in written["scenes"]]
+    assert len(written["narrations"]) == len({recording["text"] for recording in recordings}) < len(recordings)
+    assert len(platforms.spoken) == len(written["narrations"])
+
+
 def stock(tx: Any, platforms: Platforms, httpserver: HTTPServer, count: int) -> None:
     config.aws("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value="p", Type="SecureString", Overwrite=True)
     config.forget_secrets()

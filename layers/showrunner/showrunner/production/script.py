@@ -62,6 +62,11 @@ class Script(_Strict):
         """What the voice speaks, one recording each; empty ones (a manual script has no hook of its own) are left out."""
         return [text for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action) if text.strip()]
 
+    @property
+    def narrations(self) -> list[int]:
+        """Which passages to record: of several with the same text the first, so that none is paid for twice."""
+        return [index for index, text in enumerate(self.passages) if text not in self.passages[:index]]
+
 
 class OutlinePart(_Strict):
     heading: str
