@@ -88,23 +88,43 @@ def han_language(language: str) -> str:
 def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
     """The text in runs of one face each. Raises FontMissing when a letter is in none; other signs without a glyph are left out."""
     runs: list[tuple[str, Path]] = []
-    for cluster in clusters(text):
-        face = _face_for(cluster, chain(family_key, weight))
-        if face is None:
-            continue
-        if runs and (runs[-1][1] == face or cluster.isspace()):
-            runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
-        else:
-            runs.append((cluster, face))
+    faces = chain(family_key, weight)
+    for word in _words(text):
+        # A display face may have some letters of a script only, as Greek ones for formulas: a word is not put together from two faces.
+        whole = _covering("".join(word), faces)
+        for cluster in word:
+            face = whole or _face_for(cluster, faces)
+            if face is None:
+                continue
+            if runs and (runs[-1][1] == face or cluster.isspace()):
+                runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
+            else:
+                runs.append((cluster, face))
     return runs
 
 
+def _words(text: str) -> list[list[str]]:
+    """Clusters, the letters of one script that follow each other taken together."""
+    found: list[list[str]] = []
+    before = None
+    for cluster in clusters(text):
+        script = unicodedata.name(cluster[0], "").split(" ")[0] if unicodedata.category(cluster[0]).startswith("L") else None
+        if script and script == before:
+            found[-1].append(cluster)
+        else:
+            found.append([cluster])
+        before = script
+    return found
+
+
+def _covering(text: str, faces: tuple[Path, ...]) -> Path | None:
+    needed = [ord(sign) for sign in text if not _invisible(sign)]
+    return next((face for face in faces if all(code < coverage(face).size and coverage(face)[code] for code in needed)), None)
+
+
 def _face_for(cluster: str, faces: tuple[Path, ...]) -> Path | None:
-    needed = [ord(sign) for sign in cluster if not _invisible(sign)]
-    for face in faces:
-        covered = coverage(face)
-        if all(code < covered.size and covered[code] for code in needed):
-            return face
+    if face := _covering(cluster, faces):
+        return face
     if any(unicodedata.category(sign).startswith("L") for sign in cluster):
         raise FontMissing(f"No typeface here has the letter {cluster!r} ({unicodedata.name(cluster[0], 'unnamed')}).", asset=cluster)
     return None

@@ -93,6 +93,13 @@ def test_arabic_is_shaped_and_joined():
     assert lettering.width(word, style) < 0.8 * sum(lettering.width(letter, style) for letter in word)
 
 
+def test_a_word_is_never_put_together_from_two_faces():
+    """Anton has Δ and Σ for formulas, but not the rest of the Greek alphabet."""
+    for word in ("ΧΤΑΠΟΔΙ", "ΤΡΕΙΣ", "Việt", "сердца"):
+        assert len({face for _, face in fonts.split(word, "anton", 400)}) == 1
+    assert fonts.split("octopus", "anton", 400)[0][1].name.startswith("Anton")
+
+
 def test_devanagari_conjuncts_are_formed():
     style = lettering.Type(100)
     assert lettering.width("क्ष", style) < lettering.width("क", style) + lettering.width("ष", style)
