@@ -23,7 +23,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
         video = productions.get_step(tx, job.video_id)
     # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
     if (video["status"], video["attempt"]) == ("completed", job.attempt):
-        _announce("video.completed", video, job.video_id, {})
+        events.announce("video.completed", video, message="The video is finished.")
     return {"status": video["status"]}
 
 
@@ -95,6 +95,8 @@ def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
     video_id, attempt = machines.parse_name(detail["name"])
     with db.transaction() as tx:
         video = productions.get_step(tx, video_id)
+    if (video["status"], video["attempt"]) == ("cancelled", attempt):
+        events.announce("video.cancelled", video, message="The video was cancelled.")
     error = progress.explain(video["current_step"] or "prepare", detail["status"], detail.get("cause") or "")
     return _failed(str(video["organisation_id"]), video_id, attempt, error, [], repeat=False)
 
@@ -108,18 +110,8 @@ def _failed(organisation_id: str, video_id: str, attempt: int, error: dict[str, 
         changed = productions.fail(tx, video_id, attempt, error)
         video = productions.get_step(tx, video_id)
     if changed or (repeat and (video["status"], video["attempt"]) == ("failed", attempt)):
-        _announce("video.failed", video, video_id, {"error": error})
+        events.announce("video.failed", video, message=error["message"], error=error)
     return {"status": video["status"]}
-
-
-def _announce(kind: str, video: dict[str, Any], video_id: str, more: dict[str, Any]) -> None:
-    detail = {
-        "event_id": f"{video_id}:{video['attempt']}:{kind}",
-        "video_id": video_id,
-        "organisation_id": str(video["organisation_id"]),
-        "channel_id": str(video["channel_id"]),
-    }
-    events.emit(kind, {**detail, "title": video["title"], "status": video["status"], **more})
 
 
 @entrypoint

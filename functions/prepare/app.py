@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from showrunner import blobs, config, db
+from showrunner import blobs, config, db, events
 from showrunner.errors import InvalidRequest
 from showrunner.production import voices
 from showrunner.production.brief import PALETTE, SIZES, Asset, Job, Output, digest
@@ -83,7 +83,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with db.transaction() as tx:
         row = productions.begin(tx, event["video_id"], event["attempt"], DEADLINE_SECONDS)
         job = _job(row, _assets(tx, row))
-        productions.add_log(tx, job.video_id, job.attempt, "prepare", f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words.")
+        message = f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words."
+        productions.add_log(tx, job.video_id, job.attempt, "prepare", message)
+        video = productions.get_step(tx, job.video_id)
     blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
+    events.announce_progress(video, message)
     pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
     return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

@@ -1,8 +1,8 @@
-"""Steps RecordScript and RecordTimeline: what a step without a database made and cost -> the video's row, its log and the ledger."""
+"""Steps RecordScript and RecordTimeline: what a step without a database made and cost -> the video's row, its log and the ledger, and an event."""
 
 from typing import Any
 
-from showrunner import blobs, db, receipts
+from showrunner import blobs, db, events, receipts
 from showrunner.production import progress, script, timeline
 from showrunner.production.brief import Job
 from showrunner.production.script import Script
@@ -11,25 +11,24 @@ from showrunner.telemetry import entrypoint
 
 
 def _record_script(job: Job, written: Script) -> None:
-    charges = receipts.list_(job.folder)
     words = sum(map(script.count_words, written.passages))
-    with db.transaction() as tx:
-        ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
-        productions.save_script(tx, job.video_id, job.attempt, written.title, written.description, written.tags)
-        productions.advance(tx, job.video_id, job.attempt, "voice", progress.BEGUN["voice"], f"Script of {words} words in {len(written.passages)} passages.")
+    _record(job, written, written.description, "voice", f"Script of {words} words in {len(written.passages)} passages.")
 
 
 def _record_timeline(job: Job, written: Script) -> None:
-    scenes = range(len(written.passages))
     planned = blobs.get_json(f"{job.folder}/timeline.json")
-    charges = receipts.list_(job.folder)
     description = script.with_chapters(written.description, timeline.chapters(planned))
+    _record(job, written, description, "render", f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.")
+
+
+def _record(job: Job, written: Script, description: str, reached: str, message: str) -> None:
+    charges = receipts.list_(job.folder)
     with db.transaction() as tx:
         ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
         productions.save_script(tx, job.video_id, job.attempt, written.title, description, written.tags)
-        productions.advance(
-            tx, job.video_id, job.attempt, "render", progress.BEGUN["render"], f"Timeline of {timeline.duration(planned):.1f} s in {len(scenes)} scenes."
-        )
+        productions.advance(tx, job.video_id, job.attempt, reached, progress.BEGUN[reached], message)
+        video = productions.get_step(tx, job.video_id)
+    events.announce_progress(video, message)
 
 
 @entrypoint

@@ -61,8 +61,9 @@ def _known(name: str, default: str | None) -> str:
 
 
 @cache
-def aws(service: str) -> Any:
-    """A client of an AWS service. boto3 is imported here, since a route that needs no AWS call shouldn't pay 200 ms for it."""
+def aws(service: str, endpoint: str | None = None) -> Any:
+    """A client of an AWS service, `endpoint` where an API of ours is one. boto3 is imported here, since a route that needs no AWS call shouldn't pay
+    200 ms for it."""
     import boto3
     from botocore.config import Config
 
@@ -70,4 +71,5 @@ def aws(service: str) -> Any:
     make: Any = boto3.client  # its stubs know each service by a literal name only
     # boto3 still signs S3 links the old way in some regions, and AWS refuses those for objects under a KMS key.
     signature = "s3v4" if service == "s3" else None
-    return make(service, config=Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, signature_version=signature))
+    settings = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3}, signature_version=signature)
+    return make(service, endpoint_url=endpoint, config=settings)

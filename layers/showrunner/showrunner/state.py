@@ -1,7 +1,7 @@
 """The state table (DynamoDB): what functions without a database must know. Every read checks the expiry again, since DynamoDB deletes late.
 
-Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Values are str, int, bytes or bool. `expires_at` is in epoch seconds; without it
-an item stays.
+Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Values are str, int, bytes, bool, and sets of str that aren't empty.
+`expires_at` is in epoch seconds; without it an item stays.
 """
 
 import base64
@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from showrunner import config, signed
-from showrunner.errors import PlatformUnavailable, QuotaExceeded
+from showrunner.errors import Conflict, PlatformUnavailable, QuotaExceeded
 
-type Value = str | int | bytes | bool
+type Value = str | int | bytes | bool | frozenset[str]
 
 # ------------------------------------------------------------------------------------------------ Items
 
@@ -21,11 +21,9 @@ def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
     """The item's values, None when there is none or it has expired. Read consistently: what was written before is seen."""
     answer = signed.call("dynamodb", "GetItem", {"TableName": _table(), "Key": _key(pk, sk), "ConsistentRead": True})
     item = answer.get("Item")
-    if item is None:
+    if item is None or ("expires_at" in item and int(item["expires_at"]["N"]) <= (time.time() if now is None else now)):
         return None
-    values: dict[str, Any] = {name: _value(typed) for name, typed in item.items() if name not in ("pk", "sk")}
-    expires_at = values.pop("expires_at", None)
-    return None if expires_at is not None and expires_at <= (time.time() if now is None else now) else values
+    return _values(item)
 
 
 def put(pk: str, sk: str, values: dict[str, Value | None], expires_at: float | None = None) -> None:
@@ -40,6 +38,72 @@ def remove(pk: str, sk: str) -> None:
     signed.call("dynamodb", "DeleteItem", {"TableName": _table(), "Key": _key(pk, sk)})
 
 
+def take(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
+    """Removes the item and gives its values, None when there is none or it has expired. Of many who take it at once exactly one gets it."""
+    request = {
+        "TableName": _table(),
+        "Key": _key(pk, sk),
+        "ConditionExpression": "attribute_exists(pk) AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+        "ExpressionAttributeValues": {":now": _typed(int(time.time() if now is None else now))},
+        "ReturnValues": "ALL_OLD",
+    }
+    try:
+        return _values(signed.call("dynamodb", "DeleteItem", request)["Attributes"])
+    except signed.Refused as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        return None
+
+
+def list_(pk: str, now: float | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Every item of a key that hasn't expired, as (sk, values) in the order of sk."""
+    at = time.time() if now is None else now
+    request: dict[str, Any] = {"TableName": _table(), "KeyConditionExpression": "pk = :pk", "ConsistentRead": True}
+    request["ExpressionAttributeValues"] = {":pk": _typed(pk)}
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = signed.call("dynamodb", "Query", request)
+        found += answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            break
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    alive = [item for item in found if "expires_at" not in item or int(item["expires_at"]["N"]) > at]
+    return [(item["sk"]["S"], _values(item)) for item in alive]
+
+
+def extend(pk: str, sk: str, name: str, members: frozenset[str], most: int) -> None:
+    """Adds members to a set of an item, whatever others add at the same time. Raises Conflict when the item is gone or the set could get too large."""
+    request = _set_change(pk, sk, "ADD", name, members)
+    request["ConditionExpression"] = "attribute_exists(pk) AND (attribute_not_exists(#name) OR size(#name) <= :room)"
+    request["ExpressionAttributeValues"][":room"] = _typed(most - len(members))
+    try:
+        signed.call("dynamodb", "UpdateItem", request)
+    except signed.Refused as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        raise Conflict(f"No more than {most} {name} are possible at once.") from error
+
+
+def reduce(pk: str, sk: str, name: str, members: frozenset[str]) -> None:
+    """Takes members out of a set of an item; an item that is gone stays gone."""
+    request = _set_change(pk, sk, "DELETE", name, members)
+    request["ConditionExpression"] = "attribute_exists(pk)"
+    try:
+        signed.call("dynamodb", "UpdateItem", request)
+    except signed.Refused as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+
+
+def _set_change(pk: str, sk: str, verb: str, name: str, members: frozenset[str]) -> dict[str, Any]:
+    change = {"UpdateExpression": f"{verb} #name :members", "ExpressionAttributeNames": {"#name": name}}
+    return {"TableName": _table(), "Key": _key(pk, sk), **change, "ExpressionAttributeValues": {":members": _typed(members)}}
+
+
+def _values(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(typed) for name, typed in item.items() if name not in ("pk", "sk", "expires_at")}
+
+
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
@@ -52,6 +116,8 @@ def _typed(value: Value) -> dict[str, Any]:
             return {"N": str(value)}
         case bytes():
             return {"B": base64.b64encode(value).decode()}
+        case frozenset():
+            return {"SS": sorted(value)}
     return {"S": value}
 
 
@@ -59,6 +125,8 @@ def _value(typed: dict[str, Any]) -> Value:
     kind, value = next(iter(typed.items()))
     if kind == "N":
         return int(value)
+    if kind == "SS":
+        return frozenset(value)
     return base64.b64decode(value) if kind == "B" else value
 
 

@@ -1,7 +1,21 @@
 """How far a video is, and what its failure means to the person who asked for it."""
 
+from typing import Any
+
 # Percent that a video has reached when the step begins. Voice and render take most of the time, so they get most of the bar.
 BEGUN = {"prepare": 1, "script": 5, "voice": 15, "visuals": 15, "timeline": 45, "render": 50, "finish": 96}
+
+
+# What the render still does when every frame is drawn; it counts these phases anew from nothing.
+AFTER_FRAMES = ("sound", "join", "inspect", "publish")
+
+
+def rendering(said: dict[str, Any]) -> int:
+    """Percent while the render runs, from what it says of itself in progress.json: {"phase", "done", "total"}."""
+    share = min(1.0, said["done"] / said["total"]) if said.get("total") else 0.0
+    share = 1.0 if said.get("phase") in AFTER_FRAMES else share
+    return round(BEGUN["render"] + (BEGUN["finish"] - BEGUN["render"]) * share)
+
 
 # State of the machine -> step as the user knows it.
 STEP_OF_STATE = {

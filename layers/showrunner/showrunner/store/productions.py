@@ -122,8 +122,14 @@ def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[s
 
 
 def get_step(tx: db.Transaction, video_id: str) -> dict[str, Any]:
-    """Where a video stands: status, attempt, current_step, organisation_id, title, channel_id."""
-    row = db.one(tx, "SELECT status, attempt, current_step, organisation_id, channel_id, title FROM studio.videos WHERE id = :video_id", video_id=video_id)
+    """Where a video stands: id, status, attempt, current_step, progress, organisation_id, title, channel_id, updated_at."""
+    row = db.one(
+        tx,
+        """
+        SELECT id, status, attempt, current_step, progress, organisation_id, channel_id, title, updated_at FROM studio.videos WHERE id = :video_id
+        """,
+        video_id=video_id,
+    )
     if row is None:
         raise NotFound(f"There is no video {video_id}.")
     return row

@@ -1,0 +1,179 @@
+"""Tickets, connections and subscriptions of the Live API, in the state table: a route makes tickets, the WebSocket's function does the rest.
+
+    live#ticket#<sha256>               once, for half a minute
+    live#connection#<id>               who it is, what they may read, until when, and the topics
+    live#user#<account>    <id>        a user's connections
+    live#topic#<scope>#<topic>  <id>   who gets what is told of a topic; the scope is the subscriber's organisation, so no other's events come here
+    live#last#<scope>#<subject>        the latest that was told of something: repeats and what comes too late are dropped
+
+Everything of a connection ends with the access token that its ticket was made with, and when AWS ends connections anyway.
+"""
+
+import hashlib
+import re
+import secrets
+import time
+from typing import NamedTuple
+
+from showrunner import state
+from showrunner.access import roles, tokens
+from showrunner.errors import Conflict, Forbidden, InvalidRequest
+
+TICKET_SECONDS = 30
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html: no connection lives longer.
+CONNECTION_SECONDS = 7200
+# Tabs of one person; with one more the oldest is closed, since AWS doesn't promise to tell of every end, and the dead must not lock anybody out.
+MOST_CONNECTIONS = 10
+# A page of videos; who wants more asks for all of them by "videos".
+MOST_TOPICS = 100
+# Longer than any retry of an event.
+REMEMBERED_SECONDS = 3600
+
+_TICKET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_VIDEO = re.compile(r"video:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+# Topic -> what one must be allowed to read. `feed` is what YouTube's channels publish: the whole stage's, so only for who may give its keys away.
+READS = {"videos": "videos:read", "reports": "cms:read", "syncs": "cms:read", "feed": "ingestion:read"}
+UNTENANTED = "feed"
+
+
+class Connection(NamedTuple):
+    """`account` as tokens.Identity has it; `topics` as the client named them."""
+
+    id: str
+    account: str
+    organisation_id: str
+    permissions: frozenset[str]
+    ends_at: int
+    topics: frozenset[str]
+
+
+# ------------------------------------------------------------------------------------------------ Tickets
+
+
+def issue(identity: tokens.Identity, now: float | None = None) -> str:
+    """A ticket for one connection as this caller. Only its hash is kept."""
+    at = time.time() if now is None else now
+    ticket = secrets.token_urlsafe(32)
+    values: dict[str, state.Value | None] = {
+        "account": identity.account,
+        "organisation_id": identity.organisation_id,
+        "permissions": identity.permissions,
+        "ends_at": int(min(identity.expires_at, at + CONNECTION_SECONDS)),
+    }
+    state.put(_ticket(ticket), "ticket", values, at + TICKET_SECONDS)
+    return ticket
+
+
+def redeem(ticket: str, connection_id: str, now: float | None = None) -> Connection | None:
+    """The connection that a ticket opens, None for one that is wrong, spent or expired. Of several at once with the same ticket one gets it."""
+    at = time.time() if now is None else now
+    found = state.take(_ticket(ticket), "ticket", at) if _TICKET.fullmatch(ticket) else None
+    if found is None or found["ends_at"] <= at:
+        return None
+    return Connection(connection_id, **found, topics=frozenset())
+
+
+def _ticket(ticket: str) -> str:
+    return f"live#ticket#{hashlib.sha256(ticket.encode()).hexdigest()}"
+
+
+# ------------------------------------------------------------------------------------------------ Connections
+
+
+def add(connection: Connection, now: float | None = None) -> list[str]:
+    """Remembers a connection. The ids of the same user's that are too many now, the oldest; they are forgotten."""
+    at = time.time() if now is None else now
+    values: dict[str, state.Value | None] = {name: getattr(connection, name) for name in ("account", "organisation_id", "permissions", "ends_at")}
+    state.put(_connection(connection.id), "connection", values, connection.ends_at)
+    state.put(_user(connection.account), connection.id, {"at_ms": int(at * 1000)}, connection.ends_at)
+    opened = sorted(state.list_(_user(connection.account), at), key=lambda item: int(item[1]["at_ms"]))
+    oldest = [connection_id for connection_id, _ in opened[:-MOST_CONNECTIONS]]
+    for each in oldest:
+        forget(each, connection.account)
+    return oldest
+
+
+def find(connection_id: str, now: float | None = None) -> Connection | None:
+    """None for one that has ended, or whose user's token has."""
+    found = state.find(_connection(connection_id), "connection", now)
+    return Connection(connection_id, **{"topics": frozenset(), **found}) if found else None
+
+
+def forget(connection_id: str, account: str | None = None) -> None:
+    """Nothing goes to this connection any more. `account` helps where the connection's own item may be gone already."""
+    found = state.take(_connection(connection_id), "connection")
+    if found is not None:
+        connection = Connection(connection_id, **{"topics": frozenset(), **found})
+        account = connection.account
+        for topic in connection.topics:
+            state.remove(_topic(connection.organisation_id, topic), connection_id)
+    if account is not None:
+        state.remove(_user(account), connection_id)
+
+
+def _connection(connection_id: str) -> str:
+    return f"live#connection#{connection_id}"
+
+
+def _user(account: str) -> str:
+    return f"live#user#{account}"
+
+
+# ------------------------------------------------------------------------------------------------ Topics
+
+
+def check(connection: Connection, topic: str) -> None:
+    """Raises InvalidRequest for what is no topic and Forbidden for one that this user may not read."""
+    kind = "videos" if _VIDEO.fullmatch(topic) else topic
+    if kind not in READS:
+        raise InvalidRequest(f"{topic[:100]!r} is no topic: there are video:<id>, {', '.join(READS)}.")
+    if not roles.allows(connection.permissions, READS[kind]):
+        raise Forbidden(f"The topic {topic} needs the permission {READS[kind]}.")
+
+
+def subscribe(connection: Connection, topics: frozenset[str]) -> Connection:
+    """Raises InvalidRequest or Forbidden for one of them (and subscribes to none), Conflict when they get too many."""
+    for topic in sorted(topics):
+        check(connection, topic)
+    new = topics - connection.topics
+    if new:
+        if len(connection.topics | new) > MOST_TOPICS:
+            raise Conflict(f"A connection has at most {MOST_TOPICS} topics.")
+        state.extend(_connection(connection.id), "connection", "topics", new, MOST_TOPICS)
+        for topic in new:
+            state.put(_topic(connection.organisation_id, topic), connection.id, {}, connection.ends_at)
+    return connection._replace(topics=connection.topics | new)
+
+
+def unsubscribe(connection: Connection, topics: frozenset[str]) -> Connection:
+    """A topic that it doesn't have is no error."""
+    old = topics & connection.topics
+    if old:
+        state.reduce(_connection(connection.id), "connection", "topics", old)
+        for topic in old:
+            state.remove(_topic(connection.organisation_id, topic), connection.id)
+    return connection._replace(topics=connection.topics - old)
+
+
+def subscribers(organisation_id: str, topics: list[str]) -> list[str]:
+    """Ids of the connections that have one of these topics, each once."""
+    return sorted({connection_id for topic in topics for connection_id, _ in state.list_(_topic(organisation_id, topic))})
+
+
+def _topic(organisation_id: str, topic: str) -> str:
+    return f"live#topic#{'' if topic == UNTENANTED else organisation_id}#{topic}"
+
+
+# ------------------------------------------------------------------------------------------------ What was told
+
+
+def is_news(organisation_id: str, subject: str, event_id: str, at_us: int) -> bool:
+    """Whether nothing of this subject was told that is the same event or a later one. Events come more than once, and not in their order."""
+    last = state.find(f"live#last#{organisation_id}#{subject}", "event")
+    return last is None or (last["event_id"] != event_id and int(last["at_us"]) <= at_us)
+
+
+def note(organisation_id: str, subject: str, event_id: str, at_us: int) -> None:
+    """After it was told, so that a run that died on the way tells it again."""
+    values: dict[str, state.Value | None] = {"event_id": event_id, "at_us": at_us}
+    state.put(f"live#last#{organisation_id}#{subject}", "event", values, time.time() + REMEMBERED_SECONDS)
