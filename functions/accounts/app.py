@@ -301,7 +301,7 @@ def login(request: Request, body: Login) -> dict[str, Any]:
 def _places(request: Request) -> list[str]:
     """Where a login comes from: the address, and the device where the client names one (a random text that it keeps)."""
     device = request.headers.get("x-device-id", "")
-    named = [f"address {request.address}"] + ([f"device {device}"] if len(device) >= 16 else [])
+    named = [f"address {request.place}"] + ([f"device {device}"] if len(device) >= 16 else [])
     return [digest(place) for place in named]
 
 
@@ -377,7 +377,7 @@ def add_mfa(request: Request, body: Proof) -> Answer:
 
 @app.post("/api/v1/auth/mfa/confirm", permission="account:all", limits=((60, 5),), answer=RecoveryCodes, errors=(409, 502))
 def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
-    """Switches the second factor on by a first code, and gives ten recovery codes, shown now and never again."""
+    """Switches the second factor on by a first code, and gives ten recovery codes, shown now and never again. Every other login ends."""
     user_id = _credential_owner(request)
     with db.reading() as tx:
         sealed = accounts.get_mfa(tx, user_id)["mfa_secret"]
@@ -391,17 +391,19 @@ def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
         if step is None or not accounts.spend_mfa_step(tx, user_id, step):
             raise InvalidRequest("The code is wrong.", [{"field": "code", "message": "wrong, or used before"}])
         accounts.save_mfa(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
+        kept.revoke_other_families(tx, user_id, request.caller.family)
         api.record(tx, request, "mfa_confirmed", "user", user_id)
     return {"recovery_codes": codes}
 
 
 @app.delete("/api/v1/auth/mfa", permission="account:all", limits=((60, 5),), status=204)
 def remove_mfa(request: Request, body: Proof) -> Answer:
-    """Switches the second factor off. The password proves that it is the owner."""
+    """Switches the second factor off. The password proves that it is the owner; every other login ends."""
     user_id = _credential_owner(request)
     _require_password(request, body.password)
     with db.transaction() as tx:
         accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
+        kept.revoke_other_families(tx, user_id, request.caller.family)
         api.record(tx, request, "mfa_removed", "user", user_id)
     return Answer(status=204)
 
@@ -441,7 +443,7 @@ def _wanted(query: Page) -> pages.Wanted:
     return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
 
 
-@app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201, idempotent=True)
+@app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201, idempotent=True, verified=True)
 def add_api_key(request: Request, body: NewKey) -> Answer:
     """A new key, shown now and never again. One with the scope `ingestion` opens the Ingestion API, which is the whole stage's: platform admins make those."""
     creator = _credential_owner(request)
@@ -481,7 +483,7 @@ def list_service_tokens(request: Request, query: Page) -> Answer:
         return api.listed("service_tokens", kept.list_service_tokens(tx, request.organisation_id, _wanted(query)))
 
 
-@app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201, idempotent=True)
+@app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201, idempotent=True, verified=True)
 def add_service_token(request: Request, body: NewServiceToken) -> Answer:
     """A token for a machine of the organisation, shown now and never again."""
     creator = _credential_owner(request)
@@ -612,7 +614,7 @@ def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
         return {"members": accounts.list_members(tx, _own(request, organisation_id))}
 
 
-@app.post("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", limits=((3600, 50),), answer=Done, status=202)
+@app.post("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", limits=((3600, 50),), answer=Done, status=202, verified=True)
 def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
     """Invites a person by e-mail."""
     _credential_owner(request)

@@ -231,7 +231,7 @@ def impersonate(request: Request, user_id: str) -> Acting:
         if member["platform_admin"]:
             raise Conflict("Nobody acts as an admin.")
         api.record(tx, request, "impersonate", "user", member["user_id"])
-    token = sessions.access_token(member, actor=caller.subject)
+    token = sessions.access_token(member, actor=caller.subject, family=caller.family)
     user = {name: member[name] for name in ("email", "full_name", "organisation_id")} | {"id": member["user_id"], "role": member["role"]}
     return {"access_token": token, "token_type": "Bearer", "expires_in": tokens.IMPERSONATION_SECONDS, "user": user}
 
@@ -256,7 +256,7 @@ def list_audit(request: Request, query: AuditFilter) -> Answer:
 
 @app.post("/api/v1/admin/organisations/{organisation_id}/content-owner", permission="admin:all", answer=Organisation, open_in_maintenance=True)
 def mark_content_owner(request: Request, organisation_id: str, body: ContentOwner) -> dict[str, Any]:
-    """Gives an organisation's users the permissions on Content ID, or takes them; logins from now on have them."""
+    """Gives an organisation's users and services the permissions on Content ID from their next login on, or takes them at once."""
     with db.transaction() as tx:
         accounts.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
         api.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after={"content_owner": body.content_owner})

@@ -54,7 +54,7 @@ class Found(TypedDict):
     download_url: str | None
 
 
-@app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True)
+@app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True, verified=True)
 def add(request: Request, body: NewAsset) -> Answer:
     """Announces a file and answers where to PUT it."""
     from showrunner import blobs, uploads

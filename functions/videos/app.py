@@ -186,7 +186,7 @@ class Links(TypedDict):
     expires_at: str
 
 
-@app.post("/api/v1/videos/generate", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(402, 404, 409))
+@app.post("/api/v1/videos/generate", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(402, 404, 409), verified=True)
 def generate(request: Request, body: Brief) -> Answer:
     """A brief becomes a queued video, and its production starts."""
     check_assets(request, [body])
@@ -195,7 +195,7 @@ def generate(request: Request, body: Brief) -> Answer:
     return answer
 
 
-@app.post("/api/v1/videos/generate/batch", permission="videos:write", answer=Settled, status=202, max_bytes=2 * api.MEGABYTE, idempotent=True)
+@app.post("/api/v1/videos/generate/batch", permission="videos:write", answer=Settled, status=202, max_bytes=2 * api.MEGABYTE, idempotent=True, verified=True)
 def generate_batch(request: Request, body: Batch) -> Answer:
     """Up to 50 briefs at once; each is accepted or refused on its own."""
     briefs = [read_brief(each) for each in body.videos]
@@ -399,7 +399,7 @@ def remove(request: Request, video_id: str) -> Answer:
     return Answer(status=204)
 
 
-@app.post("/api/v1/videos/{video_id}/retry", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(409,))
+@app.post("/api/v1/videos/{video_id}/retry", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(409,), verified=True)
 def retry(request: Request, video_id: str) -> Answer:
     """A new attempt of a video that failed, was cancelled, or whose machine has died. Finished work is not done or paid for again."""
     with db.reading() as tx:

@@ -44,10 +44,16 @@ def email(tx, signing_key, aws):
 
 
 @pytest.fixture
-def user(email):
+def unconfirmed(email):
     told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
     assert told.status == 201, told
     return told.body
+
+
+@pytest.fixture
+def user(aws, unconfirmed, email):
+    assert ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, email))}).status == 200
+    return unconfirmed
 
 
 def log_in(email, password=PASSWORD, address="192.0.2.1", **more):
@@ -85,6 +91,31 @@ def test_a_person_registers_confirms_and_logs_in(aws, email):
     pair = log_in(email).body
     profile = Client(pair["access_token"])("GET", "/api/v1/users/me").body["user"]
     assert (profile["verified"], profile["company"], profile["full_name"]) == (True, "Bees Ltd", "Ada")
+
+
+def test_who_has_not_confirmed_the_address_spends_nothing_and_invites_nobody(aws, unconfirmed, email):
+    pair = log_in(email).body
+    somebody = Client(pair["access_token"])
+    channel_id = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    video = f"/api/v1/videos/{uuid.uuid4()}"
+    asset = {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}
+    calls = [
+        ("/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}),
+        ("/api/v1/videos/generate/batch", {"videos": [{"channel_id": channel_id, "topic": "Bees"}]}),
+        (f"{video}/retry", None),
+        ("/api/v1/assets", asset),
+        (f"/api/v1/organisations/{pair['user']['organisation_id']}/members", {"email": "guest@example.com"}),
+        ("/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}),
+        ("/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}),
+    ]
+
+    told = [somebody("POST", path, body) for path, body in calls]
+
+    assert {error(each) for each in told} == {(403, "EMAIL_NOT_VERIFIED")}
+    assert "Confirm your e-mail address" in told[0].body["error"]["message"]
+    letter = mailed(aws, email)
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(letter)})
+    assert [somebody("POST", path, body).status for path, body in calls] == [202, 202, 404, 201, 202, 201, 201], "with the same token"
 
 
 def test_an_address_has_one_account(user, email):
@@ -328,6 +359,48 @@ def test_a_forgotten_password_is_set_anew_by_a_letter(aws, tx, pair, email):
     assert (log_in(email).status, log_in(email, OTHER).status) == (401, 200)
 
 
+def alive(client):
+    return client("GET", "/api/v1/users/me").status
+
+
+def test_a_reset_ends_access_tokens_at_once_and_the_next_login_opens(aws, me, email):
+    ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
+
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER}).status == 200
+
+    assert error(me("GET", "/api/v1/users/me")) == (401, "INVALID_TOKEN")
+    assert alive(Client(log_in(email, OTHER).body["access_token"])) == 200
+
+
+def test_a_new_password_ends_every_access_token(me, email):
+    other = Client(log_in(email).body["access_token"])
+
+    assert me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": PASSWORD}).status == 200
+
+    assert (alive(me), alive(other)) == (401, 401)
+
+
+def test_a_change_of_the_second_factor_ends_every_other_login(me, email):
+    other = Client(log_in(email).body["access_token"])
+    secret = me("POST", "/api/v1/auth/mfa", {"password": PASSWORD}).body["secret"]
+    assert alive(other) == 200, "nothing has changed yet"
+
+    assert me("POST", "/api/v1/auth/mfa/confirm", {"code": pyotp.TOTP(secret).now()}).status == 200
+
+    assert (alive(me), alive(other)) == (200, 401)
+    other = Client(log_in(email, mfa_code=pyotp.TOTP(secret).at(time.time() + 30)).body["access_token"])
+    assert me("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}).status == 204
+    assert (alive(me), alive(other)) == (200, 401)
+
+
+def test_a_stolen_refresh_token_takes_its_access_tokens_along(tx, me, pair):
+    renew(pair["refresh_token"])
+    later(tx)
+    renew(pair["refresh_token"])
+
+    assert alive(me) == 401
+
+
 # Second factor
 
 
@@ -461,6 +534,7 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     refresh = log_in(guest).body["refresh_token"]
     assert me("DELETE", f"{path}/{told.body['user_id']}").status == 204
     assert renew(refresh).status == 401
+    assert error(viewer("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN"), "at once, not when the token expires"
     assert me("DELETE", f"{path}/{pair['user']['id']}").status == 409
 
 

@@ -152,6 +152,20 @@ def test_acting_as_somebody_is_written_down_under_both_names(person):
     assert admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0]["thing_id"] == somebody.user_id
 
 
+def test_acting_ends_with_the_admins_login_and_with_the_admins_office(tx, person):
+    somebody, admin = person(), person(admin=True)
+    acting = [Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"]) for _ in range(2)]
+    assert acting[0]("POST", "/api/v1/auth/logout").status == 204
+    assert [each("GET", "/api/v1/videos").status for each in (*acting, somebody, admin)] == [401, 200, 200, 200], "it ends the acting alone"
+
+    db.run(tx, "UPDATE accounts.users SET platform_admin = false WHERE id = :id", id=admin.user_id)
+    assert acting[1]("GET", "/api/v1/videos").status == 401
+    db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :id", id=admin.user_id)
+    assert acting[1]("GET", "/api/v1/videos").status == 200
+    admin("POST", "/api/v1/auth/logout")
+    assert acting[1]("GET", "/api/v1/videos").status == 401
+
+
 def test_who_acts_as_somebody_changes_no_credentials(person):
     somebody, admin = person(), person(admin=True)
     acting = Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])

@@ -1,14 +1,13 @@
 """Role x route x whose, generated from the OpenAPI document: who lacks the permission gets 403, who asks for another's thing 404, nobody an error of ours."""
 
 import json
-import os
-import time
 import uuid
 
 import pytest
 
 from showrunner import db
-from showrunner.access import roles, tokens
+from showrunner.access import limits, roles, sessions, tokens
+from showrunner.store import accounts
 from tests.conftest import ROOT, Client, add_organisation, service_client
 
 DOCUMENT = json.loads((ROOT / "functions/admin/openapi.json").read_text())
@@ -21,15 +20,18 @@ OPERATIONS = [
 ROLES = ("admin", "user", "owner", "viewer", "service", "nothing")
 
 
-def token(key, kind, organisation_id, user_id):
-    now = int(time.time())
-    claims = {"iss": os.environ["PLATFORM_URL"], "aud": "showrunner", "sub": user_id, "org": organisation_id, "jti": str(uuid.uuid4())}
-    claims |= {"iat": now, "nbf": now, "exp": now + 600}
+def caller(tx, key, kind, organisation_id, user_id):
+    """A client of this kind, logged in: what it may do is what the database says of it, whatever its token says."""
     if kind in ("service", "nothing"):
-        claims |= {"sub": "service:test", "scope": "videos:read internal:all" if kind == "service" else ""}
-    else:
-        claims |= {"role": "user" if kind == "owner" else kind, "owner": kind == "owner"}
-    return tokens.sign(claims, key)
+        return service_client(key, organisation_id, *(("videos:read", "internal:all") if kind == "service" else ("nothing:all",)))
+    become(tx, user_id, kind)
+    return Client(sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"])
+
+
+def become(tx, user_id, kind):
+    db.run(tx, "UPDATE accounts.users SET platform_admin = :admin, verified_at = now() WHERE id = :id", admin=kind == "admin", id=user_id)
+    role = "viewer" if kind == "viewer" else "user"
+    db.run(tx, "UPDATE accounts.members SET role = :role, is_owner = :owner WHERE user_id = :id", role=role, owner=kind == "owner", id=user_id)
 
 
 @pytest.fixture
@@ -60,14 +62,41 @@ def granted(kind):
 
 @pytest.mark.parametrize("kind", ROLES)
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_role_gets_through_exactly_where_its_permissions_reach(own, signing_key, kind, method, path, permission):
-    client = Client(token(signing_key, kind, own["organisation_id"], own["user_id"]))
+def test_a_role_gets_through_exactly_where_its_permissions_reach(tx, own, signing_key, kind, method, path, permission):
+    client = caller(tx, signing_key, kind, own["organisation_id"], own["user_id"])
 
     told = client(method, path.format(**own), None if method == "GET" else {})
 
     lacks = told.status == 403 and told.body["error"]["message"].startswith("This needs the permission")
     assert lacks == (not roles.allows(granted(kind), permission))
     assert told.status < 500
+
+
+TAKEN = [("admin", "GET", "/api/v1/admin/users", None), ("owner", "GET", "/api/v1/auth/api-keys", None), ("user", "POST", "/api/v1/channels", {"name": "Bees"})]
+
+
+@pytest.mark.parametrize(("was", "method", "path", "body"), TAKEN, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_was_taken_from_somebody_counts_from_the_next_request_on(tx, own, signing_key, was, method, path, body):
+    client = caller(tx, signing_key, was, own["organisation_id"], own["user_id"])
+    before = client(method, path, body)
+
+    become(tx, own["user_id"], "viewer")
+
+    assert before.status < 300
+    assert client(method, path, body).status == 403
+
+
+def test_a_service_loses_the_scopes_of_a_content_owner_with_the_mark(tx, own, signing_key):
+    identity = tokens.verify(service_client(signing_key, own["organisation_id"], "cms:all", "cms:read", "videos:read").token)
+
+    def now():
+        return limits.admit(tx, limits.windows("test", ((60, 1000),)), identity)[1].permissions
+
+    assert now() == {"videos:read"}
+    accounts.save_content_owner(tx, own["organisation_id"], content_owner=True)
+    assert now() == {"cms:all", "cms:read", "videos:read"}
+    accounts.save_content_owner(tx, own["organisation_id"], content_owner=False)
+    assert now() == {"videos:read"}
 
 
 WITH_IDS = [each for each in OPERATIONS if "{" in each[1] and not each[1].startswith("/api/v1/admin")]
@@ -77,7 +106,7 @@ WITH_IDS = [each for each in OPERATIONS if "{" in each[1] and not each[1].starts
 def test_anothers_things_and_absent_ones_are_told_alike(tx, own, signing_key, method, path, permission):
     others = things(tx, signing_key)
     absent = {name: str(uuid.uuid4()) for name in own}
-    client = Client(token(signing_key, "owner", own["organisation_id"], own["user_id"]))
+    client = caller(tx, signing_key, "owner", own["organisation_id"], own["user_id"])
     body = {"PUT": {}, "POST": {"email": "a@example.com"} if path.endswith("/members") else {}, "DELETE": None, "GET": None}[method]
     if path == "/api/v1/organisations/{organisation_id}" and method == "PUT":
         body = {"name": "Mine"}

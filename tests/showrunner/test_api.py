@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showrunner import api, db
-from showrunner.access import roles
+from showrunner.access import limits, roles
 from showrunner.errors import InvalidRequest
 from tests.conftest import Client, payload, send
 
@@ -64,6 +64,30 @@ def test_a_call_without_a_token_is_asked_for_one(client):
     assert told.headers["www-authenticate"] == "Bearer"
     assert error(client("GET", VIDEO, authorization="Basic dXNlcjpwYXNz")) == (401, "AUTH_REQUIRED")
     assert error(client("GET", VIDEO, authorization="Bearer nonsense")) == (401, "INVALID_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("not:an:address", "not:an:address"),
+        ("", ""),
+    ],
+)
+def test_addresses_are_counted_by_who_has_them(address, counted):
+    assert limits.place(address) == counted
+
+
+def test_the_addresses_of_one_network_share_their_limit(tx, aws):
+    body = {"email": "nobody@example.com", "password": "x", "mfa_code": "1"}
+    told = [Client(address=f"2001:db8:7:7:{n:x}::{n:x}")("POST", "/api/v1/auth/login", body).status for n in range(11)]
+
+    assert told == [400] * 10 + [429]
+    assert Client(address="2001:db8:7:8::1")("POST", "/api/v1/auth/login", body).status == 400
 
 
 def test_a_scope_that_lacks_the_permission_is_refused(service, organisation_id):

@@ -5,7 +5,7 @@
     @app.get("/api/v1/videos/{video_id}", permission="videos:read", answer=VideoAnswer)
     def show(request: Request, video_id: str) -> Answer: ...
 
-Order: route, token, permission, limits with denied tokens and maintenance, size, JSON, model, handler, headers.
+Order: route, token, permission, limits with what the caller is now and maintenance, size, JSON, model, handler, headers.
 A parameter `body` or `query` of the handler names the model that checks it. Errors are those of `errors`, told by its one table.
 """
 
@@ -146,6 +146,11 @@ class Request:
     def organisation_id(self) -> str:
         return self.caller.organisation_id
 
+    @property
+    def place(self) -> str:
+        """Where it comes from, as limits count it."""
+        return limits.place(self.address)
+
 
 class Route(NamedTuple):
     """One declaration: what the check, the documents and the tests read."""
@@ -164,6 +169,7 @@ class Route(NamedTuple):
     idempotent: bool
     errors: tuple[int, ...]
     open_in_maintenance: bool
+    verified: bool
     content_type: str
     parameters: tuple[str, ...]
 
@@ -217,10 +223,12 @@ class Application:
         idempotent: bool = False,
         errors: tuple[int, ...] = (),
         open_in_maintenance: bool = False,
+        verified: bool = False,
         content_type: str = "application/json",
     ) -> Callable[[Handler], Handler]:
         """Declares a route. `limits`: its own (seconds, quota) windows beside the caller's general ones; `unlimited`: no database at all is asked;
-        `errors`: statuses that it may answer beside those that its declaration implies."""
+        `verified`: what costs money or reaches others, and so is only for people whose address is confirmed; `errors`: statuses that it may answer beside
+        those that its declaration implies."""
 
         def declare(handler: Handler) -> Handler:
             known = handler.__annotations__
@@ -228,7 +236,7 @@ class Application:
             windows = None if unlimited else (limits or ())
             route = Route(
                 method, path, permission, handler, known.get("body"), known.get("query"), answer, status, max_bytes, windows, max_age,
-                idempotent, errors, open_in_maintenance, content_type, parameters,
+                idempotent, errors, open_in_maintenance, verified, content_type, parameters,
             )  # fmt: skip
             self.routes.append(route)
             node = self._tree
@@ -310,11 +318,19 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     request.route = route.name
     if route.permission != roles.PUBLIC:
         request.identity = (app.authenticate or authenticate)(request.headers)
-        if not roles.allows(request.identity.permissions, route.permission):
-            raise Forbidden(f"This needs the permission {route.permission}.")
+        _permit(request.identity, route)
     if route.limits is not None:
-        request.standing = _admit(request, route)
+        request.standing, request.identity = _admit(request, route)
+        if request.identity is not None:
+            _permit(request.identity, route)  # once more: what was taken back since the token was made
     return _call(route, request, event, values)
+
+
+def _permit(caller: tokens.Identity, route: Route) -> None:
+    if not roles.allows(caller.permissions, route.permission):
+        raise Forbidden(f"This needs the permission {route.permission}.")
+    if route.verified and not caller.verified:
+        raise Forbidden("Confirm your e-mail address first, by the link in the letter that we sent to it.", code="EMAIL_NOT_VERIFIED")
 
 
 def authenticate(headers: dict[str, str]) -> tokens.Identity:
@@ -325,12 +341,12 @@ def authenticate(headers: dict[str, str]) -> tokens.Identity:
     return tokens.verify(token)
 
 
-def _admit(request: Request, route: Route) -> limits.Standing:
+def _admit(request: Request, route: Route) -> tuple[limits.Standing, tokens.Identity | None]:
     caller = request.identity
-    general = limits.windows(f"user:{caller.account}", limits.USER) if caller else limits.windows(f"address:{request.address}", limits.ADDRESS)
-    own = limits.windows(f"{route.name} {caller.account if caller else request.address}", route.limits or ())
+    general = limits.windows(f"user:{caller.account}", limits.USER) if caller else limits.windows(f"address:{request.place}", limits.ADDRESS)
+    own = limits.windows(f"{route.name} {caller.account if caller else request.place}", route.limits or ())
     with db.reading() as tx:
-        return limits.admit(tx, own + general, caller.token_id if caller else "", open_in_maintenance=route.open_in_maintenance)
+        return limits.admit(tx, own + general, caller, open_in_maintenance=route.open_in_maintenance)
 
 
 def _call(route: Route, request: Request, event: dict[str, Any], values: dict[str, str]) -> Answer:

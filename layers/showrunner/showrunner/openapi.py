@@ -19,7 +19,7 @@ _WORDS = {
     400: "The request breaks a rule; `details` names the fields.",
     401: "No token, or one that is not valid.",
     402: "The organisation's credits don't cover it.",
-    403: "The caller lacks the permission.",
+    403: "The caller lacks the permission, or must confirm the e-mail address first (EMAIL_NOT_VERIFIED).",
     404: "There is no such thing, or none of the caller's.",
     409: "The state of the thing forbids it now, or the Idempotency-Key was used with another body.",
     413: "The body is too large.",

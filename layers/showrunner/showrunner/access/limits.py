@@ -1,13 +1,16 @@
-"""How often: sliding windows in PostgreSQL, all of a request's windows, the denied tokens and the maintenance mode in one statement.
+"""How often, and whether still: sliding windows in PostgreSQL, all of a request's windows, what its caller is at this moment, the denied tokens and the
+maintenance mode in one statement.
 
 A window is the current bucket and a share of the one before, which errs by a few percent at most and needs one row for each key. A refused call isn't
 counted: somebody who waits as told gets in. The table is UNLOGGED; after a crash everyone starts anew, which harms nobody.
 """
 
 import math
+import socket
 from typing import Any, NamedTuple
 
 from showrunner import config, db
+from showrunner.access import tokens
 from showrunner.errors import LimitExceeded, ServiceUnavailable, Unauthorized
 
 
@@ -48,26 +51,49 @@ ON CONFLICT (key, seconds) DO UPDATE SET
 RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
 """  # the order of the rows is that of their locks: two calls of one user never wait for each other crosswise
 
+# What a token says was true when it was made, up to an hour ago; this is true now. Five look-ups by primary key.
+_CALLER = """
+SELECT o.content_owner, m.role, m.is_owner, u.platform_admin, u.verified_at IS NOT NULL AS verified,
+       :user_id::uuid IS NULL OR (u.id IS NOT NULL AND f.id IS NOT NULL AND (:actor::uuid IS NULL OR a.platform_admin)) AS live
+  FROM accounts.organisations o
+  LEFT JOIN accounts.members m ON m.organisation_id = o.id AND m.user_id = :user_id::uuid
+  LEFT JOIN accounts.users u ON u.id = m.user_id AND u.erased_at IS NULL
+  LEFT JOIN accounts.users a ON a.id = :actor::uuid AND a.erased_at IS NULL
+  LEFT JOIN access.refresh_families f ON f.id = :family::uuid AND f.user_id = coalesce(:actor::uuid, :user_id::uuid) AND f.revoked_at IS NULL
+ WHERE o.id = :organisation_id::uuid
+"""
+
 _ADMIT = f"""
-WITH spent AS ({_SPENT})
-SELECT spent.*,
+WITH spent AS ({_SPENT}), caller AS ({_CALLER})
+SELECT spent.*, caller.*,
        extract(epoch FROM clock_timestamp()) AS now,
        EXISTS (SELECT 1 FROM access.denied_tokens WHERE token_id = :token_id AND expires_at > now()) AS denied,
        (SELECT json_build_object('message', message, 'minutes', greatest(1, ceil(extract(epoch FROM ends_at - now()) / 60)))
           FROM access.maintenance) AS maintenance
-  FROM spent
+  FROM spent LEFT JOIN caller ON true
 """
 
 
-def admit(tx: db.Transaction, windows: list[Window], token_id: str = "", *, open_in_maintenance: bool = False) -> Standing:
-    """Counts this call in all windows. Raises Unauthorized (a denied token), ServiceUnavailable (maintenance) or LimitExceeded."""
-    rows = db.rows(tx, _ADMIT, token_id=token_id, **_columns(windows, 1))
-    if rows[0]["denied"]:
+def admit(
+    tx: db.Transaction, windows: list[Window], caller: tokens.Identity | None = None, *, open_in_maintenance: bool = False
+) -> tuple[Standing, tokens.Identity | None]:
+    """Counts this call in all windows, and gives the caller as it is now. Raises Unauthorized (a token that was denied, a session or membership that is
+    over), ServiceUnavailable (maintenance) or LimitExceeded."""
+    rows = db.rows(tx, _ADMIT, **_who(caller), **_columns(windows, 1))
+    first = rows[0]
+    if first["denied"]:
         raise Unauthorized("The token has been revoked: log in again.")
-    maintenance = rows[0]["maintenance"]
-    if maintenance and not open_in_maintenance:
-        raise ServiceUnavailable(maintenance["message"], retry_after=int(maintenance["minutes"]) * 60, code="MAINTENANCE_MODE")
-    return _standing(rows)
+    known = tokens.as_of_now(caller, first) if caller else None
+    if first["maintenance"] and not open_in_maintenance:
+        raise ServiceUnavailable(first["maintenance"]["message"], retry_after=int(first["maintenance"]["minutes"]) * 60, code="MAINTENANCE_MODE")
+    return _standing(rows), known
+
+
+def _who(caller: tokens.Identity | None) -> dict[str, Any]:
+    if caller is None:
+        return {"token_id": "", "user_id": None, "actor": None, "family": None, "organisation_id": None}
+    user_id = None if caller.is_service else caller.subject
+    return {"token_id": caller.token_id, "user_id": user_id, "actor": caller.actor, "family": caller.family, "organisation_id": caller.organisation_id}
 
 
 def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:
@@ -91,6 +117,20 @@ def maintenance(tx: db.Transaction) -> str | None:
 
 def windows(key: str, sizes: tuple[tuple[int, int], ...]) -> list[Window]:
     return [Window(key, seconds, quota * factor()) for seconds, quota in sizes]
+
+
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def place(address: str) -> str:
+    """Whose address it is, for counting: who has one IPv6 address has at least the other 2^64 of its /64 too (RFC 6177)."""
+    try:
+        raw = socket.inet_pton(socket.AF_INET6, address) if ":" in address else b""
+    except OSError:
+        raw = b""  # nothing that API Gateway would send: counted as it stands
+    if not raw:
+        return address
+    return socket.inet_ntop(socket.AF_INET, raw[12:]) if raw.startswith(_MAPPED) else socket.inet_ntop(socket.AF_INET6, raw[:8] + bytes(8)) + "/64"
 
 
 def factor() -> int:

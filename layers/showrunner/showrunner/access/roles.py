@@ -43,6 +43,12 @@ def allows(granted: frozenset[str], permission: str) -> bool:
     return permission in granted or f"{permission.partition(':')[0]}:all" in granted or "*" in granted
 
 
+def of_service(scopes: frozenset[str], *, content_owner: bool) -> frozenset[str]:
+    """What of a service token's scopes counts: those of a content owner only while its organisation is one."""
+    areas = {permission.partition(":")[0] for permission in CONTENT_OWNER}
+    return scopes if content_owner else frozenset(scope for scope in scopes if scope.partition(":")[0] not in areas)
+
+
 def of_user(role: str, *, owner: bool = False, content_owner: bool = False) -> frozenset[str]:
     """A member's permissions. An unknown role has none: a token of a newer version must not become an admin of an older one."""
     granted = ROLES.get(role, frozenset())

@@ -54,8 +54,8 @@ def _next(tx: db.Transaction, found: dict[str, Any], token_sha256: str) -> dict[
 
 
 def end(tx: db.Transaction, identity: tokens.Identity) -> None:
-    """The family's refresh tokens and this access token are worth nothing from now on."""
-    if identity.family is not None:
+    """The family's tokens are worth nothing from now on; an admin who stops acting as somebody ends only that."""
+    if identity.family is not None and identity.actor is None:
         sessions.revoke_family(tx, identity.family)
     sessions.deny_token(tx, identity.token_id, identity.expires_at)
 
@@ -83,7 +83,7 @@ def role_of(member: dict[str, Any]) -> str:
 
 
 def access_token(member: dict[str, Any], *, family: str | None = None, actor: str | None = None) -> str:
-    """A token for a member; with `actor` for an admin who acts as them, half as long."""
+    """A token for a member, worth something as long as its family lives; with `actor` for an admin who acts as them, half as long and in the admin's family."""
     now = int(time.time())
     claims = {
         "iss": config.setting("PLATFORM_URL"),

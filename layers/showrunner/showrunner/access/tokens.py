@@ -11,7 +11,7 @@ import json
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -52,6 +52,8 @@ class Identity:
     role: str
     family: str | None = None
     actor: str | None = None
+    verified: bool = True
+    """Whether the address is confirmed; a service has none."""
 
     @property
     def account(self) -> str:
@@ -131,6 +133,18 @@ def _of_user(claims: dict[str, Any]) -> Identity:
         raise _refused()
     granted = roles.of_user(role, owner=claims.get("owner") is True, content_owner=claims.get("content_owner") is True)
     return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], role, family, actor)
+
+
+def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
+    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, as the database has them.
+    Raises Unauthorized when the session, the membership or the organisation behind the token is gone."""
+    if not known["live"]:
+        raise Unauthorized("The session is over: log in again.")
+    if identity.is_service:
+        return replace(identity, permissions=roles.of_service(identity.permissions, content_owner=known["content_owner"]))
+    role = "admin" if identity.is_admin and known["platform_admin"] else known["role"]
+    granted = roles.of_user(role, owner=known["is_owner"], content_owner=known["content_owner"])
+    return replace(identity, role=role, permissions=granted, verified=known["verified"])
 
 
 def _is_uuid(text: str) -> bool:

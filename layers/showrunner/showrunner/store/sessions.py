@@ -57,6 +57,16 @@ def revoke_family(tx: db.Transaction, family_id: str) -> None:
     db.run(tx, "UPDATE access.refresh_families SET revoked_at = coalesce(revoked_at, now()) WHERE id = :id", id=family_id)
 
 
+def revoke_other_families(tx: db.Transaction, user_id: str, family_id: str | None) -> None:
+    """Every login of the user but this one is over."""
+    db.run(
+        tx,
+        "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :user_id AND id IS DISTINCT FROM :id::uuid AND revoked_at IS NULL",
+        user_id=user_id,
+        id=family_id,
+    )
+
+
 def deny_token(tx: db.Transaction, token_id: str, expires_at: int) -> None:
     """Until it would have expired by itself, and the minute by which clocks may differ."""
     db.run(
