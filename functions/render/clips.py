@@ -107,9 +107,8 @@ class ClipPainter:
         time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
         graph = f"{time},{self.filter_size},format=yuv420p"
         # Two decoder threads: with one process per core more only adds frames in flight, 12 MB each at 4K.
-        return ffmpeg.command(
-            *hardware, "-threads", "2", *trim, *length, "-i", self.path, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-"
-        )
+        reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
+        return ffmpeg.command(*reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-")
 
 
 def _fill(stream: IO[bytes], view: memoryview) -> bool:
@@ -146,7 +145,7 @@ def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tup
 def still(path: Path, name: str, at_s: float) -> Pixels:
     """One small frame, 320 pixels wide; the first one where the clip is shorter than that."""
     for seek in (["-ss", f"{at_s:.3f}"], []):
-        picture = ffmpeg.run(*seek, "-i", path, "-frames:v", "1", "-vf", "scale=320:-2", "-f", "image2pipe", "-c:v", "ppm", "-", asset=name)
+        picture = ffmpeg.run(*seek, *ffmpeg.source(path), "-frames:v", "1", "-vf", "scale=320:-2", "-f", "image2pipe", "-c:v", "ppm", "-", asset=name)
         if picture:
             return cv2.cvtColor(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)  # type: ignore[arg-type, return-value]
     raise AssetCorrupt(f"The clip {name} has no frame that can be decoded.", asset=name)

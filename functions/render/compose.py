@@ -7,6 +7,7 @@ from typing import Any
 
 from . import captions, clips, colour, overlays, stills, transitions, visuals
 from .layers import Layer
+from .motion import Move, Plate
 from .planes import Frame
 from .timeline import Output, Scene, Timeline
 
@@ -121,8 +122,9 @@ class Composer:
         name = visual.asset.uri
         if visual.kind == "clip":
             return clips.ClipPainter(self.files[name], name, visual, width, height, self.timeline.fps, span.last - span.first, self.gpu)
-        # Decoded at most about as large as the plate needs for a crop of either orientation.
-        rgb = stills.load(self.files[name], name, 2 * max(width, height), colour.parse(self.timeline.palette.background))
+        # As large as the plate needs for a crop, whichever way round the file has it.
+        side = max(Plate.size(width, height, Move(visual.motion, visual.amount).headroom))
+        rgb = stills.load(self.files[name], name, side, colour.parse(self.timeline.palette.background))
         return stills.StillPainter(rgb, visual, width, height)
 
     def _heading(self, index: int) -> overlays.Heading:

@@ -42,6 +42,10 @@ class AssetCorrupt(RenderError):
     """An asset cannot be decoded, is empty, or is not the file that was planned."""
 
 
+class AssetRefused(RenderError):
+    """An asset that is never read, whatever it holds: a playlist, a drawing with links, a place outside the timeline's own store, a bomb."""
+
+
 class FontMissing(RenderError):
     """A face is absent, or none has the letters of a text."""
 

@@ -11,11 +11,16 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from .errors import AssetCorrupt, DiskFull
+from .errors import AssetCorrupt, AssetRefused, DiskFull
 
 QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 
-# Fixes the rate too: 3000 px and 240 fps cover every real camera, and bound what a hostile header can make us allocate.
+# What cameras, recorders and voices write. Playlists and the like (HLS, DASH, concat, SDP, subtitles, image sequences) are not among them: they
+# name other files and addresses, which ffmpeg would open.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,aiff,caf,mp3,flac,aac,gif"
+# 8K. A header costs nothing to write; a frame of the size it claims has to be allocated.
+LARGEST_PIXELS = 8192 * 4320
+
 _STREAM = re.compile(r"Stream #\d+:\d+.*?: (Video|Audio): (\w+)(.*)")
 _SIZE = re.compile(r"[ ,](\d{2,5})x(\d{2,5})")
 _RATE = re.compile(r"([\d.]+)k? fps")
@@ -33,6 +38,11 @@ def command(*arguments: str | Path) -> list[str]:
     return [binary(), *QUIET, *map(str, arguments)]
 
 
+def source(path: str | Path) -> list[str]:
+    """The arguments that open a file of unknown origin: this file alone is read, whatever it says of itself."""
+    return ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-max_pixels", str(LARGEST_PIXELS), "-i", f"file:{path}"]
+
+
 def run(*arguments: str | Path, asset: str | None = None, input_bytes: bytes | None = None, timeout_s: float | None = None) -> bytes:
     """Standard output of one call. A failure is the asset's where one is named, and the disk's where ffmpeg says so."""
     done = subprocess.run(command(*arguments), input=input_bytes, capture_output=True, timeout=timeout_s, check=False)
@@ -46,8 +56,17 @@ def failure(log: str, asset: str | None) -> Exception:
     if "No space left on device" in log:
         return DiskFull("The disk is full.", asset=asset)
     if asset:
-        return AssetCorrupt(f"{asset} cannot be decoded: {last}", asset=asset)
+        return refusal(log, asset) or AssetCorrupt(f"{asset} cannot be decoded: {last}", asset=asset)
     return OSError(errno.EIO, f"ffmpeg: {last}")
+
+
+def refusal(log: str, asset: str) -> AssetRefused | None:
+    """What our own limits said no to, as opposed to what is broken."""
+    if "Format not on whitelist" in log:
+        return AssetRefused(f"{asset} is a playlist or of another kind that is not read here. Give the picture or sound itself.", asset=asset)
+    if re.search(r"Picture size \d+x\d+ (is invalid|exceeds)|exceeds specified max pixel count", log):
+        return AssetRefused(f"{asset} has pictures of more than {LARGEST_PIXELS / 1e6:.0f} megapixels, which are not read here.", asset=asset)
+    return None
 
 
 def last_line(log: str) -> str:
@@ -75,9 +94,11 @@ class Media:
 
 def probe(path: str | Path, asset: str | None = None) -> Media:
     """Reads the header only. Raises AssetCorrupt naming the asset when ffmpeg finds no stream in it."""
-    done = subprocess.run([binary(), "-hide_banner", "-nostdin", "-i", str(path)], capture_output=True, check=False)
+    done = subprocess.run([binary(), "-hide_banner", "-nostdin", *source(path)], capture_output=True, check=False)
     text = done.stderr.decode(errors="replace")
     streams = _STREAM.findall(text)
+    if refused := refusal(text, asset or str(path)):
+        raise refused
     if "Input #0" not in text or not streams:
         raise AssetCorrupt(f"{asset or path} holds no picture or sound that can be read: {last_line(text)}", asset=asset or str(path))
     return _media(text, streams)

@@ -1,15 +1,13 @@
 """What lies over the scenes: the title card, a scene's heading, the logo and the demo mark."""
 
-import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from . import captions, colour, fonts, lettering
+from . import captions, colour, fonts, lettering, stills
 from .captions import rounded
-from .errors import AssetCorrupt
 from .layers import LEAVE_S, Layer, settled
 from .lettering import Type
 from .planes import Frame, Sprite
@@ -163,12 +161,8 @@ def _stamp(canvas: colour.Pixels, rgba: colour.Pixels, x: int, y: int) -> None:
 
 def logo(path: Path, name: str, output: Output) -> Layer:
     """Small, in the upper left corner of the safe area."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path).convert("RGBA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as unreadable:
-        raise AssetCorrupt(f"The logo {name} cannot be decoded.", asset=name) from unreadable
+    with stills.reading(path, name, "logo") as opened:
+        image = opened.convert("RGBA")
     unit = min(output.width, output.height)
     factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)
     image = image.resize((max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS)

@@ -248,7 +248,7 @@ def join(segments: list[Segment], folder: Path, sound: Path | None, fps: int, ta
     listing = folder / f"{segments[0].output.name}.ffconcat"
     lines = ["ffconcat version 1.0"]
     for segment in segments:
-        lines += [f"file '{_local(folder, segment)}'", f"duration {(segment.last - segment.first) / fps:.6f}"]
+        lines += [f"file '{str(_local(folder, segment)).replace("'", r"'\''")}'", f"duration {(segment.last - segment.first) / fps:.6f}"]
     listing.write_text("\n".join(lines) + "\n")
     audio = ["-i", sound, "-map", "0:v", "-map", "1:a"] if sound else ["-map", "0:v"]
     ffmpeg.run(

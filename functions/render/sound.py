@@ -4,8 +4,9 @@ import hashlib
 import itertools
 import math
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from . import ffmpeg, music
 from .errors import AssetCorrupt
 from .music import RATE, Sound
-from .timeline import Narration, Timeline
+from .timeline import Timeline
 
 # Where narration is brought before the whole is measured: near the usual target, so that the last gain is small.
 NARRATION_LUFS = -16.0
@@ -26,6 +27,8 @@ ATTACK_S, RELEASE_S, HOLD_S = 0.28, 0.80, 0.75
 EDGE_FADE_S = 0.008
 BED_FADE_IN_S, BED_FADE_OUT_S = 1.2, 1.8
 BED_SEAM_S = 2.0
+# A longer track of the user's begins again after this; half an hour of it would only fill the disk.
+LONGEST_LOOP_S = 600
 ENVELOPE_RATE = 100
 # AAC moves peaks by up to about a decibel; the limiter starts this far below the ceiling and the result is measured.
 AAC_HEADROOM_DB = 0.8
@@ -41,85 +44,117 @@ class Loudness:
     true_peak_dbtp: float
 
 
+class Recording:
+    """Decoded sound as a file of floats, read piece by piece: an hour of it takes no more memory than a minute."""
+
+    def __init__(self, path: Path, channels: int) -> None:
+        self.path, self.channels = path, channels
+        self.count = path.stat().st_size // (4 * channels)
+
+    def read(self, first: int, last: int) -> Sound:
+        samples = np.fromfile(self.path, np.float32, max(0, last - first) * self.channels, offset=4 * self.channels * first)
+        return samples.reshape(-1, self.channels)
+
+    def blocks(self) -> Iterator[Sound]:
+        for start in range(0, self.count, BLOCK_S * RATE):
+            yield self.read(start, min(self.count, start + BLOCK_S * RATE))
+
+    def around(self, start: int, count: int) -> Sound:
+        """From `start` on, beginning again after the end."""
+        pieces = []
+        while count > 0:
+            at = start % self.count
+            pieces.append(self.read(at, min(self.count, at + count)))
+            start, count = start + pieces[-1].shape[0], count - pieces[-1].shape[0]
+        return np.concatenate(pieces)
+
+
 @dataclass(frozen=True)
 class Voice:
-    """One scene's narration, at its place and level."""
+    """One scene's narration: where it begins, and what brings it to its level."""
 
     start: int
-    samples: Sound
+    recording: Recording
+    gain: float
+
+    @property
+    def end(self) -> int:
+        return self.start + self.recording.count
+
+    def read(self, first: int, last: int) -> Sound:
+        """Levelled, faded over its very first and last milliseconds. Both in samples of the film."""
+        first, last = first - self.start, last - self.start
+        at = np.arange(first, last)
+        edge = max(1, min(self.recording.count // 2, round(EDGE_FADE_S * RATE)))
+        fade = np.clip(np.minimum(at, self.recording.count - 1 - at) / edge, 0, 1).astype(np.float32)
+        return self.recording.read(first, last)[:, 0] * (np.float32(self.gain) * fade)
 
 
 class Mixer:
-    """Blocks of the finished mix before mastering. Memory holds the narration of a few scenes, never the whole film."""
+    """Blocks of the finished mix before mastering. Voices and bed lie decoded in `folder`; memory holds ten seconds of each that sounds."""
 
     def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
         self.timeline, self.files, self.folder = timeline, files, folder
         self.total = round(timeline.duration_s * RATE)
-        self.bed = Bed(timeline, files) if timeline.music else None
+        self.voices = self._voices()
+        self.bed = Bed(timeline, files, folder) if timeline.music else None
         self.effects = list(self._effects())
 
     def _effects(self) -> Iterator[tuple[int, Sound]]:
+        known: dict[str, tuple[Sound, float]] = {}
         for scene in self.timeline.scenes[1:]:
-            if scene.transition.sound != "none":
-                samples, accent_s = music.effect(scene.transition.sound, self.timeline.seed)
-                yield round((scene.start_s - accent_s) * RATE), samples * np.float32(10 ** (-12 / 20))
+            kind = scene.transition.sound
+            if kind == "none":
+                continue
+            if kind not in known:
+                samples, accent_s = music.effect(kind, self.timeline.seed)
+                known[kind] = samples * np.float32(10 ** (-12 / 20)), accent_s
+            samples, accent_s = known[kind]
+            yield round((scene.start_s - accent_s) * RATE), samples
 
     def blocks(self) -> Iterator[Sound]:
-        """Two passes over the narration: a first for when somebody speaks, so that ducking can begin before the word does."""
         envelope = self._duck() if self.bed else None
-        pending: list[Voice] = []
-        voices = self._voices()
-        upcoming = next(voices, None)
         for start in range(0, self.total, BLOCK_S * RATE):
-            count = min(BLOCK_S * RATE, self.total - start)
-            while upcoming is not None and upcoming.start < start + count:
-                pending.append(upcoming)
-                upcoming = next(voices, None)
-            block = np.zeros((count, 2), np.float32)
-            for voice in pending:
-                _add(block, start, voice.start, voice.samples)
+            end = min(self.total, start + BLOCK_S * RATE)
+            block = np.zeros((end - start, 2), np.float32)
+            for voice in self.voices:
+                first, last = max(start, voice.start), min(end, voice.end)
+                if last > first:
+                    block[first - start : last - start] += voice.read(first, last)[:, None]
             for at, samples in self.effects:
                 _add(block, start, at, samples)
             if self.bed and envelope is not None:
-                block += self.bed.block(start, count) * _gain(envelope, start, count)[:, None]
-            pending = [voice for voice in pending if voice.start + voice.samples.size > start + count]
+                block += self.bed.block(start, end - start) * _gain(envelope, start, end - start)[:, None]
             yield block
 
-    def _voices(self) -> Iterator[Voice]:
-        for scene in sorted((scene for scene in self.timeline.scenes if scene.narration), key=lambda scene: scene.narration.start_s if scene.narration else 0):
-            assert scene.narration is not None
-            yield Voice(round(scene.narration.start_s * RATE), self._levelled(scene.narration, f"scene {scene.id}"))
+    def _voices(self) -> list[Voice]:
+        levelled: dict[str, tuple[Recording, float]] = {}
+        found = []
+        for scene in self.timeline.scenes:
+            if scene.narration:
+                uri = scene.narration.audio.uri
+                if uri not in levelled:
+                    levelled[uri] = self._levelled(uri, f"scene {scene.id}")
+                found.append(Voice(round(scene.narration.start_s * RATE), *levelled[uri]))
+        return found
 
-    def _levelled(self, narration: Narration, where: str) -> Sound:
-        cached = self.folder / f"voice-{hashlib.sha256(narration.audio.uri.encode()).hexdigest()[:24]}.f32"
-        if cached.exists():
-            return np.fromfile(cached, np.float32)
-        samples = decode(self.files[narration.audio.uri], narration.audio.uri, 1)[:, 0]
-        if samples.size < RATE // 50 or not np.abs(samples).max() > 1e-4:
-            raise AssetCorrupt(f"The narration of {where} is silent: {narration.audio.uri}", asset=narration.audio.uri)
-        level = integrated(samples[:, None])
-        if math.isfinite(level):
-            samples = samples * np.float32(10 ** ((NARRATION_LUFS - level) / 20))
-        edge = min(samples.size // 2, round(EDGE_FADE_S * RATE))
-        ramp = np.linspace(0, 1, edge, dtype=np.float32)
-        samples[:edge] *= ramp
-        samples[-edge:] *= ramp[::-1]
-        # Needed twice, for ducking and for the mix; renamed into place, so that a killed run leaves no half of it.
-        part = cached.with_suffix(".part")
-        samples.tofile(part)
-        part.replace(cached)
-        return samples
+    def _levelled(self, uri: str, where: str) -> tuple[Recording, float]:
+        recording = decode(self.files[uri], uri, 1, self.folder)
+        if recording.count < RATE // 50 or max(float(np.abs(block).max()) for block in recording.blocks()) <= 1e-4:
+            raise AssetCorrupt(f"The narration of {where} is silent: {uri}", asset=uri)
+        level = integrated(recording.blocks())
+        return recording, 10 ** ((NARRATION_LUFS - level) / 20) if math.isfinite(level) else 1.0
 
     def _duck(self) -> npt.NDArray[np.float32]:
-        """Gain of the bed in decibels, a hundred times a second."""
+        """Gain of the bed in decibels, a hundred times a second. Known for the whole film before the first block: ducking begins before the word does."""
         assert self.timeline.music is not None
         count = self.total * ENVELOPE_RATE // RATE + 2
         speaking = np.zeros(count, bool)
-        for voice in self._voices():
-            active = _active(voice.samples)
+        active = {voice.recording.path: _active(voice.recording) for voice in self.voices}
+        for voice in self.voices:
             first = voice.start * ENVELOPE_RATE // RATE
-            length = max(0, min(active.size, count - first))
-            speaking[first : first + length] |= active[:length]
+            flags = active[voice.recording.path][: max(0, count - first)]
+            speaking[first : first + flags.size] |= flags
         return duck_envelope(speaking, self.timeline.music.duck_db)
 
 
@@ -141,10 +176,11 @@ def _cosine(at: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(np.pi * at)).astype(np.float32)
 
 
-def _active(samples: Sound) -> npt.NDArray[np.bool_]:
+def _active(recording: Recording) -> npt.NDArray[np.bool_]:
     """Per hundredth of a second: louder than 38 dB below the loudest."""
     step = RATE // ENVELOPE_RATE
-    power = np.square(samples[: samples.size // step * step].reshape(-1, step)).mean(axis=1)
+    powers = [np.square(block[: block.shape[0] // step * step, 0].reshape(-1, step)).mean(axis=1) for block in recording.blocks()]
+    power = np.concatenate(powers) if powers else np.zeros(0)
     return power > power.max() * 10 ** (-38 / 10) if power.size else np.zeros(0, bool)
 
 
@@ -176,45 +212,46 @@ def _add(block: Sound, block_start: int, at: int, samples: Sound) -> None:
 class Bed:
     """Music without end, at its level, faded in and out with the film."""
 
-    def __init__(self, timeline: Timeline, files: dict[str, Path]) -> None:
+    def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
         assert timeline.music is not None
         plan = timeline.music
         self.total = round(timeline.duration_s * RATE)
         if plan.asset:
-            self.loop = looped(decode(files[plan.asset.uri], plan.asset.uri, 2, limit_s=600))
+            self.loop = looped(decode(files[plan.asset.uri], plan.asset.uri, 2, folder, limit_s=LONGEST_LOOP_S))
         else:
-            self.loop = music.bed(plan.mood, timeline.seed)
-        level = integrated(self.loop)
+            (folder / "bed.f32").write_bytes(music.bed(plan.mood, timeline.seed).tobytes())
+            self.loop = Recording(folder / "bed.f32", 2)
+        level = integrated(self.loop.blocks())
         # level_db is what remains under speech; in the open the bed is louder by the ducking.
         wanted = NARRATION_LUFS + plan.level_db + plan.duck_db
         self.gain = np.float32(10 ** ((wanted - level) / 20)) if math.isfinite(level) else np.float32(0)
 
     def block(self, start: int, count: int) -> Sound:
-        index = (start + np.arange(count)) % self.loop.shape[0]
         at = np.arange(start, start + count) / RATE
         fade = np.minimum(np.clip(at / BED_FADE_IN_S, 0, 1), np.clip((self.total / RATE - at) / BED_FADE_OUT_S, 0, 1))
-        return self.loop[index] * (self.gain * (fade * fade * (3 - 2 * fade)).astype(np.float32))[:, None]
+        return self.loop.around(start, count) * (self.gain * (fade * fade * (3 - 2 * fade)).astype(np.float32))[:, None]
 
 
-def looped(track: Sound) -> Sound:
+def looped(track: Recording) -> Recording:
     """The track with its end laid over its beginning at constant power, so that the last sample leads into the first."""
-    seam = min(round(BED_SEAM_S * RATE), track.shape[0] // 3)
-    if seam < 2:
-        return track
+    seam = min(round(BED_SEAM_S * RATE), track.count // 3)
     at = np.linspace(0, np.pi / 2, seam, dtype=np.float32)[:, None]
-    body = track[: track.shape[0] - seam].copy()
-    body[:seam] = body[:seam] * np.sin(at) + track[track.shape[0] - seam :] * np.cos(at)
-    return body
+    path = track.path.with_suffix(".loop.f32")
+    with path.open("wb") as file:
+        file.write((track.read(0, seam) * np.sin(at) + track.read(track.count - seam, track.count) * np.cos(at)).tobytes())
+        for start in range(seam, track.count - seam, BLOCK_S * RATE):
+            file.write(track.read(start, min(track.count - seam, start + BLOCK_S * RATE)).tobytes())
+    return Recording(path, track.channels)
 
 
-def decode(path: Path, name: str, channels: int, limit_s: float | None = None) -> Sound:
-    """Float samples, one row a moment. Raises AssetCorrupt naming the asset."""
+def decode(path: Path, name: str, channels: int, folder: Path, limit_s: float | None = None) -> Recording:
+    """Floats at our rate, in a file in `folder`. Raises AssetCorrupt or AssetRefused naming the asset."""
+    target = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}-{channels}.f32"
     limit = ["-t", str(limit_s)] if limit_s else []
-    raw = ffmpeg.run("-i", path, *limit, "-vn", "-ac", str(channels), "-ar", str(RATE), "-f", "f32le", "-", asset=name)
-    samples = np.frombuffer(raw, np.float32)
-    if samples.size == 0:
+    ffmpeg.run("-y", *ffmpeg.source(path), *limit, "-vn", "-ac", str(channels), "-ar", str(RATE), "-f", "f32le", target, asset=name)
+    if not target.stat().st_size:
         raise AssetCorrupt(f"There is no sound in {name}.", asset=name)
-    return samples.reshape(-1, channels).copy()
+    return Recording(target, channels)
 
 
 # ── loudness ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,10 +297,10 @@ class Meter:
         return float(-0.691 + 10 * np.log10(gated.mean()))
 
 
-def integrated(samples: Sound) -> float:
+def integrated(blocks: Iterable[Sound]) -> float:
     meter = Meter()
-    for start in range(0, samples.shape[0], BLOCK_S * RATE):
-        meter.feed(samples[start : start + BLOCK_S * RATE])
+    for block in blocks:
+        meter.feed(block)
     return meter.integrated()
 
 
@@ -331,7 +368,9 @@ class Track:
 
 def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
     """AAC at the target loudness. A track that is silent by plan (no narration, no music) stays silent."""
-    folder.mkdir(parents=True, exist_ok=True)
+    # What a killed run left may be of assets that have changed since.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     raw, meter = folder / "mix.f32", Meter()
     with raw.open("wb") as file:
         for block in Mixer(timeline, files, folder).blocks():
@@ -351,7 +390,8 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
         # The limiter takes loudness away, the encoder adds peaks: correct both by what was measured.
         gain += quiet
         ceiling -= max(0.0, loud + 0.15)
-    raw.unlink()
+    for done in folder.glob("*.f32"):
+        done.unlink()
     return Track(target, after)
 
 

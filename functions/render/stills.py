@@ -1,6 +1,8 @@
 """Photographs: read whatever they are, turned upright, and cut or framed to fill the output."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -9,13 +11,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from . import colour
 from .colour import RGB, Pixels
-from .errors import AssetCorrupt
+from .errors import AssetCorrupt, AssetRefused
 from .motion import Move, Plate
 from .planes import Frame
 from .timeline import Visual
 
-# Twice the largest camera in use. More is an attack on memory: 200 megapixels already take 600 MB as RGB.
+# What cameras, phones and designers hand in. The rest of what Pillow knows stays shut: PostScript, for one, is read by starting another program.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+# A JPEG shrinks while it is decoded: the largest phone camera has 200 megapixels. Everything else is decoded whole, at four bytes a pixel.
 Image.MAX_IMAGE_PIXELS = 200_000_000
+LARGEST_WHOLE = 64_000_000
 
 # A crop that keeps less than this of the picture shows something else than was chosen: then the whole picture stands before a blurred fill.
 # Tall videos of wide photographs are always cropped closer than wide videos of tall ones, since people stand upright.
@@ -34,17 +39,39 @@ class StillPainter:
         self.plate.paint(frame, self.move, progress)
 
 
-def load(path: Path, name: str, largest_side: int, background: RGB = (0, 0, 0)) -> Pixels:
-    """Upright RGB. `largest_side`: decoding may shrink the picture, but not below this. Raises AssetCorrupt naming the asset."""
+def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixels:
+    """Upright RGB, both sides at least `side` where the file has as much; much more is shrunk at once. Raises AssetCorrupt or AssetRefused naming the asset."""
+    with reading(path, name, "picture") as image:
+        image.draft("RGB", (side, side))
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.array(_flat(_shrunk(image, side), background))
+
+
+@contextmanager
+def reading(path: Path, name: str, role: str) -> Iterator[Image.Image]:
+    """An image file of unknown origin, opened; what goes wrong in the block is the asset's fault."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path)
-            image.draft("RGB", (largest_side, largest_side))
-            image = ImageOps.exif_transpose(image)
-            return np.array(_flat(image, background))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as unreadable:
-        raise AssetCorrupt(f"The picture {name} cannot be decoded: {unreadable}"[:400], asset=name) from unreadable
+            with Image.open(path, formats=FORMATS) as image:
+                if image.format not in ("JPEG", "MPO") and image.width * image.height > LARGEST_WHOLE:
+                    raise Image.DecompressionBombError(f"{image.width}x{image.height}")
+                yield image
+    except UnidentifiedImageError as unknown:
+        raise AssetCorrupt(f"The {role} {name} is damaged or of no kind that is read here ({', '.join(FORMATS)}).", asset=name) from unknown
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
+        raise AssetRefused(f"The {role} {name} has more pixels than are read here: {bomb}"[:400], asset=name) from bomb
+    except (OSError, SyntaxError, ValueError) as unreadable:
+        raise AssetCorrupt(f"The {role} {name} cannot be decoded: {unreadable}"[:400], asset=name) from unreadable
+
+
+def _shrunk(image: Image.Image, side: int) -> Image.Image:
+    """Before anything else is done with it: every later step would hold another copy of a large picture."""
+    factor = side / min(image.size)
+    if factor > 0.75 or image.mode not in ("RGB", "RGBA", "L", "LA", "CMYK"):
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _flat(image: Image.Image, background: RGB) -> Image.Image:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import StorageUnavailable
+from .errors import AssetRefused, StorageUnavailable
 
 CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".srt": "application/x-subrip", ".vtt": "text/vtt", ".json": "application/json"}
 
@@ -20,11 +21,20 @@ def is_remote(uri: str) -> bool:
     return uri.startswith("s3://")
 
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
+
 def join(base: str, name: str) -> str:
-    """`name` as seen from `base`; absolute names stay as they are."""
-    if is_remote(name) or Path(name).is_absolute():
+    """`name` as seen from the timeline's own place. Raises AssetRefused for any scheme but s3, and, when the timeline lies in S3, for files of this machine."""
+    if is_remote(name):
+        if not all(_split(name)):
+            raise AssetRefused(f"An asset's address is s3://bucket/key, not {name}", asset=name)
         return name
-    return posixpath.join(base, name)
+    if _SCHEME.match(name):
+        raise AssetRefused(f"Assets are files or objects in S3, and nothing is fetched from elsewhere: {name}", asset=name)
+    if is_remote(base) and (name.startswith("/") or ".." in name.split("/")):
+        raise AssetRefused(f"A timeline in S3 names objects in S3 only, not files of the machine that renders: {name}", asset=name)
+    return name if name.startswith("/") else posixpath.join(base, name)
 
 
 def parent(uri: str) -> str:
