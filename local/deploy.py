@@ -15,7 +15,7 @@ import boto3
 import httpx
 import pg8000.native
 
-from local import access, processes
+from local import access, postgres, processes
 from local.build import declared, sam_environment
 from local.settings import ACCOUNT, APPLICATION_STACK, DATA_STACK, DATABASE, HOME, REGION, ROOT, STAGE, Refused, address, aws_environment, python_of
 from showrunner.access import tokens
@@ -98,7 +98,7 @@ def parameters() -> dict[str, str]:
         "DatabaseHost": DATABASE["host"],
         "DatabasePort": str(DATABASE["port"]),
         "DatabaseName": DATABASE["name"],
-        "DatabaseUser": DATABASE["user"],
+        "DatabaseOwner": DATABASE["user"],
         "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
         "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
         "PexelsBaseUrl": PEXELS,
@@ -128,15 +128,11 @@ def secrets(key: Any) -> dict[str, str]:
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
         "pexels/api_key": os.environ.get("PEXELS_API_KEY", ""),
         "youtube/api_key": os.environ.get("YOUTUBE_API_KEY") or "local",
-        "database/password": database_password(),
+        **postgres.secrets_of(HOME),
         "auth/signing_key": json.dumps(key),
         "auth/jwks": json.dumps(tokens.jwk_set(key)),
     }
     return {name: value for name, value in wanted.items() if value}
-
-
-def database_password() -> str:
-    return (HOME / "postgres" / "password").read_text().strip()
 
 
 def seed_secrets(ssm: Any, key: Any) -> None:
@@ -199,7 +195,7 @@ def ensure_organisation() -> None:
         host=str(DATABASE["host"]),
         port=int(DATABASE["port"]),
         database=str(DATABASE["name"]),
-        password=database_password(),
+        password=postgres.secrets_of(HOME)["database/owner_password"],
         ssl_context=False,
     )
     try:

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import os
 import pwd
-import secrets
 import signal
 import socket
 import subprocess
@@ -19,10 +18,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from secrets import token_urlsafe
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
-USER = "showrunner"
+OWNER = "showrunner"
+# What the functions log in as; the migrate function makes it.
+FUNCTIONS = "showrunner_functions_local"
 DATABASE = "showrunner"
 
 # A first start runs initdb (about a second here); a start after kill -9 replays the log first. Slow disks get ten times that.
@@ -52,7 +54,8 @@ class PostgresNotStarted(Exception):
 
 @dataclass
 class Server:
-    """A running server. `process` is None when somebody else had started it: then stopping is not ours either."""
+    """A running server. `password` is the superuser's and the owner's. `process` is None when somebody else had started it: then stopping is not ours
+    either."""
 
     home: Path
     port: int
@@ -62,7 +65,13 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """What the functions' configuration calls the same things."""
-        return {"DATABASE_HOST": HOST, "DATABASE_PORT": str(self.port), "DATABASE_NAME": DATABASE, "DATABASE_USER": USER}
+        named = {"DATABASE_NAME": DATABASE, "DATABASE_OWNER": OWNER, "DATABASE_USER": FUNCTIONS}
+        return {"DATABASE_HOST": HOST, "DATABASE_PORT": str(self.port), **named}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the functions' configuration looks up in SSM."""
+        return secrets_of(self.home)
 
 
 def binary(name: str) -> str:
@@ -111,13 +120,19 @@ def stop(server: Server) -> None:
         process.wait()
 
 
-def password_of(folder: Path) -> str:
-    """The password made at the first start. The file is created closed, not closed afterwards."""
-    path = folder / "password"
+def secrets_of(home: Path) -> dict[str, str]:
+    """The two passwords of a home's database by their names in SSM."""
+    folder = home / "postgres"
+    return {"database/owner_password": password_of(folder), "database/password": password_of(folder, "functions_password")}
+
+
+def password_of(folder: Path, name: str = "password") -> str:
+    """A password made when it is first asked for. The file is created closed, not closed afterwards."""
+    path = folder / name
     if not path.exists():
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(24))
+            file.write(token_urlsafe(24))
     return path.read_text().strip()
 
 
@@ -246,13 +261,13 @@ def launch(home: Path, data: Path, port: int, identity: Identity, extra: dict[st
 
 
 def prepare(server: Server) -> None:
-    """Wait until it answers, then make the role and the database that the functions use."""
+    """Wait until it answers, then make the database and its owner."""
     with contextlib.closing(connect_when_ready(server)) as connection:
-        if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=USER):
+        if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=OWNER):
             # A role is not made by placeholders; the password is URL-safe base64, which needs no quoting.
-            connection.run(f"CREATE ROLE {USER} LOGIN CREATEROLE PASSWORD '{server.password}'")
+            connection.run(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{server.password}'")
         if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
-            connection.run(f"CREATE DATABASE {DATABASE} OWNER {USER}")
+            connection.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
 
 def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]

@@ -22,6 +22,8 @@ STAGES = ("dev", "prod")
 MIGRATE_TIMEOUT_S = 900
 # What the person has to bring; everything else is made here.
 BROUGHT = {"openai/api_key": "OpenAI", "elevenlabs/api_key": "ElevenLabs"}
+# Of the database's owner, who migrates it, and of the role that the functions log in as.
+PASSWORDS = ("database/owner_password", "database/password")
 # Until the first deployment has told the API's own address; nothing trusts tokens of this issuer.
 NO_ADDRESS = "https://address.invalid"
 
@@ -87,7 +89,7 @@ class Release:
 
     def ensure_secrets(self) -> None:
         """Before the data stack, whose database reads its password. Nothing that is there is changed."""
-        wanted = [*BROUGHT, "database/password", "auth/signing_key", "auth/jwks"]
+        wanted = [*BROUGHT, *PASSWORDS, "auth/signing_key", "auth/jwks"]
         names = {f"/showrunner/{self.stage}/{name}": name for name in wanted}
         there = {names[parameter["Name"]] for parameter in aws("ssm").get_parameters(Names=list(names))["Parameters"]}
         missing = [name for name in BROUGHT if name not in there]
@@ -97,8 +99,9 @@ class Release:
         self.make_secrets(there)
 
     def make_secrets(self, there: set[str]) -> None:
-        if "database/password" not in there:
-            self.put_secret("database/password", secrets.token_urlsafe(24))
+        for name in PASSWORDS:
+            if name not in there:
+                self.put_secret(name, secrets.token_urlsafe(24))
         if "auth/signing_key" not in there:
             key = tokens.new_key()
             self.put_secret("auth/signing_key", json.dumps(key))
@@ -195,7 +198,7 @@ class Rehearsal(Release):
         built = building.BUILDS / building.version()
         for name in BROUGHT:
             print(f"# once: {self.brought_line(name)}")
-        print("# once: make deploy puts new random secrets database/password, auth/signing_key and auth/jwks beside them")
+        print(f"# once: make deploy puts new random secrets {', '.join(PASSWORDS)}, auth/signing_key and auth/jwks beside them")
         print("make build")
         self.tell(self.sam_command(built / "data", self.data_stack, {"Stage": self.stage}))
         print(f"aws lambda invoke --function-name {self.lookup(self.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout")

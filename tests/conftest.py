@@ -52,22 +52,29 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def postgres(aws: str) -> Iterator[Any]:
     """A server of this test process alone, thrown away at its end: parallel workers and other runs don't meet."""
-    from functions.migrate.app import migrate
+    from functions.migrate import app as migrate
     from local import postgres as server
-    from showrunner import config, db
+    from showrunner import db
 
     home = ROOT / ".local" / "test" / f"postgres-{os.getpid()}"
     home.mkdir(parents=True, exist_ok=True)
     try:
         with server.server(home, free_port(), throwaway=True) as running:
             os.environ.update(running.environment)
-            config.aws("ssm").put_parameter(Name="/showrunner/test/database/password", Value=running.password, Type="SecureString", Overwrite=True)
-            with contextlib.closing(db.connect()) as connection:
-                migrate(connection)
+            put_secrets(running.secrets)
+            migrate.handler({}, None)
             yield running
             db.close()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def put_secrets(secrets: dict[str, str]) -> None:
+    from showrunner import config
+
+    for name, value in secrets.items():
+        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+    config.forget_secrets()
 
 
 @pytest.fixture
@@ -113,14 +120,11 @@ def aws() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def signing_key(aws: str) -> dict[str, str]:
     """The private JWK whose public half is in SSM."""
-    from showrunner import config
     from showrunner.access import tokens
 
     key = tokens.new_key()
     document = json.dumps(tokens.jwk_set(key))
-    for name, value in {"auth/jwks": document, "auth/signing_key": json.dumps(key)}.items():
-        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+    put_secrets({"auth/jwks": document, "auth/signing_key": json.dumps(key)})
     return key
 
 

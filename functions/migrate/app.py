@@ -1,14 +1,17 @@
-"""Deployment → the numbered SQL files that the database lacks are applied, each in a transaction, once."""
+"""Deployment → the numbered SQL files that the database lacks are applied, each in a transaction, once; and the functions can log in."""
 
+import base64
+import contextlib
 import hashlib
+import hmac
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pg8000.native import Connection
+from pg8000.native import Connection, identifier
 
-from showrunner import db
+from showrunner import config, db
 from showrunner.errors import Conflict
 from showrunner.telemetry import entrypoint, logger
 
@@ -20,6 +23,9 @@ LOCK = 7_206_611_407_211
 # A migration may rewrite a table: it gets what the function has, less the time to say so. Nothing waits for a lock that long while users wait behind it.
 STATEMENT_TIMEOUT_MS = 840_000
 LOCK_TIMEOUT = "20s"
+
+# What the migrations grant to, and what PostgreSQL itself takes for a password.
+GRANTED, SCRAM_ROUNDS = "showrunner_functions", 4096
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS public.migrations (
@@ -39,7 +45,7 @@ def files(folder: Path) -> list[tuple[int, str, str]]:
     return found
 
 
-@contextmanager
+@contextlib.contextmanager
 def locked(connection: Connection) -> Iterator[None]:
     connection.run("SELECT pg_advisory_lock(:lock)", lock=LOCK)
     try:
@@ -79,12 +85,35 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
     return applied
 
 
+def admit_functions(connection: Connection) -> None:
+    """The role that this stage's functions log in as: a member of the one that the migrations grant to, with the password that SSM has now."""
+    name, password = config.setting("DATABASE_USER"), config.secret("database/password")
+    role = identifier(name)
+    with locked(connection):
+        if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=name):
+            connection.run(f"CREATE ROLE {role}")
+        connection.run(f"ALTER ROLE {role} LOGIN PASSWORD '{verifier(password, os.urandom(16))}'")
+        connection.run(f"GRANT {GRANTED} TO {role}")
+
+
+def verifier(password: str, salt: bytes) -> str:
+    """What the server keeps of a password (RFC 5803), so that the password itself is in no statement and no log of one."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ROUNDS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    parts = [base64.b64encode(part).decode() for part in (salt, stored, hmac.digest(salted, b"Server Key", "sha256"))]
+    return f"SCRAM-SHA-256${SCRAM_ROUNDS}:{parts[0]}${parts[1]}:{parts[2]}"
+
+
+def connect() -> Connection:
+    """As the owner of everything, which functions are not."""
+    owner = config.setting("DATABASE_OWNER"), config.secret("database/owner_password")
+    return db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None, role=owner)
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    connection = db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None)
-    try:
+    with contextlib.closing(connect()) as connection:
         applied = migrate(connection)
-    finally:
-        connection.close()
+        admit_functions(connection)
     logger.info("migrated", extra={"applied": applied})
     return {"applied": applied}

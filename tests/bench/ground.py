@@ -66,7 +66,7 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
     """{"token", "organisation_id", "channel_id", "video_ids"}: everything that a request needs."""
     import shutil
 
-    from functions.migrate.app import migrate
+    from functions.migrate import app as migrate
     from local import postgres
     from showrunner import config, db
     from showrunner.access import tokens
@@ -75,15 +75,13 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
     with aws(), postgres.server(HOME, free_port(), throwaway=True) as server:
         os.environ.update(server.environment)
         key = tokens.new_key()
-        secrets = {"database/password": server.password, "auth/jwks": json.dumps(tokens.jwk_set(key)), "auth/signing_key": json.dumps(key)}
+        secrets = {**server.secrets, "auth/jwks": json.dumps(tokens.jwk_set(key)), "auth/signing_key": json.dumps(key)}
         for name, value in secrets.items():
             config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString")
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
         config.aws("s3").create_bucket(Bucket=ENVIRONMENT["MEDIA_BUCKET"])
         config.aws("stepfunctions").create_state_machine(name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition)
-        connection = db.connect(120_000, None)
-        migrate(connection)
-        connection.close()
+        migrate.handler({}, None)
         yield {**_fill(videos), "key": key, "port": server.port, "password": server.password}
         db.close()
     shutil.rmtree(HOME / "postgres", ignore_errors=True)

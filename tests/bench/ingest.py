@@ -306,7 +306,7 @@ def bodies_of(count: int) -> list[bytes]:
 
 @contextlib.contextmanager
 def database(folder: Path):
-    from functions.migrate.app import migrate
+    from functions.migrate import app as migrate
     from local import postgres
     from showrunner import config, db
 
@@ -315,9 +315,10 @@ def database(folder: Path):
         port = probe.getsockname()[1]
     with postgres.server(folder, port, throwaway=False) as running:
         os.environ.update(running.environment)
-        config._secrets["database/password"] = (time.monotonic() + 1e9, running.password)
-        connection = db.connect()
-        migrate(connection)
+        for name, value in running.secrets.items():
+            config._secrets[name] = (time.monotonic() + 1e9, value)
+        migrate.handler({}, None)
+        connection = migrate.connect()
         yield connection
         connection.close()
         db.close()

@@ -40,7 +40,7 @@ SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
 
 @contextlib.contextmanager
 def database(folder: Path):
-    from functions.migrate.app import migrate
+    from functions.migrate import app as migrate
     from local import postgres
     from showrunner import config, db
 
@@ -49,9 +49,10 @@ def database(folder: Path):
         port = probe.getsockname()[1]
     with postgres.server(folder, port, throwaway=True) as running:
         os.environ.update(running.environment)
-        config._secrets["database/password"] = (time.monotonic() + 1e9, running.password)
-        connection = db.connect(statement_timeout_ms=0, socket_timeout_s=None)
-        migrate(connection)
+        for name, value in running.secrets.items():
+            config._secrets[name] = (time.monotonic() + 1e9, value)
+        migrate.handler({}, None)
+        connection = migrate.connect()
         yield connection
         connection.close()
         db.close()

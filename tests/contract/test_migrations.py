@@ -45,7 +45,7 @@ def test_the_files_are_numbered_from_one_without_a_gap_and_named_for_what_they_d
 
 def test_the_real_files_go_in_once_from_four_places_at_once(empty_database):
     def run(_):
-        with contextlib.closing(db.connect(migrate.STATEMENT_TIMEOUT_MS)) as connection:
+        with contextlib.closing(migrate.connect()) as connection:
             return migrate.migrate(connection)
 
     results = in_threads(4, run)

@@ -1,14 +1,16 @@
 """functions/migrate"""
 
+import base64
 import contextlib
 import shutil
 
 import pytest
+from pg8000.native import DatabaseError
 
 from functions.migrate import app
 from showrunner import db
 from showrunner.errors import Conflict
-from tests.conftest import in_threads
+from tests.conftest import in_threads, put_secrets
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_the_real_files_apply_to_an_empty_database_and_a_second_run_changes_noth
 
 def test_two_runs_at_once_apply_each_file_once(database, folder):
     def run(_):
-        with contextlib.closing(db.connect()) as connection:
+        with contextlib.closing(app.connect()) as connection:
             return app.migrate(connection, folder)
 
     results = in_threads(4, run)
@@ -54,7 +56,7 @@ def test_two_runs_at_once_apply_each_file_once(database, folder):
 
 def test_a_file_that_fails_leaves_nothing_and_can_be_repaired(database, folder):
     (folder / "0003_third.sql").write_text("INSERT INTO trial.one VALUES (3); SELECT * FROM missing;")
-    with contextlib.closing(db.connect()) as connection:
+    with contextlib.closing(app.connect()) as connection:
         with pytest.raises(Exception, match="missing"):
             app.migrate(connection, folder)
         assert connection.run("SELECT a FROM trial.one") == [[1]]
@@ -64,7 +66,7 @@ def test_a_file_that_fails_leaves_nothing_and_can_be_repaired(database, folder):
 
 
 def test_a_file_changed_after_it_was_applied_is_refused(database, folder):
-    with contextlib.closing(db.connect()) as connection:
+    with contextlib.closing(app.connect()) as connection:
         app.migrate(connection, folder)
         (folder / "0001_first.sql").write_text("SELECT 1")
         with pytest.raises(Conflict, match="0001_first"):
@@ -75,3 +77,101 @@ def test_numbers_have_no_gap_and_no_double(folder):
     shutil.copy(folder / "0002_second.sql", folder / "0004_fourth.sql")
     with pytest.raises(Conflict, match="numbered"):
         app.files(folder)
+
+
+# The role that functions work as
+
+
+PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+
+
+def privileges(owner, table):
+    ask = "SELECT has_table_privilege('showrunner_functions_local', :table, :privilege)"
+    return {privilege for privilege in PRIVILEGES if owner.run(ask, table=table, privilege=privilege) == [[True]]}
+
+
+def test_functions_read_and_write_every_table_of_ours_and_nothing_more(postgres):
+    """A schema that a migration makes without granting it, or a table that can be emptied, is found here."""
+    with contextlib.closing(app.connect()) as owner:
+        tables = owner.run(
+            """
+            SELECT c.oid::regclass::text, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid::regproc::text LIKE '%refuse_change') AS kept
+              FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'public')
+            """
+        )
+        found = {table: privileges(owner, table) for table, _ in tables}
+
+    kept = {table for table, is_kept in tables if is_kept}
+    assert {"audit.events", "feed.updates"} <= kept
+    assert {
+        table: given for table, given in found.items() if given != ({"SELECT", "INSERT"} if table in kept else {"SELECT", "INSERT", "UPDATE", "DELETE"})
+    } == {}
+
+
+def test_functions_own_nothing_and_their_role_is_no_more_than_any(postgres):
+    with contextlib.closing(app.connect()) as owner:
+        (role,) = owner.run(
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'showrunner_functions_local'"
+        )
+        owned = owner.run("SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname LIKE 'showrunner_functions%'")
+
+    assert role == [False] * 5
+    assert owned == [[0]]
+
+
+CHANGES = ("UPDATE audit.events SET action = 'x'", "DELETE FROM audit.events", "TRUNCATE audit.events")
+WAYS_AROUND = (
+    "ALTER TABLE audit.events DISABLE TRIGGER ALL",
+    "DROP TRIGGER append_only ON audit.events",
+    "CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$",
+    "SET LOCAL session_replication_role = replica",
+    "DROP TABLE audit.events",
+    "SET ROLE showrunner",
+    "CREATE TABLE audit.copies (a int)",
+    "CREATE TABLE public.copies (a int)",
+)
+
+
+def test_functions_only_add_audit_rows(tx):
+    """By the database itself: the functions' role lacks the rights, and may not take away what holds its owner back."""
+    for statement in (*CHANGES, *WAYS_AROUND):
+        with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), db.transaction() as inner:
+            inner.command(statement)
+
+
+def test_not_even_the_owner_changes_audit_rows(postgres):
+    with contextlib.closing(app.connect()) as owner:
+        for statement in CHANGES:
+            owner.run("BEGIN")
+            owner.run("INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'a', 't', 't', 'r')")
+            with pytest.raises(DatabaseError, match="only added"):
+                owner.run(statement)
+            owner.run("ROLLBACK")
+
+
+def test_a_month_is_prepared_with_the_owners_rights_and_by_nobody_but_functions(tx):
+    db.run(tx, "SELECT feed.prepare_month('2031-05-17')")
+
+    assert db.value(tx, "SELECT to_regclass('feed.events_2031_05') IS NOT NULL") is True
+    assert db.value(tx, "SELECT has_function_privilege('public', 'feed.prepare_month(date)', 'EXECUTE')") is False
+
+
+def test_a_new_password_in_ssm_is_the_roles_after_the_next_migration(postgres):
+    put_secrets({"database/password": "another-one"})
+    with pytest.raises(DatabaseError, match="password authentication failed"):
+        db.connect()
+    app.handler({}, None)
+    db.connect().close()
+
+    put_secrets(postgres.secrets)
+    app.handler({}, None)
+    db.connect().close()
+
+
+def test_the_password_itself_is_in_no_statement():
+    """The example of RFC 7677."""
+    told = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+
+    assert "pencil" not in told
+    assert told == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="

@@ -237,22 +237,19 @@ print(json.dumps(app.handler(json.loads(sys.stdin.read()), None)))
 @pytest.fixture
 def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):  # noqa: F811
     """A server of its own, since what a killed process commits can't be rolled back."""
-    from functions.migrate.app import migrate
+    from functions.migrate import app as migrate
     from local import postgres as server
-    from showrunner import config
-    from tests.conftest import free_port
+    from tests.conftest import free_port, put_secrets
 
     with server.server(tmp_path, free_port(), throwaway=True) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
-        config.aws("ssm").put_parameter(Name="/showrunner/test/database/password", Value=running.password, Type="SecureString", Overwrite=True)
-        config.forget_secrets()
-        connection = db.connect()
-        migrate(connection)
+        put_secrets(running.secrets)
+        migrate.handler({}, None)
+        connection = migrate.connect()
         yield connection
         connection.close()
-    config.aws("ssm").put_parameter(Name="/showrunner/test/database/password", Value=postgres.password, Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+    put_secrets(postgres.secrets)
 
 
 @pytest.mark.slow

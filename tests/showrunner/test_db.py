@@ -1,5 +1,6 @@
 """showrunner.db on a real server."""
 
+import contextlib
 import ssl
 import uuid
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from pg8000.native import DatabaseError
 
+from functions.migrate import app as migrate
 from showrunner import config, db
 from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest
 
@@ -85,19 +87,18 @@ def test_a_session_that_dies_inside_a_transaction_is_an_error_and_the_next_works
 
 
 def test_a_plan_that_a_migration_made_stale_is_prepared_anew(own):
-    with db.transaction() as tx:
-        db.run(tx, "CREATE TABLE public.stale (a int)")
-    try:
-        with db.reading() as tx:
-            assert db.rows(tx, "SELECT * FROM public.stale") == []
-        with db.transaction() as tx:
-            db.run(tx, "ALTER TABLE public.stale ADD COLUMN b text")
-            db.run(tx, "INSERT INTO public.stale VALUES (1, 'x')")
-        with db.reading() as tx:
-            assert db.rows(tx, "SELECT * FROM public.stale") == [{"a": 1, "b": "x"}]
-    finally:
-        with db.transaction() as tx:
-            db.run(tx, "DROP TABLE public.stale")
+    with contextlib.closing(migrate.connect()) as owner:
+        owner.run("CREATE TABLE access.stale (a int)")
+        try:
+            with db.reading() as tx:
+                assert db.rows(tx, "SELECT * FROM access.stale") == []
+            owner.run("ALTER TABLE access.stale ADD COLUMN b text")
+            with db.transaction() as tx:
+                db.run(tx, "INSERT INTO access.stale VALUES (1, 'x')")
+            with db.reading() as tx:
+                assert db.rows(tx, "SELECT * FROM access.stale") == [{"a": 1, "b": "x"}]
+        finally:
+            owner.run("DROP TABLE access.stale")
 
 
 def test_a_statement_that_takes_too_long_is_given_up(tx):

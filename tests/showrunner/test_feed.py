@@ -163,7 +163,7 @@ def test_a_replay_takes_in_what_was_set_aside_and_nothing_twice(tx):
 def test_the_trail_refuses_changes(tx):
     feed.take(tx, [delivery(entry())])
     for statement in ("UPDATE feed.updates SET title = 'x'", "DELETE FROM feed.updates", "TRUNCATE feed.updates"):
-        with pytest.raises(Exception, match="audit trail"), db.transaction():
+        with pytest.raises(Exception, match="permission denied"), db.transaction():
             db.run(tx, statement)
 
 

@@ -199,18 +199,22 @@ def run(tx: Transaction, sql: str, **params: Any) -> int:
     return int(statement._context.row_count)  # noqa: SLF001 - pg8000 shows it on the connection only, for unprepared statements
 
 
-def connect(statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S) -> Connection:
-    """A new connection. TLS is verified against DATABASE_CA where that is set; a server on loopback has none."""
+def connect(
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S, role: tuple[str, str] | None = None
+) -> Connection:
+    """A new connection, as the functions' role or as another one (its name and password). TLS is verified against DATABASE_CA where that is set; a server on
+    loopback has none."""
+    user, password = role or (config.setting("DATABASE_USER"), config.secret("database/password"))
     options = (
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
     )
     try:
         connection = Connection(
-            config.setting("DATABASE_USER"),
+            user,
             host=config.setting("DATABASE_HOST"),
             port=int(config.setting("DATABASE_PORT", "5432")),
             database=config.setting("DATABASE_NAME"),
-            password=config.secret("database/password"),
+            password=password,
             ssl_context=tls() or False,
             timeout=socket_timeout_s,
             application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
