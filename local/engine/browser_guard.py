@@ -1,7 +1,7 @@
 """Keeps web pages away from the engine: MiniStack lets every origin call it, and it holds the developer's real API keys.
 
-A page may reach the APIs of the stack (they have CORS settings of their own), objects by a URL that was signed for it, and what the
-engine itself served. Programs send no Origin header and are not concerned.
+A page may reach the APIs of the stack (they have CORS settings of their own), objects by a URL that was signed for it and as far as the CORS
+configuration of their bucket goes, and what the engine itself served. Programs send no Origin header and are not concerned.
 """
 
 from typing import Any
@@ -14,6 +14,9 @@ from .expected import expect
 Json = dict[str, Any]
 
 expect(s3, "_buckets")
+# MiniStack itself asks the bucket's configuration only where it also checks signatures, which it can't for the keys that functions sign with.
+expect(s3, "cors_preflight", "bucket_name", "key", "headers")
+expect(s3, "cors_response_headers", "bucket_name", "method", "headers")
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SIGNED = (b"X-Amz-Signature=", b"Signature=")
@@ -26,16 +29,47 @@ def guarded(application: Any) -> Any:
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"application/json")]})
             await send({"type": "http.response.body", "body": REFUSAL})
             return
-        await application(scope, receive, send)
+        place = _object(scope) if scope["type"] == "http" else None
+        if place is None:
+            await application(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await _answer(send, *s3.cors_preflight(*place, _headers(scope)))
+        else:
+            await application(scope, receive, _as_the_bucket_allows(send, s3.cors_response_headers(place[0], scope["method"], _headers(scope))))
 
     return guard
+
+
+def _headers(scope: Json) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _answer(send: Any, status: int, headers: dict[str, str], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": _encoded(headers)})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _as_the_bucket_allows(send: Any, allowed: dict[str, str]) -> Any:
+    """MiniStack's own headers open every answer to every page: the bucket's replace them."""
+
+    async def instead(message: Json) -> None:
+        if message["type"] == "http.response.start":
+            own = [(name, value) for name, value in message["headers"] if not name.lower().startswith(b"access-control-")]
+            message = {**message, "headers": [*own, *_encoded(allowed)]}
+        await send(message)
+
+    return instead
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def may_pass(scope: Json) -> bool:
     if scope["path"].startswith("/_aws/execute-api/"):
         return True
-    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    host, origin = headers.get(b"host", ""), headers.get(b"origin")
+    headers = _headers(scope)
+    host, origin = headers.get("host", ""), headers.get("origin")
     # Another name for 127.0.0.1 is how a page makes its own origin look like ours (DNS rebinding).
     if not _is_loopback(host):
         return False
@@ -49,9 +83,13 @@ def _is_loopback(host: str) -> bool:
 
 def _signed_object(scope: Json) -> bool:
     """A signed URL, and one of an object: a mark in the query alone would open every other service too."""
+    return _object(scope) is not None and any(mark in scope["query_string"] for mark in SIGNED)
+
+
+def _object(scope: Json) -> tuple[str, str] | None:
+    """Bucket and key that a path names."""
     bucket, _, key = unquote(scope["path"]).lstrip("/").partition("/")
-    is_object = bool(key) and any(known[-1] == bucket for known in list(s3._buckets._data))
-    return is_object and any(mark in scope["query_string"] for mark in SIGNED)
+    return (bucket, key) if key and any(known[-1] == bucket for known in list(s3._buckets._data)) else None
 
 
 def _preflight(scope: Json) -> bool:

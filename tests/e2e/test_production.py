@@ -1,6 +1,8 @@
 """From a brief to a finished video, through the HTTP API, on the deployed templates."""
 
 import contextlib
+import hashlib
+import io
 import json
 import os
 import random
@@ -183,6 +185,26 @@ def test_a_render_that_never_gets_through_fails_in_words_and_a_retry_pays_for_no
 
     assert stack.wait(video_id)["status"] == "completed"
     assert stack.paid_calls() == before
+
+
+def test_a_dashboard_uploads_a_picture_from_its_own_origin(stack: Any) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(file, "PNG")
+    picture, origin = file.getvalue(), {"Origin": "http://localhost:5173"}
+    told = {"kind": "image", "content_type": "image/png", "bytes": len(picture), "sha256": hashlib.sha256(picture).hexdigest()}
+    announced = stack.api.post("/assets", json=told, headers={"Idempotency-Key": str(uuid.uuid4())}).raise_for_status().json()
+    upload = announced["upload"]
+
+    asks = {**origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+    preflight = httpx.options(upload["url"], headers=asks, timeout=30)
+    sent = httpx.put(upload["url"], content=picture, headers={**upload["headers"], **origin}, timeout=30).raise_for_status()
+
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == sent.headers["access-control-allow-origin"] == origin["Origin"]
+    assert httpx.options(upload["url"], headers={**asks, "Origin": "https://elsewhere.example"}, timeout=30).status_code == 403
+    found = stack.api.get(f"/assets/{announced['asset']['id']}").raise_for_status().json()
+    assert found["asset"]["status"] == "ready"
+    assert httpx.get(found["download_url"], timeout=30).content == picture
 
 
 def test_no_function_asked_aws_for_more_than_its_policy_allows(stack: Any, made: dict[str, Any]) -> None:
