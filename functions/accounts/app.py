@@ -13,7 +13,7 @@ from showrunner import api, config, db
 from showrunner.access import attempts, limits, mfa, passwords, roles, sessions, tokens
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
 from showrunner.errors import Conflict, CredentialRejected, Forbidden, InvalidRequest, NotFound, ServiceUnavailable, Unauthorized
-from showrunner.store import accounts, pages
+from showrunner.store import accounts, channels, pages
 from showrunner.store import sessions as kept
 
 app = Application("accounts")
@@ -570,14 +570,8 @@ def show_usage(request: Request) -> dict[str, Any]:
     """What was used today against what may be."""
     with db.reading() as tx:
         videos = limits.used(tx, f"generate:{request.caller.account}", limits.DAY)
-        channels = db_count(tx, request.organisation_id)
-    return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": channels, "limit": 10}}}
-
-
-def db_count(tx: db.Transaction, organisation_id: str) -> int:
-    from showrunner.store import channels
-
-    return channels.count(tx, organisation_id)
+        made = channels.count(tx, request.caller.account)
+    return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": made, "limit": channels.MOST}}}
 
 
 # Organisations

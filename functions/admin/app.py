@@ -14,7 +14,7 @@ from showrunner import api, config, db
 from showrunner.access import roles, sessions, tokens
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
 from showrunner.errors import Conflict, Forbidden, ShowrunnerError
-from showrunner.store import accounts, audit, operations, pages
+from showrunner.store import accounts, audit, operations, pages, voices
 
 app = Application("admin")
 
@@ -167,6 +167,12 @@ class ContentOwner(Body):
     content_owner: Annotated[bool, Field(strict=True)] = True
 
 
+class Voices(Body):
+    """The speech provider's ids of the voices that were cloned for an organisation; these and no others."""
+
+    voice_ids: Annotated[list[Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]], Field(max_length=100)]
+
+
 class UserFilter(Page):
     email: Annotated[str, Field(max_length=254, pattern="^[A-Za-z0-9@._+-]+$")] | None = None
 
@@ -260,6 +266,16 @@ def mark_content_owner(request: Request, organisation_id: str, body: ContentOwne
     with db.transaction() as tx:
         accounts.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
         api.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after={"content_owner": body.content_owner})
+        return {"organisation": accounts.get_organisation(tx, organisation_id)}
+
+
+@app.put("/api/v1/admin/organisations/{organisation_id}/voices", permission="admin:all", answer=Organisation, errors=(409,), open_in_maintenance=True)
+def save_voices(request: Request, organisation_id: str, body: Voices) -> dict[str, Any]:
+    """Says which cloned voices are an organisation's own: its channels may speak with those and nobody else's may."""
+    with db.transaction() as tx:
+        accounts.get_organisation(tx, organisation_id)
+        voices.save(tx, organisation_id, sorted(set(body.voice_ids)))
+        api.record(tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids})
         return {"organisation": accounts.get_organisation(tx, organisation_id)}
 
 

@@ -11,6 +11,7 @@ from showrunner.api import Answer, Application, Body, Id, Line, Page, Query, Req
 from showrunner.errors import Conflict, InvalidRequest
 from showrunner.production import voices
 from showrunner.store import assets, channels, pages
+from showrunner.store import voices as owned
 
 app = Application("channels")
 
@@ -158,7 +159,9 @@ def add(request: Request, body: NewChannel) -> Answer:
 
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
-        channel = api.parse(channels.add(tx, request.organisation_id, body.name, body.niche, body.youtube_channel_id, settings).encode())
+        check_clone(tx, request, settings)
+        added = channels.add(tx, request.organisation_id, request.caller.account, body.name, body.niche, body.youtube_channel_id, settings)
+        channel = api.parse(added.encode())
         api.record(tx, request, "add", "channel", channel["id"], after=channel)
         return Answer({"channel": channel, "setup_tasks": tasks(body, settings)}, 201)
 
@@ -177,6 +180,14 @@ def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -
     logo = (settings.get("brand") or {}).get("logo")
     if logo and not any(row["kind"] == "image" for row in assets.list_ready(tx, request.organisation_id, [logo])):
         raise InvalidRequest("The logo can't be used.", [{"field": "settings.brand.logo", "message": "not an image of yours that is uploaded completely"}])
+
+
+def check_clone(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
+    """Raises InvalidRequest for a voice that was cloned for somebody else."""
+    clone = settings.get("voice_clone_id")
+    if clone and not voices.is_configured(clone) and not owned.belongs(tx, request.organisation_id, clone):
+        reason = "not a voice of your organisation; we add it once it is yours"
+        raise InvalidRequest("The cloned voice can't be used.", [{"field": "settings.voice_clone_id", "message": reason}])
 
 
 def tasks(body: NewChannel, settings: dict[str, Any]) -> list[Task]:
@@ -204,6 +215,7 @@ def change(request: Request, channel_id: str, body: Changes) -> Answer:
         settings = {name: value for name, value in {**before["settings"], **given}.items() if value is not None}
         check_voice({"language": "en", "voice": "female1", **settings})
         check_logo(tx, request, given)
+        check_clone(tx, request, given)
         channel = channels.save(tx, request.organisation_id, channel_id, changes, given)
         after = api.parse(channel.encode())
         changed = [name for name in after if after[name] != before[name] and name != "updated_at"]

@@ -10,8 +10,9 @@ from showrunner.access import limits
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request, Text
 from showrunner.errors import Conflict, InvalidRequest, NotFound, ShowrunnerError
 from showrunner.production import voices
-from showrunner.production.progress import BEGUN
+from showrunner.production.progress import rendering
 from showrunner.store import assets, channels, pages, videos
+from showrunner.store import voices as owned
 
 app = Application("videos")
 
@@ -65,6 +66,7 @@ class Changes(Body):
 
     title: Annotated[Line, Field(max_length=100)] | None = None
     description: Annotated[Text, Field(max_length=5000, description="At most 5,000 bytes in UTF-8.")] | None = None
+    thumbnail: Annotated[Id | None, Field(description="The id of an uploaded thumbnail; null goes back to the rendered one.")] = None
     tags: (
         Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=500, description="At most 500 characters in all, by YouTube's counting.")]
         | None
@@ -127,6 +129,7 @@ class Summary(TypedDict):
 class Video(Summary):
     description: str | None
     tags: list[str]
+    thumbnail: str | None
     request: dict[str, Any]
     product: dict[str, Any]
 
@@ -189,7 +192,7 @@ class Links(TypedDict):
 @app.post("/api/v1/videos/generate", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(402, 404, 409), verified=True)
 def generate(request: Request, body: Brief) -> Answer:
     """A brief becomes a queued video, and its production starts."""
-    check_assets(request, [body])
+    check_uploads(request, body.assets)
     answer = api.once(request, lambda tx: Answer(accept(tx, request, body, ""), 202))
     start(request, [str(_body(answer)["video_id"])])
     return answer
@@ -199,7 +202,7 @@ def generate(request: Request, body: Brief) -> Answer:
 def generate_batch(request: Request, body: Batch) -> Answer:
     """Up to 50 briefs at once; each is accepted or refused on its own."""
     briefs = [read_brief(each) for each in body.videos]
-    check_assets(request, [brief for brief in briefs if isinstance(brief, Brief)])
+    check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
     answer = api.once(request, lambda tx: Answer(settle(tx, request, briefs), 202))
     start(request, [result["video_id"] for result in _body(answer)["results"] if result["status"] == "accepted"])
     return answer
@@ -247,6 +250,7 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> J
     if channel["status"] != "active":
         raise Conflict(f"The channel is {channel['status']}: set it active first.")
     order = _order(brief, channel["settings"], prefix)
+    _require_voice(tx, organisation_id, order["voice"], channel["settings"], prefix)
     _require_assets(tx, request, order["assets"], prefix)
     limits.spend(tx, limits.windows(f"generate:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
@@ -269,6 +273,13 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     return order
 
 
+def _require_voice(tx: db.Transaction, organisation_id: str, voice: str, settings: dict[str, Any], prefix: str) -> None:
+    """The channel's cloned voice may have been taken from the organisation since it was set."""
+    clone = settings.get("voice_clone_id")
+    if voice == "ai_clone" and clone and not voices.is_configured(clone) and not owned.belongs(tx, organisation_id, clone):
+        raise InvalidRequest("The channel's cloned voice can't be used.", [{"field": f"{prefix}voice", "message": "not a voice of your organisation"}])
+
+
 def _require_assets(tx: db.Transaction, request: Request, wanted: list[str], prefix: str) -> None:
     ready = {str(row["id"]) for row in assets.list_ready(tx, request.organisation_id, wanted)} if wanted else set()
     missing = [
@@ -278,9 +289,9 @@ def _require_assets(tx: db.Transaction, request: Request, wanted: list[str], pre
         raise InvalidRequest("Some assets can't be used.", missing)
 
 
-def check_assets(request: Request, briefs: list[Brief]) -> None:
+def check_uploads(request: Request, asset_ids: list[str]) -> None:
     """Assets that were uploaded but never looked at are checked now, before a transaction is open."""
-    wanted = list({asset.lower() for brief in briefs for asset in brief.assets})
+    wanted = list({asset.lower() for asset in asset_ids})
     if not wanted:
         return
     from showrunner import uploads
@@ -334,10 +345,7 @@ def _rendered(request: Request, state: dict[str, Any]) -> int:
     from showrunner.production.brief import video_folder
 
     said = blobs.find_json(f"{video_folder(request.organisation_id, state['id'])}/render/progress.json")
-    if not said or not said.get("total"):
-        return int(state["progress"])
-    share = min(1.0, said["done"] / said["total"])
-    return max(int(state["progress"]), round(BEGUN["render"] + (BEGUN["finish"] - BEGUN["render"]) * share))
+    return max(int(state["progress"]), rendering(said or {}))
 
 
 @app.get("/api/v1/videos/{video_id}/cost", permission="videos:read", answer=CostSheet)
@@ -377,14 +385,21 @@ def _links(state: dict[str, Any]) -> dict[str, Any]:
 
 @app.put("/api/v1/videos/{video_id}", permission="videos:write", answer=Whole, errors=(409,))
 def change(request: Request, video_id: str, body: Changes) -> Answer:
-    """Title, description, tags."""
+    """Title, description, tags, thumbnail."""
+    check_uploads(request, [body.thumbnail] if body.thumbnail else [])
     with db.transaction() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
         if state["status"] in ("queued", "processing"):
             raise Conflict(f"The video is {state['status']}: its texts are still being written.")
-        videos.save(tx, request.organisation_id, video_id, body.title, body.description, body.tags)
+        _require_thumbnail(tx, request, body.thumbnail)
+        videos.save(tx, request.organisation_id, video_id, body.model_dump(exclude_unset=True))
         api.record(tx, request, "change", "video", state["id"], fields=sorted(body.model_fields_set))
         return Answer(videos.get(tx, request.organisation_id, video_id))
+
+
+def _require_thumbnail(tx: db.Transaction, request: Request, asset_id: str | None) -> None:
+    if asset_id and not any(row["kind"] == "thumbnail" for row in assets.list_ready(tx, request.organisation_id, [asset_id])):
+        raise InvalidRequest("The thumbnail can't be used.", [{"field": "thumbnail", "message": "not a thumbnail of yours that is uploaded completely"}])
 
 
 @app.delete("/api/v1/videos/{video_id}", permission="videos:write", status=204, errors=(409,))

@@ -215,6 +215,21 @@ def test_a_content_owners_users_get_its_permissions_at_their_next_login(person):
     assert roles.allows(tokens.verify(pair["access_token"]).permissions, "cms:write")
 
 
+def test_cloned_voices_are_given_by_admins_and_each_to_one_organisation(person):
+    somebody, other, admin = person(), person(), person(admin=True)
+    path = "/api/v1/admin/organisations/{}/voices"
+
+    told = admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001", "Voice0000000002"]})
+
+    assert told.body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
+    assert somebody("GET", f"/api/v1/organisations/{somebody.organisation_id}").body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
+    assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 409
+    assert admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001"]}).body["organisation"]["voices"] == ["Voice0000000001"]
+    assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 200
+    assert admin("PUT", path.format(uuid.uuid4()), {"voice_ids": []}).status == 404
+    assert somebody("PUT", path.format(somebody.organisation_id), {"voice_ids": []}).status == 403
+
+
 def test_every_change_of_a_channel_is_in_the_audit_log(person):
     somebody, admin = person(), person(admin=True)
     channel = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]

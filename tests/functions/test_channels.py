@@ -6,6 +6,7 @@ import pytest
 
 from functions.channels import app
 from showrunner import db
+from showrunner.store import voices
 from tests.conftest import ROOT, add_organisation, in_threads, service_client
 
 WHOLE = {
@@ -80,6 +81,46 @@ def test_the_eleventh_channel_is_refused(client):
     told = client("POST", "/api/v1/channels", {"name": "One more"})
 
     assert (told.status, told.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
+
+
+def test_ten_channels_are_each_users_own_share(client, signing_key):
+    for number in range(10):
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+    colleague = service_client(signing_key, client.organisation_id, name="colleague")
+
+    told = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
+
+    assert told.status == 201, "another of the organisation has ten of their own"
+    assert len(client("GET", "/api/v1/channels").body["channels"]) == 11
+    path = f"/api/v1/channels/{client('GET', '/api/v1/channels?sort=name').body['channels'][0]['id']}"
+    token = colleague("DELETE", path).body["error"]["details"][0]["message"]
+    assert colleague("DELETE", f"{path}?confirmation_token={token}").status == 204
+    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "whoever removes it, its maker has room again"
+
+
+CLONE = "C1oneOfSomebody00001"
+
+
+def clones(tx, organisation_id, *voice_ids):
+    voices.save(tx, organisation_id, list(voice_ids))
+
+
+def test_a_cloned_voice_speaks_for_its_organisation_only(client, tx, service):
+    other = service(add_organisation(tx, "Others"))
+    clones(tx, client.organisation_id, CLONE)
+    body = {"name": "Mine", "settings": {"voice": "ai_clone", "voice_clone_id": CLONE}}
+
+    told = client("POST", "/api/v1/channels", body)
+
+    assert told.status == 201
+    assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
+    theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
+    assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == ["settings.voice_clone_id"]
+    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "21m00Tcm4TlvDq8ikWAM"}}).status == 201, "everybody's"
+    order = {"channel_id": told.body["channel"]["id"], "topic": "Bees"}
+    assert client("POST", "/api/v1/videos/generate", order).status == 202
+    clones(tx, client.organisation_id)
+    assert fields(client("POST", "/api/v1/videos/generate", order)) == ["voice"], "it was taken back"
 
 
 def test_two_at_once_are_not_both_the_tenth(postgres, signing_key):

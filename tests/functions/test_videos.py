@@ -276,6 +276,37 @@ def test_a_failed_videos_download_says_so(client, tx, video):
     assert (told.status, told.body["error"]["code"]) == (409, "VIDEO_GENERATION_FAILED")
 
 
+def test_a_thumbnail_is_an_uploaded_one_of_the_same_organisation(client, tx, service, video):
+    path = f"/api/v1/videos/{video['video_id']}"
+    db.run(tx, "UPDATE studio.videos SET status = 'completed' WHERE id = :id", id=video["video_id"])
+    other = service(add_organisation(tx, "Others"))
+    mine, picture, theirs, pending = (
+        asset(tx, each, kind, status)
+        for each, kind, status in ((client, "thumbnail", "ready"), (client, "image", "ready"), (other, "thumbnail", "ready"), (client, "thumbnail", "pending"))
+    )
+
+    assert client("PUT", path, {"thumbnail": mine.upper()}).body["video"]["thumbnail"] == mine
+    for wrong in (picture, theirs, pending, str(uuid.uuid4())):
+        assert fields(client("PUT", path, {"thumbnail": wrong})) == ["thumbnail"]
+    assert client("PUT", path, {"title": "Bees"}).body["video"]["thumbnail"] == mine, "what is left out stays"
+    assert client("PUT", path, {"thumbnail": None}).body["video"]["thumbnail"] is None
+
+
+def asset(tx, client, kind, status):
+    key = f"organisations/{client.organisation_id}/assets/{uuid.uuid4()}"
+    return str(
+        db.value(
+            tx,
+            "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status) "
+            "VALUES (:o, :kind, 'image/png', 1, repeat('0', 64), :key, :status) RETURNING id",
+            o=client.organisation_id,
+            kind=kind,
+            key=key,
+            status=status,
+        )
+    )
+
+
 def test_texts_change_once_they_are_written(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}"
     assert client("PUT", path, {"title": "New"}).status == 409

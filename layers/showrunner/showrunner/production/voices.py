@@ -25,6 +25,11 @@ _VOICES = {
 }
 
 
+def is_configured(provider_id: str) -> bool:
+    """Whether it is one of the voices above, which are everybody's."""
+    return any(voice.provider_id == provider_id for voice in _VOICES.values())
+
+
 def find(language: str, voice: str, clone_id: str | None = None) -> Voice | None:
     """None when the pair has no voice; `ai_clone` speaks with the channel's own voice id, when it has one."""
     if voice == "ai_clone":

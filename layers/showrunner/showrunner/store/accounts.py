@@ -163,7 +163,8 @@ def get_organisation(tx: db.Transaction, organisation_id: str) -> dict[str, Any]
     row = db.one(
         tx,
         """
-        SELECT o.id::text, o.name, o.content_owner, o.created_at, (SELECT count(*) FROM accounts.members m WHERE m.organisation_id = o.id) AS members
+        SELECT o.id::text, o.name, o.content_owner, o.created_at, (SELECT count(*) FROM accounts.members m WHERE m.organisation_id = o.id) AS members,
+               (SELECT coalesce(json_agg(v.provider_id ORDER BY v.provider_id), '[]') FROM accounts.voices v WHERE v.organisation_id = o.id) AS voices
           FROM accounts.organisations o WHERE o.id = :id
         """,
         id=organisation_id,

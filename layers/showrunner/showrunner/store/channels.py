@@ -1,4 +1,4 @@
-"""Channels. At most ten live ones an organisation's user, and a YouTube channel belongs to one of them."""
+"""Channels. At most ten live ones a user, and a YouTube channel belongs to one of them."""
 
 import json
 from typing import Any
@@ -32,8 +32,9 @@ def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: 
     return pages.select(tx, _SOURCE, _ITEM, _COLUMNS, "-created_at", wanted, filters)
 
 
-def count(tx: db.Transaction, organisation_id: str) -> int:
-    return int(db.value(tx, f"SELECT count(*) FROM {_SOURCE}", organisation_id=organisation_id))
+def count(tx: db.Transaction, creator: str) -> int:
+    """How many of MOST a user has made, or a service."""
+    return int(db.value(tx, "SELECT count(*) FROM studio.channels WHERE created_by = :creator AND deleted_at IS NULL", creator=creator))
 
 
 def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
@@ -81,19 +82,20 @@ def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: li
     return {row["id"]: row for row in found}
 
 
-def add(tx: db.Transaction, organisation_id: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any]) -> str:
-    """The new channel as JSON text. Raises Conflict when there are ten already."""
-    # Counting and adding under one lock: two at once must not both be the tenth.
-    db.value(tx, "SELECT 1 FROM accounts.organisations WHERE id = :id FOR NO KEY UPDATE", id=organisation_id)
-    if db.value(tx, f"SELECT count(*) FROM {_SOURCE}", organisation_id=organisation_id) >= MOST:
-        raise Conflict(f"There can be {MOST} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
+def add(tx: db.Transaction, organisation_id: str, creator: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any]) -> str:
+    """The new channel as JSON text. Raises Conflict when its creator has ten already."""
+    # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of several organisations.
+    db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text", creator=f"channels of {creator}")
+    if count(tx, creator) >= MOST:
+        raise Conflict(f"You can have {MOST} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
     text = db.value(
         tx,
         f"""
-        INSERT INTO studio.channels AS c (organisation_id, name, niche, youtube_channel_id, settings)
-        VALUES (:organisation_id, :name, :niche, :youtube_channel_id, :settings) RETURNING {_ITEM}::text
+        INSERT INTO studio.channels AS c (organisation_id, created_by, name, niche, youtube_channel_id, settings)
+        VALUES (:organisation_id, :creator, :name, :niche, :youtube_channel_id, :settings) RETURNING {_ITEM}::text
         """,
         organisation_id=organisation_id,
+        creator=creator,
         name=name,
         niche=niche,
         youtube_channel_id=youtube_channel_id,

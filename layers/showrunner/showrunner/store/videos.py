@@ -10,6 +10,7 @@ from showrunner.store.pages import Column, Found, Wanted
 
 _ITEM = """
     json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'description', v.description, 'tags', v.tags,
+                      'thumbnail', v.thumbnail_asset_id,
                       'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress, 'current_step', v.current_step, 'error', v.error,
                       'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request, 'product', v.product,
                       'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
@@ -177,20 +178,22 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
     )
 
 
-def save(tx: db.Transaction, organisation_id: str, video_id: str, title: str | None, description: str | None, tags: list[str] | None) -> None:
-    """Sets those that are given."""
+def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[str, Any]) -> None:
+    """Sets title, description and tags where they are given, and thumbnail (an asset's id, or None for the rendered one) where it is named."""
     db.run(
         tx,
         """
         UPDATE studio.videos SET title = coalesce(:title, title), description = coalesce(:description, description), tags = coalesce(:tags::text[], tags),
-               updated_at = now()
+               thumbnail_asset_id = CASE WHEN :has_thumbnail::boolean THEN :thumbnail::uuid ELSE thumbnail_asset_id END, updated_at = now()
          WHERE id = :video_id AND organisation_id = :organisation_id
         """,
         organisation_id=organisation_id,
         video_id=video_id,
-        title=title,
-        description=description,
-        tags=tags,
+        title=changes.get("title"),
+        description=changes.get("description"),
+        tags=changes.get("tags"),
+        has_thumbnail="thumbnail" in changes,
+        thumbnail=changes.get("thumbnail"),
     )
 
 
