@@ -22,7 +22,7 @@ from showrunner.access import tokens
 
 ORGANISATION = "00000000-0000-4000-8000-000000000001"
 CHANNEL = "Demo channel"
-SCOPES = ["channels:read", "channels:write", "videos:all", "internal:all"]
+SCOPES = ["channels:read", "channels:write", "videos:all", "live:read", "internal:all"]
 # Where the real services answer; used with the person's own keys. An address from the environment wins, as in the services' own SDKs.
 OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"

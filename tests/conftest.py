@@ -188,7 +188,15 @@ def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     return importlib.import_module(f"functions.{name}.app").handler  # type: ignore[no-any-return]
 
 
-PREFIXES = {"videos": "videos", "channels": "channels", "assets": "assets", "auth": "accounts", "users": "accounts", "organisations": "accounts"}
+PREFIXES = {
+    "videos": "videos",
+    "channels": "channels",
+    "assets": "assets",
+    "auth": "accounts",
+    "users": "accounts",
+    "organisations": "accounts",
+    "live": "accounts",
+}
 
 
 @pytest.fixture

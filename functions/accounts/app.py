@@ -173,6 +173,12 @@ class Receipt(TypedDict):
     receipt: dict[str, Any]
 
 
+class Ticket(TypedDict):
+    ticket: str
+    expires_in: int
+    url: str
+
+
 # Logging in and out
 
 
@@ -629,6 +635,22 @@ def remove_member(request: Request, organisation_id: str, user_id: str) -> Answe
         accounts.remove_member(tx, _own(request, organisation_id), user_id)
         api.record(tx, request, "remove", "member", user_id)
     return Answer(status=204)
+
+
+# The dashboard's own connection
+
+
+@app.post("/api/v1/live/tickets", permission="live:read", limits=((60, 30),), answer=Ticket, status=201)
+def add_live_ticket(request: Request) -> Answer:
+    """A ticket for one connection to the Live API: connect to `<url>?ticket=<ticket>` within half a minute.
+
+    Send `{"action": "subscribe", "topics": [...]}` with `video:<id>`, `videos`, `reports`, `syncs` or, as a platform admin, `feed`; the same with
+    `unsubscribe`; and `{"action": "ping"}` every nine minutes, since AWS closes what is silent for ten. Each is answered by `connection_status` with
+    the topics and the time at which the connection ends, or by `error` with a code and words. What happens then comes as `video_update`,
+    `processing_update` and `sync_status_update`."""
+    from showrunner import live
+
+    return Answer({"ticket": live.issue(request.caller), "expires_in": live.TICKET_SECONDS, "url": config.setting("LIVE_URL")}, 201)
 
 
 def digest(text: str) -> str:

@@ -49,16 +49,23 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
         return list(_of_s3(line))
     if line["service"] == "lambda":
         return [Need("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}")]
+    if line["service"] == "execute-api":
+        api, stage, connection = _parts(line, r"/_aws/execute-api/([^/]+)/([^/]+)/@connections/(.+)")
+        return [Need("execute-api:ManageConnections", f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}")]
     if line["service"] == "sts":
         return []  # GetCallerIdentity is anybody's
     return _of_json(line, f"{region}:{account}")
 
 
 def _matched(line: Json, pattern: str) -> str:
+    return _parts(line, pattern)[0].rpartition(":")[2]
+
+
+def _parts(line: Json, pattern: str) -> tuple[str, ...]:
     found = re.fullmatch(pattern, unquote(line["path"]))
     if not found:
         raise Unknown(f"{line['service']} {line['method']} {line['path']}")
-    return found[1].rpartition(":")[2]
+    return found.groups()
 
 
 def _of_s3(line: Json) -> Iterator[Need]:

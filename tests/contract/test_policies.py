@@ -96,6 +96,10 @@ def test_a_statement_that_the_judge_cant_read_is_no_permission_but_an_error():
         (call("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "t"}), [("dynamodb:GetItem", f"arn:aws:dynamodb:{PLACE}:table/t")]),
         (call("sqs", "AmazonSQS.SendMessage", {"QueueUrl": "http://x/000000000000/q"}), [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")]),
         (call("kms", "TrentService.Decrypt", {"CiphertextBlob": "x"}), [("kms:Decrypt", None)]),
+        (
+            {**s3("POST", "/_aws/execute-api/a1b2c3d4/live/@connections/L0SM9%3D"), "service": "execute-api"},
+            [("execute-api:ManageConnections", f"arn:aws:execute-api:{PLACE}:a1b2c3d4/live/POST/@connections/L0SM9=")],
+        ),
         (call("dynamodb", "DynamoDB_20120810.PutItem", None), [("dynamodb:PutItem", None)]),
         (call("sts", "", {}), []),
     ],

@@ -32,6 +32,9 @@ IAM_SERVICE = {"stepfunctions": "states"}
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (and its like for each operation, section Permissions)
 IAM_ACTIONS = {
     ("sqs", "send_message_batch"): {"sqs:SendMessage"},
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
+    ("apigatewaymanagementapi", "post_to_connection"): {"execute-api:ManageConnections"},
+    ("apigatewaymanagementapi", "delete_connection"): {"execute-api:ManageConnections"},
     ("s3", "head_object"): {"s3:GetObject"},
     ("s3", "upload_file"): {"s3:PutObject"},
     ("s3", "upload_fileobj"): {"s3:PutObject"},
@@ -485,6 +488,7 @@ def test_everything_that_logs_logs_to_a_group_of_ours(functions):
     groups = resources(application, "AWS::Logs::LogGroup").keys()
     others = {
         **resources(application, "AWS::Serverless::HttpApi"),
+        **resources(application, "AWS::Serverless::WebSocketApi"),
         **resources(application, "AWS::Serverless::StateMachine"),
         **resources(application, "AWS::Batch::JobDefinition"),
     }

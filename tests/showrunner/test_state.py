@@ -6,7 +6,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from showrunner import signed, state
-from showrunner.errors import PlatformUnavailable, QuotaExceeded, ServiceUnavailable
+from showrunner.errors import Conflict, PlatformUnavailable, QuotaExceeded, ServiceUnavailable
 from tests.ingestion import ingestion_aws  # noqa: F401
 
 
@@ -27,6 +27,38 @@ def test_an_item_that_has_expired_is_gone_though_dynamodb_still_has_it():
     state.put("test#2", "a", {"x": 1}, expires_at=1000)
     assert state.find("test#2", "a", now=999) == {"x": 1}
     assert state.find("test#2", "a", now=1000) is None
+
+
+def test_an_item_is_taken_once_and_not_when_it_has_expired():
+    state.put("test#3", "a", {"x": 1}, expires_at=1000)
+    assert state.take("test#3", "a", now=1000) is None
+    assert state.take("test#3", "a", now=999) == {"x": 1}
+    assert state.take("test#3", "a", now=999) is None
+    state.put("test#3", "for ever", {})
+    assert state.take("test#3", "for ever") == {}
+
+
+def test_the_items_of_a_key_are_listed_over_many_pages_without_the_expired():
+    # DynamoDB answers a megabyte a page.
+    for number in range(8):
+        state.put("test#4", f"{number}", {"x": "a" * 300_000}, expires_at=1000 + number)
+    assert [sk for sk, _ in state.list_("test#4", now=1002)] == ["3", "4", "5", "6", "7"]
+    assert state.list_("test#none") == []
+
+
+def test_a_set_grows_to_its_bound_and_never_on_an_item_that_is_gone():
+    state.put("test#5", "a", {"x": 1})
+    state.extend("test#5", "a", "names", frozenset({"b", "c"}), 3)
+    with pytest.raises(Conflict):
+        state.extend("test#5", "a", "names", frozenset({"d", "e"}), 3)
+    state.extend("test#5", "a", "names", frozenset({"d"}), 3)
+    assert state.find("test#5", "a") == {"x": 1, "names": frozenset("bcd")}
+    state.reduce("test#5", "a", "names", frozenset("bcd"))
+    assert state.find("test#5", "a") == {"x": 1}
+    with pytest.raises(Conflict):
+        state.extend("test#5", "gone", "names", frozenset({"b"}), 3)
+    state.reduce("test#5", "gone", "names", frozenset({"b"}))
+    assert state.find("test#5", "gone") is None
 
 
 def test_a_quota_is_never_overspent_by_many_at_once():
