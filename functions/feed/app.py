@@ -170,7 +170,7 @@ class Events(Listing):
     processed: bool | None = None
     video_id: Text | None = None
     channel_id: Text | None = None
-    order_by: Literal["received_at", "created_at", "id"] = "received_at"
+    order_by: Literal["received_at", "processed_at", "created_at", "id"] = "received_at"
 
 
 class Channels(Listing):
@@ -191,7 +191,7 @@ class Updates(Listing):
     channel_id: Text | None = None
     webhook_event_id: Number | None = None
     update_type: Literal["new_video", "title_update", "deleted", "unknown"] | None = None
-    order_by: Literal["created_at", "id"] = "created_at"
+    order_by: Literal["created_at", "published_at", "feed_updated_at", "id"] = "created_at"
 
 
 # ------------------------------------------------------------------------------------------------ What is answered
@@ -532,7 +532,8 @@ def list_updates(request: Request, query: Updates) -> Answer:
 
 
 def listed(what: feed_lists.List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
-    with db.reading() as tx:
+    # A search bounds its own time, which takes a transaction.
+    with db.transaction() if title else db.reading() as tx:
         return Answer(feed_lists.select(tx, what, Wanted(query.limit, query.offset, query.cursor, query.order_by, query.order), filters, title))
 
 

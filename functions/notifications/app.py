@@ -6,7 +6,7 @@ What can't be processed is recorded with its reason and copied to the dead-lette
 import base64
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from showrunner.store import feed, polls, subscriptions
 from showrunner.store.feed import Delivery
 from showrunner.telemetry import entrypoint, logger
 
+# A feed may have a thousand entries, a batch a hundred feeds: more than this is more than one statement can do in its time.
+ENTRIES = 2000
 # Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a row.
 ATTEMPTS = 3
 
@@ -47,6 +49,19 @@ def take(deliveries: list[Delivery]) -> list[Delivery]:
     return deliveries
 
 
+def portions(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
+    """All of them at once but where feeds have hundreds of entries."""
+    portion: list[Delivery] = []
+    entries = 0
+    for each in deliveries:
+        if portion and entries + len(each.seen) > ENTRIES:
+            yield portion
+            portion, entries = [], 0
+        portion.append(each)
+        entries += len(each.seen)
+    yield portion
+
+
 def _take(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     """The trail's rows that were added now, or by an earlier run that died before it could tell of them."""
     for _ in range(ATTEMPTS):
@@ -63,8 +78,17 @@ def _take_alone(delivery: Delivery) -> Delivery:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this event's alone, and stands in its row
         delivery = delivery._replace(seen=[], error=f"{type(error).__name__}: {error}"[:500])
-        updates = _take([delivery])
+        return _record(delivery)
     announce(updates)
+    return delivery
+
+
+def _record(delivery: Delivery) -> Delivery:
+    """What is set aside tells of no video: its row alone."""
+    try:
+        _take([delivery])
+    except InvalidRequest:
+        logger.exception("an event can't be recorded: its copy in the dead-letter queue is all that is left of it")
     return delivery
 
 
@@ -143,7 +167,7 @@ def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
             logger.exception("a message can't be processed", extra={"kind": message["kind"]})
             aside.append(message)
     if notifications:
-        taken = take([delivery for _, delivery in notifications])
+        taken = [each for portion in portions([delivery for _, delivery in notifications]) for each in take(portion)]
         aside += [message for (message, _), delivery in zip(notifications, taken, strict=True) if delivery.error]
     return aside
 

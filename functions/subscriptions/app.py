@@ -36,7 +36,7 @@ def poll(now: datetime) -> int:
     left = (state.pacific_midnight(now) - now).total_seconds()
     with db.transaction() as tx:
         due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))
-    send(config.setting("POLL_QUEUE_URL"), [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["failures"] > 0 and units > 0} for row in due])
+    send(config.setting("POLL_QUEUE_URL"), [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["paid"]} for row in due])
     return len(due)
 
 

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from showrunner import db
+from showrunner.store import feed_lists
 from tests.conftest import ROOT
 from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, http, ingestion_aws, notification, tombstone, world  # noqa: F401
 
@@ -160,6 +161,7 @@ def filled(world):  # noqa: F811
         messages.append(notification(atom(f"vid{number:08d}", title, channel, f"2026-11-20T08:{number:02d}:00Z", published=day, name=name), channel=channel))
     messages.append(notification(atom("vid00000001", "Renamed", updated="2026-11-20T10:00:00Z", published="2026-11-02T00:00:00Z", name="Channel a")))
     messages.append(notification(tombstone("vid00000002")))
+    messages += [notification(b"<broken"), notification(b"<broken too")]
     world.notify(*messages)
     return world
 
@@ -189,8 +191,8 @@ def test_lists_have_the_documents_shape(filled):
     [
         ("videos", "videos", "video_id", ["published_at", "video_id", "title", "first_seen_at", "last_updated_at", "created_at", "updated_at"]),
         ("channels", "channels", "channel_id", ["channel_id", "title", "last_updated_at", "first_seen_at"]),
-        ("webhook-events", "webhook_events", "id", ["received_at", "created_at", "id"]),
-        ("video-updates", "video_updates", "id", ["created_at", "id"]),
+        ("webhook-events", "webhook_events", "id", ["received_at", "created_at", "processed_at", "id"]),
+        ("video-updates", "video_updates", "id", ["created_at", "published_at", "feed_updated_at", "id"]),
     ],
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -222,7 +224,7 @@ def test_pages_by_offset_and_by_cursor_are_the_same_and_miss_nothing(filled, pat
         ("videos", {"published_before": "2026-11-02"}, 2),
         ("channels", {"title": "channel b"}, 1),
         ("webhook-events", {"processed": "true"}, 32),
-        ("webhook-events", {"processed": "false"}, 0),
+        ("webhook-events", {"processed": "false"}, 2),
         ("webhook-events", {"video_id": "vid00000001"}, 2),
         ("webhook-events", {"channel_id": OTHER}, 10),
         ("video-updates", {"update_type": "new_video"}, 30),
@@ -237,15 +239,50 @@ def test_filters_narrow_what_is_listed(filled, path, query, count):
     assert (status, page["count"], page["total"]) == (200, count, count)
 
 
-def test_a_title_search_goes_on_by_cursor(filled):
-    first = filled.api("GET", "/api/v1/videos", query={"title": "dog", "limit": "10"})[1]
-    assert (first["count"], first["total_relation"]) == (10, "gte")
-    found, cursor = list(first["videos"]), first["next_cursor"]
-    while cursor:
-        page = filled.api("GET", "/api/v1/videos", query={"title": "dog", "limit": "10", "cursor": cursor})[1]
-        found += page["videos"]
-        cursor = page["next_cursor"]
-    assert len({row["video_id"] for row in found}) == len(found) == 26
+def searched(world, title, **query):  # noqa: F811
+    """(titles of all pages, the relation of each page's total, the last total) by cursor."""
+    titles, relations, cursor, total = [], [], None, 0
+    for _ in range(100):
+        page = world.api("GET", "/api/v1/videos", query={"title": title, **query, **({"cursor": cursor} if cursor else {})})[1]
+        titles += [row["title"] for row in page["videos"]]
+        relations.append(page["total_relation"])
+        cursor, total = page["next_cursor"], page["total"]
+        if cursor is None:
+            return titles, relations, total
+    raise AssertionError("the cursor never ends")
+
+
+# How many rows a walk looks through before something else is tried; 30 rows are there.
+@pytest.mark.parametrize(("glance", "walk"), [(2_000, 20_000), (5, 7), (30, 30), (29, 31), (1, 1)])
+@pytest.mark.parametrize(("title", "count"), [("dog", 26), ("cat_1", 3), ("cat", 3), ("do", 26), ("g", 26), ("1", 13), ("zzz", 0), ("zz", 0), ("renamed", 1)])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_title_search_finds_the_same_whichever_way_it_takes(filled, monkeypatch, glance, walk, title, count, order):
+    monkeypatch.setattr(feed_lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would tell, which functions may not run
+    monkeypatch.setattr(feed_lists, "GLANCE", glance)  # the true bounds would take tens of thousands of rows to reach
+    monkeypatch.setattr(feed_lists, "WALK", walk)
+    whole = [row["title"] for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"] if title in row["title"].lower()]
+    titles, relations, total = searched(filled, title, limit="10", order=order)
+    assert titles == whole
+    assert len(whole) == count
+    assert relations[-1] != "eq" or total == count
+
+
+def test_a_short_title_that_no_index_knows_is_searched_step_by_step(filled, monkeypatch):
+    monkeypatch.setattr(feed_lists, "WALK", 10)
+    page = filled.api("GET", "/api/v1/videos", query={"title": "t_"})[1]
+    assert (page["count"], page["total_relation"]) == (1, "gte")
+    assert page["next_cursor"]
+    status, body = filled.api("GET", "/api/v1/videos", query={"title": "t_", "offset": "5"})
+    assert (status, body["details"]["field"]) == (400, "offset")
+
+
+def test_a_search_that_takes_too_long_is_stopped_and_said_to(filled, monkeypatch, tx):
+    monkeypatch.setattr(feed_lists, "SEARCH_MS", 1)
+    db.run(tx, "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$")
+    monkeypatch.setattr(feed_lists, "VIDEOS", feed_lists.VIDEOS._replace(always="pg_temp.slow(t.title) IS NOT NULL"))
+    status, body = filled.api("GET", "/api/v1/videos", query={"title": "dog"})
+    assert (status, body["error"]) == (503, "service unavailable")
+    assert "narrow" in body["message"]
 
 
 @pytest.mark.parametrize(

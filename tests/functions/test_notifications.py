@@ -1,6 +1,8 @@
 """The worker: batches, hostile bodies, what is set aside, what is told, and a death at every step."""
 
+import gzip
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -46,6 +48,17 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2
 EXTERNAL = (
     b"""<?xml version="1.0"?><!DOCTYPE feed [<!ENTITY x SYSTEM "file:///etc/passwd">]><feed xmlns="http://www.w3.org/2005/Atom"><title>&x;</title></feed>"""
 )
+
+
+def entries(*known):
+    """A feed with an entry for each (video, channel)."""
+    head, _, rest = atom().partition(b" <entry>")
+    one = b"<entry>" + rest.partition(b"</feed>")[0]
+    # Shortened to what the reader asks for: a thousand of them are a notification still.
+    short = re.sub(rb"\s*<(link|author|id).*?(/>|</author>|</id>)", b"", one)
+    return head + b"".join(short.replace(b"vid00000001", video.encode()).replace(CHANNEL.encode(), channel.encode()) for video, channel in known) + b"</feed>"
+
+
 HOSTILE = {
     "bomb": (BOMB, "document type"),
     "external entity": (EXTERNAL, "document type"),
@@ -73,6 +86,37 @@ HOSTILE = {
     "the same twice": (atom().replace(b'</title><link rel="alternate"', b'</title><title>Other</title><link rel="alternate"'), "twice"),
     "a control character": (atom(title="a&#1;b"), "well-formed"),
     "an undeclared prefix": (b'<feed xmlns="http://www.w3.org/2005/Atom"><x:y/></feed>', "well-formed"),
+    "a bomb in utf-16": (BOMB.decode().encode("utf-16"), "document type"),
+    "a bomb in utf-7": (b"<?xml version='1.0' encoding='utf-7'?>+ADw-!DOCTYPE feed+AD4-<feed/>", "encoding"),
+    "a bomb in ebcdic": (b"<?xml version='1.0' encoding='cp037'?>" + "<!DOCTYPE feed [<!ENTITY x 'y'>]><feed/>".encode("cp037"), "well-formed"),
+    "a parameter entity": (b"<!DOCTYPE feed [<!ENTITY % x SYSTEM 'http://127.0.0.1:9/x'> %x;]><feed xmlns='http://www.w3.org/2005/Atom'/>", "document type"),
+    "an undeclared entity": (atom(title="&nbsp;"), "well-formed"),
+    "an inclusion": (b"<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='file:///etc/passwd'/>", "no Atom feed"),
+    "gzip": (gzip.compress(atom()), "well-formed"),
+    "a nul byte in the middle": (atom(title="a\0b"), "well-formed"),
+    "half a character": (atom(title="ü")[: atom(title="ü").index("ü".encode()) + 1], "well-formed"),
+    "another charset than declared": (atom(title="Überraschung").decode().encode("windows-1252"), "well-formed"),
+    "100,000 deep": (b"<feed xmlns='http://www.w3.org/2005/Atom'>" + b"<a>" * 65_000, "nested"),
+    "256 KiB of attributes": (b"<feed xmlns='http://www.w3.org/2005/Atom' " + b" ".join(b"a%05d='1'" % n for n in range(23_000)) + b"><x", "well-formed"),
+    "256 KiB of the same attribute": (b"<feed xmlns='http://www.w3.org/2005/Atom' " + b"a='1' " * 40_000 + b"/>", "well-formed"),
+    "prefixes without end": (b"<feed xmlns='http://www.w3.org/2005/Atom' " + b" ".join(b"xmlns:a%05d='u'" % n for n in range(14_000)) + b"><x", "well-formed"),
+    "its own prefix for another space": (atom().replace(b"http://www.youtube.com/xml/schemas/2015", b"http://evil.example/"), "video id"),
+    "a prefix that changes its space inside": (atom().replace(b"<yt:videoId>", b"<yt:videoId xmlns:yt='http://evil.example/'>"), "video id"),
+    "entries of two channels": (entries(("vid00000008", CHANNEL), ("vid00000009", OTHER)), "another channel"),
+    "entries without end": (entries(*((f"v{n:010d}", CHANNEL) for n in range(1_001))), "entries"),
+    "the year 0": (atom(updated="0000-01-01T00:00:00Z"), "date that is none"),
+    "the year 9999": (atom(updated="9999-12-31T23:59:59Z"), "future"),
+    "the year 9999 far in the west": (atom(updated="9999-12-31T23:59:59-23:59"), "date that is none"),
+    "an offset that is none": (atom(updated="2026-11-20T00:00:00+99:99"), "date that is none"),
+    "digits that are not ours": (atom(updated="٢٠٢٦-11-20T00:00:00Z"), "date that is none"),
+    "a tombstone without a moment": (tombstone(when=""), "date that is none"),
+    "a tombstone of the future": (tombstone(when="2099-01-01T00:00:00Z"), "future"),
+    "a tombstone of something else": (tombstone().replace(b"yt:video:", b"yt:channel:"), "video id"),
+    "a tombstone of an odd id": (tombstone(video="vid0000000&amp;"), "video id"),
+    "an id with a line break": (atom(video="vid0000\n001"), "video id"),
+    "an id in another script": (atom(video="vidéo000001"), "video id"),
+    "an id that is too long": (atom(video="vid000000012"), "video id"),
+    "no title": (atom().replace(b"<title>Title</title>", b""), "no title"),
     "attributes without end": (b'<feed xmlns="http://www.w3.org/2005/Atom" ' + b" ".join(b'a%d="1"' % n for n in range(20_000)) + b"", "well-formed"),
 }
 
@@ -94,6 +138,37 @@ def test_other_declared_encodings_are_read(world, tx, encoding):  # noqa: F811
     text = atom(title="Überraschung").decode().replace("UTF-8", encoding)
     world.notify(notification(text.encode(encoding)))
     assert db.value(tx, "SELECT title FROM feed.videos") == "Überraschung"
+
+
+def test_a_tombstone_that_names_nobody_is_of_the_subscriptions_channel(world, tx):  # noqa: F811
+    world.notify(notification(re.sub(rb"<at:by>.*</at:by>", b"", tombstone())))
+    assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
+
+
+def test_a_feed_of_a_thousand_entries_is_taken_in(world, tx):  # noqa: F811
+    body = entries(*((f"v{n:010d}", CHANNEL) for n in range(1_000)))
+    assert len(body) <= 400_000
+    world.notify(notification(body), notification(entries(*((f"w{n:010d}", CHANNEL) for n in range(1_000)))), notification(atom()))
+    assert len(kinds(tx)) == 2001
+
+
+def test_markup_in_titles_is_text(world, tx):  # noqa: F811
+    world.notify(notification(atom(title="<![CDATA[<script>alert(1)</script> & ]]>&#60;b&gt; &quot;x&quot;")))
+    assert db.value(tx, "SELECT title FROM feed.videos") == '<script>alert(1)</script> & <b> "x"'
+
+
+def test_dates_with_an_offset_are_the_same_moment(world, tx):  # noqa: F811
+    world.notify(notification(atom(updated="2026-11-20T10:00:00+05:30")))
+    world.notify(notification(atom(title="Newer", updated="2026-11-20T04:30:01Z")))
+    assert kinds(tx) == ["new_video", "title_update"]
+    assert db.value(tx, "SELECT title FROM feed.videos") == "Newer"
+
+
+def test_a_message_that_the_database_refuses_even_alone_stops_no_other(world, tx):  # noqa: F811
+    """None of ours writes such a message."""
+    assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {"batchItemFailures": []}
+    assert kinds(tx) == ["new_video"]
+    assert [each["delivery_id"] for each in world.take("NOTIFICATIONS_DEAD_URL")] == ["no uuid"]
 
 
 def test_a_feed_of_another_channel_does_not_spoil_the_true_delivery(world, tx):  # noqa: F811

@@ -1,5 +1,6 @@
 """Polls beside the pushes, from-url and enrichment, against YouTube's simulator."""
 
+import random
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -103,10 +104,69 @@ def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, yo
     minute(world)
     assert kinds(tx) == []
     assert youtube.spent == 0
-    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+    assert db.value(tx, "SELECT poll_at < now() + interval '6 minutes' FROM feed.polls")  # the hour isn't over yet
+    again(tx)
     minute(world)
     assert origins(tx) == ["playlist"]
     assert state.spent("youtube", "general") == 1
+
+
+def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(world, youtube, followed, tx):  # noqa: F811
+    youtube.failing["/feeds/videos.xml"] = 10
+    paid = []
+    for _ in range(4):
+        paid += [each["paid"] for each in minute(world)]
+        again(tx)
+    assert paid == [False, True, False, False]
+    db.run(tx, "UPDATE feed.polls SET paid_at = paid_at - interval '20 minutes'")
+    assert [each["paid"] for each in minute(world)] == [True]
+
+
+def test_without_units_the_free_feed_is_asked_all_the_same(world, youtube, followed, tx):  # noqa: F811
+    from functions.subscriptions import app
+
+    youtube.failing["/feeds/videos.xml"] = 10
+    minute(world)
+    again(tx)
+    state.spend("youtube", "general", app.POLL_UNITS, 10_000)
+    assert [each["paid"] for each in minute(world)] == [False]
+
+
+def again(tx):
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+
+
+def test_what_the_hub_misses_is_found_within_the_hour_and_the_days_units_last(tx):
+    """Two simulated days of a hub that is silent, on the store's own SQL: every stored time is moved back instead of the server's clock forward."""
+    chance = random.Random(11)
+    channels = [f"UC{number:022d}" for number in range(60)]
+    db.run(tx, "INSERT INTO feed.polls (channel_id, poll_at) SELECT unnest(:channels::text[]), now()", channels=channels)
+    units, waiting, delays = 6_000, {}, []
+    step = 2
+    for at in range(0, 2 * 1440, step):
+        if at == 1440:
+            units = 6_000
+        db.run(tx, f"UPDATE feed.polls SET {', '.join(f'{name} = {name} - make_interval(mins => :step)' for name in TIMES)}", step=step)
+        for channel in channels:
+            if channel not in waiting and chance.random() < 0.02:
+                waiting[channel] = at
+        # Three channels' feeds fail for good, all of them from noon to the next morning.
+        failing = set(channels if 720 <= at < 1800 else channels[:3])
+        seconds = polls.playlist_seconds(polls.count_failing(tx), units, (1440 - at % 1440) * 60)
+        for row in polls.claim_due(tx, 200, seconds):
+            channel = row["channel_id"]
+            units -= row["paid"]
+            polls.save(tx, channel, "503" if channel in failing else None)
+            if (channel not in failing or row["paid"]) and channel in waiting:
+                delays.append(at + step - waiting.pop(channel))
+                polls.save_found(tx, channel)
+        assert units >= 0
+    assert len(delays) > 1000
+    assert max(delays) <= 60
+    assert all(at > 2 * 1440 - 60 for at in waiting.values())
+
+
+TIMES = ("poll_at", "paid_at", "last_polled_at", "last_found_at")
 
 
 @pytest.mark.parametrize(("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)])
@@ -124,7 +184,7 @@ def test_paid_polls_are_spread_over_what_is_left_of_the_day():
     assert polls.playlist_seconds(0, 6000, 86_400) == polls.SUSPECT_SECONDS
     assert polls.playlist_seconds(10, 6000, 86_400) == polls.SUSPECT_SECONDS
     assert polls.playlist_seconds(1000, 6000, 86_400) == 14_400  # 1,000 channels, six polls each
-    assert polls.playlist_seconds(5, 0, 3600) == 3600
+    assert polls.playlist_seconds(5, 0, 3600) is None
 
 
 def test_the_ledger_stops_at_the_limit_and_names_midnight_in_los_angeles(youtube):
@@ -221,6 +281,14 @@ BAD = [
     "https://www.youtube.com@evil.example/@x", "https://user@www.youtube.com/@x", "https://www.youtube.com:8443/@x", "ftp://www.youtube.com/@x",
     "javascript:alert(1)", "youtube.com/@x", "//www.youtube.com/@x", "https://youtu.be/", "https://youtu.be/dQw4w9WgXcQ/more", "http://169.254.169.254/",
     "https://www.youtube.com\\@evil.example/@x", "https://[::1", "https://www.youtube.com/@x\n.evil", " ", "https://youtube.com:abc/@x",
+    "https://ｗｗｗ.youtube.com/@x", "https://www.youtube。com/@x", "https://www.youtubе.com/@x", "https://www.youtube.com%2eevil.example/@x",
+    "https://%77%77%77.youtube.com/@x", "https://www%2eyoutube.com/@x", "https://www.youtube.com./@x", "https://www.youtube.com//@x",
+    "https://www.youtube.com//evil.example/@x", "https://www.youtube.com/./@x", "https://www.youtube.com/../@x", "https://:pass@www.youtube.com/@x",
+    "https://@www.youtube.com/@x", "https://www.youtube.com:0/@x", "https://www.youtube.com:65536/@x", "https://www.youtube.com:@evil.example/@x",
+    "https://evil.youtube.com/@x", "https://notyoutube.com/@x", "https://xn--youtube-9za.com/@x", "https:www.youtube.com/@x", "https:///www.youtube.com/@x",
+    "https://www.youtube.com/redirect?q=https://evil.example", "https://www.youtube.com/attribution_link?u=/watch?v=dQw4w9WgXcQ", "file:///etc/passwd",
+    "https://www.youtube.com/channel/UC%2e%2e%2faaaaaaaaaaaaaaaaaaaa", "https://www.youtube.com/user/%00", "https://www.youtube.com/@%0d%0aHost:x",
+    "https://www.youtube.com/watch?v=dQw4w9WgXcQ%00", "https://www.youtube.com/c/..", "https://youtu.be//dQw4w9WgXcQ", "data:text/html,x",
 ]  # fmt: skip
 
 

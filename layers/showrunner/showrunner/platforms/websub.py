@@ -24,6 +24,8 @@ SECRET_BYTES = 199
 FUTURE = timedelta(hours=1)
 # YouTube allows 100; what is far above is no title, and no index takes it.
 TITLE_CHARACTERS = 500
+# YouTube's feeds have 15 entries; a body of 256 KiB has room for 1,300, and a batch of such bodies would outlast its function.
+MAX_ENTRIES = 1000
 # An Atom entry is 4 deep; the extensions in YouTube's feeds (media:group) reach 6.
 MAX_DEPTH = 16
 # A hub that hasn't answered by then is as good as down; the request is sent again later.
@@ -130,6 +132,8 @@ def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Ca
             found[field] = "".join(text).strip()
             field = -1
         elif depth == 2 and found is not None:
+            if len(seen) == MAX_ENTRIES:
+                raise InvalidRequest(f"The feed has more than {MAX_ENTRIES} entries.")
             seen.append(_entry(found) if when is None else _tombstone(when, found))
             found = None
         depth -= 1

@@ -22,7 +22,7 @@ FEED_BYTES = 2 << 20
 HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
 
 _HANDLE = re.compile(r"@[\w.\-·]{1,60}")
-_NAME = re.compile(r"[\w.\-%]{1,100}")
+_NAME = re.compile(r"(?=.*\w)[\w.\-%]{1,100}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 _VIDEO_PATHS = ("shorts", "live", "embed", "v")
 
@@ -47,6 +47,8 @@ def parse(url: str) -> Link:
     except ValueError as error:
         raise _no_address() from error
     if parts.scheme.lower() not in ("https", "http") or port not in (None, 80, 443) or user is not None or any(c in url for c in "\\\r\n\t"):
+        raise _no_address()
+    if "//" in parts.path:
         raise _no_address()
     segments = [unquote(each) for each in parts.path.split("/") if each]
     link = _short(segments) if host == "youtu.be" else _long(segments, parse_qs(parts.query)) if host in HOSTS else None

@@ -109,7 +109,8 @@ def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
         tx,
         _RECORD,
         deliveries=json.dumps([_row(number, each) for number, each in enumerate(deliveries)]),
-        video_ids=sorted({seen.video_id for each in deliveries for seen in each.seen}),
+        # Commas, not an array: pg8000 looks at each character of an array's texts, a tenth of a batch's time.
+        video_ids=",".join({seen.video_id for each in deliveries for seen in each.seen}),
     )
     if row is None:
         raise AssertionError("a SELECT of aggregates gives a row")
@@ -183,7 +184,7 @@ WITH d AS MATERIALIZED (
      ORDER BY d.n
 ), locked AS (
     SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at
-      FROM feed.videos WHERE video_id = ANY(:video_ids) ORDER BY video_id FOR UPDATE
+      FROM feed.videos WHERE video_id = ANY(string_to_array(:video_ids, ',')) ORDER BY video_id FOR UPDATE
 )
 SELECT (SELECT json_agg(told) FROM told) AS events, (SELECT json_agg(locked) FROM locked) AS videos
 """

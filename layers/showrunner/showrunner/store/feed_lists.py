@@ -1,7 +1,7 @@
 """The lists of the feed: by offset to a bound, by cursor beyond, with totals that are exact where that is cheap and say so where they aren't.
 
-Rows become JSON in PostgreSQL. Titles are searched in two steps, since with ORDER BY and LIMIT the planner walks millions of rows for a rare word instead of
-asking the trigram index: first the newest rows as they are, then, if those don't fill the page, everything that the index finds.
+Rows become JSON in PostgreSQL. A title is searched by what it costs: with ORDER BY and LIMIT the planner walks millions of rows for a rare word instead of
+asking the trigram index. A glance at the newest rows tells how often the words come; often: the walk goes on, rarely: the index answers.
 """
 
 import base64
@@ -18,10 +18,17 @@ from showrunner.errors import InvalidRequest, NotFound
 TOTAL_CAP = 10_000
 # Rows before an offset are read to be skipped; behind this a cursor is the way.
 OFFSET_CAP = 10_000
-# So many rows are looked through for a title in 20 to 40 ms.
-NEWEST = 20_000
+# So many rows are looked through for a title in 3 ms, and tell how often it comes.
+GLANCE = 2_000
+# A row that the index finds costs about twice what a row of a walk does.
+FOUND_COST = 2
+# So many rows are looked through in 20 to 40 ms for titles that no index knows: it has runs of three letters or digits.
+WALK = 20_000
+# The index answers within a second even for words in every fifth of five million titles; what takes longer would keep others waiting.
+SEARCH_MS = 3_000
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_INDEXED = re.compile(r"[^\W_]{3}")
 
 
 class Sort(NamedTuple):
@@ -77,7 +84,10 @@ EVENTS = List(
         repeat_of="CASE WHEN t.repeat THEN (SELECT s.event_id FROM feed.seen s WHERE s.content_hash = t.content_hash) END",
     ),
     Sort("t.id", "bigint"),
-    {"received_at": Sort("t.received_at", "timestamptz"), "id": Sort("t.id", "bigint"), "created_at": Sort("t.id", "bigint")},
+    {
+        "received_at": Sort("t.received_at", "timestamptz"), "id": Sort("t.id", "bigint"), "created_at": Sort("t.id", "bigint"),
+        "processed_at": Sort("coalesce(t.processed_at, 'infinity')", "timestamptz"),
+    },
     {"processed": "t.processed = :processed", "video_id": "t.video_id = :video_id", "channel_id": "t.channel_id = :channel_id"},
 )  # fmt: skip
 CHANNELS = List(
@@ -127,7 +137,10 @@ UPDATES = List(
         published_at=_time("t.published_at"), feed_updated_at=_time("t.feed_updated_at"), update_type="t.update_type", created_at=_time("t.created_at"),
     ),
     Sort("t.id", "bigint"),
-    {"created_at": Sort("t.created_at", "timestamptz"), "id": Sort("t.id", "bigint")},
+    {
+        "created_at": Sort("t.created_at", "timestamptz"), "id": Sort("t.id", "bigint"), "feed_updated_at": Sort("t.feed_updated_at", "timestamptz"),
+        "published_at": Sort("coalesce(t.published_at, 'infinity')", "timestamptz"),
+    },
     {
         "video_id": "t.video_id = :video_id", "channel_id": "t.channel_id = :channel_id", "webhook_event_id": "t.webhook_event_id = :webhook_event_id",
         "update_type": "t.update_type = :update_type",
@@ -173,14 +186,19 @@ def select(tx: db.Transaction, what: List, wanted: Wanted, filters: dict[str, An
     return f'{{"{what.plural}":{found["rows"]},{json.dumps(tail, separators=(",", ":"))[1:]}'
 
 
-def _page(tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None, source: str = "") -> dict[str, Any]:
-    sort, down = what.sorts[wanted.order_by], "DESC" if wanted.order == "desc" else "ASC"
+def _page(
+    tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None, source: str = "", matches: str = ""
+) -> dict[str, Any]:
+    """A page of `source`, the table where none is given; with `matches` it is that query's and their number is `total`."""
+    begin = f"WITH matches AS MATERIALIZED ({matches})" if matches else ""
+    total = "(SELECT count(*) FROM matches)" if matches else "NULL"
     sql = f"""
+        {begin}
         SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= :limit), '') || ']' AS rows, count(*) > :limit AS more,
-               least(count(*), :limit) AS count, max(value) FILTER (WHERE n = :limit) AS value, max(key) FILTER (WHERE n = :limit) AS key
-          FROM (SELECT ({what.item})::text AS item, ({sort.column})::text AS value, ({what.key.column})::text AS key, row_number() OVER () AS n
-                  FROM (SELECT * FROM {source or what.table} t WHERE {where}{_after(what, wanted, place)}
-                         ORDER BY {_by(what, wanted, down)} LIMIT :limit + 1 OFFSET {wanted.offset}) t) page
+               least(count(*), :limit) AS count, max(value) FILTER (WHERE n = :limit) AS value, max(key) FILTER (WHERE n = :limit) AS key, {total} AS total
+          FROM (SELECT ({what.item})::text AS item, {_place_of(what, wanted)}, row_number() OVER () AS n
+                  FROM (SELECT * FROM {"matches" if matches else source or what.table} t WHERE {where}{_after(what, wanted, place)}
+                         ORDER BY {_by(what, wanted)} LIMIT :limit + 1 OFFSET {wanted.offset}) t) page
     """
     row = db.one(tx, sql, limit=wanted.limit, **given, **_position(place))
     if row is None:
@@ -188,8 +206,12 @@ def _page(tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dic
     return row
 
 
-def _by(what: List, wanted: Wanted, down: str) -> str:
-    sort = what.sorts[wanted.order_by]
+def _place_of(what: List, wanted: Wanted) -> str:
+    return f"({what.sorts[wanted.order_by].column})::text AS value, ({what.key.column})::text AS key"
+
+
+def _by(what: List, wanted: Wanted) -> str:
+    sort, down = what.sorts[wanted.order_by], "DESC" if wanted.order == "desc" else "ASC"
     return f"{sort.column} {down}" + ("" if sort.column == what.key.column else f", {what.key.column} {down}")
 
 
@@ -205,21 +227,68 @@ def _position(place: _Place | None) -> dict[str, str]:
 
 
 def _search(tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None) -> tuple[dict[str, Any], int, str]:
-    """(page, total, relation). The total of a word that fills the page at once is what was counted so far: counting it all would take a second."""
-    down = "DESC" if wanted.order == "desc" else "ASC"
-    condition = "t.title ILIKE :title"
-    newest = f"(SELECT * FROM {what.table} t WHERE {where}{_after(what, wanted, place)} ORDER BY {_by(what, wanted, down)} LIMIT {NEWEST})"
-    found = _page(tx, what, wanted, condition, given, place, newest)
+    """(page, total, relation). Where a walk fills the page the total is what was counted so far: counting it all would take a second."""
+    db.value(tx, "SELECT set_config('statement_timeout', :milliseconds::text, true)", milliseconds=SEARCH_MS)
+    if not _INDEXED.search(given["title"]):
+        return _search_in_steps(tx, what, wanted, where, given, place)
+    looked, hits = _glance(tx, what, wanted, where, given, place, GLANCE)
+    steps = _steps(tx, what, wanted, hits) if looked == GLANCE else GLANCE
+    found = _walk(tx, what, wanted, where, given, place, steps) if steps else None
+    if found and (found["more"] or looked < GLANCE):
+        return found, *_counted(wanted, found, place, hits if looked < GLANCE else None)
+    found = _page(tx, what, wanted, "true", given, place, matches=f"SELECT * FROM {what.table} t WHERE t.title ILIKE :title AND {where}")
+    return found, found["total"], "eq"
+
+
+def _search_in_steps(
+    tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None
+) -> tuple[dict[str, Any], int, str]:
+    """As `_search`, for titles that no index knows: a page may be short of its limit, and its cursor goes on behind the last row that was looked at."""
+    found = _walk(tx, what, wanted, where, given, place, WALK)
     if found["more"]:
-        seen = place.total if place else 0
-        return found, max(seen, wanted.offset + found["count"] + 1), "gte"
-    # The fence (OFFSET 0) makes the index answer before anything is ordered.
-    fenced = f"(SELECT * FROM {what.table} t WHERE {condition} AND {where} OFFSET 0)"
-    found = _page(tx, what, wanted, "true", given, place, fenced)
-    if place and place.relation == "eq":
-        return found, place.total, "eq"
-    total = int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {fenced} t LIMIT {TOTAL_CAP + 1}) capped", **given))
-    return found, min(total, TOTAL_CAP), "eq" if total <= TOTAL_CAP else "gte"
+        return found, *_counted(wanted, found, place, None)
+    begin = f"SELECT {_place_of(what, wanted)} FROM {what.table} t WHERE {where}{_after(what, wanted, place)}"
+    sql = f"{begin} ORDER BY {_by(what, wanted)} LIMIT 1 OFFSET {WALK - 1}"
+    last = db.one(tx, sql, **{name: value for name, value in given.items() if name != "title"}, **_position(place))
+    if last is None:
+        return found, *_counted(wanted, found, place, _glance(tx, what, wanted, where, given, place, WALK)[1])
+    if wanted.offset:
+        raise _invalid("offset", "so short a title is searched step by step: begin without offset and go on with `cursor`")
+    return found | {"more": True} | last, *_counted(wanted, found, place, None)
+
+
+def _window(what: List, wanted: Wanted, where: str, place: _Place | None, rows: int) -> str:
+    return f"(SELECT * FROM {what.table} t WHERE {where}{_after(what, wanted, place)} ORDER BY {_by(what, wanted)} LIMIT {rows})"
+
+
+def _glance(tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None, rows: int) -> tuple[int, int]:
+    """(how many rows there are from the place on, how many of them have the title), up to so many rows."""
+    sql = f"SELECT count(*) AS looked, count(*) FILTER (WHERE t.title ILIKE :title) AS hits FROM {_window(what, wanted, where, place, rows)} t"
+    row = db.one(tx, sql, **given, **_position(place))
+    return (row["looked"], row["hits"]) if row else (0, 0)
+
+
+def _steps(tx: db.Transaction, what: List, wanted: Wanted, hits: int) -> int:
+    """How many rows a walk that fills the page has to look through, with some to spare; 0 where the index is cheaper."""
+    if not hits:
+        return 0
+    needed = (wanted.offset + wanted.limit + 1) * GLANCE // hits
+    matches = _estimate(tx, what) * hits // GLANCE
+    return 2 * needed if needed < matches * FOUND_COST else 0
+
+
+def _walk(tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None, rows: int) -> dict[str, Any]:
+    """The page out of so many rows from the place on."""
+    return _page(tx, what, wanted, "t.title ILIKE :title", given, place, _window(what, wanted, where, place, rows))
+
+
+def _counted(wanted: Wanted, found: dict[str, Any], place: _Place | None, hits: int | None) -> tuple[int, str]:
+    """The total and its relation; `hits` where all rows have been looked through."""
+    if place is not None and place.relation == "eq":
+        return place.total, "eq"
+    if place is None and hits is not None:
+        return hits, "eq"
+    return max(place.total if place else 0, wanted.offset + found["count"] + found["more"]), "gte"
 
 
 def _escaped(text: str) -> str:
@@ -230,18 +299,18 @@ def _total(tx: db.Transaction, what: List, where: str, given: dict[str, Any]) ->
     count = int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {what.table} t WHERE {where} LIMIT {TOTAL_CAP + 1}) capped", **given))
     if count <= TOTAL_CAP:
         return count, "eq"
-    if given:
-        return TOTAL_CAP, "gte"
-    estimate = db.value(
-        tx,
-        """
+    estimate = 0 if given else _estimate(tx, what)
+    # Never analysed: all that is known is that there are more than were counted.
+    return (estimate, "approx") if estimate > TOTAL_CAP else (TOTAL_CAP, "gte")
+
+
+def _estimate(tx: db.Transaction, what: List) -> int:
+    """The table's rows when it was last analysed."""
+    sql = """
         SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c
          WHERE c.oid = :table::regclass OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = :table::regclass)
-        """,
-        table=what.table,
-    )
-    # Never analysed: all that is known is that there are more than were counted.
-    return (int(estimate), "approx") if int(estimate) > TOTAL_CAP else (TOTAL_CAP, "gte")
+    """
+    return int(db.value(tx, sql, table=what.table))
 
 
 def _write(what: List, wanted: Wanted, place: _Place) -> str:
@@ -273,7 +342,7 @@ def _fits(value: object, kind: str) -> bool:
         return False
     try:
         value.encode()
-        if kind == "timestamptz":
+        if kind == "timestamptz" and value != "infinity":
             datetime.fromisoformat(value)
     except ValueError:
         return False

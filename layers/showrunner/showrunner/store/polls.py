@@ -9,6 +9,8 @@ from showrunner import db
 HEALTHY_SECONDS = 2700
 # Without a subscription that works, or where the last polls found what no push had told.
 SUSPECT_SECONDS = 1200
+# A feed that failed once is asked again so soon, and the playlist with it: the hour isn't over yet.
+AGAIN_SECONDS = 300
 # A hub that missed a video is watched for so long.
 SUSPECT_DAYS = 7
 # https://developers.google.com/youtube/v3/docs/videos/list: one unit for up to 50 ids.
@@ -17,11 +19,9 @@ IDS_A_UNIT = 50
 ENRICH_AGAIN_SECONDS = 6 * 3600
 
 
-def playlist_seconds(failing: int, units: int, seconds: float) -> float:
-    """How far apart the paid polls of each channel whose free feed fails must lie, so that the units last for the rest of the day."""
-    if not failing:
-        return SUSPECT_SECONDS
-    return max(SUSPECT_SECONDS, seconds * failing / units) if units > 0 else seconds
+def playlist_seconds(failing: int, units: int, seconds: float) -> float | None:
+    """How far apart the paid polls of each channel whose free feed fails must lie, so that the units last for the rest of the day; None without units."""
+    return max(SUSPECT_SECONDS, seconds * failing / units) if units > 0 else None
 
 
 def count_failing(tx: db.Transaction) -> int:
@@ -29,24 +29,27 @@ def count_failing(tx: db.Transaction) -> int:
     return int(db.value(tx, "SELECT count(*) FROM feed.polls WHERE failures > 0"))
 
 
-def claim_due(tx: db.Transaction, limit: int, failing_seconds: float) -> list[dict[str, Any]]:
-    """{channel_id, failures} of the channels to poll now; each comes due again by itself."""
+def claim_due(tx: db.Transaction, limit: int, paid_seconds: float | None) -> list[dict[str, Any]]:
+    """{channel_id, paid} of the channels to poll now; each comes due again by itself. One whose feed fails may ask for its playlist (`paid`) as often as
+    `paid_seconds` says, never where that is None."""
     return db.rows(
         tx,
         """
         WITH due AS (
-            SELECT p.channel_id, p.failures,
-                   CASE WHEN p.failures > 0 THEN :failing::float8
-                        WHEN p.last_found_at > now() - make_interval(days => :suspect_days)
+            SELECT p.channel_id,
+                   p.failures > 0 AND (p.paid_at IS NULL OR p.paid_at <= now() - make_interval(secs => :paid_seconds::float8 * 0.9))
+                     AND :paid_seconds::float8 IS NOT NULL AS paid,
+                   CASE WHEN p.failures > 0 OR p.last_found_at > now() - make_interval(days => :suspect_days)
                           OR NOT EXISTS (SELECT 1 FROM feed.subscriptions s WHERE s.channel_id = p.channel_id AND s.status = 'active') THEN :suspect::float8
                         ELSE :healthy::float8 END AS wait
               FROM feed.polls p WHERE p.poll_at <= now() ORDER BY p.poll_at LIMIT :limit FOR UPDATE OF p SKIP LOCKED
         )
-        UPDATE feed.polls p SET poll_at = now() + make_interval(secs => due.wait * (0.9 + random() / 10))
-          FROM due WHERE p.channel_id = due.channel_id RETURNING p.channel_id, p.failures
+        UPDATE feed.polls p
+           SET poll_at = now() + make_interval(secs => due.wait * (0.9 + random() / 10)), paid_at = CASE WHEN due.paid THEN now() ELSE p.paid_at END
+          FROM due WHERE p.channel_id = due.channel_id RETURNING p.channel_id, due.paid
         """,
         limit=limit,
-        failing=failing_seconds,
+        paid_seconds=paid_seconds,
         suspect=SUSPECT_SECONDS,
         healthy=HEALTHY_SECONDS,
         suspect_days=SUSPECT_DAYS,
@@ -58,11 +61,14 @@ def save(tx: db.Transaction, channel_id: str, error: str | None) -> None:
     db.run(
         tx,
         """
-        UPDATE feed.polls SET last_polled_at = now(), last_error = :error, failures = CASE WHEN :error::text IS NULL THEN 0 ELSE failures + 1 END
+        UPDATE feed.polls
+           SET last_polled_at = now(), last_error = :error, failures = CASE WHEN :error::text IS NULL THEN 0 ELSE failures + 1 END,
+               poll_at = CASE WHEN :error::text IS NOT NULL AND failures = 0 THEN least(poll_at, now() + make_interval(secs => :again)) ELSE poll_at END
          WHERE channel_id = :channel_id
         """,
         channel_id=channel_id,
         error=error,
+        again=AGAIN_SECONDS,
     )
 
 
