@@ -27,6 +27,7 @@ from . import (
     stepfunctions_restart,
     stepfunctions_scopes,
     stepfunctions_variables,
+    websocket_api,
 )
 from .expected import expect
 from .settings import Settings
@@ -51,6 +52,7 @@ class Engine:
         stepfunctions_integrations.install(self.batch)
         http_api_bodies.install()
         http_api_proxy.install()
+        websocket_api.install()
         inert_resources.install()
         mail.install(settings)
         dynamodb_ttl.install()

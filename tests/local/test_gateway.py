@@ -135,21 +135,24 @@ def test_a_route_that_the_api_does_not_have_is_a_404_of_the_api(gateway: Gateway
 
 
 def test_a_websocket_is_joined_through_to_the_api(gateway: Gateway) -> None:
-    async def talk() -> tuple[str, int]:
+    async def talk() -> tuple[str, str, int]:
         async with aiohttp.ClientSession() as session:
             async with session.ws_connect(f"http://127.0.0.1:{gateway.ports['LIVE_PORT']}/?ticket=good") as live:
                 await live.send_str("hello")
                 answer = await live.receive_str(timeout=10)
+                await live.send_str("fail")
+                failure = await live.receive_str(timeout=10)
             try:
                 await session.ws_connect(f"http://127.0.0.1:{gateway.ports['LIVE_PORT']}/?ticket=bad")
             except aiohttp.WSServerHandshakeError as refusal:
-                return answer, refusal.status
-        return answer, 101
+                return answer, failure, refusal.status
+        return answer, failure, 101
 
-    answer, refused_with = asyncio.run(talk())
+    answer, failure, refused_with = asyncio.run(talk())
 
     assert json.loads(answer) == {"echo": "hello"}
-    assert refused_with in (401, 403)
+    assert json.loads(failure)["message"] == "Internal server error"
+    assert refused_with == 401
 
 
 def test_the_new_api_is_found_after_the_stack_was_made_anew(engine: Engine, gateway: Gateway) -> None:
