@@ -34,6 +34,7 @@ os.environ.update(
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
     EVENT_BUS_NAME="default",
+    STATE_TABLE="state-test",
     PLATFORM_URL="http://127.0.0.1:8000",
     # 240 ms of a core for every login would be most of the suite's time; one test measures the real cost.
     BCRYPT_COST="4",
@@ -105,6 +106,13 @@ def aws() -> Iterator[str]:
     config.aws.cache_clear()
     config.forget_secrets()
     config.aws("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    config.aws("dynamodb").create_table(
+        TableName=os.environ["STATE_TABLE"],
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+    )
     os.environ["STAGE_KEY_ARN"] = config.aws("kms").create_key()["KeyMetadata"]["Arn"]
     config.aws("ses").verify_email_identity(EmailAddress="showrunner@localhost.invalid")
     role, definition = (

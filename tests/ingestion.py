@@ -128,21 +128,10 @@ def ingestion_aws(aws):
 
     if _made:
         return _made[0]
-    signed.call(
-        "dynamodb",
-        "CreateTable",
-        {
-            "TableName": "state-test",
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
-            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        },
-    )
     names = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
     queues = {name: signed.call("sqs", "CreateQueue", {"QueueName": name.lower()})["QueueUrl"] for name in names}
     os.environ.update(
         queues,
-        STATE_TABLE="state-test",
         STAGE_KEY_ARN=signed.call("kms", "CreateKey", {})["KeyMetadata"]["Arn"],
         HUB_URL="https://pubsubhubbub.appspot.com/subscribe",
         TOPIC_BASE_URL="https://www.youtube.com",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from showrunner import api, callbacks, config, db, signed
+from showrunner import api, callbacks, config, db, schedules, signed
 from showrunner.access import roles, tokens
 from showrunner.api import Answer, Application, Body, Moment, Query, Request
 from showrunner.errors import InvalidRequest, NotFound, ShowrunnerError, Unauthorized
@@ -360,6 +360,7 @@ def follow(channel: str, callback: str, lease_seconds: int, secret_text: str | N
 
 def ask(row: dict[str, Any], mode: callbacks.Mode) -> None:
     """The receiver learns what to expect before the hub is asked. Should this fail, the schedule asks again."""
+    schedules.expect_work("subscriptions")
     callbacks.save(row, mode, time.time() + subscriptions.VERIFICATION_SECONDS + 3600)
     signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("HUB_QUEUE_URL"), "MessageBody": json.dumps({"token": row["callback_token"], "mode": mode})})
 
@@ -439,6 +440,7 @@ def replay_range(request: Request, body: Range) -> Replayed:
 
 def again(event_id: int) -> str | None:
     """Why it failed again, or None."""
+    schedules.expect_work("subscriptions")  # it may be of videos that nobody has looked up yet
     with db.transaction() as tx:
         event = feed.lock_event(tx, event_id)
         seen, error = understood(event)

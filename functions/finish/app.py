@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from showrunner import blobs, db, events, machines, receipts
+from showrunner import blobs, db, endings, events, machines, receipts
 from showrunner.production import costs, progress
 from showrunner.production.brief import Job, video_folder
 from showrunner.store import ledger, productions
@@ -87,7 +87,8 @@ def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
         if "StoppedAt" in job and "StartedAt" in job
         else []
     )
-    return _failed(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
+    video = endings.fail(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
+    return {"status": video["status"]}
 
 
 def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
@@ -98,20 +99,7 @@ def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
     if (video["status"], video["attempt"]) == ("cancelled", attempt):
         events.announce("video.cancelled", video, message="The video was cancelled.")
     error = progress.explain(video["current_step"] or "prepare", detail["status"], detail.get("cause") or "")
-    return _failed(str(video["organisation_id"]), video_id, attempt, error, [], repeat=False)
-
-
-def _failed(organisation_id: str, video_id: str, attempt: int, error: dict[str, str], ran: list[costs.Charge], *, repeat: bool) -> dict[str, Any]:
-    folder = video_folder(organisation_id, video_id)
-    job = blobs.find_json(f"{folder}/job.json") or {"demo": False}
-    charges = [*receipts.list_(folder), *ran]
-    with db.transaction() as tx:
-        ledger.add_charges(tx, organisation_id, video_id, charges, job["demo"])
-        changed = productions.fail(tx, video_id, attempt, error)
-        video = productions.get_step(tx, video_id)
-    if changed or (repeat and (video["status"], video["attempt"]) == ("failed", attempt)):
-        events.announce("video.failed", video, message=error["message"], error=error)
-    return {"status": video["status"]}
+    return {"status": endings.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"]}
 
 
 @entrypoint

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import config, db, events, signed
+from showrunner import config, db, events, schedules, signed
 from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable, ShowrunnerError
 from showrunner.models import Sighting
 from showrunner.platforms import websub
@@ -180,6 +180,7 @@ def set_aside(messages: list[dict[str, Any]]) -> None:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    schedules.expect_work("subscriptions")  # videos to look up, leases that the hub has told of
     messages, broken = [], []
     for record in event["Records"]:
         try:

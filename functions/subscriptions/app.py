@@ -1,11 +1,10 @@
 """Every minute → what is due: leases to renew, channels to poll, videos without details go to the queues of those who talk to the outside."""
 
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import callbacks, config, db, signed, state
+from showrunner import callbacks, config, db, schedules, signed, state
 from showrunner.store import polls, subscriptions
 from showrunner.telemetry import entrypoint, logger, metrics
 
@@ -48,12 +47,6 @@ def enrich() -> int:
     return len(due)
 
 
-def tidy() -> None:
-    with db.transaction() as tx:
-        polls.prepare_months(tx)
-        polls.prune(tx)
-
-
 def watch() -> None:
     with db.reading() as tx:
         ending = subscriptions.count_ending(tx, ENDING_HOURS)
@@ -72,10 +65,11 @@ def send(queue_url: str, messages: list[dict[str, Any]]) -> None:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    begun = time.gmtime()
+    if not schedules.is_work_due("subscriptions"):
+        return {}
     done = {"asked": renew(), "polled": poll(datetime.now(UTC)), "enriched": enrich()}
     watch()
-    if begun.tm_hour == 0 and begun.tm_min == 0:
-        tidy()
+    with db.reading() as tx:
+        schedules.look_again("subscriptions", polls.next_due(tx))
     logger.info("due", extra=done)
     return done

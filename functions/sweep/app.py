@@ -1,8 +1,11 @@
 """Schedule, every minute -> videos that fell between two chairs: never started, lost by their machine, past their deadline, or cancelled but still running."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
-from showrunner import db, machines
+from showrunner import db, endings, machines, schedules
+from showrunner.errors import DatabaseUnavailable, ShowrunnerError
 from showrunner.production import progress
 from showrunner.store import productions
 from showrunner.telemetry import entrypoint, logger
@@ -15,6 +18,8 @@ QUIET_SECONDS = 120
 CANCELLED_SECONDS = 900
 # One run handles this many of each kind, oldest first: each needs a call of 50 ms, and the function has 60 s.
 BATCH = 200
+# Where AWS hangs, each call takes seconds: the next minute goes on before the function's own end does harm.
+RUN_SECONDS = 45
 
 
 def _start(video: dict[str, Any]) -> bool:
@@ -32,8 +37,8 @@ def _end(video: dict[str, Any]) -> bool:
         if video["overdue"]:
             machines.stop(video_id, attempt, "The production passed its deadline.")
         return False
-    with db.transaction() as tx:
-        return productions.fail(tx, video_id, attempt, progress.explain(video["current_step"] or "prepare", status or "LOST", ""))
+    error = progress.explain(video["current_step"] or "prepare", status or "LOST", "")
+    return bool(endings.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"] == "failed")
 
 
 def _stop(video: dict[str, Any]) -> bool:
@@ -43,12 +48,40 @@ def _stop(video: dict[str, Any]) -> bool:
     return True
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+def _each(what: Callable[[dict[str, Any]], bool], videos: list[dict[str, Any]], until: float) -> int:
+    """For how many it was done. A video that AWS refuses or doesn't answer for waits for the next minute; the others don't wait for it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    done = 0
+    for video in videos:
+        if time.monotonic() > until:
+            logger.warning("out of time", extra={"left": len(videos) - done})
+            break
+        try:
+            done += what(video)
+        except DatabaseUnavailable:
+            raise
+        except (BotoCoreError, ClientError, ShowrunnerError):
+            logger.exception("left for the next minute", extra={"video_id": str(video["id"])})
+    return done
+
+
+def _sweep() -> dict[str, int]:
+    until = time.monotonic() + RUN_SECONDS
     with db.transaction() as tx:
         unstarted = productions.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
         quiet = productions.list_processing(tx, QUIET_SECONDS, BATCH)
         cancelled = productions.list_cancelled(tx, CANCELLED_SECONDS, BATCH)
-    counts = {"started": sum(map(_start, unstarted)), "ended": sum(map(_end, quiet)), "stopped": sum(map(_stop, cancelled))}
+        is_open = productions.is_any_open(tx, CANCELLED_SECONDS)
+    counts = {"started": _each(_start, unstarted, until), "ended": _each(_end, quiet, until), "stopped": _each(_stop, cancelled, until)}
+    schedules.look_again("sweep", 0 if is_open else None)
+    return counts
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+    if not schedules.is_work_due("sweep"):
+        return {}
+    counts = _sweep()
     logger.info("swept", extra=counts)
     return counts

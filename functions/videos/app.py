@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, field_validator
 
-from showrunner import api, db, errors, machines
+from showrunner import api, db, errors, machines, schedules, signed
 from showrunner.access import limits
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request, Text
-from showrunner.errors import Conflict, InvalidRequest, NotFound, ShowrunnerError
+from showrunner.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError
 from showrunner.production import voices
 from showrunner.production.progress import rendering
 from showrunner.store import assets, channels, pages, videos
@@ -193,6 +193,7 @@ class Links(TypedDict):
 def generate(request: Request, body: Brief) -> Answer:
     """A brief becomes a queued video, and its production starts."""
     check_uploads(request, body.assets)
+    will_be_swept(request)
     answer = api.once(request, lambda tx: Answer(accept(tx, request, body, ""), 202))
     start(request, [str(_body(answer)["video_id"])])
     return answer
@@ -203,6 +204,7 @@ def generate_batch(request: Request, body: Batch) -> Answer:
     """Up to 50 briefs at once; each is accepted or refused on its own."""
     briefs = [read_brief(each) for each in body.videos]
     check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
+    will_be_swept(request)
     answer = api.once(request, lambda tx: Answer(settle(tx, request, briefs), 202))
     start(request, [result["video_id"] for result in _body(answer)["results"] if result["status"] == "accepted"])
     return answer
@@ -300,6 +302,14 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
         pending = assets.list_pending(tx, request.organisation_id, wanted)
     for asset_id in pending:
         uploads.check(request.organisation_id, asset_id)
+
+
+def will_be_swept(request: Request) -> None:
+    """The sweeper, which puts right what fails between here and the machine, looks only when it knows of something; else it looks every few hours."""
+    try:
+        schedules.expect_work("sweep")
+    except (ServiceUnavailable, signed.Refused) as error:
+        api.warn(request, "the sweeper was not told", reason=error.message)
 
 
 def start(request: Request, video_ids: list[str], attempt: int = 1) -> None:
@@ -420,6 +430,7 @@ def retry(request: Request, video_id: str) -> Answer:
     with db.reading() as tx:
         seen = videos.get_state(tx, request.organisation_id, video_id)
     dead = seen["status"] in ("queued", "processing") and machines.status(seen["id"], seen["attempt"]) != "RUNNING"
+    will_be_swept(request)
     answer = api.once(request, lambda tx: Answer(_retried(tx, request, seen, dead=dead), 202))
     _, attempt = machines.parse_name(_body(answer)["job_id"])
     start(request, [seen["id"]], attempt)
@@ -441,6 +452,7 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
 @app.post("/api/v1/videos/{video_id}/cancel", permission="videos:write", answer=Progress, idempotent=True, errors=(409,))
 def cancel(request: Request, video_id: str) -> Answer:
     """Ends the making of a video: no new paid call is begun, and a running render is ended."""
+    will_be_swept(request)
     answer = api.once(request, lambda tx: Answer(_cancelled(tx, request, video_id)))
     told = _body(answer)
     _stop(request, told["video_id"], told["attempt"])

@@ -79,6 +79,13 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
         for name, value in secrets.items():
             config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString")
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        config.aws("dynamodb").create_table(
+            TableName=ENVIRONMENT["STATE_TABLE"],
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        )
         config.aws("s3").create_bucket(Bucket=ENVIRONMENT["MEDIA_BUCKET"])
         config.aws("stepfunctions").create_state_machine(name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition)
         migrate.handler({}, None)

@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "state": {"signed", "config", "errors"},
     "events": {"signed", "config", "errors", "telemetry"},
     "receipts": {"blobs", "production"},
+    "schedules": {"state"},
+    "endings": {"blobs", "db", "events", "production", "receipts", "store"},
     "machines": {"config", "errors"},
     "store": {"db", "models", "errors", "production"},
     "platforms": {"models", "errors"},

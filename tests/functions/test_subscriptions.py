@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from showrunner import callbacks, db
+from showrunner import callbacks, db, schedules, state
 from showrunner.store import subscriptions
 from tests.conftest import ROOT, free_port
-from tests.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, ingestion_aws, world  # noqa: F401
+from tests.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, ingestion_aws, notification, world  # noqa: F401
 from tests.ingestion import http as http_event
 
 
@@ -153,10 +153,41 @@ def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_o
 
 
 def due(world, tx):  # noqa: F811
-    """The schedule's minute."""
+    """The minute for which the schedule named itself something to do."""
     from functions.subscriptions import app
 
+    state.remove("schedule#subscriptions", "next")  # tests move rows in time, so what it named is no longer true
     return app.handler({}, None)
+
+
+def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):  # noqa: F811
+    from functions.subscriptions import app
+
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    state.remove("schedule#subscriptions", "expected")
+    due(world, tx)
+    assert app.handler({}, None) == {}, "nobody is followed: nothing to do until the next look"
+
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    assert app.handler({}, None) != {}
+    state.remove("schedule#subscriptions", "expected")  # a quarter of an hour later
+    assert app.handler({}, None) == {}
+    db.run(tx, "UPDATE feed.polls SET poll_at = clock_timestamp() + interval '1 second'")
+    due(world, tx)
+    assert app.handler({}, None) == {}
+    time.sleep(1.1)
+    assert app.handler({}, None) != {}, "the time that the poll is due has come"
+
+
+def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypatch):  # noqa: F811
+    from functions.subscriptions import app
+
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    state.remove("schedule#subscriptions", "expected")
+    due(world, tx)
+    world.notify(notification(atom()))
+
+    assert app.handler({}, None)["enriched"] == 1
 
 
 def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):  # noqa: F811

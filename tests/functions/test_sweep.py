@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from functions.sweep import app
-from showrunner import config, db, machines
+from showrunner import config, db, machines, receipts, schedules, state
+from showrunner.production.costs import Charge
 
 
 @pytest.fixture
@@ -20,6 +22,27 @@ def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
     ]
     monkeypatch.setenv("PRODUCTION_MACHINE_ARN", arn)
     return str(arn)
+
+
+@pytest.fixture(autouse=True)
+def awake(aws: str) -> None:
+    """As at the first minute: nothing is known of what there is to do."""
+    for sk in ("next", "expected"):
+        state.remove("schedule#sweep", sk)
+
+
+@pytest.fixture
+def heard(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """What has come over a bus of this test's own since the last call."""
+    name = f"bus-{uuid.uuid4()}"
+    events, sqs = config.aws("events"), config.aws("sqs")
+    events.create_event_bus(Name=name)
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="all", EventBusName=name, EventPattern='{"source": ["showrunner"]}')
+    events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
+    monkeypatch.setenv("EVENT_BUS_NAME", name)
+    return lambda: [json.loads(each["Body"]) for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
 
 
 @pytest.fixture
@@ -74,6 +97,66 @@ def test_a_video_whose_execution_is_lost_fails_and_says_that_a_retry_helps(tx: A
     error = db.value(tx, "SELECT error FROM studio.videos WHERE id = :id", id=video_id)
     assert (status(tx, video_id), error["code"], error["step"]) == ("failed", "LOST", "voice")
     assert "Retry" in error["message"]
+
+
+def test_what_the_sweeper_fails_is_announced_with_its_costs(tx: Any, machine: str, video: Any, heard: Any) -> None:
+    video_id = video("processing")
+    folder = f"organisations/{organisation(tx, video_id)}/videos/{video_id}"
+    paid = Charge(charge="voice:1", step="voice", provider="elevenlabs", item="flash", quantity=Decimal(100), unit="credit", amount_usd=Decimal("0.01"))
+    receipts.keep(folder, paid)
+
+    app.handler({}, None)
+
+    assert [(each["detail-type"], each["detail"]["video_id"], each["detail"]["error"]["code"]) for each in heard()] == [("video.failed", video_id, "LOST")]
+    assert db.value(tx, "SELECT amount_usd::text FROM ledger.costs WHERE video_id = :id", id=video_id) == "0.01000000"
+
+
+def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, other = video("queued"), video("queued")
+    start = machines.start
+    monkeypatch.setattr(machines, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # a name that AWS refuses
+
+    app.handler({}, None)
+
+    assert (machines.status(refused, 1), machines.status(other, 1)) == (None, "RUNNING")
+    monkeypatch.undo()
+    monkeypatch.setenv("PRODUCTION_MACHINE_ARN", machine)
+    app.handler({}, None)
+    assert machines.status(refused, 1) == "RUNNING", "the next minute tries again"
+
+
+def test_while_nothing_is_open_the_database_is_not_asked(tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    db.run(tx, "UPDATE studio.videos SET status = 'completed'")
+    app.handler({}, None)
+
+    monkeypatch.setattr(app, "_sweep", lambda: pytest.fail("asked"))
+    assert app.handler({}, None) == {}
+
+
+def test_an_open_video_keeps_the_sweeper_looking(tx: Any, machine: str, video: Any) -> None:
+    machines.start(video("processing"), str(uuid.uuid4()), 1)
+    for _ in range(3):
+        assert app.handler({}, None) != {}
+
+
+def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    db.run(tx, "UPDATE studio.videos SET status = 'completed'")
+    app.handler({}, None)
+    assert app.handler({}, None) == {}
+
+    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    assert client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"}).status == 202
+
+    assert app.handler({}, None) != {}
+
+
+def test_a_state_table_that_is_away_keeps_nobody_from_a_video(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    monkeypatch.setenv("STATE_TABLE", "not-there")
+    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+
+    assert client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"}).status == 202
 
 
 def test_a_video_whose_execution_runs_is_left_alone_until_its_deadline(tx: Any, machine: str, video: Any) -> None:

@@ -235,7 +235,8 @@ def test_the_signing_key_is_made_once_and_readable_by_its_owner_only(tmp_path):
 
 
 def test_with_keys_of_ones_own_the_real_services_are_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(deploy, "database_password", lambda: "p")
+    (tmp_path / "postgres").mkdir()
+    monkeypatch.setattr(deploy, "HOME", tmp_path)
     for name in ("OPENAI_API_KEY", "ELEVENLABS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     key = access.signing_key(tmp_path)

@@ -112,7 +112,15 @@ def prepare_months(tx: db.Transaction) -> None:
     db.run(tx, "SELECT feed.prepare_month((now() + make_interval(months => n))::date) FROM generate_series(0, 2) n")
 
 
-def prune(tx: db.Transaction) -> None:
-    """Deliveries that no queue can hold any more (14 days), contents that nobody repeats after a year."""
-    db.run(tx, "DELETE FROM feed.deliveries WHERE taken_at < now() - interval '15 days'")
-    db.run(tx, "DELETE FROM feed.seen WHERE seen_at < now() - interval '400 days'")
+def next_due(tx: db.Transaction) -> float | None:
+    """When the schedule has something to do again (epoch seconds): a lease to ask for or to expire, a channel to poll, a video to look up."""
+    at = db.value(
+        tx,
+        """
+        SELECT extract(epoch FROM least((SELECT min(ask_at) FROM feed.subscriptions WHERE ask_at IS NOT NULL),
+                                        (SELECT min(expires_at) FROM feed.subscriptions WHERE status = 'active'),
+                                        (SELECT min(poll_at) FROM feed.polls),
+                                        (SELECT min(enrich_at) FROM feed.videos WHERE enrich_at IS NOT NULL)))
+        """,
+    )
+    return None if at is None else float(at)

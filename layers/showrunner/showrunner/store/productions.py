@@ -177,6 +177,20 @@ def list_cancelled(tx: db.Transaction, within_seconds: int, limit: int) -> list[
     )
 
 
+def is_any_open(tx: db.Transaction, within_seconds: int) -> bool:
+    """Whether any video is queued, in the making, or was cancelled so lately that its execution may still run."""
+    return bool(
+        db.value(
+            tx,
+            f"""
+            SELECT EXISTS (SELECT FROM studio.videos WHERE {_OPEN})
+                OR EXISTS (SELECT FROM studio.videos WHERE status = 'cancelled' AND cancel_requested_at > now() - make_interval(secs => :within_seconds))
+            """,
+            within_seconds=within_seconds,
+        )
+    )
+
+
 def add_log(tx: db.Transaction, video_id: str, attempt: int, step: str, message: str, level: str = "info") -> None:
     """A line of the video's processing log. The same line of the same attempt stands once, however often its step was retried."""
     db.run(

@@ -1,0 +1,166 @@
+"""functions/retention: what has had its time is gone in the morning, and nothing else is."""
+
+import uuid
+
+import pytest
+
+from functions.retention import app
+from showrunner import blobs, db
+from showrunner.store import retention
+from tests.conftest import add_organisation
+
+# Table -> two rows, one that has had its time and one that hasn't. {organisation}, {user}, {channel} are there.
+ROWS = {
+    "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 60, 1, extract(epoch FROM now())::bigint / 60 - 2, 1), "
+    "('new', 60, 1, extract(epoch FROM now())::bigint / 60 - 1, 1)",
+    "access.idempotency": "(organisation_id, route, key, body_sha256, status, answer, created_at) VALUES "
+    "('{organisation}', 'r', 'old', 'x', 200, '{{}}', now() - interval '8 days'), ('{organisation}', 'r', 'new', 'x', 200, '{{}}', now() - interval '6 days')",
+    "access.denied_tokens": "(token_id, expires_at) VALUES ('old', now() - interval '1 second'), ('new', now() + interval '1 hour')",
+    "access.mail_tokens": "(token_sha256, kind, user_id, email, expires_at) VALUES ('old', 'reset', '{user}', 'a@example.com', now() - interval '1 second'), "
+    "('new', 'reset', '{user}', 'a@example.com', now() + interval '1 hour')",
+    "access.oauth_states": "(state_sha256, browser_sha256, provider, redirect_uri, expires_at) VALUES "
+    "('old', 'b', 'google', 'u', now() - interval '1 second'), ('new', 'b', 'google', 'u', now() + interval '1 minute')",
+    "access.login_attempts": "(key, last_at) VALUES ('old', now() - interval '25 hours'), ('new', now() - interval '14 minutes')",
+    "access.known_places": "(user_id, place_sha256, seen_at) VALUES "
+    "('{user}', 'old', now() - interval '181 days'), ('{user}', 'new', now() - interval '1 day')",
+    "feed.deliveries": "(delivery_id, event_id, taken_at) VALUES (gen_random_uuid(), 1, now() - interval '16 days'), "
+    "(gen_random_uuid(), 2, now() - interval '14 days')",
+    "feed.seen": r"(content_hash, event_id, seen_at) VALUES ('\x01', 1, now() - interval '401 days'), ('\x02', 2, now() - interval '300 days')",
+}
+
+
+@pytest.fixture
+def organisation(tx):
+    return add_organisation(tx)
+
+
+@pytest.fixture
+def user(tx):
+    return str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:email, 'Ada') RETURNING id", email=f"{uuid.uuid4()}@example.com"))
+
+
+@pytest.fixture
+def channel(tx, organisation):
+    """Adds a channel with a video that has files and a cost; removed so many days ago, if asked."""
+
+    def add(removed_days=None):
+        gone = f"now() - interval '{removed_days} days'" if removed_days else "NULL"
+        sql = f"INSERT INTO studio.channels (organisation_id, name, deleted_at) VALUES (:o, 'c', {gone}) RETURNING id::text"
+        channel_id = db.value(tx, sql, o=organisation)
+        return channel_id, video(tx, organisation, channel_id, gone)
+
+    return add
+
+
+def video(tx, organisation, channel_id, gone="NULL"):
+    sql = f"INSERT INTO studio.videos (organisation_id, channel_id, request, deleted_at) VALUES (:o, :c, '{{}}', {gone}) RETURNING id::text"
+    video_id = db.value(tx, sql, o=organisation, c=channel_id)
+    cost = "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd)"
+    db.run(tx, f"{cost} VALUES (:o, :v, 'c', 'voice', 'p', 'i', 1, 'u', 0.5)", o=organisation, v=video_id)
+    for name in ("job.json", "render/video.mp4"):
+        blobs.put_bytes(f"organisations/{organisation}/videos/{video_id}/{name}", b"x")
+    return video_id
+
+
+def files(organisation, video_id):
+    return blobs.list_keys(f"organisations/{organisation}/videos/{video_id}/")
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_a_row_goes_when_it_has_had_its_time_and_not_before(tx, event, organisation, user, table):
+    for other in ("access.windows", "access.login_attempts"):
+        db.run(tx, f"DELETE FROM {other}")
+    before = db.value(tx, f"SELECT count(*) FROM {table}")
+    db.run(tx, f"INSERT INTO {table} {ROWS[table].format(organisation=organisation, user=user)}")
+
+    done = app.handler(event("retention.scheduled"), None)
+
+    assert done[table.partition(".")[2]] == 1
+    assert db.value(tx, f"SELECT count(*) FROM {table}") == before + 1
+
+
+def test_a_login_goes_with_its_last_token_and_a_spent_token_stays_until_it_expires(tx, organisation, user):
+    old, new = (str(uuid.uuid4()) for _ in range(2))
+    for family in (old, new):
+        db.run(
+            tx,
+            "INSERT INTO access.refresh_families (id, user_id, organisation_id, created_at) VALUES (:f, :u, :o, now() - interval '9 days')",
+            f=family,
+            u=user,
+            o=organisation,
+        )
+    add = "INSERT INTO access.refresh_tokens (token_sha256, family_id, expires_at, spent_at) VALUES (:t, :f, now() + :in::interval, now())"
+    for token, family, in_ in (("1", old, "-1 day"), ("2", new, "-1 day"), ("3", new, "1 day")):
+        db.run(tx, add, **{"t": token, "f": family, "in": in_})
+
+    app.handler({}, None)
+
+    assert [row["id"] for row in db.rows(tx, "SELECT id::text FROM access.refresh_families WHERE user_id = :u", u=user)] == [new]
+    assert [row["token_sha256"] for row in db.rows(tx, "SELECT token_sha256 FROM access.refresh_tokens WHERE family_id = :f", f=new)] == ["3"]
+
+
+def test_more_than_a_batch_goes_in_one_night(tx, monkeypatch):
+    monkeypatch.setattr(app, "BATCH", 10)
+    db.run(tx, "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' FROM generate_series(1, 35) n")
+
+    assert app.handler({}, None)["denied_tokens"] == 35
+
+
+def test_what_does_not_fit_into_a_night_is_left_to_the_next(tx, monkeypatch):
+    db.run(tx, "INSERT INTO access.denied_tokens VALUES ('old', now() - interval '1 day')")
+    monkeypatch.setattr(app, "RUN_SECONDS", -1)
+    assert sum(app.handler({}, None).values()) == 0
+
+    monkeypatch.undo()
+    assert app.handler({}, None)["denied_tokens"] == 1
+
+
+def test_a_channel_goes_after_a_month_with_its_videos_and_their_files_and_its_costs_and_history_stay(tx, organisation, channel):
+    (old, old_video), (recent, recent_video), (live, live_video) = channel(31), channel(29), channel()
+    add = "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'remove', 'channel', :id, 'r')"
+    db.run(tx, add, id=old)
+
+    app.handler({}, None)
+
+    left = [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.channels WHERE organisation_id = :o", o=organisation)]
+    assert sorted(left) == sorted([recent, live])
+    assert [len(files(organisation, each)) for each in (old_video, recent_video, live_video)] == [0, 2, 2]
+    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE id = :v", v=old_video) == 0
+    assert db.value(tx, "SELECT sum(amount_usd)::text FROM ledger.costs WHERE video_id = :v", v=old_video) == "0.50000000"
+    assert db.value(tx, "SELECT count(*) FROM audit.events WHERE thing_id = :id", id=old) == 1
+
+
+def test_a_removed_video_of_a_living_channel_goes_too(tx, organisation, channel):
+    channel_id, kept = channel()
+    gone = video(tx, organisation, channel_id, "now() - interval '31 days'")
+
+    app.handler({}, None)
+
+    assert (len(files(organisation, gone)), len(files(organisation, kept))) == (0, 2)
+    assert [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.videos WHERE channel_id = :c", c=channel_id)] == [kept]
+
+
+def test_a_channel_waits_for_the_videos_that_a_night_had_no_room_for(tx, channel, monkeypatch):
+    channel_id, _ = channel(40)
+    monkeypatch.setattr(app, "VIDEOS", 0)
+    app.handler({}, None)
+    assert db.value(tx, "SELECT count(*) FROM studio.channels WHERE id = :c", c=channel_id) == 1
+
+    monkeypatch.undo()
+    app.handler({}, None)
+    assert db.value(tx, "SELECT count(*) FROM studio.channels WHERE id = :c", c=channel_id) == 0
+
+
+def test_a_video_that_support_brought_back_meanwhile_stays(tx, channel):
+    _, video_id = channel(31)
+    found = retention.list_removed_videos(tx, 1000)
+    assert video_id in [str(row["id"]) for row in found]
+    db.run(tx, "UPDATE studio.videos SET deleted_at = NULL WHERE id = :v", v=video_id)
+
+    assert retention.remove_video(tx, video_id) == 0
+
+
+def test_the_months_ahead_are_prepared(tx):
+    app.handler({}, None)
+
+    assert db.value(tx, "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL") is True

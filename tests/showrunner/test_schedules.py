@@ -1,0 +1,56 @@
+"""schedules: they sleep while there is nothing, and nothing that is there is slept over."""
+
+import time
+
+import pytest
+
+from showrunner import schedules, state
+from tests.ingestion import ingestion_aws  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def said(ingestion_aws, monkeypatch):  # noqa: F811
+    """An environment that hasn't said anything yet."""
+    monkeypatch.setattr(schedules, "_words", {})
+
+
+def test_a_schedule_that_nobody_knows_anything_of_looks():
+    assert schedules.is_work_due("test-unknown")
+
+
+def test_a_schedule_that_has_looked_waits_for_the_time_it_named():
+    now = time.time()
+    schedules.look_again("test-named", now + 100)
+
+    assert [schedules.is_work_due("test-named", now + later) for later in (0, 98, 101)] == [False, False, True]
+
+
+def test_a_schedule_with_nothing_ahead_looks_again_within_hours():
+    begin = 90_000 * schedules.LOOK_AGAIN_SECONDS
+    schedules.look_again("test-nothing", None, begin + 60)
+    schedules.look_again("test-far", begin + 1e9, begin + 7200)
+
+    for name in ("test-nothing", "test-far"):
+        assert not schedules.is_work_due(name, begin + schedules.LOOK_AGAIN_SECONDS - 1)
+        assert schedules.is_work_due(name, begin + schedules.LOOK_AGAIN_SECONDS + 1), "all in the same minute"
+
+
+def test_a_word_holds_whatever_the_schedule_names_meanwhile():
+    """Between its look and the commit of what it couldn't see yet: the schedule says "nothing", the word says otherwise."""
+    now = time.time()
+    schedules.expect_work("test-word")
+    schedules.look_again("test-word", None, now + schedules.LOOK_AGAIN_SECONDS)  # well ahead, whatever the time is
+
+    assert schedules.is_work_due("test-word", now + schedules.WORK_SECONDS - 60)
+    assert not schedules.is_work_due("test-word", now + schedules.WORK_SECONDS + 60)
+
+
+def test_an_environment_repeats_its_word_before_it_ends_and_not_with_every_request(monkeypatch):
+    puts = []
+    monkeypatch.setattr(state, "put", lambda *item: puts.append(item))  # counts calls; what they do is tested above
+    for _ in range(10):
+        schedules.expect_work("test-often")
+    schedules._words["test-often"] -= schedules.WORK_SECONDS / 2 + 1
+    schedules.expect_work("test-often")
+
+    assert len(puts) == 2
