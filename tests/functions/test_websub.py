@@ -1,6 +1,7 @@
 """The receiver: verifications that we asked for, signatures, sizes, and what lands in the queue."""
 
 import base64
+import gzip
 import hashlib
 import hmac
 import subprocess
@@ -83,6 +84,106 @@ def test_an_unknown_callback_is_404(world, path):  # noqa: F811
     assert world.webhook("POST", path, atom())["statusCode"] == 404
 
 
+@pytest.mark.parametrize("challenge", ["<script>alert(1)</script>", "a\r\nset-cookie: x=1", "ünï", "%00", " ", "{}"])
+def test_whatever_the_challenge_holds_it_comes_back_as_text_that_no_browser_takes_for_a_page(world, subscription, challenge):  # noqa: F811
+    answer = world.webhook("GET", subscription["path"], query=verification(challenge=challenge))
+    assert (answer["statusCode"], answer["body"]) == (200, challenge)
+    assert answer["headers"]["content-type"] == "text/plain; charset=utf-8"
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+
+
+def test_a_challenge_that_is_not_there_is_404(world, subscription):  # noqa: F811
+    query = verification()
+    del query["hub.challenge"]
+    assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 404
+
+
+@pytest.mark.parametrize(("lease", "kept"), [("1", 1), ("864000", 864_000), ("99999999999", 31_536_000)])
+def test_the_lease_that_the_hub_grants_is_kept_up_to_a_year(world, subscription, lease, kept):  # noqa: F811
+    assert world.webhook("GET", subscription["path"], query=verification(lease=lease))["statusCode"] == 200
+    world.drain()
+    assert world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")[1]["lease_seconds"] == kept
+
+
+@pytest.mark.parametrize("lease", ["1e9", "0x10", "٣", "1.5", " 5", "+5", "9" * 13, ""])
+def test_a_lease_that_is_no_number_of_seconds_verifies_nothing(world, subscription, lease):  # noqa: F811
+    assert world.webhook("GET", subscription["path"], query=verification(lease=lease))["statusCode"] == 404
+
+
+def test_a_hub_that_names_no_lease_has_granted_what_was_asked_for(world, subscription):  # noqa: F811
+    query = verification()
+    del query["hub.lease_seconds"]
+    assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
+    [told] = world.take("NOTIFICATIONS_QUEUE_URL")
+    assert told["lease_seconds"] == 432_000
+
+
+def test_a_verification_that_comes_twice_is_echoed_twice(world, subscription):  # noqa: F811
+    """A hub whose first answer was lost asks again."""
+    for _ in range(2):
+        assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
+    world.drain()
+    assert world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")[1]["status"] == "active"
+
+
+@pytest.fixture
+def neighbour(world, subscription):  # noqa: F811
+    """Another channel's subscription, with a secret of its own."""
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": OTHER, "callback_url": CALLBACK, "secret": "the-neighbours-secret"})
+    [job] = world.take("HUB_QUEUE_URL")
+    return f"/webhook/{job['token']}"
+
+
+def test_the_callback_of_another_subscription_verifies_and_takes_nothing_of_this_one(world, subscription, neighbour):  # noqa: F811
+    body = atom()
+    assert world.webhook("GET", neighbour, query=verification())["statusCode"] == 404
+    assert world.webhook("POST", neighbour, body, x_hub_signature=signature(body))["statusCode"] == 403
+    assert world.take("NOTIFICATIONS_QUEUE_URL") == []
+
+
+def test_a_true_signature_of_another_channels_feed_is_set_aside(world, subscription, neighbour):  # noqa: F811
+    body = atom()
+    assert world.webhook("POST", neighbour, body, x_hub_signature=signature(body, secret="the-neighbours-secret"))["statusCode"] == 202
+    world.drain()
+    [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
+    assert "another channel" in event["processing_error"]
+    assert world.api("GET", "/api/v1/videos")[1]["count"] == 0
+
+
+def test_a_notification_that_is_replayed_is_a_repeat(world, subscription):  # noqa: F811
+    body = atom()
+    for _ in range(3):
+        assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))["statusCode"] == 202
+    world.drain()
+    assert [event["repeat_of"] is None for event in world.api("GET", "/api/v1/webhook-events", query={"order": "asc"})[1]["webhook_events"]] == [
+        True,
+        False,
+        False,
+    ]
+    assert world.api("GET", "/api/v1/video-updates")[1]["count"] == 1
+
+
+def test_a_signature_is_over_the_bytes_as_they_came_even_compressed_ones(world, subscription):  # noqa: F811
+    body = gzip.compress(atom())
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(atom()), content_encoding="gzip")["statusCode"] == 403
+    assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body), content_encoding="gzip")["statusCode"] == 202
+    world.drain()
+    [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
+    assert "well-formed" in event["processing_error"]
+
+
+def test_a_length_that_lies_changes_nothing(world, subscription):  # noqa: F811
+    body = atom()
+    for length in ("0", "99999999999", "-1", "x"):
+        assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body), content_length=length)["statusCode"] == 202
+
+
+def test_an_empty_notification_is_set_aside(world, subscription):  # noqa: F811
+    assert world.webhook("POST", subscription["path"], x_hub_signature=signature(b""))["statusCode"] == 202
+    world.drain()
+    assert world.api("GET", "/api/v1/webhook-events", query={"processed": "false"})[1]["count"] == 1
+
+
 def test_an_expired_request_is_no_longer_verified(world, subscription):  # noqa: F811
     callback = callbacks.find(subscription["token"])
     assert callback.expects("subscribe", time.time())
@@ -114,6 +215,16 @@ def test_a_signed_notification_is_queued_as_it_came(world, subscription, algorit
         signature(atom())[:-1],
         signature(atom()) + ",sha1=" + "0" * 40,
         "sha1=" + "é" * 40,
+        signature(atom()) + ", " + signature(atom()),
+        "sha1 =" + signature(atom())[5:],
+        "sha1=0x" + signature(atom())[5:],
+        "sha1=" + base64.b64encode(hmac.new(SECRET.encode(), atom(), "sha1").digest()).decode(),
+        "sha256=" + signature(atom())[5:],
+        "sha1=" + signature(atom(), "sha256")[7:],
+        "sha-1=" + signature(atom())[5:],
+        signature(atom())[5:],
+        signature(b""),
+        signature(atom(), secret=""),
         "SHA224=" + hmac.new(SECRET.encode(), atom(), "sha224").hexdigest(),
     ],
 )

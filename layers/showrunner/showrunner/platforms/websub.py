@@ -138,7 +138,7 @@ def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Ca
             found = None
         depth -= 1
 
-    return seen, start, end, lambda data: text.append(data) if field >= 0 else None
+    return seen, start, end, text.append
 
 
 def read(body: bytes) -> list[Sighting]:

@@ -245,7 +245,10 @@ def _titles(tx: db.Transaction, video_ids: list[str]) -> dict[str, list[tuple[da
 
 
 def _video(video: Known, fresh: bool) -> dict[str, Any]:
-    return {**video._asdict(), "fresh": fresh}
+    return {
+        "video_id": video.video_id, "channel_id": video.channel_id, "title": video.title, "published_at": video.published_at,
+        "updated_at": video.updated_at, "deleted_at": video.deleted_at, "fresh": fresh,
+    }  # fmt: skip
 
 
 def _channels(told: list[tuple[int, Sighting]]) -> list[dict[str, Any]]:
