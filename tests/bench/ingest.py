@@ -340,7 +340,7 @@ def main() -> int:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from functions.notifications import app as worker
-    from showrunner import db, events, signed
+    from showrunner import db, events, schedules, signed
     from showrunner.access import sealing
 
     key = os.urandom(32)
@@ -348,6 +348,8 @@ def main() -> int:
     sealing._opened["websub", b"wrapped"] = AESGCM(key)
     sealed = sealing.seal(SECRET, "websub", "A" * 43)
     receive, one = receive_cases(signed, sealed)
+    # A worker tells the schedule of its work once in seven minutes.
+    schedules._words["subscriptions"] = time.time() + 3600
     # The bus is a network call of its own for each ten updates, which no database work can hide; its JSON is counted, its socket isn't.
     events.signed = type("Quiet", (), {"call": staticmethod(lambda *arguments: {"sent": json.dumps(arguments)})})
 

@@ -70,17 +70,21 @@ def fill(connection, rows: int, videos: int) -> None:
 
 
 def cases(tx) -> dict:
+    from showrunner import db
     from showrunner.store import feed_lists as lists
     from showrunner.store.feed_lists import Wanted
 
-    def page(what, cursor=None, offset=0, order_by=None, title=None, **filters):
-        wanted = Wanted(50, offset, cursor, order_by or next(iter(what.sorts)), "desc")
-        return lambda: lists.select(tx, what, wanted, filters, title)
+    def page(what, cursor=None, offset=0, order_by=None, title=None, limit=50, **filters):
+        wanted = Wanted(limit, offset, cursor, order_by or next(iter(what.sorts)), "desc")
+
+        def call():
+            with db.transaction() if title else db.reading() as tx:
+                return lists.select(tx, what, wanted, filters, title)
+
+        return call
 
     def deep(what, share: float) -> str:
         """A cursor far down, as many pages would have led to."""
-        from showrunner import db
-
         sort = next(iter(what.sorts.values())).column.removeprefix("t.")
         key = what.key.column.removeprefix("t.")
         sql = f"SELECT {sort}::text AS value, {key}::text AS key FROM {what.table} WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1"
@@ -96,10 +100,18 @@ def cases(tx) -> dict:
         "updates of a video": page(updates, video_id="V" + "777".zfill(10)),
         "updates of a type": page(updates, update_type="title_update"),
         "updates of a rare type": page(updates, update_type="deleted"),
+        "updates by publication": page(updates, order_by="published_at"),
+        "updates by the feed's time": page(updates, order_by="feed_updated_at"),
         "videos, first page": page(videos),
         "videos by title": page(videos, order_by="title"),
         "videos of a channel": page(videos, channel_id="UC" + "77".zfill(22)),
         "title, common": page(videos, title="interview"),
+        "title, common, 1,000 a page": page(videos, title="interview", limit=1000),
+        "title, common, by title": page(videos, title="interview", order_by="title"),
+        "title, in 700 of a million": page(videos, title="a1b"),
+        "title, two letters": page(videos, title="vi"),
+        "title, two letters, no match": page(videos, title="zz"),
+        "title, not Latin, no match": page(videos, title="東京の夜"),
         "title, rare": page(videos, title="a1b2c3"),
         "title, no match": page(videos, title="zzzzzz"),
         "title, rare in a channel": page(videos, title="a1b2c3", channel_id="UC" + "77".zfill(22)),
