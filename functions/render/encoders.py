@@ -114,8 +114,11 @@ def preset() -> str:
 
 
 def options(encoder: Encoder, fps: int) -> dict[str, str]:
-    """Quality targets of about the same look. A key frame every two seconds lets platforms and players seek."""
-    keys = {"g": str(fps * 2)}
+    """Quality targets of about the same look. A key frame every two seconds lets platforms and players seek.
+
+    Every half second where nothing is known of how the encoder codes a still picture: the inspection then needs the key frames only (`gate.suspects`).
+    """
+    keys = {"g": str(fps * 2 if skips_stills(encoder) else fps // 2)}
     match encoder.name:
         case "libx264":
             # One thread each: as many encoders as cores, no loss to frame threading, and the same bytes on every machine.

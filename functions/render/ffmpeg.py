@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
+from av.container import InputContainer
 
 from .errors import AssetCorrupt, AssetRefused, DiskFull
 
@@ -43,12 +45,26 @@ def source(path: str | Path) -> list[str]:
     return ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-max_pixels", str(LARGEST_PIXELS), "-i", f"file:{path}"]
 
 
+def opened(path: str | Path) -> InputContainer:
+    """The same limits for libav in this process."""
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS})
+
+
 def run(*arguments: str | Path, asset: str | None = None, input_bytes: bytes | None = None, timeout_s: float | None = None) -> bytes:
     """Standard output of one call. A failure is the asset's where one is named, and the disk's where ffmpeg says so."""
     done = subprocess.run(command(*arguments), input=input_bytes, capture_output=True, timeout=timeout_s, check=False)
     if done.returncode:
         raise failure(done.stderr.decode(errors="replace"), asset)
     return done.stdout
+
+
+def told(*arguments: str | Path, asset: str | None = None) -> str:
+    """What one call says: filters that measure write to the log."""
+    done = subprocess.run([binary(), "-hide_banner", "-nostdin", "-nostats", *map(str, arguments)], capture_output=True, check=False)
+    log = done.stderr.decode(errors="replace")
+    if done.returncode:
+        raise failure(log, asset)
+    return log
 
 
 def failure(log: str, asset: str | None) -> Exception:

@@ -1,33 +1,34 @@
 """The finished file, inspected before anybody may call it finished: every finding has a name, and one is enough to fail."""
 
 import hashlib
-import re
-import subprocess
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import av.error
 
-from . import ffmpeg
+from . import ffmpeg, watch
+from .colour import Pixels
 from .errors import AssetCorrupt
 from .sound import Measured, Track
-from .timeline import Output, Timeline
+from .timeline import Output, Scene, Timeline
 
-LONGEST_FAULT_S = 1.0
 DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0
 # Meters of two makers differ by a tenth.
 PEAK_TOLERANCE_DB = 0.1
-# A picture stands still when frames differ by less than the encoder's own noise. Slow drifts over soft backgrounds stay above it.
-FREEZE_NOISE = 0.00012
+# Key frames this close together can't miss a fault of a second: two of them lie in it.
+KEYS_APART_S = 0.5
+# A camera move slower than this (pixels a second at the picture's edge) can't be told from a still picture by the eye, nor by `watch`.
+SLOWEST_MOVE = 3.0
 # Ten times what a still photograph takes with x264 from veryfast on (measured: 96 bytes a frame at 1080x1920), and two thirds of our slowest backdrop.
 QUIET_BITS_PER_PIXEL = 0.002
 # Headers of a frame in which nothing is coded, with room.
 FRAME_OVERHEAD_BYTES = 160
-# Above this, runs of samples at the very peak are how clipping looks.
-FLATTEST = 5.0
+# A twentieth of the loud moments with flat tops: measured 0 for speech and music however hard they were limited, 0.37 and more for what was clipped.
+FLATTEST = 0.05
 
 
 @dataclass
@@ -39,10 +40,13 @@ class Inspection:
         self.findings.append({"name": name, "message": message})
 
 
-def inspect(path: Path, timeline: Timeline, output: Output, track: Track, caption_files: list[Path], pages: int, skips_stills: bool = False) -> Inspection:
-    """Reads every packet and decodes what could hold a fault: everything, unless the encoder is known to code a still picture in next to nothing.
+def inspect(
+    path: Path, timeline: Timeline, output: Output, track: Track, caption_files: list[Path], pages: int, files: dict[str, Path], skips_stills: bool = False
+) -> Inspection:
+    """Reads every packet, decodes every key frame, and between them what could hold a fault.
 
-    The sound was measured on `track`; here it must be the same, byte for byte.
+    That is: where key frames half a second apart are alike or black; where they are further apart and the encoder is known to code a still picture in
+    next to nothing, the stretches of so few bytes; else everything. The sound was measured on `track`; here it must be the same, byte for byte.
     """
     found = Inspection()
     try:
@@ -54,8 +58,7 @@ def inspect(path: Path, timeline: Timeline, output: Output, track: Track, captio
     _faststart(found, path)
     if not found.findings:
         sizes = _packets(found, path, timeline, track)
-        stretches = quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)]
-        _picture(found, path, timeline, output, stretches)
+        _picture(found, path, timeline, output, files, quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)])
         _sound(found, track.measured, timeline)
     _captions(found, timeline, caption_files, pages)
     return found
@@ -148,65 +151,67 @@ def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -
     return stretches
 
 
-def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output, stretches: list[tuple[float, float]]) -> None:
-    """Black and still stretches. All key frames are decoded; between them only the stretches given."""
-    _key_frames(found, path)
+def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output, files: dict[str, Path], stretches: list[tuple[float, float]]) -> None:
+    """Black and still stretches; `stretches` are where to look when the key frames are too far apart to say."""
     black: list[tuple[float, float]] = []
-    frozen: list[tuple[float, float]] = []
-    for start, end in stretches:
+    still: list[tuple[float, float]] = []
+    try:
+        keys = list(watch.pictures(path, keys_only=True))
+        found.measured["key_frames"] = len(keys)
+        close = suspects(keys, timeline.duration_s)
         # A fault of a second covers at least one half second wholly; it may begin and end in the ones beside it.
-        if _looked_at(found, path, output, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0), black, frozen):
-            return
-    found.measured |= {"black_s": round(sum(end - start for start, end in black), 3), "frozen_s": round(sum(end - start for start, end in frozen), 3)}
+        for start, end in _merged(stretches if close is None else close):
+            seen = watch.watched(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
+            black += seen.black
+            still += seen.still
+    except av.error.FFmpegError as broken:
+        found.fault("Undecodable", f"The file cannot be decoded to its end: {broken}")
+        return
+    found.measured |= {"black_s": round(sum(end - start for start, end in black), 3), "frozen_s": round(sum(end - start for start, end in still), 3)}
     for start, end in black:
-        found.fault("BlackPicture", f"The picture is black for {end - start:.1f} s from {start:.1f} s on.")
-    for start, end in frozen:
-        if not _still_by_plan(timeline, start, end):
+        if not _by_source(timeline, files, start, end, "black"):
+            found.fault("BlackPicture", f"The picture is black for {end - start:.1f} s from {start:.1f} s on.")
+    for start, end in still:
+        if not _still_by_plan(timeline, output, start, end) and not _by_source(timeline, files, start, end, "still"):
             found.fault("FrozenPicture", f"The picture stands still for {end - start:.1f} s from {start:.1f} s on.")
 
 
-def _key_frames(found: Inspection, path: Path) -> None:
-    decoded = 0
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.skip_frame = "NONKEY"
-            stream.codec_context.thread_count = 2
-            for _ in container.decode(stream):
-                decoded += 1
-    except av.error.FFmpegError as broken:
-        found.fault("Undecodable", f"The file cannot be decoded to its end: {broken}")
-    found.measured["key_frames"] = decoded
-    if not decoded:
-        found.fault("Undecodable", "The file has no key frame that can be decoded.")
+def suspects(keys: list[tuple[float, Pixels]], duration_s: float) -> list[tuple[float, float]] | None:
+    """Between which neighbouring key frames a fault may lie; None when they are too far apart to say, or when there are none."""
+    times = [at_s for at_s, _ in keys]
+    if not keys or max(after - before for before, after in pairwise([0.0, *times, duration_s])) > KEYS_APART_S + 0.01:
+        return None
+    return [(first_s, second_s) for (first_s, first), (second_s, second) in pairwise(keys) if watch.alike(first, second) or watch.dark(first)]
 
 
-def _looked_at(
-    found: Inspection, path: Path, output: Output, start: float, end: float, black: list[tuple[float, float]], frozen: list[tuple[float, float]]
-) -> bool:
-    """Decodes one stretch and adds what it finds; True when it can't be decoded."""
-    shrink = max(1, min(output.width, output.height) // 270)
-    graph = (
-        f"scale={output.width // shrink}:{output.height // shrink}:flags=fast_bilinear,"
-        f"blackdetect=d={LONGEST_FAULT_S}:pic_th=0.99:pix_th=0.06,freezedetect=n={FREEZE_NOISE}:d={LONGEST_FAULT_S}"
+def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those that would be looked at twice, since each is looked at with a second around it, made one."""
+    merged: list[tuple[float, float]] = []
+    for start, end in stretches:
+        if merged and start - merged[-1][1] <= 2.0:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _touched(timeline: Timeline, start: float, end: float) -> list[Scene]:
+    return [scene for scene in timeline.scenes if scene.end_s > start + 0.05 and scene.start_s < end - 0.05]
+
+
+def _still_by_plan(timeline: Timeline, output: Output, start: float, end: float) -> bool:
+    """A photograph without a camera move, or with one that nobody can see, is meant to stand still."""
+    reach = max(output.width, output.height) / 2
+    return all(
+        scene.visual.kind == "image" and (scene.visual.motion == "none" or scene.visual.amount * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s))
+        for scene in _touched(timeline, start, end)
     )
-    command = [ffmpeg.binary(), "-hide_banner", "-nostdin", "-threads", "2", "-ss", f"{start:.3f}", "-t", f"{end - start:.3f}", "-i", str(path)]
-    done = subprocess.run([*command, "-an", "-fps_mode", "passthrough", "-vf", graph, "-f", "null", "-"], capture_output=True, check=False)
-    log = done.stderr.decode(errors="replace")
-    if done.returncode or re.search(r"error while decoding|Invalid NAL|corrupt|Error submitting", log):
-        found.fault("Undecodable", f"The file cannot be decoded to its end: {ffmpeg.last_line(log)}")
-        return True
-    black += [(start + float(first), start + float(last)) for first, last in re.findall(r"black_start:([\d.]+) black_end:([\d.]+)", log)]
-    starts = [start + float(value) for value in re.findall(r"freeze_start: ([\d.]+)", log)]
-    ends = [start + float(value) for value in re.findall(r"freeze_end: ([\d.]+)", log)]
-    frozen += list(zip(starts, [*ends, end][: len(starts)], strict=True))
-    return False
 
 
-def _still_by_plan(timeline: Timeline, start: float, end: float) -> bool:
-    """A photograph without a camera move is meant to stand still."""
-    touched = [scene for scene in timeline.scenes if scene.end_s > start + 0.05 and scene.start_s < end - 0.05]
-    return all(scene.visual.kind == "image" and (scene.visual.motion == "none" or scene.visual.amount == 0) for scene in touched)
+def _by_source(timeline: Timeline, files: dict[str, Path], start: float, end: float, what: str) -> bool:
+    """A clip that is black or stands still in itself shows what it shows: a title, a presentation."""
+    clips = [scene.visual for scene in _touched(timeline, start, end)]
+    return all(visual.kind == "clip" and visual.asset is not None and getattr(watch.watched(files[visual.asset.uri], *visual.trim), what) for visual in clips)
 
 
 def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
@@ -216,8 +221,7 @@ def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
         "loudness_lufs": level.integrated_lufs,
         "true_peak_dbtp": level.true_peak_dbtp,
         "silent_s": round(sum(end - start for start, end in silent), 3),
-        "peak_count": measured.peak_count,
-        "flat_factor": measured.flat_factor,
+        "flat_share": round(measured.flat_share, 4),
     }
     if timeline.music is None and not any(scene.narration for scene in timeline.scenes):
         return
@@ -225,8 +229,8 @@ def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
         found.fault("WrongLoudness", f"The sound has {level.integrated_lufs:.1f} LUFS, planned were {timeline.integrated_lufs:.1f}.")
     if level.true_peak_dbtp > timeline.true_peak_dbtp + PEAK_TOLERANCE_DB:
         found.fault("TruePeakTooHigh", f"The true peak is {level.true_peak_dbtp:.1f} dBTP, at most {timeline.true_peak_dbtp:.1f} was planned.")
-    if measured.flat_factor > FLATTEST:
-        found.fault("ClippedSound", f"The sound is clipped (flat factor {measured.flat_factor:.1f}).")
+    if measured.flat_share > FLATTEST:
+        found.fault("ClippedSound", f"The sound is clipped: {measured.flat_share:.0%} of its loud moments have flat tops.")
     for start, end in silent:
         if _should_sound(timeline, start, end):
             found.fault("SilentSound", f"There is no sound for {end - start:.1f} s from {start:.1f} s on.")
@@ -237,7 +241,7 @@ def _should_sound(timeline: Timeline, start: float, end: float) -> bool:
     if timeline.music:
         return True
     spoken = [(scene.narration.start_s, scene.narration.start_s + scene.narration.duration_s) for scene in timeline.scenes if scene.narration]
-    return any(min(end, last) - max(start, first) > 2 * LONGEST_FAULT_S for first, last in spoken)
+    return any(min(end, last) - max(start, first) > 2 * watch.LONGEST_S for first, last in spoken)
 
 
 def _captions(found: Inspection, timeline: Timeline, files: list[Path], pages: int) -> None:

@@ -129,7 +129,7 @@ def _produced(
             video = _joined(output, pieces, work, track.path, plan)
         progress("join", number + 1, len(plan.outputs))
         with clock.phase("inspect"):
-            results.append(_inspected(plan, output, video, track, work, encoders.skips_stills(chosen[output.name])))
+            results.append(_inspected(plan, output, video, track, work, files, encoders.skips_stills(chosen[output.name])))
         progress("inspect", number + 1, len(plan.outputs))
     report = _report(plan, results, chosen, undrawn, clock, pool.resumed)
     with clock.phase("publish"):
@@ -198,7 +198,7 @@ def _joined(output: Output, pieces: list[segments.Segment], work: Path, track: P
     return video
 
 
-def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, work: Path, skips_stills: bool) -> dict[str, Any]:
+def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, work: Path, files: dict[str, Path], skips_stills: bool) -> dict[str, Any]:
     pages = captions.pages(plan, output)
     texts = {}
     if plan.captions is not None:
@@ -207,7 +207,7 @@ def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, 
     for kind, text in texts.items():
         paths.append(work / f"captions.{output.name}.{kind}")
         paths[-1].write_text(text, encoding="utf-8")
-    found = gate.inspect(video, plan, output, track, paths, len(pages), skips_stills)
+    found = gate.inspect(video, plan, output, track, paths, len(pages), files, skips_stills)
     if found.findings:
         names = ", ".join(sorted({finding["name"] for finding in found.findings}))
         raise QualityRejected(f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}", findings=found.findings)

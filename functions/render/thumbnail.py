@@ -70,7 +70,7 @@ def _glimpse(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
     if visual.kind == "clip":
         rgb = clips.still(files[visual.asset.uri], visual.asset.uri, visual.trim[0] + 1.0)
     else:
-        rgb = stills.load(files[visual.asset.uri], visual.asset.uri, 2 * max(size))
+        rgb = stills.load(files[visual.asset.uri], visual.asset.uri, max(size))
     return stills.framed(rgb, size, visual.fit, visual.focus)
 
 

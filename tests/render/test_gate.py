@@ -4,7 +4,8 @@ import math
 import pytest
 import samples
 
-from render import gate, sound, timeline
+from render import compose, gate, sound, timeline, watch
+from render.planes import Frame
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -24,13 +25,13 @@ def inspect(tmp_path, plan):
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
         coding = ("-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options, "-c:a", "aac")
-        level = "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull"
+        level = more.get("level", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull")
         samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made)
         samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
         track = sound.Track(tmp_path / "track.m4a", measured or sound.measure(tmp_path / "track.m4a"))
         if change:
             change(made)
-        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, more.get("skips_stills", False)).findings}
+        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("skips_stills", False)).findings}
 
     run.timeline = parsed
     return run
@@ -44,34 +45,108 @@ def test_black_is_found(inspect):
     assert "BlackPicture" in inspect(f"color=c=black:s={SIZE}:r=30")
 
 
-def test_a_black_stretch_in_between_is_found(inspect):
-    assert inspect(f"testsrc2=s={SIZE}:r=30,drawbox=c=black:t=fill:enable='between(t,2,3.5)'") == {"BlackPicture", "FrozenPicture"}
+# How each encoder is used here: a key frame every half second, or every two where still pictures are known to be coded in next to nothing.
+USES = {
+    "ultrafast": {"preset": "ultrafast", "options": (*BT709, "-g", "15", "-crf", "21")},
+    "veryfast": {"preset": "veryfast", "options": (*BT709, "-g", "60", "-crf", "21"), "skips_stills": True},
+    "unknown": {"preset": "superfast", "options": (*BT709, "-g", "60", "-crf", "23")},
+}
+# Eleven tenths of a second, at every phase against the key frames.
+PHASES = [1.9, 2.0, 2.27, 2.51, 2.9, 4.85]
 
 
-def test_a_frozen_stretch_is_found(inspect):
-    assert inspect(f"testsrc2=s={SIZE}:r=30,loop=loop=60:size=1:start=60") == {"FrozenPicture"}
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("start_s", PHASES)
+def test_a_black_second_is_found_wherever_it_lies(inspect, use, start_s):
+    fault = f"drawbox=c=black:t=fill:enable='between(t,{start_s},{start_s + 1.1})'"
+    assert inspect(f"testsrc2=s={SIZE}:r=30,{fault}", **USES[use]) == {"BlackPicture", "FrozenPicture"}
 
 
-@pytest.mark.parametrize(
-    "picture", [f"testsrc2=s={SIZE}:r=30,loop=loop=60:size=1:start=60", f"testsrc2=s={SIZE}:r=30,drawbox=c=black:t=fill:enable='between(t,2,3.5)'"]
-)
-def test_faults_are_found_without_decoding_everything_too(inspect, picture):
-    assert "FrozenPicture" in inspect(picture, preset="veryfast", skips_stills=True)
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("start_s", PHASES)
+def test_a_frozen_second_is_found_wherever_it_lies(inspect, use, start_s):
+    frozen = f"loop=loop=33:size=1:start={round(start_s * 30)}"
+    assert inspect(f"testsrc2=s={SIZE}:r=30,noise=alls=6:allf=u,{frozen}", **USES[use]) == {"FrozenPicture"}
 
 
-def test_a_moving_picture_is_not_decoded_in_full(inspect):
-    assert inspect(preset="veryfast", skips_stills=True) == set()
+@pytest.mark.parametrize("use", USES)
+def test_less_than_a_second_is_no_fault(inspect, use):
+    assert inspect(f"testsrc2=s={SIZE}:r=30,loop=loop=24:size=1:start=70", **USES[use]) == set()
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_moving_picture_passes_by_its_key_frames(inspect, use):
+    assert inspect(**USES[use]) == set()
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("seed", [2, 4])
+def test_our_slowest_pictures_are_not_taken_for_still(tmp_path, plan, use, seed):
+    """Backdrops without any text, full size, through the very encoder."""
+    document = plan(seed=seed, outputs=[{"name": "o", "width": 1080, "height": 1920}])
+    document["scenes"][0]["end_s"] = 12
+    parsed = timeline.parse(document)
+    raw = tmp_path / "raw.yuv"
+    composer, frame = compose.Composer(parsed, parsed.outputs[0], {}), Frame(1080, 1920)
+    with raw.open("wb") as file:
+        for number in range(105, 165):
+            composer.draw(number, frame)
+            file.write(frame.buffer)
+    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "1080x1920", "-r", "30", "-i", raw)
+    samples.ffmpeg(*source, "-c:v", "libx264", "-preset", USES[use]["preset"], *USES[use]["options"], tmp_path / "slow.mp4")
+    raw.unlink()
+    assert watch.watched(tmp_path / "slow.mp4").still == []
 
 
 def test_a_planned_still_is_no_fault(inspect):
-    visual = timeline.Visual("image", timeline.Asset("x"), motion="none")
-    still = dataclasses.replace(inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),))
-    assert gate._still_by_plan(still, 1, 4)
-    assert not gate._still_by_plan(inspect.timeline, 1, 4)
+    output = inspect.timeline.outputs[0]
+
+    def planned(**fields):
+        visual = timeline.Visual("image", timeline.Asset("x"), **fields)
+        return dataclasses.replace(inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),))
+
+    assert gate._still_by_plan(planned(motion="none"), output, 1, 4)
+    assert gate._still_by_plan(planned(amount=0.01), output, 1, 4)
+    assert not gate._still_by_plan(planned(amount=0.15), output, 1, 4)
+    assert not gate._still_by_plan(inspect.timeline, output, 1, 4)
+
+
+@pytest.mark.parametrize(("source", "fault"), [("testsrc2=s=320x180:r=30,loop=loop=90:size=1:start=30", False), ("testsrc2=s=320x180:r=30", True)])
+def test_a_clip_that_stands_still_in_itself_is_no_fault(inspect, tmp_path, source, fault):
+    samples.ffmpeg("-f", "lavfi", "-i", source, "-t", "5", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", tmp_path / "clip.mp4")
+    visual = timeline.Visual("clip", timeline.Asset("clip.mp4"))
+    parsed = dataclasses.replace(inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),))
+    assert gate._by_source(parsed, {"clip.mp4": tmp_path / "clip.mp4"}, 2, 4, "still") is not fault
+
+
+def test_damage_in_the_middle_is_found(inspect):
+    """Some bytes of one frame are others; the index is whole."""
+
+    def damage(path):
+        data = bytearray(path.read_bytes())
+        middle = len(data) // 2
+        data[middle : middle + 3000] = bytes(value ^ 0x5A for value in data[middle : middle + 3000])
+        path.write_bytes(data)
+
+    assert inspect(change=damage) & {"Undecodable", "WrongSound"}
 
 
 def test_silence_is_found(inspect):
     assert "SilentSound" in inspect(tone="anullsrc=r=48000")
+
+
+def test_a_silent_stretch_in_between_is_found(inspect):
+    assert inspect(tone="sine=f=400:r=48000,volume=0:enable='between(t,2,3.2)'") == {"SilentSound"}
+
+
+def test_sound_that_was_clipped_is_found(inspect):
+    """Fourteen decibels too loud and cut off at full scale, then brought to the planned loudness: only its shape tells."""
+    clipped = "sine=f=400:r=48000,volume=32dB,aformat=sample_fmts=s16,volume=-14dB"
+    assert "ClippedSound" in inspect(tone=clipped, level="anull")
+
+
+def test_sound_above_full_scale_is_found(inspect):
+    assert {"TruePeakTooHigh", "WrongLoudness"} <= inspect(tone="sine=f=400:r=48000,volume=24dB", level="anull")
 
 
 def test_a_pause_between_narrations_is_no_fault_without_music(inspect):
@@ -81,17 +156,18 @@ def test_a_pause_between_narrations_is_no_fault_without_music(inspect):
 
 
 def test_wrong_loudness_and_peaks_and_clipping_are_found(inspect):
-    loud = sound.Measured(sound.Loudness(-9.0, 0.4), (), 900, 30)
+    loud = sound.Measured(sound.Loudness(-9.0, 0.4), (), 0.4)
     assert inspect(measured=loud) == {"WrongLoudness", "TruePeakTooHigh", "ClippedSound"}
-    assert "WrongLoudness" in inspect(measured=sound.Measured(sound.Loudness(-math.inf, -math.inf), (), 0, 0))
+    assert "WrongLoudness" in inspect(measured=sound.Measured(sound.Loudness(-math.inf, -math.inf), (), 0))
 
 
 def test_a_wrong_aspect_is_found(inspect):
     assert "WrongAspect" in inspect(size="180x320")
 
 
-def test_a_short_file_is_found(inspect):
-    assert "WrongDuration" in inspect(length=5.5)
+@pytest.mark.parametrize("length", [5.5, 5.8, 6.2])
+def test_a_file_of_another_length_is_found(inspect, length):
+    assert "WrongDuration" in inspect(length=length)
 
 
 def test_missing_colour_tags_are_found(inspect):

@@ -32,18 +32,33 @@ def mixed(parsed, files, folder):
     return np.concatenate(list(sound.Mixer(parsed, files, folder).blocks()))
 
 
-def test_the_meter_agrees_with_ffmpeg(tmp_path):
-    bed = music.bed("bright", 3)
-    bed.tofile(tmp_path / "bed.f32")
-    samples.ffmpeg("-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", tmp_path / "bed.f32", tmp_path / "bed.wav")
-    assert sound.integrated([bed]) == pytest.approx(sound.measure(tmp_path / "bed.wav").loudness.integrated_lufs, abs=0.15)
+def level(samples_, folder):
+    samples_.astype(np.float32).tofile(folder / "level.f32")
+    return sound.loudness(folder / "level.f32")
 
 
-def test_the_meter_reads_the_standards_own_tone():
+def test_the_meter_reads_the_standards_own_tone(tmp_path):
     """997 Hz at -20 dBFS in both channels is -20 LUFS (EBU Tech 3341, case 1, scaled)."""
     t = np.arange(20 * RATE) / RATE
-    tone = (10 ** (-20 / 20) * np.sin(2 * np.pi * 997 * t)).astype(np.float32)
-    assert sound.integrated([np.stack([tone, tone], axis=1)]) == pytest.approx(-20.0, abs=0.1)
+    tone = 10 ** (-20 / 20) * np.sin(2 * np.pi * 997 * t)
+    assert level(np.stack([tone, tone], axis=1), tmp_path) == pytest.approx(-20.0, abs=0.1)
+    assert level(np.zeros((RATE, 2)), tmp_path) == -np.inf
+
+
+def test_a_mono_voice_is_measured_as_it_will_sound_from_both_sides(tmp_path):
+    samples.ffmpeg("-f", "lavfi", "-i", "sine=f=997:d=3:r=48000", tmp_path / "tone.wav")
+    recording = sound.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
+    both = np.repeat(recording.read(0, recording.count), 2, axis=1)
+    assert recording.lufs == pytest.approx(level(both, tmp_path), abs=0.1)
+
+
+@pytest.mark.parametrize("length_s", [0.2, 0.35, 3.0])
+def test_a_single_syllable_is_as_loud_as_a_sentence(tmp_path, length_s):
+    parsed, files = film(tmp_path, music=None)
+    samples.ffmpeg("-f", "lavfi", "-i", f"sine=f=500:d={length_s}:r=24000,volume=-9dB", files["v0.wav"])
+    loudest = np.abs(mixed(parsed, files, tmp_path / "w")[: round(parsed.scenes[0].end_s * RATE)]).max()
+    # A tone of this height at -16 LUFS from both sides.
+    assert 20 * np.log10(loudest) == pytest.approx(-15.5, abs=1.5)
 
 
 @pytest.mark.parametrize("mood", sorted(music.MOODS))
@@ -97,7 +112,7 @@ def test_the_built_in_bed_loops_without_a_seam(mood):
 def test_a_track_of_the_users_loops_without_a_seam(tmp_path):
     t = np.arange(7 * RATE) / RATE
     np.stack([np.sin(2 * np.pi * 123.4 * t)] * 2, axis=1).astype(np.float32).tofile(tmp_path / "track.f32")
-    looped = sound.looped(sound.Recording(tmp_path / "track.f32", 2))
+    looped = sound.looped(sound.Recording(tmp_path / "track.f32", 2, -14))
     twice = looped.around(0, 2 * looped.count)
     assert twice.shape == (2 * looped.count, 2)
     step = np.abs(np.diff(twice[:, 0]))
@@ -121,7 +136,7 @@ def test_scenes_of_different_loudness_are_brought_together(tmp_path):
     (tmp_path / "quiet.wav").replace(files["v1.wav"])
     mix = mixed(parsed, files, tmp_path / "w")
     cut = round(parsed.scenes[0].end_s * RATE)
-    assert sound.integrated([mix[:cut]]) == pytest.approx(sound.integrated([mix[cut:]]), abs=0.6)
+    assert level(mix[:cut], tmp_path) == pytest.approx(level(mix[cut:], tmp_path), abs=0.6)
 
 
 def test_a_transition_sound_lands_on_the_cut():
