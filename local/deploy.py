@@ -26,6 +26,7 @@ SCOPES = ["channels:read", "channels:write", "videos:all", "live:read", "interna
 # Where the real services answer; used with the person's own keys. An address from the environment wins, as in the services' own SDKs.
 OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"
+GOOGLE = "https://accounts.google.com"
 PEXELS = os.environ.get("PEXELS_BASE_URL") or "https://api.pexels.com"
 # Fixed, unlike the one that `sam --resolve-s3` makes: it is kept over restarts of the engine.
 DEPLOY_BUCKET = f"showrunner-deploy-{STAGE}"
@@ -109,6 +110,7 @@ def parameters() -> dict[str, str]:
         "TopicBaseUrl": os.environ.get("TOPIC_BASE_URL") or "https://www.youtube.com",
         "FeedBaseUrl": os.environ.get("FEED_BASE_URL") or address("PLATFORMS_PORT"),
         "YouTubeBaseUrl": os.environ.get("YOUTUBE_BASE_URL") or address("PLATFORMS_PORT"),
+        "GoogleUrl": os.environ.get("GOOGLE_URL") or (GOOGLE if os.environ.get("GOOGLE_CLIENT_ID") else address("PLATFORMS_PORT")),
         "HttpHosts": "127.0.0.1,localhost",
         "CallbackUrls": os.environ.get("CALLBACK_URLS") or f"{address('INGESTION_PORT').replace('127.0.0.1', 'localhost')}/webhook",
         "LiveUrl": address("LIVE_PORT").replace("http", "ws", 1),
@@ -128,6 +130,8 @@ def secrets(key: Any) -> dict[str, str]:
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
         "pexels/api_key": os.environ.get("PEXELS_API_KEY", ""),
         "youtube/api_key": os.environ.get("YOUTUBE_API_KEY") or "local",
+        "google/client_id": os.environ.get("GOOGLE_CLIENT_ID") or "local",
+        "google/client_secret": os.environ.get("GOOGLE_CLIENT_SECRET") or "local",
         **postgres.secrets_of(HOME),
         "auth/signing_key": json.dumps(key),
         "auth/jwks": json.dumps(tokens.jwk_set(key)),

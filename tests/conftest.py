@@ -36,6 +36,7 @@ os.environ.update(
     EVENT_BUS_NAME="default",
     STATE_TABLE="state-test",
     PLATFORM_URL="http://127.0.0.1:8000",
+    OAUTH_REDIRECTS="http://localhost:5173/oauth",
     # 240 ms of a core for every login would be most of the suite's time; one test measures the real cost.
     BCRYPT_COST="4",
     PRODUCTION_MACHINE_ARN="arn:aws:states:us-east-1:123456789012:stateMachine:production",
@@ -126,6 +127,20 @@ def aws() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def platforms(aws: str) -> Iterator[Any]:
+    """The stand-ins for foreign platforms on a port of their own, and a client's secrets for Google's."""
+    from local.platforms import youtube
+
+    world = youtube.World()
+    serving = youtube.server(world, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    os.environ["GOOGLE_URL"] = f"http://127.0.0.1:{serving.server_port}"
+    put_secrets({"google/client_id": world.sign_ins.client_id, "google/client_secret": world.sign_ins.client_secret})
+    yield world
+    serving.shutdown()
+
+
+@pytest.fixture(scope="session")
 def signing_key(aws: str) -> dict[str, str]:
     """The private JWK whose public half is in SSM."""
     from showrunner.access import tokens
@@ -180,6 +195,8 @@ def payload(method: str, path: str, headers: dict[str, str], body: str | None, a
         "headers": headers,
         "requestContext": context,
     }
+    # API Gateway gives cookies apart from the other headers.
+    event |= {"cookies": event["headers"].pop("cookie").split("; ")} if "cookie" in event["headers"] else {}
     event |= {"isBase64Encoded": False} | ({"queryStringParameters": parameters} if parameters else {}) | ({"body": body} if body is not None else {})
     return event
 

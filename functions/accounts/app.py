@@ -10,10 +10,21 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import AfterValidator, Field
 
 from showrunner import api, config, db
-from showrunner.access import attempts, limits, mfa, passwords, roles, sessions, tokens
-from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
-from showrunner.errors import Conflict, CredentialRejected, Forbidden, InvalidRequest, NotFound, ServiceUnavailable, Unauthorized
+from showrunner.access import attempts, limits, mfa, oauth, passwords, roles, sessions, tokens
+from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Query, Request
+from showrunner.errors import (
+    Conflict,
+    CredentialRejected,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    PlatformRejected,
+    ServiceUnavailable,
+    ShowrunnerError,
+    Unauthorized,
+)
 from showrunner.store import accounts, channels, pages
+from showrunner.store import oauth as providers
 from showrunner.store import sessions as kept
 
 app = Application("accounts")
@@ -44,11 +55,32 @@ class Registration(Body):
     invitation: MailToken | None = None
 
 
-class Login(Body):
-    email: Email
-    password: Password
+class Entry(Body):
     mfa_code: MfaCode | None = None
     organisation_id: Id | None = None
+
+
+class Login(Entry):
+    email: Email
+    password: Password
+
+
+class Way(Query):
+    """`redirect_uri` is where the provider sends the browser back to: one of the stage's list, by default the first."""
+
+    redirect_uri: Annotated[str, Field(max_length=500, pattern="^[!-~]+$")] | None = None
+
+
+class Returned(Body):
+    """What the provider's way back brought."""
+
+    state: MailToken
+    code: Annotated[str, Field(max_length=2000, pattern="^[!-~]+$")] | None = None
+    iss: Annotated[str, Field(max_length=500)] | None = None
+
+
+class GoogleLogin(Entry, Returned):
+    """`code` and `state` as Google's way back brought them. Where the answer is AUTH_REQUIRED, `state` again with `mfa_code`."""
 
 
 class Refresh(Body):
@@ -118,6 +150,24 @@ class Pair(TypedDict):
     token_type: Literal["Bearer"]
     expires_in: int
     user: dict[str, Any]
+
+
+class Started(TypedDict):
+    authorization_url: str
+    state: str
+    expires_in: int
+
+
+class Connection(TypedDict):
+    id: str
+    provider: Literal["youtube"]
+    scopes: list[str]
+    missing_scopes: list[str]
+    connected_at: str
+
+
+class Connected(TypedDict):
+    connection: Connection
 
 
 class Done(TypedDict):
@@ -295,13 +345,19 @@ def login(request: Request, body: Login) -> dict[str, Any]:
     secret = _mfa_secret(user)
     outdated = passwords.digest(body.password) if passwords.is_outdated(user["password_hash"]) else None
     with db.transaction() as tx:
-        _second_factor(tx, user["id"], secret, body.mfa_code)
-        member = accounts.get_membership(tx, user["id"], body.organisation_id)
-        _refuse_in_maintenance(tx, member)
+        return _enter(tx, request, body, user["id"], secret, key, outdated)
+
+
+def _enter(tx: db.Transaction, request: Request, body: Entry, user_id: str, secret: str | None, key: str | None, outdated: str | None) -> dict[str, Any]:
+    """The pair of tokens for somebody who is known by now, but for the second factor."""
+    _second_factor(tx, user_id, secret, body.mfa_code)
+    member = accounts.get_membership(tx, user_id, body.organisation_id)
+    _refuse_in_maintenance(tx, member)
+    if key is not None:
         attempts.forgive(tx, key)
-        accounts.save_login(tx, user["id"], _places(request), outdated)
-        api.record(tx, request, "login", "user", user["id"])
-        return sessions.begin(tx, member)
+    accounts.save_login(tx, user_id, _places(request), outdated)
+    api.record(tx, request, "login", "user", user_id)
+    return sessions.begin(tx, member)
 
 
 def _places(request: Request) -> list[str]:
@@ -358,6 +414,173 @@ def logout(request: Request) -> Answer:
         sessions.end(tx, request.caller)
         api.record(tx, request, "logout", "user", request.caller.subject)
     return Answer(status=204)
+
+
+# Through Google
+
+
+@app.get("/api/v1/auth/oauth/google/start", permission=roles.PUBLIC, limits=((60, 20),), open_in_maintenance=True, answer=Started, errors=(502,))
+def start_google(request: Request, query: Way) -> Answer:
+    """Where to send the browser to log in with Google. A cookie ties what comes back to this browser, for ten minutes."""
+    from showrunner.platforms import google
+
+    return _begun(query, "google", google.LOGIN, offline=False)
+
+
+def _begun(query: Way, provider: str, scopes: tuple[str, ...], *who: str, offline: bool) -> Answer:
+    from showrunner import state
+    from showrunner.platforms.google import Google
+
+    redirect_uri = _redirect(query.redirect_uri)
+    browser, own = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    proof = {"state": own, "nonce": oauth.nonce(browser, own), "code_challenge": oauth.challenge(oauth.verifier(browser, own))}
+    client_id = _client()[0]
+    with state.breaker("google"):
+        address = Google(config.setting("GOOGLE_URL")).address(client_id, redirect_uri, scopes, offline=offline, **proof)
+    with db.transaction() as tx:
+        providers.add_state(tx, digest(own), oauth.bound(browser, *who), provider, redirect_uri, oauth.SECONDS)
+    return Answer({"authorization_url": address, "state": own, "expires_in": oauth.SECONDS}, headers={"set-cookie": oauth.cookie(browser)})
+
+
+def _redirect(wanted: str | None) -> str:
+    """Compared to the letter: a prefix or a pattern is what open redirects are made of."""
+    allowed = config.setting("OAUTH_REDIRECTS").split(",")
+    if (wanted or allowed[0]) not in allowed:
+        message = "not one of the addresses that a login may return to"
+        raise InvalidRequest(f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}])
+    return wanted or allowed[0]
+
+
+def _client() -> tuple[str, str]:
+    """Id and secret of our client at Google."""
+    known = config.secrets(["google/client_id", "google/client_secret"])
+    return known["google/client_id"], known["google/client_secret"]
+
+
+@app.post("/api/v1/auth/oauth/google", permission=roles.PUBLIC, limits=((60, 20),), open_in_maintenance=True, answer=Pair, errors=(401, 403, 404, 409, 502))
+def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
+    """Logs in whoever Google names; at the first time the account of the same confirmed address is linked, or a new one made."""
+    taken = _taken(request, body, "google")
+    user_id, subject = taken["user_id"], taken["subject"]
+    if user_id is None:
+        person, _ = _exchanged(request, body, taken["redirect_uri"])
+        with db.transaction() as tx:
+            user_id, subject = _account_of(tx, request, person), person.subject
+            providers.save_proven(tx, digest(body.state), user_id, subject)
+    with db.reading() as tx:
+        user = accounts.get_login(tx, user_id, _places(request))
+    secret = _mfa_secret(user)
+    key = _attempt(user) if secret else None
+    with db.transaction() as tx:
+        pair = _enter(tx, request, body, user_id, secret, key, None)
+        # Not before the second factor: who has only the mailbox links nothing.
+        if providers.add_identity(tx, "google", subject, user_id):
+            api.record(tx, request, "link", "user", user_id, provider="google")
+        providers.remove_state(tx, digest(body.state))
+    return Answer(pair, headers={"set-cookie": oauth.cookie("")})
+
+
+def _taken(request: Request, body: Returned, provider: str, *who: str) -> dict[str, Any]:
+    """What was begun with this state, in this browser and by these."""
+    browser = oauth.browser_of(request.cookies)
+    with db.transaction() as tx:
+        taken = providers.take_state(tx, digest(body.state), oauth.bound(browser, *who), provider) if browser else None
+    if taken is None:
+        raise _stale("state")
+    return taken
+
+
+def _exchanged(request: Request, body: Returned, redirect_uri: str) -> tuple[oauth.Person, Any]:
+    """Whom Google names, and what it grants. The caller waits for Google here: time-outs and a breaker bound that."""
+    from showrunner import state
+    from showrunner.platforms.google import Google
+
+    google, browser = Google(config.setting("GOOGLE_URL")), oauth.browser_of(request.cookies)
+    if body.code is None:
+        raise InvalidRequest("The code is missing.", [{"field": "code", "message": "missing"}], code="MISSING_FIELD")
+    if body.iss not in (None, google.issuer):
+        raise _stale("iss")
+    client_id, client_secret = _client()
+    with state.breaker("google"):
+        granted = google.exchange(client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state))
+        person = oauth.person(granted.id_token, google.keys, client_id, google.issuer, oauth.nonce(browser, body.state))
+    return person, granted
+
+
+def _account_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
+    """The user whom this account of Google's belongs to. An address alone proves nothing unless Google and we have both confirmed it: anybody can register
+    an address that isn't theirs and wait for its owner."""
+    known = providers.find_user(tx, "google", person.subject)
+    if known is not None:
+        return known
+    if person.email is None or not person.email_verified:
+        raise Forbidden("Google hasn't confirmed the address of this account: confirm it there, or log in with a password.")
+    user = accounts.find_user(tx, api.checked(Address, {"email": person.email}).email)
+    if user is None:
+        return _new_from_google(tx, request, person.email, person.subject, person.name)
+    if user["verified_at"] is None:
+        raise Conflict("This address has an account that nobody has confirmed: reset its password by letter, then log in with Google.")
+    return str(user["id"])
+
+
+def _new_from_google(tx: db.Transaction, request: Request, email: str, subject: str, name: str | None) -> str:
+    full_name = " ".join("".join(sign if sign.isprintable() else " " for sign in name or "").split())[:200] or email.partition("@")[0]
+    user_id = accounts.add_user(tx, email, None, full_name, None, None)
+    accounts.add_member(tx, accounts.add_organisation(tx, full_name), user_id, "user", owner=True)
+    accounts.save_verified(tx, user_id)
+    providers.add_identity(tx, "google", subject, user_id)
+    api.record(tx, request, "register", "user", user_id, provider="google")
+    return user_id
+
+
+def _attempt(user: dict[str, Any]) -> str:
+    with db.transaction() as tx:
+        return attempts.take(tx, user["email"], "known" if user["known"] else None)
+
+
+@app.get("/api/v1/auth/oauth/youtube/start", permission="channels:write", limits=((60, 20),), answer=Started, errors=(502,))
+def start_youtube(request: Request, query: Way) -> Answer:
+    """Where to send the browser to let the organisation work with a YouTube account."""
+    from showrunner.platforms import google
+
+    owner = _credential_owner(request)
+    with db.reading() as tx:
+        partner = accounts.get_organisation(tx, request.organisation_id)["content_owner"]
+    scopes = (*google.YOUTUBE, google.PARTNER) if partner else google.YOUTUBE
+    return _begun(query, "youtube", scopes, owner, request.organisation_id, offline=True)
+
+
+@app.post("/api/v1/auth/oauth/youtube", permission="channels:write", limits=((60, 20),), answer=Connected, errors=(401, 502))
+def connect_youtube(request: Request, body: Returned) -> Answer:
+    """Keeps the permission that Google gave, sealed. `missing_scopes` are those that were unticked: without them some things won't work."""
+    from showrunner import connections
+    from showrunner.platforms import google
+
+    owner, organisation_id = _credential_owner(request), request.organisation_id
+    taken = _taken(request, body, "youtube", owner, organisation_id)
+    person, granted = _exchanged(request, body, taken["redirect_uri"])
+    with db.reading() as tx:
+        partner = accounts.get_organisation(tx, organisation_id)["content_owner"]
+    asked = {*google.YOUTUBE, google.PARTNER} if partner else {*google.YOUTUBE}
+    scopes = _useful(granted, asked)
+    connection_id = connections.id_of(organisation_id, "youtube", person.subject)
+    connections.save(connection_id, organisation_id, granted.refresh_token)
+    with db.transaction() as tx:
+        known = {"id": connection_id, "organisation_id": organisation_id, "provider": "youtube", "subject": person.subject, "user_id": owner, "scopes": scopes}
+        row = providers.save_connection(tx, known)
+        api.record(tx, request, "connect", "connection", connection_id, provider="youtube", scopes=scopes)
+    missing = sorted(asked - {"openid", *scopes})
+    return Answer({"connection": {**row, "missing_scopes": missing}}, headers={"set-cookie": oauth.cookie("")})
+
+
+def _useful(granted: Any, asked: set[str]) -> list[str]:
+    """The scopes of a permission that we can keep. Raises PlatformRejected or InvalidRequest for one that we can't."""
+    scopes = sorted(set(granted.scopes) - {"openid"})
+    if granted.refresh_token is None:
+        raise PlatformRejected("Google gave no lasting permission: remove showrunner at myaccount.google.com/permissions and connect again.")
+    if not scopes or not asked.issuperset(scopes):
+        raise InvalidRequest("Google was asked for other permissions than it gave: connect again, and leave the boxes of YouTube ticked.")
+    return scopes
 
 
 # Second factor
@@ -563,12 +786,31 @@ def erase_me(request: Request, body: Proof) -> Answer:
     """Erases the person: the data goes now, audit rows keep an id that says nothing. The receipt says what was done."""
     user_id = _credential_owner(request)
     _require_password(request, body.password)
+    _disconnect_all(request, user_id)
     with db.transaction() as tx:
         left = accounts.erase(tx, user_id)
         sessions.end(tx, request.caller)
         api.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
     receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
     return Answer({"receipt": {**receipt, "kept": "audit rows, which name the id only"}})
+
+
+def _disconnect_all(request: Request, user_id: str) -> None:
+    """Before the rows go that name them: should this fail, the person can ask again. A revocation that Google doesn't take is in the log; the token is gone."""
+    from showrunner import connections, state
+    from showrunner.platforms.google import Google
+
+    with db.reading() as tx:
+        known = providers.list_connections(tx, user_id)
+    for each in known:
+        try:
+            token = connections.find(each["id"], each["organisation_id"])
+            if token is not None:
+                with state.breaker("google"):
+                    Google(config.setting("GOOGLE_URL")).revoke(token)
+        except ShowrunnerError as error:
+            api.warn(request, "not revoked", connection_id=each["id"], reason=error.message)
+        connections.remove(each["id"])
 
 
 @app.get("/api/v1/users/me/usage", permission="account:all", answer=Usage)

@@ -22,6 +22,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 from xml.sax.saxutils import escape
 
+from local.platforms import google
+
 UNITS_A_DAY = 10_000
 
 
@@ -38,6 +40,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     # (topic, callback) -> secret
     subscribers: dict[tuple[str, str], str] = field(default_factory=dict)
+    sign_ins: google.Accounts = field(default_factory=google.Accounts)
 
     def uploads(self, channel_id: str) -> list[tuple[str, dict[str, Any]]]:
         found = [each for each in self.videos.items() if each[1]["channel_id"] == channel_id]
@@ -171,45 +174,66 @@ def answer(world: World, path: str, query: dict[str, str], headers: Any) -> tupl
     return "application/json; charset=UTF-8", json.dumps(API[path](world, query))
 
 
+def learn(world: World, known: dict[str, Any]) -> None:
+    for name in ("channels", "videos", "failing"):
+        getattr(world, name).update(known.get(name, {}))
+    world.sign_ins.people.update(known.get("people", {}))
+
+
+class Handler(BaseHTTPRequestHandler):
+    world: World
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if self._signs_in(parts.path, parts.query, post=False):
+            return
+        query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
+        try:
+            kind, body = ("text/plain", "ok") if parts.path == "/health" else answer(self.world, parts.path, query, self.headers)
+            status = 200
+        except Refused as error:
+            status, kind, body = error.status, "application/json", json.dumps(error.body)
+        self._send(status, kind, body.encode())
+
+    def do_POST(self) -> None:
+        raw, parts = self.rfile.read(int(self.headers.get("content-length") or 0)), urlsplit(self.path)
+        if self._signs_in(parts.path, raw.decode(), post=True):
+            return
+        if parts.path == "/subscribe":
+            form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
+            self._send(202, "text/plain", b"")
+            threading.Thread(target=verify, args=(self.world, form), daemon=True).start()
+            return
+        if parts.path == "/publish":
+            publish(self.world, parse_qs(parts.query)["channel_id"][0])
+            self._send(204, "text/plain", b"")
+            return
+        known = json.loads(raw)
+        learn(self.world, known)
+        self._send(200, "application/json", b"{}")
+
+    def _signs_in(self, path: str, text: str, *, post: bool) -> bool:
+        if not google.serves(path, post=post):
+            return False
+        told = google.answer(self.world.sign_ins, f"http://{self.headers['host']}", path, text, post)
+        self._send(told.status, told.kind, told.body.encode(), **told.headers)
+        return True
+
+    def _send(self, status: int, kind: str, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Access logs of a simulator are nobody's."""
+
+
 def server(world: World, port: int) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
-            try:
-                kind, body = ("text/plain", "ok") if parts.path == "/health" else answer(world, parts.path, query, self.headers)
-                status = 200
-            except Refused as error:
-                status, kind, body = error.status, "application/json", json.dumps(error.body)
-            self._send(status, kind, body.encode())
-
-        def do_POST(self) -> None:
-            raw, parts = self.rfile.read(int(self.headers.get("content-length") or 0)), urlsplit(self.path)
-            if parts.path == "/subscribe":
-                form = {name: values[0] for name, values in parse_qs(raw.decode()).items()}
-                self._send(202, "text/plain", b"")
-                threading.Thread(target=verify, args=(world, form), daemon=True).start()
-                return
-            if parts.path == "/publish":
-                publish(world, parse_qs(parts.query)["channel_id"][0])
-                self._send(204, "text/plain", b"")
-                return
-            known = json.loads(raw)
-            for name in ("channels", "videos", "failing"):
-                getattr(world, name).update(known.get(name, {}))
-            self._send(200, "application/json", b"{}")
-
-        def _send(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Access logs of a simulator are nobody's."""
-
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (Handler,), {"world": world}))
 
 
 def main() -> int:

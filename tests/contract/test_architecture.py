@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "platforms": {"models", "errors"},
     "signed": {"config", "errors"},
     "callbacks": {"access", "state", "errors"},
+    "connections": {"access", "state", "errors"},
     "live": {"access", "state", "errors"},
     "access": {"db", "state", "signed", "config", "errors", "models", "store"},
     "docs": set(),

@@ -398,7 +398,7 @@ def test_who_holds_the_database_is_in_the_vpc_and_who_doesnt_is_not(functions):
 
 
 # Requests whose caller waits for an outside answer, with a timeout and a breaker; and what only reads bytes: its one class that talks is the hub function's.
-WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}}
+WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google"}}
 READS = {"showrunner.platforms.websub"}
 
 

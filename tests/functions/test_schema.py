@@ -64,7 +64,7 @@ schema.app = wsgi
 
 
 @pytest.fixture(scope="module")
-def known(postgres, signing_key):
+def known(postgres, platforms, signing_key):
     """An admin with an organisation, and the ids of one thing of each kind, so that a good part of the answers succeeds."""
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Fuzzed")

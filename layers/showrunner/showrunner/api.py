@@ -27,7 +27,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from showrunner import config, db, errors
 from showrunner.access import idempotency, limits, roles, tokens
-from showrunner.errors import Forbidden, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError, Unauthorized
+from showrunner.errors import Forbidden, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge, QuotaExceeded, ServiceUnavailable, ShowrunnerError, Unauthorized
 from showrunner.store.pages import Found
 
 MEGABYTE = 1_048_576
@@ -133,6 +133,7 @@ class Request:
     headers: dict[str, str]
     address: str
     raw_body: bytes = b""
+    cookies: list[str] = field(default_factory=list)
     identity: tokens.Identity | None = None
     standing: limits.Standing | None = None
 
@@ -298,6 +299,7 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     headers = event.get("headers") or {}
     asked = headers.get("x-request-id", "")
     request = Request(asked if _TOKEN.fullmatch(asked) else str(uuid.uuid4()), http["method"], event["rawPath"], "", headers, http.get("sourceIp", ""))
+    request.cookies = event.get("cookies") or []
     try:
         answer = _answer(app, request, event)
     except ShowrunnerError as error:
@@ -493,6 +495,8 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     message = error.message if status != 500 else f"Something failed on our side. Tell us the request id {request.id}."
     answer = _error(request, status, getattr(error, "code", code), message, getattr(error, "details", []))
     retry_after = getattr(error, "retry_after", None)
+    if isinstance(error, QuotaExceeded) and error.retry_at is not None:
+        retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
     if retry_after is None and status == 503:
         retry_after = 5  # a database that restarts or wakes up needs about that long
     if retry_after is not None:
@@ -530,6 +534,8 @@ def _cross_origin(origin: str) -> dict[str, str]:
     return {
         "vary": "origin",
         "access-control-allow-origin": origin,
+        # Nobody is known by a cookie here; the one that there is ties a login through a provider to the browser that began it.
+        "access-control-allow-credentials": "true",
         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
         "access-control-allow-headers": "authorization, content-type, idempotency-key, x-request-id, if-none-match",
         "access-control-expose-headers": "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset",

@@ -6,6 +6,8 @@ Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Valu
 
 import base64
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -198,6 +200,18 @@ def check_breaker(platform: str, now: float | None = None) -> None:
     found = find(f"breaker#{platform}", "state", at)
     if found and found["failures"] >= FAILURES:
         raise PlatformUnavailable(f"{platform} has failed {FAILURES} times in a row: try again in {PAUSE_SECONDS} seconds.", PAUSE_SECONDS)
+
+
+@contextmanager
+def breaker(platform: str) -> Iterator[None]:
+    """Calls of a platform whose caller waits: refused at once while it is known to be down, and counted."""
+    check_breaker(platform)
+    try:
+        yield
+    except PlatformUnavailable:
+        note_outcome(platform, answered=False)
+        raise
+    note_outcome(platform, answered=True)
 
 
 def note_outcome(platform: str, *, answered: bool, now: float | None = None) -> None:

@@ -71,17 +71,23 @@ class Identity:
 
 def verify(token: str, now: float | None = None) -> Identity:
     """The caller behind a bearer token. Raises Unauthorized, whatever is wrong with it."""
-    header, claims, signed, signature = _parse(token)
+    header, claims, signed, signature = take_apart(token)
     if header.keys() != _HEADER or header["alg"] != "RS256" or header["typ"] != TYPE or not isinstance(header["kid"], str):
         raise _refused()
     try:
-        _key(header["kid"]).verify(signature, signed, padding.PKCS1v15(), SHA256())
+        require_signature(_key(header["kid"]), signed, signature)
     except InvalidSignature as error:
         raise _refused() from error
     return _identity(claims, time.time() if now is None else now)
 
 
-def _parse(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+def require_signature(key: rsa.RSAPublicKey, signed: bytes, signature: bytes) -> None:
+    """By RS256. Raises cryptography's InvalidSignature."""
+    key.verify(signature, signed, padding.PKCS1v15(), SHA256())
+
+
+def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    """Header, claims, what is signed, and the signature of a compact JWT; nothing of it is believed yet. Raises Unauthorized."""
     match = _SHAPE.fullmatch(token) if len(token) <= MAX_BYTES else None
     if match is None:
         raise _refused()

@@ -63,18 +63,24 @@ def add_member(tx: db.Transaction, organisation_id: str, user_id: str, role: str
 
 def find_login(tx: db.Transaction, email: str, places: list[str]) -> dict[str, Any] | None:
     """What a login needs: id, password_hash, mfa_secret (None unless confirmed), mfa_step, platform_admin, and whether one of the places is `known`."""
-    return db.one(
-        tx,
-        """
+    return db.one(tx, f"{_LOGIN} WHERE u.email = :email AND u.erased_at IS NULL", email=email, places=places)
+
+
+def get_login(tx: db.Transaction, user_id: str, places: list[str]) -> dict[str, Any]:
+    """The same, of somebody whom another than the password has named."""
+    row = db.one(tx, f"{_LOGIN} WHERE u.id = :user_id AND u.erased_at IS NULL", user_id=user_id, places=places)
+    if row is None:
+        raise NotFound("There is no such user.")
+    return row
+
+
+_LOGIN = """
         SELECT u.id::text, u.email, u.full_name, u.password_hash, u.platform_admin, u.mfa_step,
                CASE WHEN u.mfa_confirmed_at IS NOT NULL THEN u.mfa_secret END AS mfa_secret,
                EXISTS (SELECT 1 FROM access.known_places p WHERE p.user_id = u.id AND p.place_sha256 = ANY(:places)
                        AND p.seen_at > now() - interval '180 days') AS known
-          FROM accounts.users u WHERE u.email = :email AND u.erased_at IS NULL
-        """,
-        email=email,
-        places=places,
-    )
+          FROM accounts.users u
+"""
 
 
 def find_user(tx: db.Transaction, email: str) -> dict[str, Any] | None:
@@ -308,6 +314,11 @@ def export(tx: db.Transaction, user_id: str) -> str:
                 'sessions', (SELECT coalesce(json_agg(json_build_object('started_at', f.created_at, 'revoked_at', f.revoked_at) ORDER BY f.created_at), '[]')
                                FROM access.refresh_families f WHERE f.user_id = u.id),
                 'known_places', (SELECT count(*) FROM access.known_places p WHERE p.user_id = u.id),
+                'identities', (SELECT coalesce(json_agg(json_build_object('provider', i.provider, 'subject', i.subject, 'linked_at', i.linked_at)), '[]')
+                                 FROM accounts.identities i WHERE i.user_id = u.id),
+                'connections', (SELECT coalesce(json_agg(json_build_object('provider', n.provider, 'subject', n.subject, 'scopes', n.scopes,
+                                    'connected_at', n.connected_at)), '[]')
+                                  FROM accounts.connections n WHERE n.connected_by = u.id),
                 'api_keys', (SELECT coalesce(json_agg(json_build_object('name', k.name, 'prefix', k.prefix, 'created_at', k.created_at)), '[]')
                                FROM access.api_keys k WHERE k.created_by = u.id::text),
                 'audit', (SELECT coalesce(json_agg(json_build_object('at', e.at, 'action', e.action, 'thing', e.thing, 'thing_id', e.thing_id,
@@ -346,6 +357,9 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
     db.run(tx, "DELETE FROM access.refresh_families WHERE user_id = :id", id=user_id)
     db.run(tx, "DELETE FROM access.known_places WHERE user_id = :id", id=user_id)
     db.run(tx, "DELETE FROM access.recovery_codes WHERE user_id = :id", id=user_id)
+    db.run(tx, "DELETE FROM access.oauth_states WHERE user_id = :id", id=user_id)
+    db.run(tx, "DELETE FROM accounts.identities WHERE user_id = :id", id=user_id)
+    db.run(tx, "DELETE FROM accounts.connections WHERE connected_by = :id", id=user_id)
     db.run(tx, "DELETE FROM accounts.members WHERE user_id = :id", id=user_id)
     db.run(tx, "DELETE FROM access.api_keys WHERE created_by = :id", id=user_id)
     return [row["id"] for row in alone]

@@ -1,0 +1,134 @@
+"""Google's OAuth 2.0 and OpenID Connect: https://developers.google.com/identity/protocols/oauth2/web-server and …/identity/openid-connect. No quota.
+
+Where its endpoints are, its discovery document says; so one address points all of it elsewhere. That document and the keys are kept as long as their
+Cache-Control allows. Plain requests: the SDK's import takes a quarter of a second, for three calls.
+"""
+
+import json
+import re
+import time
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import requests
+
+from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable
+
+# A login waits for three of these at most (discovery, token, keys), within API Gateway's 30 s.
+SECONDS = 8
+# The largest of these documents has 2 KB.
+MOST_BYTES = 65_536
+DISCOVERY = "/.well-known/openid-configuration"
+# Kept at least so long, or an unknown kid would make us ask for every forged token; at most so long, whatever the header says.
+FRESH_SECONDS, STALE_SECONDS = 300, 86_400
+
+_SCOPE = "https://www.googleapis.com/auth/"
+LOGIN = ("openid", "email", "profile")
+# openid names the account, so that a second consent replaces the first.
+YOUTUBE = ("openid", f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly", f"{_SCOPE}yt-analytics.readonly")
+PARTNER = f"{_SCOPE}youtubepartner"
+
+_documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
+
+
+class Granted(NamedTuple):
+    """An answered code. `scopes` are what the person left ticked, which may be less than what was asked for."""
+
+    id_token: str
+    refresh_token: str | None
+    scopes: tuple[str, ...]
+
+
+class Google:
+    """`url` is its issuer, https://accounts.google.com."""
+
+    def __init__(self, url: str) -> None:
+        self.issuer = url.rstrip("/")
+
+    def address(self, client_id: str, redirect_uri: str, scopes: tuple[str, ...], *, offline: bool, **proof: str) -> str:
+        """Where the browser goes. `proof`: state, nonce, code_challenge (by S256). With `offline` a refresh token comes back, every time anew."""
+        asked = {"client_id": client_id, "redirect_uri": redirect_uri, "response_type": "code", "scope": " ".join(scopes), "code_challenge_method": "S256"}
+        lasting = {"access_type": "offline", "prompt": "consent"} if offline else {"prompt": "select_account"}
+        return f"{self._endpoint('authorization_endpoint')}?{urlencode({**asked, **proof, **lasting})}"
+
+    def exchange(self, client_id: str, client_secret: str, redirect_uri: str, code: str, code_verifier: str) -> Granted:
+        """The tokens for a code. Raises InvalidRequest for a code that was used, is too old or was never given to us."""
+        form = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier, "redirect_uri": redirect_uri}
+        status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), {**form, "client_id": client_id, "client_secret": client_secret})[:2])
+        if status != 200:
+            raise _failure(status, answer)
+        id_token, refresh_token = answer.get("id_token"), answer.get("refresh_token")
+        if not isinstance(id_token, str) or not isinstance(refresh_token, str | None):
+            raise PlatformRejected("Google's answer has no ID token.")
+        return Granted(id_token, refresh_token, tuple(str(answer.get("scope", "")).split()))
+
+    def keys(self, kid: str) -> list[dict[str, str]]:
+        """Google's signing keys; asked for anew when none has this kid, as after a rotation."""
+        url = self._endpoint("jwks_uri")
+        found = _document(url).get("keys", [])
+        if not any(key.get("kid") == kid for key in found) and time.monotonic() - _documents[url][1] > FRESH_SECONDS:
+            del _documents[url]
+            found = _document(url).get("keys", [])
+        return list(found)
+
+    def revoke(self, token: str) -> None:
+        """Ends what a token stands for; one that has ended already is no error."""
+        status, body, _ = _send("POST", self._endpoint("revocation_endpoint"), {"token": token})
+        if status not in (200, 400):
+            raise _failure(*_json(status, body))
+
+    def _endpoint(self, name: str) -> str:
+        document = _document(self.issuer + DISCOVERY)
+        address = document.get(name)
+        if document.get("issuer") != self.issuer or not isinstance(address, str) or not address.startswith(self.issuer.partition(":")[0] + "://"):
+            raise PlatformRejected(f"The discovery document of {self.issuer} is not its own, or has no {name}.")
+        return address
+
+
+def _document(url: str) -> dict[str, Any]:
+    known = _documents.get(url)
+    if known is None or known[0] < time.monotonic():
+        status, body, cache_control = _send("GET", url)
+        status, answer = _json(status, body)
+        if status != 200:
+            raise _failure(status, answer)
+        age = re.search(r"max-age=(\d{1,9})", cache_control)
+        seconds = min(max(int(age[1]) if age else 0, FRESH_SECONDS), STALE_SECONDS)
+        known = _documents[url] = (time.monotonic() + seconds, time.monotonic(), answer)
+    return known[2]
+
+
+def _send(method: str, url: str, form: dict[str, str] | None = None) -> tuple[int, bytes, str]:
+    """Status, body and Cache-Control. No redirect is followed: what is sent is meant for this address alone."""
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # neither a proxy nor a .netrc of the machine sees a code or a secret
+            with session.request(method, url, data=form, timeout=SECONDS, allow_redirects=False, stream=True) as answer:
+                body = b""
+                for part in answer.iter_content(MOST_BYTES + 1):
+                    body += part
+                    if len(body) > MOST_BYTES:
+                        raise PlatformRejected("Google's answer is too large to be one.")
+                return answer.status_code, body, answer.headers.get("cache-control", "")
+    except requests.RequestException as error:
+        raise PlatformUnavailable(f"Google doesn't answer: {type(error).__name__}.") from error
+
+
+def _json(status: int, body: bytes) -> tuple[int, dict[str, Any]]:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise PlatformUnavailable(f"Google answers {status} without JSON.") from error
+    return status, answer if isinstance(answer, dict) else {}
+
+
+def _failure(status: int, answer: dict[str, Any]) -> Exception:
+    """https://developers.google.com/identity/protocols/oauth2/web-server#exchange-errors"""
+    reason = str(answer.get("error", "unknown"))[:100]
+    if status >= 500 or status in (408, 429):
+        return PlatformUnavailable(f"Google answers {status} {reason}.")
+    if reason == "invalid_grant":
+        return InvalidRequest("The code is not valid, used, or too old: begin again.", [{"field": "code", "message": "not valid, used, or too old"}])
+    if reason in ("invalid_client", "unauthorized_client"):
+        return CredentialRejected(f"Google refuses our client: {reason}. The secrets google/client_id and google/client_secret must be those of its console.")
+    return PlatformRejected(f"Google refuses the request with {status} {reason}.")
