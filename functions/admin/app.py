@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,55 +10,17 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from showrunner import api, config, db
+from showrunner import api, config, db, documents, signed, state
 from showrunner.access import roles, sessions, tokens
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
-from showrunner.errors import Conflict, Forbidden, ShowrunnerError
+from showrunner.errors import Conflict, Forbidden, PlatformUnavailable, ShowrunnerError
 from showrunner.store import accounts, audit, operations, pages, voices
 
-app = Application("admin")
-
-# Written from the routes of all functions (python -m local.openapi); a test refuses one that is behind the code.
-DOCUMENT = Path(__file__).with_name("openapi.json")
-
-
-class Health(TypedDict):
-    status: Literal["ok"]
-    version: str
-    timestamp: str
+app = documents.serve(Application("admin"), Path(__file__).with_name("openapi.json"))
 
 
 class KeySet(TypedDict):
     keys: list[dict[str, str]]
-
-
-@app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
-def health(request: Request) -> Health:
-    """Whether the API answers at all. What it depends on is told by /api/v1/admin/health."""
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"status": "ok", "version": config.setting("VERSION", "0.1.0"), "timestamp": now}
-
-
-@app.get("/openapi.json", permission=roles.PUBLIC, unlimited=True, answer={"type": "object"}, max_age=300)
-def openapi(request: Request) -> Answer:
-    """This document."""
-    return Answer(DOCUMENT.read_text(encoding="utf-8"))
-
-
-@app.get("/docs", permission=roles.PUBLIC, unlimited=True, content_type="text/html; charset=utf-8", max_age=300)
-def docs(request: Request) -> Answer:
-    """The document as a page for people."""
-    from showrunner.docs import page
-
-    return Answer(page(api.parse(DOCUMENT.read_bytes())), content_type="text/html; charset=utf-8")
-
-
-@app.get("/docs/style.css", permission=roles.PUBLIC, unlimited=True, content_type="text/css; charset=utf-8", max_age=300)
-def style(request: Request) -> Answer:
-    """The look of the page."""
-    from showrunner.docs import STYLE
-
-    return Answer(STYLE.read_text(encoding="utf-8"), content_type="text/css; charset=utf-8")
 
 
 @app.get("/.well-known/jwks.json", permission=roles.PUBLIC, unlimited=True, answer=KeySet, max_age=300)
@@ -72,6 +34,10 @@ def jwks(request: Request) -> Any:
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 # A probe that takes longer is as good as failed: whoever asks has other things to do.
 PROBE_SECONDS = 2
+# Those whose caller waits behind a breaker (state.breaker); a contract test finds one that is missing.
+BREAKERS = ("google", "youtube")
+# What a day gives, by project and bucket: https://developers.google.com/youtube/v3/determine_quota_cost.
+QUOTAS = {"youtube": {"general": 10_000}}
 
 
 class Probe(TypedDict):
@@ -80,36 +46,75 @@ class Probe(TypedDict):
     reason: str | None
 
 
+class Depth(TypedDict):
+    """Messages of a queue: those that wait, and those that somebody is at work on."""
+
+    waiting: int
+    in_flight: int
+
+
 class SystemHealth(TypedDict):
     status: Literal["ok", "degraded", "down"]
+    reasons: list[str]
     probes: dict[str, Probe]
+    queues: dict[str, Depth]
+    breakers: dict[str, Literal["closed", "open"]]
     timestamp: str
 
 
-@app.get("/api/v1/admin/system/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True)
-@app.get("/api/v1/admin/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True)
+class Quota(TypedDict):
+    project: str
+    bucket: str
+    day: str
+    used: int
+    limit: int
+    resets_at: str
+
+
+class Quotas(TypedDict):
+    quotas: list[Quota]
+
+
+@app.get("/api/v1/admin/system/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True, outlives_database=True)
+@app.get("/api/v1/admin/health", permission="internal:read", answer=SystemHealth, open_in_maintenance=True, outlives_database=True)
 def system_health(request: Request) -> SystemHealth:
-    """What the API depends on. `down` is without the database, `degraded` without anything else."""
-    probes = {name: _probed(probe) for name, probe in PROBES.items()}
-    failed = {name for name, probe in probes.items() if probe["status"] == "failed"}
-    status: Literal["ok", "degraded", "down"] = "down" if "database" in failed else "degraded" if failed else "ok"
-    return {"status": status, "probes": probes, "timestamp": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")}
+    """What the API depends on. `down` is without the database; `degraded` without another part, or where a person is waited for: `reasons` say what."""
+    probes, found = _probe_all()
+    queues, breakers = found["queues"] or {}, found["breakers"] or {}
+    reasons = [f"{name}: {probe['reason']}" for name, probe in probes.items() if probe["reason"]]
+    reasons += [f"{name}: {depth['waiting']} messages were given up; mend why and send them again" for name, depth in queues.items() if _is_left(name, depth)]
+    reasons += [
+        f"{name}: it failed {state.FAILURES} times in a row and is left alone for {state.PAUSE_SECONDS} s" for name, is_ in breakers.items() if is_ == "open"
+    ]
+    status: Literal["ok", "degraded", "down"] = "down" if probes["database"]["reason"] else "degraded" if reasons else "ok"
+    return {"status": status, "reasons": reasons, "probes": probes, "queues": queues, "breakers": breakers, "timestamp": documents.now()}
 
 
-def _probed(probe: Callable[[], object]) -> Probe:
+def _is_left(queue: str, depth: Depth) -> bool:
+    return depth["waiting"] > 0 and queue.endswith(("-dead", "undelivered-events"))
+
+
+def _probe_all() -> tuple[dict[str, Probe], dict[str, Any]]:
+    """Outcome and answer of every probe, all asked at the same time."""
+    begun = time.perf_counter()
+    pool = ThreadPoolExecutor(len(PROBES))
+    asked = {name: pool.submit(probe) for name, probe in PROBES.items()}
+    told = {name: _probed(future, begun) for name, future in asked.items()}
+    pool.shutdown(wait=False)
+    return {name: probe for name, (probe, _) in told.items()}, {name: answer for name, (_, answer) in told.items()}
+
+
+def _probed(asked: Future[Any], begun: float) -> tuple[Probe, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    begun, reason = time.perf_counter(), None
-    pool = ThreadPoolExecutor(1)
+    answer, reason = None, None
     try:
-        pool.submit(probe).result(PROBE_SECONDS)
+        answer = asked.result(max(0.0, PROBE_SECONDS - (time.perf_counter() - begun)))
     except TookTooLong:
         reason = f"no answer within {PROBE_SECONDS} s"
     except (ShowrunnerError, BotoCoreError, ClientError) as error:
         reason = type(error).__name__
-    finally:
-        pool.shutdown(wait=False)
-    return {"status": "failed" if reason else "ok", "milliseconds": round((time.perf_counter() - begun) * 1000, 1), "reason": reason}
+    return {"status": "failed" if reason else "ok", "milliseconds": round((time.perf_counter() - begun) * 1000, 1), "reason": reason}, answer
 
 
 def _ask_database() -> None:
@@ -126,30 +131,86 @@ def _ask_object_store() -> None:
 
 
 def _ask_state_table() -> None:
-    from showrunner import state
-
     state.find("health", "probe")
 
 
-PROBES: dict[str, Callable[[], object]] = {"database": _ask_database, "object_store": _ask_object_store, "state_table": _ask_state_table}
+def _ask_queues() -> dict[str, Depth]:
+    """By the queue's name without that of the stage."""
+    urls = config.setting("QUEUE_URLS").split(",")
+    return {url.rpartition("/")[2].removeprefix(f"showrunner-{config.setting('STAGE')}-"): _depth(url) for url in urls}
+
+
+def _depth(url: str) -> Depth:
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    told = signed.call("sqs", "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": list(names)})["Attributes"]
+    return {"waiting": int(told[names[0]]), "in_flight": int(told[names[1]])}
+
+
+def _ask_breakers() -> dict[str, Literal["closed", "open"]]:
+    return {platform: "open" if _is_broken(platform) else "closed" for platform in BREAKERS}
+
+
+def _is_broken(platform: str) -> bool:
+    try:
+        state.check_breaker(platform)
+    except PlatformUnavailable:
+        return True
+    return False
+
+
+PROBES: dict[str, Callable[[], Any]] = {
+    "database": _ask_database,
+    "object_store": _ask_object_store,
+    "state_table": _ask_state_table,
+    "queues": _ask_queues,
+    "breakers": _ask_breakers,
+}
 
 
 @app.get("/api/v1/admin/system/metrics", permission="internal:read", content_type=PROMETHEUS, open_in_maintenance=True)
 @app.get("/api/v1/admin/metrics", permission="internal:read", content_type=PROMETHEUS, open_in_maintenance=True)
 def system_metrics(request: Request) -> Answer:
-    """Figures in Prometheus' text format."""
+    """Figures in Prometheus' text format. What can't be asked now is left out, and `showrunner_up` says so."""
     with db.reading() as tx:
         families = operations.list_figures(tx)
     lines = []
-    for name, (words, samples) in families.items():
+    for name, (words, samples) in (families | _figures_of_parts()).items():
         lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
         lines += [f"{name}{{{_labels(labels)}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
     return Answer("\n".join(lines) + "\n", content_type=PROMETHEUS)
 
 
+def _figures_of_parts() -> operations.Figures:
+    probes, found = _probe_all()
+    queues, breakers = found["queues"] or {}, found["breakers"] or {}
+    messages = [({"queue": name, "state": kind}, depth[kind]) for name, depth in queues.items() for kind in ("waiting", "in_flight")]
+    return {
+        "showrunner_up": ("1 for each part that answers.", [({"part": name}, int(probe["status"] == "ok")) for name, probe in probes.items()]),
+        "showrunner_queue_messages": ("Messages in the queues.", messages),
+        "showrunner_breaker_open": (
+            "1 while a platform is left alone after failing.",
+            [({"platform": name}, int(is_ == "open")) for name, is_ in breakers.items()],
+        ),
+    }
+
+
 def _labels(labels: dict[str, str]) -> str:
     escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for name, value in labels.items()}
     return ",".join(f'{name}="{value}"' for name, value in escaped.items())
+
+
+@app.get("/api/v1/admin/quotas", permission="admin:all", answer=Quotas, open_in_maintenance=True)
+def list_quotas(request: Request) -> Quotas:
+    """What has been spent today of each platform's daily quota."""
+    at = datetime.now(UTC)
+    day, resets_at = state.pacific_day(at), state.pacific_midnight(at).isoformat().replace("+00:00", "Z")
+    return {
+        "quotas": [
+            {"project": project, "bucket": bucket, "day": day, "used": state.spent(project, bucket, at), "limit": limit, "resets_at": resets_at}
+            for project, buckets in QUOTAS.items()
+            for bucket, limit in buckets.items()
+        ]
+    }
 
 
 # What only platform admins do

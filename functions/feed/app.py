@@ -11,16 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from showrunner import api, callbacks, config, db, schedules, signed
-from showrunner.access import roles, tokens
+from showrunner import api, callbacks, config, db, documents, schedules, signed
+from showrunner.access import tokens
 from showrunner.api import Answer, Application, Body, Moment, Query, Request
 from showrunner.errors import InvalidRequest, NotFound, ShowrunnerError, Unauthorized
 from showrunner.models import Sighting
 from showrunner.platforms import websub
 from showrunner.store import api_keys, feed, feed_lists, subscriptions
 from showrunner.store.feed_lists import Wanted
-
-DOCUMENT = Path(__file__).with_name("openapi.json")
 
 DEFAULT_LEASE, MOST_LEASE = 432_000, 864_000
 # What a caller waits for at most in one call; each takes about a millisecond.
@@ -73,7 +71,7 @@ def given(request: Request, field: str) -> dict[str, str]:
     return {"value": value[:200]} if isinstance(value, str) else {}
 
 
-app = Application("feed", authenticate, refuse)
+app = documents.serve(Application("feed", authenticate, refuse), Path(__file__).with_name("openapi.json"))
 
 # ------------------------------------------------------------------------------------------------ What may be asked
 
@@ -325,12 +323,6 @@ class Replayed(TypedDict):
     next_id: int | None
 
 
-class Health(TypedDict):
-    status: Literal["ok"]
-    version: str
-    timestamp: str
-
-
 # ------------------------------------------------------------------------------------------------ Subscriptions
 
 
@@ -551,38 +543,6 @@ def text(value: str, name: str) -> str:
     if not value.isascii() or len(value) > 50 or not value.isprintable():
         raise NotFound(f"{name} with id '{value[:50]!a}' not found")
     return value
-
-
-# ------------------------------------------------------------------------------------------------ Health and documents
-
-
-@app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
-def health(request: Request) -> Health:
-    """Whether the API answers at all."""
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"status": "ok", "version": config.setting("VERSION", "0.1.0"), "timestamp": now}
-
-
-@app.get("/openapi.json", permission=roles.PUBLIC, unlimited=True, answer={"type": "object"}, max_age=300)
-def openapi(request: Request) -> Answer:
-    """This document."""
-    return Answer(DOCUMENT.read_text(encoding="utf-8"))
-
-
-@app.get("/docs", permission=roles.PUBLIC, unlimited=True, content_type="text/html; charset=utf-8", max_age=300)
-def docs(request: Request) -> Answer:
-    """The document as a page for people."""
-    from showrunner.docs import page
-
-    return Answer(page(api.parse(DOCUMENT.read_bytes())), content_type="text/html; charset=utf-8")
-
-
-@app.get("/docs/style.css", permission=roles.PUBLIC, unlimited=True, content_type="text/css; charset=utf-8", max_age=300)
-def style(request: Request) -> Answer:
-    """The look of the page."""
-    from showrunner.docs import STYLE
-
-    return Answer(STYLE.read_text(encoding="utf-8"), content_type="text/css; charset=utf-8")
 
 
 handler = api.handler(app)

@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "live": {"access", "state", "errors"},
     "access": {"db", "state", "signed", "config", "errors", "models", "store"},
     "docs": set(),
+    "documents": {"access", "api", "config", "docs"},
     "mail": {"config"},
     "uploads": {"blobs", "config", "db", "errors", "store"},
     "openapi": {"access", "api"},

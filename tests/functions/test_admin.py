@@ -1,17 +1,20 @@
 """functions/admin"""
 
+import ast
 import json
 import time
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from openapi_spec_validator import validate
 
 from functions.admin import app
 from local import openapi
-from showrunner import config, db
+from showrunner import config, db, state
 from showrunner.access import roles, tokens
-from tests.conftest import Client
+from tests.conftest import Client, service_client
+from tests.contract import code, template
 
 ANYONE = Client()
 PASSWORD = "Correct-horse-7-battery"
@@ -86,43 +89,138 @@ def person(tx, signing_key, aws):
     return make
 
 
-@pytest.mark.parametrize("path", ["/api/v1/admin/users", "/api/v1/admin/audit", "/api/v1/admin/health", "/api/v1/admin/metrics"])
-def test_admin_pages_are_for_admins(person, path):
+@pytest.fixture
+def queues(aws, monkeypatch):
+    """A stage's queues, as template.yaml names them."""
+    sqs = config.aws("sqs")
+    urls = {name: sqs.create_queue(QueueName=f"showrunner-test-{name}")["QueueUrl"] for name in ("notifications", "notifications-dead")}
+    monkeypatch.setenv("QUEUE_URLS", ",".join(urls.values()))
+    yield urls
+    for url in urls.values():
+        sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/admin/users", "/api/v1/admin/audit", "/api/v1/admin/health", "/api/v1/admin/metrics", "/api/v1/admin/quotas"])
+def test_admin_pages_are_for_admins(person, queues, path):
     assert person()("GET", path).status == 403
     assert person(admin=True)("GET", path).status == 200
 
 
-def test_health_tells_degraded_from_down(client, aws, monkeypatch):
-    monkeypatch.setattr(app, "PROBES", {"database": app._ask_database, "object_store": app._ask_object_store})
-    assert client("GET", "/api/v1/admin/health").body["status"] == "ok"
-    monkeypatch.setenv("MEDIA_BUCKET", "not-there")
+def test_health_says_that_all_is_well(client, queues):
+    told = client("GET", "/api/v1/admin/health").body
+
+    assert (told["status"], told["reasons"]) == ("ok", [])
+    assert set(told["probes"]) == {"database", "object_store", "state_table", "queues", "breakers"}
+    assert told["queues"] == {name: {"waiting": 0, "in_flight": 0} for name in queues}
+    assert told["breakers"]["youtube"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "part"),
+    [("MEDIA_BUCKET", "not-there", "object_store"), ("STATE_TABLE", "not-there", "state_table"), ("QUEUE_URLS", "http://127.0.0.1:9/1/not-there", "queues")],
+)
+def test_a_part_that_fails_degrades_the_whole_and_is_named(client, queues, monkeypatch, setting, value, part):
+    monkeypatch.setenv(setting, value)
+
     told = client("GET", "/api/v1/admin/system/health").body
-    assert (told["status"], told["probes"]["object_store"]["status"], told["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
-    monkeypatch.setenv("DATABASE_PORT", "1")
-    assert client("GET", "/api/v1/admin/health").body["status"] == "down"
+
+    assert (told["status"], told["probes"][part]["status"], told["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
+    assert any(reason.startswith(f"{part}: ") for reason in told["reasons"])
 
 
-def test_a_probe_that_hangs_is_given_up(client, monkeypatch):
-    monkeypatch.setattr(app, "PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(app, "PROBES", {"object_store": lambda: time.sleep(0.5)})
+def test_messages_that_were_given_up_wait_for_a_person(client, queues):
+    config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
+    assert client("GET", "/api/v1/admin/health").body["status"] == "ok", "work that waits is no fault"
+    config.aws("sqs").send_message(QueueUrl=queues["notifications-dead"], MessageBody="{}")
 
     told = client("GET", "/api/v1/admin/health").body
 
-    assert told["probes"]["object_store"]["reason"] == "no answer within 0.1 s"
-    assert told["probes"]["object_store"]["milliseconds"] < 400
+    assert (told["status"], told["queues"]["notifications-dead"]["waiting"]) == ("degraded", 1)
+    assert told["reasons"] == ["notifications-dead: 1 messages were given up; mend why and send them again"]
 
 
-def test_metrics_are_read_by_prometheus_own_parser(client):
+def test_an_open_breaker_is_told(client, queues):
+    for _ in range(state.FAILURES):
+        state.note_outcome("youtube", answered=False)
+    try:
+        told = client("GET", "/api/v1/admin/health").body
+    finally:
+        state.note_outcome("youtube", answered=True)
+
+    assert (told["status"], told["breakers"]["youtube"]) == ("degraded", "open")
+
+
+def test_without_the_database_health_is_still_told_and_is_down(postgres, signing_key, queues, monkeypatch):
+    """Nobody's limits can be counted then, nor whether a token was denied: its signature and scopes decide."""
+    db.close()
+    monkeypatch.setenv("DATABASE_PORT", "1")
+    told = service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/health")
+
+    assert (told.status, told.body["status"], told.body["probes"]["database"]["reason"]) == (200, "down", "DatabaseUnavailable")
+    assert service_client(signing_key, str(uuid.uuid4()), "videos:read")("GET", "/api/v1/admin/health").status == 403
+    assert ANYONE("GET", "/api/v1/admin/health").status == 401
+    assert service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/metrics").status == 503
+
+
+def test_a_probe_that_hangs_is_given_up_and_the_others_dont_wait_for_it(client, queues, monkeypatch):
+    monkeypatch.setattr(app, "PROBE_SECONDS", 0.3)
+    for name in ("object_store", "breakers"):
+        monkeypatch.setitem(app.PROBES, name, lambda: time.sleep(1))
+
+    begun = time.perf_counter()
+    told = client("GET", "/api/v1/admin/health").body
+
+    assert time.perf_counter() - begun < 0.9
+    assert told["probes"]["object_store"]["reason"] == "no answer within 0.3 s"
+    assert [told["probes"][name]["status"] for name in ("database", "object_store", "state_table", "breakers")] == ["ok", "failed", "ok", "failed"]
+
+
+def test_health_knows_every_queue_and_every_breaker():
+    """A new one is added to AdminFunction's QUEUE_URLS and policy, or to BREAKERS."""
+    application = template.load(template.APPLICATION)
+    function = template.functions(application)["admin"]
+    (allowed,) = [statement for statement in function.statements if statement["Action"] == "sqs:GetQueueAttributes"]
+    named = {
+        code._literal(call)
+        for path in [*code.layer_files(), *code.function_files()]
+        for call in code.calls(code.tree(path), "state", ("check_breaker", "breaker"))
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+
+    queues = set(template.resources(application, "AWS::SQS::Queue"))
+    assert template.references(function.variables["QUEUE_URLS"]) == template.references(allowed["Resource"]) == queues
+    assert named == set(app.BREAKERS)
+
+
+def test_quotas_tell_what_today_has_cost(person):
+    admin = person(admin=True)
+    before = admin("GET", "/api/v1/admin/quotas").body["quotas"]
+    state.spend("youtube", "general", 7, 10_000)
+
+    told = admin("GET", "/api/v1/admin/quotas").body["quotas"]
+
+    assert [(each["project"], each["bucket"], each["limit"]) for each in told] == [("youtube", "general", 10_000)]
+    assert told[0]["used"] == before[0]["used"] + 7
+    assert told[0]["resets_at"] > datetime.now(UTC).isoformat()
+
+
+def test_metrics_are_read_by_prometheus_own_parser(client, queues):
     from prometheus_client.parser import text_string_to_metric_families
 
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
+
+    config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
 
     told = client("GET", "/api/v1/admin/metrics")
 
     families = {family.name: family for family in text_string_to_metric_families(told.body)}
     queued = [sample.value for sample in families["showrunner_videos"].samples if sample.labels == {"status": "queued"}]
     assert queued[0] >= 1
+    figures = {name: {tuple(sorted(sample.labels.items())): sample.value for sample in family.samples} for name, family in families.items()}
+    assert figures["showrunner_queue_messages"][("queue", "notifications"), ("state", "waiting")] == 1
+    assert figures["showrunner_breaker_open"][(("platform", "youtube"),)] == 0
+    assert set(figures["showrunner_up"].values()) == {1}
     assert all(family.documentation and family.type == "gauge" for family in families.values())
     assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
 

@@ -171,6 +171,7 @@ class Route(NamedTuple):
     errors: tuple[int, ...]
     open_in_maintenance: bool
     verified: bool
+    outlives_database: bool
     content_type: str
     parameters: tuple[str, ...]
 
@@ -225,11 +226,12 @@ class Application:
         errors: tuple[int, ...] = (),
         open_in_maintenance: bool = False,
         verified: bool = False,
+        outlives_database: bool = False,
         content_type: str = "application/json",
     ) -> Callable[[Handler], Handler]:
         """Declares a route. `limits`: its own (seconds, quota) windows beside the caller's general ones; `unlimited`: no database at all is asked;
-        `verified`: what costs money or reaches others, and so is only for people whose address is confirmed; `errors`: statuses that it may answer beside
-        those that its declaration implies."""
+        `verified`: what costs money or reaches others, and so is only for people whose address is confirmed; `outlives_database`: it tells of the database
+        being away, and the token alone decides then; `errors`: statuses that it may answer beside those that its declaration implies."""
 
         def declare(handler: Handler) -> Handler:
             known = handler.__annotations__
@@ -237,7 +239,7 @@ class Application:
             windows = None if unlimited else (limits or ())
             route = Route(
                 method, path, permission, handler, known.get("body"), known.get("query"), answer, status, max_bytes, windows, max_age,
-                idempotent, errors, open_in_maintenance, verified, content_type, parameters,
+                idempotent, errors, open_in_maintenance, verified, outlives_database, content_type, parameters,
             )  # fmt: skip
             self.routes.append(route)
             node = self._tree
@@ -322,7 +324,11 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
         request.identity = (app.authenticate or authenticate)(request.headers)
         _permit(request.identity, route)
     if route.limits is not None:
-        request.standing, request.identity = _admit(request, route)
+        try:
+            request.standing, request.identity = _admit(request, route)
+        except errors.DatabaseUnavailable:
+            if not route.outlives_database:
+                raise
         if request.identity is not None:
             _permit(request.identity, route)  # once more: what was taken back since the token was made
     return _call(route, request, event, values)

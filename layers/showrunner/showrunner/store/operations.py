@@ -4,6 +4,9 @@ from typing import Any
 
 from showrunner import db
 
+# name -> (what it is, [(labels, value)])
+type Figures = dict[str, tuple[str, list[tuple[dict[str, str], Any]]]]
+
 
 def save_maintenance(tx: db.Transaction, message: str | None, minutes: int, subject: str) -> None:
     """None opens."""
@@ -18,8 +21,8 @@ def save_maintenance(tx: db.Transaction, message: str | None, minutes: int, subj
         )
 
 
-def list_figures(tx: db.Transaction) -> dict[str, tuple[str, list[tuple[dict[str, str], Any]]]]:
-    """name -> (what it is, [(labels, value)]), for the metrics page."""
+def list_figures(tx: db.Transaction) -> Figures:
+    """For the metrics page."""
     videos = db.rows(tx, "SELECT status, count(*) AS n FROM studio.videos WHERE deleted_at IS NULL GROUP BY status ORDER BY status")
     spent = db.rows(tx, "SELECT step, sum(amount_usd)::text AS n FROM ledger.costs WHERE recorded_at > now() - interval '30 days' GROUP BY step ORDER BY step")
     counts = db.one(
