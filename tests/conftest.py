@@ -37,6 +37,7 @@ os.environ.update(
     STATE_TABLE="state-test",
     PLATFORM_URL="http://127.0.0.1:8000",
     OAUTH_REDIRECTS="http://localhost:5173/oauth",
+    LIVE_URL="ws://127.0.0.1:8001",
     # 240 ms of a core for every login would be most of the suite's time; one test measures the real cost.
     BCRYPT_COST="4",
     PRODUCTION_MACHINE_ARN="arn:aws:states:us-east-1:123456789012:stateMachine:production",

@@ -23,7 +23,7 @@ from showrunner.errors import (
     ShowrunnerError,
     Unauthorized,
 )
-from showrunner.store import accounts, channels, pages
+from showrunner.store import accounts, billing, channels, pages
 from showrunner.store import oauth as providers
 from showrunner.store import sessions as kept
 
@@ -189,6 +189,59 @@ class User(TypedDict):
 
 class Usage(TypedDict):
     usage: dict[str, Any]
+
+
+class Period(TypedDict):
+    begins_at: str
+    ends_at: str
+
+
+class Breakdown(TypedDict):
+    script: str
+    voice: str
+    visuals: str
+    render: str
+    upload: str
+    storage: str
+
+
+class Spent(TypedDict):
+    """`list_price_usd` is what stand-ins would have cost; nobody pays it."""
+
+    total_usd: str
+    list_price_usd: str
+    videos: int
+    breakdown: Breakdown
+
+
+class Credits(TypedDict):
+    added_usd: str
+    spent_usd: str
+    balance_usd: str
+
+
+class Invoice(TypedDict):
+    id: str
+    number: str
+    period_begins: str
+    period_ends: str
+    amount_usd: str
+    status: Literal["open", "paid", "void"]
+    issued_at: str
+    paid_at: str | None
+
+
+class Account(TypedDict):
+    plan: str
+    currency: Literal["USD"]
+    period: Period
+    spent: Spent
+    credits: Credits | None
+    invoices: list[Invoice]
+
+
+class Billing(TypedDict):
+    billing: Account
 
 
 class Key(TypedDict):
@@ -820,6 +873,13 @@ def show_usage(request: Request) -> dict[str, Any]:
         videos = limits.used(tx, f"generate:{request.caller.account}", limits.DAY)
         made = channels.count(tx, request.caller.account)
     return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": made, "limit": channels.MOST}}}
+
+
+@app.get("/api/v1/users/me/billing", permission="account:all", answer=Billing)
+def show_billing(request: Request) -> Answer:
+    """What the organisation has used this month, what it has paid ahead, and its invoices. `credits` is null where it pays afterwards."""
+    with db.reading() as tx:
+        return Answer(f'{{"billing":{billing.get(tx, request.organisation_id)}}}')
 
 
 # Organisations

@@ -11,7 +11,7 @@ from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Re
 from showrunner.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError
 from showrunner.production import voices
 from showrunner.production.progress import rendering
-from showrunner.store import assets, channels, pages, videos
+from showrunner.store import assets, billing, channels, pages, videos
 from showrunner.store import voices as owned
 
 app = Application("videos")
@@ -241,7 +241,8 @@ def _settled(tx: db.Transaction, request: Request, brief: Brief | InvalidRequest
 
 
 def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> Job:
-    """The video's row. Raises NotFound (channel), Conflict (channel not active), InvalidRequest (voice, assets) or LimitExceeded (the day's share)."""
+    """The video's row. Raises NotFound (channel), Conflict (channel not active), InvalidRequest (voice, assets), PaymentRequired (credits), or
+    LimitExceeded (the day's share)."""
     if not (brief.topic or brief.source_text or brief.manual_script):
         message = "Give a topic, a source_text or a manual_script."
         raise InvalidRequest(message, [{"field": f"{prefix}topic", "message": message}], code="MISSING_FIELD")
@@ -254,6 +255,7 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> J
     order = _order(brief, channel["settings"], prefix)
     _require_voice(tx, organisation_id, order["voice"], channel["settings"], prefix)
     _require_assets(tx, request, order["assets"], prefix)
+    billing.require_credit(tx, organisation_id)
     limits.spend(tx, limits.windows(f"generate:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
     seconds = BASE_SECONDS + SECONDS_PER_SECOND * order["length_seconds"] * len(order["aspect"])
@@ -424,7 +426,7 @@ def remove(request: Request, video_id: str) -> Answer:
     return Answer(status=204)
 
 
-@app.post("/api/v1/videos/{video_id}/retry", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(409,), verified=True)
+@app.post("/api/v1/videos/{video_id}/retry", permission="videos:write", answer=Job, status=202, idempotent=True, errors=(402, 409), verified=True)
 def retry(request: Request, video_id: str) -> Answer:
     """A new attempt of a video that failed, was cancelled, or whose machine has died. Finished work is not done or paid for again."""
     with db.reading() as tx:
@@ -443,6 +445,7 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
     if moved or not (dead or state["status"] in ("failed", "cancelled")):
         raise Conflict(f"The video is {state['status']}: only one that failed or was cancelled can be retried.")
     # A script that was refused is asked for anew: a retry can cost as much as a new video.
+    billing.require_credit(tx, request.organisation_id)
     limits.spend(tx, limits.windows(f"retry:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     attempt = videos.restart(tx, request.organisation_id, state["id"])
     position = videos.queue_position(tx, request.organisation_id, state["id"])
