@@ -23,6 +23,8 @@ FAMILIES: dict[str, dict[int, str]] = {
 HOUSE = "inter"
 _BY_SCRIPT = ("NotoSansArabic-700.ttf", "NotoSansDevanagari-700.ttf")
 _CJK_PACKAGE, _CJK_FILE = "cvttf_NotoSansCJK_Bold", "NotoSansCJKtc-Bold.otf"
+# Emoji in one colour, so that they take the caption's own, and the scripts that ours lack: Hebrew, Thai, the Indian ones, Georgian, Ethiopic and more.
+_REST_PACKAGE, _REST_FIRST = "manimgx_fonts", ("NotoEmoji[wght].ttf", "NotoSans[wght].ttf")
 
 # The CJK face draws Han as Taiwan does unless told otherwise; these are OpenType's own language tags through BCP 47.
 _HAN_LANGUAGE = {"zh": "zh-cn", "ja": "ja", "ko": "ko"}
@@ -45,7 +47,7 @@ def chain(family_key: str, weight: int) -> tuple[Path, ...]:
     if family_key != HOUSE:
         # Anton has one weight, called 400, and is as heavy as others at 900.
         wanted.append(_nearest(HOUSE, 900 if family_key == "anton" else weight))
-    return (*(FOLDER / name for name in (*wanted, *_BY_SCRIPT)), _cjk())
+    return (*(FOLDER / name for name in (*wanted, *_BY_SCRIPT)), _cjk(), *_rest())
 
 
 def _nearest(family_key: str, weight: int) -> str:
@@ -55,19 +57,33 @@ def _nearest(family_key: str, weight: int) -> str:
 
 @cache
 def _cjk() -> Path:
-    spec = importlib.util.find_spec(_CJK_PACKAGE)
+    return _installed(_CJK_PACKAGE, _CJK_FILE)
+
+
+@cache
+def _rest() -> tuple[Path, ...]:
+    first = tuple(_installed(_REST_PACKAGE, name) for name in _REST_FIRST)
+    others = sorted(path for path in first[0].parent.glob("NotoSans*.ttf") if "Italic" not in path.name and path not in first)
+    return (*first, *others)
+
+
+def _installed(package: str, name: str) -> Path:
+    spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (path := Path(folder) / _CJK_FILE).is_file():
+        if (path := Path(folder) / name).is_file():
             return path
-    raise FontMissing(f"The face {_CJK_FILE} is missing: install the packages of requirements.txt.", asset=_CJK_FILE)
+    raise FontMissing(f"The face {name} is missing: install the packages of requirements.txt.", asset=name)
 
 
 @lru_cache(maxsize=256)
 def load(path: Path, size: int) -> ImageFont.FreeTypeFont:
     try:
-        return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+        face = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+        if path.name.endswith("[wght].ttf"):
+            face.set_variation_by_axes([700])
     except OSError as unreadable:
         raise FontMissing(f"The face {path.name} cannot be read.", asset=path.name) from unreadable
+    return face
 
 
 def shaping() -> bool:
@@ -96,10 +112,11 @@ def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
             face = whole or _face_for(cluster, faces)
             if face is None:
                 continue
-            if runs and (runs[-1][1] == face or cluster.isspace()):
-                runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
-            else:
-                runs.append((cluster, face))
+            # A space belongs to the run before it, but for the one between emoji, which is as wide as they are.
+        if runs and (runs[-1][1] == face or (cluster.isspace() and runs[-1][1].name != _REST_FIRST[0])):
+            runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
+        else:
+            runs.append((cluster, face))
     return runs
 
 
@@ -135,19 +152,26 @@ def _invisible(sign: str) -> bool:
 
 
 def clusters(text: str) -> list[str]:
-    """Base characters with the marks, joiners and variation selectors that belong to them."""
+    """Base characters with the marks, joiners and selectors that belong to them; an emoji with its skin tone, a flag with both its letters."""
     found: list[str] = []
     for sign in text:
-        joined = found and (unicodedata.category(sign).startswith("M") or _invisible(sign) or found[-1].endswith("\u200d"))
-        if joined:
+        if found and (unicodedata.category(sign).startswith("M") or _invisible(sign) or found[-1].endswith("\u200d") or _completes(found[-1], sign)):
             found[-1] += sign
         else:
             found.append(sign)
     return found
 
 
+def _completes(cluster: str, sign: str) -> bool:
+    return "\U0001f3fb" <= sign <= "\U0001f3ff" or (_is_flag_letter(sign) and len(cluster) == 1 and _is_flag_letter(cluster))
+
+
+def _is_flag_letter(sign: str) -> bool:
+    return "\U0001f1e6" <= sign <= "\U0001f1ff"
+
+
 def missing(text: str) -> list[str]:
-    """The signs of a text that no face can draw (symbols and emoji; letters raise)."""
+    """The signs of a text that no face can draw (rare symbols; letters raise)."""
     faces = chain(HOUSE, 700)
     return [cluster for cluster in clusters(text) if not cluster.isspace() and _face_for(cluster, faces) is None]
 

@@ -94,8 +94,7 @@ def _preflight(plan: Timeline) -> list[str]:
     fonts.family(plan.font)
     for output in plan.outputs:
         captions.pages(plan, output)
-    words = [word.text for scene in plan.scenes if scene.narration for word in scene.narration.words]
-    return sorted(set(fonts.missing("".join(words))))
+    return sorted(set(fonts.missing("".join(plan.texts()))))
 
 
 def _produced(
@@ -244,7 +243,7 @@ def _report(
             }
         )
     first = results[0]["measured"]
-    notes = [f"No typeface has {sign!r}; it was left out of the captions." for sign in undrawn]
+    notes = [f"No typeface has {sign!r}; it was left out." for sign in undrawn]
     return {
         "video_id": plan.video_id,
         "duration_s": first["duration_s"],

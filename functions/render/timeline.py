@@ -182,6 +182,18 @@ class Timeline:
         if self.music and self.music.asset:
             yield "the music", self.music.asset
 
+    def texts(self) -> Iterator[str]:
+        """Everything that is drawn as letters."""
+        yield self.title if self.thumbnail_text is None else self.thumbnail_text
+        if self.title_card:
+            yield from (self.title_card.text, self.title_card.kicker or "")
+        for scene in self.scenes:
+            yield scene.heading or ""
+            if scene.narration:
+                yield from (word.text for word in scene.narration.words)
+            if plan := scene.visual.generated:
+                yield from (plan.text or "", plan.value or "", plan.label or "", plan.attribution or "", *plan.items, *(label for label, _ in plan.series))
+
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:

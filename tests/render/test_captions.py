@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from render import captions, contact, fonts, lettering, timeline
+from render import captions, contact, fonts, job, lettering, timeline
 from render.compose import Composer
 from render.errors import FontMissing, TimelineInvalid
 from render.planes import Frame
@@ -154,10 +154,38 @@ def test_an_override_changes_one_field_and_keeps_the_rest(spoken):
     assert look.style.outline == round(0.2 * look.style.size)
 
 
-def test_a_letter_of_no_face_is_an_error_and_an_emoji_is_left_out(spoken):
+def test_a_letter_of_no_face_is_an_error_and_a_rare_sign_is_named_and_left_out(spoken):
     with pytest.raises(FontMissing, match="CANADIAN"):
         pages_of(spoken("ᐊᐃᐅ one two"))
-    assert fonts.missing("three hearts 🎉") == ["🎉"]
+    assert fonts.missing("three hearts \U0001fbf0") == ["\U0001fbf0"]
+
+
+EMOJI = ["🎉", "❤️", "👍🏽", "👨‍👩‍👧", "🇩🇪", "1️⃣", "☀️", "→", "✓", "₿"]
+
+
+@pytest.mark.parametrize("emoji", EMOJI)
+def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
+    """Sequences are drawn as what they mean: no wider than two letters, and not the box that stands for a missing sign."""
+    style = lettering.Type(100)
+    assert fonts.missing(emoji) == []
+    assert fonts.clusters(f"a{emoji}b") == ["a", emoji, "b"]
+    drawn = lettering.masks(emoji, style).letters
+    assert np.count_nonzero(drawn > 128) > 300
+    assert lettering.width(emoji, style) < 160
+    ((_, face),) = fonts.split(emoji, "inter", 700)
+    box = fonts.load(face, 100).getmask("\U0010fffd")
+    assert box.size != fonts.load(face, 100).getmask(emoji).size or bytes(box) != bytes(fonts.load(face, 100).getmask(emoji))
+
+
+def test_a_space_after_an_emoji_is_no_wider_than_any_other():
+    style = lettering.Type(100)
+    assert lettering.width("🎉 a", style) < lettering.width("🎉", style) + lettering.width("a", style) + 45
+
+
+def test_titles_and_charts_are_looked_through_for_missing_signs_too(plan):
+    document = plan(title="All of it \U0001fbf0")
+    document["scenes"][0]["visual"]["generated"] = {"template": "chart_bar", "series": [{"label": "Rare \U0001fbf1", "value": 1}]}
+    assert job._preflight(timeline.parse(document)) == ["\U0001fbf0", "\U0001fbf1"]
 
 
 @pytest.mark.parametrize("accent", ["#101010", "#ffffff", "#0000aa", "#ffb84d"])
