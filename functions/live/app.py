@@ -100,24 +100,22 @@ def fault(code: str, message: str) -> dict[str, Any]:
 
 
 class News(NamedTuple):
-    """`subject` is what it is about: a later event of it makes this one old. `messages` are made when somebody wants them."""
+    """`messages` are made when somebody wants them."""
 
-    organisation_id: str
-    subject: str
+    telling: live.Telling
     topics: list[str]
-    event_id: str
-    at: str
     messages: Callable[[], list[dict[str, Any]]]
 
 
 def of_video(event: dict[str, Any]) -> News:
     """A video of an organisation got further, or to its end."""
     detail = event["detail"]
-    about = {"video_id": detail["video_id"], "title": detail["title"], "status": detail["status"]}
+    row = {name: detail[name] for name in ("video_id", "title", "status")}
     step = {name: detail[name] for name in ("video_id", "status", "progress", "current_step", "attempt", "message")}
-    messages = [{"type": "video_update", **about, "last_updated": detail["at"]}, {"type": "processing_update", **step, "timestamp": detail["at"]}]
+    messages = [{"type": "video_update", **row, "last_updated": detail["at"]}, {"type": "processing_update", **step, "timestamp": detail["at"]}]
     topic = f"video:{detail['video_id']}"
-    return News(detail["organisation_id"], topic, [topic, "videos"], detail["event_id"], detail["at"], lambda: messages)
+    telling = live.telling(detail["organisation_id"], topic, detail["event_id"], detail["at"], final=detail["status"] != "processing")
+    return News(telling, [topic, "videos"], lambda: messages)
 
 
 def of_render(event: dict[str, Any]) -> News:
@@ -137,26 +135,26 @@ def of_render(event: dict[str, Any]) -> News:
         return [{"type": "processing_update", **step, "timestamp": event["time"]}]
 
     topic = f"video:{video_id}"
-    return News(organisation_id, topic, [topic, "videos"], event["id"], event["time"], messages)
+    return News(live.telling(organisation_id, topic, event["id"], event["time"]), [topic, "videos"], messages)
 
 
 def of_feed(event: dict[str, Any]) -> News:
-    """What a channel on YouTube published, renamed or took away."""
+    """What a channel on YouTube published, renamed or took away: nobody's own, so of no organisation."""
     detail = event["detail"]
     message = {"type": "video_update", "video_id": detail["video_id"], "title": detail["title"], "status": detail["update_type"], "last_updated": event["time"]}
-    return News("", f"feed:{detail['video_id']}", ["feed"], detail["event_id"], event["time"], lambda: [message])
+    return News(live.telling("", f"feed:{detail['video_id']}", detail["event_id"], event["time"]), ["feed"], lambda: [message])
 
 
 def of_report(event: dict[str, Any]) -> News:
     detail = event["detail"]
     message = {"type": "processing_update", **{name: detail[name] for name in ("report_id", "status", "progress", "message")}, "timestamp": detail["at"]}
-    return News(detail["organisation_id"], f"report:{detail['report_id']}", ["reports"], detail["event_id"], detail["at"], lambda: [message])
+    return News(live.telling(detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"]), ["reports"], lambda: [message])
 
 
 def of_sync(event: dict[str, Any]) -> News:
     detail = event["detail"]
     message = {"type": "sync_status_update", "video_id": detail["video_id"], "status": detail["status"], "timestamp": detail["at"]}
-    return News(detail["organisation_id"], f"sync:{detail['video_id']}", ["syncs"], detail["event_id"], detail["at"], lambda: [message])
+    return News(live.telling(detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"]), ["syncs"], lambda: [message])
 
 
 # By the first word of the event's detail-type; the template's rule lets these through.
@@ -170,22 +168,22 @@ KINDS: dict[str, Callable[[dict[str, Any]], News]] = {
 
 
 def spread(event: dict[str, Any]) -> int:
-    """Tells everybody who wants to know, unless the same or something later was told. How many."""
+    """Tells everybody who wants to know, unless the same or something later was told already. How many."""
     news = KINDS[event["detail-type"].partition(".")[0]](event)
-    listeners = live.subscribers(news.organisation_id, news.topics)
-    at_us = int(datetime.fromisoformat(news.at).timestamp() * 1_000_000)
-    if not listeners or not live.is_news(news.organisation_id, news.subject, news.event_id, at_us):
+    listeners = live.subscribers(news.telling.organisation_id, news.topics)
+    if not listeners or not tell(listeners, news.messages(), lambda: live.claim(news.telling)):
         return 0
-    tell(listeners, news.messages())
-    live.note(news.organisation_id, news.subject, news.event_id, at_us)
+    live.note(news.telling)
     return len(listeners)
 
 
 # ------------------------------------------------------------------------------------------------ The way to the clients
 
 
-def tell(connection_ids: list[str], messages: list[dict[str, Any]]) -> None:
-    """The messages in their order to each. Who is gone is forgotten; nobody waits for another. Raises ServiceUnavailable when nobody could be told."""
+def tell(connection_ids: list[str], messages: list[dict[str, Any]], still: Callable[[], bool] = lambda: True) -> bool:
+    """The messages in their order to each, if they are `still` wanted when all is ready: the less lies between, the less can overtake.
+
+    Who is gone is forgotten; nobody waits for another. Raises ServiceUnavailable when nobody could be told."""
     client = config.aws("apigatewaymanagementapi", endpoint())
     texts = [json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() for message in messages]
 
@@ -196,6 +194,8 @@ def tell(connection_ids: list[str], messages: list[dict[str, Any]]) -> None:
         except client.exceptions.GoneException:
             live.forget(connection_id)
 
+    if not still():
+        return False
     pool = ThreadPoolExecutor(POSTS_AT_ONCE)
     posts = [pool.submit(post, each) for each in connection_ids]
     done, late = wait(posts, FAN_OUT_SECONDS)
@@ -205,6 +205,7 @@ def tell(connection_ids: list[str], messages: list[dict[str, Any]]) -> None:
         logger.warning("not everybody was told", extra={"of": len(posts), "failed": len(failures), "late": len(late), "reason": str(failures[:1])})
     if len(failures) + len(late) == len(posts):
         raise ServiceUnavailable("No client could be told: the event is delivered again.") from next(iter(failures), None)
+    return True
 
 
 def close(connection_id: str) -> None:

@@ -91,7 +91,7 @@ def _line(scope: Json, body: bytes, status: int) -> Json:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
     key, service = _caller(headers.get("authorization", ""), query)
-    shown = len(body) <= BODY_LIMIT_BYTES and "json" in headers.get("content-type", "")
+    shown = len(body) <= BODY_LIMIT_BYTES and re.search("json|x-www-form-urlencoded", headers.get("content-type", ""))
     return {
         "at": time.time(),
         "access_key": key,

@@ -49,6 +49,9 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
         return list(_of_s3(line))
     if line["service"] == "lambda":
         return [Need("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}")]
+    if line["service"] == "ses":
+        asked = {name: values[0] for name, values in parse_qs(line["body"]).items()}
+        return [Need(f"ses:{asked['Action']}", f"arn:aws:ses:{region}:{account}:identity/{asked['Source']}")]
     if line["service"] == "execute-api":
         api, stage, connection = _parts(line, r"/_aws/execute-api/([^/]+)/([^/]+)/@connections/(.+)")
         return [Need("execute-api:ManageConnections", f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}")]

@@ -97,6 +97,10 @@ def test_a_statement_that_the_judge_cant_read_is_no_permission_but_an_error():
         (call("sqs", "AmazonSQS.SendMessage", {"QueueUrl": "http://x/000000000000/q"}), [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")]),
         (call("kms", "TrentService.Decrypt", {"CiphertextBlob": "x"}), [("kms:Decrypt", None)]),
         (
+            {**call("ses", "", None), "body": "Action=SendEmail&Source=a%40example.com&Message.Subject.Data=x"},
+            [("ses:SendEmail", f"arn:aws:ses:{PLACE}:identity/a@example.com")],
+        ),
+        (
             {**s3("POST", "/_aws/execute-api/a1b2c3d4/live/@connections/L0SM9%3D"), "service": "execute-api"},
             [("execute-api:ManageConnections", f"arn:aws:execute-api:{PLACE}:a1b2c3d4/live/POST/@connections/L0SM9=")],
         ),

@@ -212,7 +212,7 @@ def test_no_function_asked_aws_for_more_than_its_policy_allows(stack: Any, made:
     callers = json.loads((stack.home / "engine" / "callers.json").read_text())
     calls = policies.read(stack.calls)
 
-    assert {"prepare", "script", "voice", "visuals", "timeline", "record", "finish", "videos", "render"} <= policies.used(calls, callers, stacks).keys()
+    assert {"prepare", "script", "voice", "visuals", "timeline", "record", "finish", "videos", "live", "render"} <= policies.used(calls, callers, stacks).keys()
     assert policies.faults(calls, callers, stacks) == []
 
 

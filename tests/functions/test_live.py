@@ -376,6 +376,33 @@ def test_repeats_and_what_comes_after_something_later_are_not_told(clients):
     assert [each["progress"] for each in clients.take(connection_id) if "progress" in each] == [50]
 
 
+def test_an_end_is_told_once_whatever_the_clocks_say_and_only_a_retry_comes_after_it(clients):
+    organisation_id = organisation()
+    connection_id = subscribed(clients, caller(organisation_id), "videos")
+    rendering, last_words = (progress(organisation_id, percent, f"2026-11-22T08:00:{second}+00:00") for percent, second in ((90, "09.5"), (96, "09.9")))
+    end = progress(organisation_id, 97, "2026-11-22T08:00:08+00:00", kind="video.failed")
+    end["detail"]["status"] = "failed"
+    retry = progress(organisation_id, 98, "2026-11-22T08:00:11+00:00")
+
+    for event in (rendering, end, last_words, rendering, end, retry, end):
+        app.handler(event, None)
+
+    assert [each["progress"] for each in clients.take(connection_id) if "progress" in each] == [90, 97, 98]
+
+
+def test_of_many_events_at_once_the_latest_stays_the_latest(clients):
+    organisation_id = organisation()
+    connection_id = subscribed(clients, caller(organisation_id), "videos")
+    events = [progress(organisation_id, percent, f"2026-11-22T08:00:{percent}+00:00") for percent in range(10, 30)]
+
+    in_threads(20, lambda number: app.handler(events[number], None))
+
+    told = [each["progress"] for each in clients.take(connection_id) if "progress" in each]
+    assert 29 in told
+    assert len(told) == len(set(told))
+    assert all(app.handler(event, None) == {"told": 0} for event in events)
+
+
 def test_who_is_gone_is_forgotten_and_who_takes_nothing_stops_nobody(clients):
     organisation_id = organisation()
     gone, broken, slow, *well = [subscribed(clients, caller(organisation_id), "videos") for _ in range(14)]

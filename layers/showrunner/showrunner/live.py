@@ -4,7 +4,7 @@
     live#connection#<id>               who it is, what they may read, until when, and the topics
     live#user#<account>    <id>        a user's connections
     live#topic#<scope>#<topic>  <id>   who gets what is told of a topic; the scope is the subscriber's organisation, so no other's events come here
-    live#last#<scope>#<subject>        the latest that was told of something: repeats and what comes too late are dropped
+    live#last#<scope>#<subject>        the latest that was told of something: repeats, and what comes too late, are dropped
 
 Everything of a connection ends with the access token that its ticket was made with, and when AWS ends connections anyway.
 """
@@ -13,6 +13,7 @@ import hashlib
 import re
 import secrets
 import time
+from datetime import datetime
 from typing import NamedTuple
 
 from showrunner import state
@@ -28,6 +29,9 @@ MOST_CONNECTIONS = 10
 MOST_TOPICS = 100
 # Longer than any retry of an event.
 REMEMBERED_SECONDS = 3600
+# The database's clock tells when a video ended, S3's when its render last spoke. Between computers in the cloud less than a second lies; a person who
+# retries a video that failed isn't faster either.
+CLOCKS_US = 2_000_000
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _VIDEO = re.compile(r"video:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
@@ -167,13 +171,34 @@ def _topic(organisation_id: str, topic: str) -> str:
 # ------------------------------------------------------------------------------------------------ What was told
 
 
-def is_news(organisation_id: str, subject: str, event_id: str, at_us: int) -> bool:
-    """Whether nothing of this subject was told that is the same event or a later one. Events come more than once, and not in their order."""
-    last = state.find(f"live#last#{organisation_id}#{subject}", "event")
-    return last is None or (last["event_id"] != event_id and int(last["at_us"]) <= at_us)
+class Telling(NamedTuple):
+    """What is told: an event of a subject, and its place in the order of that subject's."""
+
+    organisation_id: str
+    subject: str
+    event_id: str
+    at_us: int
 
 
-def note(organisation_id: str, subject: str, event_id: str, at_us: int) -> None:
-    """After it was told, so that a run that died on the way tells it again."""
-    values: dict[str, state.Value | None] = {"event_id": event_id, "at_us": at_us}
-    state.put(f"live#last#{organisation_id}#{subject}", "event", values, time.time() + REMEMBERED_SECONDS)
+def telling(organisation_id: str, subject: str, event_id: str, at: str, *, final: bool = False) -> Telling:
+    """`at` in ISO 8601, as events have it; a `final` event stands behind what seems to have come a little later."""
+    return Telling(organisation_id, subject, event_id, int(datetime.fromisoformat(at).timestamp() * 1_000_000) + CLOCKS_US * final)
+
+
+def claim(telling: Telling) -> bool:
+    """Right before it is told: whether that is news. Events come more than once and out of their order: what is the last of its subject, or was before
+    it, is none, unless the run that claimed it died before it had told."""
+    news = "event_id <> :event_id AND at_us <= :at_us"
+    untold = "event_id = :event_id AND told = :no"
+    parameters: dict[str, state.Value] = {"event_id": telling.event_id, "at_us": telling.at_us, "no": False}
+    return _keep(telling, f"attribute_not_exists(pk) OR ({news}) OR ({untold})", parameters, told=False)
+
+
+def note(telling: Telling) -> None:
+    """It was told."""
+    _keep(telling, "event_id = :event_id", {"event_id": telling.event_id}, told=True)
+
+
+def _keep(telling: Telling, condition: str, parameters: dict[str, state.Value], *, told: bool) -> bool:
+    values: dict[str, state.Value] = {"event_id": telling.event_id, "at_us": telling.at_us, "told": told}
+    return state.put_if(condition, parameters, f"live#last#{telling.organisation_id}#{telling.subject}", "event", values, time.time() + REMEMBERED_SECONDS)

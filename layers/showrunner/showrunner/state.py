@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from showrunner import config, signed
 from showrunner.errors import Conflict, PlatformUnavailable, QuotaExceeded
@@ -34,6 +34,19 @@ def put(pk: str, sk: str, values: dict[str, Value | None], expires_at: float | N
     if expires_at is not None:
         item["expires_at"] = _typed(int(expires_at))
     signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": item})
+
+
+def put_if(condition: str, parameters: dict[str, Value], pk: str, sk: str, values: dict[str, Value], expires_at: float) -> bool:
+    """Replaces the item where the condition (an expression of DynamoDB's) holds for what is there, in one step. Whether it did."""
+    item = {**_key(pk, sk), **{name: _typed(value) for name, value in values.items()}, "expires_at": _typed(int(expires_at))}
+    given = {f":{name}": _typed(value) for name, value in parameters.items()}
+    try:
+        signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": item, "ConditionExpression": condition, "ExpressionAttributeValues": given})
+    except signed.Refused as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def remove(pk: str, sk: str) -> None:
@@ -139,6 +152,10 @@ def _table() -> str:
 # ------------------------------------------------------------------------------------------------ Quotas
 
 
+# https://developers.google.com/youtube/v3/determine_quota_cost: no bucket holds more in a day.
+ALL_UNITS = 10_000
+
+
 def pacific_day(now: datetime) -> str:
     """The date in Los Angeles, where Google's quota days begin. By rule, since a function's file system need not have the zones' data."""
     year = now.year
@@ -178,6 +195,32 @@ def spend(project: str, bucket: str, units: int, limit: int, now: datetime | Non
         if error.code != "ConditionalCheckFailedException":
             raise
         raise QuotaExceeded(f"Today's quota of {bucket} is spent.", pacific_midnight(at)) from error
+
+
+class Ledger(NamedTuple):
+    """A bucket of a platform's quota, of which its holder may take so many units a day: reserved before a call, settled by what it really cost."""
+
+    project: str
+    bucket: str
+    limit: int
+
+    def spend(self, units: int) -> None:
+        """Raises QuotaExceeded."""
+        spend(self.project, self.bucket, units, self.limit)
+
+    def give_back(self, units: int) -> None:
+        """The call never left."""
+        _settle(self.project, self.bucket, "ADD used :units", {":units": _typed(-units)})
+
+    def exhaust(self) -> QuotaExceeded:
+        """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it today. What to tell the caller."""
+        _settle(self.project, self.bucket, "SET used = :all", {":all": _typed(ALL_UNITS)})
+        return QuotaExceeded(f"Today's quota of {self.bucket} is spent.", pacific_midnight(datetime.now(UTC)))
+
+
+def _settle(project: str, bucket: str, update: str, values: dict[str, Any]) -> None:
+    key = _key(f"quota#{project}#{pacific_day(datetime.now(UTC))}", bucket)
+    signed.call("dynamodb", "UpdateItem", {"TableName": _table(), "Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values})
 
 
 def spent(project: str, bucket: str, now: datetime | None = None) -> int:
