@@ -485,18 +485,11 @@ def from_url(request: Request, body: Address) -> Answer:
 
 def resolve(link: Any) -> Any:
     from showrunner import state
-    from showrunner.errors import PlatformUnavailable
     from showrunner.platforms.youtube import Youtube
 
-    client = Youtube(config.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend("youtube", "general", units, UNITS))
-    state.check_breaker("youtube")
-    try:
-        found = client.resolve(link)
-    except PlatformUnavailable:
-        state.note_outcome("youtube", answered=False)
-        raise
-    state.note_outcome("youtube", answered=True)
-    return found
+    client = Youtube(config.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), state.Ledger("youtube", "general", UNITS))
+    with state.breaker("youtube"):
+        return client.resolve(link)
 
 
 @app.get("/api/v1/videos", permission="ingestion:all", unlimited=True, answer=VideoPage)

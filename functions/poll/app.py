@@ -29,7 +29,7 @@ def youtube() -> Youtube:
 
 @cache
 def _youtube(key: str) -> Youtube:
-    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), lambda units: state.spend("youtube", "general", units, UNITS))
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), state.Ledger("youtube", "general", UNITS))
 
 
 def poll(message: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,25 @@ def test_durations_are_read_in_seconds(duration, seconds):
     assert youtube.seconds(duration) == seconds
 
 
+UNITS = 10_000
+
+
+class Count:
+    """A ledger of its own, as the state table's is one for all."""
+
+    units = 0
+
+    def spend(self, units):
+        self.units += units
+
+    def give_back(self, units):
+        self.units -= units
+
+    def exhaust(self):
+        self.units = UNITS
+        return QuotaExceeded("spent")
+
+
 ERRORS = [
     (403, {"errors": [{"reason": "quotaExceeded"}]}, QuotaExceeded),
     (403, {"errors": [{"reason": "rateLimitExceeded"}]}, PlatformUnavailable),
@@ -41,15 +60,22 @@ ERRORS = [
 @pytest.mark.parametrize(("status", "error", "kind"), ERRORS)
 def test_errors_say_what_their_receiver_should_do(httpserver: HTTPServer, status, error, kind):
     httpserver.expect_request("/youtube/v3/videos").respond_with_json({"error": error}, status=status)
-    spent = []
+    count = Count()
     with pytest.raises(kind):
-        youtube.Youtube("key", httpserver.url_for(""), spent.append).details(["vid00000001"])
-    assert spent == [1]  # a refused call costs its unit too
+        youtube.Youtube("key", httpserver.url_for(""), count).details(["vid00000001"])
+    assert count.units == (UNITS if kind is QuotaExceeded else 1)  # a refused call costs its unit too
+
+
+def test_a_call_that_never_left_costs_nothing():
+    count = Count()
+    with pytest.raises(PlatformUnavailable):
+        youtube.Youtube("key", "http://127.0.0.1:9", count).details(["vid00000001"])
+    assert count.units == 0
 
 
 def test_the_key_stands_in_no_address(httpserver: HTTPServer):
     httpserver.expect_request("/youtube/v3/videos").respond_with_json({"items": []})
-    youtube.Youtube("top-secret", httpserver.url_for(""), lambda _: None).details(["vid00000001"])
+    youtube.Youtube("top-secret", httpserver.url_for(""), Count()).details(["vid00000001"])
     [(request, _)] = httpserver.log
     assert "top-secret" not in request.url
     assert request.headers["X-Goog-Api-Key"] == "top-secret"

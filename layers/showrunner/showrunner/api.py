@@ -27,7 +27,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from showrunner import config, db, errors
 from showrunner.access import idempotency, limits, roles, tokens
-from showrunner.errors import Forbidden, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge, QuotaExceeded, ServiceUnavailable, ShowrunnerError, Unauthorized
+from showrunner.errors import Forbidden, InvalidRequest, LimitExceeded, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError, Unauthorized
 from showrunner.store.pages import Found
 
 MEGABYTE = 1_048_576
@@ -501,7 +501,7 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     message = error.message if status != 500 else f"Something failed on our side. Tell us the request id {request.id}."
     answer = _error(request, status, getattr(error, "code", code), message, getattr(error, "details", []))
     retry_after = getattr(error, "retry_after", None)
-    if isinstance(error, QuotaExceeded) and error.retry_at is not None:
+    if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
         retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
     if retry_after is None and status == 503:
         retry_after = 5  # a database that restarts or wakes up needs about that long

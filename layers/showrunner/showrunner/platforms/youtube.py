@@ -5,8 +5,9 @@ SDK: three GETs by key, from functions whose caller waits, and the SDK's import 
 """
 
 import re
+import socket
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
@@ -83,14 +84,22 @@ def _long(segments: list[str], query: dict[str, list[str]]) -> Link | None:
     return None
 
 
-class Youtube:
-    """The Data API by key. `spend` is called before each call, with its units."""
+class Quota(Protocol):
+    """Who keeps count: units are reserved before a call and given back where it never left."""
 
-    def __init__(self, key: str, base_url: str, spend: Any) -> None:
+    def spend(self, units: int) -> None: ...
+    def give_back(self, units: int) -> None: ...
+    def exhaust(self) -> QuotaExceeded: ...
+
+
+class Youtube:
+    """The Data API by key."""
+
+    def __init__(self, key: str, base_url: str, quota: Quota) -> None:
         self._session = requests.Session()
         self._key = key
         self._base_url = base_url.rstrip("/")
-        self._spend = spend
+        self._quota = quota
 
     def resolve(self, link: Link) -> Channel:
         """The channel that a link names. Raises NotFound, or as the errors of a platform."""
@@ -129,17 +138,29 @@ class Youtube:
         return [_upload(each, channel_id) for each in answer.get("items") or []]
 
     def _get(self, path: str, **parameters: str) -> dict[str, Any]:
-        self._spend(1)
+        self._quota.spend(1)
         try:
             # The key goes as a header, so that no address in a log holds it.
             answer = self._session.get(
                 f"{self._base_url}/youtube/v3/{path}", params=parameters, headers={"X-Goog-Api-Key": self._key}, timeout=SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:
+            if _never_left(error):
+                self._quota.give_back(1)
             raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
         if answer.status_code == 200:
             return _json(answer)
-        raise _failure(answer)
+        failure = _failure(answer)
+        if isinstance(failure, QuotaExceeded):
+            raise self._quota.exhaust() from failure
+        raise failure
+
+
+def _never_left(error: BaseException | None) -> bool:
+    """Whether no connection came about: what was sent costs a unit, answered or not."""
+    while error is not None and not isinstance(error, (requests.ConnectTimeout, ConnectionRefusedError, socket.gaierror)):
+        error = error.__context__
+    return error is not None
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:
