@@ -251,6 +251,17 @@ def add_mail_token(tx: db.Transaction, token_sha256: str, kind: str, email: str,
     )
 
 
+def find_mail_token(tx: db.Transaction, token_sha256: str, kind: str) -> str | None:
+    """The address that it was sent to; the token stays."""
+    email = db.value(
+        tx,
+        "SELECT email FROM access.mail_tokens WHERE token_sha256 = :token_sha256 AND kind = :kind AND expires_at > now()",
+        token_sha256=token_sha256,
+        kind=kind,
+    )
+    return None if email is None else str(email)
+
+
 def take_mail_token(tx: db.Transaction, token_sha256: str, kinds: list[str]) -> dict[str, Any] | None:
     """kind, email, user_id, organisation_id, role; the token is gone with it."""
     return db.one(
