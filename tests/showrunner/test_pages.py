@@ -1,0 +1,127 @@
+"""store.pages: a cursor or a query that nobody has given out is refused with words, whatever is in it."""
+
+import base64
+import json
+import uuid
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from showrunner import db
+from showrunner.access import sessions
+from showrunner.errors import InvalidRequest
+from showrunner.store import accounts
+from showrunner.store.pages import Column, Wanted, select
+from tests.conftest import Client, add_organisation
+
+# Each list that is paged by store.pages, with the order that its cursors name.
+LISTS = {"/api/v1/videos": "-created_at,-id", "/api/v1/channels": "name,id", "/api/v1/admin/audit": "-id", "/api/v1/admin/users": "-created_at,-id"}
+
+# What a server's parser and ours may read differently.
+HOSTILE = [
+    *("1e999999", "-1e999999", "1e-999999", "NaN", "infinity", "-infinity", "0x10", "1_000", "٣", "9" * 400, "-0", "", " 1", "1 "),
+    *("2026-W01-1", "2026-001", "20260101", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T24:00:00", "2026-01-01T00:00:00.1234567890"),
+    *("2026-01-01 00:00:00+99:99", "2026-02-30", "now", "epoch", "allballs", "2026-01-01T00:00:00+00:00:00.000001", "2026-01-01,5", "24:00"),
+    *("00000000-0000-4000-8000-00000000000G", "{00000000-0000-4000-8000-000000000000}", "00000000000040008000000000000000"),
+    *("'; DROP TABLE studio.videos; --", "\0", "\ud800", "a" * 501, "%", "\\", "\u202e", "🦜"),
+]
+VALUES = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40), st.none(), st.booleans(), st.integers(), st.floats(), st.just([]), st.just({}))
+NEAR = st.tuples(
+    st.sampled_from([*LISTS.values(), "-created_at", "id", "created_at,created_at", "colour", "", "-", "--id", ",id", "title;", "id\0"]) | st.text(max_size=20),
+    st.lists(VALUES, max_size=4),
+    st.one_of(st.integers(-2, 20_000), st.just(10**400), st.just(1e308), st.just(True), VALUES),
+)
+
+
+def encoded(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+CURSORS = st.one_of(
+    NEAR.map(encoded),
+    st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3), max_leaves=8).map(encoded),
+    st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).rstrip(b"=").decode()),
+    st.text(max_size=60),
+    st.just(base64.urlsafe_b64encode(b"[" * 700).decode()),
+)
+
+
+@pytest.fixture(scope="module")
+def caller(postgres, signing_key):
+    """Committed, not rolled back: a statement that the server refuses must not spoil the next example's transaction."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RATE_LIMIT_FACTOR", "1000000")
+        with db.transaction() as tx:
+            organisation_id = add_organisation(tx, "Paged")
+            channel = "INSERT INTO studio.channels (organisation_id, name) VALUES (:o, 'Paged') RETURNING id"
+            channel_id = db.value(tx, channel, o=organisation_id)
+            video = "INSERT INTO studio.videos (organisation_id, channel_id, request) SELECT :o, :c, '{}' FROM generate_series(1, 3)"
+            db.run(tx, video, o=organisation_id, c=channel_id)
+            user_id = accounts.add_user(tx, f"{uuid.uuid4().hex}@example.com", None, "Pager", None, None)
+            accounts.add_member(tx, organisation_id, user_id, "user")
+            db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :u", u=user_id)
+            token = sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"]
+        yield Client(token, organisation_id)
+        with db.transaction() as tx:
+            db.run(tx, "DELETE FROM accounts.users WHERE id = :u", u=user_id)
+            db.run(tx, "DELETE FROM accounts.organisations WHERE id = :o", o=organisation_id)
+
+
+@pytest.mark.parametrize("path", LISTS)
+@given(cursor=CURSORS)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_no_cursor_makes_a_list_fail(caller, path, cursor):
+    told = caller("GET", f"{path}?cursor={quote(cursor, safe='', errors='surrogatepass')}")
+
+    assert told.status in (200, 400), (cursor, told.body)
+    if told.status == 400:
+        assert told.body["error"]["details"][0]["field"] == "cursor"
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("path", LISTS)
+def test_a_true_cursor_with_a_false_value_is_answered_or_refused(caller, path, value):
+    good = {"-created_at,-id": ["2026-01-01 00:00:00+00", str(uuid.uuid4())], "name,id": ["n", str(uuid.uuid4())], "-id": ["7"]}[LISTS[path]]
+    for place in range(len(good)):
+        values = [value if number == place else each for number, each in enumerate(good)]
+
+        told = caller("GET", f"{path}?sort={LISTS[path]}&cursor={encoded([LISTS[path], values, 3])}")
+
+        assert told.status in (200, 400), (values, told.body)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *((f"page={value}", "page") for value in (10**30, "1e3", "0x1", "-1", "٣", "true", "")),
+        *((f"limit={value}", "limit") for value in ("1e5", 10**30, "-1", "1.5", "٣", "NaN")),
+        *(
+            (f"sort={value}", "sort")
+            for value in ("id%00", "title%0A", "title%0D%0Aid", "%7F", "title%E2%80%AE", "-", ",", "id,id", "1", "id--", "created_at DESC")
+        ),
+        *((f"cursor={value}", "cursor") for value in ("%00", "=", "a b", "é", "A" * 1001)),
+    ],
+)
+def test_a_hostile_query_names_its_field(caller, query, field):
+    told = caller("GET", f"/api/v1/videos?{query}")
+
+    assert (told.status, [detail["field"] for detail in told.body["error"]["details"]]) in ((400, [field]), (400, [""])), told.body
+
+
+@given(value=st.one_of(st.sampled_from(HOSTILE), st.from_regex(r"\A-?[0-9]{1,30}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,8})?\Z"), st.text(max_size=20)))
+@example(value="1e999999")
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_number_in_a_cursor_is_one_that_the_server_reads(postgres, value):
+    """No list is ordered by a numeric yet; one that is must not fail on its first hostile cursor."""
+    columns = {"cost": Column("n.cost", "numeric"), "id": Column("n.id", "bigint")}
+    source = "(VALUES (1.5::numeric, 1::bigint)) n (cost, id) WHERE true"
+    wanted = Wanted(20, None, encoded(["cost,id", [value, "0"], 1]), None)
+    with db.reading() as tx:
+        try:
+            select(tx, source, "json_build_object('id', n.id)", columns, "cost,id", wanted, {})
+            fields = ["cursor"]  # answered
+        except InvalidRequest as refusal:
+            fields = [each["field"] for each in refusal.details]
+    assert fields == ["cursor"]
