@@ -477,7 +477,8 @@ def logout(request: Request) -> Answer:
 
 @app.get("/api/v1/auth/oauth/google/start", permission=roles.PUBLIC, limits=((60, 20),), open_in_maintenance=True, answer=Started, errors=(502,))
 def start_google(request: Request, query: Way) -> Answer:
-    """Where to send the browser to log in with Google. A cookie ties what comes back to this browser, for ten minutes."""
+    """Where to send the browser to log in with Google. A cookie ties what comes back to this browser, for ten minutes: call it and the POST from a page of the
+    API's own site, with credentials."""
     from showrunner.platforms import google
 
     return _begun(query, "google", google.LOGIN, offline=False)
@@ -596,7 +597,7 @@ def _attempt(user: dict[str, Any]) -> str:
 
 @app.get("/api/v1/auth/oauth/youtube/start", permission="channels:write", limits=((60, 20),), answer=Started, errors=(502,))
 def start_youtube(request: Request, query: Way) -> Answer:
-    """Where to send the browser to let the organisation work with a YouTube account."""
+    """Where to send the browser to let the organisation work with a YouTube account. A cookie ties what comes back to this browser and this person."""
     from showrunner.platforms import google
 
     owner = _credential_owner(request)
@@ -708,6 +709,8 @@ def _require_password(request: Request, password: str) -> None:
         email = accounts.get_mfa(tx, request.caller.subject)["email"]
         user = accounts.find_login(tx, email, [])
         key = attempts.take(tx, email, "known")
+    if user is not None and user["password_hash"] is None:
+        raise InvalidRequest("The account has no password yet: POST /auth/password/forgot sets one.", [{"field": "password", "message": "there is none yet"}])
     if user is None or not passwords.matches(password, user["password_hash"]):
         raise InvalidRequest("The password is wrong.", [{"field": "password", "message": "wrong"}])
     with db.transaction() as tx:

@@ -204,6 +204,16 @@ def test_an_address_that_we_would_not_register_is_refused(world):
     assert error(google_login("odd@example.com")) == (400, "VALIDATION_ERROR")
 
 
+def test_who_has_no_password_is_told_how_to_get_one(email):
+    me = Client(google_login(email).body["access_token"])
+
+    told = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})
+
+    assert error(told) == (400, "VALIDATION_ERROR")
+    assert "has no password yet" in told.body["error"]["message"]
+    assert log_in(email).status == 401
+
+
 # The second factor
 
 
@@ -588,6 +598,78 @@ def test_an_erasure_does_not_wait_for_google(monkeypatch, me):
 
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
     assert state.find(f"connection#{connection}", "tokens") is None
+
+
+# Every kind of token in every place
+
+
+@pytest.fixture
+def every_token(aws, tx, signing_key, world, me, email):
+    """One of each kind that we or Google give out, each good where it belongs."""
+    pair = log_in(email).body
+    admin_email = f"admin-{email}"
+    Client(address="203.0.113.80")("POST", "/api/v1/auth/register", {"email": admin_email, "password": PASSWORD, "full_name": "Boss"})
+    verify = token_in(mailed(aws, admin_email))
+    db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE email = :email", email=admin_email)
+    admin = Client(log_in(admin_email).body["access_token"])
+    guest = f"guest-{email}"
+    me("POST", f"/api/v1/organisations/{me.organisation_id}/members", {"email": guest})
+    ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
+    begun = begin()
+    return begun, {
+        "access": pair["access_token"],
+        "refresh": pair["refresh_token"],
+        "acting": admin("POST", f"/api/v1/admin/users/{pair['user']['id']}/impersonate").body["access_token"],
+        "service": me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body["token"],
+        "api key": me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}).body["key"],
+        "ticket": me("POST", "/api/v1/live/tickets").body["ticket"],
+        "verify": verify,
+        "invitation": token_in(mailed(aws, guest)),
+        "reset": token_in(mailed(aws, email)),
+        "state": begun.state,
+        "browser": begun.cookie.partition("=")[2],
+        "code": agree(begun, email)["code"],
+        "google": stand_in.sign(world.sign_ins, stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], code_of(email))),
+    }
+
+
+# Where each is good; everywhere else it is nothing.
+GOOD = {
+    "a person's bearer": {"access", "acting"},
+    "anyone's bearer": {"access", "acting", "service"},
+    "refresh": {"refresh"},
+    "verify": {"verify"},
+    "reset": {"reset"},
+    "invitation": set(),
+    "state": set(),
+    "code": set(),
+}
+
+
+def test_every_kind_of_token_opens_its_own_place_and_no_other(every_token, monkeypatch):
+    monkeypatch.setenv("RATE_LIMIT_FACTOR", "100")
+    begun, known = every_token
+    places = {
+        "a person's bearer": lambda text: Client(text)("GET", "/api/v1/users/me"),
+        "anyone's bearer": lambda text: Client(text)("GET", "/api/v1/videos"),
+        "refresh": lambda text: ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": text}),
+        "verify": lambda text: ANYONE("POST", "/api/v1/auth/verify", {"token": text}),
+        "invitation": lambda text: Client(address="203.0.113.81")(
+            "POST", "/api/v1/auth/register", {"email": "else@example.com", "password": OTHER, "full_name": "Eve", "invitation": text}
+        ),
+        "state": lambda text: finish(begin(), {"code": known["code"], "state": text}),
+        "code": lambda text: finish(fresh := begin(), {"code": text, "state": fresh.state}),
+        "reset": lambda text: ANYONE("POST", "/api/v1/auth/password/reset", {"token": text, "password": OTHER}),
+    }
+    # What is good comes last in each place, and the reset, which ends every session, last of all.
+    order = [(place, kind) for place in places for kind in sorted(known, key=lambda kind: kind in GOOD[place])]
+    told = {(place, kind): places[place](known[kind]).status for place, kind in order}
+
+    assert {key for key, status in told.items() if status < 300} == {(place, kind) for place, kinds in GOOD.items() for kind in kinds}
+    assert {status for (place, kind), status in told.items() if kind not in GOOD[place]} == {400, 401, 403}
+    assert finish(begun, {"code": agree(begun, "another@example.com")["code"], "state": begun.state}).status == 200, (
+        "code and state of one login, in its browser"
+    )
 
 
 def test_an_unknown_provider_is_not_there(me):
