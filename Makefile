@@ -55,10 +55,13 @@ bench-ingest: ## how fast notifications and reports are taken in
 bench-lists: ## how fast lists are, page after page
 	$(local) bench lists
 
+bench-load: ## 50 users at once over HTTP, beside an empty function
+	$(local) bench load
+
 lock: ## resolve the dependency groups again into local/lock
 	$(local) lock
 
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-lists lock clean
+.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-lists bench-load lock clean
