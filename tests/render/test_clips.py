@@ -32,7 +32,7 @@ def longest_still(found):
     return longest
 
 
-@pytest.mark.parametrize("length_s", [2.0, 0.9, 0.4])
+@pytest.mark.parametrize("length_s", [2.0, 0.9, 0.4, 0.32, 0.3, 0.12])
 def test_a_clip_fills_its_scene_without_standing_still(tmp_path, length_s):
     found = frames(samples.clip(tmp_path / "c.mp4", length_s, "320x180"), 66)
     assert len(found) == 66
@@ -76,6 +76,45 @@ def test_frames_do_not_depend_on_where_reading_begins(tmp_path):
 def test_a_trim_begins_where_it_says(tmp_path):
     path = samples.clip(tmp_path / "c.mp4", 2, "320x180", 30)
     assert np.abs(frames(path, 3, trim=(1.0, 1.9))[0].astype(int) - frames(path, 32)[30]).mean() < 3
+
+
+# Linear light as a share of reference white, and the luma it has in BT.709 on a reference display (BT.1886: light to the power of 1/2.4).
+HDR_COLOURS = {"grey": ((0.18, 0.18, 0.18), 123), "light": ((0.5, 0.5, 0.5), 180), "dark": ((0.02, 0.02, 0.02), 59), "white": ((1.0, 1.0, 1.0), 235)}
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+@pytest.mark.parametrize("name", HDR_COLOURS)
+def test_high_dynamic_range_looks_as_it_was_meant(tmp_path, transfer, name):
+    (red, green, blue), luma = HDR_COLOURS[name]
+    found = frames(hdr(tmp_path, transfer, red, green, blue), 2)[0]
+    # White is taken down a little, to leave room for what is brighter.
+    assert float(found.mean()) == pytest.approx(luma, abs=4 if name != "white" else 16)
+    assert float(found.std()) < 2
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_highlights_of_high_dynamic_range_are_kept_apart_and_colours_stay_strong(tmp_path, transfer):
+    # Twice and three times reference white; HLG at 203 nits has its end at about five.
+    levels = [float(frames(hdr(tmp_path, transfer, light, light, light), 2)[0].mean()) for light in (1.0, 2.0, 3.0)]
+    assert levels[0] + 4 < levels[1] < levels[2] <= 236
+    painter = clips.ClipPainter(hdr(tmp_path, transfer, 0.4, 0.05, 0.05), "red", Visual("clip"), *SIZE, 30, 2)
+    frame = Frame(*SIZE)
+    painter.paint(frame, 1)
+    painter.close()
+    red, green, blue = frame.as_rgb().reshape(-1, 3).mean(axis=0)
+    assert red > 150
+    assert max(green, blue) < 0.5 * red
+
+
+def hdr(folder, transfer, red, green, blue):
+    """A plain colour in ten bits, BT.2020, through x265 as cameras and telephones write it."""
+    light = f"color=c=black:s=320x180:d=0.3:r=30,format=gbrpf32le,geq=r={red}:g={green}:b={blue}"
+    coded = f"zscale=tin=linear:pin=bt709:min=gbr:rin=pc:t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    tags = ("-color_trc", transfer, "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
+    samples.ffmpeg(
+        "-f", "lavfi", "-i", light, "-vf", coded, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", *tags, folder / "hdr.mp4"
+    )
+    return folder / "hdr.mp4"
 
 
 @pytest.mark.parametrize("content", [b"nothing", b"\0\0\0\x18ftypmp42" + b"\0" * 400])

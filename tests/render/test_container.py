@@ -28,6 +28,12 @@ def test_every_instruction_is_known_and_every_image_has_a_version():
             assert ":latest" not in value
 
 
+def test_the_dockerfile_has_nothing_that_a_linter_knows_to_be_wrong():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, "--no-color", ROOT / "functions/render/Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_what_is_copied_exists_in_the_build_context():
     for name, value in instructions():
         if name == "COPY" and "--from" not in value:
