@@ -350,7 +350,7 @@ def verify(request: Request, body: Token) -> Done:
 
 
 def _disown(tx: db.Transaction, user_id: str) -> None:
-    """Anybody may have registered an address that was never confirmed: their password must not open what the address's owner is invited to."""
+    """Anybody may have registered an address that was never confirmed: neither their password nor their second factor stands before its owner."""
     accounts.save_password(tx, user_id, None)
     accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
 
@@ -381,8 +381,11 @@ def reset(request: Request, body: Reset) -> Done:
     hashed = passwords.digest(body.password)
     with db.transaction() as tx:
         token = accounts.take_mail_token(tx, digest(body.token), ["reset"])
-        if token is None:
+        user = accounts.find_user(tx, token["email"]) if token else None
+        if token is None or user is None:
             raise _stale("token")
+        if user["verified_at"] is None:
+            _disown(tx, user["id"])
         accounts.save_password(tx, token["user_id"], hashed)
         accounts.save_verified(tx, token["user_id"])
         api.record(tx, request, "password_reset", "user", token["user_id"])
@@ -595,7 +598,7 @@ def _attempt(user: dict[str, Any]) -> str:
         return attempts.take(tx, user["email"], "known" if user["known"] else None)
 
 
-@app.get("/api/v1/auth/oauth/youtube/start", permission="channels:write", limits=((60, 20),), answer=Started, errors=(502,))
+@app.get("/api/v1/auth/oauth/youtube/start", permission="channels:write", limits=((60, 20),), answer=Started, errors=(502,), verified=True)
 def start_youtube(request: Request, query: Way) -> Answer:
     """Where to send the browser to let the organisation work with a YouTube account. A cookie ties what comes back to this browser and this person."""
     from showrunner.platforms import google
@@ -607,7 +610,7 @@ def start_youtube(request: Request, query: Way) -> Answer:
     return _begun(query, "youtube", scopes, owner, request.organisation_id, offline=True)
 
 
-@app.post("/api/v1/auth/oauth/youtube", permission="channels:write", limits=((60, 20),), answer=Connected, errors=(401, 502))
+@app.post("/api/v1/auth/oauth/youtube", permission="channels:write", limits=((60, 20),), answer=Connected, errors=(502,), verified=True)
 def connect_youtube(request: Request, body: Returned) -> Answer:
     """Keeps the permission that Google gave, sealed. `missing_scopes` are those that were unticked: without them some things won't work."""
     from showrunner import connections

@@ -614,6 +614,27 @@ def test_who_registered_an_address_that_is_not_theirs_gets_nothing_of_its_invita
     assert log_in(victim, OTHER, organisation_id=organisation_id).status == 200
 
 
+def test_who_registered_an_address_that_is_not_theirs_leaves_no_second_factor_before_its_owner(aws, unconfirmed, email):
+    impostor = Client(log_in(email).body["access_token"])
+    secret = impostor("POST", "/api/v1/auth/mfa", {"password": PASSWORD}).body["secret"]
+    impostor("POST", "/api/v1/auth/mfa/confirm", {"code": pyotp.TOTP(secret).now()})
+    ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
+
+    ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})
+
+    assert log_in(email, OTHER).status == 200
+    assert alive(impostor) == 401
+
+
+def test_a_second_factor_of_a_confirmed_account_outlives_a_reset(aws, factor, email):
+    """A mailbox alone must not open what a second factor guards."""
+    ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
+
+    ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})
+
+    assert error(log_in(email, OTHER)) == (401, "AUTH_REQUIRED")
+
+
 def test_an_organisations_name_makes_no_link_in_our_letter(aws, me, pair):
     guest, organisation_id = f"{uuid.uuid4().hex[:12]}@example.com", pair["user"]["organisation_id"]
     me("PUT", f"/api/v1/organisations/{organisation_id}", {"name": "https://evil.example/"})

@@ -560,6 +560,7 @@ def test_somebody_elses_connection_is_not_finished(aws, me, email):
     """Session swapping: a victim's browser and session must not take in the attacker's account, nor another member's."""
     other = f"other-{email}"
     Client(address="203.0.113.79")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
     eve = Client(log_in(other).body["access_token"])
     begun = begin(CONNECT_START, eve)
     returned = agree(begun, "eve@example.com")
@@ -567,6 +568,15 @@ def test_somebody_elses_connection_is_not_finished(aws, me, email):
     assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR")
     assert error(finish(begun, returned, CONNECT, me, cookie="")) == (400, "VALIDATION_ERROR")
     assert finish(begun, returned, CONNECT, eve).status == 200
+
+
+def test_an_account_that_nobody_confirmed_connects_nothing(email):
+    """Else an impostor's channel would wait for the videos of the address's owner."""
+    Client(address="203.0.113.82")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
+    impostor = Client(log_in(email).body["access_token"])
+
+    assert error(impostor("GET", CONNECT_START)) == (403, "EMAIL_NOT_VERIFIED")
+    assert error(impostor("POST", CONNECT, {"state": "A" * 43, "code": "x"})) == (403, "EMAIL_NOT_VERIFIED")
 
 
 def test_services_viewers_and_admins_in_disguise_connect_nothing(service, tx, me, member):

@@ -15,7 +15,8 @@ class Letter(NamedTuple):
 
 def verify(token: str) -> Letter:
     link = _link("verify", token)
-    return Letter("Confirm your e-mail address", ("Welcome to showrunner.", "Confirm that this address is yours within 24 hours:", link))
+    warning = "If you didn't register, do nothing: somebody else has chosen the password."
+    return Letter("Confirm your e-mail address", ("Welcome to showrunner.", "Confirm that this address is yours within 24 hours:", link, warning))
 
 
 def reset(token: str) -> Letter:
