@@ -64,10 +64,9 @@ def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o011)
-    command = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", sys.executable, "-m", "render", "--self-test"]
-    reachable = subprocess.run([*command[:4], sys.executable, "-c", "import av, cv2"], capture_output=True, check=False)
-    if reachable.returncode:
-        pytest.skip("the environment's packages can't be read by another user here")
+    # The interpreter may lie in a folder that only root may enter: this stranger may read everything, and write nowhere else.
+    reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--bounding-set=-all,+dac_read_search"]
+    command = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", *reading, sys.executable, "-m", "render", "--self-test"]
     done = subprocess.run(
         command, env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"), capture_output=True, text=True, check=False, cwd="/"
     )
