@@ -17,7 +17,7 @@ from showrunner.access import oauth
 from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
 from showrunner.store import accounts
-from tests.conftest import Client, put_secrets
+from tests.conftest import Client, in_threads, put_secrets
 from tests.functions.test_accounts import ANYONE, OTHER, PASSWORD, error, log_in, mailed, token_in
 
 BACK = "http://localhost:5173/oauth"
@@ -276,6 +276,15 @@ def test_a_state_works_once(email):
     returned = agree(begun, email)
 
     assert [finish(begun, returned).status for _ in range(3)] == [200, 400, 400]
+
+
+def test_of_many_who_bring_the_same_state_at_once_one_gets_in(email):
+    (begun,) = in_threads(1, lambda _: begin())
+    returned = agree(begun, email)
+
+    told = in_threads(4, lambda _: finish(begun, returned).status)
+
+    assert sorted(told) == [200, 400, 400, 400]
 
 
 def test_a_state_that_is_made_up_or_too_old_is_refused(tx, email):
