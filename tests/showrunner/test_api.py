@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showrunner import api, db
+from showrunner import api, db, signed
 from showrunner.access import limits, roles
 from showrunner.errors import InvalidRequest
 from tests.conftest import Client, payload, send
@@ -129,7 +129,19 @@ def test_a_body_in_base64_is_read_and_a_broken_one_refused(client):
 
     assert send(encoded)["statusCode"] == 201
     assert send({**encoded, "body": "*"})["statusCode"] == 400
+    assert send({**encoded, "body": "ümlaut"})["statusCode"] == 400
     assert send({**encoded, "body": base64.b64encode(b"\xff\xfe").decode()})["statusCode"] == 400
+
+
+def test_half_a_character_in_a_header_is_refused(client):
+    assert error(client("GET", VIDEO, x_device_id="\ud800")) == (400, "INVALID_FORMAT")
+
+
+def test_a_browser_keeps_no_answer_for_the_next_user(client):
+    told = client("GET", "/api/v1/channels")
+
+    assert told.headers["cache-control"] == "private, max-age=60"
+    assert "authorization" in told.headers["vary"].split(", ")
 
 
 def test_texts_are_kept_in_nfc(client):
@@ -218,6 +230,19 @@ def test_what_nobody_foresaw_is_a_500_without_its_cause(client, monkeypatch):
     body = json.loads(told["body"])
     assert body["error"]["code"] == "INTERNAL_ERROR"
     assert "secret" not in told["body"]
+
+
+def test_the_names_of_awss_errors_are_not_told(client):
+    app = api.Application("broken")
+
+    @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
+    def broken(request):
+        raise signed.Refused("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized")
+
+    told = api.serve(app, payload("GET", "/broken", {}, None))
+
+    assert (told["statusCode"], json.loads(told["body"])["error"]["code"]) == (500, "INTERNAL_ERROR")
+    assert "arn:aws" not in told["body"]
 
 
 def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(postgres, service, monkeypatch):

@@ -10,7 +10,6 @@ A parameter `body` or `query` of the handler names the model that checks it. Err
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -316,6 +315,7 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer:
+    _check_headers(request.headers)
     if request.method == "OPTIONS":
         return _preflight(app, request)
     route, values = app.find(request.method, request.path)
@@ -332,6 +332,16 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
         if request.identity is not None:
             _permit(request.identity, route)  # once more: what was taken back since the token was made
     return _call(route, request, event, values)
+
+
+def _check_headers(headers: dict[str, str]) -> None:
+    """Half a character can be neither stored nor compared. Raises InvalidRequest."""
+    for name, value in headers.items():
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidRequest("A header isn't text in UTF-8.", [{"field": name[:100], "message": "not UTF-8"}], code="INVALID_FORMAT") from error
 
 
 def _permit(caller: tokens.Identity, route: Route) -> None:
@@ -387,7 +397,7 @@ def _bytes(event: dict[str, Any], most: int) -> bytes:
         raise PayloadTooLarge(f"The body is over {most} bytes.")
     try:
         raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
+    except ValueError as error:  # what base64 and UTF-8 both refuse with
         raise InvalidRequest("The body isn't text in UTF-8.", code="INVALID_FORMAT") from error
     if len(raw) > most:
         raise PayloadTooLarge(f"The body is over {most} bytes.")
@@ -499,7 +509,8 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     if status >= 500 and not isinstance(error, ServiceUnavailable):
         _log_failure(request, "refused")
     message = error.message if status != 500 else f"Something failed on our side. Tell us the request id {request.id}."
-    answer = _error(request, status, getattr(error, "code", code), message, getattr(error, "details", []))
+    # What is our own fault keeps its name to itself, AWS's names for errors among them.
+    answer = _error(request, status, code if status == 500 else getattr(error, "code", code), message, getattr(error, "details", []))
     retry_after = getattr(error, "retry_after", None)
     if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
         retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
@@ -522,7 +533,8 @@ def _error(request: Request, status: int, code: str, message: str, details: list
 
 
 def _respond(request: Request, answer: Answer) -> dict[str, Any]:
-    headers = {**SECURITY_HEADERS, "x-request-id": request.id, "cache-control": "no-store", **answer.headers}
+    # A browser keeps an answer by its address: without `vary` the next user of the same browser would see the one before.
+    headers = {**SECURITY_HEADERS, "x-request-id": request.id, "cache-control": "no-store", "vary": "authorization, x-api-key, origin", **answer.headers}
     if answer.body is not None:
         headers["content-type"] = answer.content_type
     if request.standing is not None:
@@ -536,9 +548,8 @@ def _respond(request: Request, answer: Answer) -> dict[str, Any]:
 
 def _cross_origin(origin: str) -> dict[str, str]:
     if origin not in config.setting("CORS_ORIGINS", "none").split(","):
-        return {"vary": "origin"}
+        return {}
     return {
-        "vary": "origin",
         "access-control-allow-origin": origin,
         # Nobody is known by a cookie here; the one that there is ties a login through a provider to the browser that began it.
         "access-control-allow-credentials": "true",
