@@ -52,11 +52,14 @@ bench-cold: ## how fast functions start
 bench-ingest: ## how fast notifications and reports are taken in
 	$(local) bench ingest
 
-bench-lists: ## how fast lists are, page after page
-	$(local) bench lists
+bench-receive: ## how long a hub waits for the receiver on the running stack, beside an empty function
+	$(local) bench receive
 
 bench-load: ## 50 users at once over HTTP, beside an empty function
 	$(local) bench load
+
+bench-lists: ## how fast lists are, page after page
+	$(local) bench lists
 
 lock: ## resolve the dependency groups again into local/lock
 	$(local) lock
@@ -64,4 +67,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-lists bench-load lock clean
+.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean

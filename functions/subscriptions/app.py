@@ -8,9 +8,10 @@ from showrunner import callbacks, config, db, schedules, signed, state
 from showrunner.store import polls, subscriptions
 from showrunner.telemetry import entrypoint, logger, metrics
 
-# A minute's share at most: 288,000 renewals a day is ten times what the design counts on, and an outage's backlog spreads itself.
+# A minute's share at most: 288,000 renewals a day is ten times what the design counts on, and an outage's backlog spreads itself; 22,500 channels are polled
+# in the time in which each must be.
 RENEWALS = 200
-POLLS = 200
+POLLS = 500
 ENRICHMENTS = 500
 # What polls may spend of a day's units; the poll function holds the ledger's own limit.
 POLL_UNITS = 6_000

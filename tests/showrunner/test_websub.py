@@ -1,6 +1,7 @@
 """platforms.websub: whatever comes, it is read or refused with a reason; what we write we read back."""
 
 import hmac
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,6 +34,49 @@ def test_a_notification_with_a_damaged_byte_is_read_or_refused(place, byte):
         websub.check(websub.read(bytes(body)), CHANNEL, NOW)
     except InvalidRequest:
         return
+
+
+def told(reader, body):
+    try:
+        return reader(body)
+    except InvalidRequest as refusal:
+        return refusal.message
+
+
+PIECES = [
+    *("a", " ", "é", "漢", "🎬", "\xa0", "\x85", "\x7f", "\u2028", "\ufeff", "\ufffe", "\x00", "\x01", "\t", "\r", "\n", '"', "'", ">", "]]>", "<", "<b/>"),
+    *("&", "&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#39;", "&#1;", "&#xe9;", "&nbsp;", "&amp;lt;", "<!-- -->", "<![CDATA[x]]>", "<?x?>"),
+]
+WORDS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+
+
+@settings(max_examples=500)
+@given(WORDS, WORDS, WORDS, WORDS, st.sampled_from(["updated", "published", "video", "channel"]))
+def test_the_usual_shape_is_read_as_the_parser_reads_it_whatever_its_values_are(title, name, value, other, field):
+    known = {"title": f"T{title}", "name": name, field: (value or "vid00000001") if field == "video" else value or CHANNEL}
+    body = atom(**known).replace(b"pubsubhubbub.appspot.com", other.encode())
+    assert told(websub.read, body) == told(websub._parse, body)
+
+
+@settings(max_examples=1000)
+@given(st.data())
+def test_the_usual_shape_is_read_as_the_parser_reads_it_however_it_is_damaged(data):
+    body = bytearray(atom(title="Ünï &amp; &quot;more&quot;"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(body)))
+        end = place + data.draw(st.integers(0, 3))
+        body[place:end] = data.draw(
+            st.binary(max_size=3)
+            | st.sampled_from([b"<", b">", b"&", b"'", b'"', b" ", b"\n", b"\xc3", b"\xff", b"</", b"/>", b"]]>", b"<!--", b"&amp;", b"\x00"])
+        )
+    assert told(websub.read, bytes(body)) == told(websub._parse, bytes(body))
+
+
+@pytest.mark.parametrize("gap", [b"", b"\n", b"\n   ", b" \n \n "])
+def test_youtubes_own_shape_takes_the_short_way_however_it_is_laid_out(gap):
+    body = re.sub(rb">\s*<", b">" + gap + b"<", atom(title="A &amp; B")) + gap
+    assert websub._usual(body)
+    assert websub.read(body) == websub._parse(body)
 
 
 printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=80).map(str.strip)
