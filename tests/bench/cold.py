@@ -1,13 +1,21 @@
-"""make bench-cold: CPU of a process that imports a function and serves its first request, beside one that imports json and awslambdaric.
+"""make bench-cold: CPU of a process that imports a function as it is built and serves its first request, beside one that imports json and awslambdaric.
 
-Each sample is a fresh process with .pyc files; all take turns. The database, SSM and the rest of AWS answer from other processes, so their CPU isn't counted.
+Each sample is a fresh process on the artefacts of `make build`, which carry their byte code; all take turns. Every request is a good one, and its answer is
+checked. The database, SSM and the rest of AWS, and the platforms, answer from other processes, so their CPU isn't counted.
 """
 
+import contextlib
+import hashlib
+import hmac
+import importlib.util
 import json
 import os
 import statistics
 import subprocess
 import sys
+import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,77 +26,275 @@ from ground import ROOT, event
 ROUNDS = 7
 FLOOR = "import json\nimport awslambdaric.bootstrap\n"
 SERVE = """
-import sys, {module} as function
+import sys, app
 class context: aws_request_id = "r"; function_name = "f"; invoked_function_arn = "a"; memory_limit_in_mb = 1024
 context.get_remaining_time_in_millis = staticmethod(lambda: 30000)
 try:
-    answer = function.handler(json.loads(sys.argv[1]), context)
-    said = answer.get("statusCode", 0) if isinstance(answer, dict) else 0
+    said = app.handler(json.loads(sys.argv[1]), context)
 except Exception as error:
-    said = type(error).__name__
-sys.stderr.write(f"{{said}}")
+    said = f"{type(error).__name__}: {error}"
+sys.stderr.write("\\n" + json.dumps(said, default=str))
 """
 # The language and voice workers import an SDK of half a second each, for work of many seconds.
-LEFT_OUT = {"script", "voice", "render"}
+LEFT_OUT = {"script", "voice"}
 GOALS = {"worst_api": 8, "websub": 8, "worst_other": 12}
+CHANNEL, SECRET = "UC" + "a" * 22, "a secret of this run"
 
 
-def first_requests(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Function -> the event of its first request: a plain read for the API, the first sample for the others."""
-    from showrunner.access import tokens
+class Request:
+    """What a function is asked first, made anew for each process, and whether its answer is the right one."""
+
+    def __init__(self, make: Callable[[], dict[str, Any]], good: Callable[[Any], bool]) -> None:
+        self.make, self.good = make, good
+
+
+def answered(status: int) -> Callable[[Any], bool]:
+    return lambda said: isinstance(said, dict) and said.get("statusCode") == status
+
+
+def took_all(said: Any) -> bool:
+    return said == {"batchItemFailures": []}
+
+
+def records(*messages: dict[str, Any]) -> dict[str, Any]:
+    return {"Records": [{"messageId": str(uuid.uuid4()), "body": json.dumps(each)} for each in messages]}
+
+
+def tests(name: str) -> Any:
+    """A module of the tests, which know how the platforms answer; by its file, since some package installs a module of this name."""
+    spec = importlib.util.spec_from_file_location(Path(name).name, ROOT / "tests" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def settings(base: str) -> dict[str, str]:
+    """What template.yaml gives, with the platforms at `base`."""
+    from showrunner import config
+
+    sqs = config.aws("sqs")
+    queues = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
+    return {
+        **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
+        **dict.fromkeys(("ELEVENLABS_BASE_URL", "PEXELS_BASE_URL", "PEXELS_PHOTO_HOST", "FEED_BASE_URL", "YOUTUBE_BASE_URL"), base),
+        "OPENAI_BASE_URL": f"{base}/v1",
+        "OPENAI_MODEL": "gpt-6-luna",
+        "OPENAI_FALLBACK_MODEL": " ",
+        "ELEVENLABS_MODEL": "eleven_flash_v2_5",
+        "HUB_URL": f"{base}/hub",
+        "TOPIC_BASE_URL": "https://www.youtube.com",
+        "HTTP_HOSTS": "127.0.0.1",
+        "LIVE_URL": "ws://127.0.0.1:8001",
+        "CALLBACK_URLS": "https://ingest.example.com/webhook",
+        "STAGE_KEY_ARN": config.aws("kms").create_key()["KeyMetadata"]["Arn"],
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
+
+
+def people(known: dict[str, Any]) -> dict[str, str]:
+    """Tokens of a service, of a person who is an admin, and a key of the Ingestion API."""
+    from showrunner import db
+    from showrunner.access import sessions, tokens
+    from showrunner.store import accounts
 
     claims = tokens.service_claims("bench", known["organisation_id"], ["videos:all", "channels:read"], ground.ENVIRONMENT["PLATFORM_URL"])
-    token = tokens.sign(claims, known["key"])
-    nobody = "00000000-0000-4000-8000-000000000000"
-    found = {
-        "videos": event("GET", f"/api/v1/videos/{known['video_ids'][0]}", token),
-        "channels": event("GET", f"/api/v1/channels/{known['channel_id']}", token),
-        "assets": event("GET", f"/api/v1/assets/{nobody}", token),
-        "accounts": event("POST", "/api/v1/auth/refresh", None, {"refresh_token": nobody}),
-        "admin": event("GET", "/nowhere"),
+    key = f"sr_{uuid.uuid4().hex}"
+    with db.transaction() as tx:
+        user_id = accounts.add_user(tx, "bench@example.com", None, "Bench", None, None)
+        accounts.add_member(tx, known["organisation_id"], user_id, "user", owner=True)
+        db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :id", id=user_id)
+        person = sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"]
+        db.run(
+            tx,
+            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'bench', 'b', 'sr_', :h, '{ingestion}')",
+            o=known["organisation_id"],
+            h=hashlib.sha256(key.encode()).hexdigest(),
+        )
+    return {"service": tokens.sign(claims, known["key"]), "person": person, "key": key}
+
+
+def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Request]:
+    """A plain read of each function, with all that a request passes."""
+    from showrunner import db
+
+    with db.transaction() as tx:
+        asset = "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status)"
+        asset_id = db.value(tx, f"{asset} VALUES (:o, 'image', 'image/png', 1, :h, 'k', 'ready') RETURNING id::text", o=known["organisation_id"], h="0" * 64)
+    feed = event("GET", "/api/v1/videos?limit=50")
+    feed["headers"]["x-api-key"] = who["key"]
+    asked = {
+        "videos": event("GET", f"/api/v1/videos/{known['video_ids'][0]}", who["service"]),
+        "channels": event("GET", f"/api/v1/channels/{known['channel_id']}", who["service"]),
+        "assets": event("GET", f"/api/v1/assets/{asset_id}", who["service"]),
+        "accounts": event("GET", "/api/v1/users/me", who["person"]),
+        "admin": event("GET", "/api/v1/admin/audit", who["person"]),
+        "feed": feed,
     }
-    for folder in sorted(path.parent.name for path in ROOT.glob("functions/*/app.py")):
-        samples = sorted((ROOT / "events").glob(f"{folder}.*.json"))
-        if folder not in found and folder not in LEFT_OUT and samples:
-            found[folder] = json.loads(samples[0].read_text(encoding="utf-8"))
+    return {name: Request(lambda made=made: made, answered(200)) for name, made in asked.items()}
+
+
+def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
+    """The steps of a production that has come to its render: each does again what it did for it."""
+    from showrunner import db
+
+    production = tests("functions/test_production_steps")
+    with db.transaction() as tx:
+        order = json.dumps({"topic": "Bees", "style": "educational", "length_seconds": 45, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 1})
+        video = "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, :r) RETURNING id::text"
+        video_id = db.value(tx, video, o=known["organisation_id"], c=known["channel_id"], r=order)
+    start = {"video_id": video_id, "organisation_id": known["organisation_id"], "attempt": 1}
+    rendered = production.produced(None, production.Platforms(server), start)
+    job = {name: value for name, value in rendered.items() if name != "render"}
+
+    def again(step: dict[str, Any]) -> dict[str, Any]:
+        """In the state that the video has before the step, also where an earlier process has finished it."""
+        with db.transaction() as tx:
+            db.run(tx, "UPDATE studio.videos SET status = 'processing', completed_at = NULL WHERE id = :id", id=video_id)
+        return step
+
+    def unseen() -> dict[str, Any]:
+        """A scene whose visual isn't chosen yet."""
+        from showrunner import blobs
+
+        blobs.remove([key for key in blobs.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key])
+        return {"scene": 0, **job}
+
+    return {
+        "prepare": Request(lambda: again(start), lambda said: said["video_id"] == video_id),
+        "record": Request(lambda: again({**job, "step": "script"}), lambda said: not isinstance(said, str)),
+        "visuals": Request(unseen, lambda said: not isinstance(said, str)),
+        "timeline": Request(lambda: job, lambda said: not isinstance(said, str)),
+        "finish": Request(lambda: again(rendered), lambda said: said == {"status": "completed"}),
+    }
+
+
+def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
+    """A followed channel: its hub, a signed notification, a poll."""
+    from showrunner import callbacks
+
+    atom, notification = (getattr(tests("ingestion"), name) for name in ("atom", "notification"))
+    token = "A" * 43
+    row = {
+        "callback_token": token,
+        "id": 1,
+        "channel_id": CHANNEL,
+        "topic_url": f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}",
+        "callback_url": "https://ingest.example.com/webhook",
+        "asked_seconds": 432_000,
+        "secret": callbacks.seal(SECRET, token),
+        "previous_secret": None,
+    }
+    callbacks.save(row, "subscribe", time.time() + 3600)
+    server.expect_request("/hub").respond_with_data("", status=202)
+    server.expect_request("/feeds/videos.xml").respond_with_data(atom(), content_type="text/xml")
+    body = atom()
+    delivered = event("POST", f"/webhook/{token}")
+    delivered["headers"] |= {"content-type": "application/atom+xml", "x-hub-signature": f"sha1={hmac.new(SECRET.encode(), body, 'sha1').hexdigest()}"}
+    delivered["body"] = body.decode()
+    return {
+        "websub": Request(lambda: delivered, answered(202)),
+        "hub": Request(lambda: records({"token": token, "mode": "subscribe"}), took_all),
+        "poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), lambda said: said is None),
+        "notifications": Request(lambda: records(notification(atom(f"v{uuid.uuid4().hex[:10]}"))), took_all),
+    }
+
+
+def schedules() -> dict[str, Request]:
+    """In a minute that finds something to do: else they end at once."""
+    from showrunner import state
+
+    def minute(name: str) -> dict[str, Any]:
+        state.remove(f"schedule#{name}", "next")
+        return {}
+
+    return {
+        "sweep": Request(lambda: minute("sweep"), lambda said: "started" in said),
+        "subscriptions": Request(lambda: minute("subscriptions"), lambda said: "asked" in said),
+        "retention": Request(dict, lambda said: "windows" in said),
+        "migrate": Request(dict, lambda said: said == {"applied": []}),
+    }
+
+
+def live(who: dict[str, str]) -> dict[str, Request]:
+    from showrunner import live
+    from showrunner.access import tokens
+
+    def connect() -> dict[str, Any]:
+        ticket = live.issue(tokens.verify(who["person"]))
+        context = {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": uuid.uuid4().hex, "apiId": "a", "stage": "live", "domainName": "d"}
+        return {"requestContext": context, "queryStringParameters": {"ticket": ticket}, "headers": {}}
+
+    return {"live": Request(connect, answered(200))}
+
+
+def artefacts() -> dict[str, str]:
+    """Function -> PYTHONPATH of what is deployed of it: its own files and its layers."""
+    local = ROOT / ".local" / "env" / "local" / "bin" / "python"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    built = subprocess.run([local, "-m", "local", "build"], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+    found = {}
+    for folder in sorted((ROOT / built).glob("*/*Function")):
+        layer = next(path for path in folder.parent.iterdir() if path.name in ("SharedLayer", "MigrateLayer"))
+        assert list(folder.rglob("*.pyc")), f"{folder} was built without byte code"
+        found[folder.name.removesuffix("Function").lower()] = f"{folder}{os.pathsep}{layer / 'python'}"
     return found
 
 
-def cpu_ms(code: str, argument: str = "") -> tuple[float, str]:
-    """CPU of a fresh process, children's and system time included, and what it said on stderr's last line."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'showrunner'}:{ROOT}", "PYTHONHASHSEED": "0"}
-    process = subprocess.Popen([sys.executable, "-c", code, argument], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def cpu_ms(code: str, path: str = "", argument: str = "") -> tuple[float, Any]:
+    """CPU of a fresh process, system time included, and what its handler said."""
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-P", "-c", code, argument]
+    process = subprocess.Popen(command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = process.stderr.read() if process.stderr else ""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return (usage.ru_utime + usage.ru_stime) * 1000, said.strip().splitlines()[-1] if said.strip() else ""
+    assert process.returncode == 0, said[-2000:]
+    return (usage.ru_utime + usage.ru_stime) * 1000, json.loads(said.splitlines()[-1]) if argument else None
+
+
+def sample(name: str, request: Request, path: str) -> float:
+    spent, said = cpu_ms(FLOOR + SERVE, path, json.dumps(request.make()))
+    assert not isinstance(said, str), f"{name} failed on its first request: {said}"
+    assert request.good(said), f"{name} answered its first request with {said}"
+    return spent
+
+
+def measure(requests: dict[str, Request], paths: dict[str, str]) -> dict[str, list[float]]:
+    spent: dict[str, list[float]] = {name: [] for name in ("floor", *requests)}
+    for turn in range(ROUNDS + 1):
+        for name, taken in spent.items():
+            figure = cpu_ms(FLOOR)[0] if name == "floor" else sample(name, requests[name], paths[name])
+            if turn:  # the first round warms the disk's cache
+                taken.append(figure)
+    return spent
 
 
 def main() -> int:
-    with ground.stage(videos=100) as known:
-        requests = first_requests(known)
-        # The password goes as it would by SSM; nothing else of this process is handed on.
-        codes = {name: FLOOR + SERVE.format(module=f"functions.{name}.app") for name in requests}
-        spent: dict[str, list[float]] = {name: [] for name in ("floor", *codes)}
-        said: dict[str, str] = {}
-        for turn in range(ROUNDS + 1):
-            for name, figures_ in spent.items():
-                figure, said[name] = cpu_ms(FLOOR) if name == "floor" else cpu_ms(codes[name], json.dumps(requests[name]))
-                if turn:  # the first round warms the disk cache and writes .pyc
-                    figures_.append(figure)
+    from pytest_httpserver import HTTPServer
+
+    paths = artefacts()
+    with open(os.devnull, "w") as nowhere, ground.stage(videos=100) as known, HTTPServer() as server:  # noqa: PTH123
+        os.environ.update(settings(server.url_for("").rstrip("/")))
+        with contextlib.redirect_stdout(nowhere):  # what the steps log on the way
+            for name in ("openai", "elevenlabs"):
+                ground.put_secret(f"{name}/api_key", "key")
+            who = people(known)
+            requests = {**behind_the_apis(known, who), **steps(server, known), **ingestion(server, known), **schedules(), **live(who)}
+        missing = paths.keys() - requests.keys() - LEFT_OUT
+        assert not missing, f"no first request for {', '.join(sorted(missing))}"
+        spent = measure(requests, paths)
     ratios = {name: ground.ratio(each, spent["floor"]) for name, each in spent.items() if name != "floor"}
-    is_api = {name: "Application(" in (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8") for name in ratios}
-    figures: dict[str, Any] = {"ratio": ratios, "worst_api": max(each for name, each in ratios.items() if is_api[name])}
-    if "websub" in ratios:
-        figures["websub"] = ratios["websub"]
-    figures["worst_other"] = max(each for name, each in ratios.items() if not is_api[name] and name != "websub")
+    apis = {name for name in ratios if "Application(" in (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")}
+    figures: dict[str, Any] = {"ratio": ratios, "worst_api": max(ratios[name] for name in apis), "websub": ratios["websub"]}
+    figures["worst_other"] = max(each for name, each in ratios.items() if name not in {*apis, "websub"})
     ground.write("cold", figures)
-    print(f"{'':16}{'CPU ms':>8}{'ratio':>8}   first answer")
+    print(f"{'':16}{'CPU ms':>8}{'ratio':>8}")
     for name, each in spent.items():
-        print(f"{name:16}{statistics.median(each):8.0f}{ratios.get(name, 1.0):8.2f}   {said[name][:60]}")
+        print(f"{name:16}{statistics.median(each):8.0f}{ratios.get(name, 1.0):8.2f}")
     for name, goal in GOALS.items():
-        if name in figures:
-            print(f"{name:14}{figures[name]:6.2f}   goal at most {goal}: {'met' if figures[name] <= goal else 'MISSED'}")
+        print(f"{name:14}{figures[name]:6.2f}   goal at most {goal}: {'met' if figures[name] <= goal else 'MISSED'}")
     return 0
 
 

@@ -77,7 +77,7 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
         key = tokens.new_key()
         secrets = {**server.secrets, "auth/jwks": json.dumps(tokens.jwk_set(key)), "auth/signing_key": json.dumps(key)}
         for name, value in secrets.items():
-            config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString")
+            put_secret(name, value)
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
         keys = {"pk": "HASH", "sk": "RANGE"}
         config.aws("dynamodb").create_table(
@@ -92,6 +92,12 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
         yield {**_fill(videos), "key": key, "port": server.port, "password": server.password}
         db.close()
     shutil.rmtree(HOME / "postgres", ignore_errors=True)
+
+
+def put_secret(name: str, value: str) -> None:
+    from showrunner import config
+
+    config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
 
 
 def _fill(videos: int) -> dict[str, Any]:

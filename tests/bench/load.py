@@ -67,8 +67,12 @@ def empty_function() -> str:
     made = functions.create_function(
         FunctionName=name, Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": archive.getvalue()}, MemorySize=512
     )
-    api = deploy.aws("apigatewayv2").create_api(Name=name, ProtocolType="HTTP", Target=made["FunctionArn"])
-    return f"/_aws/execute-api/{api['ApiId']}/"
+    apis = deploy.aws("apigatewayv2")
+    api = apis.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
+    integration = apis.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=made["FunctionArn"], PayloadFormatVersion="2.0")
+    apis.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration['IntegrationId']}")
+    apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    return f"/_aws/execute-api/{api}/"
 
 
 def fill() -> list[str]:
