@@ -218,11 +218,15 @@ def change(request: Request, channel_id: str, body: Changes) -> Answer:
         check_clone(tx, request, given)
         channel = channels.save(tx, request.organisation_id, channel_id, changes, given)
         after = api.parse(channel.encode())
-        changed = [name for name in after if after[name] != before[name] and name != "updated_at"]
-        api.record(
-            tx, request, "change", "channel", after["id"], before={name: before[name] for name in changed}, after={name: after[name] for name in changed}
-        )
+        api.record(tx, request, "change", "channel", after["id"], **differences(before, after))
     return Answer(f'{{"channel":{channel}}}')
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What differs, before and after; of the settings only the ones that do."""
+    old, new = ({**channel, **{f"settings.{name}": value for name, value in channel["settings"].items()}} for channel in (before, after))
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name) and name not in ("settings", "updated_at")]
+    return {"before": {name: old.get(name) for name in changed}, "after": {name: new.get(name) for name in changed}}
 
 
 @app.delete("/api/v1/channels/{channel_id}", permission="channels:write", status=204, errors=(409,))

@@ -1,6 +1,7 @@
 """functions/admin"""
 
 import ast
+import hashlib
 import json
 import time
 import uuid
@@ -326,6 +327,19 @@ def test_cloned_voices_are_given_by_admins_and_each_to_one_organisation(person):
     assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 200
     assert admin("PUT", path.format(uuid.uuid4()), {"voice_ids": []}).status == 404
     assert somebody("PUT", path.format(somebody.organisation_id), {"voice_ids": []}).status == 403
+
+
+def test_a_long_value_stands_in_the_audit_log_by_its_length_and_hash(person):
+    somebody, admin = person(), person(admin=True)
+    channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "settings": {"language": "en"}}).body["channel"]["id"]
+    topics = [f"Why bees dance, part {number}" for number in range(100)]
+    assert somebody("PUT", f"/api/v1/channels/{channel}", {"settings": {"topics": topics}}).status == 200
+
+    change = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}&action=change").body["events"][0]["change"]
+
+    assert set(change["before"]) == {"settings.topics"}  # and not the settings that stayed
+    digest = hashlib.sha256(json.dumps(topics).encode()).hexdigest()
+    assert change["after"]["settings.topics"] == {"characters": len(json.dumps(topics)), "sha256": digest}
 
 
 def test_every_change_of_a_channel_is_in_the_audit_log(person):

@@ -1,5 +1,6 @@
 """Who did what. Rows are only ever added: the database refuses the rest."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -11,6 +12,8 @@ _ITEM = """
     json_build_object('id', e.id, 'at', e.at, 'organisation_id', e.organisation_id, 'subject', e.subject, 'actor', e.actor, 'action', e.action,
                       'thing', e.thing, 'thing_id', e.thing_id, 'change', e.change, 'request_id', e.request_id, 'address', host(e.address))
 """
+# A page of a hundred rows must fit into the 6 MB that Lambda answers, and nobody may fill for good what is never deleted.
+_LONGEST_VALUE_CHARACTERS = 500
 _COLUMNS = {"id": Column("e.id", "bigint")}
 
 
@@ -26,8 +29,18 @@ def add(tx: db.Transaction, who: dict[str, str | None], action: str, thing: str,
         action=action,
         thing=thing,
         thing_id=thing_id,
-        change=json.dumps(change, default=str),
+        change=json.dumps(_brief(change), default=str),
     )
+
+
+def _brief(value: Any) -> Any:
+    """The change with each long value told by its length and hash: that it changed can be seen, and what it was can be proven."""
+    if isinstance(value, dict):
+        return {name: _brief(each) for name, each in value.items()}
+    text = json.dumps(value, default=str)
+    if len(text) <= _LONGEST_VALUE_CHARACTERS:
+        return value
+    return {"characters": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def list_(tx: db.Transaction, filters: dict[str, Any], wanted: Wanted) -> Found:
