@@ -389,6 +389,7 @@ def reset(request: Request, body: Reset) -> Done:
         accounts.save_password(tx, token["user_id"], hashed)
         accounts.save_verified(tx, token["user_id"])
         api.record(tx, request, "password_reset", "user", token["user_id"])
+    _end_live(request, token["user_id"])
     return {"message": "The password is changed: log in with it."}
 
 
@@ -472,7 +473,19 @@ def logout(request: Request) -> Answer:
     with db.transaction() as tx:
         sessions.end(tx, request.caller)
         api.record(tx, request, "logout", "user", request.caller.subject)
+    if request.caller.family is not None:
+        _end_live(request, request.caller.subject, family=request.caller.family)
     return Answer(status=204)
+
+
+def _end_live(request: Request, user_id: str, *, family: str | None = None, but: str | None = None) -> None:
+    """What a login that is over had open is told nothing more: all of the user's, those of one login, or all but those of one."""
+    from showrunner import live, signed
+
+    try:
+        live.end(user_id, family=family, but=but)
+    except (ServiceUnavailable, signed.Refused) as error:
+        api.warn(request, "live connections end with their tokens only", reason=error.message)
 
 
 # Through Google
@@ -682,6 +695,7 @@ def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
         accounts.save_mfa(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
         kept.revoke_other_families(tx, user_id, request.caller.family)
         api.record(tx, request, "mfa_confirmed", "user", user_id)
+    _end_live(request, user_id, but=request.caller.family)
     return {"recovery_codes": codes}
 
 
@@ -694,6 +708,7 @@ def remove_mfa(request: Request, body: Proof) -> Answer:
         accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
         kept.revoke_other_families(tx, user_id, request.caller.family)
         api.record(tx, request, "mfa_removed", "user", user_id)
+    _end_live(request, user_id, but=request.caller.family)
     return Answer(status=204)
 
 
@@ -822,6 +837,8 @@ def change_me(request: Request, body: Profile) -> Answer:
         if hashed is not None:
             accounts.save_password(tx, request.caller.subject, hashed)
         api.record(tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set))
+    if hashed is not None:
+        _end_live(request, request.caller.subject)
     return Answer(f'{{"user":{profile}}}')
 
 
@@ -853,6 +870,7 @@ def erase_me(request: Request, body: Proof) -> Answer:
         left = accounts.erase(tx, user_id)
         sessions.end(tx, request.caller)
         api.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
+    _end_live(request, user_id)
     receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
     return Answer({"receipt": {**receipt, "kept": "audit rows, which name the id only"}})
 
@@ -945,6 +963,7 @@ def remove_member(request: Request, organisation_id: str, user_id: str) -> Answe
     with db.transaction() as tx:
         accounts.remove_member(tx, _own(request, organisation_id), user_id)
         api.record(tx, request, "remove", "member", user_id)
+    _end_live(request, user_id.lower())
     return Answer(status=204)
 
 

@@ -18,7 +18,7 @@ from showrunner import blobs, db, live, signed
 from showrunner.access import roles, tokens
 from showrunner.errors import ServiceUnavailable
 from showrunner.store import productions
-from tests.conftest import in_threads
+from tests.conftest import Client, in_threads
 from tests.contract import template
 from tests.ingestion import ingestion_aws  # noqa: F401
 
@@ -294,7 +294,7 @@ def test_one_connection_more_than_a_user_may_have_closes_the_oldest(clients):
 
 
 def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed(clients):
-    ended = live.Connection("ended", "account", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = live.Connection("ended", "account", "", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
 
     answer = say(clients, "ended", {"action": "ping"})
@@ -304,7 +304,7 @@ def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed
 
 
 def test_after_the_session_s_end_nothing_is_told(clients):
-    ended = live.Connection("ended", "account", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = live.Connection("ended", "account", "", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
     live.subscribe(ended, frozenset({"videos"}))
 
@@ -318,6 +318,62 @@ def test_whoever_leaves_leaves_nothing_behind(clients):
     assert app.handler(websocket("DISCONNECT", connection_id), None) == {"statusCode": 200}
     assert items() == []
     assert app.handler(websocket("DISCONNECT", connection_id), None) == {"statusCode": 200}
+
+
+@pytest.fixture
+def person(client, clients):
+    """Somebody new: their client, and how to log in once more."""
+    email, password = f"{uuid.uuid4().hex}@example.com", "Correct-Horse-7-Battery"
+    anybody = Client()
+    anybody("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"})
+
+    def login() -> Client:
+        told = anybody("POST", "/api/v1/auth/login", {"email": email, "password": password}).body
+        return Client(told["access_token"], told["user"]["organisation_id"])
+
+    return login
+
+
+def watching(clients: Clients, who: Client) -> str:
+    connection_id = uuid.uuid4().hex
+    assert handshake(who("POST", "/api/v1/live/tickets").body["ticket"], connection_id) == 200
+    assert say(clients, connection_id, {"action": "subscribe", "topics": ["videos"]})["topics"] == ["videos"]
+    return connection_id
+
+
+def test_a_logout_ends_what_that_login_had_open_and_nothing_else(clients, person):
+    phone, desk = person(), person()
+    on_phone, on_desk = watching(clients, phone), watching(clients, desk)
+
+    assert phone("POST", "/api/v1/auth/logout").status == 204
+
+    assert app.handler(progress(desk.organisation_id), None) == {"told": 1}
+    assert clients.take(on_desk)
+    assert say(clients, on_phone, {"action": "ping"})["code"] == "INVALID_TOKEN"
+    assert clients.closed == [on_phone]
+
+
+def test_a_new_password_ends_everything_that_is_open(clients, person):
+    first, second = person(), person()
+    watching(clients, first), watching(clients, second)
+
+    told = first("PUT", "/api/v1/users/me", {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"})
+
+    assert told.status == 200
+    assert app.handler(progress(first.organisation_id), None) == {"told": 0}
+
+
+def test_who_was_removed_from_an_organisation_is_told_nothing_more_of_it(clients, person, tx):
+    owner = person()
+    member = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id"))
+    place = {"o": owner.organisation_id, "u": member}
+    db.run(tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", **place)
+    subscribed(clients, caller(owner.organisation_id, subject=member), "videos")
+    staying = watching(clients, owner)
+
+    assert owner("DELETE", f"/api/v1/organisations/{owner.organisation_id}/members/{member.upper()}").status == 204
+    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert clients.take(staying)
 
 
 # ------------------------------------------------------------------------------------------------ What is told

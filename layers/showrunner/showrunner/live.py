@@ -41,10 +41,11 @@ UNTENANTED = "feed"
 
 
 class Connection(NamedTuple):
-    """`account` as tokens.Identity has it; `topics` as the client named them."""
+    """`account` and `family` (the login, "" for none) as tokens.Identity has them; `topics` as the client named them."""
 
     id: str
     account: str
+    family: str
     organisation_id: str
     permissions: frozenset[str]
     ends_at: int
@@ -60,6 +61,7 @@ def issue(identity: tokens.Identity, now: float | None = None) -> str:
     ticket = secrets.token_urlsafe(32)
     values: dict[str, state.Value | None] = {
         "account": identity.account,
+        "family": identity.family or "",
         "organisation_id": identity.organisation_id,
         "permissions": identity.permissions,
         "ends_at": int(min(identity.expires_at, at + CONNECTION_SECONDS)),
@@ -87,9 +89,10 @@ def _ticket(ticket: str) -> str:
 def add(connection: Connection, now: float | None = None) -> list[str]:
     """Remembers a connection. The ids of the same user's that are too many now, the oldest; they are forgotten."""
     at = time.time() if now is None else now
-    values: dict[str, state.Value | None] = {name: getattr(connection, name) for name in ("account", "organisation_id", "permissions", "ends_at")}
+    names = ("account", "family", "organisation_id", "permissions", "ends_at")
+    values: dict[str, state.Value | None] = {name: getattr(connection, name) for name in names}
     state.put(_connection(connection.id), "connection", values, connection.ends_at)
-    state.put(_user(connection.account), connection.id, {"at_ms": int(at * 1000)}, connection.ends_at)
+    state.put(_user(connection.account), connection.id, {"at_ms": int(at * 1000), "family": connection.family}, connection.ends_at)
     opened = sorted(state.list_(_user(connection.account), at), key=lambda item: int(item[1]["at_ms"]))
     oldest = [connection_id for connection_id, _ in opened[:-MOST_CONNECTIONS]]
     for each in oldest:
@@ -113,6 +116,13 @@ def forget(connection_id: str, account: str | None = None) -> None:
             state.remove(_topic(connection.organisation_id, topic), connection_id)
     if account is not None:
         state.remove(_user(account), connection_id)
+
+
+def end(account: str, *, family: str | None = None, but: str | None = None) -> None:
+    """From now on nothing is told to a user's connections: all, those of one login, or all but those of one. What they say next closes them."""
+    for connection_id, values in state.list_(_user(account)):
+        if (family is None or values["family"] == family) and (but is None or values["family"] != but):
+            forget(connection_id, account)
 
 
 def _connection(connection_id: str) -> str:
