@@ -292,7 +292,7 @@ BAD = [
 @pytest.mark.parametrize("url", BAD)
 def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):  # noqa: F811
     status, body = from_url(world, url)
-    assert (status, body["error"]) == (400, "validation failed")
+    assert (status, body["error"], body["details"]["field"]) == (400, "validation failed", "url")
     assert youtube.calls.total() == 0
 
 

@@ -59,7 +59,8 @@ def parse(url: str) -> Link:
 
 
 def _no_address() -> InvalidRequest:
-    return InvalidRequest("invalid YouTube URL (must be a channel or video address of youtube.com or youtu.be)", [{"field": "url", "message": "not supported"}])
+    message = "invalid YouTube URL (must be a channel or video address of youtube.com or youtu.be)"
+    return InvalidRequest(message, [{"field": "url", "message": message}])
 
 
 def _short(segments: list[str]) -> Link | None:
