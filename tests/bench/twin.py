@@ -153,8 +153,11 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
             raise HTTPException(403)
         windows = limits.windows(f"twin:{claims['sub']}", limits.USER)
         with orm.Session(engine) as session:
-            rows = session.execute(sql, {"token_id": claims["jti"], **limits._columns(windows, 1)}).mappings().all()
+            who = {"token_id": claims["jti"], "organisation_id": claims["org"], "user_id": None, "actor": None, "family": None}
+            rows = session.execute(sql, {**who, **limits._columns(windows, 1)}).mappings().all()
             session.commit()
+        if not rows[0]["live"]:
+            raise HTTPException(401)
         standing = limits._standing([dict(row) for row in rows])
         request.state.standing = standing
         return claims
