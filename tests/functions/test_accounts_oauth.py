@@ -117,6 +117,8 @@ def test_what_google_is_asked_is_proof_against_interception():
     assert attributes[0].startswith("__Host-showrunner-oauth=")
     assert attributes[1:] == ["Path=/", "Max-Age=600", "Secure", "HttpOnly", "SameSite=Strict"]
     assert begun.cookie.partition("=")[2] not in begun.url
+    assert told.headers["cache-control"] == "no-store"
+    assert ANYONE("GET", START, if_none_match="*").status == 200
 
 
 def test_nothing_that_the_database_keeps_of_a_login_opens_it(tx):

@@ -482,7 +482,9 @@ def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: 
 
 
 def _cacheable(request: Request, answer: Answer, max_age: int) -> None:
-    """ETag over the body: a caller that has it already gets 304 without a body."""
+    """ETag over the body: a caller that has it already gets 304 without a body. What sets a cookie is for this once and this browser."""
+    if "set-cookie" in answer.headers:
+        return
     answer.body = answer.text()
     tag = f'"{hashlib.blake2b(answer.body.encode(), digest_size=12).hexdigest()}"'
     answer.headers |= {"etag": tag, "cache-control": f"private, max-age={max_age}"}
