@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from showrunner import blobs, config, live
-from showrunner.errors import HTTP, InvalidRequest, ServiceUnavailable, ShowrunnerError, StorageMissing
+from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable, StorageMissing
 from showrunner.production import progress
 from showrunner.telemetry import entrypoint, logger
 
@@ -53,14 +53,14 @@ def receive(event: dict[str, Any]) -> dict[str, Any]:
         return {"statusCode": 200}
     try:
         answer = status(act(connection, event))
-    except ShowrunnerError as error:
-        answer = fault(getattr(error, "code", HTTP[type(error)][1]), error.message)
+    except (InvalidRequest, Forbidden, Conflict, ServiceUnavailable) as error:
+        answer = fault(error.code, error.message)
     tell([connection_id], [answer])
     return {"statusCode": 200}
 
 
 def act(connection: live.Connection, event: dict[str, Any]) -> live.Connection:
-    """Does what the message asks for. Raises InvalidRequest, Forbidden or Conflict."""
+    """Does what the message asks for. Raises InvalidRequest, Forbidden, Conflict or ServiceUnavailable."""
     match read(event):
         case {"action": "ping", **more} if not more:
             return connection

@@ -13,7 +13,7 @@ BATCH = 10
 
 
 def emit_all(kind: str, details: list[dict[str, Any]]) -> None:
-    """Of a kind, for instance "video.completed". At least once: consumers tell repeats by detail["event_id"]. Raises ServiceUnavailable."""
+    """Events of one kind, for instance "video.completed". At least once: consumers tell repeats by detail["event_id"]. Raises ServiceUnavailable."""
     bus = config.setting("EVENT_BUS_NAME")
     entries = [{"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail), "EventBusName": bus} for detail in details]
     for start in range(0, len(entries), BATCH):

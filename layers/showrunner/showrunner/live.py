@@ -14,11 +14,14 @@ import re
 import secrets
 import time
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from showrunner import state
-from showrunner.access import roles, tokens
+from showrunner.access import roles
 from showrunner.errors import Conflict, Forbidden, InvalidRequest
+
+if TYPE_CHECKING:
+    from showrunner.access import tokens
 
 TICKET_SECONDS = 30
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html: no connection lives longer.
@@ -55,18 +58,18 @@ class Connection(NamedTuple):
 # ------------------------------------------------------------------------------------------------ Tickets
 
 
-def issue(identity: tokens.Identity, now: float | None = None) -> str:
+def issue(identity: "tokens.Identity") -> str:
     """A ticket for one connection as this caller. Only its hash is kept."""
-    at = time.time() if now is None else now
+    now = time.time()
     ticket = secrets.token_urlsafe(32)
     values: dict[str, state.Value | None] = {
         "account": identity.account,
         "family": identity.family or "",
         "organisation_id": identity.organisation_id,
         "permissions": identity.permissions,
-        "ends_at": int(min(identity.expires_at, at + CONNECTION_SECONDS)),
+        "ends_at": int(min(identity.expires_at, now + CONNECTION_SECONDS)),
     }
-    state.put(_ticket(ticket), "ticket", values, at + TICKET_SECONDS)
+    state.put(_ticket(ticket), "ticket", values, now + TICKET_SECONDS)
     return ticket
 
 
@@ -76,7 +79,7 @@ def redeem(ticket: str, connection_id: str, now: float | None = None) -> Connect
     found = state.take(_ticket(ticket), "ticket", at) if _TICKET.fullmatch(ticket) else None
     if found is None or found["ends_at"] <= at:
         return None
-    return Connection(connection_id, **found, topics=frozenset())
+    return _read(connection_id, found)
 
 
 def _ticket(ticket: str) -> str:
@@ -86,31 +89,32 @@ def _ticket(ticket: str) -> str:
 # ------------------------------------------------------------------------------------------------ Connections
 
 
-def add(connection: Connection, now: float | None = None) -> list[str]:
+def add(connection: Connection) -> list[str]:
     """Remembers a connection. The ids of the same user's that are too many now, the oldest; they are forgotten."""
-    at = time.time() if now is None else now
     names = ("account", "family", "organisation_id", "permissions", "ends_at")
     values: dict[str, state.Value | None] = {name: getattr(connection, name) for name in names}
     state.put(_connection(connection.id), "connection", values, connection.ends_at)
-    state.put(_user(connection.account), connection.id, {"at_ms": int(at * 1000), "family": connection.family}, connection.ends_at)
-    opened = sorted(state.list_(_user(connection.account), at), key=lambda item: int(item[1]["at_ms"]))
+    state.put(_user(connection.account), connection.id, {"at_ms": int(time.time() * 1000), "family": connection.family}, connection.ends_at)
+    opened = sorted(state.list_(_user(connection.account)), key=lambda item: int(item[1]["at_ms"]))
     oldest = [connection_id for connection_id, _ in opened[:-MOST_CONNECTIONS]]
     for each in oldest:
         forget(each, connection.account)
     return oldest
 
 
-def find(connection_id: str, now: float | None = None) -> Connection | None:
+def find(connection_id: str) -> Connection | None:
     """None for one that has ended, or whose user's token has."""
-    found = state.find(_connection(connection_id), "connection", now)
-    return Connection(connection_id, **{"topics": frozenset(), **found}) if found else None
+    return _read(connection_id, state.find(_connection(connection_id), "connection"))
+
+
+def _read(connection_id: str, found: dict[str, Any] | None) -> Connection | None:
+    return None if found is None else Connection(connection_id, **{"topics": frozenset(), **found})
 
 
 def forget(connection_id: str, account: str | None = None) -> None:
     """Nothing goes to this connection any more. `account` helps where the connection's own item may be gone already."""
-    found = state.take(_connection(connection_id), "connection")
-    if found is not None:
-        connection = Connection(connection_id, **{"topics": frozenset(), **found})
+    connection = _read(connection_id, state.take(_connection(connection_id), "connection"))
+    if connection is not None:
         account = connection.account
         for topic in connection.topics:
             state.remove(_topic(connection.organisation_id, topic), connection_id)
