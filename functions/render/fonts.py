@@ -113,10 +113,10 @@ def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
             if face is None:
                 continue
             # A space belongs to the run before it, but for the one between emoji, which is as wide as they are.
-        if runs and (runs[-1][1] == face or (cluster.isspace() and runs[-1][1].name != _REST_FIRST[0])):
-            runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
-        else:
-            runs.append((cluster, face))
+            if runs and (runs[-1][1] == face or (cluster.isspace() and runs[-1][1].name != _REST_FIRST[0])):
+                runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
+            else:
+                runs.append((cluster, face))
     return runs
 
 

@@ -177,6 +177,13 @@ def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
     assert box.size != fonts.load(face, 100).getmask(emoji).size or bytes(box) != bytes(fonts.load(face, 100).getmask(emoji))
 
 
+@pytest.mark.parametrize("script", sorted(contact.SAMPLES))
+def test_no_letter_is_lost_between_faces(script):
+    _, text = contact.SAMPLES[script]
+    for family, weight in (("inter", 700), ("anton", 400), ("montserrat", 800), ("source-serif", 600)):
+        assert "".join(run for run, _ in fonts.split(text, family, weight)) == text
+
+
 def test_a_space_after_an_emoji_is_no_wider_than_any_other():
     style = lettering.Type(100)
     assert lettering.width("🎉 a", style) < lettering.width("🎉", style) + lettering.width("a", style) + 45
