@@ -63,13 +63,15 @@ def link():
     return config.aws("s3").generate_presigned_url("put_object", Params={})
 def item():
     signed.call("dynamodb", "GetItem", {})
-handler = [start, link, item]
+def fetch():
+    return signed.link("get_object", "b", "k", 60)
+handler = [start, link, item, fetch]
 """,
         config="",
         signed="def call(service, action, payload): ...",
     )
 
-    assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("dynamodb", "get_item")}
+    assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("s3", "get_object"), ("dynamodb", "get_item")}
 
 
 def test_what_runs_when_a_module_is_imported_counts(source):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from showrunner import config
+from showrunner import config, signed
 from showrunner.errors import StorageDenied, StorageMissing
 
 
@@ -68,14 +68,13 @@ def size(key: str) -> int | None:
 
 def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
     """A signed URL that downloads the object for so many seconds."""
-    extra = {"ResponseContentDisposition": f'attachment; filename="{filename}"'} if filename else {}
-    return str(config.aws("s3").generate_presigned_url("get_object", Params={"Bucket": _bucket(), "Key": key, **extra}, ExpiresIn=seconds))
+    query = {"response-content-disposition": f'attachment; filename="{filename}"'} if filename else {}
+    return signed.link("get_object", _bucket(), key, seconds, query=query)
 
 
 def presigned_put(key: str, content_type: str, bytes_: int, seconds: int) -> str:
     """A signed URL that accepts one upload of exactly this type and size."""
-    params = {"Bucket": _bucket(), "Key": key, "ContentType": content_type, "ContentLength": bytes_}
-    return str(config.aws("s3").generate_presigned_url("put_object", Params=params, ExpiresIn=seconds))
+    return signed.link("put_object", _bucket(), key, seconds, {"content-type": content_type, "content-length": str(bytes_)})
 
 
 def _bucket() -> str:

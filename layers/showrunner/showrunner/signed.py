@@ -1,7 +1,7 @@
 """AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
 
 Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM); everything else goes through `config.aws`.
+Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and links to objects in S3; everything else goes through `config.aws`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import time
 from functools import cache, lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from showrunner import config
 from showrunner.errors import ServiceUnavailable, ShowrunnerError
@@ -154,3 +154,44 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
         "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}",
     }
     return signed if token == "none" else {**signed, "x-amz-security-token": token}  # noqa: S105
+
+
+# ------------------------------------------------------------------------------------------------ Links to objects
+
+_METHODS = {"get_object": "GET", "put_object": "PUT"}
+
+
+def link(operation: str, bucket: str, key: str, seconds: int, headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> str:
+    """A URL that allows one operation on an object, for so many seconds, with exactly these headers. Arithmetic only: no call is made.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"""
+    region, key_id, secret, token = _identity()
+    base, host, path = _object_address(bucket, key, region)
+    now = time.gmtime()
+    stamp, signed_headers = _stamp(now[:6]), {**(headers or {}), "host": host}
+    scope, names = f"{stamp[:8]}/{region}/s3/aws4_request", ";".join(sorted(signed_headers))
+    asked = {
+        **(query or {}),
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{key_id}/{scope}",
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(seconds),
+        "X-Amz-SignedHeaders": names,
+        **({} if token == "none" else {"X-Amz-Security-Token": token}),  # noqa: S105
+    }
+    words = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(asked.items()))
+    lines = "".join(f"{name}:{signed_headers[name]}\n" for name in sorted(signed_headers))
+    canonical = f"{_METHODS[operation]}\n{path}\n{words}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.digest(_key(secret, stamp[:8], region, "s3"), text.encode(), "sha256").hex()
+    return f"{base}{path}?{words}&X-Amz-Signature={signature}"
+
+
+def _object_address(bucket: str, key: str, region: str) -> tuple[str, str, str]:
+    """(scheme and host, host, path): the bucket's own host in AWS, a path of the endpoint elsewhere."""
+    given, path = config.setting("AWS_ENDPOINT_URL", "none"), quote(key, safe="/-_.~")
+    if given == "none":
+        host = f"{bucket}.s3.{region}.amazonaws.com"
+        return f"https://{host}", host, f"/{path}"
+    parts = urlsplit(given)
+    return f"{parts.scheme}://{parts.netloc}", parts.netloc, f"/{bucket}/{path}"
