@@ -473,17 +473,16 @@ def logout(request: Request) -> Answer:
     with db.transaction() as tx:
         sessions.end(tx, request.caller)
         api.record(tx, request, "logout", "user", request.caller.subject)
-    if request.caller.family is not None:
-        _end_live(request, request.caller.subject, family=request.caller.family)
+    _end_live(request, request.caller.account, family=request.caller.family or request.caller.token_id)
     return Answer(status=204)
 
 
-def _end_live(request: Request, user_id: str, *, family: str | None = None, but: str | None = None) -> None:
-    """What a login that is over had open is told nothing more: all of the user's, those of one login, or all but those of one."""
+def _end_live(request: Request, account: str, *, family: str | None = None, but: str | None = None) -> None:
+    """What a login that is over had open is told nothing more: all of the account's, those of one login or token, or all but those of one."""
     from showrunner import live, signed
 
     try:
-        live.end(user_id, family=family, but=but)
+        live.end(account, family=family, but=but)
     except (ServiceUnavailable, signed.Refused) as error:
         api.warn(request, "live connections end with their tokens only", reason=error.message)
 
@@ -812,8 +811,9 @@ def revoke_service_token(request: Request, token_id: str) -> Answer:
     """The token is refused from the next request on."""
     _credential_owner(request)
     with db.transaction() as tx:
-        kept.revoke_service_token(tx, request.organisation_id, token_id.lower())
+        name = kept.revoke_service_token(tx, request.organisation_id, token_id.lower())
         api.record(tx, request, "revoke", "service_token", token_id.lower())
+    _end_live(request, f"{request.organisation_id}/service:{name}", family=token_id.lower())
     return Answer(status=204)
 
 

@@ -294,7 +294,7 @@ def test_one_connection_more_than_a_user_may_have_closes_the_oldest(clients):
 
 
 def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed(clients):
-    ended = live.Connection("ended", "account", "", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
 
     answer = say(clients, "ended", {"action": "ping"})
@@ -304,7 +304,7 @@ def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed
 
 
 def test_after_the_session_s_end_nothing_is_told(clients):
-    ended = live.Connection("ended", "account", "", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
     live.subscribe(ended, frozenset({"videos"}))
 
@@ -361,6 +361,20 @@ def test_a_new_password_ends_everything_that_is_open(clients, person):
 
     assert told.status == 200
     assert app.handler(progress(first.organisation_id), None) == {"told": 0}
+
+
+def test_a_revoked_service_token_ends_what_was_opened_with_it(clients, person, tx):
+    owner = person()
+    db.run(tx, "UPDATE accounts.users SET verified_at = now()")
+    made = owner("POST", "/api/v1/auth/service-tokens", {"name": "wall", "scopes": ["live:read", "videos:read"]}).body
+    wall = Client(made["token"], owner.organisation_id)
+    on_wall, at_desk = watching(clients, wall), watching(clients, owner)
+
+    assert owner("DELETE", f"/api/v1/auth/service-tokens/{made['service_token']['id']}").status == 204
+
+    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert clients.take(at_desk)
+    assert clients.take(on_wall) == []
 
 
 def test_who_was_removed_from_an_organisation_is_told_nothing_more_of_it(clients, person, tx):

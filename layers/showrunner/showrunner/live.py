@@ -44,7 +44,7 @@ UNTENANTED = "feed"
 
 
 class Connection(NamedTuple):
-    """`account` and `family` (the login, "" for none) as tokens.Identity has them; `topics` as the client named them."""
+    """`account` as tokens.Identity has it, `family` too (the login, or the token where there is none); `topics` as the client named them."""
 
     id: str
     account: str
@@ -64,7 +64,7 @@ def issue(identity: "tokens.Identity") -> str:
     ticket = secrets.token_urlsafe(32)
     values: dict[str, state.Value | None] = {
         "account": identity.account,
-        "family": identity.family or "",
+        "family": identity.family or identity.token_id,
         "organisation_id": identity.organisation_id,
         "permissions": identity.permissions,
         "ends_at": int(min(identity.expires_at, now + CONNECTION_SECONDS)),

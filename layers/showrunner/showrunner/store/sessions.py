@@ -148,17 +148,18 @@ def list_service_tokens(tx: db.Transaction, organisation_id: str, wanted: Wanted
     return pages.select(tx, "access.service_tokens k WHERE k.organisation_id = :organisation_id", _SERVICE, _KEY_COLUMNS, "-created_at", wanted, filters)
 
 
-def revoke_service_token(tx: db.Transaction, organisation_id: str, token_id: str) -> None:
-    """From the next request on the token is refused."""
-    expires_at = db.value(
+def revoke_service_token(tx: db.Transaction, organisation_id: str, token_id: str) -> str:
+    """From the next request on the token is refused. The name of its service."""
+    row = db.one(
         tx,
         """
         UPDATE access.service_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = :id AND organisation_id = :organisation_id
-        RETURNING extract(epoch FROM expires_at)::bigint
+        RETURNING name, extract(epoch FROM expires_at)::bigint AS expires_at
         """,
         id=token_id,
         organisation_id=organisation_id,
     )
-    if expires_at is None:
+    if row is None:
         raise NotFound("There is no such service token.")
-    deny_token(tx, token_id, expires_at)
+    deny_token(tx, token_id, row["expires_at"])
+    return str(row["name"])
