@@ -6,6 +6,7 @@ import pytest
 
 from functions.retention import app
 from showrunner import blobs, db
+from showrunner.errors import ServiceUnavailable
 from showrunner.store import retention
 from tests.conftest import add_organisation
 
@@ -164,3 +165,40 @@ def test_the_months_ahead_are_prepared(tx):
     app.handler({}, None)
 
     assert db.value(tx, "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL") is True
+
+
+def months_ahead(months):
+    return f"date_trunc('month', now()) + interval '{months} months 3 days'"
+
+
+def test_rows_that_came_before_their_month_s_partition_move_into_it_and_stay_what_they_are(tx, monkeypatch):
+    """Where the schedule was off for months, they lie in the default partition."""
+    db.run(tx, f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')")
+    add = "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, update_type)"
+    db.run(tx, f"{add} VALUES ({months_ahead(5)}, 1, 'vid00000001', 't', now(), 'new_video')")
+    monkeypatch.setattr(app, "MONTHS_AHEAD", 5)
+
+    app.handler({}, None)
+
+    suffix = db.value(tx, f"SELECT to_char({months_ahead(5)}, 'YYYY_MM')")
+    assert where(tx, "feed.events", "content_hash IN ('early', 'later')") == [f"feed.events_{suffix}", "feed.events_default"]
+    assert where(tx, "feed.updates", "video_id = 'vid00000001'") == [f"feed.updates_{suffix}"]
+    # The default partition is guarded again: not even its owner changes the trail in it.
+    assert db.value(tx, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'") == 1
+
+
+def where(tx, table, condition):
+    return sorted(row["place"] for row in db.rows(tx, f"SELECT tableoid::regclass::text AS place FROM {table} WHERE {condition}"))
+
+
+def test_a_part_that_fails_is_told_after_all_others_are_done(tx, monkeypatch):
+    def broken(tx, limit):
+        return db.run(tx, "SELECT 1 / 0 WHERE :limit > 0", limit=limit)
+
+    monkeypatch.setitem(app.REMOVALS, "windows", broken)
+    db.run(tx, "INSERT INTO access.denied_tokens VALUES ('old', now() - interval '1 day')")
+
+    with pytest.raises(ServiceUnavailable, match="not windows:"):
+        app.handler({}, None)
+
+    assert db.value(tx, "SELECT count(*) FROM access.denied_tokens WHERE token_id = 'old'") == 0

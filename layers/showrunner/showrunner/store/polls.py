@@ -107,9 +107,9 @@ def save_details(tx: db.Transaction, videos: list[dict[str, Any]], missing: list
     db.run(tx, "UPDATE feed.videos SET enrich_at = NULL, enriched_at = now() WHERE video_id = ANY(:missing)", missing=missing)
 
 
-def prepare_months(tx: db.Transaction) -> None:
-    """Partitions of this month and the next two."""
-    db.run(tx, "SELECT feed.prepare_month((now() + make_interval(months => n))::date) FROM generate_series(0, 2) n")
+def prepare_month(tx: db.Transaction, ahead: int) -> None:
+    """Partitions of the month that is so many months ahead. Rows that came before them move in."""
+    db.run(tx, "SELECT feed.prepare_month((date_trunc('month', now()) + make_interval(months => :ahead))::date)", ahead=ahead)
 
 
 def next_due(tx: db.Transaction) -> float | None:
