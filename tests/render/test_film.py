@@ -1,5 +1,6 @@
 """What a finished video is like, measured on the file itself."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import psutil
 import pytest
 import samples
 from PIL import Image
@@ -166,6 +168,33 @@ def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
     assert not (out / ".work").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_render_killed_at_any_moment_is_resumed_to_the_same_bytes(tmp_path):
+    """At every eighth of its time, again and again on the same destination: nothing half-written, and at last the same file."""
+    path = small(tmp_path)
+    started = time.monotonic()
+    assert call(path, tmp_path / "whole").returncode == 0
+    whole_s = time.monotonic() - started
+    for eighth in range(1, 8):
+        out = tmp_path / f"out{eighth}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "render", str(path), str(out)],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(whole_s * eighth / 8)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if (out / "video.mp4").exists():
+            assert assets.sha256(out / "video.mp4") == assets.sha256(tmp_path / "whole" / "video.mp4")
+        assert call(path, out).returncode == 0
+        assert assets.sha256(out / "video.mp4") == assets.sha256(tmp_path / "whole" / "video.mp4"), eighth
+        assert {entry.name for entry in out.iterdir()} == {entry.name for entry in (tmp_path / "whole").iterdir()}
+
+
 def test_workers_die_with_the_main_process(tmp_path):
     path = small(tmp_path)
     process = subprocess.Popen([sys.executable, "-m", "render", str(path), str(tmp_path / "out")], env=environment(), stdout=subprocess.PIPE)
@@ -214,6 +243,58 @@ def test_a_broken_asset_is_named_and_nothing_is_left_at_the_final_names(tmp_path
     assert file in document["message"]
     assert document["retryable"] is False
     assert not [name for name in ("video.mp4", "report.json") if (tmp_path / "out" / name).exists()]
+
+
+def test_a_narration_that_was_replaced_after_a_failure_is_heard(tmp_path):
+    """The first try fails at a broken photograph; before the second, photograph and narration are others."""
+    path = small(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(b"x" * 900)
+    assert call(path, tmp_path / "out").returncode == 3
+    visuals(tmp_path)
+    samples.speech(tmp_path / "voice0.wav", TEXTS[0], seed=9, words_per_s=3.5)
+    assert call(path, tmp_path / "out").returncode == 0
+    assert call(path, tmp_path / "fresh").returncode == 0
+    assert assets.sha256(tmp_path / "out" / "video.mp4") == assets.sha256(tmp_path / "fresh" / "video.mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_an_hour_told_in_one_breath_takes_no_more_memory_than_a_minute(tmp_path):
+    """One scene, one recording of an hour, at a small size: what grows with length would be seen in the sound, the words, the index or the inspection."""
+    peaks = {}
+    for minutes in (1, 60):
+        folder = tmp_path / str(minutes)
+        folder.mkdir()
+        length, words = samples.speech(folder / "minute.wav", " ".join([samples.TEXT] * 3), 0.5)
+        rounds = max(1, round(minutes * 60 / length))
+        samples.ffmpeg("-stream_loop", str(rounds - 1), "-i", folder / "minute.wav", "-c", "copy", folder / "voice.wav")
+        told = [{**word, **{at: round(word[at] + length * number, 3) for at in ("start_s", "end_s")}} for number in range(rounds) for word in words]
+        narration = {"audio": {"uri": "voice.wav"}, "start_s": 0.5, "duration_s": length * rounds, "words": told}
+        visual = {"kind": "generated", "generated": {"template": "gradient"}}
+        scene = {"id": "0", "start_s": 0, "end_s": round(0.8 + length * rounds, 3), "narration": narration, "visual": visual}
+        plan = samples.timeline(folder, [scene], 128, 228)
+        process = subprocess.Popen([sys.executable, "-m", "render", str(plan), str(folder / "out")], env=environment(), stdout=subprocess.DEVNULL)
+        peaks[minutes] = _peak_mb(process)
+        assert process.returncode == 0
+        report = json.loads((folder / "out" / "report.json").read_text())
+        assert report["duration_s"] == pytest.approx(0.8 + length * rounds, abs=0.1)
+        assert report["loudness_lufs"] == pytest.approx(-14, abs=1)
+    print(peaks)
+    assert peaks[60] < 600
+    assert peaks[60] < 1.4 * peaks[1]
+
+
+def _peak_mb(process: subprocess.Popen) -> float:
+    """Proportional memory of a process and all below it, five times a second until it ends."""
+    peak = 0.0
+    while process.poll() is None:
+        found = 0.0
+        for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                found += one.memory_full_info().pss / 2**20
+        peak = max(peak, found)
+        time.sleep(0.2)
+    return peak
 
 
 def test_an_asset_that_is_not_the_planned_one_is_refused(tmp_path):

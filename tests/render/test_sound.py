@@ -97,6 +97,23 @@ def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
     assert np.abs(np.diff(envelope)).max() < 1.0
 
 
+def test_what_is_left_of_the_bed_under_speech_is_twelve_decibels_less(tmp_path):
+    """The bed alone, as it lies in the mix: the mix minus the same mix without music. Held against the same bed that was not ducked."""
+    heard = {}
+    for duck_db, level_db in ((12, -20), (0, -8)):
+        folder = tmp_path / str(duck_db)
+        folder.mkdir()
+        with_bed = film(folder, music={"mood": "calm", "duck_db": duck_db, "level_db": level_db})
+        without = film(folder, music=None)
+        heard[duck_db] = mixed(*with_bed, folder / "w") - mixed(*without, folder / "w")
+    words = [word for scene in with_bed[0].scenes for word in scene.narration.words]
+    for word in words:
+        part = np.s_[round(word.start_s * RATE) : round(word.end_s * RATE)]
+        assert 20 * np.log10(heard[12][part].std() / heard[0][part].std()) <= -11.9, word.text
+    open_ = np.s_[RATE : round((words[0].start_s - 0.5) * RATE)]
+    assert 20 * np.log10(heard[12][open_].std() / heard[0][open_].std()) == pytest.approx(0, abs=0.2)
+
+
 @pytest.mark.parametrize("mood", sorted(music.MOODS))
 def test_the_built_in_bed_loops_without_a_seam(mood):
     bed = music.bed(mood, 5)
