@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -236,17 +237,24 @@ def add_organisation(tx: Any, name: str = "Test studio") -> str:
     return str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name))
 
 
+def add_user(tx: Any) -> str:
+    """Somebody whose address nobody has confirmed."""
+    from showrunner.store import accounts
+
+    return accounts.add_user(tx, f"{uuid.uuid4().hex[:12]}@example.com", None, "Somebody", None, None)
+
+
 @pytest.fixture
 def service(signing_key: dict[str, str]) -> Callable[..., Client]:
     """`service(organisation_id, "videos:all")` is a client with such a service token."""
     return lambda organisation_id, *scopes: service_client(signing_key, organisation_id, *scopes)
 
 
-def service_client(key: dict[str, str], organisation_id: str, *scopes: str, name: str = "test") -> Client:
+def service_client(key: dict[str, str], organisation_id: str, *scopes: str, name: str = "test", creator: str | None = None) -> Client:
     from showrunner.access import tokens
 
     given = list(scopes) or ["channels:read", "channels:write", "videos:all", "internal:all"]
-    return Client(tokens.sign(tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"]), key), organisation_id)
+    return Client(tokens.sign(tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"], creator=creator), key), organisation_id)
 
 
 @pytest.fixture

@@ -794,7 +794,7 @@ def add_service_token(request: Request, body: NewServiceToken) -> Answer:
     creator = _credential_owner(request)
     _require_grantable(request, body.scopes)
     seconds = body.expires_in_days * DAY_SECONDS
-    claims = tokens.service_claims(body.name, request.organisation_id, body.scopes, config.setting("PLATFORM_URL"), seconds)
+    claims = tokens.service_claims(body.name, request.organisation_id, body.scopes, config.setting("PLATFORM_URL"), seconds, creator)
     row = {"id": claims["jti"], "created_by": creator, "name": body.name, "scopes": body.scopes, "expires_at": claims["exp"]}
     signed = tokens.sign(claims, sessions.signing_key(config.secret("auth/signing_key")))
 
@@ -897,8 +897,8 @@ def _disconnect_all(request: Request, user_id: str) -> None:
 def show_usage(request: Request) -> dict[str, Any]:
     """What was used today against what may be."""
     with db.reading() as tx:
-        videos = limits.used(tx, f"generate:{request.caller.account}", limits.DAY)
-        made = channels.count(tx, request.caller.account)
+        videos = limits.used(tx, f"generate:{request.caller.holder}", limits.DAY)
+        made = channels.count(tx, request.caller.holder)
     return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": made, "limit": channels.MOST}}}
 
 

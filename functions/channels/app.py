@@ -160,7 +160,7 @@ def add(request: Request, body: NewChannel) -> Answer:
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
         check_clone(tx, request, settings)
-        added = channels.add(tx, request.organisation_id, request.caller.account, body.name, body.niche, body.youtube_channel_id, settings)
+        added = channels.add(tx, request.organisation_id, request.caller.holder, body.name, body.niche, body.youtube_channel_id, settings)
         channel = api.parse(added.encode())
         api.record(tx, request, "add", "channel", channel["id"], after=channel)
         return Answer({"channel": channel, "setup_tasks": tasks(body, settings)}, 201)

@@ -256,7 +256,7 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> J
     _require_voice(tx, organisation_id, order["voice"], channel["settings"], prefix)
     _require_assets(tx, request, order["assets"], prefix)
     billing.require_credit(tx, organisation_id)
-    limits.spend(tx, limits.windows(f"generate:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
+    limits.spend(tx, limits.windows(f"generate:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
     seconds = BASE_SECONDS + SECONDS_PER_SECOND * order["length_seconds"] * len(order["aspect"])
     position = videos.queue_position(tx, organisation_id, video_id)
@@ -446,7 +446,7 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
         raise Conflict(f"The video is {state['status']}: only one that failed or was cancelled can be retried.")
     # A script that was refused is asked for anew: a retry can cost as much as a new video.
     billing.require_credit(tx, request.organisation_id)
-    limits.spend(tx, limits.windows(f"retry:{request.caller.account}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
+    limits.spend(tx, limits.windows(f"retry:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     attempt = videos.restart(tx, request.organisation_id, state["id"])
     position = videos.queue_position(tx, request.organisation_id, state["id"])
     return {"job_id": machines.name(state["id"], attempt), "video_id": state["id"], "estimated_time": BASE_SECONDS, "queue_position": position}

@@ -1,5 +1,6 @@
 """functions/accounts"""
 
+import hashlib
 import json
 import re
 import statistics
@@ -12,6 +13,7 @@ import pytest
 
 from showrunner import db
 from showrunner.access import mfa, passwords, tokens
+from showrunner.store import api_keys
 from tests.conftest import Client, add_organisation, in_threads
 
 PASSWORD = "Correct-horse-7-battery"
@@ -552,6 +554,24 @@ def test_a_service_token_works_until_it_is_revoked(me):
     assert me("GET", "/api/v1/auth/service-tokens").body["service_tokens"][0]["revoked_at"]
 
 
+def test_what_a_machine_could_do_ends_with_the_office_of_the_admin_who_made_it(tx, me, email):
+    admin = make_admin(tx, email)
+    robot = Client(admin("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["internal:all", "videos:read"]}).body["token"])
+    key = admin("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]}).body["key"]
+    asked = [robot("GET", "/api/v1/admin/metrics").status != 403, opens_ingestion(tx, key)]
+    assert asked == [True, True]
+
+    db.run(tx, "UPDATE accounts.users SET platform_admin = false WHERE email = :email", email=email)
+
+    assert error(robot("GET", "/api/v1/admin/metrics")) == (403, "INSUFFICIENT_PERMISSIONS")
+    assert robot("GET", "/api/v1/videos").status == 200, "what any owner may give stays"
+    assert not opens_ingestion(tx, key)
+
+
+def opens_ingestion(tx, key):
+    return api_keys.find(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion") is not None
+
+
 @pytest.mark.parametrize("scope", ["internal:all", "cms:all", "artists:all"])
 def test_nobody_gives_what_they_do_not_have(me, scope):
     told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": [scope]})
@@ -701,6 +721,21 @@ def test_an_erased_person_is_nowhere_but_as_a_bare_id(tx, me, pair, email):
     assert me("GET", "/api/v1/users/me").status == 401
     assert renew(pair["refresh_token"]).status == 401
     assert db.value(tx, "SELECT count(*) FROM audit.events WHERE subject = :id", id=pair["user"]["id"]) > 0
+
+
+def test_machines_of_an_erased_person_work_no_longer(tx, me):
+    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body
+    robot = Client(told["token"])
+    me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
+    assert robot("GET", "/api/v1/videos").status == 200
+
+    assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
+
+    assert error(robot("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN")
+    known = db.one(tx, "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied FROM access.service_tokens")
+    assert known["revoked_at"]
+    assert known["denied"]
+    assert db.value(tx, "SELECT count(*) FROM access.api_keys") == 0
 
 
 def spend(tx, organisation_id, video_id, charge, amount, at="now()", list_price_only=False):

@@ -7,7 +7,7 @@ import pytest
 from functions.channels import app
 from showrunner import db
 from showrunner.store import voices
-from tests.conftest import ROOT, add_organisation, in_threads, service_client
+from tests.conftest import ROOT, add_organisation, add_user, in_threads, service_client
 
 WHOLE = {
     "name": "Bees",
@@ -83,10 +83,10 @@ def test_the_eleventh_channel_is_refused(client):
     assert (told.status, told.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
 
 
-def test_ten_channels_are_each_users_own_share(client, signing_key):
+def test_ten_channels_are_each_users_own_share(client, tx, signing_key):
     for number in range(10):
         client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
-    colleague = service_client(signing_key, client.organisation_id, name="colleague")
+    colleague = service_client(signing_key, client.organisation_id, creator=add_user(tx))
 
     told = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
 
@@ -96,6 +96,16 @@ def test_ten_channels_are_each_users_own_share(client, signing_key):
     token = colleague("DELETE", path).body["error"]["details"][0]["message"]
     assert colleague("DELETE", f"{path}?confirmation_token={token}").status == 204
     assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "whoever removes it, its maker has room again"
+
+
+def test_another_service_of_the_same_maker_has_no_channels_of_its_own(client, tx, signing_key):
+    creator = add_user(tx)
+    told = [
+        service_client(signing_key, client.organisation_id, name=f"service-{number}", creator=creator)("POST", "/api/v1/channels", {"name": "One"})
+        for number in range(11)
+    ]
+
+    assert [each.status for each in told] == [201] * 10 + [409]
 
 
 CLONE = "C1oneOfSomebody00001"

@@ -9,7 +9,7 @@ import pytest
 from showrunner import config, db, machines
 from showrunner.access import limits
 from showrunner.store import productions
-from tests.conftest import add_organisation, in_threads, service_client
+from tests.conftest import add_organisation, add_user, in_threads, service_client
 
 TEXT = {"source_text": "Bees dance to tell each other where flowers are. The angle of the dance is the angle to the sun."}
 
@@ -175,6 +175,18 @@ def test_the_hundred_and_first_video_of_a_day_is_refused_and_refused_ones_do_not
     single = client("POST", "/api/v1/videos/generate", brief)
     assert (single.status, single.body["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
     assert int(single.headers["retry-after"]) > 0
+
+
+def test_another_service_of_the_same_maker_has_no_share_of_the_day_of_its_own(client, tx, channel_id, video, signing_key, monkeypatch):
+    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    creator = add_user(tx)
+    first, second = (service_client(signing_key, client.organisation_id, name=name, creator=creator) for name in ("first", "second"))
+    retry = f"/api/v1/videos/{video['video_id']}/retry"
+
+    assert [each("POST", "/api/v1/videos/generate", order(channel_id)).status for each in (first, second)] == [202, 429]
+    for attempt, (each, status) in enumerate([(first, 202), (second, 429)], 1):
+        productions.fail(tx, video["video_id"], attempt, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+        assert each("POST", retry).status == status
 
 
 def test_a_batch_is_settled_one_by_one(client, channel_id):

@@ -164,7 +164,9 @@ BAD_CLAIMS = [
 
 
 @pytest.mark.parametrize(
-    "change", BAD_TIMES + BAD_CLAIMS + [{"sub": "service:"}, {"sub": "service:" + "x" * 101}, {"scope": None}, {"scope": ["videos:all"]}], ids=",".join
+    "change",
+    BAD_TIMES + BAD_CLAIMS + [{"sub": "service:"}, {"sub": "service:" + "x" * 101}, {"scope": None}, {"scope": ["videos:all"]}, {"by": "x"}, {"by": 7}],
+    ids=",".join,
 )
 def test_a_service_token_with_a_bad_claim_is_refused(signing_key, change):
     with pytest.raises(Unauthorized):

@@ -51,14 +51,16 @@ ON CONFLICT (key, seconds) DO UPDATE SET
 RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
 """  # the order of the rows is that of their locks: two calls of one user never wait for each other crosswise
 
-# What a token says was true when it was made, up to an hour ago; this is true now. Five look-ups by primary key.
+# What a token says was true when it was made, up to an hour ago; this is true now. Six look-ups by primary key.
 _CALLER = """
-SELECT o.content_owner, m.role, m.is_owner, u.platform_admin, u.verified_at IS NOT NULL AS verified,
-       :user_id::uuid IS NULL OR (u.id IS NOT NULL AND f.id IS NOT NULL AND (:actor::uuid IS NULL OR a.platform_admin)) AS live
+SELECT o.content_owner, m.role, m.is_owner, coalesce(u.platform_admin, c.platform_admin) AS platform_admin, u.verified_at IS NOT NULL AS verified,
+       CASE WHEN :user_id::uuid IS NULL THEN :creator::uuid IS NULL OR c.id IS NOT NULL
+            ELSE u.id IS NOT NULL AND f.id IS NOT NULL AND (:actor::uuid IS NULL OR a.platform_admin) END AS live
   FROM accounts.organisations o
   LEFT JOIN accounts.members m ON m.organisation_id = o.id AND m.user_id = :user_id::uuid
   LEFT JOIN accounts.users u ON u.id = m.user_id AND u.erased_at IS NULL
   LEFT JOIN accounts.users a ON a.id = :actor::uuid AND a.erased_at IS NULL
+  LEFT JOIN accounts.users c ON c.id = :creator::uuid AND c.erased_at IS NULL
   LEFT JOIN access.refresh_families f ON f.id = :family::uuid AND f.user_id = coalesce(:actor::uuid, :user_id::uuid) AND f.revoked_at IS NULL
  WHERE o.id = :organisation_id::uuid
 """
@@ -91,9 +93,10 @@ def admit(
 
 def _who(caller: tokens.Identity | None) -> dict[str, Any]:
     if caller is None:
-        return {"token_id": "", "user_id": None, "actor": None, "family": None, "organisation_id": None}
+        return {"token_id": "", "user_id": None, "actor": None, "creator": None, "family": None, "organisation_id": None}
     user_id = None if caller.is_service else caller.subject
-    return {"token_id": caller.token_id, "user_id": user_id, "actor": caller.actor, "family": caller.family, "organisation_id": caller.organisation_id}
+    who = {"user_id": user_id, "actor": caller.actor, "creator": caller.creator, "family": caller.family}
+    return {"token_id": caller.token_id, "organisation_id": caller.organisation_id, **who}
 
 
 def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:

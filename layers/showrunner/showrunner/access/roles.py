@@ -12,6 +12,8 @@ ROLES: dict[str, frozenset[str]] = {
 OWNER = frozenset({"organisation:write", "tokens:all"})
 # Only in the organisation of a content owner.
 CONTENT_OWNER = frozenset({"cms:all"})
+# Only while the maker of the token is a platform admin.
+PLATFORM_ADMIN = frozenset({"internal:all"})
 
 # Every scope that a service token may carry. Accounts are people's: no machine changes a password.
 SCOPES = (
@@ -43,10 +45,11 @@ def allows(granted: frozenset[str], permission: str) -> bool:
     return permission in granted or f"{permission.partition(':')[0]}:all" in granted or "*" in granted
 
 
-def of_service(scopes: frozenset[str], *, content_owner: bool) -> frozenset[str]:
-    """What of a service token's scopes counts: those of a content owner only while its organisation is one."""
-    areas = {permission.partition(":")[0] for permission in CONTENT_OWNER}
-    return scopes if content_owner else frozenset(scope for scope in scopes if scope.partition(":")[0] not in areas)
+def of_service(scopes: frozenset[str], *, content_owner: bool, platform_admin: bool) -> frozenset[str]:
+    """What of a service token's scopes counts: those of a content owner and of a platform admin only while its organisation and its maker are one."""
+    lost = (frozenset() if content_owner else CONTENT_OWNER) | (frozenset() if platform_admin else PLATFORM_ADMIN)
+    areas = {permission.partition(":")[0] for permission in lost}
+    return frozenset(scope for scope in scopes if scope.partition(":")[0] not in areas)
 
 
 def of_user(role: str, *, owner: bool = False, content_owner: bool = False) -> frozenset[str]:

@@ -54,11 +54,18 @@ class Identity:
     actor: str | None = None
     verified: bool = True
     """Whether the address is confirmed; a service has none."""
+    creator: str | None = None
+    """The user who made a service's token; None for the stage's own."""
 
     @property
     def account(self) -> str:
         """Whose limits these are: a user is one everywhere, a service's name means something in its organisation only."""
         return f"{self.organisation_id}/{self.subject}" if self.is_service else self.subject
+
+    @property
+    def holder(self) -> str:
+        """Whose daily share of videos and whose channels these are: a service has none beside its maker's, or anybody could name more services."""
+        return self.creator or (self.organisation_id if self.is_service else self.subject)
 
     @property
     def is_service(self) -> bool:
@@ -126,8 +133,11 @@ def _of_service(claims: dict[str, Any]) -> Identity:
     scopes = claims.get("scope")
     if not isinstance(scopes, str) or claims["exp"] - claims["iat"] > SERVICE_SECONDS or not 0 < len(claims["sub"]) - len("service:") <= 100:
         raise _refused()
+    creator = claims.get("by")
+    if creator is not None and not (isinstance(creator, str) and _is_uuid(creator)):
+        raise _refused()
     granted = frozenset(scopes.split()) & frozenset(roles.SCOPES)
-    return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], "service")
+    return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], "service", creator=creator)
 
 
 def _of_user(claims: dict[str, Any]) -> Identity:
@@ -142,12 +152,13 @@ def _of_user(claims: dict[str, Any]) -> Identity:
 
 
 def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
-    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, as the database has them.
-    Raises Unauthorized when the session, the membership or the organisation behind the token is gone."""
+    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, as the database has them;
+    of a service's token platform_admin is its maker's. Raises Unauthorized when the session, the membership or the organisation behind the token is gone."""
     if not known["live"]:
         raise Unauthorized("The session is over: log in again.")
     if identity.is_service:
-        return replace(identity, permissions=roles.of_service(identity.permissions, content_owner=known["content_owner"]))
+        by_admin = identity.creator is None or known["platform_admin"]
+        return replace(identity, permissions=roles.of_service(identity.permissions, content_owner=known["content_owner"], platform_admin=by_admin))
     role = "admin" if identity.is_admin and known["platform_admin"] else known["role"]
     granted = roles.of_user(role, owner=known["is_owner"], content_owner=known["content_owner"])
     return replace(identity, role=role, permissions=granted, verified=known["verified"])
@@ -243,8 +254,12 @@ def _read_private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
     return rsa.RSAPrivateNumbers(part["p"], part["q"], part["d"], part["dp"], part["dq"], part["qi"], public).private_key()
 
 
-def service_claims(name: str, organisation_id: str, scopes: list[str], issuer: str, seconds: int = SERVICE_SECONDS) -> dict[str, Any]:
-    """What a service token says; `seconds` at most 365 days."""
+def service_claims(
+    name: str, organisation_id: str, scopes: list[str], issuer: str, seconds: int = SERVICE_SECONDS, creator: str | None = None
+) -> dict[str, Any]:
+    """What a service token says; `seconds` at most 365 days; `creator` the user who makes it, None for the stage's own."""
     now = int(time.time())
-    claims = {"iss": issuer, "aud": AUDIENCE, "sub": f"service:{name}", "org": organisation_id, "scope": " ".join(scopes)}
+    claims = {"iss": issuer, "aud": AUDIENCE, "sub": f"service:{name}", "org": organisation_id, "scope": " ".join(scopes)} | (
+        {"by": creator} if creator else {}
+    )
     return claims | {"iat": now, "nbf": now, "exp": now + min(seconds, SERVICE_SECONDS), "jti": str(uuid.uuid4())}

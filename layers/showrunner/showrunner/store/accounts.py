@@ -4,7 +4,7 @@ from typing import Any
 
 from showrunner import db
 from showrunner.errors import Conflict, NotFound
-from showrunner.store import pages
+from showrunner.store import pages, sessions
 from showrunner.store.pages import Column, Found, Wanted
 
 db.CONSTRAINTS["users_email_key"] = (Conflict, "This e-mail address has an account already: log in, or reset the password.")
@@ -372,5 +372,5 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
     db.run(tx, "DELETE FROM accounts.identities WHERE user_id = :id", id=user_id)
     db.run(tx, "DELETE FROM accounts.connections WHERE connected_by = :id", id=user_id)
     db.run(tx, "DELETE FROM accounts.members WHERE user_id = :id", id=user_id)
-    db.run(tx, "DELETE FROM access.api_keys WHERE created_by = :id", id=user_id)
+    sessions.revoke_made_by(tx, user_id)
     return [row["id"] for row in alone]

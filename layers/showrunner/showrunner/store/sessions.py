@@ -148,6 +148,19 @@ def list_service_tokens(tx: db.Transaction, organisation_id: str, wanted: Wanted
     return pages.select(tx, "access.service_tokens k WHERE k.organisation_id = :organisation_id", _SERVICE, _KEY_COLUMNS, "-created_at", wanted, filters)
 
 
+def revoke_made_by(tx: db.Transaction, user_id: str) -> None:
+    """Every service token and API key that somebody has made, in whatever organisation."""
+    db.run(
+        tx,
+        """
+        WITH made AS (UPDATE access.service_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE created_by = :user_id RETURNING id, expires_at)
+        INSERT INTO access.denied_tokens (token_id, expires_at) SELECT id::text, expires_at + interval '1 minute' FROM made ON CONFLICT DO NOTHING
+        """,
+        user_id=user_id,
+    )
+    db.run(tx, "DELETE FROM access.api_keys WHERE created_by = :user_id", user_id=user_id)
+
+
 def revoke_service_token(tx: db.Transaction, organisation_id: str, token_id: str) -> str:
     """From the next request on the token is refused. The name of its service."""
     row = db.one(
