@@ -1,6 +1,7 @@
 """Source clips as a stream of finished frames: decoded, brought to the video's rate and size, and made long enough without ever standing still."""
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,17 +84,20 @@ class ClipPainter:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the process
         process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
+        count = 0
         try:
-            while True:
-                frame = Frame(self.width, self.height)
-                if not _fill(process.stdout, memoryview(frame.buffer)):
-                    break
+            while _fill(process.stdout, memoryview((frame := Frame(self.width, self.height)).buffer)):
+                count += 1
                 yield frame
             if process.wait():
                 errors.seek(0)
-                raise AssetCorrupt(
-                    f"The clip {self.name} cannot be decoded to its end: {ffmpeg.last_line(errors.read().decode(errors='replace'))}", asset=self.name
-                )
+                complaint = ffmpeg.last_line(errors.read().decode(errors="replace"))
+                if not (self.gpu and not count):
+                    raise AssetCorrupt(f"The clip {self.name} cannot be decoded to its end: {complaint}", asset=self.name)
+                # A card may encode and yet not decode this codec, size or depth.
+                print(f"NVDEC does not decode {self.name} ({complaint}); the processor does.", file=sys.stderr, flush=True)
+                self.gpu = False
+                yield from self._once()
         finally:
             process.kill()
             process.stdout.close()

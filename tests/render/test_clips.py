@@ -1,4 +1,5 @@
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from render.timeline import Asset, Visual
 SIZE = (180, 320)
 
 
-def frames(path, count, fps=30, **fields):
-    painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count)
+def frames(path, count, fps=30, gpu=False, **fields):
+    painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count, gpu)
     frame, found = Frame(*SIZE), []
     try:
         for index in range(count):
@@ -143,3 +144,18 @@ def test_nvdec_is_asked_for_only_on_a_gpu(tmp_path):
     assert with_gpu[at : at + 2] == ["-hwaccel", "cuda"]
     assert with_gpu.index("-i") > at
     assert "-hwaccel" not in without
+
+
+def test_a_clip_that_the_gpu_does_not_decode_is_decoded_by_the_processor(tmp_path, capfd):
+    """Where there is no GPU, that is every clip; where there is one, the pictures differ by rounding only."""
+    path = samples.clip(tmp_path / "c.mp4", 1, "320x180")
+    for asked, plain in zip(frames(path, 10, gpu=True), frames(path, 10), strict=True):
+        assert np.abs(asked.astype(int) - plain).mean() < 1
+    if not Path("/dev/nvidia0").exists():
+        assert "NVDEC does not decode c.mp4" in capfd.readouterr().err
+
+
+def test_a_broken_clip_is_still_the_clips_fault_on_a_gpu(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(samples.clip(tmp_path / "c.mp4", 1, "320x180").read_bytes()[:3000])
+    with pytest.raises(AssetCorrupt, match=r"bad\.mp4"):
+        frames(tmp_path / "bad.mp4", 3, gpu=True)
