@@ -405,11 +405,17 @@ def login(request: Request, body: Login) -> dict[str, Any]:
     secret = _mfa_secret(user)
     outdated = passwords.digest(body.password) if passwords.is_outdated(user["password_hash"]) else None
     with db.transaction() as tx:
-        return _enter(tx, request, body, user["id"], secret, key, outdated)
+        return _enter(tx, request, body, user, secret, key, outdated)
 
 
-def _enter(tx: db.Transaction, request: Request, body: Entry, user_id: str, secret: str | None, key: str | None, outdated: str | None) -> dict[str, Any]:
+def _enter(
+    tx: db.Transaction, request: Request, body: Entry, user: dict[str, Any], secret: str | None, key: str | None, outdated: str | None
+) -> dict[str, Any]:
     """The pair of tokens for somebody who is known by now, but for the second factor."""
+    user_id = user["id"]
+    if not accounts.hold_login(tx, user):
+        # A reset or a change came in between: its owner has ended every session, and this one would outlive it.
+        raise Unauthorized("The password or the second factor was changed just now: log in again.", code="INVALID_CREDENTIALS")
     _second_factor(tx, user_id, secret, body.mfa_code)
     member = accounts.get_membership(tx, user_id, body.organisation_id)
     _refuse_in_maintenance(tx, member)
@@ -544,11 +550,17 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     secret = _mfa_secret(user)
     key = _attempt(user) if secret else None
     with db.transaction() as tx:
-        pair = _enter(tx, request, body, user_id, secret, key, None)
-        # Not before the second factor: who has only the mailbox links nothing.
-        if providers.add_identity(tx, "google", subject, user_id):
+        linked = providers.add_identity(tx, "google", subject, user_id)
+        if linked:
             api.record(tx, request, "link", "user", user_id, provider="google")
+            # Before this login's own begins: whoever had got into the account by its password doesn't stay.
+            kept.revoke_other_families(tx, user_id, None)
+        # Refused without the second factor, and then nothing is linked: who has only the mailbox links nothing.
+        pair = _enter(tx, request, body, user, secret, key, None)
         providers.remove_state(tx, digest(body.state))
+    if linked:
+        _end_live(request, user_id)
+        _send(request, user["email"], "linked")
     return Answer(pair, headers={"set-cookie": oauth.cookie("")})
 
 
@@ -592,6 +604,9 @@ def _account_of(tx: db.Transaction, request: Request, person: oauth.Person) -> s
         return _new_from_google(tx, request, person.email, person.subject, person.name)
     if user["verified_at"] is None:
         raise Conflict("This address has an account that nobody has confirmed: reset its password by letter, then log in with Google.")
+    if not person.owns_mailbox:
+        # Google confirmed it once; whose it is now, only who runs the mailbox knows.
+        raise Conflict("This address has an account, and its mailbox isn't Google's: log in with the password (POST /auth/password/forgot sets a new one).")
     return str(user["id"])
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from showrunner import db
 from showrunner.access import mfa, passwords, tokens
-from showrunner.store import api_keys
+from showrunner.store import accounts, api_keys
 from tests.conftest import Client, add_organisation, in_threads
 
 PASSWORD = "Correct-horse-7-battery"
@@ -448,6 +448,36 @@ def test_a_stolen_refresh_token_takes_its_access_tokens_along(tx, me, pair):
     renew(pair["refresh_token"])
 
     assert alive(me) == 401
+
+
+def test_a_login_that_overlaps_a_reset_gets_no_session_and_does_not_bring_the_old_password_back(tx, monkeypatch, user, email):
+    was_right = passwords.matches
+
+    def slowly(password, hashed):
+        right = was_right(password, hashed)
+        if hashed and password == PASSWORD:
+            accounts.save_password(tx, user["user_id"], passwords.digest(OTHER))
+        return right
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+    monkeypatch.setattr(passwords, "is_outdated", lambda _: True)
+    told = log_in(email)
+    monkeypatch.setattr(passwords, "matches", was_right)
+
+    assert error(told) == (401, "INVALID_CREDENTIALS")
+    assert (log_in(email).status, log_in(email, OTHER).status) == (401, 200)
+
+
+def test_a_login_that_overlaps_the_coming_of_a_second_factor_gets_no_session(tx, monkeypatch, user, email):
+    was_right = passwords.matches
+
+    def slowly(password, hashed):
+        accounts.save_mfa(tx, user["user_id"], "sealed", confirmed=True, codes=[])
+        return was_right(password, hashed)
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+
+    assert error(log_in(email)) == (401, "INVALID_CREDENTIALS")
 
 
 # Second factor

@@ -59,7 +59,7 @@ def stage(signing_key, tx, world, monkeypatch):
 
 @pytest.fixture
 def email():
-    return f"{uuid.uuid4().hex[:12]}@example.com"
+    return f"{uuid.uuid4().hex[:12]}@gmail.com"
 
 
 def begin(path=START, client=ANYONE, **query):
@@ -171,6 +171,37 @@ def test_who_registered_an_address_that_is_not_theirs_waits_for_its_owner_in_vai
     ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})
     assert google_login(email).status == 200, "the owner has proved it by the letter"
     assert log_in(email).status == 401, "and the impostor's password is gone"
+
+
+@pytest.mark.parametrize(("hd", "expected"), [(None, 409), ("", 409), ("example.com", 200)])
+def test_google_links_only_addresses_whose_mailboxes_it_runs(aws, tx, world, hd, expected):
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    Client(address="203.0.113.83")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, email))})
+    world.sign_ins.people[email] = {"hd": hd}
+
+    told = google_login(email)
+
+    assert told.status == expected
+    assert db.value(tx, "SELECT count(*) FROM accounts.identities") == (expected == 200)
+    assert expected == 200 or "log in with the password" in told.body["error"]["message"]
+    assert log_in(email).status == 200
+
+
+def test_a_sign_that_only_looks_like_a_k_is_nobodys_address(world):
+    world.sign_ins.people["odd@gmail.com"] = {"email": "\u212aate@gmail.com"}
+
+    assert error(google_login("odd@gmail.com")) == (400, "VALIDATION_ERROR")
+
+
+def test_the_first_login_with_google_ends_the_others_and_is_told_by_letter(aws, me, email):
+    assert google_login(email).status == 200
+
+    assert me("GET", "/api/v1/users/me").status == 401
+    assert "Google opens your account now" in str(mailed(aws, email))
+    second = Client(log_in(email).body["access_token"])
+    assert google_login(email).status == 200
+    assert second("GET", "/api/v1/users/me").status == 200, "only the first"
 
 
 @pytest.mark.parametrize("claimed", [False, None, "true", 1])
@@ -599,7 +630,7 @@ def test_services_viewers_and_admins_in_disguise_connect_nothing(service, tx, me
 
 
 def test_an_erased_persons_accounts_are_revoked_and_forgotten(tx, world, me, member, email):
-    google_login(email)
+    me = Client(google_login(email).body["access_token"], me.organisation_id)
     connection = connect(me, "channel@example.com").body["connection"]["id"]
     token = connections.find(connection, me.organisation_id)
 

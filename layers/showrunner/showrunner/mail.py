@@ -31,6 +31,12 @@ def invite(token: str, organisation: str) -> Letter:
     )
 
 
+def linked() -> Letter:
+    changed = "From now on your Google account opens your showrunner account. Whoever was logged in before has been logged out."
+    warning = "If it wasn't you, secure your Google account at once: somebody else can use it."
+    return Letter("Google opens your account now", (changed, warning))
+
+
 def _link(page: str, token: str) -> str:
     return f"{config.setting('PLATFORM_URL')}/{page}#token={token}"
 

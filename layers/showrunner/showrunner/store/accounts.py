@@ -119,6 +119,24 @@ def save_profile(tx: db.Transaction, user_id: str, changes: dict[str, Any]) -> s
     )
 
 
+def hold_login(tx: db.Transaction, user: dict[str, Any]) -> bool:
+    """Whether password and second factor are still those of `user`, as find_login gave it; from now until the transaction ends nobody changes them."""
+    return bool(
+        db.rows(
+            tx,
+            """
+            SELECT 1 FROM accounts.users u
+             WHERE u.id = :id AND u.erased_at IS NULL AND u.password_hash IS NOT DISTINCT FROM :password_hash
+               AND CASE WHEN u.mfa_confirmed_at IS NOT NULL THEN u.mfa_secret END IS NOT DISTINCT FROM :mfa_secret
+               FOR UPDATE
+            """,
+            id=user["id"],
+            password_hash=user["password_hash"],
+            mfa_secret=user["mfa_secret"],
+        )
+    )
+
+
 def save_login(tx: db.Transaction, user_id: str, places: list[str], password_hash: str | None) -> None:
     """A right login: when, from where, and the hash at today's cost where it was another."""
     db.run(
