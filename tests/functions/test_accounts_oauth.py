@@ -317,7 +317,14 @@ def test_of_many_who_bring_the_same_state_at_once_one_gets_in(email):
 
     told = in_threads(4, lambda _: finish(begun, returned).status)
 
+    # Threads have transactions of their own: what they leave would be counted by the tests that follow.
+    in_threads(1, lambda _: forget(email))
     assert sorted(told) == [200, 400, 400, 400]
+
+
+def forget(email):
+    with db.transaction() as own:
+        db.run(own, "DELETE FROM accounts.users WHERE email = :email", email=email)
 
 
 def test_a_state_that_is_made_up_or_too_old_is_refused(tx, email):
@@ -420,7 +427,7 @@ def test_only_what_google_signed_for_us_and_now_is_believed(world):
     for change in (
         *({"iss": "https://evil.example.com"}, {"iss": None}, {"aud": "another"}, {"aud": ["local", "another"]}, {"azp": "another"}),
         *({"exp": now - 61}, {"exp": None}, {"exp": str(now + 60)}, {"iat": now + 3600}, {"iat": None}, {"exp": True}),
-        *({"nonce": "m" * 43}, {"nonce": None}, {"nonce": 7}, {"sub": ""}, {"sub": None}, {"sub": 7}, {"sub": "x" * 256}),
+        *({"nonce": "m" * 43}, {"nonce": "\ud800"}, {"nonce": None}, {"nonce": 7}, {"sub": ""}, {"sub": None}, {"sub": 7}, {"sub": "x" * 256}),
     ):
         with pytest.raises(oauth.Unauthorized):
             read({**good, **change})

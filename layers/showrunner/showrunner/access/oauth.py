@@ -87,7 +87,7 @@ def person(id_token: str, keys: Callable[[str], list[dict[str, str]]], client_id
     if any(type(claims.get(name)) is not int for name in ("iat", "exp")) or not claims["iat"] - tokens.SKEW_SECONDS <= at < claims["exp"] + tokens.SKEW_SECONDS:
         raise _refused()
     given = claims.get("nonce")
-    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected_nonce.encode()):
+    if not isinstance(given, str) or not given.isascii() or not hmac.compare_digest(given, expected_nonce):
         raise _refused()
     return _person(claims)
 
