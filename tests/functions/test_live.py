@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -223,6 +225,25 @@ def test_what_cant_be_understood_is_answered_and_closes_nothing(clients, message
     assert answer["message"]
     assert clients.closed == []
     assert say(clients, connection_id, {"action": "ping"})["topics"] == []
+
+
+WORDS = st.sampled_from(["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]) | st.text(max_size=20)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=60) | JSON.map(json.dumps) | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps))
+def test_whatever_is_said_has_one_answer(clients, message):
+    connection_id = connected(caller(organisation()))
+
+    answer = say(clients, connection_id, message)
+
+    assert answer["type"] in ("connection_status", "error")
+    assert clients.closed == []
 
 
 def test_binary_messages_are_refused(clients):
