@@ -177,11 +177,13 @@ WITH d AS MATERIALIZED (
       FROM d JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
 )
 , told AS (
-    SELECT d.n, d.id, fresh.event_id IS NOT NULL AS fresh, earlier.event_id AS earlier
-      FROM d LEFT JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
-      LEFT JOIN feed.deliveries earlier ON first.event_id IS NULL AND earlier.delivery_id = d.delivery_id
-     WHERE first.event_id IS NOT NULL OR earlier.event_id IS NOT NULL
-     ORDER BY d.n
+    -- One by one, and only for what came before: a join would read all deliveries there are.
+    SELECT * FROM (SELECT d.n, d.id, fresh.event_id IS NOT NULL AS fresh,
+                          CASE WHEN first.event_id IS NULL THEN (SELECT e.event_id FROM feed.deliveries e WHERE e.delivery_id = d.delivery_id) END AS earlier,
+                          first.event_id IS NOT NULL AS first
+                     FROM d LEFT JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id) x
+     WHERE first OR earlier IS NOT NULL
+     ORDER BY n
 ), locked AS (
     SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at
       FROM feed.videos WHERE video_id = ANY(string_to_array(:video_ids, ',')) ORDER BY video_id FOR UPDATE
