@@ -17,6 +17,7 @@ import uuid
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ PORTS = {"PLATFORM_PORT": 28000, "INGESTION_PORT": 28080, "LIVE_PORT": 28001, "E
 USERS, ROUNDS, SECONDS = 50, 3, 6
 # The engine starts a process for each environment of a function: that is not what is measured.
 WARM_SECONDS = 8
+# What template.yaml reserves for the function that is asked; more calls at once are refused with 503, here as in AWS.
+AT_ONCE = 20
 EMPTY = 'def handler(event, context):\n    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": "{}"}\n'
 
 
@@ -67,6 +70,7 @@ def empty_function() -> str:
     made = functions.create_function(
         FunctionName=name, Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": archive.getvalue()}, MemorySize=512
     )
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=AT_ONCE)
     apis = deploy.aws("apigatewayv2")
     api = apis.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
     integration = apis.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=made["FunctionArn"], PayloadFormatVersion="2.0")
@@ -128,7 +132,7 @@ async def ask(session: aiohttp.ClientSession, call: Call) -> tuple[float, int]:
 
 
 async def load(base: str, make: Callable[[int], Call], users: int, seconds: float) -> tuple[list[float], Counter[int], float]:
-    """Milliseconds of each answer, answers by status, and the seconds that it took."""
+    """Milliseconds of each good answer, answers by status, and the seconds that it took."""
     spent: list[float] = []
     statuses: Counter[int] = Counter()
 
@@ -136,7 +140,8 @@ async def load(base: str, make: Callable[[int], Call], users: int, seconds: floa
         while time.perf_counter() < until:
             milliseconds, status = await ask(session, make(number))
             statuses[status] += 1
-            spent.append(milliseconds)
+            if status == HTTPStatus.OK:
+                spent.append(milliseconds)
 
     connector = aiohttp.TCPConnector(limit=users)
     async with aiohttp.ClientSession(base, connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
@@ -175,9 +180,9 @@ def figures(spent: list[float], statuses: Counter[int], seconds: float, cpu: dic
         "p50_ms": round(marks[49], 1),
         "p95_ms": round(marks[94], 1),
         "p99_ms": round(marks[98], 1),
-        "requests_per_second": round(len(spent) / seconds, 1),
-        "statuses": {str(status): count for status, count in sorted(statuses.items())},
-        "cpu_ms_a_request": {name: round(each * 1000 / len(spent), 2) for name, each in cpu.items()},
+        "answers_per_second": round(len(spent) / seconds, 1),
+        "refused_percent": round(100 * (1 - len(spent) / statuses.total()), 2),
+        "cpu_ms_a_request": {name: round(each * 1000 / statuses.total(), 2) for name, each in cpu.items()},
         "cores_busy": round(sum(cpu.values()) / seconds, 2),
     }
 
@@ -200,11 +205,11 @@ def measure(base: str, made: dict[str, Callable[[int], Call]], users: int, round
 
 
 def show(title: str, told: dict[str, dict[str, Any]]) -> None:
-    print(f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'req/s':>8}{'cores':>7}   CPU ms a request")
+    print(f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU ms a request")
     for name, each in told.items():
         cpu = "  ".join(f"{part} {spent:.1f}" for part, spent in each["cpu_ms_a_request"].items())
         print(
-            f"{name:24}{each['p50_ms']:9.1f}{each['p95_ms']:9.1f}{each['p99_ms']:9.1f}{each['requests_per_second']:8.0f}{each['cores_busy']:7.2f}   {cpu}   {each['statuses']}"
+            f"{name:24}{each['p50_ms']:9.1f}{each['p95_ms']:9.1f}{each['p99_ms']:9.1f}{each['answers_per_second']:8.0f}{each['refused_percent']:10.1f}{each['cores_busy']:7.2f}   {cpu}"
         )
 
 
@@ -224,8 +229,6 @@ def main() -> int:
     target = ROOT / ".local" / "bench" / "load.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(figures_, indent=1) + "\n")
-    wrong = {name: each["statuses"] for name, each in crowd.items() if any(not status.startswith("2") for status in each["statuses"])}
-    print(f"\nAnswers that were refused: {wrong or 'none'}")
     return 0
 
 

@@ -225,7 +225,7 @@ def operations(function: str) -> set[tuple[str, str]]:
 
 def _operations(node: ast.AST) -> set[tuple[str, str]]:
     found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "signed", ("call",))}
-    found |= {("s3", _literal(call)) for call in calls(node, "signed", ("link",))}
+    found |= {("s3", _literal(call)) for call in calls(node, "signed", ("link", "objects"))}
     clients = {id(call): _literal(call) for call in calls(node, "config", ("aws",))}
     variables = {
         target.id: clients[id(inner.value)]

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from html import unescape
+from http import HTTPStatus
 from typing import Any
 
 from showrunner import config, signed
@@ -16,14 +17,12 @@ def uri(key: str) -> str:
 
 
 def get_bytes(key: str) -> bytes:
-    with _translated(key):
-        return bytes(config.aws("s3").get_object(Bucket=_bucket(), Key=key)["Body"].read())
+    return _answered(key, signed.objects("get_object", _bucket(), key)).body
 
 
 def put_bytes(key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
     """Stores the body and gives its sha256 as hex."""
-    with _translated(key):
-        config.aws("s3").put_object(Bucket=_bucket(), Key=key, Body=body, ContentType=content_type)
+    _answered(key, signed.objects("put_object", _bucket(), key, body=body, content_type=content_type))
     return hashlib.sha256(body).hexdigest()
 
 
@@ -46,22 +45,25 @@ def put_json(key: str, value: object) -> str:
 def remove(keys: list[str]) -> None:
     """Removes objects; one that isn't there is no error."""
     for key in keys:
-        with _translated(key):
-            config.aws("s3").delete_object(Bucket=_bucket(), Key=key)
+        _answered(key, signed.objects("delete_object", _bucket(), key))
 
 
 def list_keys(prefix: str) -> list[str]:
     """Keys below a prefix, in their order."""
-    with _translated(prefix):
-        pages = config.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix)
-        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+    found, query = [], {"list-type": "2", "prefix": prefix}
+    while True:
+        text = _answered(prefix, signed.objects("list_objects_v2", _bucket(), query=query)).body.decode()
+        found += [unescape(key) for key in re.findall("<Key>([^<]*)</Key>", text)]
+        following = re.search("<NextContinuationToken>([^<]*)<", text)
+        if following is None:
+            return found
+        query["continuation-token"] = unescape(following[1])
 
 
 def size(key: str) -> int | None:
     """Bytes of the object, None when there is none."""
     try:
-        with _translated(key):
-            return int(config.aws("s3").head_object(Bucket=_bucket(), Key=key)["ContentLength"])
+        return _answered(key, signed.objects("head_object", _bucket(), key)).length
     except StorageMissing:
         return None
 
@@ -81,16 +83,11 @@ def _bucket() -> str:
     return config.setting("MEDIA_BUCKET")
 
 
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    from botocore.exceptions import ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in ("NoSuchKey", "404", "NotFound", "NoSuchBucket"):
-            raise StorageMissing(f"There is no object {key} in the media bucket.") from error
-        if code in ("AccessDenied", "403"):
-            raise StorageDenied(f"The function may not use {key}: its policy in template.yaml lacks the action.") from error
-        raise
+def _answered(key: str, answer: signed.Stored) -> signed.Stored:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise StorageMissing(f"There is no object {key} in the media bucket.")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise StorageDenied(f"The function may not use {key}: its policy in template.yaml lacks the action.")
+    if not 200 <= answer.status < 300:
+        raise signed.Refused(str(answer.status), f"S3 refuses {key}: {answer.body[:300].decode(errors='replace')}")
+    return answer

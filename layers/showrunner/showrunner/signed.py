@@ -1,7 +1,7 @@
 """AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
 
 Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and links to objects in S3; everything else goes through `config.aws`.
+Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and objects in S3; everything else goes through `config.aws`.
 """
 
 import hashlib
@@ -156,20 +156,68 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
     return signed if token == "none" else {**signed, "x-amz-security-token": token}  # noqa: S105
 
 
-# ------------------------------------------------------------------------------------------------ Links to objects
+# ------------------------------------------------------------------------------------------------ Objects
 
-_METHODS = {"get_object": "GET", "put_object": "PUT"}
+METHODS = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT", "delete_object": "DELETE", "list_objects_v2": "GET"}
+# A video's sound or picture is some tens of megabytes; the shortest function that moves one has a minute.
+OBJECT_TIMEOUT_S = 20
+
+
+class Stored(NamedTuple):
+    """S3's answer; `length` is the object's, also where no body came."""
+
+    status: int
+    length: int
+    body: bytes
+
+
+def objects(operation: str, bucket: str, key: str = "", query: dict[str, str] | None = None, body: bytes = b"", content_type: str = "") -> Stored:
+    """One request for an object, or for the bucket's list. Raises ServiceUnavailable when S3 doesn't answer; its refusals are for the caller to read.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(0.05 * 4**attempt)
+        answer = _ask_s3(METHODS[operation], bucket, key, query or {}, body, content_type)
+        if 0 < answer.status < 500:
+            return answer
+    raise ServiceUnavailable("AWS s3 doesn't answer: try again.", retry_after=5)
+
+
+def _ask_s3(method: str, bucket: str, key: str, query: dict[str, str], body: bytes, content_type: str) -> Stored:
+    """Status 0 when the connection broke."""
+    region, key_id, _, token = _identity()
+    base, host, path = _object_address(bucket, key, region)
+    stamp, digest, words = _stamp(time.gmtime()[:6]), hashlib.sha256(body).hexdigest(), _words(query)
+    given = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
+    given |= {"content-type": content_type} if content_type else {}
+    given |= {} if token == "none" else {"x-amz-security-token": token}  # noqa: S105
+    names, scope = ";".join(sorted(given)), f"{stamp[:8]}/{region}/s3/aws4_request"
+    signature = _signature(f"{method}\n{path}\n{words}\n{_lines(given)}\n{names}\n{digest}", stamp, scope)
+    authorization = f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    known: dict[str, HTTPConnection] = _threads.__dict__
+    connection = known.get(f"objects {base}")
+    if connection is None:
+        connection = (HTTPSConnection if base.startswith("https") else HTTPConnection)(host, timeout=OBJECT_TIMEOUT_S)
+        known[f"objects {base}"] = connection
+    try:
+        target = f"{path}?{words}" if words else path
+        connection.request(method, target, body if method == "PUT" else None, {**given, "authorization": authorization})
+        answer = connection.getresponse()
+        return Stored(answer.status, int(answer.headers.get("content-length") or 0), answer.read())
+    except (HTTPException, OSError):
+        known.pop(f"objects {base}").close()
+        return Stored(0, 0, b"")
 
 
 def link(operation: str, bucket: str, key: str, seconds: int, headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> str:
     """A URL that allows one operation on an object, for so many seconds, with exactly these headers. Arithmetic only: no call is made.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"""
-    region, key_id, secret, token = _identity()
+    region, key_id, _, token = _identity()
     base, host, path = _object_address(bucket, key, region)
-    now = time.gmtime()
-    stamp, signed_headers = _stamp(now[:6]), {**(headers or {}), "host": host}
-    scope, names = f"{stamp[:8]}/{region}/s3/aws4_request", ";".join(sorted(signed_headers))
+    stamp, given = _stamp(time.gmtime()[:6]), {**(headers or {}), "host": host}
+    scope, names = f"{stamp[:8]}/{region}/s3/aws4_request", ";".join(sorted(given))
     asked = {
         **(query or {}),
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -179,12 +227,23 @@ def link(operation: str, bucket: str, key: str, seconds: int, headers: dict[str,
         "X-Amz-SignedHeaders": names,
         **({} if token == "none" else {"X-Amz-Security-Token": token}),  # noqa: S105
     }
-    words = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(asked.items()))
-    lines = "".join(f"{name}:{signed_headers[name]}\n" for name in sorted(signed_headers))
-    canonical = f"{_METHODS[operation]}\n{path}\n{words}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
-    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signature = hmac.digest(_key(secret, stamp[:8], region, "s3"), text.encode(), "sha256").hex()
+    words = _words(asked)
+    signature = _signature(f"{METHODS[operation]}\n{path}\n{words}\n{_lines(given)}\n{names}\nUNSIGNED-PAYLOAD", stamp, scope)
     return f"{base}{path}?{words}&X-Amz-Signature={signature}"
+
+
+def _signature(canonical: str, stamp: str, scope: str) -> str:
+    region, _, secret, _ = _identity()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return hmac.digest(_key(secret, stamp[:8], region, "s3"), text.encode(), "sha256").hex()
+
+
+def _words(query: dict[str, str]) -> str:
+    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
+
+
+def _lines(headers: dict[str, str]) -> str:
+    return "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
 
 
 def _object_address(bucket: str, key: str, region: str) -> tuple[str, str, str]:
@@ -194,4 +253,4 @@ def _object_address(bucket: str, key: str, region: str) -> tuple[str, str, str]:
         host = f"{bucket}.s3.{region}.amazonaws.com"
         return f"https://{host}", host, f"/{path}"
     parts = urlsplit(given)
-    return f"{parts.scheme}://{parts.netloc}", parts.netloc, f"/{bucket}/{path}"
+    return f"{parts.scheme}://{parts.netloc}", parts.netloc, f"/{bucket}/{path}" if path else f"/{bucket}"
