@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from showrunner import config, signed, state
-from showrunner.errors import PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.errors import ConfigurationMissing, CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded, ShowrunnerError
 from showrunner.models import Sighting
 from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import entrypoint, logger
@@ -16,6 +16,8 @@ from showrunner.telemetry import entrypoint, logger
 UNITS = 9_000
 # As many found videos as fit a message with titles of the greatest length.
 FOUND = 50
+# Why a call that costs a unit may fail: none of it is the free feeds' fault, and the schedule asks again by itself.
+PAID_FAILURES = (PlatformUnavailable, PlatformRejected, QuotaExceeded, CredentialRejected, ConfigurationMissing, InvalidRequest)
 
 
 @cache
@@ -42,8 +44,8 @@ def poll(message: dict[str, Any]) -> dict[str, Any]:
     if message.get("paid"):
         try:
             return told(channel_id, "playlist", youtube().uploads(channel_id), failure)
-        except (PlatformUnavailable, PlatformRejected, QuotaExceeded) as error:
-            failure = f"{failure} {error.message}"
+        except PAID_FAILURES as error:
+            failure = f"{failure} {excused(error)}"
     return told(channel_id, "feed", [], failure)
 
 
@@ -66,11 +68,21 @@ def enrich(message: dict[str, Any]) -> dict[str, Any] | None:
     """None when YouTube can't say now: the videos come due again by themselves."""
     try:
         videos = youtube().details(message["video_ids"])
-    except (PlatformUnavailable, PlatformRejected, QuotaExceeded) as error:
-        logger.warning("no details", extra={"reason": error.message})
+    except PAID_FAILURES as error:
+        excused(error)
         return None
     missing = sorted(set(message["video_ids"]) - {each["video_id"] for each in videos})
     return {"kind": "enriched", "videos": videos, "missing": missing}
+
+
+def excused(error: ShowrunnerError) -> str:
+    """Why a paid call failed; a key that is refused or missing waits for a person, and is read anew until then."""
+    if isinstance(error, CredentialRejected | ConfigurationMissing):
+        config.forget_secrets()
+        logger.error("YouTube's key is refused or missing", extra={"reason": error.message})
+    else:
+        logger.warning("a paid call failed", extra={"reason": error.message})
+    return error.message
 
 
 def report(message: dict[str, Any]) -> None:
@@ -78,10 +90,20 @@ def report(message: dict[str, Any]) -> None:
     signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
-@entrypoint
-def handler(event: dict[str, Any], context: Any) -> None:
-    for record in event["Records"]:
+def work(record: dict[str, Any]) -> bool:
+    """Whether a message is done with. One that fails takes none of its batch along: what those have found is paid for."""
+    try:
         message = json.loads(record["body"])
         answer = enrich(message) if message["kind"] == "enrich" else poll(message)
         if answer is not None:
             report(answer)
+    except Exception:  # noqa: BLE001 - whatever it is, the queue delivers this one again and sets it aside in the end
+        logger.exception("a message can't be worked on", extra={"message_id": record["messageId"]})
+        return False
+    return True
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    again = [record["messageId"] for record in event["Records"] if not work(record)]
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in again]}

@@ -229,6 +229,48 @@ def test_without_quota_the_videos_wait(world, youtube, tx):  # noqa: F811
     assert db.value(tx, "SELECT enrich_at > now() FROM feed.videos") is True
 
 
+def work(world, *messages):  # noqa: F811
+    """What the poll function gives back to the queue, and what it tells of."""
+    from functions.poll import app
+
+    failed = [each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]]
+    return failed, world.take("NOTIFICATIONS_QUEUE_URL")
+
+
+ENRICH = {"kind": "enrich", "video_ids": ["vid00000001"]}
+POLL = {"kind": "poll", "channel_id": CHANNEL, "paid": True}
+
+
+def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, youtube):  # noqa: F811
+    failed, told = work(world, "no JSON", POLL, {"kind": "poll"}, ENRICH)
+    assert failed == ["0", "2"]
+    assert [each["kind"] for each in told] == ["polled", "enriched"]
+
+
+@pytest.mark.parametrize("fault", ["refused", "missing"])
+def test_a_key_that_is_refused_or_missing_stops_no_free_poll(world, youtube, fault):  # noqa: F811
+    if fault == "missing":
+        config.aws("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
+    youtube.key = "another"
+    upload(youtube, "vid00000001")
+
+    failed, [told] = work(world, ENRICH, POLL)
+    assert (failed, len(told["found"]), told["error"]) == ([], 1, None)
+
+    youtube.failing["/feeds/videos.xml"] = 1
+    failed, [told] = work(world, POLL)
+    assert (failed, told["found"]) == ([], [])
+    assert "key" in told["error"]
+
+
+def test_a_key_that_was_replaced_is_used_at_once(world, youtube):  # noqa: F811
+    upload(youtube, "vid00000001")
+    youtube.key = "new"
+    assert work(world, ENRICH) == ([], [])
+    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="new", Type="SecureString", Overwrite=True)
+    assert work(world, ENRICH)[1][0]["videos"]
+
+
 # ------------------------------------------------------------------------------------------------ from-url
 
 
@@ -314,7 +356,7 @@ def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until
     for _ in range(2):
         answer = app.handler(http("POST", "/api/v1/channels/from-url", body, x_api_key=KEY), None)
         assert answer["statusCode"] == 429
-        left = state.pacific_midnight(datetime.now(UTC)) - datetime.now(UTC)
+        left = state.comes_back(datetime.now(UTC)) - datetime.now(UTC)
         assert abs(int(answer["headers"]["retry-after"]) - left.total_seconds()) < 60
     assert youtube.calls["/youtube/v3/channels"] == 1
 

@@ -1,5 +1,11 @@
 """platforms.youtube: addresses, durations and errors as YouTube writes them."""
 
+import contextlib
+import socketserver
+import threading
+import time
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +41,12 @@ class Count:
 
     def spend(self, units):
         self.units += units
+        return "2026-11-22"
 
-    def give_back(self, units):
+    def give_back(self, units, day):
         self.units -= units
 
-    def exhaust(self):
+    def exhaust(self, day):
         self.units = UNITS
         return QuotaExceeded("spent")
 
@@ -71,6 +78,69 @@ def test_a_call_that_never_left_costs_nothing():
     with pytest.raises(PlatformUnavailable):
         youtube.Youtube("key", "http://127.0.0.1:9", count).details(["vid00000001"])
     assert count.units == 0
+
+
+@contextlib.contextmanager
+def speaking(parts, pause=0.0):
+    """The address of a server that says these parts, bytes by bytes, and hangs up."""
+
+    class Speaker(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65_536)
+            with contextlib.suppress(OSError):
+                for part in parts:
+                    self.request.sendall(part)
+                    time.sleep(pause)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Speaker) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+BROKEN = {
+    "cut short": [HEAD + b"Content-Length: 1000\r\n\r\n<feed>"],
+    "cut short in a chunk": [HEAD + b"Transfer-Encoding: chunked\r\n\r\n100\r\n<feed>"],
+    "no gzip": [HEAD + b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n<feed>"],
+    "silence": [HEAD + b"Content-Length: 1000\r\n\r\n<feed>", b" ", b" "],
+    "drops": [HEAD + b"Content-Length: 1000\r\n\r\n", *[b" "] * 100],
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_an_answer_that_breaks_off_or_never_ends_is_a_platform_that_is_not_there(monkeypatch, how):
+    monkeypatch.setattr(youtube, "SECONDS", 0.5)
+    monkeypatch.setattr(youtube, "CALL_SECONDS", 1)
+    pause = {"silence": 2, "drops": 0.1}.get(how, 0)
+    with speaking(BROKEN[how], pause) as address:
+        begun = time.monotonic()
+        with pytest.raises(PlatformUnavailable):
+            youtube.Feeds(address).get("UC" + "a" * 22, datetime.now(UTC))
+        with pytest.raises(PlatformUnavailable):
+            youtube.Youtube("key", address, Count()).details(["vid00000001"])
+        assert time.monotonic() - begun < 4
+
+
+def test_a_feed_without_end_is_read_no_further_than_a_feed_may_be_long(monkeypatch):
+    monkeypatch.setattr(youtube, "FEED_BYTES", 100_000)
+    with speaking([HEAD + b"\r\n", *[b" " * 50_000] * 40]) as address, pytest.raises(PlatformRejected, match="100001 bytes"):
+        youtube.Feeds(address).get("UC" + "a" * 22, datetime.now(UTC))
+
+
+def test_a_custom_name_is_asked_for_twice_within_one_budget(monkeypatch):
+    monkeypatch.setattr(youtube, "RESOLVE_SECONDS", 0.5)
+    slow = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{", b"}"]
+    with speaking(slow, 0.2) as address, pytest.raises(PlatformUnavailable):
+        youtube.Youtube("key", address, Count()).resolve(youtube.Link("custom", "name"))
+
+
+@pytest.mark.parametrize("body", ["[1]", "5", "null", "{", ""])
+def test_an_answer_of_another_form_is_a_platform_that_is_not_there(httpserver: HTTPServer, body):
+    httpserver.expect_request("/youtube/v3/videos").respond_with_data(body)
+    with pytest.raises(PlatformUnavailable):
+        youtube.Youtube("key", httpserver.url_for(""), Count()).details(["vid00000001"])
 
 
 def test_the_key_stands_in_no_address(httpserver: HTTPServer):

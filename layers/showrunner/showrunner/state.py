@@ -154,6 +154,9 @@ def _table() -> str:
 
 # https://developers.google.com/youtube/v3/determine_quota_cost: no bucket holds more in a day.
 ALL_UNITS = 10_000
+# Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us for minutes only.
+FRESH_SECONDS = 1800
+PAUSED_SECONDS = 300
 
 
 def pacific_day(now: datetime) -> str:
@@ -176,58 +179,78 @@ def pacific_midnight(now: datetime) -> datetime:
     return next(at for at in (day + timedelta(hours=7), day + timedelta(hours=8)) if pacific_day(at) == day.date().isoformat())
 
 
-def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None) -> None:
-    """Takes units from today's bucket before the call that costs them, refused calls included. Raises QuotaExceeded until midnight in Los Angeles."""
+def comes_back(now: datetime) -> datetime:
+    """When who finds a day's quota spent may ask again: at its end, or in minutes while the day is fresh."""
+    return now + timedelta(seconds=PAUSED_SECONDS) if _is_fresh(now) else pacific_midnight(now)
+
+
+def _is_fresh(now: datetime) -> bool:
+    return pacific_day(now - timedelta(seconds=FRESH_SECONDS)) != pacific_day(now)
+
+
+def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None) -> str:
+    """Takes units from today's bucket before the call that costs them, refused calls included. The day they are of. Raises QuotaExceeded."""
     at = now or datetime.now(UTC)
+    day, second = pacific_day(at), int(at.timestamp())
+    update = {
+        "UpdateExpression": "ADD used :units SET expires_at = if_not_exists(expires_at, :end)",
+        "ConditionExpression": "(attribute_not_exists(used) OR used <= :most) AND (attribute_not_exists(paused_until) OR paused_until <= :now)",
+        "ExpressionAttributeValues": {":units": _typed(units), ":most": _typed(limit - units), ":end": _typed(second + 3 * 86_400), ":now": _typed(second)},
+    }
     try:
-        signed.call(
-            "dynamodb",
-            "UpdateItem",
-            {
-                "TableName": _table(),
-                "Key": _key(f"quota#{project}#{pacific_day(at)}", bucket),
-                "UpdateExpression": "ADD used :units SET expires_at = if_not_exists(expires_at, :end)",
-                "ConditionExpression": "attribute_not_exists(used) OR used <= :most",
-                "ExpressionAttributeValues": {":units": _typed(units), ":most": _typed(limit - units), ":end": _typed(int(at.timestamp()) + 3 * 86_400)},
-            },
-        )
+        signed.call("dynamodb", "UpdateItem", {"TableName": _table(), "Key": _bucket(project, bucket, day), **update})
     except signed.Refused as error:
         if error.code != "ConditionalCheckFailedException":
             raise
-        raise QuotaExceeded(f"Today's quota of {bucket} is spent.", pacific_midnight(at)) from error
+        raise _spent(bucket, at) from error
+    return day
 
 
 class Ledger(NamedTuple):
-    """A bucket of a platform's quota, of which its holder may take so many units a day: reserved before a call, settled by what it really cost."""
+    """A bucket of a platform's quota, of which its holder may take so many units a day: reserved before a call, settled by what it really cost.
+
+    A call begun before midnight in Los Angeles may be answered after it: what is settled is the day that it was taken from.
+    """
 
     project: str
     bucket: str
     limit: int
 
-    def spend(self, units: int) -> None:
-        """Raises QuotaExceeded."""
-        spend(self.project, self.bucket, units, self.limit)
+    def spend(self, units: int, now: datetime | None = None) -> str:
+        """The day that they are of. Raises QuotaExceeded."""
+        return spend(self.project, self.bucket, units, self.limit, now)
 
-    def give_back(self, units: int) -> None:
+    def give_back(self, units: int, day: str) -> None:
         """The call never left."""
-        _settle(self.project, self.bucket, "ADD used :units", {":units": _typed(-units)})
+        self._settle(day, "ADD used :units", {":units": _typed(-units)})
 
-    def exhaust(self) -> QuotaExceeded:
-        """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it today. What to tell the caller."""
-        _settle(self.project, self.bucket, "SET used = :all", {":all": _typed(ALL_UNITS)})
-        return QuotaExceeded(f"Today's quota of {self.bucket} is spent.", pacific_midnight(datetime.now(UTC)))
+    def exhaust(self, day: str, now: datetime | None = None) -> QuotaExceeded:
+        """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it. What to tell the caller."""
+        at = now or datetime.now(UTC)
+        if day == pacific_day(at) and _is_fresh(at):
+            self._settle(day, "SET paused_until = :until", {":until": _typed(int(comes_back(at).timestamp()))})
+        else:
+            self._settle(day, "SET used = :all", {":all": _typed(ALL_UNITS)})
+        return _spent(self.bucket, at)
+
+    def _settle(self, day: str, update: str, values: dict[str, Any]) -> None:
+        key = _bucket(self.project, self.bucket, day)
+        signed.call("dynamodb", "UpdateItem", {"TableName": _table(), "Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values})
 
 
-def _settle(project: str, bucket: str, update: str, values: dict[str, Any]) -> None:
-    key = _key(f"quota#{project}#{pacific_day(datetime.now(UTC))}", bucket)
-    signed.call("dynamodb", "UpdateItem", {"TableName": _table(), "Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values})
+def _bucket(project: str, bucket: str, day: str) -> dict[str, Any]:
+    return _key(f"quota#{project}#{day}", bucket)
+
+
+def _spent(bucket: str, now: datetime) -> QuotaExceeded:
+    return QuotaExceeded(f"Today's quota of {bucket} is spent.", comes_back(now))
 
 
 def spent(project: str, bucket: str, now: datetime | None = None) -> int:
     """Units taken today."""
     at = now or datetime.now(UTC)
     found = find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
-    return int(found["used"]) if found else 0
+    return int(found.get("used", 0)) if found else 0
 
 
 # ------------------------------------------------------------------------------------------------ Breakers

@@ -4,8 +4,10 @@ Quota: every call here costs one unit of the general 10,000 a day, refused ones 
 SDK: three GETs by key, from functions whose caller waits, and the SDK's import alone takes a quarter of a second.
 """
 
+import json
 import re
 import socket
+import time
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,10 +16,16 @@ import requests
 
 from showrunner.errors import CredentialRejected, InvalidRequest, NotFound, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.models import Sighting
-from showrunner.platforms import websub
+from showrunner.platforms import answers, websub
 
-# The caller of from-url waits for two of these within API Gateway's 30 s.
-SECONDS = 8
+# To connect, and of silence after that.
+CONNECT_SECONDS, SECONDS = 3, 8
+# A call with all of its answer.
+CALL_SECONDS = 12
+# The caller of from-url waits for two calls; a last silence and our own work must fit too into API Gateway's 30 s.
+RESOLVE_SECONDS = 18
+# Details of 50 videos with descriptions of the greatest length have 2 MB.
+API_BYTES = 8 << 20
 # 15 entries with their descriptions have 60 KB; what is far above is no feed.
 FEED_BYTES = 2 << 20
 HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
@@ -86,11 +94,11 @@ def _long(segments: list[str], query: dict[str, list[str]]) -> Link | None:
 
 
 class Quota(Protocol):
-    """Who keeps count: units are reserved before a call and given back where it never left."""
+    """Who keeps count: units are reserved before a call and given back where it never left. `day` is the one that they were taken from."""
 
-    def spend(self, units: int) -> None: ...
-    def give_back(self, units: int) -> None: ...
-    def exhaust(self) -> QuotaExceeded: ...
+    def spend(self, units: int) -> str: ...
+    def give_back(self, units: int, day: str) -> None: ...
+    def exhaust(self, day: str) -> QuotaExceeded: ...
 
 
 class Youtube:
@@ -104,57 +112,71 @@ class Youtube:
 
     def resolve(self, link: Link) -> Channel:
         """The channel that a link names. Raises NotFound, or as the errors of a platform."""
+        until = time.monotonic() + RESOLVE_SECONDS
         match link.kind:
             case "channel":
-                found = self._channel(id=link.value)
+                found = self._channel(until, id=link.value)
             case "handle":
-                found = self._channel(forHandle=link.value)
+                found = self._channel(until, forHandle=link.value)
             case "user":
-                found = self._channel(forUsername=link.value)
+                found = self._channel(until, forUsername=link.value)
             case "custom":
                 # The API knows no custom names; their owners mostly took them as handle.
-                found = self._channel(forHandle=link.value) or self._channel(forUsername=link.value)
+                found = self._channel(until, forHandle=link.value) or self._channel(until, forUsername=link.value)
             case "video":
-                found = self._channel_of_video(link.value)
+                found = self._channel_of_video(until, link.value)
         if found is None:
             raise NotFound(f"no YouTube channel found for {link.value}")
         return found
 
-    def _channel(self, **selector: str) -> Channel | None:
-        items = self._get("channels", part="snippet", **selector).get("items") or []
+    def _channel(self, until: float, **selector: str) -> Channel | None:
+        items = self._get("channels", until, part="snippet", **selector).get("items") or []
         return Channel(items[0]["id"], items[0]["snippet"]["title"]) if items else None
 
-    def _channel_of_video(self, video_id: str) -> Channel | None:
-        items = self._get("videos", part="snippet", id=video_id).get("items") or []
+    def _channel_of_video(self, until: float, video_id: str) -> Channel | None:
+        items = self._get("videos", until, part="snippet", id=video_id).get("items") or []
         return Channel(items[0]["snippet"]["channelId"], items[0]["snippet"]["channelTitle"]) if items else None
 
     def details(self, video_ids: list[str]) -> list[dict[str, Any]]:
         """{video_id, details} of up to 50 videos for one unit; those that are private or gone are missing."""
-        answer = self._get("videos", part="snippet,contentDetails,statistics", id=",".join(video_ids))
+        answer = self._get("videos", _soon(), part="snippet,contentDetails,statistics", id=",".join(video_ids))
         return [{"video_id": each["id"], "details": _details(each)} for each in answer.get("items") or []]
 
     def uploads(self, channel_id: str) -> list[Sighting]:
         """The newest 50 uploads, for one unit. Their playlist is the channel's id with UU in front."""
-        answer = self._get("playlistItems", part="snippet,contentDetails", playlistId="UU" + channel_id[2:], maxResults="50")
+        answer = self._get("playlistItems", _soon(), part="snippet,contentDetails", playlistId="UU" + channel_id[2:], maxResults="50")
         return [_upload(each, channel_id) for each in answer.get("items") or []]
 
-    def _get(self, path: str, **parameters: str) -> dict[str, Any]:
-        self._quota.spend(1)
+    def _get(self, path: str, until: float, **parameters: str) -> dict[str, Any]:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise PlatformUnavailable("YouTube takes too long.")
+        day = self._quota.spend(1)
         try:
             # The key goes as a header, so that no address in a log holds it.
             answer = self._session.get(
-                f"{self._base_url}/youtube/v3/{path}", params=parameters, headers={"X-Goog-Api-Key": self._key}, timeout=SECONDS, allow_redirects=False
+                f"{self._base_url}/youtube/v3/{path}",
+                params=parameters,
+                headers={"X-Goog-Api-Key": self._key},
+                timeout=(CONNECT_SECONDS, min(SECONDS, left)),
+                allow_redirects=False,
+                stream=True,
             )
         except requests.RequestException as error:
             if _never_left(error):
-                self._quota.give_back(1)
+                self._quota.give_back(1, day)
             raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
+        body = answers.read(answer, API_BYTES, until)
         if answer.status_code == 200:
-            return _json(answer)
-        failure = _failure(answer)
+            return _json(body)
+        failure = _failure(answer, body)
         if isinstance(failure, QuotaExceeded):
-            raise self._quota.exhaust() from failure
+            raise self._quota.exhaust(day) from failure
         raise failure
+
+
+def _soon() -> float:
+    return time.monotonic() + CALL_SECONDS
 
 
 def _never_left(error: BaseException | None) -> bool:
@@ -164,17 +186,17 @@ def _never_left(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _json(answer: requests.Response) -> dict[str, Any]:
+def _json(body: bytes) -> dict[str, Any]:
     try:
-        return dict(answer.json())
-    except ValueError as error:
-        raise PlatformUnavailable("YouTube's answer isn't JSON.") from error
+        return dict(json.loads(body))
+    except (ValueError, TypeError) as error:
+        raise PlatformUnavailable("YouTube's answer isn't the JSON that it should be.") from error
 
 
-def _failure(answer: requests.Response) -> Exception:
+def _failure(answer: requests.Response, body: bytes) -> Exception:
     """https://developers.google.com/youtube/v3/docs/errors"""
     try:
-        told = answer.json()["error"]
+        told = json.loads(body)["error"]
         reason, words = str(told["errors"][0]["reason"]), str(told.get("message", ""))[:200]
     except (ValueError, KeyError, IndexError, TypeError):
         reason, words = "unknown", ""
@@ -225,13 +247,18 @@ class Feeds:
 
     def get(self, channel_id: str, now: datetime) -> list[Sighting]:
         """Raises PlatformUnavailable, or PlatformRejected where there is no such feed."""
+        until = _soon()
         try:
             answer = self._session.get(
-                f"{self._base_url}{websub.TOPIC_PATHS[1]}", params={"channel_id": channel_id}, timeout=SECONDS, allow_redirects=False, stream=True
+                f"{self._base_url}{websub.TOPIC_PATHS[1]}",
+                params={"channel_id": channel_id},
+                timeout=(CONNECT_SECONDS, SECONDS),
+                allow_redirects=False,
+                stream=True,
             )
-            body = answer.raw.read(FEED_BYTES + 1, decode_content=True)
         except requests.RequestException as error:
             raise PlatformUnavailable(f"The feed doesn't answer: {type(error).__name__}.") from error
+        body = answers.read(answer, FEED_BYTES, until)
         if answer.status_code >= 500 or answer.status_code == 429:
             raise PlatformUnavailable(f"The feed answers {answer.status_code}.")
         if answer.status_code != 200 or len(body) > FEED_BYTES:
