@@ -121,8 +121,9 @@ def options(encoder: Encoder, fps: int) -> dict[str, str]:
     keys = {"g": str(fps * 2 if skips_stills(encoder) else fps // 2)}
     match encoder.name:
         case "libx264":
-            # One thread each: as many encoders as cores, no loss to frame threading, and the same bytes on every machine.
-            return {"preset": preset(), "crf": str(X264_CRF), "threads": "1", "profile": "high", **keys}
+            # One thread each: as many encoders as cores, no loss to frame threading, and the same bytes on every machine. B-frames that are
+            # no references: measured at veryfast, 23 MB less for each encoder, 0.8 % more bytes.
+            return {"preset": preset(), "crf": str(X264_CRF), "threads": "1", "profile": "high", "b-pyramid": "none", **keys}
         case "libx265":
             return {"preset": "fast", "crf": "23", "x265-params": "pools=none:frame-threads=1:log-level=error", **keys}
         case "libsvtav1":
