@@ -10,7 +10,7 @@ from local.platforms import youtube as simulator
 from showrunner import config, db, state
 from showrunner.errors import PlatformUnavailable, QuotaExceeded
 from showrunner.store import polls
-from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, batch, http, ingestion_aws, notification, world  # noqa: F401
+from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, batch, http, ingestion_aws, notification, tombstone, world  # noqa: F401
 
 
 @pytest.fixture
@@ -220,6 +220,43 @@ def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):  
     }  # fmt: skip
     assert world.api("GET", "/api/v1/videos/vid00000003")[1]["details"] is None
     assert [each for each in minute(world) if each["kind"] == "enrich"] == []
+
+
+def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day(world, youtube, tx):  # noqa: F811
+    world.notify(notification(atom()))
+    waits = []
+    for _ in range(20):
+        minute(world)
+        wait = db.value(tx, "SELECT extract(epoch FROM enrich_at - now()) FROM feed.videos")
+        if wait is None:
+            break
+        waits.append(round(wait / 60))
+        # So much time passes.
+        db.run(tx, "UPDATE feed.videos SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)", wait=wait)
+    assert waits == [5, 5, 10, 20, 40, 80, 160, 320, 640, 1280]
+    assert youtube.spent == 11
+
+    upload(youtube, "vid00000001")
+    world.notify(notification(atom(title="Public now", updated="2026-11-21T00:00:00Z")))
+    minute(world)
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
+
+
+def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(world, youtube, tx):  # noqa: F811
+    upload(youtube, "vid00000001")
+    world.notify(notification(tombstone(when="2026-11-19T00:00:00Z")))
+    minute(world)
+    assert youtube.spent == 0
+    world.notify(notification(atom()))
+    minute(world)
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
+
+
+def test_an_entry_that_is_not_newer_asks_for_nothing(world, youtube, tx):  # noqa: F811
+    world.notify(notification(atom()))
+    db.run(tx, "UPDATE feed.videos SET enrich_at = NULL")
+    world.notify(notification(atom(title="Earlier", updated="2026-11-19T00:00:00Z")))
+    assert db.value(tx, "SELECT enrich_at FROM feed.videos") is None
 
 
 def test_without_quota_the_videos_wait(world, youtube, tx):  # noqa: F811

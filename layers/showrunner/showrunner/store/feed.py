@@ -277,7 +277,10 @@ WITH v AS MATERIALIZED (
         AS x(video_id text, channel_id text, title text, published_at timestamptz, updated_at timestamptz, deleted_at timestamptz, fresh boolean)
 ), changed AS (
     UPDATE feed.videos o SET channel_id = v.channel_id, title = v.title, published_at = v.published_at, feed_updated_at = v.updated_at,
-                             deleted_at = v.deleted_at, last_updated_at = now()
+                             deleted_at = v.deleted_at, last_updated_at = now(),
+                             -- A newer entry is a new reason to look: of a video known by its tombstone alone, or that could not be read so far.
+                             enrich_at = CASE WHEN o.details IS NULL AND v.updated_at IS DISTINCT FROM o.feed_updated_at THEN coalesce(o.enrich_at, now())
+                                              ELSE o.enrich_at END
       FROM v WHERE v.video_id = o.video_id AND NOT v.fresh
 ), added AS (
     INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at, deleted_at, enrich_at)

@@ -17,6 +17,9 @@ SUSPECT_DAYS = 7
 IDS_A_UNIT = 50
 # A stream or premiere has no length yet; it is asked for again.
 ENRICH_AGAIN_SECONDS = 6 * 3600
+# A video may be readable only minutes after the hub has told of it, or be public only later: one that is missing is asked for again, each time after twice
+# as long, until the last word about it is so old.
+MISSING_FIRST_SECONDS, MISSING_SECONDS = 300, 86_400
 
 
 def playlist_seconds(failing: int, units: int, seconds: float) -> float | None:
@@ -92,7 +95,7 @@ def claim_enrichment(tx: db.Transaction, limit: int) -> list[str]:
 
 
 def save_details(tx: db.Transaction, videos: list[dict[str, Any]], missing: list[str]) -> None:
-    """`videos` as platforms.youtube gives them; `missing` are private or gone."""
+    """`videos` as platforms.youtube gives them; `missing` are private, gone, or not there yet."""
     db.run(
         tx,
         """
@@ -104,7 +107,19 @@ def save_details(tx: db.Transaction, videos: list[dict[str, Any]], missing: list
         videos=json.dumps(videos),
         again=ENRICH_AGAIN_SECONDS,
     )
-    db.run(tx, "UPDATE feed.videos SET enrich_at = NULL, enriched_at = now() WHERE video_id = ANY(:missing)", missing=missing)
+    db.run(
+        tx,
+        """
+        UPDATE feed.videos
+           SET enriched_at = now(),
+               enrich_at = CASE WHEN last_updated_at > now() - make_interval(secs => :last)
+                                THEN now() + greatest(now() - last_updated_at, make_interval(secs => :first)) END
+         WHERE video_id = ANY(:missing)
+        """,
+        missing=missing,
+        first=MISSING_FIRST_SECONDS,
+        last=MISSING_SECONDS,
+    )
 
 
 def prepare_month(tx: db.Transaction, ahead: int) -> None:
