@@ -14,11 +14,12 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from showrunner import api, callbacks, config, db, documents, schedules, signed
 from showrunner.access import tokens
 from showrunner.api import Answer, Application, Body, Moment, Query, Request
-from showrunner.errors import InvalidRequest, NotFound, ShowrunnerError, Unauthorized
+from showrunner.errors import InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError, Unauthorized
 from showrunner.models import Sighting
 from showrunner.platforms import websub
 from showrunner.store import api_keys, feed, feed_lists, subscriptions
 from showrunner.store.feed_lists import Wanted
+from showrunner.telemetry import logger
 
 DEFAULT_LEASE, MOST_LEASE = 432_000, 864_000
 # What a caller waits for at most in one call; each takes about a millisecond.
@@ -135,7 +136,7 @@ class NewSubscription(Body):
 
 
 class Renewal(Body):
-    """With a new `secret` the one before stays valid until the next renewal."""
+    """With a new `secret` the one before stays valid until a quarter of an hour after the hub has verified the renewal."""
 
     lease_seconds: Lease | None = None
     secret: Secret | None = None
@@ -333,7 +334,8 @@ def subscribe(request: Request, body: NewSubscription) -> Answer:
     return Answer({**shown(row["id"]), "secret": body.secret}, 201)
 
 
-def follow(channel: str, callback: str, lease_seconds: int, secret_text: str | None) -> dict[str, Any]:
+def follow(channel: str, callback: str, lease_seconds: int, secret_text: str | None, title: str | None = None) -> dict[str, Any]:
+    """The new subscription's row. `title` is the channel's where somebody has looked it up."""
     token = secrets.token_urlsafe(32)
     values = {
         "channel_id": channel,
@@ -346,14 +348,30 @@ def follow(channel: str, callback: str, lease_seconds: int, secret_text: str | N
     }
     with db.transaction() as tx:
         row = subscriptions.add(tx, values)
-    ask(row, "subscribe")
+        if title is not None:
+            feed.name_channel(tx, channel, title)
+    ask(row)
     return row
 
 
-def ask(row: dict[str, Any], mode: callbacks.Mode) -> None:
-    """The receiver learns what to expect before the hub is asked. Should this fail, the schedule asks again."""
-    schedules.expect_work("subscriptions")
-    callbacks.save(row, mode, time.time() + subscriptions.VERIFICATION_SECONDS + 3600)
+def ask(row: dict[str, Any]) -> None:
+    """The receiver learns what to expect before the hub is asked. Should this fail, the row is there all the same, and the schedule asks for it.
+
+    Raises NotFound when somebody removed it meanwhile.
+    """
+    try:
+        schedules.expect_work("subscriptions")
+        is_told = callbacks.save(row, row["ask_at"].timestamp() + callbacks.GRACE_SECONDS)
+        if is_told:
+            send(row, "subscribe")
+    except (ServiceUnavailable, signed.Refused):
+        logger.exception("the hub is asked by the schedule", extra={"subscription_id": row["id"]})
+        return
+    if not is_told and (callback := callbacks.find(row["callback_token"])) and callback.removed:
+        raise NotFound(f"subscription with id {row['id']} not found")
+
+
+def send(row: dict[str, Any], mode: callbacks.Mode) -> None:
     signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("HUB_QUEUE_URL"), "MessageBody": json.dumps({"token": row["callback_token"], "mode": mode})})
 
 
@@ -378,8 +396,13 @@ def show_subscription(request: Request, id: str) -> Answer:
 def unsubscribe(request: Request, id: str) -> Answer:
     """Ends it here at once and at the hub as soon as that listens. What the hub still sends is answered 410."""
     with db.transaction() as tx:
-        row = subscriptions.remove(tx, number(id, "subscription"))
-    ask(row, "unsubscribe")
+        row = subscriptions.hasten(tx, number(id, "subscription"))
+    # The row goes last: should this end half-way, a repeat finds it, and so does the schedule.
+    schedules.expect_work("subscriptions")
+    callbacks.remove(row, time.time() + callbacks.REMOVED_SECONDS)
+    send(row, "unsubscribe")
+    with db.transaction() as tx:
+        subscriptions.remove(tx, row["id"])
     return Answer(status=204)
 
 
@@ -392,7 +415,7 @@ def renew(request: Request, id: str) -> Answer:
     sealed = callbacks.seal(wanted.secret, row["callback_token"]) if wanted.secret is not None else None
     with db.transaction() as tx:
         row = subscriptions.renew(tx, row["id"], wanted.lease_seconds, sealed)
-    ask(row, "subscribe")
+    ask(row)
     return Answer(shown(row["id"]))
 
 
@@ -401,7 +424,7 @@ def renew(request: Request, id: str) -> Answer:
 
 @app.get("/api/v1/webhook-events", permission="ingestion:all", unlimited=True, answer=EventPage)
 def list_events(request: Request, query: Events) -> Answer:
-    """What was received, as it came."""
+    """What was received, as it came. A page of large bodies ends before its limit: go on with `next_cursor`."""
     return listed(feed_lists.EVENTS, query, {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id})
 
 
@@ -433,10 +456,13 @@ def replay_range(request: Request, body: Range) -> Replayed:
 def again(event_id: int) -> str | None:
     """Why it failed again, or None."""
     schedules.expect_work("subscriptions")  # it may be of videos that nobody has looked up yet
-    with db.transaction() as tx:
+
+    def work(tx: db.Transaction) -> tuple[str | None, list[dict[str, Any]]]:
         event = feed.lock_event(tx, event_id)
         seen, error = understood(event)
-        updates = feed.replay(tx, event, seen, error)
+        return error, feed.replay(tx, event, seen, error)
+
+    error, updates = feed.without_race(work)
     if updates:
         from showrunner import events
 
@@ -476,9 +502,7 @@ def from_url(request: Request, body: Address) -> Answer:
 
     link = youtube.parse(body.url)
     found = resolve(link)
-    row = follow(found.channel_id, body.callback_url, DEFAULT_LEASE, None)
-    with db.transaction() as tx:
-        feed.name_channel(tx, found.channel_id, found.title)
+    row = follow(found.channel_id, body.callback_url, DEFAULT_LEASE, None, found.title)
     channel = {"channel_id": found.channel_id, "title": found.title, "channel_url": f"https://www.youtube.com/channel/{found.channel_id}"}
     return Answer({"channel": channel, "subscription": {name: row[name] for name in ("id", "channel_id", "callback_url", "status")}}, 201)
 

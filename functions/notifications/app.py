@@ -4,14 +4,13 @@ What can't be processed is recorded with its reason and copied to the dead-lette
 """
 
 import base64
-import contextlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import config, db, events, schedules, signed
-from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable, ShowrunnerError
+from showrunner import callbacks, config, db, events, schedules, signed
+from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable
 from showrunner.models import Sighting
 from showrunner.platforms import websub
 from showrunner.store import feed, polls, subscriptions
@@ -20,8 +19,6 @@ from showrunner.telemetry import entrypoint, logger
 
 # A feed may have a thousand entries, a batch a hundred feeds: more than this is more than one statement can do in its time.
 ENTRIES = 2000
-# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a row.
-ATTEMPTS = 3
 
 
 def read(message: dict[str, Any], now: datetime) -> Delivery:
@@ -64,11 +61,12 @@ def portions(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
 
 def _take(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     """The trail's rows that were added now, or by an earlier run that died before it could tell of them."""
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(feed.Raced), db.transaction() as tx:
-            taken = feed.take(tx, deliveries)
-            return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
-    raise DatabaseUnavailable("Other workers had the same videos each time: the queue delivers again.")
+
+    def work(tx: db.Transaction) -> list[dict[str, Any]]:
+        taken = feed.take(tx, deliveries)
+        return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
+
+    return feed.without_race(work)
 
 
 def _take_alone(delivery: Delivery) -> Delivery:
@@ -98,13 +96,23 @@ def announce(updates: list[dict[str, Any]]) -> None:
 
 
 def verified(message: dict[str, Any]) -> None:
+    end_rotation(message["subscription_id"], datetime.fromisoformat(message["at"]))
     with db.transaction() as tx:
         subscriptions.save_verified(tx, message["subscription_id"], message["lease_seconds"], message["at"])
 
 
+def end_rotation(subscription_id: int, verified_at: datetime) -> None:
+    """What the hub signed with the secret before is taken a little longer. The receiver is told before the row forgets that secret: a repeat does it again."""
+    with db.reading() as tx:
+        row = subscriptions.find(tx, subscription_id)
+    if row and row["previous_secret"] is not None and row["rotated_at"] <= verified_at:
+        expected_until = (row["ask_at"] or verified_at).timestamp() + callbacks.GRACE_SECONDS
+        callbacks.save(row, expected_until, verified_at.timestamp() + callbacks.OVERLAP_SECONDS)
+
+
 def denied(message: dict[str, Any]) -> None:
     with db.transaction() as tx:
-        subscriptions.save_refused(tx, message["subscription_id"], f"denied: {message['reason']}", message["at"])
+        subscriptions.save_denied(tx, message["subscription_id"], f"denied: {message['reason']}", message["at"])
 
 
 def answered(message: dict[str, Any]) -> None:
@@ -120,15 +128,17 @@ def polled(message: dict[str, Any]) -> None:
     """What a poll found becomes a notification of our own, if anybody hasn't heard of it."""
     channel_id, at = message["channel_id"], datetime.fromisoformat(message["at"])
     seen = [_sighting(each, channel_id) for each in message.get("found", [])]
-    with db.transaction() as tx:
+
+    def work(tx: db.Transaction) -> list[dict[str, Any]]:
         polls.save(tx, channel_id, message.get("error"))
         new = feed.drop_known(tx, seen) if seen else []
         if new:
             feed.take(tx, [Delivery(message["delivery_id"], at, message["origin"], None, websub.write(new), new, None)])
             polls.save_found(tx, channel_id)
         # By the delivery, so that a run that died after its commit is told of by the next.
-        updates = feed.list_updates_of_delivery(tx, message["delivery_id"])
-    announce(updates)
+        return feed.list_updates_of_delivery(tx, message["delivery_id"])
+
+    announce(feed.without_race(work))
 
 
 def _sighting(each: dict[str, Any], channel_id: str) -> Sighting:
@@ -161,9 +171,9 @@ def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 notifications.append((message, read(message, now)))
             else:
                 KINDS[message["kind"]](message)
-        except (DatabaseUnavailable, ServiceUnavailable):
-            raise
-        except (ShowrunnerError, KeyError, ValueError, TypeError):
+        except (DatabaseUnavailable, ServiceUnavailable, signed.Refused):
+            raise  # the queue keeps all of it
+        except Exception:  # noqa: BLE001 - it is this message's fault, and the others must not suffer
             logger.exception("a message can't be processed", extra={"kind": message["kind"]})
             aside.append(message)
     if notifications:
@@ -172,10 +182,10 @@ def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return aside
 
 
-def set_aside(messages: list[dict[str, Any]]) -> None:
+def set_aside(bodies: list[str]) -> None:
     """At once, not after so many more attempts: the same bytes would fail the same way, while an outage may use up its attempts."""
-    for message in messages:
-        signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_DEAD_URL"), "MessageBody": json.dumps(message)})
+    for body in bodies:
+        signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_DEAD_URL"), "MessageBody": body})
 
 
 @entrypoint
@@ -191,6 +201,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if usable:
             messages.append(message)
         else:
-            broken.append({"itemIdentifier": record["messageId"]})
-    set_aside(work(messages))
-    return {"batchItemFailures": broken}
+            logger.error("a message can't be read", extra={"message_id": record["messageId"]})
+            broken.append(record["body"])
+    set_aside(broken + [json.dumps(each) for each in work(messages)])
+    return {"batchItemFailures": []}

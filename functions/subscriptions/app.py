@@ -15,8 +15,6 @@ POLLS = 500
 ENRICHMENTS = 500
 # What polls may spend of a day's units; the poll function holds the ledger's own limit.
 POLL_UNITS = 6_000
-# Beside the lease itself the receiver must expect the hub until after it is asked next.
-GRACE_SECONDS = 3600
 ENDING_HOURS = 12
 BATCH = 10
 
@@ -25,10 +23,21 @@ def renew() -> int:
     with db.transaction() as tx:
         subscriptions.expire(tx)
         due = subscriptions.claim_due(tx, RENEWALS)
+    asked, outrun = [], []
     for row in due:
-        callbacks.save(row, "subscribe", row["ask_at"].timestamp() + GRACE_SECONDS)
-    send(config.setting("HUB_QUEUE_URL"), [{"token": row["callback_token"], "mode": "subscribe"} for row in due])
-    return len(due)
+        (asked if callbacks.save(row, row["ask_at"].timestamp() + callbacks.GRACE_SECONDS) else outrun).append(row)
+    send(config.setting("HUB_QUEUE_URL"), [{"token": row["callback_token"], "mode": "subscribe"} for row in asked])
+    finish_removals(outrun)
+    return len(asked)
+
+
+def finish_removals(rows: list[dict[str, Any]]) -> None:
+    """Those that the receiver knows as removed, whose rows should have gone with it. What somebody renewed meanwhile he has told of himself."""
+    removed = [row for row in rows if (callback := callbacks.find(row["callback_token"])) and callback.removed]
+    send(config.setting("HUB_QUEUE_URL"), [{"token": row["callback_token"], "mode": "unsubscribe"} for row in removed])
+    with db.transaction() as tx:
+        for row in removed:
+            subscriptions.remove(tx, row["id"])
 
 
 def poll(now: datetime) -> int:
@@ -53,7 +62,7 @@ def watch() -> None:
         ending = subscriptions.count_ending(tx, ENDING_HOURS)
     metrics.add_metric("LeasesEnding", "Count", ending)
     if ending:
-        logger.error("leases end soon and are not renewed", extra={"count": ending})
+        logger.error("leases end soon and are not renewed, or the hub refuses them", extra={"count": ending})
 
 
 def send(queue_url: str, messages: list[dict[str, Any]]) -> None:

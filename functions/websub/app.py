@@ -43,7 +43,7 @@ def verify(callback: Callback, query: dict[str, str]) -> str:
         raise NotFound("nobody here asked for that topic")
     if mode == "denied":
         if not callback.removed:
-            report({"kind": "denied", "subscription_id": callback.subscription_id, "reason": query.get("hub.reason", "")[:500]})
+            report({"kind": "denied", "subscription_id": callback.subscription_id, "reason": websub.plain(query.get("hub.reason", ""))[:500]})
         return ""
     if not callback.expects(mode, time.time()) or not 0 < len(challenge) <= CHALLENGE_CHARACTERS:
         raise NotFound("nobody here asked for that")
@@ -62,7 +62,9 @@ def lease(callback: Callback, query: dict[str, str]) -> int:
 
 def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
     """Queues the notification. Raises Forbidden when the subscription has a secret and the signature isn't made with it."""
-    if callback.sealed and not websub.is_signed(callbacks.opened(callback.sealed, callback.token), headers.get("x-hub-signature", ""), body):
+    signature = headers.get("x-hub-signature", "")
+    is_open = not callback.sealed or (callback.unsigned and not signature)
+    if not is_open and not websub.is_signed(callbacks.opened(callback.sealed, callback.token), signature, body):
         raise Forbidden("the signature is missing or wrong")
     report(
         {

@@ -16,6 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,9 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
         "asked_seconds": 432_000,
         "secret": callbacks.seal(SECRET, token),
         "previous_secret": None,
+        "updated_at": datetime.now(UTC),
     }
-    callbacks.save(row, "subscribe", time.time() + 3600)
+    callbacks.save(row, time.time() + 3600)
     server.expect_request("/hub").respond_with_data("", status=202)
     server.expect_request("/feeds/videos.xml").respond_with_data(atom(), content_type="text/xml")
     body = atom()

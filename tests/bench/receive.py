@@ -13,6 +13,7 @@ import secrets
 import statistics
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,8 +62,9 @@ def callback(data: dict[str, str]) -> tuple[str, str]:
     row = {
         "callback_token": token, "id": 1, "channel_id": CHANNEL, "topic_url": f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}",
         "callback_url": "https://bench.example/webhook", "asked_seconds": 432_000, "secret": callbacks.seal(secret, token), "previous_secret": None,
+        "updated_at": datetime.now(UTC),
     }  # fmt: skip
-    callbacks.save(row, "subscribe", time.time() + 3600)
+    callbacks.save(row, time.time() + 3600)
     return token, secret
 
 

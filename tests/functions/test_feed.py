@@ -326,6 +326,27 @@ def test_what_is_not_there_is_404_in_the_documents_words(world, path, message): 
     assert world.api("GET", f"/api/v1/{path}") == (404, {"error": "not found", "message": message})
 
 
+@pytest.mark.parametrize(("limit", "character"), [("50", b"x"), ("1000", b'"'), ("50", b"\xff"), ("1000", b"\x01")])
+def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world, limit, character):  # noqa: F811
+    """A function answers with 6 MB at most, its JSON once more within JSON."""
+    from functions.feed import app
+
+    world.notify(*(notification(character * (200_000 + number)) for number in range(40)))
+    found, query = [], {"limit": limit, "order_by": "id"}
+    while True:
+        answer = app.handler(http("GET", "/api/v1/webhook-events", query=query, x_api_key=KEY), None)
+        assert len(json.dumps(answer, ensure_ascii=False).encode()) < 6_000_000
+        page = json.loads(answer["body"])
+        assert page["count"] == len(page["webhook_events"]) > 0
+        assert page["total"] == 40
+        found += [row["id"] for row in page["webhook_events"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert found == sorted(set(found), reverse=True)
+    assert len(found) == 40
+
+
 def test_repeats_name_the_event_that_they_repeat(world):  # noqa: F811
     world.notify(notification(atom()))
     world.notify(notification(atom()))

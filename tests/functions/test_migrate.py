@@ -109,6 +109,19 @@ def test_functions_read_and_write_every_table_of_ours_and_nothing_more(postgres)
     } == {}
 
 
+def test_functions_reach_partitions_through_their_tables_only_those_of_months_to_come_too(postgres):
+    """A partition is a table of its own, whose privileges its parent's don't touch."""
+    with contextlib.closing(app.connect()) as owner:
+        owner.run("BEGIN")
+        owner.run("SELECT feed.prepare_month('2032-05-17')")
+        parts = [name for (name,) in owner.run("SELECT oid::regclass::text FROM pg_class WHERE relispartition AND relkind = 'r'")]
+        found = {part: given for part in parts if (given := privileges(owner, part))}
+        owner.run("ROLLBACK")
+
+    assert "feed.updates_2032_05" in parts
+    assert found == {}
+
+
 def test_functions_own_nothing_and_their_role_is_no_more_than_any(postgres):
     with contextlib.closing(app.connect()) as owner:
         (role,) = owner.run(

@@ -5,12 +5,13 @@ import json
 import re
 import subprocess
 import sys
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from showrunner import db
-from showrunner.store import subscriptions
+from showrunner import db, signed
+from showrunner.store import feed, subscriptions
 from tests.ingestion import CALLBACK, CHANNEL, OTHER, atom, ingestion_aws, notification, tombstone, world  # noqa: F401
 
 
@@ -184,9 +185,13 @@ def test_a_feed_without_entries_is_processed_and_says_nothing(world, tx):  # noq
     assert kinds(tx) == []
 
 
-def test_a_message_that_none_of_ours_wrote_goes_back_to_the_queue(world, tx):  # noqa: F811
-    assert world.notify("no json", notification(atom()), "[]") == {"batchItemFailures": [{"itemIdentifier": "0"}, {"itemIdentifier": "2"}]}
+def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world, tx):  # noqa: F811
+    assert world.notify('"no', notification(atom()), "[]") == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
+    dead = signed.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
+    assert sorted(each["Body"] for each in dead) == ['"no', "[]"]
+    for each in dead:
+        signed.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
 
 
 def test_a_message_with_missing_parts_is_set_aside(world, tx):  # noqa: F811
@@ -196,8 +201,6 @@ def test_a_message_with_missing_parts_is_set_aside(world, tx):  # noqa: F811
 
 
 def test_what_breaks_a_batch_in_the_database_is_set_aside_alone(world, tx, monkeypatch):  # noqa: F811
-    from showrunner.store import feed
-
     take = feed.take
 
     def fails(tx, deliveries):
@@ -219,6 +222,90 @@ def test_a_replay_takes_in_what_was_set_aside(world, tx):  # noqa: F811
     assert (status, body["processed"], body["processing_error"]) == (200, True, None)
     assert kinds(tx) == ["new_video"]
     world.api("POST", f"/api/v1/webhook-events/{event_id}/replay")
+    assert kinds(tx) == ["new_video"]
+
+
+def test_a_replay_of_a_repeat_changes_nothing(world, tx):  # noqa: F811
+    world.notify(notification(atom()), notification(atom()))
+    first, repeat = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
+    assert repeat["repeat_of"] == first["id"]
+    for event in (repeat, first, repeat):
+        assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay") == (200, event | {"processed_at": any_time(world, event)})
+    assert kinds(tx) == ["new_video"]
+
+
+def any_time(world, event):  # noqa: F811
+    """When it was processed is the one thing that a replay may change."""
+    return world.api("GET", f"/api/v1/webhook-events/{event['id']}")[1]["processed_at"]
+
+
+def test_a_replay_of_what_another_event_has_told_meanwhile_is_a_repeat(world, tx):  # noqa: F811
+    body = atom(channel=OTHER)
+    world.notify(notification(body), notification(body, channel=OTHER))
+    aside, told = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
+    status, event = world.api("POST", f"/api/v1/webhook-events/{aside['id']}/replay")
+    assert (status, event["processed"], event["processing_error"], event["repeat_of"]) == (200, True, None, told["id"])
+    assert kinds(tx) == ["new_video"]
+
+
+def raced_once(monkeypatch, name):
+    """As if another worker had committed the same videos first: the test's own transaction has no second worker."""
+    real, calls = getattr(feed, name), []
+
+    def races(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise feed.Raced
+        return real(*arguments)
+
+    monkeypatch.setattr(feed, name, races)
+
+
+def poll(delivery_id, **found):
+    """A poll that found one video."""
+    video = {"video_id": "vid00000001", "title": "Title", "published_at": "2026-11-20T08:12:50Z", "at": "2026-11-20T08:12:50Z", **found}
+    return {"kind": "polled", "channel_id": CHANNEL, "delivery_id": delivery_id, "origin": "playlist", "at": datetime.now(UTC).isoformat(), "found": [video]}
+
+
+def test_a_poll_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):  # noqa: F811
+    raced_once(monkeypatch, "take")
+    world.notify(poll(str(uuid.uuid4())))
+    assert kinds(tx) == ["new_video"]
+    assert world.take("NOTIFICATIONS_DEAD_URL") == []
+
+
+def test_a_replay_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):  # noqa: F811
+    world.notify(notification(atom(channel=OTHER)))
+    [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
+    raced_once(monkeypatch, "replay")
+    assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay")[0] == 200
+    assert kinds(tx) == ["new_video"]
+
+
+def test_a_poll_that_the_database_refuses_is_set_aside_alone(world, tx):  # noqa: F811
+    bad = poll(str(uuid.uuid4()), video_id="vid00000bad", title="a\0b")
+    assert world.notify(notification(atom()), bad, poll(str(uuid.uuid4()), video_id="vid00000002")) == {"batchItemFailures": []}
+    assert sorted(kinds(tx)) == ["new_video", "new_video"]
+    assert world.take("NOTIFICATIONS_DEAD_URL") == [bad]
+
+
+def test_a_poll_whose_updates_the_bus_refuses_stays_in_the_queue_and_is_told_of_by_the_next_run(world, tx, monkeypatch):  # noqa: F811
+    from showrunner import events as bus
+
+    message, told = poll(str(uuid.uuid4())), []
+
+    def refuses(kind, details):
+        if details and not told:
+            told.append(None)
+            raise signed.Refused("AccessDeniedException", "no")
+        told.extend(each["video_id"] for each in details)
+
+    monkeypatch.setattr(bus, "emit_all", refuses)  # moto's bus refuses nobody
+    with pytest.raises(signed.Refused):
+        world.notify(message)
+    assert world.take("NOTIFICATIONS_DEAD_URL") == []
+    world.notify(message)
+    assert told == [None, "vid00000001"]
     assert kinds(tx) == ["new_video"]
 
 

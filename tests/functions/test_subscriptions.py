@@ -208,15 +208,138 @@ def test_a_lease_that_ended_is_expired_and_asked_for_still(world, tx):  # noqa: 
     assert world.api("GET", "/api/v1/subscriptions", query={"status": "expired"})[1]["count"] == 1
 
 
-def test_one_that_fails_for_good_is_not_asked_again_until_somebody_renews_it(world, tx):  # noqa: F811
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+AWAY = "http://127.0.0.1:9"
+
+
+def followed(world):  # noqa: F811
+    """(id, path of its callback) of a subscription that the hub has verified."""
+    _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     [job] = world.take("HUB_QUEUE_URL")
-    key = callbacks.find(job["token"]).subscription_id
-    world.notify({"kind": "answered", "subscription_id": key, "outcome": "refused", "reason": "400", "at": datetime.now(UTC).isoformat()})
-    db.run(tx, "UPDATE feed.subscriptions SET ask_at = ask_at - interval '1 day'")
+    say(world, "verified", body["id"], lease_seconds=432_000)
+    return body["id"], f"/webhook/{job['token']}"
+
+
+def say(world, kind, key, minutes=0, **words):  # noqa: F811
+    """The hub's word, or what became of asking it."""
+    world.notify({"kind": kind, "subscription_id": key, "at": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(), **words})
+
+
+def status(world, key):  # noqa: F811
+    return world.api("GET", f"/api/v1/subscriptions/{key}")[1]["status"]
+
+
+def make_due(tx):
+    db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second' WHERE ask_at IS NOT NULL")
+
+
+def test_one_that_the_hub_denies_is_not_asked_for_again_until_somebody_renews_it(world, tx):  # noqa: F811
+    key, _ = followed(world)
+    say(world, "denied", key, minutes=1, reason="gone")
+    make_due(tx)
     assert due(world, tx)["asked"] == 0
+    assert subscriptions.count_ending(tx, 12) == 0
     assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[1]["status"] == "pending"
     assert len(world.take("HUB_QUEUE_URL")) == 1
+
+
+@pytest.mark.parametrize("was", ["pending", "expired"])
+def test_one_that_the_hub_refuses_is_counted_and_asked_for_again_within_a_day(world, tx, was):  # noqa: F811
+    key, _ = followed(world)
+    db.run(tx, "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL", was=was)
+    now = datetime.now(UTC)
+    say(world, "answered", key, outcome="refused", reason="The hub answers 403: Restricted topic")
+    assert status(world, key) == "failed"
+    assert subscriptions.count_ending(tx, 12) == 1
+    assert timedelta(hours=6) <= db.value(tx, "SELECT ask_at FROM feed.subscriptions") - now <= timedelta(hours=24, minutes=1)
+    make_due(tx)
+    assert due(world, tx)["asked"] == 1
+    say(world, "verified", key, minutes=1, lease_seconds=432_000)
+    assert status(world, key) == "active"
+    assert subscriptions.count_ending(tx, 12) == 0
+
+
+def test_a_lease_that_has_ended_is_counted_for_the_alarm(world, tx):  # noqa: F811
+    followed(world)
+    db.run(tx, "UPDATE feed.subscriptions SET expires_at = now() - interval '1 second'")
+    subscriptions.expire(tx)
+    assert subscriptions.count_ending(tx, 12) == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_denial_ends_what_was_verified_before_it_in_whichever_order_they_are_heard(world, tx, order):  # noqa: F811
+    key, _ = followed(world)
+    words = [("verified", {"lease_seconds": 432_000}), ("denied", {"reason": "gone"})]
+    for number in order:
+        kind, more = words[number]
+        say(world, kind, key, minutes=1 + number, **more)
+    assert status(world, key) == "failed"
+    say(world, "verified", key, minutes=3, lease_seconds=432_000)
+    assert status(world, key) == "active"
+
+
+@pytest.mark.parametrize(("left", "longest"), [(3600, 1801), (30, 61)])
+def test_a_hub_that_asks_for_a_day_is_asked_again_while_the_lease_runs(world, tx, left, longest):  # noqa: F811
+    key, _ = followed(world)
+    db.run(tx, "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)", left=left)
+    now = datetime.now(UTC)
+    say(world, "answered", key, outcome="unavailable", reason="503", retry_after=86_400)
+    assert db.value(tx, "SELECT ask_at FROM feed.subscriptions") <= now + timedelta(seconds=longest)
+
+
+def test_a_subscription_made_while_queue_or_state_table_is_away_is_pending_and_asked_for_by_the_schedule(world, tx, monkeypatch):  # noqa: F811
+    with monkeypatch.context() as away:
+        away.setenv("AWS_ENDPOINT_URL", AWAY)
+        away.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+        code, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    assert (code, body["status"]) == (201, "pending")
+    make_due(tx)
+    assert due(world, tx)["asked"] == 1
+    [job] = world.take("HUB_QUEUE_URL")
+    assert callbacks.find(job["token"]).subscription_id == body["id"]
+
+
+def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(world, tx, monkeypatch):  # noqa: F811
+    key, path = followed(world)
+    with monkeypatch.context() as away:
+        away.setenv("AWS_ENDPOINT_URL", AWAY)
+        away.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+        assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 503
+    assert (status(world, key), world.webhook("POST", path, atom())["statusCode"]) == ("active", 202)
+    assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 204
+    assert [job["mode"] for job in world.take("HUB_QUEUE_URL")] == ["unsubscribe"]
+    assert world.webhook("POST", path, atom())["statusCode"] == 410
+    assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 404
+
+
+def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):  # noqa: F811
+    key, path = followed(world)
+    callbacks.remove(subscriptions.hasten(tx, key), time.time() + 3600)
+    assert due(world, tx)["asked"] == 0, "it is due in a minute"
+    db.run(tx, "UPDATE feed.subscriptions SET ask_at = ask_at - interval '1 minute'")
+    assert due(world, tx)["asked"] == 0
+    assert [job["mode"] for job in world.take("HUB_QUEUE_URL")] == ["unsubscribe"]
+    assert world.api("GET", f"/api/v1/subscriptions/{key}")[0] == 404
+    assert world.webhook("POST", path, atom())["statusCode"] == 410
+
+
+def test_a_renewal_that_was_due_before_the_removal_does_not_revive_it(world, tx):  # noqa: F811
+    key, path = followed(world)
+    make_due(tx)
+    [claimed] = subscriptions.claim_due(tx, 10)
+    renewed = subscriptions.renew(tx, key, None, None)
+    assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 204
+    assert [callbacks.save(row, time.time() + 3600) for row in (claimed, renewed)] == [False, False]
+    assert world.webhook("POST", path, atom())["statusCode"] == 410
+
+
+def test_a_renewal_that_was_due_before_a_new_secret_does_not_bring_the_old_one_back(world, tx):  # noqa: F811
+    key, _ = followed(world)
+    make_due(tx)
+    [claimed] = subscriptions.claim_due(tx, 10)
+    assert world.api("POST", f"/api/v1/subscriptions/{key}/renew", {"secret": "a-new-secret"})[0] == 200
+    assert callbacks.save(claimed, time.time() + 3600) is False
+    callback = callbacks.find(claimed["callback_token"])
+    assert callbacks.opened(callback.sealed, callback.token) == [b"a-new-secret"]
 
 
 def test_no_lease_lapses_or_alarms_in_ninety_days_with_a_hub_that_is_down_for_a_day_and_a_half(tx):

@@ -11,7 +11,7 @@ import time
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from showrunner import callbacks, signed, state
+from showrunner import callbacks, db, signed, state
 from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, TOPIC, atom, http, ingestion_aws, world  # noqa: F401
 
 SECRET = "my-webhook-secret"
@@ -253,6 +253,60 @@ def test_while_a_new_secret_spreads_both_are_valid(world, subscription):  # noqa
     assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body, secret="third"))["statusCode"] == 403
 
 
+def push(world, subscription, secret=None):  # noqa: F811
+    body = atom()
+    headers = {"x_hub_signature": signature(body, secret=secret)} if secret else {}
+    return world.webhook("POST", subscription["path"], body, **headers)["statusCode"]
+
+
+def rotate(world, subscription, secret):  # noqa: F811
+    assert world.api("POST", f"/api/v1/subscriptions/{subscription['id']}/renew", {"secret": secret})[0] == 200
+
+
+def verify(world, subscription):  # noqa: F811
+    assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
+    world.drain()
+
+
+def test_the_first_secret_is_demanded_only_when_the_hub_has_verified_it(world, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    [job] = world.take("HUB_QUEUE_URL")
+    subscription = {**body, "path": f"/webhook/{job['token']}"}
+    verify(world, subscription)
+    rotate(world, subscription, SECRET)
+    assert (push(world, subscription), push(world, subscription, SECRET), push(world, subscription, "another")) == (202, 202, 403)
+    verify(world, subscription)
+    assert (push(world, subscription), push(world, subscription, SECRET), push(world, subscription, "another")) == (403, 202, 403)
+
+
+def test_the_secret_that_the_hub_has_verified_is_valid_however_many_new_ones_come(world, subscription):  # noqa: F811
+    verify(world, subscription)
+    for secret in ("second", "third", "fourth"):
+        rotate(world, subscription, secret)
+        assert (push(world, subscription, SECRET), push(world, subscription, secret), push(world, subscription)) == (202, 202, 403)
+
+
+def test_a_secret_ends_a_quarter_of_an_hour_after_the_next_one_is_verified(world, subscription, tx, monkeypatch):  # noqa: F811
+    verify(world, subscription)
+    rotate(world, subscription, "second")
+    verify(world, subscription)
+    assert (push(world, subscription, SECRET), push(world, subscription, "second")) == (202, 202)
+    assert db.value(tx, "SELECT previous_secret FROM feed.subscriptions WHERE id = :id", id=subscription["id"]) is None
+    rotate(world, subscription, "third")
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    verify(world, subscription)
+    assert [push(world, subscription, secret) for secret in (SECRET, "second", "third")] == [403, 403, 202]
+
+
+def test_a_verification_from_before_the_new_secret_does_not_end_the_one_before(world, subscription, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
+    rotate(world, subscription, "second")
+    world.drain()
+    assert (push(world, subscription, SECRET), push(world, subscription, "second")) == (202, 202)
+
+
 def test_the_secret_lies_sealed_in_the_state_table(world, subscription):  # noqa: F811
     item = state.find(f"websub#{subscription['token']}", "subscription")
     assert SECRET.encode() not in item["secret"]
@@ -291,6 +345,14 @@ def test_a_denial_makes_the_subscription_failed_with_its_reason(world, subscript
     world.drain()
     _, body = world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")
     assert (body["status"], body["failure"]) == ("failed", "denied: Restricted topic")
+
+
+def test_a_reason_with_control_characters_is_kept_without_them(world, subscription):  # noqa: F811
+    query = {"hub.mode": "denied", "hub.topic": TOPIC, "hub.reason": "no\0\x1b[31m\r\nway\ud800"}
+    assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
+    world.drain()
+    assert world.take("NOTIFICATIONS_DEAD_URL") == []
+    assert world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")[1]["failure"] == "denied: no [31m way"
 
 
 def test_after_unsubscribing_the_hub_may_verify_that_and_is_told_410_otherwise(world, subscription):  # noqa: F811

@@ -14,7 +14,23 @@ from showrunner.models import Sighting
 from showrunner.platforms import websub
 from tests.ingestion import CHANNEL, OTHER, TOPIC, atom
 
+# What a hub may say in its own words.
+WORDS = [
+    ("plain", "plain"),
+    ("two\r\nlines", "two lines"),
+    ("a\0b", "a b"),
+    ("\x1b[31mred", "[31mred"),
+    ("half \ud800", "half"),
+    ("Über 東京 🎬", "Über 東京 🎬"),
+    ("", ""),
+]
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("said", "kept"), WORDS)
+def test_a_hubs_words_are_kept_without_control_characters(said, kept):
+    assert websub.plain(said) == kept
 
 
 @given(st.binary(max_size=400))

@@ -257,7 +257,7 @@ def translate(error: DatabaseError) -> ShowrunnerError | DatabaseError:
         return Conflict("It exists already.")
     if code == "23503":
         return Conflict("Something that it refers to is missing, or still refers to it.")
-    if code in ("23514", "23502", "22001", "22003", "22021", "22P02", "22007", "22008", "22009"):
+    if code in ("23514", "23502", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008", "22009"):
         return InvalidRequest("A value is outside what the database accepts.")
     if code == "57014":
         return DatabaseUnavailable("It took longer than a request may: narrow what you ask for, or try again.")

@@ -6,7 +6,7 @@ Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Valu
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -28,17 +28,14 @@ def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
     return _values(item)
 
 
-def put(pk: str, sk: str, values: dict[str, Value | None], expires_at: float | None = None) -> None:
+def put(pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None = None) -> None:
     """Replaces the item. None is left out."""
-    item = {**_key(pk, sk), **{name: _typed(value) for name, value in values.items() if value is not None}}
-    if expires_at is not None:
-        item["expires_at"] = _typed(int(expires_at))
-    signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": item})
+    signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": _item(pk, sk, values, expires_at)})
 
 
-def put_if(condition: str, parameters: dict[str, Value], pk: str, sk: str, values: dict[str, Value], expires_at: float) -> bool:
+def put_if(condition: str, parameters: dict[str, Value], pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None) -> bool:
     """Replaces the item where the condition (an expression of DynamoDB's) holds for what is there, in one step. Whether it did."""
-    item = {**_key(pk, sk), **{name: _typed(value) for name, value in values.items()}, "expires_at": _typed(int(expires_at))}
+    item = _item(pk, sk, values, expires_at)
     given = {f":{name}": _typed(value) for name, value in parameters.items()}
     try:
         signed.call("dynamodb", "PutItem", {"TableName": _table(), "Item": item, "ConditionExpression": condition, "ExpressionAttributeValues": given})
@@ -113,6 +110,11 @@ def reduce(pk: str, sk: str, name: str, members: frozenset[str]) -> None:
 def _set_change(pk: str, sk: str, verb: str, name: str, members: frozenset[str]) -> dict[str, Any]:
     change = {"UpdateExpression": f"{verb} #name :members", "ExpressionAttributeNames": {"#name": name}}
     return {"TableName": _table(), "Key": _key(pk, sk), **change, "ExpressionAttributeValues": {":members": _typed(members)}}
+
+
+def _item(pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None) -> dict[str, Any]:
+    item = {**_key(pk, sk), **{name: _typed(value) for name, value in values.items() if value is not None}}
+    return item if expires_at is None else {**item, "expires_at": _typed(int(expires_at))}
 
 
 def _values(item: dict[str, Any]) -> dict[str, Any]:

@@ -288,6 +288,11 @@ def write(seen: list[Sighting]) -> bytes:
 # ------------------------------------------------------------------------------------------------ The hub
 
 
+def plain(text: str) -> str:
+    """A hub's words without line breaks and control characters, which no text of the database holds."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 class Hub:
     """The hub at `url`. `ask` returns when it has accepted the request; whether it keeps its word is told by its verification."""
 
@@ -309,7 +314,7 @@ class Hub:
             answer = self._session.post(self._url, data=form, timeout=HUB_SECONDS, allow_redirects=False)
         except self._failures as error:
             raise PlatformUnavailable(f"The hub doesn't answer: {type(error).__name__}.") from error
-        code, words = answer.status_code, " ".join(answer.text[:200].split())
+        code, words = answer.status_code, plain(answer.text[:200])
         if 200 <= code < 300:
             return
         if code >= 500 or code in (408, 429):

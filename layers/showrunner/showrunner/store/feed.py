@@ -5,14 +5,16 @@ tombstone is newer, and its trail counts each change of title once, even when th
 """
 
 import bisect
+import contextlib
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from showrunner import db
-from showrunner.errors import NotFound
+from showrunner.errors import DatabaseUnavailable, NotFound
 from showrunner.models import Sighting
 
 
@@ -101,6 +103,17 @@ def _reveals(titles: list[tuple[datetime, str]], at: datetime, title: str) -> bo
 
 
 # ------------------------------------------------------------------------------------------------ Taking in
+
+# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a row.
+ATTEMPTS = 3
+
+
+def without_race[T](work: Callable[[db.Transaction], T]) -> T:
+    """What `work` gives in a transaction of its own, begun again where another worker was faster. Raises DatabaseUnavailable when it always was."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(Raced), db.transaction() as tx:
+            return work(tx)
+    raise DatabaseUnavailable("Other workers had the same videos each time: try again.")
 
 
 def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
@@ -363,6 +376,7 @@ class Stored(NamedTuple):
     body: bytes
     channel_id: str | None
     processed: bool
+    repeat: bool
 
 
 def lock_event(tx: db.Transaction, event_id: int) -> Stored:
@@ -370,7 +384,7 @@ def lock_event(tx: db.Transaction, event_id: int) -> Stored:
     row = db.one(
         tx,
         """
-        SELECT e.id, coalesce(e.raw_bytes, convert_to(e.raw_xml, 'UTF8')) AS body, s.channel_id, e.processed
+        SELECT e.id, coalesce(e.raw_bytes, convert_to(e.raw_xml, 'UTF8')) AS body, s.channel_id, e.processed, e.repeat
           FROM feed.events e LEFT JOIN feed.subscriptions s ON s.id = e.subscription_id WHERE e.id = :event_id FOR UPDATE OF e
         """,
         event_id=event_id,
@@ -381,32 +395,40 @@ def lock_event(tx: db.Transaction, event_id: int) -> Stored:
 
 
 def replay(tx: db.Transaction, event: Stored, seen: list[Sighting], error: str | None) -> list[dict[str, Any]]:
-    """Takes in the event again inside the caller's transaction. What it has told already isn't told twice. The rows of the trail that were added."""
+    """Takes in the event again inside the caller's transaction. What it, or the one that it repeats, has told already isn't told twice. The rows of the trail
+    that were added."""
+    if event.repeat and event.processed:
+        return []
+    repeat = error is None and not _is_first(tx, event)
     db.run(
         tx,
         """
-        UPDATE feed.events SET processed = (:error::text IS NULL), processed_at = now(), processing_error = :error, repeat = false,
+        UPDATE feed.events SET processed = (:error::text IS NULL), processed_at = now(), processing_error = :error, repeat = :repeat,
                                video_id = coalesce(:video_id, video_id), channel_id = coalesce(:channel_id, channel_id)
          WHERE id = :id
         """,
         id=event.id,
         error=error,
+        repeat=repeat,
         video_id=seen[0].video_id if seen else None,
         channel_id=seen[0].channel_id if seen else None,
     )
-    if error is not None:
+    if error is not None or repeat:
         return []
-    db.run(
-        tx,
-        "INSERT INTO feed.seen (content_hash, event_id) VALUES (:hash, :event_id) ON CONFLICT DO NOTHING",
-        hash=hashlib.sha256(event.body).digest(),
-        event_id=event.id,
-    )
     told: defaultdict[tuple[str, datetime, bool], int] = defaultdict(int)
     for row in db.rows(tx, "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id", id=event.id):
         told[row["video_id"], row["feed_updated_at"], row["update_type"] == "deleted"] += 1
     left = [each for each in seen if not told[each.video_id, each.at, each.title is None]]
     return _merge(tx, [(event.id, each) for each in left], _lock(tx, sorted({each.video_id for each in left})), []) if left else []
+
+
+def _is_first(tx: db.Transaction, event: Stored) -> bool:
+    """Whether no other event has told the same content."""
+    content_hash = hashlib.sha256(event.body).digest()
+    sql = "INSERT INTO feed.seen (content_hash, event_id) VALUES (:hash, :event_id) ON CONFLICT DO NOTHING"
+    return bool(db.run(tx, sql, hash=content_hash, event_id=event.id)) or event.id == db.value(
+        tx, "SELECT event_id FROM feed.seen WHERE content_hash = :hash", hash=content_hash
+    )
 
 
 def list_failed(tx: db.Transaction, first_id: int, last_id: int, limit: int) -> list[int]:

@@ -27,6 +27,9 @@ WALK = 10_000
 # The index answers within a second even for words in every fifth of five million titles; what takes longer would keep others waiting.
 SEARCH_MS = 3_000
 
+# A function answers with 6 MB at most, in which what is quoted within quotes may take twice its room.
+PAGE_BYTES = 3_000_000
+
 _PLAIN_RUN, _RUN = re.compile(r"[A-Za-z0-9]{3}"), re.compile(r"[^\W_]{3,}")
 
 
@@ -38,7 +41,7 @@ class Sort(NamedTuple):
 
 
 class List(NamedTuple):
-    """`source` is a table with its alias t, `always` what every row must meet; `key` ends each order."""
+    """`source` is a table with its alias t, `always` what every row must meet; `key` ends each order; `bytes` a row has at least, where they may be many."""
 
     plural: str
     table: str
@@ -47,6 +50,7 @@ class List(NamedTuple):
     key: Sort
     sorts: dict[str, Sort]
     filters: dict[str, str]
+    bytes: str = "0"
 
 
 class Wanted(NamedTuple):
@@ -88,6 +92,8 @@ EVENTS = List(
         "processed_at": Sort("coalesce(t.processed_at, 'infinity')", "timestamptz"),
     },
     {"processed": "t.processed = :processed", "video_id": "t.video_id = :video_id", "channel_id": "t.channel_id = :channel_id"},
+    # Known without reading the text itself.
+    "octet_length(t.raw_xml)",
 )  # fmt: skip
 CHANNELS = List(
     "channels",
@@ -188,16 +194,20 @@ def select(tx: db.Transaction, what: List, wanted: Wanted, filters: dict[str, An
 def _page(
     tx: db.Transaction, what: List, wanted: Wanted, where: str, given: dict[str, Any], place: _Place | None, source: str = "", matches: str = ""
 ) -> dict[str, Any]:
-    """A page of `source`, the table where none is given; with `matches` it is that query's and their number is `total`."""
+    """A page of `source`, the table where none is given; with `matches` it is that query's and their number is `total`. It ends early where it gets too large,
+    and no item is made in vain."""
     begin = f"WITH matches AS MATERIALIZED ({matches})" if matches else ""
     total = "(SELECT count(*) FROM matches)" if matches else "NULL"
     sql = f"""
         {begin}
-        SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= :limit), '') || ']' AS rows, count(*) > :limit AS more,
-               least(count(*), :limit) AS count, max(value) FILTER (WHERE n = :limit) AS value, max(key) FILTER (WHERE n = :limit) AS key, {total} AS total
-          FROM (SELECT ({what.item})::text AS item, {_place_of(what, wanted)}, row_number() OVER () AS n
-                  FROM (SELECT * FROM {"matches" if matches else source or what.table} t WHERE {where}{_after(what, wanted, place)}
-                         ORDER BY {_by(what, wanted)} LIMIT :limit + 1 OFFSET {wanted.offset}) t) page
+        SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE shown), '') || ']' AS rows, count(*) > count(*) FILTER (WHERE shown) AS more,
+               count(*) FILTER (WHERE shown) AS count, (array_agg(value ORDER BY n DESC) FILTER (WHERE shown))[1] AS value,
+               (array_agg(key ORDER BY n DESC) FILTER (WHERE shown))[1] AS key, {total} AS total
+          FROM (SELECT *, item IS NOT NULL AND (n = 1 OR sum(octet_length(item)) OVER (ORDER BY n) <= {PAGE_BYTES}) AS shown
+                  FROM (SELECT CASE WHEN n <= :limit AND (n = 1 OR bytes <= {PAGE_BYTES}) THEN ({what.item})::text END AS item, {_place_of(what, wanted)}, n
+                          FROM (SELECT *, row_number() OVER () AS n, sum({what.bytes}) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
+                                  FROM (SELECT * FROM {"matches" if matches else source or what.table} t WHERE {where}{_after(what, wanted, place)}
+                                         ORDER BY {_by(what, wanted)} LIMIT :limit + 1 OFFSET {wanted.offset}) t) t) items) page
     """
     row = db.one(tx, sql, limit=wanted.limit, **given, **_position(place))
     if row is None:
