@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import cache
@@ -128,7 +128,7 @@ class Work:
     destination: Destination
 
 
-def _worker(work: Work, tasks: Any, results: Any) -> None:
+def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -> None:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -136,7 +136,7 @@ def _worker(work: Work, tasks: Any, results: Any) -> None:
     av.logging.set_level(av.logging.ERROR)
     composer: Composer | None = None
     try:
-        while (segment := tasks.get()) is not None:
+        for segment in _taken(segments, following):
             encoder = work.encoders[segment.output.name]
             if composer is None or composer.output != segment.output:
                 composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu)
@@ -149,6 +149,17 @@ def _worker(work: Work, tasks: Any, results: Any) -> None:
         results.put(("end", None))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         results.put(("failed", described(failure)))
+
+
+def _taken(segments: list[Segment], following: Any) -> Iterator[Segment]:
+    """The next piece that nobody has taken, in order, until there is none."""
+    while True:
+        with following.get_lock():
+            index = following.value
+            following.value += 1
+        if index >= len(segments):
+            return
+        yield segments[index]
 
 
 class _Batched:
@@ -193,16 +204,15 @@ class Pool:
     def __init__(self, work: Work, segments: list[Segment], workers: int) -> None:
         context = multiprocessing.get_context("fork")
         self.work, self.segments = work, segments
-        self.tasks, self.results = context.SimpleQueue(), context.Queue()
+        # A number, not a queue: what a pipe holds would bound the length of a film.
+        following, self.results = context.Value("i", 0), context.Queue()
         missing = [segment for segment in segments if not self._resumed(segment)]
         self.resumed = len(segments) - len(missing)
         self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(segment.last - segment.first for segment in missing)
         self.open = {segment.name for segment in missing}
         count = max(1, min(workers, len(missing)))
-        for item in [*missing, *[None] * count]:
-            self.tasks.put(item)
         self.processes: list[BaseProcess] = [
-            context.Process(target=_worker, args=(work, self.tasks, self.results), daemon=False) for _ in range(count if missing else 0)
+            context.Process(target=_worker, args=(work, missing, following, self.results), daemon=False) for _ in range(count if missing else 0)
         ]
         for process in self.processes:
             process.start()
