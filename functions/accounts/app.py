@@ -17,6 +17,7 @@ from showrunner.errors import (
     CredentialRejected,
     Forbidden,
     InvalidRequest,
+    LimitExceeded,
     NotFound,
     PlatformRejected,
     ServiceUnavailable,
@@ -34,7 +35,15 @@ VERIFY_MINUTES, RESET_MINUTES, INVITE_MINUTES = 24 * 60, 60, 7 * 24 * 60
 LETTERS_AN_HOUR = 5
 DAY_SECONDS = 86_400
 
-Email = Annotated[str, AfterValidator(str.lower), Field(max_length=254, pattern=r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}$")]
+
+def _address(text: str) -> str:
+    if text.lower().endswith(".invalid"):
+        raise ValueError("must be an address that letters can reach")  # RFC 2606; those of erased people end so
+    return text.lower()
+
+
+# Checked before it is made lower-case: lower() makes a plain k of the Kelvin sign.
+Email = Annotated[str, Field(max_length=254, pattern=r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}$"), AfterValidator(_address)]
 # Weak ones are refused by name; here only what no password can be.
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Username = Annotated[str, Field(pattern="^[a-z0-9_.-]{3,40}$")]
@@ -357,17 +366,27 @@ def _disown(tx: db.Transaction, user_id: str) -> None:
 
 @app.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=Done, status=202)
 def forgot(request: Request, body: Address) -> Answer:
-    """Sends a letter with a link, if there is such an account; the answer is the same either way."""
+    """Sends a letter with a link, if there is such an account; the answer is the same either way. Links of earlier letters live out their hour."""
     token = secrets.token_urlsafe(32)
     with db.transaction() as tx:
-        limits.spend(tx, limits.windows(f"forgot:{body.email}", ((3600, LETTERS_AN_HOUR),))[0])
         user = accounts.find_user(tx, body.email)
-        if user is not None:
+        if user is not None and _may_write(tx, body.email):
             accounts.add_mail_token(tx, digest(token), "reset", body.email, RESET_MINUTES, user_id=user["id"])
-            api.record(tx, request, "password_forgotten", "user", user["id"])
+            api.record(tx, request, "password_forgotten", "user", user["id"], subject="anybody")
+        else:
+            user = None
     if user is not None:
         _send(request, body.email, "reset", token)
     return Answer({"message": "If there is an account with this address, a letter is on its way to it."}, 202)
+
+
+def _may_write(tx: db.Transaction, email: str) -> bool:
+    """Whether this address gets another letter now. Nobody is told that it doesn't: whoever used its letters up would keep the owner out by that."""
+    try:
+        limits.spend(tx, limits.windows(f"forgot:{email}", ((3600, LETTERS_AN_HOUR),))[0])
+    except LimitExceeded:
+        return False
+    return True
 
 
 @app.post("/api/v1/auth/password/reset", permission=roles.PUBLIC, limits=((60, 10),), answer=Done)
@@ -871,6 +890,8 @@ def _new_password(request: Request, body: Profile) -> str | None:
 @app.get("/api/v1/users/me/export", permission="account:all", answer={"type": "object"})
 def export_me(request: Request) -> Answer:
     """Everything that is held about the person, as JSON."""
+    if request.caller.actor is not None:
+        raise Forbidden("Nobody exports a person's data while acting as them.")
     with db.reading() as tx:
         return Answer(accounts.export(tx, request.caller.subject))
 
@@ -880,24 +901,30 @@ def erase_me(request: Request, body: Proof) -> Answer:
     """Erases the person: the data goes now, audit rows keep an id that says nothing. The receipt says what was done."""
     user_id = _credential_owner(request)
     _require_password(request, body.password)
-    _disconnect_all(request, user_id)
     with db.transaction() as tx:
+        connected = providers.list_connections(tx, user_id)
         left = accounts.erase(tx, user_id)
         sessions.end(tx, request.caller)
         api.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
+    _disconnect(request, connected)
     _end_live(request, user_id)
     receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
-    return Answer({"receipt": {**receipt, "kept": "audit rows, which name the id only"}})
+    return Answer({"receipt": {**receipt, "kept": KEPT}})
 
 
-def _disconnect_all(request: Request, user_id: str) -> None:
-    """Before the rows go that name them: should this fail, the person can ask again. A revocation that Google doesn't take is in the log; the token is gone."""
-    from showrunner import connections, state
+# What an erasure leaves, in the words of its receipt.
+KEPT = (
+    "Audit rows: they name the id and the network (a /24 or /48) that calls came from. What organisations have made, under their ids; those left empty have "
+    "lost their names. In organisations with other members, answers to repeated calls, which name the id, for up to seven days."
+)
+
+
+def _disconnect(request: Request, connected: list[dict[str, Any]]) -> None:
+    """Once the erasure stands, so that none that fails takes the accounts away. What Google doesn't take is in the log; the token is gone."""
+    from showrunner import connections, signed, state
     from showrunner.platforms.google import Google
 
-    with db.reading() as tx:
-        known = providers.list_connections(tx, user_id)
-    for each in known:
+    for each in connected:
         try:
             token = connections.find(each["id"], each["organisation_id"])
             if token is not None:
@@ -905,7 +932,10 @@ def _disconnect_all(request: Request, user_id: str) -> None:
                     Google(config.setting("GOOGLE_URL")).revoke(token)
         except ShowrunnerError as error:
             api.warn(request, "not revoked", connection_id=each["id"], reason=error.message)
-        connections.remove(each["id"])
+        try:
+            connections.remove(each["id"])
+        except (ServiceUnavailable, signed.Refused) as error:
+            api.warn(request, "the sealed token is left: remove it from the state table", connection_id=each["id"], reason=error.message)
 
 
 @app.get("/api/v1/users/me/usage", permission="account:all", answer=Usage)
@@ -945,9 +975,9 @@ def _own(request: Request, organisation_id: str) -> str:
 def change_organisation(request: Request, organisation_id: str, body: Organisation) -> dict[str, Any]:
     """Renames the organisation."""
     with db.transaction() as tx:
-        before = accounts.get_organisation(tx, _own(request, organisation_id))
-        accounts.save_organisation(tx, request.organisation_id, body.name)
-        api.record(tx, request, "change", "organisation", request.organisation_id, before={"name": before["name"]}, after={"name": body.name})
+        accounts.save_organisation(tx, _own(request, organisation_id), body.name)
+        # Not the names: it may be a person's, and audit rows outlive people.
+        api.record(tx, request, "change", "organisation", request.organisation_id, fields=["name"])
         return {"organisation": accounts.get_organisation(tx, request.organisation_id)}
 
 
@@ -958,25 +988,47 @@ def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
         return {"members": accounts.list_members(tx, _own(request, organisation_id))}
 
 
-@app.post("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", limits=((3600, 50),), answer=Done, status=202, verified=True)
+@app.post(
+    "/api/v1/organisations/{organisation_id}/members",
+    permission="organisation:write",
+    limits=((3600, 50),),
+    answer=Done,
+    status=202,
+    verified=True,
+    errors=(409,),
+)
 def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
-    """Invites a person by e-mail."""
+    """Invites a person by e-mail; a second invitation takes the place of the first."""
     _credential_owner(request)
     token = secrets.token_urlsafe(32)
     with db.transaction() as tx:
         organisation = accounts.get_organisation(tx, _own(request, organisation_id))
+        if accounts.is_member(tx, organisation["id"], body.email):
+            raise Conflict("This person is a member already.")
         accounts.add_mail_token(tx, digest(token), "invite", body.email, INVITE_MINUTES, organisation_id=organisation["id"], role=body.role)
         api.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
     _send(request, body.email, "invite", token, organisation["name"])
     return Answer({"message": "The invitation is on its way."}, 202)
 
 
-@app.delete("/api/v1/organisations/{organisation_id}/members/{user_id}", permission="organisation:write", status=204, errors=(409,))
-def remove_member(request: Request, organisation_id: str, user_id: str) -> Answer:
-    """Ends a membership; the person's sessions in it end with it."""
+@app.delete("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", status=204)
+def withdraw(request: Request, organisation_id: str, body: Address) -> Answer:
+    """Takes an invitation back: its letter opens nothing any more."""
     _credential_owner(request)
     with db.transaction() as tx:
-        accounts.remove_member(tx, _own(request, organisation_id), user_id)
+        accounts.remove_invitation(tx, _own(request, organisation_id), body.email)
+        api.record(tx, request, "withdraw", "organisation", request.organisation_id)
+    return Answer(status=204)
+
+
+@app.delete("/api/v1/organisations/{organisation_id}/members/{user_id}", permission="organisation:write", status=204, errors=(409,))
+def remove_member(request: Request, organisation_id: str, user_id: str) -> Answer:
+    """Ends a membership; the person's sessions in it end with it, and who has no other organisation gets one of their own."""
+    _credential_owner(request)
+    with db.transaction() as tx:
+        homeless = accounts.remove_member(tx, _own(request, organisation_id), user_id)
+        if homeless is not None:
+            accounts.add_member(tx, accounts.add_organisation(tx, homeless), user_id, "user", owner=True)
         api.record(tx, request, "remove", "member", user_id)
     _end_live(request, user_id.lower())
     return Answer(status=204)

@@ -63,6 +63,7 @@ def add(request: Request, body: NewAsset) -> Answer:
 
     def work(tx: db.Transaction) -> Answer:
         row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
+        api.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing is arithmetic with our own key: no call leaves while the transaction is open.
         url = blobs.presigned_put(row["object_key"], body.content_type, body.bytes, uploads.UPLOAD_SECONDS)
         upload = {"method": "PUT", "url": url, "headers": {"content-type": body.content_type}, "expires_in": uploads.UPLOAD_SECONDS}
@@ -103,6 +104,7 @@ def remove(request: Request, asset_id: str) -> Answer:
 
     with db.transaction() as tx:
         key = assets.remove(tx, request.organisation_id, asset_id)
+        api.record(tx, request, "remove", "asset", asset_id.lower())
     uploads.remove(key)
     return Answer(status=204)
 

@@ -258,6 +258,7 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> J
     billing.require_credit(tx, organisation_id)
     limits.spend(tx, limits.windows(f"generate:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
+    api.record(tx, request, "add", "video", video_id, channel_id=channel_id)
     seconds = BASE_SECONDS + SECONDS_PER_SECOND * order["length_seconds"] * len(order["aspect"])
     position = videos.queue_position(tx, organisation_id, video_id)
     return {"job_id": machines.name(video_id, 1), "video_id": video_id, "estimated_time": seconds, "queue_position": position}
@@ -448,6 +449,7 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
     billing.require_credit(tx, request.organisation_id)
     limits.spend(tx, limits.windows(f"retry:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     attempt = videos.restart(tx, request.organisation_id, state["id"])
+    api.record(tx, request, "retry", "video", state["id"], attempt=attempt)
     position = videos.queue_position(tx, request.organisation_id, state["id"])
     return {"job_id": machines.name(state["id"], attempt), "video_id": state["id"], "estimated_time": BASE_SECONDS, "queue_position": position}
 
@@ -466,6 +468,7 @@ def _cancelled(tx: db.Transaction, request: Request, video_id: str) -> Progress:
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
     if state["status"] in ("queued", "processing"):
         videos.cancel(tx, request.organisation_id, state["id"])
+        api.record(tx, request, "cancel", "video", state["id"], attempt=state["attempt"])
     elif state["status"] != "cancelled":
         raise Conflict(f"The video is {state['status']}: there is nothing to cancel.")
     told = {name: state[name] for name in ("current_step", "attempt", "progress")}

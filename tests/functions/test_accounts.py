@@ -31,11 +31,15 @@ def fields(told):
 
 def mailed(aws, to):
     """The newest letter to an address, as SES got it."""
+    letters = letters_to(to)
+    return letters[-1] if letters else None
+
+
+def letters_to(address):
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.ses.models import ses_backends
 
-    letters = [each for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if to in str(each.__dict__)]
-    return letters[-1].__dict__ if letters else None
+    return [each.__dict__ for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if address in str(each.__dict__)]
 
 
 def token_in(letter):
@@ -408,6 +412,27 @@ def test_a_forgotten_password_is_set_anew_by_a_letter(aws, tx, pair, email):
     assert (log_in(email).status, log_in(email, OTHER).status) == (401, 200)
 
 
+def forget(email, address="192.0.2.1"):
+    return Client(address=address)("POST", "/api/v1/auth/password/forgot", {"email": email})
+
+
+def test_nobody_keeps_an_owner_from_recovering_by_asking_often(aws, user, email):
+    told = [forget(email, f"203.0.113.{number}") for number in range(7)]
+
+    letters = [token_in(each) for each in letters_to(email) if "Reset your password" in str(each)]
+    assert {(each.status, json.dumps(each.body)) for each in told} == {(202, json.dumps(told[0].body))}
+    assert len(letters) == 5, "an hour's letters to one address"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[0], "password": OTHER}).status == 200, "the first still opens"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[4], "password": PASSWORD}).status == 400, "and none after it"
+
+
+def test_who_asks_for_a_letter_is_not_taken_for_the_owner(tx, user, email):
+    forget(email)
+
+    row = db.one(tx, "SELECT subject FROM audit.events WHERE action = 'password_forgotten' AND thing_id = :id", id=user["user_id"])
+    assert row["subject"] == "anybody"
+
+
 def alive(client):
     return client("GET", "/api/v1/users/me").status
 
@@ -635,6 +660,54 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     assert me("DELETE", f"{path}/{pair['user']['id']}").status == 409
 
 
+@pytest.fixture
+def members(pair):
+    return f"/api/v1/organisations/{pair['user']['organisation_id']}/members"
+
+
+@pytest.fixture
+def guest(aws, me, members):
+    """A member by invitation: the address and the id."""
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    me("POST", members, {"email": email})
+    body = {"email": email, "password": PASSWORD, "full_name": "Guest", "invitation": token_in(mailed(aws, email))}
+    return email, ANYONE("POST", "/api/v1/auth/register", body).body["user_id"]
+
+
+def test_who_is_removed_has_an_organisation_of_their_own(me, members, guest):
+    email, user_id = guest
+
+    assert me("DELETE", f"{members}/{user_id}").status == 204
+
+    told = log_in(email)
+    assert (told.status, told.body["user"]["organisation_id"] != me.organisation_id) == (200, True)
+    own = Client(told.body["access_token"])("GET", f"/api/v1/organisations/{told.body['user']['organisation_id']}/members").body["members"]
+    assert [(each["email"], each["is_owner"]) for each in own] == [(email, True)]
+
+
+def test_a_member_is_not_invited_and_an_open_invitation_goes_with_the_membership(aws, tx, me, members, guest):
+    email, user_id = guest
+    assert error(me("POST", members, {"email": email})) == (409, "CONFLICT")
+    token = "A" * 43
+    accounts.add_mail_token(tx, hashlib.sha256(token.encode()).hexdigest(), "invite", email, 60, organisation_id=me.organisation_id, role="user")
+
+    me("DELETE", f"{members}/{user_id}")
+
+    assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
+
+
+def test_an_invitation_is_withdrawn(aws, me, members):
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    me("POST", members, {"email": email})
+
+    assert me("DELETE", members, {"email": email}).status == 204
+
+    assert [each["status"] for each in me("GET", members).body["members"]] == ["member"]
+    body = {"email": email, "password": PASSWORD, "full_name": "Guest", "invitation": token_in(mailed(aws, email))}
+    assert error(ANYONE("POST", "/api/v1/auth/register", body)) == (400, "VALIDATION_ERROR")
+    assert me("DELETE", members, {"email": email}).status == 404
+
+
 def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email):
     other = f"{uuid.uuid4().hex[:12]}@example.com"
     ANYONE("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Other"})
@@ -751,6 +824,38 @@ def test_an_erased_person_is_nowhere_but_as_a_bare_id(tx, me, pair, email):
     assert me("GET", "/api/v1/users/me").status == 401
     assert renew(pair["refresh_token"]).status == 401
     assert db.value(tx, "SELECT count(*) FROM audit.events WHERE subject = :id", id=pair["user"]["id"]) > 0
+
+
+def test_nobody_takes_the_address_that_an_erased_person_gets(tx, me, pair, user):
+    address = f"erased-{user['user_id']}@erased.invalid"
+    told = Client(address="203.0.113.9")("POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Eve"})
+    assert fields(told) == ["email"]
+    db.run(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:email, 'Eve')", email=address)
+
+    assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
+
+
+def test_an_erasure_takes_the_name_of_the_organisation_and_kept_answers_along_and_says_what_stays(tx, me):
+    path = f"/api/v1/organisations/{me.organisation_id}"
+    me("PUT", path, {"name": "Ada Test's own"})
+    me("POST", "/api/v1/channels", {"name": "Bees"}, idempotency_key="once")
+    me("POST", f"{path}/members", {"email": "guest@example.com"})
+
+    told = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})
+
+    for table in ("accounts.organisations", "access.idempotency", "access.mail_tokens", "audit.events"):
+        rows = str(db.rows(tx, f"SELECT * FROM {table}"))
+        assert "Ada Test" not in rows
+        assert "guest@example.com" not in rows
+    assert db.value(tx, "SELECT count(*) FROM access.idempotency") == 0
+    assert "/24" in told.body["receipt"]["kept"]
+
+
+@pytest.mark.parametrize(("address", "kept"), [("198.51.100.77", "198.51.100.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48")])
+def test_the_audit_log_keeps_the_network_of_a_caller_and_not_the_address(tx, user, email, address, kept):
+    log_in(email, address=address)
+
+    assert db.value(tx, "SELECT address::text FROM audit.events WHERE action = 'login' AND subject = :id", id=user["user_id"]) == kept
 
 
 def test_machines_of_an_erased_person_work_no_longer(tx, me):

@@ -645,8 +645,8 @@ def test_an_erased_persons_accounts_are_revoked_and_forgotten(tx, world, me, mem
 
     assert token not in world.sign_ins.refresh_tokens
     assert state.find(f"connection#{connection}", "tokens") is None
-    assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 0
-    assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 0
+    assert db.value(tx, "SELECT count(*) FROM accounts.connections WHERE connected_by = :id", id=member) == 0
+    assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=member) == 0
     assert google_login(email).body["user"]["id"] != member, "whoever comes again is somebody new"
 
 

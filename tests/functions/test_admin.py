@@ -251,6 +251,21 @@ def test_acting_as_somebody_is_written_down_under_both_names(person):
     assert admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0]["thing_id"] == somebody.user_id
 
 
+def test_what_is_read_as_somebody_is_written_down_and_their_data_are_not_exported(person):
+    somebody, admin = person(), person(admin=True)
+    acting = Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])
+
+    assert acting("GET", "/api/v1/videos").status == 200
+    assert acting("GET", "/api/v1/users/me/export").status == 403
+
+    rows = admin("GET", f"/api/v1/admin/audit?actor={admin.user_id}").body["events"]
+    assert [(row["action"], row["thing_id"], row["subject"]) for row in rows] == [
+        ("get", "/api/v1/users/me/export", somebody.user_id),
+        ("get", "/api/v1/videos", somebody.user_id),
+    ]
+    assert somebody("GET", "/api/v1/users/me/export").status == 200
+
+
 def test_acting_ends_with_the_admins_login_and_with_the_admins_office(tx, person):
     somebody, admin = person(), person(admin=True)
     acting = [Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"]) for _ in range(2)]
@@ -353,4 +368,4 @@ def test_every_change_of_a_channel_is_in_the_audit_log(person):
 
     assert [row["action"] for row in rows] == ["remove", "change", "add"]
     assert rows[1]["change"] == {"before": {"name": "Bees"}, "after": {"name": "Wasps"}}
-    assert (rows[1]["request_id"], rows[1]["address"], rows[1]["subject"]) == ("rename", "192.0.2.1", somebody.user_id)
+    assert (rows[1]["request_id"], rows[1]["address"], rows[1]["subject"]) == ("rename", "192.0.2.0/24", somebody.user_id)

@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from showrunner import db
 from tests.conftest import add_organisation
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
@@ -80,6 +81,15 @@ def test_a_video_takes_an_asset_that_was_uploaded_but_never_looked_at(client):
     upload(told, PNG)
 
     assert client("POST", "/api/v1/videos/generate", brief).status == 202
+
+
+def test_what_is_added_and_removed_is_in_the_audit_log(client, tx):
+    asset_id = announce(client).body["asset"]["id"]
+    client("DELETE", f"/api/v1/assets/{asset_id}")
+
+    rows = db.rows(tx, "SELECT action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'asset' ORDER BY id", o=client.organisation_id)
+
+    assert [(row["action"], row["thing_id"]) for row in rows] == [("add", asset_id), ("remove", asset_id)]
 
 
 def test_a_removed_asset_is_gone(client):

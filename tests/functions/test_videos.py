@@ -386,6 +386,23 @@ def test_retries_have_a_limit_a_day_since_they_can_cost_again(client, tx, video,
     assert client("POST", retry).status == 429
 
 
+def test_what_is_ordered_is_in_the_audit_log(client, tx, channel_id, video):
+    path = f"/api/v1/videos/{video['video_id']}"
+    assert client("POST", f"{path}/cancel").status == 200
+    assert client("POST", f"{path}/retry").status == 202
+    batch = client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}]}).body["results"]
+
+    rows = db.rows(
+        tx, "SELECT subject, action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'video' ORDER BY id", o=client.organisation_id
+    )
+
+    assert {row["subject"] for row in rows} == {"service:test"}
+    assert [(row["action"], row["thing_id"]) for row in rows] == [
+        *((action, video["video_id"]) for action in ("add", "cancel", "retry")),
+        ("add", batch[0]["video_id"]),
+    ]
+
+
 def test_a_finished_video_is_neither_retried_nor_cancelled(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.complete(tx, video["video_id"], 1, {"outputs": []}, 10.0, demo=False)

@@ -35,7 +35,7 @@ def become(tx, user_id, kind):
 
 
 @pytest.fixture
-def own(tx, signing_key, aws, monkeypatch):
+def own(tx, signing_key, platforms, monkeypatch):
     """An organisation with a member, and one thing of each kind."""
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     return things(tx, signing_key)
@@ -107,7 +107,8 @@ def test_anothers_things_and_absent_ones_are_told_alike(tx, own, signing_key, me
     others = things(tx, signing_key)
     absent = {name: str(uuid.uuid4()) for name in own}
     client = caller(tx, signing_key, "owner", own["organisation_id"], own["user_id"])
-    body = {"PUT": {}, "POST": {"email": "a@example.com"} if path.endswith("/members") else {}, "DELETE": None, "GET": None}[method]
+    somebody = {"email": "a@example.com"} if path.endswith("/members") else None
+    body = {"PUT": {}, "POST": somebody or {}, "DELETE": somebody, "GET": None}[method]
     if path == "/api/v1/organisations/{organisation_id}" and method == "PUT":
         body = {"name": "Mine"}
 

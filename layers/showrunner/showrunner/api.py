@@ -376,7 +376,7 @@ def _call(route: Route, request: Request, event: dict[str, Any], values: dict[st
     request.raw_body = _bytes(event, route.max_bytes)
     if route.body is not None:
         arguments["body"] = checked(route.body, parse(request.raw_body))
-    if request.identity is not None and request.identity.actor is not None and route.method != "GET":
+    if request.identity is not None and request.identity.actor is not None:
         _record_acting(request)
     answer = route.handler(request, **arguments)
     if not isinstance(answer, Answer):
@@ -603,14 +603,15 @@ def _log_failure(request: Request, message: str) -> None:
     logger.exception(message, extra={"request_id": request.id, "route": request.route})
 
 
-def record(tx: db.Transaction, request: Request, action: str, thing: str, thing_id: str, **change: Any) -> None:
-    """A row in the audit log, in the transaction of what it tells; under impersonation it names both."""
+def record(tx: db.Transaction, request: Request, action: str, thing: str, thing_id: str, *, subject: str | None = None, **change: Any) -> None:
+    """A row in the audit log, in the transaction of what it tells; under impersonation it names both. `subject`: who did it, where neither a token nor the
+    thing itself says so."""
     from showrunner.store import audit
 
     caller = request.identity
     who = {
         "organisation_id": caller.organisation_id if caller else None,
-        "subject": caller.subject if caller else thing_id,
+        "subject": subject or (caller.subject if caller else thing_id),
         "actor": caller.actor if caller else None,
         "request_id": request.id,
         "address": request.address or None,
@@ -619,7 +620,7 @@ def record(tx: db.Transaction, request: Request, action: str, thing: str, thing_
 
 
 def _record_acting(request: Request) -> None:
-    """What an admin does as somebody else is written down before it is done, whatever the handler itself records."""
+    """What an admin does or reads as somebody else is written down before, whatever the handler itself records."""
     with db.transaction() as tx:
         record(tx, request, request.method.lower(), "route", request.path)
 

@@ -155,7 +155,8 @@ def save_login(tx: db.Transaction, user_id: str, places: list[str], password_has
 
 
 def save_password(tx: db.Transaction, user_id: str, password_hash: str | None) -> None:
-    """A new password ends every session and forgets every known place. None: nobody logs in before a reset by letter."""
+    """A new password ends every session, every letter that could set another, and forgets every known place. None: nobody logs in before a reset by letter."""
+    db.run(tx, "DELETE FROM access.mail_tokens WHERE kind = 'reset' AND user_id = :id", id=user_id)
     db.run(tx, "UPDATE accounts.users SET password_hash = :hash, updated_at = now() WHERE id = :id", id=user_id, hash=password_hash)
     db.run(tx, "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :id AND revoked_at IS NULL", id=user_id)
     db.run(tx, "DELETE FROM access.known_places WHERE user_id = :id", id=user_id)
@@ -223,8 +224,24 @@ def list_members(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any
     )
 
 
-def remove_member(tx: db.Transaction, organisation_id: str, user_id: str) -> None:
-    """Raises Conflict for the last owner: an organisation that nobody may steer is lost."""
+def is_member(tx: db.Transaction, organisation_id: str, email: str) -> bool:
+    return bool(
+        db.value(
+            tx,
+            "SELECT EXISTS (SELECT FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id WHERE m.organisation_id = :id AND u.email = :email)",
+            id=organisation_id,
+            email=email,
+        )
+    )
+
+
+def remove_invitation(tx: db.Transaction, organisation_id: str, email: str) -> None:
+    if not db.run(tx, "DELETE FROM access.mail_tokens WHERE kind = 'invite' AND organisation_id = :id AND email = :email", id=organisation_id, email=email):
+        raise NotFound("There is no such invitation.")
+
+
+def remove_member(tx: db.Transaction, organisation_id: str, user_id: str) -> str | None:
+    """The name for an organisation of their own where they are in no other. Raises Conflict for the owner: an organisation that nobody may steer is lost."""
     row = db.one(
         tx,
         "SELECT is_owner FROM accounts.members WHERE organisation_id = :organisation_id AND user_id = :user_id FOR UPDATE",
@@ -242,13 +259,28 @@ def remove_member(tx: db.Transaction, organisation_id: str, user_id: str) -> Non
         organisation_id=organisation_id,
         user_id=user_id,
     )
+    db.run(
+        tx,
+        "DELETE FROM access.mail_tokens t USING accounts.users u "
+        "WHERE t.kind = 'invite' AND t.organisation_id = :organisation_id AND u.id = :user_id AND t.email = u.email",
+        organisation_id=organisation_id,
+        user_id=user_id,
+    )
+    name: str | None = db.value(
+        tx,
+        "SELECT coalesce(company, full_name) FROM accounts.users u WHERE id = :user_id AND NOT EXISTS (SELECT FROM accounts.members m WHERE m.user_id = u.id)",
+        user_id=user_id,
+    )
+    return name
 
 
 def add_mail_token(tx: db.Transaction, token_sha256: str, kind: str, email: str, minutes: int, **about: str | None) -> None:
-    """`about`: user_id, organisation_id, role. A new one of the kind replaces the last for the same address."""
+    """`about`: user_id, organisation_id, role. A new one of the kind replaces the last for the same address; not so those that reset a password, or whoever
+    asks for one would take the owner's letter away."""
     db.run(
         tx,
-        "DELETE FROM access.mail_tokens WHERE kind = :kind AND email = :email AND organisation_id IS NOT DISTINCT FROM :organisation_id::uuid",
+        "DELETE FROM access.mail_tokens "
+        "WHERE kind = :kind AND kind <> 'reset' AND email = :email AND organisation_id IS NOT DISTINCT FROM :organisation_id::uuid",
         kind=kind,
         email=email,
         organisation_id=about.get("organisation_id"),
@@ -351,8 +383,8 @@ def export(tx: db.Transaction, user_id: str) -> str:
                 'api_keys', (SELECT coalesce(json_agg(json_build_object('name', k.name, 'prefix', k.prefix, 'created_at', k.created_at)), '[]')
                                FROM access.api_keys k WHERE k.created_by = u.id::text),
                 'audit', (SELECT coalesce(json_agg(json_build_object('at', e.at, 'action', e.action, 'thing', e.thing, 'thing_id', e.thing_id,
-                                    'address', host(e.address)) ORDER BY e.id), '[]')
-                            FROM audit.events e WHERE e.subject = u.id::text OR e.actor = u.id::text))::text
+                                    'address', CASE WHEN coalesce(e.actor, e.subject) = u.id::text THEN e.address END) ORDER BY e.id), '[]')
+                            FROM audit.events e WHERE e.subject = u.id::text OR e.actor = u.id::text OR (e.thing = 'user' AND e.thing_id = u.id::text)))::text
               FROM accounts.users u WHERE u.id = :id AND u.erased_at IS NULL
             """,
             id=user_id,
@@ -361,7 +393,7 @@ def export(tx: db.Transaction, user_id: str) -> str:
 
 
 def erase(tx: db.Transaction, user_id: str) -> list[str]:
-    """Takes the person out of the row and ends all that the row could do; gives the organisations that nobody is left in.
+    """Takes the person out of the row and ends all that the row could do; gives the organisations that nobody is left in, which lose their names.
 
     The row itself stays, since audit rows name its id, which says nothing about anybody any more."""
     alone = db.rows(
@@ -377,8 +409,9 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
         tx,
         """
         UPDATE accounts.users
-           SET email = 'erased-' || id || '@erased.invalid', username = NULL, full_name = 'Erased', company = NULL, password_hash = NULL, mfa_secret = NULL,
-               mfa_confirmed_at = NULL, platform_admin = false, last_login_at = NULL, verified_at = NULL, erased_at = now(), updated_at = now()
+           SET email = 'erased-' || gen_random_uuid() || '@erased.invalid', username = NULL, full_name = 'Erased', company = NULL,
+               password_hash = NULL, mfa_secret = NULL, mfa_confirmed_at = NULL,
+               platform_admin = false, last_login_at = NULL, verified_at = NULL, erased_at = now(), updated_at = now()
          WHERE id = :id
         """,
         id=user_id,
@@ -391,4 +424,8 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
     db.run(tx, "DELETE FROM accounts.connections WHERE connected_by = :id", id=user_id)
     db.run(tx, "DELETE FROM accounts.members WHERE user_id = :id", id=user_id)
     sessions.revoke_made_by(tx, user_id)
-    return [row["id"] for row in alone]
+    empty = [row["id"] for row in alone]
+    db.run(tx, "UPDATE accounts.organisations SET name = 'Erased' WHERE id = ANY(:empty::uuid[])", empty=empty)
+    db.run(tx, "DELETE FROM access.mail_tokens WHERE organisation_id = ANY(:empty::uuid[])", empty=empty)
+    db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = ANY(:empty::uuid[])", empty=empty)
+    return empty
