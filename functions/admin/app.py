@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from showrunner import api, config, db, documents, signed, state
+from showrunner import api, blobs, config, db, documents, signed, state
 from showrunner.access import roles, sessions, tokens
 from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
 from showrunner.errors import Conflict, Forbidden, PlatformUnavailable, ShowrunnerError
@@ -96,25 +96,30 @@ def _is_left(queue: str, depth: Depth) -> bool:
 
 def _probe_all() -> tuple[dict[str, Probe], dict[str, Any]]:
     """Outcome and answer of every probe, all asked at the same time."""
-    begun = time.perf_counter()
+    until = time.monotonic() + PROBE_SECONDS
     pool = ThreadPoolExecutor(len(PROBES))
-    asked = {name: pool.submit(probe) for name, probe in PROBES.items()}
-    told = {name: _probed(future, begun) for name, future in asked.items()}
+    asked = {name: pool.submit(_timed, probe) for name, probe in PROBES.items()}
+    told = {name: _probed(future, until) for name, future in asked.items()}
     pool.shutdown(wait=False)
     return {name: probe for name, (probe, _) in told.items()}, {name: answer for name, (_, answer) in told.items()}
 
 
-def _probed(asked: Future[Any], begun: float) -> tuple[Probe, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    answer, reason = None, None
+def _timed(probe: Callable[[], Any]) -> tuple[float, str | None, Any]:
+    """Milliseconds, why it failed, and what it found."""
+    begun, reason, answer = time.perf_counter(), None, None
     try:
-        answer = asked.result(max(0.0, PROBE_SECONDS - (time.perf_counter() - begun)))
-    except TookTooLong:
-        reason = f"no answer within {PROBE_SECONDS} s"
-    except (ShowrunnerError, BotoCoreError, ClientError) as error:
+        answer = probe()
+    except ShowrunnerError as error:
         reason = type(error).__name__
-    return {"status": "failed" if reason else "ok", "milliseconds": round((time.perf_counter() - begun) * 1000, 1), "reason": reason}, answer
+    return round((time.perf_counter() - begun) * 1000, 1), reason, answer
+
+
+def _probed(asked: Future[tuple[float, str | None, Any]], until: float) -> tuple[Probe, Any]:
+    try:
+        milliseconds, reason, answer = asked.result(max(0.0, until - time.monotonic()))
+    except TookTooLong:
+        milliseconds, reason, answer = PROBE_SECONDS * 1000, f"no answer within {PROBE_SECONDS} s", None
+    return {"status": "failed" if reason else "ok", "milliseconds": milliseconds, "reason": reason}, answer
 
 
 def _ask_database() -> None:
@@ -124,10 +129,6 @@ def _ask_database() -> None:
             db.value(tx, "SELECT 1")
     finally:
         db.close()
-
-
-def _ask_object_store() -> None:
-    config.aws("s3").list_objects_v2(Bucket=config.setting("MEDIA_BUCKET"), MaxKeys=1)
 
 
 def _ask_state_table() -> None:
@@ -160,7 +161,7 @@ def _is_broken(platform: str) -> bool:
 
 PROBES: dict[str, Callable[[], Any]] = {
     "database": _ask_database,
-    "object_store": _ask_object_store,
+    "object_store": blobs.probe,
     "state_table": _ask_state_table,
     "queues": _ask_queues,
     "breakers": _ask_breakers,

@@ -60,6 +60,11 @@ def list_keys(prefix: str) -> list[str]:
         query["continuation-token"] = unescape(following[1])
 
 
+def probe() -> None:
+    """Whether the bucket answers. Raises as the others do."""
+    _answered("", signed.objects("list_objects_v2", _bucket(), query={"list-type": "2", "max-keys": "1"}))
+
+
 def size(key: str) -> int | None:
     """Bytes of the object, None when there is none."""
     try:
