@@ -1,0 +1,68 @@
+"""Ingestion API: every route of its document x every kind of key. Rows are the whole stage's, so a key opens all or nothing."""
+
+import hashlib
+import json
+
+import pytest
+
+from showrunner import db
+from tests.conftest import ROOT, add_organisation
+from tests.ingestion import KEY, ingestion_aws, world  # noqa: F401
+
+DOCUMENT = json.loads((ROOT / "functions/feed/openapi.json").read_text())
+OPERATIONS = [
+    (method.upper(), path, bool(operation["security"]))
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+    if not path.startswith("/webhook")  # the receiver's: a token of its own and a signature (test_websub)
+]
+LOCKED = [each for each in OPERATIONS if each[2]]
+KINDS = {
+    "another organisation's, for other things": ("{videos}", None),
+    "one that has expired": ("{ingestion}", "-1 second"),
+    "without any scope": ("{nothing}", None),
+}
+
+
+def call(world, method, path, headers):  # noqa: F811
+    filled = path.format(id=1, channel="UC" + "a" * 22, video="vid00000001")
+    return world.api(method, filled, None if method in ("GET", "DELETE") else {}, key=None, **headers)
+
+
+@pytest.fixture
+def keys(tx, world):  # noqa: F811
+    """Keys that must open nothing."""
+    organisation = add_organisation(tx, "Others")
+    for name, (scopes, lasts) in KINDS.items():
+        db.run(
+            tx,
+            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes, expires_at)"
+            " VALUES (:o, 'test', 'k', 'sk_', :h, :s::text[], now() + :lasts::interval)",
+            o=organisation,
+            h=hashlib.sha256(name.encode()).hexdigest(),
+            s=scopes,
+            lasts=lasts,
+        )
+    return [None, "", "nonsense", KEY[:-1], KEY + "0", KEY.upper(), f"{KEY},{KEY}", *KINDS]
+
+
+@pytest.mark.parametrize(("method", "path", "locked"), LOCKED, ids=lambda value: str(value))
+def test_no_route_opens_without_the_right_key(world, keys, method, path, locked):  # noqa: F811
+    for key in keys:
+        for headers in ({} if key is None else {"x_api_key": key}, {} if key is None else {"authorization": f"Bearer {key}"}):
+            status, body = call(world, method, path, headers)
+
+            assert (status, body) == (401, {"error": "Unauthorized"}), (key, headers)
+
+
+@pytest.mark.parametrize(("method", "path", "locked"), OPERATIONS, ids=lambda value: str(value))
+def test_the_right_key_opens_every_route_in_either_header(world, method, path, locked):  # noqa: F811
+    for headers in ({"x_api_key": KEY}, {"authorization": f"Bearer {KEY}"}):
+        status, _ = call(world, method, path, headers)
+
+        assert status not in (401, 403), headers
+        assert status < 500, headers
+
+
+def test_public_routes_are_those_that_tell_nothing_of_the_feed():
+    assert {path for _, path, locked in OPERATIONS if not locked} == {"/health", "/openapi.json", "/docs", "/docs/style.css"}
