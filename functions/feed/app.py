@@ -19,7 +19,6 @@ from showrunner.models import Sighting
 from showrunner.platforms import websub
 from showrunner.store import api_keys, feed, feed_lists, subscriptions
 from showrunner.store.feed_lists import Wanted
-from showrunner.telemetry import logger
 
 DEFAULT_LEASE, MOST_LEASE = 432_000, 864_000
 # What a caller waits for at most in one call; each takes about a millisecond.
@@ -365,6 +364,8 @@ def ask(row: dict[str, Any]) -> None:
         if is_told:
             send(row, "subscribe")
     except (ServiceUnavailable, signed.Refused):
+        from showrunner.telemetry import logger
+
         logger.exception("the hub is asked by the schedule", extra={"subscription_id": row["id"]})
         return
     if not is_told and (callback := callbacks.find(row["callback_token"])) and callback.removed:

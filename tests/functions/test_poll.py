@@ -315,6 +315,13 @@ def from_url(world, url):  # noqa: F811
     return world.api("POST", "/api/v1/channels/from-url", {"url": url, "callback_url": CALLBACK})
 
 
+def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_all_the_same(world, youtube, monkeypatch):  # noqa: F811
+    monkeypatch.setenv("HUB_QUEUE_URL", "http://127.0.0.1:1/none")
+    status, body = from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")
+    assert (status, body["subscription"]["status"]) == (201, "pending")
+    assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
+
+
 @pytest.mark.parametrize(
     "url",
     [
