@@ -153,7 +153,8 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
             raise HTTPException(403)
         windows = limits.windows(f"twin:{claims['sub']}", limits.USER)
         with orm.Session(engine) as session:
-            who = {"token_id": claims["jti"], "organisation_id": claims["org"], "user_id": None, "actor": None, "family": None}
+            # A service made by nobody in particular; whatever else the statement asks about a person is unknown of it.
+            who = limits._who(None) | {"token_id": claims["jti"], "organisation_id": claims["org"]}
             rows = session.execute(sql, {**who, **limits._columns(windows, 1)}).mappings().all()
             session.commit()
         if not rows[0]["live"]:
