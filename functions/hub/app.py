@@ -17,7 +17,8 @@ def hub() -> Hub:
 
 
 def ask(message: dict[str, Any]) -> bool:
-    """Asks for one subscription. False when the queue should deliver it again: nobody else repeats an unsubscription."""
+    """Asks for one subscription. False when the queue should deliver it again: nobody else repeats an unsubscription, and the queue does so until the callback
+    is forgotten or the lease has ended by itself."""
     callback = callbacks.find(message["token"])
     if callback is None or callback.asked != message["mode"]:
         return True  # removed, or asked for otherwise since
@@ -40,7 +41,16 @@ def report(subscription_id: int, outcome: str, reason: str, retry_after: float |
     signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
+def work(record: dict[str, Any]) -> bool:
+    """`ask`, whose failure is the one message's alone."""
+    try:
+        return ask(json.loads(record["body"]))
+    except Exception:  # noqa: BLE001 - whatever it is, the others of the batch have been asked for, and must not be asked for again
+        logger.exception("a message can't be worked on", extra={"message_id": record["messageId"]})
+        return False
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    again = [record["messageId"] for record in event["Records"] if not ask(json.loads(record["body"]))]
+    again = [record["messageId"] for record in event["Records"] if not work(record)]
     return {"batchItemFailures": [{"itemIdentifier": each} for each in again]}

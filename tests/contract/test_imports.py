@@ -117,8 +117,8 @@ def test_what_a_function_loads_comes_with_its_layers(loaded):
 def test_every_package_that_the_product_imports_is_required_by_a_layer():
     lines = [line for path in LAYER.parent.glob("*/requirements.txt") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     requirements = {line.split("==")[0].strip().lower() for line in lines}
-    # Import name -> distribution; httpx is what the openai SDK raises its own errors from.
-    names = {"aws_lambda_powertools": "aws-lambda-powertools", "googleapiclient": "google-api-python-client", "httpx": "openai"}
+    # Import name -> distribution; httpx and urllib3 are what the openai SDK and requests raise errors from.
+    names = {"aws_lambda_powertools": "aws-lambda-powertools", "googleapiclient": "google-api-python-client", "httpx": "openai", "urllib3": "requests"}
     # In Lambda's own runtime, and our own.
     there = {"boto3", "botocore", "showrunner", *sys.stdlib_module_names}
     files = [*code.layer_files(), *code.function_files()]

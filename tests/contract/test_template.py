@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from showrunner import callbacks
 from tests.contract import code, template
 from tests.contract.code import FUNCTIONS, ROOT
 from tests.contract.template import APPLICATION, DATA, FILES, Function, listed, load, references, resources, walk
@@ -227,6 +228,22 @@ def test_a_queue_without_any_of_them_would_be_found():
     ]
 
 
+def test_what_lies_in_a_dead_letter_queue_is_told_to_somebody():
+    application = load(APPLICATION)
+    dead = {name for queue in resources(application, "AWS::SQS::Queue").values() for name in references(queue.get("RedrivePolicy"))}
+    alarms = resources(application, "AWS::CloudWatch::Alarm").values()
+    watched = {name for alarm in alarms if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" for name in references(alarm["Dimensions"])}
+
+    assert dead
+    assert sorted(dead - watched) == []
+
+
+def test_an_unsubscription_is_repeated_until_its_callback_is_forgotten():
+    """The schedule repeats everything else that the hub is asked for."""
+    queue = resources(load(APPLICATION), "AWS::SQS::Queue")["HubRequests"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] > callbacks.REMOVED_SECONDS
+
+
 def test_what_is_invoked_without_a_caller_who_waits_has_a_place_for_what_fails(functions):
     """Rules and schedules: an event that no retry delivered must be somewhere."""
     for name, function in functions.items():
@@ -399,7 +416,7 @@ def test_who_holds_the_database_is_in_the_vpc_and_who_doesnt_is_not(functions):
 
 # Requests whose caller waits for an outside answer, with a timeout and a breaker; and what only reads bytes: its one class that talks is the hub function's.
 WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google"}}
-READS = {"showrunner.platforms.websub"}
+READS = {"showrunner.platforms.answers", "showrunner.platforms.websub"}
 
 
 def test_who_holds_the_database_talks_to_no_platform(functions):

@@ -6,7 +6,7 @@ from functions.poll import app as poll
 from functions.subscriptions import app as subscriptions
 from functions.websub import app as websub
 from showrunner import db
-from tests.ingestion import KEY, ingestion_aws, world  # noqa: F401
+from tests.ingestion import CALLBACK, CHANNEL, KEY, batch, ingestion_aws, world  # noqa: F401
 
 
 def test_the_samples_of_the_api_are_answered(world, event):  # noqa: F811
@@ -30,6 +30,19 @@ def test_the_sample_of_the_worker_is_taken_in(world, event, tx):  # noqa: F811
 
 def test_the_sample_of_the_hub_function_names_a_subscription_that_is_gone(world, event):  # noqa: F811
     assert hub.handler(event("hub.subscribe"), None) == {"batchItemFailures": []}
+
+
+def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, tx, monkeypatch):  # noqa: F811
+    _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    [job] = world.take("HUB_QUEUE_URL")
+    monkeypatch.setenv("HUB_URL", "http://127.0.0.1:9/hub")
+    hub.hub.cache_clear()
+
+    answer = hub.handler(batch(["no JSON", {"mode": "subscribe"}, job]), None)
+
+    hub.hub.cache_clear()
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["0", "1"]
+    assert [each["subscription_id"] for each in world.take("NOTIFICATIONS_QUEUE_URL")] == [body["id"]]
 
 
 def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):  # noqa: F811

@@ -1,7 +1,9 @@
 """platforms.websub: whatever comes, it is read or refused with a reason; what we write we read back."""
 
+import contextlib
 import hmac
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from showrunner.errors import InvalidRequest, PlatformRejected, PlatformUnavaila
 from showrunner.models import Sighting
 from showrunner.platforms import websub
 from tests.ingestion import CHANNEL, OTHER, TOPIC, atom
+from tests.servers import speaking
 
 # What a hub may say in its own words.
 WORDS = [
@@ -159,12 +162,19 @@ def test_topics_of_both_forms_name_their_channel():
         ("Sun, 22 Nov 2026 12:02:00 GMT", 120),
         ("Sun, 22 Nov 2020 12:02:00 GMT", 0),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         (None, None),
         ("-5", None),
     ],
 )
 def test_retry_after_in_either_form(text, seconds):
     assert websub.retry_after(text, NOW) == seconds
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,30} \d{1,9}:\d{1,4}:\d{1,4} [+-]?\w{0,12}"))
+def test_whatever_a_retry_after_says_is_seconds_of_a_day_or_nothing(text):
+    seconds = websub.retry_after(text, NOW)
+    assert seconds is None or 0 <= seconds <= 86_400
 
 
 @pytest.mark.parametrize(
@@ -188,6 +198,24 @@ def test_what_the_hub_answers(httpserver: HTTPServer, status, kind):
     with pytest.raises(kind) as refused:
         hub.ask("subscribe", TOPIC, "https://x", 60, None)
     assert kind is PlatformRejected or refused.value.retry_after == 120
+
+
+@pytest.mark.parametrize(("status", "kind"), [(202, None), (400, PlatformRejected), (503, PlatformUnavailable)])
+@pytest.mark.parametrize("body", ["endless", "broken", "dripping"])
+def test_the_hubs_word_stands_whatever_its_body_does(status, kind, body, monkeypatch):
+    monkeypatch.setattr(websub, "HUB_SECONDS", 0.5)
+    head = f"HTTP/1.1 {status} X\r\n".encode()
+    bodies = {
+        "endless": ([head + b"\r\n", *[b"x" * 60_000] * 1000], 0),
+        "broken": ([head + b"Content-Length: 1000\r\n\r\nx"], 0),
+        "dripping": ([head + b"Content-Length: 1000\r\n\r\n", *[b"x"] * 1000], 0.05),
+    }
+    with speaking(*bodies[body]) as address:
+        began = time.monotonic()
+        with pytest.raises(kind) if kind else contextlib.nullcontext() as refused:
+            websub.Hub(address).ask("subscribe", TOPIC, "https://x", 60, None)
+        assert time.monotonic() - began < 2
+    assert kind is None or (str(status) in refused.value.message and len(refused.value.message) < 300)
 
 
 def test_a_hub_that_is_not_there_is_unavailable():

@@ -1,8 +1,5 @@
 """platforms.youtube: addresses, durations and errors as YouTube writes them."""
 
-import contextlib
-import socketserver
-import threading
 import time
 from datetime import UTC, datetime
 
@@ -13,6 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms import youtube
+from tests.servers import speaking
 
 
 @given(st.text(max_size=100) | st.text(max_size=60).map(lambda text: f"https://www.youtube.com/{text}"))
@@ -78,25 +76,6 @@ def test_a_call_that_never_left_costs_nothing():
     with pytest.raises(PlatformUnavailable):
         youtube.Youtube("key", "http://127.0.0.1:9", count).details(["vid00000001"])
     assert count.units == 0
-
-
-@contextlib.contextmanager
-def speaking(parts, pause=0.0):
-    """The address of a server that says these parts, bytes by bytes, and hangs up."""
-
-    class Speaker(socketserver.BaseRequestHandler):
-        def handle(self):
-            self.request.recv(65_536)
-            with contextlib.suppress(OSError):
-                for part in parts:
-                    self.request.sendall(part)
-                    time.sleep(pause)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Speaker) as server:
-        server.daemon_threads, server.block_on_close = True, False
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"

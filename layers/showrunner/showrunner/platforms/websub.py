@@ -6,13 +6,18 @@ The Atom reader is expat with every door shut: no document type, no entity, no s
 
 import hmac
 import re
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.parsers import expat
 
 from showrunner.errors import InvalidRequest, PlatformRejected, PlatformUnavailable
 from showrunner.models import Sighting
+
+if TYPE_CHECKING:
+    import requests
 
 # A notification has 1.3 KB and one entry; the largest feed that YouTube serves (15 entries with descriptions) has about 60 KB.
 MAX_BYTES = 262_144
@@ -29,7 +34,9 @@ MAX_ENTRIES = 1000
 # An Atom entry is 4 deep; the extensions in YouTube's feeds (media:group) reach 6.
 MAX_DEPTH = 16
 # A hub that hasn't answered by then is as good as down; the request is sent again later.
-HUB_SECONDS = 10
+HUB_CONNECT_SECONDS, HUB_SECONDS = 3, 7
+# Of what it says as much as a log line holds; a page of errors isn't read to its end, whatever its end is.
+HUB_BYTES = 4096
 # What a hub asks for beyond a day isn't waited for.
 MAX_RETRY_SECONDS = 86_400
 
@@ -299,6 +306,9 @@ class Hub:
     def __init__(self, url: str) -> None:
         import requests
 
+        from showrunner.platforms import answers
+
+        self._read = answers.read
         self._session = requests.Session()
         self._failures = requests.RequestException
         self._url = url
@@ -311,15 +321,22 @@ class Hub:
         if secret is not None:
             form["hub.secret"] = secret
         try:
-            answer = self._session.post(self._url, data=form, timeout=HUB_SECONDS, allow_redirects=False)
+            answer = self._session.post(self._url, data=form, timeout=(HUB_CONNECT_SECONDS, HUB_SECONDS), allow_redirects=False, stream=True)
         except self._failures as error:
             raise PlatformUnavailable(f"The hub doesn't answer: {type(error).__name__}.") from error
-        code, words = answer.status_code, plain(answer.text[:200])
+        code, words = answer.status_code, self._words(answer)
         if 200 <= code < 300:
             return
         if code >= 500 or code in (408, 429):
             raise PlatformUnavailable(f"The hub answers {code}: {words}", retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
         raise PlatformRejected(f"The hub answers {code}: {words}")
+
+    def _words(self, answer: "requests.Response") -> str:
+        """What it says beside its status, which stands whether or not its words arrive."""
+        try:
+            return plain(self._read(answer, HUB_BYTES, time.monotonic() + HUB_SECONDS)[:HUB_BYTES].decode("utf-8", "replace")[:200])
+        except PlatformUnavailable as error:
+            return error.message
 
 
 def retry_after(text: str | None, now: datetime) -> float | None:
@@ -332,7 +349,7 @@ def retry_after(text: str | None, now: datetime) -> float | None:
 
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no integer of C's holds
         return None
     seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
     return min(max(0.0, seconds), MAX_RETRY_SECONDS)
