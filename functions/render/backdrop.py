@@ -15,6 +15,8 @@ from .timeline import Output, Palette
 Floats = npt.NDArray[np.float32]
 # The mesh is computed on a grid this much coarser than the picture and enlarged: it has no detail that would be lost.
 _COARSE = 12
+# How far the camera drifts over it in a scene, as a share of the picture.
+DRIFT = 0.10
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Backdrop:
     def __init__(self, palette: Palette, output: Output, seed: int) -> None:
         chance = np.random.default_rng(seed)
         tones = Tones.of(palette)
-        self.move = Move(("zoom_in", "zoom_out", "pan_right", "pan_left")[int(chance.integers(4))], 0.10)
+        self.move = Move(("zoom_in", "zoom_out", "pan_right", "pan_left")[int(chance.integers(4))], DRIFT)
         size = Plate.size(output.width, output.height, self.move.headroom)
         self.plate = Plate(colour.to_planes(painted(tones, size, chance)), output.width, output.height)
         self.light = _light(colour.mix(tones.glow, (255, 255, 255), 0.25), round(max(output.width, output.height) * 0.42), chance)

@@ -1,6 +1,7 @@
 """The finished file, inspected before anybody may call it finished: every finding has a name, and one is enough to fail."""
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 import av
 import av.error
 
-from . import ffmpeg, watch
+from . import backdrop, ffmpeg, watch
 from .colour import Pixels
 from .errors import AssetCorrupt
 from .sound import Measured, Track
-from .timeline import Output, Scene, Timeline
+from .timeline import Output, Scene, Timeline, Visual
 
 DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0
@@ -200,12 +201,18 @@ def _touched(timeline: Timeline, start: float, end: float) -> list[Scene]:
 
 
 def _still_by_plan(timeline: Timeline, output: Output, start: float, end: float) -> bool:
-    """A photograph without a camera move, or with one that nobody can see, is meant to stand still."""
+    """A picture without a camera move, or with one so slow that nobody can see it, is meant to stand still."""
     reach = max(output.width, output.height) / 2
-    return all(
-        scene.visual.kind == "image" and (scene.visual.motion == "none" or scene.visual.amount * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s))
-        for scene in _touched(timeline, start, end)
-    )
+    return all(_move(scene.visual) * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s) for scene in _touched(timeline, start, end))
+
+
+def _move(visual: Visual) -> float:
+    """How far the picture's edge goes in the scene, as a share of its distance from the middle; a clip moves by itself."""
+    if visual.kind == "clip":
+        return math.inf
+    if visual.generated:
+        return backdrop.DRIFT
+    return 0.0 if visual.motion == "none" else visual.amount
 
 
 def _by_source(timeline: Timeline, files: dict[str, Path], start: float, end: float, what: str) -> bool:

@@ -18,8 +18,9 @@ import pytest
 import samples
 from PIL import Image
 
-from render import assets, ffmpeg, segments, timeline
+from render import assets, ffmpeg, job, segments, timeline
 from render.encoders import Encoder
+from render.storage import Destination
 
 from .conftest import TEXTS, call, environment, visuals
 
@@ -218,6 +219,19 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     one = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "1"})
     two = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "2"})
     assert {piece.name for piece in one}.isdisjoint(piece.name for piece in two)
+
+
+@pytest.mark.slow
+def test_a_film_of_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeypatch):
+    """Half an hour has more than two hundred pieces; here every frame of ten seconds is one, three hundred in all."""
+    monkeypatch.setattr(segments, "LONGEST_S", 1 / 30)
+    monkeypatch.setattr(segments, "SHORTEST_S", 1 / 30)
+    for name, value in (("RENDER_X264_PRESET", "ultrafast"), ("RENDER_ENCODER", "cpu")):
+        monkeypatch.setenv(name, value)
+    visual = {"kind": "generated", "generated": {"template": "gradient"}}
+    plan = samples.timeline(tmp_path, [{"id": "0", "start_s": 0, "end_s": 10, "visual": visual}], 128, 128, captions=None)
+    report = job.render(str(plan), Destination(str(tmp_path / "out")), lambda *_: None)
+    assert report["outputs"][0]["measured"]["frames"] == 300
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 def inspect(tmp_path, plan):
     """Makes a six-second file from a picture and a sound graph and returns the names of what is found wrong with it."""
     document = plan(outputs=[{"name": "o", "width": 320, "height": 180}], captions=None)
-    document["scenes"][0]["end_s"] = 6
+    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}}}
     document["music"] = {}
     parsed = timeline.parse(document)
 
