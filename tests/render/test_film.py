@@ -145,6 +145,15 @@ def test_one_plan_gives_three_aspects(tmp_path):
     assert len(spoken) == 1
 
 
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_the_other_codecs_are_rendered_and_inspected_too(tmp_path, codec):
+    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    plan = samples.timeline(tmp_path, scenes, 180, 320, outputs=[{"name": "main", "width": 180, "height": 320, "codec": codec}])
+    done = call(plan, tmp_path / "out")
+    assert done.returncode == 0, done.stderr[-800:]
+    assert ffmpeg.probe(tmp_path / "out" / "video.mp4").video_codec == codec
+
+
 def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
     """Killed without warning after its first finished piece; the second run keeps that piece, and the packets of both films are identical."""
     path = small(tmp_path)
