@@ -198,7 +198,7 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     return {
         "websub": Request(lambda: delivered, answered(202)),
         "hub": Request(lambda: records({"token": token, "mode": "subscribe"}), took_all),
-        "poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), lambda said: said is None),
+        "poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), took_all),
         "notifications": Request(lambda: records(notification(atom(f"v{uuid.uuid4().hex[:10]}"))), took_all),
     }
 
