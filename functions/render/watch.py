@@ -18,8 +18,9 @@ LONGEST_S = 1.0
 # Luma averaged over blocks of this side: the encoder's noise goes, which a key frame renews, and motion stays.
 _BLOCK = 8
 # Measured at 1080x1920 with x264 from ultrafast to veryfast: through the renewal by a key frame, still pictures differ by 0.4 at most and fewer than
-# 1 % of their blocks by more than 1; our slowest backdrops and camera moves differ by 0.55 and more in a second, and 10 % of their blocks by 2.
-_ALIKE_MEAN, _ALIKE_MOST, _ALIKE_SHARE = 0.5, 1, 0.025
+# 1 % of their blocks by more than 1, none by more than 5; our slowest backdrops and camera moves differ by 0.55 and more in a second, and 10 % of their
+# blocks by 2. A few letters that move over a plain ground change few blocks, but those by much.
+_ALIKE_MEAN, _ALIKE_STEP, _ALIKE_SHARE, _ALIKE_MOST = 0.5, 1, 0.025, 8
 # Limited range begins at 16; this is 6 % above it, and so dark are all but one in a hundred blocks.
 _DARK, _DARK_SHARE = 29, 0.99
 
@@ -35,7 +36,8 @@ def small(frame: av.VideoFrame) -> Pixels:
 
 def alike(first: Pixels, second: Pixels) -> bool:
     difference = cv2.absdiff(first, second)
-    return float(difference.mean()) < _ALIKE_MEAN and float(np.count_nonzero(difference > _ALIKE_MOST)) <= _ALIKE_SHARE * difference.size
+    stepped = np.count_nonzero(difference > _ALIKE_STEP)
+    return int(difference.max()) <= _ALIKE_MOST and float(difference.mean()) < _ALIKE_MEAN and stepped <= _ALIKE_SHARE * difference.size
 
 
 def dark(picture: Pixels) -> bool:

@@ -75,6 +75,12 @@ def test_less_than_a_second_is_no_fault(inspect, use):
 
 
 @pytest.mark.parametrize("use", USES)
+def test_a_thin_line_that_moves_over_a_plain_ground_is_no_still(inspect, use):
+    slide = "color=c=white:s=320x180:r=30[g];color=c=black:s=3x60:r=30[l];[g][l]overlay=x='60+8*t':y=60"
+    assert inspect(slide, **USES[use]) == set()
+
+
+@pytest.mark.parametrize("use", USES)
 def test_a_moving_picture_passes_by_its_key_frames(inspect, use):
     assert inspect(**USES[use]) == set()
 
