@@ -53,9 +53,9 @@ def _each(what: Callable[[dict[str, Any]], bool], videos: list[dict[str, Any]], 
     from botocore.exceptions import BotoCoreError, ClientError
 
     done = 0
-    for video in videos:
+    for number, video in enumerate(videos):
         if time.monotonic() > until:
-            logger.warning("out of time", extra={"left": len(videos) - done})
+            logger.warning("out of time", extra={"left": len(videos) - number})
             break
         try:
             done += what(video)

@@ -14,7 +14,7 @@ from functions.admin import app
 from local import openapi
 from showrunner import config, db, state
 from showrunner.access import roles, tokens
-from tests.conftest import Client, service_client
+from tests.conftest import Client, put_secrets, service_client
 from tests.contract import code, template
 
 ANYONE = Client()
@@ -127,6 +127,16 @@ def test_a_part_that_fails_degrades_the_whole_and_is_named(client, queues, monke
 
     assert (told["status"], told["probes"][part]["status"], told["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
     assert any(reason.startswith(f"{part}: ") for reason in told["reasons"])
+
+
+def test_a_database_that_refuses_the_functions_is_down_too(client, queues, postgres):
+    put_secrets({"database/password": "another-one"})
+    try:
+        told = client("GET", "/api/v1/admin/health").body
+    finally:
+        put_secrets(postgres.secrets)
+
+    assert (told["status"], told["probes"]["database"]["reason"]) == ("down", "DatabaseError")
 
 
 def test_messages_that_were_given_up_wait_for_a_person(client, queues):
