@@ -199,7 +199,16 @@ def generate(request: Request, body: Brief) -> Answer:
     return answer
 
 
-@app.post("/api/v1/videos/generate/batch", permission="videos:write", answer=Settled, status=202, max_bytes=2 * api.MEGABYTE, idempotent=True, verified=True)
+@app.post(
+    "/api/v1/videos/generate/batch",
+    permission="videos:write",
+    answer=Settled,
+    status=202,
+    max_bytes=2 * api.MEGABYTE,
+    idempotent=True,
+    errors=(409,),
+    verified=True,
+)
 def generate_batch(request: Request, body: Batch) -> Answer:
     """Up to 50 briefs at once; each is accepted or refused on its own."""
     briefs = [read_brief(each) for each in body.videos]
@@ -295,7 +304,7 @@ def _require_assets(tx: db.Transaction, request: Request, wanted: list[str], pre
 
 
 def check_uploads(request: Request, asset_ids: list[str]) -> None:
-    """Assets that were uploaded but never looked at are checked now, before a transaction is open."""
+    """Assets that were uploaded but never looked at are checked now, before a transaction is open. Raises Conflict for more than a request can read."""
     wanted = list({asset.lower() for asset in asset_ids})
     if not wanted:
         return
@@ -303,8 +312,10 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
 
     with db.reading() as tx:
         pending = assets.list_pending(tx, request.organisation_id, wanted)
-    for asset_id in pending:
-        uploads.check(request.organisation_id, asset_id)
+    if sum(asset["bytes"] for asset in pending) > max(uploads.MOST_BYTES.values()):
+        raise Conflict(f"Too much was uploaded that nobody has looked at yet: GET /assets/{pending[0]['id']} first, and so each of the others.")
+    for asset in pending:
+        uploads.check(request.organisation_id, asset["id"])
 
 
 def will_be_swept(request: Request) -> None:

@@ -83,6 +83,18 @@ def test_a_video_takes_an_asset_that_was_uploaded_but_never_looked_at(client):
     assert client("POST", "/api/v1/videos/generate", brief).status == 202
 
 
+def test_a_call_reads_no_more_unseen_uploads_than_fit_into_its_time(client):
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    clips = [announce(client, kind="clip", content_type="video/mp4", bytes=150 * 1_048_576).body["asset"]["id"] for _ in range(2)]
+    brief = {"channel_id": channel_id, "topic": "Bees", "assets": clips}
+
+    told = [client("POST", "/api/v1/videos/generate", brief), client("POST", "/api/v1/videos/generate/batch", {"videos": [brief]})]
+
+    assert [(each.status, each.body["error"]["code"]) for each in told] == [(409, "CONFLICT")] * 2
+    assert f"GET /assets/{min(clips)}" in told[0].body["error"]["message"] or f"GET /assets/{max(clips)}" in told[0].body["error"]["message"]
+    assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, "one alone is looked at, and isn't there"
+
+
 def test_what_is_added_and_removed_is_in_the_audit_log(client, tx):
     asset_id = announce(client).body["asset"]["id"]
     client("DELETE", f"/api/v1/assets/{asset_id}")

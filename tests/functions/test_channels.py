@@ -145,12 +145,13 @@ def test_two_at_once_are_not_both_the_tenth(postgres, signing_key):
     assert sorted(each.status for each in told) == [201, 409, 409, 409]
 
 
-def test_a_youtube_channel_belongs_to_one_channel_of_all_organisations(client, tx, service):
-    assert client("POST", "/api/v1/channels", WHOLE).status == 201
+def test_a_youtube_channel_belongs_to_one_channel_and_is_not_kept_from_another_organisation(client, tx, service):
     other = service(add_organisation(tx, "Others"))
+    assert client("POST", "/api/v1/channels", WHOLE).status == 201
 
-    told = other("POST", "/api/v1/channels", WHOLE)
+    told = client("POST", "/api/v1/channels", WHOLE)
 
+    assert other("POST", "/api/v1/channels", WHOLE).status == 201, "whose it is, nobody has proved"
     assert (told.status, told.body["error"]["code"]) == (409, "CONFLICT")
     assert "YouTube channel" in told.body["error"]["message"]
 

@@ -64,15 +64,14 @@ def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -
     )
 
 
-def list_pending(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[str]:
-    """The ids of those that are there, but not checked yet."""
-    found = db.rows(
+def list_pending(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
+    """id, bytes of those that are there, but not checked yet."""
+    return db.rows(
         tx,
-        "SELECT id::text FROM studio.assets WHERE organisation_id = :organisation_id AND status = 'pending' AND id = ANY(:asset_ids::uuid[])",
+        "SELECT id::text, bytes FROM studio.assets WHERE organisation_id = :organisation_id AND status = 'pending' AND id = ANY(:asset_ids::uuid[])",
         organisation_id=organisation_id,
         asset_ids=asset_ids,
     )
-    return [row["id"] for row in found]
 
 
 def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status: str) -> None:

@@ -1,4 +1,4 @@
-"""Channels. At most ten live ones a user, and a YouTube channel belongs to one of them."""
+"""Channels. At most ten live ones a user, and a YouTube channel belongs to one of an organisation's: another may note it too, for nobody has proved it yet."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ MOST = 10
 # A removed channel can be brought back by support for this long; then the retention job purges it with everything that hangs on it.
 KEPT_DAYS = 30
 
-db.CONSTRAINTS["channels_youtube_channel_id"] = (Conflict, "This YouTube channel belongs to a channel already.")
+db.CONSTRAINTS["channels_youtube_channel_id"] = (Conflict, "This YouTube channel belongs to another of your channels already.")
 
 _ITEM = """
     json_build_object('id', c.id, 'name', c.name, 'niche', c.niche, 'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
