@@ -217,8 +217,16 @@ def _move(visual: Visual) -> float:
 
 def _by_source(timeline: Timeline, files: dict[str, Path], start: float, end: float, what: str) -> bool:
     """A clip that is black or stands still in itself shows what it shows: a title, a presentation."""
-    clips = [scene.visual for scene in _touched(timeline, start, end)]
-    return all(visual.kind == "clip" and visual.asset is not None and getattr(watch.watched(files[visual.asset.uri], *visual.trim), what) for visual in clips)
+    visuals = [scene.visual for scene in _touched(timeline, start, end)]
+    return all(visual.kind == "clip" and visual.asset is not None and _has(files[visual.asset.uri], visual, what) for visual in visuals)
+
+
+def _has(clip: Path, visual: Visual, what: str) -> bool:
+    try:
+        return bool(getattr(watch.watched(clip, *visual.trim), what))
+    except av.error.FFmpegError:
+        # Damaged, though ffmpeg could play it: it explains nothing.
+        return False
 
 
 def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
