@@ -203,11 +203,12 @@ def _page(
         SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE shown), '') || ']' AS rows, count(*) > count(*) FILTER (WHERE shown) AS more,
                count(*) FILTER (WHERE shown) AS count, (array_agg(value ORDER BY n DESC) FILTER (WHERE shown))[1] AS value,
                (array_agg(key ORDER BY n DESC) FILTER (WHERE shown))[1] AS key, {total} AS total
-          FROM (SELECT *, item IS NOT NULL AND (n = 1 OR sum(octet_length(item)) OVER (ORDER BY n) <= {PAGE_BYTES}) AS shown
-                  FROM (SELECT CASE WHEN n <= :limit AND (n = 1 OR bytes <= {PAGE_BYTES}) THEN ({what.item})::text END AS item, {_place_of(what, wanted)}, n
-                          FROM (SELECT *, row_number() OVER () AS n, sum({what.bytes}) OVER (ROWS UNBOUNDED PRECEDING) AS bytes
-                                  FROM (SELECT * FROM {"matches" if matches else source or what.table} t WHERE {where}{_after(what, wanted, place)}
-                                         ORDER BY {_by(what, wanted)} LIMIT :limit + 1 OFFSET {wanted.offset}) t) t) items) page
+          FROM (SELECT *, item IS NOT NULL AND (n = 1 OR sum(octet_length(item)) OVER so_far <= {PAGE_BYTES}) AS shown
+                  FROM (SELECT CASE WHEN row_number() OVER so_far = 1 OR row_number() OVER so_far <= :limit AND sum({what.bytes}) OVER so_far <= {PAGE_BYTES}
+                                    THEN ({what.item})::text END AS item, {_place_of(what, wanted)}, row_number() OVER so_far AS n
+                          FROM (SELECT * FROM {"matches" if matches else source or what.table} t WHERE {where}{_after(what, wanted, place)}
+                                 ORDER BY {_by(what, wanted)} LIMIT :limit + 1 OFFSET {wanted.offset}) t WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) items
+                WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) page
     """
     row = db.one(tx, sql, limit=wanted.limit, **given, **_position(place))
     if row is None:
