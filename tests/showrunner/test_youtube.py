@@ -110,7 +110,7 @@ def test_a_feed_without_end_is_read_no_further_than_a_feed_may_be_long(monkeypat
 
 def test_a_custom_name_is_asked_for_twice_within_one_budget(monkeypatch):
     monkeypatch.setattr(youtube, "RESOLVE_SECONDS", 0.5)
-    slow = [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{", b"}"]
+    slow = [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n", b"{", b"}"]
     with speaking(slow, 0.2) as address, pytest.raises(PlatformUnavailable):
         youtube.Youtube("key", address, Count()).resolve(youtube.Link("custom", "name"))
 
