@@ -342,6 +342,15 @@ def test_a_renewal_that_was_due_before_a_new_secret_does_not_bring_the_old_one_b
     assert callbacks.opened(callback.sealed, callback.token) == [b"a-new-secret"]
 
 
+def test_a_clock_that_went_back_keeps_no_lease_from_being_renewed(world, tx):  # noqa: F811
+    key, _ = followed(world)
+    db.run(tx, "UPDATE feed.subscriptions SET updated_at = now() + interval '1 hour'")
+    assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[0] == 200
+    say(world, "answered", key, minutes=1, outcome="unavailable", reason="503", retry_after=60)
+    make_due(tx)
+    assert due(world, tx)["asked"] == 1
+
+
 def test_no_lease_lapses_or_alarms_in_ninety_days_with_a_hub_that_is_down_for_a_day_and_a_half(tx):
     """The store's own SQL under a clock that runs 90 days: every stored time is moved back instead of the server's clock forward."""
     import random

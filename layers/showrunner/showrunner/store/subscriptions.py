@@ -19,6 +19,9 @@ REFUSED_SECONDS, REFUSED_SPREAD = 6 * 3600, 18 * 3600
 _COLUMNS = """id, channel_id, topic_url, callback_url, callback_token, hub_url, status, failure, asked_seconds, lease_seconds, expires_at, secret,
     previous_secret, rotated_at, last_verified_at, last_push_at, ask_at, attempts, created_at, updated_at"""
 
+# Later than every time before, whichever statement waited for which: the receiver goes by it (callbacks.save).
+_CHANGED = "greatest(updated_at + interval '1 microsecond', clock_timestamp())"
+
 
 def add(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Any]:
     """Pending, and due at once unless the caller asks the hub itself. Raises Conflict."""
@@ -85,7 +88,7 @@ def renew(tx: db.Transaction, subscription_id: int, lease_seconds: int | None, s
                asked_seconds = coalesce(:lease_seconds, asked_seconds),
                previous_secret = CASE WHEN :secret::bytea IS NOT NULL THEN coalesce(previous_secret, secret, '') ELSE previous_secret END,
                secret = coalesce(:secret, secret), rotated_at = CASE WHEN :secret::bytea IS NOT NULL THEN clock_timestamp() ELSE rotated_at END,
-               ask_at = now() + make_interval(secs => :wait), updated_at = clock_timestamp() -- of two at once the later one: callbacks go by it
+               ask_at = now() + make_interval(secs => :wait), updated_at = {_CHANGED}
          WHERE id = :id RETURNING {_COLUMNS}
         """,
         id=subscription_id,
@@ -103,12 +106,12 @@ def save_verified(tx: db.Transaction, subscription_id: int, lease_seconds: int, 
     return bool(
         db.run(
             tx,
-            """
+            f"""
             UPDATE feed.subscriptions
                SET status = CASE WHEN :at::timestamptz + make_interval(secs => :lease) > now() THEN 'active' ELSE 'expired' END,
                    previous_secret = CASE WHEN rotated_at > :at::timestamptz THEN previous_secret END,
                    failure = NULL, attempts = 0, lease_seconds = :lease::integer, last_verified_at = :at::timestamptz, last_answer = 'verified',
-                   expires_at = :at::timestamptz + make_interval(secs => :lease), updated_at = now(),
+                   expires_at = :at::timestamptz + make_interval(secs => :lease), updated_at = {_CHANGED},
                    ask_at = :at::timestamptz + make_interval(secs => :lease * (:renew_at + random() * :spread))
              WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at <= :at::timestamptz) AND (denied_at IS NULL OR denied_at < :at::timestamptz)
             """,
@@ -125,9 +128,10 @@ def save_denied(tx: db.Transaction, subscription_id: int, reason: str, at: str) 
     """The hub ends it, whatever lease still ran: failed, and not asked for again until somebody renews it."""
     db.run(
         tx,
-        """
+        f"""
         UPDATE feed.subscriptions
-           SET status = 'failed', ask_at = NULL, denied_at = greatest(denied_at, :at::timestamptz), failure = :reason, last_answer = :reason, updated_at = now()
+           SET status = 'failed', ask_at = NULL, denied_at = greatest(denied_at, :at::timestamptz), failure = :reason, last_answer = :reason,
+               updated_at = {_CHANGED}
          WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at < :at::timestamptz)
         """,
         id=subscription_id,
@@ -140,12 +144,12 @@ def save_refused(tx: db.Transaction, subscription_id: int, reason: str, at: str)
     """The hub refuses what we asked: failed, unless a lease still runs or it has verified since, and asked again when it may have come to its senses."""
     db.run(
         tx,
-        """
+        f"""
         UPDATE feed.subscriptions
            SET status = CASE WHEN status = 'active' AND expires_at > now() THEN 'active' ELSE 'failed' END,
                ask_at = CASE WHEN status = 'active' AND expires_at > now() OR ask_at IS NULL THEN ask_at
                              ELSE :at::timestamptz + make_interval(secs => :again + random() * :spread) END,
-               failure = :reason, last_answer = :reason, updated_at = now()
+               failure = :reason, last_answer = :reason, updated_at = {_CHANGED}
          WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at < :at::timestamptz)
         """,
         id=subscription_id,
@@ -160,9 +164,9 @@ def save_unavailable(tx: db.Transaction, subscription_id: int, reason: str, retr
     """The hub couldn't be asked: again after what it says, but in half of what is left of a lease, or later each time. Only this subscription waits."""
     db.run(
         tx,
-        """
+        f"""
         UPDATE feed.subscriptions
-           SET last_answer = :reason, updated_at = now(),
+           SET last_answer = :reason, updated_at = {_CHANGED},
                ask_at = :at::timestamptz + make_interval(secs => greatest(
                    CASE WHEN expires_at > :at::timestamptz THEN least(:retry_after, greatest(60, extract(epoch FROM expires_at - :at::timestamptz)::float8 / 2))
                         ELSE :retry_after END,
@@ -178,7 +182,7 @@ def save_unavailable(tx: db.Transaction, subscription_id: int, reason: str, retr
 
 
 def expire(tx: db.Transaction) -> int:
-    return db.run(tx, "UPDATE feed.subscriptions SET status = 'expired', updated_at = now() WHERE status = 'active' AND expires_at <= now()")
+    return db.run(tx, f"UPDATE feed.subscriptions SET status = 'expired', updated_at = {_CHANGED} WHERE status = 'active' AND expires_at <= now()")
 
 
 def claim_due(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
