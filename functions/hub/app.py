@@ -17,8 +17,7 @@ def hub() -> Hub:
 
 
 def ask(message: dict[str, Any]) -> bool:
-    """Asks for one subscription. False when the queue should deliver it again: nobody else repeats an unsubscription, and the queue does so until the callback
-    is forgotten or the lease has ended by itself."""
+    """Asks for one subscription. False when the queue should deliver it again: nobody else repeats an unsubscription, until its callback is forgotten."""
     callback = callbacks.find(message["token"])
     if callback is None or callback.asked != message["mode"]:
         return True  # removed, or asked for otherwise since
