@@ -56,7 +56,7 @@ class Found(TypedDict):
 
 @app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True, verified=True)
 def add(request: Request, body: NewAsset) -> Answer:
-    """Announces a file and answers where to PUT it."""
+    """Announces a file and answers where to PUT it, with which headers: the address takes these bytes only, for an hour."""
     from showrunner import blobs, uploads
 
     check(body)
@@ -65,8 +65,8 @@ def add(request: Request, body: NewAsset) -> Answer:
         row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
         api.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing is arithmetic with our own key: no call leaves while the transaction is open.
-        url = blobs.presigned_put(row["object_key"], body.content_type, body.bytes, uploads.UPLOAD_SECONDS)
-        upload = {"method": "PUT", "url": url, "headers": {"content-type": body.content_type}, "expires_in": uploads.UPLOAD_SECONDS}
+        url, headers = blobs.presigned_put(row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS)
+        upload = {"method": "PUT", "url": url, "headers": headers, "expires_in": uploads.UPLOAD_SECONDS}
         return Answer({"asset": api.parse(row["item"].encode()), "upload": upload}, 201)
 
     return api.once(request, work)

@@ -51,6 +51,11 @@ def receive(event: dict[str, Any]) -> dict[str, Any]:
         tell([connection_id], [fault("INVALID_TOKEN", "The session of this connection has ended: get a new ticket and connect again.")])
         close(connection_id)
         return {"statusCode": 200}
+    if live.says_too_much(connection_id):
+        tell([connection_id], [fault("RATE_LIMIT_EXCEEDED", f"More than {live.MESSAGES_A_MINUTE} messages in a minute: wait one, then connect again.")])
+        live.forget(connection_id)
+        close(connection_id)
+        return {"statusCode": 200}
     try:
         answer = status(act(connection, event))
     except (InvalidRequest, Forbidden, Conflict, ServiceUnavailable) as error:

@@ -1,7 +1,9 @@
 """functions/assets"""
 
+import base64
 import hashlib
 import urllib.request
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -35,6 +37,15 @@ def test_an_uploaded_file_is_ready_once_it_was_looked_at(client):
     assert found["asset"]["status"] == "ready"
     with urllib.request.urlopen(found["download_url"]) as answer:
         assert answer.read() == PNG
+
+
+def test_the_address_of_an_upload_takes_the_announced_bytes_and_no_others(client):
+    target = announce(client).body["upload"]
+
+    signed = parse_qs(urlsplit(target["url"]).query)["X-Amz-SignedHeaders"][0].split(";")
+
+    assert {"content-length", "content-type", "x-amz-checksum-sha256"} <= set(signed)
+    assert target["headers"]["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(PNG).digest()).decode()
 
 
 @pytest.mark.parametrize("content", [PNG + b"1", b"\x89PNG\r\n\x1a\n" + b"1" * 92], ids=["other size", "other bytes"])

@@ -227,6 +227,26 @@ def test_what_cant_be_understood_is_answered_and_closes_nothing(clients, message
     assert say(clients, connection_id, {"action": "ping"})["topics"] == []
 
 
+def test_a_client_that_talks_without_end_is_cut_off(clients, monkeypatch):
+    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 3)
+    at = time.time()
+    monkeypatch.setattr(live.time, "time", lambda: at)
+    loud, quiet = connected(caller(organisation())), connected(caller(organisation()))
+    assert [say(clients, loud, {"action": "ping"})["type"] for _ in range(3)] == ["connection_status"] * 3
+
+    assert say(clients, loud, {"action": "ping"})["code"] == "RATE_LIMIT_EXCEEDED"
+
+    assert clients.closed == [loud]
+    assert live.find(loud) is None
+    assert say(clients, quiet, {"action": "ping"})["type"] == "connection_status"
+
+
+def test_a_new_minute_gives_a_client_its_messages_again(clients, monkeypatch):
+    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 1)
+
+    assert [live.says_too_much("one", at) for at in (60.0, 119.0, 120.0)] == [False, True, False]
+
+
 WORDS = st.sampled_from(["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]) | st.text(max_size=20)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,

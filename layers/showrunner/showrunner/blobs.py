@@ -1,5 +1,6 @@
 """Objects in the media bucket. Keys are the caller's; the bucket is the stage's."""
 
+import base64
 import hashlib
 import json
 import re
@@ -79,9 +80,10 @@ def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
     return signed.link("get_object", _bucket(), key, seconds, query=query)
 
 
-def presigned_put(key: str, content_type: str, bytes_: int, seconds: int) -> str:
-    """A signed URL that accepts one upload of exactly this type and size."""
-    return signed.link("put_object", _bucket(), key, seconds, {"content-type": content_type, "content-length": str(bytes_)})
+def presigned_put(key: str, content_type: str, bytes_: int, sha256: str, seconds: int) -> tuple[str, dict[str, str]]:
+    """A signed URL that accepts these bytes and no others for so many seconds, and the headers to send with them: S3 refuses what has another hash."""
+    headers = {"content-type": content_type, "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
+    return signed.link("put_object", _bucket(), key, seconds, {**headers, "content-length": str(bytes_)}), headers
 
 
 def _bucket() -> str:

@@ -30,6 +30,8 @@ CONNECTION_SECONDS = 7200
 MOST_CONNECTIONS = 10
 # A page of videos; who wants more asks for all of them by "videos".
 MOST_TOPICS = 100
+# One a second: a dashboard that shows another page changes its topics, and pings every nine minutes.
+MESSAGES_A_MINUTE = 60
 # Longer than any retry of an event.
 REMEMBERED_SECONDS = 3600
 # The database's clock tells when a video ended, S3's when its render last spoke. Between computers in the cloud less than a second lies; a person who
@@ -107,6 +109,12 @@ def find(connection_id: str) -> Connection | None:
     return _read(connection_id, state.find(_connection(connection_id), "connection"))
 
 
+def says_too_much(connection_id: str, now: float | None = None) -> bool:
+    """Counts a message of a connection; whether there were too many in this minute."""
+    at = int(time.time() if now is None else now)
+    return state.count(_connection(connection_id), f"minute#{at // 60}", at + 120) > MESSAGES_A_MINUTE
+
+
 def _read(connection_id: str, found: dict[str, Any] | None) -> Connection | None:
     return None if found is None else Connection(connection_id, **{"topics": frozenset(), **found})
 
@@ -114,6 +122,8 @@ def _read(connection_id: str, found: dict[str, Any] | None) -> Connection | None
 def forget(connection_id: str, account: str | None = None) -> None:
     """Nothing goes to this connection any more. `account` helps where the connection's own item may be gone already."""
     connection = _read(connection_id, state.take(_connection(connection_id), "connection"))
+    for minute, _ in state.list_(_connection(connection_id)):
+        state.remove(_connection(connection_id), minute)
     if connection is not None:
         account = connection.account
         for topic in connection.topics:

@@ -83,6 +83,18 @@ def list_(pk: str, now: float | None = None) -> list[tuple[str, dict[str, Any]]]
     return [(item["sk"]["S"], _values(item)) for item in alive]
 
 
+def count(pk: str, sk: str, expires_at: float) -> int:
+    """One more of what the item counts until it expires; how many that makes."""
+    request = {
+        "TableName": _table(),
+        "Key": _key(pk, sk),
+        "UpdateExpression": "ADD counted :one SET expires_at = :end",
+        "ExpressionAttributeValues": {":one": _typed(1), ":end": _typed(int(expires_at))},
+        "ReturnValues": "UPDATED_NEW",
+    }
+    return int(signed.call("dynamodb", "UpdateItem", request)["Attributes"]["counted"]["N"])
+
+
 def extend(pk: str, sk: str, name: str, members: frozenset[str], most: int) -> None:
     """Adds members to a set of an item, whatever others add at the same time. Raises Conflict when the item is gone or the set could get too large."""
     request = _set_change(pk, sk, "ADD", name, members)
