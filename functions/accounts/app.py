@@ -33,6 +33,8 @@ app = Application("accounts")
 VERIFY_MINUTES, RESET_MINUTES, INVITE_MINUTES = 24 * 60, 60, 7 * 24 * 60
 # Letters to one address in an hour: enough for somebody whose mail is slow, too few to be a nuisance to anyone.
 LETTERS_AN_HOUR = 5
+# Longer than a letter takes to be handed over, so that the time of an answer doesn't tell for which addresses one was.
+LETTER_SECONDS = 1.0
 DAY_SECONDS = 86_400
 
 
@@ -367,7 +369,7 @@ def _disown(tx: db.Transaction, user_id: str) -> None:
 @app.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=Done, status=202)
 def forgot(request: Request, body: Address) -> Answer:
     """Sends a letter with a link, if there is such an account; the answer is the same either way. Links of earlier letters live out their hour."""
-    token = secrets.token_urlsafe(32)
+    token, begun = secrets.token_urlsafe(32), time.monotonic()
     with db.transaction() as tx:
         user = accounts.find_user(tx, body.email)
         if user is not None and _may_write(tx, body.email):
@@ -377,6 +379,7 @@ def forgot(request: Request, body: Address) -> Answer:
             user = None
     if user is not None:
         _send(request, body.email, "reset", token)
+    time.sleep(max(0.0, begun + LETTER_SECONDS - time.monotonic()))
     return Answer({"message": "If there is an account with this address, a letter is on its way to it."}, 202)
 
 

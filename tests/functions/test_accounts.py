@@ -11,7 +11,8 @@ from collections import Counter
 import pyotp
 import pytest
 
-from showrunner import db
+from functions.accounts import app
+from showrunner import db, mail
 from showrunner.access import mfa, passwords, tokens
 from showrunner.store import accounts, api_keys
 from tests.conftest import Client, add_organisation, in_threads
@@ -47,7 +48,8 @@ def token_in(letter):
 
 
 @pytest.fixture
-def email(tx, signing_key, aws):
+def email(tx, signing_key, aws, monkeypatch):
+    monkeypatch.setattr(app, "LETTER_SECONDS", 0)
     return f"{uuid.uuid4().hex[:12]}@example.com"
 
 
@@ -424,6 +426,21 @@ def test_nobody_keeps_an_owner_from_recovering_by_asking_often(aws, user, email)
     assert len(letters) == 5, "an hour's letters to one address"
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[0], "password": OTHER}).status == 200, "the first still opens"
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[4], "password": PASSWORD}).status == 400, "and none after it"
+
+
+def test_the_time_of_an_answer_does_not_tell_whether_a_letter_was_sent(user, email, monkeypatch):
+    monkeypatch.setattr(app, "LETTER_SECONDS", 0.4)
+    send = mail.send
+    monkeypatch.setattr(mail, "send", lambda to, letter: (time.sleep(0.2), send(to, letter)))
+
+    def seconds(address):
+        begun = time.perf_counter()
+        assert forget(address).status == 202
+        return time.perf_counter() - begun
+
+    known, unknown = seconds(email), seconds("nobody@example.com")
+
+    assert min(known, unknown) >= 0.4, "each waits for longer than a letter takes"
 
 
 def test_who_asks_for_a_letter_is_not_taken_for_the_owner(tx, user, email):

@@ -11,6 +11,7 @@ from urllib.request import HTTPErrorProcessor, build_opener
 import pyotp
 import pytest
 
+from functions.accounts import app
 from local.platforms import google as stand_in
 from showrunner import connections, db, state
 from showrunner.access import oauth
@@ -58,7 +59,8 @@ def stage(signing_key, tx, world, monkeypatch):
 
 
 @pytest.fixture
-def email():
+def email(monkeypatch):
+    monkeypatch.setattr(app, "LETTER_SECONDS", 0)
     return f"{uuid.uuid4().hex[:12]}@gmail.com"
 
 
