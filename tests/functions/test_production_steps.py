@@ -28,6 +28,7 @@ from showrunner.errors import CredentialRejected, InvalidRequest, PlatformUnavai
 from showrunner.production import script
 from showrunner.production.brief import Job
 from showrunner.store import ledger
+from tests.servers import speaking
 
 
 def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea") -> dict[str, Any]:
@@ -504,6 +505,23 @@ def test_stock_that_fails_is_replaced_by_the_backdrop(tx: Any, platforms: Platfo
     write(job)
 
     visuals_step.handler({"scene": 0, **job}, None)
+
+    assert blobs.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_photograph_that_breaks_off_is_replaced_by_the_backdrop(
+    tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(tx, platforms, httpserver, 1)
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+
+    with speaking([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\xff\xd8"]) as address:
+        monkeypatch.setenv("PEXELS_PHOTO_HOST", address)
+        photo = {"id": 1, "url": "https://www.pexels.com/photo/1", "photographer": "Ada", "src": {"large2x": f"{address}/photo.jpg"}}
+        platforms.photos = lambda: Response(json.dumps({"photos": [photo]}), content_type="application/json")
+        visuals_step.handler({"scene": 0, **job}, None)
 
     assert blobs.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
 

@@ -1,10 +1,12 @@
 """Pexels: https://www.pexels.com/api/documentation. 200 requests an hour and 20,000 a month by default; each search is one."""
 
+import time
 from typing import Any, NamedTuple
 
 import requests
 
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.platforms import answers
 
 SEARCH_SECONDS = 10
 DOWNLOAD_SECONDS = 60
@@ -50,12 +52,12 @@ class Stock:
             # The key stays off this request: the host of the files doesn't need it.
             response = self._session.get(photo.address, timeout=DOWNLOAD_SECONDS, stream=True, allow_redirects=False)
             response.raise_for_status()
-            body = response.raw.read(PHOTO_BYTES + 1, decode_content=True)
         except requests.RequestException as error:
             raise PlatformUnavailable(f"Pexels doesn't give the photograph: {type(error).__name__}") from error
+        body = answers.read(response, PHOTO_BYTES, time.monotonic() + DOWNLOAD_SECONDS)
         if len(body) > PHOTO_BYTES:
             raise PlatformRejected(f"The photograph {photo.id} is larger than {PHOTO_BYTES >> 20} MB.")
-        return bytes(body)
+        return body
 
 
 def _answer(response: requests.Response) -> dict[str, Any]:
