@@ -41,8 +41,12 @@ def parent(uri: str) -> str:
     return posixpath.dirname(uri) if is_remote(uri) else str(Path(uri).resolve().parent)
 
 
-@cache
 def _s3() -> Any:
+    return _client_of(os.getpid())
+
+
+@cache
+def _client_of(process: int) -> Any:  # noqa: ARG001 - the key: connections that were open at a fork would be written to by several processes at once
     import boto3  # only a render that touches S3 pays for the import
     from botocore.config import Config
 

@@ -1,6 +1,7 @@
 """From S3 to S3, as in Batch, against the AWS stand-in over HTTP."""
 
 import json
+import multiprocessing
 
 import boto3
 import pytest
@@ -48,6 +49,20 @@ def test_a_checkpoint_is_tagged_for_the_buckets_lifecycle(tmp_path, aws, bucket,
         for name in ("segments/main/a-0000.mp4", "video.mp4")
     }
     assert list(told.values()) == [[{"Key": "lifetime", "Value": "week"}], []]
+
+
+def test_a_drawing_process_has_connections_of_its_own(aws, monkeypatch):
+    """It stores its pieces while the one that forked it tells how far it is: on one connection their requests would run into each other."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
+    parents = storage._s3()
+    receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=lambda: sender.send(storage._s3() is parents))
+    process.start()
+
+    assert receiver.poll(30) and receiver.recv() is False
+    process.join()
+    assert storage._s3() is parents
+    storage._client_of.cache_clear()
 
 
 def test_a_missing_object_is_named_in_error_json(tmp_path, aws, bucket):
