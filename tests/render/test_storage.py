@@ -59,7 +59,8 @@ def test_a_drawing_process_has_connections_of_its_own(aws, monkeypatch):
     process = multiprocessing.get_context("fork").Process(target=lambda: sender.send(storage._s3() is parents))
     process.start()
 
-    assert receiver.poll(30) and receiver.recv() is False
+    assert receiver.poll(30)
+    assert receiver.recv() is False
     process.join()
     assert storage._s3() is parents
     storage._client_of.cache_clear()
