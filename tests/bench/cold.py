@@ -7,13 +7,14 @@ checked. The database, SSM and the rest of AWS, and the platforms, answer from o
 import contextlib
 import hashlib
 import hmac
-import importlib.util
+import importlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
+import types
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -62,13 +63,11 @@ def records(*messages: dict[str, Any]) -> dict[str, Any]:
 
 
 def tests(name: str) -> Any:
-    """A module of the tests, which know how the platforms answer; by its file, since some package installs a module of this name."""
-    spec = importlib.util.spec_from_file_location(Path(name).name, ROOT / "tests" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A module of the tests, which know how the platforms answer. Some package installs a module named tests: ours is put before it."""
+    ours = types.ModuleType("tests")
+    ours.__path__ = [str(ROOT / "tests")]
+    sys.modules["tests"] = ours
+    return importlib.import_module(f"tests.{name.replace('/', '.')}")
 
 
 def settings(base: str) -> dict[str, str]:
