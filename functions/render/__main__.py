@@ -2,9 +2,13 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from typing import Any
+
+# NumPy starts a thread per core for matrices that nothing here multiplies; read when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from . import errors, job
 from .errors import RenderError

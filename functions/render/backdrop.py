@@ -57,11 +57,12 @@ class Backdrop:
         self._phases = chance.uniform(0, 2 * np.pi, 2)
         self._output = output
 
-    def paint(self, frame: Frame, at_s: float, progress: float) -> None:
-        self.plate.paint(frame, self.move, progress)
+    def paint(self, at_s: float, progress: float) -> Frame:
+        frame = self.plate.paint(self.move, progress)
         x = 0.5 + 0.42 * np.sin(at_s * 0.31 + self._phases[0])
         y = 0.42 + 0.34 * np.sin(at_s * 0.23 + self._phases[1])
         self.light.blend(frame, round(x * self._output.width - self.light.width / 2), round(y * self._output.height - self.light.height / 2))
+        return frame
 
 
 def painted(tones: Tones, size: tuple[int, int], chance: np.random.Generator) -> Pixels:

@@ -360,6 +360,7 @@ class Painter:
         self.output = output
         self.look = look(timeline.captions, timeline.palette, output, timeline.language)
         self.pages = pages(timeline, output)
+        self._space = word_space(self.look)
         self._starts = np.array([page.start_s for page in self.pages])
         self._placed: tuple[int, list[_Placed], list[tuple[Sprite, int, int]]] = (-1, [], [])
 
@@ -388,7 +389,7 @@ class Painter:
         if self.look.mode in ("box", "underline"):
             self._mark(word).blend(frame, *self._mark_position(word))
         # A long word pops less: it must not touch its neighbours.
-        room = 0.9 * word_space(self.look) / max(1, word.letters_width)
+        room = 0.9 * self._space / max(1, word.letters_width)
         scale = min(1 + round(room, 2), self._pop(at_s - word.unit.start_s))
         sprite = _scaled(word.spoken, scale)
         sprite.blend(frame, word.x - (sprite.width - word.spoken.width) // 2, word.y - (sprite.height - word.spoken.height) // 2)
@@ -519,7 +520,7 @@ def _scaled(sprite: Sprite, scale: float) -> Sprite:
     if scale == 1.0:
         return sprite
     width, height = round(sprite.width * scale / 2) * 2, round(sprite.height * scale / 2) * 2
-    sizes = ((width, height), (width // 2, height // 2), (width // 2, height // 2))
+    sizes = ((width, height), (width // 2, height // 2))
     return Sprite(
         tuple(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane, size in zip(sprite.foreground, sizes, strict=True)),  # type: ignore[arg-type]
         tuple(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane, size in zip(sprite.behind, sizes, strict=True)),  # type: ignore[arg-type]

@@ -44,15 +44,14 @@ class ClipPainter:
         self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * self.slow * fps) // 3)
         self._frames: Iterator[Frame] | None = None
         self._next = 0
-        self._last = Frame(width, height)
 
-    def paint(self, frame: Frame, index: int) -> None:
+    def paint(self, index: int) -> Frame:
         if self._frames is None:
             self._frames, self._next = self._endless(), 0
-        while self._next <= index:
-            self._last = next(self._frames)
-            self._next += 1
-        frame.copy_from(self._last)
+        for _ in range(index - self._next):
+            next(self._frames)
+        self._next = index + 1
+        return next(self._frames)
 
     def close(self) -> None:
         if self._frames is not None:
@@ -86,9 +85,9 @@ class ClipPainter:
         assert process.stdout is not None
         count = 0
         try:
-            while _fill(process.stdout, memoryview((frame := Frame(self.width, self.height)).buffer)):
+            while (buffer := _read(process.stdout, self.width * self.height * 3 // 2)) is not None:
                 count += 1
-                yield frame
+                yield Frame.within(buffer, self.width, self.height)
             if process.wait():
                 errors.seek(0)
                 complaint = ffmpeg.last_line(errors.read().decode(errors="replace"))
@@ -111,20 +110,22 @@ class ClipPainter:
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
         # Blending between source frames hides the repeats of a slowed clip.
         time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
-        graph = f"{time},{self.filter_size},format=yuv420p"
+        graph = f"{time},{self.filter_size},format=nv12"
         # Two decoder threads: with one process per core more only adds frames in flight, 12 MB each at 4K.
         reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
         return ffmpeg.command(*reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-")
 
 
-def _fill(stream: IO[bytes], view: memoryview) -> bool:
-    done = 0
-    while done < len(view):
+def _read(stream: IO[bytes], count: int) -> Pixels | None:
+    """So many bytes, or None at the end of the stream."""
+    buffer = np.empty(count, np.uint8)
+    view, done = memoryview(buffer), 0
+    while done < count:
         got = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not got:
-            return False
+            return None
         done += got
-    return True
+    return buffer
 
 
 def _toned(media: ffmpeg.Media, width: int, height: int) -> str:

@@ -48,7 +48,6 @@ class Composer:
         self.spans = spans(timeline)
         self._painters: OrderedDict[int, Any] = OrderedDict()
         self._headings: dict[int, overlays.Heading] = {}
-        self._pair = (Frame(output.width, output.height), Frame(output.width, output.height))
         self._captions = captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
         self._title = overlays.TitleCard(timeline, output) if timeline.title_card else None
         self._marks = self._fixed_marks()
@@ -59,10 +58,10 @@ class Composer:
             marks.append(overlays.logo(self.files[self.timeline.logo.uri], self.timeline.logo.uri, self.output))
         return marks
 
-    def draw(self, number: int, frame: Frame) -> None:
+    def draw(self, number: int) -> Frame:
         at_s = (number + 0.5) / self.timeline.fps
         index = self._scene_at(number)
-        self._draw_scenes(number, index, frame)
+        frame = self._scenes(number, index)
         covered = self._title is not None and self._title.start_s <= at_s < self._title.end_s
         if self.timeline.scenes[index].heading and not covered:
             self._heading(index).paint(frame, at_s - self._heading_start(index))
@@ -72,6 +71,7 @@ class Composer:
             self._captions.paint(frame, at_s)
         for mark in self._marks:
             mark.paint(frame, at_s)
+        return frame
 
     def _scene_at(self, number: int) -> int:
         low, high = 0, len(self.spans) - 1
@@ -80,28 +80,24 @@ class Composer:
             low, high = (middle, high) if self.spans[middle].start <= number else (low, middle - 1)
         return low
 
-    def _draw_scenes(self, number: int, index: int, frame: Frame) -> None:
+    def _scenes(self, number: int, index: int) -> Frame:
         span = self.spans[index]
         incoming = index if number < 2 * span.start - span.first else index + 1 if number >= 2 * span.end - span.last else None
         if incoming is None or not 0 < incoming < len(self.spans) or self.spans[incoming].first == self.spans[incoming].start:
-            self._draw_scene(index, number, frame)
-            return
+            return self._scene(index, number)
         opening = self.spans[incoming]
-        first, second = self._pair
-        self._draw_scene(incoming - 1, number, first)
-        self._draw_scene(incoming, number, second)
+        first, second = self._scene(incoming - 1, number), self._scene(incoming, number)
         progress = (number + 0.5 - opening.first) / (2 * (opening.start - opening.first))
-        transitions.KINDS[self.timeline.scenes[incoming].transition.kind](first, second, frame, progress)
+        return transitions.KINDS[self.timeline.scenes[incoming].transition.kind](first, second, progress)
 
-    def _draw_scene(self, index: int, number: int, frame: Frame) -> None:
+    def _scene(self, index: int, number: int) -> Frame:
         span = self.spans[index]
         painter = self._painter(index)
         if isinstance(painter, clips.ClipPainter):
-            painter.paint(frame, number - span.first)
-        elif isinstance(painter, stills.StillPainter):
-            painter.paint(frame, (number + 0.5 - span.first) / (span.last - span.first))
-        else:
-            painter.paint(frame, (number + 0.5 - span.start) / self.timeline.fps, (number + 0.5 - span.first) / (span.last - span.first))
+            return painter.paint(number - span.first)
+        if isinstance(painter, stills.StillPainter):
+            return painter.paint((number + 0.5 - span.first) / (span.last - span.first))
+        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, (number + 0.5 - span.first) / (span.last - span.first))
 
     def _painter(self, index: int) -> Any:
         if index in self._painters:

@@ -84,13 +84,10 @@ def _plan(preset: str, language: str, text: str, output: Output) -> Timeline:
 
 def _background(output: Output) -> Frame:
     """Half dark, half bright: captions must be readable on both."""
-    frame = Frame(output.width, output.height)
     dark = painted(Tones.of(Palette()), (output.width, output.height), np.random.default_rng(3))
     bright = np.clip(dark.astype(np.int16) + 150, 0, 255).astype(np.uint8)
     split = np.where((np.arange(output.width) < output.width // 2)[None, :, None], dark, bright)
-    for plane, source in zip(frame.planes, colour.to_planes(np.ascontiguousarray(split)), strict=True):
-        np.copyto(plane, source)
-    return frame
+    return Frame.of_rgb(np.ascontiguousarray(split))
 
 
 def _with_safe_area(rgb: Pixels, output: Output) -> Pixels:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ PEAK_TOLERANCE_DB = 0.1
 KEYS_APART_S = 0.5
 # A camera move slower than this (pixels a second at the picture's edge) can't be told from a still picture by the eye, nor by `watch`.
 SLOWEST_MOVE = 3.0
-# Ten times what a still photograph takes with x264 from veryfast on (measured: 96 bytes a frame at 1080x1920), and two thirds of our slowest backdrop.
-QUIET_BITS_PER_PIXEL = 0.002
-# Headers of a frame in which nothing is coded, with room.
-FRAME_OVERHEAD_BYTES = 160
+# In a picture that stops moving x264 still improves it for some frames, then codes next to nothing. Measured at veryfast, over every phase of a stop of
+# 1.03 s in photographs, noise, grain and backdrops: the quietest ten frames in a row (key frames apart) take 293 bytes each at most at 1080x1920, 59 at
+# 540x960 and 27 at 320x180; our usual camera moves 386, 164 and 27 at least. Slower moves and small pictures are looked at more than they need to be.
+QUIET_FRAMES = 10
+QUIET_BITS_PER_PIXEL = 0.0013
+FRAME_OVERHEAD_BYTES = 40
 # A twentieth of the loud moments with flat tops: measured 0 for speech and music however hard they were limited, 0.37 and more for what was clipped.
 FLATTEST = 0.05
 
@@ -41,10 +43,78 @@ class Inspection:
         self.findings.append({"name": name, "message": message})
 
 
+class Keys:
+    """Key frames in order of time. Neighbours are compared; kept are the first, the last, and between which of them a fault may lie."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.gap_s = 0.0
+        self.suspects: list[tuple[float, float]] = []
+        self.first: tuple[float, Pixels] | None = None
+        self.last: tuple[float, Pixels] | None = None
+
+    def see(self, at_s: float, picture: Pixels) -> None:
+        if self.last is None:
+            self.first = (at_s, picture)
+        else:
+            before_s, before = self.last
+            self.gap_s = max(self.gap_s, at_s - before_s)
+            if watch.alike(before, picture) or watch.dark(before):
+                self.suspects.append((before_s, at_s))
+        self.last = (at_s, picture)
+        self.count += 1
+
+    def follow(self, later: "Keys") -> None:
+        if later.first is not None:
+            self.see(*later.first)
+            self.suspects += later.suspects
+            self.gap_s, self.last, self.count = max(self.gap_s, later.gap_s), later.last, self.count + later.count - 1
+
+    def stretches(self, duration_s: float) -> list[tuple[float, float]] | None:
+        """Where a fault may lie; None when they are too far apart to say, or when there are none."""
+        if self.first is None or self.last is None or max(self.gap_s, self.first[0], duration_s - self.last[0]) > KEYS_APART_S + 0.01:
+            return None
+        return self.suspects
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A piece of the film, looked at while others are drawn; by its packets it is known again in the finished file."""
+
+    packets: int
+    digest: str
+    keys: Keys
+
+
+def glance(path: Path, start_s: float) -> Glance | None:
+    """`start_s` is the piece's place in the film. None where it can't be decoded: the finished file then says so itself."""
+    keys, digest, count = Keys(), hashlib.sha256(), 0
+    try:
+        for at_s, picture in watch.pictures(path, keys_only=True):
+            keys.see(start_s + at_s, picture)
+        with av.open(str(path)) as container:
+            for packet in container.demux(video=0):
+                if packet.size:
+                    digest.update(bytes(packet))
+                    count += 1
+    except av.error.FFmpegError:
+        return None
+    return Glance(count, digest.hexdigest(), keys)
+
+
 def inspect(
-    path: Path, timeline: Timeline, output: Output, track: Track, caption_files: list[Path], pages: int, files: dict[str, Path], skips_stills: bool = False
+    path: Path,
+    timeline: Timeline,
+    output: Output,
+    track: Track,
+    caption_files: list[Path],
+    pages: int,
+    files: dict[str, Path],
+    skips_stills: bool = False,
+    pieces: Sequence[Glance | None] = (),
 ) -> Inspection:
-    """Reads every packet, decodes every key frame, and between them what could hold a fault.
+    """Reads every packet, decodes every key frame, and between them what could hold a fault. Key frames of `pieces` that the file holds, packet for
+    packet, have been decoded already.
 
     That is: where key frames half a second apart are alike or black; where they are further apart and the encoder is known to code a still picture in
     next to nothing, the stretches of so few bytes; else everything. The sound was measured on `track`; here it must be the same, byte for byte.
@@ -58,8 +128,9 @@ def inspect(
     _streams(found, media, timeline, output)
     _faststart(found, path)
     if not found.findings:
-        sizes = _packets(found, path, timeline, track)
-        _picture(found, path, timeline, output, files, quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)])
+        sizes, same = _packets(found, path, timeline, track, pieces)
+        stretches = quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)]
+        _picture(found, path, timeline, output, files, stretches, pieces if same else ())
         _sound(found, track.measured, timeline)
     _captions(found, timeline, caption_files, pages)
     return found
@@ -106,9 +177,12 @@ def _faststart(found: Inspection, path: Path) -> None:
         found.fault("UnplayableHeader", "The index of the file is not in front of its data.")
 
 
-def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track) -> dict[int, int]:
-    """Every frame present once, at its own time; the sound that of the measured track. Returns the bytes of each frame that isn't a key frame."""
-    sizes, times, sound = {}, [], hashlib.sha256()
+def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track, pieces: Sequence[Glance | None]) -> tuple[dict[int, int], bool]:
+    """Every frame present once, at its own time; the sound that of the measured track.
+
+    Returns the bytes of each frame that isn't a key frame, and whether the picture is that of the pieces.
+    """
+    sizes, times, sound, same = {}, [], hashlib.sha256(), _Same(pieces)
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.pts is None or packet.time_base is None:
@@ -116,6 +190,7 @@ def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track) ->
             if packet.stream.type == "audio":
                 sound.update(bytes(packet))
                 continue
+            same.feed(bytes(packet))
             times.append(round(packet.pts * packet.time_base * timeline.fps))
             if not packet.is_keyframe:
                 sizes[times[-1]] = packet.size
@@ -124,7 +199,29 @@ def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track) ->
         found.fault("WrongFrameCount", f"The file has {len(times)} frames at {len(set(times))} times, planned were {timeline.frame_count}.")
     if sound.hexdigest() != audio_digest(track.path):
         found.fault("WrongSound", "The sound in the file is not the one that was mixed.")
-    return sizes
+    return sizes, same.whole()
+
+
+class _Same:
+    """Whether packets are those of the pieces, in their order."""
+
+    def __init__(self, pieces: Sequence[Glance | None]) -> None:
+        self._expected, self._digest, self._count, self._same = list(pieces), hashlib.sha256(), 0, bool(pieces)
+
+    def feed(self, packet: bytes) -> None:
+        piece = self._expected[0] if self._expected else None
+        if piece is None:
+            self._same = False
+        if not self._same or piece is None:
+            return
+        self._digest.update(packet)
+        self._count += 1
+        if self._count == piece.packets:
+            self._same = self._digest.hexdigest() == piece.digest
+            self._expected, self._digest, self._count = self._expected[1:], hashlib.sha256(), 0
+
+    def whole(self) -> bool:
+        return self._same and not self._expected
 
 
 def audio_digest(path: Path) -> str:
@@ -138,13 +235,14 @@ def audio_digest(path: Path) -> str:
 
 def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -> list[tuple[float, float]]:
     """Seconds in which so little was coded that the picture may stand still or be black; a picture that moves can't be coded in so few bytes."""
-    fps, half = timeline.fps, max(1, timeline.fps // 2)
-    most = half * (FRAME_OVERHEAD_BYTES + output.width * output.height * QUIET_BITS_PER_PIXEL / 8)
+    most = QUIET_FRAMES * (FRAME_OVERHEAD_BYTES + output.width * output.height * QUIET_BITS_PER_PIXEL / 8)
     stretches: list[tuple[float, float]] = []
-    for first in range(0, timeline.frame_count, half):
-        if sum(sizes.get(number, 0) for number in range(first, first + half)) > most:
+    frames = sorted(sizes)
+    for index in range(max(1, len(frames) - QUIET_FRAMES + 1)):
+        run = frames[index : index + QUIET_FRAMES]
+        if sum(sizes[number] for number in run) > most:
             continue
-        start, end = first / fps, min(timeline.frame_count, first + half) / fps
+        start, end = (run[0] / timeline.fps, (run[-1] + 1) / timeline.fps) if run else (0.0, timeline.duration_s)
         if stretches and stretches[-1][1] >= start - 0.01:
             stretches[-1] = (stretches[-1][0], end)
         else:
@@ -152,15 +250,23 @@ def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -
     return stretches
 
 
-def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output, files: dict[str, Path], stretches: list[tuple[float, float]]) -> None:
+def _picture(
+    found: Inspection,
+    path: Path,
+    timeline: Timeline,
+    output: Output,
+    files: dict[str, Path],
+    stretches: list[tuple[float, float]],
+    pieces: Sequence[Glance | None],
+) -> None:
     """Black and still stretches; `stretches` are where to look when the key frames are too far apart to say."""
     black: list[tuple[float, float]] = []
     still: list[tuple[float, float]] = []
     try:
-        keys = list(watch.pictures(path, keys_only=True))
-        found.measured["key_frames"] = len(keys)
-        close = suspects(keys, timeline.duration_s)
-        # A fault of a second covers at least one half second wholly; it may begin and end in the ones beside it.
+        keys = _keys(path, pieces)
+        found.measured["key_frames"] = keys.count
+        close = keys.stretches(timeline.duration_s)
+        # A fault of a second holds such a stretch wholly, and may begin and end a second beside it.
         for start, end in _merged(stretches if close is None else close):
             seen = watch.watched(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
             black += seen.black
@@ -177,12 +283,15 @@ def _picture(found: Inspection, path: Path, timeline: Timeline, output: Output, 
             found.fault("FrozenPicture", f"The picture stands still for {end - start:.1f} s from {start:.1f} s on.")
 
 
-def suspects(keys: list[tuple[float, Pixels]], duration_s: float) -> list[tuple[float, float]] | None:
-    """Between which neighbouring key frames a fault may lie; None when they are too far apart to say, or when there are none."""
-    times = [at_s for at_s, _ in keys]
-    if not keys or max(after - before for before, after in pairwise([0.0, *times, duration_s])) > KEYS_APART_S + 0.01:
-        return None
-    return [(first_s, second_s) for (first_s, first), (second_s, second) in pairwise(keys) if watch.alike(first, second) or watch.dark(first)]
+def _keys(path: Path, pieces: Sequence[Glance | None]) -> Keys:
+    keys = Keys()
+    for piece in pieces:
+        assert piece is not None
+        keys.follow(piece.keys)
+    if not pieces:
+        for at_s, picture in watch.pictures(path, keys_only=True):
+            keys.see(at_s, picture)
+    return keys
 
 
 def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -20,6 +20,8 @@ from .storage import Destination
 from .timeline import Output, Timeline
 
 Progress = Callable[[str, int, int], None]
+# Of each output by its name.
+Pages = dict[str, tuple[captions.Page, ...]]
 
 
 def tell(phase: str, done: int, total: int) -> None:
@@ -82,19 +84,17 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
         destination.remove("error.json")
         work = destination.scratch(plan.video_id)
         files = assets.fetch_all(plan, storage.parent(uri), work)
-        checked = _preflight(plan)
+        pages, undrawn = _preflight(plan)
     progress("read", 1, 1)
     with clock.phase("probe"):
         chosen = {output.name: encoders.choose(output.codec, encoders.wish()) for output in plan.outputs}
-    return _produced(plan, files, work, destination, chosen, checked, clock, progress)
+    return _produced(plan, files, work, destination, chosen, pages, undrawn, clock, progress)
 
 
-def _preflight(plan: Timeline) -> list[str]:
-    """Everything that can be known before drawing: caption preset, faces, letters. Returns the signs that no face has."""
+def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
+    """Everything that can be known before drawing: caption preset, faces, letters. Returns each output's pages, and the signs that no face has."""
     fonts.family(plan.font)
-    for output in plan.outputs:
-        captions.pages(plan, output)
-    return sorted(set(fonts.missing("".join(plan.texts()))))
+    return {output.name: captions.pages(plan, output) for output in plan.outputs}, sorted(set(fonts.missing("".join(plan.texts()))))
 
 
 def _produced(
@@ -103,6 +103,7 @@ def _produced(
     work: Path,
     destination: Destination,
     chosen: dict[str, encoders.Encoder],
+    pages: Pages,
     undrawn: list[str],
     clock: Clock,
     progress: Progress,
@@ -114,8 +115,13 @@ def _produced(
         pool = Pool(Work(plan, files, chosen, work, destination), pieces, segments.workers())
         aside = Aside(plan, files, work)
         counted = _Counted(progress, total, pool.frames_before)
+        glances: dict[str, gate.Glance | None] = {}
+
+        def looked_at(piece: segments.Segment) -> None:
+            glances[piece.name] = gate.glance(segments.local(work, piece), piece.first / plan.fps)
+
         try:
-            pool.wait(counted)
+            pool.wait(counted, looked_at)
         except BaseException:
             aside.stop()
             raise
@@ -128,7 +134,11 @@ def _produced(
             video = _joined(output, pieces, work, track.path, plan)
         progress("join", number + 1, len(plan.outputs))
         with clock.phase("inspect"):
-            results.append(_inspected(plan, output, video, track, work, files, encoders.skips_stills(chosen[output.name])))
+            seen = [glances[piece.name] for piece in pieces if piece.output == output]
+            written = _written(plan, output, pages[output.name], work)
+            skips_stills = encoders.skips_stills(chosen[output.name])
+            found = gate.inspect(video, plan, output, track, written, len(pages[output.name]), files, skips_stills, seen)
+            results.append(_passed(output, video, written, found))
         progress("inspect", number + 1, len(plan.outputs))
     report = _report(plan, results, chosen, undrawn, clock, pool.resumed)
     with clock.phase("publish"):
@@ -197,20 +207,22 @@ def _joined(output: Output, pieces: list[segments.Segment], work: Path, track: P
     return video
 
 
-def _inspected(plan: Timeline, output: Output, video: Path, track: sound.Track, work: Path, files: dict[str, Path], skips_stills: bool) -> dict[str, Any]:
-    pages = captions.pages(plan, output)
-    texts = {}
-    if plan.captions is not None:
-        texts = {"srt": captions.srt(pages), "vtt": captions.vtt(pages, plan.language)}
+def _written(plan: Timeline, output: Output, pages: tuple[captions.Page, ...], work: Path) -> list[Path]:
+    """The subtitle files."""
+    if plan.captions is None:
+        return []
     paths = []
-    for kind, text in texts.items():
+    for kind, text in {"srt": captions.srt(pages), "vtt": captions.vtt(pages, plan.language)}.items():
         paths.append(work / f"captions.{output.name}.{kind}")
         paths[-1].write_text(text, encoding="utf-8")
-    found = gate.inspect(video, plan, output, track, paths, len(pages), files, skips_stills)
+    return paths
+
+
+def _passed(output: Output, video: Path, written: list[Path], found: gate.Inspection) -> dict[str, Any]:
     if found.findings:
         names = ", ".join(sorted({finding["name"] for finding in found.findings}))
         raise QualityRejected(f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}", findings=found.findings)
-    return {"output": output, "video": video, "captions": paths, "measured": found.measured}
+    return {"output": output, "video": video, "captions": written, "measured": found.measured}
 
 
 def _names(plan: Timeline, output: Output) -> dict[str, str]:

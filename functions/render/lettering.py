@@ -129,12 +129,15 @@ def _coloured(shape: Masks, style: Type) -> Sprite:
     tones = list(zip(colour.yuv(style.fill), colour.yuv(style.outline_fill), colour.yuv((0, 0, 0)), strict=True))
     full = _shares(shape.letters, shape.rim, shape.shadow)
     half = tuple(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for mask in full)
-    planes, behind = [], []
-    for (letters, outline, shadow), (ink, rim, black) in zip((full, half, half), tones, strict=True):
-        colours = cv2.addWeighted(letters, ink / 255, outline, rim / 255, 0)
-        planes.append(cv2.addWeighted(colours, 1.0, shadow, black / 255, 0))
-        behind.append(255 - cv2.add(cv2.add(letters, outline), shadow))
-    return Sprite(tuple(planes), tuple(behind))
+    luma, u, v = (_lit(shares, tone) for shares, tone in zip((full, half, half), tones, strict=True))
+    behind, behind_half = (255 - cv2.add(cv2.add(letters, outline), shadow) for letters, outline, shadow in (full, half))
+    return Sprite((luma, cv2.merge([u, v])), (behind, cv2.merge([behind_half, behind_half])))  # type: ignore[arg-type]
+
+
+def _lit(shares: tuple[Pixels, ...], tones: tuple[int, int, int]) -> Pixels:
+    (letters, outline, shadow), (ink, rim, black) = shares, tones
+    colours = cv2.addWeighted(letters, ink / 255, outline, rim / 255, 0)
+    return cv2.addWeighted(colours, 1.0, shadow, black / 255, 0)  # type: ignore[return-value]
 
 
 def _shares(letters: Pixels, rim: Pixels, shadow: Pixels | None) -> tuple[Pixels, Pixels, Pixels]:

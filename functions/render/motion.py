@@ -5,10 +5,10 @@ any scale, and at scale s the k-th output column lies k·s source pixels from th
 fraction that is wanted, and cutting those columns off, any sub-pixel start is reached to half of (s - 1), as on the second scale of a caliper.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from .colour import Pixels
 from .planes import Frame
@@ -60,11 +60,11 @@ def eased(at: float) -> float:
 
 
 class Plate:
-    """A still as planes, somewhat larger than the output, over which the window moves."""
+    """A still as luma and chroma, somewhat larger than the output, over which the window moves."""
 
-    def __init__(self, planes: tuple[Pixels, Pixels, Pixels], width: int, height: int) -> None:
+    def __init__(self, planes: tuple[Pixels, Pixels], width: int, height: int) -> None:
+        self.width, self.height = width, height
         self.fineness = min(planes[0].shape[1] / width, planes[0].shape[0] / height)
-        self._sizes = [plane.shape for plane in planes]
         # The rim is never shown; it only gives the caliper columns to cut off.
         self._planes = [cv2.copyMakeBorder(plane, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_REPLICATE) for plane in planes]
 
@@ -72,34 +72,37 @@ class Plate:
     def size(width: int, height: int, headroom: float) -> tuple[int, int]:
         """Pixels that a plate needs for an output of this size."""
         factor = FINENESS * headroom
-        return int(np.ceil(width * factor / 2)) * 2, int(np.ceil(height * factor / 2)) * 2
+        return math.ceil(width * factor / 2) * 2, math.ceil(height * factor / 2) * 2
 
-    def paint(self, frame: Frame, move: Move, progress: float) -> None:
+    def paint(self, move: Move, progress: float) -> Frame:
         zoom, x, y = move.window(progress)
         scale = self.fineness * zoom / move.headroom
-        for plane, (rows, columns), target in zip(self._planes, self._sizes, frame.planes, strict=True):
-            height, width = target.shape
-            draw_window(plane, target, scale, _RIM + (columns - width * scale) * x, _RIM + (rows - height * scale) * y)
+        luma, chroma = (self._window(plane, level, scale, x, y) for level, plane in enumerate(self._planes))
+        return Frame(luma, chroma)
+
+    def _window(self, plane: Pixels, level: int, scale: float, x: float, y: float) -> Pixels:
+        width, height = self.width >> level, self.height >> level
+        rows, columns = plane.shape[0] - 2 * _RIM, plane.shape[1] - 2 * _RIM
+        return window(plane, (width, height), scale, _RIM + (columns - width * scale) * x, _RIM + (rows - height * scale) * y)
 
 
-def draw_window(plane: Pixels, target: Pixels, scale: float, left: float, top: float) -> None:
-    """target[y, x] = plane at (left, top) + (x, y) · scale, bilinear; the start may be fractional."""
-    height, width = target.shape
+def window(plane: Pixels, size: tuple[int, int], scale: float, left: float, top: float) -> Pixels:
+    """A view, [y, x] = plane at (left, top) + (x, y) · scale, bilinear; the start may be fractional."""
+    width, height = size
     x, cut_x = _caliper(left, scale)
     y, cut_y = _caliper(top, scale)
     source = plane[y : y + _needed(height + cut_y, scale), x : x + _needed(width + cut_x, scale)]
     drawn = cv2.resize(source, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_LINEAR)
-    np.copyto(target, drawn[cut_y : cut_y + height, cut_x : cut_x + width])
+    return drawn[cut_y : cut_y + height, cut_x : cut_x + width]  # type: ignore[return-value]
 
 
 def _needed(count: int, scale: float) -> int:
     """Source pixels from which resize makes at least `count` output pixels."""
-    return int(np.ceil((count + 0.5) * scale))
+    return math.ceil((count + 0.5) * scale)
 
 
 def _caliper(start: float, scale: float) -> tuple[int, int]:
     """Whole source pixel to begin at, and output pixels to cut off, for the start that comes nearest to the one wanted."""
-    cuts = np.arange(_REACH + 1)
-    begins = np.round(start - cuts * scale)
-    best = int(np.argmin(np.abs(begins + cuts * scale - start) + cuts * 1e-6))
-    return int(begins[best]), best
+    # A millionth a column: of two that are as near, the one that cuts off less.
+    cut = min(range(_REACH + 1), key=lambda cut: abs(start - cut * scale - round(start - cut * scale)) + cut * 1e-6)
+    return round(start - cut * scale), cut

@@ -36,7 +36,8 @@ def bed(name: str, seed: int) -> Sound:
     beat = 60 / mood.bpm
     # A length of many small factors, for the transform in the hall; the beat shifts by less than a thousandth.
     count = round(32 * beat * RATE / 3600) * 3600
-    mix = np.zeros((count, 2), np.float32)
+    # The sides apart, as they are written and transformed.
+    mix = np.zeros((2, count), np.float32)
     transposed = int(chance.integers(-3, 3))
     for bar, chord in enumerate(mood.chords):
         notes = [110 * 2 ** ((step + transposed) / 12) for step in chord]
@@ -47,16 +48,17 @@ def bed(name: str, seed: int) -> Sound:
         _drums(mix, beat, mood, chance)
     wet = _room(mix, chance)
     mixed = mix + 0.35 * wet
-    return (mixed * (0.5 / float(np.abs(mixed).max()))).astype(np.float32)
+    return np.ascontiguousarray((mixed * (0.5 / float(np.abs(mixed).max()))).astype(np.float32).T)
 
 
 def _place(mix: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> None:
     """Adds a sound; what reaches over the end comes in again at the beginning."""
-    start = round(at_s * RATE) % mix.shape[0]
+    start = round(at_s * RATE) % mix.shape[1]
     sides = np.array([np.cos((pan + 1) * np.pi / 4), np.sin((pan + 1) * np.pi / 4)], np.float32) * np.float32(gain)
     while mono.size:
-        part = mono[: mix.shape[0] - start]
-        mix[start : start + part.size] += part[:, None] * sides
+        part = mono[: mix.shape[1] - start]
+        for side, share in zip(mix, sides, strict=True):
+            side[start : start + part.size] += part * share
         mono, start = mono[part.size :], 0
 
 
@@ -128,12 +130,12 @@ def _room(mix: Sound, chance: np.random.Generator) -> Sound:
     length = round(1.8 * RATE)
     t = np.arange(length, dtype=np.float32) / RATE
     out = np.empty_like(mix)
-    for side in range(2):
+    for side, heard in zip(mix, out, strict=True):
         impulse = chance.standard_normal(length).astype(np.float32) * np.exp(-t * 3.4) * np.minimum(1, t / 0.02)
         # A moving average takes the hiss out of the tail.
         impulse = np.convolve(impulse, np.ones(9, np.float32) / 9, "same")
         impulse /= np.sqrt((impulse**2).sum())
-        out[:, side] = np.fft.irfft(np.fft.rfft(mix[:, side]) * np.fft.rfft(impulse.astype(np.float32), mix.shape[0]), mix.shape[0])
+        heard[:] = np.fft.irfft(np.fft.rfft(side) * np.fft.rfft(impulse.astype(np.float32), side.size), side.size)
     return out
 
 

@@ -37,8 +37,10 @@ class TitleCard:
 
     def _dimmed(self, frame: Frame, share: float) -> None:
         amount = 0.58 * settled(max(0.0, share))
-        for plane, value in zip(frame.planes, self.dim, strict=True):
-            cv2.convertScaleAbs(plane, dst=plane, alpha=1 - amount, beta=value * amount)
+        luma, *chroma = self.dim
+        cv2.convertScaleAbs(frame.luma, dst=frame.luma, alpha=1 - amount, beta=luma * amount)
+        table = np.arange(256)[None, :, None] * (1 - amount) + np.array(chroma) * amount
+        cv2.LUT(frame.chroma, table.round().astype(np.uint8), dst=frame.chroma)
 
     def _laid_out(self, timeline: Timeline, output: Output, text: str, kicker: str | None, length_s: float) -> list[Layer]:
         palette, safe = timeline.palette, output.safe_area

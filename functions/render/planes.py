@@ -1,4 +1,4 @@
-"""Frames and sprites as the encoder wants them: planar YUV 4:2:0, one contiguous buffer a frame, blended only where a sprite lies."""
+"""Frames and sprites in the encoders' own layout, NV12 (YUV 4:2:0, both chroma in one plane); sprites are blended only where they lie."""
 
 from dataclasses import dataclass
 
@@ -10,41 +10,57 @@ from .colour import Pixels
 
 
 class Frame:
-    """One picture. `picture` is what the encoder takes, `buffer` the same flat; `y`, `u`, `v` are views into it."""
+    """One picture: `luma` [height, width] and `chroma` [height / 2, width / 2, (U, V)]. Rows may lie further apart than they are long.
 
-    __slots__ = ("buffer", "height", "picture", "planes", "u", "v", "width", "y")
+    Whoever is handed a frame may draw on it.
+    """
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
-        self.buffer = np.empty(width * height * 3 // 2, np.uint8)
-        self.picture = self.buffer.reshape(height * 3 // 2, width)
-        area, quarter = width * height, width * height // 4
-        self.y = self.buffer[:area].reshape(height, width)
-        self.u = self.buffer[area : area + quarter].reshape(height // 2, width // 2)
-        self.v = self.buffer[area + quarter :].reshape(height // 2, width // 2)
-        self.planes = (self.y, self.u, self.v)
+    __slots__ = ("chroma", "luma")
 
-    def fill(self, rgb: colour.RGB) -> None:
-        for plane, value in zip(self.planes, colour.yuv(rgb), strict=True):
-            plane[:] = value
+    def __init__(self, luma: Pixels, chroma: Pixels) -> None:
+        self.luma, self.chroma = luma, chroma
 
-    def copy_from(self, other: "Frame") -> None:
-        np.copyto(self.buffer, other.buffer)
+    @staticmethod
+    def within(buffer: Pixels, width: int, height: int) -> "Frame":
+        """Over one flat buffer, as a decoder writes it: `width · height · 3 / 2` bytes."""
+        area = width * height
+        return Frame(buffer[:area].reshape(height, width), buffer[area:].reshape(height // 2, width // 2, 2))
+
+    @staticmethod
+    def of_rgb(rgb: Pixels) -> "Frame":
+        return Frame(*colour.to_planes(rgb))
+
+    @property
+    def planes(self) -> tuple[Pixels, Pixels]:
+        return self.luma, self.chroma
+
+    @property
+    def width(self) -> int:
+        return self.luma.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.luma.shape[0]
 
     def mix(self, other: "Frame", share: float) -> None:
         """`share` of the other over this one, whole frame."""
-        cv2.addWeighted(self.buffer, 1 - share, other.buffer, share, 0, dst=self.buffer)
+        for plane, over in zip(self.planes, other.planes, strict=True):
+            cv2.addWeighted(plane, 1 - share, over, share, 0, dst=plane)
 
     def as_rgb(self) -> Pixels:
-        return colour.to_rgb(self.y, self.u, self.v)
+        return colour.to_rgb(self.luma, self.chroma)
+
+    def as_bytes(self) -> bytes:
+        """NV12 without gaps."""
+        return self.luma.tobytes() + self.chroma.tobytes()
 
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
     """A picture with transparency, premultiplied: for each plane the foreground and 255 minus its alpha. Width and height are even."""
 
-    foreground: tuple[Pixels, Pixels, Pixels]
-    behind: tuple[Pixels, Pixels, Pixels]
+    foreground: tuple[Pixels, Pixels]
+    behind: tuple[Pixels, Pixels]
 
     @property
     def width(self) -> int:
@@ -64,7 +80,7 @@ class Sprite:
         # Colour is spread under the transparent rim first: half-size chroma would otherwise take in black from beside the letter.
         planes = colour.to_planes(_bleed(rgba))
         half = cv2.resize(alpha, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        alphas = (alpha, half, half)
+        alphas = (alpha, cv2.merge([half, half]))
         return Sprite(
             tuple(cv2.multiply(plane, share, scale=1 / 255) for plane, share in zip(planes, alphas, strict=True)),  # type: ignore[arg-type]
             tuple(255 - share for share in alphas),  # type: ignore[arg-type]
@@ -87,18 +103,14 @@ class Sprite:
         """A view of a part; coordinates are rounded to even ones."""
         left, top, right, bottom = left & ~1, top & ~1, right & ~1, bottom & ~1
         full, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
-        cuts = (full, half, half)
-        return Sprite(
-            tuple(plane[cut] for plane, cut in zip(self.foreground, cuts, strict=True)),  # type: ignore[arg-type]
-            tuple(plane[cut] for plane, cut in zip(self.behind, cuts, strict=True)),  # type: ignore[arg-type]
-        )
+        return Sprite((self.foreground[0][full], self.foreground[1][half]), (self.behind[0][full], self.behind[1][half]))
 
 
 def _blend(region: Pixels, foreground: Pixels, behind: Pixels, opacity: float) -> None:
     if opacity < 0.996:
         foreground = cv2.convertScaleAbs(foreground, alpha=opacity)
         behind = cv2.convertScaleAbs(behind, alpha=opacity, beta=255 * (1 - opacity))
-    np.copyto(region, cv2.add(cv2.multiply(region, behind, scale=1 / 255), foreground))
+    cv2.add(cv2.multiply(region, behind, scale=1 / 255), foreground, dst=region)
 
 
 def _bleed(rgba: Pixels) -> Pixels:

@@ -1,7 +1,9 @@
 """The video in pieces: cut where cutting costs nothing, drawn and encoded by one process per core, kept as checkpoints, joined by copying."""
 
 import ctypes
+import gc
 import hashlib
+import heapq
 import json
 import multiprocessing
 import os
@@ -25,14 +27,15 @@ from . import errors, ffmpeg, memory
 from .compose import Composer, spans
 from .encoders import Encoder, open_stream, options
 from .errors import HostFailure, RenderError
-from .planes import Frame
 from .storage import Destination
 from .timeline import Output, Timeline
 
 # Long enough that an encoder's start and its extra key frame don't count, short enough that a reclaimed host loses little.
 LONGEST_S = 8.0
+# A scene that begins within this share of a piece's length before or after its end ends it: a scene's pictures are then prepared once.
+SNAP = 0.5
 # Towards the end each piece takes a third of what is left, so that all cores finish together; below this, starting one costs more than waiting for it.
-SHORTEST_S = 2.0
+SHORTEST_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -42,25 +45,31 @@ class Segment:
     index: int
     first: int
     last: int
+    footage: bool
     name: str
 
 
 def cuts(timeline: Timeline) -> list[tuple[int, int]]:
     """Frame ranges. They depend on the timeline only, never on the machine: a resumed render on another one finds the same pieces."""
-    total, fps = timeline.frame_count, timeline.fps
-    clip_frames = _unsplittable(timeline)
+    scenes = spans(timeline)
+    clips = _footage(timeline)
     ranges: list[tuple[int, int]] = []
     start = 0
-    while start < total:
-        start_next = _next_cut(start, total, fps, clip_frames)
-        ranges.append((start, start_next))
-        start = start_next
+    while start < timeline.frame_count:
+        end = _next_cut(start, timeline.frame_count, timeline.fps, [span.start for span in scenes], clips)
+        ranges.append((start, end))
+        start = end
     return ranges
 
 
-def _next_cut(start: int, total: int, fps: int, clips: list[tuple[int, int]]) -> int:
-    length = max(SHORTEST_S, min(LONGEST_S, (total - start) / fps / 3))
-    end = min(total, start + max(1, round(length * fps)))
+def _footage(timeline: Timeline) -> list[tuple[int, int]]:
+    return [(span.first, span.last) for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind == "clip"]
+
+
+def _next_cut(start: int, total: int, fps: int, scenes: list[int], clips: list[tuple[int, int]]) -> int:
+    length = round(max(SHORTEST_S, min(LONGEST_S, (total - start) / fps / 3)) * fps)
+    end = start + length
+    end = min((first for first in scenes if abs(first - end) <= SNAP * length), key=lambda first: abs(first - end), default=end)
     if total - end < fps * SHORTEST_S / 2:
         end = total
     for first, last in clips:
@@ -70,15 +79,15 @@ def _next_cut(start: int, total: int, fps: int, clips: list[tuple[int, int]]) ->
     return min(total, end)
 
 
-def _unsplittable(timeline: Timeline) -> list[tuple[int, int]]:
-    return [(span.first, span.last) for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind == "clip"]
-
-
 def plan(timeline: Timeline, output: Output, encoder: Encoder, assets: dict[str, str]) -> list[Segment]:
     """Every piece with a name that changes when anything that its picture depends on does."""
     identity = json.dumps([program_digest(), asdict(timeline), asdict(output), options(encoder, timeline.fps), assets], sort_keys=True, default=str)
     key = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    return [Segment(output, index, first, last, f"segments/{output.name}/{key}-{index:04d}.mp4") for index, (first, last) in enumerate(cuts(timeline))]
+    clips = _footage(timeline)
+    return [
+        Segment(output, index, first, last, any(begin < last and first < end for begin, end in clips), f"segments/{output.name}/{key}-{index:04d}.mp4")
+        for index, (first, last) in enumerate(cuts(timeline))
+    ]
 
 
 @cache
@@ -98,13 +107,11 @@ def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path,
     """Draws and encodes in one process: no frame is copied through a pipe. The file has its name only when it is whole."""
     part = target.with_name(target.name + ".part")
     fps = composer.timeline.fps
-    frame = Frame(segment.output.width, segment.output.height)
     # A time base of 1/(512·fps) holds every frame exactly and is the same in all segments, so that they can be joined by copying.
     with av.open(str(part), "w", format="mp4", options={"video_track_timescale": str(fps * 512)}) as container:
-        stream = open_stream(container, encoder, frame.width, frame.height, fps)
+        stream = open_stream(container, encoder, segment.output.width, segment.output.height, fps, segment.footage)
         for number in range(segment.first, segment.last):
-            composer.draw(number, frame)
-            picture = av.VideoFrame.from_numpy_buffer(frame.picture, format="yuv420p")
+            picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             picture.pts, picture.time_base = number - segment.first, Fraction(1, fps)
             container.mux(stream.encode(picture))
             on_frames(1)
@@ -141,7 +148,7 @@ def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -
             if composer is None or composer.output != segment.output:
                 composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu)
             counter = _Batched(results)
-            path = _local(work.folder, segment)
+            path = local(work.folder, segment)
             encode(segment, composer, encoder, path, counter)
             counter.flush()
             work.destination.publish(path, segment.name)
@@ -179,7 +186,7 @@ class _Batched:
         self.count, self.told_at = 0, time.monotonic()
 
 
-def _local(folder: Path, segment: Segment) -> Path:
+def local(folder: Path, segment: Segment) -> Path:
     path = folder / segment.name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
@@ -209,27 +216,32 @@ class Pool:
         missing = [segment for segment in segments if not self._resumed(segment)]
         self.resumed = len(segments) - len(missing)
         self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(segment.last - segment.first for segment in missing)
-        self.open = {segment.name for segment in missing}
+        self.open = {segment.name: segment for segment in missing}
         count = max(1, min(workers, len(missing)))
         self.processes: list[BaseProcess] = [
             context.Process(target=_worker, args=(work, missing, following, self.results), daemon=False) for _ in range(count if missing else 0)
         ]
+        # What is there now is there to stay: the workers needn't look through it each time they collect, nor copy the pages that it lies on.
+        gc.freeze()
         for process in self.processes:
             process.start()
 
     def _resumed(self, segment: Segment) -> bool:
-        path = _local(self.work.folder, segment)
+        path = local(self.work.folder, segment)
         return path.exists() or self.work.destination.fetch(segment.name, path)
 
-    def wait(self, on_frames: Callable[[int], None]) -> None:
+    def wait(self, on_frames: Callable[[int], None], on_piece: Callable[[Segment], None]) -> None:
         """Until every piece is stored. Raises what a worker raised, or HostFailure when one was killed."""
         try:
+            for segment in self.segments:
+                if segment.name not in self.open:
+                    on_piece(segment)
             while self.open:
-                self._take(on_frames)
+                self._take(on_frames, on_piece)
         finally:
             self.stop()
 
-    def _take(self, on_frames: Callable[[int], None]) -> None:
+    def _take(self, on_frames: Callable[[int], None], on_piece: Callable[[Segment], None]) -> None:
         try:
             kind, value = self.results.get(timeout=1.0)
         except Empty:
@@ -240,7 +252,7 @@ class Pool:
         if kind == "frames":
             on_frames(value)
         elif kind == "segment":
-            self.open.discard(value)
+            on_piece(self.open.pop(value))
         elif kind == "failed":
             if "trace" in value:
                 print(value["trace"], file=sys.stderr, flush=True)
@@ -253,33 +265,33 @@ class Pool:
             process.join(timeout=10)
 
 
-def join(segments: list[Segment], folder: Path, sound: Path | None, fps: int, target: Path) -> None:
-    """One file with the index in front, by copying. Raises through ffmpeg.run."""
-    listing = folder / f"{segments[0].output.name}.ffconcat"
-    lines = ["ffconcat version 1.0"]
+def join(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
+    """One file with the index in front, by copying packets in order of time."""
+    options = {"movflags": "+faststart", "video_track_timescale": str(fps * 512)}
+    with (
+        av.open(str(local(folder, segments[0]))) as first,
+        av.open(str(sound)) as track,
+        av.open(str(target), "w", format="mp4", options=options) as joined,
+    ):
+        picture, tone = (joined.add_stream_from_template(source.streams[0], opaque=True) for source in (first, track))
+        packets = (_pictures(segments, folder, fps), (packet for packet in track.demux() if packet.size))
+        for packet in heapq.merge(*packets, key=_coded_at):
+            packet.stream = picture if packet.stream.type == "video" else tone
+            joined.mux(packet)
+
+
+def _pictures(segments: list[Segment], folder: Path, fps: int) -> Iterator[av.Packet]:
     for segment in segments:
-        lines += [f"file '{str(_local(folder, segment)).replace("'", r"'\''")}'", f"duration {(segment.last - segment.first) / fps:.6f}"]
-    listing.write_text("\n".join(lines) + "\n")
-    audio = ["-i", sound, "-map", "0:v", "-map", "1:a"] if sound else ["-map", "0:v"]
-    ffmpeg.run(
-        "-y",
-        "-f",
-        "concat",
-        "-safe",
-        "0",
-        "-i",
-        listing,
-        *audio,
-        "-c",
-        "copy",
-        "-video_track_timescale",
-        str(fps * 512),
-        "-movflags",
-        "+faststart",
-        "-f",
-        "mp4",
-        target,
-    )
+        with av.open(str(local(folder, segment))) as piece:
+            for packet in piece.demux():
+                if packet.size and packet.dts is not None and packet.pts is not None:
+                    begins = round(segment.first / fps / packet.time_base)
+                    packet.dts, packet.pts = packet.dts + begins, packet.pts + begins
+                    yield packet
+
+
+def _coded_at(packet: av.Packet) -> float:
+    return (packet.dts or 0) * float(packet.time_base)
 
 
 def workers() -> int:

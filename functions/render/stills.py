@@ -35,8 +35,8 @@ class StillPainter:
         size = Plate.size(width, height, self.move.headroom)
         self.plate = Plate(colour.to_planes(framed(rgb, size, visual.fit, visual.focus)), width, height)
 
-    def paint(self, frame: Frame, progress: float) -> None:
-        self.plate.paint(frame, self.move, progress)
+    def paint(self, progress: float) -> Frame:
+        return self.plate.paint(self.move, progress)
 
 
 def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixels:
@@ -44,7 +44,7 @@ def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixel
     with reading(path, name, "picture") as image:
         image.draft("RGB", (side, side))
         ImageOps.exif_transpose(image, in_place=True)
-        return np.array(_flat(_shrunk(image, side), background))
+        return np.asarray(_flat(_shrunk(image, side), background))
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _flat(image: Image.Image, background: RGB) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def framed(rgb: Pixels, size: tuple[int, int], fit: str, focus: tuple[float, float] | None = None) -> Pixels:

@@ -64,12 +64,13 @@ class GeneratedPainter:
     def __init__(self, backdrop: Backdrop, layers: list[Layer], counter: "Counter | None" = None) -> None:
         self.backdrop, self.layers, self.counter = backdrop, layers, counter
 
-    def paint(self, frame: Frame, at_s: float, progress: float) -> None:
-        self.backdrop.paint(frame, at_s, progress)
+    def paint(self, at_s: float, progress: float) -> Frame:
+        frame = self.backdrop.paint(at_s, progress)
         for layer in self.layers:
             layer.paint(frame, at_s)
         if self.counter:
             self.counter.paint(frame, at_s)
+        return frame
 
 
 def painter(plan: Generated, scene: Scene, timeline: Timeline, output: Output, length_s: float) -> GeneratedPainter:

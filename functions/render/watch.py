@@ -82,12 +82,13 @@ def pictures(path: Path, start_s: float = 0.0, end_s: float | None = None, keys_
         stream = container.streams.video[0]
         # Threads by frames: our pictures are one slice each.
         stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 2
-        stream.codec_context.options = {"err_detect": "explode"}
-        if keys_only:
-            stream.codec_context.skip_frame = "NONKEY"
+        # The softening of block borders is what nobody sees after averaging; between key frames it would be missed by the frames that build on it.
+        stream.codec_context.options = {"err_detect": "explode"} | ({"skip_loop_filter": "all"} if keys_only else {})
         if start_s > 0:
             container.seek(int(start_s * 1_000_000))
-        for frame in container.decode(stream):
+        # Told to skip the other frames, the decoder would still hand each packet to the next thread, and all key frames to the same one.
+        packets = (packet for packet in container.demux(stream) if packet.is_keyframe or packet.size == 0 or not keys_only)
+        for frame in (frame for packet in packets for frame in packet.decode()):
             at_s = float(frame.time or 0.0)
             if end_s is not None and at_s >= end_s:
                 return

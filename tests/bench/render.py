@@ -23,7 +23,6 @@ import cv2  # noqa: E402
 import samples  # noqa: E402
 
 from render import captions, compose, encoders, ffmpeg, timeline  # noqa: E402
-from render.planes import Frame  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
@@ -81,11 +80,9 @@ def raw_frames(plan: Path, target: Path) -> None:
     """The very frames that our encoder gets."""
     parsed = timeline.parse(json.loads(plan.read_text()))
     composer = compose.Composer(parsed, parsed.outputs[0], {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()})
-    frame = Frame(WIDTH, HEIGHT)
     with target.open("wb", buffering=0) as file:
         for number in range(parsed.frame_count):
-            composer.draw(number, frame)
-            file.write(frame.buffer)
+            file.write(composer.draw(number).as_bytes())
 
 
 def ours(plan: Path, out: Path, preset: str) -> list[str]:
@@ -103,7 +100,7 @@ def ours(plan: Path, out: Path, preset: str) -> list[str]:
 
 
 def limit(raw: Path, out: Path, preset: str) -> list[str]:
-    source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *BT709, "-i", str(raw)]
+    source = ["-f", "rawvideo", "-pix_fmt", "nv12", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *BT709, "-i", str(raw)]
     return ffmpeg.command("-y", *source, "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-g", str(2 * FPS), *BT709, out)
 
 

@@ -1,11 +1,12 @@
 import dataclasses
 import math
+from fractions import Fraction
 
+import av
 import pytest
 import samples
 
-from render import compose, gate, sound, timeline, watch
-from render.planes import Frame
+from render import colour, compose, encoders, gate, motion, sound, stills, timeline, watch
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -93,12 +94,11 @@ def test_our_slowest_pictures_are_not_taken_for_still(tmp_path, plan, use, seed)
     document["scenes"][0]["end_s"] = 12
     parsed = timeline.parse(document)
     raw = tmp_path / "raw.yuv"
-    composer, frame = compose.Composer(parsed, parsed.outputs[0], {}), Frame(1080, 1920)
+    composer = compose.Composer(parsed, parsed.outputs[0], {})
     with raw.open("wb") as file:
         for number in range(105, 165):
-            composer.draw(number, frame)
-            file.write(frame.buffer)
-    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "1080x1920", "-r", "30", "-i", raw)
+            file.write(composer.draw(number).as_bytes())
+    source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-s", "1080x1920", "-r", "30", "-i", raw)
     samples.ffmpeg(*source, "-c:v", "libx264", "-preset", USES[use]["preset"], *USES[use]["options"], tmp_path / "slow.mp4")
     raw.unlink()
     assert watch.watched(tmp_path / "slow.mp4").still == []
@@ -200,3 +200,27 @@ def test_missing_captions_are_found(tmp_path, spoken):
     found = gate.Inspection()
     gate._captions(found, parsed, [tmp_path / "absent.srt"], 2)
     assert [finding["name"] for finding in found.findings] == ["MissingCaptions"]
+
+
+@pytest.mark.parametrize("stop", [31, 36, 42])
+def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, stop):
+    """At full size, in the encoder's own bytes: after a stop x264 still improves the picture for a while."""
+    parsed = timeline.parse(plan(outputs=[{"name": "o", "width": 1080, "height": 1920}]))
+    move = motion.Move("zoom_in", 0.15)
+    samples.photograph(tmp_path / "photo.jpg", 1620, 2880, 3)
+    size = motion.Plate.size(1080, 1920, move.headroom)
+    plate = motion.Plate(colour.to_planes(stills.framed(stills.load(tmp_path / "photo.jpg", "photo", size[1]), size, "smart")), 1080, 1920)
+    with av.open(str(tmp_path / "stop.mp4"), "w") as container:
+        stream = encoders.open_stream(container, encoders.Encoder("libx264", ""), 1080, 1920, 30, footage=False)
+        for number in range(90):
+            at = number if number < stop else max(stop, number - 31)
+            picture = av.VideoFrame.from_dlpack(plate.paint(move, 0.3 + at / 360).planes, format="nv12")
+            picture.pts, picture.time_base = number, Fraction(1, 30)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    sizes = {}
+    with av.open(str(tmp_path / "stop.mp4")) as container:
+        sizes = {round(packet.pts * packet.time_base * 30): packet.size for packet in container.demux(video=0) if packet.size and not packet.is_keyframe}
+    found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
+    assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
+    assert sum(end - start for start, end in found) < 1.2

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from render import colour, motion
-from render.planes import Frame
 
 WIDTH, HEIGHT, COUNT = 540, 960, 90
 
@@ -18,12 +17,11 @@ def plate(move):
 
 def steps(move):
     """Measured displacement between neighbouring frames of a patch off the centre, and the one the move asks for."""
-    source, frame = plate(move), Frame(WIDTH, HEIGHT)
+    source = plate(move)
     patch = np.s_[100:356, 60:316]
     before, found, wanted = None, [], []
     for number in range(COUNT):
-        source.paint(frame, move, (number + 0.5) / COUNT)
-        now = frame.y[patch].astype(np.float32)
+        now = source.paint(move, (number + 0.5) / COUNT).luma[patch].astype(np.float32)
         if before is not None:
             found.append(_shift(before, now))
             wanted.append(_expected(move, source, number))
@@ -44,7 +42,7 @@ def _expected(move, source, number):
     def at(progress):
         zoom, x, y = move.window(progress)
         scale = source.fineness * zoom / move.headroom
-        rows, columns = source._sizes[0]
+        rows, columns = (side - 2 * motion._RIM for side in source._planes[0].shape)
         left, top = (columns - WIDTH * scale) * x, (rows - HEIGHT * scale) * y
         return scale, left, top
 
@@ -83,7 +81,6 @@ def test_easing_starts_and_ends_slower_than_it_runs():
 
 def test_the_window_is_drawn_where_it_was_asked_for():
     ramp = np.tile((np.arange(1200) / 5).astype(np.uint8), (1200, 1))
-    target = np.empty((400, 400), np.uint8)
-    motion.draw_window(ramp, target, 1.13, 100.4, 60.0)
+    target = motion.window(ramp, (400, 400), 1.13, 100.4, 60.0)
     wanted = ((np.arange(400) + 0.5) * 1.13 - 0.5 + 100.4) / 5
     assert np.abs(target[200] - wanted).max() < 1.1
