@@ -16,6 +16,7 @@ _V = np.array([1 - _KR, -_KG, -_KB]) / (1 - _KR) / 2 * 224 / 255
 _TO_YUV = np.column_stack([np.vstack([_Y, _U, _V]), [16.0, 128.0, 128.0]])
 _TO_RGB = np.linalg.inv(_TO_YUV[:, :3])
 
+
 def parse(text: str) -> RGB:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import captions, colour, lettering
+from . import captions, lettering
 from .backdrop import Tones, painted
 from .colour import Pixels
 from .lettering import Type

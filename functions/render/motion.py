@@ -1,24 +1,31 @@
-"""Camera moves over a still: which window of it is seen at a moment, and that window drawn to a twentieth of a pixel at the price of a plain resize.
+"""Camera moves over a still: which window of it is seen at a moment, and that window drawn to a few hundredths of a pixel at the price of a plain resize.
 
-OpenCV's fast resize starts at whole pixels only, so a slow zoom drawn with it trembles; its exact warp costs four times as much. But resize takes
-any scale, and at scale s the k-th output column lies k·s source pixels from the start: by starting k columns early, for the k whose k·s has the
-fraction that is wanted, and cutting those columns off, any sub-pixel start is reached to half of (s - 1), as on the second scale of a caliper.
+OpenCV's fast resize starts at whole pixels and makes a whole number of pixels of a whole number, so a slow zoom drawn with it trembles; its exact warp
+costs four times as much. But at scale s the k-th output column lies k·s source pixels from the start: by starting k columns early and cutting them off,
+for the k whose k·s has the fraction that is wanted, any start is reached to half of (s - 1), as on the second scale of a caliper. In the same way columns
+drawn beyond the end, and not shown, give the two whole numbers whose ratio comes nearest to the scale that is wanted.
 """
 
 import math
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 
 from .colour import Pixels
 from .planes import Frame
 
 # The plate is this much finer than the output at the closest zoom. It keeps s away from 1, where the caliper would need ever more columns.
 FINENESS = 1.05
-# Columns that may be cut off. At the finest s, 1.05, twenty reach every twentieth of a pixel.
+# Columns that may be cut off on either side. At the finest s, 1.05, twenty reach every twentieth of a pixel.
 _REACH = 24
+_EARLY, _BEYOND = np.arange(_REACH)[:, None], np.arange(_REACH)[None, :]
 # Rim around the plate: room for the columns cut off at the largest scale (amount 0.4), and for rounding.
 _RIM = 44
+
+# Intel's primitives, where this OpenCV has them, round a code differently now and then and take a third less time. The same on every processor
+# (compared: SSE4.2, AVX2, AVX-512).
+cv2.ipp.setUseIPP_NotExact(True)
 
 
 @dataclass(frozen=True)
@@ -89,20 +96,23 @@ class Plate:
 def window(plane: Pixels, size: tuple[int, int], scale: float, left: float, top: float) -> Pixels:
     """A view, [y, x] = plane at (left, top) + (x, y) · scale, bilinear; the start may be fractional."""
     width, height = size
-    x, cut_x = _caliper(left, scale)
-    y, cut_y = _caliper(top, scale)
-    source = plane[y : y + _needed(height + cut_y, scale), x : x + _needed(width + cut_x, scale)]
-    drawn = cv2.resize(source, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_LINEAR)
+    x, columns, drawn_columns, cut_x = _caliper(left, scale, width)
+    y, rows, drawn_rows, cut_y = _caliper(top, scale, height)
+    drawn = cv2.resize(plane[y : y + rows, x : x + columns], (drawn_columns, drawn_rows), interpolation=cv2.INTER_LINEAR)
     return drawn[cut_y : cut_y + height, cut_x : cut_x + width]  # type: ignore[return-value]
 
 
-def _needed(count: int, scale: float) -> int:
-    """Source pixels from which resize makes at least `count` output pixels."""
-    return math.ceil((count + 0.5) * scale)
+def _caliper(start: float, scale: float, count: int) -> tuple[int, int, int, int]:
+    """Source pixel to begin at, how many to take, how many to make of them, and how many of these to cut off in front.
 
-
-def _caliper(start: float, scale: float) -> tuple[int, int]:
-    """Whole source pixel to begin at, and output pixels to cut off, for the start that comes nearest to the one wanted."""
-    # A millionth a column: of two that are as near, the one that cuts off less.
-    cut = min(range(_REACH + 1), key=lambda cut: abs(start - cut * scale - round(start - cut * scale)) + cut * 1e-6)
-    return round(start - cut * scale), cut
+    Such that neither the first nor the last of the `count` that remain lies far from where it is wanted.
+    """
+    drawn = count + _EARLY + _BEYOND
+    taken = np.rint(drawn * scale)
+    steps = taken / drawn
+    # Pixels have their places in their middles.
+    begins = np.rint(start + 0.5 * scale - (_EARLY + 0.5) * steps)
+    first = begins + (_EARLY + 0.5) * steps - (start + 0.5 * scale)
+    error = np.maximum(np.abs(first), np.abs(first + (count - 1) * (steps - scale)))
+    early, beyond = np.unravel_index(np.argmin(error), error.shape)
+    return int(begins[early, beyond]), int(taken[early, beyond]), int(drawn[early, beyond]), int(early)

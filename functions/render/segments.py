@@ -23,7 +23,7 @@ import av
 import av.logging
 import cv2
 
-from . import errors, ffmpeg, memory
+from . import errors, memory
 from .compose import Composer, spans
 from .encoders import Encoder, open_stream, options
 from .errors import HostFailure, RenderError

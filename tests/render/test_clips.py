@@ -14,13 +14,10 @@ SIZE = (180, 320)
 
 def frames(path, count, fps=30, gpu=False, **fields):
     painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count, gpu)
-    found = []
     try:
-        for index in range(count):
-            found.append(painter.paint(index).luma)
+        return [painter.paint(index).luma for index in range(count)]
     finally:
         painter.close()
-    return found
 
 
 def longest_still(found):

@@ -203,8 +203,9 @@ def test_missing_captions_are_found(tmp_path, spoken):
 
 
 @pytest.mark.parametrize("stop", [31, 36, 42])
-def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, stop):
+def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypatch, stop):
     """At full size, in the encoder's own bytes: after a stop x264 still improves the picture for a while."""
+    monkeypatch.setenv("RENDER_X264_PRESET", "veryfast")
     parsed = timeline.parse(plan(outputs=[{"name": "o", "width": 1080, "height": 1920}]))
     move = motion.Move("zoom_in", 0.15)
     samples.photograph(tmp_path / "photo.jpg", 1620, 2880, 3)
