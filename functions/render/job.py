@@ -115,13 +115,8 @@ def _produced(
         pool = Pool(Work(plan, files, chosen, work, destination), pieces, segments.workers())
         aside = Aside(plan, files, work)
         counted = _Counted(progress, total, pool.frames_before)
-        glances: dict[str, gate.Glance | None] = {}
-
-        def looked_at(piece: segments.Segment) -> None:
-            glances[piece.name] = gate.glance(segments.local(work, piece), piece.first / plan.fps)
-
         try:
-            pool.wait(counted, looked_at)
+            glances = pool.wait(counted)
         except BaseException:
             aside.stop()
             raise

@@ -23,7 +23,7 @@ import av
 import av.logging
 import cv2
 
-from . import errors, memory
+from . import errors, gate, memory
 from .compose import Composer, spans
 from .encoders import Encoder, open_stream, options
 from .errors import HostFailure, RenderError
@@ -152,7 +152,7 @@ def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -
             encode(segment, composer, encoder, path, counter)
             counter.flush()
             work.destination.publish(path, segment.name)
-            results.put(("segment", segment.name))
+            results.put(("segment", (segment.name, glanced(work.folder, segment, composer.timeline.fps))))
         results.put(("end", None))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
         results.put(("failed", described(failure)))
@@ -186,6 +186,10 @@ class _Batched:
         self.count, self.told_at = 0, time.monotonic()
 
 
+def glanced(folder: Path, segment: Segment, fps: int) -> gate.Glance | None:
+    return gate.glance(local(folder, segment), segment.first / fps)
+
+
 def local(folder: Path, segment: Segment) -> Path:
     path = folder / segment.name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +220,7 @@ class Pool:
         missing = [segment for segment in segments if not self._resumed(segment)]
         self.resumed = len(segments) - len(missing)
         self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(segment.last - segment.first for segment in missing)
-        self.open = {segment.name: segment for segment in missing}
+        self.open = {segment.name for segment in missing}
         count = max(1, min(workers, len(missing)))
         self.processes: list[BaseProcess] = [
             context.Process(target=_worker, args=(work, missing, following, self.results), daemon=False) for _ in range(count if missing else 0)
@@ -230,18 +234,18 @@ class Pool:
         path = local(self.work.folder, segment)
         return path.exists() or self.work.destination.fetch(segment.name, path)
 
-    def wait(self, on_frames: Callable[[int], None], on_piece: Callable[[Segment], None]) -> None:
-        """Until every piece is stored. Raises what a worker raised, or HostFailure when one was killed."""
+    def wait(self, on_frames: Callable[[int], None]) -> dict[str, gate.Glance | None]:
+        """Until every piece is stored; what was seen of each. Raises what a worker raised, or HostFailure when one was killed."""
+        resumed = [segment for segment in self.segments if segment.name not in self.open]
         try:
-            for segment in self.segments:
-                if segment.name not in self.open:
-                    on_piece(segment)
+            seen = {segment.name: glanced(self.work.folder, segment, self.work.timeline.fps) for segment in resumed}
             while self.open:
-                self._take(on_frames, on_piece)
+                self._take(on_frames, seen)
         finally:
             self.stop()
+        return seen
 
-    def _take(self, on_frames: Callable[[int], None], on_piece: Callable[[Segment], None]) -> None:
+    def _take(self, on_frames: Callable[[int], None], seen: dict[str, gate.Glance | None]) -> None:
         try:
             kind, value = self.results.get(timeout=1.0)
         except Empty:
@@ -252,7 +256,8 @@ class Pool:
         if kind == "frames":
             on_frames(value)
         elif kind == "segment":
-            on_piece(self.open.pop(value))
+            name, seen[name] = value
+            self.open.discard(name)
         elif kind == "failed":
             if "trace" in value:
                 print(value["trace"], file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import av
 import pytest
 import samples
 
-from render import colour, compose, encoders, gate, motion, sound, stills, timeline, watch
+from render import colour, compose, encoders, gate, motion, segments, sound, stills, timeline, watch
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -225,3 +225,60 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
     found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
     assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
     assert sum(end - start for start, end in found) < 1.2
+
+
+@pytest.fixture
+def joined(tmp_path, plan):
+    """Two pieces of three seconds, the second black for a second, joined with a tone: the file, its timeline, its track, and what was seen of the pieces."""
+    document = plan(outputs=[{"name": "o", "width": 320, "height": 180}], captions=None)
+    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}}}
+    document["music"] = {}
+    parsed = timeline.parse(document)
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "15", *BT709, "-video_track_timescale", "15360")
+    for name, more in (("0", ""), ("1", ",drawbox=c=black:t=fill:enable='between(t,1,2.1)'")):
+        samples.ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=30{more}", "-t", "3", *coding, tmp_path / f"{name}.mp4")
+    tone = "loudnorm=I=-14:TP=-2,aresample=48000"
+    samples.ffmpeg("-f", "lavfi", "-i", "sine=f=400:r=48000", "-t", "6", "-af", tone, "-c:a", "aac", tmp_path / "track.m4a")
+    pieces = [segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4") for index in range(2)]
+    segments.join(pieces, tmp_path, tmp_path / "track.m4a", 30, tmp_path / "film.mp4")
+    track = sound.Track(tmp_path / "track.m4a", sound.measure(tmp_path / "track.m4a"))
+    return parsed, tmp_path, track, [segments.glanced(tmp_path, piece, 30) for piece in pieces]
+
+
+def looked_at(joined, seen, monkeypatch):
+    """What inspection found, and how often it decoded key frames of the file itself."""
+    parsed, folder, track, _ = joined
+    decoded = []
+    pictures = watch.pictures
+    monkeypatch.setattr(watch, "pictures", lambda *arguments, **more: decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more))
+    found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, False, seen)
+    return found, sum(decoded)
+
+
+def test_what_was_seen_of_the_pieces_is_taken_for_the_file_that_holds_them(joined, monkeypatch):
+    whole, decoded = looked_at(joined, (), monkeypatch)
+    assert decoded == 1
+    pieced, decoded = looked_at(joined, joined[3], monkeypatch)
+    assert decoded == 0
+    assert pieced.findings == whole.findings
+    assert {finding["name"] for finding in whole.findings} == {"BlackPicture", "FrozenPicture"}
+    assert pieced.measured == whole.measured
+
+
+@pytest.mark.parametrize(
+    "seen", [lambda pieces: pieces[::-1], lambda pieces: pieces[:1], lambda pieces: [pieces[0], None], lambda pieces: [*pieces, pieces[0]]]
+)
+def test_a_file_of_other_pieces_is_decoded_itself(joined, monkeypatch, seen):
+    found, decoded = looked_at(joined, seen(joined[3]), monkeypatch)
+    assert decoded == 1
+    assert {finding["name"] for finding in found.findings} == {"BlackPicture", "FrozenPicture"}
+
+
+def test_a_piece_that_cannot_be_decoded_has_not_been_seen(joined):
+    _, folder, _, _ = joined
+    broken = folder / "0.mp4"
+    content = bytearray(broken.read_bytes())
+    middle = content.index(b"mdat") + 2000
+    content[middle : middle + 20_000] = bytes(20_000)
+    broken.write_bytes(content)
+    assert gate.glance(broken, 0.0) is None
