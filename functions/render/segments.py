@@ -45,14 +45,14 @@ class Segment:
     index: int
     first: int
     last: int
-    footage: bool
+    photographs: bool
     name: str
 
 
 def cuts(timeline: Timeline) -> list[tuple[int, int]]:
     """Frame ranges. They depend on the timeline only, never on the machine: a resumed render on another one finds the same pieces."""
     scenes = spans(timeline)
-    clips = _footage(timeline)
+    clips = [(span.first, span.last) for span, scene in zip(scenes, timeline.scenes, strict=True) if scene.visual.kind == "clip"]
     ranges: list[tuple[int, int]] = []
     start = 0
     while start < timeline.frame_count:
@@ -60,10 +60,6 @@ def cuts(timeline: Timeline) -> list[tuple[int, int]]:
         ranges.append((start, end))
         start = end
     return ranges
-
-
-def _footage(timeline: Timeline) -> list[tuple[int, int]]:
-    return [(span.first, span.last) for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind == "clip"]
 
 
 def _next_cut(start: int, total: int, fps: int, scenes: list[int], clips: list[tuple[int, int]]) -> int:
@@ -83,11 +79,15 @@ def plan(timeline: Timeline, output: Output, encoder: Encoder, assets: dict[str,
     """Every piece with a name that changes when anything that its picture depends on does."""
     identity = json.dumps([program_digest(), asdict(timeline), asdict(output), options(encoder, timeline.fps), assets], sort_keys=True, default=str)
     key = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    clips = _footage(timeline)
     return [
-        Segment(output, index, first, last, any(begin < last and first < end for begin, end in clips), f"segments/{output.name}/{key}-{index:04d}.mp4")
+        Segment(output, index, first, last, _kinds(timeline, first, last) == {"image"}, f"segments/{output.name}/{key}-{index:04d}.mp4")
         for index, (first, last) in enumerate(cuts(timeline))
     ]
+
+
+def _kinds(timeline: Timeline, first: int, last: int) -> set[str]:
+    """Of the visuals that are seen between two frames."""
+    return {scene.visual.kind for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if span.first < last and first < span.last}
 
 
 @cache
@@ -109,7 +109,7 @@ def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path,
     fps = composer.timeline.fps
     # A time base of 1/(512·fps) holds every frame exactly and is the same in all segments, so that they can be joined by copying.
     with av.open(str(part), "w", format="mp4", options={"video_track_timescale": str(fps * 512)}) as container:
-        stream = open_stream(container, encoder, segment.output.width, segment.output.height, fps, segment.footage)
+        stream = open_stream(container, encoder, segment.output.width, segment.output.height, fps, segment.photographs)
         for number in range(segment.first, segment.last):
             picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             picture.pts, picture.time_base = number - segment.first, Fraction(1, fps)

@@ -60,6 +60,7 @@ def test_probing_tells_why_nvenc_does_not_work_without_a_driver():
 def test_the_options_of_each_encoder_are_these():
     assert encoders.options(encoders.Encoder("libx264", ""), 30) == {
         "preset": "veryfast", "crf": "21", "threads": "1", "profile": "high", "b-pyramid": "none", "g": "60"}  # fmt: skip
+    assert encoders.options(encoders.Encoder("libx264", ""), 30, photographs=True)["x264-params"] == "partitions=i4x4,i8x8:me=dia"
     assert encoders.options(encoders.Encoder("h264_nvenc", ""), 30) == {
         "preset": "p4", "tune": "hq", "rc": "vbr", "cq": "23", "b": "0", "spatial-aq": "1", "bf": "2", "g": "15"}  # fmt: skip
     assert encoders.options(encoders.Encoder("hevc_nvenc", ""), 60)["g"] == "30"
@@ -69,3 +70,5 @@ def test_the_options_of_each_encoder_are_these():
 def test_the_preset_can_be_changed_from_outside(monkeypatch):
     monkeypatch.setenv("RENDER_X264_PRESET", "medium")
     assert encoders.options(encoders.Encoder("libx264", ""), 30)["preset"] == "medium"
+    # A preset that searches more is not made to search less.
+    assert "x264-params" not in encoders.options(encoders.Encoder("libx264", ""), 30, photographs=True)

@@ -218,6 +218,17 @@ def test_workers_die_with_the_main_process(tmp_path):
     assert not [child for child in children if Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]]
 
 
+def test_pieces_end_with_scenes_and_say_whether_they_show_photographs_only(plan):
+    """So that a scene's picture is prepared once, and the encoder knows what moves."""
+    visuals = [{"kind": "image", "asset": {"uri": "a.jpg"}}, {"kind": "generated", "generated": {"template": "gradient"}}] * 4
+    scenes = [{"id": str(index), "start_s": 6 * index, "end_s": 6 * index + 6, "visual": visual} for index, visual in enumerate(visuals)]
+    parsed = timeline.parse(plan(scenes=scenes))
+    pieces = segments.plan(parsed, parsed.outputs[0], Encoder("libx264", ""), {})
+    assert [(piece.first, piece.last) for piece in pieces[:4]] == [(0, 180), (180, 360), (360, 540), (540, 720)]
+    assert [piece.photographs for piece in pieces[:4]] == [True, False, True, False]
+    assert pieces[-1].last - pieces[-1].first <= 60
+
+
 def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     parsed = timeline.parse(film.document)
     ranges = segments.cuts(parsed)

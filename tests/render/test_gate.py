@@ -212,7 +212,7 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
     size = motion.Plate.size(1080, 1920, move.headroom)
     plate = motion.Plate(colour.to_planes(stills.framed(stills.load(tmp_path / "photo.jpg", "photo", size[1]), size, "smart")), 1080, 1920)
     with av.open(str(tmp_path / "stop.mp4"), "w") as container:
-        stream = encoders.open_stream(container, encoders.Encoder("libx264", ""), 1080, 1920, 30, footage=False)
+        stream = encoders.open_stream(container, encoders.Encoder("libx264", ""), 1080, 1920, 30, photographs=True)
         for number in range(90):
             at = number if number < stop else max(stop, number - 31)
             picture = av.VideoFrame.from_dlpack(plate.paint(move, 0.3 + at / 360).planes, format="nv12")
