@@ -224,7 +224,8 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
         sizes = {round(packet.pts * packet.time_base * 30): packet.size for packet in container.demux(video=0) if packet.size and not packet.is_keyframe}
     found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
     assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
-    assert sum(end - start for start, end in found) < 1.2
+    # And little else is: the stop itself, and the runs that reach into it.
+    assert sum(end - start for start, end in found) < 1.8
 
 
 @pytest.fixture
