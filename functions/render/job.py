@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from . import assets, captions, encoders, errors, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
+from . import assets, captions, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
 from .errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from .segments import Pool, Work
 from .storage import Destination
@@ -115,6 +115,8 @@ def _produced(
         pool = Pool(Work(plan, files, chosen, work, destination), pieces, segments.workers())
         aside = Aside(plan, files, work)
         counted = _Counted(progress, total, pool.frames_before)
+        # Found by calling it; here nobody waits for that.
+        ffmpeg.binary()
         try:
             glances = pool.wait(counted)
         except BaseException:
