@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "models": (("models", "models-data"), 640),
     "local": (("local",), 110),
     "render": (("render",), 430),
-    "dev": (("dev",), 800),
+    "dev": (("dev",), 910),
 }
 RUN = ("local", "engine", "lambda", "sam", "models", "render")
 TEST = (*RUN, "dev")

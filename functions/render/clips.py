@@ -43,7 +43,10 @@ class ClipPainter:
         # Of a very short clip something must be left between the seams.
         self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * self.slow * fps) // 3)
         self._frames: Iterator[Frame] | None = None
-        self._next = 0
+        self._next, self._uploads = 0, False
+
+    def upload(self) -> None:
+        self._uploads = True
 
     def paint(self, index: int) -> Frame:
         if self._frames is None:
@@ -51,7 +54,8 @@ class ClipPainter:
         for _ in range(index - self._next):
             next(self._frames)
         self._next = index + 1
-        return next(self._frames)
+        frame = next(self._frames)
+        return frame.uploaded() if self._uploads else frame
 
     def close(self) -> None:
         if self._frames is not None:

@@ -43,8 +43,9 @@ def _half(timeline: Timeline, index: int, starts: list[int]) -> int:
 class Composer:
     """Draws frames of one output. Not shared between processes: it holds decoders and sprites."""
 
-    def __init__(self, timeline: Timeline, output: Output, files: dict[str, Path], gpu: bool = False) -> None:
-        self.timeline, self.output, self.files, self.gpu = timeline, output, files, gpu
+    def __init__(self, timeline: Timeline, output: Output, files: dict[str, Path], gpu: bool = False, on_device: bool = False) -> None:
+        """`gpu`: clips are decoded there. `on_device`: frames are drawn on the OpenCL device (`compositor`)."""
+        self.timeline, self.output, self.files, self.gpu, self.on_device = timeline, output, files, gpu, on_device
         self.spans = spans(timeline)
         self._painters: OrderedDict[int, Any] = OrderedDict()
         self._headings: dict[int, overlays.Heading] = {}
@@ -71,7 +72,7 @@ class Composer:
             self._captions.paint(frame, at_s)
         for mark in self._marks:
             mark.paint(frame, at_s)
-        return frame
+        return frame.downloaded() if self.on_device else frame
 
     def _scene_at(self, number: int) -> int:
         low, high = 0, len(self.spans) - 1
@@ -108,6 +109,8 @@ class Composer:
             if isinstance(old, clips.ClipPainter):
                 old.close()
         painter = self._painters[index] = self._new_painter(self.timeline.scenes[index], self.spans[index])
+        if self.on_device:
+            painter.upload()
         return painter
 
     def _new_painter(self, scene: Scene, span: Span) -> Any:

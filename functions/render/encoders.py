@@ -1,17 +1,16 @@
 """Which encoder this machine really has, found by encoding a frame with it, and the exact options it is called with."""
 
-import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import av
 import av.logging
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from . import apart
 from .errors import EncoderFailed
 
 GPU = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
@@ -27,7 +26,6 @@ _ONE_MOTION = {"x264-params": "partitions=i4x4,i8x8:me=dia"}
 
 # Frames that go in; NVENC refuses anything below 145 pixels, so the test frame is larger.
 _PROBE_SIDE = 320
-_PROBE_TIMEOUT_S = 30
 # The numbers of ITU-T H.273 for BT.709, and limited range.
 _BT709, _LIMITED = 1, 1
 
@@ -45,40 +43,28 @@ class Encoder:
 
 
 def works(name: str) -> str | None:
-    """None when a frame could be encoded; otherwise the encoder's own complaint. The list of encoders says nothing: NVENC is listed without a GPU.
-
-    Tried in a process of its own, because a driver that doesn't fit can take its process down.
-    """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_attempt, args=(name, sender))
-    process.start()
-    sender.close()
+    """None when a frame could be encoded; otherwise the encoder's own complaint. The list of encoders says nothing: NVENC is listed without a GPU."""
     try:
-        answer: str | None = receiver.recv() if receiver.poll(_PROBE_TIMEOUT_S) else f"no answer within {_PROBE_TIMEOUT_S} s"
-    except EOFError:
-        process.join()
-        answer = f"it took its process down (exit code {process.exitcode})"
-    if process.is_alive():
-        process.kill()
-    process.join()
-    return answer
+        apart.attempt(_encode_one, name)
+    except apart.Failed as failure:
+        return str(failure)
+    return None
 
 
-def _attempt(name: str, sender: Any) -> None:
+def _encode_one(name: str) -> None:
     av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture(local=False) as log, av.open(os.devnull, "w", format="null") as sink:
-            stream = open_stream(sink, Encoder(name, ""), _PROBE_SIDE, _PROBE_SIDE, 30)
-            frame = av.VideoFrame(_PROBE_SIDE, _PROBE_SIDE, "nv12")
-            for plane in frame.planes:
-                plane.update(bytes([128]) * plane.buffer_size)
-            frame.pts = 0
-            for packet in [*stream.encode(frame), *stream.encode()]:
-                sink.mux(packet)
-        sender.send(None)
-    except Exception as failure:  # noqa: BLE001 - whatever it is, the encoder doesn't work here, and the report says why
-        sender.send(_complaint([message for _, _, message in log], failure))
+    with av.logging.Capture(local=False) as log:
+        try:
+            with av.open(os.devnull, "w", format="null") as sink:
+                stream = open_stream(sink, Encoder(name, ""), _PROBE_SIDE, _PROBE_SIDE, 30)
+                frame = av.VideoFrame(_PROBE_SIDE, _PROBE_SIDE, "nv12")
+                for plane in frame.planes:
+                    plane.update(bytes([128]) * plane.buffer_size)
+                frame.pts = 0
+                for packet in [*stream.encode(frame), *stream.encode()]:
+                    sink.mux(packet)
+        except Exception as failure:
+            raise EncoderFailed(_complaint([message for _, _, message in log], failure)) from failure
 
 
 def _complaint(messages: list[str], failure: Exception) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 import cv2
 
-from . import assets, captions, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
+from . import assets, captions, compositor, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
+from .compositor import Compositor
 from .errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from .segments import Pool, Work
 from .storage import Destination
@@ -88,7 +89,8 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
     progress("read", 1, 1)
     with clock.phase("probe"):
         chosen = {output.name: encoders.choose(output.codec, encoders.wish()) for output in plan.outputs}
-    return _produced(plan, files, work, destination, chosen, pages, undrawn, clock, progress)
+        drawn_by = {name: compositor.choose(encoder, compositor.wish()) for name, encoder in chosen.items()}
+    return _produced(plan, files, work, destination, chosen, drawn_by, pages, undrawn, clock, progress)
 
 
 def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
@@ -103,16 +105,17 @@ def _produced(
     work: Path,
     destination: Destination,
     chosen: dict[str, encoders.Encoder],
+    drawn_by: dict[str, Compositor],
     pages: Pages,
     undrawn: list[str],
     clock: Clock,
     progress: Progress,
 ) -> dict[str, Any]:
     identities = {name: f"{path.stat().st_size}:{assets.sha256(path)}" for name, path in files.items()}
-    pieces = [piece for output in plan.outputs for piece in segments.plan(plan, output, chosen[output.name], identities)]
+    pieces = [piece for output in plan.outputs for piece in segments.plan(plan, output, chosen[output.name], drawn_by[output.name], identities)]
     total = plan.frame_count * len(plan.outputs)
     with clock.phase("frames"):
-        pool = Pool(Work(plan, files, chosen, work, destination), pieces, segments.workers())
+        pool = Pool(Work(plan, files, chosen, drawn_by, work, destination), pieces, segments.workers())
         aside = Aside(plan, files, work)
         counted = _Counted(progress, total, pool.frames_before)
         # Found by calling it; here nobody waits for that.
@@ -137,7 +140,7 @@ def _produced(
             found = gate.inspect(video, plan, output, track, written, len(pages[output.name]), files, skips_stills, seen)
             results.append(_passed(output, video, written, found))
         progress("inspect", number + 1, len(plan.outputs))
-    report = _report(plan, results, chosen, undrawn, clock, pool.resumed)
+    report = _report(plan, results, chosen, drawn_by, undrawn, clock, pool.resumed)
     with clock.phase("publish"):
         _publish(plan, results, work, destination, report)
     progress("publish", 1, 1)
@@ -230,7 +233,13 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
 
 
 def _report(
-    plan: Timeline, results: list[dict[str, Any]], chosen: dict[str, encoders.Encoder], undrawn: list[str], clock: Clock, resumed: int
+    plan: Timeline,
+    results: list[dict[str, Any]],
+    chosen: dict[str, encoders.Encoder],
+    drawn_by: dict[str, Compositor],
+    undrawn: list[str],
+    clock: Clock,
+    resumed: int,
 ) -> dict[str, Any]:
     outputs = []
     for result in results:
@@ -248,6 +257,7 @@ def _report(
                 "fps": plan.fps,
                 "codec": output.codec,
                 "encoder": asdict(chosen[output.name]),
+                "compositor": asdict(drawn_by[output.name]),
                 "measured": result["measured"],
             }
         )

@@ -37,7 +37,7 @@ class Layer:
 
     def _part(self, frame: Frame, left: int, top: int, right: int, bottom: int, opacity: float) -> None:
         if right - left >= 2 and bottom - top >= 2:
-            self.sprite.cropped(left, top, right, bottom).blend(frame, self.x + left, self.y + (top & ~1), opacity)
+            self.sprite.blend(frame, self.x, self.y, opacity, (left, top, right, bottom))
 
 
 LEAVE_S = 0.35

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .colour import Pixels
-from .planes import Frame
+from .planes import Frame, Plane, part
 
 # The plate is this much finer than the output at the closest zoom. It keeps s away from 1, where the caliper would need ever more columns.
 FINENESS = 1.05
@@ -73,7 +73,8 @@ class Plate:
         self.width, self.height = width, height
         self.fineness = min(planes[0].shape[1] / width, planes[0].shape[0] / height)
         # The rim is never shown; it only gives the caliper columns to cut off.
-        self._planes = [cv2.copyMakeBorder(plane, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_REPLICATE) for plane in planes]
+        self._planes: list[Plane] = [cv2.copyMakeBorder(plane, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_REPLICATE) for plane in planes]
+        self._sizes = [plane.shape[:2] for plane in planes]
 
     @staticmethod
     def size(width: int, height: int, headroom: float) -> tuple[int, int]:
@@ -81,25 +82,29 @@ class Plate:
         factor = FINENESS * headroom
         return math.ceil(width * factor / 2) * 2, math.ceil(height * factor / 2) * 2
 
+    def upload(self) -> None:
+        """From now on it is drawn on the OpenCL device."""
+        self._planes = [cv2.UMat(plane) for plane in self._planes]
+
     def paint(self, move: Move, progress: float) -> Frame:
         zoom, x, y = move.window(progress)
         scale = self.fineness * zoom / move.headroom
         luma, chroma = (self._window(plane, level, scale, x, y) for level, plane in enumerate(self._planes))
-        return Frame(luma, chroma)
+        return Frame(luma, chroma, self.width, self.height)
 
-    def _window(self, plane: Pixels, level: int, scale: float, x: float, y: float) -> Pixels:
+    def _window(self, plane: Plane, level: int, scale: float, x: float, y: float) -> Plane:
         width, height = self.width >> level, self.height >> level
-        rows, columns = plane.shape[0] - 2 * _RIM, plane.shape[1] - 2 * _RIM
+        rows, columns = self._sizes[level]
         return window(plane, (width, height), scale, _RIM + (columns - width * scale) * x, _RIM + (rows - height * scale) * y)
 
 
-def window(plane: Pixels, size: tuple[int, int], scale: float, left: float, top: float) -> Pixels:
+def window(plane: Plane, size: tuple[int, int], scale: float, left: float, top: float) -> Plane:
     """A view, [y, x] = plane at (left, top) + (x, y) · scale, bilinear; the start may be fractional."""
     width, height = size
     x, columns, drawn_columns, cut_x = _caliper(left, scale, width)
     y, rows, drawn_rows, cut_y = _caliper(top, scale, height)
-    drawn = cv2.resize(plane[y : y + rows, x : x + columns], (drawn_columns, drawn_rows), interpolation=cv2.INTER_LINEAR)
-    return drawn[cut_y : cut_y + height, cut_x : cut_x + width]  # type: ignore[return-value]
+    drawn = cv2.resize(part(plane, y, y + rows, x, x + columns), (drawn_columns, drawn_rows), interpolation=cv2.INTER_LINEAR)
+    return part(drawn, cut_y, cut_y + height, cut_x, cut_x + width)
 
 
 def _caliper(start: float, scale: float, count: int) -> tuple[int, int, int, int]:

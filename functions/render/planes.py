@@ -1,6 +1,12 @@
-"""Frames and sprites in the encoders' own layout, NV12 (YUV 4:2:0, both chroma in one plane); sprites are blended only where they lie."""
+"""Frames and sprites in the encoders' own layout, NV12 (YUV 4:2:0, both chroma in one plane); sprites are blended only where they lie.
 
-from dataclasses import dataclass
+A plane is an array, or lies on an OpenCL device (cv2.UMat): the functions of cv2 take both, so that there is one way of drawing. A scene's picture goes
+up when the scene begins, a sprite when it is first drawn on a frame up there; frames come down finished. OpenCV wakes the device at the first cv2.UMat:
+a process that draws on arrays may be forked.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,39 +14,45 @@ import numpy as np
 from . import colour
 from .colour import Pixels
 
+# Pixels or cv2.UMat. The checker is not told, because the functions of cv2 are declared for either, never for both.
+Plane = Any
+
 
 class Frame:
     """One picture: `luma` [height, width] and `chroma` [height / 2, width / 2, (U, V)]. Rows may lie further apart than they are long.
 
-    Whoever is handed a frame may draw on it.
+    Whoever is handed a frame may draw on it. It knows its size, because planes on a device don't tell theirs.
     """
 
-    __slots__ = ("chroma", "luma")
+    __slots__ = ("chroma", "height", "luma", "width")
 
-    def __init__(self, luma: Pixels, chroma: Pixels) -> None:
-        self.luma, self.chroma = luma, chroma
+    def __init__(self, luma: Plane, chroma: Plane, width: int, height: int) -> None:
+        self.luma, self.chroma, self.width, self.height = luma, chroma, width, height
 
     @staticmethod
     def within(buffer: Pixels, width: int, height: int) -> "Frame":
         """Over one flat buffer, as a decoder writes it: `width · height · 3 / 2` bytes."""
         area = width * height
-        return Frame(buffer[:area].reshape(height, width), buffer[area:].reshape(height // 2, width // 2, 2))
+        return Frame(buffer[:area].reshape(height, width), buffer[area:].reshape(height // 2, width // 2, 2), width, height)
 
     @staticmethod
     def of_rgb(rgb: Pixels) -> "Frame":
-        return Frame(*colour.to_planes(rgb))
+        luma, chroma = colour.to_planes(rgb)
+        return Frame(luma, chroma, luma.shape[1], luma.shape[0])
 
     @property
-    def planes(self) -> tuple[Pixels, Pixels]:
+    def planes(self) -> tuple[Plane, Plane]:
         return self.luma, self.chroma
 
     @property
-    def width(self) -> int:
-        return self.luma.shape[1]
+    def on_device(self) -> bool:
+        return type(self.luma) is cv2.UMat
 
-    @property
-    def height(self) -> int:
-        return self.luma.shape[0]
+    def uploaded(self) -> "Frame":
+        return Frame(cv2.UMat(self.luma), cv2.UMat(self.chroma), self.width, self.height)
+
+    def downloaded(self) -> "Frame":
+        return Frame(self.luma.get(), self.chroma.get(), self.width, self.height)
 
     def mix(self, other: "Frame", share: float) -> None:
         """`share` of the other over this one, whole frame."""
@@ -55,12 +67,20 @@ class Frame:
         return self.luma.tobytes() + self.chroma.tobytes()
 
 
-@dataclass(frozen=True, slots=True)
+def part(plane: Plane, top: int, bottom: int, left: int, right: int) -> Plane:
+    """A view: what is drawn on it is drawn on the plane."""
+    if type(plane) is cv2.UMat:
+        return cv2.UMat(plane, [top, bottom], [left, right])
+    return plane[top:bottom, left:right]
+
+
+@dataclass(slots=True, eq=False)
 class Sprite:
     """A picture with transparency, premultiplied: for each plane the foreground and 255 minus its alpha. Width and height are even."""
 
     foreground: tuple[Pixels, Pixels]
     behind: tuple[Pixels, Pixels]
+    _on_device: tuple[tuple[Plane, Plane], tuple[Plane, Plane]] | None = field(default=None, init=False, repr=False)
 
     @property
     def width(self) -> int:
@@ -86,27 +106,28 @@ class Sprite:
             tuple(255 - share for share in alphas),  # type: ignore[arg-type]
         )
 
-    def blend(self, frame: Frame, x: int, y: int, opacity: float = 1.0) -> None:
-        """Draws at an even position; what lies outside the frame is cut off."""
+    def blend(self, frame: Frame, x: int, y: int, opacity: float = 1.0, window: tuple[int, int, int, int] | None = None) -> None:
+        """Draws at an even position; what lies outside the frame is cut off, and so is what lies outside `window` (left, top, right, bottom; made even)."""
         x, y = x & ~1, y & ~1
-        left, top = max(0, -x), max(0, -y)
-        right, bottom = min(self.width, frame.width - x), min(self.height, frame.height - y)
+        first_x, first_y, last_x, last_y = window or (0, 0, self.width, self.height)
+        left, top = max(first_x & ~1, -x), max(first_y & ~1, -y)
+        right, bottom = min(last_x & ~1, frame.width - x), min(last_y & ~1, frame.height - y)
         if right <= left or bottom <= top or opacity <= 0.004:
             return
-        for level, (plane, foreground, behind) in enumerate(zip(frame.planes, self.foreground, self.behind, strict=True)):
-            shift = 1 if level else 0
-            cut = np.s_[top >> shift : bottom >> shift, left >> shift : right >> shift]
-            region = plane[(y + top) >> shift : (y + bottom) >> shift, (x + left) >> shift : (x + right) >> shift]
-            _blend(region, foreground[cut], behind[cut], opacity)
+        foregrounds, behinds = self._uploaded() if frame.on_device else (self.foreground, self.behind)
+        for shift, (plane, foreground, behind) in enumerate(zip(frame.planes, foregrounds, behinds, strict=True)):
+            region = part(plane, (y + top) >> shift, (y + bottom) >> shift, (x + left) >> shift, (x + right) >> shift)
+            above, below, before, after = top >> shift, bottom >> shift, left >> shift, right >> shift
+            _blend(region, part(foreground, above, below, before, after), part(behind, above, below, before, after), opacity)
 
-    def cropped(self, left: int, top: int, right: int, bottom: int) -> "Sprite":
-        """A view of a part; coordinates are rounded to even ones."""
-        left, top, right, bottom = left & ~1, top & ~1, right & ~1, bottom & ~1
-        full, half = np.s_[top:bottom, left:right], np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
-        return Sprite((self.foreground[0][full], self.foreground[1][half]), (self.behind[0][full], self.behind[1][half]))
+    def _uploaded(self) -> tuple[tuple[Plane, Plane], tuple[Plane, Plane]]:
+        """Foreground and behind on the device, where they stay."""
+        if self._on_device is None:
+            self._on_device = tuple(tuple(cv2.UMat(plane) for plane in planes) for planes in (self.foreground, self.behind))  # type: ignore[assignment, call-overload]
+        return self._on_device  # type: ignore[return-value]
 
 
-def _blend(region: Pixels, foreground: Pixels, behind: Pixels, opacity: float) -> None:
+def _blend(region: Plane, foreground: Plane, behind: Plane, opacity: float) -> None:
     if opacity < 0.996:
         foreground = cv2.convertScaleAbs(foreground, alpha=opacity)
         behind = cv2.convertScaleAbs(behind, alpha=opacity, beta=255 * (1 - opacity))

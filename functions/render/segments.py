@@ -25,6 +25,7 @@ import cv2
 
 from . import errors, gate, memory
 from .compose import Composer, spans
+from .compositor import Compositor
 from .encoders import Encoder, open_stream, options
 from .errors import HostFailure, RenderError
 from .storage import Destination
@@ -75,9 +76,10 @@ def _next_cut(start: int, total: int, fps: int, scenes: list[int], clips: list[t
     return min(total, end)
 
 
-def plan(timeline: Timeline, output: Output, encoder: Encoder, assets: dict[str, str]) -> list[Segment]:
+def plan(timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Compositor, assets: dict[str, str]) -> list[Segment]:
     """Every piece with a name that changes when anything that its picture depends on does."""
-    identity = json.dumps([program_digest(), asdict(timeline), asdict(output), options(encoder, timeline.fps), assets], sort_keys=True, default=str)
+    means = [options(encoder, timeline.fps), drawn_by.name]
+    identity = json.dumps([program_digest(), asdict(timeline), asdict(output), means, assets], sort_keys=True, default=str)
     key = hashlib.sha256(identity.encode()).hexdigest()[:20]
     return [
         Segment(output, index, first, last, _kinds(timeline, first, last) == {"image"}, f"segments/{output.name}/{key}-{index:04d}.mp4")
@@ -131,6 +133,7 @@ class Work:
     timeline: Timeline
     files: dict[str, Path]
     encoders: dict[str, Encoder]
+    compositors: dict[str, Compositor]
     folder: Path
     destination: Destination
 
@@ -146,7 +149,7 @@ def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -
         for segment in _taken(segments, following):
             encoder = work.encoders[segment.output.name]
             if composer is None or composer.output != segment.output:
-                composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu)
+                composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu, work.compositors[segment.output.name].on_device)
             counter = _Batched(results)
             path = local(work.folder, segment)
             encode(segment, composer, encoder, path, counter)

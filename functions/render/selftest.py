@@ -26,6 +26,7 @@ def self_test() -> int:
         "ok": True,
         "seconds": round(time.monotonic() - started, 2),
         "encoder": report["outputs"][0]["encoder"],
+        "compositor": report["outputs"][0]["compositor"],
         "loudness_lufs": report["loudness_lufs"],
         "shaping": fonts.shaping(),
         "other_encoders": {name: encoders.works(name) or "works" for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")},

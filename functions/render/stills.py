@@ -35,6 +35,9 @@ class StillPainter:
         size = Plate.size(width, height, self.move.headroom)
         self.plate = Plate(colour.to_planes(framed(rgb, size, visual.fit, visual.focus)), width, height)
 
+    def upload(self) -> None:
+        self.plate.upload()
+
     def paint(self, progress: float) -> Frame:
         return self.plate.paint(self.move, progress)
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .colour import Pixels
-from .planes import Frame
+from .planes import Frame, Plane, part
 
 
 def _slowed(at: float) -> float:
@@ -28,51 +27,65 @@ def slide(first: Frame, second: Frame, at: float) -> Frame:
     shift = _even(first.width * (1 - _slowed(at)))
     cv2.convertScaleAbs(first.luma, dst=first.luma, alpha=1 - 0.35 * at, beta=16 * 0.35 * at)
     for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)):
-        part = shift >> level
-        old[:, part:] = new[:, : new.shape[1] - part]
+        width, height, left = first.width >> level, first.height >> level, shift >> level
+        if left < width:
+            cv2.copyTo(part(new, 0, height, 0, width - left), None, part(old, 0, height, left, width))  # type: ignore[call-overload]
     return first
 
 
 def push(first: Frame, second: Frame, at: float) -> Frame:
     """Both move: the new scene pushes the old one up (tall pictures) or to the left (others)."""
-    axis = 0 if first.height > first.width else 1
-    shift = _even(first.luma.shape[axis] * _slowed(at))
-    luma, chroma = (_moved(old, new, shift >> level, axis) for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)))
-    return Frame(luma, chroma)
+    upright = first.height > first.width
+    length = first.height if upright else first.width
+    shift = _even(length * _slowed(at))
+    if shift in (0, length):
+        return second if shift else first
+    moved = _up if upright else _aside
+    width, height = first.width, first.height
+    luma, chroma = (
+        moved(old, new, shift >> level, width >> level, height >> level) for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True))
+    )
+    return Frame(luma, chroma, width, height)
 
 
-def _moved(old: Pixels, new: Pixels, part: int, axis: int) -> Pixels:
-    return np.concatenate([old[part:], new[:part]] if axis == 0 else [old[:, part:], new[:, :part]], axis)
+def _up(old: Plane, new: Plane, shift: int, width: int, height: int) -> Plane:
+    return cv2.vconcat([part(old, shift, height, 0, width), part(new, 0, shift, 0, width)])
+
+
+def _aside(old: Plane, new: Plane, shift: int, width: int, height: int) -> Plane:
+    return cv2.hconcat([part(old, 0, height, shift, width), part(new, 0, height, 0, shift)])
 
 
 def wipe(first: Frame, second: Frame, at: float) -> Frame:
     """A soft diagonal edge travels across the picture."""
-    luma, chroma = (_wiped(old, new, at) for old, new in zip(first.planes, second.planes, strict=True))
-    return Frame(luma, chroma)
+    width, height = first.width, first.height
+    luma, chroma = (_wiped(old, new, width >> level, height >> level, at) for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)))
+    return Frame(luma, chroma, width, height)
 
 
-def _wiped(old: Pixels, new: Pixels, at: float) -> Pixels:
-    height, width = old.shape[:2]
+def _wiped(old: Plane, new: Plane, width: int, height: int, at: float) -> Plane:
     slant, soft = 0.22, 0.10
     edge = -slant - soft + _slowed(at) * (1 + 2 * (slant + soft))
     across = np.arange(width, dtype=np.float32)[None, :] / width
     down = np.arange(height, dtype=np.float32)[:, None] / height * slant
     share = np.clip((edge + soft - across - down + slant / 2) / (2 * soft), 0, 1)
-    return cv2.blendLinear(new, old, share, 1 - share)  # type: ignore[return-value]
+    return cv2.blendLinear(new, old, share, 1 - share)
 
 
 def zoom(first: Frame, second: Frame, at: float) -> Frame:
     """The old scene comes closer while the new one, a little too large, settles behind it."""
     share = _slowed(at)
-    for old, new in zip(first.planes, second.planes, strict=True):
-        cv2.addWeighted(_enlarged(old, 1 + 0.35 * share), 1 - share, _enlarged(new, 1.18 - 0.18 * share), share, 0, dst=old)
+    for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)):
+        size = (first.width >> level, first.height >> level)
+        cv2.addWeighted(_enlarged(old, size, 1 + 0.35 * share), 1 - share, _enlarged(new, size, 1.18 - 0.18 * share), share, 0, dst=old)
     return first
 
 
-def _enlarged(plane: Pixels, factor: float) -> Pixels:
-    height, width = plane.shape[:2]
+def _enlarged(plane: Plane, size: tuple[int, int], factor: float) -> Plane:
+    width, height = size
     matrix = np.array([[1 / factor, 0, width / 2 * (1 - 1 / factor)], [0, 1 / factor, height / 2 * (1 - 1 / factor)]])
-    return cv2.warpAffine(plane, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    # Nothing beyond the edge is seen; of the borders, a constant one is what OpenCV warps on a device.
+    return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
 
 
 def _even(value: float) -> int:

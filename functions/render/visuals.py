@@ -64,6 +64,9 @@ class GeneratedPainter:
     def __init__(self, backdrop: Backdrop, layers: list[Layer], counter: "Counter | None" = None) -> None:
         self.backdrop, self.layers, self.counter = backdrop, layers, counter
 
+    def upload(self) -> None:
+        self.backdrop.plate.upload()
+
     def paint(self, at_s: float, progress: float) -> Frame:
         frame = self.backdrop.paint(at_s, progress)
         for layer in self.layers:

@@ -44,7 +44,13 @@ def test_the_image_runs_as_another_user_and_is_checked_by_the_self_test():
     named = dict(instructions())
     assert named["USER"] == "10001"
     assert "--self-test" in named["HEALTHCHECK"]
-    assert "video" in named["ENV"]
+    assert "compute,video" in named["ENV"]
+
+
+def test_opencl_finds_nvidias_implementation_in_the_image():
+    setup = " ".join(value for name, value in instructions() if name == "RUN")
+    assert "ocl-icd-libopencl1" in setup
+    assert "echo libnvidia-opencl.so.1 > /etc/OpenCL/vendors/nvidia.icd" in setup
 
 
 def test_every_requirement_is_pinned():

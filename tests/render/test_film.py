@@ -19,6 +19,7 @@ import samples
 from PIL import Image
 
 from render import assets, ffmpeg, job, segments, timeline
+from render.compositor import Compositor
 from render.encoders import Encoder
 from render.storage import Destination
 
@@ -223,7 +224,7 @@ def test_pieces_end_with_scenes_and_say_whether_they_show_photographs_only(plan)
     visuals = [{"kind": "image", "asset": {"uri": "a.jpg"}}, {"kind": "generated", "generated": {"template": "gradient"}}] * 4
     scenes = [{"id": str(index), "start_s": 6 * index, "end_s": 6 * index + 6, "visual": visual} for index, visual in enumerate(visuals)]
     parsed = timeline.parse(plan(scenes=scenes))
-    pieces = segments.plan(parsed, parsed.outputs[0], Encoder("libx264", ""), {})
+    pieces = segments.plan(parsed, parsed.outputs[0], Encoder("libx264", ""), Compositor("cpu", ""), {})
     assert [(piece.first, piece.last) for piece in pieces[:4]] == [(0, 180), (180, 360), (360, 540), (540, 720)]
     assert [piece.photographs for piece in pieces[:4]] == [True, False, True, False]
     assert pieces[-1].last - pieces[-1].first <= 60
@@ -236,8 +237,8 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     assert ranges[-1][1] == parsed.frame_count
     assert all(left[1] == right[0] for left, right in itertools.pairwise(ranges))
     encoder = Encoder("libx264", "")
-    one = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "1"})
-    two = segments.plan(parsed, parsed.outputs[0], encoder, {"photo.jpg": "2"})
+    one = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {"photo.jpg": "1"})
+    two = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {"photo.jpg": "2"})
     assert {piece.name for piece in one}.isdisjoint(piece.name for piece in two)
 
 

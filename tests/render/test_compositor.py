@@ -1,0 +1,178 @@
+"""Drawing through OpenCL, run in software: Oclgrind, a simulator of a device, with the loader that pyopencl carries."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import samples
+
+from render import apart, compose, compositor, segments, timeline
+from render.compositor import Compositor
+from render.encoders import Encoder
+from render.errors import HostFailure
+
+from .conftest import call, environment
+
+NVENC, X264 = Encoder("h264_nvenc", ""), Encoder("libx264", "")
+
+
+def one(folder, pattern):
+    (found,) = folder.glob(pattern)
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def device():
+    """The environment in which OpenCV finds the simulated device."""
+    spec = importlib.util.find_spec("pyopencl")
+    home = Path(spec.submodule_search_locations[0])
+    # The loader that pyopencl carries asks for its home, and takes the path of a runtime in place of a folder of them.
+    return {
+        "PYOPENCL_HOME": str(home),
+        "OPENCV_OPENCL_RUNTIME": one(home / ".libs", "libOpenCL*"),
+        "OCL_ICD_VENDORS": one(home / ".libs", "liboclgrind-rt-icd*"),
+    }
+
+
+@pytest.fixture
+def on_device(device, monkeypatch):
+    for name, value in device.items():
+        monkeypatch.setenv(name, value)
+    compositor.works.cache_clear()
+    yield
+    compositor.works.cache_clear()
+
+
+def differences(document, files, numbers):
+    """Of each plane of each frame, drawn on the device and by the processor: the mean and the largest."""
+    plan = timeline.parse(document)
+    here, there = (compose.Composer(plan, plan.outputs[0], files, on_device=where) for where in (False, True))
+    pairs = [(one, other) for number in numbers for one, other in zip(here.draw(number).planes, there.draw(number).planes, strict=True)]
+    return [(float(cv2.absdiff(one, other).mean()), int(cv2.absdiff(one, other).max())) for one, other in pairs]
+
+
+def film(*visuals, length_s=1.0):
+    scenes = [{"id": str(index), "start_s": index * length_s, "end_s": (index + 1) * length_s, "visual": visual} for index, visual in enumerate(visuals)]
+    return {
+        "schema_version": 1, "video_id": "v", "title": "v", "fps": 24, "captions": None, "scenes": scenes,
+        "outputs": [{"name": "main", "width": 134, "height": 150}]}  # fmt: skip
+
+
+def test_the_probe_draws_on_the_device_and_finds_the_processors_frames(on_device):
+    assert compositor.works() == (True, "Oclgrind Simulator")
+
+
+@pytest.mark.parametrize("kind", ["zoom_in", "pan_left", "pan_down", "none"])
+def test_a_photograph_under_a_moving_camera_is_the_same_picture(on_device, tmp_path, kind):
+    samples.photograph(tmp_path / "photo.jpg", 400, 300, 1)
+    document = film({"kind": "image", "asset": {"uri": "photo.jpg"}, "motion": {"kind": kind, "amount": 0.3}})
+    found = apart.attempt(differences, document, {"photo.jpg": tmp_path / "photo.jpg"}, [0, 11, 23])
+    assert len(found) == 6
+    assert max(mean for mean, _ in found) < 0.3
+    assert max(largest for _, largest in found) <= 1
+
+
+def test_a_clip_and_its_words_are_the_same_picture(on_device, tmp_path):
+    samples.clip(tmp_path / "clip.mp4", 1.0, "160x120")
+    document = film({"kind": "clip", "asset": {"uri": "clip.mp4"}})
+    document["scenes"][0]["heading"] = "A clip"
+    found = apart.attempt(differences, document, {"clip.mp4": tmp_path / "clip.mp4"}, [0, 9])
+    assert max(largest for _, largest in found) <= 1
+
+
+def test_a_chart_that_grows_is_the_same_picture(on_device, tmp_path):
+    series = [{"label": "a", "value": 3}, {"label": "b", "value": 5}]
+    document = film({"kind": "generated", "generated": {"template": "chart_bar", "series": series}}, length_s=2.0)
+    found = apart.attempt(differences, document, {}, [10, 19, 40])
+    assert max(largest for _, largest in found) <= 1
+
+
+def test_frames_that_differ_are_refused_with_figures():
+    planes = np.full((8, 8), 100, np.uint8), np.full((4, 4, 2), 100, np.uint8)
+    nearly = planes[0].copy()
+    nearly[:4] = 101
+    compositor._compare(planes, (nearly, planes[1]))
+    spot = planes[0].copy()
+    spot[3, 3] = 120
+    with pytest.raises(RuntimeError, match="20 at most"):
+        compositor._compare(planes, (spot, planes[1]))
+    with pytest.raises(RuntimeError, match=r"by 2\.0 on average"):
+        compositor._compare(planes, (planes[0] + 2, planes[1]))
+
+
+def test_without_a_runtime_the_reason_is_told(monkeypatch):
+    monkeypatch.setenv("OPENCV_OPENCL_RUNTIME", "disabled")
+    compositor.works.cache_clear()
+    assert compositor.works() == (False, "there is no OpenCL device")
+    compositor.works.cache_clear()
+
+
+def test_a_gpu_draws_for_a_gpus_encoder():
+    chosen = compositor.choose(NVENC, "auto", lambda any_device: (not any_device, "a card"))
+    assert chosen.on_device
+    assert "a card" in chosen.reason
+
+
+def test_the_processor_draws_where_no_gpu_does_and_the_report_says_why():
+    chosen = compositor.choose(NVENC, "auto", lambda any_device: (False, "there is no OpenCL device"))
+    assert (chosen.name, chosen.on_device) == ("cpu", False)
+    assert "there is no OpenCL device" in chosen.reason
+
+
+def test_no_device_is_touched_for_an_encoder_on_the_processor_or_when_the_processor_was_asked_for():
+    asked = []
+    assert compositor.choose(X264, "auto", asked.append).reason == "the encoder, libx264, is not on a GPU either"
+    assert compositor.choose(NVENC, "cpu", asked.append).name == "cpu"
+    assert asked == []
+
+
+def test_a_demanded_device_that_is_absent_is_an_error_for_another_host():
+    with pytest.raises(HostFailure, match="no device") as failure:
+        compositor.choose(X264, "opencl", lambda any_device: (False, "no device"))
+    assert failure.value.exit_code == 4
+
+
+def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_path):
+    samples.photograph(tmp_path / "photo.jpg", 400, 300, 1)
+    document = film({"kind": "image", "asset": {"uri": "photo.jpg"}}) | {"music": {"mood": "calm"}}
+    (tmp_path / "timeline.json").write_text(json.dumps(document))
+    done = call(tmp_path / "timeline.json", tmp_path / "out", RENDER_COMPOSITOR="opencl", **device)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["outputs"][0]["compositor"] == {
+        "name": "opencl",
+        "reason": "asked for by RENDER_COMPOSITOR=opencl; drew test frames as the processor does on Oclgrind Simulator",
+    }
+
+
+def test_drawing_by_the_processor_wakes_no_device(device):
+    program = (
+        "from render import compose, compositor, timeline\n"
+        "plan = timeline.parse(compositor._document())\n"
+        "composer = compose.Composer(plan, plan.outputs[0], {})\n"
+        "for number in range(plan.frame_count): composer.draw(number)\n"
+        "print('OpenCL' in open('/proc/self/maps').read())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment(**device), capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
+
+
+def test_pieces_drawn_elsewhere_are_not_taken_for_ones_own(plan):
+    parsed = timeline.parse(plan())
+    by_cpu, by_device = (segments.plan(parsed, parsed.outputs[0], NVENC, Compositor(name, ""), {}) for name in ("cpu", "opencl"))
+    assert {piece.name for piece in by_cpu}.isdisjoint(piece.name for piece in by_device)
+
+
+def test_what_takes_its_process_down_is_a_complaint():
+    with pytest.raises(apart.Failed, match="took its process down"):
+        apart.attempt(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(apart.Failed, match="no such card"):
+        apart.attempt(lambda: (_ for _ in ()).throw(RuntimeError("no such card")))
+    assert apart.attempt(lambda: 7) == 7
