@@ -176,6 +176,16 @@ def lock() -> None:
         group = [] if name == "render" else ["--group", name]
         alone = ["--no-deps"] if name == "models-data" else []
         target = LOCKS / f"{name}.txt"
-        options = ["--quiet", "--python-version", "3.13", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-strip-markers"]
+        options = [
+            "--quiet",
+            "--python-version",
+            "3.13",
+            "--generate-hashes",
+            "--no-header",
+            "--no-annotate",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--no-strip-markers",
+        ]
         processes.call([UV, "pip", "compile", *options, *alone, *group, *sources, "-o", target], folder=ROOT)
         print(f"  {target.relative_to(ROOT)}", flush=True)
