@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests" / "render")]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests" / "render"), str(ROOT)]
 
 import cv2  # noqa: E402
 import samples  # noqa: E402
 
+from local.settings import python_of  # noqa: E402
 from render import captions, compose, encoders, ffmpeg, timeline  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
@@ -91,7 +92,8 @@ def ours(plan: Path, out: Path, preset: str) -> list[str]:
         f"RENDER_X264_PRESET={preset}",
         "RENDER_ENCODER=cpu",
         f"PYTHONPATH={ROOT / 'functions'}",
-        sys.executable,
+        # The environment that renders are run in; this one, with everything for tests, takes a quarter of a second longer to start.
+        str(python_of("render")),
         "-m",
         "render",
         str(plan),
