@@ -20,6 +20,7 @@ from queue import Empty
 from typing import Any
 
 import av
+import av.error
 import av.logging
 import cv2
 
@@ -274,7 +275,16 @@ class Pool:
 
 
 def join(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
-    """One file with the index in front, by copying packets in order of time."""
+    """One file with the index in front, by copying packets in order of time. Raises OSError of the disk, HostFailure where a piece isn't whole."""
+    try:
+        _joined(segments, folder, sound, fps, target)
+    except av.error.FFmpegError as failure:
+        if isinstance(failure, OSError):
+            raise
+        raise HostFailure(f"The finished pieces cannot be joined: {failure}") from failure
+
+
+def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
     options = {"movflags": "+faststart", "video_track_timescale": str(fps * 512)}
     with (
         av.open(str(local(folder, segments[0]))) as first,

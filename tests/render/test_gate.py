@@ -7,6 +7,7 @@ import pytest
 import samples
 
 from render import colour, compose, encoders, gate, motion, segments, sound, stills, timeline, watch
+from render.errors import HostFailure
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -283,3 +284,11 @@ def test_a_piece_that_cannot_be_decoded_has_not_been_seen(joined):
     content[middle : middle + 20_000] = bytes(20_000)
     broken.write_bytes(content)
     assert gate.glance(broken, 0.0) is None
+
+
+def test_pieces_that_are_not_whole_are_the_hosts_fault(joined):
+    parsed, folder, _, _ = joined
+    pieces = [segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4") for index in range(2)]
+    (folder / "1.mp4").write_bytes((folder / "1.mp4").read_bytes()[:3000])
+    with pytest.raises(HostFailure, match="joined"):
+        segments.join(pieces, folder, folder / "track.m4a", 30, folder / "film.mp4")
