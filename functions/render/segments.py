@@ -82,15 +82,18 @@ def plan(timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Composi
     means = [options(encoder, timeline.fps), drawn_by.name]
     identity = json.dumps([program_digest(), asdict(timeline), asdict(output), means, assets], sort_keys=True, default=str)
     key = hashlib.sha256(identity.encode()).hexdigest()[:20]
+    others = [span for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind != "image"]
     return [
-        Segment(output, index, first, last, _kinds(timeline, first, last) == {"image"}, f"segments/{output.name}/{key}-{index:04d}.mp4")
+        Segment(
+            output,
+            index,
+            first,
+            last,
+            not any(span.first < last and first < span.last for span in others),
+            f"segments/{output.name}/{key}-{index:04d}.mp4",
+        )
         for index, (first, last) in enumerate(cuts(timeline))
     ]
-
-
-def _kinds(timeline: Timeline, first: int, last: int) -> set[str]:
-    """Of the visuals that are seen between two frames."""
-    return {scene.visual.kind for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if span.first < last and first < span.last}
 
 
 @cache
@@ -281,7 +284,7 @@ def join(segments: list[Segment], folder: Path, sound: Path, fps: int, target: P
     except av.error.FFmpegError as failure:
         if isinstance(failure, OSError):
             raise
-        raise HostFailure(f"The finished pieces cannot be joined: {failure}") from failure
+        raise HostFailure(f"The finished pieces cannot be joined: {failure}. If it happens again, delete segments/ at the destination.") from failure
 
 
 def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
