@@ -6,10 +6,10 @@ from functions.poll import app as poll
 from functions.subscriptions import app as subscriptions
 from functions.websub import app as websub
 from showrunner import db
-from tests.ingestion import CALLBACK, CHANNEL, KEY, batch, ingestion_aws, world  # noqa: F401
+from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, batch
 
 
-def test_the_samples_of_the_api_are_answered(world, event):  # noqa: F811
+def test_the_samples_of_the_api_are_answered(world, event):
     from functions.feed import app
 
     for name, header, value, status in (("feed.subscribe", "x-api-key", KEY, 201), ("feed.videos", "authorization", f"Bearer {KEY}", 200)):
@@ -18,21 +18,21 @@ def test_the_samples_of_the_api_are_answered(world, event):  # noqa: F811
         assert app.handler(sample, None)["statusCode"] == status
 
 
-def test_the_samples_of_the_receiver_find_no_such_callback(world, event):  # noqa: F811
+def test_the_samples_of_the_receiver_find_no_such_callback(world, event):
     assert websub.handler(event("websub.verification"), None)["statusCode"] == 404
     assert websub.handler(event("websub.notification"), None)["statusCode"] == 404
 
 
-def test_the_sample_of_the_worker_is_taken_in(world, event, tx):  # noqa: F811
+def test_the_sample_of_the_worker_is_taken_in(world, event, tx):
     assert notifications.handler(event("notifications.arrived"), None) == {"batchItemFailures": []}
     assert db.value(tx, "SELECT title FROM feed.videos") == "Title"
 
 
-def test_the_sample_of_the_hub_function_names_a_subscription_that_is_gone(world, event):  # noqa: F811
+def test_the_sample_of_the_hub_function_names_a_subscription_that_is_gone(world, event):
     assert hub.handler(event("hub.subscribe"), None) == {"batchItemFailures": []}
 
 
-def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, tx, monkeypatch):  # noqa: F811
+def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, tx, monkeypatch):
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
     monkeypatch.setenv("HUB_URL", "http://127.0.0.1:9/hub")
@@ -45,7 +45,7 @@ def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, tx, monke
     assert [each["subscription_id"] for each in world.take("NOTIFICATIONS_QUEUE_URL")] == [body["id"]]
 
 
-def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):  # noqa: F811
+def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):
     from showrunner import config
 
     config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
@@ -55,5 +55,5 @@ def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monke
     assert told["error"]
 
 
-def test_the_sample_of_the_schedule_finds_nothing_due(world, event):  # noqa: F811
+def test_the_sample_of_the_schedule_finds_nothing_due(world, event):
     assert subscriptions.handler(event("subscriptions.scheduled"), None) == {"asked": 0, "polled": 0, "enriched": 0}

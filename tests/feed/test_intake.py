@@ -12,7 +12,7 @@ import pytest
 
 from showrunner import db, signed
 from showrunner.store import feed, subscriptions
-from tests.ingestion import CALLBACK, CHANNEL, OTHER, atom, ingestion_aws, notification, tombstone, world  # noqa: F401
+from tests.feed.ingestion import CALLBACK, CHANNEL, OTHER, atom, notification, tombstone
 
 
 def events(tx):
@@ -23,7 +23,7 @@ def kinds(tx):
     return [row["update_type"] for row in db.rows(tx, "SELECT update_type FROM feed.updates ORDER BY id")]
 
 
-def test_notifications_become_channels_videos_and_updates(world, tx):  # noqa: F811
+def test_notifications_become_channels_videos_and_updates(world, tx):
     assert world.notify(notification(atom()), notification(atom(title="New title", updated="2026-11-20T10:00:00+00:00")), notification(tombstone())) == {
         "batchItemFailures": []
     }
@@ -35,7 +35,7 @@ def test_notifications_become_channels_videos_and_updates(world, tx):  # noqa: F
     assert (status, body["title"]) == (200, "Channel")
 
 
-def test_a_tombstone_without_channel_id_takes_its_channel_from_the_author(world, tx):  # noqa: F811
+def test_a_tombstone_without_channel_id_takes_its_channel_from_the_author(world, tx):
     world.notify(notification(tombstone()))
     assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
     assert world.api("GET", "/api/v1/videos/vid00000001")[0] == 404
@@ -123,7 +123,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_body_is_set_aside_with_its_reason_beside_the_good_ones(world, tx, case):  # noqa: F811
+def test_a_hostile_body_is_set_aside_with_its_reason_beside_the_good_ones(world, tx, case):
     body, reason = HOSTILE[case]
     assert world.notify(notification(atom()), notification(body), notification(atom("vid00000002"))) == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video", "new_video"]
@@ -135,57 +135,57 @@ def test_a_hostile_body_is_set_aside_with_its_reason_beside_the_good_ones(world,
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
-def test_other_declared_encodings_are_read(world, tx, encoding):  # noqa: F811
+def test_other_declared_encodings_are_read(world, tx, encoding):
     text = atom(title="Überraschung").decode().replace("UTF-8", encoding)
     world.notify(notification(text.encode(encoding)))
     assert db.value(tx, "SELECT title FROM feed.videos") == "Überraschung"
 
 
-def test_a_tombstone_that_names_nobody_is_of_the_subscriptions_channel(world, tx):  # noqa: F811
+def test_a_tombstone_that_names_nobody_is_of_the_subscriptions_channel(world, tx):
     world.notify(notification(re.sub(rb"<at:by>.*</at:by>", b"", tombstone())))
     assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
 
 
-def test_a_feed_of_a_thousand_entries_is_taken_in(world, tx):  # noqa: F811
+def test_a_feed_of_a_thousand_entries_is_taken_in(world, tx):
     body = entries(*((f"v{n:010d}", CHANNEL) for n in range(1_000)))
     assert len(body) <= 400_000
     world.notify(notification(body), notification(entries(*((f"w{n:010d}", CHANNEL) for n in range(1_000)))), notification(atom()))
     assert len(kinds(tx)) == 2001
 
 
-def test_markup_in_titles_is_text(world, tx):  # noqa: F811
+def test_markup_in_titles_is_text(world, tx):
     world.notify(notification(atom(title="<![CDATA[<script>alert(1)</script> & ]]>&#60;b&gt; &quot;x&quot;")))
     assert db.value(tx, "SELECT title FROM feed.videos") == '<script>alert(1)</script> & <b> "x"'
 
 
-def test_dates_with_an_offset_are_the_same_moment(world, tx):  # noqa: F811
+def test_dates_with_an_offset_are_the_same_moment(world, tx):
     world.notify(notification(atom(updated="2026-11-20T10:00:00+05:30")))
     world.notify(notification(atom(title="Newer", updated="2026-11-20T04:30:01Z")))
     assert kinds(tx) == ["new_video", "title_update"]
     assert db.value(tx, "SELECT title FROM feed.videos") == "Newer"
 
 
-def test_a_message_that_the_database_refuses_even_alone_stops_no_other(world, tx):  # noqa: F811
+def test_a_message_that_the_database_refuses_even_alone_stops_no_other(world, tx):
     """None of ours writes such a message."""
     assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
     assert [each["delivery_id"] for each in world.take("NOTIFICATIONS_DEAD_URL")] == ["no uuid"]
 
 
-def test_a_feed_of_another_channel_does_not_spoil_the_true_delivery(world, tx):  # noqa: F811
+def test_a_feed_of_another_channel_does_not_spoil_the_true_delivery(world, tx):
     body = atom(channel=OTHER)
     world.notify(notification(body))
     world.notify(notification(body, channel=OTHER))
     assert kinds(tx) == ["new_video"]
 
 
-def test_a_feed_without_entries_is_processed_and_says_nothing(world, tx):  # noqa: F811
+def test_a_feed_without_entries_is_processed_and_says_nothing(world, tx):
     world.notify(notification(b'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title></feed>'))
     assert [row["processed"] for row in events(tx)] == [True]
     assert kinds(tx) == []
 
 
-def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world, tx):  # noqa: F811
+def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world, tx):
     assert world.notify('"no', notification(atom()), "[]") == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
     dead = signed.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
@@ -194,13 +194,13 @@ def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world
         signed.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
 
 
-def test_a_message_with_missing_parts_is_set_aside(world, tx):  # noqa: F811
+def test_a_message_with_missing_parts_is_set_aside(world, tx):
     world.notify({"kind": "notification"}, {"kind": "nothing"}, notification(atom()))
     assert kinds(tx) == ["new_video"]
     assert len(world.take("NOTIFICATIONS_DEAD_URL")) == 2
 
 
-def test_what_breaks_a_batch_in_the_database_is_set_aside_alone(world, tx, monkeypatch):  # noqa: F811
+def test_what_breaks_a_batch_in_the_database_is_set_aside_alone(world, tx, monkeypatch):
     take = feed.take
 
     def fails(tx, deliveries):
@@ -214,7 +214,7 @@ def test_what_breaks_a_batch_in_the_database_is_set_aside_alone(world, tx, monke
     assert [row["processing_error"] for row in events(tx)] == [None, "RuntimeError: boom", None]
 
 
-def test_a_replay_takes_in_what_was_set_aside(world, tx):  # noqa: F811
+def test_a_replay_takes_in_what_was_set_aside(world, tx):
     world.notify(notification(atom(channel=OTHER)))
     _, page = world.api("GET", "/api/v1/webhook-events", query={"processed": "false"})
     event_id = page["webhook_events"][0]["id"]
@@ -225,7 +225,7 @@ def test_a_replay_takes_in_what_was_set_aside(world, tx):  # noqa: F811
     assert kinds(tx) == ["new_video"]
 
 
-def test_a_replay_of_a_repeat_changes_nothing(world, tx):  # noqa: F811
+def test_a_replay_of_a_repeat_changes_nothing(world, tx):
     world.notify(notification(atom()), notification(atom()))
     first, repeat = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
     assert repeat["repeat_of"] == first["id"]
@@ -234,12 +234,12 @@ def test_a_replay_of_a_repeat_changes_nothing(world, tx):  # noqa: F811
     assert kinds(tx) == ["new_video"]
 
 
-def any_time(world, event):  # noqa: F811
+def any_time(world, event):
     """When it was processed is the one thing that a replay may change."""
     return world.api("GET", f"/api/v1/webhook-events/{event['id']}")[1]["processed_at"]
 
 
-def test_a_replay_of_what_another_event_has_told_meanwhile_is_a_repeat(world, tx):  # noqa: F811
+def test_a_replay_of_what_another_event_has_told_meanwhile_is_a_repeat(world, tx):
     body = atom(channel=OTHER)
     world.notify(notification(body), notification(body, channel=OTHER))
     aside, told = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
@@ -267,14 +267,14 @@ def poll(delivery_id, **found):
     return {"kind": "polled", "channel_id": CHANNEL, "delivery_id": delivery_id, "origin": "playlist", "at": datetime.now(UTC).isoformat(), "found": [video]}
 
 
-def test_a_poll_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):  # noqa: F811
+def test_a_poll_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):
     raced_once(monkeypatch, "take")
     world.notify(poll(str(uuid.uuid4())))
     assert kinds(tx) == ["new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == []
 
 
-def test_a_replay_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):  # noqa: F811
+def test_a_replay_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):
     world.notify(notification(atom(channel=OTHER)))
     [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
     raced_once(monkeypatch, "replay")
@@ -282,14 +282,14 @@ def test_a_replay_whose_videos_another_worker_adds_at_the_same_time_begins_again
     assert kinds(tx) == ["new_video"]
 
 
-def test_a_poll_that_the_database_refuses_is_set_aside_alone(world, tx):  # noqa: F811
+def test_a_poll_that_the_database_refuses_is_set_aside_alone(world, tx):
     bad = poll(str(uuid.uuid4()), video_id="vid00000bad", title="a\0b")
     assert world.notify(notification(atom()), bad, poll(str(uuid.uuid4()), video_id="vid00000002")) == {"batchItemFailures": []}
     assert sorted(kinds(tx)) == ["new_video", "new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == [bad]
 
 
-def test_a_poll_whose_updates_the_bus_refuses_stays_in_the_queue_and_is_told_of_by_the_next_run(world, tx, monkeypatch):  # noqa: F811
+def test_a_poll_whose_updates_the_bus_refuses_stays_in_the_queue_and_is_told_of_by_the_next_run(world, tx, monkeypatch):
     from showrunner import events as bus
 
     message, told = poll(str(uuid.uuid4())), []
@@ -309,7 +309,7 @@ def test_a_poll_whose_updates_the_bus_refuses_stays_in_the_queue_and_is_told_of_
     assert kinds(tx) == ["new_video"]
 
 
-def test_a_replay_of_what_stays_broken_says_so(world):  # noqa: F811
+def test_a_replay_of_what_stays_broken_says_so(world):
     world.notify(notification(BOMB), notification(b"<feed/>"))
     _, page = world.api("GET", "/api/v1/webhook-events", query={"processed": "false", "order": "asc"})
     ids = [each["id"] for each in page["webhook_events"]]
@@ -318,7 +318,7 @@ def test_a_replay_of_what_stays_broken_says_so(world):  # noqa: F811
     assert world.api("POST", "/api/v1/webhook-events/99999999/replay")[0] == 404
 
 
-def test_each_update_is_told_to_the_bus_once_more_after_a_death(world, tx, monkeypatch):  # noqa: F811
+def test_each_update_is_told_to_the_bus_once_more_after_a_death(world, tx, monkeypatch):
     from showrunner import events as bus
 
     told = []
@@ -345,7 +345,7 @@ def subscribed(tx, **values):
     return row["id"]
 
 
-def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):  # noqa: F811
+def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):
     key, now = subscribed(tx), datetime.now(UTC)
 
     def state():
@@ -369,7 +369,7 @@ def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):  # no
     assert state() == "failed"
 
 
-def test_retry_after_moves_the_next_request_of_that_subscription(world, tx):  # noqa: F811
+def test_retry_after_moves_the_next_request_of_that_subscription(world, tx):
     key, now = subscribed(tx), datetime.now(UTC)
     world.notify({"kind": "answered", "subscription_id": key, "outcome": "unavailable", "reason": "503", "retry_after": 7200, "at": now.isoformat()})
     at = db.value(tx, "SELECT ask_at FROM feed.subscriptions WHERE id = :id", id=key)
@@ -397,7 +397,7 @@ print(json.dumps(app.handler(json.loads(sys.stdin.read()), None)))
 
 
 @pytest.fixture
-def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):  # noqa: F811
+def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
     """A server of its own, since what a killed process commits can't be rolled back."""
     from functions.migrate import app as migrate
     from local import postgres as server

@@ -10,11 +10,11 @@ from local.platforms import youtube as simulator
 from showrunner import config, db, state
 from showrunner.errors import PlatformUnavailable, QuotaExceeded
 from showrunner.store import polls
-from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, batch, http, ingestion_aws, notification, tombstone, world  # noqa: F401
+from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, batch, http, notification, tombstone
 
 
 @pytest.fixture
-def youtube(world, monkeypatch):  # noqa: F811
+def youtube(world, monkeypatch):
     from functions.poll import app
 
     known = simulator.World(key="local")
@@ -45,7 +45,7 @@ def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
     known.videos[key] = {"channel_id": channel, "title": title, "published_at": at, "duration": "PT4M13S", "tags": ["a", "b"], "views": 123}
 
 
-def minute(world):  # noqa: F811
+def minute(world):
     """The schedule, the poll function and the worker, once."""
     from functions.poll import app as poll
     from functions.subscriptions import app as schedule
@@ -66,13 +66,13 @@ def origins(tx):
 
 
 @pytest.fixture
-def followed(world, youtube, tx):  # noqa: F811
+def followed(world, youtube, tx):
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
     return CHANNEL
 
 
-def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_origin(world, youtube, followed, tx):  # noqa: F811
+def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_origin(world, youtube, followed, tx):
     upload(youtube, "vid00000009")
     minute(world)
     assert world.api("GET", "/api/v1/videos/vid00000009")[1]["title"] == "Missed"
@@ -81,7 +81,7 @@ def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_or
     assert youtube.spent == 0
 
 
-def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):  # noqa: F811
+def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):
     upload(youtube, "vid00000001")
     minute(world)
     before = origins(tx)
@@ -91,14 +91,14 @@ def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):  #
     assert origins(tx) == before
 
 
-def test_the_push_that_comes_after_the_poll_changes_nothing(world, youtube, followed, tx):  # noqa: F811
+def test_the_push_that_comes_after_the_poll_changes_nothing(world, youtube, followed, tx):
     upload(youtube, "vid00000001", hours=80)
     minute(world)
     world.notify(notification(atom(title="Missed")))
     assert kinds(tx) == ["new_video", "unknown"]
 
 
-def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, youtube, followed, tx):  # noqa: F811
+def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, youtube, followed, tx):
     upload(youtube, "vid00000008")
     youtube.failing["/feeds/videos.xml"] = 10
     minute(world)
@@ -111,7 +111,7 @@ def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, yo
     assert state.spent("youtube", "general") == 1
 
 
-def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(world, youtube, followed, tx):  # noqa: F811
+def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(world, youtube, followed, tx):
     youtube.failing["/feeds/videos.xml"] = 10
     paid = []
     for _ in range(4):
@@ -122,7 +122,7 @@ def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(
     assert [each["paid"] for each in minute(world)] == [True]
 
 
-def test_without_units_the_free_feed_is_asked_all_the_same(world, youtube, followed, tx):  # noqa: F811
+def test_without_units_the_free_feed_is_asked_all_the_same(world, youtube, followed, tx):
     from functions.subscriptions import app
 
     youtube.failing["/feeds/videos.xml"] = 10
@@ -167,7 +167,7 @@ TIMES = ("poll_at", "paid_at", "last_polled_at", "last_found_at")
 
 
 @pytest.mark.parametrize(("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)])
-def test_every_channel_is_polled_again_within_the_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):  # noqa: F811
+def test_every_channel_is_polled_again_within_the_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):
     if active:
         db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() + interval '1 day'")
     if found:
@@ -205,7 +205,7 @@ def test_the_quota_day_is_that_of_los_angeles(year):
         assert state.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
 
 
-def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):  # noqa: F811
+def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):
     for number in range(60):
         upload(youtube, f"vid{number:08d}")
         world.notify(notification(atom(f"vid{number:08d}")))
@@ -222,7 +222,7 @@ def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):  
     assert [each for each in minute(world) if each["kind"] == "enrich"] == []
 
 
-def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day(world, youtube, tx):  # noqa: F811
+def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day(world, youtube, tx):
     world.notify(notification(atom()))
     waits = []
     for _ in range(20):
@@ -242,7 +242,7 @@ def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day
     assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
 
 
-def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(world, youtube, tx):  # noqa: F811
+def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(world, youtube, tx):
     upload(youtube, "vid00000001")
     world.notify(notification(tombstone(when="2026-11-19T00:00:00Z")))
     minute(world)
@@ -252,21 +252,21 @@ def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(worl
     assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
 
 
-def test_an_entry_that_is_not_newer_asks_for_nothing(world, youtube, tx):  # noqa: F811
+def test_an_entry_that_is_not_newer_asks_for_nothing(world, youtube, tx):
     world.notify(notification(atom()))
     db.run(tx, "UPDATE feed.videos SET enrich_at = NULL")
     world.notify(notification(atom(title="Earlier", updated="2026-11-19T00:00:00Z")))
     assert db.value(tx, "SELECT enrich_at FROM feed.videos") is None
 
 
-def test_without_quota_the_videos_wait(world, youtube, tx):  # noqa: F811
+def test_without_quota_the_videos_wait(world, youtube, tx):
     world.notify(notification(atom()))
     youtube.quota = 0
     minute(world)
     assert db.value(tx, "SELECT enrich_at > now() FROM feed.videos") is True
 
 
-def work(world, *messages):  # noqa: F811
+def work(world, *messages):
     """What the poll function gives back to the queue, and what it tells of."""
     from functions.poll import app
 
@@ -278,14 +278,14 @@ ENRICH = {"kind": "enrich", "video_ids": ["vid00000001"]}
 POLL = {"kind": "poll", "channel_id": CHANNEL, "paid": True}
 
 
-def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, youtube):  # noqa: F811
+def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, youtube):
     failed, told = work(world, "no JSON", POLL, {"kind": "poll"}, ENRICH)
     assert failed == ["0", "2"]
     assert [each["kind"] for each in told] == ["polled", "enriched"]
 
 
 @pytest.mark.parametrize("fault", ["refused", "missing"])
-def test_a_key_that_is_refused_or_missing_stops_no_free_poll(world, youtube, fault):  # noqa: F811
+def test_a_key_that_is_refused_or_missing_stops_no_free_poll(world, youtube, fault):
     if fault == "missing":
         config.aws("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
     youtube.key = "another"
@@ -300,7 +300,7 @@ def test_a_key_that_is_refused_or_missing_stops_no_free_poll(world, youtube, fau
     assert "key" in told["error"]
 
 
-def test_a_key_that_was_replaced_is_used_at_once(world, youtube):  # noqa: F811
+def test_a_key_that_was_replaced_is_used_at_once(world, youtube):
     upload(youtube, "vid00000001")
     youtube.key = "new"
     assert work(world, ENRICH) == ([], [])
@@ -311,11 +311,11 @@ def test_a_key_that_was_replaced_is_used_at_once(world, youtube):  # noqa: F811
 # ------------------------------------------------------------------------------------------------ from-url
 
 
-def from_url(world, url):  # noqa: F811
+def from_url(world, url):
     return world.api("POST", "/api/v1/channels/from-url", {"url": url, "callback_url": CALLBACK})
 
 
-def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_all_the_same(world, youtube, monkeypatch):  # noqa: F811
+def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_all_the_same(world, youtube, monkeypatch):
     monkeypatch.setenv("HUB_QUEUE_URL", "http://127.0.0.1:1/none")
     status, body = from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")
     assert (status, body["subscription"]["status"]) == (201, "pending")
@@ -344,7 +344,7 @@ def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_a
         "HTTPS://WWW.YOUTUBE.COM/@channelname",
     ],
 )
-def test_every_form_of_address_finds_its_channel(world, youtube, url):  # noqa: F811
+def test_every_form_of_address_finds_its_channel(world, youtube, url):
     upload(youtube, "dQw4w9WgXcQ")
     status, body = from_url(world, url)
     assert status == 201
@@ -353,7 +353,7 @@ def test_every_form_of_address_finds_its_channel(world, youtube, url):  # noqa: 
     assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
 
 
-def test_handles_in_any_script_are_found(world, youtube):  # noqa: F811
+def test_handles_in_any_script_are_found(world, youtube):
     assert from_url(world, "https://www.youtube.com/@%C3%9Cn%C3%AF.code")[1]["channel"]["channel_id"] == OTHER
 
 
@@ -376,23 +376,23 @@ BAD = [
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):  # noqa: F811
+def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):
     status, body = from_url(world, url)
     assert (status, body["error"], body["details"]["field"]) == (400, "validation failed", "url")
     assert youtube.calls.total() == 0
 
 
-def test_a_channel_that_is_not_there_is_404(world, youtube):  # noqa: F811
+def test_a_channel_that_is_not_there_is_404(world, youtube):
     assert from_url(world, "https://www.youtube.com/@nobody")[0] == 404
     assert from_url(world, "https://youtu.be/aaaaaaaaaaa")[0] == 404
 
 
-def test_one_that_is_followed_already_is_409(world, youtube):  # noqa: F811
+def test_one_that_is_followed_already_is_409(world, youtube):
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
     assert from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")[0] == 409
 
 
-def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until_then(world, youtube):  # noqa: F811
+def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until_then(world, youtube):
     from functions.feed import app
 
     youtube.quota = 0
@@ -405,7 +405,7 @@ def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until
     assert youtube.calls["/youtube/v3/channels"] == 1
 
 
-def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(world, youtube, monkeypatch):  # noqa: F811
+def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(world, youtube, monkeypatch):
     from_url(world, "https://www.youtube.com/@nobody")
     assert state.spent("youtube", "general") == 1  # a call that finds nothing costs too
     youtube.failing["/youtube/v3/channels"] = 1
@@ -416,7 +416,7 @@ def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(wor
     assert state.spent("youtube", "general") == 2
 
 
-def test_after_five_failures_nobody_waits_for_youtube(world, youtube):  # noqa: F811
+def test_after_five_failures_nobody_waits_for_youtube(world, youtube):
     youtube.failing["/youtube/v3/channels"] = 100
     for _ in range(5):
         assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
@@ -427,6 +427,6 @@ def test_after_five_failures_nobody_waits_for_youtube(world, youtube):  # noqa: 
         state.check_breaker("youtube")
 
 
-def test_a_key_that_youtube_refuses_is_502(world, youtube):  # noqa: F811
+def test_a_key_that_youtube_refuses_is_502(world, youtube):
     youtube.key = "another"
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502

@@ -1,14 +1,10 @@
-"""The Ingestion side of the world for tests: queues, state table and key in moto, and callers of its functions. Import `world` where it is used."""
+"""Helpers of the ingestion tests: samples of Atom feeds, events of API Gateway and SQS, and `World`, which calls the functions."""
 
 import base64
-import hashlib
 import json
-import os
 import uuid
 from datetime import UTC, datetime
 from typing import Any
-
-import pytest
 
 CHANNEL = "UC" + "a" * 22
 OTHER = "UC" + "b" * 22
@@ -116,46 +112,3 @@ class World:
         if messages:
             self.notify(*messages)
         return len(messages)
-
-
-_made: list[World] = []
-
-
-@pytest.fixture(scope="session")
-def ingestion_aws(aws):
-    """Made once, though each module that imports it has a fixture of its own."""
-    from showrunner import signed
-
-    if _made:
-        return _made[0]
-    names = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
-    queues = {name: signed.call("sqs", "CreateQueue", {"QueueName": name.lower()})["QueueUrl"] for name in names}
-    os.environ.update(
-        queues,
-        STAGE_KEY_ARN=signed.call("kms", "CreateKey", {})["KeyMetadata"]["Arn"],
-        HUB_URL="https://pubsubhubbub.appspot.com/subscribe",
-        TOPIC_BASE_URL="https://www.youtube.com",
-        FEED_BASE_URL="http://127.0.0.1:9",
-        YOUTUBE_BASE_URL="http://127.0.0.1:9",
-        CALLBACK_URLS="https://ingest.example.com/webhook,http://127.0.0.1:8300/",
-        HTTP_HOSTS="127.0.0.1,localhost",
-    )
-    _made.append(World(queues))
-    return _made[0]
-
-
-@pytest.fixture
-def world(ingestion_aws, tx):
-    """A key that opens the API, empty queues, and a database that forgets."""
-    from showrunner import db
-
-    organisation = db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Test') RETURNING id")
-    db.run(
-        tx,
-        "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'test', 'test', 'sk_', :h, '{ingestion}')",
-        o=organisation,
-        h=hashlib.sha256(KEY.encode()).hexdigest(),
-    )
-    for name in ingestion_aws.queues:
-        ingestion_aws.take(name)
-    return ingestion_aws

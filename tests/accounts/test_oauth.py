@@ -18,8 +18,8 @@ from showrunner.access import oauth
 from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
 from showrunner.store import accounts
+from tests.accounts.test_accounts import ANYONE, OTHER, PASSWORD, error, log_in, mailed, token_in
 from tests.conftest import Client, in_threads, put_secrets
-from tests.functions.test_accounts import ANYONE, OTHER, PASSWORD, error, log_in, mailed, token_in
 
 BACK = "http://localhost:5173/oauth"
 START, LOGIN = "/api/v1/auth/oauth/google/start", "/api/v1/auth/oauth/google"

@@ -7,7 +7,7 @@ import pytest
 
 from showrunner import db
 from tests.conftest import ROOT, add_organisation
-from tests.ingestion import KEY, ingestion_aws, world  # noqa: F401
+from tests.feed.ingestion import KEY
 
 DOCUMENT = json.loads((ROOT / "functions/feed/openapi.json").read_text())
 OPERATIONS = [
@@ -24,13 +24,13 @@ KINDS = {
 }
 
 
-def call(world, method, path, headers):  # noqa: F811
+def call(world, method, path, headers):
     filled = path.format(id=1, channel="UC" + "a" * 22, video="vid00000001")
     return world.api(method, filled, None if method in ("GET", "DELETE") else {}, key=None, **headers)
 
 
 @pytest.fixture
-def keys(tx, world):  # noqa: F811
+def keys(tx, world):
     """Keys that must open nothing."""
     organisation = add_organisation(tx, "Others")
     for name, (scopes, lasts) in KINDS.items():
@@ -47,7 +47,7 @@ def keys(tx, world):  # noqa: F811
 
 
 @pytest.mark.parametrize(("method", "path", "locked"), LOCKED, ids=lambda value: str(value))
-def test_no_route_opens_without_the_right_key(world, keys, method, path, locked):  # noqa: F811
+def test_no_route_opens_without_the_right_key(world, keys, method, path, locked):
     for key in keys:
         for headers in ({} if key is None else {"x_api_key": key}, {} if key is None else {"authorization": f"Bearer {key}"}):
             status, body = call(world, method, path, headers)
@@ -56,7 +56,7 @@ def test_no_route_opens_without_the_right_key(world, keys, method, path, locked)
 
 
 @pytest.mark.parametrize(("method", "path", "locked"), OPERATIONS, ids=lambda value: str(value))
-def test_the_right_key_opens_every_route_in_either_header(world, method, path, locked):  # noqa: F811
+def test_the_right_key_opens_every_route_in_either_header(world, method, path, locked):
     for headers in ({"x_api_key": KEY}, {"authorization": f"Bearer {KEY}"}):
         status, _ = call(world, method, path, headers)
 

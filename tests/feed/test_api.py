@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from showrunner import db
 from showrunner.store import feed_lists
 from tests.conftest import ROOT
-from tests.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, http, ingestion_aws, notification, tombstone, world  # noqa: F401
+from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, atom, http, notification, tombstone
 
 NEW = {"channel_id": CHANNEL, "callback_url": CALLBACK}
 
@@ -29,29 +29,29 @@ NEW = {"channel_id": CHANNEL, "callback_url": CALLBACK}
 
 
 @pytest.mark.parametrize("headers", [{}, {"x_api_key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}, {"x_api_key": ""}])
-def test_without_a_key_the_answer_is_401_with_the_documents_body(world, headers):  # noqa: F811
+def test_without_a_key_the_answer_is_401_with_the_documents_body(world, headers):
     assert world.api("GET", "/api/v1/videos", key=None, **headers) == (401, {"error": "Unauthorized"})
 
 
-def test_a_key_opens_by_either_header(world):  # noqa: F811
+def test_a_key_opens_by_either_header(world):
     assert world.api("GET", "/api/v1/videos")[0] == 200
     assert world.api("GET", "/api/v1/videos", key=None, authorization=f"Bearer {KEY}")[0] == 200
 
 
-def test_a_key_that_has_expired_or_has_another_scope_does_not_open(world, tx):  # noqa: F811
+def test_a_key_that_has_expired_or_has_another_scope_does_not_open(world, tx):
     db.run(tx, "UPDATE access.api_keys SET expires_at = now()")
     assert world.api("GET", "/api/v1/videos")[0] == 401
     db.run(tx, "UPDATE access.api_keys SET expires_at = NULL, scopes = '{videos:read}'")
     assert world.api("GET", "/api/v1/videos")[0] == 401
 
 
-def test_health_is_public(world):  # noqa: F811
+def test_health_is_public(world):
     status, body = world.api("GET", "/health", key=None)
     assert (status, body["status"]) == (200, "ok")
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")])
-def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):  # noqa: F811
+def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):
     from functions.feed import app as feed
 
     answer = feed.handler(http("GET", path), None)
@@ -60,7 +60,7 @@ def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):  #
     assert answer["body"].strip()
 
 
-def test_unknown_paths_and_methods_have_the_documents_body(world):  # noqa: F811
+def test_unknown_paths_and_methods_have_the_documents_body(world):
     assert world.api("GET", "/api/v1/nothing")[1]["error"] == "not found"
     assert world.api("PATCH", "/api/v1/videos")[0] == 405
 
@@ -68,7 +68,7 @@ def test_unknown_paths_and_methods_have_the_documents_body(world):  # noqa: F811
 # ------------------------------------------------------------------------------------------------ Subscriptions
 
 
-def test_a_subscription_is_pending_with_the_documents_fields_and_tells_its_secret_once(world):  # noqa: F811
+def test_a_subscription_is_pending_with_the_documents_fields_and_tells_its_secret_once(world):
     status, body = world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "my-webhook-secret"})
     assert status == 201
     assert body | {"id": 0, "created_at": "", "updated_at": ""} == {
@@ -81,7 +81,7 @@ def test_a_subscription_is_pending_with_the_documents_fields_and_tells_its_secre
     assert "secret" not in page["subscriptions"][0]
 
 
-def test_the_same_channel_and_callback_twice_is_409(world):  # noqa: F811
+def test_the_same_channel_and_callback_twice_is_409(world):
     assert world.api("POST", "/api/v1/subscriptions", NEW)[0] == 201
     assert world.api("POST", "/api/v1/subscriptions", NEW) == (
         409,
@@ -90,7 +90,7 @@ def test_the_same_channel_and_callback_twice_is_409(world):  # noqa: F811
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": f"{CALLBACK}/other"})[0] == 201
 
 
-def test_a_channel_id_that_is_none_is_refused_in_the_documents_words(world):  # noqa: F811
+def test_a_channel_id_that_is_none_is_refused_in_the_documents_words(world):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "channel_id": "invalid-id"}) == (
         400,
         {
@@ -112,13 +112,13 @@ BAD_CALLBACKS = [
 
 
 @pytest.mark.parametrize("callback", BAD_CALLBACKS)
-def test_a_callback_that_is_not_ours_is_400(world, callback):  # noqa: F811
+def test_a_callback_that_is_not_ours_is_400(world, callback):
     status, body = world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": callback})
     assert (status, body["error"]) == (400, "validation failed")
 
 
 @pytest.mark.parametrize("callback", [CALLBACK, f"{CALLBACK}/", f"{CALLBACK}/deeper", f"{CALLBACK}?tenant=a", "http://127.0.0.1:8300/webhook"])
-def test_callbacks_under_a_listed_address_are_taken(world, callback):  # noqa: F811
+def test_callbacks_under_a_listed_address_are_taken(world, callback):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": callback})[0] == 201
 
 
@@ -130,15 +130,15 @@ def test_callbacks_under_a_listed_address_are_taken(world, callback):  # noqa: F
         {"channel_id": CHANNEL + "a"}, {"channel_id": CHANNEL + "\n"}, {"channel_id": "UC" + "ä" * 22}, {"unknown": 1},
     ],
 )  # fmt: skip
-def test_fields_outside_the_document_are_400(world, change):  # noqa: F811
+def test_fields_outside_the_document_are_400(world, change):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, **change})[0] == 400
 
 
-def test_the_secret_is_never_in_an_error(world):  # noqa: F811
+def test_the_secret_is_never_in_an_error(world):
     assert "hush-hush" not in json.dumps(world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "hush-hush" * 30}))
 
 
-def test_subscriptions_are_listed_with_and_without_a_channel_and_by_status(world):  # noqa: F811
+def test_subscriptions_are_listed_with_and_without_a_channel_and_by_status(world):
     for channel in (CHANNEL, OTHER):
         world.api("POST", "/api/v1/subscriptions", {**NEW, "channel_id": channel})
     assert world.api("GET", "/api/v1/subscriptions")[1]["count"] == 2
@@ -151,7 +151,7 @@ def test_subscriptions_are_listed_with_and_without_a_channel_and_by_status(world
 
 
 @pytest.fixture
-def filled(world):  # noqa: F811
+def filled(world):
     """Thirty videos of two channels, one renamed, one deleted."""
     messages = []
     for number in range(30):
@@ -239,7 +239,7 @@ def test_filters_narrow_what_is_listed(filled, path, query, count):
     assert (status, page["count"], page["total"]) == (200, count, count)
 
 
-def searched(world, title, **query):  # noqa: F811
+def searched(world, title, **query):
     """(titles of all pages, the relation of each page's total, the last total) by cursor."""
     titles, relations, cursor, total = [], [], None, 0
     for _ in range(100):
@@ -296,12 +296,12 @@ def test_a_search_that_takes_too_long_is_stopped_and_said_to(filled, monkeypatch
         {"title": ""}, {"published_after": "yesterday"}, {"published_after": "2026-13-01"}, {"title": "a\x00b"},
     ],
 )  # fmt: skip
-def test_lists_refuse_what_the_document_does_not_know(world, query):  # noqa: F811
+def test_lists_refuse_what_the_document_does_not_know(world, query):
     status, body = world.api("GET", "/api/v1/videos", query=query)
     assert (status, body["error"]) == (400, "validation failed")
 
 
-def test_a_depth_beyond_the_bound_names_the_cursor(world):  # noqa: F811
+def test_a_depth_beyond_the_bound_names_the_cursor(world):
     assert "cursor" in world.api("GET", "/api/v1/videos", query={"offset": "9999", "limit": "50"})[1]["message"]
 
 
@@ -322,12 +322,12 @@ def test_a_cursor_serves_its_own_list_and_order_only(filled):
         ("subscriptions/999999999999999999999", "subscription with id '999999999999999999999' not found"),
     ],
 )
-def test_what_is_not_there_is_404_in_the_documents_words(world, path, message):  # noqa: F811
+def test_what_is_not_there_is_404_in_the_documents_words(world, path, message):
     assert world.api("GET", f"/api/v1/{path}") == (404, {"error": "not found", "message": message})
 
 
 @pytest.mark.parametrize(("limit", "character"), [("50", b"x"), ("1000", b'"'), ("50", b"\xff"), ("1000", b"\x01")])
-def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world, limit, character):  # noqa: F811
+def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world, limit, character):
     """A function answers with 6 MB at most, its JSON once more within JSON."""
     from functions.feed import app
 
@@ -347,7 +347,7 @@ def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world
     assert len(found) == 40
 
 
-def test_repeats_name_the_event_that_they_repeat(world):  # noqa: F811
+def test_repeats_name_the_event_that_they_repeat(world):
     world.notify(notification(atom()))
     world.notify(notification(atom()))
     first, second = world.api("GET", "/api/v1/webhook-events", query={"order": "asc"})[1]["webhook_events"]
@@ -388,7 +388,7 @@ CHECKS = [
 ]
 
 
-def hold(case, world):  # noqa: F811
+def hold(case, world):
     if case.meta.generation.mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
         if "callback_url" in case.body:
             case.body["callback_url"] = CALLBACK
@@ -403,7 +403,7 @@ def hold(case, world):  # noqa: F811
 
 @schema.parametrize()
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_is_what_its_document_says(case, world):  # noqa: F811
+def test_the_api_is_what_its_document_says(case, world):
     hold(case, world)
 
 
@@ -411,5 +411,5 @@ def test_the_api_is_what_its_document_says(case, world):  # noqa: F811
 @pytest.mark.timeout(1200)
 @schema.parametrize()
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_is_what_its_document_says_at_length(case, world):  # noqa: F811
+def test_the_api_is_what_its_document_says_at_length(case, world):
     hold(case, world)

@@ -5,11 +5,10 @@ import time
 import pytest
 
 from showrunner import schedules, state
-from tests.ingestion import ingestion_aws  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
-def said(ingestion_aws, monkeypatch):  # noqa: F811
+def said(aws, monkeypatch):
     """An environment that hasn't said anything yet."""
     monkeypatch.setattr(schedules, "_words", {})
 

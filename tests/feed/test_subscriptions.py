@@ -15,8 +15,8 @@ import requests
 from showrunner import callbacks, db, schedules, state
 from showrunner.store import subscriptions
 from tests.conftest import ROOT, free_port
-from tests.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, ingestion_aws, notification, world  # noqa: F401
-from tests.ingestion import http as http_event
+from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, notification
+from tests.feed.ingestion import http as http_event
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -60,14 +60,16 @@ class RealHub:
 
 
 @pytest.fixture(params=["sha1", "sha512"])
-def hub(request, world, tmp_path, monkeypatch):  # noqa: F811
+def hub(request, world, tmp_path, monkeypatch):
     port = free_port()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     callback = f"http://127.0.0.1:{server.server_port}/webhook"
     monkeypatch.setenv("HUB_URL", f"http://127.0.0.1:{port}/hub")
     monkeypatch.setenv("CALLBACK_URLS", callback)
-    with subprocess.Popen([sys.executable, str(ROOT / "tests" / "hub.py"), str(port), request.param, str(tmp_path)], stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "feed" / "hub.py"), str(port), request.param, str(tmp_path)], stderr=subprocess.DEVNULL
+    ) as process:
         real = RealHub(port, request.param, callback)
         wait(lambda: reachable(real.url))
         hub_function().hub.cache_clear()
@@ -99,11 +101,11 @@ def wait(condition, seconds=15):
     return found
 
 
-def ask_hub(world):  # noqa: F811
+def ask_hub(world):
     return hub_function().handler(batch(world.take("HUB_QUEUE_URL")), None)
 
 
-def subscribe(world, hub, **more):  # noqa: F811
+def subscribe(world, hub, **more):
     status, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": hub.callback, **more})
     assert (status, body["status"]) == (201, "pending")
     assert ask_hub(world) == {"batchItemFailures": []}
@@ -111,7 +113,7 @@ def subscribe(world, hub, **more):  # noqa: F811
     return body["id"]
 
 
-def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub, tx):  # noqa: F811
+def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub, tx):
     key = subscribe(world, hub, secret="my-webhook-secret", lease_seconds=86_400)
     _, body = world.api("GET", f"/api/v1/subscriptions/{key}")
     assert (body["status"], body["lease_seconds"]) == ("active", 86_400)
@@ -138,7 +140,7 @@ def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub
     assert world.api("GET", f"/api/v1/subscriptions/{key}")[0] == 404
 
 
-def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_other(world, hub, tx):  # noqa: F811
+def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_other(world, hub, tx):
     hub.fail(1)
     for channel in (CHANNEL, OTHER):
         world.api("POST", "/api/v1/subscriptions", {"channel_id": channel, "callback_url": hub.callback})
@@ -152,7 +154,7 @@ def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_o
     assert waiting["ask_at"] > datetime.now(UTC) + timedelta(seconds=100)
 
 
-def due(world, tx):  # noqa: F811
+def due(world, tx):
     """The minute for which the schedule named itself something to do."""
     from functions.subscriptions import app
 
@@ -160,7 +162,7 @@ def due(world, tx):  # noqa: F811
     return app.handler({}, None)
 
 
-def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):  # noqa: F811
+def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):
     from functions.subscriptions import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
@@ -179,7 +181,7 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     assert app.handler({}, None) != {}, "the time that the poll is due has come"
 
 
-def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypatch):  # noqa: F811
+def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypatch):
     from functions.subscriptions import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
@@ -190,7 +192,7 @@ def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypat
     assert app.handler({}, None)["enriched"] == 1
 
 
-def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):  # noqa: F811
+def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):
     key = subscribe(world, hub)
     assert due(world, tx)["asked"] == 0
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second'")
@@ -201,7 +203,7 @@ def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):  # noqa: F811
     assert db.value(tx, "SELECT last_verified_at FROM feed.subscriptions WHERE id = :id", id=key) > first
 
 
-def test_a_lease_that_ended_is_expired_and_asked_for_still(world, tx):  # noqa: F811
+def test_a_lease_that_ended_is_expired_and_asked_for_still(world, tx):
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'")
     assert due(world, tx)["asked"] == 1
@@ -211,7 +213,7 @@ def test_a_lease_that_ended_is_expired_and_asked_for_still(world, tx):  # noqa: 
 AWAY = "http://127.0.0.1:9"
 
 
-def followed(world):  # noqa: F811
+def followed(world):
     """(id, path of its callback) of a subscription that the hub has verified."""
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     [job] = world.take("HUB_QUEUE_URL")
@@ -219,12 +221,12 @@ def followed(world):  # noqa: F811
     return body["id"], f"/webhook/{job['token']}"
 
 
-def say(world, kind, key, minutes=0, **words):  # noqa: F811
+def say(world, kind, key, minutes=0, **words):
     """The hub's word, or what became of asking it."""
     world.notify({"kind": kind, "subscription_id": key, "at": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(), **words})
 
 
-def status(world, key):  # noqa: F811
+def status(world, key):
     return world.api("GET", f"/api/v1/subscriptions/{key}")[1]["status"]
 
 
@@ -232,7 +234,7 @@ def make_due(tx):
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second' WHERE ask_at IS NOT NULL")
 
 
-def test_one_that_the_hub_denies_is_not_asked_for_again_until_somebody_renews_it(world, tx):  # noqa: F811
+def test_one_that_the_hub_denies_is_not_asked_for_again_until_somebody_renews_it(world, tx):
     key, _ = followed(world)
     say(world, "denied", key, minutes=1, reason="gone")
     make_due(tx)
@@ -243,7 +245,7 @@ def test_one_that_the_hub_denies_is_not_asked_for_again_until_somebody_renews_it
 
 
 @pytest.mark.parametrize("was", ["pending", "expired"])
-def test_one_that_the_hub_refuses_is_counted_and_asked_for_again_within_a_day(world, tx, was):  # noqa: F811
+def test_one_that_the_hub_refuses_is_counted_and_asked_for_again_within_a_day(world, tx, was):
     key, _ = followed(world)
     db.run(tx, "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL", was=was)
     now = datetime.now(UTC)
@@ -258,7 +260,7 @@ def test_one_that_the_hub_refuses_is_counted_and_asked_for_again_within_a_day(wo
     assert subscriptions.count_ending(tx, 12) == 0
 
 
-def test_a_lease_that_has_ended_is_counted_for_the_alarm(world, tx):  # noqa: F811
+def test_a_lease_that_has_ended_is_counted_for_the_alarm(world, tx):
     followed(world)
     db.run(tx, "UPDATE feed.subscriptions SET expires_at = now() - interval '1 second'")
     subscriptions.expire(tx)
@@ -266,7 +268,7 @@ def test_a_lease_that_has_ended_is_counted_for_the_alarm(world, tx):  # noqa: F8
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_denial_ends_what_was_verified_before_it_in_whichever_order_they_are_heard(world, tx, order):  # noqa: F811
+def test_a_denial_ends_what_was_verified_before_it_in_whichever_order_they_are_heard(world, tx, order):
     key, _ = followed(world)
     words = [("verified", {"lease_seconds": 432_000}), ("denied", {"reason": "gone"})]
     for number in order:
@@ -278,7 +280,7 @@ def test_a_denial_ends_what_was_verified_before_it_in_whichever_order_they_are_h
 
 
 @pytest.mark.parametrize(("left", "longest"), [(3600, 1801), (30, 61)])
-def test_a_hub_that_asks_for_a_day_is_asked_again_while_the_lease_runs(world, tx, left, longest):  # noqa: F811
+def test_a_hub_that_asks_for_a_day_is_asked_again_while_the_lease_runs(world, tx, left, longest):
     key, _ = followed(world)
     db.run(tx, "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)", left=left)
     now = datetime.now(UTC)
@@ -286,7 +288,7 @@ def test_a_hub_that_asks_for_a_day_is_asked_again_while_the_lease_runs(world, tx
     assert db.value(tx, "SELECT ask_at FROM feed.subscriptions") <= now + timedelta(seconds=longest)
 
 
-def test_a_subscription_made_while_queue_or_state_table_is_away_is_pending_and_asked_for_by_the_schedule(world, tx, monkeypatch):  # noqa: F811
+def test_a_subscription_made_while_queue_or_state_table_is_away_is_pending_and_asked_for_by_the_schedule(world, tx, monkeypatch):
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", AWAY)
         away.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
@@ -298,7 +300,7 @@ def test_a_subscription_made_while_queue_or_state_table_is_away_is_pending_and_a
     assert callbacks.find(job["token"]).subscription_id == body["id"]
 
 
-def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(world, tx, monkeypatch):  # noqa: F811
+def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(world, tx, monkeypatch):
     key, path = followed(world)
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", AWAY)
@@ -311,7 +313,7 @@ def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(
     assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 404
 
 
-def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):  # noqa: F811
+def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):
     key, path = followed(world)
     callbacks.remove(subscriptions.hasten(tx, key), time.time() + 3600)
     assert due(world, tx)["asked"] == 0, "it is due in a minute"
@@ -322,7 +324,7 @@ def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):
     assert world.webhook("POST", path, atom())["statusCode"] == 410
 
 
-def test_a_renewal_that_was_due_before_the_removal_does_not_revive_it(world, tx):  # noqa: F811
+def test_a_renewal_that_was_due_before_the_removal_does_not_revive_it(world, tx):
     key, path = followed(world)
     make_due(tx)
     [claimed] = subscriptions.claim_due(tx, 10)
@@ -332,7 +334,7 @@ def test_a_renewal_that_was_due_before_the_removal_does_not_revive_it(world, tx)
     assert world.webhook("POST", path, atom())["statusCode"] == 410
 
 
-def test_a_renewal_that_was_due_before_a_new_secret_does_not_bring_the_old_one_back(world, tx):  # noqa: F811
+def test_a_renewal_that_was_due_before_a_new_secret_does_not_bring_the_old_one_back(world, tx):
     key, _ = followed(world)
     make_due(tx)
     [claimed] = subscriptions.claim_due(tx, 10)
@@ -342,7 +344,7 @@ def test_a_renewal_that_was_due_before_a_new_secret_does_not_bring_the_old_one_b
     assert callbacks.opened(callback.sealed, callback.token) == [b"a-new-secret"]
 
 
-def test_a_clock_that_went_back_keeps_no_lease_from_being_renewed(world, tx):  # noqa: F811
+def test_a_clock_that_went_back_keeps_no_lease_from_being_renewed(world, tx):
     key, _ = followed(world)
     db.run(tx, "UPDATE feed.subscriptions SET updated_at = now() + interval '1 hour'")
     assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[0] == 200
@@ -417,6 +419,6 @@ def test_two_schedules_at_once_ask_for_each_subscription_once(postgres):
             db.run(tx, "DELETE FROM feed.polls")
 
 
-def test_jobs_carry_no_secret(world):  # noqa: F811
+def test_jobs_carry_no_secret(world):
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook", "secret": "s3cr3t-value"})
     assert "s3cr3t-value" not in json.dumps(world.take("HUB_QUEUE_URL"))

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 from showrunner.errors import InvalidRequest, PlatformRejected, PlatformUnavailable
 from showrunner.models import Sighting
 from showrunner.platforms import websub
-from tests.ingestion import CHANNEL, OTHER, TOPIC, atom
+from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom
 from tests.servers import speaking
 
 # What a hub may say in its own words.

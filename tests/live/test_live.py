@@ -22,7 +22,6 @@ from showrunner.errors import ServiceUnavailable
 from showrunner.store import productions
 from tests.conftest import Client, in_threads
 from tests.contract import template
-from tests.ingestion import ingestion_aws  # noqa: F401
 
 VIDEO = "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21"
 
@@ -59,7 +58,7 @@ class Clients:
 
 
 @pytest.fixture
-def clients(httpserver: HTTPServer, ingestion_aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:  # noqa: F811
+def clients(httpserver: HTTPServer, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("LIVE_URL", httpserver.url_for("").rstrip("/").replace("http", "ws", 1))
     for item in items():
         signed.call("dynamodb", "DeleteItem", {"TableName": os.environ["STATE_TABLE"], "Key": {name: item[name] for name in ("pk", "sk")}})

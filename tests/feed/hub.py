@@ -1,4 +1,4 @@
-"""A real WebSub hub (flask-websub) in a process of its own: python tests/hub.py PORT ALGORITHM FOLDER.
+"""A real WebSub hub (flask-websub) in a process of its own: python tests/feed/hub.py PORT ALGORITHM FOLDER.
 
 /hub is the hub, /publish hands a body to all subscribers of a topic, /fail makes the next so many requests answer 503 with Retry-After.
 """

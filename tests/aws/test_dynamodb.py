@@ -8,12 +8,11 @@ from pytest_httpserver import HTTPServer
 
 from showrunner import signed, state
 from showrunner.errors import Conflict, PlatformUnavailable, QuotaExceeded, ServiceUnavailable
-from tests.ingestion import ingestion_aws  # noqa: F401
 
 
 @pytest.fixture(autouse=True)
-def table(ingestion_aws):  # noqa: F811
-    return ingestion_aws
+def table(aws):
+    return aws
 
 
 def test_an_item_is_read_as_it_was_put():
