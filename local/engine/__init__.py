@@ -1,1 +1,3 @@
-"""The local AWS: MiniStack on one loopback port, with what it lacks for this project added one concern per file."""
+"""The local AWS: MiniStack on one loopback port. Each file adds one thing that MiniStack lacks for this
+project.
+"""

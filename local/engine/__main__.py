@@ -1,12 +1,13 @@
 """The local AWS on 127.0.0.1:$ENGINE_PORT, until SIGTERM or SIGINT.
 
-    python -m local.engine      in the environment `engine`, from the root of the repository; ready when /_ministack/health answers 200
+    python -m local.engine      in the environment `engine`, from the repository's root;
+                                ready when /_ministack/health answers 200
 
-All of its environment has a default:
-    ENGINE_PORT 4566; SHOWRUNNER_HOME .local (data in its folder `engine`, e-mails in `outbox`);
-    LAMBDA_PYTHON .local/env/lambda/bin/python; BATCH_PYTHON .local/env/render/bin/python; BATCH_PYTHONPATH functions;
-    BATCH_SLOTS 1 (jobs at a time); BATCH_STOP_SECONDS 30 (from SIGTERM to SIGKILL of a job);
-    ENGINE_CALLS (a file to write every request into; unset: none)
+Environment, all with defaults:
+    ENGINE_PORT 4566; SHOWRUNNER_HOME .local (data in its folder `engine`, emails in `outbox`);
+    LAMBDA_PYTHON .local/env/lambda/bin/python; BATCH_PYTHON .local/env/render/bin/python;
+    BATCH_PYTHONPATH functions; BATCH_SLOTS 1 (jobs at a time); BATCH_STOP_SECONDS 30 (from SIGTERM to SIGKILL);
+    ENGINE_CALLS (a file to record every request in; unset: none)
 """
 
 import asyncio
@@ -27,7 +28,7 @@ def main() -> None:
     settings = settings_module.from_environment()
     _refuse_a_port_in_use(settings.port)
     settings_module.tell_ministack(settings)
-    # Only now: MiniStack reads its environment while it is imported.
+    # Imported here: MiniStack reads its environment at import.
     from .expected import MinistackChanged
 
     try:
@@ -58,7 +59,7 @@ async def _serve(engine: "Engine", settings: settings_module.Settings) -> None:
     config.bind = [f"127.0.0.1:{settings.port}"]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    # A request that is still waiting when the engine is told to stop waits for something that stops with it.
+    # Requests still open at shutdown wait for something that stops at the same time.
     config.graceful_timeout = 0.2
     config.shutdown_timeout = 1.0
 
@@ -67,7 +68,7 @@ async def _serve(engine: "Engine", settings: settings_module.Settings) -> None:
         engine.stop()
 
     await serve(engine, config, shutdown_trigger=told_to_stop)
-    engine.saver.stop()  # Requests that were under way have ended only now.
+    engine.saver.stop()  # open requests have ended by now
     shutil.rmtree(settings.scratch, ignore_errors=True)
     sys.stdout.flush()
     # Threads may still wait for something that will not come; they hold nothing that must be saved.

@@ -1,4 +1,4 @@
-"""Puts the pieces together: what each file of this package changes in MiniStack, in the order in which they must be applied."""
+"""Apply every file's change to MiniStack, in the required order."""
 
 from typing import Any
 
@@ -42,7 +42,8 @@ class Engine:
         lambda_cloudformation.install()
         self.batch = batch.install(settings, given_keys)
         batch_cloudformation.install()
-        # Inside out: limits around the states of MiniStack, clocks around those, scopes around whole executions.
+        # From the inside out: limits around MiniStack's states, clocks around those, scopes around whole
+        # executions.
         stepfunctions_variables.install()
         stepfunctions_errors.install()
         stepfunctions_clocks.install()
@@ -60,7 +61,7 @@ class Engine:
         self.saver = persistence.install(settings)
         cloudformation_adoption.install()
         self.saver.start()
-        # /health is the user's; MiniStack's own is /_ministack/health.
+        # /health belongs to the user's APIs; MiniStack's own is /_ministack/health.
         ministack._HEALTH_PATHS = tuple(path for path in ministack._HEALTH_PATHS if path != "/health")
 
         self._application = browser_guard.guarded(http_api_proxy.with_joined_headers(ministack.app))
@@ -71,7 +72,7 @@ class Engine:
         await self._application(scope, receive, send)
 
     def stop(self) -> None:
-        """Ends what runs, so that nothing waits for it any more, and saves what there is."""
+        """Stop everything that runs, so that nothing waits for it, and save the state."""
         self.batch.scheduler.stop()
         lambda_runtime.stop_all()
         self.saver.stop()

@@ -1,7 +1,8 @@
 """AWS Batch that runs its jobs: queues, slots, attempts, dependencies, events.
 
-MiniStack's own Batch keeps the records of environments, queues and definitions; jobs are ours. A job runs its definition's command as a
-process of this machine: the image, vCPUs and memory are kept and shown, and limit nothing. Array and multi-node jobs are refused.
+MiniStack's own Batch keeps the records of environments, queues and definitions; the jobs are ours. A job runs
+its definition's command as a process of this machine. Image, vCPUs and memory are stored and returned, and
+limit nothing. Array and multi-node jobs are refused.
 """
 
 import contextvars
@@ -43,35 +44,37 @@ SHOWN_IN_LISTS = ("jobArn", "jobId", "jobName", "createdAt", "startedAt", "stopp
 
 
 class Refused(Exception):
-    """A ClientException."""
+    """Becomes a ClientException."""
 
 
 class Job:
-    """What Batch shows of a job, and what running it needs beside that."""
+    """What DescribeJobs returns for a job (`shown`), and what running it needs in addition."""
 
-    def __init__(self, shown: Json) -> None:
-        self.shown = shown
+    def __init__(self, description: Json) -> None:
+        self.description = description
         self.finished = threading.Event()
         self.process: BatchProcess | None = None
         self.stop_reason: str | None = None
-        self.context = contextvars.copy_context()  # MiniStack keeps account and region there.
+        self.context = contextvars.copy_context()  # contains MiniStack's account and region
         self.wanted_from_ms = 0
 
     @property
     def id(self) -> str:
-        return self.shown["jobId"]
+        return self.description["jobId"]
 
     @property
     def status(self) -> str:
-        return self.shown["status"]
+        return self.description["status"]
 
     @property
     def share(self) -> tuple[str, str]:
-        return self.shown["jobQueue"], self.shown.get("shareIdentifier", "")
+        return self.description["jobQueue"], self.description.get("shareIdentifier", "")
 
 
 class Scheduler:
-    """Gives free slots to runnable jobs: higher queue priority first, then the share that has used least, then the job's own priority, then age."""
+    """Give free slots to runnable jobs: by queue priority, then the share that used least, then job priority,
+    then age.
+    """
 
     def __init__(self, settings: Settings, callers: Callers) -> None:
         self.settings, self.callers = settings, callers
@@ -81,7 +84,7 @@ class Scheduler:
         self._running: Counter[tuple[str, str]] = Counter()
         self._lock = threading.RLock()
         self._stopped = False
-        # Told by a thread of its own, in order: what an event sets off may come back here.
+        # Events are sent by one thread, in order, because handling an event may call back into this class.
         self._events: queue.SimpleQueue[tuple[Job, str]] = queue.SimpleQueue()
         threading.Thread(target=self._tell, daemon=True, name="batch-events").start()
 
@@ -98,10 +101,10 @@ class Scheduler:
         self.look()
 
     def look(self) -> None:
-        """Starts what can start; called whenever anything changed."""
+        """Start all jobs that can start. Called after every change."""
         with self._lock:
-            for job in [job for job in self.jobs.values() if job.status in ("SUBMITTED", "PENDING")]:
-                self._resolve_dependencies(job)
+            for waiting in [job for job in self.jobs.values() if job.status in ("SUBMITTED", "PENDING")]:
+                self._resolve_dependencies(waiting)
             while self._free and not self._stopped and (job := self._next()):
                 self._free -= 1
                 self._running[job.share] += 1
@@ -109,7 +112,7 @@ class Scheduler:
                 threading.Thread(target=job.context.copy().run, args=(self._run, job), daemon=True, name=f"batch-{job.id[:8]}").start()
 
     def _resolve_dependencies(self, job: Job) -> None:
-        statuses = [self.jobs[needed["jobId"]].status for needed in job.shown["dependsOn"] if needed["jobId"] in self.jobs]
+        statuses = [self.jobs[needed["jobId"]].status for needed in job.description["dependsOn"] if needed["jobId"] in self.jobs]
         if "FAILED" in statuses:
             self._end(job, "FAILED", "Dependent Job failed")
         elif any(status != "SUCCEEDED" for status in statuses):
@@ -123,13 +126,13 @@ class Scheduler:
 
     def _order(self, job: Job) -> tuple[float, ...]:
         share = (self._running[job.share], self._used_seconds[job.share])
-        return (-_queue_of(job).get("priority", 0), *share, -job.shown.get("schedulingPriority", 0), job.wanted_from_ms)
+        return (-_queue_of(job).get("priority", 0), *share, -job.description.get("schedulingPriority", 0), job.wanted_from_ms)
 
     def _run(self, job: Job) -> None:
         started_ms = records._now_ms()
-        again = False
+        retry = False
         try:
-            again = self._attempt(job)
+            retry = self._attempt(job)
         except Exception as failure:
             self._end(job, "FAILED", f"the engine could not run this job: {failure!r}")
             raise
@@ -138,27 +141,27 @@ class Scheduler:
                 self._free += 1
                 self._running[job.share] -= 1
                 self._used_seconds[job.share] += (records._now_ms() - started_ms) / 1000
-            if again:
+            if retry:
                 self._move(job, "RUNNABLE")
             self.look()
 
     def _attempt(self, job: Job) -> bool:
-        """Whether the job is to be tried again."""
-        shown, container = job.shown, job.shown["container"]
+        """Run one attempt. Returns True if the job must be retried."""
+        description, container = job.description, job.description["container"]
         started_ms = records._now_ms()
         options = (container.get("logConfiguration") or {}).get("options") or {}
-        container["logStreamName"] = f"{options.get('awslogs-stream-prefix') or _definition_name(shown)}/default/{uuid.uuid4().hex}"
-        container["taskArn"] = shown["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")
+        container["logStreamName"] = f"{options.get('awslogs-stream-prefix') or _definition_name(description)}/default/{uuid.uuid4().hex}"
+        container["taskArn"] = description["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")
         log = LogStream(options.get("awslogs-group", LOG_GROUP), container["logStreamName"])
         with self._lock:
             if job.stop_reason is None:
                 job.process = BatchProcess(self.settings, container["command"], self._environment(job), log)
-                shown["startedAt"] = started_ms
+                description["startedAt"] = started_ms
         if job.process is None:
             self._end(job, "FAILED", job.stop_reason)
             return False
         self._move(job, "RUNNING")
-        ending = job.process.wait((shown.get("timeout") or {}).get("attemptDurationSeconds"))
+        ending = job.process.wait((description.get("timeout") or {}).get("attemptDurationSeconds"))
         job.process = None
         reason = "Essential container in task exited"
         if ending.timed_out:
@@ -168,25 +171,27 @@ class Scheduler:
             container["reason"] = f"CannotStartContainerError: {container['command'][0]} could not be started"
         container["exitCode"] = ending.exit_code
         outcome = {key: container[key] for key in ("exitCode", "logStreamName", "taskArn", "reason") if key in container}
-        shown["attempts"].append({"container": outcome, "startedAt": started_ms, "stoppedAt": records._now_ms(), "statusReason": job.stop_reason or reason})
+        description["attempts"].append(
+            {"container": outcome, "startedAt": started_ms, "stoppedAt": records._now_ms(), "statusReason": job.stop_reason or reason}
+        )
         if ending.exit_code == 0 and not ending.timed_out:
             self._end(job, "SUCCEEDED", reason)
             return False
-        # A job that ran out of time or was terminated is not tried again.
-        if job.stop_reason is None and not ending.timed_out and _wants_retry(shown, ending.exit_code, reason, container.get("reason", "")):
+        # A job that timed out or was terminated is not retried.
+        if job.stop_reason is None and not ending.timed_out and _wants_retry(description, ending.exit_code, reason, container.get("reason", "")):
             return True
         self._end(job, "FAILED", job.stop_reason or reason)
         return False
 
     def _environment(self, job: Job) -> dict[str, str]:
-        shown = job.shown
+        description = job.description
         return {
-            **self.callers.credentials("batch", _definition_name(shown)),
-            "AWS_BATCH_JOB_ID": shown["jobId"],
-            "AWS_BATCH_JOB_ATTEMPT": str(len(shown["attempts"]) + 1),
-            "AWS_BATCH_JQ_NAME": shown["jobQueue"].rsplit("/", 1)[-1],
+            **self.callers.credentials("batch", _definition_name(description)),
+            "AWS_BATCH_JOB_ID": description["jobId"],
+            "AWS_BATCH_JOB_ATTEMPT": str(len(description["attempts"]) + 1),
+            "AWS_BATCH_JQ_NAME": description["jobQueue"].rsplit("/", 1)[-1],
             "AWS_BATCH_CE_NAME": "local",
-            **{variable["name"]: variable["value"] for variable in shown["container"]["environment"]},
+            **{variable["name"]: variable["value"] for variable in description["container"]["environment"]},
         }
 
     def terminate(self, job: Job, reason: str) -> None:
@@ -196,16 +201,16 @@ class Scheduler:
                 self._end(job, "FAILED", reason)
             elif job.status not in FINAL and job.stop_reason is None:
                 job.stop_reason = reason
-                job.shown["isTerminated"] = True
+                job.description["isTerminated"] = True
                 if job.process:
                     job.process.terminate()
         self.look()
 
     def cancel(self, job: Job, reason: str) -> None:
-        """Only before it starts; a job that runs goes on."""
+        """Cancel a job that has not started. A running job continues."""
         with self._lock:
             if job.status in WAITING:
-                job.shown["isCancelled"] = True
+                job.description["isCancelled"] = True
                 self._end(job, "FAILED", reason)
         self.look()
 
@@ -217,43 +222,44 @@ class Scheduler:
             process.kill()
 
     def _end(self, job: Job, status: str, reason: str | None) -> None:
-        job.shown["stoppedAt"] = records._now_ms()
+        job.description["stoppedAt"] = records._now_ms()
         self._move(job, status, reason)
 
     def _move(self, job: Job, status: str, reason: str | None = None) -> None:
         with self._lock:
             if job.status == status or job.status in FINAL:
                 return
-            job.shown["status"] = status
+            job.description["status"] = status
             if reason:
-                job.shown["statusReason"] = reason
+                job.description["statusReason"] = reason
             if status == "RUNNABLE":
                 job.wanted_from_ms = job.wanted_from_ms or records._now_ms()
-            self._events.put((job, json.dumps(job.shown)))
+            self._events.put((job, json.dumps(job.description)))
         if status in FINAL:
             job.finished.set()
             self.look()
 
 
 def _record(job: Job) -> None:
-    records._jobs[job.id] = job.shown
+    records._jobs[job.id] = job.description
 
 
 def _queue_of(job: Job) -> Json:
-    return job.context.copy().run(lambda: records._job_queues.get(job.shown["jobQueue"].rsplit("/", 1)[-1]) or {})
+    return job.context.copy().run(lambda: records._job_queues.get(job.description["jobQueue"].rsplit("/", 1)[-1]) or {})
 
 
-def _definition_name(shown: Json) -> str:
-    return shown["jobDefinition"].rsplit("/", 1)[-1].partition(":")[0]
+def _definition_name(description: Json) -> str:
+    return description["jobDefinition"].rsplit("/", 1)[-1].partition(":")[0]
 
 
-def _wants_retry(shown: Json, exit_code: int, status_reason: str, reason: str) -> bool:
-    """The first entry of evaluateOnExit of which all conditions hold decides; when none does, the job is retried.
+def _wants_retry(description: Json, exit_code: int, status_reason: str, reason: str) -> bool:
+    """Apply evaluateOnExit: the first entry whose conditions all match decides; if none matches, the job is
+    retried.
 
     https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
     """
-    strategy = shown.get("retryStrategy") or {}
-    if len(shown["attempts"]) >= int(strategy.get("attempts", 1)):
+    strategy = description.get("retryStrategy") or {}
+    if len(description["attempts"]) >= int(strategy.get("attempts", 1)):
         return False
     values = {"onExitCode": str(exit_code), "onStatusReason": status_reason, "onReason": reason}
     for entry in strategy.get("evaluateOnExit") or []:
@@ -264,12 +270,12 @@ def _wants_retry(shown: Json, exit_code: int, status_reason: str, reason: str) -
 
 
 def _emit(job: Job, detail: str) -> None:
-    entry = {"Source": "aws.batch", "DetailType": "Batch Job State Change", "Resources": [job.shown["jobArn"]], "Detail": detail}
+    entry = {"Source": "aws.batch", "DetailType": "Batch Job State Change", "Resources": [job.description["jobArn"]], "Detail": detail}
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def register(definition: Json) -> Json:
-    """A new revision of a job definition, all of what was said about it kept."""
+    """Store a new revision of a job definition with all its fields."""
     name = definition.get("jobDefinitionName") or ""
     if not NAME_PATTERN.fullmatch(name):
         raise Refused(f"Error executing request, Exception : jobDefinitionName {name!r} is not valid")
@@ -283,22 +289,22 @@ def register(definition: Json) -> Json:
 
 
 def find_definition(reference: str) -> Json | None:
-    """By name (the newest revision), name:revision or ARN."""
+    """Find a definition by name (newest revision), name:revision or ARN."""
     name, _, revision = reference.rsplit("job-definition/", 1)[-1].partition(":")
     active = [record for record in records._job_definitions.get(name, []) if record["status"] == "ACTIVE"]
-    wanted = [record for record in active if not revision or str(record["revision"]) == revision]
-    return wanted[-1] if wanted else None
+    found = [record for record in active if not revision or str(record["revision"]) == revision]
+    return found[-1] if found else None
 
 
 def describe(request: Json, definition: Json, job_queue: Json) -> Json:
-    """A new job as DescribeJobs shows it."""
+    """Return a new job as DescribeJobs shows it."""
     container = definition.get("containerProperties") or {}
     overrides = request.get("containerOverrides") or {}
     parameters = {**(definition.get("parameters") or {}), **(request.get("parameters") or {})}
     environment = {variable["name"]: variable.get("value", "") for variable in [*(container.get("environment") or []), *(overrides.get("environment") or [])]}
     command = [_with_parameter(word, parameters) for word in overrides.get("command") or container.get("command") or []]
     job_id = str(uuid.uuid4())
-    shown = {
+    description = {
         "jobId": job_id,
         "jobArn": records._job_arn(job_id),
         "jobName": request["jobName"],
@@ -328,11 +334,11 @@ def describe(request: Json, definition: Json, job_queue: Json) -> Json:
         },
     }
     if timeout := request.get("timeout") or definition.get("timeout"):
-        shown["timeout"] = timeout
+        description["timeout"] = timeout
     if share := request.get("shareIdentifier"):
-        shown["shareIdentifier"] = share
-        shown["schedulingPriority"] = int(request.get("schedulingPriorityOverride", definition.get("schedulingPriority", 0)))
-    return shown
+        description["shareIdentifier"] = share
+        description["schedulingPriority"] = int(request.get("schedulingPriorityOverride") or definition.get("schedulingPriority") or 0)
+    return description
 
 
 def _with_parameter(word: str, parameters: Json) -> str:
@@ -340,13 +346,15 @@ def _with_parameter(word: str, parameters: Json) -> str:
 
 
 class Api:
-    """The calls of Batch's API that concern jobs and their definitions, as MiniStack's dispatcher calls them."""
+    """Batch's API calls for jobs and their definitions, in the form in which MiniStack's dispatcher calls
+    them.
+    """
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
 
     def submit(self, request: Json) -> Json:
-        """jobId, jobName and jobArn of the accepted job; Refused otherwise."""
+        """Accept a job. Returns jobId, jobName and jobArn. Raises Refused."""
         if not NAME_PATTERN.fullmatch(request.get("jobName") or ""):
             raise Refused("Error executing request, Exception : Job name should match valid pattern")
         if request.get("arrayProperties") or request.get("nodeOverrides"):
@@ -359,7 +367,7 @@ class Api:
             raise Refused(f"Error executing request, Exception : Job dependency {unknown[0]} not found")
         job = Job(describe(request, definition, job_queue))
         self.scheduler.submit(job)
-        return {key: job.shown[key] for key in ("jobId", "jobName", "jobArn")}
+        return {key: job.description[key] for key in ("jobId", "jobName", "jobArn")}
 
     def _queue(self, request: Json) -> Json:
         found = records._job_queues.get((request.get("jobQueue") or "").rsplit("job-queue/", 1)[-1])
@@ -381,7 +389,7 @@ class Api:
 
     def list_jobs(self, request: Json) -> Json:
         in_queue = (request.get("jobQueue") or "").rsplit("/", 1)[-1]
-        # RUNNING is what AWS lists when no status is given.
+        # AWS lists RUNNING jobs if no status is given.
         status = None if request.get("filters") else request.get("jobStatus") or "RUNNING"
         names = [value for condition in request.get("filters") or [] if condition.get("name") == "JOB_NAME" for value in condition["values"]]
         chosen = [
@@ -412,11 +420,11 @@ class Api:
         return {key: record[key] for key in ("jobDefinitionName", "jobDefinitionArn", "revision")}
 
     def describe_definitions(self, request: Json) -> Json:
-        wanted = request.get("jobDefinitions")
+        found = request.get("jobDefinitions")
         name, status = request.get("jobDefinitionName"), request.get("status")
         everything = [record for revisions in list(records._job_definitions.values()) for record in revisions]
-        if wanted:
-            return {"jobDefinitions": [record for record in map(find_definition, wanted) if record]}
+        if found:
+            return {"jobDefinitions": [record for record in map(find_definition, found) if record]}
         return {"jobDefinitions": [r for r in everything if (not name or r["jobDefinitionName"] == name) and (not status or r["status"] == status)]}
 
     def deregister(self, request: Json) -> Json:

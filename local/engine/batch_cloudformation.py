@@ -1,4 +1,6 @@
-"""AWS::Batch::{ComputeEnvironment,JobQueue,JobDefinition,SchedulingPolicy} in CloudFormation, which MiniStack doesn't know."""
+"""AWS::Batch::{ComputeEnvironment,JobQueue,JobDefinition,SchedulingPolicy} for CloudFormation; MiniStack
+lacks them.
+"""
 
 import json
 from typing import Any
@@ -21,7 +23,7 @@ expect(records, "_create_job_queue", "p")
 
 
 class NotCreated(ValueError):
-    """What Batch said against it; CloudFormation shows it as the resource's failure."""
+    """Batch refused the resource. CloudFormation shows the message as the resource's failure."""
 
 
 def _body(answer: Any) -> Json:
@@ -38,51 +40,51 @@ def _named(properties: Json, name_property: str, logical_id: str, stack_name: st
 
 
 def _numbers(properties: Json, *names: str) -> Json:
-    """Parameters of a template arrive as text."""
+    """Convert numbers: template parameters arrive as text."""
     return {key: int(value) if key in names else value for key, value in properties.items()}
 
 
 def _create_environment(logical_id: str, properties: Json, stack_name: str) -> Created:
-    wanted = _named(properties, "computeEnvironmentName", logical_id, stack_name)
-    records._compute_envs.pop(wanted["computeEnvironmentName"], None)
-    if resources := wanted.get("computeResources"):
-        wanted["computeResources"] = _numbers(resources, "minvCpus", "maxvCpus", "desiredvCpus", "bidPercentage")
-    arn = _body(records._create_compute_environment(wanted))["computeEnvironmentArn"]
+    request = _named(properties, "computeEnvironmentName", logical_id, stack_name)
+    records._compute_envs.pop(request["computeEnvironmentName"], None)
+    if resources := request.get("computeResources"):
+        request["computeResources"] = _numbers(resources, "minvCpus", "maxvCpus", "desiredvCpus", "bidPercentage")
+    arn = _body(records._create_compute_environment(request))["computeEnvironmentArn"]
     return arn, {"ComputeEnvironmentArn": arn}
 
 
 def _create_queue(logical_id: str, properties: Json, stack_name: str) -> Created:
-    wanted = _numbers(_named(properties, "jobQueueName", logical_id, stack_name), "priority")
-    name = wanted["jobQueueName"]
-    for entry in wanted.get("computeEnvironmentOrder", []):
+    request = _numbers(_named(properties, "jobQueueName", logical_id, stack_name), "priority")
+    name = request["jobQueueName"]
+    for entry in request.get("computeEnvironmentOrder", []):
         if entry["computeEnvironment"].rsplit("/", 1)[-1] not in records._compute_envs:
             raise NotCreated(f"{entry['computeEnvironment']} not found")
     records._job_queues.pop(name, None)
-    arn = _body(records._create_job_queue(wanted))["jobQueueArn"]
-    if policy := wanted.get("schedulingPolicyArn"):
+    arn = _body(records._create_job_queue(request))["jobQueueArn"]
+    if policy := request.get("schedulingPolicyArn"):
         records._job_queues[name]["schedulingPolicyArn"] = policy
     return arn, {"JobQueueArn": arn}
 
 
 def _create_definition(logical_id: str, properties: Json, stack_name: str) -> Created:
-    wanted = _named(properties, "jobDefinitionName", logical_id, stack_name)
-    if timeout := wanted.get("timeout"):
-        wanted["timeout"] = _numbers(timeout, "attemptDurationSeconds")
-    if strategy := wanted.get("retryStrategy"):
-        wanted["retryStrategy"] = _numbers(strategy, "attempts")
-    arn = batch.register(wanted)["jobDefinitionArn"]
+    request = _named(properties, "jobDefinitionName", logical_id, stack_name)
+    if timeout := request.get("timeout"):
+        request["timeout"] = _numbers(timeout, "attemptDurationSeconds")
+    if strategy := request.get("retryStrategy"):
+        request["retryStrategy"] = _numbers(strategy, "attempts")
+    arn = batch.register(request)["jobDefinitionArn"]
     return arn, {"JobDefinitionArn": arn}
 
 
 def _create_policy(logical_id: str, properties: Json, stack_name: str) -> Created:
-    """Kept only as a name: shares count by what they have used, all with the same weight."""
+    """Create a policy as a name only: all shares have the same weight."""
     name = _named(properties, "name", logical_id, stack_name)["name"]
     arn = f"arn:aws:batch:{get_region()}:{get_account_id()}:scheduling-policy/{name}"
     return arn, {"Arn": arn}
 
 
 def _update_definition(physical_id: str, old: Json, new: Json, stack_name: str, logical_id: str) -> Created:
-    """A new revision; the one before is deregistered, and jobs of it that run go on."""
+    """Register a new revision and deregister the previous one. Its running jobs continue."""
     created = _create_definition(logical_id, new, stack_name)
     _delete_definition(physical_id, old)
     return created

@@ -1,4 +1,6 @@
-"""Batch's API says jobName, CloudFormation and Step Functions say JobName; keys that are the user's own stay as they are."""
+"""Convert between jobName (Batch's API) and JobName (CloudFormation, Step Functions). Users' own keys are not
+changed.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""One attempt of a Batch job: the process, what it writes into CloudWatch Logs, and how it ended."""
+"""One attempt of a Batch job: its process, its output in CloudWatch Logs, and how it ended."""
 
 import contextlib
 import os
@@ -11,13 +11,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from . import batch_supervisor
 from .logs import LogStream, lines_of
 from .settings import REGION, Settings
 
 LOG_GROUP = "/aws/batch/job"
-# Everything a job may see of this machine; the rest of its environment is its own.
+# All variables of this machine that a job may see; the rest of its environment is its own.
 INHERITED = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
@@ -54,14 +55,15 @@ class BatchProcess:
             timed_out = True
             self.terminate()
             self._process.wait()
-        self._output.join(5)  # What was written is in the pipe; only a process that left the group could hold it open.
+        # All output is in the pipe by now; only a process that left the group could keep it open.
+        self._output.join(5)
         self._close_lifeline()
         shutil.rmtree(self._folder, ignore_errors=True)
         code = self._process.returncode
         return Ending(code if code >= 0 else 128 - code, timed_out, code == batch_supervisor.CANNOT_START)
 
     def terminate(self) -> None:
-        """SIGTERM to all of it, SIGKILL when its time is over."""
+        """Send SIGTERM to the whole group, SIGKILL after the stop time."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
@@ -73,7 +75,7 @@ class BatchProcess:
             self._process.stdin.close()
 
     def _ship_output(self) -> None:
-        for lines in lines_of(self._process.stdout):
+        for lines in lines_of(cast("BinaryIO", self._process.stdout)):
             self._log.write([line for line in lines if line])
 
 
@@ -84,7 +86,7 @@ def _clean_environment(settings: Settings, folder: str) -> dict[str, str]:
         "HOME": folder,
         "TMPDIR": folder,
         "PYTHONPATH": settings.batch_pythonpath,
-        # Lines appear in the log when they are written, as from a container with a terminal.
+        # Lines appear in the log at once, as from a container with a terminal.
         "PYTHONUNBUFFERED": "1",
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_REGION": REGION,

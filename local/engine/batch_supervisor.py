@@ -1,8 +1,9 @@
-"""Runs one command as a container would be run: all of it ends when its main process ends, when it is told to, or when the engine is gone.
+"""Run one command as a container does: all its processes end when the main one ends, on SIGTERM, or with the
+engine.
 
-`batch_supervisor.py STOP_SECONDS COMMAND…`; standard input is the lifeline, a pipe whose other end only the engine holds.
-SIGTERM asks the whole group to end and kills it after STOP_SECONDS. Exits as the command did, with 128 + n for a signal n,
-and with 127 when the command cannot be started.
+`batch_supervisor.py STOP_SECONDS COMMAND…`; standard input is a pipe whose other end only the engine holds
+(EOF means that the engine has ended). SIGTERM asks the whole group to end and kills it after STOP_SECONDS.
+Exits like the command: 128 + n for signal n, 127 if the command cannot be started.
 """
 
 import contextlib
@@ -17,13 +18,13 @@ PR_SET_PDEATHSIG = 1
 CANNOT_START = 127
 
 
-def start(command):
-    """The process id of the command, alone in its group."""
+def start(command: list[str]) -> int:
+    """Start the command in a process group of its own. Returns its pid."""
     child = os.fork()
     if child:
         return child
     os.setpgid(0, 0)
-    # Should this supervisor be killed, nobody would watch the lifeline any more.
+    # If this supervisor is killed, nobody watches the pipe any more: have the kernel end the command.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -35,13 +36,13 @@ def start(command):
         os._exit(CANNOT_START)
 
 
-def signal_group(group, number):
+def signal_group(group: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 
 
-def watch(child, wakeup, stop_seconds):
-    """The command's wait status, once it has ended."""
+def watch(child: int, wakeup: int, stop_seconds: float) -> int:
+    """Wait for the command. Returns its wait status."""
     kill_at = None
     while True:
         timeout = None if kill_at is None else max(0.0, kill_at - time.monotonic())
@@ -59,14 +60,15 @@ def watch(child, wakeup, stop_seconds):
             return status
 
 
-def main():
+def main() -> None:
     wakeup, notify = os.pipe()
     os.set_blocking(notify, False)
     signal.set_wakeup_fd(notify)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     child = start(sys.argv[2:])
-    # Here too, so that the group exists before anyone signals it; refused once the child has replaced itself, having done so.
+    # Also set here, so that the group exists before anyone signals it. Fails if the child has run exec
+    # already, which has set it.
     with contextlib.suppress(OSError):
         os.setpgid(child, child)
     code = os.waitstatus_to_exitcode(watch(child, wakeup, float(sys.argv[1])))

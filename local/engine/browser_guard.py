@@ -1,7 +1,9 @@
-"""Keeps web pages away from the engine: MiniStack lets every origin call it, and it holds the developer's real API keys.
+"""Keep web pages away from the engine: MiniStack lets every origin call it, and it holds the developer's real
+API keys.
 
-A page may reach the APIs of the stack (they have CORS settings of their own), objects by a URL that was signed for it and as far as the CORS
-configuration of their bucket goes, and what the engine itself served. Programs send no Origin header and are not concerned.
+A page may reach: the stack's APIs (they have their own CORS settings), objects by a presigned URL as far as
+the bucket's CORS configuration allows, and what the engine itself served. Programs send no Origin header and
+are not affected.
 """
 
 from typing import Any
@@ -14,7 +16,8 @@ from .expected import expect
 Json = dict[str, Any]
 
 expect(s3, "_buckets")
-# MiniStack itself asks the bucket's configuration only where it also checks signatures, which it can't for the keys that functions sign with.
+# MiniStack uses a bucket's CORS configuration only where it checks signatures, which it cannot for the
+# functions' keys.
 expect(s3, "cors_preflight", "bucket_name", "key", "headers")
 expect(s3, "cors_response_headers", "bucket_name", "method", "headers")
 
@@ -50,7 +53,7 @@ async def _answer(send: Any, status: int, headers: dict[str, str], body: bytes) 
 
 
 def _as_the_bucket_allows(send: Any, allowed: dict[str, str]) -> Any:
-    """MiniStack's own headers open every answer to every page: the bucket's replace them."""
+    """Replace MiniStack's CORS headers, which allow every page, by the bucket's."""
 
     async def instead(message: Json) -> None:
         if message["type"] == "http.response.start":
@@ -70,7 +73,7 @@ def may_pass(scope: Json) -> bool:
         return True
     headers = _headers(scope)
     host, origin = headers.get("host", ""), headers.get("origin")
-    # Another name for 127.0.0.1 is how a page makes its own origin look like ours (DNS rebinding).
+    # A page can use another name for 127.0.0.1 to make its origin look like ours (DNS rebinding).
     if not _is_loopback(host):
         return False
     return origin is None or _preflight(scope) or _signed_object(scope) or urlsplit(origin).netloc == host
@@ -82,16 +85,18 @@ def _is_loopback(host: str) -> bool:
 
 
 def _signed_object(scope: Json) -> bool:
-    """A signed URL, and one of an object: a mark in the query alone would open every other service too."""
+    """Return True for a presigned URL of an object. A signature in the query alone would open every other
+    service too.
+    """
     return _object(scope) is not None and any(mark in scope["query_string"] for mark in SIGNED)
 
 
 def _object(scope: Json) -> tuple[str, str] | None:
-    """Bucket and key that a path names."""
+    """Return bucket and key of a path."""
     bucket, _, key = unquote(scope["path"]).lstrip("/").partition("/")
     return (bucket, key) if key and any(known[-1] == bucket for known in list(s3._buckets._data)) else None
 
 
 def _preflight(scope: Json) -> bool:
-    """Answered for all, since it does nothing; the request that follows it is the one that counts."""
+    """Answer every preflight, since it does nothing; the request that follows is checked."""
     return scope["method"] == "OPTIONS"

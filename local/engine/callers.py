@@ -1,6 +1,8 @@
-"""Who calls what: every function and job has an access key of its own, and $ENGINE_CALLS, a file, gets one line for each request that the engine answers.
+"""Record who calls what: every function and job has its own access key, and the file $ENGINE_CALLS gets one
+line per request.
 
-The emulator enforces no policies; a test that has such a file can compare each caller's requests with its policy in the template.
+The engine enforces no policies. A test with such a file can compare each caller's requests with its policy in
+the template.
 """
 
 import base64
@@ -16,9 +18,9 @@ from urllib.parse import parse_qs
 
 Json = dict[str, Any]
 
-# No secret: the emulator is the developer's own, and knows every key.
+# Not secret: the engine belongs to the developer and knows every key.
 SECRET = "test"  # noqa: S105
-# Longer bodies are data, not what a policy decides on.
+# Longer bodies are data; a policy does not depend on them.
 BODY_LIMIT_BYTES = 8 * 1024
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/[^/]*/([^/]+)/aws4_request")
 
@@ -26,7 +28,7 @@ _lock = threading.Lock()
 
 
 def access_key(name: str) -> str:
-    """The key of a function or job definition, in the form that AWS gives temporary credentials."""
+    """Return the key of a function or job definition, in the form of AWS's temporary credentials."""
     return "ASIA" + base64.b32encode(hashlib.sha256(name.encode()).digest()).decode()[:16]
 
 
@@ -35,17 +37,17 @@ def session_token(name: str) -> str:
 
 
 class Callers:
-    """The list of all keys that have been given out; it outlives the engine, since links signed with them do."""
+    """All keys in use. The list outlives the engine, since presigned URLs contain the keys."""
 
     def __init__(self, path: Path, register: Callable[[str, str], None]) -> None:
-        """`register` makes a key known to the emulator, with the name it belongs to."""
+        """Load the list. `register` makes a key, with its owner's name, known to MiniStack."""
         self.path, self._register = path, register
         self._known: dict[str, Json] = json.loads(path.read_text()) if path.exists() else {}
         for key, caller in self._known.items():
             register(key, caller["name"])
 
     def credentials(self, kind: str, name: str) -> dict[str, str]:
-        """The environment variables of a function or a job that make it call as itself."""
+        """Return the environment variables with which a function or a job calls as itself."""
         key = access_key(name)
         with _lock:
             if key not in self._known:
@@ -62,7 +64,7 @@ class Callers:
 
 
 def recorded(application: Any, path: Path) -> Any:
-    """The ASGI application, writing down what it is asked."""
+    """Wrap the ASGI application so that every request is recorded in `path`."""
 
     async def record(scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] != "http":

@@ -1,6 +1,8 @@
-"""A stack that is created again after the engine was started anew takes over what is still there: its bucket, table, key, parameter, secret.
+"""Let a stack that is created again after a restart adopt its surviving bucket, table, key, parameter and
+secret.
 
-Only what was loaded at the start can be taken over, and once; a second stack that wants the same name is refused, as in AWS.
+Only what was loaded at the start can be adopted, and once. A second stack that wants the same name is
+refused, as in AWS.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,16 +28,17 @@ for update in ("_ssm_update", "_ddb_update"):
 for module, store in ((s3, "_buckets"), (dynamodb, "_tables"), (kms, "_keys"), (ssm, "_parameters"), (secretsmanager, "_secrets")):
     expect(module, store)
 
-# CloudFormation's random part of a bucket's name must be the same after a restart, or the bucket would not be found again.
+# The random part of a generated bucket name must be the same after a restart, or the bucket would not be
+# found.
 NAME_SEED = "local"
-# A key has no name; this one of ours says which resource of which stack it belongs to.
+# A key has no name; this tag of ours says which stack and resource it belongs to.
 OWNER = "_showrunner_owner"
 
 _left: dict[str, set[str]] = {}
 
 
 def _take(kind: str, name: str) -> bool:
-    """Whether there is one of that name that nobody has taken over yet."""
+    """Adopt the resource of this name. Returns False if there is none or it has been adopted already."""
     if name in _left.get(kind, ()):
         _left[kind].discard(name)
         return True
@@ -66,7 +69,7 @@ def _table(create: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError(f"Resource of type 'AWS::DynamoDB::Table' with identifier '{name}' already exists.")
         created = create(logical_id, properties, stack_name)
         after = dynamodb._tables[name]
-        # With another key the items would not fit any more.
+        # With another key schema the stored items would not fit.
         if before and before["KeySchema"] == after["KeySchema"]:
             after.update({key: before[key] for key in ("items", "ItemCount", "TableSizeBytes", "CreationDateTime", "TableId")})
         return created
@@ -113,7 +116,7 @@ def _secret(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def install() -> None:
-    """After the state has been loaded."""
+    """Install the adoption. Call it after the state has been loaded."""
     stores = {"bucket": s3._buckets, "table": dynamodb._tables, "key": kms._keys, "parameter": ssm._parameters, "secret": secretsmanager._secrets}
     _left.update({kind: _names(store) for kind, store in stores.items()})
     conflict = provisioners.s3_bucket_name_conflict

@@ -1,4 +1,7 @@
-"""TimeToLiveSpecification of AWS::DynamoDB::Table, which MiniStack leaves out. Expired items stay until its own sweep, as in AWS: a reader must check."""
+"""TimeToLiveSpecification of AWS::DynamoDB::Table, which MiniStack ignores.
+
+Expired items stay until MiniStack's own sweep, as in AWS: readers must check.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +21,9 @@ def _with_ttl(operation: Callable[..., Any], properties_at: int) -> Callable[...
     def apply(*arguments: Any) -> Any:
         name, attributes = operation(*arguments)
         properties = arguments[properties_at]
-        if wanted := properties.get("TimeToLiveSpecification"):
-            enabled = str(wanted.get("Enabled")).lower() == "true"
-            dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {"AttributeName": wanted.get("AttributeName"), "Enabled": enabled}})
+        if specification := properties.get("TimeToLiveSpecification"):
+            enabled = str(specification.get("Enabled")).lower() == "true"
+            dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {"AttributeName": specification.get("AttributeName"), "Enabled": enabled}})
         return name, attributes
 
     return apply

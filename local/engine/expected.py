@@ -1,7 +1,7 @@
-"""The pieces of MiniStack that we build on have no stable interface, so each one is checked before it is touched.
+"""Check MiniStack's internals before we use them: they are not a stable interface.
 
-Every file of this package calls `expect` for what it replaces or calls; a new MiniStack then fails at start with the
-name that moved, instead of running with a feature silently missing.
+Every file of this package calls `expect` for what it replaces or calls. A new MiniStack then fails at start
+with the name that moved, instead of running without a feature.
 """
 
 import inspect
@@ -10,11 +10,11 @@ from typing import Any
 
 
 class MinistackChanged(RuntimeError):
-    """The installed MiniStack is not the one this package was written for."""
+    """The installed MiniStack is not the version this package was written for."""
 
 
 def expect(owner: ModuleType | type, name: str, *parameters: str) -> Any:
-    """`owner.name`; for a function also with exactly these leading parameters, in this order."""
+    """Return `owner.name`. For a function, require exactly these leading parameters, in this order."""
     where = f"{owner.__name__}.{name}"
     found = getattr(owner, name, None)
     if found is None:
@@ -27,7 +27,7 @@ def expect(owner: ModuleType | type, name: str, *parameters: str) -> Any:
 
 
 def expect_keys(owner: ModuleType, name: str, *keys: str) -> dict[str, Any]:
-    """The dictionary `owner.name`, which must hold these keys."""
+    """Return the dictionary `owner.name`. Require these keys."""
     table: dict[str, Any] = expect(owner, name)
     if missing := [key for key in keys if key not in table]:
         raise MinistackChanged(f"ministack changed: {owner.__name__}.{name} has no {', '.join(missing)}")

@@ -1,6 +1,8 @@
-"""AWS::ApiGatewayV2::Api with an OpenAPI Body, the form that SAM gives every AWS::Serverless::HttpApi: routes, integrations, CORS.
+"""AWS::ApiGatewayV2::Api with an OpenAPI Body, the form that SAM generates for AWS::Serverless::HttpApi:
+routes, integrations, CORS.
 
-An authorizer is refused: the functions verify tokens themselves, and a route whose authorizer was silently left out would be open.
+Authorizers are refused: the functions verify tokens themselves, and a route whose authorizer was ignored
+would be open.
 """
 
 import json
@@ -25,7 +27,7 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace", 
 
 
 def take_over(api_id: str, body: Json) -> None:
-    """Makes the API what the document says; routes that it no longer has are gone."""
+    """Make the API match the document. Routes that are no longer in it are removed."""
     api = apigateway._apis[api_id]
     info = body.get("info") or {}
     api["name"] = info.get("title") or api.get("name", "")
@@ -33,7 +35,7 @@ def take_over(api_id: str, body: Json) -> None:
     api.pop("corsConfiguration", None)
     if cors := body.get("x-amazon-apigateway-cors"):
         api["corsConfiguration"] = _cors(cors)
-    # Requests that come in meanwhile find either all of the old routes or all of the new ones.
+    # Concurrent requests see either all old routes or all new ones.
     routes, integrations = apigateway._routes[api_id], apigateway._integrations[api_id]
     apigateway._routes[api_id], apigateway._integrations[api_id] = {}, {}
     try:

@@ -1,4 +1,5 @@
-"""What an HTTP API passes to a function and makes of its answer: payload format 2.0, AWS's limits and AWS's own error bodies.
+"""Convert between HTTP and functions as an HTTP API does: payload format 2.0, AWS's limits, AWS's own error
+bodies.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
@@ -53,7 +54,7 @@ async def invoke(
     path_params: Json | None = None,
     **scope: Any,
 ) -> Answer:
-    """The answer of the integration's function, within the limits of API Gateway."""
+    """Invoke the integration's function within API Gateway's limits. Returns its response."""
     if len(body or b"") > BODY_LIMIT_BYTES:
         return _message(413, "Request Entity Too Large")
     reference = apigateway._extract_lambda_ref_from_integration_uri(integration.get("integrationUri", ""))
@@ -65,7 +66,7 @@ async def invoke(
     call = run_reentrant(lambda_svc._execute_function_with_config_scope, record, event, thread_name="http-api-invoke")
     timeout = min(TIMEOUT_SECONDS, integration.get("timeoutInMillis", 30_000) / 1000)
     try:
-        # Shielded: as in AWS, the function itself goes on when the caller no longer waits.
+        # Shielded: as in AWS, the function goes on when the caller stops waiting.
         result = await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(call)), timeout)
     except TimeoutError:
         return _message(503, "Service Unavailable")
@@ -97,7 +98,7 @@ def request_event(
         "x-forwarded-port": headers.get("x-forwarded-port") or host.rpartition(":")[2],
         "x-forwarded-proto": headers.get("x-forwarded-proto", "http"),
     }
-    # Only the default stage is served from the root; the name of another one is part of the path.
+    # Only the default stage is served from the root; another stage's name is part of the path.
     full_path = path if stage == "$default" else f"/{stage}{path}"
     event: Json = {
         "version": "2.0",
@@ -116,7 +117,7 @@ def request_event(
                 "method": method,
                 "path": full_path,
                 "protocol": "HTTP/1.1",
-                # The last entry: what the gateway saw. Those before it are only what the caller claims.
+                # The last entry is what the gateway saw; earlier ones are what the caller claims.
                 "sourceIp": source.rpartition(",")[2].strip(),
                 "userAgent": headers.get("user-agent", ""),
             },
@@ -137,7 +138,7 @@ def request_event(
 
 
 def answer(result: Json) -> Answer:
-    """A function's result as a response; what the function got wrong is a 500 without details, as in AWS."""
+    """Convert a function's result to a response. An invalid result is a 500 without details, as in AWS."""
     if result.get("throttle"):
         return _message(503, "Service Unavailable")
     if result.get("error"):
@@ -145,7 +146,7 @@ def answer(result: Json) -> Answer:
         return _message(413, "Request Entity Too Large") if too_large else _message(500, "Internal Server Error")
     payload = result.get("body")
     if not isinstance(payload, dict) or "statusCode" not in payload:
-        # Format 2.0 takes an answer without a status for the body itself.
+        # Format 2.0: a result without statusCode is itself the body.
         text = payload if isinstance(payload, str) else json.dumps(payload)
         return 200, {"Content-Type": "application/json"}, text.encode()
     try:
@@ -177,7 +178,9 @@ def _response_body(payload: Json) -> bytes:
 
 
 def with_joined_headers(application: Any) -> Any:
-    """Joins headers that were sent twice with a bare comma, as API Gateway does; MiniStack would put a space after it."""
+    """Wrap the application: join repeated headers with a comma and no space, as API Gateway does (MiniStack
+    adds a space).
+    """
 
     async def joining(scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/_aws/execute-api/"):
@@ -192,7 +195,9 @@ def with_joined_headers(application: Any) -> Any:
 
 
 def _preflight(cors: Json, origin: str) -> Answer:
-    """AWS answers a preflight itself; an origin that may not gets no CORS headers, which is what stops the browser."""
+    """Answer a preflight as AWS does. An origin that is not allowed gets no CORS headers, which stops the
+    browser.
+    """
     headers = apigateway._cors_response_headers(cors, origin)
     if headers:
         for setting, header in (("allowMethods", "Methods"), ("allowHeaders", "Headers")):
@@ -209,7 +214,8 @@ def install() -> None:
     async def execute_with_options(
         api_id: str, stage: str, path: str, method: str, headers: Json, body: bytes, query: Json, account: str, region: str, raw_query: str | None = None
     ) -> Answer:
-        # MiniStack answers every OPTIONS itself; without a CORS configuration it is a request like any other.
+        # MiniStack answers every OPTIONS itself; without a CORS configuration it must reach the function like
+        # any request.
         if method == "OPTIONS" and not apigateway._apis.get(api_id, {}).get("corsConfiguration"):
             if route := apigateway._match_route(api_id, method, "/" + path.lstrip("/")):
                 integration = apigateway._integrations[api_id][route["target"].rpartition("/")[2]]

@@ -1,6 +1,6 @@
-"""Resource types that MiniStack doesn't know and that do nothing on one machine: they get an identity, so that a template that has them deploys.
+"""Resource types that do nothing on one machine: they get an id and attributes, so that the template deploys.
 
-The network's rules, addresses and machines carry no traffic here; budgets and archives watch nothing.
+Network rules, addresses and instances carry no traffic here; budgets and archives watch nothing.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 HANDLERS = expect(provisioners, "_RESOURCE_HANDLERS")
 
-# Type: (prefix of its id, attributes that a template may ask for; {id} and {number} are its own).
+# Type: (prefix of its id, attributes that a template may read; {id} and {number} are replaced).
 TYPES: dict[str, tuple[str, Json]] = {
     "AWS::Budgets::Budget": ("budget", {}),
     "AWS::EC2::EIP": ("eipalloc", {"AllocationId": "{id}", "PublicIp": "198.51.100.{number}"}),
@@ -41,5 +41,5 @@ def _handler(prefix: str, attributes: Json) -> Json:
 
 def install() -> None:
     for name, (prefix, attributes) in TYPES.items():
-        # A MiniStack that learns one of them knows it better.
+        # If a new MiniStack supports one of them, use MiniStack's.
         HANDLERS.setdefault(name, _handler(prefix, attributes))

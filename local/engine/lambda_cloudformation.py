@@ -1,4 +1,6 @@
-"""Properties of AWS::Lambda::Function that MiniStack's CloudFormation leaves out: reserved concurrency, and the network, which is only shown."""
+"""Properties of AWS::Lambda::Function that MiniStack's CloudFormation ignores: reserved concurrency, and the
+network, which is only shown.
+"""
 
 from collections.abc import Callable
 from typing import Any

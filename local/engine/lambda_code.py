@@ -1,4 +1,6 @@
-"""Unpacked function code and layers, shared by all workers of the same code: unpacking a large layer costs seconds, once."""
+"""Unpacked function code and layers, shared by all workers with the same code: unpacking a large layer takes
+seconds.
+"""
 
 import hashlib
 import io
@@ -10,14 +12,14 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-# AWS refuses more than this, function and layers together, when they are published.
+# AWS refuses to publish more than this (function and layers together).
 UNPACKED_LIMIT_BYTES = 250 * 1024 * 1024
 
 _lock = threading.Lock()
 
 
 def unpacked(folder: Path, archives: Sequence[bytes]) -> Path:
-    """The folder holding these archives, unpacked over each other in order, as AWS lays layers over each other in /opt."""
+    """Return a folder with these archives unpacked over each other in order, as AWS does with layers in /opt."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(archive).digest() for archive in archives)).hexdigest()
     target = folder / digest
     with _lock:
@@ -40,7 +42,7 @@ def _unpack(target: Path, archives: Sequence[bytes]) -> None:
 
 
 def _extract(packed: zipfile.ZipFile, folder: Path) -> None:
-    """`extractall`, with the permissions that it drops: a layer's /opt/bin must stay executable."""
+    """Run `extractall` and keep the permissions, which it drops: a layer's /opt/bin must stay executable."""
     for member in packed.infolist():
         path = packed.extract(member, folder)
         mode = stat.S_IMODE(member.external_attr >> 16)

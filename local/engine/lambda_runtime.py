@@ -1,10 +1,10 @@
-"""Functions run as in AWS: own interpreter, own environment, code before layers, and errors under the names that callers match on.
+"""Run functions as AWS does: own interpreter, own environment, code before layers, and AWS's error names.
 
-MiniStack keeps what it does well (the API, versions and aliases, concurrency limits, event sources, the pool of warm workers);
-the worker itself and what becomes of its answer are ours.
+MiniStack provides the API, versions and aliases, concurrency limits, event sources and the pool of warm
+workers. The worker and the handling of its result are ours.
 
-Not as in AWS: the memory size limits nothing (only its number is there), /tmp is the machine's own (TMPDIR and HOME are the worker's),
-and the code's folder can be written to.
+Different from AWS: the memory size limits nothing (only its number is shown), /tmp is this machine's (TMPDIR
+and HOME are the worker's own), and the code's folder is writable.
 """
 
 import contextlib
@@ -48,19 +48,19 @@ expect(lambda_svc, "_ensure_reaper_thread")
 expect(lambda_svc, "_invoke", "name", "event", "headers", "path_qualifier", "query_params")
 expect(lambda_svc, "error_response_json")
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB in and out of a synchronous call, 1 MB into an
-# asynchronous one; these are the numbers in AWS's own messages.
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB in and out of a synchronous
+# call, 1 MB into an asynchronous one. AWS's error messages contain these numbers.
 REQUEST_LIMIT_BYTES = 6_291_456
 RESPONSE_LIMIT_BYTES = 6_291_556
 ASYNCHRONOUS_LIMIT_BYTES = 1_048_576
-# AWS gives initialisation 10 s, and when those are over starts it again within the function's own timeout.
+# AWS gives initialisation 10 s; after that it repeats it within the function's own timeout.
 INITIALISATION_SECONDS = 10
-# Output still in the pipe of a worker that has ended; it is there at once, unless a grandchild holds the pipe open.
+# Output left in the pipe of an ended worker. It is there at once, unless a grandchild keeps the pipe open.
 LAST_OUTPUT_SECONDS = 1.0
 
 
 class WorkerFailed(Exception):
-    """The answer that AWS gives for an invocation without a result."""
+    """AWS's response for an invocation without a result."""
 
     def __init__(self, error_type: str, message: str, stack: list[str] | None = None) -> None:
         super().__init__(message)
@@ -87,7 +87,7 @@ class Worker(pool.Worker):
         return self._proc is not None and self._proc.poll() is None
 
     def invoke(self, event: Any, request_id: str, *, trace_id: str | None = None, invoked_function_arn: str | None = None, **_: Any) -> Json:
-        """The handler's result; WorkerFailed when there is none."""
+        """Return the handler's result. Raises WorkerFailed if there is none."""
         with self._lock:
             started = time.monotonic()
             self._log.write([f"START RequestId: {request_id} Version: {self.config.get('Version', '$LATEST')}"])
@@ -98,7 +98,7 @@ class Worker(pool.Worker):
                 self._report(request_id, (time.monotonic() - started) * 1000 - initialised_ms, initialised_ms)
 
     def _initialise(self, request_id: str) -> float:
-        """Milliseconds that a cold start took, 0 for a warm one."""
+        """Start the worker if needed. Returns the milliseconds of a cold start, 0 for a warm worker."""
         if self.alive:
             return 0.0
         started = time.monotonic()
@@ -137,7 +137,7 @@ class Worker(pool.Worker):
             self._requests.write(json.dumps(document).encode() + b"\n")
             self._requests.flush()
         except BrokenPipeError:
-            pass  # It has died; waiting for its answer says so.
+            pass  # the process has ended; waiting for its response reports it
 
     def _await(self, seconds: float, request_id: str, timed_out: str) -> Json:
         try:
@@ -210,7 +210,9 @@ class Worker(pool.Worker):
         threading.Thread(target=_ship_output, args=(self._proc.stdout, self._log, self._output_done), daemon=True).start()
 
     def _environment(self, code: Path, opt: Path | None) -> dict[str, str]:
-        """AWS's own variables and the function's, which cannot replace the reserved ones; nothing of this machine's."""
+        """Return AWS's own variables and the function's, which cannot replace reserved ones; none of this
+        machine's.
+        """
         _, region = pool._account_region_from_function_config(self.config)
         name = self.config.get("FunctionName", self.func_name)
         own = dict((self.config.get("Environment") or {}).get("Variables") or {})
@@ -218,10 +220,12 @@ class Worker(pool.Worker):
             "PATH": os.pathsep.join(["/usr/local/bin", "/usr/bin", "/bin", *([f"{opt}/bin"] if opt else [])]),
             "LANG": "C.UTF-8",
             "TZ": ":UTC",
-            # The SDKs find the engine by this; the next one keeps them from putting a label before its host name.
+            # The SDKs find the engine through the first; the second keeps them from adding a label to its
+            # host name.
             "AWS_ENDPOINT_URL": self.settings.endpoint,
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            # Without these the worker would use the developer's home, with its AWS profiles, and the machine's /tmp.
+            # Otherwise the worker would use the developer's home, with its AWS profiles, and the machine's
+            # /tmp.
             "HOME": str(self._tmpdir),
             "TMPDIR": str(self._tmpdir),
         }
@@ -243,9 +247,9 @@ class Worker(pool.Worker):
         return {**overridable, **own, **reserved}
 
     def _stop(self) -> None:
-        process, self._proc = self._proc, None
+        process, self._proc = self._proc, None  # type: ignore[assignment]  # MiniStack's pool tests for None
         if self._requests:
-            # Closing writes out what is buffered, and nobody may be there to read it.
+            # close() flushes the buffer, and the reader may have ended.
             with contextlib.suppress(BrokenPipeError):
                 self._requests.close()
             self._requests = None
@@ -271,7 +275,9 @@ def _read_answers(pipe: Any, answers: "queue.SimpleQueue[Json | None]") -> None:
 
 
 def _ship_output(pipe: Any, log: LogStream, done: threading.Event) -> None:
-    """Into the log until the worker ends; `done` is set whenever all output of an invocation has been written."""
+    """Copy output to the log until the worker ends. Set `done` when all output of an invocation has been
+    written.
+    """
     with pipe:
         for lines in lines_of(pipe):
             text = [line for line in lines if line and not line.startswith(lambda_worker.INVOCATION_ENDS)]
@@ -283,7 +289,7 @@ def _ship_output(pipe: Any, log: LogStream, done: threading.Event) -> None:
 
 
 def _execute(func: Json, event: Any, request_id: str) -> Json:
-    """Replaces MiniStack's way from a function record to a worker's answer."""
+    """Invoke a function: replaces MiniStack's path from a function record to a worker's result."""
     config = func.get("config") or func
     if len(json.dumps(event)) > REQUEST_LIMIT_BYTES:
         return _failed({"errorType": "RequestEntityTooLargeException", "errorMessage": f"Request must be smaller than {REQUEST_LIMIT_BYTES} bytes"}, request_id)
@@ -316,7 +322,7 @@ def _limit_invoke(invoke: Any) -> Any:
 
 
 def _no_second_log(*_: Any, **__: Any) -> None:
-    """The worker has written its log already, line by line."""
+    """Write no log: the worker has written it already, line by line."""
 
 
 def install(settings: Settings, callers: Callers) -> None:
@@ -329,7 +335,7 @@ def install(settings: Settings, callers: Callers) -> None:
 
 
 def stop_all() -> None:
-    """Ends every worker with what it started; the engine is stopping."""
+    """Stop every worker and its children: the engine is stopping."""
     with pool._lock:
         workers = [worker for entries in pool._workers.values() for worker in entries]
         pool._workers.clear()

@@ -1,11 +1,14 @@
-"""One execution environment of a function: imports the handler once, then answers invocations until its pipe closes.
+"""One execution environment of a function: import the handler once, then serve invocations until the pipe
+closes.
 
-Run by the functions' own interpreter with nothing of ours on its path: `lambda_worker.py REQUEST_FD RESPONSE_FD`, one JSON
-document a line on both. The function's output goes to standard output and error like anywhere else; after each invocation a
-line starting with a NUL byte on standard error tells the engine that all of it has been written.
+Run by the functions' own interpreter with nothing of ours on its path: `lambda_worker.py REQUEST_FD
+RESPONSE_FD`, one JSON document per line on both. The function's output goes to standard output and error.
+After each invocation, a line that starts with a NUL byte on standard error tells the engine that all output
+has been written.
 """
 
 import importlib
+import io
 import json
 import logging
 import os
@@ -15,7 +18,12 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+Handler = Callable[[Any, "LambdaContext"], Any]
 
 INVOCATION_ENDS = "\0END"
 
@@ -23,7 +31,7 @@ INVOCATION_ENDS = "\0END"
 class LambdaContext:
     """The context object of AWS's Python runtime."""
 
-    def __init__(self, invocation):
+    def __init__(self, invocation: Json) -> None:
         self._deadline = time.monotonic() + invocation["timeout_s"]
         self.aws_request_id = invocation["request_id"]
         self.invoked_function_arn = invocation["function_arn"]
@@ -36,10 +44,10 @@ class LambdaContext:
         self.client_context = None
         self.tenant_id = None
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
-    def log(self, message):
+    def log(self, message: object) -> None:
         sys.stdout.write(str(message))
 
 
@@ -48,12 +56,12 @@ class InvocationFormatter(logging.Formatter):
 
     request_id = ""
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         record.aws_request_id = self.request_id
         return super().format(record)
 
 
-def set_up_logging():
+def set_up_logging() -> InvocationFormatter:
     formatter = InvocationFormatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stdout)
@@ -62,24 +70,24 @@ def set_up_logging():
     return formatter
 
 
-def set_up_path(code, opt):
-    """The function's code comes before its layers, both before the standard library, as in AWS."""
+def set_up_path(code: str, opt: str | None) -> None:
+    """Put the function's code before its layers, and both before the standard library, as AWS does."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     layers = [f"{opt}/python/lib/{version}/site-packages", f"{opt}/python"] if opt else []
     sys.path[:0] = [code, *(folder for folder in layers if Path(folder).is_dir())]
 
 
-def error(error_type, message, trace=()):
+def error(error_type: str, message: str, trace: Sequence[str] = ()) -> Json:
     return {"errorMessage": message, "errorType": error_type, "stackTrace": list(trace)}
 
 
-def from_exception(exception, skip):
+def from_exception(exception: Exception, skip: int) -> Json:
     frames = traceback.format_list(traceback.extract_tb(exception.__traceback__)[skip:])
     return error(type(exception).__name__, str(exception), frames)
 
 
-def load(handler):
-    """(function, None) or (None, the error that AWS reports for it)."""
+def load(handler: str) -> tuple[Handler | None, Json | None]:
+    """Load the handler. Returns (function, None) or (None, the error that AWS reports)."""
     module_name, _, name = handler.rpartition(".")
     try:
         module = importlib.import_module(module_name.replace("/", "."))
@@ -94,7 +102,7 @@ def load(handler):
     return getattr(module, name), None
 
 
-def invoke(function, invocation):
+def invoke(function: Handler, invocation: Json) -> Json:
     try:
         result = function(invocation["event"], LambdaContext(invocation))
     except Exception as failure:  # noqa: BLE001
@@ -107,22 +115,25 @@ def invoke(function, invocation):
         return {"error": error("Runtime.MarshalError", f"Unable to marshal response: {failure}")}
 
 
-def read_requests(descriptor, requests):
-    """Runs beside the handler, because the pipe is also the lifeline: when the engine is gone, so is everything it started."""
+def read_requests(descriptor: int, requests: "queue.SimpleQueue[str]") -> None:
+    """Read requests in a thread of its own: when the pipe closes, the engine has ended, and so must the
+    function's children.
+    """
     with os.fdopen(descriptor, encoding="utf-8") as lines:
         for line in lines:
             requests.put(line)
     os.killpg(0, signal.SIGKILL)
 
 
-def main():
-    requests = queue.SimpleQueue()
+def main() -> None:
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=read_requests, args=(int(sys.argv[1]), requests), daemon=True).start()
     responses = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
     sys.argv = [""]
-    sys.stdout.reconfigure(line_buffering=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
 
-    def answer(document):
+    def answer(document: Json) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os.write(2, f"{INVOCATION_ENDS}\n".encode())
@@ -134,7 +145,7 @@ def main():
     formatter = set_up_logging()
     function, failure = load(start["handler"])
     answer({"error": failure} if failure else {})
-    while not failure:
+    while function:
         invocation = json.loads(requests.get())
         formatter.request_id = invocation["request_id"]
         os.environ["_X_AMZN_TRACE_ID"] = invocation["trace_id"]

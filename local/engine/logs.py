@@ -1,4 +1,4 @@
-"""A CloudWatch Logs stream that functions and jobs write to while they run."""
+"""A CloudWatch Logs stream for functions and jobs to write to while they run."""
 
 import contextvars
 import time
@@ -14,14 +14,14 @@ expect(cloudwatch_logs, "_create_log_stream", "data")
 expect(cloudwatch_logs, "_put_log_events", "data")
 expect(cloudwatch_logs, "_log_groups")
 
-# CloudWatch Logs takes events of up to 1 MiB; what is longer is cut into pieces.
+# CloudWatch Logs accepts events of up to 1 MiB; longer lines are split.
 EVENT_LIMIT_BYTES = 1024 * 1024 - 1024
-# One PutLogEvents takes 10,000 events.
+# One PutLogEvents accepts 10,000 events.
 BATCH_LIMIT_EVENTS = 10_000
 
 
 class LogStream:
-    """Written to from any thread: it remembers the account and region of whoever opened it."""
+    """A log stream. Any thread may write to it; it uses the account and region of the thread that opened it."""
 
     def __init__(self, group: str, stream: str) -> None:
         self.group, self.stream = group, stream
@@ -35,7 +35,7 @@ class LogStream:
             self._call(self._put, events[first : first + BATCH_LIMIT_EVENTS])
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        # A copy, because one context cannot be entered by two threads at once.
+        # A copy, because two threads cannot enter one context at the same time.
         self._context.copy().run(function, *arguments)
 
     def _create(self) -> None:
@@ -44,18 +44,20 @@ class LogStream:
 
     def _put(self, events: list[dict[str, object]]) -> None:
         if self.stream not in cloudwatch_logs._log_groups.get(self.group, {}).get("streams", {}):
-            self._create()  # The group was deleted meanwhile, with its stack.
+            self._create()  # the group was deleted with its stack
         cloudwatch_logs._put_log_events({"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events})
 
 
 def _pieces(line: str) -> Iterator[str]:
-    characters = EVENT_LIMIT_BYTES // 4  # A character has at most four bytes.
+    characters = EVENT_LIMIT_BYTES // 4  # a character has at most four bytes
     for first in range(0, len(line), characters):
         yield line[first : first + characters]
 
 
 def lines_of(pipe: BinaryIO) -> Iterator[list[str]]:
-    """Everything written to the pipe, in lists of complete lines, as soon as they are there. A carriage return ends a line too: progress bars use it."""
+    """Yield what is written to the pipe as lists of complete lines, at once. A carriage return also ends a
+    line, for progress bars.
+    """
     rest = b""
     while chunk := pipe.read1(65536):  # type: ignore[attr-defined]
         *complete, rest = (rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")

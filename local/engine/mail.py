@@ -1,4 +1,4 @@
-"""E-mails that the product sends by SES lie in $SHOWRUNNER_HOME/outbox, one .eml file each."""
+"""Write emails that the product sends through SES to $SHOWRUNNER_HOME/outbox, one .eml file each."""
 
 import itertools
 import time
@@ -19,13 +19,13 @@ def install(settings: Settings) -> None:
     def put(source: str, to_addrs: list[str], message_str: str | bytes) -> None:
         deliver(settings.outbox, message_str)
 
-    # Where MiniStack would pass the message on to a mail server, had it been given one.
+    # MiniStack calls this to pass the message to a mail server, if one is configured.
     ses._smtp_relay = put
     ses_v2._smtp_relay = put
 
 
 def deliver(outbox: Path, message: str | bytes) -> Path:
-    """Names sort by time."""
+    """Write one message. File names sort by time."""
     outbox.mkdir(parents=True, exist_ok=True)
     path = outbox / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{next(_counter):06}.eml"
     path.write_bytes(message if isinstance(message, bytes) else message.encode())

@@ -1,7 +1,8 @@
-"""What outlives the engine, however it ends: objects, parameters, tables, keys, secrets. Stacks, functions and executions don't; they are deployed again.
+"""Keep objects, parameters, tables, keys and secrets when the engine ends, however it ends. Stacks, functions
+and executions are not kept; they are deployed again.
 
-MiniStack writes S3 objects to disk as they arrive, and everything else only at a clean end. Here the rest is written whenever it has changed:
-after a kill, what was written in the last quarter of a second may be missing.
+MiniStack writes S3 objects to disk at once, and everything else only at a clean end. Here the rest is written
+after each change: a kill loses the last quarter of a second at most.
 """
 
 import hashlib
@@ -27,10 +28,11 @@ expect(ministack_persistence, "_json_default", "obj")
 expect(ministack_persistence, "_json_object_hook", "obj")
 expect(s3, "S3_PERSIST")
 
-# Looking for changes takes milliseconds for what a developer has; a large state is looked at less often, so that it costs 5 % of one core at most.
+# A check takes milliseconds for a developer's state; a large state is checked less often, so that it costs 5
+# % of one core at most.
 EVERY_SECONDS = 0.25
 SHARE_OF_A_CORE = 0.05
-# A state cannot be copied while a request adds to it; the next try nearly always can.
+# The state cannot be copied while a request adds to it; the next try nearly always can.
 COPY_TRIES = 20
 
 logger = logging.getLogger("engine.persistence")
@@ -62,12 +64,12 @@ class Saver:
             started = time.monotonic()
             try:
                 self.save()
-            except Exception:  # A full disk must be seen in the log, and saving must go on when there is room again.
+            except Exception:  # a full disk must be visible in the log, and saving must go on when there is space again
                 logger.exception("state could not be saved")
             pause = max(EVERY_SECONDS, (time.monotonic() - started) / SHARE_OF_A_CORE)
 
     def save(self) -> None:
-        """Writes what has changed since it was last written; each file is replaced as a whole."""
+        """Write what has changed since the last save. Each file is replaced atomically."""
         with self._lock:
             for name, module in MODULES.items():
                 content = json.dumps(_copy(module.get_state), default=ministack_persistence._json_default, separators=(",", ":")).encode()

@@ -1,4 +1,6 @@
-"""LifecycleConfiguration and BucketEncryption of AWS::S3::Bucket, which MiniStack's CloudFormation leaves out: stored and shown, without effect."""
+"""LifecycleConfiguration and BucketEncryption of AWS::S3::Bucket, which MiniStack's CloudFormation ignores:
+stored and returned, without effect.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +19,7 @@ for kind in ("lifecycle", "encryption"):
     expect(s3, f"_delete_bucket_{kind}", "name")
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-# CloudFormation's flat names, and where the same thing stands in S3's own document.
+# CloudFormation's flat names, and their place in S3's own document.
 FLAT = {
     "ExpirationInDays": ("Expiration", "Days"),
     "ExpirationDate": ("Expiration", "Date"),

@@ -1,4 +1,6 @@
-"""Makes the access keys of functions and jobs known to MiniStack, which verifies the signatures of S3 links even though it checks no other."""
+"""Register the access keys of functions and jobs with MiniStack, which verifies the signatures of presigned
+S3 URLs.
+"""
 
 from ministack.services import sts
 

@@ -1,4 +1,4 @@
-"""What the engine is told by its environment, and what it tells MiniStack through its own."""
+"""Read the engine's settings from its environment; set MiniStack's variables."""
 
 import os
 import sys
@@ -27,12 +27,14 @@ class Settings:
 
     @property
     def data(self) -> Path:
-        """What must survive a restart."""
+        """Return the folder of what must survive a restart."""
         return self.home / "engine"
 
     @property
     def scratch(self) -> Path:
-        """What must not: unpacked code, working folders of jobs and functions. One folder per port, so that two engines never clean up each other's."""
+        """Return the folder of temporary files: unpacked code, working folders of jobs and functions. One per
+        port, so that two engines never delete each other's.
+        """
         return self.home / "engine" / f"scratch-{self.port}"
 
     @property
@@ -50,7 +52,7 @@ def from_environment() -> Settings:
         batch_python=_interpreter("BATCH_PYTHON", environments / "render"),
         batch_pythonpath=_absolute_paths(os.environ.get("BATCH_PYTHONPATH", "functions"), root),
         batch_slots=int(os.environ.get("BATCH_SLOTS", "1")),
-        # ECS, which runs Batch's containers, gives a container 30 s between SIGTERM and SIGKILL.
+        # ECS, which runs Batch's containers, waits 30 s between SIGTERM and SIGKILL.
         batch_stop_seconds=float(os.environ.get("BATCH_STOP_SECONDS", "30")),
         calls=Path(os.environ["ENGINE_CALLS"]).absolute() if os.environ.get("ENGINE_CALLS") else None,
     )
@@ -66,7 +68,7 @@ def _absolute_paths(paths: str, root: Path) -> str:
 
 
 def tell_ministack(settings: Settings) -> None:
-    """Sets the variables that MiniStack reads while it is imported; to be called before the first import of it."""
+    """Set the variables that MiniStack reads at import. Call it before the first import of MiniStack."""
     os.environ.update(
         GATEWAY_PORT=str(settings.port),
         BIND_HOST="127.0.0.1",
@@ -78,7 +80,7 @@ def tell_ministack(settings: Settings) -> None:
         MINISTACK_REGION=REGION,
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
-        # No socket there: MiniStack then never looks for Docker, not even on a machine that has it.
+        # No socket there: MiniStack then never looks for Docker.
         DOCKER_HOST=f"unix://{settings.scratch}/no-docker.sock",
         LAMBDA_EXECUTOR="local",
         S3_PERSIST="1",

@@ -1,4 +1,6 @@
-"""TimeoutSeconds of machines and states, HeartbeatSeconds, and their Path forms; a task that ran out of time is stopped, not only forgotten."""
+"""TimeoutSeconds of machines and states, HeartbeatSeconds, and their Path forms. A task that times out is
+stopped.
+"""
 
 import contextvars
 import json
@@ -42,7 +44,9 @@ def _with_resolved_clocks(state: Json, raw_input: Any, ctx: Json) -> Json:
 
 
 def _invoke_with_timeout(resource: str, data: Any, timeout: float) -> Any:
-    """The task runs on in its thread, but asks `should_stop`, and ends what it waits for."""
+    """Run the task with a deadline. It runs in its thread, asks `should_stop`, and then ends what it waits
+    for.
+    """
     deadline = time.monotonic() + float(timeout)
     pool = ThreadPoolExecutor(max_workers=1)
     with ending_when(lambda: time.monotonic() > deadline):
@@ -53,13 +57,13 @@ def _invoke_with_timeout(resource: str, data: Any, timeout: float) -> Any:
     except FutureTimeout:
         raise ExecutionError("States.Timeout", "") from None
     except Stopped:
-        # The task noticed its deadline before we did.
+        # The task noticed its deadline before this thread did.
         check()
         raise ExecutionError("States.Timeout", "") from None
 
 
 def _watch_token(token: str, heartbeat_seconds: float | None) -> None:
-    """Ends the wait for a callback when the heartbeats stop coming or nobody needs it any more."""
+    """End the wait for a callback when heartbeats stop, or when the execution has ended."""
     last, seen_at = None, time.monotonic()
     while info := stepfunctions._task_tokens.get(token):
         if info["event"].wait(LOOK_SECONDS):

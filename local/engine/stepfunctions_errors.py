@@ -1,4 +1,4 @@
-"""Which error a task ends with, which Retry and Catch match it, and how long a retry waits.
+"""Decide with which error a task ends, which Retry and Catch match it, and how long a retry waits.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 """
@@ -23,9 +23,10 @@ for state in ("pass", "task", "choice", "wait", "parallel", "map"):
     expect(stepfunctions, f"_execute_{state}", "state_def", "raw_input")
 expect(lambda_svc, "_get_func_record_for_ref")
 
-# States.ALL does not catch these: nothing the machine could do next would fare better.
+# States.ALL does not catch these.
 TERMINAL = ("States.DataLimitExceeded", "States.Runtime")
-# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: of a task's result, a state's input or output, in UTF-8.
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html: limit of a task's result and of a
+# state's input or output, in UTF-8.
 PAYLOAD_LIMIT_BYTES = 262_144
 
 
@@ -38,14 +39,16 @@ def matches(error_equals: list[str], error: str) -> bool:
 
 
 def retry_delay(retrier: Json, count: int) -> float:
-    """Seconds before the retry after `count` earlier ones."""
+    """Return the seconds before the next retry, after `count` earlier ones."""
     delay = float(retrier.get("IntervalSeconds", 1)) * float(retrier.get("BackoffRate", 2.0)) ** count
     delay = min(delay, float(retrier.get("MaxDelaySeconds", delay)))
     return random.uniform(0, delay) if retrier.get("JitterStrategy") == "FULL" else delay
 
 
-def find_retrier(retriers: list[Json], error: str, counts: Json) -> tuple[Json | None, int]:
-    """Waits itself, and gives MiniStack a retrier that doesn't: it knows neither MaxDelaySeconds nor jitter, and waits 60 s at most."""
+def find_retrier(retriers: list[Json], error: str, counts: dict[int, int]) -> tuple[Json | None, int]:
+    """Wait here, then return a retrier that does not wait: MiniStack knows neither MaxDelaySeconds nor
+    jitter, and waits at most 60 s.
+    """
     if should_stop():
         return None, -1
     for index, retrier in enumerate(retriers):

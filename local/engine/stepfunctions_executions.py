@@ -1,4 +1,4 @@
-"""Starting an execution twice under one name, and the event that every change of an execution's status emits, as AWS has both."""
+"""Start an execution twice under one name, and emit an event for every status change, as AWS does."""
 
 import json
 import re
@@ -20,13 +20,14 @@ expect(eventbridge, "_put_events", "data", "allow_aws_source")
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 NAME_PATTERN = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\u0000-\u001f\u007f-\u009f]{1,80}")
 INPUT_LIMIT_BYTES = 262_144
-# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html: longer input or output is left out of the event.
+# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html: longer input or output is
+# omitted.
 EVENT_PAYLOAD_LIMIT = 248 * 1024
 REDRIVABLE = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 def _refusal(data: Json) -> Any:
-    """Why AWS would not start it, None when it would."""
+    """Return AWS's error if it would not start the execution, else None."""
     name, text = data.get("name"), data.get("input", "{}")
     if name is not None and not NAME_PATTERN.fullmatch(name):
         return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
@@ -41,7 +42,9 @@ def _refusal(data: Json) -> Any:
 
 
 def _known(data: Json) -> Any:
-    """The answer for a name that exists already: the running execution when the input is the same, otherwise a conflict."""
+    """Return the response for an existing name: the running execution if the input is the same, else a
+    conflict.
+    """
     machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", "")))
     if not machine or not data.get("name"):
         return None
@@ -84,7 +87,7 @@ def status_event(execution: Json) -> Json:
 
 def emit(execution: Json) -> None:
     if execution.get("sync"):
-        return  # Express executions tell nobody.
+        return  # express executions emit no events
     entry = {
         "Source": "aws.states",
         "DetailType": "Step Functions Execution Status Change",

@@ -1,4 +1,4 @@
-"""The service integrations that MiniStack lacks or answers differently: Batch, nested executions, EventBridge."""
+"""Service integrations that MiniStack lacks or handles differently: Batch, nested executions, EventBridge."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ expect(stepfunctions, "_nested_start_execution_request", "input_data")
 expect(stepfunctions, "_stop_execution", "data")
 expect(stepfunctions, "_run_distributed_map", "state_def", "raw_input", "effective", "iterator", "execution", "ctx")
 
-# What MiniStack's distributed Map would leave out without a word.
+# Fields of a distributed Map that MiniStack ignores silently.
 UNSUPPORTED_IN_DISTRIBUTED_MAP = ("ItemBatcher", "ResultWriter")
 SHOWN_OF_NESTED = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate")
 
@@ -29,10 +29,10 @@ class BatchIntegration:
         self.api = api
 
     def submit(self, resource: str, data: Json) -> Json:
-        """arn:aws:states:::batch:submitJob, and with .sync until the job has ended; the job ends with the state."""
+        """Run arn:aws:states:::batch:submitJob; with .sync wait for the job. The job ends with the state."""
         request = to_api(data)
         overrides = request.setdefault("containerOverrides", {})
-        # Step Functions marks the jobs it starts this way.
+        # Step Functions tags the jobs that it starts this way.
         overrides["environment"] = [*overrides.get("environment", []), {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"}]
         try:
             submitted = self.api.submit(request)
@@ -42,10 +42,10 @@ class BatchIntegration:
             return from_api(submitted)
         job = self.api.scheduler.jobs[submitted["jobId"]]
         self._wait(job)
-        shown = from_api(json.loads(json.dumps(job.shown)))
+        description = from_api(json.loads(json.dumps(job.description)))
         if job.status == "FAILED":
-            raise ExecutionError("States.TaskFailed", json.dumps(shown))
-        return shown
+            raise ExecutionError("States.TaskFailed", json.dumps(description))
+        return description
 
     def _wait(self, job: batch.Job) -> None:
         while not job.finished.wait(LOOK_SECONDS):
@@ -71,15 +71,15 @@ def start_nested_and_wait(resource: str, data: Json) -> Json:
             stepfunctions._stop_execution({"executionArn": arn, "cause": "The execution that started this one has ended"})
             raise Stopped
         stepfunctions.time.sleep(LOOK_SECONDS / 2)
-    shown = {key[0].upper() + key[1:]: child.get(key) for key in SHOWN_OF_NESTED}
-    shown.update(InputDetails={"Included": True}, OutputDetails={"Included": True})
+    description = {key[0].upper() + key[1:]: child.get(key) for key in SHOWN_OF_NESTED}
+    description.update(InputDetails={"Included": True}, OutputDetails={"Included": True})
     if child["status"] != "SUCCEEDED":
-        shown.pop("Output")
-        cause = {**shown, **{name.title(): child[name] for name in ("error", "cause") if child.get(name)}}
+        description.pop("Output")
+        cause = {**description, **{name.title(): child[name] for name in ("error", "cause") if child.get(name)}}
         raise ExecutionError("States.TaskFailed", json.dumps(cause))
     if resource.endswith(".sync:2"):
-        shown["Output"] = json.loads(child["output"])
-    return shown
+        description["Output"] = json.loads(child["output"])
+    return description
 
 
 def _put_events(put: Any) -> Any:
@@ -93,7 +93,7 @@ def _put_events(put: Any) -> Any:
 
 
 def _with_text_detail(entry: Json) -> Json:
-    """The machine may give the detail as JSON; EventBridge takes text."""
+    """Convert the detail to text: a machine may give JSON, EventBridge takes text."""
     detail = entry.get("Detail", {})
     return {**entry, "Detail": detail if isinstance(detail, str) else json.dumps(detail)}
 

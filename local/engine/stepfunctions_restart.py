@@ -1,6 +1,8 @@
-"""Executions that ran when the engine ended cannot go on: once their machine is deployed again they are ABORTED, with the event that says so.
+"""Abort the executions that ran when the engine ended, once their machine is deployed again, with the usual
+event.
 
-Without it a video whose production was cut off would be "processing" for ever: the rule on execution status is what tells the product.
+Otherwise a video whose production was interrupted would stay "processing": the product hears of it through
+the rule on execution status.
 """
 
 import json
@@ -21,14 +23,14 @@ expect(stepfunctions, "_state_machines")
 expect(stepfunctions, "_emit_execution_status_event", "execution")
 
 KEPT = ("executionArn", "stateMachineArn", "name", "startDate", "input")
-# The machine is there some seconds before the rule that waits for its events; only a finished stack has both.
+# The machine is deployed some seconds before the rule that waits for its events; a finished stack has both.
 LOOK_SECONDS = 0.5
 ERROR = "Engine.Restarted"
 CAUSE = "The local engine ended while this execution was running"
 
 
 class Journal:
-    """Which executions run, on disk at every change."""
+    """The list of running executions, written to disk at every change."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,7 +41,7 @@ class Journal:
     def note(self, execution: Json) -> None:
         with self._lock:
             arn = execution["executionArn"]
-            self.lost.pop(arn, None)  # Started again under its name, it is no longer lost.
+            self.lost.pop(arn, None)  # if it was started again under its name, it is not lost
             if execution["status"] == "RUNNING":
                 self._running[arn] = {name: execution[name] for name in KEPT}
             else:
@@ -50,7 +52,7 @@ class Journal:
             partial.replace(self.path)
 
     def watch(self) -> None:
-        """Until all that were lost are accounted for."""
+        """Watch until all lost executions have been aborted."""
         while self.lost:
             time.sleep(LOOK_SECONDS)
             if not any(stack.get("StackStatus", "").endswith("_IN_PROGRESS") for stack in list(cloudformation._stacks.values())):

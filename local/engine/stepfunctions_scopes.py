@@ -1,7 +1,8 @@
-"""What ends a task early: its execution is stopped or out of time, its own deadline passes, a sibling branch has failed.
+"""End tasks early: when their execution is stopped or times out, at their own deadline, or when a sibling
+branch fails.
 
-MiniStack runs an execution in threads that know nothing of each other; every thread carries the scopes it runs in, and asks
-`should_stop` wherever it waits or goes on to the next state.
+MiniStack runs an execution in threads that do not know each other. Every thread carries its scopes and calls
+`should_stop` while it waits and before it goes to the next state.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ expect(stepfunctions, "_run_execution", "exec_arn")
 expect(stepfunctions, "_executions")
 expect(stepfunctions, "_SFN_WAIT_SCALE")
 
-# How often a waiting thread looks whether it should still wait: soon enough for a person who pressed "cancel".
+# How often a waiting thread checks: soon enough for a person who pressed "cancel".
 LOOK_SECONDS = 0.1
 
 _stops: contextvars.ContextVar[tuple[Callable[[], bool], ...]] = contextvars.ContextVar("stops", default=())
@@ -31,14 +32,14 @@ _siblings: contextvars.ContextVar["Siblings | None"] = contextvars.ContextVar("s
 
 
 class Stopped(ExecutionError):  # type: ignore[valid-type, misc]
-    """Not an error of the state; whoever ended it has said already why."""
+    """The execution or branch has ended. Not an error of the state; the reason has been recorded already."""
 
     def __init__(self) -> None:
         super().__init__("States.Runtime", "The execution or the branch has ended")
 
 
 class Siblings:
-    """The branches of a Parallel state or the items of a Map: the first error ends all of them."""
+    """The branches of a Parallel state or the items of a Map. The first error ends all of them."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -57,7 +58,7 @@ def check() -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Sleeps, or raises Stopped as soon as there is nothing left to sleep for."""
+    """Sleep. Raises Stopped as soon as the execution or branch has ended."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         check()
@@ -103,7 +104,7 @@ def install() -> None:
     def items(state: Json, *arguments: Any) -> Any:
         processor = state.get("ItemProcessor") or state.get("Iterator") or {}
         if (processor.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED":
-            return run_items(state, *arguments)  # Its items are executions of their own, with thresholds for failures.
+            return run_items(state, *arguments)  # its items are executions of their own, with failure thresholds
         with _together():
             return run_items(state, *arguments)
 

@@ -1,7 +1,8 @@
-"""What a WebSocket API passes between its clients and a function, as AWS does it.
+"""Pass messages between a WebSocket API's clients and a function as AWS does.
 
-A refused $connect is answered with the function's own status, a message's answer goes to nobody (our template has no route responses), a function that
-fails is told to the client, and functions run like all others: as many at once as there are messages, within their limits.
+A refused $connect gets the function's own status. The response to a message goes to nobody (our template has
+no route responses). An error of the function is reported to the client. Functions run like all others: as
+many at once as there are messages, within their limits.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-response.html
 """
 
@@ -26,12 +27,12 @@ expect(lambda_svc, "_get_func_record_for_ref_in_scope", "function_ref", "account
 expect(lambda_svc, "_execution_record_for_config")
 expect(lambda_svc, "_execute_function_with_config_scope", "func", "event")
 
-# The status that the function gave the handshake under way.
+# The function's status for the current handshake.
 _handshake: contextvars.ContextVar[list[int]] = contextvars.ContextVar("handshake")
 
 
 class Environment:
-    """Where MiniStack would keep one worker for all messages; every invocation takes its own from the pool."""
+    """Takes a worker from the pool for every invocation; MiniStack would keep one worker for all messages."""
 
     def __init__(self, config: Json) -> None:
         self.config = config
@@ -44,12 +45,12 @@ class Environment:
 
 
 def answer(event: Json, result: Json, request_id: str) -> Json:
-    """What API Gateway makes of a function's result."""
+    """Convert a function's result to API Gateway's response."""
     context = event["requestContext"]
     payload = result.get("body")
     if result.get("error") or result.get("throttle") or not isinstance(payload, dict) or "statusCode" not in payload:
-        told = {"message": "Internal server error", "connectionId": context["connectionId"], "requestId": request_id}
-        return {"statusCode": HTTPStatus.BAD_GATEWAY, "body": json.dumps(told)}
+        error = {"message": "Internal server error", "connectionId": context["connectionId"], "requestId": request_id}
+        return {"statusCode": HTTPStatus.BAD_GATEWAY, "body": json.dumps(error)}
     return {"statusCode": payload["statusCode"]}
 
 
@@ -64,16 +65,16 @@ def install() -> None:
     async def handle_with_status(scope: Json, receive: Any, send: Any, api_id: str, path_override: str | None = None) -> None:
         statuses: list[int] = []
         _handshake.set(statuses)
-        answered = False
+        closed = False
 
         async def refuse_by_status(message: Json) -> None:
-            nonlocal answered
-            if not answered and message["type"] == "websocket.close" and statuses:
+            nonlocal closed
+            if not closed and message["type"] == "websocket.close" and statuses:
                 status = HTTPStatus(statuses[0])
                 await apigateway._refuse_ws_handshake(scope, send, status.value, status.phrase, "", "")
             else:
                 await send(message)
-            answered = True
+            closed = True
 
         await handle(scope, receive, refuse_by_status, api_id, path_override)
 
