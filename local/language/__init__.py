@@ -1,1 +1,3 @@
-"""An OpenAI-compatible language model on one machine: SmolLM2-135M where there is only a topic, sentence selection where there is a source."""
+"""An OpenAI-compatible language model on one machine: SmolLM2-135M for a topic without source, sentence
+selection for a source.
+"""

@@ -1,13 +1,13 @@
-"""`python -m local.language`: loads the model and listens on LANGUAGE_PORT."""
+"""`python -m local.language`: load the model and listen on LANGUAGE_PORT."""
 
 import os
 import time
 
 from local.model_server import listen, port_from, serve
 
-# The product's default models; LANGUAGE_MODELS (names with commas between) adds others.
+# The product's default models; LANGUAGE_MODELS (comma-separated names) adds others.
 MODELS = ("gpt-6-luna", "gpt-6.1-terra")
-# Far more than a brief with its source text needs; LANGUAGE_CONTEXT_TOKENS changes it (tests do).
+# Far more than a brief with source text needs; LANGUAGE_CONTEXT_TOKENS changes it (for tests).
 CONTEXT_TOKENS = 128_000
 
 

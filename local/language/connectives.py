@@ -1,11 +1,11 @@
-"""The sentences that a script needs around what it tells: openings, closings, and what leads from one thing to the next; pure."""
+"""Framing sentences of a script: openings, closings and transitions. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from local.language.text import capitalised, count_words
 
-# Shortest first; the writer takes the one with which the number of words comes out right.
+# Shortest first; the writer picks the one that makes the word count right.
 CALLS = {
     "en": (
         "Follow for more.",
@@ -23,9 +23,9 @@ CALLS = {
     ),
     "de": ("Mehr davon im Abo.", "Abonniere für mehr Geschichten wie diese.", "Wenn du etwas Neues gelernt hast, abonniere für mehr Geschichten."),
 }
-QUESTIONS = {
+QUESTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {
-        "asked": ("Ever wondered {0}?", "Have you ever wondered {0}?", "Here is {0}."),
+        "question": ("Ever wondered {0}?", "Have you ever wondered {0}?", "Here is {0}."),
         "educational": ("What do you know about {0}?", "Here is the story of {0}.", "{1}, explained."),
         "entertainment": ("You have never heard {0} told like this.", "Ready for {0}?", "{1}, and why it is stranger than it looks."),
         "news": ("{1}: here is what is known.", "{1}, in brief.", "Here is the latest on {0}."),
@@ -83,21 +83,21 @@ RECAPS = (
 )
 
 
-def calls(language: str, words: int) -> Sequence[str]:
-    """Closings that don't take more than a fifth of the script; the shortest always may."""
+def closings(language: str, words: int) -> Sequence[str]:
+    """Return closings that use at most a fifth of the script; the shortest is always allowed."""
     known = CALLS.get(language[:2].lower(), CALLS["en"])
     return [call for call in known if count_words(call) * 5 <= words] or known[:1]
 
 
 def questions(subject: str, style: str, language: str) -> list[str]:
-    """Openings made of the subject: "Ever wondered how cables carry the internet?"."""
+    """Return opening questions about the subject: "Ever wondered how cables carry the internet?"."""
     known = QUESTIONS.get(language[:2].lower(), QUESTIONS["en"])
-    asked = re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "asked" in known
+    is_question = re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "question" in known
     first = subject.split(maxsplit=1)[0]
     inner = subject if first[1:] != first[1:].lower() else subject[:1].lower() + subject[1:]
-    patterns = known["asked"] if asked else known.get(style, known["educational"])
-    # A name keeps its capital; a question word or an ordinary noun inside a sentence does not.
-    plain = inner if asked or first.lower() in {"the", "a", "an"} or not _is_name(subject) else subject
+    patterns = known["question"] if is_question else known.get(style, known["educational"])
+    # Inside a sentence a name keeps its capital; a question word or a common noun does not.
+    plain = inner if is_question or first.lower() in {"the", "a", "an"} or not _is_name(subject) else subject
     return [pattern.format(plain, capitalised(subject)) for pattern in patterns]
 
 
@@ -107,14 +107,14 @@ def _is_name(subject: str) -> bool:
 
 
 def extended(runs: list[list[str]], headings: Sequence[str], missing: int, used: Iterable[str], language: str) -> list[list[str]]:
-    """The runs of sentences with framing sentences between them, until about `missing` words are added; none is said twice."""
+    """Insert framing sentences between the runs until about `missing` words are added. None is used twice."""
     if not language.lower().startswith("en"):
         return runs
     made = [list(run) for run in runs]
-    said = " ".join(used)
+    used_text = " ".join(used)
     for place, at_front, text in _offers(headings):
         length = count_words(text)
-        if text.split("{")[0] in said or length > missing + 2 or any(text in run for run in made):
+        if text.split("{")[0] in used_text or length > missing + 2 or any(text in run for run in made):
             continue
         made[place] = [text, *made[place]] if at_front else [*made[place], text]
         missing -= length
@@ -124,7 +124,9 @@ def extended(runs: list[list[str]], headings: Sequence[str], missing: int, used:
 
 
 def _offers(headings: Sequence[str]) -> Iterator[tuple[int, bool, str]]:
-    """(scene, before or after what is told, sentence), so that they spread over the scenes: first closers, then openers, then recaps."""
+    """Yield (scene, before or after its text, sentence), spread over the scenes: first closers, then openers,
+    then recaps.
+    """
     scenes = range(len(headings))
     named = [_in_sentence(heading) for heading in headings]
     closers, openers, recaps = iter(CLOSERS), iter(OPENERS), iter(RECAPS)
@@ -140,7 +142,7 @@ def _offers(headings: Sequence[str]) -> Iterator[tuple[int, bool, str]]:
 
 
 def _in_sentence(heading: str) -> str:
-    """ "Repair ship" → "the repair ship"; plurals and names go as they are."""
+    """Convert "Repair ship" to "the repair ship"; plurals and names stay as they are."""
     words = heading.split(" and ", maxsplit=1)[0].split()
     plain = " ".join(words)
     if len(words) > 1 and words[1][:1].isupper():

@@ -1,12 +1,13 @@
-"""Where there is only a topic: the small model writes about it, aspect by aspect, and what reads as junk is left out.
+"""Write about a topic without source: the small model writes aspect by aspect, and junk is dropped.
 
-Its sentences are fluent and not to be trusted; the result is marked as a demonstration by the name of the model that answers.
+The sentences are fluent and often false. The model's name in the response marks the result as a
+demonstration.
 """
 
 import re
 from collections.abc import Callable
 
-from local.language.text import count_words, leans, split, standing, terms
+from local.language.text import count_words, needs_previous, split, terms, without_connective
 
 SYSTEM = "You explain things in short, plain, factual English sentences for a narrated video. No lists, no headings, no questions."
 ASPECTS = (
@@ -21,11 +22,11 @@ ASPECTS = (
     "Describe the people who work with this: {0}.",
     "Describe what one would see when looking closely at this: {0}.",
 )
-# About 1.4 tokens to a word; an answer of 70 words and its end.
+# About 1.4 tokens per word; a response of 70 words and its end.
 ANSWER_TOKENS = 110
-# More is written than told, so that the writer can choose.
+# Write more than needed, so that the writer can choose.
 SURPLUS = 1.2
-# A model of this size goes in circles sooner or later; then what there is must do.
+# A small model repeats itself sooner or later; then use what there is.
 MOST_ROUNDS = 2
 
 LISTED = re.compile(r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+")
@@ -33,38 +34,40 @@ LISTED = re.compile(r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Fin
 Complete = Callable[[str, str, int, int], str]
 
 
-def source(topic: str, words: int, seed: int, complete: Complete, told: str = "") -> str:
-    """Paragraphs about the topic, one an aspect, of at least `words` words where the model can; `told` is not said again."""
+def source(topic: str, words: int, seed: int, complete: Complete, covered: str = "") -> str:
+    """Return paragraphs about the topic, one per aspect, of at least `words` words if possible. Content of
+    `told` is not repeated.
+    """
     paragraphs: list[str] = []
-    said = set(split(told))
+    used = set(split(covered))
     written = 0
     for attempt in range(MOST_ROUNDS * len(ASPECTS)):
         question = ASPECTS[attempt % len(ASPECTS)].format(topic)
         before = f" Earlier you said: {paragraphs[-1]}" if paragraphs else ""
         answer = complete(SYSTEM, f"Topic: {topic}.{before}\n{question}", ANSWER_TOKENS, seed + attempt)
-        kept = _sensible(answer, said)
-        said |= set(kept)
-        if kept:
-            paragraphs.append(" ".join(kept))
+        accepted = _sensible(answer, used)
+        used |= set(accepted)
+        if accepted:
+            paragraphs.append(" ".join(accepted))
             written += count_words(paragraphs[-1])
         if written >= words * SURPLUS and attempt >= 2:
             break
     return "\n\n".join(paragraphs)
 
 
-def _sensible(answer: str, said: set[str]) -> list[str]:
-    """The whole sentences of an answer that are no junk and not said before, none pointing at one that was left out."""
-    kept: list[str] = []
+def _sensible(answer: str, used: set[str]) -> list[str]:
+    """Return whole sentences that are neither junk nor repeated, and none that refers to a dropped one."""
+    accepted: list[str] = []
     follows = False
     for sentence in split(re.sub(r"\s+", " ", answer)):
-        plain = standing(LISTED.sub("", sentence))
+        plain = without_connective(LISTED.sub("", sentence))
         own = set(terms(plain))
-        fits = not _is_junk(plain) and not any(_alike(own, set(terms(other))) for other in [*said, *kept])
-        # One sentence may lean on its neighbour; a chain of them would have to be told whole.
-        follows = fits and (not leans(plain) or (follows and not leans(kept[-1])))
+        fits = not _is_junk(plain) and not any(_alike(own, set(terms(other))) for other in [*used, *accepted])
+        # One sentence may depend on the previous one; a chain of them would have to be used whole.
+        follows = fits and (not needs_previous(plain) or (follows and not needs_previous(accepted[-1])))
         if follows:
-            kept.append(plain)
-    return kept
+            accepted.append(plain)
+    return accepted
 
 
 def _is_junk(sentence: str) -> bool:
@@ -81,7 +84,7 @@ def _is_junk(sentence: str) -> bool:
             )
         )
         or any(words[place : place + 4] == words[place + 4 : place + 8] for place in range(len(words) - 7))
-        # Figures and dates of a model this small are made up.
+        # Figures and dates from a model this small are invented.
         or bool(re.search(r"\d", sentence))
     )
 

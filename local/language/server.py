@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.language import invented
-from local.language.schema import Breach, check_strict, fill, valid
+from local.language.schema import SchemaError, check_strict, fill, valid
 from local.language.writer import Brief, Writer, seed_of
 from local.model_server import Counted
 
@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class LanguageRequest:
     """A request in either interface's form, read into one."""
 
     model: str
@@ -77,14 +77,14 @@ class LanguageServer:
     async def responses(self, request: Request) -> Response:
         body = await _body(request)
         _only_known(body, "responses")
-        question = self._asked(body, _from_responses)
+        question = self._read_request(body, _from_responses)
         answer = await run_in_threadpool(self._answer, question)
         return JSONResponse(_response(answer, body))
 
     async def chat(self, request: Request) -> Response:
         body = await _body(request)
         _only_known(body, "chat")
-        question = self._asked(body, _from_chat)
+        question = self._read_request(body, _from_chat)
         return JSONResponse(_completion(await run_in_threadpool(self._answer, question)))
 
     async def models(self, _: Request) -> Response:
@@ -94,7 +94,7 @@ class LanguageServer:
         self._known(request.path_params["model"])
         return JSONResponse(_model(request.path_params["model"]))
 
-    def _asked(self, body: dict[str, Any], read: Callable[[dict[str, Any]], Question]) -> Question:
+    def _read_request(self, body: dict[str, Any], read: Callable[[dict[str, Any]], LanguageRequest]) -> LanguageRequest:
         if not isinstance(body.get("model"), str):
             raise Refused(400, "you must provide a model parameter", "missing_required_parameter", "model")
         self._known(body["model"])
@@ -102,51 +102,51 @@ class LanguageServer:
         if question.schema is not None:
             try:
                 check_strict(question.schema)
-            except Breach as breach:
-                raise Refused(400, f"Invalid schema for response_format: {breach}", "invalid_json_schema", "text.format.schema") from breach
+            except SchemaError as error:
+                raise Refused(400, f"Invalid schema for response_format: {error}", "invalid_json_schema", "text.format.schema") from error
         return question
 
     def _known(self, name: str) -> None:
         if name not in self.names:
             raise Refused(404, f"The model '{name}' does not exist or you do not have access to it.", "model_not_found", "model")
 
-    def _answer(self, question: Question) -> Answer:
-        asked = f"{question.system}\n{question.user}"
-        input_tokens = self.model.count(asked)
+    def _answer(self, question: LanguageRequest) -> Answer:
+        prompt = f"{question.system}\n{question.user}"
+        input_tokens = self.model.count(prompt)
         if input_tokens > self.context_tokens:
             message = f"This model's maximum context length is {self.context_tokens} tokens. However, your messages resulted in {input_tokens} tokens."
             raise Refused(400, message, "context_length_exceeded", "input")
-        way, text = self._written(question)
+        method, text = self._written(question)
         output_tokens = self.model.count(text)
         cut = question.most_tokens is not None and output_tokens > question.most_tokens
         if cut:
             text = text[: len(text) * question.most_tokens // output_tokens] if question.most_tokens else ""
             output_tokens = question.most_tokens or 0
-        return Answer(f"{self.name}-{way}", text, input_tokens, output_tokens, cut)
+        return Answer(f"{self.name}-{method}", text, input_tokens, output_tokens, cut)
 
-    def _written(self, question: Question) -> tuple[str, str]:
+    def _written(self, question: LanguageRequest) -> tuple[str, str]:
         """(which way was taken, the answer's text)."""
         brief, source = read_prompt(question.user)
         if question.schema is None:
             return "generate", self.model.complete(question.system or "You are a helpful assistant.", question.user[-4000:], FREE_TEXT_TOKENS, question.seed)
         properties = question.schema.get("properties", {})
-        way = "extract" if source else "generate"
+        method = "extract" if source else "generate"
         if not source:
             source = self._invented(brief, question, properties)
             # What the model wrote for one part is all of that part's: it isn't shared out among the parts.
             brief = replace(brief, part={**brief.part, "index": 0, "of": 1}) if brief.part else brief
-        writer = Writer.of(source, brief, trusted=way == "extract")
+        writer = Writer.of(source, brief, trusted=method == "extract")
         value = fill(question.schema, _content(writer, properties), source)
         if not valid(question.schema, value):
             raise ValueError("the answer does not keep the schema")
-        return way, json.dumps(value, ensure_ascii=False)
+        return method, json.dumps(value, ensure_ascii=False)
 
-    def _invented(self, brief: Brief, question: Question, properties: Container[str]) -> str:
+    def _invented(self, brief: Brief, question: LanguageRequest, properties: Container[str]) -> str:
         """A source for this one answer, written by the model; an outline needs a few sentences for each part."""
         topic = brief.topic or " ".join(re.sub(r"<[^>]*>|[{}\[\]\"]", " ", question.user).split())[:200]
-        told = " ".join(text for text in brief.part.get("covered", []) if isinstance(text, str))
+        covered = " ".join(text for text in brief.part.get("covered", []) if isinstance(text, str))
         words = 40 * brief.part_count if "parts" in properties else brief.words_target
-        return invented.source(topic, min(words, MOST_INVENTED_WORDS), question.seed, self.model.complete, told)
+        return invented.source(topic, min(words, MOST_INVENTED_WORDS), question.seed, self.model.complete, covered)
 
 
 def _content(writer: Writer, properties: Container[str]) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _only_known(body: dict[str, Any], interface: str) -> None:
         raise Refused(400, message, "unsupported_parameter", "max_tokens")
 
 
-def _from_responses(body: dict[str, Any]) -> Question:
+def _from_responses(body: dict[str, Any]) -> LanguageRequest:
     messages = body.get("input")
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
@@ -200,16 +200,16 @@ def _from_responses(body: dict[str, Any]) -> Question:
     read = _messages(messages, "input")
     system = "\n".join(filter(None, [instructions if isinstance(instructions, str) else "", read[0]]))
     form = (body.get("text") or {}).get("format") or {}
-    return _question(body, system, read[1], form, form, body.get("max_output_tokens"), "text.format")
+    return _language_request(body, system, read[1], form, form, body.get("max_output_tokens"), "text.format")
 
 
-def _from_chat(body: dict[str, Any]) -> Question:
+def _from_chat(body: dict[str, Any]) -> LanguageRequest:
     system, user = _messages(body.get("messages"), "messages")
     form = body.get("response_format") or {}
-    return _question(body, system, user, form, form.get("json_schema") or {}, body.get("max_completion_tokens"), "response_format")
+    return _language_request(body, system, user, form, form.get("json_schema") or {}, body.get("max_completion_tokens"), "response_format")
 
 
-def _question(body: dict[str, Any], system: str, user: str, form: Any, details: Any, most_tokens: Any, place: str) -> Question:
+def _language_request(body: dict[str, Any], system: str, user: str, form: Any, details: Any, most_tokens: Any, place: str) -> LanguageRequest:
     schema = None
     kind = form.get("type", "text") if isinstance(form, dict) else None
     if kind == "json_schema":
@@ -223,7 +223,7 @@ def _question(body: dict[str, Any], system: str, user: str, form: Any, details: 
     if most_tokens is not None and (not isinstance(most_tokens, int) or most_tokens < 16):
         raise Refused(400, "Invalid maximum of output tokens: expected an integer of at least 16.", "integer_below_min_value", "max_output_tokens")
     seed = body.get("seed") if isinstance(body.get("seed"), int) else seed_of(system, user)
-    return Question(body["model"], system, user, schema, most_tokens, seed)  # type: ignore[arg-type]
+    return LanguageRequest(body["model"], system, user, schema, most_tokens, seed)  # type: ignore[arg-type]
 
 
 def _messages(messages: Any, place: str) -> tuple[str, str]:
@@ -278,7 +278,7 @@ def _response(answer: Answer, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _completion(answer: Answer) -> dict[str, Any]:
-    message = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",

@@ -1,4 +1,4 @@
-"""English prose to sentences, their content words and their noun phrases, by rules and word lists; pure."""
+"""Divide English prose into sentences, content words and noun phrases, with rules and word lists. Pure."""
 
 import re
 from collections import Counter
@@ -12,13 +12,13 @@ def read_words(name: str) -> frozenset[str]:
     return frozenset((Path(__file__).parent / "words" / f"{name}.txt").read_text(encoding="utf-8").split())
 
 
-# How many terms count as what the whole text is about.
+# Number of terms that count as the subject of the whole text.
 SUBJECTS = 2
 STOPWORDS = read_words("function")
 VERBS = read_words("verbs")
 IRREGULAR = read_words("irregular")
 ABBREVIATIONS = read_words("abbreviations")
-# What may be dropped from the front of a sentence whose neighbour is not there to be answered to.
+# Words that may be dropped from the start of a sentence whose previous sentence is missing.
 CONNECTIVES = re.compile(
     r"^(?:However|Moreover|Furthermore|Therefore|Thus|Hence|Consequently|Meanwhile|Instead|Nevertheless|Nonetheless|Likewise|Similarly|Also|Besides|Still|Yet|"
     r"Then|Next|Finally|In addition|In fact|In other words|As a result|For example|For instance|On the other hand|By contrast|In contrast|Of course|"
@@ -40,13 +40,13 @@ BACKWARD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """`index` counts through the whole text; `leans` says that it can't be understood without the sentence before it."""
+    """`index` counts through the whole text. `leans` is True if the sentence needs the one before it."""
 
     index: int
     paragraph: int
     opens_paragraph: bool
     text: str
-    leans: bool
+    needs_previous: bool
 
     @property
     def words(self) -> int:
@@ -56,7 +56,7 @@ class Sentence:
 @dataclass(frozen=True, slots=True)
 class Source:
     sentences: list[Sentence]
-    headings: dict[int, str]  # the heading that stands above a paragraph, by the paragraph's number
+    headings: dict[int, str]  # the heading above a paragraph, by the paragraph's number
 
 
 def count_words(text: str) -> int:
@@ -64,7 +64,9 @@ def count_words(text: str) -> int:
 
 
 def read(text: str) -> Source:
-    """Paragraphs, headings and sentences. A short line without a final mark is a heading; list marks are taken off."""
+    """Return paragraphs, headings and sentences. A short line without final punctuation is a heading; list
+    marks are removed.
+    """
     paragraphs: list[list[str]] = []
     headings: dict[int, str] = {}
     for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\u00a0", " ")):
@@ -81,13 +83,13 @@ def _sentences(paragraphs: Sequence[Sequence[str]]) -> list[Sentence]:
     made: list[Sentence] = []
     for number, paragraph in enumerate(paragraphs):
         for place, sentence in enumerate(paragraph):
-            made.append(Sentence(len(made), number, place == 0, sentence, leans(sentence, paragraph[:place], everywhere)))
+            made.append(Sentence(len(made), number, place == 0, sentence, needs_previous(sentence, paragraph[:place], everywhere)))
     return made
 
 
 def _heading(block: str) -> tuple[str | None, list[str]]:
-    """The block's heading and its text: lines that a wrap broke are joined, list entries stand alone."""
-    found = [(line.strip(), _bare(line)) for line in block.split("\n") if _bare(line)]
+    """Return the block's heading and text. Wrapped lines are joined; list entries stay separate."""
+    found = [(line.strip(), _without_markdown(line)) for line in block.split("\n") if _without_markdown(line)]
     heading = None
     if found and (found[0][0].startswith("#") or (_looks_like_heading(found[0][1]) and (len(found) == 1 or not found[1][1][0].islower()))):
         heading = found.pop(0)[1].rstrip(":")
@@ -100,8 +102,8 @@ def _heading(block: str) -> tuple[str | None, list[str]]:
     return heading, lines
 
 
-def _bare(line: str) -> str:
-    """A line without its marks of Markdown: heading, list entry, bold."""
+def _without_markdown(line: str) -> str:
+    """Remove Markdown from a line: heading, list entry, bold."""
     return re.sub(r"^(?:#{1,6}\s+|[-*•]\s+|\d{1,2}[.)]\s+)", "", line.strip()).replace("**", "").replace("__", "").strip()
 
 
@@ -114,7 +116,7 @@ def _is_sentence(text: str) -> bool:
 
 
 def split(paragraph: str) -> list[str]:
-    """Sentences of running text; "Dr. Smith", "3.5", "U.S. Navy" and initials don't end one."""
+    """Split running text into sentences. "Dr. Smith", "3.5", "U.S. Navy" and initials do not end one."""
     text = " ".join(re.sub(r"\[\d+\]", "", paragraph).split())
     sentences, start = [], 0
     for mark in re.finditer(r"[.!?…]+[\"”’)]*\s+(?=[\"“‘(]*[A-Z0-9À-Þ])", text):
@@ -128,12 +130,13 @@ def split(paragraph: str) -> list[str]:
     return [*sentences, rest] if rest else sentences
 
 
-def leans(sentence: str, before: Sequence[str] = (), everywhere: Collection[str] = ()) -> bool:
-    """Whether a sentence needs the one before it in its paragraph: "They ...", "The result ...", "When it ...", "The cable" just told of.
+def needs_previous(sentence: str, before: Sequence[str] = (), everywhere: Collection[str] = ()) -> bool:
+    """Return True if a sentence needs the one before it in its paragraph: "They ...", "The result ...", "When
+    it ...".
 
-    `everywhere` holds the terms that the whole text is about: naming those again leans on nothing.
+    `everywhere` contains the terms of the whole text; repeating one of those refers to nothing.
     """
-    plain = standing(sentence)
+    plain = without_connective(sentence)
     if BACKWARD.match(plain) or _has_loose_pronoun(plain):
         return True
     if not before:
@@ -149,7 +152,7 @@ def leans(sentence: str, before: Sequence[str] = (), everywhere: Collection[str]
 
 
 def _has_loose_pronoun(sentence: str) -> bool:
-    """A pronoun with no noun before it, in its own sentence, that it could stand for."""
+    """Return True if a pronoun has no noun before it in its own sentence."""
     if re.search(r"\b(?:\d+|many|some|most|all|none|each|one|two|both) of (?:them|these|those)\b", sentence):
         return True
     singular = plural = named = False
@@ -164,13 +167,13 @@ def _has_loose_pronoun(sentence: str) -> bool:
     return False
 
 
-def standing(sentence: str) -> str:
-    """The sentence without the connective that answers to another one."""
+def without_connective(sentence: str) -> str:
+    """Return the sentence without the connective that refers to the previous one."""
     plain = re.sub(r",? (?:therefore|thus|however|too|then),?(?= [a-z])", "", CONNECTIVES.sub("", sentence))
     return plain[:1].upper() + plain[1:]
 
 
-SHORTEST_VARIANT = 6  # words; less is a stump
+SHORTEST_VARIANT = 6  # minimum of words; shorter is a fragment
 ASIDES = (r"\s*\([^()]*\)", r" — [^—]*? — | – [^–]*? – ", r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?")
 LAST_CLAUSE = re.compile(
     r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|especially|mostly|mainly) [^,.!?;]*(?=[.!?]$)"
@@ -179,9 +182,11 @@ SUBORDINATE = re.compile(r"^(?:While|When|Whenever|If|Because|Although|Though|Af
 
 
 def variants(sentence: str) -> list[str]:
-    """The sentence and shorter ones that say the same with less: without its aside, its relative clause, its last participle clause."""
+    """Return the sentence and shorter forms: without its aside, its relative clause, its last participle
+    clause.
+    """
     found = [sentence]
-    # What opens with a subordinate clause has its main clause behind a comma, where an aside can't be told from it.
+    # After a subordinate clause, the main clause follows a comma and cannot be told from an aside.
     patterns = ASIDES[:1] if SUBORDINATE.match(sentence) else ASIDES
     for pattern in patterns:
         shorter = " ".join(re.sub(r"\s+([.,;!?])", r"\1", re.sub(pattern, " ", found[-1])).split())
@@ -223,7 +228,7 @@ def terms(text: str) -> list[str]:
 
 
 def weights(sentences: Iterable[str]) -> Counter[str]:
-    """In how many sentences each term stands: what a text is about."""
+    """Count in how many sentences each term occurs."""
     return Counter(term for sentence in sentences for term in set(terms(sentence)))
 
 
@@ -239,7 +244,9 @@ COMPARED = read_words("compared")
 
 
 def noun_phrases(text: str) -> list[str]:
-    """Runs of words that read as a noun phrase: after a determiner, preposition or the start, up to a verb, a function word or a mark."""
+    """Return runs of words that form a noun phrase: from a determiner, preposition or the start to a verb,
+    function word or punctuation mark.
+    """
     phrases: list[str] = []
     for clause in re.split(r"[.,;:!?…()\"“”—–]|\s-\s", text.replace("’", "'")):
         run: list[str] = []
@@ -249,7 +256,7 @@ def noun_phrases(text: str) -> list[str]:
                 opener = opener if run else before
                 run.append(word)
             else:
-                # "Light moves ...": what opens a clause and is followed by a verb is its subject.
+                # "Light moves ...": a word at the start of a clause with a verb after it is its subject.
                 phrases += _phrase(run, "the" if not opener and is_verb(word) else opener)
                 run = []
             before = word.lower()
@@ -264,7 +271,7 @@ def _continues(word: str, run: Sequence[str], before: str) -> bool:
     if run and word.lower().endswith("ed"):
         return False
     if is_verb(word):
-        # "a repair ship", "the broken ends": what follows a determiner is no verb of the sentence.
+        # "a repair ship", "the broken ends": the word after a determiner is not a verb.
         return not run and before in DETERMINERS
     return True
 
@@ -277,14 +284,17 @@ def _phrase(run: Sequence[str], opener: str) -> list[str]:
         words.pop(0)
     if not 1 <= len(words) <= 4 or words[-1].lower() in VAGUE or (words[-1].endswith(("er", "est")) and words[-1] in COMPARED):
         return []
-    # A word alone is often an adjective ("is thin"): only a plural or one after a determiner is surely a noun.
+    # A single word is often an adjective ("is thin"): only a plural, or a word after a determiner, is surely
+    # a noun.
     if len(words) == 1 and not (opener in DETERMINERS or words[0].endswith("s")):
         return []
     return [" ".join(words)] if len(" ".join(words)) > 3 else []
 
 
 def key_phrases(texts: Sequence[str], whole: Counter[str], limit: int) -> list[str]:
-    """The noun phrases that say best what `texts` are about: frequent here, known to the whole text, early in their sentence."""
+    """Return the noun phrases that best describe `texts`: frequent here, known in the whole text, early in
+    their sentence.
+    """
     scores: Counter[str] = Counter()
     written: dict[str, str] = {}
     for text in texts:
@@ -300,20 +310,22 @@ def key_phrases(texts: Sequence[str], whole: Counter[str], limit: int) -> list[s
 
 
 def _weight(parts: Sequence[str], whole: Counter[str]) -> float:
-    """Two or three words say more than one, if the text comes back to one of them."""
+    """Weigh a phrase. Two or three words say more than one, if the text repeats one of them."""
     known = sum(min(whole[part], 4) for part in parts) / len(parts)
     return (known + 0.5) * (1.0 if len(parts) == 1 or len(parts) > 3 else 1.9 if max(whole[part] for part in parts) > 1 else 1.2)
 
 
 def label_of(phrases: Sequence[str]) -> str:
-    """A heading of the best phrases: the first where it says enough, else the first two single words."""
+    """Return a heading from the best phrases: the first if it is long enough, else the first two single
+    words.
+    """
     if not phrases or count_words(phrases[0]) > 1 or len(phrases) == 1:
         return capitalised("".join(phrases[:1]))
     return capitalised(phrases[1] if count_words(phrases[1]) > 1 else f"{phrases[0]} and {_lowered(phrases[1])}")
 
 
 def _lowered(phrase: str) -> str:
-    """A plural that opened its sentence loses its capital inside another; other capitals may be names."""
+    """Lower the capital of a plural that opened its sentence; other capitals may be names."""
     return phrase.lower() if phrase.endswith("s") and phrase[1:] == phrase[1:].lower() else phrase
 
 

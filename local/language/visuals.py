@@ -1,4 +1,6 @@
-"""What a scene shows, read from what it says: a figure with its unit, a comparison, an enumeration, a quotation, else its key phrase; pure."""
+"""Choose what a scene shows from its text: a figure with its unit, a comparison, a list, a quotation, else
+its key phrase. Pure.
+"""
 
 import re
 from collections import Counter
@@ -14,7 +16,7 @@ FIGURE = re.compile(
     r"(?P<magnitude>[ -](?:thousand|million|billion|trillion)\b)?(?P<percent>%| percent\b| per cent\b)?"
 )
 UNITS = read_words("units")
-LONGEST_LABEL = 5  # words; more than that is a sentence, not a label
+LONGEST_LABEL = 5  # maximum of words in a label
 LONGEST_ITEM = 5
 LONGEST_PHRASE = 5
 LONGEST_QUOTE = 24
@@ -23,7 +25,9 @@ FRAMINGS = ("Close view of {}", "Wide shot of {}", "Slow pan across {}", "Still 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """ "about 1.4 million kilometers of cable": value "1.4 million", amount 1400000.0, unit "kilometers", label "kilometers of cable"."""
+    """ "about 1.4 million kilometers of cable": value "1.4 million", amount 1400000.0, unit "kilometers",
+    label "kilometers of cable".
+    """
 
     value: str
     amount: float
@@ -45,7 +49,9 @@ class Visual:
 
 
 def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, used: Counter[str]) -> Visual:
-    """The visual of scene `number`; `used` counts the templates so far, so that they take turns where a scene offers several."""
+    """Return the visual of scene `number`. `used` counts the templates so far; where several fit, the least
+    used one is taken.
+    """
     phrases = key_phrases(sentences, whole, 3)
     visual = Visual(_description(phrases, topic, number))
     visual.text = _phrase(phrases, topic)
@@ -75,7 +81,7 @@ def _phrase(phrases: Sequence[str], topic: str) -> str | None:
 
 
 def figures(sentence: str) -> list[Figure]:
-    """The quantities of a sentence, years and plain counters ("Figure 3") left out."""
+    """Return the quantities of a sentence, without years and plain counters ("Figure 3")."""
     found = []
     for match in FIGURE.finditer(sentence):
         figure = _figure(match, sentence)
@@ -87,7 +93,7 @@ def figures(sentence: str) -> list[Figure]:
 def _figure(match: re.Match[str], sentence: str) -> Figure | None:
     before, after = sentence[: match.start()], sentence[match.end() :]
     if re.search(r"[\w.]$|[–-]$|\bto $", before) and not before.endswith(("about ", "up to ")):
-        return None  # "A320", "1-2", the far end of a range
+        return None  # "A320", "1-2", the end of a range
     if re.match(r"[–-]\d| to \d", after):
         return _range(match, sentence)
     label = _label(after)
@@ -117,7 +123,7 @@ def _range(match: re.Match[str], sentence: str) -> Figure | None:
 
 
 def _label(after: str) -> str:
-    """The words that a figure counts: "kilometers of cable", "times a year"; empty when what follows is no noun."""
+    """Return the words that a figure counts: "kilometers of cable", "times a year". Empty if no noun follows."""
     words: list[str] = []
     for raw in after.split()[: LONGEST_LABEL + 2]:
         word = raw.rstrip('.,;:!?…)”"')
@@ -141,7 +147,7 @@ def _label(after: str) -> str:
 
 
 def _share(after: str) -> str:
-    """ "of the traffic between continents" → "of the traffic"."""
+    """Convert "of the traffic between continents" to "of the traffic"."""
     match = re.match(r" (?:of|in|for) (?:(?:the|its|their|all|a|an) )?", after)
     if not match:
         return ""
@@ -169,7 +175,7 @@ def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
-    """Two or more figures of one unit, each with a name of its own in its clause."""
+    """Return a bar chart for two or more figures of one unit, each with a name of its own in its clause."""
     by_unit: dict[str, list[tuple[str, float]]] = {}
     for sentence in sentences:
         for figure in figures(sentence):
@@ -178,7 +184,7 @@ def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
                 by_unit.setdefault(figure.unit, []).append((name, figure.amount))
     for unit, entries in by_unit.items():
         series = dict(entries)
-        # Bars that differ more than a thousandfold show one bar and nothing.
+        # With a ratio of more than a thousand, the smaller bar would be invisible.
         if len(series) == len(entries) and 2 <= len(series) <= 5 and max(series.values()) <= 1000 * min(series.values()):
             return {
                 "template": "chart_bar",
@@ -189,7 +195,9 @@ def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _subject(figure: Figure, sentence: str) -> str | None:
-    """Who has the figure: for a share what follows it ("of the traffic"), else the place or thing named before it in its clause."""
+    """Return what a figure is about: for a share the words after it ("of the traffic"), else the noun before
+    it in its clause.
+    """
     if figure.unit == "%" and figure.label.startswith("of "):
         return capitalised(figure.label.removeprefix("of "))
     before = figure.clause.split(figure.value.split()[0])[0] if figure.value.split()[0] in figure.clause else figure.clause
@@ -207,7 +215,7 @@ def _subject(figure: Figure, sentence: str) -> str | None:
 
 
 def _list(sentences: Sequence[str]) -> dict[str, Any] | None:
-    """An enumeration of three or more short things; what stands before its first thing is left off."""
+    """Return an enumeration of three or more short items. Words before the first item are dropped."""
     for sentence in sentences:
         for match in re.finditer(r"(?:[^,;:.!?]+, )+[^,;:.!?]+,? (?:and|or) [^,;:.!?]+", sentence):
             pieces = [piece.strip() for piece in re.split(r", (?:and |or )?| (?:and|or) ", match[0]) if piece.strip()]
@@ -229,7 +237,7 @@ def _items(pieces: Sequence[str]) -> list[str]:
 
 
 def _item(piece: str, first: bool) -> str | None:
-    """The thing itself; the first one still hangs at the words that open the enumeration ("wrapped in gel")."""
+    """Return one item. The first one still contains the words that open the enumeration ("wrapped in gel")."""
     words = [word for word in piece.split() if word.lower() not in DETERMINERS] if not first else _after_opening(piece)
     if not 1 <= len(words) <= LONGEST_ITEM or any(word.lower() in STOPWORDS - {"of"} or is_verb(word) or re.search(r"\d", word) for word in words):
         return None
@@ -248,9 +256,9 @@ def _quote(sentences: Sequence[str]) -> dict[str, Any] | None:
         if not match or not 4 <= count_words(match[1]) <= LONGEST_QUOTE:
             continue
         name = r"((?:[A-Z][\w.'-]+ ?){1,4})"
-        said = re.search(
+        quotation = re.search(
             rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)", sentence
         )
-        attribution = next((group.strip() for group in said.groups() if group), None) if said else None
+        attribution = next((group.strip() for group in quotation.groups() if group), None) if quotation else None
         return {"template": "quote", "text": capitalised(match[1].rstrip(",")), "attribution": attribution}
     return None

@@ -1,4 +1,6 @@
-"""A narrated script, an outline or one part of a long script, drawn from a source text; pure and deterministic."""
+"""Write a narrated script, an outline or one part of a long script from a source text. Pure and
+deterministic.
+"""
 
 import hashlib
 import re
@@ -8,21 +10,21 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from local.language import connectives, visuals
-from local.language.selection import Told, choose, scenes
+from local.language.selection import ChosenSentence, choose, scenes
 from local.language.text import Sentence, Source, capitalised, count_words, key_phrases, label_of, noun_phrases, read, terms, title_case, weights
 
 TITLE_CHARACTERS = 90
 TAGS = 10
 HOOK_WORDS = 20
-# Off the wished number of words by at most this share; the product allows a tenth.
+# Largest deviation from the wanted number of words; the product allows a tenth.
 TOLERANCE = 0.03
-# Framing sentences may make a source longer by this share, no more: beyond it they would drown what is told.
+# Framing sentences may lengthen a source by this share; with more of them the content would be lost.
 MOST_EXTENSION = 0.9
 
 
 @dataclass(frozen=True)
 class Brief:
-    """What the request asks for; every field has a default, so that a request without a brief is answered too."""
+    """The request's wishes. Every field has a default: requests without a brief are answered too."""
 
     topic: str = ""
     style: str = "educational"
@@ -35,7 +37,7 @@ class Brief:
 
     @classmethod
     def read(cls, found: dict[str, Any]) -> "Brief":
-        """The brief of a request; a field of another type than expected counts as absent."""
+        """Read the brief of a request. A field of the wrong type counts as absent."""
         kinds = {"topic": str, "style": str, "language": str, "words_target": int, "scene_count": int, "part_count": int, "outline": dict, "part": dict}
         known = {name: found[name] for name, kind in kinds.items() if isinstance(found.get(name), kind) and not isinstance(found[name], bool)}
         known |= {name: max(1, min(known[name], 20_000)) for name in ("words_target", "scene_count", "part_count") if name in known}
@@ -44,11 +46,11 @@ class Brief:
 
 @dataclass(frozen=True)
 class Writer:
-    """Tells one source. Every method is a pure function of the source and the brief."""
+    """Writes from one source. Every method is a pure function of the source and the brief."""
 
     source: Source
     brief: Brief
-    trusted: bool = True  # whether a sentence may be lifted out of the source as a fact to open with
+    trusted: bool = True  # may a sentence of the source open the script as a fact
 
     @classmethod
     def of(cls, text: str, brief: Brief, trusted: bool = True) -> "Writer":
@@ -56,25 +58,25 @@ class Writer:
 
     @property
     def subject(self) -> str:
-        """What it is about, in the words of whoever asked, else of the source."""
-        asked = re.sub(r"\s+", " ", self.brief.topic).strip().rstrip(".!?")
-        return asked or next(iter(self.source.headings.values()), "") or capitalised(" and ".join(self._phrases(2)) or "A short story")
+        """Return the subject in the words of the request, else of the source."""
+        topic = re.sub(r"\s+", " ", self.brief.topic).strip().rstrip(".!?")
+        return topic or next(iter(self.source.headings.values()), "") or capitalised(" and ".join(self._phrases(2)) or "A short story")
 
     def script(self) -> dict[str, Any]:
-        hook, call, told = self._framed(self.source.sentences, self.brief.words_target)
-        left = self.brief.words_target - count_words(hook) - count_words(call)
-        parts = self._told_scenes(told, self.brief.scene_count, left, {hook})
-        return {**self._frame(hook, call), "scenes": parts}
+        hook, closing, chosen = self._framed(self.source.sentences, self.brief.words_target)
+        left = self.brief.words_target - count_words(hook) - count_words(closing)
+        parts = self._scenes(chosen, self.brief.scene_count, left, {hook})
+        return {**self._frame(hook, closing), "scenes": parts}
 
     def outline(self) -> dict[str, Any]:
-        hook, call, _ = self._framed(self.source.sentences, 10_000)
+        hook, closing, _ = self._framed(self.source.sentences, 10_000)
         sections = self._sections(self.brief.part_count)
         share = max(1, self.brief.words_target // len(sections))
         parts = [{"heading": self._heading(section), "points": self._points(section), "words_target": share} for section in sections]
-        return {**self._frame(hook, call), "parts": _distinct_headings(parts)}
+        return {**self._frame(hook, closing), "parts": _distinct_headings(parts)}
 
     def part(self) -> dict[str, Any]:
-        """The scenes of one part; what the hook or an earlier part has told is not told again."""
+        """Return the scenes of one part. Content of the hook and of earlier parts is not repeated."""
         part, outline = self.brief.part, self.brief.outline
         index, count = _whole(part.get("index"), 0), max(1, _whole(part.get("of"), 1))
         words = _whole(part.get("words_target"), self.brief.words_target)
@@ -82,38 +84,42 @@ class Writer:
         sections = self._sections(count)
         section = sections[min(max(index, 0), len(sections) - 1)]
         fresh = [sentence for sentence in section if not any(sentence.text in text or _told_as(sentence.text, text) for text in covered)]
-        told = choose(fresh, words, _room(words), self.brief.scene_count, self.brief.topic)
-        return {"scenes": self._told_scenes(told, self.brief.scene_count, words, covered), "heading": self._heading(section)}
+        chosen = choose(fresh, words, _room(words), self.brief.scene_count, self.brief.topic)
+        return {"scenes": self._scenes(chosen, self.brief.scene_count, words, covered), "heading": self._heading(section)}
 
-    def _framed(self, sentences: Sequence[Sentence], words: int) -> tuple[str, str, list[Told]]:
-        """Hook, call to action and the sentences between them that come closest to the wished number of words."""
-        best: tuple[float, str, str, list[Told]] | None = None
+    def _framed(self, sentences: Sequence[Sentence], words: int) -> tuple[str, str, list[ChosenSentence]]:
+        """Return hook, call to action and the sentences between them that come closest to the wanted number
+        of words.
+        """
+        best: tuple[float, str, str, list[ChosenSentence]] | None = None
         for rank, (hook, spent) in enumerate(self._hooks(words)):
             rest = [sentence for sentence in sentences if sentence.index != spent]
-            for call in connectives.calls(self.brief.language, words):
-                left = words - count_words(hook) - count_words(call)
-                told = choose(rest, left, _room(words), min(self.brief.scene_count, max(1, left // 8)), self.brief.topic) if left > 0 else []
-                off = abs(sum(item.words for item in told) - left)
-                # Three words off weigh as much as the next-best hook.
-                score = off / 3 + rank + (50 if not told else 0)
+            for closing in connectives.closings(self.brief.language, words):
+                left = words - count_words(hook) - count_words(closing)
+                chosen = choose(rest, left, _room(words), min(self.brief.scene_count, max(1, left // 8)), self.brief.topic) if left > 0 else []
+                off = abs(sum(item.words for item in chosen) - left)
+                # A difference of three words weighs as much as the next-best hook.
+                score = off / 3 + rank + (50 if not chosen else 0)
                 if best is None or score < best[0]:
-                    best = (score, hook, call, told)
+                    best = (score, hook, closing, chosen)
         if best is None:
             raise ValueError("no hook for this brief")
         return best[1:]
 
     def _hooks(self, words: int) -> list[tuple[str, int | None]]:
-        """Openings, best first, each with the sentence that it spends: a question about the subject, or a striking fact of the source."""
+        """Return openings, best first, each with the sentence that it uses: a question about the subject, or
+        a striking fact.
+        """
         limit = min(HOOK_WORDS, max(5, words // 3))
         questions = [(text, None) for text in connectives.questions(self.subject, self.brief.style, self.brief.language)]
         fitting = [(text, spent) for text, spent in [*self._facts(), *questions] if count_words(text) <= limit]
         return fitting[:4] or [min(questions, key=lambda pair: count_words(pair[0]))]
 
-    def _facts(self) -> list[tuple[str, int | None]]:
-        """Short sentences that stand alone, are about the subject, and that no later sentence leans on."""
-        known, asked = weights(sentence.text for sentence in self.source.sentences), set(terms(self.subject))
-        central = {term for term, count in known.most_common(6)} | asked
-        leant_on = {sentence.index - 1 for sentence in self.source.sentences if sentence.leans}
+    def _facts(self) -> list[tuple[str, int]]:
+        """Return short sentences about the subject that stand alone and that no later sentence needs."""
+        known, topic = weights(sentence.text for sentence in self.source.sentences), set(terms(self.subject))
+        central = {term for term, count in known.most_common(6)} | topic
+        leant_on = {sentence.index - 1 for sentence in self.source.sentences if sentence.needs_previous}
         if len(self.source.sentences) < 4 or not self.trusted:
             return []
         found = [
@@ -121,9 +127,9 @@ class Writer:
             for sentence in self.source.sentences
             if 6 <= sentence.words <= HOOK_WORDS
             and not re.search(r"[()“”\"]", sentence.text)
-            and not sentence.leans
+            and not sentence.needs_previous
             and sentence.index not in leant_on
-            and asked & set(terms(sentence.text))
+            and topic & set(terms(sentence.text))
             and central & set(terms(sentence.text))
         ]
         return sorted(
@@ -131,13 +137,13 @@ class Writer:
             key=lambda pair: (pair[1] > 0, not visuals.figures(pair[0]) and not re.search(r"\b(?:most|every|almost|no one|never|only)\b", pair[0]), pair[1]),
         )[:2]
 
-    def _frame(self, hook: str, call: str) -> dict[str, Any]:
+    def _frame(self, hook: str, closing: str) -> dict[str, Any]:
         return {
             "title": self._title(),
             "description": self._description(hook),
             "tags": self._tags(),
             "hook": hook,
-            "call_to_action": call,
+            "call_to_action": closing,
             "topic": self.subject,
         }
 
@@ -159,9 +165,9 @@ class Writer:
         return key_phrases(texts, weights(texts), limit)
 
     def _sections(self, count: int) -> list[list[Sentence]]:
-        """The source in `count` runs; a source with fewer sentences gives its last ones nothing."""
-        told = [Told(sentence, sentence.text) for sentence in self.source.sentences]
-        runs = [[item.origin for item in run] for run in scenes(told, count)] if told else []
+        """Divide the source into `count` runs. With fewer sentences the last runs are empty."""
+        chosen = [ChosenSentence(sentence, sentence.text) for sentence in self.source.sentences]
+        runs = [[item.origin for item in run] for run in scenes(chosen, count)] if chosen else []
         return runs + [[] for _ in range(count - len(runs))]
 
     def _heading(self, section: Sequence[Sentence]) -> str:
@@ -176,15 +182,17 @@ class Writer:
         texts = [sentence.text for sentence in section]
         return [capitalised(phrase) for phrase in key_phrases(texts, weights(sentence.text for sentence in self.source.sentences), 4)] or [self.subject]
 
-    def _told_scenes(self, told: Sequence[Told], count: int, words: int, used: Iterable[str]) -> list[dict[str, Any]]:
-        """Heading, narration and visual of each scene; framing sentences are added last, so that nothing is shown of them."""
-        runs = [[item.text for item in run] for run in scenes(told, count)]
+    def _scenes(self, chosen: Sequence[ChosenSentence], count: int, words: int, used: Iterable[str]) -> list[dict[str, Any]]:
+        """Return heading, narration and visual of each scene. Framing sentences are added last: they do not
+        affect visuals.
+        """
+        runs = [[item.text for item in run] for run in scenes(chosen, count)]
         headings = [self._named(run) for run in runs]
         known, templates = weights(sentence.text for sentence in self.source.sentences), Counter[str]()
         shown = [asdict(visuals.of(run, known, self.subject, number, templates)) for number, run in enumerate(runs)]
-        missing = words - sum(item.words for item in told)
+        missing = words - sum(item.words for item in chosen)
         if missing > _room(words):
-            room = round(MOST_EXTENSION * sum(item.words for item in told))
+            room = round(MOST_EXTENSION * sum(item.words for item in chosen))
             runs = connectives.extended(runs, headings, min(missing, room), set(used), self.brief.language)
         return [{"heading": heading, "narration": " ".join(run), "visual": visual} for heading, run, visual in zip(headings, runs, shown, strict=True)]
 
@@ -202,7 +210,9 @@ def _texts(value: Any) -> list[str]:
 
 
 def _told_as(sentence: str, text: str) -> bool:
-    """Whether a shortened form of the sentence stands in the text: most of its terms do, in a row of sentences that begins alike."""
+    """Return True if a shortened form of the sentence is in the text: most of its terms occur in a row of
+    sentences that begins alike.
+    """
     return len(sentence) > 20 and sentence[:24] in text
 
 
@@ -218,5 +228,5 @@ def _distinct_headings(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def seed_of(*texts: str) -> int:
-    """A number that is the same for the same request."""
+    """Return a number that is the same for the same request."""
     return int.from_bytes(hashlib.sha256("\0".join(texts).encode()).digest()[:4])

@@ -1,1 +1,3 @@
-"""An ElevenLabs-compatible voice on one machine: Kokoro-82M on onnxruntime, word times from the model's own durations."""
+"""An ElevenLabs-compatible voice on one machine: Kokoro-82M on onnxruntime, with word times from the model's
+durations.
+"""

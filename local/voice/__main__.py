@@ -1,4 +1,4 @@
-"""`python -m local.voice`: loads the voice, warms it up, listens on VOICE_PORT."""
+"""`python -m local.voice`: load the voice, warm it up, listen on VOICE_PORT."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local.model_server import listen, port_from, serve
 
-# The styles lie beside the environments: `python -m local.voice.styles <folder>` puts them there.
+# Beside the environments; `python -m local.voice.styles <folder>` fetches them.
 DEFAULT_STYLES = Path(".local") / "env" / "voices"
 
 
@@ -19,7 +19,7 @@ def main() -> None:
 
     folder = Path(os.environ.get("VOICE_STYLES") or DEFAULT_STYLES)
     kokoro, styles = Kokoro(threads=int(os.environ.get("VOICE_THREADS", "2"))), load(folder)
-    # The first run of a session allocates and is slow: better now than in somebody's first scene.
+    # The first run of a session allocates memory and is slow: do it before the first request.
     kokoro.speak("Ready to speak.", next(iter(styles.values())), 1.0)
     absent = missing(folder)
     print(f"voice: ready in {time.perf_counter() - started:.1f} s" + (f"; the bundled voice stands in for {', '.join(absent)}" if absent else ""), flush=True)

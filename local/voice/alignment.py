@@ -1,4 +1,4 @@
-"""Times of spoken words to times of every written character; pure."""
+"""Convert times of spoken words to times of every written character. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters [start, end) of the text are heard from `start_s` to `end_s`; both None for what has no sound (an emoji)."""
+    """Characters [start, end) of the text are heard from `start_s` to `end_s`. Both are None for a word
+    without sound (an emoji).
+    """
 
     start: int
     end: int
@@ -16,10 +18,11 @@ class Span:
 
 
 def character_times(text: str, spans: Sequence[Span], duration_s: float) -> tuple[list[float], list[float]]:
-    """Start and end of each character, in seconds to the millisecond: contiguous, never falling, within [0, duration_s].
+    """Return start and end of each character in seconds, to the millisecond: contiguous, never decreasing,
+    within [0, duration_s].
 
-    A word's letters share its time evenly. What lies between two heard words (spaces, punctuation, soundless signs) shares the
-    pause between them.
+    A word's letters share its time evenly. Spaces, punctuation and silent characters between two heard words
+    share the pause between them.
     """
     if not text:
         return [], []
@@ -38,7 +41,7 @@ def _anchors(text: str, spans: Sequence[Span]) -> list[tuple[int, float]]:
 
 
 def _letters(text: str, span: Span) -> tuple[int, int]:
-    """The part of a written word that is heard: without the punctuation around it."""
+    """Return the part of a written word that is heard: without the punctuation around it."""
     first, last = span.start, span.end
     while first < last and not text[first].isalnum() and text[first] not in "$€£¥#&@%+-−~<>=":
         first += 1

@@ -1,16 +1,17 @@
-"""The words of a sentence to what the model takes at once; pure."""
+"""Cut the words of a sentence into chunks that the model accepts. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MARKS = frozenset('.,!?;:…—()"“”')
-# The style table has 510 rows (one for each length) and the positions end at 512; beyond about 400 the delivery hurries.
+# The style table has 510 rows (one per length) and the positions end at 512; beyond about 400 the speech gets
+# hurried.
 LONGEST_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A spoken word: index of the unit that it belongs to, its phonemes, and the pause that follows it in writing."""
+    """A spoken word: index of its unit, its text with the punctuation that follows, its phonemes."""
 
     unit: int
     text: str
@@ -24,7 +25,8 @@ def fitting(words: list[Word]) -> Iterator[list[Word]]:
             room -= len(words[cut].phonemes) + 1
             cut += 1
         breaths = [index + 1 for index in range(cut) if words[index].text[-1] in ",;:—"]
-        # A cut in the first third would leave a stump; without a breath in the rest, the words are cut where they stop fitting.
+        # A cut in the first third would leave a very short chunk; without a pause in the rest, cut where the
+        # words stop fitting.
         cut = next((index for index in reversed(breaths) if index > cut // 3), max(cut, 1))
         yield words[:cut]
         words = words[cut:]
@@ -33,7 +35,9 @@ def fitting(words: list[Word]) -> Iterator[list[Word]]:
 
 
 def sequence_of(words: Sequence[Word]) -> tuple[str, list[tuple[int, int]]]:
-    """The phonemes of a chunk with single spaces, and where in it each word's sounds (not its punctuation) lie."""
+    """Return the phonemes of a chunk with single spaces, and the range of each word's sounds in it (without
+    punctuation).
+    """
     sequence, places = "", []
     for word in words:
         if sequence and word.phonemes and any(character not in MARKS for character in word.phonemes):

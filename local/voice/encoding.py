@@ -1,4 +1,4 @@
-"""Samples to the formats that ElevenLabs names; equal samples give equal bytes."""
+"""Encode samples in ElevenLabs' formats. The same samples give the same bytes."""
 
 import re
 import subprocess
@@ -30,7 +30,8 @@ def encode(samples: Samples, output_format: str) -> bytes:
 def _converted(pcm: bytes, output_format: str) -> bytes:
     kind, rate, kilobits = re.fullmatch(r"(mp3|pcm|wav)_(\d+)(?:_(\d+))?", output_format).groups()  # type: ignore[union-attr]
     codec = {"mp3": ["-f", "mp3", "-c:a", "libmp3lame", "-b:a", f"{kilobits}k", "-id3v2_version", "0"], "pcm": ["-f", "s16le"], "wav": ["-f", "wav"]}[kind]
-    # A file, not a pipe: the MP3 header with the encoder's delay, by which players keep the first word in time, is written last.
+    # Use a file, not a pipe: the MP3 header with the encoder's delay, which players need to keep the first
+    # word in time, is written last.
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "speech"
         source = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1", "-i", "pipe:0"]

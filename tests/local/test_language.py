@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from local.language import visuals
-from local.language.schema import Breach, check_strict, fill
+from local.language.schema import SchemaError, check_strict, fill
 from local.language.selection import choose, scenes
-from local.language.text import count_words, leans, noun_phrases, read, split, standing, variants, weights
+from local.language.text import count_words, needs_previous, noun_phrases, read, split, variants, weights, without_connective
 from local.language.writer import Brief, Writer
 from showrunner.production import script as product
 from tests.local.model_servers import process, running
@@ -102,12 +102,12 @@ def test_headings_and_lists_are_not_told_as_sentences() -> None:
     ],
 )
 def test_a_sentence_that_needs_its_neighbour_is_known(sentence: str, expected: bool) -> None:
-    assert leans(sentence) is expected
+    assert needs_previous(sentence) is expected
 
 
 def test_a_sentence_told_alone_loses_its_connective() -> None:
-    assert standing("However, the cable failed.") == "The cable failed."
-    assert standing("A message therefore needs 30 milliseconds.") == "A message needs 30 milliseconds."
+    assert without_connective("However, the cable failed.") == "The cable failed."
+    assert without_connective("A message therefore needs 30 milliseconds.") == "A message needs 30 milliseconds."
 
 
 def test_a_shorter_form_keeps_the_main_clause() -> None:
@@ -139,11 +139,11 @@ def test_chosen_sentences_keep_order_length_and_neighbours(words: int, count: in
     assert places == sorted(set(places))
     assert abs(sum(item.words for item in told) - words) <= max(3, words // 20)
     for item in told:
-        assert not item.origin.leans or item.origin.index - 1 in places
+        assert not item.origin.needs_previous or item.origin.index - 1 in places
     parts = scenes(told, count)
     assert [item for part in parts for item in part] == told
     assert len(parts) <= count
-    assert not any(part[0].origin.leans for part in parts)
+    assert not any(part[0].origin.needs_previous for part in parts)
 
 
 @pytest.mark.parametrize(("words", "scene_count"), [(23, 1), (51, 2), (119, 4), (200, 7), (325, 12)])
@@ -157,7 +157,7 @@ def test_a_script_has_the_words_that_were_asked_for(words: int, scene_count: int
 def test_what_is_told_stands_in_the_source_and_nothing_twice() -> None:
     script = written(300, 10)
     told = [sentence for text in [script["hook"], *(scene["narration"] for scene in script["scenes"])] for sentence in split(text)]
-    known = {form for sentence in read(SOURCE).sentences for form in [*variants(sentence.text), *variants(standing(sentence.text))]}
+    known = {form for sentence in read(SOURCE).sentences for form in [*variants(sentence.text), *variants(without_connective(sentence.text))]}
     assert len(told) == len(set(told))
     assert all(sentence in known or "wondered" in sentence for sentence in told)
     assert all(sentence[-1] in ".!?" for sentence in told)
@@ -275,7 +275,7 @@ def test_any_strict_schema_gets_an_answer_that_keeps_it(schema: dict) -> None:
     ],
 )
 def test_a_schema_that_is_not_strict_is_known(schema: dict) -> None:
-    with pytest.raises(Breach):
+    with pytest.raises(SchemaError):
         check_strict(schema)
 
 
