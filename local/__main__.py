@@ -1,6 +1,10 @@
-"""`python -m local <command>`: what the Makefile's targets call. Starts on any Python 3.13 and goes on in the launcher's own environment."""
+"""`python -m local <command>`: the targets of the Makefile.
+
+Starts on any Python 3.13 and continues in the launcher's own environment.
+"""
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -31,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="command")
 
-    def command(name: str, do: Command, told: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=told)
+    def command(name: str, do: Command, description: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=description)
         added.set_defaults(do=do)
         return added
 
@@ -64,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     from local import brief
 
-    # Before anything is set up: a wrong brief is told at once, not after minutes of downloads.
+    # Check the brief before setup: a wrong one is reported at once, not after minutes of downloads.
     brief.read(options.brief, options.aspect, options.length)
     enter(setup.RUN)
     from local import run_video
@@ -82,7 +86,7 @@ def up(_: argparse.Namespace) -> None:
     print(f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to stop it.")
 
 
-def local_stack():
+def local_stack() -> contextlib.AbstractContextManager[None]:
     from local import stack
 
     return stack.deployed()
@@ -151,7 +155,7 @@ def clean(_: argparse.Namespace) -> None:
 
 
 def enter(groups: tuple[str, ...]) -> None:
-    """Sets up what the command needs, then goes on in the `local` environment, where its packages are."""
+    """Set up what the command needs, then continue in the `local` environment, where its packages are."""
     setup.ensure(groups)
     python = python_of("local")
     if Path(sys.prefix) != python.parent.parent:

@@ -1,4 +1,7 @@
-"""The key pair that signs access tokens, and the token that the launcher itself works with: made by the product's own code, kept in the folder of state."""
+"""Make and keep the key pair that signs access tokens, and sign the launcher's own tokens with it.
+
+The product's own code makes both; they lie in the state folder (`SHOWRUNNER_HOME`).
+"""
 
 import json
 import os
@@ -6,12 +9,12 @@ from pathlib import Path
 
 from showrunner.access import tokens
 
-# Enough for a month of work on one machine; a forgotten one dies by itself.
+# A month of work on one machine; a lost token expires without anybody's help.
 TOKEN_SECONDS = 30 * 24 * 3600
 
 
 def signing_key(folder: Path) -> dict[str, str]:
-    """The private key as JWK; made once per folder of state."""
+    """Return the private key as a JWK. It is made once per state folder."""
     path = folder / "keys" / "signing.json"
     if not path.exists():
         write_closed(path, json.dumps(tokens.new_key()))
@@ -20,7 +23,7 @@ def signing_key(folder: Path) -> dict[str, str]:
 
 
 def write_closed(path: Path, text: str) -> None:
-    """Readable by its owner only from the moment that it exists, and whole from the moment that it has its name."""
+    """Write a file that only its owner can read. Atomic: readers see all of it or none."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""`make open`: where everything answers, and a token to try it with. Opens nothing by itself."""
+"""`make open`: print all addresses and a token. Opens nothing by itself."""
 
 from local import access, stack
 from local.deploy import token
@@ -16,7 +16,7 @@ def show() -> None:
         "  its OpenAPI document": f"{platform}/openapi.json",
         "Ingestion API": f"{ingestion}/api/v1 (X-API-Key: {HOME / 'keys' / 'ingestion'})",
         "Live (WebSocket)": address("LIVE_PORT").replace("http", "ws", 1),
-        # MiniStack has no page of its own; these two tell what it runs.
+        # MiniStack has no page of its own; these two show its state.
         "Engine": f"{engine}/_ministack/health",
         "  mails it was given": f"{engine}/_ministack/ses/messages",
         "PostgreSQL": f"127.0.0.1:{PORTS['POSTGRES_PORT']}, database and user showrunner, password in {HOME / 'postgres' / 'password'}",

@@ -1,4 +1,6 @@
-"""Reads the brief of `make run`: what can be told wrong before anything is set up is told here; the rest is the API's to judge, with its own model."""
+"""Read the brief of `make run`. Errors that can be found before setup are reported here; the API checks the
+rest.
+"""
 
 import json
 from pathlib import Path
@@ -8,14 +10,14 @@ from local.settings import ROOT, Refused
 
 DEFAULT = ROOT / "events" / "brief.json"
 ASPECTS = ("9:16", "16:9", "1:1")
-# One of them has to say what the video is about.
+# The video's subject: at least one of them is required.
 SUBJECTS = ("topic", "source_text", "manual_script")
 LENGTHS = ("short", "medium", "long")
 SECONDS = range(10, 3601)
 
 
 def read(path: Path | None, aspect: str | None = None, length: str | None = None) -> dict[str, Any]:
-    """The request body, without channel. Refused names the field and why."""
+    """Return the request body, without channel. Raises Refused with the field and the reason."""
     file = path or DEFAULT
     body = parsed(file)
     if aspect:
@@ -52,21 +54,21 @@ def refuse_wrong(file: Path, body: dict[str, Any]) -> None:
         raise Refused(f"the brief {file}: topic is missing; say what the video is about with topic, source_text or manual_script")
 
 
-def aspects(told: str) -> list[str]:
-    """Of `16:9` or `9:16,1:1`."""
-    asked = [part.strip() for part in told.split(",") if part.strip()]
-    for aspect in asked:
+def aspects(text: str) -> list[str]:
+    """Split `16:9` or `9:16,1:1` into a list."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for aspect in names:
         if aspect not in ASPECTS:
-            raise Refused(f"ASPECT={told}: {aspect} is none of {', '.join(ASPECTS)}")
-    return asked
+            raise Refused(f"ASPECT={text}: {aspect} is none of {', '.join(ASPECTS)}")
+    return names
 
 
-def lengths(told: str) -> dict[str, Any]:
-    if told in LENGTHS:
-        return {"length": told}
-    if not told.isascii() or not told.isdigit() or int(told) not in SECONDS:
-        raise Refused(f"LENGTH={told}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} seconds")
-    return {"length_seconds": int(told)}
+def lengths(text: str) -> dict[str, Any]:
+    if text in LENGTHS:
+        return {"length": text}
+    if not text.isascii() or not text.isdigit() or int(text) not in SECONDS:
+        raise Refused(f"LENGTH={text}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} seconds")
+    return {"length_seconds": int(text)}
 
 
 def kind(value: Any) -> str:

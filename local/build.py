@@ -1,4 +1,6 @@
-"""`sam build` of both templates into .local/build/<hash of their sources>, then what SAM leaves undone: trimming, and byte code for read-only disks."""
+"""Run `sam build` for both templates into .local/build/<hash of their sources>, then trim the result and
+compile it to byte code for read-only disks.
+"""
 
 import concurrent.futures
 import hashlib
@@ -15,25 +17,27 @@ from local.settings import ROOT, python_of
 TEMPLATES = {"data": ROOT / "template.data.yaml", "application": ROOT / "template.yaml"}
 BUILDS = ROOT / ".local" / "build"
 SOURCES = ("functions", "layers", "statemachines")
-# The render is an image, not a function; its sources don't enter what SAM builds.
+# The render is a container image; its sources are not part of what SAM builds.
 NOT_BUILT = ("functions/render/",)
-# The running stack uses one and the change being tried another; older ones are only disk space.
+# The running stack uses one build and the change being tried another; older ones only cost disk space.
 KEPT = 3
 
 
 def build() -> Path:
-    """The folder with `data/template.yaml` and `application/template.yaml` as built; what was built before from the same sources is found again."""
+    """Build, or find the finished build of the same sources. Returns the folder that contains
+    `data/template.yaml` and `application/template.yaml`.
+    """
     folder = BUILDS / version()
     if folder.exists():
         os.utime(folder)
         return folder
     with setup.one_at_a_time(BUILDS / ".lock", "another build"):
         if not folder.exists():
-            begun = time.monotonic()
+            started_at = time.monotonic()
             print("Building functions and layers ...", flush=True)
             build_into(folder)
             prune()
-            print(f"Built in {time.monotonic() - begun:.0f} s.", flush=True)
+            print(f"Built in {time.monotonic() - started_at:.0f} s.", flush=True)
     return folder
 
 
@@ -55,7 +59,7 @@ def sources() -> Iterator[Path]:
 
 
 def build_into(folder: Path) -> None:
-    """Into a folder beside it first: what has the final name is complete."""
+    """Build into a temporary folder and rename it: a folder with the final name is complete."""
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     with concurrent.futures.ThreadPoolExecutor(len(TEMPLATES)) as pool:
@@ -66,28 +70,32 @@ def build_into(folder: Path) -> None:
 
 
 def sam_build(name: str, folder: Path) -> None:
-    """SAM keeps what it has downloaded beside its build folder, below the working folder: one for each template, or they remove each other's."""
+    """Run SAM with one working folder per template: SAM keeps downloads beside its build folder, and two
+    builds in one folder delete each other's.
+    """
     workplace = BUILDS / "sam" / name
     workplace.mkdir(parents=True, exist_ok=True)
-    command = [python_of("sam").with_name("sam"), "build", "--template-file", TEMPLATES[name], "--cached", "--parallel"]
+    command: list[str | Path] = [python_of("sam").with_name("sam"), "build", "--template-file", TEMPLATES[name], "--cached", "--parallel"]
     processes.call(command, environment=sam_environment(), folder=workplace, log=BUILDS / f"{name}.log")
-    # Links: SAM replaces its files and so do we, neither writes into one.
+    # Links are safe: SAM replaces its files, as we do; neither writes into one.
     built = workplace / ".aws-sam" / "build"
     shutil.copytree(built, folder, copy_function=os.link)
     settle(folder, os.path.relpath(ROOT, built))
 
 
-def settle(folder: Path, way_to_root: str) -> None:
-    """A built template names what SAM doesn't build by relative paths from where it was built. State machines come along, as they were at this build."""
+def settle(folder: Path, path_to_root: str) -> None:
+    """Make a built template independent of where it was built. It names files that SAM does not build by
+    relative path; the state machines are copied, as they were at this build.
+    """
     shutil.copytree(ROOT / "statemachines", folder / "statemachines")
     template = folder / "template.yaml"
-    text = template.read_text().replace(f"{way_to_root}/statemachines/", "statemachines/").replace(f"{way_to_root}/", f"{os.path.relpath(ROOT, folder)}/")
-    template.unlink()  # it is a link to SAM's own
+    text = template.read_text().replace(f"{path_to_root}/statemachines/", "statemachines/").replace(f"{path_to_root}/", f"{os.path.relpath(ROOT, folder)}/")
+    template.unlink()  # a link to SAM's own file
     template.write_text(text)
 
 
 def sam_environment() -> dict[str, str]:
-    """SAM looks for python3.13 with pip on PATH: ours. Its own files stay under .local too."""
+    """Return an environment in which SAM finds our python3.13 with pip, and keeps its files under .local."""
     path = os.pathsep.join([str(python_of("sam").parent), os.environ.get("PATH", os.defpath)])
     return {
         **os.environ,
@@ -99,7 +107,9 @@ def sam_environment() -> dict[str, str]:
 
 
 def finish(folder: Path) -> None:
-    """Lambda's disk is read-only, so without byte code every cold start compiles every import again (2.3 to 3.5 times slower, measured)."""
+    """Compile to byte code. Lambda's disk is read-only: without byte code every cold start compiles all
+    imports (2.3 to 3.5 times slower, measured).
+    """
     for artefact in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "statemachines"):
         trim(artefact)
         mounted = "/opt" if (artefact / "python").is_dir() else "/var/task"
@@ -107,7 +117,7 @@ def finish(folder: Path) -> None:
 
 
 def trim(artefact: Path) -> None:
-    """What no function can use at run time. Licences and metadata stay."""
+    """Delete files that no function can use at run time. Licences and metadata stay."""
     packages = artefact / "python" if (artefact / "python").is_dir() else artefact
     shutil.rmtree(packages / "bin", ignore_errors=True)
     for pattern in ("*.pyi", "*.dist-info/RECORD"):
@@ -118,9 +128,11 @@ def trim(artefact: Path) -> None:
 
 
 def compile_all(artefact: Path, mounted: str) -> None:
-    """Unchecked: the loader trusts the byte code without looking at the source's time, which a zip changes. Paths in tracebacks are those of AWS."""
-    options = ["--invalidation-mode", "unchecked-hash", "-s", artefact, "-p", mounted, "-j", "2"]
-    # Some packages carry files for other Python versions, which don't compile: they are as unused then as before.
+    """Compile unchecked: the loader does not compare the source's time, which a zip changes. Tracebacks show
+    AWS's paths.
+    """
+    options: list[str | Path] = ["--invalidation-mode", "unchecked-hash", "-s", artefact, "-p", mounted, "-j", "2"]
+    # Some packages contain files for other Python versions, which do not compile. They are unused anyway.
     processes.call([python_of("lambda"), "-m", "compileall", "-q", *options, artefact])
 
 
@@ -131,13 +143,15 @@ def prune() -> None:
 
 
 def declared(template: Path) -> set[str]:
-    """Names of a template's parameters; by lines, since CloudFormation's tags are not plain YAML."""
+    """Return the names of a template's parameters. Parsed by line, since CloudFormation's tags are not plain
+    YAML.
+    """
     section = re.search(r"^Parameters:\n((?:[ #].*\n|\n)*)", template.read_text(), re.MULTILINE)
     return set(re.findall(r"^  (\w+):", section.group(1), re.MULTILINE)) if section else set()
 
 
 def render_version() -> str:
-    """What the render's image is made from: the tag under which it is pushed."""
+    """Return a hash of the render's sources: the tag of its image."""
     digest = hashlib.sha256()
     for file in sorted(path for path in (ROOT / "functions" / "render").rglob("*") if path.is_file() and "__pycache__" not in path.parts):
         digest.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes())

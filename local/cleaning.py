@@ -1,12 +1,16 @@
-"""`make clean`: stops what runs from this checkout and removes what its targets have made. Standard library only: the environments go too."""
+"""`make clean`: stop what runs from this checkout and delete everything that its targets made.
+
+Standard library only: the environments are deleted too.
+"""
 
 import shutil
+from pathlib import Path
 
 from local.processes import Supervisor
 from local.settings import HOME, ROOT, Refused
 
 CACHES = (".aws-sam", ".hypothesis", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".import_linter_cache")
-# What a home outside the checkout holds of ours; whatever else lies there is not.
+# Our folders in a home outside the checkout. Everything else there belongs to others and stays.
 HOME_FOLDERS = ("bench", "engine", "keys", "logs", "out", "outbox", "postgres", "run")
 
 
@@ -21,7 +25,7 @@ def clean() -> None:
     print("Removed all that make had made here.")
 
 
-def remove(folder) -> None:
+def remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:

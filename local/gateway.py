@@ -1,9 +1,11 @@
-"""Stable addresses for the APIs of the deployed stack, whose ids the engine makes anew with every stack.
+"""Give the APIs of the deployed stack stable addresses; the engine makes new API ids with every stack.
 
-    python -m local.gateway     Platform on PLATFORM_PORT, Ingestion on INGESTION_PORT, Live (WebSocket) on LIVE_PORT, all on 127.0.0.1
+    python -m local.gateway     Platform on PLATFORM_PORT, Ingestion on INGESTION_PORT, Live (WebSocket) on
+                                LIVE_PORT, all on 127.0.0.1
 
-Every path belongs to the API behind it, but /_gateway/health, which answers as soon as the gateway listens.
-Environment: the three ports, ENGINE_PORT, STAGE (stack showrunner-<stage>, outputs PlatformApiId, IngestionApiId, LiveApiId).
+Every path belongs to the API behind it, except /_gateway/health, which answers as soon as the gateway
+listens. Environment: the three ports, ENGINE_PORT, STAGE (stack showrunner-<stage>, outputs PlatformApiId,
+IngestionApiId, LiveApiId).
 """
 
 import asyncio
@@ -14,8 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any, Literal
 
 import aiohttp
 import boto3
@@ -29,20 +33,20 @@ from yarl import URL
 BODY_LIMIT_BYTES = 10 * 1024 * 1024
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html#apigateway-execution-service-websocket-limits-table
 MESSAGE_LIMIT_BYTES = 128 * 1024
-# An API answers within 30 s; the rest is for the engine, on a busy machine.
+# An API answers within 30 s; the rest is for a busy engine.
 ANSWER_SECONDS = 45
-# While nothing is deployed, every request would ask the engine again.
+# While nothing is deployed, do not ask the engine for each request.
 LOOK_UP_AGAIN_SECONDS = 1.0
 CHUNK_BYTES = 64 * 1024
 
-# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1: these concern one connection, not the message.
+# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1: headers of one connection, not of the message.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
-# What the engine says for an API that it doesn't have, and for a route that an API doesn't have.
+# The engine's responses for an unknown API, and for a route that an API does not have.
 UNKNOWN_API = {"message": "Not Found"}
 
 
 class NotDeployed(Exception):
-    """The stack, or the API in it, is not there; the message says what to do."""
+    """The stack, or the API in it, does not exist. The message says what to do."""
 
 
 class TooLarge(Exception):
@@ -51,20 +55,22 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where the engine serves an API."""
+    """The address at which the engine serves an API."""
 
     api_id: str
     stage: str
 
     def path(self, raw_path: str) -> str:
-        """Only the default stage is served without its name in front."""
+        """Return the path at the engine. Only the default stage has no prefix."""
         stage = "" if self.stage == "$default" else f"/{self.stage}"
         return f"/_aws/execute-api/{self.api_id}{stage}{raw_path}"
 
 
 @dataclass
 class Api:
-    """One API of the stack by the name of its output, looked up when needed and remembered while it answers."""
+    """One API of the stack, by the name of its output. The target is looked up on first use and kept while it
+    answers.
+    """
 
     output: str
     stack: str
@@ -74,7 +80,7 @@ class Api:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, instead_of: Target | None = None) -> Target:
-        """`instead_of` is a target that no longer works."""
+        """Return the current target. Pass a target that no longer works as `instead_of` to look it up again."""
         async with self.lock:
             if self.target is None or self.target == instead_of:
                 if instead_of and time.monotonic() - self.looked_up_at < LOOK_UP_AGAIN_SECONDS:
@@ -96,11 +102,11 @@ class Api:
             raise NotDeployed(f"the engine on {self.engine} doesn't answer: run `make up`") from error
         return Target(outputs[self.output], stages[0]["StageName"] if stages else "$default")
 
-    def _client(self, service: str):
+    def _client(self, service: Literal["cloudformation", "apigatewayv2"]) -> Any:
         patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
-        credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        # A session of its own: the default one is not made for several threads.
-        return boto3.Session(**credentials).client(service, endpoint_url=str(self.engine), config=patience)
+        # A session of its own: boto3's default session is not thread-safe.
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")  # noqa: S106 - the engine's
+        return session.client(service, endpoint_url=str(self.engine), config=patience)
 
 
 class Gateway:
@@ -111,7 +117,7 @@ class Gateway:
         self.session: aiohttp.ClientSession | None = None
 
     def application(self) -> web.Application:
-        # The limit is ours: aiohttp's own applies only to bodies that it reads itself.
+        # Our own limit: aiohttp's applies only to bodies that it reads itself.
         application = web.Application(client_max_size=0)
         application.router.add_get("/_gateway/health", self.health)
         application.router.add_route("*", "/{path:.*}", self.serve)
@@ -119,9 +125,14 @@ class Gateway:
         application.on_response_prepare.append(_without_server_name)
         return application
 
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self.session is None:
+            raise RuntimeError("the gateway has not started")
+        return self.session
+
     async def _with_session(self, _: web.Application) -> AsyncIterator[None]:
         timeout = aiohttp.ClientTimeout(total=None, connect=2, sock_read=ANSWER_SECONDS)
-        # Bodies pass as they are, compressed or not; cookies are the caller's.
+        # Pass bodies on unchanged, compressed or not; cookies belong to the caller.
         self.session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
         yield
         await self.session.close()
@@ -149,12 +160,12 @@ class Gateway:
         async with self._send(target, request, body) as answer:
             if not await _api_is_unknown(answer):
                 return await _pass_on(request, answer)
-        again = await self.api.find(instead_of=target)
-        async with self._send(again, request, body) as answer:
+        new_target = await self.api.find(instead_of=target)
+        async with self._send(new_target, request, body) as answer:
             return await _pass_on(request, answer)
 
-    def _send(self, target: Target, request: web.Request, body: bytes):
-        return self.session.request(
+    def _send(self, target: Target, request: web.Request, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._open_session().request(
             request.method,
             self._address(target, request),
             headers=forwarded_headers(request),
@@ -164,16 +175,20 @@ class Gateway:
         )
 
     def _address(self, target: Target, request: web.Request) -> URL:
-        # The path as it was sent: decoding and encoding it again would change what is escaped in it.
+        # The raw path: decoding and encoding it again would change its escapes.
         return URL(f"{self.api.engine}{target.path(request.raw_path)}", encoded=True)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        """A WebSocket: the API's $connect decides first, so that who is refused gets its status and no connection."""
+        """Proxy a WebSocket. Connect to the API first: if its $connect refuses, the client gets that status
+        and no connection.
+        """
         target = await self.api.find()
         protocols = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
         headers = CIMultiDict((name, value) for name, value in forwarded_headers(request).items() if not name.lower().startswith("sec-websocket"))
         try:
-            upstream = await self.session.ws_connect(self._address(target, request), headers=headers, protocols=protocols, max_msg_size=MESSAGE_LIMIT_BYTES)
+            upstream = await self._open_session().ws_connect(
+                self._address(target, request), headers=headers, protocols=protocols, max_msg_size=MESSAGE_LIMIT_BYTES
+            )
         except aiohttp.WSServerHandshakeError as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 self.api.target = None
@@ -185,11 +200,11 @@ class Gateway:
 
 
 async def _api_is_unknown(answer: aiohttp.ClientResponse) -> bool:
-    # Anything longer is the API's own; what is read here is remembered by the response and can still be passed on.
+    # A longer body is the API's own. The response keeps what was read here, so it can still be passed on.
     if answer.status != HTTPStatus.NOT_FOUND or (answer.content_length or 0) > 2 * len(str(UNKNOWN_API)):
         return False
     with contextlib.suppress(ValueError):
-        return json.loads(await answer.read()) == UNKNOWN_API
+        return bool(json.loads(await answer.read()) == UNKNOWN_API)
     return False
 
 
@@ -206,7 +221,7 @@ async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.
 
 
 async def _join(downstream: web.WebSocketResponse, upstream: aiohttp.ClientWebSocketResponse) -> None:
-    """Messages in both directions until either side ends."""
+    """Copy messages in both directions until either side closes."""
     pumps = [asyncio.create_task(_pump(downstream, upstream)), asyncio.create_task(_pump(upstream, downstream))]
     _, running = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     code = upstream.close_code or downstream.close_code or aiohttp.WSCloseCode.OK
@@ -226,7 +241,7 @@ async def _pump(source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
 
 
 async def read_body(request: web.Request) -> bytes:
-    """All of it, since a function gets all of it; TooLarge as soon as that is certain."""
+    """Read the whole body, since a function gets the whole body. Raises TooLarge as early as possible."""
     if (request.content_length or 0) > BODY_LIMIT_BYTES:
         raise TooLarge
     body = bytearray()
@@ -262,7 +277,7 @@ async def main() -> int:
     try:
         for output, (variable, default) in ports.items():
             port = int(os.environ.get(variable, default))
-            # A request that is under way at the end gets half a second; the whole gateway has to end within two.
+            # Open requests get half a second at the end; the whole gateway must end within two.
             runner = web.AppRunner(Gateway(Api(output, stack, engine)).application(), access_log=None, shutdown_timeout=0.5, auto_decompress=False)
             runners.append(runner)
             await runner.setup()

@@ -1,4 +1,6 @@
-"""What the language and the voice server share: counting, one log line a request, and a start that says what is in the way."""
+"""Shared by the language and the voice server: request counts, one log line per request, clear errors at
+start.
+"""
 
 import logging
 import os
@@ -14,11 +16,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger("local")
-FREE = frozenset({"/health", "/stats"})  # asked by launchers and tests; not counted, not logged
+FREE = frozenset({"/health", "/stats"})  # Called by launchers and tests: neither counted nor logged
 
 
 class Counted:
-    """Counts requests by endpoint and logs one line for each, without its text; gives every answer its x-request-id."""
+    """Count requests by endpoint, log one line for each (without its text), and add x-request-id to each
+    response.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -65,12 +69,13 @@ def port_from(variable: str, default: int) -> int:
 
 
 def listen(port: int, variable: str) -> socket.socket:
-    """The bound socket; taken before the model is loaded, so that a second start fails at once."""
+    """Return the bound socket. Bound before the model is loaded, so that a second start fails at once."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        # Bound but not listening is refused: a caller waits for health, not for a model that is still loading.
+        # Connections to a bound socket that does not listen are refused: callers wait for the health check,
+        # not for a loading model.
         return listener
     except OSError:
         print(f"port {port} is in use: end the process that holds it, or choose another port with {variable}=<port>", file=sys.stderr)
@@ -79,6 +84,6 @@ def listen(port: int, variable: str) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    # One second for answers under way: the launcher expects the end within two.
+    # One second for open requests: the launcher expects the process to end within two.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])

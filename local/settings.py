@@ -1,4 +1,6 @@
-"""Where things are on this machine: folders, ports, addresses. Standard library only, since set-up runs before anything is installed."""
+"""Folders, ports and addresses on this machine. Standard library only: setup runs before anything is
+installed.
+"""
 
 import os
 import sys
@@ -23,16 +25,16 @@ DEFAULT_PORTS = {
 
 
 def port(name: str) -> int:
-    told = os.environ.get(name) or str(DEFAULT_PORTS[name])
-    if not (told.isascii() and told.isdigit() and 0 < int(told) < 65536):
-        print(f"showrunner: {name}={told} is no port; give a number from 1 to 65535", file=sys.stderr)
+    value = os.environ.get(name) or str(DEFAULT_PORTS[name])
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+        print(f"showrunner: {name}={value} is no port; give a number from 1 to 65535", file=sys.stderr)
         raise SystemExit(2)
-    return int(told)
+    return int(value)
 
 
 PORTS = {name: port(name) for name in DEFAULT_PORTS}
 
-# When the command began, over the change of interpreter: what a person waited is counted from there.
+# When the command began. Kept over the change of interpreter, so that waiting time is counted from there.
 BEGUN = "SHOWRUNNER_BEGUN"
 
 STAGE = "local"
@@ -44,7 +46,9 @@ DATABASE = {"host": "127.0.0.1", "port": PORTS["POSTGRES_PORT"], "name": "showru
 
 
 class Refused(Exception):
-    """What the person in front of the machine can put right: one line that says what is wrong and the remedy. Code 2, or 1 where work was begun and failed."""
+    """An error that the person at the terminal can fix. One line: what is wrong and what to do. Exit code 2,
+    or 1 if work had begun and failed.
+    """
 
     def __init__(self, message: str, code: int = 2) -> None:
         super().__init__(message)
@@ -60,7 +64,9 @@ def python_of(group: str) -> Path:
 
 
 def aws_environment() -> dict[str, str]:
-    """What points boto3 and the SAM CLI at the engine and nowhere else, whatever profile or credentials the person has."""
+    """Return variables that point boto3 and the SAM CLI at the engine only, whatever profile or credentials
+    exist.
+    """
     return {
         "AWS_ENDPOINT_URL": address("ENGINE_PORT"),
         "AWS_DEFAULT_REGION": REGION,
@@ -75,7 +81,9 @@ def aws_environment() -> dict[str, str]:
 
 
 def local_environment() -> dict[str, str]:
-    """The environment of every local process: the person's own, less what would lead it to a real account, with our addresses."""
+    """Return the environment of every local process: the person's own, without AWS credentials, with our
+    addresses.
+    """
     inherited = {
         name: value for name, value in os.environ.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", BEGUN}
     }

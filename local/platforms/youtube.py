@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -73,15 +74,15 @@ def feed(world: World, query: dict[str, str]) -> str:
 
 
 def channels(world: World, query: dict[str, str]) -> dict[str, Any]:
-    wanted = {
+    matches: dict[str, Callable[[str, dict[str, Any]], bool]] = {
         "id": lambda key, _: key in query.get("id", "").split(","),
         "forHandle": lambda _, each: each.get("handle", "").lower() == query.get("forHandle", "").removeprefix("@").lower(),
         "forUsername": lambda _, each: each.get("user") == query.get("forUsername"),
     }
-    selectors = [name for name in wanted if name in query]
+    selectors = [name for name in matches if name in query]
     if len(selectors) != 1:
         raise Refused(400, "missingRequiredParameter", "No filter selected.")
-    found = [key for key, each in world.channels.items() if wanted[selectors[0]](key, each)]
+    found = [key for key, each in world.channels.items() if matches[selectors[0]](key, each)]
     items = [{"kind": "youtube#channel", "id": key, "snippet": {"title": world.channels[key]["title"]}} for key in found]
     # Without a match `items` is missing, not empty.
     return {"kind": "youtube#channelListResponse", "pageInfo": {"totalResults": len(items)}} | ({"items": items} if items else {})
