@@ -10,9 +10,9 @@ from typing import Any
 # NumPy starts a thread per core for matrices that nothing here multiplies; read when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from . import errors, job
-from .errors import RenderError
-from .storage import Destination
+from render import errors, job
+from render.errors import RenderError
+from render.storage import Destination
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -33,11 +33,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     if arguments.self_test:
-        from .selftest import self_test
+        from render.selftest import self_test
 
         return self_test()
     if arguments.contact_sheet:
-        from .contact import draw_sheets
+        from render.contact import draw_sheets
 
         draw_sheets(arguments.contact_sheet)
         return 0
@@ -75,7 +75,7 @@ def _terminated(number: int, _: Any) -> None:
 
 
 def _listing() -> dict[str, Any]:
-    from . import captions, fonts, transitions, visuals
+    from render import captions, fonts, transitions, visuals
 
     return {
         "caption_presets": {name: data["description"] for name, data in captions.presets().items()},

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from . import colour
-from .colour import RGB, Pixels
-from .motion import Move, Plate
-from .planes import Frame, Sprite
-from .timeline import Output, Palette
+from render import colour
+from render.colour import RGB, Pixels
+from render.motion import Move, Plate
+from render.plan.timeline import Output, Palette
+from render.planes import Frame, Sprite
 
 Floats = npt.NDArray[np.float32]
 # The mesh is computed on a grid this much coarser than the picture and enlarged: it has no detail that would be lost.

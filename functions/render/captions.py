@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from . import colour, fonts, lettering
-from .errors import TimelineInvalid
-from .lettering import Type
-from .planes import Frame, Sprite
-from .timeline import CaptionStyle, Output, Palette, Timeline, Word
+from render import colour, fonts, lettering
+from render.errors import TimelineInvalid
+from render.lettering import Type
+from render.plan.timeline import CaptionStyle, Output, Palette, Timeline, Word
+from render.planes import Frame, Sprite
 
 PRESETS_FILE = Path(__file__).with_name("presets") / "captions.json"
 

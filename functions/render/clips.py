@@ -10,11 +10,11 @@ from typing import IO
 import cv2
 import numpy as np
 
-from . import ffmpeg, stills
-from .colour import Pixels
-from .errors import AssetCorrupt
-from .planes import Frame
-from .timeline import Visual
+from render import ffmpeg, stills
+from render.colour import Pixels
+from render.errors import AssetCorrupt
+from render.plan.timeline import Visual
+from render.planes import Frame
 
 # A clip that lacks up to this much of its time is slowed down; slower than that looks like slow motion, so it is repeated instead.
 SLOWEST = 1.35

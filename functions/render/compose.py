@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import captions, clips, colour, overlays, stills, transitions, visuals
-from .layers import Layer
-from .motion import Move, Plate
-from .planes import Frame
-from .timeline import Output, Scene, Timeline
+from render import captions, clips, colour, overlays, stills, transitions, visuals
+from render.layers import Layer
+from render.motion import Move, Plate
+from render.plan.timeline import Output, Scene, Timeline
+from render.planes import Frame
 
 # Two scenes are needed in a transition; a third would only cost memory.
 PAINTERS_KEPT = 2

@@ -7,11 +7,12 @@ from functools import cache
 
 import cv2
 
-from . import apart, timeline, transitions
-from .colour import Pixels
-from .compose import Composer
-from .encoders import Encoder
-from .errors import HostFailure
+from render import apart, transitions
+from render.colour import Pixels
+from render.compose import Composer
+from render.encoders import Encoder
+from render.errors import HostFailure
+from render.plan import timeline
 
 # In steps of 255. Interpolation rounds a little differently from device to device: measured on three OpenCL runtimes, 0.1 on average and 3 at most.
 _MEAN_DIFFERENCE, _LARGEST_DIFFERENCE = 1.0, 8

@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import captions, lettering
-from .backdrop import Tones, painted
-from .colour import Pixels
-from .lettering import Type
-from .planes import Frame
-from .timeline import Asset, CaptionStyle, Narration, Output, Palette, Scene, Timeline, Visual, Word
+from render import captions, lettering
+from render.backdrop import Tones, painted
+from render.colour import Pixels
+from render.lettering import Type
+from render.plan.timeline import Asset, CaptionStyle, Narration, Output, Palette, Scene, Timeline, Visual, Word
+from render.planes import Frame
 
 SAMPLES = {
     "Latin": ("en", "The octopus keeps three hearts beating under cold water."),
@@ -46,7 +46,7 @@ def draw_sheets(target: str) -> Path:
 
 def section(output: Output) -> Pixels:
     """Presets across, scripts down."""
-    from .timeline import parse
+    from render.plan.timeline import parse
 
     # The safe area of the real aspect, not of this small copy.
     document = {

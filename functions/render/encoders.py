@@ -10,8 +10,8 @@ import av.logging
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from . import apart
-from .errors import EncoderFailed
+from render import apart
+from render.errors import EncoderFailed
 
 GPU = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
 CPU = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}

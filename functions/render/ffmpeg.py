@@ -13,7 +13,7 @@ import av
 import imageio_ffmpeg
 from av.container import InputContainer
 
-from .errors import AssetCorrupt, AssetRefused, DiskFull
+from render.errors import AssetCorrupt, AssetRefused, DiskFull
 
 QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 

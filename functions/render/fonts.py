@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageFont, features
 
-from .errors import FontMissing
+from render.errors import FontMissing
 
 FOLDER = Path(__file__).with_name("fonts")
 

@@ -10,11 +10,11 @@ from typing import Any
 import av
 import av.error
 
-from . import backdrop, ffmpeg, watch
-from .colour import Pixels
-from .errors import AssetCorrupt
-from .sound import Measured, Track
-from .timeline import Output, Scene, Timeline, Visual
+from render import backdrop, ffmpeg, watch
+from render.colour import Pixels
+from render.errors import AssetCorrupt
+from render.plan.timeline import Output, Scene, Timeline, Visual
+from render.sound import Measured, Track
 
 DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0

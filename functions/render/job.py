@@ -13,12 +13,13 @@ from typing import Any
 
 import cv2
 
-from . import assets, captions, compositor, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail, timeline
-from .compositor import Compositor
-from .errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
-from .segments import Pool, Work
-from .storage import Destination
-from .timeline import Output, Timeline
+from render import captions, compositor, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail
+from render.compositor import Compositor
+from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
+from render.plan import assets, timeline
+from render.plan.timeline import Output, Timeline
+from render.segments import Pool, Work
+from render.storage import Destination
 
 Progress = Callable[[str, int, int], None]
 # Of each output by its name.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .planes import Frame, Sprite
+from render.planes import Frame, Sprite
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from . import colour, fonts
-from .colour import RGB, Pixels
-from .planes import Sprite
+from render import colour, fonts
+from render.colour import RGB, Pixels
+from render.planes import Sprite
 
 # Room above and below the baseline in ems: Devanagari and stacked Arabic marks reach higher and lower than Latin.
 ASCENT, DESCENT = 1.12, 0.42

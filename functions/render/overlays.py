@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from . import captions, colour, fonts, lettering, stills
-from .captions import rounded
-from .layers import LEAVE_S, Layer, settled
-from .lettering import Type
-from .planes import Frame, Sprite
-from .timeline import Output, Timeline
+from render import captions, colour, fonts, lettering, stills
+from render.captions import rounded
+from render.layers import LEAVE_S, Layer, settled
+from render.lettering import Type
+from render.plan.timeline import Output, Timeline
+from render.planes import Frame, Sprite
 
 HEADING_S = 2.8
 

@@ -24,13 +24,13 @@ import av.error
 import av.logging
 import cv2
 
-from . import errors, gate, memory
-from .compose import Composer, spans
-from .compositor import Compositor
-from .encoders import Encoder, open_stream, options
-from .errors import HostFailure, RenderError
-from .storage import Destination
-from .timeline import Output, Timeline
+from render import errors, gate, memory
+from render.compose import Composer, spans
+from render.compositor import Compositor
+from render.encoders import Encoder, open_stream, options
+from render.errors import HostFailure, RenderError
+from render.plan.timeline import Output, Timeline
+from render.storage import Destination
 
 # Long enough that an encoder's start and its extra key frame don't count, short enough that a reclaimed host loses little.
 LONGEST_S = 8.0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import encoders, fonts, job, music, sound
-from .errors import RenderError
-from .storage import Destination
+from render import encoders, fonts, job, music, sound
+from render.errors import RenderError
+from render.storage import Destination
 
 
 def self_test() -> int:

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from . import ffmpeg, music
-from .errors import AssetCorrupt
-from .music import RATE, Sound
-from .timeline import Timeline
+from render import ffmpeg, music
+from render.errors import AssetCorrupt
+from render.music import RATE, Sound
+from render.plan.timeline import Timeline
 
 # Where narration is brought before the whole is measured: near the usual target, so that the last gain is small.
 NARRATION_LUFS = -16.0

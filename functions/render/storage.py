@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .errors import AssetRefused, StorageUnavailable
+from render.errors import AssetRefused, StorageUnavailable
 
 CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".srt": "application/x-subrip", ".vtt": "text/vtt", ".json": "application/json"}
 

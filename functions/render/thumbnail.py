@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from . import backdrop, clips, colour, fonts, lettering, stills
-from .colour import Pixels
-from .compose import Composer, spans
-from .lettering import Type
-from .planes import Frame, Sprite
-from .timeline import Output, Timeline, Visual
+from render import backdrop, clips, colour, fonts, lettering, stills
+from render.colour import Pixels
+from render.compose import Composer, spans
+from render.lettering import Type
+from render.plan.timeline import Output, Timeline, Visual
+from render.planes import Frame, Sprite
 
 # YouTube's own limit.
 MAX_BYTES = 2_000_000

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from . import captions, colour, fonts, lettering
-from .backdrop import Backdrop, Tones
-from .captions import rounded
-from .layers import Layer, settled
-from .lettering import Type
-from .overlays import centred
-from .planes import Frame, Sprite
-from .timeline import Generated, Output, Scene, Timeline
+from render import captions, colour, fonts, lettering
+from render.backdrop import Backdrop, Tones
+from render.captions import rounded
+from render.layers import Layer, settled
+from render.lettering import Type
+from render.overlays import centred
+from render.plan.timeline import Generated, Output, Scene, Timeline
+from render.planes import Frame, Sprite
 
 
 @dataclass(frozen=True)

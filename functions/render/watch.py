@@ -10,8 +10,8 @@ import av.error
 import cv2
 import numpy as np
 
-from . import ffmpeg
-from .colour import Pixels
+from render import ffmpeg
+from render.colour import Pixels
 
 # Longer than this is a fault.
 LONGEST_S = 1.0

@@ -218,7 +218,7 @@ def test_another_organisations_channel_is_not_found(client, tx, service):
 
 
 def test_what_a_brand_may_name_is_what_the_renderer_has():
-    from functions.render import fonts
+    from render import fonts
 
     presets = json.loads((ROOT / "functions/render/presets/captions.json").read_text())
     assert set(app.CaptionPreset.__args__) == set(presets)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from render import captions, contact, fonts, job, lettering, timeline
+from render import captions, contact, fonts, job, lettering
 from render.compose import Composer
 from render.errors import FontMissing, TimelineInvalid
+from render.plan import timeline
 
 ASPECTS = [(540, 960), (960, 540), (720, 720)]
 WORDS = st.lists(

@@ -7,7 +7,7 @@ import samples
 
 from render import clips
 from render.errors import AssetCorrupt
-from render.timeline import Asset, Visual
+from render.plan.timeline import Asset, Visual
 
 SIZE = (180, 320)
 

@@ -18,9 +18,10 @@ import pytest
 import samples
 from PIL import Image
 
-from render import assets, ffmpeg, job, segments, timeline
+from render import ffmpeg, job, segments
 from render.compositor import Compositor
 from render.encoders import Encoder
+from render.plan import assets, timeline
 from render.storage import Destination
 
 from .conftest import TEXTS, call, environment, visuals

@@ -6,8 +6,9 @@ import av
 import pytest
 import samples
 
-from render import colour, compose, encoders, gate, motion, segments, sound, stills, timeline, watch
+from render import colour, compose, encoders, gate, motion, segments, sound, stills, watch
 from render.errors import HostFailure
+from render.plan import timeline
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")

@@ -9,9 +9,10 @@ import pytest
 import samples
 from PIL import Image
 
-from render import assets, clips, ffmpeg, overlays, sound, stills, storage, timeline
+from render import clips, ffmpeg, overlays, sound, stills, storage
 from render.errors import AssetCorrupt, AssetRefused
-from render.timeline import Asset, Output, Visual
+from render.plan import assets, timeline
+from render.plan.timeline import Asset, Output, Visual
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import samples
 
-from render import ffmpeg, music, sound, timeline
+from render import ffmpeg, music, sound
 from render.errors import AssetCorrupt
 from render.music import RATE
+from render.plan import timeline
 
 
 def film(folder, texts=("Two of them pump blood through the gills.", "The third one serves the rest."), gap_s=2.5, **fields):

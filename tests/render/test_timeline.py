@@ -3,8 +3,8 @@ import json
 import jsonschema
 import pytest
 
-from render import timeline
 from render.errors import TimelineInvalid
+from render.plan import timeline
 
 
 def test_the_schema_is_itself_valid():

@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from render import compose, timeline, transitions, visuals
+from render import compose, transitions, visuals
+from render.plan import timeline
 from render.planes import Frame
 
 PLANS = {

@@ -5,9 +5,9 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import storage
-from .errors import AssetCorrupt, AssetMissing
-from .timeline import Asset, Timeline
+from render import storage
+from render.errors import AssetCorrupt, AssetMissing
+from render.plan.timeline import Asset, Timeline
 
 # Enough to hide the object store's latency; more would only compete for one network card.
 PARALLEL_DOWNLOADS = 8

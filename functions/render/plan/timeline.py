@@ -9,9 +9,9 @@ from typing import Any
 
 import jsonschema
 
-from .errors import TimelineInvalid
+from render.errors import TimelineInvalid
 
-SCHEMA_FILE = Path(__file__).with_name("timeline.schema.json")
+SCHEMA_FILE = Path(__file__).parents[1] / "timeline.schema.json"
 
 # Planning rounds to milliseconds; a difference of more than a frame at 60 fps is a mistake, not rounding.
 GAP_TOLERANCE_S = 1 / 60
