@@ -75,7 +75,8 @@ def _terminated(number: int, _: Any) -> None:
 
 
 def _listing() -> dict[str, Any]:
-    from render import captions, fonts, transitions, visuals
+    from render import transitions, visuals
+    from render.text import captions, fonts
 
     return {
         "caption_presets": {name: data["description"] for name, data in captions.presets().items()},

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from render import captions, clips, colour, overlays, stills, transitions, visuals
+from render import clips, colour, overlays, stills, transitions, visuals
 from render.layers import Layer
 from render.motion import Move, Plate
 from render.plan.timeline import Output, Scene, Timeline
 from render.planes import Frame
+from render.text import captions
 
 # Two scenes are needed in a transition; a third would only cost memory.
 PAINTERS_KEPT = 2

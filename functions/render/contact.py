@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from render import captions, lettering
 from render.backdrop import Tones, painted
 from render.colour import Pixels
-from render.lettering import Type
 from render.plan.timeline import Asset, CaptionStyle, Narration, Output, Palette, Scene, Timeline, Visual, Word
 from render.planes import Frame
+from render.text import captions, lettering
+from render.text.lettering import Type
 
 SAMPLES = {
     "Latin": ("en", "The octopus keeps three hearts beating under cold water."),

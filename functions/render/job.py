@@ -13,13 +13,14 @@ from typing import Any
 
 import cv2
 
-from render import captions, compositor, encoders, errors, ffmpeg, fonts, gate, memory, segments, sound, storage, thumbnail
+from render import compositor, encoders, errors, ffmpeg, gate, memory, segments, sound, storage, thumbnail
 from render.compositor import Compositor
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.segments import Pool, Work
 from render.storage import Destination
+from render.text import captions, fonts
 
 Progress = Callable[[str, int, int], None]
 # Of each output by its name.

@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from render import captions, colour, fonts, lettering, stills
-from render.captions import rounded
+from render import colour, stills
 from render.layers import LEAVE_S, Layer, settled
-from render.lettering import Type
 from render.plan.timeline import Output, Timeline
 from render.planes import Frame, Sprite
+from render.text import captions, fonts, lettering
+from render.text.captions import rounded
+from render.text.lettering import Type
 
 HEADING_S = 2.8
 

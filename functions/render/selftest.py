@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from render import encoders, fonts, job, music, sound
+from render import encoders, job, music, sound
 from render.errors import RenderError
 from render.storage import Destination
+from render.text import fonts
 
 
 def self_test() -> int:

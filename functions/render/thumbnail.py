@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from render import backdrop, clips, colour, fonts, lettering, stills
+from render import backdrop, clips, colour, stills
 from render.colour import Pixels
 from render.compose import Composer, spans
-from render.lettering import Type
 from render.plan.timeline import Output, Timeline, Visual
 from render.planes import Frame, Sprite
+from render.text import fonts, lettering
+from render.text.lettering import Type
 
 # YouTube's own limit.
 MAX_BYTES = 2_000_000

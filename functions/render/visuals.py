@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from render import captions, colour, fonts, lettering
+from render import colour
 from render.backdrop import Backdrop, Tones
-from render.captions import rounded
 from render.layers import Layer, settled
-from render.lettering import Type
 from render.overlays import centred
 from render.plan.timeline import Generated, Output, Scene, Timeline
 from render.planes import Frame, Sprite
+from render.text import captions, fonts, lettering
+from render.text.captions import rounded
+from render.text.lettering import Type
 
 
 @dataclass(frozen=True)

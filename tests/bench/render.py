@@ -23,8 +23,9 @@ import cv2  # noqa: E402
 import samples  # noqa: E402
 
 from local.settings import python_of  # noqa: E402
-from render import captions, compose, encoders, ffmpeg  # noqa: E402
+from render import compose, encoders, ffmpeg  # noqa: E402
 from render.plan import timeline  # noqa: E402
+from render.text import captions  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}

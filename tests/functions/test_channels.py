@@ -218,9 +218,9 @@ def test_another_organisations_channel_is_not_found(client, tx, service):
 
 
 def test_what_a_brand_may_name_is_what_the_renderer_has():
-    from render import fonts
+    from render.text import fonts
 
-    presets = json.loads((ROOT / "functions/render/presets/captions.json").read_text())
+    presets = json.loads((ROOT / "functions/render/text/presets/captions.json").read_text())
     assert set(app.CaptionPreset.__args__) == set(presets)
     for font in app.Font.__args__:
         assert fonts.family(font)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from render import captions, contact, fonts, job, lettering
+from render import contact, job
 from render.compose import Composer
 from render.errors import FontMissing, TimelineInvalid
 from render.plan import timeline
+from render.text import captions, fonts, lettering
 
 ASPECTS = [(540, 960), (960, 540), (720, 720)]
 WORDS = st.lists(

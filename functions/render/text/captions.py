@@ -12,11 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from render import colour, fonts, lettering
+from render import colour
 from render.errors import TimelineInvalid
-from render.lettering import Type
 from render.plan.timeline import CaptionStyle, Output, Palette, Timeline, Word
 from render.planes import Frame, Sprite
+from render.text import fonts, lettering
+from render.text.lettering import Type
 
 PRESETS_FILE = Path(__file__).with_name("presets") / "captions.json"
 
