@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
 
         return self_test()
     if arguments.contact_sheet:
-        from render.contact import draw_sheets
+        from render.picture.contact_sheet import draw_sheets
 
         draw_sheets(arguments.contact_sheet)
         return 0
@@ -75,13 +75,13 @@ def _terminated(number: int, _: Any) -> None:
 
 
 def _listing() -> dict[str, Any]:
-    from render import transitions, visuals
+    from render.picture import generated, transitions
     from render.text import captions, fonts
 
     return {
         "caption_presets": {name: data["description"] for name, data in captions.presets().items()},
         "fonts": {name: sorted(weights) for name, weights in fonts.FAMILIES.items()},
-        "templates": sorted(visuals.TEMPLATES),
+        "templates": sorted(generated.TEMPLATES),
         "transitions": sorted(transitions.KINDS),
     }
 

@@ -10,9 +10,10 @@ from typing import Any
 import av
 import av.error
 
-from render import backdrop, ffmpeg, watch
-from render.colour import Pixels
+from render import ffmpeg, watch
 from render.errors import AssetCorrupt
+from render.picture import backdrop
+from render.picture.colour import Pixels
 from render.plan.timeline import Output, Scene, Timeline, Visual
 from render.sound import Measured, Track
 

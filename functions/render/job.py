@@ -13,9 +13,10 @@ from typing import Any
 
 import cv2
 
-from render import compositor, encoders, errors, ffmpeg, gate, memory, segments, sound, storage, thumbnail
-from render.compositor import Compositor
+from render import encoders, errors, ffmpeg, gate, memory, segments, sound, storage
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
+from render.picture import compositor, thumbnail
+from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.segments import Pool, Work

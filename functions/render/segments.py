@@ -25,10 +25,10 @@ import av.logging
 import cv2
 
 from render import errors, gate, memory
-from render.compose import Composer, spans
-from render.compositor import Compositor
 from render.encoders import Encoder, open_stream, options
 from render.errors import HostFailure, RenderError
+from render.picture.compose import Composer, spans
+from render.picture.compositor import Compositor
 from render.plan.timeline import Output, Timeline
 from render.storage import Destination
 

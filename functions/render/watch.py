@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from render import ffmpeg
-from render.colour import Pixels
+from render.picture.colour import Pixels
 
 # Longer than this is a fault.
 LONGEST_S = 1.0

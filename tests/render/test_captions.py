@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from render import contact, job
-from render.compose import Composer
+from render import job
 from render.errors import FontMissing, TimelineInvalid
+from render.picture import contact_sheet
+from render.picture.compose import Composer
 from render.plan import timeline
 from render.text import captions, fonts, lettering
 
@@ -61,7 +62,7 @@ def test_a_sentence_ends_its_page(spoken):
 @pytest.mark.parametrize("size", ASPECTS)
 def test_captions_stay_inside_the_safe_area(spoken, preset, size):
     """By the difference of frames with and without captions, in every script, at the moment of the largest pop."""
-    for language, text in contact.SAMPLES.values():
+    for language, text in contact_sheet.SAMPLES.values():
         document = spoken(text, *size, language=language, captions={"preset": preset})
         on = timeline.parse(document)
         off = timeline.parse({**document, "captions": {"preset": preset, "burn_in": False}})
@@ -79,7 +80,7 @@ def test_captions_stay_inside_the_safe_area(spoken, preset, size):
 
 
 def test_every_sample_script_has_all_its_letters():
-    for _, text in contact.SAMPLES.values():
+    for _, text in contact_sheet.SAMPLES.values():
         assert fonts.missing(text) == []
         assert fonts.split(text, "anton", 400)
 
@@ -117,7 +118,7 @@ def test_a_right_to_left_line_begins_at_the_right(spoken):
 
 def test_no_line_begins_with_closing_punctuation_in_han(spoken):
     for name in ("Han", "Kana"):
-        language, text = contact.SAMPLES[name]
+        language, text = contact_sheet.SAMPLES[name]
         for preset in captions.presets():
             for page in pages_of(spoken(text * 3, language=language, captions={"preset": preset})):
                 for line in page.lines:
@@ -175,9 +176,9 @@ def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
     assert box.size != fonts.load(face, 100).getmask(emoji).size or bytes(box) != bytes(fonts.load(face, 100).getmask(emoji))
 
 
-@pytest.mark.parametrize("script", sorted(contact.SAMPLES))
+@pytest.mark.parametrize("script", sorted(contact_sheet.SAMPLES))
 def test_no_letter_is_lost_between_faces(script):
-    _, text = contact.SAMPLES[script]
+    _, text = contact_sheet.SAMPLES[script]
     for family, weight in (("inter", 700), ("anton", 400), ("montserrat", 800), ("source-serif", 600)):
         assert "".join(run for run, _ in fonts.split(text, family, weight)) == text
 
@@ -195,7 +196,7 @@ def test_titles_and_charts_are_looked_through_for_missing_signs_too(plan):
 
 @pytest.mark.parametrize("accent", ["#101010", "#ffffff", "#0000aa", "#ffb84d"])
 def test_the_highlight_is_readable_whatever_the_brand(spoken, accent):
-    from render import colour
+    from render.picture import colour
 
     for preset in captions.presets():
         parsed = timeline.parse(spoken("one two", captions={"preset": preset}, brand={"palette": {"accent": accent}}))

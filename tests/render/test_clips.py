@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import samples
 
-from render import clips
 from render.errors import AssetCorrupt
+from render.picture import clips
 from render.plan.timeline import Asset, Visual
 
 SIZE = (180, 320)

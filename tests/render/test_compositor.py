@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import samples
 
-from render import apart, compose, compositor, segments
-from render.compositor import Compositor
+from render import apart, segments
 from render.encoders import Encoder
 from render.errors import HostFailure
+from render.picture import compose, compositor
+from render.picture.compositor import Compositor
 from render.plan import timeline
 
 from .conftest import call, environment

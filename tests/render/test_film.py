@@ -19,8 +19,8 @@ import samples
 from PIL import Image
 
 from render import ffmpeg, job, segments
-from render.compositor import Compositor
 from render.encoders import Encoder
+from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.storage import Destination
 
@@ -384,8 +384,8 @@ def test_the_self_test_passes_here():
 
 
 def test_the_contact_sheet_shows_every_preset_aspect_and_script(tmp_path):
-    from render import contact
+    from render.picture import contact_sheet
 
-    picture = contact.section(contact.ASPECTS[2])
-    assert picture.shape[0] > len(contact.SAMPLES) * 250
+    picture = contact_sheet.section(contact_sheet.ASPECTS[2])
+    assert picture.shape[0] > len(contact_sheet.SAMPLES) * 250
     assert imageio_ffmpeg.get_ffmpeg_exe()

@@ -6,8 +6,9 @@ import av
 import pytest
 import samples
 
-from render import colour, compose, encoders, gate, motion, segments, sound, stills, watch
+from render import encoders, gate, segments, sound, watch
 from render.errors import HostFailure
+from render.picture import colour, compose, motion, stills
 from render.plan import timeline
 
 SIZE = "320x180"

@@ -9,8 +9,9 @@ import pytest
 import samples
 from PIL import Image
 
-from render import clips, ffmpeg, overlays, sound, stills, storage
+from render import ffmpeg, sound, storage
 from render.errors import AssetCorrupt, AssetRefused
+from render.picture import clips, overlays, stills
 from render.plan import assets, timeline
 from render.plan.timeline import Asset, Output, Visual
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from render import colour, motion
+from render.picture import colour, motion
 
 WIDTH, HEIGHT, COUNT = 540, 960, 90
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from render import stills
 from render.errors import AssetCorrupt
+from render.picture import stills
 
 
 def saved(path, mode, size=(300, 200), **options):

@@ -3,9 +3,9 @@ import itertools
 import numpy as np
 import pytest
 
-from render import compose, transitions, visuals
+from render.picture import compose, generated, transitions
+from render.picture.planes import Frame
 from render.plan import timeline
-from render.planes import Frame
 
 PLANS = {
     "title": {"text": "Three hearts, blue blood"},
@@ -66,7 +66,7 @@ def test_a_counter_counts_in_its_own_notation(plan, value, half, end):
     document = plan()
     document["scenes"][0]["visual"]["generated"] = {"template": "counter", "value": value}
     parsed = timeline.parse(document)
-    painter = visuals.painter(parsed.scenes[0].visual.generated, parsed.scenes[0], parsed, parsed.outputs[0], 4.0)
+    painter = generated.painter(parsed.scenes[0].visual.generated, parsed.scenes[0], parsed, parsed.outputs[0], 4.0)
     assert painter.counter.text(2.0) == end
     assert painter.counter.text(0.8).startswith(half)
     assert any(sign.isdigit() for sign in painter.counter.text(0.0))

@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from render import colour
 from render.errors import TimelineInvalid
+from render.picture import colour
+from render.picture.planes import Frame, Sprite
 from render.plan.timeline import CaptionStyle, Output, Palette, Timeline, Word
-from render.planes import Frame, Sprite
 from render.text import fonts, lettering
 from render.text.lettering import Type
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from render import colour
-from render.colour import RGB, Pixels
-from render.planes import Sprite
+from render.picture import colour
+from render.picture.colour import RGB, Pixels
+from render.picture.planes import Sprite
 from render.text import fonts
 
 # Room above and below the baseline in ems: Devanagari and stacked Arabic marks reach higher and lower than Latin.

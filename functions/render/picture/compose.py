@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from render import clips, colour, overlays, stills, transitions, visuals
-from render.layers import Layer
-from render.motion import Move, Plate
+from render.picture import clips, colour, generated, overlays, stills, transitions
+from render.picture.layers import Layer
+from render.picture.motion import Move, Plate
+from render.picture.planes import Frame
 from render.plan.timeline import Output, Scene, Timeline
-from render.planes import Frame
 from render.text import captions
 
 # Two scenes are needed in a transition; a third would only cost memory.
@@ -117,7 +117,7 @@ class Composer:
     def _new_painter(self, scene: Scene, span: Span) -> Any:
         visual, width, height = scene.visual, self.output.width, self.output.height
         if visual.generated:
-            return visuals.painter(visual.generated, scene, self.timeline, self.output, (span.end - span.start) / self.timeline.fps)
+            return generated.painter(visual.generated, scene, self.timeline, self.output, (span.end - span.start) / self.timeline.fps)
         assert visual.asset is not None
         name = visual.asset.uri
         if visual.kind == "clip":

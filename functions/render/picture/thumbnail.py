@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from render import backdrop, clips, colour, stills
-from render.colour import Pixels
-from render.compose import Composer, spans
+from render.picture import backdrop, clips, colour, stills
+from render.picture.colour import Pixels
+from render.picture.compose import Composer, spans
+from render.picture.planes import Frame, Sprite
 from render.plan.timeline import Output, Timeline, Visual
-from render.planes import Frame, Sprite
 from render.text import fonts, lettering
 from render.text.lettering import Type
 

@@ -7,11 +7,12 @@ from functools import cache
 
 import cv2
 
-from render import apart, transitions
-from render.colour import Pixels
-from render.compose import Composer
+from render import apart
 from render.encoders import Encoder
 from render.errors import HostFailure
+from render.picture import transitions
+from render.picture.colour import Pixels
+from render.picture.compose import Composer
 from render.plan import timeline
 
 # In steps of 255. Interpolation rounds a little differently from device to device: measured on three OpenCL runtimes, 0.1 on average and 3 at most.

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from render import colour
-from render.backdrop import Backdrop, Tones
-from render.layers import Layer, settled
-from render.overlays import centred
+from render.picture import colour
+from render.picture.backdrop import Backdrop, Tones
+from render.picture.layers import Layer, settled
+from render.picture.overlays import centred
+from render.picture.planes import Frame, Sprite
 from render.plan.timeline import Generated, Output, Scene, Timeline
-from render.planes import Frame, Sprite
 from render.text import captions, fonts, lettering
 from render.text.captions import rounded
 from render.text.lettering import Type

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from render.colour import Pixels
-from render.planes import Frame, Plane, part
+from render.picture.colour import Pixels
+from render.picture.planes import Frame, Plane, part
 
 # The plate is this much finer than the output at the closest zoom. It keeps s away from 1, where the caliper would need ever more columns.
 FINENESS = 1.05

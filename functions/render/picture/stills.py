@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from render import colour
-from render.colour import RGB, Pixels
 from render.errors import AssetCorrupt, AssetRefused
-from render.motion import Move, Plate
+from render.picture import colour
+from render.picture.colour import RGB, Pixels
+from render.picture.motion import Move, Plate
+from render.picture.planes import Frame
 from render.plan.timeline import Visual
-from render.planes import Frame
 
 # What cameras, phones and designers hand in. The rest of what Pillow knows stays shut: PostScript, for one, is read by starting another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")

@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from render.backdrop import Tones, painted
-from render.colour import Pixels
+from render.picture.backdrop import Tones, painted
+from render.picture.colour import Pixels
+from render.picture.planes import Frame
 from render.plan.timeline import Asset, CaptionStyle, Narration, Output, Palette, Scene, Timeline, Visual, Word
-from render.planes import Frame
 from render.text import captions, lettering
 from render.text.lettering import Type
 

@@ -10,11 +10,12 @@ from typing import IO
 import cv2
 import numpy as np
 
-from render import ffmpeg, stills
-from render.colour import Pixels
+from render import ffmpeg
 from render.errors import AssetCorrupt
+from render.picture import stills
+from render.picture.colour import Pixels
+from render.picture.planes import Frame
 from render.plan.timeline import Visual
-from render.planes import Frame
 
 # A clip that lacks up to this much of its time is slowed down; slower than that looks like slow motion, so it is repeated instead.
 SLOWEST = 1.35

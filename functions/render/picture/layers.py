@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from render.planes import Frame, Sprite
+from render.picture.planes import Frame, Sprite
 
 
 @dataclass(frozen=True)

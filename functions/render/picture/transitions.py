@@ -5,7 +5,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from render.planes import Frame, Plane, part
+from render.picture.planes import Frame, Plane, part
 
 
 def _slowed(at: float) -> float:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from render import colour, stills
-from render.layers import LEAVE_S, Layer, settled
+from render.picture import colour, stills
+from render.picture.layers import LEAVE_S, Layer, settled
+from render.picture.planes import Frame, Sprite
 from render.plan.timeline import Output, Timeline
-from render.planes import Frame, Sprite
 from render.text import captions, fonts, lettering
 from render.text.captions import rounded
 from render.text.lettering import Type

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from render import colour
-from render.colour import RGB, Pixels
-from render.motion import Move, Plate
+from render.picture import colour
+from render.picture.colour import RGB, Pixels
+from render.picture.motion import Move, Plate
+from render.picture.planes import Frame, Sprite
 from render.plan.timeline import Output, Palette
-from render.planes import Frame, Sprite
 
 Floats = npt.NDArray[np.float32]
 # The mesh is computed on a grid this much coarser than the picture and enlarged: it has no detail that would be lost.

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from render import colour
-from render.colour import Pixels
+from render.picture import colour
+from render.picture.colour import Pixels
 
 # Pixels or cv2.UMat. The checker is not told, because the functions of cv2 are declared for either, never for both.
 Plane = Any
