@@ -15,7 +15,7 @@ from render.errors import AssetCorrupt
 from render.picture import backdrop
 from render.picture.colour import Pixels
 from render.plan.timeline import Output, Scene, Timeline, Visual
-from render.sound import Measured, Track
+from render.sound.soundtrack import Measured, Track
 
 DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0

@@ -13,13 +13,14 @@ from typing import Any
 
 import cv2
 
-from render import encoders, errors, ffmpeg, gate, memory, segments, sound, storage
+from render import encoders, errors, ffmpeg, gate, memory, segments, storage
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from render.picture import compositor, thumbnail
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.segments import Pool, Work
+from render.sound import soundtrack
 from render.storage import Destination
 from render.text import captions, fonts
 
@@ -171,7 +172,7 @@ class Aside:
         self.process.start()
         sender.close()
 
-    def result(self) -> sound.Track:
+    def result(self) -> soundtrack.Track:
         try:
             kind, value = self.receiver.recv()
         except EOFError as ended:
@@ -182,7 +183,7 @@ class Aside:
             if "trace" in value:
                 print(value["trace"], file=sys.stderr, flush=True)
             raise getattr(errors, value["class"])(value["message"], asset=value["asset"])
-        track: sound.Track = value
+        track: soundtrack.Track = value
         return track
 
     def stop(self) -> None:
@@ -193,7 +194,7 @@ class Aside:
 def _aside(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> None:
     segments.die_with_parent()
     try:
-        result = sound.produce(plan, files, work / "sound")
+        result = soundtrack.produce(plan, files, work / "sound")
         memory.release()
         for number, output in enumerate(plan.outputs):
             for shape in thumbnail.shapes(output, number == 0):

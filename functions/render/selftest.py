@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from render import encoders, job, music, sound
+from render import encoders, job
 from render.errors import RenderError
+from render.sound import music, soundtrack
 from render.storage import Destination
 from render.text import fonts
 
@@ -66,7 +67,7 @@ def _timeline(folder: Path) -> Path:
     return path
 
 
-def _wave(path: Path, samples: sound.Sound) -> None:
+def _wave(path: Path, samples: soundtrack.Sound) -> None:
     import wave
 
     with wave.open(str(path), "wb") as file:

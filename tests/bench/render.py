@@ -143,7 +143,7 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
 
 
 def _music(folder: Path) -> Path:
-    from render import music
+    from render.sound import music
 
     path = folder / "bed.wav"
     if not path.exists():

@@ -6,10 +6,11 @@ import av
 import pytest
 import samples
 
-from render import encoders, gate, segments, sound, watch
+from render import encoders, gate, segments, watch
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
+from render.sound import soundtrack
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -32,7 +33,7 @@ def inspect(tmp_path, plan):
         level = more.get("level", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull")
         samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made)
         samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
-        track = sound.Track(tmp_path / "track.m4a", measured or sound.measure(tmp_path / "track.m4a"))
+        track = soundtrack.Track(tmp_path / "track.m4a", measured or soundtrack.measure(tmp_path / "track.m4a"))
         if change:
             change(made)
         return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("skips_stills", False)).findings}
@@ -165,9 +166,9 @@ def test_a_pause_between_narrations_is_no_fault_without_music(inspect):
 
 
 def test_wrong_loudness_and_peaks_and_clipping_are_found(inspect):
-    loud = sound.Measured(sound.Loudness(-9.0, 0.4), (), 0.4)
+    loud = soundtrack.Measured(soundtrack.Loudness(-9.0, 0.4), (), 0.4)
     assert inspect(measured=loud) == {"WrongLoudness", "TruePeakTooHigh", "ClippedSound"}
-    assert "WrongLoudness" in inspect(measured=sound.Measured(sound.Loudness(-math.inf, -math.inf), (), 0))
+    assert "WrongLoudness" in inspect(measured=soundtrack.Measured(soundtrack.Loudness(-math.inf, -math.inf), (), 0))
 
 
 def test_a_wrong_aspect_is_found(inspect):
@@ -245,7 +246,7 @@ def joined(tmp_path, plan):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=f=400:r=48000", "-t", "6", "-af", tone, "-c:a", "aac", tmp_path / "track.m4a")
     pieces = [segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4") for index in range(2)]
     segments.join(pieces, tmp_path, tmp_path / "track.m4a", 30, tmp_path / "film.mp4")
-    track = sound.Track(tmp_path / "track.m4a", sound.measure(tmp_path / "track.m4a"))
+    track = soundtrack.Track(tmp_path / "track.m4a", soundtrack.measure(tmp_path / "track.m4a"))
     return parsed, tmp_path, track, [segments.glanced(tmp_path, piece, 30) for piece in pieces]
 
 

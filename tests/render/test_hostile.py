@@ -9,11 +9,12 @@ import pytest
 import samples
 from PIL import Image
 
-from render import ffmpeg, sound, storage
+from render import ffmpeg, storage
 from render.errors import AssetCorrupt, AssetRefused
 from render.picture import clips, overlays, stills
 from render.plan import assets, timeline
 from render.plan.timeline import Asset, Output, Visual
+from render.sound import soundtrack
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_playlist_opens_no_other_file_and_no_address(tmp_path, listener, name,
         lambda: ffmpeg.probe(upload, "upload"),
         lambda: clips.still(upload, "upload", 0.1),
         lambda: clips.ClipPainter(upload, "upload", Visual("clip", Asset("upload")), 64, 64, 30, 3),
-        lambda: sound.decode(upload, "upload", 1, tmp_path),
+        lambda: soundtrack.decode(upload, "upload", 1, tmp_path),
         lambda: stills.load(upload, "upload", 100),
         lambda: overlays.logo(upload, "upload", Output("o", 320, 320)),
     ):
@@ -94,7 +95,7 @@ def test_clips_of_every_usual_kind_are_read(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.m4a", "a.ogg", "a.flac", "a.aiff"])
 def test_sound_of_every_usual_kind_is_read(tmp_path, name):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=d=0.5:r=44100", tmp_path / name)
-    assert sound.decode(tmp_path / name, name, 1, tmp_path).count == pytest.approx(24_000, abs=3000)
+    assert soundtrack.decode(tmp_path / name, name, 1, tmp_path).count == pytest.approx(24_000, abs=3000)
 
 
 def test_a_clip_of_giant_pictures_is_refused_before_one_is_decoded(tmp_path):

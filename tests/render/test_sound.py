@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import samples
 
-from render import ffmpeg, music, sound
+from render import ffmpeg
 from render.errors import AssetCorrupt
-from render.music import RATE
 from render.plan import timeline
+from render.sound import music, soundtrack
+from render.sound.music import RATE
 
 
 def film(folder, texts=("Two of them pump blood through the gills.", "The third one serves the rest."), gap_s=2.5, **fields):
@@ -24,18 +25,18 @@ def film(folder, texts=("Two of them pump blood through the gills.", "The third 
 
 
 def whole(path, folder):
-    recording = sound.decode(path, path.name, 1, folder)
+    recording = soundtrack.decode(path, path.name, 1, folder)
     return recording.read(0, recording.count)
 
 
 def mixed(parsed, files, folder):
     folder.mkdir(exist_ok=True)
-    return np.concatenate(list(sound.Mixer(parsed, files, folder).blocks()))
+    return np.concatenate(list(soundtrack.Mixer(parsed, files, folder).blocks()))
 
 
 def level(samples_, folder):
     samples_.astype(np.float32).tofile(folder / "level.f32")
-    return sound.loudness(folder / "level.f32")
+    return soundtrack.loudness(folder / "level.f32")
 
 
 def test_the_meter_reads_the_standards_own_tone(tmp_path):
@@ -48,7 +49,7 @@ def test_the_meter_reads_the_standards_own_tone(tmp_path):
 
 def test_a_mono_voice_is_measured_as_it_will_sound_from_both_sides(tmp_path):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=f=997:d=3:r=48000", tmp_path / "tone.wav")
-    recording = sound.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
+    recording = soundtrack.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
     both = np.repeat(recording.read(0, recording.count), 2, axis=1)
     assert recording.lufs == pytest.approx(level(both, tmp_path), abs=0.1)
 
@@ -65,7 +66,7 @@ def test_a_single_syllable_is_as_loud_as_a_sentence(tmp_path, length_s):
 @pytest.mark.parametrize("mood", sorted(music.MOODS))
 def test_the_finished_track_is_at_its_target(tmp_path, mood):
     parsed, files = film(tmp_path, music={"mood": mood})
-    track = sound.produce(parsed, files, tmp_path / "work")
+    track = soundtrack.produce(parsed, files, tmp_path / "work")
     assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=0.6)
     assert track.measured.loudness.true_peak_dbtp <= -1.0
     assert ffmpeg.probe(track.path).duration_s == pytest.approx(parsed.duration_s, abs=0.05)
@@ -79,7 +80,7 @@ def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
     samples.ffmpeg("-f", "lavfi", "-i", f"anullsrc=r={RATE}:d=0.1", tmp_path / "x.wav")
     (tmp_path / "v0.raw").write_bytes(pcm)
     samples.ffmpeg("-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", tmp_path / "v0.raw", files["v0.wav"])
-    track = sound.produce(parsed, files, tmp_path / "work")
+    track = soundtrack.produce(parsed, files, tmp_path / "work")
     assert track.measured.loudness.true_peak_dbtp <= -1.0
     assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=1.0)
 
@@ -87,7 +88,7 @@ def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
 def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
     parsed, files = film(tmp_path, music={"mood": "calm", "duck_db": 12})
     (tmp_path / "w").mkdir()
-    mixer = sound.Mixer(parsed, files, tmp_path / "w")
+    mixer = soundtrack.Mixer(parsed, files, tmp_path / "w")
     envelope = mixer._duck()
     narration = parsed.scenes[0].narration
     first, last = round(narration.words[0].start_s * 100), round(narration.words[-1].end_s * 100)
@@ -130,7 +131,7 @@ def test_the_built_in_bed_loops_without_a_seam(mood):
 def test_a_track_of_the_users_loops_without_a_seam(tmp_path):
     t = np.arange(7 * RATE) / RATE
     np.stack([np.sin(2 * np.pi * 123.4 * t)] * 2, axis=1).astype(np.float32).tofile(tmp_path / "track.f32")
-    looped = sound.looped(sound.Recording(tmp_path / "track.f32", 2, -14))
+    looped = soundtrack.looped(soundtrack.Recording(tmp_path / "track.f32", 2, -14))
     twice = looped.around(0, 2 * looped.count)
     assert twice.shape == (2 * looped.count, 2)
     step = np.abs(np.diff(twice[:, 0]))
@@ -169,11 +170,11 @@ def test_unreadable_sound_is_named(tmp_path, content):
     parsed, files = film(tmp_path)
     files["v1.wav"].write_bytes(content)
     with pytest.raises(AssetCorrupt, match=r"v1\.wav"):
-        sound.produce(parsed, files, tmp_path / "work")
+        soundtrack.produce(parsed, files, tmp_path / "work")
 
 
 def test_a_silent_narration_is_named(tmp_path):
     parsed, files = film(tmp_path)
     samples.ffmpeg("-f", "lavfi", "-i", "anullsrc=r=24000:cl=mono:d=2", files["v1.wav"])
     with pytest.raises(AssetCorrupt, match="silent"):
-        sound.produce(parsed, files, tmp_path / "work")
+        soundtrack.produce(parsed, files, tmp_path / "work")

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from render import ffmpeg, music
+from render import ffmpeg
 from render.errors import AssetCorrupt
-from render.music import RATE, Sound
 from render.plan.timeline import Timeline
+from render.sound import music
+from render.sound.music import RATE, Sound
 
 # Where narration is brought before the whole is measured: near the usual target, so that the last gain is small.
 NARRATION_LUFS = -16.0
