@@ -13,13 +13,14 @@ from typing import Any
 
 import cv2
 
-from render import encoders, errors, ffmpeg, gate, memory, segments, storage
+from render import errors, ffmpeg, gate, memory, storage
+from render.encode import encoders, segments
+from render.encode.segments import Pool, Work
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from render.picture import compositor, thumbnail
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
-from render.segments import Pool, Work
 from render.sound import soundtrack
 from render.storage import Destination
 from render.text import captions, fonts

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from render import encoders, job
+from render import job
+from render.encode import encoders
 from render.errors import RenderError
 from render.sound import music, soundtrack
 from render.storage import Destination

@@ -23,7 +23,8 @@ import cv2  # noqa: E402
 import samples  # noqa: E402
 
 from local.settings import python_of  # noqa: E402
-from render import encoders, ffmpeg  # noqa: E402
+from render import ffmpeg  # noqa: E402
+from render.encode import encoders  # noqa: E402
 from render.picture import compose  # noqa: E402
 from render.plan import timeline  # noqa: E402
 from render.text import captions  # noqa: E402

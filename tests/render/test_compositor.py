@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import samples
 
-from render import apart, segments
-from render.encoders import Encoder
+from render import apart
+from render.encode import segments
+from render.encode.encoders import Encoder
 from render.errors import HostFailure
 from render.picture import compose, compositor
 from render.picture.compositor import Compositor

@@ -1,6 +1,6 @@
 import pytest
 
-from render import encoders
+from render.encode import encoders
 from render.errors import EncoderFailed
 
 

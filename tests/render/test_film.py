@@ -18,8 +18,9 @@ import pytest
 import samples
 from PIL import Image
 
-from render import ffmpeg, job, segments
-from render.encoders import Encoder
+from render import ffmpeg, job
+from render.encode import segments
+from render.encode.encoders import Encoder
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.storage import Destination

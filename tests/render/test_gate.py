@@ -6,7 +6,8 @@ import av
 import pytest
 import samples
 
-from render import encoders, gate, segments, watch
+from render import gate, watch
+from render.encode import encoders, segments
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline

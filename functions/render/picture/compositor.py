@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 
 from render import apart
-from render.encoders import Encoder
+from render.encode.encoders import Encoder
 from render.errors import HostFailure
 from render.picture import transitions
 from render.picture.colour import Pixels

@@ -25,7 +25,7 @@ import av.logging
 import cv2
 
 from render import errors, gate, memory
-from render.encoders import Encoder, open_stream, options
+from render.encode.encoders import Encoder, open_stream, options
 from render.errors import HostFailure, RenderError
 from render.picture.compose import Composer, spans
 from render.picture.compositor import Compositor
@@ -100,7 +100,7 @@ def plan(timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Composi
 def program_digest() -> str:
     """Of this program's own files: a checkpoint made by another version is not reused."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
+    for path in sorted(Path(__file__).parents[1].rglob("*")):
         if path.suffix in (".py", ".json", ".ttf"):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
