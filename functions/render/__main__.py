@@ -33,7 +33,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     if arguments.self_test:
-        from render.selftest import self_test
+        from render.check.self_test import self_test
 
         return self_test()
     if arguments.contact_sheet:

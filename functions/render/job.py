@@ -13,7 +13,8 @@ from typing import Any
 
 import cv2
 
-from render import errors, ffmpeg, gate, memory, storage
+from render import errors, ffmpeg, memory, storage
+from render.check import gate
 from render.encode import encoders, segments
 from render.encode.segments import Pool, Work
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid

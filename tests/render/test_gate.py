@@ -6,7 +6,7 @@ import av
 import pytest
 import samples
 
-from render import gate, watch
+from render.check import gate, stillness
 from render.encode import encoders, segments
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
@@ -106,7 +106,7 @@ def test_our_slowest_pictures_are_not_taken_for_still(tmp_path, plan, use, seed)
     source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-s", "1080x1920", "-r", "30", "-i", raw)
     samples.ffmpeg(*source, "-c:v", "libx264", "-preset", USES[use]["preset"], *USES[use]["options"], tmp_path / "slow.mp4")
     raw.unlink()
-    assert watch.watched(tmp_path / "slow.mp4").still == []
+    assert stillness.watched(tmp_path / "slow.mp4").still == []
 
 
 def test_a_planned_still_is_no_fault(inspect):
@@ -255,7 +255,7 @@ def looked_at(joined, seen, monkeypatch):
     """What inspection found, and how often it decoded key frames of the file itself."""
     parsed, folder, track, _ = joined
     decoded = []
-    pictures = watch.pictures
+    pictures = stillness.pictures
     monkeypatch.setattr(watch, "pictures", lambda *arguments, **more: decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more))
     found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, False, seen)
     return found, sum(decoded)

@@ -24,7 +24,8 @@ import av.error
 import av.logging
 import cv2
 
-from render import errors, gate, memory
+from render import errors, memory
+from render.check import gate
 from render.encode.encoders import Encoder, open_stream, options
 from render.errors import HostFailure, RenderError
 from render.picture.compose import Composer, spans

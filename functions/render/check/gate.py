@@ -10,7 +10,8 @@ from typing import Any
 import av
 import av.error
 
-from render import ffmpeg, watch
+from render import ffmpeg
+from render.check import stillness
 from render.errors import AssetCorrupt
 from render.picture import backdrop
 from render.picture.colour import Pixels
@@ -60,7 +61,7 @@ class Keys:
         else:
             before_s, before = self.last
             self.gap_s = max(self.gap_s, at_s - before_s)
-            if watch.alike(before, picture) or watch.dark(before):
+            if stillness.alike(before, picture) or stillness.dark(before):
                 self.suspects.append((before_s, at_s))
         self.last = (at_s, picture)
         self.count += 1
@@ -91,7 +92,7 @@ def glance(path: Path, start_s: float) -> Glance | None:
     """`start_s` is the piece's place in the film. None where it can't be decoded: the finished file then says so itself."""
     keys, digest, count = Keys(), hashlib.sha256(), 0
     try:
-        for at_s, picture in watch.pictures(path, keys_only=True):
+        for at_s, picture in stillness.pictures(path, keys_only=True):
             keys.see(start_s + at_s, picture)
         with av.open(str(path)) as container:
             for packet in container.demux(video=0):
@@ -269,7 +270,7 @@ def _picture(
         close = keys.stretches(timeline.duration_s)
         # A fault of a second holds such a stretch wholly, and may begin and end a second beside it.
         for start, end in _merged(stretches if close is None else close):
-            seen = watch.watched(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
+            seen = stillness.watched(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
             black += seen.black
             still += seen.still
     except av.error.FFmpegError as broken:
@@ -290,7 +291,7 @@ def _keys(path: Path, pieces: Sequence[Glance | None]) -> Keys:
         assert piece is not None
         keys.follow(piece.keys)
     if not pieces:
-        for at_s, picture in watch.pictures(path, keys_only=True):
+        for at_s, picture in stillness.pictures(path, keys_only=True):
             keys.see(at_s, picture)
     return keys
 
@@ -333,7 +334,7 @@ def _by_source(timeline: Timeline, files: dict[str, Path], start: float, end: fl
 
 def _has(clip: Path, visual: Visual, what: str) -> bool:
     try:
-        return bool(getattr(watch.watched(clip, *visual.trim), what))
+        return bool(getattr(stillness.watched(clip, *visual.trim), what))
     except av.error.FFmpegError:
         # Damaged, though ffmpeg could play it: it explains nothing.
         return False
@@ -366,7 +367,7 @@ def _should_sound(timeline: Timeline, start: float, end: float) -> bool:
     if timeline.music:
         return True
     spoken = [(scene.narration.start_s, scene.narration.start_s + scene.narration.duration_s) for scene in timeline.scenes if scene.narration]
-    return any(min(end, last) - max(start, first) > 2 * watch.LONGEST_S for first, last in spoken)
+    return any(min(end, last) - max(start, first) > 2 * stillness.LONGEST_S for first, last in spoken)
 
 
 def _captions(found: Inspection, timeline: Timeline, files: list[Path], pages: int) -> None:
