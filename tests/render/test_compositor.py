@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import samples
 
-from render import apart
+from render import isolation
 from render.encode import segments
 from render.encode.encoders import Encoder
 from render.errors import HostFailure
@@ -78,7 +78,7 @@ def test_the_probe_draws_on_the_device_and_finds_the_processors_frames(on_device
 def test_a_photograph_under_a_moving_camera_is_the_same_picture(on_device, tmp_path, kind):
     samples.photograph(tmp_path / "photo.jpg", 400, 300, 1)
     document = film({"kind": "image", "asset": {"uri": "photo.jpg"}, "motion": {"kind": kind, "amount": 0.3}})
-    found = apart.attempt(differences, document, {"photo.jpg": tmp_path / "photo.jpg"}, [0, 11, 23])
+    found = isolation.attempt(differences, document, {"photo.jpg": tmp_path / "photo.jpg"}, [0, 11, 23])
     assert len(found) == 6
     assert max(mean for mean, _ in found) < 0.3
     assert max(largest for _, largest in found) <= 1
@@ -88,14 +88,14 @@ def test_a_clip_and_its_words_are_the_same_picture(on_device, tmp_path):
     samples.clip(tmp_path / "clip.mp4", 1.0, "160x120")
     document = film({"kind": "clip", "asset": {"uri": "clip.mp4"}})
     document["scenes"][0]["heading"] = "A clip"
-    found = apart.attempt(differences, document, {"clip.mp4": tmp_path / "clip.mp4"}, [0, 9])
+    found = isolation.attempt(differences, document, {"clip.mp4": tmp_path / "clip.mp4"}, [0, 9])
     assert max(largest for _, largest in found) <= 1
 
 
 def test_a_chart_that_grows_is_the_same_picture(on_device, tmp_path):
     series = [{"label": "a", "value": 3}, {"label": "b", "value": 5}]
     document = film({"kind": "generated", "generated": {"template": "chart_bar", "series": series}}, length_s=2.0)
-    found = apart.attempt(differences, document, {}, [10, 19, 40])
+    found = isolation.attempt(differences, document, {}, [10, 19, 40])
     assert max(largest for _, largest in found) <= 1
 
 
@@ -176,8 +176,8 @@ def test_pieces_drawn_elsewhere_are_not_taken_for_ones_own(plan):
 
 
 def test_what_takes_its_process_down_is_a_complaint():
-    with pytest.raises(apart.Failed, match="took its process down"):
-        apart.attempt(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(apart.Failed, match="no such card"):
-        apart.attempt(lambda: (_ for _ in ()).throw(RuntimeError("no such card")))
-    assert apart.attempt(lambda: 7) == 7
+    with pytest.raises(isolation.Failed, match="took its process down"):
+        isolation.attempt(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(isolation.Failed, match="no such card"):
+        isolation.attempt(lambda: (_ for _ in ()).throw(RuntimeError("no such card")))
+    assert isolation.attempt(lambda: 7) == 7

@@ -10,7 +10,7 @@ import av.logging
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from render import apart
+from render import isolation
 from render.errors import EncoderFailed
 
 GPU = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
@@ -45,8 +45,8 @@ class Encoder:
 def works(name: str) -> str | None:
     """None when a frame could be encoded; otherwise the encoder's own complaint. The list of encoders says nothing: NVENC is listed without a GPU."""
     try:
-        apart.attempt(_encode_one, name)
-    except apart.Failed as failure:
+        isolation.attempt(_encode_one, name)
+    except isolation.Failed as failure:
         return str(failure)
     return None
 

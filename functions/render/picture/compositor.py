@@ -7,7 +7,7 @@ from functools import cache
 
 import cv2
 
-from render import apart
+from render import isolation
 from render.encode.encoders import Encoder
 from render.errors import HostFailure
 from render.picture import transitions
@@ -37,8 +37,8 @@ class Compositor:
 def works(any_device: bool = False) -> tuple[bool, str]:
     """Whether frames can be drawn on the OpenCL device: (True, its name) or (False, why not). `any_device`: it need not be a GPU."""
     try:
-        return True, apart.attempt(_compared, any_device)
-    except apart.Failed as failure:
+        return True, isolation.attempt(_compared, any_device)
+    except isolation.Failed as failure:
         return False, str(failure)
 
 
