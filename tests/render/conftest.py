@@ -1,10 +1,6 @@
-"""One small film rendered once for all tests that look at a finished file, and the ways to call the renderer."""
+"""Fixtures of the renderer's tests: one short film rendered once, and small timeline documents."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +8,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-_SPEC = importlib.util.spec_from_file_location("samples", Path(__file__).with_name("samples.py"))
-samples = importlib.util.module_from_spec(_SPEC)
-sys.modules["samples"] = samples
-_SPEC.loader.exec_module(samples)
-
-TEXTS = [
-    "An octopus has three hearts, and every one has its own job.",
-    "Two of them pump blood through the gills.",
-    "The third one stops beating when it swims.",
-]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "RENDER_X264_PRESET": "ultrafast", "RENDER_ENCODER": "cpu", **more}
-
-
-def call(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "render", *map(str, arguments)]
-    return subprocess.run(command, env=environment(**more), capture_output=True, text=True, check=False, timeout=110)
+from tests.render import samples
+from tests.render.program import call
 
 
 @dataclass
@@ -43,20 +21,10 @@ class Film:
     lines: list[dict[str, Any]]
 
 
-def visuals(folder: Path) -> list[dict[str, Any]]:
-    samples.photograph(folder / "photo.jpg", 500, 800, 1)
-    samples.clip(folder / "clip.mp4", 1.5, "480x270")
-    return [
-        {"kind": "image", "asset": {"uri": "photo.jpg"}},
-        {"kind": "clip", "asset": {"uri": "clip.mp4"}},
-        {"kind": "generated", "generated": {"template": "number", "value": "3", "label": "hearts"}},
-    ]
-
-
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
     folder = tmp_path_factory.mktemp("film")
-    scenes = samples.narrated(folder, TEXTS, visuals(folder))
+    scenes = samples.narrated(folder, samples.TEXTS, samples.visuals(folder))
     path = samples.timeline(folder, scenes, 360, 640, brand={"palette": {"accent": "#ffcc00"}})
     done = call(path, folder / "out")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]

@@ -17,6 +17,12 @@ TEXT = (
     "When it swims, that heart stops beating, which is why it prefers to crawl. Its blood is blue, because copper carries the oxygen instead of iron."
 )
 
+TEXTS = [
+    "An octopus has three hearts, and every one has its own job.",
+    "Two of them pump blood through the gills.",
+    "The third one stops beating when it swims.",
+]
+
 
 def photograph(path: Path, width: int, height: int, seed: int) -> Path:
     """Cloudy colours with edges and grain: about as hard to encode as a photograph."""
@@ -113,3 +119,18 @@ def narrated(folder: Path, texts: list[str], visuals: list[dict[str, Any]], lead
         )
         at = end
     return scenes
+
+
+def visuals(folder: Path) -> list[dict[str, Any]]:
+    photograph(folder / "photo.jpg", 500, 800, 1)
+    clip(folder / "clip.mp4", 1.5, "480x270")
+    return [
+        {"kind": "image", "asset": {"uri": "photo.jpg"}},
+        {"kind": "clip", "asset": {"uri": "clip.mp4"}},
+        {"kind": "generated", "generated": {"template": "number", "value": "3", "label": "hearts"}},
+    ]
+
+
+def decoded(path: Path, width: int, height: int) -> np.ndarray:
+    raw = ffmpeg("-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)

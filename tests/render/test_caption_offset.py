@@ -13,15 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import samples
 from PIL import Image
 
 from local.voice.spoken import units
 from showrunner.production import captions as alignment
 from tests.local.model_servers import running
-
-from .conftest import call
-from .test_film import decoded
+from tests.render import samples
+from tests.render.program import call
 
 PORT, VOICE = 8164, "21m00Tcm4TlvDq8ikWAM"
 RATE = 16_000
@@ -99,7 +97,7 @@ def aligners_offset(folder, said: list[Said]) -> float:
 def marks(path, width: int, height: int) -> list[float]:
     """Seconds at which another word is marked. The mark is pure green, the picture grey."""
     found, before = [], np.zeros((height, width), bool)
-    for number, frame in enumerate(decoded(path, width, height)):
+    for number, frame in enumerate(samples.decoded(path, width, height)):
         red, green, blue = (frame[..., channel].astype(np.int16) for channel in range(3))
         green_letters = (green > 140) & (red < green - 70) & (blue < green - 70)
         both = np.count_nonzero(green_letters & before)

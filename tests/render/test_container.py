@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, environment
+from tests.render.program import ROOT, environment
 
 DOCKERFILE = (ROOT / "functions/render/Dockerfile").read_text()
 

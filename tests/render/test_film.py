@@ -15,7 +15,6 @@ import imageio_ffmpeg
 import numpy as np
 import psutil
 import pytest
-import samples
 from PIL import Image
 
 from render import ffmpeg, job
@@ -24,13 +23,8 @@ from render.encode.encoders import Encoder
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.storage import Destination
-
-from .conftest import TEXTS, call, environment, visuals
-
-
-def decoded(path: Path, width: int, height: int) -> np.ndarray:
-    raw = samples.ffmpeg("-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
-    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+from tests.render import samples
+from tests.render.program import call, environment
 
 
 def test_everything_that_was_promised_lies_there(film):
@@ -66,7 +60,7 @@ def test_progress_is_told_in_lines_of_json(film):
 def test_captions_on_file_are_the_words_of_the_script(film):
     srt = (film.out / "captions.srt").read_text()
     words = " ".join(line for line in srt.splitlines() if line and "-->" not in line and not line.isdigit())
-    assert words.split() == " ".join(TEXTS).split()
+    assert words.split() == " ".join(samples.TEXTS).split()
 
 
 def test_the_thumbnails_have_their_sizes(film):
@@ -76,7 +70,7 @@ def test_the_thumbnails_have_their_sizes(film):
 
 
 def test_every_frame_has_a_picture_and_none_stands_still(film):
-    frames = decoded(film.out / "video.mp4", 360, 640)[:, ::4, ::4].astype(np.int16)
+    frames = samples.decoded(film.out / "video.mp4", 360, 640)[:, ::4, ::4].astype(np.int16)
     assert len(frames) == film.report["outputs"][0]["measured"]["frames"]
     assert frames.mean(axis=(1, 2, 3)).min() > 12
     still = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3)) < 0.003
@@ -108,7 +102,7 @@ def _onsets(path: Path) -> np.ndarray:
 
 def _highlight_changes(path: Path) -> np.ndarray:
     """Frames on which the accent-coloured letters are other ones than on the frame before. Accent of the sample: #ffcc00."""
-    frames = decoded(path, 360, 640)[:, 320:500]
+    frames = samples.decoded(path, 360, 640)[:, 320:500]
     red, green, blue = (frames[..., channel].astype(np.int16) for channel in range(3))
     accent = (red > 200) & (green > 150) & (blue < 90)
     changed = np.array([np.logical_xor(a, b).sum() for a, b in zip(accent[1:], accent[:-1], strict=True)])
@@ -123,14 +117,14 @@ def test_captions_can_be_left_out_of_the_picture(tmp_path, film):
     (tmp_path / "timeline.json").write_text(json.dumps(document))
     assert call(tmp_path / "timeline.json", tmp_path / "out").returncode == 0
     assert (tmp_path / "out" / "captions.srt").read_text() == (film.out / "captions.srt").read_text()
-    with_them, without = (decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out"))
+    with_them, without = (samples.decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out"))
     rows, columns = np.nonzero(np.abs(with_them.astype(int) - without).max(axis=2) > 60)
     assert 0.4 * 640 < rows.min() < rows.max() <= 0.75 * 640 + 2
     assert 0.1 * 360 < columns.min() < columns.max() < 0.9 * 360
 
 
 def small(folder: Path, **fields) -> Path:
-    scenes = samples.narrated(folder, TEXTS[:2], visuals(folder)[:2])
+    scenes = samples.narrated(folder, samples.TEXTS[:2], samples.visuals(folder)[:2])
     return samples.timeline(folder, scenes, 180, 320, **fields)
 
 
@@ -150,7 +144,7 @@ def test_one_plan_gives_three_aspects(tmp_path):
 
 @pytest.mark.parametrize("codec", ["hevc", "av1"])
 def test_the_other_codecs_are_rendered_and_inspected_too(tmp_path, codec):
-    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    scenes = samples.narrated(tmp_path, samples.TEXTS[:1], samples.visuals(tmp_path)[:1])
     plan = samples.timeline(tmp_path, scenes, 180, 320, outputs=[{"name": "main", "width": 180, "height": 320, "codec": codec}])
     done = call(plan, tmp_path / "out")
     assert done.returncode == 0, done.stderr[-800:]
@@ -287,8 +281,8 @@ def test_a_narration_that_was_replaced_after_a_failure_is_heard(tmp_path):
     path = small(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(b"x" * 900)
     assert call(path, tmp_path / "out").returncode == 3
-    visuals(tmp_path)
-    samples.speech(tmp_path / "voice0.wav", TEXTS[0], seed=9, words_per_s=3.5)
+    samples.visuals(tmp_path)
+    samples.speech(tmp_path / "voice0.wav", samples.TEXTS[0], seed=9, words_per_s=3.5)
     assert call(path, tmp_path / "out").returncode == 0
     assert call(path, tmp_path / "fresh").returncode == 0
     assert assets.sha256(tmp_path / "out" / "video.mp4") == assets.sha256(tmp_path / "fresh" / "video.mp4")

@@ -6,7 +6,6 @@ import zlib
 
 import numpy as np
 import pytest
-import samples
 from PIL import Image
 
 from render import ffmpeg, storage
@@ -15,6 +14,7 @@ from render.picture import clips, overlays, stills
 from render.plan import assets, timeline
 from render.plan.timeline import Asset, Output, Visual
 from render.sound import soundtrack
+from tests.render import samples
 
 
 @pytest.fixture

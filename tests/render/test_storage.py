@@ -5,11 +5,10 @@ import multiprocessing
 
 import boto3
 import pytest
-import samples
 
 from render import storage
-
-from .conftest import TEXTS, call, visuals
+from tests.render import samples
+from tests.render.program import call
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def bucket(aws: str) -> str:
 
 def test_a_render_reads_from_s3_and_writes_to_s3(tmp_path, aws, bucket):
     client = boto3.client("s3", endpoint_url=aws)
-    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    scenes = samples.narrated(tmp_path, samples.TEXTS[:1], samples.visuals(tmp_path)[:1])
     scenes[0]["visual"]["asset"]["uri"] = f"s3://{bucket}/assets/photo.jpg"
     client.upload_file(str(tmp_path / "photo.jpg"), bucket, "assets/photo.jpg")
     client.upload_file(str(tmp_path / "voice0.wav"), bucket, "a/voice0.wav")
@@ -68,7 +67,7 @@ def test_a_drawing_process_has_connections_of_its_own(aws, monkeypatch):
 
 def test_a_missing_object_is_named_in_error_json(tmp_path, aws, bucket):
     client = boto3.client("s3", endpoint_url=aws)
-    scenes = samples.narrated(tmp_path, TEXTS[:1], visuals(tmp_path)[:1])
+    scenes = samples.narrated(tmp_path, samples.TEXTS[:1], samples.visuals(tmp_path)[:1])
     client.upload_file(str(samples.timeline(tmp_path, scenes, 180, 320)), bucket, "b/timeline.json")
     done = call(f"s3://{bucket}/b/timeline.json", f"s3://{bucket}/b/render", AWS_ENDPOINT_URL=aws, TMPDIR=str(tmp_path))
     assert done.returncode == 3, done.stderr[-1500:]

@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import av
 import pytest
-import samples
 
 from render.check import gate, stillness
 from render.encode import encoders, segments
@@ -12,6 +11,7 @@ from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
 from render.sound import soundtrack
+from tests.render import samples
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -256,7 +256,7 @@ def looked_at(joined, seen, monkeypatch):
     parsed, folder, track, _ = joined
     decoded = []
     pictures = stillness.pictures
-    monkeypatch.setattr(watch, "pictures", lambda *arguments, **more: decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more))
+    monkeypatch.setattr(stillness, "pictures", lambda *arguments, **more: decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more))
     found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, False, seen)
     return found, sum(decoded)
 

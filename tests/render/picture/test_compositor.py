@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import samples
 
 from render import isolation
 from render.encode import segments
@@ -20,8 +19,8 @@ from render.errors import HostFailure
 from render.picture import compose, compositor
 from render.picture.compositor import Compositor
 from render.plan import timeline
-
-from .conftest import call, environment
+from tests.render import samples
+from tests.render.program import call, environment
 
 NVENC, X264 = Encoder("h264_nvenc", ""), Encoder("libx264", "")
 
@@ -159,7 +158,8 @@ def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_
 
 def test_drawing_by_the_processor_wakes_no_device(device):
     program = (
-        "from render import compose, compositor, timeline\n"
+        "from render.picture import compose, compositor\n"
+        "from render.plan import timeline\n"
         "plan = timeline.parse(compositor._document())\n"
         "composer = compose.Composer(plan, plan.outputs[0], {})\n"
         "for number in range(plan.frame_count): composer.draw(number)\n"

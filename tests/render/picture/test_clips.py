@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import samples
 
 from render.errors import AssetCorrupt
 from render.picture import clips
 from render.plan.timeline import Asset, Visual
+from tests.render import samples
 
 SIZE = (180, 320)
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-import samples
 
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.plan import timeline
 from render.sound import music, soundtrack
 from render.sound.music import RATE
+from tests.render import samples
 
 
 def film(folder, texts=("Two of them pump blood through the gills.", "The third one serves the rest."), gap_s=2.5, **fields):
