@@ -28,10 +28,10 @@ GROUPS: dict[str, tuple[tuple[str, ...], int]] = {
     "lambda": (("lambda",), 35),
     "engine": (("engine",), 80),
     "sam": (("sam",), 220),
-    "models": (("models", "models-data"), 640),
-    "local": (("local",), 110),
+    "models": (("models", "models-data"), 665),
+    "local": (("local",), 235),
     "render": (("render",), 430),
-    "dev": (("dev",), 910),
+    "dev": (("dev",), 1030),
 }
 RUN = ("local", "engine", "lambda", "sam", "models", "render")
 TEST = (*RUN, "dev")
