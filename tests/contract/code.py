@@ -48,6 +48,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return the node and everything inside it, as ast.walk does; kept, because many checks go through the same statements."""
+    return tuple(ast.walk(node))
+
+
 def layer_files() -> list[Path]:
     return sorted((LAYER / PACKAGE).rglob("*.py"))
 
@@ -69,9 +75,10 @@ class Import(NamedTuple):
     """Whether it runs when the module is imported."""
 
 
-def imports(path: Path) -> list[Import]:
+@cache
+def imports(path: Path) -> tuple[Import, ...]:
     """Every import of a file but those for type checkers only."""
-    return list(_imports(tree(path), module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "", at_top=True))
+    return tuple(_imports(tree(path), module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "", at_top=True))
 
 
 def _imports(node: ast.AST, module: str, *, at_top: bool) -> Iterator[Import]:
@@ -113,7 +120,7 @@ def names(module: str) -> dict[str, Definition]:
     """What each imported name of a module stands for: (module, TOP) for a module of ours, (module, name) for a definition of one."""
     path = path_of(module)
     found: dict[str, Definition] = {}
-    for node in ast.walk(tree(path)) if path else ():
+    for node in walk(tree(path)) if path else ():
         if isinstance(node, ast.ImportFrom):
             source = _absolute(node, module)
             for alias in node.names:
@@ -132,7 +139,7 @@ def definitions(module: str) -> dict[str, list[ast.AST]]:
     found: dict[str, list[ast.AST]] = {TOP: []}
     for node in tree(path).body if path else ():
         targets = _targets(node)
-        runs = isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in ast.walk(node))
+        runs = isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in walk(node))
         for target in [*targets, *([TOP] if runs else [])] or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
             found.setdefault(target, []).append(node)
     return found
@@ -149,11 +156,12 @@ def _targets(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def mentioned(module: str, name: str) -> set[Definition]:
     """The definitions of ours that one definition mentions."""
     found: set[Definition] = set()
     for node in definitions(module).get(name, ()):
-        for inner in ast.walk(node):
+        for inner in walk(node):
             if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
                 target = names(module).get(inner.value.id)
                 if target and target[1] == TOP:
@@ -195,6 +203,7 @@ class Wish(NamedTuple):
     """The code has a default."""
 
 
+@cache
 def settings(function: str) -> set[Wish]:
     """What it reads by config.setting(...). The ground floor's own reading of STAGE, for the secrets' path, is counted where a secret is asked for."""
     found = set()
@@ -203,6 +212,7 @@ def settings(function: str) -> set[Wish]:
     return found | ({Wish("STAGE", optional=False)} if secrets(function) else set())
 
 
+@cache
 def secrets(function: str) -> set[Wish]:
     """What it reads by config.secret(...) or config.secrets([...])."""
     found = set()
@@ -215,6 +225,7 @@ def secrets(function: str) -> set[Wish]:
     return found
 
 
+@cache
 def operations(function: str) -> set[tuple[str, str]]:
     """(service, method as boto3 names it) of every call that it can make, by config.aws or signed.call; of presigned URLs what they allow."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
@@ -223,18 +234,19 @@ def operations(function: str) -> set[tuple[str, str]]:
     return found
 
 
+@cache
 def _operations(node: ast.AST) -> set[tuple[str, str]]:
     found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "signed", ("call",))}
     found |= {("s3", _literal(call)) for call in calls(node, "signed", ("link", "objects"))}
     clients = {id(call): _literal(call) for call in calls(node, "config", ("aws",))}
     variables = {
         target.id: clients[id(inner.value)]
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Assign) and id(inner.value) in clients
         for target in inner.targets
         if isinstance(target, ast.Name)
     }
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if not (isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)):
             continue
         held = inner.func.value
@@ -248,11 +260,12 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
     return found
 
 
+@cache
 def calls(node: ast.AST, module: str, functions: tuple[str, ...]) -> list[ast.Call]:
     """Calls of `module.function(...)` within a statement."""
     return [
         inner
-        for inner in ast.walk(node)
+        for inner in walk(node)
         if isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
         and isinstance(inner.func.value, ast.Name)
@@ -275,3 +288,12 @@ def _literal(call: ast.Call, index: int = 0) -> str:
 
 def _has_default(call: ast.Call) -> bool:
     return len(call.args) > 1 or any(keyword.arg == "default" for keyword in call.keywords)
+
+
+CACHES = (path_of, tree, walk, imports, names, definitions, mentioned, reach, settings, secrets, operations, _operations, calls)
+
+
+def forget() -> None:
+    """Read everything again at the next use: for tests that write a small product of their own."""
+    for each in CACHES:
+        each.cache_clear()

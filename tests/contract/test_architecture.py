@@ -72,10 +72,10 @@ def reads_environment(node: ast.AST) -> bool:
 
 def test_only_config_reads_the_environment():
     config = LAYER / PACKAGE / "config.py"
-    found = [where(path, node) for path in product() if path != config for node in ast.walk(code.tree(path)) if reads_environment(node)]
+    found = [where(path, node) for path in product() if path != config for node in code.walk(code.tree(path)) if reads_environment(node)]
 
     assert found == []
-    assert any(reads_environment(node) for node in ast.walk(code.tree(config)))
+    assert any(reads_environment(node) for node in code.walk(code.tree(config)))
 
 
 def test_only_config_makes_clients_of_aws():
@@ -195,7 +195,7 @@ def test_what_swallows_every_error_says_why():
     found = []
     for path in product():
         lines = path.read_text(encoding="utf-8").splitlines()
-        nodes = [node for node in ast.walk(code.tree(path)) if catches_everything(node)]
+        nodes = [node for node in code.walk(code.tree(path)) if catches_everything(node)]
         found += [where(path, node) for node in nodes if not re.search(r"#\s*noqa: BLE001 - \w", lines[node.lineno - 1])]
 
     assert found == []
@@ -207,7 +207,7 @@ def test_functions_hold_no_sql():
         where(path, node)
         for path in code.function_files()
         if path.parent.name != "migrate"
-        for node in ast.walk(code.tree(path))
+        for node in code.walk(code.tree(path))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.search(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", node.value, re.DOTALL)
@@ -220,10 +220,10 @@ def sql_faults(path: Path) -> Iterator[str]:
     """Calls of db.one, rows, value, run and connection.run whose SQL is not a constant, or has anything but constants (UPPER_CASE) put into it."""
     if code.module_of(path) in COMPOSES_SQL:
         return
-    for definition in ast.walk(code.tree(path)):
+    for definition in code.walk(code.tree(path)):
         if not isinstance(definition, ast.FunctionDef):
             continue
-        for node in ast.walk(definition):
+        for node in code.walk(definition):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in QUERIES:
                 owner = ast.unparse(node.func.value)
                 index = {"db": 1, "connection": 0}.get(owner)
@@ -240,7 +240,7 @@ def _is_constant_sql(node: ast.expr, definition: ast.FunctionDef) -> bool:
         return _is_constant_sql(node.body, definition) and _is_constant_sql(node.orelse, definition)
     if isinstance(node, ast.Name) and not _is_constant_name(node):
         # A local variable that is only ever given constant SQL; migrate's `sql` is the text of a file of ours.
-        given = [inner.value for inner in ast.walk(definition) if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id]
+        given = [inner.value for inner in code.walk(definition) if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id]
         return bool(given) and all(_is_constant_sql(value, definition) for value in given)
     return _is_constant_name(node)
 
@@ -287,7 +287,7 @@ def test_nothing_is_patched_without_saying_why():
     found = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines()
-        for node in ast.walk(code.tree(path)):
+        for node in code.walk(code.tree(path)):
             patches = isinstance(node, ast.Attribute) and re.search(r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node))
             imported = isinstance(node, ast.ImportFrom) and node.module == "unittest.mock" and any(alias.name == "patch" for alias in node.names)
             if (patches or imported) and "#" not in lines[node.lineno - 1]:
@@ -301,7 +301,7 @@ def test_every_test_is_named_as_a_sentence():
     found = [
         f"{where(path, node)} {node.name}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for node in ast.walk(code.tree(path))
+        for node in code.walk(code.tree(path))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.name.count("_") < 2
     ]
 

@@ -11,7 +11,6 @@ def source(tmp_path, monkeypatch):
     monkeypatch.setattr(code, "LAYER", tmp_path / "layer")
     monkeypatch.setattr(code, "FUNCTIONS", tmp_path / "functions")
     monkeypatch.setattr(code, "ROOT", tmp_path)
-    caches = (code.path_of, code.tree, code.names, code.definitions, code.reach)
 
     def write(**files: str) -> None:
         for name, text in files.items():
@@ -20,12 +19,10 @@ def source(tmp_path, monkeypatch):
             path.write_text(text)
         for package in (path for path in (tmp_path / "layer").rglob("*") if path.is_dir()):
             (package / "__init__.py").touch()
-        for cache in caches:
-            cache.cache_clear()
+        code.forget()
 
     yield write
-    for cache in caches:
-        cache.cache_clear()
+    code.forget()
 
 
 def test_what_a_function_can_come_to_is_followed_through_modules_classes_and_imports_inside_functions(source):

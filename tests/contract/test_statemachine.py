@@ -207,7 +207,7 @@ def test_every_class_that_a_task_retries_can_come_from_its_function(machine, pat
     """A name that the function's code can't raise is a retry that never happens, or one that was forgotten in a change."""
     for state in tasks(machine, LAMBDA):
         function = function_of(state, path).name
-        possible = {node.id for _, top in code.nodes(function) for node in ast.walk(top) if isinstance(node, ast.Name)}
+        possible = {node.id for _, top in code.nodes(function) for node in code.walk(top) if isinstance(node, ast.Name)}
         named = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]} & OURS
 
         assert sorted(named - possible) == [], f"{state.name} → functions/{function}"

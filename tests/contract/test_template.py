@@ -111,7 +111,7 @@ def test_every_sample_is_named_function_case_and_holds_an_object():
 
 def test_every_sample_is_read_by_a_test():
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
-    named = {node.value for path in tests for node in ast.walk(code.tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    named = {node.value for path in tests for node in code.walk(code.tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
     assert [path.stem for path in samples() if path.stem not in named and path.name not in named] == []
 
@@ -131,7 +131,7 @@ def test_every_function_is_called_by_a_test(functions):
 def routes(function: str) -> list[tuple[str, str, set[str]]]:
     """(method, path, keywords) of `@app.get("/path", ...)` and its like."""
     found = []
-    for node in ast.walk(code.tree(FUNCTIONS / function / "app.py")):
+    for node in code.walk(code.tree(FUNCTIONS / function / "app.py")):
         for decorator in getattr(node, "decorator_list", ()):
             if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute) and ast.unparse(decorator.func.value) == "app":
                 path, keywords = ast.literal_eval(decorator.args[0]), {keyword.arg for keyword in decorator.keywords}
