@@ -153,6 +153,7 @@ def declared(template: Path) -> set[str]:
 def render_version() -> str:
     """Return a hash of the render's sources: the tag of its image."""
     digest = hashlib.sha256()
-    for file in sorted(path for path in (ROOT / "functions" / "render").rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    sources = sorted(path for path in (ROOT / "functions" / "render").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    for file in [*sources, ROOT / "local" / "lock" / "render.txt"]:
         digest.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -27,6 +27,8 @@ SCOPES = ["channels:read", "channels:write", "videos:all", "live:read", "interna
 OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"
 GOOGLE = "https://accounts.google.com"
+# Where a dashboard's development server listens.
+DASHBOARD = "http://localhost:5173"
 PEXELS = os.environ.get("PEXELS_BASE_URL") or "https://api.pexels.com"
 # Fixed, unlike the one that `sam --resolve-s3` makes: it is kept over restarts of the engine.
 DEPLOY_BUCKET = f"showrunner-deploy-{STAGE}"
@@ -116,6 +118,10 @@ def parameters() -> dict[str, str]:
         "LiveUrl": address("LIVE_PORT").replace("http", "ws", 1),
         "RenderPlatform": "cpu",
         "Egress": "none",
+        "Protected": "false",
+        "CorsOrigins": DASHBOARD,
+        "OAuthRedirects": f"{DASHBOARD}/oauth",
+        "MailFrom": "showrunner@localhost.invalid",
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
         "Demo": "false" if language and voice else "true",

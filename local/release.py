@@ -224,7 +224,8 @@ class Rehearsal(Release):
 
 
 def image_commands(engine: str, tag: str) -> list[list[str | Path]]:
-    build = [engine, "build", "--platform", "linux/amd64", "--file", ROOT / "functions" / "render" / "Dockerfile", "--tag", tag, ROOT / "functions"]
+    build = [engine, "build", "--platform", "linux/amd64", "--file", ROOT / "functions" / "render" / "Dockerfile", "--tag", tag]
+    build += ["--build-context", f"lock={ROOT / 'local' / 'lock'}", ROOT / "functions"]
     return [build, [engine, "push", tag]]
 
 

@@ -1,6 +1,7 @@
 """Service integrations that MiniStack lacks or handles differently: Batch, nested executions, EventBridge."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import stepfunctions
@@ -46,6 +47,23 @@ class BatchIntegration:
         if job.status == "FAILED":
             raise ExecutionError("States.TaskFailed", json.dumps(description))
         return description
+
+    def list_jobs(self, resource: str, data: Json) -> Json:
+        """arn:aws:states:::aws-sdk:batch:listJobs"""
+        return self._asked(self.api.list_jobs, data)
+
+    def terminate_job(self, resource: str, data: Json) -> Json:
+        """arn:aws:states:::aws-sdk:batch:terminateJob"""
+        if missing := {"JobId", "Reason"} - data.keys():
+            raise ExecutionError("States.Runtime", f"batch:terminateJob needs {', '.join(sorted(missing))}")
+        return self._asked(self.api.terminate_job, data)
+
+    @staticmethod
+    def _asked(operation: Callable[[Json], Json], data: Json) -> Json:
+        try:
+            return from_api(operation(to_api(data)))
+        except batch.Refused as refusal:
+            raise ExecutionError("Batch.ClientException", f"{refusal} (Service: Batch; Status Code: 400; Error Code: ClientException)") from refusal
 
     def _wait(self, job: batch.Job) -> None:
         while not job.finished.wait(LOOK_SECONDS):
@@ -109,7 +127,10 @@ def _checked_distributed_map(run: Any) -> Any:
 
 
 def install(api: batch.Api) -> None:
-    DISPATCH["arn:aws:states:::batch:submitJob"] = BatchIntegration(api).submit
+    integration = BatchIntegration(api)
+    DISPATCH["arn:aws:states:::batch:submitJob"] = integration.submit
+    DISPATCH["arn:aws:states:::aws-sdk:batch:listJobs"] = integration.list_jobs
+    DISPATCH["arn:aws:states:::aws-sdk:batch:terminateJob"] = integration.terminate_job
     DISPATCH["arn:aws:states:::events:putEvents"] = _put_events(DISPATCH["arn:aws:states:::events:putEvents"])
     stepfunctions._invoke_nested_start_execution = start_nested
     stepfunctions._invoke_nested_start_execution_sync = start_nested_and_wait

@@ -31,6 +31,9 @@ OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown", "R
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions calls an error of Batch that is not among its
 # modelled ones, throttling included: https://github.com/ASFHyP3/hyp3/issues/911
 OF_BATCH = {"Batch.ServerException", "Batch.ClientException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"}
+SDK = "arn:aws:states:::aws-sdk:"
+# What a failed attempt left behind is looked for; that it can't be found is no reason to fail the video.
+CLEANS_UP = {"FindGpuJob", "EndGpuJobs"}
 # Made by a Fail state of ours.
 OF_MACHINES = {"VisualsFailed"}
 OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.ShowrunnerError)}
@@ -185,6 +188,8 @@ def test_every_failure_is_caught_by_its_state_or_by_one_around_it_but_the_fail_s
 def test_every_failure_path_ends_in_a_fail_state(machine):
     """From what catches, on to the end; a way back into the state that failed (another platform) is a second try, not an end."""
     for state in states(machine):
+        if state.name in CLEANS_UP:
+            continue
         for target in caught(state.body):
             ends = [name for name in reached(state.siblings, target, stop=state.name, catches=False) if not onward(state.siblings[name])]
 
@@ -267,6 +272,43 @@ def test_the_machine_may_do_what_its_states_do(machine, path):
         # https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
         actions = {action for statement in statements for action in listed(statement["Action"])}
         assert {"batch:DescribeJobs", "batch:TerminateJob", "events:PutTargets", "events:PutRule", "events:DescribeRule"} <= actions
+
+
+def test_the_machine_may_do_what_its_direct_calls_do(machine, path):
+    """aws-sdk:<service>:<operation> needs the action of that name: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html"""
+    statements = [statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])]
+    allowed = {action for statement in statements for action in listed(statement["Action"])}
+    for state in tasks(machine, SDK):
+        service, operation = state.body["Resource"].removeprefix(SDK).split(":")
+        assert f"{service}:{operation[0].upper()}{operation[1:]}" in allowed, state.name
+
+
+def test_a_cause_that_is_missing_breaks_no_failure_path(machine):
+    """Only Error is always there: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html. Reading what is missing fails the execution."""
+    for text in expressions(machine):
+        bare = text.replace("$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''", "")
+        assert "errorOutput.Cause" not in bare, text
+
+
+def test_a_gpu_job_that_came_too_late_is_ended_before_the_cpu_takes_over(machine, path):
+    if path.name != "production.asl.json":
+        return
+    on_the_way = reached(machine["States"], "CapacityMissing", stop="RenderOnCpu")
+
+    assert machine["States"]["CapacityMissing"]["Choices"][0]["Next"] == "FindGpuJob"
+    assert {"FindGpuJob", "EndGpuJobs"} <= on_the_way
+    (target,) = [state for state in tasks(machine) if state.name == "EndGpuJob"]
+    assert target.body["Resource"] == f"{SDK}batch:terminateJob"
+
+
+def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
+    """One job, none and several: JSONata makes a single value of a list of one unless it is told otherwise."""
+    if path.name != "production.asl.json":
+        return
+    expression = machine["States"]["FindGpuJob"]["Assign"]["left"][2:-2]
+    for statuses, expected in ((["RUNNABLE"], ["0"]), ([], []), (["SUCCEEDED"], []), (["RUNNING", "FAILED", "STARTING"], ["0", "2"])):
+        answer = {"JobSummaryList": [{"JobId": str(number), "Status": status} for number, status in enumerate(statuses)]}
+        assert list(Jsonata(expression.replace("$states.result", "result")).evaluate({"result": answer}) or []) == expected, statuses
 
 
 def test_every_expression_parses(machine):

@@ -27,6 +27,8 @@ STEP_OF_STATE = {
     "PlanTimeline": "timeline",
     "RecordTimeline": "timeline",
     "RenderVideo": "render",
+    "FindGpuJob": "render",
+    "EndGpuJob": "render",
     "Finish": "finish",
 }
 
