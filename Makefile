@@ -40,6 +40,15 @@ build: ## build the functions and layers as they are deployed
 deploy: ## deploy to AWS (STAGE=dev; DRY_RUN=1 only prints the commands; CONFIRM=prod for prod)
 	$(local) deploy --stage '$(STAGE)' $(if $(DRY_RUN),--dry-run) $(if $(CONFIRM),--confirm '$(CONFIRM)')
 
+preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
+	$(local) preflight --stage '$(STAGE)'
+
+secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev)
+	$(local) secrets --stage '$(STAGE)'
+
+admin: ## make somebody the first platform admin of a stage (STAGE=dev EMAIL=you@label.com ORGANISATION='My label')
+	$(local) admin --stage '$(STAGE)' --email '$(EMAIL)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
+
 bench-render: ## how fast the renderer is, beside its limit and a peer
 	$(local) bench render
 
@@ -67,4 +76,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check up down open build deploy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check up down open build deploy preflight secrets admin bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean

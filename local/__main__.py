@@ -10,9 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local import processes, setup
 from local.settings import BEGUN, LAYER, ROOT, Refused, address, python_of
+
+if TYPE_CHECKING:
+    from local.stages.stage import Stage
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -56,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
     deploying.add_argument("--confirm")
+    for name, do, told in (("preflight", preflight, "what a deployment lacks"), ("secrets", ask_secrets, "keys of the services into SSM")):
+        command(name, do, told).add_argument("--stage", required=True)
+    promoting = command("admin", admin, "the first platform admin of a stage")
+    for name in ("--stage", "--email"):
+        promoting.add_argument(name, required=True)
+    promoting.add_argument("--organisation")
     measuring = command("bench", bench, "a benchmark of tests/bench")
     measuring.add_argument("name")
     setting_up = command("setup", set_up, "make the virtual environments")
@@ -132,6 +142,37 @@ def deploy(options: argparse.Namespace) -> None:
     from local import release
 
     release.release(options.stage, dry_run=options.dry_run, confirm=options.confirm)
+
+
+def preflight(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import preflight
+
+    preflight.require(found)
+    print("Nothing is missing: make deploy STAGE=" + options.stage)
+
+
+def ask_secrets(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import secrets
+
+    secrets.ask_all(found)
+
+
+def admin(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import admin
+
+    admin.make_admin(found, options.email, options.organisation)
+
+
+def operated(name: str) -> "Stage":
+    """The stage of a real account, in the environment that has the SDK. What only looks or adds needs no CONFIRM."""
+    enter(("local", "sam", "lambda"))
+    from local.stages.stage import Stage, refuse_unsafe
+
+    refuse_unsafe(name, name)
+    return Stage(name)
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -1,219 +1,219 @@
-"""`make deploy STAGE=dev`: a stage of a real account, in the order that keeps it whole: secrets, data stack, migrations, render image, application stack."""
+"""`make deploy STAGE=dev`: preflight, secrets, data stack, migrations, render image, application stack. Run again from wherever it stopped, it goes on.
+
+What a stack needs from another one's outputs (the API's own address, the database's host) is compared on every run and handed over when it differs, so no
+run depends on the one before it having ended well.
+"""
 
 import base64
-import functools
-import json
 import os
-import secrets
 import shlex
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from local import build as building
 from local.build import declared
 from local.settings import ROOT, Refused, python_of
-from showrunner.access import tokens
+from local.stages import preflight, secrets
+from local.stages.stage import STANDS, Stage, refuse_placeholders, refuse_region, refuse_unsafe
 
-STAGES = ("dev", "prod")
+__all__ = ["BROUGHT", "MADE", "OPTIONAL", "refuse_region", "release"]
+
+BROUGHT, OPTIONAL, MADE = secrets.BROUGHT, secrets.OPTIONAL, secrets.MADE
 # The migrate function's own limit: an index on a large table, and before it a database at rest that takes half a minute to come back.
 MIGRATE_TIMEOUT_S = 900
-# What the person has to bring; everything else is made here.
-BROUGHT = {"openai/api_key": "OpenAI", "elevenlabs/api_key": "ElevenLabs"}
-# Of the database's owner, who migrates it, and of the role that the functions log in as.
-PASSWORDS = ("database/owner_password", "database/password")
-# Until the first deployment has told the API's own address; nothing trusts tokens of this issuer.
-NO_ADDRESS = "https://address.invalid"
+# Until the first deployment has told an API's own address. Nothing trusts tokens of this issuer, and the same run replaces it.
+PENDING = "pending"
+# The address may be known after one deployment of the application, and then it is deployed once more; a third would mean that they never agree.
+PASSES = 3
+# Revisions of a job definition that are kept although nothing runs: the current one and the one before it, for a rollback.
+KEPT_REVISIONS = 2
 
 
-def release(stage: str, *, dry_run: bool, confirm: str | None) -> None:
+def release(stage: str, *, dry_run: bool, confirm: str | None, snapshot: str | None = None) -> None:
     refuse_unsafe(stage, confirm)
-    (Rehearsal(stage) if dry_run else Release(stage)).deploy()
-
-
-def refuse_unsafe(stage: str, confirm: str | None) -> None:
-    if stage not in STAGES:
-        raise Refused(f"STAGE={stage}: a stage is {' or '.join(STAGES)} (make deploy STAGE=dev); the local one comes up with make up")
-    if stage == "prod" and confirm != "prod":
-        raise Refused("this would change production; say so with make deploy STAGE=prod CONFIRM=prod")
-    elsewhere = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
-    if elsewhere:
-        raise Refused(f"{', '.join(elsewhere)} would send this to another place than AWS; unset it and run it again")
+    if dry_run:
+        Rehearsal(stage).deploy()
+    else:
+        Release(Stage(stage), snapshot=snapshot).deploy()
 
 
 class Release:
-    """One stage's deployment. Every part can be run again: what is there already is left as it is."""
+    """One stage's deployment. Every part can be run again: what is there already is left as it is.
 
-    def __init__(self, stage: str) -> None:
+    `snapshot`: a database snapshot that the stage's database is replaced with (`make restore`).
+    """
+
+    def __init__(self, stage: Stage, *, snapshot: str | None = None) -> None:
         self.stage = stage
-        self.data_stack = f"showrunner-data-{stage}"
-        self.application_stack = f"showrunner-{stage}"
+        self.snapshot = snapshot
 
     def deploy(self) -> None:
-        account, region = self.identity()
-        print(f"Stage {self.stage}, account {account}, region {region}.", flush=True)
-        engine = container_engine()
-        self.ensure_secrets()
-        built = self.build()
-        self.sam_deploy(built / "data", self.data_stack, {})
+        region = self.stage.region()
+        account = self.stage.caller()["account"]
+        print(f"Stage {self.stage.name}, account {account}, region {region}.", flush=True)
+        found = preflight.require(self.stage)
+        engine = preflight.container_engine() or "docker"
+        secrets.make_missing(self.stage)
+        built = building.build()
+        for stack in (self.stage.data_stack, self.stage.application_stack):
+            self.stage.settle(stack)
+        self.deploy_data(built / "data", found)
         self.migrate()
         image = self.push_image(engine, account, region)
-        self.deploy_application(built / "application", image)
+        self.deploy_application(built / "application", image, found)
+        # Now that the stage stands and its addresses are known: protected, and with the origins that may upload.
+        self.deploy_data(built / "data", found)
+        self.keep_from_deletion()
+        self.end_old_revisions()
+        print(f"Deployed: {self.stage.output(self.stage.application_stack, 'PlatformApiUrl')}", flush=True)
 
-    def deploy_application(self, built: Path, image: str) -> None:
-        """Without a domain the address is known only after the first deployment, and the functions learn it by a second one."""
-        given = os.environ.get("PLATFORM_URL")
-        first = self.find_output(self.application_stack, "PlatformApiUrl") is None
-        url = {"PlatformUrl": given} if given else {"PlatformUrl": NO_ADDRESS} if first else {}
-        self.sam_deploy(built, self.application_stack, {"ImageUri": image, **url})
-        if first and not given:
-            self.sam_deploy(built, self.application_stack, {"ImageUri": image, "PlatformUrl": self.output(self.application_stack, "PlatformApiUrl")})
-        print(f"Deployed: {given or self.output(self.application_stack, 'PlatformApiUrl')}", flush=True)
+    # ------------------------------------------------------------ The two stacks
 
-    def identity(self) -> tuple[str, str]:
-        """Who deploys, and where to; refuses before anything is built."""
-        from botocore.exceptions import BotoCoreError, ClientError
+    def data_parameters(self, found: preflight.Account) -> dict[str, str]:
+        """What the data stack is deployed with now. Zones, snapshot and generation stay what they were: others would replace subnets or empty the database."""
+        zones = dict(zip(("ZoneA", "ZoneB"), found.zones, strict=False))
+        stands = self.stage.status(self.stage.data_stack) in STANDS
+        values = {**self.kept(), **zones, "ApiLogs": found.api_logs, **self.told_origins(), **self.stage.told(), "Protected": str(stands).lower()}
+        if self.snapshot and self.is_restoring():
+            generation = int(self.kept().get("DatabaseGeneration") or 1) + 1
+            values |= {"DatabaseSnapshot": self.snapshot, "DatabaseGeneration": str(generation), "Protected": "false"}
+        return {"Stage": self.stage.name, **values}
 
-        region = session().region_name
-        if not region:
-            raise Refused("no AWS region is set; set AWS_REGION, or a region in the profile that AWS_PROFILE names")
+    def application_parameters(self, image: str, found: preflight.Account) -> dict[str, str]:
+        """What the application stack is deployed with now: the stage's file over what the stacks say of themselves."""
+        outputs = self.stage.outputs(self.stage.application_stack)
+        platform = {"RenderPlatform": found.render_platform} if found.render_platform else {}
+        addresses = {"PlatformUrl": outputs.get("PlatformApiUrl", PENDING), "IngestionUrl": outputs.get("IngestionApiUrl", PENDING)}
+        told = self.stage.told()
+        url = told.get("PlatformUrl", addresses["PlatformUrl"])
+        pages = {"CorsOrigins": url, "OAuthRedirects": f"{url}/oauth"}
+        host = self.stage.output(self.stage.data_stack, "DatabaseHost")
+        return {"Stage": self.stage.name, "ImageUri": image, "DatabaseHost": host, **platform, **addresses, **pages, **told}
+
+    def told_origins(self) -> dict[str, str]:
+        """Without a dashboard the API's own pages are the only origin."""
+        url = self.stage.outputs(self.stage.application_stack).get("PlatformApiUrl")
+        return {"CorsOrigins": self.stage.told().get("PlatformUrl", url)} if url else {}
+
+    def deploy_data(self, built: Path, found: preflight.Account) -> None:
+        values = self.data_parameters(found)
+        if self.is_restoring() and self.stage.deployed(self.stage.data_stack).get("Protected") == "true":
+            # The cluster that is replaced must be allowed to go, or it would stay behind, unknown to any stack and paid for.
+            unchanged = {name: value for name, value in values.items() if name not in ("DatabaseSnapshot", "DatabaseGeneration")}
+            self.sam_deploy(built, self.stage.data_stack, {**unchanged, **self.kept(), "Protected": "false"})
+        self.sam_deploy(built, self.stage.data_stack, values)
+
+    def is_restoring(self) -> bool:
+        return bool(self.snapshot) and self.stage.deployed(self.stage.data_stack).get("DatabaseSnapshot") != self.snapshot
+
+    def kept(self) -> dict[str, str]:
+        deployed = self.stage.deployed(self.stage.data_stack)
+        return {name: deployed[name] for name in ("DatabaseSnapshot", "DatabaseGeneration") if deployed.get(name)}
+
+    def deploy_application(self, built: Path, image: str, found: preflight.Account) -> None:
+        """Until what it is deployed with is what the stacks say: an API's address is known only once the API is there."""
+        for _ in range(PASSES):
+            wanted = self.application_parameters(image, found)
+            self.sam_deploy(built, self.stage.application_stack, wanted)
+            if self.application_parameters(image, found) == wanted:
+                return
+        raise Refused(f"stack {self.stage.application_stack} says another address after each deployment; run it again", code=1)
+
+    def sam_deploy(self, built: Path, stack: str, values: Mapping[str, str]) -> None:
+        refuse_placeholders(dict(values), f"stages/{self.stage.name}.toml")
         try:
-            return str(aws("sts").get_caller_identity()["Account"]), str(region)
-        except (BotoCoreError, ClientError) as error:
-            raise Refused(f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it again") from error
+            run(sam_command(self.stage.name, self.stage.region(), built, stack, values), environment=building.sam_environment())
+        except Refused as failure:
+            reasons = "".join(f"\n    {reason}" for reason in self.stage.failures(stack))
+            raise Refused(f"{failure}{reasons}", code=1) from failure
 
-    def build(self) -> Path:
-        return building.build()
+    def keep_from_deletion(self) -> None:
+        for stack in (self.stage.data_stack, self.stage.application_stack):
+            if not (self.stage.stack(stack) or {}).get("EnableTerminationProtection"):
+                self.stage.aws("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
 
-    def ensure_secrets(self) -> None:
-        """Before the data stack, whose database reads its password. Nothing that is there is changed."""
-        wanted = [*BROUGHT, *PASSWORDS, "auth/signing_key", "auth/jwks"]
-        names = {f"/showrunner/{self.stage}/{name}": name for name in wanted}
-        there = {names[parameter["Name"]] for parameter in aws("ssm").get_parameters(Names=list(names))["Parameters"]}
-        missing = [name for name in BROUGHT if name not in there]
-        if missing:
-            lines = "".join(f"\n    {self.brought_line(name)}" for name in missing)
-            raise Refused(f"keys of {' and '.join(BROUGHT[name] for name in missing)} are not in SSM yet; put them there and run it again:{lines}")
-        self.make_secrets(there)
-
-    def make_secrets(self, there: set[str]) -> None:
-        for name in PASSWORDS:
-            if name not in there:
-                self.put_secret(name, secrets.token_urlsafe(24))
-        if "auth/signing_key" not in there:
-            key = tokens.new_key()
-            self.put_secret("auth/signing_key", json.dumps(key))
-            self.put_secret("auth/jwks", json.dumps(tokens.jwk_set(key)))
-
-    def put_secret(self, name: str, value: str) -> None:
-        print(f"New secret /showrunner/{self.stage}/{name}", flush=True)
-        aws("ssm").put_parameter(Name=f"/showrunner/{self.stage}/{name}", Value=value, Type="SecureString", Overwrite=name == "auth/jwks")
-
-    def brought_line(self, name: str) -> str:
-        return line("aws", "ssm", "put-parameter", "--type", "SecureString", "--name", f"/showrunner/{self.stage}/{name}", "--value", "<key>")
-
-    def sam_deploy(self, built: Path, stack: str, more: Mapping[str, str]) -> None:
-        self.run(self.sam_command(built, stack, {"Stage": self.stage, **more}), environment=building.sam_environment())
-
-    def sam_command(self, built: Path, stack: str, values: Mapping[str, str]) -> list[str | Path]:
-        template = built / "template.yaml"
-        known = declared(template) if template.exists() else set(values)
-        overrides = [f"{name}={value}" for name, value in values.items() if name in known]
-        command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", self.stage, *self.region_option()]
-        return [*command, "--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
-
-    def region_option(self) -> list[str]:
-        return ["--region", str(session().region_name)]
+    # ------------------------------------------------------------ Between them
 
     def migrate(self) -> None:
         """Before the application that needs it. The old application's functions go on meanwhile, so a migration only adds."""
-        from botocore.config import Config
-
-        name = self.output(self.data_stack, "MigrateFunction")
-        print(f"Migrating the database ({name}) ...", flush=True)
-        client = session().client("lambda", config=Config(read_timeout=MIGRATE_TIMEOUT_S, retries={"total_max_attempts": 1}))
-        answer = client.invoke(FunctionName=name, Payload=b"{}")
-        told = json.load(answer["Payload"])
-        if answer.get("FunctionError"):
-            raise Refused(f"the migration failed, and the application stack was left as it is: {told.get('errorMessage', told)}", code=1)
+        print("Migrating the database ...", flush=True)
+        try:
+            told = self.stage.invoke_migrate({}, MIGRATE_TIMEOUT_S)
+        except Refused as failure:
+            raise Refused(f"the migration failed, and the application stack was left as it is: {failure}", code=1) from failure
         print(f"Applied: {', '.join(told['applied']) or 'nothing new'}.", flush=True)
 
     def push_image(self, engine: str, account: str, region: str) -> str:
         """The image's address by digest: what was pushed is what runs, whatever happens to the tag."""
-        repository, tag = self.output(self.data_stack, "RenderRepository"), building.render_version()
+        repository, tag = self.stage.output(self.stage.data_stack, "RenderRepository"), building.render_version()
         if not self.digest(repository, tag):
             self.login(engine, f"{account}.dkr.ecr.{region}.amazonaws.com")
             for command in image_commands(engine, f"{repository}:{tag}"):
-                self.run(command)
-        return f"{repository}@{self.digest(repository, tag)}"
+                run(command)
+        digest = self.digest(repository, tag)
+        if digest is None:
+            raise Refused(f"the render image was pushed, but {repository} has no tag {tag}; run it again", code=1)
+        return f"{repository}@{digest}"
 
     def login(self, engine: str, registry: str) -> None:
         """The password goes in by a pipe, never by an argument that other users of the machine can read."""
-        told = aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        told = self.stage.aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
         password = base64.b64decode(told).decode().partition(":")[2]
         done = subprocess.run(login_command(engine, registry), input=password, text=True, capture_output=True, check=False)
         if done.returncode:
             raise Refused(f"{engine} could not log in to {registry}: {done.stderr.strip()[-300:]}", code=1)
 
     def digest(self, repository: str, tag: str) -> str | None:
-        client = aws("ecr")
+        client = self.stage.aws("ecr")
         try:
             found = client.describe_images(repositoryName=repository.partition("/")[2], imageIds=[{"imageTag": tag}])
         except client.exceptions.ImageNotFoundException:
             return None
         return str(found["imageDetails"][0]["imageDigest"])
 
-    def output(self, stack: str, key: str) -> str:
-        value = self.find_output(stack, key)
-        if value is None:
-            raise Refused(f"stack {stack} has no output {key}; its deployment did not end well", code=1)
-        return value
-
-    def find_output(self, stack: str, key: str) -> str | None:
-        from botocore.exceptions import ClientError
-
-        try:
-            told = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
-        return next((str(output["OutputValue"]) for output in told if output["OutputKey"] == key), None)
-
-    def run(self, command: list[str | Path], *, environment: Mapping[str, str] | None = None) -> None:
-        """Its output goes straight to the person: pushing and deploying take minutes, and production asks before it changes."""
-        print(f"+ {line(*command)}", flush=True)
-        done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
-        if done.returncode:
-            raise Refused(f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed", code=1)
+    def end_old_revisions(self) -> None:
+        """Deregister job definitions of earlier releases, but only while no execution is running that may still name one."""
+        machine = self.stage.output(self.stage.application_stack, "ProductionMachineArn")
+        if self.stage.aws("stepfunctions").list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)["executions"]:
+            print("Productions are running: earlier job definitions stay until a later deployment finds none.", flush=True)
+            return
+        client = self.stage.aws("batch")
+        for kind in ("gpu", "cpu"):
+            pages = client.get_paginator("describe_job_definitions").paginate(jobDefinitionName=f"showrunner-{self.stage.name}-render-{kind}", status="ACTIVE")
+            revisions = sorted((each["revision"], each["jobDefinitionArn"]) for page in pages for each in page["jobDefinitions"])
+            for _, arn in revisions[:-KEPT_REVISIONS]:
+                client.deregister_job_definition(jobDefinition=arn)
 
 
-class Rehearsal(Release):
+class Rehearsal:
     """DRY_RUN=1: the same parts in the same order, each printed as the command to type. Needs no account and asks none."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = Stage(stage)
 
     def deploy(self) -> None:
         account, region = "$(aws sts get-caller-identity --query Account --output text)", os.environ.get("AWS_REGION", "$AWS_REGION")
-        built = building.BUILDS / building.version()
-        for name in BROUGHT:
-            print(f"# once: {self.brought_line(name)}")
-        print(f"# once: make deploy puts new random secrets {', '.join(PASSWORDS)}, auth/signing_key and auth/jwks beside them")
+        name, built = self.stage.name, building.BUILDS / building.version()
+        print(f"# fill in stages/{name}.toml, then: make preflight STAGE={name} lists what the account lacks, each with its command")
+        print(f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy makes {', '.join(MADE)}")
         print("make build")
-        self.tell(self.sam_command(built / "data", self.data_stack, {"Stage": self.stage}))
-        print(f"aws lambda invoke --function-name {self.lookup(self.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout")
-        repository, registry = self.lookup(self.data_stack, "RenderRepository"), f"{account}.dkr.ecr.{region}.amazonaws.com"
+        print("# PROTECTED=false for the first deployment, true once both stacks stand")
+        self.tell(sam_command(name, region, built / "data", self.stage.data_stack, {"Stage": name, **self.stage.told(), "Protected": "$PROTECTED"}))
+        print(f"aws lambda invoke --function-name {self.lookup(self.stage.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout")
+        repository, registry = self.lookup(self.stage.data_stack, "RenderRepository"), f"{account}.dkr.ecr.{region}.amazonaws.com"
         print(f"repository={repository}")
         print(f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}")
         for command in image_commands("docker", f"$repository:{building.render_version()}"):
             self.tell(command)
         digest = "--query imageDetails[0].imageDigest --output text"
         print(f'digest=$(aws ecr describe-images --repository-name "${{repository#*/}}" --image-ids imageTag={building.render_version()} {digest})')
-        values = {"Stage": self.stage, "ImageUri": "$repository@$digest", "PlatformUrl": os.environ.get("PLATFORM_URL", "$PLATFORM_URL")}
-        self.tell(self.sam_command(built / "application", self.application_stack, values))
-
-    def region_option(self) -> list[str]:
-        return ["--region", os.environ.get("AWS_REGION", "$AWS_REGION")]
+        print(f"# first with PLATFORM_URL={PENDING} and INGESTION_URL={PENDING}, then with the stack's outputs PlatformApiUrl and IngestionApiUrl")
+        values = {"Stage": name, "ImageUri": "$repository@$digest", "DatabaseHost": self.lookup(self.stage.data_stack, "DatabaseHost")}
+        pages = {"CorsOrigins": "$PLATFORM_URL", "OAuthRedirects": "$PLATFORM_URL/oauth"}
+        values |= {"PlatformUrl": "$PLATFORM_URL", "IngestionUrl": "$INGESTION_URL", **pages, **self.stage.told()}
+        self.tell(sam_command(name, region, built / "application", self.stage.application_stack, values))
+        print(f"# then: make admin STAGE={name} EMAIL=<you>; make smoke STAGE={name}")
 
     def tell(self, command: list[str | Path]) -> None:
         print(line(*(part.relative_to(ROOT) if isinstance(part, Path) and part.is_relative_to(ROOT) else part for part in command)))
@@ -221,6 +221,15 @@ class Rehearsal(Release):
     def lookup(self, stack: str, key: str) -> str:
         query = f"\"Stacks[0].Outputs[?OutputKey=='{key}'].OutputValue\""
         return f"$(aws cloudformation describe-stacks --stack-name {stack} --query {query} --output text)"
+
+
+def sam_command(stage: str, region: str, built: Path, stack: str, values: Mapping[str, str]) -> list[str | Path]:
+    """The one command that changes a stack. A parameter that the template doesn't have is the other stack's."""
+    template = built / "template.yaml"
+    known = declared(template) if template.exists() else declared(building.TEMPLATES[built.name])
+    overrides = [f"{name}={value}" for name, value in values.items() if name in known]
+    command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", stage, "--region", region]
+    return [*command, "--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
 
 
 def image_commands(engine: str, tag: str) -> list[list[str | Path]]:
@@ -233,26 +242,14 @@ def login_command(engine: str, registry: str) -> list[str]:
     return [engine, "login", "--username", "AWS", "--password-stdin", registry]
 
 
-def container_engine() -> str:
-    for name in ("docker", "podman"):
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, timeout=30, check=False).returncode == 0:
-            return name
-    raise Refused("the render image is built with docker or podman, and neither runs here; start one and run it again (DRY_RUN=1 shows what would be done)")
+def run(command: list[str | Path], *, environment: Mapping[str, str] | None = None) -> None:
+    """Its output goes straight to the person: pushing and deploying take minutes, and production asks before it changes."""
+    print(f"+ {line(*command)}", flush=True)
+    done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
+    if done.returncode:
+        raise Refused(f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed", code=1)
 
 
 def line(*parts: str | Path) -> str:
     """As it would be typed. A part with a shell variable in it is quoted so that the shell still fills it in."""
     return " ".join(f'"{part}"' if "$" in str(part) else shlex.quote(str(part)) for part in parts)
-
-
-@functools.cache
-def session() -> Any:
-    import boto3
-
-    # The SDK for Python reads AWS_DEFAULT_REGION only; every other tool reads this one too.
-    return boto3.Session(region_name=os.environ.get("AWS_REGION"))
-
-
-@functools.cache
-def aws(service: str) -> Any:
-    return session().client(service)

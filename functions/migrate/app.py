@@ -1,4 +1,4 @@
-"""Deployment → the numbered SQL files that the database lacks are applied, each in a transaction, once; and the functions can log in."""
+"""Deployment or `make admin` → the numbered SQL files that the database lacks are applied, each in a transaction, once; and the functions can log in."""
 
 import base64
 import contextlib
@@ -12,7 +12,8 @@ from typing import Any
 from pg8000.native import Connection, identifier
 
 from showrunner import config, db
-from showrunner.errors import Conflict
+from showrunner.accounts import first_admin
+from showrunner.errors import Conflict, InvalidRequest
 from showrunner.telemetry import entrypoint, logger
 
 FOLDER = Path(__file__).parent / "sql"
@@ -110,8 +111,32 @@ def connect() -> Connection:
     return db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None, role=owner)
 
 
+@contextlib.contextmanager
+def owner_transaction() -> Iterator[db.Transaction]:
+    """One transaction of the owner's, for the stores."""
+    session = db.Session()
+    session.connection = connect()
+    session.command("BEGIN")
+    session.depth = 1  # a lost connection ends the work: nothing of it is repeated alone
+    try:
+        yield session
+        session.command("COMMIT")
+    except BaseException:
+        with contextlib.suppress(Exception):
+            session.command("ROLLBACK")
+        raise
+    finally:
+        session.drop()
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin. Whoever may invoke this function may do both."""
+    if event.get("command") == "admin":
+        with owner_transaction() as tx:
+            return first_admin.make_admin(tx, event)
+    if event:
+        raise InvalidRequest("The event is {} or a command that this function knows (admin).")
     with contextlib.closing(connect()) as connection:
         applied = migrate(connection)
         admit_functions(connection)

@@ -48,11 +48,11 @@ class BatchIntegration:
             raise ExecutionError("States.TaskFailed", json.dumps(description))
         return description
 
-    def list_jobs(self, resource: str, data: Json) -> Json:
+    def list_jobs(self, _: str, data: Json) -> Json:
         """arn:aws:states:::aws-sdk:batch:listJobs"""
         return self._asked(self.api.list_jobs, data)
 
-    def terminate_job(self, resource: str, data: Json) -> Json:
+    def terminate_job(self, _: str, data: Json) -> Json:
         """arn:aws:states:::aws-sdk:batch:terminateJob"""
         if missing := {"JobId", "Reason"} - data.keys():
             raise ExecutionError("States.Runtime", f"batch:terminateJob needs {', '.join(sorted(missing))}")

@@ -120,7 +120,9 @@ def test_no_machine_that_installs_packages_has_less_memory_than_dnf_takes(resour
 def names(each: Resource) -> dict[str, Any]:
     """Physical names that a resource is given: of its identifier, or fixed for its life. Only what the template itself says."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", each.type).schema
-    paths = {path for path in [*schema.get("primaryIdentifier", ()), *schema.get("createOnlyProperties", ())] if path not in schema.get("readOnlyProperties", ())}
+    paths = {
+        path for path in [*schema.get("primaryIdentifier", ()), *schema.get("createOnlyProperties", ())] if path not in schema.get("readOnlyProperties", ())
+    }
     found = {}
     for path in paths:
         parts = path.removeprefix("/properties/").split("/")

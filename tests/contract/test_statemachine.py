@@ -284,7 +284,9 @@ def test_the_machine_may_do_what_its_direct_calls_do(machine, path):
 
 
 def test_a_cause_that_is_missing_breaks_no_failure_path(machine):
-    """Only Error is always there: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html. Reading what is missing fails the execution."""
+    """Only Error is always there: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html.
+
+    Reading what is missing fails the execution."""
     for text in expressions(machine):
         bare = text.replace("$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''", "")
         assert "errorOutput.Cause" not in bare, text

@@ -335,26 +335,3 @@ def test_an_unsafe_release_is_refused(monkeypatch, stage, confirm, environment, 
 
     with pytest.raises(Refused, match=told):
         release.release(stage, dry_run=True, confirm=confirm)
-
-
-def test_a_rehearsal_prints_the_whole_order_and_asks_no_account(monkeypatch, capsys):
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(release, "aws", lambda service: pytest.fail(f"asked {service}"))
-
-    release.release("dev", dry_run=True, confirm=None)
-
-    told = capsys.readouterr().out
-    order = [
-        "put-parameter",
-        "make build",
-        "showrunner-data-dev",
-        "lambda invoke",
-        "docker build",
-        "docker push",
-        "describe-images",
-        "--stack-name showrunner-dev",
-    ]
-    places = [told.index(part) for part in order]
-    assert places == sorted(places)
-    assert "ImageUri=$repository@$digest" in told

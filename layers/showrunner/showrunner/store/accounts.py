@@ -166,6 +166,18 @@ def save_verified(tx: db.Transaction, user_id: str) -> None:
     db.run(tx, "UPDATE accounts.users SET verified_at = coalesce(verified_at, now()), updated_at = now() WHERE id = :id", id=user_id)
 
 
+def save_platform_admin(tx: db.Transaction, user_id: str) -> bool:
+    """Make the user a platform admin. False if they were one already."""
+    return bool(db.run(tx, "UPDATE accounts.users SET platform_admin = true, updated_at = now() WHERE id = :id AND NOT platform_admin", id=user_id))
+
+
+def find_organisation_of(tx: db.Transaction, user_id: str) -> str | None:
+    """Id of the organisation that the user joined first."""
+    sql = "SELECT organisation_id::text FROM accounts.members WHERE user_id = :id ORDER BY joined_at, organisation_id LIMIT 1"
+    found: str | None = db.value(tx, sql, id=user_id)
+    return found
+
+
 def get_membership(tx: db.Transaction, user_id: str, organisation_id: str | None = None) -> dict[str, Any]:
     """organisation_id, role, is_owner, content_owner, platform_admin, email, full_name: in that organisation, or in the one joined first."""
     row = db.one(

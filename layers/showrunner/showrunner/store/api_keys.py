@@ -18,3 +18,9 @@ def find(tx: db.Transaction, key_sha256: str, scope: str) -> dict[str, Any] | No
         key_sha256=key_sha256,
         scope=scope,
     )
+
+
+def has_ingestion_key(tx: db.Transaction, organisation_id: str) -> bool:
+    """Whether the organisation has a key to the Ingestion API that hasn't expired."""
+    sql = "SELECT 1 FROM access.api_keys WHERE organisation_id = :id AND 'ingestion' = ANY(scopes) AND (expires_at IS NULL OR expires_at > now()) LIMIT 1"
+    return bool(db.rows(tx, sql, id=organisation_id))

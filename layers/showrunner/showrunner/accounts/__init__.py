@@ -1,0 +1,1 @@
+"""People, organisations and their rights: what the functions of this subject share."""

@@ -1,0 +1,63 @@
+"""Make somebody a platform admin of a new stage, which no API call can do for the very first one."""
+
+import hashlib
+import secrets
+from typing import Any
+
+from showrunner import db
+from showrunner.errors import InvalidRequest
+from showrunner.store import accounts, api_keys, audit, sessions
+
+# As long as a letter that resets a password.
+PASSWORD_MINUTES = 60
+
+
+def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
+    """Make the person with this address a platform admin; run again, it changes nothing that is there.
+
+    `command`: email, organisation (name of a new organisation, for a person who belongs to none), by (the caller's ARN, for the audit log). Returns user_id,
+    organisation_id, and what is shown only now: `password_token` for POST /api/v1/auth/password/reset where the person has no password yet, `ingestion_key`
+    where the organisation had none. Raises InvalidRequest.
+    """
+    email, by = str(command.get("email") or "").strip().lower(), str(command.get("by") or "")
+    if "@" not in email or not by:
+        raise InvalidRequest("An admin needs an e-mail address, and the audit log the name of who asks (email, by).")
+    user_id, password_token = _user(tx, email)
+    organisation_id = _organisation(tx, user_id, str(command.get("organisation") or "").strip() or email.partition("@")[2])
+    promoted = accounts.save_platform_admin(tx, user_id)
+    ingestion_key = None if api_keys.has_ingestion_key(tx, organisation_id) else _ingestion_key(tx, user_id, organisation_id)
+    change = {"platform_admin": {"before": not promoted, "after": True}, "by": by, "ingestion_key": ingestion_key is not None}
+    who = {"organisation_id": organisation_id, "subject": "operator", "actor": None, "request_id": "make admin", "address": None}
+    audit.add(tx, who, "make_admin", "user", user_id, change)
+    return {"user_id": user_id, "organisation_id": organisation_id, "password_token": password_token, "ingestion_key": ingestion_key}
+
+
+def _user(tx: db.Transaction, email: str) -> tuple[str, str | None]:
+    """The person's id, made if there is none; a token that sets the first password. The operator vouches for the address, so no letter has to confirm it."""
+    found = accounts.find_login(tx, email, [])
+    user_id = found["id"] if found else accounts.add_user(tx, email, None, email.partition("@")[0], None, None)
+    accounts.save_verified(tx, user_id)
+    if found and found["password_hash"]:
+        return user_id, None
+    token = secrets.token_urlsafe(32)
+    accounts.add_mail_token(tx, _sha256(token), "reset", email, PASSWORD_MINUTES, user_id=user_id)
+    return user_id, token
+
+
+def _organisation(tx: db.Transaction, user_id: str, name: str) -> str:
+    found = accounts.find_organisation_of(tx, user_id)
+    if found is None:
+        found = accounts.add_organisation(tx, name)
+        accounts.add_member(tx, found, user_id, "user", owner=True)
+    return found
+
+
+def _ingestion_key(tx: db.Transaction, user_id: str, organisation_id: str) -> str:
+    text = f"sr_{secrets.token_urlsafe(32)}"
+    row = {"created_by": user_id, "name": "first", "prefix": text[:10], "key_sha256": _sha256(text), "scopes": ["ingestion"], "expires_at": None}
+    sessions.add_api_key(tx, organisation_id, row)
+    return text
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

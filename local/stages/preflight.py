@@ -1,0 +1,211 @@
+"""`make preflight STAGE=dev`: everything that a deployment needs and that somebody has to ask for, listed at once, each with the command."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from local import build
+from local.settings import Refused
+from local.stages import secrets
+from local.stages.stage import Stage, refuse_region
+
+# Parameters that nobody but the stage's owner knows.
+WANTED = {"AlarmEmail": "where alarms go", "MailFrom": "the sender of letters to users, verified with SES"}
+# Lambda keeps this many executions for functions without a reservation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+UNRESERVED = 100
+# What a render takes, on either platform.
+RENDER_VCPUS = 4
+NAT_TYPE = "t4g.micro"
+GPU_TYPES = ("g6.xlarge", "g5.xlarge", "g4dn.xlarge")
+
+# (service, quota) of Service Quotas: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
+LAMBDA_CONCURRENCY = ("lambda", "L-B99A9384")
+GPU_SPOT = ("ec2", "L-3819A6DF")
+GPU_ON_DEMAND = ("ec2", "L-DB2E81BA")
+FARGATE = ("fargate", "L-3032A538")
+ADDRESSES = ("ec2", "L-0263D0A3")
+
+
+class Finding(NamedTuple):
+    """Something that is missing, or worth knowing."""
+
+    blocks: bool
+    what: str
+    remedy: str
+
+
+@dataclass
+class Account:
+    """What preflight found out, for the deployment's parameters."""
+
+    findings: list[Finding]
+    zones: list[str]
+    render_platform: str | None
+    api_logs: str
+
+
+def preflight(stage: Stage) -> Account:
+    """Ask the account and this machine. Raises Refused only for what makes asking impossible: no region, no credentials, no file."""
+    refuse_region(stage.region())
+    stage.caller()
+    told = stage.told()
+    zones, zone_findings = find_zones(stage)
+    platform, gpu_findings = rendering(stage, told)
+    findings = [
+        *unfilled(stage, told),
+        *tools(),
+        *missing_secrets(stage),
+        *concurrency(stage),
+        *gpu_findings,
+        *mail(stage, told.get("MailFrom")),
+        *zone_findings,
+    ]
+    findings += addresses(stage, told)
+    return Account(findings, zones, platform, api_logs(stage))
+
+
+def require(stage: Stage) -> Account:
+    """The same, printed; Refused when something is missing."""
+    found = preflight(stage)
+    blocking = [finding for finding in found.findings if finding.blocks]
+    for finding in sorted(found.findings, key=lambda finding: not finding.blocks):
+        print(f"  {'missing' if finding.blocks else 'note':<8} {finding.what}\n           {finding.remedy}", flush=True)
+    if blocking:
+        raise Refused(f"{len(blocking)} of these have to be there first; then run it again (make preflight STAGE={stage.name} only looks)")
+    return found
+
+
+def unfilled(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
+    for name, what in WANTED.items():
+        if name not in told:
+            yield Finding(blocks=True, what=f"{name} ({what}) is empty", remedy=f"fill it in, in stages/{stage.name}.toml")
+    if told.get("Egress") == "none":
+        yield Finding(blocks=True, what="Egress = none leaves the functions of the VPC without AWS, Google and YouTube", remedy="take instance or gateway")
+
+
+def tools() -> Iterator[Finding]:
+    if container_engine() is None:
+        yield Finding(blocks=True, what="neither docker nor podman runs here, and the render image is built with one of them", remedy="start one")
+
+
+def container_engine() -> str | None:
+    for name in ("docker", "podman"):
+        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, timeout=30, check=False).returncode == 0:
+            return name
+    return None
+
+
+def missing_secrets(stage: Stage) -> Iterator[Finding]:
+    there = stage.secrets_there([*secrets.BROUGHT, *secrets.OPTIONAL])
+    missing = [service.title for name, service in secrets.BROUGHT.items() if name not in there]
+    if missing:
+        yield Finding(blocks=True, what=f"keys of {', '.join(missing)} are not in SSM", remedy=f"make secrets STAGE={stage.name}")
+    for name, service in secrets.OPTIONAL.items():
+        if name not in there:
+            yield Finding(blocks=False, what=f"{name} is not in SSM: {service.without}", remedy=f"make secrets STAGE={stage.name}")
+
+
+def request_line(quota: tuple[str, str], value: int) -> str:
+    return f"aws service-quotas request-service-quota-increase --service-code {quota[0]} --quota-code {quota[1]} --desired-value {value}"
+
+
+def quota_of(stage: Stage, quota: tuple[str, str]) -> float:
+    """The value that holds for this account; AWS's default where the account never had another."""
+    client = stage.aws("service-quotas")
+    try:
+        found = client.get_service_quota(ServiceCode=quota[0], QuotaCode=quota[1])
+    except client.exceptions.NoSuchResourceException:
+        found = client.get_aws_default_service_quota(ServiceCode=quota[0], QuotaCode=quota[1])
+    return float(found["Quota"]["Value"])
+
+
+def concurrency(stage: Stage) -> Iterator[Finding]:
+    allowed = int(stage.aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+    needed = reserved() + UNRESERVED
+    if allowed < needed:
+        what = f"Lambda allows {allowed} executions at once; this stage reserves {reserved()} and AWS keeps {UNRESERVED} for the rest"
+        yield Finding(blocks=True, what=what, remedy=f"{request_line(LAMBDA_CONCURRENCY, 1000)}  (an answer takes hours to days)")
+
+
+def reserved() -> int:
+    """Executions that the functions of both templates reserve; a number that a parameter gives counts as its largest."""
+    total = 0
+    for template in build.TEMPLATES.values():
+        text = template.read_text(encoding="utf-8")
+        for line in text.splitlines():
+            name, _, value = line.split("#")[0].strip().partition(": ")
+            if name == "ReservedConcurrentExecutions":
+                total += int(value) if value.strip().isdigit() else 15  # SpeechConcurrency's greatest
+    return total
+
+
+def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Finding]]:
+    """The render platform that this account can serve where the file names none, and what to ask for."""
+    gpu = max(quota_of(stage, GPU_SPOT), quota_of(stage, GPU_ON_DEMAND))
+    asked = told.get("RenderPlatform")
+    findings = []
+    if gpu < RENDER_VCPUS:
+        remedy = f"{request_line(GPU_SPOT, 64)}; {request_line(GPU_ON_DEMAND, 32)}"
+        what = f"this account may start no GPU instance ({gpu:.0f} of {RENDER_VCPUS} vCPUs), so videos are rendered on Fargate"
+        findings.append(Finding(blocks=asked == "gpu", what=what, remedy=remedy))
+    if gpu < RENDER_VCPUS and (fargate := quota_of(stage, FARGATE)) < RENDER_VCPUS:
+        findings.append(Finding(blocks=True, what=f"Fargate allows {fargate:.0f} vCPUs, a render takes {RENDER_VCPUS}", remedy=request_line(FARGATE, 64)))
+    return ("cpu" if gpu < RENDER_VCPUS and asked is None else None), findings
+
+
+def mail(stage: Stage, sender: str | None) -> Iterator[Finding]:
+    client = stage.aws("sesv2")
+    if not client.get_account().get("ProductionAccessEnabled"):
+        remedy = "aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url <your site>"
+        yield Finding(blocks=False, what="SES is in its sandbox: letters reach only addresses that are verified here", remedy=remedy)
+    if sender and not any(_is_verified(client, identity) for identity in (sender, sender.partition("@")[2])):
+        yield Finding(
+            blocks=True, what=f"SES has verified neither {sender} nor its domain", remedy=f"aws sesv2 create-email-identity --email-identity {sender}"
+        )
+
+
+def _is_verified(client: Any, identity: str) -> bool:
+    try:
+        return bool(client.get_email_identity(EmailIdentity=identity)["VerifiedForSendingStatus"])
+    except client.exceptions.NotFoundException:
+        return False
+
+
+def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
+    """Two availability zones, those first that have the NAT's type and a GPU. The zones that a stage has, it keeps: others would replace its subnets."""
+    deployed = stage.deployed(stage.data_stack)
+    if deployed:
+        return [deployed.get("ZoneA", ""), deployed.get("ZoneB", "")], []
+    wanted = (NAT_TYPE, *GPU_TYPES)
+    paginator = stage.aws("ec2").get_paginator("describe_instance_type_offerings")
+    offered: dict[str, set[str]] = {}
+    for page in paginator.paginate(LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(wanted)}]):
+        for offer in page["InstanceTypeOfferings"]:
+            offered.setdefault(offer["Location"], set()).add(offer["InstanceType"])
+    usable = [zone for zone, types in offered.items() if NAT_TYPE in types]
+    best = sorted(usable, key=lambda zone: (-len(offered[zone] & set(GPU_TYPES)), zone))[:2]
+    if len(best) < 2:
+        what = f"{stage.region()} has {len(best)} availability zones with {NAT_TYPE}, and two are needed"
+        return [], [Finding(blocks=True, what=what, remedy="deploy to another region")]
+    without = [zone for zone in best if not offered[zone] & set(GPU_TYPES)]
+    note = Finding(blocks=False, what=f"{', '.join(without)} has none of {', '.join(GPU_TYPES)}", remedy="RenderPlatform = 'cpu' renders on Fargate")
+    return sorted(best), [note] if without else []
+
+
+def addresses(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
+    if told.get("Egress") == "gateway" and not stage.deployed(stage.data_stack):
+        used = len(stage.aws("ec2").describe_addresses()["Addresses"])
+        allowed = quota_of(stage, ADDRESSES)
+        if used >= allowed:
+            what = f"the NAT gateway needs an Elastic IP, and all {allowed:.0f} are in use"
+            yield Finding(blocks=True, what=what, remedy=request_line(ADDRESSES, int(allowed) + 1))
+
+
+def api_logs(stage: Stage) -> str:
+    """`keep` where the account has a role for API Gateway's logs that this stage didn't make."""
+    deployed = stage.deployed(stage.data_stack)
+    if deployed.get("ApiLogs"):
+        return deployed["ApiLogs"]
+    return "keep" if stage.aws("apigateway").get_account().get("cloudwatchRoleArn") else "make"
