@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "connections": {"access", "state", "errors"},
     "live": {"access", "state", "errors"},
     "access": {"db", "state", "signed", "config", "errors", "models", "store"},
+    "accounts": {"db", "errors", "store"},
     "docs": set(),
     "documents": {"access", "api", "config", "docs"},
     "mail": {"config"},
