@@ -65,7 +65,7 @@ def _version(name: str, group: str) -> str:
     """Return a hash of a server's code, packages and ports. A change replaces the running server."""
     digest = hashlib.sha256(str(sorted(PORTS.items())).encode())
     folder = ROOT / "local" / name
-    shared = [ROOT / "local" / "model_server.py"] if group == "models" else []
+    shared = [ROOT / "local" / "model_server.py", ROOT / "local" / "outcomes.py"]
     files = [*sorted(folder.rglob("*")), folder.with_suffix(".py"), *shared, ROOT / "local" / "lock" / f"{group}.txt"]
     for file in files:
         if file.is_file() and file.suffix != ".pyc":

@@ -3,157 +3,129 @@
 https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps
 """
 
-import asyncio
 import base64
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Self
+from typing import Any, Protocol
 
-from pydantic import BaseModel, Field, StrictStr, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from local.model_server import Counted
+from local.outcomes import Outcome, Outcomes, UnknownOutcome
+from local.voice.account import PLANS, Account
 from local.voice.alignment import Span, character_times
-from local.voice.encoding import DEFAULT_FORMAT, FORMATS, content_type, encode
-from local.voice.synthesis import Kokoro, Speech, Styles
-from local.voice.voices import VOICES
+from local.voice.audio import Speech, Styles
+from local.voice.encoding import DEFAULT_FORMAT, content_type, encode
+from local.voice.errors import KINDS, ApiError
+from local.voice.requests import LARGEST_BODY, MODELS, Model, SpeechRequest, check
+from local.voice.voices import LIBRARY, VOICES
 
-# Characters in one request, and credits to a character, by model.
-MODELS = {
-    "eleven_v3": (5_000, 1.0),
-    "eleven_multilingual_v2": (10_000, 1.0),
-    "eleven_flash_v2_5": (40_000, 0.5),
-    "eleven_flash_v2": (30_000, 0.5),
-    "eleven_turbo_v2_5": (40_000, 0.5),
-}
-DEFAULT_MODEL = "eleven_multilingual_v2"
-LANGUAGES = frozenset({"en"})
-# Kokoro stays clear between these; ElevenLabs itself allows 0.7 to 1.2.
-SLOWEST, FASTEST = 0.7, 1.2
-# 40,000 characters of four bytes, twice over (previous_text, next_text), and some room.
-LARGEST_BODY = 1_000_000
-PLAN_CHARACTERS = 10_000_000
+# Speech whose description differs from the ordinary; every code of KINDS is an outcome, too.
+SPOKEN = ("stray_spaces", "unequal_alignment", "no_alignment", "encoder_delay", "bad_gateway")
+OUTCOMES = frozenset({*KINDS, *SPOKEN})
 
 
-class VoiceSettings(BaseModel):
-    stability: float | None = Field(None, ge=0, le=1)
-    similarity_boost: float | None = Field(None, ge=0, le=1)
-    style: float | None = Field(None, ge=0, le=1)
-    use_speaker_boost: bool | None = None
-    speed: float | None = None
+class Speaker(Protocol):
+    """What the server needs of a voice: `local.voice.synthesis.Kokoro`."""
 
-
-class SpeechRequest(BaseModel):
-    text: StrictStr
-    model_id: StrictStr = DEFAULT_MODEL
-    language_code: StrictStr | None = None
-    voice_settings: VoiceSettings | None = None
-    seed: Annotated[int, Field(ge=0, le=4_294_967_295)] | None = None
-
-    @property
-    def speed(self) -> float:
-        return self.voice_settings.speed if self.voice_settings and self.voice_settings.speed is not None else 1.0
-
-
-class Refused(Exception):
-    def __init__(self, http_status: int, status: str, message: str) -> None:
-        super().__init__(message)
-        self.http_status, self.status, self.message = http_status, status, message
-
-
-@dataclass
-class Desk:
-    """How many speak at once, how many wait, and what has been charged so far."""
-
-    concurrency: int
-    queue: int
-    present: int = 0
-    characters: int = 0
-    turns: asyncio.Semaphore = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.turns = asyncio.Semaphore(self.concurrency)
-
-    async def __aenter__(self) -> Self:
-        if self.present >= self.concurrency + self.queue:
-            message = f"Too many concurrent requests. Your current subscription is associated with a maximum of {self.concurrency} concurrent requests."
-            raise Refused(429, "too_many_concurrent_requests", message)
-        self.present += 1
-        try:
-            await self.turns.acquire()
-        except BaseException:
-            self.present -= 1
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.present -= 1
-        self.turns.release()
-
-    @property
-    def speaking(self) -> int:
-        return min(self.present, self.concurrency)
+    def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech: ...
 
 
 @dataclass
 class VoiceServer:
-    kokoro: Kokoro
+    """`styles` by voice id: the account's voices."""
+
+    speaker: Speaker
     styles: dict[str, Styles]
-    desk: Desk
+    account: Account
+    outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+    # Valid requests, newest last, for tests in the same process.
+    received: deque[SpeechRequest] = field(default_factory=lambda: deque(maxlen=100))
 
     async def speech_with_timestamps(self, request: Request) -> Response:
-        wanted, speech, audio, headers = await self._spoken(request)
-        return JSONResponse(
-            {
-                "audio_base64": base64.b64encode(audio).decode(),
-                "alignment": _alignment(wanted.text, speech.spans, speech.duration_s),
-                "normalized_alignment": _alignment(speech.spoken, speech.spoken_spans, speech.duration_s),
-            },
-            headers=headers,
-        )
+        outcome = self.outcomes.take()
+        if outcome and outcome.name == "bad_gateway":
+            return HTMLResponse("<html><title>502 Bad Gateway</title></html>", 502)
+        asked, speech, audio, headers = await self._spoken(request, outcome)
+        alignment: dict[str, list[Any]] | None = _alignment(asked.text, speech.spans, speech.duration_s)
+        # The real service puts a space around the normalized text; its written text comes back unchanged.
+        normalized: dict[str, list[Any]] | None = _padded(_alignment(speech.spoken, speech.spoken_spans, speech.duration_s))
+        if not asked.normalizes:
+            normalized = _padded(_alignment(asked.text, speech.spans, speech.duration_s))
+        match outcome.name if outcome else "":
+            case "stray_spaces":
+                alignment = _padded(alignment or {})
+            case "unequal_alignment":
+                alignment = {**(alignment or {}), "character_end_times_seconds": (alignment or {})["character_end_times_seconds"][:-1]}
+            case "no_alignment":
+                alignment = normalized = None
+        body = {"audio_base64": base64.b64encode(audio).decode(), "alignment": alignment, "normalized_alignment": normalized}
+        return JSONResponse(body, headers=headers)
 
     async def speech(self, request: Request) -> Response:
-        _, _, audio, headers = await self._spoken(request)
+        _, _, audio, headers = await self._spoken(request, self.outcomes.take())
         return Response(audio, media_type=content_type(request.query_params.get("output_format", DEFAULT_FORMAT)), headers=headers)
 
-    async def _spoken(self, request: Request) -> tuple[SpeechRequest, Speech, bytes, dict[str, str]]:
-        wanted = await _body(request)
-        voice_id, output_format = request.path_params["voice_id"], request.query_params.get("output_format", DEFAULT_FORMAT)
-        _check(wanted, voice_id, output_format, self.styles)
-        async with self.desk as desk:
-            speech = await run_in_threadpool(self.kokoro.speak, wanted.text, self.styles[voice_id], wanted.speed)
-            audio = await run_in_threadpool(encode, speech.samples, output_format)
-            cost = math.ceil(len(wanted.text) * MODELS[wanted.model_id][1])
-            desk.characters += cost
+    async def _spoken(self, request: Request, outcome: Outcome | None) -> tuple[SpeechRequest, Speech, bytes, dict[str, str]]:
+        asked = await _body(request)
+        output_format = request.query_params.get("output_format", DEFAULT_FORMAT)
+        style = self._style(request.path_params["voice_id"])
+        check(asked, output_format, self.account)
+        self.received.append(asked)
+        if outcome and outcome.name in KINDS:
+            raise ApiError.of(outcome.name, **outcome.details)
+        cost = math.ceil(len(asked.text) * asked.model.credits)
+        self.account.require_credits(cost)
+        async with self.account as account:
+            speech = await run_in_threadpool(self.speaker.speak, asked.text, style, asked.speed, normalize=asked.normalizes)
+            gapless = not (outcome and outcome.name == "encoder_delay")
+            audio = await run_in_threadpool(encode, speech.samples, output_format, gapless=gapless)
+            account.used += cost
             headers = {
                 "character-cost": str(cost),
-                "current-concurrent-requests": str(desk.speaking),
-                "maximum-concurrent-requests": str(desk.concurrency),
+                "current-concurrent-requests": str(account.speaking),
+                "maximum-concurrent-requests": str(account.concurrency),
             }
-        return wanted, speech, audio, headers
+        return asked, speech, audio, headers
+
+    def _style(self, voice_id: str) -> Styles:
+        if voice_id not in self.styles:
+            raise ApiError.of("voice_not_found", voice_id=voice_id)
+        if voice_id == LIBRARY:
+            self.account.require_library()
+        return self.styles[voice_id]
+
+    async def add_outcomes(self, request: Request) -> Response:
+        try:
+            self.outcomes.add_all(await request.json())
+        except UnknownOutcome as error:
+            raise ApiError.of("unknown_outcome", message=str(error)) from error
+        return JSONResponse({"waiting": len(self.outcomes)})
 
     async def voices(self, _: Request) -> Response:
         return JSONResponse({"voices": [_voice(voice_id) for voice_id in self.styles], "has_more": False, "total_count": len(self.styles)})
 
     async def voice(self, request: Request) -> Response:
-        _check_voice(request.path_params["voice_id"], self.styles)
+        self._style(request.path_params["voice_id"])
         return JSONResponse(_voice(request.path_params["voice_id"]))
 
     async def models(self, _: Request) -> Response:
-        return JSONResponse([_model(model_id, *facts) for model_id, facts in MODELS.items()])
+        return JSONResponse([_model(model_id, model) for model_id, model in MODELS.items()])
 
     async def subscription(self, _: Request) -> Response:
         return JSONResponse(
             {
-                "tier": "creator",
-                "character_count": self.desk.characters,
-                "character_limit": PLAN_CHARACTERS,
+                "tier": self.account.plan.name,
+                "character_count": self.account.used,
+                "character_limit": self.account.credits,
                 "max_character_limit_extension": None,
                 "can_extend_character_limit": False,
                 "allowed_to_extend_character_limit": False,
@@ -184,8 +156,9 @@ def application(server: VoiceServer) -> Counted:
             Route("/v1/voices/{voice_id}", _authorised(server.voice)),
             Route("/v1/models", _authorised(server.models)),
             Route("/v1/user/subscription", _authorised(server.subscription)),
+            Route("/_outcomes", server.add_outcomes, methods=["POST"]),
         ],
-        exception_handlers={Refused: _refused, ValidationError: _invalid, HTTPException: _http_error, Exception: _failed},
+        exception_handlers={ApiError: _refused, ValidationError: _invalid, HTTPException: _http_error, Exception: _failed},
     )
     counted = Counted(app)
     app.add_route("/stats", counted.stats)
@@ -195,7 +168,7 @@ def application(server: VoiceServer) -> Counted:
 def _authorised(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     async def checked(request: Request) -> Response:
         if not request.headers.get("xi-api-key", "").strip():
-            raise Refused(401, "invalid_api_key", "Invalid API key")
+            raise ApiError.of("invalid_api_key")
         return await endpoint(request)
 
     return checked
@@ -210,32 +183,8 @@ async def _body(request: Request) -> SpeechRequest:
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST_BODY:
-            raise Refused(413, "payload_too_large", f"The body is larger than {LARGEST_BODY} bytes")
+            raise ApiError.of("payload_too_large", limit=LARGEST_BODY)
     return SpeechRequest.model_validate_json(content)
-
-
-def _check(wanted: SpeechRequest, voice_id: str, output_format: str, styles: dict[str, Styles]) -> None:
-    _check_voice(voice_id, styles)
-    if wanted.model_id not in MODELS:
-        raise Refused(400, "model_not_found", f"A model with model ID {wanted.model_id} does not exist")
-    if output_format not in FORMATS:
-        raise Refused(400, "invalid_output_format", f"The output format {output_format} is not one of {', '.join(FORMATS)}")
-    if wanted.language_code is not None and wanted.language_code.lower() not in LANGUAGES:
-        raise Refused(400, "unsupported_language", f"The local voice speaks English only; language_code {wanted.language_code!r} has no voice here")
-    if not SLOWEST <= wanted.speed <= FASTEST:
-        raise Refused(
-            400, "invalid_voice_settings", f"Invalid setting for speed received, expected to be greater or equal to {SLOWEST} and less or equal to {FASTEST}"
-        )
-    limit = MODELS[wanted.model_id][0]
-    if len(wanted.text) > limit:
-        raise Refused(400, "max_character_limit_exceeded", f"The text has {len(wanted.text)} characters; the maximum for {wanted.model_id} is {limit}")
-    if not wanted.text.strip():
-        raise Refused(400, "empty_text", "The text is empty")
-
-
-def _check_voice(voice_id: str, styles: dict[str, Styles]) -> None:
-    if voice_id not in styles:
-        raise Refused(404, "voice_not_found", f"A voice with the voice_id {voice_id} was not found")
 
 
 def _alignment(text: str, spans: list[Span], duration_s: float) -> dict[str, list[Any]]:
@@ -243,33 +192,46 @@ def _alignment(text: str, spans: list[Span], duration_s: float) -> dict[str, lis
     return {"characters": list(text), "character_start_times_seconds": starts, "character_end_times_seconds": ends}
 
 
+def _padded(alignment: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Return the alignment with a space before and after the text, as the real service pads it."""
+    starts, ends = alignment["character_start_times_seconds"], alignment["character_end_times_seconds"]
+    first, last = (starts[0], ends[-1]) if starts else (0.0, 0.0)
+    return {
+        "characters": [" ", *alignment["characters"], " "],
+        "character_start_times_seconds": [first, *starts, last],
+        "character_end_times_seconds": [first, *ends, last],
+    }
+
+
 def _voice(voice_id: str) -> dict[str, Any]:
     voice = next(voice for voice in VOICES if voice.voice_id == voice_id)
     labels = {"gender": voice.gender, "accent": voice.accent, "language": "en", "style": voice.style}
-    return {"voice_id": voice_id, "name": voice.name, "category": "premade", "labels": labels, "available_for_tiers": [], "high_quality_base_model_ids": []}
+    return {
+        "voice_id": voice_id,
+        "name": voice.name,
+        "category": "professional" if voice_id == LIBRARY else "generated",
+        "labels": labels,
+        "available_for_tiers": [],
+        "high_quality_base_model_ids": [],
+    }
 
 
-def _model(model_id: str, limit: int, factor: float) -> dict[str, Any]:
+def _model(model_id: str, model: Model) -> dict[str, Any]:
     return {
         "model_id": model_id,
         "name": model_id.replace("_", " ").title(),
         "can_do_text_to_speech": True,
-        "token_cost_factor": factor,
-        "maximum_text_length_per_request": limit,
+        "token_cost_factor": model.credits,
+        "maximum_text_length_per_request": model.characters,
         "languages": [{"language_id": "en", "name": "English"}],
-        "model_rates": {"character_cost_multiplier": factor},
+        "model_rates": {"character_cost_multiplier": model.credits},
     }
 
 
-def _error(request: Request, http_status: int, status: str, message: str) -> Response:
-    # Both the long-standing `status` and the newer type, code and request_id: clients match on either.
-    kind = {401: "authentication_error", 404: "not_found", 429: "rate_limit_error"}.get(http_status, "invalid_request")
-    detail = {"status": status, "message": message, "type": kind, "code": status, "request_id": request.state.request_id}
-    return JSONResponse({"detail": detail}, http_status)
-
-
 async def _refused(request: Request, error: Exception) -> Response:
-    return _error(request, error.http_status, error.status, error.message) if isinstance(error, Refused) else await _failed(request, error)
+    if not isinstance(error, ApiError):
+        return await _failed(request, error)
+    return JSONResponse(error.body(request.state.request_id), error.kind.http_status)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -283,12 +245,14 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    return JSONResponse({"detail": error.detail}, error.status_code) if isinstance(error, HTTPException) else await _failed(request, error)
+    if not isinstance(error, HTTPException):
+        return await _failed(request, error)
+    return JSONResponse({"detail": error.detail}, error.status_code)
 
 
 async def _failed(request: Request, _: Exception) -> Response:
-    return _error(request, 500, "internal_server_error", "The voice could not speak this text; the server's log says why")
+    return JSONResponse(ApiError.of("internal_server_error").body(request.state.request_id), 500)
 
 
-def build(kokoro: Kokoro, styles: dict[str, Styles], concurrency: int, queue: int) -> Counted:
-    return application(VoiceServer(kokoro, styles, Desk(concurrency, queue)))
+def build(speaker: Speaker, styles: dict[str, Styles], plan: str, concurrency: int, queue: int) -> Counted:
+    return application(VoiceServer(speaker, styles, Account(PLANS[plan], concurrency, queue)))

@@ -88,9 +88,9 @@ class Unit:
     ends_paragraph: bool = False
 
 
-def units(text: str) -> list[Unit]:
+def units(text: str, *, normalize: bool = True) -> list[Unit]:
     """Return one unit per written word (a currency amount includes its magnitude word), in order, without
-    overlap.
+    overlap. Without `normalize`, each word is read as a model without number normalisation reads it.
     """
     words = [(match.start(), match.end(), match.group()) for match in re.finditer(r"\S+", text)]
     made: list[Unit] = []
@@ -99,16 +99,25 @@ def units(text: str) -> list[Unit]:
         start, end, word = words[index]
         previous = words[index - 1][2] if index else ""
         following = words[index + 1][2] if index + 1 < len(words) else ""
-        spoken = _amount(word, following)
-        if spoken is not None:
+        amount = _amount(word, following) if normalize else None
+        if amount is not None:
             index += 1
             end = words[index][1]
+            spoken = amount
         else:
-            spoken = _word(word, previous, following)
+            spoken = _word(word, previous, following) if normalize else _unnormalized(word)
         index += 1
         gap = text[end : words[index][0]] if index < len(words) else "\n"
         made.append(Unit(start, end, spoken, _ends_sentence(spoken, gap), gap.count("\n") > 1))
     return made
+
+
+def _unnormalized(word: str) -> str:
+    """Read figures digit by digit; drop currencies, units' signs and grouping: "$3.50" is "three five zero"."""
+    pieces = re.findall(r"\d|[^\W\d_]+", word)
+    read = " ".join(numbers.digits(piece) if piece.isdecimal() and piece.isascii() else _letters(piece) for piece in pieces)
+    spoken = " ".join(read.split())
+    return spoken + _breath(re.search(r"\W*$", word).group()) if spoken else ""  # type: ignore[union-attr]
 
 
 def _ends_sentence(spoken: str, gap: str) -> bool:

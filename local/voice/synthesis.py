@@ -5,7 +5,6 @@ no random numbers.
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib import resources
 
@@ -13,11 +12,11 @@ import numpy as np
 import onnxruntime as ort
 
 from local.voice.alignment import Span
+from local.voice.audio import SAMPLE_RATE, Samples, Speech, Styles
 from local.voice.chunks import Word, fitting, sequence_of
 from local.voice.phonemes import Phonemes
 from local.voice.spoken import Unit, units
 
-SAMPLE_RATE = 24_000
 FRAME = 600  # samples per step of the duration output: 25 ms
 DURATIONS = "/encoder/Clip_output_0"
 SENTENCE_PAUSE_S = 0.24
@@ -30,21 +29,6 @@ AUDIBLE = 0.01  # of full scale
 # first frame, words in sentences 72 ms (median of 148, pocketsphinx with its own offset of 11 ms removed;
 # tests/render/test_caption_offset.py measures the finished film).
 AHEAD_S = 0.07
-
-Samples = np.ndarray[tuple[int], np.dtype[np.float32]]
-Styles = np.ndarray[tuple[int, int], np.dtype[np.float32]]  # (length of the phonemes, width)
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    samples: Samples
-    spans: list[Span]
-    spoken: str
-    spoken_spans: list[Span]
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.samples) / SAMPLE_RATE
 
 
 class Kokoro:
@@ -63,8 +47,9 @@ class Kokoro:
         self._session = ort.InferenceSession(model_bytes(), options, providers=["CPUExecutionProvider"])
         self._pool = ThreadPoolExecutor(threads, "sentence")
 
-    def speak(self, text: str, style: Styles, speed: float) -> Speech:
-        written = units(text)
+    def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech:
+        """Speak the text. Without `normalize`, figures are read digit by digit and signs are silent."""
+        written = units(text, normalize=normalize)
         chunks = list(self._chunks(written))
         heard = list(self._pool.map(lambda chunk: self._chunk(chunk, style, speed), chunks))
         return _joined(written, chunks, heard, speed)

@@ -293,14 +293,6 @@ def test_the_products_script_is_parsed_and_keeps_its_rules(client: openai.OpenAI
     assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens
 
 
-def test_chat_completions_answer_the_same(client: openai.OpenAI) -> None:
-    message = [{"role": "user", "content": prompt(60, 2)}]
-    chat = client.chat.completions.parse(model="gpt-6-luna", messages=message, response_format=product.Script)
-    response = client.responses.parse(model="gpt-6-luna", input=message, text_format=product.Script)
-    assert chat.choices[0].message.parsed == response.output_parsed
-    assert chat.usage.prompt_tokens > 500
-
-
 def test_the_same_request_gives_the_same_answer(client: openai.OpenAI) -> None:
     form = {"format": {"type": "json_schema", "name": "script", "strict": True, "schema": SCRIPT}}
     texts = {client.responses.create(model="gpt-6-luna", input=prompt(45, 2, None, "why the sea is salty"), text=form).output_text for _ in range(2)}
@@ -330,7 +322,7 @@ def test_another_schema_is_filled_from_the_source(client: openai.OpenAI) -> None
 
 def test_an_answer_that_is_too_long_is_marked_as_cut(client: openai.OpenAI) -> None:
     form = {"format": {"type": "json_schema", "name": "script", "strict": True, "schema": SCRIPT}}
-    response = client.responses.create(model="gpt-6-luna", input=prompt(119, 4), text=form, max_output_tokens=50)
+    response = client.responses.create(model="gpt-6-luna", input=prompt(119, 4), text=form, max_output_tokens=120)
     assert response.status == "incomplete"
     assert response.incomplete_details.reason == "max_output_tokens"
 

@@ -22,10 +22,10 @@ from local.voice import numbers
 from local.voice.alignment import Span, character_times
 from local.voice.chunks import LONGEST_CHUNK, Word, fitting, sequence_of
 from local.voice.spoken import units
+from local.voice.voices import FEMALE, MALE
 from tests.local.model_servers import process, running
 
 PORT = 8160
-FEMALE, MALE = "21m00Tcm4TlvDq8ikWAM", "pNInz6obpgDQGcFmaJgB"
 SENTENCES = (
     "In deep water, a modern cable is about as thick as a garden hose. Close to the shore, engineers add one or two layers of steel armor. "
     "Every repeater makes the signal stronger, and a ship repairs the cable when it breaks."
@@ -35,7 +35,7 @@ HARD = "In 1969, it ran 1,200 km for $3.5M… said Dr. Smith at https://example.
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with running("local.voice", "VOICE_PORT", PORT, VOICE_CONCURRENCY="2", VOICE_QUEUE="1") as address:
+    with running("local.voice", "VOICE_PORT", PORT, VOICE_PLAN="pro", VOICE_CONCURRENCY="2", VOICE_QUEUE="1") as address:
         yield address
 
 
@@ -125,7 +125,7 @@ def test_a_word_is_timed_without_the_comma_behind_it() -> None:
 
 
 def test_speech_comes_with_the_time_of_every_character_of_the_original_text(client: ElevenLabs) -> None:
-    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(FEMALE, text=HARD, model_id="eleven_flash_v2_5", output_format="pcm_24000")
+    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(FEMALE, text=HARD, model_id="eleven_multilingual_v2", output_format="pcm_24000")
     alignment, normalized = answer.data.alignment, answer.data.normalized_alignment
     duration_s = len(base64.b64decode(answer.data.audio_base_64)) / 2 / 24_000
     assert "".join(alignment.characters) == HARD
@@ -136,9 +136,17 @@ def test_speech_comes_with_the_time_of_every_character_of_the_original_text(clie
         assert starts == sorted(starts)
         assert ends == sorted(ends)
         assert ends[-1] <= duration_s + 0.001
-    assert answer.headers["character-cost"] == str(-(-len(HARD) // 2))
+    assert answer.headers["character-cost"] == str(len(HARD))
     assert answer.headers["request-id"]
     assert answer.headers["maximum-concurrent-requests"] == "2"
+
+
+def test_flash_reads_figures_digit_by_digit(client: ElevenLabs) -> None:
+    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(FEMALE, text="It cost $3.50.", model_id="eleven_flash_v2_5")
+
+    assert "".join(answer.data.normalized_alignment.characters) == " It cost $3.50. "
+    assert answer.headers["character-cost"] == "7"
+    assert [unit.spoken for unit in units("It cost $3.50.", normalize=False)] == ["It", "cost", "three five zero."]
 
 
 def test_words_are_where_a_forced_alignment_hears_them(client: ElevenLabs) -> None:
