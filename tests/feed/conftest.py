@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from showrunner import db, signed
-from tests.feed.ingestion import KEY, World
+from local.platforms import youtube as simulator
+from showrunner import config, db, signed, state
+from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, World, atom, notification, tombstone
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,71 @@ def world(ingestion_aws: World, tx: Any) -> World:
     for name in ingestion_aws.queues:
         ingestion_aws.take(name)
     return ingestion_aws
+
+
+@pytest.fixture
+def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
+    """A server of its own, since what a killed process commits can't be rolled back."""
+    from functions.migrate import app as migrate
+    from local import postgres as server
+    from tests.conftest import free_port, put_secrets
+
+    with server.server(tmp_path, free_port(), throwaway=True) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        put_secrets(running.secrets)
+        migrate.handler({}, None)
+        connection = migrate.connect()
+        yield connection
+        connection.close()
+    put_secrets(postgres.secrets)
+
+
+@pytest.fixture
+def youtube(world, monkeypatch):
+    from functions.poll import app
+
+    known = simulator.World(key="local")
+    known.channels = {
+        CHANNEL: {"title": "Channel", "handle": "channelname", "user": "olduser"},
+        OTHER: {"title": "Other", "handle": "Ünï.code"},
+    }
+    serving = simulator.server(known, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{serving.server_port}"
+    monkeypatch.setenv("FEED_BASE_URL", address)
+    monkeypatch.setenv("YOUTUBE_BASE_URL", address)
+    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    config.forget_secrets()
+    app.feeds.cache_clear()
+    app._youtube.cache_clear()
+    state.remove(f"quota#youtube#{state.pacific_day(datetime.now(UTC))}", "general")
+    state.remove("breaker#youtube", "state")
+    yield known
+    app.feeds.cache_clear()
+    app._youtube.cache_clear()
+    serving.shutdown()
+    serving.server_close()
+
+
+@pytest.fixture
+def followed(world, youtube, tx):
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+    return CHANNEL
+
+
+@pytest.fixture
+def filled(world):
+    """Thirty videos of two channels, one renamed, one deleted."""
+    messages = []
+    for number in range(30):
+        channel, name = (CHANNEL, "Channel a") if number % 3 else (OTHER, "Channel b")
+        title = f"Video {number:02d} {'cat_1' if number % 10 == 0 else 'dog'}{' 東京の夜' if number % 15 == 0 else ''}"
+        day = f"2026-11-{number % 20 + 1:02d}T00:00:00Z"
+        messages.append(notification(atom(f"vid{number:08d}", title, channel, f"2026-11-20T08:{number:02d}:00Z", published=day, name=name), channel=channel))
+    messages.append(notification(atom("vid00000001", "Renamed", updated="2026-11-20T10:00:00Z", published="2026-11-02T00:00:00Z", name="Channel a")))
+    messages.append(notification(tombstone("vid00000002")))
+    messages += [notification(b"<broken"), notification(b"<broken too")]
+    world.notify(*messages)
+    return world

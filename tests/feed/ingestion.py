@@ -2,9 +2,12 @@
 
 import base64
 import json
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+
+from showrunner import db, signed
 
 CHANNEL = "UC" + "a" * 22
 OTHER = "UC" + "b" * 22
@@ -78,7 +81,6 @@ class World:
 
     def take(self, name: str) -> list[dict[str, Any]]:
         """The messages of a queue, removed from it."""
-        from showrunner import signed
 
         found: list[dict[str, Any]] = []
         while messages := signed.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
@@ -112,3 +114,26 @@ class World:
         if messages:
             self.notify(*messages)
         return len(messages)
+
+
+def events(tx):
+    return db.rows(tx, "SELECT processed, processing_error, repeat, origin, video_id, channel_id FROM feed.events ORDER BY id")
+
+
+def kinds(tx):
+    return [row["update_type"] for row in db.rows(tx, "SELECT update_type FROM feed.updates ORDER BY id")]
+
+
+def entries(*known):
+    """A feed with an entry for each (video, channel)."""
+    head, _, rest = atom().partition(b" <entry>")
+    one = b"<entry>" + rest.partition(b"</feed>")[0]
+    # Shortened to what the reader asks for: a thousand of them are a notification still.
+    short = re.sub(rb"\s*<(link|author|id).*?(/>|</author>|</id>)", b"", one)
+    return head + b"".join(short.replace(b"vid00000001", video.encode()).replace(CHANNEL.encode(), channel.encode()) for video, channel in known) + b"</feed>"
+
+
+def poll(delivery_id, **found):
+    """A poll that found one video."""
+    video = {"video_id": "vid00000001", "title": "Title", "published_at": "2026-11-20T08:12:50Z", "at": "2026-11-20T08:12:50Z", **found}
+    return {"kind": "polled", "channel_id": CHANNEL, "delivery_id": delivery_id, "origin": "playlist", "at": datetime.now(UTC).isoformat(), "found": [video]}

@@ -1,0 +1,57 @@
+"""Calls of the accounts API that several tests make, and what they read from the answers and emails."""
+
+import re
+
+from showrunner import db
+from tests.conftest import Client
+
+PASSWORD = "Correct-horse-7-battery"
+
+
+OTHER = "Another-staple-9-horse"
+
+
+ANYONE = Client()
+
+
+def error(told):
+    return told.status, told.body["error"]["code"]
+
+
+def fields(told):
+    return [detail["field"] for detail in told.body["error"]["details"]]
+
+
+def mailed(aws, to):
+    """The newest letter to an address, as SES got it."""
+    letters = letters_to(to)
+    return letters[-1] if letters else None
+
+
+def letters_to(address):
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.ses.models import ses_backends
+
+    return [each.__dict__ for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if address in str(each.__dict__)]
+
+
+def token_in(letter):
+    return re.search(r"#token=([A-Za-z0-9_-]{43})", str(letter))[1]
+
+
+def log_in(email, password=PASSWORD, address="192.0.2.1", **more):
+    headers = more.pop("headers", {})
+    return Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": password, **more}, **headers)
+
+
+def renew(refresh_token):
+    return ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": refresh_token})
+
+
+def alive(client):
+    return client("GET", "/api/v1/users/me").status
+
+
+def make_admin(tx, email):
+    db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE email = :email", email=email)
+    return Client(log_in(email).body["access_token"])

@@ -1,0 +1,129 @@
+"""Attacks on a login with Google: login CSRF, code injection, PKCE downgrade, mix-up, open redirects and repeats."""
+
+import os
+from urllib.parse import urlencode
+
+import pytest
+
+from showrunner import db
+from tests.accounts.calls import ANYONE, error
+from tests.accounts.google.calls import CONNECT, CONNECT_START, LOGIN, START, agree, begin, finish
+from tests.conftest import Client, in_threads
+
+
+def test_a_login_begun_in_another_browser_is_not_finished_in_this_one(email):
+    """Login CSRF: the attacker's own code and state, sent by the victim's browser, must not log the victim in as the attacker."""
+    attacker, victim = begin(), begin()
+    returned = agree(attacker, email)
+
+    for cookie in ("", victim.cookie, "__Host-showrunner-oauth=", f"{attacker.cookie}; {victim.cookie}", attacker.cookie[:-1], attacker.cookie + "A"):
+        told = finish(attacker, returned, cookie=cookie)
+        assert error(told) == (400, "VALIDATION_ERROR"), cookie
+    assert finish(attacker, returned).status == 200, "and nothing of that has spent it"
+
+
+def test_a_state_works_once(email):
+    begun = begin()
+    returned = agree(begun, email)
+
+    assert [finish(begun, returned).status for _ in range(3)] == [200, 400, 400]
+
+
+def test_of_many_who_bring_the_same_state_at_once_one_gets_in(email):
+    (begun,) = in_threads(1, lambda _: begin())
+    returned = agree(begun, email)
+
+    told = in_threads(4, lambda _: finish(begun, returned).status)
+
+    # Threads have transactions of their own: what they leave would be counted by the tests that follow.
+    in_threads(1, lambda _: forget(email))
+    assert sorted(told) == [200, 400, 400, 400]
+
+
+def forget(email):
+    with db.transaction() as own:
+        db.run(own, "DELETE FROM accounts.users WHERE email = :email", email=email)
+
+
+def test_a_state_that_is_made_up_or_too_old_is_refused(tx, email):
+    begun = begin()
+    returned = agree(begun, email)
+
+    assert finish(begun, {**returned, "state": "A" * 43}).status == 400
+    assert finish(begun, {**returned, "state": "x"}).status == 400
+    db.run(tx, "UPDATE access.oauth_states SET expires_at = now() - interval '1 second'")
+    assert error(finish(begun, returned)) == (400, "VALIDATION_ERROR")
+
+
+def test_a_code_that_was_stolen_elsewhere_is_worth_nothing(email):
+    """Code injection: a victim's code in the attacker's own login. The verifier is another, so Google refuses it."""
+    victim, attacker = begin(), begin()
+    stolen = agree(victim, email)
+
+    told = finish(attacker, {"code": stolen["code"], "state": attacker.state})
+
+    assert error(told) == (400, "VALIDATION_ERROR")
+    assert [each["field"] for each in told.body["error"]["details"]] == ["code"]
+
+
+def test_a_proof_that_was_taken_out_on_the_way_is_missed(email):
+    """PKCE downgrade: whoever removes the challenge from the address, or weakens its method, gets a code that our verifier doesn't fit."""
+    for change in ({"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"}):
+        begun = begin()
+        asked = {name: value for name, value in {**begun.asked, **change}.items() if value is not None}
+        changed = begun._replace(url=f"{begun.url.partition('?')[0]}?{urlencode(asked)}")
+
+        assert error(finish(begun, agree(changed, email))) == (400, "VALIDATION_ERROR")
+
+
+def test_an_id_token_of_another_login_is_refused(email):
+    """By its nonce, where the proof of possession was bent to fit."""
+    begun = begin()
+    changed = begun._replace(url=begun.url.replace(begun.asked["nonce"], "B" * 43))
+
+    assert error(finish(begun, agree(changed, email))) == (401, "INVALID_TOKEN")
+
+
+def test_one_providers_state_is_not_anothers(me, email):
+    """Mix-up: a connection's code is no login, and a login's is no connection."""
+    connection, login = begin(CONNECT_START, me), begin()
+
+    assert error(finish(connection, agree(connection, email))) == (400, "VALIDATION_ERROR")
+    assert error(finish(login, agree(login, email), CONNECT, me)) == (400, "VALIDATION_ERROR")
+
+
+def test_an_issuer_that_is_not_googles_is_refused(world, email):
+    begun = begin()
+    assert error(finish(begun, agree(begun, email), iss="https://evil.example.com")) == (400, "VALIDATION_ERROR")
+    begun = begin()
+    assert finish(begun, agree(begun, email), iss=os.environ["GOOGLE_URL"]).status == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example.com/oauth",
+        "http://localhost:5173/oauth/",
+        "http://localhost:5173/oauth?next=https://evil.example.com",
+        "http://localhost:5173/oauth#x",
+        "HTTP://localhost:5173/oauth",
+        "http://localhost:5173@evil.example.com/oauth",
+        "http://localhost:5173/oauth,https://app.example.com/oauth",
+        "//localhost:5173/oauth",
+        "javascript:alert(1)",
+        "",
+    ],
+)
+def test_a_login_returns_to_listed_pages_only(address):
+    told = ANYONE("GET", f"{START}?{urlencode({'redirect_uri': address})}")
+
+    assert told.status == 400
+    assert "set-cookie" not in told.headers
+    assert begin(redirect_uri="https://app.example.com/oauth").asked["redirect_uri"] == "https://app.example.com/oauth"
+
+
+def test_starting_and_finishing_are_limited_by_address(email):
+    client = Client(address="203.0.113.99")
+
+    assert [client("GET", START).status for _ in range(21)] == [200] * 20 + [429]
+    assert [client("POST", LOGIN, {"state": "A" * 43, "code": "x"}).status for _ in range(21)] == [400] * 20 + [429]

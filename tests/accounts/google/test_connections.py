@@ -1,0 +1,131 @@
+"""Connecting a YouTube account: scopes, sealed tokens, and revocation when a person is erased."""
+
+import uuid
+
+import pytest
+
+from showrunner import connections, db, state
+from showrunner.errors import CredentialRejected
+from showrunner.platforms import google
+from showrunner.store import accounts
+from tests.accounts.calls import ANYONE, PASSWORD, error, log_in, mailed, token_in
+from tests.accounts.google.calls import CONNECT, CONNECT_START, agree, begin, connect, finish, google_login
+from tests.conftest import Client
+
+
+def test_a_youtube_account_is_connected_and_its_token_lies_sealed(tx, world, me, email):
+    begun = begin(CONNECT_START, me)
+    assert begun.asked["scope"].split() == list(google.YOUTUBE)
+    assert (begun.asked["access_type"], begun.asked["prompt"]) == ("offline", "consent")
+
+    told = finish(begun, agree(begun, "channel@example.com"), CONNECT, me)
+
+    assert told.status == 200, told
+    connection = told.body["connection"]
+    assert connection["missing_scopes"] == []
+    assert connection["scopes"] == sorted(google.YOUTUBE[1:])
+    kept = state.find(f"connection#{connection['id']}", "tokens")
+    token = connections.find(connection["id"], me.organisation_id)
+    assert token in world.sign_ins.refresh_tokens
+    assert token.encode() not in kept["refresh_token"]
+    assert token not in str(db.rows(tx, "SELECT * FROM accounts.connections"))
+    assert token not in str(told.body)
+
+
+def test_a_sealed_token_opens_in_its_own_row_only(me):
+    first, second = (connect(me, f"{name}@example.com").body["connection"]["id"] for name in ("one", "two"))
+    item = state.find(f"connection#{first}", "tokens")
+    state.put(f"connection#{second}", "tokens", item)
+
+    with pytest.raises(CredentialRejected):
+        connections.find(second, me.organisation_id)
+    with pytest.raises(CredentialRejected):
+        connections.find(first, str(uuid.uuid4()))
+
+
+def test_the_same_account_connected_again_is_the_same_connection(tx, me):
+    told = [connect(me, "channel@example.com").body["connection"]["id"] for _ in range(2)]
+
+    assert told[0] == told[1]
+    assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 1
+
+
+def test_only_content_owners_are_asked_for_the_partners_permission(tx, me):
+    assert google.PARTNER not in begin(CONNECT_START, me).asked["scope"]
+    accounts.save_content_owner(tx, me.organisation_id, content_owner=True)
+
+    assert google.PARTNER in begin(CONNECT_START, me).asked["scope"].split()
+
+    begun = begin(CONNECT_START, me)
+    returned = agree(begun, "partner@example.com")
+    accounts.save_content_owner(tx, me.organisation_id, content_owner=False)
+    assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR"), "the mark was taken back meanwhile"
+
+
+def test_a_permission_that_was_widened_on_the_way_is_not_kept(tx, me):
+    begun = begin(CONNECT_START, me)
+    widened = begun._replace(url=begun.url.replace("yt-analytics.readonly", f"yt-analytics.readonly+{google.PARTNER}"))
+
+    assert error(finish(begun, agree(widened, "channel@example.com"), CONNECT, me)) == (400, "VALIDATION_ERROR")
+    assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 0
+
+
+def test_a_box_that_was_unticked_is_told(me):
+    upload = google.YOUTUBE[1]
+
+    assert connect(me, "channel@example.com", without=upload).body["connection"]["missing_scopes"] == [upload]
+    assert connect(me, "channel@example.com", without=" ".join(google.YOUTUBE[1:])).status == 400
+
+
+def test_somebody_elses_connection_is_not_finished(aws, me, email):
+    """Session swapping: a victim's browser and session must not take in the attacker's account, nor another member's."""
+    other = f"other-{email}"
+    Client(address="203.0.113.79")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
+    eve = Client(log_in(other).body["access_token"])
+    begun = begin(CONNECT_START, eve)
+    returned = agree(begun, "eve@example.com")
+
+    assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR")
+    assert error(finish(begun, returned, CONNECT, me, cookie="")) == (400, "VALIDATION_ERROR")
+    assert finish(begun, returned, CONNECT, eve).status == 200
+
+
+def test_an_account_that_nobody_confirmed_connects_nothing(email):
+    """Else an impostor's channel would wait for the videos of the address's owner."""
+    Client(address="203.0.113.82")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
+    impostor = Client(log_in(email).body["access_token"])
+
+    assert error(impostor("GET", CONNECT_START)) == (403, "EMAIL_NOT_VERIFIED")
+    assert error(impostor("POST", CONNECT, {"state": "A" * 43, "code": "x"})) == (403, "EMAIL_NOT_VERIFIED")
+
+
+def test_services_viewers_and_admins_in_disguise_connect_nothing(service, tx, me, member):
+    assert service(me.organisation_id, "channels:write")("GET", CONNECT_START).status == 403
+    assert ANYONE("GET", CONNECT_START).status == 401
+    db.run(tx, "UPDATE accounts.members SET role = 'viewer' WHERE user_id = :id", id=member)
+    assert me("GET", CONNECT_START).status == 403
+    assert me("POST", CONNECT, {"state": "A" * 43, "code": "x"}).status == 403
+
+
+def test_an_erased_persons_accounts_are_revoked_and_forgotten(tx, world, me, member, email):
+    me = Client(google_login(email).body["access_token"], me.organisation_id)
+    connection = connect(me, "channel@example.com").body["connection"]["id"]
+    token = connections.find(connection, me.organisation_id)
+
+    assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
+
+    assert token not in world.sign_ins.refresh_tokens
+    assert state.find(f"connection#{connection}", "tokens") is None
+    assert db.value(tx, "SELECT count(*) FROM accounts.connections WHERE connected_by = :id", id=member) == 0
+    assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=member) == 0
+    assert google_login(email).body["user"]["id"] != member, "whoever comes again is somebody new"
+
+
+def test_an_erasure_does_not_wait_for_google(monkeypatch, me):
+    connection = connect(me, "channel@example.com").body["connection"]["id"]
+    google._documents.clear()
+    monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")
+
+    assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
+    assert state.find(f"connection#{connection}", "tokens") is None

@@ -1,0 +1,173 @@
+"""Login with a password: locks, known places and devices, constant time, and the cost of hashes."""
+
+import statistics
+import time
+import uuid
+from collections import Counter
+
+import pytest
+
+from showrunner import db
+from showrunner.access import passwords, tokens
+from showrunner.store import accounts
+from tests.accounts.calls import ANYONE, OTHER, PASSWORD, error, log_in
+from tests.conftest import Client, in_threads
+
+
+def test_a_login_gives_a_pair_and_the_person(pair, email, user):
+    identity = tokens.verify(pair["access_token"])
+
+    assert (pair["token_type"], pair["expires_in"]) == ("Bearer", 3600)
+    assert pair["user"]["email"] == email
+    assert (identity.subject, identity.role, identity.is_admin) == (user["user_id"], "user", False)
+    assert uuid.UUID(pair["refresh_token"])
+
+
+def test_unknown_addresses_and_wrong_passwords_are_told_alike(user, email):
+    wrong, unknown = log_in(email, OTHER), log_in("nobody@example.com", OTHER)
+
+    assert error(wrong) == error(unknown) == (401, "INVALID_CREDENTIALS")
+    assert wrong.body["error"]["message"] == unknown.body["error"]["message"]
+
+
+def test_an_unknown_address_takes_as_long_as_a_wrong_password(tx, user, email, monkeypatch):
+    """The whole call, by the CPU time of its thread, which a busy machine doesn't lengthen; both kinds take turns, and the median of their ratios counts."""
+    monkeypatch.setenv("BCRYPT_COST", "9")
+    monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
+    db.run(tx, "UPDATE accounts.users SET password_hash = :hash WHERE email = :email", hash=passwords.digest(PASSWORD), email=email)
+
+    def seconds(address):
+        db.run(tx, "DELETE FROM access.login_attempts")
+        begun = time.thread_time()
+        assert log_in(address, OTHER).status == 401
+        return time.thread_time() - begun
+
+    pairs = [(seconds(email), seconds(f"{uuid.uuid4().hex[:12]}@example.com")) for _ in range(31)]
+
+    assert statistics.median(known / unknown for known, unknown in pairs[1:]) == pytest.approx(1, abs=0.05)
+    assert pairs[0][1] < 1.5 * statistics.median(unknown for _, unknown in pairs), "nor does the first of a new process take longer"
+
+
+def test_no_password_fits_nobodys_hash(monkeypatch):
+    assert not any(passwords.matches(password, None) for password in (PASSWORD, "", "-", "x" * 100, "nul\0"))
+    assert len(passwords._NOBODYS) == 53
+
+
+def test_five_wrong_logins_lock_known_and_unknown_addresses_alike(user, email):
+    for address in (email, "nobody-at-all@example.com"):
+        told = [log_in(address, OTHER, address=f"203.0.113.{n}") for n in range(6)]
+        assert [each.status for each in told] == [401] * 5 + [429]
+        assert told[5].body["error"]["code"] == "ACCOUNT_LOCKED"
+        assert 0 < int(told[5].headers["retry-after"]) <= 900
+    assert log_in(email, address="203.0.113.9").status == 429, "the right password from a strange place waits too"
+
+
+def test_a_stranger_does_not_lock_out_somebody_who_comes_from_a_known_place(pair, email):
+    for n in range(7):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+
+    assert log_in(email, address="203.0.113.200").status == 429
+    assert log_in(email).status == 200, "the address of the first login"
+
+
+def test_a_known_device_may_move(user, email):
+    device = {"x_device_id": "d" * 32}
+    assert log_in(email, headers=device).status == 200
+    for n in range(6):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+
+    assert log_in(email, address="203.0.113.250", headers=device).status == 200
+
+
+def test_ten_thousand_wrong_logins_on_one_account_cost_ten_hashes(raised_limits, signing_key, aws, hashes):
+    """Each in a transaction of its own, four at a time, from everywhere: strangers' networks, the owner's own address, devices that are claimed, the address
+    in other letters."""
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    Client(address="198.51.100.98")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
+    assert log_in(email, headers={"x_device_id": "d" * 32}).status == 200
+    hashes.clear()
+
+    def attack(worker):
+        told = Counter()
+        for n in range(worker, 10_000, 4):
+            address = ("192.0.2.1", f"203.0.113.{n % 250}", f"2001:db8:{n % 5000:x}::1")[n % 3]
+            headers = {"x_device_id": "d" * 32 if n % 7 == 0 else f"{n:032d}"} if n % 2 else {}
+            told[log_in(email if n % 5 else email.upper(), OTHER, address=address, headers=headers).status] += 1
+        return told
+
+    told = sum(in_threads(4, attack), Counter())
+
+    assert len(hashes) == 10, "five from places that the owner is known from, five from all others"
+    assert told == {401: 10, 429: 9_990}
+
+
+def test_a_reset_with_a_token_that_is_none_costs_no_hash(tx, signing_key, hashes):
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": "A" * 43, "password": OTHER}).status == 400
+    assert hashes == []
+
+
+def test_wrong_logins_at_once_cost_five_hashes(postgres, signing_key, monkeypatch):
+    hashes = []
+    monkeypatch.setattr(passwords, "matches", lambda *_: hashes.append(1) and False)
+    told = in_threads(12, lambda n: log_in("crowd@example.com", OTHER, address=f"203.0.113.{n}").status)
+
+    assert sorted(told) == [401] * 5 + [429] * 7
+    assert len(hashes) == 5
+
+
+def test_a_lock_ends_after_15_minutes_and_a_right_login_clears_the_count(tx, user, email):
+    for n in range(4):
+        log_in(email, OTHER, address=f"203.0.113.{n}")
+    assert log_in(email, address="203.0.113.9").status == 200
+    for n in range(10, 15):
+        assert log_in(email, OTHER, address=f"203.0.113.{n}").status == 401
+    assert log_in(email, address="203.0.113.20").status == 429
+    db.run(tx, "UPDATE access.login_attempts SET last_at = last_at - interval '901 seconds'")
+
+    assert log_in(email, address="203.0.113.20").status == 200
+
+
+def test_a_hash_of_another_cost_is_renewed_at_the_next_login(tx, user, email, monkeypatch):
+    def cost():
+        return db.value(tx, "SELECT split_part(password_hash, '$', 3) FROM accounts.users WHERE email = :email", email=email)
+
+    assert cost() == "04"
+    monkeypatch.setenv("BCRYPT_COST", "5")
+    assert log_in(email).status == 200
+    assert cost() == "05"
+    assert log_in(email).status == 200
+
+
+def test_the_cost_is_12_where_nothing_else_is_said(monkeypatch):
+    monkeypatch.delenv("BCRYPT_COST")
+    assert passwords.digest("x").startswith("$2b$12$")
+
+
+def test_a_login_that_overlaps_a_reset_gets_no_session_and_does_not_bring_the_old_password_back(tx, monkeypatch, user, email):
+    was_right = passwords.matches
+
+    def slowly(password, hashed):
+        right = was_right(password, hashed)
+        if hashed and password == PASSWORD:
+            accounts.save_password(tx, user["user_id"], passwords.digest(OTHER))
+        return right
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+    monkeypatch.setattr(passwords, "is_outdated", lambda _: True)
+    told = log_in(email)
+    monkeypatch.setattr(passwords, "matches", was_right)
+
+    assert error(told) == (401, "INVALID_CREDENTIALS")
+    assert (log_in(email).status, log_in(email, OTHER).status) == (401, 200)
+
+
+def test_a_login_that_overlaps_the_coming_of_a_second_factor_gets_no_session(tx, monkeypatch, user, email):
+    was_right = passwords.matches
+
+    def slowly(password, hashed):
+        accounts.save_mfa(tx, user["user_id"], "sealed", confirmed=True, codes=[])
+        return was_right(password, hashed)
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+
+    assert error(log_in(email)) == (401, "INVALID_CREDENTIALS")

@@ -1,0 +1,94 @@
+"""Registration: confirming the email address, password rules and limits."""
+
+import uuid
+
+import pytest
+
+from showrunner.access import passwords
+from tests.accounts.calls import ANYONE, PASSWORD, error, fields, log_in, mailed, token_in
+from tests.conftest import Client
+
+
+def test_a_person_registers_confirms_and_logs_in(aws, email):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"})
+
+    assert (told.status, told.body["email"], told.body["verification_required"]) == (201, email, True)
+    token = token_in(mailed(aws, email))
+    assert ANYONE("POST", "/api/v1/auth/verify", {"token": token}).status == 200
+    assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
+    pair = log_in(email).body
+    profile = Client(pair["access_token"])("GET", "/api/v1/users/me").body["user"]
+    assert (profile["verified"], profile["company"], profile["full_name"]) == (True, "Bees Ltd", "Ada")
+
+
+def test_who_has_not_confirmed_the_address_spends_nothing_and_invites_nobody(aws, unconfirmed, email):
+    pair = log_in(email).body
+    somebody = Client(pair["access_token"])
+    channel_id = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    video = f"/api/v1/videos/{uuid.uuid4()}"
+    asset = {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}
+    calls = [
+        ("/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}),
+        ("/api/v1/videos/generate/batch", {"videos": [{"channel_id": channel_id, "topic": "Bees"}]}),
+        (f"{video}/retry", None),
+        ("/api/v1/assets", asset),
+        (f"/api/v1/organisations/{pair['user']['organisation_id']}/members", {"email": "guest@example.com"}),
+        ("/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}),
+        ("/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}),
+    ]
+
+    told = [somebody("POST", path, body) for path, body in calls]
+
+    assert {error(each) for each in told} == {(403, "EMAIL_NOT_VERIFIED")}
+    assert "Confirm your e-mail address" in told[0].body["error"]["message"]
+    letter = mailed(aws, email)
+    ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(letter)})
+    assert [somebody("POST", path, body).status for path, body in calls] == [202, 202, 404, 201, 202, 201, 201], "with the same token"
+
+
+def test_an_address_has_one_account(user, email):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"})
+
+    assert error(told) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [
+        ("Short-1a", "at least 12"),
+        ("no-upper-case-7-here", "an upper-case letter"),
+        ("NO-LOWER-CASE-7-HERE", "a lower-case letter"),
+        ("No-Digit-In-This-One", "a digit"),
+        ("NoSymbolInThis7One", "a symbol"),
+        ("Aa1-" + "é" * 35, "74 bytes"),
+        ("Password12345!", "too easy"),
+        ("P@ssw0rdP@ssw0rd1", "too easy"),
+        ("Qwertyuiop123!", "too easy"),
+        ("Ada.test2026!!", "too easy"),
+    ],
+)
+def test_a_weak_password_is_refused_in_words(email, password, words):
+    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"})
+
+    assert (told.status, fields(told)) == (400, ["password"])
+    assert words in told.body["error"]["message"]
+
+
+def test_the_list_of_common_passwords_has_its_ten_thousand():
+    assert len(passwords.common()) > 10_000
+    assert {"password", "123456", "qwertyuiop"} <= passwords.common()
+
+
+def test_a_password_of_72_bytes_is_used_to_the_last(email):
+    password = "Aa1-" + "é" * 34
+    assert len(password.encode()) == 72
+    assert ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"}).status == 201
+    assert log_in(email, password[:-1] + "e").status == 401
+    assert log_in(email, password).status == 200
+
+
+def test_five_registrations_an_hour_come_from_one_address(tx, signing_key):
+    client = Client(address="198.51.100.7")
+    told = [client("POST", "/api/v1/auth/register", {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"}).status for n in range(6)]
+
+    assert told == [201] * 5 + [429]

@@ -1,0 +1,26 @@
+"""An S3 of pytest-httpserver, which records requests and answers as the test says."""
+
+import re
+
+import pytest
+from werkzeug import Request, Response
+
+from showrunner import signed
+
+
+@pytest.fixture
+def s3(httpserver, monkeypatch):
+    """A server in S3's place, which answers as told and remembers what it was asked."""
+    asked, answers = [], []
+
+    def answer(request: Request) -> Response:
+        asked.append((request.method, request.full_path, dict(request.headers), request.get_data()))
+        return answers.pop(0) if answers else Response("found")
+
+    httpserver.expect_request(re.compile("/.*")).respond_with_handler(answer)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "a/session+token=")
+    signed._identity.cache_clear()
+    yield asked, answers
+    monkeypatch.undo()
+    signed._identity.cache_clear()

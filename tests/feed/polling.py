@@ -1,0 +1,45 @@
+"""Steps of the polling tests: uploads at the simulated YouTube, and runs of the schedule, the poll function and the intake."""
+
+from datetime import UTC, datetime, timedelta
+
+from showrunner import db
+from tests.feed.ingestion import CALLBACK, CHANNEL, batch
+
+
+def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
+    at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="seconds")
+    known.videos[key] = {"channel_id": channel, "title": title, "published_at": at, "duration": "PT4M13S", "tags": ["a", "b"], "views": 123}
+
+
+def minute(world):
+    """The schedule, the poll function and the worker, once."""
+    from functions.poll import app as poll
+    from functions.subscriptions import app as schedule
+
+    schedule.handler({}, None)
+    messages = world.take("POLL_QUEUE_URL")
+    poll.handler(batch(messages), None)
+    world.drain()
+    return messages
+
+
+def again(tx):
+    db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
+
+
+def work(world, *messages):
+    """What the poll function gives back to the queue, and what it tells of."""
+    from functions.poll import app
+
+    failed = [each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]]
+    return failed, world.take("NOTIFICATIONS_QUEUE_URL")
+
+
+ENRICH = {"kind": "enrich", "video_ids": ["vid00000001"]}
+
+
+POLL = {"kind": "poll", "channel_id": CHANNEL, "paid": True}
+
+
+def from_url(world, url):
+    return world.api("POST", "/api/v1/channels/from-url", {"url": url, "callback_url": CALLBACK})

@@ -1,0 +1,66 @@
+"""Details of videos are fetched from the YouTube Data API in batches."""
+
+from showrunner import db
+from tests.feed.ingestion import atom, notification, tombstone
+from tests.feed.polling import minute, upload
+
+
+def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):
+    for number in range(60):
+        upload(youtube, f"vid{number:08d}")
+        world.notify(notification(atom(f"vid{number:08d}")))
+    del youtube.videos["vid00000003"]
+    messages = minute(world)
+    assert [len(each["video_ids"]) for each in messages if each["kind"] == "enrich"] == [50, 10]
+    assert youtube.spent == 2
+    details = world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]
+    assert details == {
+        "duration_seconds": 253, "tags": ["a", "b"], "category_id": "22",
+        "thumbnails": {"default": "https://i.ytimg.com/vi/vid00000001/default.jpg"}, "statistics": {"views": 123, "likes": 0, "comments": 0},
+    }  # fmt: skip
+    assert world.api("GET", "/api/v1/videos/vid00000003")[1]["details"] is None
+    assert [each for each in minute(world) if each["kind"] == "enrich"] == []
+
+
+def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day(world, youtube, tx):
+    world.notify(notification(atom()))
+    waits = []
+    for _ in range(20):
+        minute(world)
+        wait = db.value(tx, "SELECT extract(epoch FROM enrich_at - now()) FROM feed.videos")
+        if wait is None:
+            break
+        waits.append(round(wait / 60))
+        # So much time passes.
+        db.run(tx, "UPDATE feed.videos SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)", wait=wait)
+    assert waits == [5, 5, 10, 20, 40, 80, 160, 320, 640, 1280]
+    assert youtube.spent == 11
+
+    upload(youtube, "vid00000001")
+    world.notify(notification(atom(title="Public now", updated="2026-11-21T00:00:00Z")))
+    minute(world)
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
+
+
+def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(world, youtube, tx):
+    upload(youtube, "vid00000001")
+    world.notify(notification(tombstone(when="2026-11-19T00:00:00Z")))
+    minute(world)
+    assert youtube.spent == 0
+    world.notify(notification(atom()))
+    minute(world)
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
+
+
+def test_an_entry_that_is_not_newer_asks_for_nothing(world, youtube, tx):
+    world.notify(notification(atom()))
+    db.run(tx, "UPDATE feed.videos SET enrich_at = NULL")
+    world.notify(notification(atom(title="Earlier", updated="2026-11-19T00:00:00Z")))
+    assert db.value(tx, "SELECT enrich_at FROM feed.videos") is None
+
+
+def test_without_quota_the_videos_wait(world, youtube, tx):
+    world.notify(notification(atom()))
+    youtube.quota = 0
+    minute(world)
+    assert db.value(tx, "SELECT enrich_at > now() FROM feed.videos") is True

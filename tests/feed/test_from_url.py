@@ -1,0 +1,83 @@
+"""A channel is found by any form of YouTube address, and nothing else is fetched."""
+
+import pytest
+
+from tests.feed.ingestion import CALLBACK, CHANNEL, OTHER
+from tests.feed.polling import from_url, upload
+
+
+def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_all_the_same(world, youtube, monkeypatch):
+    monkeypatch.setenv("HUB_QUEUE_URL", "http://127.0.0.1:1/none")
+    status, body = from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")
+    assert (status, body["subscription"]["status"]) == (201, "pending")
+    assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://www.youtube.com/channel/{CHANNEL}",
+        f"https://www.youtube.com/channel/{CHANNEL}/videos?view=0",
+        "https://www.youtube.com/@channelname",
+        "https://www.youtube.com/@channelname/featured?si=abc",
+        "https://m.youtube.com/@ChannelName",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://www.youtube.com/watch?list=PL1&v=dQw4w9WgXcQ&t=42s&feature=youtu.be",
+        "https://music.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://youtu.be/dQw4w9WgXcQ",
+        "https://youtu.be/dQw4w9WgXcQ?si=x",
+        "https://www.youtube.com/shorts/dQw4w9WgXcQ",
+        "https://www.youtube.com/live/dQw4w9WgXcQ?feature=share",
+        "https://www.youtube.com/embed/dQw4w9WgXcQ?start=5",
+        "https://www.youtube.com/c/channelname",
+        "https://www.youtube.com/user/olduser",
+        "http://youtube.com/@channelname",
+        "HTTPS://WWW.YOUTUBE.COM/@channelname",
+    ],
+)
+def test_every_form_of_address_finds_its_channel(world, youtube, url):
+    upload(youtube, "dQw4w9WgXcQ")
+    status, body = from_url(world, url)
+    assert status == 201
+    assert body["channel"] == {"channel_id": CHANNEL, "title": "Channel", "channel_url": f"https://www.youtube.com/channel/{CHANNEL}"}
+    assert body["subscription"] == {"id": body["subscription"]["id"], "channel_id": CHANNEL, "callback_url": CALLBACK, "status": "pending"}
+    assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
+
+
+def test_handles_in_any_script_are_found(world, youtube):
+    assert from_url(world, "https://www.youtube.com/@%C3%9Cn%C3%AF.code")[1]["channel"]["channel_id"] == OTHER
+
+
+BAD = [
+    "https://www.youtube.com/", "https://www.youtube.com/feed/trending", "https://www.youtube.com/watch", "https://www.youtube.com/watch?v=short",
+    "https://www.youtube.com/watch?v=dQw4w9WgXcQ&v=dQw4w9WgXcQ", "https://www.youtube.com/channel/UCshort", "https://www.youtube.com/@",
+    "https://www.youtube.com/playlist?list=PL1", "https://vimeo.com/1", "https://www.youtube.com.evil.example/@x", "https://evil.example/?u=youtube.com/@x",
+    "https://www.youtube.com@evil.example/@x", "https://user@www.youtube.com/@x", "https://www.youtube.com:8443/@x", "ftp://www.youtube.com/@x",
+    "javascript:alert(1)", "youtube.com/@x", "//www.youtube.com/@x", "https://youtu.be/", "https://youtu.be/dQw4w9WgXcQ/more", "http://169.254.169.254/",
+    "https://www.youtube.com\\@evil.example/@x", "https://[::1", "https://www.youtube.com/@x\n.evil", " ", "https://youtube.com:abc/@x",
+    "https://ｗｗｗ.youtube.com/@x", "https://www.youtube。com/@x", "https://www.youtubе.com/@x", "https://www.youtube.com%2eevil.example/@x",
+    "https://%77%77%77.youtube.com/@x", "https://www%2eyoutube.com/@x", "https://www.youtube.com./@x", "https://www.youtube.com//@x",
+    "https://www.youtube.com//evil.example/@x", "https://www.youtube.com/./@x", "https://www.youtube.com/../@x", "https://:pass@www.youtube.com/@x",
+    "https://@www.youtube.com/@x", "https://www.youtube.com:0/@x", "https://www.youtube.com:65536/@x", "https://www.youtube.com:@evil.example/@x",
+    "https://evil.youtube.com/@x", "https://notyoutube.com/@x", "https://xn--youtube-9za.com/@x", "https:www.youtube.com/@x", "https:///www.youtube.com/@x",
+    "https://www.youtube.com/redirect?q=https://evil.example", "https://www.youtube.com/attribution_link?u=/watch?v=dQw4w9WgXcQ", "file:///etc/passwd",
+    "https://www.youtube.com/channel/UC%2e%2e%2faaaaaaaaaaaaaaaaaaaa", "https://www.youtube.com/user/%00", "https://www.youtube.com/@%0d%0aHost:x",
+    "https://www.youtube.com/watch?v=dQw4w9WgXcQ%00", "https://www.youtube.com/c/..", "https://youtu.be//dQw4w9WgXcQ", "data:text/html,x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):
+    status, body = from_url(world, url)
+    assert (status, body["error"], body["details"]["field"]) == (400, "validation failed", "url")
+    assert youtube.calls.total() == 0
+
+
+def test_a_channel_that_is_not_there_is_404(world, youtube):
+    assert from_url(world, "https://www.youtube.com/@nobody")[0] == 404
+    assert from_url(world, "https://youtu.be/aaaaaaaaaaa")[0] == 404
+
+
+def test_one_that_is_followed_already_is_409(world, youtube):
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
+    assert from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")[0] == 409

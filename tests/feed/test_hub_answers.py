@@ -1,0 +1,54 @@
+"""The hub's answers move a subscription through its states."""
+
+from datetime import UTC, datetime, timedelta
+
+from showrunner import db
+from showrunner.store import subscriptions
+from tests.feed.ingestion import CALLBACK, CHANNEL
+
+
+def subscribed(tx, **values):
+    row = subscriptions.add(
+        tx,
+        {
+            "channel_id": CHANNEL,
+            "topic_url": "t",
+            "callback_url": CALLBACK,
+            "callback_token": "x" * 43,
+            "hub_url": "h",
+            "lease_seconds": 432_000,
+            "secret": None,
+        },
+    )
+    return row["id"]
+
+
+def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):
+    key, now = subscribed(tx), datetime.now(UTC)
+
+    def state():
+        return db.value(tx, "SELECT status FROM feed.subscriptions WHERE id = :id", id=key)
+
+    def say(kind, minutes=0, **words):
+        world.notify({"kind": kind, "subscription_id": key, "at": (now + timedelta(minutes=minutes)).isoformat(), **words})
+
+    assert state() == "pending"
+    say("answered", outcome="unavailable", reason="503", retry_after=120)
+    assert state() == "pending"
+    say("answered", minutes=1, outcome="refused", reason="Restricted topic")
+    assert state() == "failed"
+    say("verified", minutes=2, lease_seconds=432_000)
+    assert state() == "active"
+    say("denied", minutes=1, reason="an old word")
+    assert state() == "active"
+    say("answered", minutes=3, outcome="refused", reason="renewal refused")
+    assert state() == "active"  # its lease still runs, and it is asked for again
+    say("denied", minutes=4, reason="gone")
+    assert state() == "failed"
+
+
+def test_retry_after_moves_the_next_request_of_that_subscription(world, tx):
+    key, now = subscribed(tx), datetime.now(UTC)
+    world.notify({"kind": "answered", "subscription_id": key, "outcome": "unavailable", "reason": "503", "retry_after": 7200, "at": now.isoformat()})
+    at = db.value(tx, "SELECT ask_at FROM feed.subscriptions WHERE id = :id", id=key)
+    assert at >= now + timedelta(seconds=7199)

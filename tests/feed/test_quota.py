@@ -1,0 +1,71 @@
+"""YouTube's daily quota, its circuit breaker and its key, as users of the Ingestion API meet them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from showrunner import state
+from showrunner.errors import PlatformUnavailable, QuotaExceeded
+from tests.feed.ingestion import CALLBACK, KEY, http
+from tests.feed.polling import from_url
+
+
+def test_the_ledger_stops_at_the_limit_and_names_midnight_in_los_angeles(youtube):
+    noon = datetime(2031, 7, 4, 19, tzinfo=UTC)
+    for _ in range(3):
+        state.spend("test", "general", 10, 30, noon)
+    with pytest.raises(QuotaExceeded) as refused:
+        state.spend("test", "general", 1, 30, noon)
+    assert refused.value.retry_at == datetime(2031, 7, 5, 7, tzinfo=UTC)
+    assert state.spent("test", "general", noon) == 30
+    state.spend("test", "general", 1, 30, noon + timedelta(days=1))
+
+
+@pytest.mark.parametrize("year", range(2024, 2036))
+def test_the_quota_day_is_that_of_los_angeles(year):
+    from zoneinfo import ZoneInfo
+
+    at = datetime(year, 1, 1, tzinfo=UTC)
+    for _ in range(24 * 366):
+        at += timedelta(hours=1)
+        assert state.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
+
+
+def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until_then(world, youtube):
+    from functions.feed import app
+
+    youtube.quota = 0
+    body = {"url": "https://www.youtube.com/@channelname", "callback_url": CALLBACK}
+    for _ in range(2):
+        answer = app.handler(http("POST", "/api/v1/channels/from-url", body, x_api_key=KEY), None)
+        assert answer["statusCode"] == 429
+        left = state.comes_back(datetime.now(UTC)) - datetime.now(UTC)
+        assert abs(int(answer["headers"]["retry-after"]) - left.total_seconds()) < 60
+    assert youtube.calls["/youtube/v3/channels"] == 1
+
+
+def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(world, youtube, monkeypatch):
+    from_url(world, "https://www.youtube.com/@nobody")
+    assert state.spent("youtube", "general") == 1  # a call that finds nothing costs too
+    youtube.failing["/youtube/v3/channels"] = 1
+    from_url(world, "https://www.youtube.com/@channelname")
+    assert state.spent("youtube", "general") == 2
+    monkeypatch.setenv("YOUTUBE_BASE_URL", "http://127.0.0.1:9")
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
+    assert state.spent("youtube", "general") == 2
+
+
+def test_after_five_failures_nobody_waits_for_youtube(world, youtube):
+    youtube.failing["/youtube/v3/channels"] = 100
+    for _ in range(5):
+        assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
+    before = youtube.calls.total()
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
+    assert youtube.calls.total() == before
+    with pytest.raises(PlatformUnavailable):
+        state.check_breaker("youtube")
+
+
+def test_a_key_that_youtube_refuses_is_502(world, youtube):
+    youtube.key = "another"
+    assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502

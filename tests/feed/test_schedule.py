@@ -1,0 +1,60 @@
+"""The schedule runs only when something is due."""
+
+import time
+
+from showrunner import db, schedules, state
+from showrunner.store import subscriptions
+from tests.feed.ingestion import CHANNEL, atom, notification
+from tests.feed.subscribing import due
+
+
+def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):
+    from functions.subscriptions import app
+
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    state.remove("schedule#subscriptions", "expected")
+    due(world, tx)
+    assert app.handler({}, None) == {}, "nobody is followed: nothing to do until the next look"
+
+    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    assert app.handler({}, None) != {}
+    state.remove("schedule#subscriptions", "expected")  # a quarter of an hour later
+    assert app.handler({}, None) == {}
+    db.run(tx, "UPDATE feed.polls SET poll_at = clock_timestamp() + interval '1 second'")
+    due(world, tx)
+    assert app.handler({}, None) == {}
+    time.sleep(1.1)
+    assert app.handler({}, None) != {}, "the time that the poll is due has come"
+
+
+def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypatch):
+    from functions.subscriptions import app
+
+    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    state.remove("schedule#subscriptions", "expected")
+    due(world, tx)
+    world.notify(notification(atom()))
+
+    assert app.handler({}, None)["enriched"] == 1
+
+
+def test_two_schedules_at_once_ask_for_each_subscription_once(postgres):
+    from tests.conftest import in_threads
+
+    with db.transaction() as tx:
+        for number in range(40):
+            known = {"channel_id": f"UC{number:022d}", "topic_url": "t", "callback_url": "https://two", "callback_token": f"two{number}", "hub_url": "h"}
+            subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})
+        db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 hour'")
+
+    def claim(_):
+        with db.transaction() as tx:
+            return [row["id"] for row in subscriptions.claim_due(tx, 30)]
+
+    try:
+        found = [key for keys in in_threads(4, claim) for key in keys]
+        assert len(found) == len(set(found)) == 40
+    finally:
+        with db.transaction() as tx:
+            db.run(tx, "DELETE FROM feed.subscriptions")
+            db.run(tx, "DELETE FROM feed.polls")

@@ -1,0 +1,100 @@
+"""Fixtures of the production steps' tests: the platforms over HTTP, a queued video, and the event bus."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from showrunner import config, db
+from tests.functions.steps.services import Platforms
+
+
+@pytest.fixture
+def platforms(httpserver: HTTPServer, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platforms]:
+    base = httpserver.url_for("")
+    settings = {
+        "OPENAI_BASE_URL": f"{base}/v1",
+        "OPENAI_MODEL": "gpt-6-luna",
+        "OPENAI_FALLBACK_MODEL": " ",
+        "ELEVENLABS_BASE_URL": base,
+        "ELEVENLABS_MODEL": "eleven_flash_v2_5",
+        "PEXELS_BASE_URL": base,
+        "PEXELS_PHOTO_HOST": base,
+        "RENDER_PLATFORM": "auto",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for name in ("openai", "elevenlabs"):
+        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}/api_key", Value=f"key-of-{name}", Type="SecureString", Overwrite=True)
+    config.forget_secrets()
+    yield Platforms(httpserver)
+    config.forget_secrets()
+
+
+@pytest.fixture
+def video(tx: Any) -> Callable[..., dict[str, Any]]:
+    """Adds an organisation, a channel and a queued video; gives the machine's input."""
+
+    def add(settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+        organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
+        request = {
+            "topic": "Sea cables",
+            "style": "educational",
+            "length_seconds": 45,
+            "voice": "female1",
+            "aspect": ["9:16"],
+            "assets": [],
+            "priority": 1,
+            **changes,
+        }
+        db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Deep Sea Media')", id=organisation)
+        db.run(
+            tx,
+            "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Depths', :settings)",
+            id=channel,
+            organisation=organisation,
+            settings=json.dumps(settings or {"language": "en"}),
+        )
+        db.run(
+            tx,
+            "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :organisation, :channel, :request)",
+            id=video_id,
+            organisation=organisation,
+            channel=channel,
+            request=json.dumps(request),
+        )
+        return {"video_id": video_id, "organisation_id": organisation, "attempt": 1}
+
+    return add
+
+
+@pytest.fixture
+def without_pexels() -> Iterator[None]:
+    yield
+    config.aws("ssm").delete_parameter(Name="/showrunner/test/pexels/api_key")
+    config.forget_secrets()
+
+
+@pytest.fixture
+def bus(aws: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What was announced since it was last asked, read from the bus by a rule as Live's is."""
+    sqs, events = config.aws("sqs"), config.aws("events")
+    url = sqs.create_queue(QueueName=f"announced-{uuid.uuid4()}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="announced", EventPattern=json.dumps({"source": ["showrunner"], "detail-type": [{"prefix": "video."}]}))
+    events.put_targets(Rule="announced", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def take() -> list[dict[str, Any]]:
+        found = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    yield take
+    events.remove_targets(Rule="announced", Ids=["queue"])
+    events.delete_rule(Name="announced")

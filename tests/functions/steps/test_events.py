@@ -1,0 +1,67 @@
+"""The steps announce their progress and the end on the event bus."""
+
+from typing import Any
+
+import pytest
+
+from functions.finish import app as finish
+from functions.prepare import app as prepare
+from functions.record import app as record
+from showrunner import db, signed
+from showrunner import events as bus_events
+from showrunner.errors import ServiceUnavailable
+from tests.functions.steps.services import Platforms, produced, row, write
+
+
+def test_each_step_announces_how_far_the_video_is(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
+    event = video(manual_script="One sentence.")
+    finish.handler(produced(tx, platforms, event), None)
+
+    told = bus()
+
+    assert [(each["detail-type"], each["detail"]["current_step"], each["detail"]["progress"]) for each in told] == [
+        ("video.progress", "prepare", 1),
+        ("video.progress", "voice", 15),
+        ("video.progress", "render", 50),
+        ("video.completed", "finish", 100),
+    ]
+    assert {(each["detail"]["video_id"], each["detail"]["organisation_id"], each["detail"]["attempt"]) for each in told} == {tuple(event.values())}
+    assert [each["detail"]["status"] for each in told] == ["processing"] * 3 + ["completed"]
+    assert told[-1]["detail"]["title"] == row(tx, event["video_id"])["title"]
+    assert len({each["detail"]["event_id"] for each in told}) == 4
+
+
+def test_a_step_that_runs_twice_announces_the_same_event(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+    first, *_ = bus()
+    for _ in range(2):
+        record.handler({**job, "step": "script"}, None)
+
+    again = bus()
+
+    assert again[0]["detail"]["event_id"] == again[1]["detail"]["event_id"] != first["detail"]["event_id"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [("processing", "video.failed"), ("cancelled", "video.cancelled")])
+def test_every_end_is_announced(tx: Any, platforms: Platforms, video: Any, bus: Any, status: str, kind: str) -> None:
+    event = video(manual_script="One sentence.")
+    prepare.handler(event, None)
+    bus()
+    db.run(tx, "UPDATE studio.videos SET status = :status WHERE id = :id", status=status, id=event["video_id"])
+
+    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+
+    (told,) = bus()
+    assert (told["detail-type"], told["detail"]["status"]) == (kind, kind.removeprefix("video."))
+    assert told["detail"]["message"]
+
+
+def test_a_bus_that_is_away_stops_no_step(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENT_BUS_NAME", "arn:aws:events:us-east-1:123456789012:event-bus/nobody-made-it")
+    with pytest.raises((ServiceUnavailable, signed.Refused)):
+        bus_events.emit_all("video.progress", [{"event_id": "1"}])
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+
+    assert record.handler({**job, "step": "script"}, None) == {"recorded": "script"}

@@ -1,0 +1,87 @@
+"""The finish step after a failure: what the user is told, and what was paid."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions.finish import app as finish
+from functions.prepare import app as prepare
+from functions.voice import app as voice_step
+from showrunner import blobs, db
+from showrunner.store import ledger
+from tests.functions.steps.services import Platforms, failure, row, write
+
+
+def test_a_failure_names_its_step_and_says_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+
+    finish.handler(failure(job, "voice", "QuotaExceeded", json.dumps({"errorMessage": "0 credits", "errorType": "QuotaExceeded"})), None)
+
+    after = row(tx, event["video_id"])
+    assert (after["status"], after["error"]["step"], after["error"]["code"]) == ("failed", "voice", "QuotaExceeded")
+    assert "ElevenLabs" in after["error"]["message"]
+
+
+def test_a_failure_of_the_right_branch_is_a_failure_of_the_visuals(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+    inner = {"Error": "StorageMissing", "Cause": json.dumps({"errorMessage": "There is no object x."})}
+
+    finish.handler(failure(job, "visuals", "VisualsFailed", json.dumps(inner)), None)
+
+    assert row(tx, event["video_id"])["error"]["code"] == "StorageMissing"
+
+
+def test_a_render_that_failed_is_explained_by_what_it_left(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+    blobs.put_json(f"{job['folder']}/render/error.json", {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."})
+
+    finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "Essential container in task exited"})), None)
+
+    assert "clip.mp4" in row(tx, event["video_id"])["error"]["message"]
+
+
+@pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
+def test_an_execution_that_no_catch_saw_ends_its_video(tx: Any, platforms: Platforms, video: Any, status: str) -> None:
+    event = video()
+    prepare.handler(event, None)
+    detail = {"name": f"{event['video_id']}-1", "status": status, "stateMachineArn": "arn", "cause": None}
+
+    finish.handler({"source": "aws.states", "detail": detail}, None)
+
+    assert row(tx, event["video_id"])["status"] == "failed"
+
+
+def test_what_a_cancelled_video_had_paid_is_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video(manual_script="One sentence.")
+    job = prepare.handler(event, None)
+    write(job)
+    voice_step.handler({"scene": 0, **job}, None)
+    db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])
+
+    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+
+    assert [cost["step"] for cost in ledger.list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
+
+
+def test_a_render_that_failed_is_paid_for_all_the_same(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+
+    finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "x", "StartedAt": 0, "StoppedAt": 3_600_000})), None)
+
+    (cost,) = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    assert (cost["step"], float(cost["amount_usd"])) == ("render", 0.19748)
+
+
+def test_the_abort_of_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    prepare.handler(event, None)
+    db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])
+
+    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+
+    assert row(tx, event["video_id"])["status"] == "cancelled"

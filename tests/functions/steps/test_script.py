@@ -1,0 +1,111 @@
+"""The script step: repairs, a second model, long and manual scripts, and OpenAI's errors."""
+
+import json
+from typing import Any
+
+import pytest
+from werkzeug import Response
+
+from functions.finish import app as finish
+from functions.prepare import app as prepare
+from functions.script import app as script_step
+from functions.voice import app as voice_step
+from showrunner import blobs, receipts
+from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded, ScriptRejected
+from showrunner.production import script
+from showrunner.production.brief import Job
+from showrunner.store import ledger
+from tests.functions.steps.services import Platforms, answer, failure, good_script, words_target, write
+
+
+def test_a_bad_answer_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    target = words_target(job)
+    platforms.language += [answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))]
+
+    assert script_step.handler(job, None) == {"more": True}
+    assert script_step.handler(job, None)["more"] is False
+
+    assert len(platforms.questions) == 2
+    assert f"they have {target * 2}" in platforms.questions[1]["input"]
+    assert len(receipts.list_(job["folder"])) == 2
+
+
+def test_after_the_repair_a_second_model_is_asked_when_one_is_configured(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_FALLBACK_MODEL", "gpt-6.1-terra")
+    job = prepare.handler(video(), None)
+    platforms.language += [answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))), "gpt-6.1-terra")]
+
+    write(job)
+
+    assert [question["model"] for question in platforms.questions] == ["gpt-6-luna", "gpt-6-luna", "gpt-6.1-terra"]
+    assert "You answered" not in platforms.questions[2]["input"]
+
+
+def test_without_a_usable_script_the_step_fails_before_any_voice_and_a_retry_asks_anew(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language += [answer("{}"), answer("{}")]
+
+    assert script_step.handler(job, None) == {"more": True}
+    with pytest.raises(ScriptRejected):
+        script_step.handler(job, None)
+
+    assert platforms.spoken == []
+    assert blobs.find_json(f"{job['folder']}/script.json") is None
+    finish.handler(failure(job, "script", "ScriptRejected", "{}"), None)
+    assert len(ledger.list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
+    platforms.language.append(answer(json.dumps(good_script(words_target(job)))))
+    assert write(job)["scenes"]
+
+
+def test_a_long_script_is_written_by_outline_and_parts_one_call_at_a_time(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(length_seconds=240), None)
+    document = Job.model_validate(blobs.get_json(f"{job['folder']}/job.json"))
+    base = good_script(100)
+    outline = {
+        **{name: base[name] for name in ("title", "description", "tags", "hook", "call_to_action")},
+        "parts": [{"heading": f"H{n}", "points": ["p"]} for n in range(3)],
+    }
+    share = round((document.words_target - 10) / 3)
+    part = {"scenes": good_script(share + 10, scenes=6)["scenes"]}
+    platforms.language += [answer(json.dumps(outline)), *(answer(json.dumps(part)) for _ in range(3))]
+
+    calls = 0
+    while script_step.handler(job, None)["more"]:
+        calls += 1
+
+    assert (calls, len(platforms.questions)) == (3, 4)
+    written = script.Script.model_validate(blobs.get_json(f"{job['folder']}/script.json")["script"])
+    spoken = sum(map(script.count_words, written.passages))
+    assert abs(spoken - document.words_target) <= document.words_target * 0.1
+
+
+def test_a_manual_script_is_spoken_to_the_letter_and_asks_no_model(tx: Any, platforms: Platforms, video: Any) -> None:
+    text = "Exactly this. Not a word more!\n\nAnd this, too."
+    job = prepare.handler(video(manual_script=text), None)
+
+    scenes = write(job)["scenes"]
+    for scene in scenes:
+        voice_step.handler({"scene": scene, **job}, None)
+
+    assert platforms.questions == []
+    assert " ".join(platforms.spoken).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, CredentialRejected),
+        (429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}, QuotaExceeded),
+        (429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}, PlatformUnavailable),
+        (503, {"error": {"message": "overloaded"}}, PlatformUnavailable),
+    ],
+)
+def test_openais_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, status: int, body: dict[str, Any], error: type[Exception]) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.append(Response(json.dumps(body), status=status, content_type="application/json"))
+
+    with pytest.raises(error):
+        script_step.handler(job, None)
+
+    assert len(platforms.questions) == 1  # the machine retries, not the SDK

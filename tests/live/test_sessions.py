@@ -1,0 +1,84 @@
+"""A connection ends with the session, token or membership it belongs to."""
+
+import time
+
+from functions.live import app
+from showrunner import db, live
+from tests.conftest import Client
+from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed, watching, websocket
+
+
+def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed(clients):
+    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    live.add(ended)
+
+    answer = say(clients, "ended", {"action": "ping"})
+
+    assert (answer["type"], answer["code"]) == ("error", "INVALID_TOKEN")
+    assert clients.closed == ["ended"]
+
+
+def test_after_the_session_s_end_nothing_is_told(clients):
+    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    live.add(ended)
+    live.subscribe(ended, frozenset({"videos"}))
+
+    assert app.handler(progress(ended.organisation_id), None) == {"told": 0}
+
+
+def test_whoever_leaves_leaves_nothing_behind(clients):
+    connection_id = subscribed(clients, caller(organisation()), "videos", f"video:{VIDEO}")
+    assert items()
+
+    assert app.handler(websocket("DISCONNECT", connection_id), None) == {"statusCode": 200}
+    assert items() == []
+    assert app.handler(websocket("DISCONNECT", connection_id), None) == {"statusCode": 200}
+
+
+def test_a_logout_ends_what_that_login_had_open_and_nothing_else(clients, person):
+    phone, desk = person(), person()
+    on_phone, on_desk = watching(clients, phone), watching(clients, desk)
+
+    assert phone("POST", "/api/v1/auth/logout").status == 204
+
+    assert app.handler(progress(desk.organisation_id), None) == {"told": 1}
+    assert clients.take(on_desk)
+    assert say(clients, on_phone, {"action": "ping"})["code"] == "INVALID_TOKEN"
+    assert clients.closed == [on_phone]
+
+
+def test_a_new_password_ends_everything_that_is_open(clients, person):
+    first, second = person(), person()
+    watching(clients, first), watching(clients, second)
+
+    told = first("PUT", "/api/v1/users/me", {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"})
+
+    assert told.status == 200
+    assert app.handler(progress(first.organisation_id), None) == {"told": 0}
+
+
+def test_a_revoked_service_token_ends_what_was_opened_with_it(clients, person, tx):
+    owner = person()
+    db.run(tx, "UPDATE accounts.users SET verified_at = now()")
+    made = owner("POST", "/api/v1/auth/service-tokens", {"name": "wall", "scopes": ["live:read", "videos:read"]}).body
+    wall = Client(made["token"], owner.organisation_id)
+    on_wall, at_desk = watching(clients, wall), watching(clients, owner)
+
+    assert owner("DELETE", f"/api/v1/auth/service-tokens/{made['service_token']['id']}").status == 204
+
+    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert clients.take(at_desk)
+    assert clients.take(on_wall) == []
+
+
+def test_who_was_removed_from_an_organisation_is_told_nothing_more_of_it(clients, person, tx):
+    owner = person()
+    member = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id"))
+    place = {"o": owner.organisation_id, "u": member}
+    db.run(tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", **place)
+    subscribed(clients, caller(owner.organisation_id, subject=member), "videos")
+    staying = watching(clients, owner)
+
+    assert owner("DELETE", f"/api/v1/organisations/{owner.organisation_id}/members/{member.upper()}").status == 204
+    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert clients.take(staying)

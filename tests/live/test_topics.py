@@ -1,0 +1,73 @@
+"""Topics need the permission to read what they carry, and are bounded."""
+
+import json
+import uuid
+
+import pytest
+
+from functions.live import app
+from showrunner import live
+from showrunner.access import roles
+from tests.conftest import in_threads
+from tests.live.clients import caller, connected, items, organisation, progress, say, subscribed, websocket
+
+
+@pytest.mark.parametrize(
+    ("topic", "permissions", "may"),
+    [
+        ("videos", roles.ROLES["viewer"], True),
+        ("syncs", roles.ROLES["user"], False),
+        ("reports", roles.ROLES["user"], False),
+        ("syncs", roles.of_user("user", content_owner=True), True),
+        ("reports", frozenset({"cms:read", "live:read"}), True),
+        ("videos", frozenset({"cms:read", "live:read"}), False),
+        ("feed", roles.of_user("user", owner=True, content_owner=True), False),
+        ("feed", frozenset({"internal:all", "live:read"}), False),
+        ("feed", roles.ROLES["admin"], True),
+    ],
+)
+def test_a_topic_needs_the_permission_to_read_what_it_tells(clients, topic, permissions, may):
+    connection_id = connected(caller(organisation(), *permissions))
+
+    answer = say(clients, connection_id, {"action": "subscribe", "topics": [topic]})
+
+    assert answer["type"] == ("connection_status" if may else "error")
+    assert may or answer["code"] == "INSUFFICIENT_PERMISSIONS"
+
+
+def test_one_forbidden_topic_among_others_subscribes_to_none(clients):
+    organisation_id = organisation()
+    connection_id = connected(caller(organisation_id))
+    say(clients, connection_id, {"action": "subscribe", "topics": ["videos", "feed"]})
+
+    assert app.handler(progress(organisation_id), None) == {"told": 0}
+
+
+def test_a_connection_has_a_bounded_number_of_topics_whatever_comes_at_once(clients):
+    connection_id = connected(caller(organisation()))
+    bundles = [[f"video:{uuid.uuid4()}" for _ in range(30)] for _ in range(6)]
+
+    def ask(number: int) -> None:
+        app.handler(websocket("MESSAGE", connection_id, json.dumps({"action": "subscribe", "topics": bundles[number]})), None)
+
+    in_threads(6, ask)
+
+    answers = clients.take(connection_id)
+    assert len(live.find(connection_id).topics) == 90
+    assert [each["code"] for each in answers if each["type"] == "error"] == ["CONFLICT"] * 3
+    assert sum(item["pk"]["S"].startswith("live#topic#") for item in items()) == 90
+
+
+def test_one_connection_more_than_a_user_may_have_closes_the_oldest(clients):
+    identity = caller(organisation())
+    first, *others = [subscribed(clients, identity, "videos") for _ in range(live.MOST_CONNECTIONS)]
+    clients.gone.add(others[0])  # a tab that ended without a word
+
+    newest = [subscribed(clients, identity, "videos") for _ in range(2)]
+
+    assert clients.closed == [first]
+    assert app.handler(progress(identity.organisation_id), None) == {"told": live.MOST_CONNECTIONS}
+    assert clients.take(newest[1])
+    assert clients.take(first) == []
+    connected(caller(identity.organisation_id))  # another user's are counted apart
+    assert clients.closed == [first]

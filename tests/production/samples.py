@@ -1,0 +1,64 @@
+"""Jobs, scripts and recordings for the tests of production."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+from hypothesis import strategies as st
+
+from showrunner.production import script, timeline, voices
+from showrunner.production.brief import PALETTE, Job, Output
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "functions/render/timeline.schema.json").read_text())
+
+
+TIMELINE = jsonschema.Draft202012Validator(SCHEMA)
+
+
+GENERATED = jsonschema.Draft202012Validator({**SCHEMA["$defs"]["generated"], "$defs": SCHEMA["$defs"]})
+
+
+words_text = st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=200).filter(str.strip)
+
+
+def job(**changes: object) -> Job:
+    plain = {
+        "video_id": "00000000-0000-0000-0000-000000000001",
+        "organisation_id": "00000000-0000-0000-0000-0000000000aa",
+        "attempt": 1,
+        "topic": "Sea cables",
+        "source_text": None,
+        "manual_script": None,
+        "style": "educational",
+        "language": "en",
+        "length_seconds": 45,
+        "voice": voices.find("en", "female1"),
+        "palette": PALETTE,
+        "caption_preset": None,
+        "outputs": [Output(name="9x16", width=1080, height=1920)],
+        "assets": [],
+        "demo": False,
+        "seed": 7,
+    }
+    return Job.model_validate({**plain, **changes})
+
+
+def visual(**changes: object) -> script.Visual:
+    plain = {"description": "a ship", "template": "gradient", "text": None, "items": [], "value": None, "label": None, "attribution": None, "series": []}
+    return script.Visual.model_validate({**plain, **changes})
+
+
+def written(words: int, scenes: int = 3) -> script.Script:
+    """A script of exactly so many spoken words."""
+    each, rest = divmod(words - 8, scenes)
+    narrations = [" ".join(["word"] * (each + (1 if index < rest else 0))) for index in range(scenes)]
+    parts = [script.Scene(heading=f"Part {index}", narration=text, visual=visual()) for index, text in enumerate(narrations)]
+    return script.Script(title="A title", description="About it.", tags=["a"], hook="one two three four", scenes=parts, call_to_action="five six seven eight")
+
+
+def recording(text: str, seconds: float) -> timeline.Recording:
+    step = seconds / max(1, len(text))
+    starts = [index * step for index in range(len(text))]
+    return timeline.Recording(
+        text=text, uri="s3://b/k.mp3", sha256="0" * 64, duration_seconds=seconds, characters=list(text), starts=starts, ends=[start + step for start in starts]
+    )

@@ -1,0 +1,53 @@
+"""Prices of answers and of a whole video; errors that reach users."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from showrunner.models import Usage
+from showrunner.production import costs, progress, script
+from tests.production.samples import job
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_an_answers_price_is_exact_to_the_last_token(fresh: int, cached: int, cache_write: int, output: int) -> None:
+    charge = costs.language_charge("n", "gpt-6-luna", Usage(fresh + cached + cache_write, cached, cache_write, output))
+
+    assert charge.amount_usd * 1_000_000 == fresh * Decimal("0.10") + cached * Decimal("0.01") + cache_write * Decimal("0.125") + output * Decimal("0.50")
+
+
+def test_a_model_without_a_price_is_counted_at_the_dearest() -> None:
+    usage = Usage(1000, 0, 0, 1000)
+
+    assert costs.language_charge("n", "unheard-of", usage).amount_usd == max(
+        costs.language_charge("n", model, usage).amount_usd for model in costs.TOKEN_PRICES
+    )
+
+
+def test_the_header_of_the_answer_outranks_the_models_rate() -> None:
+    assert costs.speech_charge("n", "eleven_flash_v2_5", 100, 42).quantity == 42
+    assert costs.speech_charge("n", "eleven_flash_v2_5", 100, None).quantity == 50
+    assert costs.speech_charge("n", "eleven_multilingual_v2", 100, None).quantity == 100
+
+
+@pytest.mark.parametrize(("length", "dollars"), [(45, "0.15"), (240, "0.60")])
+def test_a_video_costs_less_than_a_dollar_at_list_price(length: int, dollars: str) -> None:
+    """By the rules above, at six characters a word (English with its space). Ten minutes cost 1.17 on ElevenLabs' Creator plan: README says so."""
+    asked = job(length_seconds=length)
+    voice = costs.speech_charge("n", "eleven_flash_v2_5", asked.words_target * 6, None).amount_usd
+    calls = 1 + (script.part_count(asked) if asked.is_long else 0)
+    language = calls * costs.language_charge("n", "gpt-6-luna", Usage(6000, 0, 0, 3000)).amount_usd
+    render = costs.render_charge(1, "gpu", length / 4 + 240).amount_usd
+
+    assert voice + language + render < Decimal(dollars)
+
+
+def test_every_error_explains_itself_in_words_that_name_the_next_step() -> None:
+    refused = progress.explain("voice", "CredentialRejected", "401")
+
+    assert refused["step"] == "voice"
+    assert "elevenlabs/api_key" in refused["message"]
+    assert "retry" in refused["message"]
+    assert progress.explain("render", "NeverSeen", "boom")["message"] == "The step render failed: boom"

@@ -1,0 +1,54 @@
+"""The timeline keeps the renderer's schema."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from showrunner.production import script, timeline, visuals
+from tests.production.samples import GENERATED, TIMELINE, job, recording, visual, written
+
+
+def test_chapters_start_at_zero_and_are_left_out_when_youtube_would_ignore_them() -> None:
+    text = script.with_chapters("About.", [(3.0, "One"), (8.0, "too soon"), (20.0, "Two"), (3700.0, "Three")])
+
+    assert text == "About.\n\n0:00 One\n0:20 Two\n1:01:40 Three"
+    assert script.with_chapters("About.", [(0, "One"), (20, "Two")]) == "About."
+
+
+@given(st.integers(1, 12), st.sampled_from(["educational", "entertainment", "news"]), st.floats(0.4, 20))
+def test_a_plan_keeps_the_renderers_schema_and_leaves_no_gap(scenes: int, style: str, seconds: float) -> None:
+    planned_job = job(style=style)
+    text = written(40 + scenes * 10, scenes)
+    recordings = [recording(passage, seconds) for passage in text.passages]
+    pictures = [timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)]
+
+    planned = timeline.plan(planned_job, text, recordings, pictures)
+
+    TIMELINE.validate(planned)
+    edges = [(scene["start_s"], scene["end_s"]) for scene in planned["scenes"]]
+    assert edges[0][0] == 0
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
+    for scene in planned["scenes"]:
+        assert scene["start_s"] <= scene["narration"]["start_s"]
+        assert scene["narration"]["words"][-1]["end_s"] <= scene["end_s"] + 0.001
+
+
+@given(
+    st.sampled_from(["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]),
+    st.one_of(st.none(), st.text(max_size=900)),
+    st.lists(st.text(max_size=400), max_size=12),
+    st.one_of(st.none(), st.text(max_size=90)),
+    st.lists(st.builds(dict, label=st.text(max_size=100), value=st.floats(allow_nan=False, allow_infinity=False)), max_size=30),
+)
+def test_whatever_a_model_writes_becomes_a_backdrop_that_the_renderer_accepts(
+    template: str, text: str, items: list[str], value: str, series: list[dict[str, object]]
+) -> None:
+    found = visuals.generated(visual(template=template, text=text, items=items, value=value, label=value, series=series), 3)
+
+    GENERATED.validate(found["generated"])
+
+
+def test_a_chart_without_figures_falls_back_to_its_phrase() -> None:
+    assert visuals.generated(visual(template="chart_bar", text="Deep water"), 1)["generated"]["template"] == "phrase"
+    assert visuals.generated(visual(template="number"), 1)["generated"]["template"] == "gradient"

@@ -1,0 +1,58 @@
+"""Cancelling and retrying a video's execution."""
+
+from showrunner import db, machines
+from showrunner.access import limits
+from showrunner.store import productions
+from tests.videos.calls import executions
+
+
+def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, video):
+    path = f"/api/v1/videos/{video['video_id']}"
+
+    assert client("POST", f"{path}/cancel").body["status"] == "cancelled"
+    assert client("POST", f"{path}/cancel").status == 200
+    assert machines.status(video["video_id"], 1) == "ABORTED"
+    again = client("POST", f"{path}/retry")
+
+    assert (again.status, again.body["job_id"]) == (202, f"{video['video_id']}-2")
+    assert f"{video['video_id']}-2" in executions()
+    assert db.one(tx, "SELECT status, attempt, cancel_requested_at FROM studio.videos WHERE id = :id", id=video["video_id"]) == {
+        "status": "queued",
+        "attempt": 2,
+        "cancel_requested_at": None,
+    }
+
+
+def test_a_failed_video_is_retried_once_for_each_key(client, tx, video):
+    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+
+    first, again = (client("POST", f"/api/v1/videos/{video['video_id']}/retry", idempotency_key="r") for _ in range(2))
+
+    assert first.body == again.body
+    assert db.value(tx, "SELECT attempt FROM studio.videos WHERE id = :id", id=video["video_id"]) == 2
+
+
+def test_a_video_in_the_making_is_retried_only_when_its_execution_is_over(client, tx, video):
+    productions.begin(tx, video["video_id"], 1, 600)
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409
+    machines.stop(video["video_id"], 1, "killed")
+
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"].endswith("-2")
+
+
+def test_retries_have_a_limit_a_day_since_they_can_cost_again(client, tx, video, monkeypatch):
+    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    retry = f"/api/v1/videos/{video['video_id']}/retry"
+    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    assert client("POST", retry).status == 202
+    productions.fail(tx, video["video_id"], 2, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+
+    assert client("POST", retry).status == 429
+
+
+def test_a_finished_video_is_neither_retried_nor_cancelled(client, tx, video):
+    productions.begin(tx, video["video_id"], 1, 600)
+    productions.complete(tx, video["video_id"], 1, {"outputs": []}, 10.0, demo=False)
+
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/cancel").status == 409

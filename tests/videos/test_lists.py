@@ -1,0 +1,95 @@
+"""Lists of videos: pages, order and filters."""
+
+import json
+import uuid
+
+import pytest
+
+from tests.videos.calls import fields
+
+
+def walk(client, query):
+    seen, cursor = [], None
+    while True:
+        told = client("GET", f"/api/v1/videos?{query}" + (f"&cursor={cursor}" if cursor else ""))
+        assert told.status == 200, told
+        seen += told.body["videos"]
+        cursor = told.body["pagination"]["next_cursor"]
+        if cursor is None:
+            return seen
+
+
+@pytest.mark.parametrize("sort", ["-created_at", "created_at", "title,-created_at", "-priority,title,created_at", "status", "-duration_seconds"])
+def test_pages_by_cursor_show_every_video_once_in_the_order_of_the_whole_list(client, many, sort):
+    whole = [each["id"] for each in client("GET", f"/api/v1/videos?limit=100&sort={sort}").body["videos"]]
+
+    for limit in (1, 4, 7, 25):
+        assert [each["id"] for each in walk(client, f"limit={limit}&sort={sort}")] == whole
+    numbered = [each["id"] for page in (1, 2, 3) for each in client("GET", f"/api/v1/videos?limit=10&page={page}&sort={sort}").body["videos"]]
+    assert numbered == whole
+
+
+def test_a_list_is_newest_first_with_the_contracts_pagination(client, many):
+    told = client("GET", "/api/v1/videos?limit=10")
+
+    created = [each["created_at"] for each in told.body["videos"]]
+    assert created == sorted(created, reverse=True)
+    pagination = told.body["pagination"]
+    assert {name: pagination[name] for name in ("limit", "page", "total", "total_relation")} == {"limit": 10, "page": 1, "total": 25, "total_relation": "eq"}
+    assert client("GET", f"/api/v1/videos?cursor={pagination['next_cursor']}").body["pagination"]["total"] == 25
+
+
+def test_filters_narrow_a_list(client, many, channel_id):
+    def count(query):
+        return client("GET", f"/api/v1/videos?limit=100&{query}").body["pagination"]["total"]
+
+    assert count("status=failed") == 13
+    assert count(f"channel_id={channel_id}") == 25
+    assert count(f"channel_id={uuid.uuid4()}") == 0
+    assert count("date_from=2026-01-01T00:04:00Z") == 5
+    assert count("date_to=2026-01-01T00:01:00%2B00:00") == 5
+    assert count("date_from=2026-01-02") == 0
+    assert len(walk(client, "status=completed&limit=5")) == 12
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("page=0", "page"),
+        ("page=501", "page"),
+        ("cursor=abc", "cursor"),
+        ("cursor=W10", "cursor"),
+        ("sort=colour", "sort"),
+        ("sort=title,title", "sort"),
+        ("status=sleeping", "status"),
+        ("date_from=yesterday", "date_from"),
+        ("date_from=2026-02-30", "date_from"),
+        ("colour=red", "colour"),
+    ],
+)
+def test_a_bad_query_names_its_field(client, many, query, field):
+    told = client("GET", f"/api/v1/videos?{query}")
+
+    assert (told.status, fields(told)) == (400, [field])
+
+
+def test_a_cursor_that_somebody_has_changed_is_refused(client, many):
+    import base64
+
+    def cursor(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    number = str(uuid.uuid4())
+    tampered = [
+        *(7, None, {}, "x", ["-created_at,-id", ["2026-01-01"], 3], ["-created_at,-id", ["soon", number], 3], ["-created_at,-id", ["2026-01-01", "7"], 3]),
+        *(["-created_at,-id", ["2026-01-01", number], "3"], ["colour", ["x"], 1], [["a"], [], 1], ["-created_at,-id", ["2026-01-01", number], -1]),
+    ]
+    for value in tampered:
+        told = client("GET", f"/api/v1/videos?cursor={cursor(value)}")
+        assert (told.status, fields(told)) == (400, ["cursor"]), value
+    good = client("GET", "/api/v1/videos?limit=2").body["pagination"]["next_cursor"]
+    assert fields(client("GET", f"/api/v1/videos?cursor={good}&sort=title")) == ["cursor"]
+    assert fields(client("GET", f"/api/v1/videos?cursor={good}&page=2")) == ["page"]

@@ -1,0 +1,189 @@
+"""Ordering videos: the request, idempotency, limits and batches."""
+
+import json
+import uuid
+
+import pytest
+
+from showrunner import config, db
+from showrunner.access import limits
+from showrunner.store import productions
+from tests.conftest import add_organisation, add_user, in_threads, service_client
+from tests.videos.calls import TEXT, executions, fields, order
+
+
+def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id):
+    told = client("POST", "/api/v1/videos/generate", order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1))
+
+    assert told.status == 202
+    video_id = told.body["video_id"]
+    assert told.body == {"job_id": f"{video_id}-1", "video_id": video_id, "estimated_time": 60 + 2 * 240 * 2, "queue_position": 1}
+    row = db.one(tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id)
+    assert (row["status"], row["priority"], row["attempt"]) == ("queued", 1, 1)
+    assert row["request"] == {
+        "topic": None,
+        "manual_script": None,
+        **TEXT,
+        "style": "educational",
+        "voice": "female1",
+        "length_seconds": 240,
+        "aspect": ["16:9", "1:1"],
+        "priority": 1,
+        "assets": [],
+    }
+    assert f"{video_id}-1" in executions()
+    client_ = config.aws("stepfunctions")
+    said = json.loads(client_.describe_execution(executionArn=executions()[f"{video_id}-1"]["executionArn"])["input"])
+    assert said == {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"source_text": None}, "topic"),
+        ({"style": "noir"}, "style"),
+        ({"voice": "robot"}, "voice"),
+        ({"voice": "ai_clone"}, "voice"),
+        ({"length": "endless"}, "length"),
+        ({"length_seconds": 9}, "length_seconds"),
+        ({"length_seconds": 3601}, "length_seconds"),
+        ({"length_seconds": "45"}, "length_seconds"),
+        ({"topic": "x" * 501}, "topic"),
+        ({"topic": "two\nlines"}, "topic"),
+        ({"topic": "bell\x07"}, "topic"),
+        ({"source_text": "x" * 100_001}, "source_text"),
+        ({"aspect": "4:3"}, "aspect"),
+        ({"aspect": []}, "aspect"),
+        ({"aspect": ["1:1", "1:1"]}, "aspect"),
+        ({"priority": 4}, "priority"),
+        ({"channel_id": "7"}, "channel_id"),
+        ({"assets": ["00000000-0000-4000-8000-000000000000"]}, "assets.0"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_brief_names_its_field(client, channel_id, change, field):
+    told = client("POST", "/api/v1/videos/generate", {**order(channel_id), **change})
+
+    assert told.status == 400
+    assert any(each.startswith(field) for each in fields(told))
+
+
+def test_a_brief_without_a_channel_says_what_is_missing(client):
+    told = client("POST", "/api/v1/videos/generate", TEXT)
+
+    assert (told.status, told.body["error"]["code"], fields(told)) == (400, "MISSING_FIELD", ["channel_id"])
+
+
+def test_an_unknown_channel_and_one_of_another_organisation_are_not_found(client, tx, service):
+    other = service(add_organisation(tx, "Others"))
+    theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
+
+    assert client("POST", "/api/v1/videos/generate", order(str(uuid.uuid4()))).status == 404
+    assert client("POST", "/api/v1/videos/generate", order(theirs)).status == 404
+
+
+@pytest.mark.parametrize("status", ["paused", "disabled"])
+def test_a_channel_that_is_not_active_takes_no_brief(client, channel_id, status):
+    client("PUT", f"/api/v1/channels/{channel_id}", {"status": status})
+
+    told = client("POST", "/api/v1/videos/generate", order(channel_id))
+
+    assert (told.status, told.body["error"]["code"]) == (409, "CONFLICT")
+
+
+def test_the_same_idempotency_key_gives_one_video_and_one_execution(client, tx, channel_id):
+    first = client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k1")
+    again = client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k1")
+    other = client("POST", "/api/v1/videos/generate", order(channel_id, priority=1), idempotency_key="k1")
+
+    assert first.body == again.body
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (other.status, other.body["error"]["code"]) == (409, "CONFLICT")
+    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=client.organisation_id) == 1
+
+
+def test_a_refused_call_leaves_its_key_free(client, channel_id):
+    client("PUT", f"/api/v1/channels/{channel_id}", {"status": "paused"})
+    assert client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k2").status == 409
+    client("PUT", f"/api/v1/channels/{channel_id}", {"status": "active"})
+
+    assert client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k2").status == 202
+
+
+def test_concurrent_repeats_wait_for_the_first_and_get_its_answer(postgres, signing_key):
+    with db.transaction() as tx:
+        organisation_id = add_organisation(tx, "Crowd")
+    client = service_client(signing_key, organisation_id)
+    channel_id = client("POST", "/api/v1/channels", {"name": "Crowd"}).body["channel"]["id"]
+
+    told = in_threads(8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same"))
+
+    assert {each.status for each in told} == {202}
+    assert len({each.body["video_id"] for each in told}) == 1
+    with db.reading() as tx:
+        assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=organisation_id) == 1
+
+
+def test_a_start_that_fails_leaves_the_video_queued(client, tx, channel_id, monkeypatch):
+    monkeypatch.setenv("PRODUCTION_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:gone")
+
+    told = client("POST", "/api/v1/videos/generate", order(channel_id))
+
+    assert told.status == 202
+    assert db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=told.body["video_id"]) == "queued"
+
+
+def test_the_hundred_and_first_video_of_a_day_is_refused_and_refused_ones_do_not_count(client, tx, channel_id):
+    brief = order(channel_id)
+    for _ in range(2):
+        told = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 45 + [{**brief, "style": "noir"}] * 5})
+        assert (told.status, told.body["accepted"], told.body["rejected"]) == (202, 45, 5)
+
+    told = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 11})
+
+    assert [result["status"] for result in told.body["results"]] == ["accepted"] * 10 + ["rejected"]
+    assert told.body["results"][10]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    single = client("POST", "/api/v1/videos/generate", brief)
+    assert (single.status, single.body["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert int(single.headers["retry-after"]) > 0
+
+
+def test_another_service_of_the_same_maker_has_no_share_of_the_day_of_its_own(client, tx, channel_id, video, signing_key, monkeypatch):
+    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    creator = add_user(tx)
+    first, second = (service_client(signing_key, client.organisation_id, name=name, creator=creator) for name in ("first", "second"))
+    retry = f"/api/v1/videos/{video['video_id']}/retry"
+
+    assert [each("POST", "/api/v1/videos/generate", order(channel_id)).status for each in (first, second)] == [202, 429]
+    for attempt, (each, status) in enumerate([(first, 202), (second, 429)], 1):
+        productions.fail(tx, video["video_id"], attempt, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+        assert each("POST", retry).status == status
+
+
+def test_a_batch_is_settled_one_by_one(client, channel_id):
+    told = client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}, order(str(uuid.uuid4())), {"style": 7}]})
+
+    results = told.body["results"]
+    assert (told.status, told.body["accepted"], told.body["rejected"]) == (202, 1, 3)
+    assert [result["status"] for result in results] == ["accepted", "rejected", "rejected", "rejected"]
+    assert results[1]["error"]["details"][0]["field"] == "videos.1.topic"
+    assert results[2]["error"]["code"] == "NOT_FOUND"
+    assert f"{results[0]['video_id']}-1" in executions()
+    assert client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id)] * 51}).status == 400
+
+
+def test_what_is_ordered_is_in_the_audit_log(client, tx, channel_id, video):
+    path = f"/api/v1/videos/{video['video_id']}"
+    assert client("POST", f"{path}/cancel").status == 200
+    assert client("POST", f"{path}/retry").status == 202
+    batch = client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}]}).body["results"]
+
+    rows = db.rows(
+        tx, "SELECT subject, action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'video' ORDER BY id", o=client.organisation_id
+    )
+
+    assert {row["subject"] for row in rows} == {"service:test"}
+    assert [(row["action"], row["thing_id"]) for row in rows] == [
+        *((action, video["video_id"]) for action in ("add", "cancel", "retry")),
+        ("add", batch[0]["video_id"]),
+    ]
