@@ -100,6 +100,7 @@ def aws() -> Iterator[str]:
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    make_dynamodb_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -128,6 +129,19 @@ def aws() -> Iterator[str]:
     server.stop()
 
 
+def make_dynamodb_atomic() -> None:
+    """Let moto handle one DynamoDB request at a time. It checks a condition and writes in two steps, which threads can interrupt; DynamoDB does not."""
+    from moto.dynamodb.responses import DynamoHandler
+
+    handle, lock = DynamoHandler.call_action, threading.Lock()
+
+    def handle_alone(self: Any) -> Any:
+        with lock:
+            return handle(self)
+
+    DynamoHandler.call_action = handle_alone  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def platforms(aws: str) -> Iterator[Any]:
     """The stand-ins for foreign platforms on a port of their own, and a client's secrets for Google's."""
@@ -153,7 +167,7 @@ def signing_key(aws: str) -> dict[str, str]:
     return key
 
 
-class Told(NamedTuple):
+class Answer(NamedTuple):
     """An answer: its JSON, or its text where it isn't JSON."""
 
     status: int
@@ -167,11 +181,11 @@ class Client:
     def __init__(self, token: str | None = None, organisation_id: str = "", address: str = "192.0.2.1") -> None:
         self.token, self.organisation_id, self.address = token, organisation_id, address
 
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Told:
-        told = send(self.event(method, path, body, headers))
-        text = told["body"]
-        is_json = told["headers"].get("content-type", "").startswith("application/json")
-        return Told(told["statusCode"], json.loads(text) if text and is_json else text, told["headers"])
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        response = send(self.event(method, path, body, headers))
+        text = response["body"]
+        is_json = response["headers"].get("content-type", "").startswith("application/json")
+        return Answer(response["statusCode"], json.loads(text) if text and is_json else text, response["headers"])
 
     def event(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
         given = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}

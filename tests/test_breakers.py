@@ -8,7 +8,7 @@ from showrunner.errors import PlatformUnavailable
 pytestmark = pytest.mark.usefixtures("aws")
 
 
-def test_a_breaker_opens_after_failures_in_a_row_and_closes_with_an_answer():
+def test_a_breaker_opens_after_consecutive_failures_and_closes_with_an_answer():
     for _ in range(state.FAILURES):
         state.check_breaker("one", now=100)
         state.note_outcome("one", answered=False, now=100)

@@ -11,7 +11,7 @@ from showrunner.errors import QuotaExceeded
 pytestmark = pytest.mark.usefixtures("aws")
 
 
-def test_a_quota_is_never_overspent_by_many_at_once():
+def test_concurrent_spending_never_exceeds_the_quota():
     refused = []
 
     def work():
@@ -34,7 +34,7 @@ MIDNIGHT = datetime(2031, 7, 4, 7, tzinfo=UTC)  # in Los Angeles
 BEFORE, AFTER, LATER = MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=2), MIDNIGHT + timedelta(hours=3)
 
 
-def test_what_was_taken_before_midnight_is_settled_in_the_day_before():
+def test_units_reserved_before_midnight_are_settled_in_the_day_before():
     ledger = state.Ledger("midnight", "general", 100)
     day = ledger.spend(7, BEFORE)
     ledger.give_back(2, day)
@@ -47,10 +47,10 @@ def test_what_was_taken_before_midnight_is_settled_in_the_day_before():
         ledger.spend(1, BEFORE)
 
 
-def test_a_day_that_is_refused_in_its_first_minutes_is_paused_and_not_lost():
+def test_a_quota_refused_in_the_first_minutes_of_a_day_is_retried():
     ledger = state.Ledger("early", "general", 100)
-    told = ledger.exhaust(ledger.spend(1, AFTER), AFTER)
-    assert told.retry_at == AFTER + timedelta(minutes=5)
+    error = ledger.exhaust(ledger.spend(1, AFTER), AFTER)
+    assert error.retry_at == AFTER + timedelta(minutes=5)
     with pytest.raises(QuotaExceeded) as refused:
         ledger.spend(1, AFTER + timedelta(minutes=4))
     assert refused.value.retry_at == AFTER + timedelta(minutes=9)

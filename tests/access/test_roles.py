@@ -62,21 +62,21 @@ def granted(kind):
 
 @pytest.mark.parametrize("kind", ROLES)
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_role_gets_through_exactly_where_its_permissions_reach(tx, own, signing_key, kind, method, path, permission):
+def test_a_role_may_call_exactly_the_routes_its_permissions_allow(tx, own, signing_key, kind, method, path, permission):
     client = caller(tx, signing_key, kind, own["organisation_id"], own["user_id"])
 
-    told = client(method, path.format(**own), None if method == "GET" else {})
+    response = client(method, path.format(**own), None if method == "GET" else {})
 
-    lacks = told.status == 403 and told.body["error"]["message"].startswith("This needs the permission")
+    lacks = response.status == 403 and response.body["error"]["message"].startswith("This needs the permission")
     assert lacks == (not roles.allows(granted(kind), permission))
-    assert told.status < 500
+    assert response.status < 500
 
 
 TAKEN = [("admin", "GET", "/api/v1/admin/users", None), ("owner", "GET", "/api/v1/auth/api-keys", None), ("user", "POST", "/api/v1/channels", {"name": "Bees"})]
 
 
 @pytest.mark.parametrize(("was", "method", "path", "body"), TAKEN, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_was_taken_from_somebody_counts_from_the_next_request_on(tx, own, signing_key, was, method, path, body):
+def test_a_permission_that_is_taken_away_is_gone_at_the_next_request(tx, own, signing_key, was, method, path, body):
     client = caller(tx, signing_key, was, own["organisation_id"], own["user_id"])
     before = client(method, path, body)
 
@@ -86,7 +86,7 @@ def test_what_was_taken_from_somebody_counts_from_the_next_request_on(tx, own, s
     assert client(method, path, body).status == 403
 
 
-def test_a_service_loses_the_scopes_of_a_content_owner_with_the_mark(tx, own, signing_key):
+def test_a_service_loses_content_owner_scopes_when_its_organisation_is_unmarked(tx, own, signing_key):
     identity = tokens.verify(service_client(signing_key, own["organisation_id"], "cms:all", "cms:read", "videos:read").token)
 
     def now():
@@ -103,7 +103,7 @@ WITH_IDS = [each for each in OPERATIONS if "{" in each[1] and not each[1].starts
 
 
 @pytest.mark.parametrize(("method", "path", "permission"), WITH_IDS, ids=lambda value: value)
-def test_anothers_things_and_absent_ones_are_told_alike(tx, own, signing_key, method, path, permission):
+def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, signing_key, method, path, permission):
     others = things(tx, signing_key)
     absent = {name: str(uuid.uuid4()) for name in own}
     client = caller(tx, signing_key, "owner", own["organisation_id"], own["user_id"])
@@ -112,14 +112,14 @@ def test_anothers_things_and_absent_ones_are_told_alike(tx, own, signing_key, me
     if path == "/api/v1/organisations/{organisation_id}" and method == "PUT":
         body = {"name": "Mine"}
 
-    told = [client(method, path.format(**ids), body) for ids in (others, absent)]
+    responses = [client(method, path.format(**ids), body) for ids in (others, absent)]
 
-    assert [each.status for each in told] == [404, 404], (method, path, told)
-    assert told[0].body["error"]["message"] == told[1].body["error"]["message"]
+    assert [each.status for each in responses] == [404, 404], (method, path, responses)
+    assert responses[0].body["error"]["message"] == responses[1].body["error"]["message"]
 
 
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value)
-def test_no_route_opens_without_a_token(aws, signing_key, method, path, permission):
+def test_every_route_refuses_a_call_without_a_token(aws, signing_key, method, path, permission):
     ids = dict.fromkeys(("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"), str(uuid.uuid4()))
 
     assert Client()(method, path.format(**ids)).status == 401

@@ -59,7 +59,7 @@ def member(tx, signing_key):
 @given(steps=STEPS)
 @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.timeout(300)
-def test_a_thousand_interleavings_of_refresh_reuse_and_logout(member, steps, monkeypatch_module):
+def test_refresh_reuse_and_logout_in_any_order_match_the_model(member, steps, monkeypatch_module):
     with contextlib.suppress(Undone), db.transaction() as tx:
         run(tx, member, steps)
         raise Undone

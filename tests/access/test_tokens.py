@@ -54,7 +54,7 @@ def test_a_service_token_gives_its_scopes_and_organisation(signing_key):
     assert not roles.allows(identity.permissions, "channels:read")
 
 
-def test_scopes_that_we_do_not_know_grant_nothing(signing_key):
+def test_unknown_scopes_grant_nothing(signing_key):
     identity = tokens.verify(tokens.sign(service(scope="* admin:all account:all videos:read"), signing_key))
 
     assert identity.permissions == {"videos:read"}
@@ -68,13 +68,13 @@ def test_a_users_token_gives_its_roles_permissions(signing_key, role):
     assert identity.is_admin == (role == "admin")
 
 
-def test_owners_and_content_owners_have_more(signing_key):
+def test_owners_and_content_owners_have_more_permissions(signing_key):
     assert roles.allows(tokens.verify(tokens.sign(user(owner=True), signing_key)).permissions, "organisation:write")
     assert roles.allows(tokens.verify(tokens.sign(user(content_owner=True), signing_key)).permissions, "cms:write")
     assert not roles.allows(tokens.verify(tokens.sign(user(role="viewer", content_owner=True, owner=True), signing_key)).permissions, "cms:read")
 
 
-def test_joserfc_reads_what_we_sign_and_we_read_what_it_signs(signing_key):
+def test_joserfc_verifies_our_tokens_and_we_verify_its_tokens(signing_key):
     key = jwk.RSAKey.import_key(signing_key)
     claims = service()
 
@@ -94,19 +94,19 @@ BAD_HEADERS = [
 
 
 @pytest.mark.parametrize("change", BAD_HEADERS, ids=json.dumps)
-def test_a_header_that_is_not_ours_is_refused(signing_key, change):
+def test_a_token_with_a_foreign_header_is_refused(signing_key, change):
     with pytest.raises(Unauthorized):
         tokens.verify(resigned(signing_key, header(signing_key, **change), service()))
 
 
-def test_an_embedded_key_is_not_believed(signing_key):
+def test_a_key_embedded_in_a_token_is_not_trusted(signing_key):
     other = tokens.new_key()
     for change in ({"jwk": tokens.jwk_set(other)["keys"][0]}, {"jwk": tokens.jwk_set(other)["keys"][0], "kid": other["kid"]}):
         with pytest.raises(Unauthorized):
             tokens.verify(resigned(other, header(signing_key, **change), service()))
 
 
-def test_another_key_under_our_kid_and_a_changed_claim_are_refused(signing_key):
+def test_a_foreign_key_with_our_kid_and_a_changed_claim_are_refused(signing_key):
     other = {**tokens.new_key(), "kid": signing_key["kid"]}
     with pytest.raises(Unauthorized):
         tokens.verify(tokens.sign(service(), other))
@@ -115,7 +115,7 @@ def test_another_key_under_our_kid_and_a_changed_claim_are_refused(signing_key):
         tokens.verify(f"{head}.{encode(service(scope='videos:all channels:write'))}.{signature}")
 
 
-def test_the_public_key_as_an_hmac_secret_is_refused(signing_key):
+def test_a_token_signed_with_our_public_key_as_hmac_secret_is_refused(signing_key):
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     public = tokens.public_key(signing_key)
@@ -188,14 +188,14 @@ def test_a_users_token_with_a_bad_claim_is_refused(signing_key, change):
 
 
 @pytest.mark.parametrize("name", ["iss", "aud", "sub", "org", "jti", "iat", "nbf", "exp", "scope"])
-def test_every_claim_must_be_there(signing_key, name):
+def test_a_token_without_one_of_its_claims_is_refused(signing_key, name):
     claims = service()
     del claims[name]
     with pytest.raises(Unauthorized):
         tokens.verify(tokens.sign(claims, signing_key))
 
 
-def test_lives_are_bounded_and_clocks_may_differ_by_a_minute(signing_key):
+def test_lifetimes_are_bounded_and_clocks_may_differ_by_a_minute(signing_key):
     year = tokens.SERVICE_SECONDS
     now = int(time.time())
     assert tokens.verify(tokens.sign(service(exp=now + year, iat=now), signing_key))
@@ -207,7 +207,7 @@ def test_lives_are_bounded_and_clocks_may_differ_by_a_minute(signing_key):
     assert acting.actor
 
 
-def test_an_expired_token_says_so(signing_key):
+def test_the_error_of_an_expired_token_says_expired(signing_key):
     with pytest.raises(Unauthorized, match="expired"):
         tokens.verify(tokens.sign(service(iat=NOW - 900, nbf=NOW - 900, exp=NOW - 100), signing_key))
 
@@ -220,12 +220,12 @@ def test_an_expired_token_says_so(signing_key):
     ],
     ids=lambda token: token[:10],
 )
-def test_what_is_no_token_is_refused(signing_key, token):
+def test_text_that_is_not_a_token_is_refused(signing_key, token):
     with pytest.raises(Unauthorized):
         tokens.verify(token)
 
 
-def test_a_second_spelling_of_the_same_token_is_refused(signing_key):
+def test_another_base64_spelling_of_a_valid_token_is_refused(signing_key):
     token = tokens.sign(service(), signing_key)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     # The last sign of 256 bytes carries two unused bits.
@@ -234,7 +234,7 @@ def test_a_second_spelling_of_the_same_token_is_refused(signing_key):
             tokens.verify(other)
 
 
-def test_two_keys_overlap_during_a_rotation(signing_key, monkeypatch):
+def test_two_signing_keys_are_valid_during_a_rotation(signing_key, monkeypatch):
     new = tokens.new_key()
     put = lambda document: config.aws("ssm").put_parameter(Name="/showrunner/test/auth/jwks", Value=document, Type="SecureString", Overwrite=True)
     old = tokens.sign(service(), signing_key)
@@ -259,7 +259,7 @@ def signed(signing_key):
 
 @given(place=st.integers(0, 700), sign=st.sampled_from("ABCabc019-_."))
 @settings(max_examples=300, deadline=None)
-def test_no_changed_sign_gets_through(signed, place, sign):
+def test_a_token_with_one_changed_character_is_refused(signed, place, sign):
     token = signed
     place %= len(token)
     if token[place] == sign:
@@ -270,6 +270,6 @@ def test_no_changed_sign_gets_through(signed, place, sign):
 
 @given(st.text(max_size=300))
 @settings(max_examples=300, deadline=None)
-def test_no_text_does_more_than_be_refused(signing_key, text):
+def test_any_text_is_refused_without_another_error(signing_key, text):
     with pytest.raises(Unauthorized):
         tokens.verify(text)

@@ -14,12 +14,12 @@ OTHER = "Another-staple-9-horse"
 ANYONE = Client()
 
 
-def error(told):
-    return told.status, told.body["error"]["code"]
+def error(response):
+    return response.status, response.body["error"]["code"]
 
 
-def fields(told):
-    return [detail["field"] for detail in told.body["error"]["details"]]
+def fields(response):
+    return [detail["field"] for detail in response.body["error"]["details"]]
 
 
 def mailed(aws, to):

@@ -20,9 +20,9 @@ def email(tx, signing_key, aws, monkeypatch):
 
 @pytest.fixture
 def unconfirmed(email):
-    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
-    assert told.status == 201, told
-    return told.body
+    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
+    assert response.status == 201, response
+    return response.body
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def user(aws, unconfirmed, email):
 
 @pytest.fixture
 def pair(user, email):
-    told = log_in(email)
-    assert told.status == 200, told
-    return told.body
+    response = log_in(email)
+    assert response.status == 200, response
+    return response.body
 
 
 @pytest.fixture

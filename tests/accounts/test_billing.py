@@ -19,13 +19,13 @@ def spend(tx, organisation_id, video_id, charge, amount, at="now()", list_price_
     )
 
 
-def test_billing_tells_what_the_database_has_and_nothing_else(tx, me):
+def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
     channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     order = {"channel_id": channel, "topic": "Bees"}
     video = me("POST", "/api/v1/videos/generate", order).body["video_id"]
-    told = me("GET", "/api/v1/users/me/billing").body["billing"]
-    assert (told["plan"], told["currency"], told["credits"], told["invoices"]) == ("standard", "USD", None, [])
-    assert (told["spent"]["total_usd"], told["spent"]["videos"]) == ("0", 0)
+    response = me("GET", "/api/v1/users/me/billing").body["billing"]
+    assert (response["plan"], response["currency"], response["credits"], response["invoices"]) == ("standard", "USD", None, [])
+    assert (response["spent"]["total_usd"], response["spent"]["videos"]) == ("0", 0)
 
     spend(tx, me.organisation_id, video, "c1", "1.25000001")
     spend(tx, me.organisation_id, video, "c2", "7", list_price_only=True)
@@ -40,9 +40,9 @@ def test_billing_tells_what_the_database_has_and_nothing_else(tx, me):
         o=me.organisation_id,
         n=str(uuid.uuid4()),
     )
-    told = me("GET", "/api/v1/users/me/billing").body["billing"]
-    assert told["credits"] == {"added_usd": "2.50", "spent_usd": "1.25000001", "balance_usd": "1.24999999"}
-    assert [(each["amount_usd"], each["status"], each["paid_at"]) for each in told["invoices"]] == [("12.50", "open", None)]
+    response = me("GET", "/api/v1/users/me/billing").body["billing"]
+    assert response["credits"] == {"added_usd": "2.50", "spent_usd": "1.25000001", "balance_usd": "1.24999999"}
+    assert [(each["amount_usd"], each["status"], each["paid_at"]) for each in response["invoices"]] == [("12.50", "open", None)]
     assert me("POST", "/api/v1/videos/generate", order).status == 202
 
     spend(tx, me.organisation_id, video, "c4", "1.24999999")
@@ -54,7 +54,7 @@ def test_billing_tells_what_the_database_has_and_nothing_else(tx, me):
     assert error(me("POST", f"/api/v1/videos/{video}/retry")) == (402, "INSUFFICIENT_CREDITS")
 
 
-def test_usage_tells_what_is_left(me):
+def test_usage_reports_limits_and_what_is_used(me):
     channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     me("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
 

@@ -12,20 +12,20 @@ from tests.conftest import Client
 
 
 def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
-    told = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
+    response = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
 
-    assert told.status == 201
-    key = told.body["key"]
-    assert key.startswith(told.body["api_key"]["prefix"])
+    assert response.status == 201
+    key = response.body["key"]
+    assert key.startswith(response.body["api_key"]["prefix"])
     listed = me("GET", "/api/v1/auth/api-keys")
     assert key not in json.dumps(listed.body)
     assert [each["name"] for each in listed.body["api_keys"]] == ["Feed"]
     assert key not in str(db.rows(tx, "SELECT * FROM access.api_keys"))
-    path = f"/api/v1/auth/api-keys/{told.body['api_key']['id']}"
+    path = f"/api/v1/auth/api-keys/{response.body['api_key']['id']}"
     assert (me("DELETE", path).status, me("DELETE", path).status) == (204, 404)
 
 
-def test_a_repeat_shows_the_same_key_again_and_the_database_cannot(tx, me):
+def test_a_repeated_request_returns_the_same_key_and_the_database_holds_no_plain_text(tx, me):
     body = {"name": "Feed", "scopes": ["videos:read"]}
     first, again = (me("POST", "/api/v1/auth/api-keys", body, idempotency_key="3d2f6f0a-keep") for _ in range(2))
 
@@ -38,18 +38,18 @@ def test_a_repeat_shows_the_same_key_again_and_the_database_cannot(tx, me):
 
 
 def test_a_service_token_works_until_it_is_revoked(me):
-    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30})
-    robot = Client(told.body["token"])
+    response = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30})
+    robot = Client(response.body["token"])
 
     assert robot("GET", "/api/v1/videos").status == 200
     assert robot("GET", "/api/v1/channels").status == 403
     assert robot("GET", "/api/v1/users/me").status == 403
-    assert me("DELETE", f"/api/v1/auth/service-tokens/{told.body['service_token']['id']}").status == 204
+    assert me("DELETE", f"/api/v1/auth/service-tokens/{response.body['service_token']['id']}").status == 204
     assert error(robot("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN")
     assert me("GET", "/api/v1/auth/service-tokens").body["service_tokens"][0]["revoked_at"]
 
 
-def test_what_a_machine_could_do_ends_with_the_office_of_the_admin_who_made_it(tx, me, email):
+def test_keys_an_admin_created_lose_admin_scopes_when_the_admin_does(tx, me, email):
     admin = make_admin(tx, email)
     robot = Client(admin("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["internal:all", "videos:read"]}).body["token"])
     key = admin("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]}).body["key"]
@@ -68,22 +68,22 @@ def opens_ingestion(tx, key):
 
 
 @pytest.mark.parametrize("scope", ["internal:all", "cms:all", "artists:all"])
-def test_nobody_gives_what_they_do_not_have(me, scope):
-    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": [scope]})
+def test_nobody_grants_a_scope_they_do_not_have(me, scope):
+    response = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": [scope]})
 
-    assert told.status == (201 if scope == "artists:all" else 403)
+    assert response.status == (201 if scope == "artists:all" else 403)
 
 
-def test_a_key_to_the_ingestion_api_which_has_no_tenants_is_made_by_platform_admins_only(tx, me, email):
+def test_only_platform_admins_create_keys_of_the_ingestion_api(tx, me, email):
     body = {"name": "Feed", "scopes": ["ingestion"]}
 
     assert me("POST", "/api/v1/auth/api-keys", body).status == 403
     assert make_admin(tx, email)("POST", "/api/v1/auth/api-keys", body).status == 201
 
 
-def test_machines_of_an_erased_person_work_no_longer(tx, me):
-    told = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body
-    robot = Client(told["token"])
+def test_keys_and_service_tokens_of_an_erased_person_are_revoked(tx, me):
+    response = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body
+    robot = Client(response["token"])
     me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
     assert robot("GET", "/api/v1/videos").status == 200
 

@@ -18,33 +18,33 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     assert [each["status"] for each in me("GET", path).body["members"]] == ["member", "invited"]
     token = token_in(mailed(aws, guest))
 
-    told = ANYONE("POST", "/api/v1/auth/register", {"email": guest, "password": PASSWORD, "full_name": "Guest", "invitation": token})
+    response = ANYONE("POST", "/api/v1/auth/register", {"email": guest, "password": PASSWORD, "full_name": "Guest", "invitation": token})
 
-    assert (told.status, told.body["verification_required"]) == (201, False)
+    assert (response.status, response.body["verification_required"]) == (201, False)
     viewer = Client(log_in(guest).body["access_token"])
     assert viewer("GET", path).status == 200
     assert viewer("GET", "/api/v1/videos").status == 200
     assert viewer("POST", "/api/v1/channels", {"name": "Mine"}).status == 403
     assert viewer("POST", path, {"email": "more@example.com"}).status == 403
     refresh = log_in(guest).body["refresh_token"]
-    assert me("DELETE", f"{path}/{told.body['user_id']}").status == 204
+    assert me("DELETE", f"{path}/{response.body['user_id']}").status == 204
     assert renew(refresh).status == 401
     assert error(viewer("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN"), "at once, not when the token expires"
     assert me("DELETE", f"{path}/{pair['user']['id']}").status == 409
 
 
-def test_who_is_removed_has_an_organisation_of_their_own(me, members, guest):
+def test_a_removed_member_gets_their_own_organisation(me, members, guest):
     email, user_id = guest
 
     assert me("DELETE", f"{members}/{user_id}").status == 204
 
-    told = log_in(email)
-    assert (told.status, told.body["user"]["organisation_id"] != me.organisation_id) == (200, True)
-    own = Client(told.body["access_token"])("GET", f"/api/v1/organisations/{told.body['user']['organisation_id']}/members").body["members"]
+    response = log_in(email)
+    assert (response.status, response.body["user"]["organisation_id"] != me.organisation_id) == (200, True)
+    own = Client(response.body["access_token"])("GET", f"/api/v1/organisations/{response.body['user']['organisation_id']}/members").body["members"]
     assert [(each["email"], each["is_owner"]) for each in own] == [(email, True)]
 
 
-def test_a_member_is_not_invited_and_an_open_invitation_goes_with_the_membership(aws, tx, me, members, guest):
+def test_a_member_cannot_be_invited_and_removal_ends_open_invitations(aws, tx, me, members, guest):
     email, user_id = guest
     assert error(me("POST", members, {"email": email})) == (409, "CONFLICT")
     token = "A" * 43
@@ -55,7 +55,7 @@ def test_a_member_is_not_invited_and_an_open_invitation_goes_with_the_membership
     assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
 
 
-def test_an_invitation_is_withdrawn(aws, me, members):
+def test_an_invitation_can_be_withdrawn(aws, me, members):
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     me("POST", members, {"email": email})
 
@@ -67,7 +67,7 @@ def test_an_invitation_is_withdrawn(aws, me, members):
     assert me("DELETE", members, {"email": email}).status == 404
 
 
-def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email):
+def test_a_person_with_an_account_accepts_an_invitation(aws, tx, me, pair, email):
     other = f"{uuid.uuid4().hex[:12]}@example.com"
     ANYONE("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Other"})
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
@@ -80,7 +80,7 @@ def test_somebody_with_an_account_accepts_an_invitation(aws, tx, me, pair, email
     assert log_in(other, organisation_id=organisation_id).body["user"]["organisation_id"] == organisation_id
 
 
-def test_who_registered_an_address_that_is_not_theirs_gets_nothing_of_its_invitation(aws, me, pair):
+def test_an_impostor_loses_access_when_the_owner_accepts_an_invitation(aws, me, pair):
     victim = f"{uuid.uuid4().hex[:12]}@example.com"
     ANYONE("POST", "/api/v1/auth/register", {"email": victim, "password": PASSWORD, "full_name": "Impostor"})
     refresh = log_in(victim).body["refresh_token"]
@@ -96,7 +96,7 @@ def test_who_registered_an_address_that_is_not_theirs_gets_nothing_of_its_invita
     assert log_in(victim, OTHER, organisation_id=organisation_id).status == 200
 
 
-def test_who_registered_an_address_that_is_not_theirs_leaves_no_second_factor_before_its_owner(aws, unconfirmed, email):
+def test_a_reset_of_an_unconfirmed_account_removes_its_second_factor(aws, unconfirmed, email):
     impostor = Client(log_in(email).body["access_token"])
     secret = impostor("POST", "/api/v1/auth/mfa", {"password": PASSWORD}).body["secret"]
     impostor("POST", "/api/v1/auth/mfa/confirm", {"code": pyotp.TOTP(secret).now()})
@@ -108,7 +108,7 @@ def test_who_registered_an_address_that_is_not_theirs_leaves_no_second_factor_be
     assert alive(impostor) == 401
 
 
-def test_an_organisations_name_makes_no_link_in_our_letter(aws, me, pair):
+def test_an_organisations_name_is_never_a_link_in_an_email(aws, me, pair):
     guest, organisation_id = f"{uuid.uuid4().hex[:12]}@example.com", pair["user"]["organisation_id"]
     me("PUT", f"/api/v1/organisations/{organisation_id}", {"name": "https://evil.example/"})
 
@@ -117,9 +117,9 @@ def test_an_organisations_name_makes_no_link_in_our_letter(aws, me, pair):
     assert 'href="https://evil' not in str(mailed(aws, guest))
 
 
-def test_another_organisation_is_not_there(me, tx):
+def test_another_organisation_is_404(me, tx):
     path = f"/api/v1/organisations/{add_organisation(tx, 'Others')}"
 
-    told = [me("GET", path), me("PUT", path, {"name": "Mine"}), me("GET", f"{path}/members"), me("POST", f"{path}/members", {"email": "a@example.com"})]
+    responses = [me("GET", path), me("PUT", path, {"name": "Mine"}), me("GET", f"{path}/members"), me("POST", f"{path}/members", {"email": "a@example.com"})]
 
-    assert {each.status for each in told} == {404}
+    assert {each.status for each in responses} == {404}

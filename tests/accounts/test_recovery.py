@@ -9,7 +9,7 @@ from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, error, fields, 
 from tests.conftest import Client
 
 
-def test_a_forgotten_password_is_set_anew_by_a_letter(aws, tx, pair, email):
+def test_a_forgotten_password_is_reset_by_email(aws, tx, pair, email):
     known, unknown = (ANYONE("POST", "/api/v1/auth/password/forgot", {"email": each}) for each in (email, "nobody@example.com"))
     assert (known.status, known.body) == (unknown.status, unknown.body)
     token = token_in(mailed(aws, email))
@@ -26,17 +26,17 @@ def forget(email, address="192.0.2.1"):
     return Client(address=address)("POST", "/api/v1/auth/password/forgot", {"email": email})
 
 
-def test_nobody_keeps_an_owner_from_recovering_by_asking_often(aws, user, email):
-    told = [forget(email, f"203.0.113.{number}") for number in range(7)]
+def test_many_recovery_requests_do_not_block_the_owner(aws, user, email):
+    responses = [forget(email, f"203.0.113.{number}") for number in range(7)]
 
     letters = [token_in(each) for each in letters_to(email) if "Reset your password" in str(each)]
-    assert {(each.status, json.dumps(each.body)) for each in told} == {(202, json.dumps(told[0].body))}
+    assert {(each.status, json.dumps(each.body)) for each in responses} == {(202, json.dumps(responses[0].body))}
     assert len(letters) == 5, "an hour's letters to one address"
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[0], "password": OTHER}).status == 200, "the first still opens"
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[4], "password": PASSWORD}).status == 400, "and none after it"
 
 
-def test_the_time_of_an_answer_does_not_tell_whether_a_letter_was_sent(user, email, monkeypatch):
+def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email, monkeypatch):
     monkeypatch.setattr(app, "LETTER_SECONDS", 0.4)
     send = mail.send
     monkeypatch.setattr(mail, "send", lambda to, letter: (time.sleep(0.2), send(to, letter)))
@@ -51,14 +51,14 @@ def test_the_time_of_an_answer_does_not_tell_whether_a_letter_was_sent(user, ema
     assert min(known, unknown) >= 0.4, "each waits for longer than a letter takes"
 
 
-def test_who_asks_for_a_letter_is_not_taken_for_the_owner(tx, user, email):
+def test_the_audit_log_records_recovery_requests_as_anonymous(tx, user, email):
     forget(email)
 
     row = db.one(tx, "SELECT subject FROM audit.events WHERE action = 'password_forgotten' AND thing_id = :id", id=user["user_id"])
     assert row["subject"] == "anybody"
 
 
-def test_a_reset_ends_access_tokens_at_once_and_the_next_login_opens(aws, me, email):
+def test_a_reset_ends_access_tokens_at_once_and_the_next_login_works(aws, me, email):
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
 
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER}).status == 200
@@ -67,7 +67,7 @@ def test_a_reset_ends_access_tokens_at_once_and_the_next_login_opens(aws, me, em
     assert alive(Client(log_in(email, OTHER).body["access_token"])) == 200
 
 
-def test_a_second_factor_of_a_confirmed_account_outlives_a_reset(aws, factor, email):
+def test_a_reset_keeps_the_second_factor_of_a_confirmed_account(aws, factor, email):
     """A mailbox alone must not open what a second factor guards."""
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
 

@@ -9,10 +9,10 @@ from tests.accounts.calls import ANYONE, PASSWORD, error, fields, log_in, mailed
 from tests.conftest import Client
 
 
-def test_a_person_registers_confirms_and_logs_in(aws, email):
-    told = ANYONE("POST", "/api/v1/auth/register", {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"})
+def test_a_person_registers_confirms_the_address_and_logs_in(aws, email):
+    response = ANYONE("POST", "/api/v1/auth/register", {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"})
 
-    assert (told.status, told.body["email"], told.body["verification_required"]) == (201, email, True)
+    assert (response.status, response.body["email"], response.body["verification_required"]) == (201, email, True)
     token = token_in(mailed(aws, email))
     assert ANYONE("POST", "/api/v1/auth/verify", {"token": token}).status == 200
     assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
@@ -21,7 +21,7 @@ def test_a_person_registers_confirms_and_logs_in(aws, email):
     assert (profile["verified"], profile["company"], profile["full_name"]) == (True, "Bees Ltd", "Ada")
 
 
-def test_who_has_not_confirmed_the_address_spends_nothing_and_invites_nobody(aws, unconfirmed, email):
+def test_an_unconfirmed_person_cannot_order_upload_or_invite(aws, unconfirmed, email):
     pair = log_in(email).body
     somebody = Client(pair["access_token"])
     channel_id = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
@@ -37,19 +37,19 @@ def test_who_has_not_confirmed_the_address_spends_nothing_and_invites_nobody(aws
         ("/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}),
     ]
 
-    told = [somebody("POST", path, body) for path, body in calls]
+    responses = [somebody("POST", path, body) for path, body in calls]
 
-    assert {error(each) for each in told} == {(403, "EMAIL_NOT_VERIFIED")}
-    assert "Confirm your e-mail address" in told[0].body["error"]["message"]
+    assert {error(each) for each in responses} == {(403, "EMAIL_NOT_VERIFIED")}
+    assert "Confirm your e-mail address" in responses[0].body["error"]["message"]
     letter = mailed(aws, email)
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(letter)})
     assert [somebody("POST", path, body).status for path, body in calls] == [202, 202, 404, 201, 202, 201, 201], "with the same token"
 
 
-def test_an_address_has_one_account(user, email):
-    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"})
+def test_a_registered_address_cannot_be_registered_again(user, email):
+    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"})
 
-    assert error(told) == (409, "CONFLICT")
+    assert error(response) == (409, "CONFLICT")
 
 
 @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ def test_an_address_has_one_account(user, email):
         ("Ada.test2026!!", "too easy"),
     ],
 )
-def test_a_weak_password_is_refused_in_words(email, password, words):
-    told = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"})
+def test_the_error_of_a_weak_password_says_what_is_missing(email, password, words):
+    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"})
 
-    assert (told.status, fields(told)) == (400, ["password"])
-    assert words in told.body["error"]["message"]
+    assert (response.status, fields(response)) == (400, ["password"])
+    assert words in response.body["error"]["message"]
 
 
-def test_the_list_of_common_passwords_has_its_ten_thousand():
+def test_the_list_of_common_passwords_is_complete():
     assert len(passwords.common()) > 10_000
     assert {"password", "123456", "qwertyuiop"} <= passwords.common()
 
 
-def test_a_password_of_72_bytes_is_used_to_the_last(email):
+def test_every_byte_of_a_72_byte_password_counts(email):
     password = "Aa1-" + "é" * 34
     assert len(password.encode()) == 72
     assert ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"}).status == 201
@@ -87,8 +87,8 @@ def test_a_password_of_72_bytes_is_used_to_the_last(email):
     assert log_in(email, password).status == 200
 
 
-def test_five_registrations_an_hour_come_from_one_address(tx, signing_key):
+def test_one_network_address_may_register_five_times_an_hour(tx, signing_key):
     client = Client(address="198.51.100.7")
-    told = [client("POST", "/api/v1/auth/register", {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"}).status for n in range(6)]
+    statuses = [client("POST", "/api/v1/auth/register", {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"}).status for n in range(6)]
 
-    assert told == [201] * 5 + [429]
+    assert statuses == [201] * 5 + [429]

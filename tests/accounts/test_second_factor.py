@@ -11,7 +11,7 @@ from tests.accounts.calls import OTHER, PASSWORD, error, fields, log_in
 from tests.conftest import Client
 
 
-def test_codes_are_those_of_rfc_6238():
+def test_codes_match_rfc_6238():
     import base64
 
     secret = base64.b32encode(b"12345678901234567890").decode()
@@ -20,7 +20,7 @@ def test_codes_are_those_of_rfc_6238():
     assert mfa.code(secret, 12345) == pyotp.TOTP(secret).at(12345 * 30)
 
 
-def test_a_second_factor_is_asked_for_and_a_code_works_once(tx, me, email, factor):
+def test_login_asks_for_the_second_factor_and_a_code_works_once(tx, me, email, factor):
     totp, codes = factor
     assert len(codes) == 10
     assert error(log_in(email)) == (401, "AUTH_REQUIRED")
@@ -40,13 +40,13 @@ def test_a_recovery_code_works_once(email, factor):
     assert log_in(email, mfa_code=codes[1].replace("-", "").upper()).status == 200
 
 
-def test_guessing_codes_locks_the_account(email, factor):
-    told = [log_in(email, mfa_code=f"00000{n}", address=f"203.0.113.{n}").status for n in range(6)]
+def test_wrong_codes_lock_the_account(email, factor):
+    statuses = [log_in(email, mfa_code=f"00000{n}", address=f"203.0.113.{n}").status for n in range(6)]
 
-    assert told == [401] * 5 + [429]
+    assert statuses == [401] * 5 + [429]
 
 
-def test_the_secret_is_sealed_and_bound_to_its_row(tx, me, email, factor):
+def test_the_secret_is_encrypted_and_bound_to_its_row(tx, me, email, factor):
     totp, _ = factor
     stored = db.value(tx, "SELECT mfa_secret FROM accounts.users WHERE email = :email", email=email)
     assert totp.secret not in stored
@@ -57,7 +57,7 @@ def test_the_secret_is_sealed_and_bound_to_its_row(tx, me, email, factor):
     assert log_in(other, mfa_code=totp.now()).status == 502
 
 
-def test_a_second_factor_is_removed_with_the_password(me, email, factor):
+def test_removing_the_second_factor_needs_the_password(me, email, factor):
     assert fields(me("DELETE", "/api/v1/auth/mfa", {"password": OTHER})) == ["password"]
     assert me("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}).status == 204
 

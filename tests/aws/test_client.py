@@ -7,7 +7,7 @@ from showrunner import signed
 from showrunner.errors import ServiceUnavailable
 
 
-def test_a_call_that_fails_is_made_again_and_a_refusal_is_told(httpserver: HTTPServer, monkeypatch):
+def test_a_failed_call_is_retried_and_a_refused_one_raises(httpserver: HTTPServer, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for("").rstrip("/"))
     httpserver.expect_ordered_request("/").respond_with_data("", status=500)
     httpserver.expect_ordered_request("/").respond_with_json({"ok": 1})
@@ -18,7 +18,7 @@ def test_a_call_that_fails_is_made_again_and_a_refusal_is_told(httpserver: HTTPS
     assert refused.value.code == "NoSuchThing"
 
 
-def test_a_service_that_is_not_there_is_unavailable(monkeypatch):
+def test_an_unreachable_service_raises_service_unavailable(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(ServiceUnavailable):
         signed.call("sqs", "SendMessage", {})

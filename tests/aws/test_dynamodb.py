@@ -8,7 +8,7 @@ from showrunner.errors import Conflict
 pytestmark = pytest.mark.usefixtures("aws")
 
 
-def test_an_item_is_read_as_it_was_put():
+def test_an_item_is_read_as_it_was_written():
     values = {"text": "é", "number": 2**40, "raw": b"\x00\xff", "yes": True}
     state.put("test#1", "a", {**values, "none": None})
     assert state.find("test#1", "a") == values
@@ -16,13 +16,13 @@ def test_an_item_is_read_as_it_was_put():
     assert state.find("test#1", "a") is None
 
 
-def test_an_item_that_has_expired_is_gone_though_dynamodb_still_has_it():
+def test_an_expired_item_is_not_returned_though_dynamodb_still_has_it():
     state.put("test#2", "a", {"x": 1}, expires_at=1000)
     assert state.find("test#2", "a", now=999) == {"x": 1}
     assert state.find("test#2", "a", now=1000) is None
 
 
-def test_an_item_is_taken_once_and_not_when_it_has_expired():
+def test_an_item_is_taken_once_and_never_after_it_expired():
     state.put("test#3", "a", {"x": 1}, expires_at=1000)
     assert state.take("test#3", "a", now=1000) is None
     assert state.take("test#3", "a", now=999) == {"x": 1}
@@ -31,7 +31,7 @@ def test_an_item_is_taken_once_and_not_when_it_has_expired():
     assert state.take("test#3", "for ever") == {}
 
 
-def test_the_items_of_a_key_are_listed_over_many_pages_without_the_expired():
+def test_a_list_spans_pages_and_omits_expired_items():
     # DynamoDB answers a megabyte a page.
     for number in range(8):
         state.put("test#4", f"{number}", {"x": "a" * 300_000}, expires_at=1000 + number)
@@ -39,7 +39,7 @@ def test_the_items_of_a_key_are_listed_over_many_pages_without_the_expired():
     assert state.list_("test#none") == []
 
 
-def test_a_set_grows_to_its_bound_and_never_on_an_item_that_is_gone():
+def test_a_set_grows_to_its_limit_and_never_on_a_missing_item():
     state.put("test#5", "a", {"x": 1})
     state.extend("test#5", "a", "names", frozenset({"b", "c"}), 3)
     with pytest.raises(Conflict):

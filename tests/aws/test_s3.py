@@ -26,7 +26,7 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_s3_is_asked_again_and_then_told_to_be_away(s3):
+def test_a_failing_s3_is_retried_and_then_unavailable(s3):
     asked, answers = s3
     answers += [Response(status=503), Response(status=500)]
     assert blobs.get_bytes("key") == b"found"
@@ -38,14 +38,14 @@ def test_s3_is_asked_again_and_then_told_to_be_away(s3):
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, StorageMissing), (403, StorageDenied), (301, signed.Refused), (400, signed.Refused)])
-def test_what_s3_refuses_is_told_by_what_to_do(s3, status, error):
+def test_a_refusal_of_s3_raises_the_error_that_says_what_to_do(s3, status, error):
     for ask in (blobs.get_bytes, blobs.list_keys, lambda key: blobs.put_bytes(key, b"x"), lambda key: blobs.remove([key])):
         s3[1].append(Response(status=status))
         with pytest.raises(error):
             ask("key")
 
 
-def test_a_connection_that_s3_closed_meanwhile_is_replaced(monkeypatch):
+def test_a_connection_that_s3_closed_is_replaced(monkeypatch):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
@@ -54,7 +54,7 @@ def test_a_connection_that_s3_closed_meanwhile_is_replaced(monkeypatch):
         server.shutdown()
 
 
-def test_a_list_goes_on_over_its_pages_and_reads_every_key(s3):
+def test_a_list_reads_every_page_and_every_key(s3):
     page = "<ListBucketResult><Contents><Key>{}</Key></Contents>{}</ListBucketResult>"
     s3[1].extend(Response(text) for text in (page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"), page.format("z", "")))
 
@@ -62,7 +62,7 @@ def test_a_list_goes_on_over_its_pages_and_reads_every_key(s3):
     assert "continuation-token=t%261" in s3[0][1][1] or "continuation-token=t&1" in s3[0][1][1]
 
 
-def test_objects_of_odd_names_are_kept_found_and_removed(aws):
+def test_objects_with_unusual_names_are_stored_listed_and_removed(aws):
     keys = [f"odd/{name}" for name in ("a b", "a+b", "ü&<>'\"", "percent%20", "tilde~", "(1)", "=?#")]
     for key in keys:
         blobs.put_bytes(key, key.encode(), "text/plain")

@@ -80,15 +80,15 @@ def cases(known: dict[str, Any]) -> dict[str, Any]:
     raw = raw_handler(one, known["organisation_id"])
     ids = iter(known["video_ids"] * 1000)
     email, password = f"{uuid.uuid4().hex[:12]}@example.com", "Correct-horse-7-battery"
-    told = accounts(event("POST", "/api/v1/auth/register", None, {"email": email, "password": password, "full_name": "Bench"}), None)
-    assert told["statusCode"] == 201, told
+    response = accounts(event("POST", "/api/v1/auth/register", None, {"email": email, "password": password, "full_name": "Bench"}), None)
+    assert response["statusCode"] == 201, response
     brief = {"channel_id": known["channel_id"], "topic": "How bees tell each other where flowers are"}
 
-    def good(told: dict[str, Any], status: int = 200) -> None:
-        assert told["statusCode"] == status, told
+    def good(response: dict[str, Any], status: int = 200) -> None:
+        assert response["statusCode"] == status, response
 
-    def good_peer(told: tuple[int, bytes]) -> None:
-        assert told[0] == 200, told
+    def good_peer(response: tuple[int, bytes]) -> None:
+        assert response[0] == 200, response
 
     return {
         "GET raw": lambda: good(raw(event("GET", f"/bare/videos/{next(ids)}"))),

@@ -73,7 +73,7 @@ class Meter:
         self.own.append(own)
         self.cpu.append(own + server)
 
-    def told(self) -> dict[str, float]:
+    def measured(self) -> dict[str, float]:
         wall, own, both = (statistics.median(each) for each in (self.wall, self.own, self.cpu))
         return {
             "wall_us": round(wall, 1), "own_cpu_us": round(own, 1), "cpu_us": round(both, 1),
@@ -389,27 +389,27 @@ def main() -> int:
                     meter.cpu.clear()
                     meter.own.clear()
             connection.run("ANALYZE feed.videos")
-    told = {name: meter.told() for name, meter in meters.items()}
+    measured = {name: meter.measured() for name, meter in meters.items()}
     latency = paced_receive(one)
-    ten, hundred, naive_way = told["worker, batches of 10"], told["worker, batches of 100"], told["naive (defusedxml)"]
+    ten, hundred, naive_way = measured["worker, batches of 10"], measured["worker, batches of 100"], measured["naive (defusedxml)"]
     figures = {
         "worker_vs_naive": round(naive_way["wall_us"] / ten["wall_us"], 1),
         "worker_vs_naive_cpu": round(naive_way["cpu_us"] / ten["cpu_us"], 1),
-        "worker_vs_feedparser": round(told["naive (feedparser)"]["wall_us"] / ten["wall_us"], 1),
+        "worker_vs_feedparser": round(measured["naive (feedparser)"]["wall_us"] / ten["wall_us"], 1),
         "worker_events_s": ten["events_s_core"],
         "worker_events_s_100": hundred["events_s_core"],
         "worker_events_s_both": ten["events_s_both"],
         "worker_events_s_100_both": hundred["events_s_both"],
         "worker_events_s_wall": ten["events_s"],
         "worker_events_s_100_wall": hundred["events_s"],
-        "worker_100_vs_copy": round(hundred["wall_us"] / told["bare COPY of the events"]["wall_us"], 1),
-        "receive_vs_floor": round(told["receive"]["cpu_us"] / told["floor (expat + HMAC)"]["cpu_us"], 2),
-        "handler_vs_floor": round(told["receive, whole handler"]["cpu_us"] / told["floor (expat + HMAC)"]["cpu_us"], 2),
+        "worker_100_vs_copy": round(hundred["wall_us"] / measured["bare COPY of the events"]["wall_us"], 1),
+        "receive_vs_floor": round(measured["receive"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2),
+        "handler_vs_floor": round(measured["receive, whole handler"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2),
         **latency,
-        "ways": told,
+        "ways": measured,
     }
     print(f"{'':28s}{'wall µs':>10s}{'own CPU':>10s}{'+ backend':>10s}{'events/s':>10s}{'per core':>10s}{'of both':>10s}")
-    for name, each in told.items():
+    for name, each in measured.items():
         times = f"{each['wall_us']:10.1f}{each['own_cpu_us']:10.1f}{each['cpu_us']:10.1f}"
         print(f"{name:28s}{times}{each['events_s']:10d}{each['events_s_core']:10d}{each['events_s_both']:10d}")
     print({name: value for name, value in figures.items() if name != "ways"})

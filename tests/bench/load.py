@@ -195,18 +195,18 @@ def measure(base: str, made: dict[str, Callable[[int], Call]], users: int, round
     for _ in range(rounds):
         for name, make in made.items():
             before = cpu_seconds()
-            answered, told, seconds_ = asyncio.run(load(base, make, users, seconds))
+            answered, answers, seconds_ = asyncio.run(load(base, make, users, seconds))
             after = cpu_seconds()
             spent[name] += answered
-            statuses[name] += told
+            statuses[name] += answers
             took[name] += seconds_
             cpu[name].update({part: max(0.0, after[part] - before.get(part, 0.0)) for part in after})
     return {name: figures(spent[name], statuses[name], took[name], cpu[name]) for name in made}
 
 
-def show(title: str, told: dict[str, dict[str, Any]]) -> None:
+def show(title: str, answers: dict[str, dict[str, Any]]) -> None:
     print(f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU ms a request")
-    for name, each in told.items():
+    for name, each in answers.items():
         cpu = "  ".join(f"{part} {spent:.1f}" for part, spent in each["cpu_ms_a_request"].items())
         print(
             f"{name:24}{each['p50_ms']:9.1f}{each['p95_ms']:9.1f}{each['p99_ms']:9.1f}{each['answers_per_second']:8.0f}{each['refused_percent']:10.1f}{each['cores_busy']:7.2f}   {cpu}"

@@ -90,7 +90,7 @@ class Way:
         assert answer.status == 202, f"{self.path} answers {answer.status}"
         self.times.append((time.perf_counter() - due) * 1000)
 
-    def told(self) -> dict[str, float]:
+    def measured(self) -> dict[str, float]:
         times = sorted(self.times)
         return {"p50_ms": round(statistics.median(times), 2), "p99_ms": round(times[int(len(times) * 0.99)], 2)}
 
@@ -127,9 +127,9 @@ def main() -> int:
 
         boto3.client("cloudformation").delete_stack(StackName="bench-empty")
         state.remove(f"websub#{token}", "subscription")
-    figures = {name: way.told() for name, way in ways.items()}
-    for name, told in figures.items():
-        print(f"{name:16s} p50 {told['p50_ms']:7.2f} ms   p99 {told['p99_ms']:7.2f} ms")
+    figures = {name: way.measured() for name, way in ways.items()}
+    for name, measured in figures.items():
+        print(f"{name:16s} p50 {measured['p50_ms']:7.2f} ms   p99 {measured['p99_ms']:7.2f} ms")
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "receive.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0

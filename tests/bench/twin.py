@@ -187,8 +187,8 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
             lines = session.scalars(sa.select(LogRow).where(LogRow.video_id == video_id).order_by(LogRow.id.desc()).limit(200)).all()
             costs = session.scalars(sa.select(CostRow).where(CostRow.video_id == video_id)).all()
             steps = {step: str(sum((each.amount_usd for each in costs if each.step == step), decimal.Decimal(0))) for step in ("script", "voice", "render")}
-            told = {"currency": "USD", "total_usd": str(sum(each.amount_usd for each in costs)), "breakdown": steps}
-            return Whole(video=Video.model_validate(row), processing_logs=[Line.model_validate(line) for line in reversed(lines)], costs=told)
+            response = {"currency": "USD", "total_usd": str(sum(each.amount_usd for each in costs)), "breakdown": steps}
+            return Whole(video=Video.model_validate(row), processing_logs=[Line.model_validate(line) for line in reversed(lines)], costs=response)
 
     @app.get("/full/videos")
     def full_list(claims: Annotated[dict, Depends(caller)], limit: Annotated[int, Query(ge=1, le=100)] = 50) -> Page:

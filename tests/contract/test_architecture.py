@@ -93,7 +93,7 @@ def test_only_config_makes_clients_of_aws():
     assert [each for each in code.imports(config) if each.name == "botocore.session" and not each.at_top], "it costs 200 ms and is imported where it is used"
 
 
-def test_a_platform_gets_what_it_needs_as_arguments():
+def test_a_platform_module_does_not_read_the_configuration():
     """Settings and secrets are read by functions, so that a platform module can be pointed anywhere by a test."""
     platforms = [path for path in code.layer_files() if part(code.module_of(path)) == "platforms"]
 
@@ -137,7 +137,7 @@ def test_a_function_imports_no_other_function_and_nothing_that_isnt_deployed():
         assert [name for name in names if not name.startswith(PACKAGE)] == [], path.relative_to(ROOT)
 
 
-def test_the_renderer_imports_nothing_of_ours_but_itself():
+def test_the_renderer_imports_only_itself():
     """It runs in its own image, without the layer."""
     for path in sorted((FUNCTIONS / "render").glob("*.py")):
         assert [name for name in our_imports(path) if not name.startswith(("render", "functions.render"))] == [], path.name
@@ -161,14 +161,14 @@ def test_a_function_is_one_file():
         assert found == {"app.py"} | BESIDE_APP.get(name, set()), name
 
 
-def test_no_module_is_a_drawer():
+def test_no_module_has_a_name_that_says_nothing():
     files = [*product(), *(FUNCTIONS / "render").rglob("*.py"), *(ROOT / "local").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     names = {name for path in files for name in path.relative_to(ROOT).with_suffix("").parts}
 
     assert sorted(names & DRAWERS) == []
 
 
-def test_every_handler_file_says_what_comes_in_and_what_comes_out():
+def test_every_handler_file_names_its_trigger_and_effect():
     """The first line: trigger → effect."""
     for name in code.function_names():
         docstring = ast.get_docstring(code.tree(FUNCTIONS / name / "app.py")) or ""
@@ -176,7 +176,7 @@ def test_every_handler_file_says_what_comes_in_and_what_comes_out():
         assert re.search("->|→", docstring.splitlines()[0] if docstring else ""), f"functions/{name}/app.py: no docstring, or it doesn't say trigger -> effect"
 
 
-def test_every_module_of_the_layer_says_what_it_knows():
+def test_every_module_of_the_layer_has_a_docstring():
     assert [str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))] == []
 
 
@@ -191,7 +191,7 @@ def catches_everything(node: ast.AST) -> bool:
     return bool(names & {"Exception", "BaseException"}) and not raises
 
 
-def test_what_swallows_every_error_says_why():
+def test_a_handler_of_every_exception_says_why():
     """`except Exception` belongs to the frame around a handler. What raises again (a rollback) swallows nothing."""
     found = []
     for path in product():
@@ -250,7 +250,7 @@ def _is_constant_name(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and re.fullmatch("_?[A-Z][A-Z0-9_]*", node.id) is not None
 
 
-def test_values_reach_sql_by_placeholders_only():
+def test_values_enter_sql_only_through_placeholders():
     # A migration is the text of a file in the deployed package.
     files = [path for path in product() if code.module_of(path) != "functions.migrate.app"]
 
@@ -273,7 +273,7 @@ def test_values_reach_sql_by_placeholders_only():
         ("sql", 1),
     ],
 )
-def test_a_value_in_the_text_would_be_found(tmp_path, monkeypatch, sql, faults):
+def test_a_value_in_sql_text_is_detected(tmp_path, monkeypatch, sql, faults):
     path = FUNCTIONS / "sample" / "app.py"
     monkeypatch.setattr(code, "tree", lambda _: ast.parse(f"def read(tx, name):\n    return db.one(tx, {sql}, name=name)"))
 
@@ -283,7 +283,7 @@ def test_a_value_in_the_text_would_be_found(tmp_path, monkeypatch, sql, faults):
 # ---------------------------------------------------------------- Tests
 
 
-def test_nothing_is_patched_without_saying_why():
+def test_every_patch_says_why():
     """mock.patch only where nothing else can reach; a comment on the line says why."""
     found = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
@@ -297,7 +297,7 @@ def test_nothing_is_patched_without_saying_why():
     assert found == []
 
 
-def test_every_test_is_named_as_a_sentence():
+def test_every_test_name_is_a_sentence():
     """A name of one word says what is tested, but not what must be true of it."""
     found = [
         f"{where(path, node)} {node.name}"

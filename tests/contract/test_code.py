@@ -25,7 +25,7 @@ def source(tmp_path, monkeypatch):
     code.forget()
 
 
-def test_what_a_function_can_come_to_is_followed_through_modules_classes_and_imports_inside_functions(source):
+def test_reach_follows_modules_classes_and_imports_inside_functions(source):
     source(
         app="""
 from showrunner import api
@@ -49,7 +49,7 @@ def _client(): return None
     assert code.operations("f") == {("s3", "get_object")}
 
 
-def test_a_client_in_a_variable_a_signed_url_and_a_signed_call_are_seen(source):
+def test_operations_include_clients_in_variables_signed_urls_and_signed_calls(source):
     source(
         app="""
 from showrunner import config, signed
@@ -71,7 +71,7 @@ handler = [start, link, item, fetch]
     assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("s3", "get_object"), ("dynamodb", "get_item")}
 
 
-def test_what_runs_when_a_module_is_imported_counts(source):
+def test_statements_that_run_at_import_count(source):
     source(
         app="from showrunner import first\nhandler = first.use",
         first="from showrunner import second\ndef use(): ...",
@@ -82,7 +82,7 @@ def test_what_runs_when_a_module_is_imported_counts(source):
     assert {wish.name for wish in code.settings("f")} == {"EARLY", "BARE"}
 
 
-def test_secrets_bring_ssm_and_the_stage(source):
+def test_reading_a_secret_needs_ssm_and_the_stage(source):
     source(
         app="from showrunner import config\ndef handler(event, context):\n    config.secrets(['a/b', 'c/d'])\n    config.secret('e/f', default=' ')", config=""
     )
@@ -95,14 +95,14 @@ def test_secrets_bring_ssm_and_the_stage(source):
 @pytest.mark.parametrize(
     "line", ["config.setting(name)", "config.secret(f'{name}/key')", "config.secrets(names)", "config.aws(name).get()", "keep(config.aws('s3'))"]
 )
-def test_what_no_reader_can_see_is_refused(source, line):
+def test_code_that_the_readers_cannot_follow_is_refused(source, line):
     source(app=f"from showrunner import config\ndef handler(name, names):\n    {line}", config="")
 
     with pytest.raises(TypeError, match="no check can see"):
         code.settings("f"), code.operations("f")
 
 
-def test_imports_for_type_checkers_are_none(source):
+def test_imports_for_type_checkers_are_ignored(source):
     source(app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json", config="")
 
     assert [(each.name, each.at_top) for each in code.imports(code.FUNCTIONS / "f" / "app.py")] == [("typing", True), ("json", False)]

@@ -79,7 +79,7 @@ def status(tx, video_id: str) -> str:
     return db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=video_id)
 
 
-def test_the_samples_of_the_steps_are_one_production(tx, event, video, settings):
+def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings):
     pointers = prepare.handler(event("prepare.start"), None)
     # What the machine calls $job is what Prepare returned: the samples of the later steps are that.
     assert pointers == event("script.step") == event("timeline.step")
@@ -98,18 +98,18 @@ def test_the_samples_of_the_steps_are_one_production(tx, event, video, settings)
 
 
 @pytest.mark.parametrize("case", ["finish.failed", "finish.timed_out", "finish.aborted"])
-def test_every_end_without_a_video_fails_it(tx, event, video, settings, case):
+def test_every_failed_execution_fails_its_video(tx, event, video, settings, case):
     prepare.handler(event("prepare.start"), None)
 
     assert finish.handler(event(case), None) == {"status": "failed"}
     assert status(tx, video) == "failed"
 
 
-def test_the_sweeper_takes_what_the_scheduler_sends(tx, event, aws):
+def test_the_sweeper_accepts_the_schedulers_event(tx, event, aws):
     db.run(tx, "DELETE FROM studio.videos")  # tests with connections of their own leave rows; these come back with the rollback
 
     assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0}
 
 
-def test_migrate_needs_nothing_from_its_caller(postgres, event):
+def test_migrate_accepts_an_empty_event(postgres, event):
     assert migrate.handler(event("migrate.deploy"), None) == {"applied": []}

@@ -44,8 +44,8 @@ def load(function: str) -> Loaded:
         [sys.executable, "-I", "-c", PROGRAM, str(FUNCTIONS / function), str(LAYER)], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{function} can't be imported without an event:\n{done.stderr[-2000:]}"
-    told = json.loads(done.stdout)
-    return Loaded({name.split(".")[0] for name in told["modules"]}, told["seconds"], told["handler"])
+    report = json.loads(done.stdout)
+    return Loaded({name.split(".")[0] for name in report["modules"]}, report["seconds"], report["handler"])
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_every_function_can_be_imported_before_its_first_event(loaded):
     assert [name for name, each in loaded.items() if not each.has_handler] == []
 
 
-def test_no_function_loads_at_its_start_what_it_must_not(loaded, record_property):
+def test_no_function_imports_a_forbidden_package_at_its_start(loaded, record_property):
     for name, each in loaded.items():
         record_property(f"import_cpu_ms_{name}", round(each.seconds * 1000))
     print("\n".join(f"{name:<12} {each.seconds * 1000:5.0f} ms of CPU, {len(each.modules)} packages" for name, each in sorted(loaded.items())))
@@ -95,14 +95,14 @@ def test_no_function_loads_at_its_start_what_it_must_not(loaded, record_property
     assert {name: modules for name, modules in wrong.items() if modules} == {}
 
 
-def test_what_every_request_needs_is_loaded_at_the_start(loaded):
+def test_packages_that_every_request_needs_are_imported_at_the_start(loaded):
     """That time is boosted by Lambda; loaded later, it is the first user's."""
     for name, each in loaded.items():
         if holds_database(name):
             assert "pg8000" in each.modules, name
 
 
-def test_what_a_function_loads_comes_with_its_layers(loaded):
+def test_every_imported_package_is_in_the_functions_layers(loaded):
     """Every top-level import of ours is of the standard library, of Lambda's runtime, or in a requirements.txt of the function's layers."""
     provided = {"mutagen": "ai", "openai": "ai", "elevenlabs": "ai"}
     for name, each in template.functions().items():

@@ -36,14 +36,14 @@ def empty_database(postgres, monkeypatch):
         administrator.run(f"DROP DATABASE {EMPTY} WITH (FORCE)")
 
 
-def test_the_files_are_numbered_from_one_without_a_gap_and_named_for_what_they_do():
+def test_migration_files_are_numbered_without_a_gap_and_named_by_their_effect():
     names = sorted(path.name for path in migrate.FOLDER.iterdir())
 
     assert [int(name.split("_")[0]) for name in names] == list(range(1, len(names) + 1))
     assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
 
 
-def test_the_real_files_go_in_once_from_four_places_at_once(empty_database):
+def test_four_concurrent_migrations_apply_each_file_once(empty_database):
     def run(_):
         with contextlib.closing(migrate.connect()) as connection:
             return migrate.migrate(connection)
@@ -53,7 +53,7 @@ def test_the_real_files_go_in_once_from_four_places_at_once(empty_database):
     assert sorted(map(len, results)) == [0, 0, 0, len(list(migrate.FOLDER.iterdir()))]
 
 
-def test_no_file_leaves_the_transaction_that_it_runs_in():
+def test_no_migration_ends_its_transaction():
     """Each runs in one: a COMMIT inside would keep half of it when the rest fails, and CREATE INDEX CONCURRENTLY can't."""
     for path in migrate.FOLDER.iterdir():
         statements = re.sub(r"--.*|\$\$.*?\$\$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL if "$$" in path.read_text(encoding="utf-8") else 0)
@@ -105,8 +105,8 @@ def plan(statement: str) -> list[str]:
     with db.transaction() as tx:
         for step in ("seqscan", "sort", "incremental_sort", "bitmapscan"):
             tx.command(f"SET LOCAL enable_{step} = off")
-        told = tx.open().execute_simple(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}").rows[0][0]
-    found = told if isinstance(told, list) else json.loads(told)
+        plan = tx.open().execute_simple(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}").rows[0][0]
+    found = plan if isinstance(plan, list) else json.loads(plan)
     (limit,) = [node for node in _nodes(found[0]["Plan"]) if node["Node Type"] == "Limit"]
     return [node["Node Type"] for node in _nodes(limit)]
 
@@ -117,7 +117,7 @@ def _nodes(node: dict) -> Iterator[dict]:
         yield from _nodes(inner)
 
 
-def test_every_list_is_found():
+def test_the_reader_finds_every_list():
     assert {module for module, _ in lists()} >= {"showrunner.store.channels", "showrunner.store.videos"}
 
 
@@ -129,7 +129,7 @@ def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module,
     assert [step for step in steps if "Sort" in step or step == "Seq Scan"] == []
 
 
-def test_an_order_without_an_index_would_be_found(postgres):
+def test_an_order_without_an_index_is_detected(postgres):
     steps = plan("SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL ORDER BY v.progress LIMIT :limit")
 
     assert "Sort" in steps

@@ -55,7 +55,7 @@ def statement(effect: str = "Allow", action: str = "s3:GetObject", resource: str
     return {"Effect": effect, "Action": [action], "Resource": [resource]}
 
 
-def test_what_no_statement_allows_is_denied_and_a_denial_wins():
+def test_an_action_without_an_allow_is_denied_and_a_deny_wins():
     need = Need("s3:GetObject", "arn:aws:s3:::b/k")
 
     assert allows([statement()], need)
@@ -66,7 +66,7 @@ def test_what_no_statement_allows_is_denied_and_a_denial_wins():
     assert not allows([statement(), statement("Deny", "s3:*", "*")], need)
 
 
-def test_a_statement_that_the_judge_cant_read_is_no_permission_but_an_error():
+def test_a_statement_that_cannot_be_evaluated_is_an_error():
     with pytest.raises(Unknown, match="Condition"):
         allows([{**statement(), "Condition": {}}], Need("s3:GetObject", "x"))
 
@@ -114,13 +114,13 @@ def test_a_request_needs_these_actions_on_these_resources(line, expected):
 
 
 @pytest.mark.parametrize("line", [s3("POST", "/b", "delete"), call("rds", "AmazonRDS.Stop", {}), s3("GET", "/b", "policy")], ids=["delete", "rds", "policy"])
-def test_a_request_that_nobody_taught_is_named_and_not_passed(line, stacks):
+def test_an_unknown_request_is_an_error_that_names_it(line, stacks):
     with pytest.raises(Unknown):
         needs(line)
     assert "can't judge" in faults([line], CALLERS, stacks)[0]
 
 
-def test_what_a_function_may_do_is_allowed(stacks):
+def test_a_permitted_action_is_allowed(stacks):
     folder = f"/{BUCKET}/{ORGANISATION}/videos/5f0a"
     lines = [
         call("ssm", "AmazonSSM.GetParameters", {"Names": ["/showrunner/local/database/password"]}),
@@ -138,7 +138,7 @@ def test_what_a_function_may_do_is_allowed(stacks):
     assert policies.used(lines, CALLERS, stacks).keys() == {"prepare", "videos", "render"}
 
 
-def test_what_a_function_may_not_do_is_found(stacks):
+def test_a_forbidden_action_is_detected(stacks):
     lines = [
         s3("GET", f"/{BUCKET}/{ORGANISATION}/videos/5f0a/job.json"),
         s3("PUT", f"/{BUCKET}/{ORGANISATION}/products/voice/1.mp3"),
@@ -157,7 +157,7 @@ def test_what_a_function_may_not_do_is_found(stacks):
     ]
 
 
-def test_a_caller_that_is_no_function_of_the_template_is_an_error(stacks):
+def test_an_unknown_caller_is_an_error(stacks):
     with pytest.raises(Unknown, match="stranger"):
         faults([s3("GET", "/b/k", key="K")], {"K": {"kind": "lambda", "name": "stranger"}}, stacks)
 
@@ -179,7 +179,7 @@ def test_logical_ids_of_both_stacks_are_different():
     assert load(APPLICATION)["Resources"].keys() & load(DATA)["Resources"].keys() == set()
 
 
-def test_the_engine_gives_keys_that_callers_json_can_name():
+def test_the_engine_issues_the_keys_that_callers_json_names():
     from local.engine import callers
 
     assert callers.access_key("prepare") != callers.access_key("videos")

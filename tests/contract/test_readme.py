@@ -39,7 +39,7 @@ def test_the_table_of_functions_is_complete(text):
     assert sorted(set(listed_functions(text)) - code.CONTAINERS) == code.function_names()
 
 
-def test_every_make_target_that_the_readme_names_is_one(text):
+def test_every_make_target_in_the_readme_exists(text):
     # In code only: prose may make whatever it likes.
     named = {name for block in re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL) for name in re.findall(r"\bmake ([a-z][a-z-]*)", block)}
 
@@ -47,21 +47,21 @@ def test_every_make_target_that_the_readme_names_is_one(text):
     assert sorted(named - targets()) == []
 
 
-def test_every_link_leads_somewhere(text):
+def test_every_link_in_the_readme_resolves(text):
     files = [target.partition("#") for target in links(text)]
 
     assert [file for file, _, _ in files if file and not (ROOT / file).exists()] == []
     assert [anchor for file, _, anchor in files if not file and anchor not in anchors(text)] == []
 
 
-def test_every_target_of_the_makefile_has_a_line_of_help():
+def test_every_make_target_has_a_help_line():
     lines = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
     silent = [line for line in lines if re.match(r"[a-z][a-z-]*:(?!=)", line) and "##" not in line]
 
     assert silent == []
 
 
-def test_nothing_of_one_machine_is_in_the_repository_s_texts(text):
+def test_no_path_or_host_of_one_machine_is_in_the_repository(text):
     """Whoever clones it has other folders."""
     for path in (README, ROOT / "Makefile", *ROOT.glob("*.toml"), *ROOT.glob("*.yaml"), *sorted((ROOT / "events").glob("*.json"))):
         assert not re.search(r"/(root|home|work|Users)/|/tmp/[a-z]+/", path.read_text(encoding="utf-8")), path.name
@@ -74,11 +74,11 @@ def test_nothing_of_one_machine_is_in_the_repository_s_texts(text):
         ("| Target | What |\n|---|---|\n| `run` | x |\n", []),
     ],
 )
-def test_the_table_is_found_by_its_head(sample, found):
+def test_the_table_is_found_by_its_header(sample, found):
     assert listed_functions(sample) == found
 
 
-def test_a_dead_link_would_be_found():
+def test_a_dead_link_is_detected():
     assert links("[a](docs/a.md#x) [b](https://example.com) [c](#here) ![d](picture.png)") == ["docs/a.md#x", "#here", "picture.png"]
     assert anchors("# What it does\n## Run it: `make run`") == {"what-it-does", "run-it-make-run"}
     assert isinstance(README, Path)

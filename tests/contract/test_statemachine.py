@@ -129,14 +129,14 @@ def machine(path) -> Json:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_every_definition_belongs_to_a_machine_of_the_template_and_every_machine_has_one():
+def test_definitions_and_machines_of_the_template_match():
     uris = [each["DefinitionUri"] for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values()]
 
     assert sorted(uris) == [f"statemachines/{path.name}" for path in FILES]
     assert FILES
 
 
-def test_the_definition_keeps_the_language_schema(machine):
+def test_a_definition_is_valid_amazon_states_language(machine):
     """cfn-lint looks at definitions only where they stand in the template itself, so it is given one."""
 
     def numbered(body: Any) -> Any:
@@ -152,7 +152,7 @@ def test_the_definition_keeps_the_language_schema(machine):
     assert [f"{match.rule.id} {match.message}" for match in lint_all(json.dumps(document)) if not match.rule.id.startswith("I")] == []
 
 
-def test_every_state_is_reached_and_every_target_exists(machine):
+def test_every_state_is_reachable_and_every_target_exists(machine):
     for each in machines(machine):
         targets = {name for body in each["States"].values() for name in onward(body) + caught(body)} | {each["StartAt"]}
         assert sorted(targets - each["States"].keys()) == []
@@ -171,14 +171,14 @@ def test_every_task_has_a_timeout_a_retry_with_full_jitter_and_a_bound(machine):
             assert "States.ALL" not in retry["ErrorEquals"], f"{state.name}: what can't succeed is not tried again"
 
 
-def test_every_task_that_invokes_a_function_retries_what_lambda_says_is_transient(machine):
+def test_every_lambda_task_retries_lambdas_transient_errors(machine):
     for state in tasks(machine, LAMBDA):
         retried = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]}
 
         assert TRANSIENT | {"Lambda.TooManyRequestsException"} <= retried, state.name
 
 
-def test_every_failure_is_caught_by_its_state_or_by_one_around_it_but_the_fail_steps_own(machine):
+def test_every_failure_is_caught_except_those_of_the_fail_step(machine):
     for state in tasks(machine):
         catches = [catch for each in (*state.around, state) for catch in each.body.get("Catch", ())]
 
@@ -202,13 +202,13 @@ def test_the_last_catch_of_a_state_is_for_everything(machine):
             assert state.body["Catch"][-1]["ErrorEquals"] == ["States.ALL"], state.name
 
 
-def test_every_error_name_is_a_class_of_ours_or_one_of_aws(machine):
+def test_every_error_name_is_one_of_our_classes_or_of_aws(machine):
     names = {name for state in states(machine) for each in (*state.body.get("Retry", ()), *state.body.get("Catch", ())) for name in each["ErrorEquals"]}
 
     assert sorted(names - OURS - OF_STEP_FUNCTIONS - OF_LAMBDA - OF_BATCH) == []
 
 
-def test_every_class_that_a_task_retries_can_come_from_its_function(machine, path):
+def test_every_retried_error_can_be_raised_by_the_tasks_function(machine, path):
     """A name that the function's code can't raise is a retry that never happens, or one that was forgotten in a change."""
     for state in tasks(machine, LAMBDA):
         function = function_of(state, path).name
@@ -218,7 +218,7 @@ def test_every_class_that_a_task_retries_can_come_from_its_function(machine, pat
         assert sorted(named - possible) == [], f"{state.name} → functions/{function}"
 
 
-def test_a_task_of_the_database_waits_for_a_paused_one(machine, path):
+def test_a_task_that_uses_the_database_waits_for_a_paused_one(machine, path):
     for state in tasks(machine, LAMBDA):
         if "showrunner.db" in code.closure(code.app(function_of(state, path).name)):
             retried = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]}
@@ -226,13 +226,13 @@ def test_a_task_of_the_database_waits_for_a_paused_one(machine, path):
             assert "DatabaseUnavailable" in retried, state.name
 
 
-def test_errors_that_fail_states_invent_are_known(machine):
+def test_errors_of_fail_states_are_known(machine):
     invented = {state.body["Error"] for state in states(machine) if state.body["Type"] == "Fail" and "{%" not in state.body["Error"]}
 
     assert invented <= OF_MACHINES
 
 
-def test_every_substitution_is_given_and_none_is_superfluous(machine, path):
+def test_every_substitution_is_given_and_used(machine, path):
     wanted = set(re.findall(r"\$\{(\w+)\}", json.dumps(machine)))
 
     assert sorted(wanted) == sorted(resource_of(path).get("DefinitionSubstitutions", {}))
@@ -245,7 +245,7 @@ def test_a_task_waits_at_least_as_long_as_its_function_may_run(machine, path):
         assert state.body["TimeoutSeconds"] >= function.properties["Timeout"], state.name
 
 
-def test_the_machine_outlasts_its_longest_wait_and_the_sweeper_outlasts_the_machine():
+def test_the_machines_timeout_exceeds_its_longest_wait_and_the_sweeper_waits_longer():
     """A GPU that doesn't come, then a day for the CPU; a video past its deadline is stopped by the sweeper, so the machine's own end must come first."""
     machine = json.loads((ROOT / "statemachines" / "production.asl.json").read_text(encoding="utf-8"))
     render = next(each["Timeout"]["AttemptDurationSeconds"] for each in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values())
@@ -254,7 +254,7 @@ def test_the_machine_outlasts_its_longest_wait_and_the_sweeper_outlasts_the_mach
     assert render < prepare.RENDER_SECONDS
 
 
-def test_the_machine_may_do_what_its_states_do(machine, path):
+def test_the_machines_role_allows_what_its_states_call(machine, path):
     resource = resource_of(path)
     statements = [statement for policy in resource["Policies"] for statement in listed(policy["Statement"])]
 
@@ -328,7 +328,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
     assert sorted(assigned - read) == []
 
 
-def test_a_machine_carries_ids_and_pointers_only(machine):
+def test_a_machine_passes_only_ids_and_references(machine):
     """Nothing that a user wrote and nothing that grows: inputs and results stay far below 256 KiB."""
     for state in tasks(machine, LAMBDA):
         payload = state.body["Arguments"]["Payload"]
@@ -336,7 +336,7 @@ def test_a_machine_carries_ids_and_pointers_only(machine):
             assert payload.keys() <= {"step", "scene", "video_id", "organisation_id", "attempt", "folder"}, state.name
 
 
-def test_a_sample_event_has_what_the_machine_sends(machine, path):
+def test_a_sample_event_has_the_fields_that_the_machine_sends(machine, path):
     for state in tasks(machine, LAMBDA):
         payload, function = state.body["Arguments"]["Payload"], function_of(state, path).name
         samples = [json.loads(each.read_text(encoding="utf-8")) for each in (ROOT / "events").glob(f"{function}.*.json")]
@@ -344,7 +344,7 @@ def test_a_sample_event_has_what_the_machine_sends(machine, path):
             assert any(sample.keys() == payload.keys() for sample in samples), f"{state.name}: no sample of {function} has {sorted(payload)}"
 
 
-def test_the_steps_that_users_see_are_the_machines_states(machine, path):
+def test_the_steps_shown_to_users_are_the_machines_states(machine, path):
     from showrunner.production import progress
 
     if path.name == "production.asl.json":
@@ -354,7 +354,7 @@ def test_the_steps_that_users_see_are_the_machines_states(machine, path):
         assert set(progress.STEP_OF_STATE.values()) == set(progress.BEGUN)
 
 
-def test_every_failure_names_a_step_that_users_know(machine, path):
+def test_every_failure_names_a_step_shown_to_users(machine, path):
     from showrunner.production import progress
 
     if path.name == "production.asl.json":

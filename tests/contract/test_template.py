@@ -62,25 +62,25 @@ def functions() -> dict[str, Function]:
     return template.functions()
 
 
-def test_every_folder_is_a_function_of_one_template_and_every_function_a_folder(functions):
+def test_folders_and_functions_of_the_templates_match(functions):
     named = [function.name for each in map(load, FILES) for function in template.functions(each).values()]
 
     assert sorted(named) == code.function_names()
 
 
-def test_a_function_is_called_as_its_folder(functions):
+def test_a_functions_name_is_its_folder(functions):
     for function in functions.values():
         assert function.id == "".join(part.capitalize() for part in function.name.split("_")) + "Function"
 
 
-def test_functions_stand_in_alphabetical_order():
+def test_functions_are_in_alphabetical_order():
     for path in FILES:
         names = list(template.functions(load(path)))
 
         assert names == sorted(names)
 
 
-def test_the_handler_is_where_the_template_looks_for_it_and_last_in_its_file(functions):
+def test_the_handler_exists_and_is_last_in_its_file(functions):
     for name, function in functions.items():
         module, _, handler = function.properties["Handler"].partition(".")
         tree = code.tree(FUNCTIONS / name / f"{module}.py")
@@ -103,7 +103,7 @@ def test_every_function_has_a_sample_event_and_every_sample_a_function(functions
     assert sorted({path.name.split(".")[0] for path in samples()}) == sorted(functions)
 
 
-def test_every_sample_is_named_function_case_and_holds_an_object():
+def test_every_sample_is_named_function_dot_case_and_holds_an_object():
     for path in samples():
         assert re.fullmatch(r"[a-z_]+\.[a-z0-9_]+\.json", path.name), path.name
         assert isinstance(json.loads(path.read_text(encoding="utf-8")), dict), path.name
@@ -154,7 +154,7 @@ def test_every_route_has_a_permission(functions):
             assert [path for _, path, keywords in routes(name) if "permission" not in keywords] == []
 
 
-def test_every_route_is_reached_through_its_function(functions):
+def test_every_route_has_an_event_of_its_function(functions):
     """Two routes a prefix in the template: /x and /x/{proxy+}."""
     for name, function in functions.items():
         paths = {event.get("Path") for event in api_events(function)}
@@ -166,7 +166,7 @@ def test_every_route_is_reached_through_its_function(functions):
             assert any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes), f"{name}: nothing leads to {path}"
 
 
-def test_a_function_behind_an_api_ends_before_its_gateway_gives_up(functions):
+def test_a_function_behind_an_api_times_out_before_its_gateway(functions):
     """An HTTP API waits for 30 seconds at most: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html."""
     assert {name: f.properties["Timeout"] for name, f in functions.items() if api_events(f) and f.properties["Timeout"] > 29} == {}
 
@@ -206,11 +206,11 @@ def _reader_faults(function: Function, event: dict, queues: dict) -> list[str]:
     return faults + [f"{name} is visible again before six timeouts of {function.name}" for name in early]
 
 
-def test_queues_have_dead_letter_queues_partial_answers_and_time(functions):
+def test_queues_have_a_dead_letter_queue_partial_responses_and_enough_time(functions):
     assert [fault for path in FILES for fault in queue_faults(load(path))] == []
 
 
-def test_a_queue_without_any_of_them_would_be_found():
+def test_a_queue_that_lacks_one_of_them_is_detected():
     broken = template.parse("""
         Resources:
           Notices: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 100}}
@@ -229,7 +229,7 @@ def test_a_queue_without_any_of_them_would_be_found():
     ]
 
 
-def test_what_lies_in_a_dead_letter_queue_is_told_to_somebody():
+def test_every_dead_letter_queue_has_an_alarm():
     application = load(APPLICATION)
     dead = {name for queue in resources(application, "AWS::SQS::Queue").values() for name in references(queue.get("RedrivePolicy"))}
     alarms = resources(application, "AWS::CloudWatch::Alarm").values()
@@ -245,7 +245,7 @@ def test_an_unsubscription_is_repeated_until_its_callback_is_forgotten():
     assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] > callbacks.REMOVED_SECONDS
 
 
-def test_what_is_invoked_without_a_caller_who_waits_has_a_place_for_what_fails(functions):
+def test_every_asynchronous_invocation_has_a_failure_destination(functions):
     """Rules and schedules: an event that no retry delivered must be somewhere."""
     for name, function in functions.items():
         for kind, event in (function.properties.get("Events") or {}).items():
@@ -289,11 +289,11 @@ def _wide(node: yaml.Node, key: str) -> list[yaml.ScalarNode]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_star_in_a_policy_says_why(path):
+def test_every_wildcard_in_a_policy_says_why(path):
     assert star_faults(path.read_text(encoding="utf-8")) == []
 
 
-def test_an_unexplained_star_would_be_found():
+def test_an_unexplained_wildcard_is_detected():
     assert star_faults("""
       - {Effect: Allow, Action: 's3:*', Resource: arn:aws:s3:::ours} # the bucket's own administrator
       - Effect: Allow
@@ -318,13 +318,13 @@ def granted(function: Function) -> set[str]:
     return {action for statement in function.statements if statement["Effect"] == "Allow" for action in listed(statement["Action"])}
 
 
-def test_a_function_may_do_what_its_code_does(functions):
+def test_a_functions_policy_allows_what_its_code_calls(functions):
     missing = {name: sorted(required(name) - granted(function)) for name, function in functions.items()}
 
     assert {name: actions for name, actions in missing.items() if actions} == {}
 
 
-def test_a_function_may_do_nothing_that_its_code_doesnt_do(functions):
+def test_a_functions_policy_allows_nothing_that_its_code_does_not_call(functions):
     # Whoever reads objects may ask whether they are there: that tells a missing one from a forbidden one.
     more = {name: {"s3:ListBucket"} if "s3:GetObject" in required(name) else set() for name in functions}
     superfluous = {name: {action for action in granted(f) if not action.startswith("kms:")} - required(name) - more[name] for name, f in functions.items()}
@@ -332,7 +332,7 @@ def test_a_function_may_do_nothing_that_its_code_doesnt_do(functions):
     assert {name: sorted(actions) for name, actions in superfluous.items() if actions} == {}
 
 
-def test_a_function_has_the_key_exactly_when_it_reads_or_writes_what_the_key_seals(functions):
+def test_a_function_may_use_the_key_exactly_when_it_uses_encrypted_data(functions):
     for name, function in functions.items():
         services = {action.split(":")[0] for action in required(name)}
         kms = {action for action in granted(function) if action.startswith("kms:")}
@@ -342,7 +342,7 @@ def test_a_function_has_the_key_exactly_when_it_reads_or_writes_what_the_key_sea
         assert ("kms:Decrypt" in kms) == bool(services & {"s3", "ssm", "dynamodb"}), name
 
 
-def test_a_function_reads_the_secrets_of_its_policy_and_no_other(functions):
+def test_a_functions_policy_allows_exactly_the_secrets_it_reads(functions):
     for name, function in functions.items():
         resources_ = [resource for s in function.statements if "ssm:GetParameters" in listed(s["Action"]) for resource in listed(s["Resource"])]
         allowed = sorted(resource["Fn::Sub"].partition("parameter/showrunner/${Stage}/")[2] for resource in resources_)
@@ -360,13 +360,13 @@ def test_every_setting_that_a_function_reads_is_given_to_it(functions):
     assert {name: settings for name, settings in missing.items() if settings} == {}
 
 
-def test_what_is_given_elsewhere_has_a_default_and_is_read(functions):
+def test_settings_given_elsewhere_have_a_default_and_are_read(functions):
     wishes = {wish for name in functions for wish in code.settings(name)}
 
     assert {wish.name for wish in wishes if wish.name in GIVEN_ELSEWHERE and wish.optional} == set(GIVEN_ELSEWHERE)
 
 
-def test_every_variable_of_a_function_is_read_by_it_and_every_common_one_by_somebody(functions):
+def test_every_environment_variable_is_read(functions):
     read = {name: {wish.name for wish in code.settings(name)} for name in functions}
     by_anybody = set().union(*read.values()) | READ_BY_LIBRARIES.keys()
     for name, function in functions.items():
@@ -384,11 +384,11 @@ def secret_faults(function: Function) -> list[str]:
     return named + resolved + [name for name, value in function.variables.items() if references(value) & hidden]
 
 
-def test_no_secret_stands_in_an_environment_variable(functions):
+def test_no_environment_variable_holds_a_secret(functions):
     assert {name: secret_faults(function) for name, function in functions.items() if secret_faults(function)} == {}
 
 
-def test_a_secret_in_a_variable_would_be_found():
+def test_a_secret_in_a_variable_is_detected():
     broken = template.parse("""
         Parameters: {Hidden: {Type: String, NoEcho: true}}
         Resources:
@@ -409,7 +409,7 @@ def uses_database(function: str) -> bool:
     return "showrunner.db" in code.closure(code.app(function))
 
 
-def test_who_holds_the_database_is_in_the_vpc_and_who_doesnt_is_not(functions):
+def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
     for name, function in functions.items():
         assert ("VpcConfig" in function.properties) == uses_database(name), name
         assert any(variable.startswith("DATABASE_") for variable in function.variables) == uses_database(name), name
@@ -420,13 +420,13 @@ WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrun
 READS = {"showrunner.platforms.answers", "showrunner.platforms.websub"}
 
 
-def test_who_holds_the_database_talks_to_no_platform(functions):
+def test_functions_that_use_the_database_call_no_platform(functions):
     for name in filter(uses_database, functions):
         platforms = {module for module in code.closure(code.app(name)) if module.startswith("showrunner.platforms.")}
         assert platforms - READS - WAITS_OUTSIDE.get(name, set()) == set(), name
 
 
-def test_every_function_with_the_database_has_a_bounded_concurrency_and_all_together_fit(functions):
+def test_database_functions_have_bounded_concurrency_that_fits_the_connections(functions):
     counts = {name: function.properties.get("ReservedConcurrentExecutions") for name, function in functions.items() if uses_database(name)}
     assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, "each is one connection for each environment"
 
@@ -442,7 +442,7 @@ def smallest_max_connections(data: dict) -> int:
     return min(found, MOST_CONNECTIONS_OF_A_PAUSING_CLUSTER) if least <= 0.5 else found
 
 
-def test_the_voice_runs_as_often_at_once_as_its_plan_allows(functions):
+def test_the_voice_functions_concurrency_matches_the_elevenlabs_plan(functions):
     assert functions["voice"].properties["ReservedConcurrentExecutions"] == {"Ref": "SpeechConcurrency"}
 
 
@@ -463,7 +463,7 @@ def test_gpu_instances_can_reach_the_services_that_start_them():
 # ---------------------------------------------------------------- Batch
 
 
-def test_both_render_jobs_are_the_same_but_for_what_their_platform_forces():
+def test_both_render_jobs_differ_only_where_their_platform_requires():
     definitions = resources(load(APPLICATION), "AWS::Batch::JobDefinition")
     gpu, cpu = (json.loads(json.dumps(definitions[name])) for name in ("GpuJobDefinition", "CpuJobDefinition"))
     needs = {
@@ -483,7 +483,7 @@ def test_both_render_jobs_are_the_same_but_for_what_their_platform_forces():
     assert needs["cpu"]["MEMORY"] in range(8192, 30_721, 1024)
 
 
-def test_the_jobs_pass_what_the_machine_gives_them():
+def test_the_jobs_pass_on_the_machines_parameters():
     commands = [job["ContainerProperties"]["Command"] for job in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values()]
 
     assert commands == [["python", "-m", "render", "Ref::timeline", "Ref::destination"]] * 2
@@ -492,13 +492,13 @@ def test_the_jobs_pass_what_the_machine_gives_them():
 # ---------------------------------------------------------------- Logs
 
 
-def test_every_log_group_forgets(functions):
+def test_every_log_group_has_a_retention_period(functions):
     for path in FILES:
         for name, group in resources(load(path), "AWS::Logs::LogGroup").items():
             assert group.get("RetentionInDays", 0) > 0, name
 
 
-def test_everything_that_logs_logs_to_a_group_of_ours(functions):
+def test_everything_logs_to_a_log_group_of_the_template(functions):
     """A group that AWS makes by itself keeps everything for ever."""
     for name, function in functions.items():
         group = function.properties.get("LoggingConfig", {}).get("LogGroup")
@@ -517,7 +517,7 @@ def test_everything_that_logs_logs_to_a_group_of_ours(functions):
         assert references(settings) & groups, name
 
 
-def test_alarms_go_to_a_topic_whose_key_lets_cloudwatch_in():
+def test_alarms_go_to_a_topic_whose_key_cloudwatch_may_use():
     """The policy of alias/aws/sns can't be changed, and CloudWatch is not in it: https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger."""
     topics = resources(load(DATA), "AWS::SNS::Topic")
     assert topics
@@ -530,7 +530,7 @@ def test_alarms_go_to_a_topic_whose_key_lets_cloudwatch_in():
 # ---------------------------------------------------------------- The two templates together
 
 
-def test_what_the_application_imports_the_data_stack_exports():
+def test_the_data_stack_exports_what_the_application_imports():
     exported = {output["Export"]["Name"]["Fn::Sub"] for output in load(DATA)["Outputs"].values() if "Export" in output}
     imported = {
         json.dumps(inner["Fn::ImportValue"]["Fn::Sub"]).strip('"')
@@ -563,7 +563,7 @@ def test_aliases_survive_the_build(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_what_must_outlive_the_stack_is_kept(path):
+def test_resources_with_data_are_retained(path):
     """Buckets, tables, keys and databases outlive their stack and their own replacement; only what a first deployment made and failed with is undone,
     because its fixed names would make the next attempt fail ("already exists")."""
     for name, resource in load(path)["Resources"].items():

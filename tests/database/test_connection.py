@@ -13,7 +13,7 @@ from showrunner import config, db
 from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest
 
 
-def test_rows_come_by_column_name(tx):
+def test_rows_are_read_by_column_name(tx):
     assert db.one(tx, "SELECT :a::int AS a, 'x' AS b", a=3) == {"a": 3, "b": "x"}
     assert db.rows(tx, "SELECT n FROM unnest(:list::int[]) n", list=[2, 1]) == [{"n": 2}, {"n": 1}]
     assert db.one(tx, "SELECT 1 WHERE false") is None
@@ -26,7 +26,7 @@ def test_a_statement_is_prepared_once(tx):
     assert db.value(tx, "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%AS double'") == 1
 
 
-def test_an_inner_transaction_is_undone_alone(tx):
+def test_an_inner_transaction_is_rolled_back_alone(tx):
     insert = "INSERT INTO accounts.organisations (name) VALUES (:name)"
     assert db.run(tx, insert, name="outer") == 1
     with pytest.raises(RuntimeError), db.transaction() as inner:  # noqa: PT012
@@ -36,7 +36,7 @@ def test_an_inner_transaction_is_undone_alone(tx):
     assert names == ["outer"]
 
 
-def test_a_broken_rule_is_told_by_its_constraint(tx):
+def test_a_constraint_violation_names_the_constraint(tx):
     db.CONSTRAINTS["organisations_pkey"] = (Conflict, "This organisation exists.")
     number = uuid.uuid4()
     insert = "INSERT INTO accounts.organisations (id, name) VALUES (:id, :name)"
@@ -66,7 +66,7 @@ def kill_others():
     connection.close()
 
 
-def test_a_session_that_died_between_requests_is_replaced(own):
+def test_a_session_lost_between_requests_is_replaced(own):
     with db.transaction() as tx:
         assert db.value(tx, "SELECT 1") == 1
     kill_others()
@@ -77,7 +77,7 @@ def test_a_session_that_died_between_requests_is_replaced(own):
         assert db.value(tx, "SELECT 3") == 3
 
 
-def test_a_session_that_dies_inside_a_transaction_is_an_error_and_the_next_works(own):
+def test_a_session_lost_inside_a_transaction_is_an_error_and_the_next_works(own):
     with pytest.raises(DatabaseUnavailable), db.transaction() as tx:  # noqa: PT012
         db.value(tx, "SELECT 1")
         kill_others()
@@ -86,7 +86,7 @@ def test_a_session_that_dies_inside_a_transaction_is_an_error_and_the_next_works
         assert db.value(tx, "SELECT 3") == 3
 
 
-def test_a_plan_that_a_migration_made_stale_is_prepared_anew(own):
+def test_a_plan_outdated_by_a_migration_is_prepared_again(own):
     with contextlib.closing(migrate.connect()) as owner:
         owner.run("CREATE TABLE access.stale (a int)")
         try:
@@ -101,13 +101,13 @@ def test_a_plan_that_a_migration_made_stale_is_prepared_anew(own):
             owner.run("DROP TABLE access.stale")
 
 
-def test_a_statement_that_takes_too_long_is_given_up(tx):
+def test_a_statement_that_takes_too_long_is_cancelled(tx):
     with pytest.raises(DatabaseUnavailable), db.transaction() as inner:  # noqa: PT012
         db.run(inner, "SET LOCAL statement_timeout = 20")
         db.run(inner, "SELECT pg_sleep(5)")
 
 
-def test_a_server_that_is_away_is_said_to_be_unavailable(own, monkeypatch):
+def test_an_unreachable_server_raises_service_unavailable(own, monkeypatch):
     monkeypatch.setenv("DATABASE_PORT", "1")
     with pytest.raises(DatabaseUnavailable), db.transaction():
         pass

@@ -19,9 +19,9 @@ ANSWER_SECONDS = 30
 
 def ticket(stack: Any, token: str | None = None) -> str:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    told = stack.api.post("/live/tickets", headers=headers).raise_for_status().json()
-    assert told["url"] == stack.address("LIVE").replace("http", "ws", 1)
-    return str(told["ticket"])
+    messages = stack.api.post("/live/tickets", headers=headers).raise_for_status().json()
+    assert messages["url"] == stack.address("LIVE").replace("http", "ws", 1)
+    return str(messages["ticket"])
 
 
 def stranger(stack: Any) -> str:
@@ -36,7 +36,7 @@ class Client:
     """A dashboard: it remembers everything it is told."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket, self.told = socket, []
+        self.socket, self.messages = socket, []
 
     async def say(self, **message: Any) -> dict[str, Any]:
         """The answer; nothing else may come before it."""
@@ -48,7 +48,7 @@ class Client:
         async with asyncio.timeout(PRODUCTION_SECONDS):
             while True:
                 message = json.loads(await self.socket.receive_str())
-                self.told.append(message)
+                self.messages.append(message)
                 if message["type"] == "processing_update" and message["video_id"] == video_id and message["status"] != "processing":
                     return
 
@@ -67,7 +67,7 @@ async def watch(stack: Any) -> tuple[str, Client, Client]:
         topics = [f"video:{video_id}", "videos"]
         assert (await other.say(action="subscribe", topics=topics))["topics"] == topics
         await owner.listen(video_id)
-        other.told.append(await other.say(action="ping"))
+        other.messages.append(await other.say(action="ping"))
     return video_id, owner, other
 
 
@@ -78,9 +78,9 @@ def watched(stack: Any) -> tuple[str, Client, Client]:
 
 def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(stack: Any, watched: tuple[str, Client, Client]) -> None:
     video_id, owner, _ = watched
-    told = [message for message in owner.told if message["video_id"] == video_id]
-    steps = [message for message in told if message["type"] == "processing_update"]
-    rows = [message for message in told if message["type"] == "video_update"]
+    messages = [message for message in owner.messages if message["video_id"] == video_id]
+    steps = [message for message in messages if message["type"] == "processing_update"]
+    rows = [message for message in messages if message["type"] == "video_update"]
 
     assert [message["progress"] for message in steps] == sorted(message["progress"] for message in steps)
     reached = list(dict.fromkeys(message["current_step"] for message in steps))
@@ -95,7 +95,7 @@ def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(stack: An
 def test_another_organisation_is_told_nothing_of_it(watched: tuple[str, Client, Client]) -> None:
     _, _, other = watched
 
-    assert [message["type"] for message in other.told] == ["connection_status"]
+    assert [message["type"] for message in other.messages] == ["connection_status"]
 
 
 def test_a_ticket_opens_one_connection_and_a_made_up_one_none(stack: Any) -> None:

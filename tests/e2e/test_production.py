@@ -55,24 +55,24 @@ def made(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
 
 
 def test_the_file_has_the_streams_and_the_length_of_its_timeline(made: dict[str, Any]) -> None:
-    told = ffmpeg("-i", str(made["files"]["video"]))
-    hours, minutes, seconds = re.search(r"Duration: (\d+):(\d+):([\d.]+)", told).groups()  # type: ignore[union-attr]
+    report = ffmpeg("-i", str(made["files"]["video"]))
+    hours, minutes, seconds = re.search(r"Duration: (\d+):(\d+):([\d.]+)", report).groups()  # type: ignore[union-attr]
 
-    assert "Video: h264" in told
-    assert "1080x1920" in told
-    assert "bt709" in told
-    assert "30 fps" in told
-    assert "Audio: aac" in told
+    assert "Video: h264" in report
+    assert "1080x1920" in report
+    assert "bt709" in report
+    assert "30 fps" in report
+    assert "Audio: aac" in report
     duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     assert duration == pytest.approx(made["timeline"]["scenes"][-1]["end_s"], abs=0.1)
     assert 8 <= duration <= 12
 
 
 def test_it_is_as_loud_as_the_platform_plays_it(made: dict[str, Any]) -> None:
-    told = ffmpeg("-i", str(made["files"]["video"]), "-af", "ebur128=peak=true")
+    report = ffmpeg("-i", str(made["files"]["video"]), "-af", "ebur128=peak=true")
 
-    assert float(re.findall(r"I:\s+(-?[\d.]+) LUFS", told)[-1]) == pytest.approx(-14, abs=1)
-    assert float(re.findall(r"Peak:\s+(-?[\d.]+) dBFS", told)[-1]) <= -0.9
+    assert float(re.findall(r"I:\s+(-?[\d.]+) LUFS", report)[-1]) == pytest.approx(-14, abs=1)
+    assert float(re.findall(r"Peak:\s+(-?[\d.]+) dBFS", report)[-1]) <= -0.9
 
 
 def test_nothing_is_black_or_frozen_or_silent(made: dict[str, Any]) -> None:
@@ -191,8 +191,8 @@ def test_a_dashboard_uploads_a_picture_from_its_own_origin(stack: Any) -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "teal").save(file, "PNG")
     picture, origin = file.getvalue(), {"Origin": "http://localhost:5173"}
-    told = {"kind": "image", "content_type": "image/png", "bytes": len(picture), "sha256": hashlib.sha256(picture).hexdigest()}
-    announced = stack.api.post("/assets", json=told, headers={"Idempotency-Key": str(uuid.uuid4())}).raise_for_status().json()
+    report = {"kind": "image", "content_type": "image/png", "bytes": len(picture), "sha256": hashlib.sha256(picture).hexdigest()}
+    announced = stack.api.post("/assets", json=report, headers={"Idempotency-Key": str(uuid.uuid4())}).raise_for_status().json()
     upload = announced["upload"]
 
     asks = {**origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": ",".join(upload["headers"])}

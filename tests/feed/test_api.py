@@ -11,16 +11,16 @@ NEW = {"channel_id": CHANNEL, "callback_url": CALLBACK}
 
 
 @pytest.mark.parametrize("headers", [{}, {"x_api_key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}, {"x_api_key": ""}])
-def test_without_a_key_the_answer_is_401_with_the_documents_body(world, headers):
+def test_a_call_without_a_key_is_401_with_the_documented_body(world, headers):
     assert world.api("GET", "/api/v1/videos", key=None, **headers) == (401, {"error": "Unauthorized"})
 
 
-def test_a_key_opens_by_either_header(world):
+def test_a_key_is_accepted_in_either_header(world):
     assert world.api("GET", "/api/v1/videos")[0] == 200
     assert world.api("GET", "/api/v1/videos", key=None, authorization=f"Bearer {KEY}")[0] == 200
 
 
-def test_a_key_that_has_expired_or_has_another_scope_does_not_open(world, tx):
+def test_an_expired_key_or_one_with_another_scope_is_refused(world, tx):
     db.run(tx, "UPDATE access.api_keys SET expires_at = now()")
     assert world.api("GET", "/api/v1/videos")[0] == 401
     db.run(tx, "UPDATE access.api_keys SET expires_at = NULL, scopes = '{videos:read}'")
@@ -33,7 +33,7 @@ def test_health_is_public(world):
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")])
-def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):
+def test_the_openapi_document_and_its_page_are_public(world, path, kind):
     from functions.feed import app as feed
 
     answer = feed.handler(http("GET", path), None)
@@ -42,12 +42,12 @@ def test_the_document_is_public_and_a_page_for_people_too(world, path, kind):
     assert answer["body"].strip()
 
 
-def test_unknown_paths_and_methods_have_the_documents_body(world):
+def test_unknown_paths_and_methods_have_the_documented_body(world):
     assert world.api("GET", "/api/v1/nothing")[1]["error"] == "not found"
     assert world.api("PATCH", "/api/v1/videos")[0] == 405
 
 
-def test_a_subscription_is_pending_with_the_documents_fields_and_tells_its_secret_once(world):
+def test_a_new_subscription_is_pending_and_shows_its_secret_once(world):
     status, body = world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "my-webhook-secret"})
     assert status == 201
     assert body | {"id": 0, "created_at": "", "updated_at": ""} == {
@@ -69,7 +69,7 @@ def test_the_same_channel_and_callback_twice_is_409(world):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": f"{CALLBACK}/other"})[0] == 201
 
 
-def test_a_channel_id_that_is_none_is_refused_in_the_documents_words(world):
+def test_an_invalid_channel_id_has_the_documented_error(world):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "channel_id": "invalid-id"}) == (
         400,
         {
@@ -91,13 +91,13 @@ BAD_CALLBACKS = [
 
 
 @pytest.mark.parametrize("callback", BAD_CALLBACKS)
-def test_a_callback_that_is_not_ours_is_400(world, callback):
+def test_a_callback_outside_the_list_is_400(world, callback):
     status, body = world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": callback})
     assert (status, body["error"]) == (400, "validation failed")
 
 
 @pytest.mark.parametrize("callback", [CALLBACK, f"{CALLBACK}/", f"{CALLBACK}/deeper", f"{CALLBACK}?tenant=a", "http://127.0.0.1:8300/webhook"])
-def test_callbacks_under_a_listed_address_are_taken(world, callback):
+def test_callbacks_under_a_listed_address_are_accepted(world, callback):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": callback})[0] == 201
 
 
@@ -109,7 +109,7 @@ def test_callbacks_under_a_listed_address_are_taken(world, callback):
         {"channel_id": CHANNEL + "a"}, {"channel_id": CHANNEL + "\n"}, {"channel_id": "UC" + "ä" * 22}, {"unknown": 1},
     ],
 )  # fmt: skip
-def test_fields_outside_the_document_are_400(world, change):
+def test_undocumented_fields_are_400(world, change):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, **change})[0] == 400
 
 
@@ -117,7 +117,7 @@ def test_the_secret_is_never_in_an_error(world):
     assert "hush-hush" not in json.dumps(world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "hush-hush" * 30}))
 
 
-def test_subscriptions_are_listed_with_and_without_a_channel_and_by_status(world):
+def test_subscriptions_are_listed_by_channel_and_status(world):
     for channel in (CHANNEL, OTHER):
         world.api("POST", "/api/v1/subscriptions", {**NEW, "channel_id": channel})
     assert world.api("GET", "/api/v1/subscriptions")[1]["count"] == 2
@@ -136,5 +136,5 @@ def test_subscriptions_are_listed_with_and_without_a_channel_and_by_status(world
         ("subscriptions/999999999999999999999", "subscription with id '999999999999999999999' not found"),
     ],
 )
-def test_what_is_not_there_is_404_in_the_documents_words(world, path, message):
+def test_missing_objects_have_the_documented_404(world, path, message):
     assert world.api("GET", f"/api/v1/{path}") == (404, {"error": "not found", "message": message})

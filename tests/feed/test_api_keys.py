@@ -47,7 +47,7 @@ def keys(tx, world):
 
 
 @pytest.mark.parametrize(("method", "path", "locked"), LOCKED, ids=lambda value: str(value))
-def test_no_route_opens_without_the_right_key(world, keys, method, path, locked):
+def test_every_route_refuses_a_wrong_key(world, keys, method, path, locked):
     for key in keys:
         for headers in ({} if key is None else {"x_api_key": key}, {} if key is None else {"authorization": f"Bearer {key}"}):
             status, body = call(world, method, path, headers)
@@ -56,7 +56,7 @@ def test_no_route_opens_without_the_right_key(world, keys, method, path, locked)
 
 
 @pytest.mark.parametrize(("method", "path", "locked"), OPERATIONS, ids=lambda value: str(value))
-def test_the_right_key_opens_every_route_in_either_header(world, method, path, locked):
+def test_every_route_accepts_the_key_in_either_header(world, method, path, locked):
     for headers in ({"x_api_key": KEY}, {"authorization": f"Bearer {KEY}"}):
         status, _ = call(world, method, path, headers)
 
@@ -64,5 +64,5 @@ def test_the_right_key_opens_every_route_in_either_header(world, method, path, l
         assert status < 500, headers
 
 
-def test_public_routes_are_those_that_tell_nothing_of_the_feed():
+def test_public_routes_show_no_data_of_the_feed():
     assert {path for _, path, locked in OPERATIONS if not locked} == {"/health", "/openapi.json", "/docs", "/docs/style.css"}

@@ -33,7 +33,7 @@ def signature(body, algorithm="sha1", secret=SECRET):
     return f"{algorithm}={hmac.new(secret.encode(), body, algorithm).hexdigest()}"
 
 
-def test_a_verification_that_was_asked_for_is_echoed_as_plain_text_and_makes_the_subscription_active(world, subscription):
+def test_an_expected_verification_is_echoed_and_activates_the_subscription(world, subscription):
     answer = world.webhook("GET", subscription["path"], query=verification(lease="86400"))
     assert (answer["statusCode"], answer["body"]) == (200, "16832595826105906514")
     assert answer["headers"]["content-type"].startswith("text/plain")
@@ -52,7 +52,7 @@ def test_a_verification_that_was_asked_for_is_echoed_as_plain_text_and_makes_the
         TOPIC.replace("?channel_id=", "%3Fchannel_id%3D"),
     ],
 )
-def test_both_forms_of_the_topic_are_known_even_encoded_twice(world, subscription, topic):
+def test_both_forms_of_the_topic_are_accepted_even_encoded_twice(world, subscription, topic):
     assert world.webhook("GET", subscription["path"], query=verification(topic=topic))["statusCode"] == 200
 
 
@@ -73,7 +73,7 @@ def test_both_forms_of_the_topic_are_known_even_encoded_twice(world, subscriptio
         {},
     ],
 )
-def test_a_verification_that_nobody_asked_for_is_404(world, subscription, query):
+def test_an_unexpected_verification_is_404(world, subscription, query):
     assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 404
     assert world.take("NOTIFICATIONS_QUEUE_URL") == []
 
@@ -85,40 +85,40 @@ def test_an_unknown_callback_is_404(world, path):
 
 
 @pytest.mark.parametrize("challenge", ["<script>alert(1)</script>", "a\r\nset-cookie: x=1", "ünï", "%00", " ", "{}"])
-def test_whatever_the_challenge_holds_it_comes_back_as_text_that_no_browser_takes_for_a_page(world, subscription, challenge):
+def test_any_challenge_is_echoed_as_plain_text(world, subscription, challenge):
     answer = world.webhook("GET", subscription["path"], query=verification(challenge=challenge))
     assert (answer["statusCode"], answer["body"]) == (200, challenge)
     assert answer["headers"]["content-type"] == "text/plain; charset=utf-8"
     assert answer["headers"]["x-content-type-options"] == "nosniff"
 
 
-def test_a_challenge_that_is_not_there_is_404(world, subscription):
+def test_a_verification_without_a_challenge_is_404(world, subscription):
     query = verification()
     del query["hub.challenge"]
     assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 404
 
 
 @pytest.mark.parametrize(("lease", "kept"), [("1", 1), ("864000", 864_000), ("99999999999", 31_536_000)])
-def test_the_lease_that_the_hub_grants_is_kept_up_to_a_year(world, subscription, lease, kept):
+def test_a_granted_lease_is_stored_up_to_a_year(world, subscription, lease, kept):
     assert world.webhook("GET", subscription["path"], query=verification(lease=lease))["statusCode"] == 200
     world.drain()
     assert world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")[1]["lease_seconds"] == kept
 
 
 @pytest.mark.parametrize("lease", ["1e9", "0x10", "٣", "1.5", " 5", "+5", "9" * 13, ""])
-def test_a_lease_that_is_no_number_of_seconds_verifies_nothing(world, subscription, lease):
+def test_an_invalid_lease_is_404(world, subscription, lease):
     assert world.webhook("GET", subscription["path"], query=verification(lease=lease))["statusCode"] == 404
 
 
-def test_a_hub_that_names_no_lease_has_granted_what_was_asked_for(world, subscription):
+def test_a_verification_without_a_lease_grants_the_requested_one(world, subscription):
     query = verification()
     del query["hub.lease_seconds"]
     assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
-    [told] = world.take("NOTIFICATIONS_QUEUE_URL")
-    assert told["lease_seconds"] == 432_000
+    [run] = world.take("NOTIFICATIONS_QUEUE_URL")
+    assert run["lease_seconds"] == 432_000
 
 
-def test_a_verification_that_comes_twice_is_echoed_twice(world, subscription):
+def test_a_repeated_verification_is_echoed_again(world, subscription):
     """A hub whose first answer was lost asks again."""
     for _ in range(2):
         assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
@@ -134,14 +134,14 @@ def neighbour(world, subscription):
     return f"/webhook/{job['token']}"
 
 
-def test_the_callback_of_another_subscription_verifies_and_takes_nothing_of_this_one(world, subscription, neighbour):
+def test_a_callback_accepts_only_its_own_subscription(world, subscription, neighbour):
     body = atom()
     assert world.webhook("GET", neighbour, query=verification())["statusCode"] == 404
     assert world.webhook("POST", neighbour, body, x_hub_signature=signature(body))["statusCode"] == 403
     assert world.take("NOTIFICATIONS_QUEUE_URL") == []
 
 
-def test_a_true_signature_of_another_channels_feed_is_set_aside(world, subscription, neighbour):
+def test_a_signed_notification_of_another_channel_is_set_aside(world, subscription, neighbour):
     body = atom()
     assert world.webhook("POST", neighbour, body, x_hub_signature=signature(body, secret="the-neighbours-secret"))["statusCode"] == 202
     world.drain()
@@ -150,7 +150,7 @@ def test_a_true_signature_of_another_channels_feed_is_set_aside(world, subscript
     assert world.api("GET", "/api/v1/videos")[1]["count"] == 0
 
 
-def test_a_notification_that_is_replayed_is_a_repeat(world, subscription):
+def test_a_replayed_notification_is_recorded_as_a_repeat(world, subscription):
     body = atom()
     for _ in range(3):
         assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))["statusCode"] == 202
@@ -163,7 +163,7 @@ def test_a_notification_that_is_replayed_is_a_repeat(world, subscription):
     assert world.api("GET", "/api/v1/video-updates")[1]["count"] == 1
 
 
-def test_a_signature_is_over_the_bytes_as_they_came_even_compressed_ones(world, subscription):
+def test_the_signature_covers_the_received_bytes_even_compressed_ones(world, subscription):
     body = gzip.compress(atom())
     assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(atom()), content_encoding="gzip")["statusCode"] == 403
     assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body), content_encoding="gzip")["statusCode"] == 202
@@ -172,7 +172,7 @@ def test_a_signature_is_over_the_bytes_as_they_came_even_compressed_ones(world, 
     assert "well-formed" in event["processing_error"]
 
 
-def test_a_length_that_lies_changes_nothing(world, subscription):
+def test_a_wrong_content_length_changes_nothing(world, subscription):
     body = atom()
     for length in ("0", "99999999999", "-1", "x"):
         assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body), content_length=length)["statusCode"] == 202
@@ -184,14 +184,14 @@ def test_an_empty_notification_is_set_aside(world, subscription):
     assert world.api("GET", "/api/v1/webhook-events", query={"processed": "false"})[1]["count"] == 1
 
 
-def test_an_expired_request_is_no_longer_verified(world, subscription):
+def test_an_expired_subscription_request_is_not_verified(world, subscription):
     callback = callbacks.find(subscription["token"])
     assert callback.expects("subscribe", time.time())
     assert not callback.expects("subscribe", callback.asked_until + 1)
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
-def test_a_signed_notification_is_queued_as_it_came(world, subscription, algorithm):
+def test_a_signed_notification_is_queued_unchanged(world, subscription, algorithm):
     body = atom()
     assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body, algorithm))["statusCode"] == 202
     [message] = world.take("NOTIFICATIONS_QUEUE_URL")
@@ -234,18 +234,18 @@ def test_a_bad_or_missing_signature_is_refused_and_changes_nothing(world, subscr
     assert world.take("NOTIFICATIONS_QUEUE_URL") == []
 
 
-def test_upper_case_hex_and_method_are_the_same_signature(world, subscription):
+def test_a_signature_in_upper_case_is_accepted(world, subscription):
     body = atom()
     assert world.webhook("POST", subscription["path"], body, x_hub_signature="SHA1=" + signature(body)[5:].upper())["statusCode"] == 202
 
 
-def test_without_a_secret_the_token_alone_opens(world):
+def test_without_a_secret_the_callback_token_is_enough(world):
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
     assert world.webhook("POST", f"/webhook/{job['token']}", atom())["statusCode"] == 202
 
 
-def test_while_a_new_secret_spreads_both_are_valid(world, subscription):
+def test_the_old_and_the_new_secret_are_valid_during_a_change(world, subscription):
     world.api("POST", f"/api/v1/subscriptions/{subscription['id']}/renew", {"secret": "the-new-one"})
     body = atom()
     for secret in (SECRET, "the-new-one"):
@@ -268,7 +268,7 @@ def verify(world, subscription):
     world.drain()
 
 
-def test_the_first_secret_is_demanded_only_when_the_hub_has_verified_it(world, monkeypatch):
+def test_a_first_secret_is_required_only_after_the_hub_verified_it(world, monkeypatch):
     monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
@@ -280,14 +280,14 @@ def test_the_first_secret_is_demanded_only_when_the_hub_has_verified_it(world, m
     assert (push(world, subscription), push(world, subscription, SECRET), push(world, subscription, "another")) == (403, 202, 403)
 
 
-def test_the_secret_that_the_hub_has_verified_is_valid_however_many_new_ones_come(world, subscription):
+def test_the_verified_secret_stays_valid_through_several_changes(world, subscription):
     verify(world, subscription)
     for secret in ("second", "third", "fourth"):
         rotate(world, subscription, secret)
         assert (push(world, subscription, SECRET), push(world, subscription, secret), push(world, subscription)) == (202, 202, 403)
 
 
-def test_a_secret_ends_a_quarter_of_an_hour_after_the_next_one_is_verified(world, subscription, tx, monkeypatch):
+def test_an_old_secret_expires_15_minutes_after_the_next_is_verified(world, subscription, tx, monkeypatch):
     verify(world, subscription)
     rotate(world, subscription, "second")
     verify(world, subscription)
@@ -299,7 +299,7 @@ def test_a_secret_ends_a_quarter_of_an_hour_after_the_next_one_is_verified(world
     assert [push(world, subscription, secret) for secret in (SECRET, "second", "third")] == [403, 403, 202]
 
 
-def test_a_verification_from_before_the_new_secret_does_not_end_the_one_before(world, subscription, monkeypatch):
+def test_a_late_verification_of_an_older_request_keeps_the_old_secret(world, subscription, monkeypatch):
     monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
     assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
     rotate(world, subscription, "second")
@@ -307,26 +307,26 @@ def test_a_verification_from_before_the_new_secret_does_not_end_the_one_before(w
     assert (push(world, subscription, SECRET), push(world, subscription, "second")) == (202, 202)
 
 
-def test_the_secret_lies_sealed_in_the_state_table(world, subscription):
+def test_the_secret_is_encrypted_in_the_state_table(world, subscription):
     item = state.find(f"websub#{subscription['token']}", "subscription")
     assert SECRET.encode() not in item["secret"]
     assert callbacks.opened([item["secret"]], subscription["token"]) == [SECRET.encode()]
 
 
-def test_a_sealed_secret_of_another_subscription_does_not_open(world, subscription):
+def test_an_encrypted_secret_of_another_subscription_cannot_be_decrypted(world, subscription):
     item = state.find(f"websub#{subscription['token']}", "subscription")
     with pytest.raises(InvalidTag):
         callbacks.opened([item["secret"]], "another-token")
 
 
 @pytest.mark.parametrize(("size", "status"), [(262_144, 202), (262_145, 413), (9_000_000, 413)])
-def test_notifications_have_at_most_256_kib(world, subscription, size, status):
+def test_a_notification_over_256_kib_is_refused(world, subscription, size, status):
     body = atom() + b" " * (size - len(atom()))
     answer = world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))
     assert answer["statusCode"] == status
 
 
-def test_a_body_that_is_no_base64_or_text_is_400(world, subscription):
+def test_a_body_that_is_neither_base64_nor_text_is_400(world, subscription):
     event = http("POST", subscription["path"], b"x")
     from functions.websub import app
 
@@ -339,7 +339,7 @@ def test_other_methods_are_405(world, subscription):
     assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "GET, POST")
 
 
-def test_a_denial_makes_the_subscription_failed_with_its_reason(world, subscription):
+def test_a_denial_fails_the_subscription_with_its_reason(world, subscription):
     query = {"hub.mode": "denied", "hub.topic": TOPIC, "hub.reason": "Restricted topic"}
     assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
     world.drain()
@@ -347,7 +347,7 @@ def test_a_denial_makes_the_subscription_failed_with_its_reason(world, subscript
     assert (body["status"], body["failure"]) == ("failed", "denied: Restricted topic")
 
 
-def test_a_reason_with_control_characters_is_kept_without_them(world, subscription):
+def test_control_characters_are_removed_from_a_reason(world, subscription):
     query = {"hub.mode": "denied", "hub.topic": TOPIC, "hub.reason": "no\0\x1b[31m\r\nway\ud800"}
     assert world.webhook("GET", subscription["path"], query=query)["statusCode"] == 200
     world.drain()
@@ -355,7 +355,7 @@ def test_a_reason_with_control_characters_is_kept_without_them(world, subscripti
     assert world.api("GET", f"/api/v1/subscriptions/{subscription['id']}")[1]["failure"] == "denied: no [31m way"
 
 
-def test_after_unsubscribing_the_hub_may_verify_that_and_is_told_410_otherwise(world, subscription):
+def test_after_unsubscribing_only_the_unsubscription_is_verified(world, subscription):
     assert world.api("DELETE", f"/api/v1/subscriptions/{subscription['id']}")[0] == 204
     body = atom()
     assert world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))["statusCode"] == 410
@@ -364,7 +364,7 @@ def test_after_unsubscribing_the_hub_may_verify_that_and_is_told_410_otherwise(w
     assert world.take("NOTIFICATIONS_QUEUE_URL") == []
 
 
-def test_a_queue_that_fails_makes_the_hub_try_again(world, subscription, monkeypatch):
+def test_a_failing_queue_is_a_503_so_that_the_hub_retries(world, subscription, monkeypatch):
     monkeypatch.setenv("NOTIFICATIONS_QUEUE_URL", "http://127.0.0.1:1/none")
     body = atom()
     answer = world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))
@@ -372,7 +372,7 @@ def test_a_queue_that_fails_makes_the_hub_try_again(world, subscription, monkeyp
     assert answer["headers"]["retry-after"]
 
 
-def test_the_hand_made_signature_is_botocores():
+def test_our_sigv4_signature_equals_botocores():
     import botocore.auth
     import botocore.awsrequest
     import botocore.credentials
@@ -394,17 +394,17 @@ def test_the_hand_made_signature_is_botocores():
     assert mine["authorization"].endswith(f"Signature={expected}")
 
 
-def test_the_receiver_starts_without_what_it_does_not_need():
+def test_the_receiver_imports_no_heavy_package():
     code = """
 import sys; sys.path[:0] = ['layers/showrunner', 'functions/websub', '.']
 import app
 heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient', 'aws_xray_sdk', 'feedparser', 'showrunner.db', 'showrunner.api'}
 print(sorted(heavy & set(sys.modules)))
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
-def test_keys_are_never_told_in_full(world):
+def test_api_keys_are_never_shown_in_full(world):
     assert KEY not in str(world.api("GET", "/api/v1/subscriptions"))
     assert hashlib.sha256(KEY.encode()).hexdigest() not in str(world.api("GET", "/api/v1/subscriptions"))

@@ -30,7 +30,7 @@ print(json.dumps(app.handler(json.loads(sys.stdin.read()), None)))
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_worker_killed_at_any_step_loses_nothing_and_doubles_nothing(own_database):
+def test_a_worker_killed_at_any_step_loses_and_repeats_nothing(own_database):
     """The queue delivers again whatever wasn't acknowledged: each death is followed by the same batch, until a run ends."""
     deaths = 0
     for round_ in range(1, 100):

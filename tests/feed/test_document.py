@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.feed.ingestion import CALLBACK, KEY, http
 
 
-def test_the_document_is_what_the_code_declares():
+def test_the_document_matches_the_code():
     from local import openapi
 
     assert openapi.INGESTION_TARGET.read_text() == openapi.ingestion_text(), "python -m local.openapi writes it anew"
@@ -73,7 +73,7 @@ def hold(case, world):
 
 @schema.parametrize()
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_is_what_its_document_says(case, world):
+def test_the_api_keeps_to_its_document(case, world):
     hold(case, world)
 
 
@@ -81,5 +81,5 @@ def test_the_api_is_what_its_document_says(case, world):
 @pytest.mark.timeout(1200)
 @schema.parametrize()
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_api_is_what_its_document_says_at_length(case, world):
+def test_the_api_keeps_to_its_document_with_many_examples(case, world):
     hold(case, world)

@@ -5,7 +5,7 @@ from tests.feed.ingestion import atom, notification, tombstone
 from tests.feed.polling import minute, upload
 
 
-def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):
+def test_details_of_new_videos_are_fetched_in_batches_of_fifty(world, youtube, tx):
     for number in range(60):
         upload(youtube, f"vid{number:08d}")
         world.notify(notification(atom(f"vid{number:08d}")))
@@ -22,7 +22,7 @@ def test_new_videos_get_their_details_in_batches_of_fifty(world, youtube, tx):
     assert [each for each in minute(world) if each["kind"] == "enrich"] == []
 
 
-def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day(world, youtube, tx):
+def test_details_of_an_unreadable_video_are_retried_for_a_day(world, youtube, tx):
     world.notify(notification(atom()))
     waits = []
     for _ in range(20):
@@ -42,7 +42,7 @@ def test_a_video_that_is_not_readable_yet_is_asked_for_again_and_again_for_a_day
     assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
 
 
-def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(world, youtube, tx):
+def test_details_are_fetched_when_the_entry_arrives_after_the_tombstone(world, youtube, tx):
     upload(youtube, "vid00000001")
     world.notify(notification(tombstone(when="2026-11-19T00:00:00Z")))
     minute(world)
@@ -52,14 +52,14 @@ def test_a_video_whose_tombstone_came_first_gets_its_details_with_its_entry(worl
     assert world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]["duration_seconds"] == 253
 
 
-def test_an_entry_that_is_not_newer_asks_for_nothing(world, youtube, tx):
+def test_an_older_entry_requests_no_details(world, youtube, tx):
     world.notify(notification(atom()))
     db.run(tx, "UPDATE feed.videos SET enrich_at = NULL")
     world.notify(notification(atom(title="Earlier", updated="2026-11-19T00:00:00Z")))
     assert db.value(tx, "SELECT enrich_at FROM feed.videos") is None
 
 
-def test_without_quota_the_videos_wait(world, youtube, tx):
+def test_without_quota_the_details_are_fetched_later(world, youtube, tx):
     world.notify(notification(atom()))
     youtube.quota = 0
     minute(world)

@@ -6,7 +6,7 @@ from tests.feed.ingestion import CALLBACK, CHANNEL, OTHER
 from tests.feed.polling import from_url, upload
 
 
-def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_all_the_same(world, youtube, monkeypatch):
+def test_a_channel_is_subscribed_even_when_the_queue_is_unreachable(world, youtube, monkeypatch):
     monkeypatch.setenv("HUB_QUEUE_URL", "http://127.0.0.1:1/none")
     status, body = from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")
     assert (status, body["subscription"]["status"]) == (201, "pending")
@@ -35,7 +35,7 @@ def test_a_channel_that_is_found_while_the_queue_is_away_is_named_and_followed_a
         "HTTPS://WWW.YOUTUBE.COM/@channelname",
     ],
 )
-def test_every_form_of_address_finds_its_channel(world, youtube, url):
+def test_every_form_of_youtube_address_finds_its_channel(world, youtube, url):
     upload(youtube, "dQw4w9WgXcQ")
     status, body = from_url(world, url)
     assert status == 201
@@ -44,7 +44,7 @@ def test_every_form_of_address_finds_its_channel(world, youtube, url):
     assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
 
 
-def test_handles_in_any_script_are_found(world, youtube):
+def test_handles_in_other_scripts_are_found(world, youtube):
     assert from_url(world, "https://www.youtube.com/@%C3%9Cn%C3%AF.code")[1]["channel"]["channel_id"] == OTHER
 
 
@@ -67,17 +67,17 @@ BAD = [
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_anything_else_is_400_and_fetches_nothing(world, youtube, url):
+def test_any_other_address_is_400_and_nothing_is_fetched(world, youtube, url):
     status, body = from_url(world, url)
     assert (status, body["error"], body["details"]["field"]) == (400, "validation failed", "url")
     assert youtube.calls.total() == 0
 
 
-def test_a_channel_that_is_not_there_is_404(world, youtube):
+def test_a_missing_channel_is_404(world, youtube):
     assert from_url(world, "https://www.youtube.com/@nobody")[0] == 404
     assert from_url(world, "https://youtu.be/aaaaaaaaaaa")[0] == 404
 
 
-def test_one_that_is_followed_already_is_409(world, youtube):
+def test_a_channel_with_a_subscription_is_409(world, youtube):
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 201
     assert from_url(world, f"https://www.youtube.com/channel/{CHANNEL}")[0] == 409

@@ -80,7 +80,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_body_is_set_aside_with_its_reason_beside_the_good_ones(world, tx, case):
+def test_an_invalid_body_is_set_aside_with_its_reason_and_stops_no_other(world, tx, case):
     body, reason = HOSTILE[case]
     assert world.notify(notification(atom()), notification(body), notification(atom("vid00000002"))) == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video", "new_video"]
@@ -92,32 +92,32 @@ def test_a_hostile_body_is_set_aside_with_its_reason_beside_the_good_ones(world,
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
-def test_other_declared_encodings_are_read(world, tx, encoding):
+def test_declared_encodings_are_decoded(world, tx, encoding):
     text = atom(title="Überraschung").decode().replace("UTF-8", encoding)
     world.notify(notification(text.encode(encoding)))
     assert db.value(tx, "SELECT title FROM feed.videos") == "Überraschung"
 
 
-def test_a_tombstone_that_names_nobody_is_of_the_subscriptions_channel(world, tx):
+def test_a_tombstone_without_author_belongs_to_the_subscriptions_channel(world, tx):
     world.notify(notification(re.sub(rb"<at:by>.*</at:by>", b"", tombstone())))
     assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
 
 
-def test_a_feed_of_a_thousand_entries_is_taken_in(world, tx):
+def test_a_feed_of_a_thousand_entries_is_processed(world, tx):
     body = entries(*((f"v{n:010d}", CHANNEL) for n in range(1_000)))
     assert len(body) <= 400_000
     world.notify(notification(body), notification(entries(*((f"w{n:010d}", CHANNEL) for n in range(1_000)))), notification(atom()))
     assert len(kinds(tx)) == 2001
 
 
-def test_a_feed_of_another_channel_does_not_spoil_the_true_delivery(world, tx):
+def test_a_feed_of_another_channel_does_not_block_the_real_one(world, tx):
     body = atom(channel=OTHER)
     world.notify(notification(body))
     world.notify(notification(body, channel=OTHER))
     assert kinds(tx) == ["new_video"]
 
 
-def test_a_replay_of_what_stays_broken_says_so(world):
+def test_a_replay_reports_the_events_that_still_fail(world):
     world.notify(notification(BOMB), notification(b"<feed/>"))
     _, page = world.api("GET", "/api/v1/webhook-events", query={"processed": "false", "order": "asc"})
     ids = [each["id"] for each in page["webhook_events"]]

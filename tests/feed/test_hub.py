@@ -18,21 +18,21 @@ def test_the_samples_of_the_api_are_answered(world, event):
         assert app.handler(sample, None)["statusCode"] == status
 
 
-def test_the_samples_of_the_receiver_find_no_such_callback(world, event):
+def test_the_samples_of_the_receiver_name_an_unknown_callback(world, event):
     assert websub.handler(event("websub.verification"), None)["statusCode"] == 404
     assert websub.handler(event("websub.notification"), None)["statusCode"] == 404
 
 
-def test_the_sample_of_the_worker_is_taken_in(world, event, tx):
+def test_the_sample_of_the_intake_is_processed(world, event, tx):
     assert notifications.handler(event("notifications.arrived"), None) == {"batchItemFailures": []}
     assert db.value(tx, "SELECT title FROM feed.videos") == "Title"
 
 
-def test_the_sample_of_the_hub_function_names_a_subscription_that_is_gone(world, event):
+def test_the_sample_of_the_hub_function_names_a_removed_subscription(world, event):
     assert hub.handler(event("hub.subscribe"), None) == {"batchItemFailures": []}
 
 
-def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, tx, monkeypatch):
+def test_a_failing_message_does_not_fail_its_batch(world, tx, monkeypatch):
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
     monkeypatch.setenv("HUB_URL", "http://127.0.0.1:9/hub")
@@ -51,8 +51,8 @@ def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monke
     config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
     config.forget_secrets()
     poll.handler(event("poll.channel"), None)
-    [told] = world.take("NOTIFICATIONS_QUEUE_URL")
-    assert told["error"]
+    [response] = world.take("NOTIFICATIONS_QUEUE_URL")
+    assert response["error"]
 
 
 def test_the_sample_of_the_schedule_finds_nothing_due(world, event):

@@ -23,7 +23,7 @@ def subscribed(tx, **values):
     return row["id"]
 
 
-def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):
+def test_the_hubs_answers_change_the_state_of_a_subscription(world, tx):
     key, now = subscribed(tx), datetime.now(UTC)
 
     def state():
@@ -47,7 +47,7 @@ def test_the_hubs_words_move_a_subscription_through_its_states(world, tx):
     assert state() == "failed"
 
 
-def test_retry_after_moves_the_next_request_of_that_subscription(world, tx):
+def test_retry_after_delays_the_next_request_of_the_subscription(world, tx):
     key, now = subscribed(tx), datetime.now(UTC)
     world.notify({"kind": "answered", "subscription_id": key, "outcome": "unavailable", "reason": "503", "retry_after": 7200, "at": now.isoformat()})
     at = db.value(tx, "SELECT ask_at FROM feed.subscriptions WHERE id = :id", id=key)

@@ -17,7 +17,7 @@ def test_notifications_become_channels_videos_and_updates(world, tx):
     assert (status, body["title"]) == (200, "Channel")
 
 
-def test_a_tombstone_without_channel_id_takes_its_channel_from_the_author(world, tx):
+def test_the_channel_of_a_tombstone_comes_from_its_author(world, tx):
     world.notify(notification(tombstone()))
     assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
     assert world.api("GET", "/api/v1/videos/vid00000001")[0] == 404
@@ -38,20 +38,20 @@ def test_dates_with_an_offset_are_the_same_moment(world, tx):
     assert db.value(tx, "SELECT title FROM feed.videos") == "Newer"
 
 
-def test_a_message_that_the_database_refuses_even_alone_stops_no_other(world, tx):
+def test_a_message_that_the_database_refuses_stops_no_other(world, tx):
     """None of ours writes such a message."""
     assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
     assert [each["delivery_id"] for each in world.take("NOTIFICATIONS_DEAD_URL")] == ["no uuid"]
 
 
-def test_a_feed_without_entries_is_processed_and_says_nothing(world, tx):
+def test_a_feed_without_entries_is_processed_without_updates(world, tx):
     world.notify(notification(b'<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title></feed>'))
     assert [row["processed"] for row in events(tx)] == [True]
     assert kinds(tx) == []
 
 
-def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world, tx):
+def test_an_unreadable_message_goes_to_the_dead_letter_queue_unchanged(world, tx):
     assert world.notify('"no', notification(atom()), "[]") == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
     dead = signed.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
@@ -60,13 +60,13 @@ def test_a_message_that_none_of_ours_wrote_is_set_aside_at_once_as_it_came(world
         signed.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
 
 
-def test_a_message_with_missing_parts_is_set_aside(world, tx):
+def test_a_message_with_missing_fields_is_set_aside(world, tx):
     world.notify({"kind": "notification"}, {"kind": "nothing"}, notification(atom()))
     assert kinds(tx) == ["new_video"]
     assert len(world.take("NOTIFICATIONS_DEAD_URL")) == 2
 
 
-def test_what_breaks_a_batch_in_the_database_is_set_aside_alone(world, tx, monkeypatch):
+def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypatch):
     take = feed.take
 
     def fails(tx, deliveries):

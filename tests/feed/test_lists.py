@@ -9,7 +9,7 @@ from showrunner.store import feed_lists
 from tests.feed.ingestion import CHANNEL, KEY, OTHER, atom, http, notification
 
 
-def test_lists_have_the_documents_shape(filled):
+def test_lists_have_the_documented_shape(filled):
     status, page = filled.api("GET", "/api/v1/videos", query={"limit": "2"})
     assert status == 200
     assert {"videos", "count", "total", "limit", "offset", "total_relation", "next_cursor"} == set(page)
@@ -39,7 +39,7 @@ def test_lists_have_the_documents_shape(filled):
     ],
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_pages_by_offset_and_by_cursor_are_the_same_and_miss_nothing(filled, path, plural, key, orders, order):
+def test_pages_by_offset_and_by_cursor_are_complete_and_equal(filled, path, plural, key, orders, order):
     for order_by in orders:
         query = {"order_by": order_by, "order": order}
         whole = [row[key] for row in filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "1000"})[1][plural]]
@@ -77,7 +77,7 @@ def test_pages_by_offset_and_by_cursor_are_the_same_and_miss_nothing(filled, pat
         ("video-updates", {"channel_id": CHANNEL, "update_type": "unknown"}, 0),
     ],
 )
-def test_filters_narrow_what_is_listed(filled, path, query, count):
+def test_filters_select_rows(filled, path, query, count):
     status, page = filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "1000"})
     assert (status, page["count"], page["total"]) == (200, count, count)
 
@@ -102,7 +102,7 @@ def searched(world, title, **query):
     [("dog", 26), ("cat_1", 3), ("cat", 3), ("do", 26), ("g", 26), ("1", 13), ("zzz", 0), ("zz", 0), ("renamed", 1), ("東京の夜", 2), ("東京", 2)],
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_a_title_search_finds_the_same_whichever_way_it_takes(filled, monkeypatch, glance, walk, title, count, order):
+def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance, walk, title, count, order):
     monkeypatch.setattr(feed_lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would tell, which functions may not run
     monkeypatch.setattr(feed_lists, "GLANCE", glance)  # the true bounds would take tens of thousands of rows to reach
     monkeypatch.setattr(feed_lists, "WALK", walk)
@@ -113,7 +113,7 @@ def test_a_title_search_finds_the_same_whichever_way_it_takes(filled, monkeypatc
     assert relations[-1] != "eq" or total == count
 
 
-def test_a_short_title_that_no_index_knows_is_searched_step_by_step(filled, monkeypatch):
+def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatch):
     monkeypatch.setattr(feed_lists, "WALK", 10)
     page = filled.api("GET", "/api/v1/videos", query={"title": "t_"})[1]
     assert (page["count"], page["total_relation"]) == (1, "gte")
@@ -122,7 +122,7 @@ def test_a_short_title_that_no_index_knows_is_searched_step_by_step(filled, monk
     assert (status, body["details"]["field"]) == (400, "offset")
 
 
-def test_a_search_that_takes_too_long_is_stopped_and_said_to(filled, monkeypatch, tx):
+def test_a_search_that_takes_too_long_is_503(filled, monkeypatch, tx):
     monkeypatch.setattr(feed_lists, "SEARCH_MS", 1)
     db.run(tx, "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$")
     monkeypatch.setattr(feed_lists, "VIDEOS", feed_lists.VIDEOS._replace(always="pg_temp.slow(t.title) IS NOT NULL"))
@@ -139,16 +139,16 @@ def test_a_search_that_takes_too_long_is_stopped_and_said_to(filled, monkeypatch
         {"title": ""}, {"published_after": "yesterday"}, {"published_after": "2026-13-01"}, {"title": "a\x00b"},
     ],
 )  # fmt: skip
-def test_lists_refuse_what_the_document_does_not_know(world, query):
+def test_undocumented_query_parameters_are_refused(world, query):
     status, body = world.api("GET", "/api/v1/videos", query=query)
     assert (status, body["error"]) == (400, "validation failed")
 
 
-def test_a_depth_beyond_the_bound_names_the_cursor(world):
+def test_the_error_of_a_too_large_offset_suggests_the_cursor(world):
     assert "cursor" in world.api("GET", "/api/v1/videos", query={"offset": "9999", "limit": "50"})[1]["message"]
 
 
-def test_a_cursor_serves_its_own_list_and_order_only(filled):
+def test_a_cursor_is_valid_for_its_own_list_and_order_only(filled):
     cursor = filled.api("GET", "/api/v1/videos", query={"limit": "2"})[1]["next_cursor"]
     assert filled.api("GET", "/api/v1/channels", query={"cursor": cursor})[0] == 400
     assert filled.api("GET", "/api/v1/videos", query={"cursor": cursor, "order": "asc"})[0] == 400
@@ -156,7 +156,7 @@ def test_a_cursor_serves_its_own_list_and_order_only(filled):
 
 
 @pytest.mark.parametrize(("limit", "character"), [("50", b"x"), ("1000", b'"'), ("50", b"\xff"), ("1000", b"\x01")])
-def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world, limit, character):
+def test_a_page_of_large_events_stays_under_lambdas_response_limit(world, limit, character):
     """A function answers with 6 MB at most, its JSON once more within JSON."""
     from functions.feed import app
 
@@ -176,7 +176,7 @@ def test_a_page_of_large_events_ends_before_it_is_too_large_to_be_answered(world
     assert len(found) == 40
 
 
-def test_repeats_name_the_event_that_they_repeat(world):
+def test_a_repeat_names_the_event_that_it_repeats(world):
     world.notify(notification(atom()))
     world.notify(notification(atom()))
     first, second = world.api("GET", "/api/v1/webhook-events", query={"order": "asc"})[1]["webhook_events"]

@@ -14,7 +14,7 @@ def origins(tx):
     return [row["origin"] for row in db.rows(tx, "SELECT origin FROM feed.events ORDER BY id")]
 
 
-def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_origin(world, youtube, followed, tx):
+def test_a_poll_finds_a_missed_video_and_records_its_origin(world, youtube, followed, tx):
     upload(youtube, "vid00000009")
     minute(world)
     assert world.api("GET", "/api/v1/videos/vid00000009")[1]["title"] == "Missed"
@@ -23,7 +23,7 @@ def test_a_video_that_the_hub_missed_is_found_in_the_feed_and_marked_with_its_or
     assert youtube.spent == 0
 
 
-def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):
+def test_a_poll_that_finds_nothing_new_stores_no_event(world, youtube, followed, tx):
     upload(youtube, "vid00000001")
     minute(world)
     before = origins(tx)
@@ -33,14 +33,14 @@ def test_what_is_known_already_leaves_no_trace(world, youtube, followed, tx):
     assert origins(tx) == before
 
 
-def test_the_push_that_comes_after_the_poll_changes_nothing(world, youtube, followed, tx):
+def test_a_push_after_the_poll_changes_nothing(world, youtube, followed, tx):
     upload(youtube, "vid00000001", hours=80)
     minute(world)
     world.notify(notification(atom(title="Missed")))
     assert kinds(tx) == ["new_video", "unknown"]
 
 
-def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, youtube, followed, tx):
+def test_the_uploads_playlist_is_polled_when_the_feed_fails(world, youtube, followed, tx):
     upload(youtube, "vid00000008")
     youtube.failing["/feeds/videos.xml"] = 10
     minute(world)
@@ -53,7 +53,7 @@ def test_where_the_feed_fails_the_uploads_playlist_is_asked_for_a_unit(world, yo
     assert state.spent("youtube", "general") == 1
 
 
-def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(world, youtube, followed, tx):
+def test_a_failing_free_feed_is_polled_more_often_than_the_paid_playlist(world, youtube, followed, tx):
     youtube.failing["/feeds/videos.xml"] = 10
     paid = []
     for _ in range(4):
@@ -64,7 +64,7 @@ def test_the_free_feed_that_fails_is_asked_oftener_than_the_playlist_that_costs(
     assert [each["paid"] for each in minute(world)] == [True]
 
 
-def test_without_units_the_free_feed_is_asked_all_the_same(world, youtube, followed, tx):
+def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
     from functions.subscriptions import app
 
     youtube.failing["/feeds/videos.xml"] = 10
@@ -74,38 +74,50 @@ def test_without_units_the_free_feed_is_asked_all_the_same(world, youtube, follo
     assert [each["paid"] for each in minute(world)] == [False]
 
 
-def test_what_the_hub_misses_is_found_within_the_hour_and_the_days_units_last(tx):
-    """A simulated day of a hub that is silent, on the store's own SQL: every stored time is moved back instead of the server's clock forward."""
+# Stored times of a channel's polls. Simulations move them back instead of the server's clock forward.
+TIMES = ("poll_at", "paid_at", "last_polled_at", "last_found_at")
+
+
+def test_missed_videos_are_found_within_an_hour_and_the_quota_lasts_all_day(postgres):
+    """Simulate a day with a silent hub on the store's own SQL, and a new video on every channel now and then.
+
+    Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the rows,
+    and the steps get slower and slower.
+    """
     chance = random.Random(11)
     channels = [f"UC{number:022d}" for number in range(40)]
-    db.run(tx, "INSERT INTO feed.polls (channel_id, poll_at) SELECT unnest(:channels::text[]), now()", channels=channels)
-    units, waiting, delays, step = 1_500, {}, [], 2
-    for at in range(0, 1440, step):
-        db.run(tx, f"UPDATE feed.polls SET {', '.join(f'{name} = {name} - make_interval(mins => :step)' for name in TIMES)}", step=step)
-        for channel in channels:
-            if channel not in waiting and chance.random() < 0.02:
-                waiting[channel] = at
-        # Three channels' feeds fail for good, all of them for eight hours.
-        failing = set(channels if 480 <= at < 960 else channels[:3])
-        seconds = polls.playlist_seconds(polls.count_failing(tx), units, (1440 - at) * 60)
-        for row in polls.claim_due(tx, 200, seconds):
-            channel = row["channel_id"]
-            units -= row["paid"]
-            polls.save(tx, channel, "503" if channel in failing else None)
-            if (channel not in failing or row["paid"]) and channel in waiting:
-                delays.append(at + step - waiting.pop(channel))
-                polls.save_found(tx, channel)
-        assert units >= 0
+    move = ", ".join(f"{name} = {name} - make_interval(mins => :step)" for name in TIMES)
+    units, waiting, delays, step = 1_500, {}, [], 4
+    try:
+        with db.transaction() as tx:
+            db.run(tx, "INSERT INTO feed.polls (channel_id, poll_at) SELECT unnest(:channels::text[]), now()", channels=channels)
+        for at in range(0, 1440, step):
+            for channel in channels:
+                if channel not in waiting and chance.random() < 0.04:
+                    waiting[channel] = at
+            # The feeds of three channels fail all day, those of all channels for eight hours.
+            failing = set(channels if 480 <= at < 960 else channels[:3])
+            with db.transaction() as tx:
+                db.run(tx, f"UPDATE feed.polls SET {move}", step=step)
+                seconds = polls.playlist_seconds(polls.count_failing(tx), units, (1440 - at) * 60)
+                for row in polls.claim_due(tx, 200, seconds):
+                    channel = row["channel_id"]
+                    units -= row["paid"]
+                    polls.save(tx, channel, "503" if channel in failing else None)
+                    if (channel not in failing or row["paid"]) and channel in waiting:
+                        delays.append(at + step - waiting.pop(channel))
+                        polls.save_found(tx, channel)
+            assert units >= 0
+    finally:
+        with db.transaction() as tx:
+            db.run(tx, "DELETE FROM feed.polls")
     assert len(delays) > 300
     assert max(delays) <= 60
     assert all(at > 1440 - 60 for at in waiting.values())
 
 
-TIMES = ("poll_at", "paid_at", "last_polled_at", "last_found_at")
-
-
 @pytest.mark.parametrize(("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)])
-def test_every_channel_is_polled_again_within_the_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):
+def test_every_channel_is_polled_within_an_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):
     if active:
         db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() + interval '1 day'")
     if found:
@@ -115,36 +127,36 @@ def test_every_channel_is_polled_again_within_the_hour_and_a_suspect_one_sooner(
     assert longest * 0.89 < wait <= longest
 
 
-def test_paid_polls_are_spread_over_what_is_left_of_the_day():
+def test_paid_polls_are_spread_over_the_rest_of_the_day():
     assert polls.playlist_seconds(0, 6000, 86_400) == polls.SUSPECT_SECONDS
     assert polls.playlist_seconds(10, 6000, 86_400) == polls.SUSPECT_SECONDS
     assert polls.playlist_seconds(1000, 6000, 86_400) == 14_400  # 1,000 channels, six polls each
     assert polls.playlist_seconds(5, 0, 3600) is None
 
 
-def test_a_message_that_fails_takes_no_other_of_its_batch_along(world, youtube):
-    failed, told = work(world, "no JSON", POLL, {"kind": "poll"}, ENRICH)
+def test_a_failing_message_does_not_fail_its_batch(world, youtube):
+    failed, reported = work(world, "no JSON", POLL, {"kind": "poll"}, ENRICH)
     assert failed == ["0", "2"]
-    assert [each["kind"] for each in told] == ["polled", "enriched"]
+    assert [each["kind"] for each in reported] == ["polled", "enriched"]
 
 
 @pytest.mark.parametrize("fault", ["refused", "missing"])
-def test_a_key_that_is_refused_or_missing_stops_no_free_poll(world, youtube, fault):
+def test_a_refused_or_missing_key_does_not_stop_free_polls(world, youtube, fault):
     if fault == "missing":
         config.aws("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
     youtube.key = "another"
     upload(youtube, "vid00000001")
 
-    failed, [told] = work(world, ENRICH, POLL)
-    assert (failed, len(told["found"]), told["error"]) == ([], 1, None)
+    failed, [reported] = work(world, ENRICH, POLL)
+    assert (failed, len(reported["found"]), reported["error"]) == ([], 1, None)
 
     youtube.failing["/feeds/videos.xml"] = 1
-    failed, [told] = work(world, POLL)
-    assert (failed, told["found"]) == ([], [])
-    assert "key" in told["error"]
+    failed, [reported] = work(world, POLL)
+    assert (failed, reported["found"]) == ([], [])
+    assert "key" in reported["error"]
 
 
-def test_a_key_that_was_replaced_is_used_at_once(world, youtube):
+def test_a_replaced_key_is_used_at_once(world, youtube):
     upload(youtube, "vid00000001")
     youtube.key = "new"
     assert work(world, ENRICH) == ([], [])

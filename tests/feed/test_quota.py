@@ -10,7 +10,7 @@ from tests.feed.ingestion import CALLBACK, KEY, http
 from tests.feed.polling import from_url
 
 
-def test_the_ledger_stops_at_the_limit_and_names_midnight_in_los_angeles(youtube):
+def test_a_spent_quota_is_refused_until_midnight_pacific_time(youtube):
     noon = datetime(2031, 7, 4, 19, tzinfo=UTC)
     for _ in range(3):
         state.spend("test", "general", 10, 30, noon)
@@ -22,7 +22,7 @@ def test_the_ledger_stops_at_the_limit_and_names_midnight_in_los_angeles(youtube
 
 
 @pytest.mark.parametrize("year", range(2024, 2036))
-def test_the_quota_day_is_that_of_los_angeles(year):
+def test_the_quota_day_is_the_date_in_los_angeles(year):
     from zoneinfo import ZoneInfo
 
     at = datetime(year, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ def test_the_quota_day_is_that_of_los_angeles(year):
         assert state.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
 
 
-def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until_then(world, youtube):
+def test_a_spent_quota_is_429_with_retry_after_and_youtube_is_not_called(world, youtube):
     from functions.feed import app
 
     youtube.quota = 0
@@ -44,7 +44,7 @@ def test_a_spent_quota_is_429_with_when_to_come_back_and_nobody_asks_again_until
     assert youtube.calls["/youtube/v3/channels"] == 1
 
 
-def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(world, youtube, monkeypatch):
+def test_quota_is_reserved_before_a_call_and_returned_if_it_was_never_sent(world, youtube, monkeypatch):
     from_url(world, "https://www.youtube.com/@nobody")
     assert state.spent("youtube", "general") == 1  # a call that finds nothing costs too
     youtube.failing["/youtube/v3/channels"] = 1
@@ -55,7 +55,7 @@ def test_units_are_reserved_before_a_call_and_given_back_where_it_never_left(wor
     assert state.spent("youtube", "general") == 2
 
 
-def test_after_five_failures_nobody_waits_for_youtube(world, youtube):
+def test_five_failures_open_youtubes_breaker(world, youtube):
     youtube.failing["/youtube/v3/channels"] = 100
     for _ in range(5):
         assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502

@@ -111,7 +111,7 @@ def subscribe(world, hub, **more):
     return body["id"]
 
 
-def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub, tx):
+def test_a_subscription_is_verified_delivered_renewed_and_removed_at_a_real_hub(world, hub, tx):
     key = subscribe(world, hub, secret="my-webhook-secret", lease_seconds=86_400)
     _, body = world.api("GET", f"/api/v1/subscriptions/{key}")
     assert (body["status"], body["lease_seconds"]) == ("active", 86_400)
@@ -138,7 +138,7 @@ def test_subscribe_verify_deliver_renew_and_unsubscribe_at_a_real_hub(world, hub
     assert world.api("GET", f"/api/v1/subscriptions/{key}")[0] == 404
 
 
-def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_other(world, hub, tx):
+def test_a_503_of_the_hub_is_retried_after_its_retry_after_and_stops_no_other(world, hub, tx):
     hub.fail(1)
     for channel in (CHANNEL, OTHER):
         world.api("POST", "/api/v1/subscriptions", {"channel_id": channel, "callback_url": hub.callback})
@@ -152,7 +152,7 @@ def test_a_hub_that_answers_503_is_asked_again_after_what_it_says_and_stops_no_o
     assert waiting["ask_at"] > datetime.now(UTC) + timedelta(seconds=100)
 
 
-def test_the_schedule_asks_again_for_what_is_due(world, hub, tx):
+def test_the_schedule_renews_a_due_subscription(world, hub, tx):
     key = subscribe(world, hub)
     assert due(world, tx)["asked"] == 0
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second'")

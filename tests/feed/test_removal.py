@@ -8,7 +8,7 @@ from tests.feed.ingestion import atom
 from tests.feed.subscribing import AWAY, due, make_due, status, verified_subscription
 
 
-def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(world, tx, monkeypatch):
+def test_a_removal_that_fails_changes_nothing_and_can_be_repeated(world, tx, monkeypatch):
     key, path = verified_subscription(world)
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", AWAY)
@@ -21,7 +21,7 @@ def test_a_removal_that_reached_nobody_can_be_repeated_and_leaves_all_as_it_was(
     assert world.api("DELETE", f"/api/v1/subscriptions/{key}")[0] == 404
 
 
-def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):
+def test_an_interrupted_removal_is_finished_by_the_schedule(world, tx):
     key, path = verified_subscription(world)
     callbacks.remove(subscriptions.hasten(tx, key), time.time() + 3600)
     assert due(world, tx)["asked"] == 0, "it is due in a minute"
@@ -32,7 +32,7 @@ def test_a_removal_that_stopped_half_way_is_finished_by_the_schedule(world, tx):
     assert world.webhook("POST", path, atom())["statusCode"] == 410
 
 
-def test_a_renewal_that_was_due_before_the_removal_does_not_revive_it(world, tx):
+def test_a_renewal_claimed_before_the_removal_does_not_restore_the_subscription(world, tx):
     key, path = verified_subscription(world)
     make_due(tx)
     [claimed] = subscriptions.claim_due(tx, 10)

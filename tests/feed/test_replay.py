@@ -6,7 +6,7 @@ from showrunner.store import feed
 from tests.feed.ingestion import OTHER, atom, kinds, notification, poll
 
 
-def test_a_replay_takes_in_what_was_set_aside(world, tx):
+def test_a_replay_processes_an_event_that_was_set_aside(world, tx):
     world.notify(notification(atom(channel=OTHER)))
     _, page = world.api("GET", "/api/v1/webhook-events", query={"processed": "false"})
     event_id = page["webhook_events"][0]["id"]
@@ -31,12 +31,12 @@ def any_time(world, event):
     return world.api("GET", f"/api/v1/webhook-events/{event['id']}")[1]["processed_at"]
 
 
-def test_a_replay_of_what_another_event_has_told_meanwhile_is_a_repeat(world, tx):
+def test_a_replay_of_content_that_another_event_delivered_is_a_repeat(world, tx):
     body = atom(channel=OTHER)
     world.notify(notification(body), notification(body, channel=OTHER))
-    aside, told = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
+    aside, delivered = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
     status, event = world.api("POST", f"/api/v1/webhook-events/{aside['id']}/replay")
-    assert (status, event["processed"], event["processing_error"], event["repeat_of"]) == (200, True, None, told["id"])
+    assert (status, event["processed"], event["processing_error"], event["repeat_of"]) == (200, True, None, delivered["id"])
     assert kinds(tx) == ["new_video"]
 
 
@@ -53,14 +53,14 @@ def raced_once(monkeypatch, name):
     monkeypatch.setattr(feed, name, races)
 
 
-def test_a_poll_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):
+def test_a_poll_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):
     raced_once(monkeypatch, "take")
     world.notify(poll(str(uuid.uuid4())))
     assert kinds(tx) == ["new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == []
 
 
-def test_a_replay_whose_videos_another_worker_adds_at_the_same_time_begins_again(world, tx, monkeypatch):
+def test_a_replay_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):
     world.notify(notification(atom(channel=OTHER)))
     [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
     raced_once(monkeypatch, "replay")

@@ -27,7 +27,7 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     assert app.handler({}, None) != {}, "the time that the poll is due has come"
 
 
-def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypatch):
+def test_a_notification_wakes_the_schedule(world, tx, monkeypatch):
     from functions.subscriptions import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
@@ -38,7 +38,7 @@ def test_what_a_notification_leaves_to_do_is_not_slept_over(world, tx, monkeypat
     assert app.handler({}, None)["enriched"] == 1
 
 
-def test_two_schedules_at_once_ask_for_each_subscription_once(postgres):
+def test_concurrent_schedules_claim_each_subscription_once(postgres):
     from tests.conftest import in_threads
 
     with db.transaction() as tx:

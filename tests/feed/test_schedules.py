@@ -13,18 +13,18 @@ def said(aws, monkeypatch):
     monkeypatch.setattr(schedules, "_words", {})
 
 
-def test_a_schedule_that_nobody_knows_anything_of_looks():
+def test_a_schedule_without_a_record_runs():
     assert schedules.is_work_due("test-unknown")
 
 
-def test_a_schedule_that_has_looked_waits_for_the_time_it_named():
+def test_a_schedule_waits_until_the_time_it_recorded():
     now = time.time()
     schedules.look_again("test-named", now + 100)
 
     assert [schedules.is_work_due("test-named", now + later) for later in (0, 98, 101)] == [False, False, True]
 
 
-def test_a_schedule_with_nothing_ahead_looks_again_within_hours():
+def test_a_schedule_with_nothing_due_runs_again_within_hours():
     begin = 90_000 * schedules.LOOK_AGAIN_SECONDS
     schedules.look_again("test-nothing", None, begin + 60)
     schedules.look_again("test-far", begin + 1e9, begin + 7200)
@@ -34,7 +34,7 @@ def test_a_schedule_with_nothing_ahead_looks_again_within_hours():
         assert schedules.is_work_due(name, begin + schedules.LOOK_AGAIN_SECONDS + 1), "all in the same minute"
 
 
-def test_a_word_holds_whatever_the_schedule_names_meanwhile():
+def test_a_mark_of_new_work_outlives_a_schedules_record():
     """Between its look and the commit of what it couldn't see yet: the schedule says "nothing", the word says otherwise."""
     now = time.time()
     schedules.expect_work("test-word")
@@ -44,7 +44,7 @@ def test_a_word_holds_whatever_the_schedule_names_meanwhile():
     assert not schedules.is_work_due("test-word", now + schedules.WORK_SECONDS + 60)
 
 
-def test_an_environment_repeats_its_word_before_it_ends_and_not_with_every_request(monkeypatch):
+def test_an_environment_renews_its_mark_in_time_but_not_at_every_request(monkeypatch):
     puts = []
     monkeypatch.setattr(state, "put", lambda *item: puts.append(item))  # counts calls; what they do is tested above
     for _ in range(10):

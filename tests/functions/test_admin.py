@@ -22,23 +22,23 @@ PASSWORD = "Correct-horse-7-battery"
 
 
 def test_health_needs_neither_token_nor_database():
-    told = ANYONE("GET", "/health")
+    response = ANYONE("GET", "/health")
 
-    assert told.status == 200
-    assert told.body["status"] == "ok"
-    assert set(told.body) == {"status", "version", "timestamp"}
+    assert response.status == 200
+    assert response.body["status"] == "ok"
+    assert set(response.body) == {"status", "version", "timestamp"}
 
 
-def test_the_document_is_written_from_the_code_of_today():
+def test_the_openapi_document_matches_the_code():
     assert openapi.TARGET.read_text() == openapi.text(), "run: python -m local.openapi"
 
 
-def test_the_document_is_valid_openapi_and_served():
-    told = ANYONE("GET", "/openapi.json")
+def test_the_openapi_document_is_valid_and_served():
+    response = ANYONE("GET", "/openapi.json")
 
-    validate(told.body)
-    assert told.body["openapi"] == "3.1.0"
-    assert told.headers["etag"]
+    validate(response.body)
+    assert response.body["openapi"] == "3.1.0"
+    assert response.headers["etag"]
 
 
 def test_every_route_has_a_permission_that_some_role_or_scope_grants():
@@ -50,7 +50,7 @@ def test_every_route_has_a_permission_that_some_role_or_scope_grants():
             assert operation["summary"], (method, path)
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_names_every_operation():
+def test_the_documentation_page_is_self_contained_and_lists_every_operation():
     page = ANYONE("GET", "/docs")
 
     assert page.headers["content-type"].startswith("text/html")
@@ -62,11 +62,11 @@ def test_the_page_needs_nothing_from_elsewhere_and_names_every_operation():
     assert ANYONE("GET", "/docs/style.css").headers["content-type"].startswith("text/css")
 
 
-def test_the_keys_are_public_halves(signing_key):
-    told = ANYONE("GET", "/.well-known/jwks.json")
+def test_the_served_keys_are_public(signing_key):
+    response = ANYONE("GET", "/.well-known/jwks.json")
 
-    assert told.body == json.loads(config.secret("auth/jwks"))
-    assert not {"d", "p", "q"} & set(told.body["keys"][0])
+    assert response.body == json.loads(config.secret("auth/jwks"))
+    assert not {"d", "p", "q"} & set(response.body["keys"][0])
 
 
 # What only platform admins do
@@ -78,12 +78,12 @@ def person(tx, signing_key, aws):
 
     def make(*, admin=False, address="198.51.100.1"):
         email = f"{uuid.uuid4().hex[:12]}@example.com"
-        told = Client(address=f"203.0.113.{len(made)}")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
+        response = Client(address=f"203.0.113.{len(made)}")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
         made.append(email)
         db.run(tx, "UPDATE accounts.users SET platform_admin = :admin WHERE email = :email", admin=admin, email=email)
         pair = Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": PASSWORD}).body
         client = Client(pair["access_token"], pair["user"]["organisation_id"])
-        client.email, client.user_id = email, told.body["user_id"]
+        client.email, client.user_id = email, response.body["user_id"]
         return client
 
     made = []
@@ -107,86 +107,86 @@ def test_admin_pages_are_for_admins(person, queues, path):
     assert person(admin=True)("GET", path).status == 200
 
 
-def test_health_says_that_all_is_well(client, queues):
-    told = client("GET", "/api/v1/admin/health").body
+def test_health_reports_that_all_parts_work(client, queues):
+    response = client("GET", "/api/v1/admin/health").body
 
-    assert (told["status"], told["reasons"]) == ("ok", [])
-    assert set(told["probes"]) == {"database", "object_store", "state_table", "queues", "breakers"}
-    assert told["queues"] == {name: {"waiting": 0, "in_flight": 0} for name in queues}
-    assert told["breakers"]["youtube"] == "closed"
+    assert (response["status"], response["reasons"]) == ("ok", [])
+    assert set(response["probes"]) == {"database", "object_store", "state_table", "queues", "breakers"}
+    assert response["queues"] == {name: {"waiting": 0, "in_flight": 0} for name in queues}
+    assert response["breakers"]["youtube"] == "closed"
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "part"),
     [("MEDIA_BUCKET", "not-there", "object_store"), ("STATE_TABLE", "not-there", "state_table"), ("QUEUE_URLS", "http://127.0.0.1:9/1/not-there", "queues")],
 )
-def test_a_part_that_fails_degrades_the_whole_and_is_named(client, queues, monkeypatch, setting, value, part):
+def test_a_failing_part_degrades_health_and_is_named(client, queues, monkeypatch, setting, value, part):
     monkeypatch.setenv(setting, value)
 
-    told = client("GET", "/api/v1/admin/system/health").body
+    response = client("GET", "/api/v1/admin/system/health").body
 
-    assert (told["status"], told["probes"][part]["status"], told["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
-    assert any(reason.startswith(f"{part}: ") for reason in told["reasons"])
+    assert (response["status"], response["probes"][part]["status"], response["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
+    assert any(reason.startswith(f"{part}: ") for reason in response["reasons"])
 
 
-def test_a_database_that_refuses_the_functions_is_down_too(client, queues, postgres):
+def test_health_is_down_when_the_database_refuses_the_functions(client, queues, postgres):
     put_secrets({"database/password": "another-one"})
     try:
-        told = client("GET", "/api/v1/admin/health").body
+        response = client("GET", "/api/v1/admin/health").body
     finally:
         put_secrets(postgres.secrets)
 
-    assert (told["status"], told["probes"]["database"]["reason"]) == ("down", "DatabaseError")
+    assert (response["status"], response["probes"]["database"]["reason"]) == ("down", "DatabaseError")
 
 
-def test_messages_that_were_given_up_wait_for_a_person(client, queues):
+def test_health_reports_messages_in_dead_letter_queues(client, queues):
     config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
     assert client("GET", "/api/v1/admin/health").body["status"] == "ok", "work that waits is no fault"
     config.aws("sqs").send_message(QueueUrl=queues["notifications-dead"], MessageBody="{}")
 
-    told = client("GET", "/api/v1/admin/health").body
+    response = client("GET", "/api/v1/admin/health").body
 
-    assert (told["status"], told["queues"]["notifications-dead"]["waiting"]) == ("degraded", 1)
-    assert told["reasons"] == ["notifications-dead: 1 messages were given up; mend why and send them again"]
+    assert (response["status"], response["queues"]["notifications-dead"]["waiting"]) == ("degraded", 1)
+    assert response["reasons"] == ["notifications-dead: 1 messages were given up; mend why and send them again"]
 
 
-def test_an_open_breaker_is_told(client, queues):
+def test_health_reports_an_open_breaker(client, queues):
     for _ in range(state.FAILURES):
         state.note_outcome("youtube", answered=False)
     try:
-        told = client("GET", "/api/v1/admin/health").body
+        response = client("GET", "/api/v1/admin/health").body
     finally:
         state.note_outcome("youtube", answered=True)
 
-    assert (told["status"], told["breakers"]["youtube"]) == ("degraded", "open")
+    assert (response["status"], response["breakers"]["youtube"]) == ("degraded", "open")
 
 
-def test_without_the_database_health_is_still_told_and_is_down(postgres, signing_key, queues, monkeypatch):
+def test_health_answers_without_the_database_and_is_down(postgres, signing_key, queues, monkeypatch):
     """Nobody's limits can be counted then, nor whether a token was denied: its signature and scopes decide."""
     db.close()
     monkeypatch.setenv("DATABASE_PORT", "1")
-    told = service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/health")
+    response = service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/health")
 
-    assert (told.status, told.body["status"], told.body["probes"]["database"]["reason"]) == (200, "down", "DatabaseUnavailable")
+    assert (response.status, response.body["status"], response.body["probes"]["database"]["reason"]) == (200, "down", "DatabaseUnavailable")
     assert service_client(signing_key, str(uuid.uuid4()), "videos:read")("GET", "/api/v1/admin/health").status == 403
     assert ANYONE("GET", "/api/v1/admin/health").status == 401
     assert service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/metrics").status == 503
 
 
-def test_a_probe_that_hangs_is_given_up_and_the_others_dont_wait_for_it(client, queues, monkeypatch):
+def test_a_hanging_probe_is_abandoned_without_delaying_the_others(client, queues, monkeypatch):
     monkeypatch.setattr(app, "PROBE_SECONDS", 0.3)
     for name in ("object_store", "breakers"):
         monkeypatch.setitem(app.PROBES, name, lambda: time.sleep(1))
 
     begun = time.perf_counter()
-    told = client("GET", "/api/v1/admin/health").body
+    response = client("GET", "/api/v1/admin/health").body
 
     assert time.perf_counter() - begun < 0.9
-    assert told["probes"]["object_store"]["reason"] == "no answer within 0.3 s"
-    assert [told["probes"][name]["status"] for name in ("database", "object_store", "state_table", "breakers")] == ["ok", "failed", "ok", "failed"]
+    assert response["probes"]["object_store"]["reason"] == "no answer within 0.3 s"
+    assert [response["probes"][name]["status"] for name in ("database", "object_store", "state_table", "breakers")] == ["ok", "failed", "ok", "failed"]
 
 
-def test_health_knows_every_queue_and_every_breaker():
+def test_health_covers_every_queue_and_every_breaker():
     """A new one is added to AdminFunction's QUEUE_URLS and policy, or to BREAKERS."""
     application = template.load(template.APPLICATION)
     function = template.functions(application)["admin"]
@@ -203,19 +203,19 @@ def test_health_knows_every_queue_and_every_breaker():
     assert named == set(app.BREAKERS)
 
 
-def test_quotas_tell_what_today_has_cost(person):
+def test_quotas_report_todays_units(person):
     admin = person(admin=True)
     before = admin("GET", "/api/v1/admin/quotas").body["quotas"]
     state.spend("youtube", "general", 7, 10_000)
 
-    told = admin("GET", "/api/v1/admin/quotas").body["quotas"]
+    response = admin("GET", "/api/v1/admin/quotas").body["quotas"]
 
-    assert [(each["project"], each["bucket"], each["limit"]) for each in told] == [("youtube", "general", 10_000)]
-    assert told[0]["used"] == before[0]["used"] + 7
-    assert told[0]["resets_at"] > datetime.now(UTC).isoformat()
+    assert [(each["project"], each["bucket"], each["limit"]) for each in response] == [("youtube", "general", 10_000)]
+    assert response[0]["used"] == before[0]["used"] + 7
+    assert response[0]["resets_at"] > datetime.now(UTC).isoformat()
 
 
-def test_metrics_are_read_by_prometheus_own_parser(client, queues):
+def test_the_prometheus_parser_reads_the_metrics(client, queues):
     from prometheus_client.parser import text_string_to_metric_families
 
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
@@ -223,9 +223,9 @@ def test_metrics_are_read_by_prometheus_own_parser(client, queues):
 
     config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
 
-    told = client("GET", "/api/v1/admin/metrics")
+    response = client("GET", "/api/v1/admin/metrics")
 
-    families = {family.name: family for family in text_string_to_metric_families(told.body)}
+    families = {family.name: family for family in text_string_to_metric_families(response.body)}
     queued = [sample.value for sample in families["showrunner_videos"].samples if sample.labels == {"status": "queued"}]
     assert queued[0] >= 1
     figures = {name: {tuple(sorted(sample.labels.items())): sample.value for sample in family.samples} for name, family in families.items()}
@@ -233,25 +233,25 @@ def test_metrics_are_read_by_prometheus_own_parser(client, queues):
     assert figures["showrunner_breaker_open"][(("platform", "youtube"),)] == 0
     assert set(figures["showrunner_up"].values()) == {1}
     assert all(family.documentation and family.type == "gauge" for family in families.values())
-    assert told.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
-def test_everybody_is_listed_and_found_by_address(person):
+def test_users_are_listed_and_found_by_email(person):
     somebody, admin = person(), person(admin=True)
 
-    told = admin("GET", f"/api/v1/admin/users?email={somebody.email[:12]}")
+    response = admin("GET", f"/api/v1/admin/users?email={somebody.email[:12]}")
 
-    assert [each["email"] for each in told.body["users"]] == [somebody.email]
+    assert [each["email"] for each in response.body["users"]] == [somebody.email]
     assert len(admin("GET", "/api/v1/admin/users?limit=1").body["users"]) == 1
 
 
-def test_acting_as_somebody_is_written_down_under_both_names(person):
+def test_impersonation_is_audited_under_both_names(person):
     somebody, admin = person(), person(admin=True)
 
-    told = admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate")
+    response = admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate")
 
-    assert (told.status, told.body["expires_in"]) == (200, 1800)
-    acting = Client(told.body["access_token"])
+    assert (response.status, response.body["expires_in"]) == (200, 1800)
+    acting = Client(response.body["access_token"])
     assert acting("POST", "/api/v1/channels", {"name": "Theirs"}).status == 201
     rows = admin("GET", f"/api/v1/admin/audit?actor={admin.user_id}").body["events"]
     assert {(row["action"], row["subject"], row["actor"]) for row in rows} == {
@@ -261,7 +261,7 @@ def test_acting_as_somebody_is_written_down_under_both_names(person):
     assert admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0]["thing_id"] == somebody.user_id
 
 
-def test_what_is_read_as_somebody_is_written_down_and_their_data_are_not_exported(person):
+def test_reads_during_impersonation_are_audited_and_exports_refused(person):
     somebody, admin = person(), person(admin=True)
     acting = Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])
 
@@ -276,7 +276,7 @@ def test_what_is_read_as_somebody_is_written_down_and_their_data_are_not_exporte
     assert somebody("GET", "/api/v1/users/me/export").status == 200
 
 
-def test_acting_ends_with_the_admins_login_and_with_the_admins_office(tx, person):
+def test_impersonation_ends_with_the_admins_session_or_role(tx, person):
     somebody, admin = person(), person(admin=True)
     acting = [Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"]) for _ in range(2)]
     assert acting[0]("POST", "/api/v1/auth/logout").status == 204
@@ -290,11 +290,11 @@ def test_acting_ends_with_the_admins_login_and_with_the_admins_office(tx, person
     assert acting[1]("GET", "/api/v1/videos").status == 401
 
 
-def test_who_acts_as_somebody_changes_no_credentials(person):
+def test_impersonation_cannot_change_credentials(person):
     somebody, admin = person(), person(admin=True)
     acting = Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])
 
-    told = [
+    responses = [
         acting("POST", "/api/v1/auth/mfa", {"password": PASSWORD}),
         acting("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}),
         acting("PUT", "/api/v1/users/me", {"password": "Another-staple-9-horse", "current_password": PASSWORD}),
@@ -303,10 +303,10 @@ def test_who_acts_as_somebody_changes_no_credentials(person):
         acting("POST", "/api/v1/auth/service-tokens", {"name": "x", "scopes": ["videos:read"]}),
     ]
 
-    assert {each.status for each in told} == {403}
+    assert {each.status for each in responses} == {403}
 
 
-def test_nobody_acts_as_an_admin(person):
+def test_an_admin_cannot_be_impersonated(person):
     admin, other = person(admin=True), person(admin=True)
 
     assert admin("POST", f"/api/v1/admin/users/{other.user_id}/impersonate").status == 409
@@ -314,13 +314,13 @@ def test_nobody_acts_as_an_admin(person):
     assert person()("POST", f"/api/v1/admin/users/{other.user_id}/impersonate").status == 403
 
 
-def test_maintenance_is_known_to_the_next_request(person):
+def test_maintenance_takes_effect_at_the_next_request(person):
     somebody, admin = person(), person(admin=True)
 
     assert admin("POST", "/api/v1/admin/maintenance", {"enabled": True, "message": "Moving.", "estimated_time": 30}).body["enabled"] is True
 
-    told = somebody("GET", "/api/v1/videos")
-    assert (told.status, told.body["error"]["code"], told.headers["retry-after"]) == (503, "MAINTENANCE_MODE", "1800")
+    response = somebody("GET", "/api/v1/videos")
+    assert (response.status, response.body["error"]["code"], response.headers["retry-after"]) == (503, "MAINTENANCE_MODE", "1800")
     assert admin("GET", "/api/v1/admin/users").status == 200
     logins = [ANYONE("POST", "/api/v1/auth/login", {"email": each.email, "password": PASSWORD}) for each in (somebody, admin)]
     assert [each.status for each in logins] == [503, 200]
@@ -329,23 +329,23 @@ def test_maintenance_is_known_to_the_next_request(person):
     assert somebody("GET", "/api/v1/videos").status == 200
 
 
-def test_a_content_owners_users_get_its_permissions_at_their_next_login(person):
+def test_a_content_owners_members_get_its_permissions_at_their_next_login(person):
     somebody, admin = person(), person(admin=True)
 
-    told = admin("POST", f"/api/v1/admin/organisations/{somebody.organisation_id}/content-owner", {})
+    response = admin("POST", f"/api/v1/admin/organisations/{somebody.organisation_id}/content-owner", {})
 
-    assert told.body["organisation"]["content_owner"] is True
+    assert response.body["organisation"]["content_owner"] is True
     pair = ANYONE("POST", "/api/v1/auth/login", {"email": somebody.email, "password": PASSWORD}).body
     assert roles.allows(tokens.verify(pair["access_token"]).permissions, "cms:write")
 
 
-def test_cloned_voices_are_given_by_admins_and_each_to_one_organisation(person):
+def test_admins_assign_cloned_voices_to_one_organisation_each(person):
     somebody, other, admin = person(), person(), person(admin=True)
     path = "/api/v1/admin/organisations/{}/voices"
 
-    told = admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001", "Voice0000000002"]})
+    response = admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001", "Voice0000000002"]})
 
-    assert told.body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
+    assert response.body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
     assert somebody("GET", f"/api/v1/organisations/{somebody.organisation_id}").body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
     assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 409
     assert admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001"]}).body["organisation"]["voices"] == ["Voice0000000001"]
@@ -354,7 +354,7 @@ def test_cloned_voices_are_given_by_admins_and_each_to_one_organisation(person):
     assert somebody("PUT", path.format(somebody.organisation_id), {"voice_ids": []}).status == 403
 
 
-def test_a_long_value_stands_in_the_audit_log_by_its_length_and_hash(person):
+def test_the_audit_log_stores_long_values_as_length_and_hash(person):
     somebody, admin = person(), person(admin=True)
     channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "settings": {"language": "en"}}).body["channel"]["id"]
     topics = [f"Why bees dance, part {number}" for number in range(100)]

@@ -18,20 +18,20 @@ def announce(client, content=PNG, **change):
     return client("POST", "/api/v1/assets", {"kind": "image", "content_type": "image/png", "bytes": len(content), "sha256": digest, **change})
 
 
-def upload(told, content):
-    target = told.body["upload"]
+def upload(response, content):
+    target = response.body["upload"]
     request = urllib.request.Request(target["url"], data=content, method=target["method"], headers=target["headers"])
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
 
 
-def test_an_uploaded_file_is_ready_once_it_was_looked_at(client):
-    told = announce(client)
-    path = f"/api/v1/assets/{told.body['asset']['id']}"
-    assert (told.status, told.body["asset"]["status"]) == (201, "pending")
+def test_an_uploaded_file_is_ready_after_its_check(client):
+    response = announce(client)
+    path = f"/api/v1/assets/{response.body['asset']['id']}"
+    assert (response.status, response.body["asset"]["status"]) == (201, "pending")
     assert client("GET", path).body["asset"]["status"] == "pending"
 
-    upload(told, PNG)
+    upload(response, PNG)
 
     found = client("GET", path).body
     assert found["asset"]["status"] == "ready"
@@ -39,7 +39,7 @@ def test_an_uploaded_file_is_ready_once_it_was_looked_at(client):
         assert answer.read() == PNG
 
 
-def test_the_address_of_an_upload_takes_the_announced_bytes_and_no_others(client):
+def test_an_upload_link_accepts_only_the_announced_bytes(client):
     target = announce(client).body["upload"]
 
     signed = parse_qs(urlsplit(target["url"]).query)["X-Amz-SignedHeaders"][0].split(";")
@@ -49,21 +49,21 @@ def test_the_address_of_an_upload_takes_the_announced_bytes_and_no_others(client
 
 
 @pytest.mark.parametrize("content", [PNG + b"1", b"\x89PNG\r\n\x1a\n" + b"1" * 92], ids=["other size", "other bytes"])
-def test_a_file_that_is_not_what_was_announced_is_refused_and_deleted(client, content):
-    told = announce(client)
-    upload(told, content)
+def test_a_file_that_differs_from_its_announcement_is_deleted(client, content):
+    response = announce(client)
+    upload(response, content)
 
-    found = client("GET", f"/api/v1/assets/{told.body['asset']['id']}").body
+    found = client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body
 
     assert (found["asset"]["status"], found["download_url"]) == ("refused", None)
 
 
-def test_a_file_that_is_not_of_its_type_is_refused(client):
+def test_a_file_of_another_type_is_refused(client):
     content = b"<html>" + b"0" * 94
-    told = announce(client, content)
-    upload(told, content)
+    response = announce(client, content)
+    upload(response, content)
 
-    assert client("GET", f"/api/v1/assets/{told.body['asset']['id']}").body["asset"]["status"] == "refused"
+    assert client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body["asset"]["status"] == "refused"
 
 
 @pytest.mark.parametrize(
@@ -77,36 +77,36 @@ def test_a_file_that_is_not_of_its_type_is_refused(client):
         ({"content_type": "image/svg+xml"}, "content_type"),
     ],
 )
-def test_a_bad_announcement_names_its_field(client, change, field):
-    told = announce(client, **change)
+def test_the_error_of_an_invalid_announcement_names_the_field(client, change, field):
+    response = announce(client, **change)
 
-    assert (told.status, told.body["error"]["details"][0]["field"]) == (400, field)
+    assert (response.status, response.body["error"]["details"][0]["field"]) == (400, field)
 
 
-def test_a_video_takes_an_asset_that_was_uploaded_but_never_looked_at(client):
+def test_ordering_a_video_checks_an_uploaded_asset(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
-    told = announce(client)
-    brief = {"channel_id": channel_id, "topic": "Bees", "assets": [told.body["asset"]["id"]]}
+    response = announce(client)
+    brief = {"channel_id": channel_id, "topic": "Bees", "assets": [response.body["asset"]["id"]]}
     assert client("POST", "/api/v1/videos/generate", brief).status == 400
 
-    upload(told, PNG)
+    upload(response, PNG)
 
     assert client("POST", "/api/v1/videos/generate", brief).status == 202
 
 
-def test_a_call_reads_no_more_unseen_uploads_than_fit_into_its_time(client):
+def test_a_call_checks_only_as_many_uploads_as_its_time_allows(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     clips = [announce(client, kind="clip", content_type="video/mp4", bytes=150 * 1_048_576).body["asset"]["id"] for _ in range(2)]
     brief = {"channel_id": channel_id, "topic": "Bees", "assets": clips}
 
-    told = [client("POST", "/api/v1/videos/generate", brief), client("POST", "/api/v1/videos/generate/batch", {"videos": [brief]})]
+    responses = [client("POST", "/api/v1/videos/generate", brief), client("POST", "/api/v1/videos/generate/batch", {"videos": [brief]})]
 
-    assert [(each.status, each.body["error"]["code"]) for each in told] == [(409, "CONFLICT")] * 2
-    assert f"GET /assets/{min(clips)}" in told[0].body["error"]["message"] or f"GET /assets/{max(clips)}" in told[0].body["error"]["message"]
+    assert [(each.status, each.body["error"]["code"]) for each in responses] == [(409, "CONFLICT")] * 2
+    assert f"GET /assets/{min(clips)}" in responses[0].body["error"]["message"] or f"GET /assets/{max(clips)}" in responses[0].body["error"]["message"]
     assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, "one alone is looked at, and isn't there"
 
 
-def test_what_is_added_and_removed_is_in_the_audit_log(client, tx):
+def test_additions_and_removals_are_in_the_audit_log(client, tx):
     asset_id = announce(client).body["asset"]["id"]
     client("DELETE", f"/api/v1/assets/{asset_id}")
 
@@ -116,8 +116,8 @@ def test_what_is_added_and_removed_is_in_the_audit_log(client, tx):
 
 
 def test_a_removed_asset_is_gone(client):
-    told = announce(client)
-    path = f"/api/v1/assets/{told.body['asset']['id']}"
+    response = announce(client)
+    path = f"/api/v1/assets/{response.body['asset']['id']}"
 
     assert client("DELETE", path).status == 204
     assert client("GET", path).status == 404
@@ -125,8 +125,8 @@ def test_a_removed_asset_is_gone(client):
 
 
 def test_another_organisations_asset_is_not_found(client, tx, service):
-    told = announce(client)
+    response = announce(client)
     other = service(add_organisation(tx, "Others"))
-    path = f"/api/v1/assets/{told.body['asset']['id']}"
+    path = f"/api/v1/assets/{response.body['asset']['id']}"
 
     assert {other("GET", path).status, other("DELETE", path).status} == {404}

@@ -28,26 +28,26 @@ WHOLE = {
 }
 
 
-def fields(told):
-    return [detail["field"] for detail in told.body["error"]["details"]]
+def fields(response):
+    return [detail["field"] for detail in response.body["error"]["details"]]
 
 
-def test_a_channel_gets_defaults_and_tells_what_is_left_to_do(client):
-    told = client("POST", "/api/v1/channels", {"name": "Bees"})
+def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
+    response = client("POST", "/api/v1/channels", {"name": "Bees"})
 
-    assert told.status == 201
-    channel = told.body["channel"]
+    assert response.status == 201
+    channel = response.body["channel"]
     assert (channel["name"], channel["status"], channel["niche"]) == ("Bees", "active", None)
     defaults = {"auto_publish": True, "privacy": "private", "videos_per_day": 1, "language": "en", "voice": "female1", "made_for_kids": False, "category": 22}
     assert channel["settings"].items() >= defaults.items()
-    assert [task["done"] for task in told.body["setup_tasks"]] == [False, False, False]
+    assert [task["done"] for task in response.body["setup_tasks"]] == [False, False, False]
 
 
-def test_every_setting_comes_back(client):
-    told = client("POST", "/api/v1/channels", WHOLE)
+def test_every_setting_is_returned_as_it_was_given(client):
+    response = client("POST", "/api/v1/channels", WHOLE)
 
-    assert told.body["channel"]["settings"].items() >= WHOLE["settings"].items()
-    assert told.body["channel"]["youtube_channel_id"] == WHOLE["youtube_channel_id"]
+    assert response.body["channel"]["settings"].items() >= WHOLE["settings"].items()
+    assert response.body["channel"]["youtube_channel_id"] == WHOLE["youtube_channel_id"]
 
 
 @pytest.mark.parametrize(
@@ -68,29 +68,29 @@ def test_every_setting_comes_back(client):
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_bad_channel_names_its_field(client, change, field):
-    told = client("POST", "/api/v1/channels", {**WHOLE, **change})
+def test_the_error_of_an_invalid_channel_names_the_field(client, change, field):
+    response = client("POST", "/api/v1/channels", {**WHOLE, **change})
 
-    assert (told.status, fields(told)) == (400, [field])
+    assert (response.status, fields(response)) == (400, [field])
 
 
 def test_the_eleventh_channel_is_refused(client):
     for number in range(10):
         assert client("POST", "/api/v1/channels", {"name": f"Channel {number}"}).status == 201
 
-    told = client("POST", "/api/v1/channels", {"name": "One more"})
+    response = client("POST", "/api/v1/channels", {"name": "One more"})
 
-    assert (told.status, told.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
+    assert (response.status, response.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
 
 
-def test_ten_channels_are_each_users_own_share(client, tx, signing_key):
+def test_each_user_may_have_ten_channels(client, tx, signing_key):
     for number in range(10):
         client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
     colleague = service_client(signing_key, client.organisation_id, creator=add_user(tx))
 
-    told = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
+    response = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
 
-    assert told.status == 201, "another of the organisation has ten of their own"
+    assert response.status == 201, "another of the organisation has ten of their own"
     assert len(client("GET", "/api/v1/channels").body["channels"]) == 11
     path = f"/api/v1/channels/{client('GET', '/api/v1/channels?sort=name').body['channels'][0]['id']}"
     token = colleague("DELETE", path).body["error"]["details"][0]["message"]
@@ -98,14 +98,14 @@ def test_ten_channels_are_each_users_own_share(client, tx, signing_key):
     assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "whoever removes it, its maker has room again"
 
 
-def test_another_service_of_the_same_maker_has_no_channels_of_its_own(client, tx, signing_key):
+def test_services_of_one_creator_share_the_channel_limit(client, tx, signing_key):
     creator = add_user(tx)
-    told = [
+    responses = [
         service_client(signing_key, client.organisation_id, name=f"service-{number}", creator=creator)("POST", "/api/v1/channels", {"name": "One"})
         for number in range(11)
     ]
 
-    assert [each.status for each in told] == [201] * 10 + [409]
+    assert [each.status for each in responses] == [201] * 10 + [409]
 
 
 CLONE = "C1oneOfSomebody00001"
@@ -115,70 +115,70 @@ def clones(tx, organisation_id, *voice_ids):
     voices.save(tx, organisation_id, list(voice_ids))
 
 
-def test_a_cloned_voice_speaks_for_its_organisation_only(client, tx, service):
+def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, service):
     other = service(add_organisation(tx, "Others"))
     clones(tx, client.organisation_id, CLONE)
     body = {"name": "Mine", "settings": {"voice": "ai_clone", "voice_clone_id": CLONE}}
 
-    told = client("POST", "/api/v1/channels", body)
+    response = client("POST", "/api/v1/channels", body)
 
-    assert told.status == 201
+    assert response.status == 201
     assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
     theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
     assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == ["settings.voice_clone_id"]
     assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "21m00Tcm4TlvDq8ikWAM"}}).status == 201, "everybody's"
-    order = {"channel_id": told.body["channel"]["id"], "topic": "Bees"}
+    order = {"channel_id": response.body["channel"]["id"], "topic": "Bees"}
     assert client("POST", "/api/v1/videos/generate", order).status == 202
     clones(tx, client.organisation_id)
     assert fields(client("POST", "/api/v1/videos/generate", order)) == ["voice"], "it was taken back"
 
 
-def test_two_at_once_are_not_both_the_tenth(postgres, signing_key):
+def test_concurrent_requests_cannot_exceed_the_channel_limit(postgres, signing_key):
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Rush")
     client = service_client(signing_key, organisation_id)
     for number in range(9):
         client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
 
-    told = in_threads(4, lambda number: client("POST", "/api/v1/channels", {"name": f"Rush {number}"}))
+    responses = in_threads(4, lambda number: client("POST", "/api/v1/channels", {"name": f"Rush {number}"}))
 
-    assert sorted(each.status for each in told) == [201, 409, 409, 409]
+    assert sorted(each.status for each in responses) == [201, 409, 409, 409]
 
 
-def test_a_youtube_channel_belongs_to_one_channel_and_is_not_kept_from_another_organisation(client, tx, service):
+def test_a_youtube_channel_is_unique_within_an_organisation(client, tx, service):
     other = service(add_organisation(tx, "Others"))
     assert client("POST", "/api/v1/channels", WHOLE).status == 201
 
-    told = client("POST", "/api/v1/channels", WHOLE)
+    response = client("POST", "/api/v1/channels", WHOLE)
 
     assert other("POST", "/api/v1/channels", WHOLE).status == 201, "whose it is, nobody has proved"
-    assert (told.status, told.body["error"]["code"]) == (409, "CONFLICT")
-    assert "YouTube channel" in told.body["error"]["message"]
+    assert (response.status, response.body["error"]["code"]) == (409, "CONFLICT")
+    assert "YouTube channel" in response.body["error"]["message"]
 
 
-def test_a_change_touches_only_what_it_names(client):
+def test_an_update_changes_only_the_given_fields(client):
     channel = client("POST", "/api/v1/channels", WHOLE).body["channel"]
     path = f"/api/v1/channels/{channel['id']}"
 
-    told = client("PUT", path, {"status": "paused", "niche": None, "settings": {"videos_per_day": 5}})
+    response = client("PUT", path, {"status": "paused", "niche": None, "settings": {"videos_per_day": 5}})
 
-    assert told.status == 200
-    now = told.body["channel"]
+    assert response.status == 200
+    now = response.body["channel"]
     assert (now["status"], now["niche"], now["name"]) == ("paused", None, "Bees")
     assert now["settings"] == {**channel["settings"], "videos_per_day": 5}
     assert fields(client("PUT", path, {"settings": {"voice": "ai_clone"}})) == ["settings.voice"]
 
 
-def test_one_channel_comes_with_its_figures_and_newest_videos(client):
+def test_a_channel_has_its_statistics_and_newest_videos(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     for number in range(6):
         client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": f"Topic {number}"})
 
-    told = client("GET", f"/api/v1/channels/{channel_id}")
+    response = client("GET", f"/api/v1/channels/{channel_id}")
 
-    assert told.body["statistics"] == {"videos": 6, "completed": 0, "failed": 0, "published": 0}
-    assert len(told.body["recent_videos"]) == 5
-    assert told.headers["cache-control"] == "private, max-age=30"
+    assert response.body["statistics"] == {"videos": 6, "completed": 0, "failed": 0, "published": 0}
+    assert len(response.body["recent_videos"]) == 5
+    assert response.headers["cache-control"] == "private, max-age=30"
 
 
 def test_a_list_is_filtered_and_paged(client):
@@ -193,7 +193,7 @@ def test_a_list_is_filtered_and_paged(client):
     assert first.headers["cache-control"] == "private, max-age=60"
 
 
-def test_a_channel_is_removed_by_two_calls(client):
+def test_removing_a_channel_needs_confirmation(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     path = f"/api/v1/channels/{channel_id}"
     video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
@@ -217,7 +217,7 @@ def test_another_organisations_channel_is_not_found(client, tx, service):
     assert {other("GET", path).status, other("PUT", path, {"name": "Mine"}).status, other("DELETE", path).status} == {404}
 
 
-def test_what_a_brand_may_name_is_what_the_renderer_has():
+def test_brand_options_match_the_renderers_assets():
     from render.text import fonts
 
     presets = json.loads((ROOT / "functions/render/text/presets/captions.json").read_text())

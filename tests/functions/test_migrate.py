@@ -37,14 +37,14 @@ def administrator(postgres):
     return Connection("postgres", host="127.0.0.1", port=postgres.port, database="postgres", password=postgres.password, ssl_context=False)
 
 
-def test_the_real_files_apply_to_an_empty_database_and_a_second_run_changes_nothing(database):
+def test_migrations_apply_to_an_empty_database_and_a_second_run_changes_nothing(database):
     applied = app.handler({}, None)["applied"]
 
     assert applied[0] == "0001_initial"
     assert app.handler({}, None) == {"applied": []}
 
 
-def test_two_runs_at_once_apply_each_file_once(database, folder):
+def test_concurrent_runs_apply_each_file_once(database, folder):
     def run(_):
         with contextlib.closing(app.connect()) as connection:
             return app.migrate(connection, folder)
@@ -54,7 +54,7 @@ def test_two_runs_at_once_apply_each_file_once(database, folder):
     assert sorted(results, key=len) == [[], [], [], ["0001_first", "0002_second"]]
 
 
-def test_a_file_that_fails_leaves_nothing_and_can_be_repaired(database, folder):
+def test_a_failing_file_changes_nothing_and_can_be_repaired(database, folder):
     (folder / "0003_third.sql").write_text("INSERT INTO trial.one VALUES (3); SELECT * FROM missing;")
     with contextlib.closing(app.connect()) as connection:
         with pytest.raises(Exception, match="missing"):
@@ -73,7 +73,7 @@ def test_a_file_changed_after_it_was_applied_is_refused(database, folder):
             app.migrate(connection, folder)
 
 
-def test_numbers_have_no_gap_and_no_double(folder):
+def test_file_numbers_have_no_gap_and_no_duplicate(folder):
     shutil.copy(folder / "0002_second.sql", folder / "0004_fourth.sql")
     with pytest.raises(Conflict, match="numbered"):
         app.files(folder)
@@ -90,7 +90,7 @@ def privileges(owner, table):
     return {privilege for privilege in PRIVILEGES if owner.run(ask, table=table, privilege=privilege) == [[True]]}
 
 
-def test_functions_read_and_write_every_table_of_ours_and_nothing_more(postgres):
+def test_the_functions_role_may_use_our_tables_only(postgres):
     """A schema that a migration makes without granting it, or a table that can be emptied, is found here."""
     with contextlib.closing(app.connect()) as owner:
         tables = owner.run(
@@ -109,7 +109,7 @@ def test_functions_read_and_write_every_table_of_ours_and_nothing_more(postgres)
     } == {}
 
 
-def test_functions_reach_partitions_through_their_tables_only_those_of_months_to_come_too(postgres):
+def test_the_functions_role_uses_partitions_only_through_their_tables(postgres):
     """A partition is a table of its own, whose privileges its parent's don't touch."""
     with contextlib.closing(app.connect()) as owner:
         owner.run("BEGIN")
@@ -122,7 +122,7 @@ def test_functions_reach_partitions_through_their_tables_only_those_of_months_to
     assert found == {}
 
 
-def test_functions_own_nothing_and_their_role_is_no_more_than_any(postgres):
+def test_the_functions_role_owns_nothing_and_has_no_privileges(postgres):
     with contextlib.closing(app.connect()) as owner:
         (role,) = owner.run(
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'showrunner_functions_local'"
@@ -146,14 +146,14 @@ WAYS_AROUND = (
 )
 
 
-def test_functions_only_add_audit_rows(tx):
+def test_the_functions_role_may_only_insert_audit_rows(tx):
     """By the database itself: the functions' role lacks the rights, and may not take away what holds its owner back."""
     for statement in (*CHANGES, *WAYS_AROUND):
         with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), db.transaction() as inner:
             inner.command(statement)
 
 
-def test_not_even_the_owner_changes_audit_rows(postgres):
+def test_the_owner_cannot_change_audit_rows(postgres):
     with contextlib.closing(app.connect()) as owner:
         for statement in CHANGES:
             owner.run("BEGIN")
@@ -163,14 +163,14 @@ def test_not_even_the_owner_changes_audit_rows(postgres):
             owner.run("ROLLBACK")
 
 
-def test_a_month_is_prepared_with_the_owners_rights_and_by_nobody_but_functions(tx):
+def test_only_the_functions_role_prepares_a_months_partition(tx):
     db.run(tx, "SELECT feed.prepare_month('2031-05-17')")
 
     assert db.value(tx, "SELECT to_regclass('feed.events_2031_05') IS NOT NULL") is True
     assert db.value(tx, "SELECT has_function_privilege('public', 'feed.prepare_month(date)', 'EXECUTE')") is False
 
 
-def test_a_new_password_in_ssm_is_the_roles_after_the_next_migration(postgres):
+def test_the_next_migration_applies_a_new_password_from_ssm(postgres):
     put_secrets({"database/password": "another-one"})
     with pytest.raises(DatabaseError, match="password authentication failed"):
         db.connect()
@@ -182,9 +182,9 @@ def test_a_new_password_in_ssm_is_the_roles_after_the_next_migration(postgres):
     db.connect().close()
 
 
-def test_the_password_itself_is_in_no_statement():
+def test_no_statement_contains_the_password():
     """The example of RFC 7677."""
-    told = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+    verifier = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 
-    assert "pencil" not in told
-    assert told == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    assert "pencil" not in verifier
+    assert verifier == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="

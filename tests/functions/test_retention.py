@@ -68,7 +68,7 @@ def files(organisation, video_id):
 
 
 @pytest.mark.parametrize("table", ROWS)
-def test_a_row_goes_when_it_has_had_its_time_and_not_before(tx, event, organisation, user, table):
+def test_rows_are_deleted_after_their_retention_and_not_before(tx, event, organisation, user, table):
     for other in ("access.windows", "access.login_attempts"):
         db.run(tx, f"DELETE FROM {other}")
     before = db.value(tx, f"SELECT count(*) FROM {table}")
@@ -80,7 +80,7 @@ def test_a_row_goes_when_it_has_had_its_time_and_not_before(tx, event, organisat
     assert db.value(tx, f"SELECT count(*) FROM {table}") == before + 1
 
 
-def test_a_login_goes_with_its_last_token_and_a_spent_token_stays_until_it_expires(tx, organisation, user):
+def test_a_session_is_deleted_with_its_last_token_and_used_tokens_stay_until_expiry(tx, organisation, user):
     old, new = (str(uuid.uuid4()) for _ in range(2))
     for family in (old, new):
         db.run(
@@ -100,14 +100,14 @@ def test_a_login_goes_with_its_last_token_and_a_spent_token_stays_until_it_expir
     assert [row["token_sha256"] for row in db.rows(tx, "SELECT token_sha256 FROM access.refresh_tokens WHERE family_id = :f", f=new)] == ["3"]
 
 
-def test_more_than_a_batch_goes_in_one_night(tx, monkeypatch):
+def test_several_batches_are_deleted_in_one_run(tx, monkeypatch):
     monkeypatch.setattr(app, "BATCH", 10)
     db.run(tx, "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' FROM generate_series(1, 35) n")
 
     assert app.handler({}, None)["denied_tokens"] == 35
 
 
-def test_what_does_not_fit_into_a_night_is_left_to_the_next(tx, monkeypatch):
+def test_rows_over_the_nightly_limit_wait_for_the_next_run(tx, monkeypatch):
     db.run(tx, "INSERT INTO access.denied_tokens VALUES ('old', now() - interval '1 day')")
     monkeypatch.setattr(app, "RUN_SECONDS", -1)
     assert sum(app.handler({}, None).values()) == 0
@@ -116,7 +116,7 @@ def test_what_does_not_fit_into_a_night_is_left_to_the_next(tx, monkeypatch):
     assert app.handler({}, None)["denied_tokens"] == 1
 
 
-def test_a_channel_goes_after_a_month_with_its_videos_and_their_files_and_its_costs_and_history_stay(tx, organisation, channel):
+def test_a_removed_channel_is_deleted_after_a_month_but_costs_and_history_stay(tx, organisation, channel):
     (old, old_video), (recent, recent_video), (live, live_video) = channel(31), channel(29), channel()
     add = "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'remove', 'channel', :id, 'r')"
     db.run(tx, add, id=old)
@@ -131,7 +131,7 @@ def test_a_channel_goes_after_a_month_with_its_videos_and_their_files_and_its_co
     assert db.value(tx, "SELECT count(*) FROM audit.events WHERE thing_id = :id", id=old) == 1
 
 
-def test_a_removed_video_of_a_living_channel_goes_too(tx, organisation, channel):
+def test_a_removed_video_of_an_active_channel_is_deleted(tx, organisation, channel):
     channel_id, kept = channel()
     gone = video(tx, organisation, channel_id, "now() - interval '31 days'")
 
@@ -141,7 +141,7 @@ def test_a_removed_video_of_a_living_channel_goes_too(tx, organisation, channel)
     assert [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.videos WHERE channel_id = :c", c=channel_id)] == [kept]
 
 
-def test_a_channel_waits_for_the_videos_that_a_night_had_no_room_for(tx, channel, monkeypatch):
+def test_a_channel_is_deleted_only_after_all_its_videos(tx, channel, monkeypatch):
     channel_id, _ = channel(40)
     monkeypatch.setattr(app, "VIDEOS", 0)
     app.handler({}, None)
@@ -152,7 +152,7 @@ def test_a_channel_waits_for_the_videos_that_a_night_had_no_room_for(tx, channel
     assert db.value(tx, "SELECT count(*) FROM studio.channels WHERE id = :c", c=channel_id) == 0
 
 
-def test_a_video_that_support_brought_back_meanwhile_stays(tx, channel):
+def test_a_restored_video_is_kept(tx, channel):
     _, video_id = channel(31)
     found = retention.list_removed_videos(tx, 1000)
     assert video_id in [str(row["id"]) for row in found]
@@ -161,7 +161,7 @@ def test_a_video_that_support_brought_back_meanwhile_stays(tx, channel):
     assert retention.remove_video(tx, video_id) == 0
 
 
-def test_the_months_ahead_are_prepared(tx):
+def test_partitions_of_coming_months_are_created(tx):
     app.handler({}, None)
 
     assert db.value(tx, "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL") is True
@@ -171,7 +171,7 @@ def months_ahead(months):
     return f"date_trunc('month', now()) + interval '{months} months 3 days'"
 
 
-def test_rows_that_came_before_their_month_s_partition_move_into_it_and_stay_what_they_are(tx, monkeypatch):
+def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, monkeypatch):
     """Where the schedule was off for months, they lie in the default partition."""
     db.run(tx, f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')")
     add = "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, update_type)"
@@ -191,7 +191,7 @@ def where(tx, table, condition):
     return sorted(row["place"] for row in db.rows(tx, f"SELECT tableoid::regclass::text AS place FROM {table} WHERE {condition}"))
 
 
-def test_a_part_that_fails_is_told_after_all_others_are_done(tx, monkeypatch):
+def test_a_failing_part_is_reported_after_all_others_ran(tx, monkeypatch):
     def broken(tx, limit):
         return db.run(tx, "SELECT 1 / 0 WHERE :limit > 0", limit=limit)
 

@@ -20,19 +20,19 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_sample_is_answered(name, event, client):
+def test_every_sample_has_its_expected_answer(name, event, client):
     sample = event(name)
     if "authorization" in sample["headers"]:
         sample["headers"]["authorization"] = f"Bearer {client.token}"
 
-    told = send(sample)
+    response = send(sample)
 
-    assert told["statusCode"] == EXPECTED[name], told["body"]
-    assert told["headers"]["x-request-id"] == sample["headers"].get("x-request-id", told["headers"]["x-request-id"])
-    assert told["body"] is None or json.loads(told["body"])
+    assert response["statusCode"] == EXPECTED[name], response["body"]
+    assert response["headers"]["x-request-id"] == sample["headers"].get("x-request-id", response["headers"]["x-request-id"])
+    assert response["body"] is None or json.loads(response["body"])
 
 
-def test_every_sample_of_these_functions_is_expected():
+def test_every_sample_of_these_functions_has_an_expectation():
     found = {path.stem for kind in ("accounts", "videos", "channels", "assets", "admin") for path in (ROOT / "events").glob(f"{kind}.*.json")}
 
     assert found == set(EXPECTED)

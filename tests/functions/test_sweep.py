@@ -78,7 +78,7 @@ def organisation(tx: Any, video_id: str) -> str:
     return str(db.value(tx, "SELECT organisation_id FROM studio.videos WHERE id = :id", id=video_id))
 
 
-def test_a_video_that_nobody_started_is_started_under_its_own_name(tx: Any, machine: str, video: Any) -> None:
+def test_a_video_that_was_never_started_is_started_under_its_own_name(tx: Any, machine: str, video: Any) -> None:
     video_id = video("queued")
 
     app.handler({}, None)
@@ -89,7 +89,7 @@ def test_a_video_that_nobody_started_is_started_under_its_own_name(tx: Any, mach
     assert [each["name"] for each in executions if video_id in each["name"]] == [f"{video_id}-1"]
 
 
-def test_a_video_whose_execution_is_lost_fails_and_says_that_a_retry_helps(tx: Any, machine: str, video: Any) -> None:
+def test_a_video_whose_execution_is_lost_fails_and_can_be_retried(tx: Any, machine: str, video: Any) -> None:
     video_id = video("processing")
 
     app.handler({}, None)
@@ -99,7 +99,7 @@ def test_a_video_whose_execution_is_lost_fails_and_says_that_a_retry_helps(tx: A
     assert "Retry" in error["message"]
 
 
-def test_what_the_sweeper_fails_is_announced_with_its_costs(tx: Any, machine: str, video: Any, heard: Any) -> None:
+def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, machine: str, video: Any, heard: Any) -> None:
     video_id = video("processing")
     folder = f"organisations/{organisation(tx, video_id)}/videos/{video_id}"
     paid = Charge(charge="voice:1", step="voice", provider="elevenlabs", item="flash", quantity=Decimal(100), unit="credit", amount_usd=Decimal("0.01"))
@@ -125,7 +125,7 @@ def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: A
     assert machines.status(refused, 1) == "RUNNING", "the next minute tries again"
 
 
-def test_while_nothing_is_open_the_database_is_not_asked(tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_is_not_queried_while_no_video_is_open(tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     db.run(tx, "UPDATE studio.videos SET status = 'completed'")
     app.handler({}, None)
 
@@ -133,7 +133,7 @@ def test_while_nothing_is_open_the_database_is_not_asked(tx: Any, machine: str, 
     assert app.handler({}, None) == {}
 
 
-def test_an_open_video_keeps_the_sweeper_looking(tx: Any, machine: str, video: Any) -> None:
+def test_an_open_video_keeps_the_sweeper_running(tx: Any, machine: str, video: Any) -> None:
     machines.start(video("processing"), str(uuid.uuid4()), 1)
     for _ in range(3):
         assert app.handler({}, None) != {}
@@ -151,7 +151,7 @@ def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monke
     assert app.handler({}, None) != {}
 
 
-def test_a_state_table_that_is_away_keeps_nobody_from_a_video(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
     monkeypatch.setenv("STATE_TABLE", "not-there")
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
@@ -159,7 +159,7 @@ def test_a_state_table_that_is_away_keeps_nobody_from_a_video(tx: Any, machine: 
     assert client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"}).status == 202
 
 
-def test_a_video_whose_execution_runs_is_left_alone_until_its_deadline(tx: Any, machine: str, video: Any) -> None:
+def test_a_running_video_is_left_alone_until_its_deadline(tx: Any, machine: str, video: Any) -> None:
     waiting, overdue = video("processing"), video("processing", deadline="-1 minute")
     for video_id in (waiting, overdue):
         machines.start(video_id, organisation(tx, video_id), 1)
@@ -178,7 +178,7 @@ def test_a_cancelled_video_that_still_runs_is_stopped_again(tx: Any, machine: st
     assert machines.status(video_id, 1) == "ABORTED"
 
 
-def test_the_name_of_an_execution_says_whose_it_is() -> None:
+def test_an_executions_name_identifies_its_video() -> None:
     video_id = str(uuid.uuid4())
 
     assert machines.parse_name(machines.name(video_id, 12)) == (video_id, 12)

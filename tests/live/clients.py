@@ -22,7 +22,7 @@ class Clients:
     """What API Gateway holds: the messages of each connection by its id, and connections that are gone or don't take anything."""
 
     def __init__(self, server: HTTPServer) -> None:
-        self.told: dict[str, list[Any]] = {}
+        self.messages: dict[str, list[Any]] = {}
         self.closed: list[str] = []
         self.gone: set[str] = set()
         self.broken: set[str] = set()
@@ -41,12 +41,12 @@ class Clients:
             self.closed.append(connection_id)
             self.gone.add(connection_id)
             return Response(status=204)
-        self.told.setdefault(connection_id, []).append(json.loads(request.data))
+        self.messages.setdefault(connection_id, []).append(json.loads(request.data))
         return Response(status=200)
 
     def take(self, connection_id: str) -> list[Any]:
         """What this one was told since it was last asked."""
-        return self.told.pop(connection_id, [])
+        return self.messages.pop(connection_id, [])
 
 
 def items() -> list[dict[str, Any]]:

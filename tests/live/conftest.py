@@ -29,7 +29,7 @@ def person(client, clients):
     anybody("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"})
 
     def login() -> Client:
-        told = anybody("POST", "/api/v1/auth/login", {"email": email, "password": password}).body
-        return Client(told["access_token"], told["user"]["organisation_id"])
+        response = anybody("POST", "/api/v1/auth/login", {"email": email, "password": password}).body
+        return Client(response["access_token"], response["user"]["organisation_id"])
 
     return login

@@ -15,7 +15,7 @@ from tests.contract import template
 from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed
 
 
-def test_a_video_s_event_comes_as_the_contract_has_it(clients):
+def test_a_videos_event_is_delivered_as_the_contract_says(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), f"video:{VIDEO}", "videos")
 
@@ -37,7 +37,7 @@ def test_a_video_s_event_comes_as_the_contract_has_it(clients):
     ]
 
 
-def test_another_organisation_s_client_gets_nothing_even_by_the_video_s_id(clients):
+def test_a_client_of_another_organisation_gets_no_events_of_the_video(clients):
     owner, stranger = organisation(), organisation()
     watching = subscribed(clients, caller(owner), f"video:{VIDEO}")
     others = [subscribed(clients, caller(stranger, *granted), f"video:{VIDEO}", "videos") for granted in (("videos:all",), ("*",))]
@@ -47,7 +47,7 @@ def test_another_organisation_s_client_gets_nothing_even_by_the_video_s_id(clien
     assert [clients.take(each) for each in others] == [[], []]
 
 
-def test_who_asked_for_another_video_or_unsubscribed_gets_nothing(clients):
+def test_clients_of_other_topics_get_nothing(clients):
     organisation_id = organisation()
     elsewhere = subscribed(clients, caller(organisation_id), f"video:{uuid.uuid4()}")
     left = subscribed(clients, caller(organisation_id), "videos")
@@ -57,7 +57,7 @@ def test_who_asked_for_another_video_or_unsubscribed_gets_nothing(clients):
     assert clients.take(elsewhere) == clients.take(left) == []
 
 
-def test_repeats_and_what_comes_after_something_later_are_not_told(clients):
+def test_repeated_and_outdated_events_are_not_delivered(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
     early, late = progress(organisation_id, 15, "2026-11-22T08:00:05.1+00:00"), progress(organisation_id, 50, "2026-11-22T08:00:05.2+00:00")
@@ -68,7 +68,7 @@ def test_repeats_and_what_comes_after_something_later_are_not_told(clients):
     assert [each["progress"] for each in clients.take(connection_id) if "progress" in each] == [50]
 
 
-def test_an_end_is_told_once_whatever_the_clocks_say_and_only_a_retry_comes_after_it(clients):
+def test_an_end_is_delivered_once_and_only_a_retry_follows_it(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
     rendering, last_words = (progress(organisation_id, percent, f"2026-11-22T08:00:{second}+00:00") for percent, second in ((90, "09.5"), (96, "09.9")))
@@ -82,20 +82,20 @@ def test_an_end_is_told_once_whatever_the_clocks_say_and_only_a_retry_comes_afte
     assert [each["progress"] for each in clients.take(connection_id) if "progress" in each] == [90, 97, 98]
 
 
-def test_of_many_events_at_once_the_latest_stays_the_latest(clients):
+def test_concurrent_events_never_replace_a_later_one(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
     events = [progress(organisation_id, percent, f"2026-11-22T08:00:{percent}+00:00") for percent in range(10, 30)]
 
     in_threads(20, lambda number: app.handler(events[number], None))
 
-    told = [each["progress"] for each in clients.take(connection_id) if "progress" in each]
-    assert 29 in told
-    assert len(told) == len(set(told))
+    delivered = [each["progress"] for each in clients.take(connection_id) if "progress" in each]
+    assert 29 in delivered
+    assert len(delivered) == len(set(delivered))
     assert all(app.handler(event, None) == {"told": 0} for event in events)
 
 
-def test_who_is_gone_is_forgotten_and_who_takes_nothing_stops_nobody(clients):
+def test_gone_connections_are_forgotten_and_slow_or_broken_ones_stop_no_other(clients):
     organisation_id = organisation()
     gone, broken, slow, *well = [subscribed(clients, caller(organisation_id), "videos") for _ in range(14)]
     clients.gone.add(gone)
@@ -110,7 +110,7 @@ def test_who_is_gone_is_forgotten_and_who_takes_nothing_stops_nobody(clients):
     assert live.find(broken) is not None
 
 
-def test_what_nobody_could_be_told_is_told_at_the_next_delivery(clients):
+def test_an_event_that_reached_nobody_is_delivered_by_the_retry(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
     clients.broken.add(connection_id)
@@ -124,7 +124,7 @@ def test_what_nobody_could_be_told_is_told_at_the_next_delivery(clients):
     assert len(clients.take(connection_id)) == 2
 
 
-def test_the_render_s_progress_is_that_of_the_status(client, tx, clients):
+def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
     video_id = str(uuid.uuid4())
     channel = db.value(tx, "INSERT INTO studio.channels (organisation_id, name, settings) VALUES (:o, 'Live', '{}') RETURNING id", o=client.organisation_id)
     db.run(
@@ -151,7 +151,7 @@ def test_the_render_s_progress_is_that_of_the_status(client, tx, clients):
     assert clients.take(connection_id) == []
 
 
-def test_reports_and_syncs_are_told_to_the_content_owner(clients):
+def test_reports_and_syncs_are_delivered_to_the_content_owner(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id, *roles.of_user("user", content_owner=True)), "reports", "syncs")
     common = {"organisation_id": organisation_id, "at": "2026-11-22T08:00:05+00:00"}
@@ -167,7 +167,7 @@ def test_reports_and_syncs_are_told_to_the_content_owner(clients):
     ]
 
 
-def test_the_samples_are_one_connection_that_watches_a_video(clients, event, aws):
+def test_the_samples_form_one_connection_that_watches_a_video(clients, event, aws):
     sample = event("live.connect")
     connection_id = sample["requestContext"]["connectionId"]
     organisation_id = event("live.progress")["detail"]["organisation_id"]
@@ -196,7 +196,7 @@ def test_the_samples_are_one_connection_that_watches_a_video(clients, event, aws
     assert live.find(connection_id) is None
 
 
-def test_the_rules_of_the_template_let_through_what_can_be_told():
+def test_the_templates_event_rules_match_the_delivered_kinds():
     rules = template.functions()["live"].properties["Events"]
     prefixes = {each["prefix"] for each in rules["Announced"]["Properties"]["Pattern"]["detail-type"]}
 

@@ -13,7 +13,7 @@ from showrunner import live
 from tests.live.clients import VIDEO, caller, connected, organisation, say, websocket
 
 
-def test_every_message_is_answered_with_what_the_connection_has(clients):
+def test_every_message_is_answered_with_the_connections_topics(clients):
     organisation_id = organisation()
     connection_id = connected(caller(organisation_id, "videos:all"))
 
@@ -56,7 +56,7 @@ def test_every_message_is_answered_with_what_the_connection_has(clients):
     ],
     ids=lambda value: str(value)[:40].encode("ascii", "replace").decode(),
 )
-def test_what_cant_be_understood_is_answered_and_closes_nothing(clients, message, code):
+def test_an_invalid_message_is_answered_and_closes_no_connection(clients, message, code):
     connection_id = connected(caller(organisation()))
 
     answer = say(clients, connection_id, message)
@@ -67,7 +67,7 @@ def test_what_cant_be_understood_is_answered_and_closes_nothing(clients, message
     assert say(clients, connection_id, {"action": "ping"})["topics"] == []
 
 
-def test_a_client_that_talks_without_end_is_cut_off(clients, monkeypatch):
+def test_a_client_that_sends_too_many_messages_is_disconnected(clients, monkeypatch):
     monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 3)
     at = time.time()
     monkeypatch.setattr(live.time, "time", lambda: at)
@@ -81,7 +81,7 @@ def test_a_client_that_talks_without_end_is_cut_off(clients, monkeypatch):
     assert say(clients, quiet, {"action": "ping"})["type"] == "connection_status"
 
 
-def test_a_new_minute_gives_a_client_its_messages_again(clients, monkeypatch):
+def test_the_message_limit_starts_again_every_minute(clients, monkeypatch):
     monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 1)
 
     assert [live.says_too_much("one", at) for at in (60.0, 119.0, 120.0)] == [False, True, False]
@@ -99,7 +99,7 @@ JSON = st.recursive(
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=60) | JSON.map(json.dumps) | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps))
-def test_whatever_is_said_has_one_answer(clients, message):
+def test_any_message_has_one_answer(clients, message):
     connection_id = connected(caller(organisation()))
 
     answer = say(clients, connection_id, message)

@@ -8,7 +8,7 @@ from tests.conftest import Client
 from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed, watching, websocket
 
 
-def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed(clients):
+def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(clients):
     ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
 
@@ -18,7 +18,7 @@ def test_after_the_session_s_end_a_message_is_answered_and_the_connection_closed
     assert clients.closed == ["ended"]
 
 
-def test_after_the_session_s_end_nothing_is_told(clients):
+def test_nothing_is_delivered_after_the_sessions_end(clients):
     ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
     live.add(ended)
     live.subscribe(ended, frozenset({"videos"}))
@@ -26,7 +26,7 @@ def test_after_the_session_s_end_nothing_is_told(clients):
     assert app.handler(progress(ended.organisation_id), None) == {"told": 0}
 
 
-def test_whoever_leaves_leaves_nothing_behind(clients):
+def test_a_disconnected_client_leaves_no_items(clients):
     connection_id = subscribed(clients, caller(organisation()), "videos", f"video:{VIDEO}")
     assert items()
 
@@ -35,7 +35,7 @@ def test_whoever_leaves_leaves_nothing_behind(clients):
     assert app.handler(websocket("DISCONNECT", connection_id), None) == {"statusCode": 200}
 
 
-def test_a_logout_ends_what_that_login_had_open_and_nothing_else(clients, person):
+def test_a_logout_closes_the_connections_of_its_login_only(clients, person):
     phone, desk = person(), person()
     on_phone, on_desk = watching(clients, phone), watching(clients, desk)
 
@@ -47,17 +47,17 @@ def test_a_logout_ends_what_that_login_had_open_and_nothing_else(clients, person
     assert clients.closed == [on_phone]
 
 
-def test_a_new_password_ends_everything_that_is_open(clients, person):
+def test_a_new_password_closes_every_connection(clients, person):
     first, second = person(), person()
     watching(clients, first), watching(clients, second)
 
-    told = first("PUT", "/api/v1/users/me", {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"})
+    response = first("PUT", "/api/v1/users/me", {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"})
 
-    assert told.status == 200
+    assert response.status == 200
     assert app.handler(progress(first.organisation_id), None) == {"told": 0}
 
 
-def test_a_revoked_service_token_ends_what_was_opened_with_it(clients, person, tx):
+def test_revoking_a_service_token_closes_its_connections(clients, person, tx):
     owner = person()
     db.run(tx, "UPDATE accounts.users SET verified_at = now()")
     made = owner("POST", "/api/v1/auth/service-tokens", {"name": "wall", "scopes": ["live:read", "videos:read"]}).body
@@ -71,7 +71,7 @@ def test_a_revoked_service_token_ends_what_was_opened_with_it(clients, person, t
     assert clients.take(on_wall) == []
 
 
-def test_who_was_removed_from_an_organisation_is_told_nothing_more_of_it(clients, person, tx):
+def test_a_removed_member_gets_no_more_events_of_the_organisation(clients, person, tx):
     owner = person()
     member = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id"))
     place = {"o": owner.organisation_id, "u": member}

@@ -11,29 +11,29 @@ from tests.conftest import in_threads
 from tests.live.clients import caller, handshake, items, organisation
 
 
-def test_without_the_permission_there_is_no_ticket(service, organisation_id, clients):
-    told = service(organisation_id, "videos:all")("POST", "/api/v1/live/tickets")
+def test_a_ticket_needs_the_permission(service, organisation_id, clients):
+    response = service(organisation_id, "videos:all")("POST", "/api/v1/live/tickets")
 
-    assert told.status == 403
+    assert response.status == 403
     assert items() == []
 
 
-def test_whoever_may_use_live_gets_a_ticket_that_opens_one_connection(service, organisation_id, clients):
-    told = service(organisation_id, "live:read")("POST", "/api/v1/live/tickets")
+def test_a_ticket_opens_one_connection(service, organisation_id, clients):
+    response = service(organisation_id, "live:read")("POST", "/api/v1/live/tickets")
 
-    assert (told.status, told.body["expires_in"], told.body["url"]) == (201, 30, os.environ["LIVE_URL"])
-    assert told.headers["cache-control"] == "no-store"
-    assert handshake(told.body["ticket"]) == 200
-    assert handshake(told.body["ticket"]) == 401
+    assert (response.status, response.body["expires_in"], response.body["url"]) == (201, 30, os.environ["LIVE_URL"])
+    assert response.headers["cache-control"] == "no-store"
+    assert handshake(response.body["ticket"]) == 200
+    assert handshake(response.body["ticket"]) == 401
 
 
-def test_of_many_connections_at_once_with_one_ticket_one_is_opened(clients):
+def test_concurrent_connections_with_one_ticket_open_one(clients):
     ticket = live.issue(caller(organisation()))
 
     assert sorted(in_threads(8, lambda _: handshake(ticket))) == [200] + [401] * 7
 
 
-def test_a_ticket_stands_nowhere_but_with_its_owner(clients):
+def test_a_ticket_is_not_stored_in_plain_text(clients):
     ticket = live.issue(caller(organisation()))
 
     assert len(ticket) == 43
@@ -41,19 +41,19 @@ def test_a_ticket_stands_nowhere_but_with_its_owner(clients):
 
 
 @pytest.mark.parametrize("ticket", [None, "", "x", "A" * 43, "A" * 44, "é" * 43, "' OR 1=1 --", "A" * 100_000])
-def test_a_ticket_that_nobody_issued_opens_nothing(clients, ticket):
+def test_an_invented_ticket_is_refused(clients, ticket):
     assert handshake(ticket) == 401
     assert items() == []
 
 
-def test_a_ticket_is_good_for_half_a_minute(clients):
+def test_a_ticket_expires_after_30_seconds(clients):
     ticket = live.issue(caller(organisation()))
 
     assert live.redeem(ticket, "late", now=time.time() + 30) is None
     assert live.redeem(ticket, "in time", now=time.time() + 28) is not None
 
 
-def test_a_connection_ends_with_the_token_that_its_ticket_was_made_with(clients):
+def test_a_connection_expires_with_the_token_behind_its_ticket(clients):
     assert live.redeem(live.issue(caller(organisation(), seconds=600)), "user").ends_at == pytest.approx(time.time() + 600, abs=2)
     assert live.redeem(live.issue(caller(organisation(), seconds=86_400)), "service").ends_at == pytest.approx(time.time() + 7200, abs=2)
     assert live.redeem(live.issue(caller(organisation(), seconds=0)), "ended") is None

@@ -26,7 +26,7 @@ from tests.live.clients import caller, connected, items, organisation, progress,
         ("feed", roles.ROLES["admin"], True),
     ],
 )
-def test_a_topic_needs_the_permission_to_read_what_it_tells(clients, topic, permissions, may):
+def test_a_topic_needs_the_permission_to_read_its_events(clients, topic, permissions, may):
     connection_id = connected(caller(organisation(), *permissions))
 
     answer = say(clients, connection_id, {"action": "subscribe", "topics": [topic]})
@@ -35,7 +35,7 @@ def test_a_topic_needs_the_permission_to_read_what_it_tells(clients, topic, perm
     assert may or answer["code"] == "INSUFFICIENT_PERMISSIONS"
 
 
-def test_one_forbidden_topic_among_others_subscribes_to_none(clients):
+def test_one_forbidden_topic_refuses_the_whole_subscription(clients):
     organisation_id = organisation()
     connection_id = connected(caller(organisation_id))
     say(clients, connection_id, {"action": "subscribe", "topics": ["videos", "feed"]})
@@ -43,7 +43,7 @@ def test_one_forbidden_topic_among_others_subscribes_to_none(clients):
     assert app.handler(progress(organisation_id), None) == {"told": 0}
 
 
-def test_a_connection_has_a_bounded_number_of_topics_whatever_comes_at_once(clients):
+def test_concurrent_subscriptions_cannot_exceed_the_topic_limit(clients):
     connection_id = connected(caller(organisation()))
     bundles = [[f"video:{uuid.uuid4()}" for _ in range(30)] for _ in range(6)]
 
@@ -58,7 +58,7 @@ def test_a_connection_has_a_bounded_number_of_topics_whatever_comes_at_once(clie
     assert sum(item["pk"]["S"].startswith("live#topic#") for item in items()) == 90
 
 
-def test_one_connection_more_than_a_user_may_have_closes_the_oldest(clients):
+def test_a_connection_over_the_users_limit_closes_the_oldest(clients):
     identity = caller(organisation())
     first, *others = [subscribed(clients, identity, "videos") for _ in range(live.MOST_CONNECTIONS)]
     clients.gone.add(others[0])  # a tab that ended without a word

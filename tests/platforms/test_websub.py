@@ -32,12 +32,12 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("said", "kept"), WORDS)
-def test_a_hubs_words_are_kept_without_control_characters(said, kept):
+def test_control_characters_are_removed_from_the_hubs_text(said, kept):
     assert websub.plain(said) == kept
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_raise_anything_but_a_refusal(body):
+def test_any_bytes_are_parsed_or_refused(body):
     try:
         websub.read(body)
     except InvalidRequest:
@@ -46,7 +46,7 @@ def test_no_bytes_raise_anything_but_a_refusal(body):
 
 @settings(max_examples=200)
 @given(st.integers(0, 900), st.integers(0, 255))
-def test_a_notification_with_a_damaged_byte_is_read_or_refused(place, byte):
+def test_a_notification_with_a_damaged_byte_is_parsed_or_refused(place, byte):
     body = bytearray(atom())
     body[place % len(body)] = byte
     try:
@@ -55,7 +55,7 @@ def test_a_notification_with_a_damaged_byte_is_read_or_refused(place, byte):
         return
 
 
-def told(reader, body):
+def response(reader, body):
     try:
         return reader(body)
     except InvalidRequest as refusal:
@@ -71,15 +71,15 @@ WORDS = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 
 @settings(max_examples=500)
 @given(WORDS, WORDS, WORDS, WORDS, st.sampled_from(["updated", "published", "video", "channel"]))
-def test_the_usual_shape_is_read_as_the_parser_reads_it_whatever_its_values_are(title, name, value, other, field):
+def test_the_fast_reader_agrees_with_the_xml_parser_on_any_values(title, name, value, other, field):
     known = {"title": f"T{title}", "name": name, field: (value or "vid00000001") if field == "video" else value or CHANNEL}
     body = atom(**known).replace(b"pubsubhubbub.appspot.com", other.encode())
-    assert told(websub.read, body) == told(websub._parse, body)
+    assert response(websub.read, body) == response(websub._parse, body)
 
 
 @settings(max_examples=1000)
 @given(st.data())
-def test_the_usual_shape_is_read_as_the_parser_reads_it_however_it_is_damaged(data):
+def test_the_fast_reader_agrees_with_the_xml_parser_on_damaged_input(data):
     body = bytearray(atom(title="Ünï &amp; &quot;more&quot;"))
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(body)))
@@ -88,11 +88,11 @@ def test_the_usual_shape_is_read_as_the_parser_reads_it_however_it_is_damaged(da
             st.binary(max_size=3)
             | st.sampled_from([b"<", b">", b"&", b"'", b'"', b" ", b"\n", b"\xc3", b"\xff", b"</", b"/>", b"]]>", b"<!--", b"&amp;", b"\x00"])
         )
-    assert told(websub.read, bytes(body)) == told(websub._parse, bytes(body))
+    assert response(websub.read, bytes(body)) == response(websub._parse, bytes(body))
 
 
 @pytest.mark.parametrize("gap", [b"", b"\n", b"\n   ", b" \n \n "])
-def test_youtubes_own_shape_takes_the_short_way_however_it_is_laid_out(gap):
+def test_youtubes_layout_is_read_by_the_fast_reader(gap):
     body = re.sub(rb">\s*<", b">" + gap + b"<", atom(title="A &amp; B")) + gap
     assert websub._usual(body)
     assert websub.read(body) == websub._parse(body)
@@ -102,7 +102,7 @@ printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude
 
 
 @given(printable, printable, st.datetimes(datetime(2006, 1, 1), datetime(2026, 11, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone
-def test_what_is_written_is_read_back(title, name, at):
+def test_a_written_feed_is_read_back(title, name, at):
     seen = [Sighting("vid00000001", CHANNEL, " ".join(name.split()) or None, title, at, at)]
     assert websub.read(websub.write(seen)) == seen
 
@@ -126,18 +126,18 @@ def test_several_entries_and_tombstones_in_one_feed_are_all_read():
         ("2026-11-22T09:13:10+01:00", datetime(2026, 11, 22, 8, 13, 10, tzinfo=UTC)),
     ],
 )
-def test_times_have_any_number_of_digits(text, expected):
+def test_times_may_have_any_number_of_digits(text, expected):
     assert websub.moment(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "2026-11-22", "20261122T081310Z", "2026-11-22T08:13:10", "2026-11-22T25:00:00Z", "0001-01-01T00:00:00+23:00", "now"])
-def test_other_times_are_refused(text):
+def test_invalid_times_are_refused(text):
     with pytest.raises(InvalidRequest):
         websub.moment(text)
 
 
 @pytest.mark.parametrize("algorithm", websub.ALGORITHMS)
-def test_a_signature_fits_its_own_secret_and_body_only(algorithm):
+def test_a_signature_is_valid_for_its_own_secret_and_body_only(algorithm):
     header = f"{algorithm}={hmac.new(b'one', b'body', algorithm).hexdigest()}"
     assert websub.is_signed([b"one"], header, b"body")
     assert websub.is_signed([b"two", b"one"], header, b"body")
@@ -146,7 +146,7 @@ def test_a_signature_fits_its_own_secret_and_body_only(algorithm):
     assert not websub.is_signed([], header, b"body")
 
 
-def test_topics_of_both_forms_name_their_channel():
+def test_both_forms_of_a_topic_name_the_channel():
     assert websub.channel_of(TOPIC) == websub.channel_of(TOPIC.replace("/xml", "")) == CHANNEL
     assert websub.channel_of(websub.topic("http://127.0.0.1:9", OTHER), "127.0.0.1:9") == OTHER
     assert websub.channel_of(websub.topic("http://127.0.0.1:9", OTHER)) is None
@@ -167,12 +167,12 @@ def test_topics_of_both_forms_name_their_channel():
         ("-5", None),
     ],
 )
-def test_retry_after_in_either_form(text, seconds):
+def test_retry_after_is_read_in_either_form(text, seconds):
     assert websub.retry_after(text, NOW) == seconds
 
 
 @given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,30} \d{1,9}:\d{1,4}:\d{1,4} [+-]?\w{0,12}"))
-def test_whatever_a_retry_after_says_is_seconds_of_a_day_or_nothing(text):
+def test_any_retry_after_is_read_as_at_most_a_day_or_ignored(text):
     seconds = websub.retry_after(text, NOW)
     assert seconds is None or 0 <= seconds <= 86_400
 
@@ -189,7 +189,7 @@ def test_whatever_a_retry_after_says_is_seconds_of_a_day_or_nothing(text):
         (503, PlatformUnavailable),
     ],
 )
-def test_what_the_hub_answers(httpserver: HTTPServer, status, kind):
+def test_the_hubs_status_decides_the_outcome(httpserver: HTTPServer, status, kind):
     httpserver.expect_request("/").respond_with_data("words", status=status, headers={"Retry-After": "120"})
     hub = websub.Hub(httpserver.url_for("/"))
     if kind is None:
@@ -202,7 +202,7 @@ def test_what_the_hub_answers(httpserver: HTTPServer, status, kind):
 
 @pytest.mark.parametrize(("status", "kind"), [(202, None), (400, PlatformRejected), (503, PlatformUnavailable)])
 @pytest.mark.parametrize("body", ["endless", "broken", "dripping"])
-def test_the_hubs_word_stands_whatever_its_body_does(status, kind, body, monkeypatch):
+def test_the_hubs_status_counts_whatever_its_body_does(status, kind, body, monkeypatch):
     monkeypatch.setattr(websub, "HUB_SECONDS", 0.5)
     head = f"HTTP/1.1 {status} X\r\n".encode()
     bodies = {
@@ -218,11 +218,11 @@ def test_the_hubs_word_stands_whatever_its_body_does(status, kind, body, monkeyp
     assert kind is None or (str(status) in refused.value.message and len(refused.value.message) < 300)
 
 
-def test_a_hub_that_is_not_there_is_unavailable():
+def test_an_unreachable_hub_is_unavailable():
     with pytest.raises(PlatformUnavailable):
         websub.Hub("http://127.0.0.1:9/").ask("subscribe", TOPIC, "https://x", 60, None)
 
 
-def test_an_entry_of_the_next_minutes_is_a_wrong_clock_and_not_the_future():
+def test_an_entry_a_few_minutes_ahead_is_accepted():
     soon = (NOW + timedelta(minutes=30)).isoformat()
     assert websub.check(websub.read(atom(updated=soon)), CHANNEL, NOW)

@@ -14,7 +14,7 @@ from tests.servers import speaking
 
 
 @given(st.text(max_size=100) | st.text(max_size=60).map(lambda text: f"https://www.youtube.com/{text}"))
-def test_any_text_is_a_link_or_refused(text):
+def test_any_text_is_read_as_a_link_or_refused(text):
     try:
         link = youtube.parse(text)
     except InvalidRequest:
@@ -63,7 +63,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("status", "error", "kind"), ERRORS)
-def test_errors_say_what_their_receiver_should_do(httpserver: HTTPServer, status, error, kind):
+def test_youtubes_errors_become_errors_that_say_what_to_do(httpserver: HTTPServer, status, error, kind):
     httpserver.expect_request("/youtube/v3/videos").respond_with_json({"error": error}, status=status)
     count = Count()
     with pytest.raises(kind):
@@ -71,7 +71,7 @@ def test_errors_say_what_their_receiver_should_do(httpserver: HTTPServer, status
     assert count.units == (UNITS if kind is QuotaExceeded else 1)  # a refused call costs its unit too
 
 
-def test_a_call_that_never_left_costs_nothing():
+def test_a_call_that_was_never_sent_costs_no_quota():
     count = Count()
     with pytest.raises(PlatformUnavailable):
         youtube.Youtube("key", "http://127.0.0.1:9", count).details(["vid00000001"])
@@ -89,7 +89,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_an_answer_that_breaks_off_or_never_ends_is_a_platform_that_is_not_there(monkeypatch, how):
+def test_an_incomplete_or_endless_answer_is_platform_unavailable(monkeypatch, how):
     monkeypatch.setattr(youtube, "SECONDS", 0.5)
     monkeypatch.setattr(youtube, "CALL_SECONDS", 1)
     pause = {"silence": 2, "drops": 0.1}.get(how, 0)
@@ -102,13 +102,13 @@ def test_an_answer_that_breaks_off_or_never_ends_is_a_platform_that_is_not_there
         assert time.monotonic() - begun < 4
 
 
-def test_a_feed_without_end_is_read_no_further_than_a_feed_may_be_long(monkeypatch):
+def test_an_endless_feed_is_read_only_up_to_the_limit(monkeypatch):
     monkeypatch.setattr(youtube, "FEED_BYTES", 100_000)
     with speaking([HEAD + b"\r\n", *[b" " * 50_000] * 40]) as address, pytest.raises(PlatformRejected, match="100001 bytes"):
         youtube.Feeds(address).get("UC" + "a" * 22, datetime.now(UTC))
 
 
-def test_a_custom_name_is_asked_for_twice_within_one_budget(monkeypatch):
+def test_a_custom_name_is_looked_up_twice_within_one_time_limit(monkeypatch):
     monkeypatch.setattr(youtube, "RESOLVE_SECONDS", 0.5)
     slow = [b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n", b"{", b"}"]
     with speaking(slow, 0.2) as address, pytest.raises(PlatformUnavailable):
@@ -116,13 +116,13 @@ def test_a_custom_name_is_asked_for_twice_within_one_budget(monkeypatch):
 
 
 @pytest.mark.parametrize("body", ["[1]", "5", "null", "{", ""])
-def test_an_answer_of_another_form_is_a_platform_that_is_not_there(httpserver: HTTPServer, body):
+def test_an_answer_of_another_shape_is_platform_unavailable(httpserver: HTTPServer, body):
     httpserver.expect_request("/youtube/v3/videos").respond_with_data(body)
     with pytest.raises(PlatformUnavailable):
         youtube.Youtube("key", httpserver.url_for(""), Count()).details(["vid00000001"])
 
 
-def test_the_key_stands_in_no_address(httpserver: HTTPServer):
+def test_the_key_is_never_in_a_url(httpserver: HTTPServer):
     httpserver.expect_request("/youtube/v3/videos").respond_with_json({"items": []})
     youtube.Youtube("top-secret", httpserver.url_for(""), Count()).details(["vid00000001"])
     [(request, _)] = httpserver.log

@@ -9,7 +9,7 @@ from tests.production.samples import words_text
 
 
 @given(words_text)
-def test_words_of_an_alignment_are_the_words_of_the_text_and_never_run_backwards(text: str) -> None:
+def test_aligned_words_equal_the_text_and_times_never_decrease(text: str) -> None:
     starts = [index * 0.1 if index % 7 else 0.0 for index in range(len(text))]
     ends = [start + 0.1 for start in starts]
 
@@ -21,7 +21,7 @@ def test_words_of_an_alignment_are_the_words_of_the_text_and_never_run_backwards
 
 
 @given(words_text, st.floats(0.5, 60))
-def test_words_without_an_alignment_fill_the_recording(text: str, seconds: float) -> None:
+def test_words_without_alignment_fill_the_recording(text: str, seconds: float) -> None:
     found = captions.evenly(text, seconds)
 
     assert [word.text for word in found] == text.split()

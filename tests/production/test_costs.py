@@ -12,13 +12,13 @@ from tests.production.samples import job
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_an_answers_price_is_exact_to_the_last_token(fresh: int, cached: int, cache_write: int, output: int) -> None:
+def test_the_price_of_an_answer_is_exact_to_the_token(fresh: int, cached: int, cache_write: int, output: int) -> None:
     charge = costs.language_charge("n", "gpt-6-luna", Usage(fresh + cached + cache_write, cached, cache_write, output))
 
     assert charge.amount_usd * 1_000_000 == fresh * Decimal("0.10") + cached * Decimal("0.01") + cache_write * Decimal("0.125") + output * Decimal("0.50")
 
 
-def test_a_model_without_a_price_is_counted_at_the_dearest() -> None:
+def test_a_model_without_a_price_costs_as_much_as_the_dearest() -> None:
     usage = Usage(1000, 0, 0, 1000)
 
     assert costs.language_charge("n", "unheard-of", usage).amount_usd == max(
@@ -26,7 +26,7 @@ def test_a_model_without_a_price_is_counted_at_the_dearest() -> None:
     )
 
 
-def test_the_header_of_the_answer_outranks_the_models_rate() -> None:
+def test_the_price_in_the_answers_header_wins_over_the_models_rate() -> None:
     assert costs.speech_charge("n", "eleven_flash_v2_5", 100, 42).quantity == 42
     assert costs.speech_charge("n", "eleven_flash_v2_5", 100, None).quantity == 50
     assert costs.speech_charge("n", "eleven_multilingual_v2", 100, None).quantity == 100
@@ -44,7 +44,7 @@ def test_a_video_costs_less_than_a_dollar_at_list_price(length: int, dollars: st
     assert voice + language + render < Decimal(dollars)
 
 
-def test_every_error_explains_itself_in_words_that_name_the_next_step() -> None:
+def test_every_error_message_names_the_next_step() -> None:
     refused = progress.explain("voice", "CredentialRejected", "401")
 
     assert refused["step"] == "voice"

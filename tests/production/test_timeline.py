@@ -9,7 +9,7 @@ from showrunner.production import script, timeline, visuals
 from tests.production.samples import GENERATED, TIMELINE, job, recording, visual, written
 
 
-def test_chapters_start_at_zero_and_are_left_out_when_youtube_would_ignore_them() -> None:
+def test_chapters_start_at_zero_and_are_omitted_when_youtube_would_ignore_them() -> None:
     text = script.with_chapters("About.", [(3.0, "One"), (8.0, "too soon"), (20.0, "Two"), (3700.0, "Three")])
 
     assert text == "About.\n\n0:00 One\n0:20 Two\n1:01:40 Three"
@@ -17,7 +17,7 @@ def test_chapters_start_at_zero_and_are_left_out_when_youtube_would_ignore_them(
 
 
 @given(st.integers(1, 12), st.sampled_from(["educational", "entertainment", "news"]), st.floats(0.4, 20))
-def test_a_plan_keeps_the_renderers_schema_and_leaves_no_gap(scenes: int, style: str, seconds: float) -> None:
+def test_a_timeline_follows_the_renderers_schema_without_gaps(scenes: int, style: str, seconds: float) -> None:
     planned_job = job(style=style)
     text = written(40 + scenes * 10, scenes)
     recordings = [recording(passage, seconds) for passage in text.passages]
@@ -41,7 +41,7 @@ def test_a_plan_keeps_the_renderers_schema_and_leaves_no_gap(scenes: int, style:
     st.one_of(st.none(), st.text(max_size=90)),
     st.lists(st.builds(dict, label=st.text(max_size=100), value=st.floats(allow_nan=False, allow_infinity=False)), max_size=30),
 )
-def test_whatever_a_model_writes_becomes_a_backdrop_that_the_renderer_accepts(
+def test_any_model_output_becomes_a_backdrop_that_the_renderer_accepts(
     template: str, text: str, items: list[str], value: str, series: list[dict[str, object]]
 ) -> None:
     found = visuals.generated(visual(template=template, text=text, items=items, value=value, label=value, series=series), 3)

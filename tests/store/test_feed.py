@@ -39,7 +39,7 @@ def kinds(tx):
     return [row["update_type"] for row in db.rows(tx, "SELECT update_type FROM feed.updates ORDER BY id")]
 
 
-def test_a_new_video_a_new_title_and_a_deletion_become_updates(tx):
+def test_new_videos_new_titles_and_deletions_become_updates(tx):
     feed.take(tx, [delivery(entry())])
     feed.take(tx, [delivery(entry(title="Second", minute=1))])
     feed.take(tx, [delivery(entry(title="Second", minute=2))])
@@ -60,7 +60,7 @@ def test_the_same_content_is_recorded_as_a_repeat_and_changes_nothing(tx):
     assert len(taken.events) == 2
 
 
-def test_a_delivery_that_comes_again_is_not_taken_in_again_but_told_again(tx):
+def test_a_repeated_delivery_is_not_stored_again_but_announced_again(tx):
     once = delivery(entry())
     taken = feed.take(tx, [once])
     again = feed.take(tx, [once])
@@ -70,7 +70,7 @@ def test_a_delivery_that_comes_again_is_not_taken_in_again_but_told_again(tx):
     assert feed.list_updates_of(tx, again.again)[0]["update_type"] == "new_video"
 
 
-def test_content_that_was_set_aside_does_not_count_as_seen(tx):
+def test_content_that_was_set_aside_does_not_count_as_known(tx):
     feed.take(tx, [delivery(body=b"<x", error="broken")])
     feed.take(tx, [delivery(entry(), body=b"<x")])
     assert kinds(tx) == ["new_video"]
@@ -78,10 +78,10 @@ def test_content_that_was_set_aside_does_not_count_as_seen(tx):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_any_order_of_arrival_ends_in_the_same_state(tx, order):
-    told = [entry(), entry(title="Second", minute=1), tombstone(minute=2), entry(title="Third", minute=3, name="Renamed")]
+def test_the_order_of_arrival_does_not_change_the_result(tx, order):
+    seen = [entry(), entry(title="Second", minute=1), tombstone(minute=2), entry(title="Third", minute=3, name="Renamed")]
     for number in order:
-        feed.take(tx, [delivery(told[number])])
+        feed.take(tx, [delivery(seen[number])])
     videos, channels = state(tx)
     assert (videos[0]["title"], videos[0]["deleted_at"], videos[0]["feed_updated_at"]) == ("Third", NOON + timedelta(minutes=2), NOON + timedelta(minutes=3))
     assert channels == [{"channel_id": CHANNEL, "title": "Renamed"}]
@@ -101,25 +101,25 @@ sightings = st.lists(
 
 
 @given(sightings, st.randoms())
-def test_merging_is_independent_of_order(told, random):
+def test_merging_is_independent_of_order(seen, random):
     def end(order):
         known = {}
         for each in order:
             known[each.video_id] = feed.merged(known.get(each.video_id, Known(each.video_id)), each)
         return known
 
-    shuffled = list(told)
+    shuffled = list(seen)
     random.shuffle(shuffled)
-    assert end(told) == end(shuffled) == end(told + shuffled)
+    assert end(seen) == end(shuffled) == end(seen + shuffled)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sightings, st.randoms(), st.integers(1, 4))
-def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, told, random, size):
-    shuffled = list(told)
+def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, seen, random, size):
+    shuffled = list(seen)
     random.shuffle(shuffled)
     ends = []
-    for order, step in ((told, len(told)), (shuffled, size)):
+    for order, step in ((seen, len(seen)), (shuffled, size)):
         savepoint = db.transaction()
         savepoint.__enter__()
         for batch in itertools.batched(order, step, strict=False):
@@ -129,14 +129,14 @@ def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, told, random
     assert ends[0] == ends[1]
 
 
-def test_an_entry_in_the_middle_that_comes_last_reveals_the_title_it_had(tx):
+def test_a_late_entry_adds_the_title_between_two_others(tx):
     for title, minute in (("A", 0), ("A", 4), ("B", 2)):
         feed.take(tx, [delivery(entry(title=title, minute=minute))])
     assert kinds(tx) == ["new_video", "unknown", "title_update"]
     assert state(tx)[0][0]["title"] == "A"
 
 
-def test_a_batch_with_thousand_entries_and_text_of_any_kind_is_taken_in(tx):
+def test_a_batch_with_a_thousand_entries_and_any_text_is_stored(tx):
     titles = ["quote ' \" \\ {} :name %s", "emoji 🎬 ünïcode 漢字", "\u2028 line", "a" * 500]
     seen = [entry(f"v{n:010d}", titles[n % 4], n % 7) for n in range(1000)]
     taken = feed.take(tx, [delivery(*seen)])
@@ -144,13 +144,13 @@ def test_a_batch_with_thousand_entries_and_text_of_any_kind_is_taken_in(tx):
     assert {row["title"] for row in db.rows(tx, "SELECT DISTINCT title FROM feed.videos")} == set(titles)
 
 
-def test_bodies_that_no_text_can_hold_are_kept_to_the_byte(tx):
+def test_bodies_that_are_not_valid_text_are_stored_byte_for_byte(tx):
     for body in (b"\xff\xfe<\x00f\x00", b"nul \x00 inside", b"latin \xe9"):
         taken = feed.take(tx, [delivery(body=body, error="unreadable")])
         assert feed.lock_event(tx, taken.events[0]).body == body
 
 
-def test_a_replay_takes_in_what_was_set_aside_and_nothing_twice(tx):
+def test_a_replay_stores_what_was_set_aside_and_nothing_twice(tx):
     taken = feed.take(tx, [delivery(body=b"raw", error="broken")])
     event = feed.lock_event(tx, taken.events[0])
     assert len(feed.replay(tx, event, [entry()], None)) == 1
@@ -160,14 +160,14 @@ def test_a_replay_takes_in_what_was_set_aside_and_nothing_twice(tx):
     assert row == {"processed": True, "processing_error": None}
 
 
-def test_the_trail_refuses_changes(tx):
+def test_stored_events_cannot_be_changed(tx):
     feed.take(tx, [delivery(entry())])
     for statement in ("UPDATE feed.updates SET title = 'x'", "DELETE FROM feed.updates", "TRUNCATE feed.updates"):
         with pytest.raises(Exception, match="permission denied"), db.transaction():
             db.run(tx, statement)
 
 
-def test_a_poll_drops_what_is_known(tx):
+def test_a_poll_omits_known_videos(tx):
     feed.take(tx, [delivery(entry())])
     new = entry("vid00000002")
     renamed = entry(title="Renamed", minute=5)

@@ -16,5 +16,5 @@ def executions():
     return {execution["name"]: execution for execution in found}
 
 
-def fields(told):
-    return [detail["field"] for detail in told.body["error"]["details"]]
+def fields(response):
+    return [detail["field"] for detail in response.body["error"]["details"]]

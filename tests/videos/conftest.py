@@ -8,16 +8,16 @@ from tests.videos.calls import order
 
 @pytest.fixture
 def channel_id(client):
-    told = client("POST", "/api/v1/channels", {"name": "Bees"})
-    assert told.status == 201, told
-    return told.body["channel"]["id"]
+    response = client("POST", "/api/v1/channels", {"name": "Bees"})
+    assert response.status == 201, response
+    return response.body["channel"]["id"]
 
 
 @pytest.fixture
 def video(client, channel_id):
-    told = client("POST", "/api/v1/videos/generate", order(channel_id))
-    assert told.status == 202, told
-    return told.body
+    response = client("POST", "/api/v1/videos/generate", order(channel_id))
+    assert response.status == 202, response
+    return response.body
 
 
 @pytest.fixture

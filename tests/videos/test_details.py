@@ -7,7 +7,7 @@ from showrunner.store import productions
 from tests.conftest import add_organisation
 
 
-def test_a_video_comes_with_its_log_and_its_costs(client, tx, video):
+def test_a_video_has_its_log_and_costs(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.advance(tx, video["video_id"], 1, "script", 5, "Writing.")
     db.run(
@@ -17,19 +17,19 @@ def test_a_video_comes_with_its_log_and_its_costs(client, tx, video):
         v=video["video_id"],
     )
 
-    told = client("GET", f"/api/v1/videos/{video['video_id']}")
+    response = client("GET", f"/api/v1/videos/{video['video_id']}")
 
-    assert told.status == 200
-    assert (told.body["video"]["id"], told.body["video"]["status"], told.body["video"]["progress"]) == (video["video_id"], "processing", 5)
-    assert [line["message"] for line in told.body["processing_logs"]] == ["Writing."]
-    assert told.body["costs"]["total_usd"] == "0.00125000"
-    assert told.body["costs"]["breakdown"]["script"] == "0.00125000"
+    assert response.status == 200
+    assert (response.body["video"]["id"], response.body["video"]["status"], response.body["video"]["progress"]) == (video["video_id"], "processing", 5)
+    assert [line["message"] for line in response.body["processing_logs"]] == ["Writing."]
+    assert response.body["costs"]["total_usd"] == "0.00125000"
+    assert response.body["costs"]["breakdown"]["script"] == "0.00125000"
     sheet = client("GET", f"/api/v1/videos/{video['video_id']}/cost").body
     assert (sheet["list_price_only"], sheet["breakdown"]["voice"], sheet["charges"][0]["quantity"]) == (True, "0", "10.000000")
     assert client("GET", f"/api/v1/videos/{video['video_id'].upper()}").status == 200
 
 
-def test_another_organisations_video_is_not_found_anywhere(client, tx, service, video):
+def test_another_organisations_video_is_404_on_every_route(client, tx, service, video):
     other = service(add_organisation(tx, "Others"))
     path = f"/api/v1/videos/{video['video_id']}"
 
@@ -41,7 +41,7 @@ def test_another_organisations_video_is_not_found_anywhere(client, tx, service, 
     assert client("GET", "/api/v1/videos/not-an-id").status == 404
 
 
-def test_the_status_tells_progress_step_and_failure(client, tx, video):
+def test_the_status_has_progress_step_and_failure(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}/status"
     assert client("GET", path).body == {
         "video_id": video["video_id"],
@@ -54,12 +54,12 @@ def test_the_status_tells_progress_step_and_failure(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.fail(tx, video["video_id"], 1, {"step": "voice", "code": "QuotaExceeded", "message": "No characters left."})
 
-    told = client("GET", path).body
+    response = client("GET", path).body
 
-    assert (told["status"], told["current_step"], told["errors"][0]["message"]) == ("failed", "voice", "No characters left.")
+    assert (response["status"], response["current_step"], response["errors"][0]["message"]) == ("failed", "voice", "No characters left.")
 
 
-def test_the_render_says_how_far_it_is(client, tx, video):
+def test_the_status_has_the_renders_progress(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.advance(tx, video["video_id"], 1, "render", 50, "Rendering.")
     key = f"organisations/{client.organisation_id}/videos/{video['video_id']}/render/progress.json"
@@ -68,7 +68,7 @@ def test_the_render_says_how_far_it_is(client, tx, video):
     assert client("GET", f"/api/v1/videos/{video['video_id']}/status").body["progress"] == 73
 
 
-def test_a_download_is_signed_links_or_says_why_not(client, tx, video):
+def test_a_download_has_signed_links_or_says_why_not(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}/download"
     assert client("GET", path).body["error"]["code"] == "CONFLICT"
     productions.begin(tx, video["video_id"], 1, 600)
@@ -76,10 +76,10 @@ def test_a_download_is_signed_links_or_says_why_not(client, tx, video):
     productions.save_script(tx, video["video_id"], 1, 'The "Bees" ✓', "Text", ["bees"])
     productions.complete(tx, video["video_id"], 1, {"outputs": outputs}, 10.0, demo=True)
 
-    told = client("GET", path)
+    response = client("GET", path)
 
-    assert told.status == 200
-    (output,) = told.body["outputs"]
+    assert response.status == 200
+    (output,) = response.body["outputs"]
     assert "a/video.mp4" in output["video"]
     assert "the-bees.9x16.mp4" in output["video"]
     assert "X-Amz-Signature" in output["thumbnail"] or "Signature=" in output["thumbnail"]
@@ -89,6 +89,6 @@ def test_a_download_is_signed_links_or_says_why_not(client, tx, video):
 def test_a_failed_videos_download_says_so(client, tx, video):
     productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
 
-    told = client("GET", f"/api/v1/videos/{video['video_id']}/download")
+    response = client("GET", f"/api/v1/videos/{video['video_id']}/download")
 
-    assert (told.status, told.body["error"]["code"]) == (409, "VIDEO_GENERATION_FAILED")
+    assert (response.status, response.body["error"]["code"]) == (409, "VIDEO_GENERATION_FAILED")

@@ -8,7 +8,7 @@ from tests.conftest import add_organisation
 from tests.videos.calls import fields
 
 
-def test_a_thumbnail_is_an_uploaded_one_of_the_same_organisation(client, tx, service, video):
+def test_a_thumbnail_must_be_an_uploaded_image_of_the_organisation(client, tx, service, video):
     path = f"/api/v1/videos/{video['video_id']}"
     db.run(tx, "UPDATE studio.videos SET status = 'completed' WHERE id = :id", id=video["video_id"])
     other = service(add_organisation(tx, "Others"))
@@ -39,14 +39,14 @@ def asset(tx, client, kind, status):
     )
 
 
-def test_texts_change_once_they_are_written(client, tx, video):
+def test_texts_can_be_changed_once_they_are_written(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}"
     assert client("PUT", path, {"title": "New"}).status == 409
     productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
 
-    told = client("PUT", path, {"title": "Neu ü", "tags": ["bees", "dancing bees"]})
+    response = client("PUT", path, {"title": "Neu ü", "tags": ["bees", "dancing bees"]})
 
-    assert (told.status, told.body["video"]["title"], told.body["video"]["tags"]) == (200, "Neu ü", ["bees", "dancing bees"])
+    assert (response.status, response.body["video"]["title"], response.body["video"]["tags"]) == (200, "Neu ü", ["bees", "dancing bees"])
     assert fields(client("PUT", path, {"title": "x" * 101})) == ["title"]
     assert fields(client("PUT", path, {"description": "é" * 2501})) == ["description"]
     assert fields(client("PUT", path, {"tags": ["a b"] * 84})) == ["tags"]

@@ -32,7 +32,7 @@ def test_a_failed_video_is_retried_once_for_each_key(client, tx, video):
     assert db.value(tx, "SELECT attempt FROM studio.videos WHERE id = :id", id=video["video_id"]) == 2
 
 
-def test_a_video_in_the_making_is_retried_only_when_its_execution_is_over(client, tx, video):
+def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409
     machines.stop(video["video_id"], 1, "killed")
@@ -40,7 +40,7 @@ def test_a_video_in_the_making_is_retried_only_when_its_execution_is_over(client
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"].endswith("-2")
 
 
-def test_retries_have_a_limit_a_day_since_they_can_cost_again(client, tx, video, monkeypatch):
+def test_retries_have_a_daily_limit(client, tx, video, monkeypatch):
     monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
     retry = f"/api/v1/videos/{video['video_id']}/retry"
     productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})

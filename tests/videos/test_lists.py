@@ -11,16 +11,16 @@ from tests.videos.calls import fields
 def walk(client, query):
     seen, cursor = [], None
     while True:
-        told = client("GET", f"/api/v1/videos?{query}" + (f"&cursor={cursor}" if cursor else ""))
-        assert told.status == 200, told
-        seen += told.body["videos"]
-        cursor = told.body["pagination"]["next_cursor"]
+        response = client("GET", f"/api/v1/videos?{query}" + (f"&cursor={cursor}" if cursor else ""))
+        assert response.status == 200, response
+        seen += response.body["videos"]
+        cursor = response.body["pagination"]["next_cursor"]
         if cursor is None:
             return seen
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "created_at", "title,-created_at", "-priority,title,created_at", "status", "-duration_seconds"])
-def test_pages_by_cursor_show_every_video_once_in_the_order_of_the_whole_list(client, many, sort):
+def test_pages_by_cursor_show_every_video_once_in_order(client, many, sort):
     whole = [each["id"] for each in client("GET", f"/api/v1/videos?limit=100&sort={sort}").body["videos"]]
 
     for limit in (1, 4, 7, 25):
@@ -29,17 +29,17 @@ def test_pages_by_cursor_show_every_video_once_in_the_order_of_the_whole_list(cl
     assert numbered == whole
 
 
-def test_a_list_is_newest_first_with_the_contracts_pagination(client, many):
-    told = client("GET", "/api/v1/videos?limit=10")
+def test_a_list_is_newest_first_with_the_documented_pagination(client, many):
+    response = client("GET", "/api/v1/videos?limit=10")
 
-    created = [each["created_at"] for each in told.body["videos"]]
+    created = [each["created_at"] for each in response.body["videos"]]
     assert created == sorted(created, reverse=True)
-    pagination = told.body["pagination"]
+    pagination = response.body["pagination"]
     assert {name: pagination[name] for name in ("limit", "page", "total", "total_relation")} == {"limit": 10, "page": 1, "total": 25, "total_relation": "eq"}
     assert client("GET", f"/api/v1/videos?cursor={pagination['next_cursor']}").body["pagination"]["total"] == 25
 
 
-def test_filters_narrow_a_list(client, many, channel_id):
+def test_filters_select_videos(client, many, channel_id):
     def count(query):
         return client("GET", f"/api/v1/videos?limit=100&{query}").body["pagination"]["total"]
 
@@ -70,13 +70,13 @@ def test_filters_narrow_a_list(client, many, channel_id):
         ("colour=red", "colour"),
     ],
 )
-def test_a_bad_query_names_its_field(client, many, query, field):
-    told = client("GET", f"/api/v1/videos?{query}")
+def test_the_error_of_an_invalid_query_names_its_field(client, many, query, field):
+    response = client("GET", f"/api/v1/videos?{query}")
 
-    assert (told.status, fields(told)) == (400, [field])
+    assert (response.status, fields(response)) == (400, [field])
 
 
-def test_a_cursor_that_somebody_has_changed_is_refused(client, many):
+def test_a_changed_cursor_is_refused(client, many):
     import base64
 
     def cursor(value):
@@ -88,8 +88,8 @@ def test_a_cursor_that_somebody_has_changed_is_refused(client, many):
         *(["-created_at,-id", ["2026-01-01", number], "3"], ["colour", ["x"], 1], [["a"], [], 1], ["-created_at,-id", ["2026-01-01", number], -1]),
     ]
     for value in tampered:
-        told = client("GET", f"/api/v1/videos?cursor={cursor(value)}")
-        assert (told.status, fields(told)) == (400, ["cursor"]), value
+        response = client("GET", f"/api/v1/videos?cursor={cursor(value)}")
+        assert (response.status, fields(response)) == (400, ["cursor"]), value
     good = client("GET", "/api/v1/videos?limit=2").body["pagination"]["next_cursor"]
     assert fields(client("GET", f"/api/v1/videos?cursor={good}&sort=title")) == ["cursor"]
     assert fields(client("GET", f"/api/v1/videos?cursor={good}&page=2")) == ["page"]

@@ -13,11 +13,11 @@ from tests.videos.calls import TEXT, executions, fields, order
 
 
 def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id):
-    told = client("POST", "/api/v1/videos/generate", order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1))
+    response = client("POST", "/api/v1/videos/generate", order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1))
 
-    assert told.status == 202
-    video_id = told.body["video_id"]
-    assert told.body == {"job_id": f"{video_id}-1", "video_id": video_id, "estimated_time": 60 + 2 * 240 * 2, "queue_position": 1}
+    assert response.status == 202
+    video_id = response.body["video_id"]
+    assert response.body == {"job_id": f"{video_id}-1", "video_id": video_id, "estimated_time": 60 + 2 * 240 * 2, "queue_position": 1}
     row = db.one(tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id)
     assert (row["status"], row["priority"], row["attempt"]) == ("queued", 1, 1)
     assert row["request"] == {
@@ -61,17 +61,17 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_bad_brief_names_its_field(client, channel_id, change, field):
-    told = client("POST", "/api/v1/videos/generate", {**order(channel_id), **change})
+def test_the_error_of_an_invalid_brief_names_the_field(client, channel_id, change, field):
+    response = client("POST", "/api/v1/videos/generate", {**order(channel_id), **change})
 
-    assert told.status == 400
-    assert any(each.startswith(field) for each in fields(told))
+    assert response.status == 400
+    assert any(each.startswith(field) for each in fields(response))
 
 
 def test_a_brief_without_a_channel_says_what_is_missing(client):
-    told = client("POST", "/api/v1/videos/generate", TEXT)
+    response = client("POST", "/api/v1/videos/generate", TEXT)
 
-    assert (told.status, told.body["error"]["code"], fields(told)) == (400, "MISSING_FIELD", ["channel_id"])
+    assert (response.status, response.body["error"]["code"], fields(response)) == (400, "MISSING_FIELD", ["channel_id"])
 
 
 def test_an_unknown_channel_and_one_of_another_organisation_are_not_found(client, tx, service):
@@ -83,12 +83,12 @@ def test_an_unknown_channel_and_one_of_another_organisation_are_not_found(client
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
-def test_a_channel_that_is_not_active_takes_no_brief(client, channel_id, status):
+def test_an_inactive_channel_accepts_no_brief(client, channel_id, status):
     client("PUT", f"/api/v1/channels/{channel_id}", {"status": status})
 
-    told = client("POST", "/api/v1/videos/generate", order(channel_id))
+    response = client("POST", "/api/v1/videos/generate", order(channel_id))
 
-    assert (told.status, told.body["error"]["code"]) == (409, "CONFLICT")
+    assert (response.status, response.body["error"]["code"]) == (409, "CONFLICT")
 
 
 def test_the_same_idempotency_key_gives_one_video_and_one_execution(client, tx, channel_id):
@@ -102,7 +102,7 @@ def test_the_same_idempotency_key_gives_one_video_and_one_execution(client, tx, 
     assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=client.organisation_id) == 1
 
 
-def test_a_refused_call_leaves_its_key_free(client, channel_id):
+def test_a_refused_call_does_not_use_up_its_idempotency_key(client, channel_id):
     client("PUT", f"/api/v1/channels/{channel_id}", {"status": "paused"})
     assert client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k2").status == 409
     client("PUT", f"/api/v1/channels/{channel_id}", {"status": "active"})
@@ -110,16 +110,16 @@ def test_a_refused_call_leaves_its_key_free(client, channel_id):
     assert client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="k2").status == 202
 
 
-def test_concurrent_repeats_wait_for_the_first_and_get_its_answer(postgres, signing_key):
+def test_concurrent_repeats_get_the_answer_of_the_first(postgres, signing_key):
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Crowd")
     client = service_client(signing_key, organisation_id)
     channel_id = client("POST", "/api/v1/channels", {"name": "Crowd"}).body["channel"]["id"]
 
-    told = in_threads(8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same"))
+    responses = in_threads(8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same"))
 
-    assert {each.status for each in told} == {202}
-    assert len({each.body["video_id"] for each in told}) == 1
+    assert {each.status for each in responses} == {202}
+    assert len({each.body["video_id"] for each in responses}) == 1
     with db.reading() as tx:
         assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=organisation_id) == 1
 
@@ -127,28 +127,28 @@ def test_concurrent_repeats_wait_for_the_first_and_get_its_answer(postgres, sign
 def test_a_start_that_fails_leaves_the_video_queued(client, tx, channel_id, monkeypatch):
     monkeypatch.setenv("PRODUCTION_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:gone")
 
-    told = client("POST", "/api/v1/videos/generate", order(channel_id))
+    response = client("POST", "/api/v1/videos/generate", order(channel_id))
 
-    assert told.status == 202
-    assert db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=told.body["video_id"]) == "queued"
+    assert response.status == 202
+    assert db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=response.body["video_id"]) == "queued"
 
 
-def test_the_hundred_and_first_video_of_a_day_is_refused_and_refused_ones_do_not_count(client, tx, channel_id):
+def test_the_daily_limit_counts_accepted_videos_only(client, tx, channel_id):
     brief = order(channel_id)
     for _ in range(2):
-        told = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 45 + [{**brief, "style": "noir"}] * 5})
-        assert (told.status, told.body["accepted"], told.body["rejected"]) == (202, 45, 5)
+        response = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 45 + [{**brief, "style": "noir"}] * 5})
+        assert (response.status, response.body["accepted"], response.body["rejected"]) == (202, 45, 5)
 
-    told = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 11})
+    response = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 11})
 
-    assert [result["status"] for result in told.body["results"]] == ["accepted"] * 10 + ["rejected"]
-    assert told.body["results"][10]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert [result["status"] for result in response.body["results"]] == ["accepted"] * 10 + ["rejected"]
+    assert response.body["results"][10]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     single = client("POST", "/api/v1/videos/generate", brief)
     assert (single.status, single.body["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
     assert int(single.headers["retry-after"]) > 0
 
 
-def test_another_service_of_the_same_maker_has_no_share_of_the_day_of_its_own(client, tx, channel_id, video, signing_key, monkeypatch):
+def test_services_of_one_creator_share_the_daily_limit(client, tx, channel_id, video, signing_key, monkeypatch):
     monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
     creator = add_user(tx)
     first, second = (service_client(signing_key, client.organisation_id, name=name, creator=creator) for name in ("first", "second"))
@@ -160,11 +160,12 @@ def test_another_service_of_the_same_maker_has_no_share_of_the_day_of_its_own(cl
         assert each("POST", retry).status == status
 
 
-def test_a_batch_is_settled_one_by_one(client, channel_id):
-    told = client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}, order(str(uuid.uuid4())), {"style": 7}]})
+def test_the_videos_of_a_batch_succeed_or_fail_one_by_one(client, channel_id):
+    orders = [order(channel_id), {"channel_id": channel_id}, order(str(uuid.uuid4())), {"style": 7}]
+    response = client("POST", "/api/v1/videos/generate/batch", {"videos": orders})
 
-    results = told.body["results"]
-    assert (told.status, told.body["accepted"], told.body["rejected"]) == (202, 1, 3)
+    results = response.body["results"]
+    assert (response.status, response.body["accepted"], response.body["rejected"]) == (202, 1, 3)
     assert [result["status"] for result in results] == ["accepted", "rejected", "rejected", "rejected"]
     assert results[1]["error"]["details"][0]["field"] == "videos.1.topic"
     assert results[2]["error"]["code"] == "NOT_FOUND"
@@ -172,7 +173,7 @@ def test_a_batch_is_settled_one_by_one(client, channel_id):
     assert client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id)] * 51}).status == 400
 
 
-def test_what_is_ordered_is_in_the_audit_log(client, tx, channel_id, video):
+def test_orders_are_in_the_audit_log(client, tx, channel_id, video):
     path = f"/api/v1/videos/{video['video_id']}"
     assert client("POST", f"{path}/cancel").status == 200
     assert client("POST", f"{path}/retry").status == 202

@@ -17,51 +17,51 @@ from tests.conftest import Client, payload, send
 VIDEO = f"/api/v1/videos/{uuid.uuid4()}"
 
 
-def error(told):
-    return told.status, told.body["error"]["code"]
+def error(response):
+    return response.status, response.body["error"]["code"]
 
 
-def test_errors_have_the_contracts_shape(client):
-    told = client("GET", VIDEO, x_request_id="my-request.1")
+def test_errors_have_the_documented_shape(client):
+    response = client("GET", VIDEO, x_request_id="my-request.1")
 
-    assert told.status == 404
-    assert set(told.body) == {"error"}
-    assert set(told.body["error"]) == {"code", "message", "details", "request_id", "timestamp"}
-    assert told.body["error"]["request_id"] == "my-request.1" == told.headers["x-request-id"]
-    assert told.body["error"]["timestamp"].endswith("Z")
+    assert response.status == 404
+    assert set(response.body) == {"error"}
+    assert set(response.body["error"]) == {"code", "message", "details", "request_id", "timestamp"}
+    assert response.body["error"]["request_id"] == "my-request.1" == response.headers["x-request-id"]
+    assert response.body["error"]["timestamp"].endswith("Z")
 
 
 @pytest.mark.parametrize("given", ["", "with space", "x" * 129, "ümlaut"])
-def test_a_request_id_that_no_header_should_hold_is_replaced(client, given):
-    told = client("GET", VIDEO, x_request_id=given)
+def test_an_invalid_request_id_is_replaced(client, given):
+    response = client("GET", VIDEO, x_request_id=given)
 
-    assert uuid.UUID(told.headers["x-request-id"])
+    assert uuid.UUID(response.headers["x-request-id"])
 
 
-def test_security_headers_stand_on_every_answer(client):
+def test_every_answer_has_security_headers(client):
     answers = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
 
-    for told in answers:
-        assert told.headers.items() >= api.SECURITY_HEADERS.items()
-        assert "cache-control" in told.headers
+    for response in answers:
+        assert response.headers.items() >= api.SECURITY_HEADERS.items()
+        assert "cache-control" in response.headers
 
 
-def test_unknown_paths_and_methods_are_told_in_our_shape(client):
+def test_unknown_paths_and_methods_have_the_documented_shape(client):
     assert error(client("GET", "/nowhere")) == (404, "NOT_FOUND")
     assert error(client("GET", "/api/v1/videos/")) == (404, "NOT_FOUND")
     assert error(client("GET", "/api/v1/video")) == (404, "NOT_FOUND")
     assert error(client("GET", VIDEO + "/colour")) == (404, "NOT_FOUND")
-    told = client("PATCH", VIDEO)
-    assert error(told) == (405, "METHOD_NOT_ALLOWED")
-    assert told.headers["allow"] == "DELETE, GET, PUT"
+    response = client("PATCH", VIDEO)
+    assert error(response) == (405, "METHOD_NOT_ALLOWED")
+    assert response.headers["allow"] == "DELETE, GET, PUT"
     assert client("DELETE", "/health").headers["allow"] == "GET"
 
 
-def test_a_call_without_a_token_is_asked_for_one(client):
-    told = Client()("GET", VIDEO)
+def test_a_call_without_a_token_is_401_with_a_challenge(client):
+    response = Client()("GET", VIDEO)
 
-    assert error(told) == (401, "AUTH_REQUIRED")
-    assert told.headers["www-authenticate"] == "Bearer"
+    assert error(response) == (401, "AUTH_REQUIRED")
+    assert response.headers["www-authenticate"] == "Bearer"
     assert error(client("GET", VIDEO, authorization="Basic dXNlcjpwYXNz")) == (401, "AUTH_REQUIRED")
     assert error(client("GET", VIDEO, authorization="Bearer nonsense")) == (401, "INVALID_TOKEN")
 
@@ -78,15 +78,15 @@ def test_a_call_without_a_token_is_asked_for_one(client):
         ("", ""),
     ],
 )
-def test_addresses_are_counted_by_who_has_them(address, counted):
+def test_addresses_are_counted_by_network(address, counted):
     assert limits.place(address) == counted
 
 
-def test_the_addresses_of_one_network_share_their_limit(tx, aws):
+def test_addresses_of_one_network_share_a_limit(tx, aws):
     body = {"email": "nobody@example.com", "password": "x", "mfa_code": "1"}
-    told = [Client(address=f"2001:db8:7:7:{n:x}::{n:x}")("POST", "/api/v1/auth/login", body).status for n in range(11)]
+    statuses = [Client(address=f"2001:db8:7:7:{n:x}::{n:x}")("POST", "/api/v1/auth/login", body).status for n in range(11)]
 
-    assert told == [400] * 10 + [429]
+    assert statuses == [400] * 10 + [429]
     assert Client(address="2001:db8:7:8::1")("POST", "/api/v1/auth/login", body).status == 400
 
 
@@ -103,15 +103,15 @@ def test_a_scope_that_lacks_the_permission_is_refused(service, organisation_id):
     ["", "{", "[1,", "nul", '{"a": NaN}', '{"a": Infinity}', "\ufeff{}", '{"a": "\\ud800"}', "[" * 100_000, '{"a":' * 40 + "1" + "}" * 40, "1" * 5000],
     ids=lambda body: body[:12],
 )
-def test_a_body_that_is_no_acceptable_json_is_refused(client, body):
-    told = client("POST", "/api/v1/channels", body)
+def test_a_body_that_is_not_valid_json_is_refused(client, body):
+    response = client("POST", "/api/v1/channels", body)
 
-    assert told.status == 400
-    assert told.body["error"]["code"] in ("INVALID_FORMAT", "MISSING_FIELD", "VALIDATION_ERROR")
+    assert response.status == 400
+    assert response.body["error"]["code"] in ("INVALID_FORMAT", "MISSING_FIELD", "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("body", ["[]", "7", '"text"', "null", "true"])
-def test_a_body_that_is_no_object_is_refused(client, body):
+def test_a_body_that_is_not_an_object_is_refused(client, body):
     assert client("POST", "/api/v1/channels", body).status == 400
 
 
@@ -123,7 +123,7 @@ def test_a_body_over_the_routes_limit_is_refused(client):
     assert client("POST", "/api/v1/videos/generate/batch", batch + " " * api.MEGABYTE).status == 413
 
 
-def test_a_body_in_base64_is_read_and_a_broken_one_refused(client):
+def test_a_base64_body_is_decoded_and_an_invalid_one_refused(client):
     event = client.event("POST", "/api/v1/channels", {"name": "Bees"})
     encoded = {**event, "body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
 
@@ -133,24 +133,24 @@ def test_a_body_in_base64_is_read_and_a_broken_one_refused(client):
     assert send({**encoded, "body": base64.b64encode(b"\xff\xfe").decode()})["statusCode"] == 400
 
 
-def test_half_a_character_in_a_header_is_refused(client):
+def test_an_invalid_character_in_a_header_is_refused(client):
     assert error(client("GET", VIDEO, x_device_id="\ud800")) == (400, "INVALID_FORMAT")
 
 
-def test_a_browser_keeps_no_answer_for_the_next_user(client):
-    told = client("GET", "/api/v1/channels")
+def test_answers_are_not_cached_for_the_next_user(client):
+    response = client("GET", "/api/v1/channels")
 
-    assert told.headers["cache-control"] == "private, max-age=60"
-    assert "authorization" in told.headers["vary"].split(", ")
-
-
-def test_texts_are_kept_in_nfc(client):
-    told = client("POST", "/api/v1/channels", {"name": "Cafe\u0301"})
-
-    assert told.body["channel"]["name"] == unicodedata.normalize("NFC", "Cafe\u0301") == "Café"
+    assert response.headers["cache-control"] == "private, max-age=60"
+    assert "authorization" in response.headers["vary"].split(", ")
 
 
-def test_a_second_look_with_the_etag_costs_no_body(client):
+def test_texts_are_normalised_to_nfc(client):
+    response = client("POST", "/api/v1/channels", {"name": "Cafe\u0301"})
+
+    assert response.body["channel"]["name"] == unicodedata.normalize("NFC", "Cafe\u0301") == "Café"
+
+
+def test_a_request_with_a_matching_etag_is_304_without_a_body(client):
     first = client("GET", "/api/v1/videos")
 
     assert client("GET", "/api/v1/videos", if_none_match=first.headers["etag"]).status == 304
@@ -159,23 +159,23 @@ def test_a_second_look_with_the_etag_costs_no_body(client):
     assert first.headers["cache-control"] == "private, max-age=0"
 
 
-def test_limits_are_told_on_every_answer_and_hold(client, monkeypatch):
-    told = client("GET", VIDEO)
-    assert (told.headers["ratelimit-limit"], told.headers["ratelimit-remaining"]) == ("60", "59")
-    assert 1 <= int(told.headers["ratelimit-reset"]) <= 60
+def test_rate_limits_are_in_every_answer_and_enforced(client, monkeypatch):
+    response = client("GET", VIDEO)
+    assert (response.headers["ratelimit-limit"], response.headers["ratelimit-remaining"]) == ("60", "59")
+    assert 1 <= int(response.headers["ratelimit-reset"]) <= 60
 
     for _ in range(59):
         client("GET", VIDEO)
-    told = client("GET", VIDEO)
+    response = client("GET", VIDEO)
 
-    assert error(told) == (429, "RATE_LIMIT_EXCEEDED")
-    assert told.headers["retry-after"] == told.headers["ratelimit-reset"]
-    assert told.headers["ratelimit-remaining"] == "0"
+    assert error(response) == (429, "RATE_LIMIT_EXCEEDED")
+    assert response.headers["retry-after"] == response.headers["ratelimit-reset"]
+    assert response.headers["ratelimit-remaining"] == "0"
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "10")
     assert client("GET", VIDEO).status == 404
 
 
-def test_one_callers_limit_is_not_anothers(client, service, organisation_id):
+def test_callers_have_separate_limits(client, service, organisation_id):
     for _ in range(60):
         client("GET", VIDEO)
 
@@ -184,14 +184,14 @@ def test_one_callers_limit_is_not_anothers(client, service, organisation_id):
     assert other("GET", VIDEO).status == 429, "the same service by another token"
 
 
-def test_maintenance_closes_all_but_health(client, tx):
+def test_maintenance_refuses_every_route_except_health(client, tx):
     db.run(tx, "INSERT INTO access.maintenance (message, ends_at, started_by) VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')")
 
-    told = client("GET", VIDEO)
+    response = client("GET", VIDEO)
 
-    assert error(told) == (503, "MAINTENANCE_MODE")
-    assert told.body["error"]["message"] == "Moving house."
-    assert told.headers["retry-after"] == "600"
+    assert error(response) == (503, "MAINTENANCE_MODE")
+    assert response.body["error"]["message"] == "Moving house."
+    assert response.headers["retry-after"] == "600"
     assert Client()("GET", "/health").status == 200
 
 
@@ -204,12 +204,12 @@ def test_a_revoked_token_is_refused_at_the_next_call(client, tx):
     assert error(client("GET", VIDEO)) == (401, "INVALID_TOKEN")
 
 
-def test_origins_on_the_list_may_call_from_a_browser(client, monkeypatch):
+def test_only_listed_origins_may_call_from_a_browser(client, monkeypatch):
     monkeypatch.setenv("CORS_ORIGINS", "https://app.example.com,https://other.example.com")
     good, bad = "https://app.example.com", "https://evil.example.com"
 
-    told = client("GET", VIDEO, origin=good)
-    assert told.headers["access-control-allow-origin"] == good
+    response = client("GET", VIDEO, origin=good)
+    assert response.headers["access-control-allow-origin"] == good
     assert "access-control-allow-origin" not in client("GET", VIDEO, origin=bad).headers
     preflight = Client()("OPTIONS", VIDEO, origin=good, access_control_request_method="PUT")
     assert preflight.status == 204
@@ -217,45 +217,45 @@ def test_origins_on_the_list_may_call_from_a_browser(client, monkeypatch):
     assert Client()("OPTIONS", "/nowhere", origin=good).status == 404
 
 
-def test_what_nobody_foresaw_is_a_500_without_its_cause(client, monkeypatch):
+def test_an_unexpected_error_is_a_500_without_its_cause(client, monkeypatch):
     app = api.Application("broken")
 
     @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
     def broken(request):
         raise KeyError("secret detail")
 
-    told = api.serve(app, payload("GET", "/broken", {}, None))
+    response = api.serve(app, payload("GET", "/broken", {}, None))
 
-    assert told["statusCode"] == 500
-    body = json.loads(told["body"])
+    assert response["statusCode"] == 500
+    body = json.loads(response["body"])
     assert body["error"]["code"] == "INTERNAL_ERROR"
-    assert "secret" not in told["body"]
+    assert "secret" not in response["body"]
 
 
-def test_the_names_of_awss_errors_are_not_told(client):
+def test_names_of_aws_errors_are_not_shown(client):
     app = api.Application("broken")
 
     @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
     def broken(request):
         raise signed.Refused("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized")
 
-    told = api.serve(app, payload("GET", "/broken", {}, None))
+    response = api.serve(app, payload("GET", "/broken", {}, None))
 
-    assert (told["statusCode"], json.loads(told["body"])["error"]["code"]) == (500, "INTERNAL_ERROR")
-    assert "arn:aws" not in told["body"]
+    assert (response["statusCode"], json.loads(response["body"])["error"]["code"]) == (500, "INTERNAL_ERROR")
+    assert "arn:aws" not in response["body"]
 
 
-def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(postgres, service, monkeypatch):
+def test_an_unreachable_database_is_a_503_with_retry_after(postgres, service, monkeypatch):
     db.close()
     monkeypatch.setenv("DATABASE_PORT", "1")
 
-    told = service(str(uuid.uuid4()))("GET", VIDEO)
+    response = service(str(uuid.uuid4()))("GET", VIDEO)
 
-    assert error(told) == (503, "SERVICE_UNAVAILABLE")
-    assert told.headers["retry-after"] == "5"
+    assert error(response) == (503, "SERVICE_UNAVAILABLE")
+    assert response.headers["retry-after"] == "5"
 
 
-def test_a_request_leaves_one_line_that_is_its_metrics_too(client, capsys):
+def test_a_request_logs_one_line_that_holds_its_metrics(client, capsys):
     client("GET", VIDEO, x_request_id="seen")
 
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
@@ -275,7 +275,7 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(max_examples=200, deadline=None)
-def test_reading_a_body_gives_normal_text_or_refuses(value):
+def test_any_body_is_read_as_normalised_text_or_refused(value):
     try:
         read = api.parse(json.dumps(value).encode())
     except InvalidRequest:
@@ -287,13 +287,13 @@ def test_reading_a_body_gives_normal_text_or_refuses(value):
 
 @given(st.dictionaries(st.sampled_from(["rawPath", "headers", "body", "queryStringParameters"]), st.text() | st.none() | st.dictionaries(st.text(), st.text())))
 @settings(max_examples=200, deadline=None)
-def test_no_path_header_or_query_breaks_the_routing(change):
+def test_any_path_header_or_query_is_answered(change):
     event = payload("GET", "/health", {}, None)
     for name, value in change.items():
         if (name in ("rawPath", "body")) == isinstance(value, str):
             event[name] = value
     event["rawPath"] = str(event["rawPath"])
 
-    told = send(event)
+    response = send(event)
 
-    assert told["statusCode"] in (200, 304, 400, 401, 404, 405, 413)
+    assert response["statusCode"] in (200, 304, 400, 401, 404, 405, 413)

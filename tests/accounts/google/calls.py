@@ -35,9 +35,9 @@ class Begun(NamedTuple):
 
 
 def begin(path=START, client=ANYONE, **query):
-    told = client("GET", f"{path}?{urlencode(query)}" if query else path)
-    assert told.status == 200, told
-    return Begun(told.body["authorization_url"], told.headers["set-cookie"].partition(";")[0], told.body["state"])
+    response = client("GET", f"{path}?{urlencode(query)}" if query else path)
+    assert response.status == 200, response
+    return Begun(response.body["authorization_url"], response.headers["set-cookie"].partition(";")[0], response.body["state"])
 
 
 def agree(begun, email, **more):

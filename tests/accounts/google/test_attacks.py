@@ -11,33 +11,33 @@ from tests.accounts.google.calls import CONNECT, CONNECT_START, LOGIN, START, ag
 from tests.conftest import Client, in_threads
 
 
-def test_a_login_begun_in_another_browser_is_not_finished_in_this_one(email):
+def test_a_login_started_in_another_browser_cannot_be_finished_here(email):
     """Login CSRF: the attacker's own code and state, sent by the victim's browser, must not log the victim in as the attacker."""
     attacker, victim = begin(), begin()
     returned = agree(attacker, email)
 
     for cookie in ("", victim.cookie, "__Host-showrunner-oauth=", f"{attacker.cookie}; {victim.cookie}", attacker.cookie[:-1], attacker.cookie + "A"):
-        told = finish(attacker, returned, cookie=cookie)
-        assert error(told) == (400, "VALIDATION_ERROR"), cookie
+        response = finish(attacker, returned, cookie=cookie)
+        assert error(response) == (400, "VALIDATION_ERROR"), cookie
     assert finish(attacker, returned).status == 200, "and nothing of that has spent it"
 
 
-def test_a_state_works_once(email):
+def test_a_state_can_be_used_once(email):
     begun = begin()
     returned = agree(begun, email)
 
     assert [finish(begun, returned).status for _ in range(3)] == [200, 400, 400]
 
 
-def test_of_many_who_bring_the_same_state_at_once_one_gets_in(email):
+def test_concurrent_requests_with_one_state_log_in_once(email):
     (begun,) = in_threads(1, lambda _: begin())
     returned = agree(begun, email)
 
-    told = in_threads(4, lambda _: finish(begun, returned).status)
+    statuses = in_threads(4, lambda _: finish(begun, returned).status)
 
     # Threads have transactions of their own: what they leave would be counted by the tests that follow.
     in_threads(1, lambda _: forget(email))
-    assert sorted(told) == [200, 400, 400, 400]
+    assert sorted(statuses) == [200, 400, 400, 400]
 
 
 def forget(email):
@@ -45,7 +45,7 @@ def forget(email):
         db.run(own, "DELETE FROM accounts.users WHERE email = :email", email=email)
 
 
-def test_a_state_that_is_made_up_or_too_old_is_refused(tx, email):
+def test_an_invented_or_expired_state_is_refused(tx, email):
     begun = begin()
     returned = agree(begun, email)
 
@@ -55,18 +55,18 @@ def test_a_state_that_is_made_up_or_too_old_is_refused(tx, email):
     assert error(finish(begun, returned)) == (400, "VALIDATION_ERROR")
 
 
-def test_a_code_that_was_stolen_elsewhere_is_worth_nothing(email):
+def test_a_code_stolen_from_another_login_is_refused(email):
     """Code injection: a victim's code in the attacker's own login. The verifier is another, so Google refuses it."""
     victim, attacker = begin(), begin()
     stolen = agree(victim, email)
 
-    told = finish(attacker, {"code": stolen["code"], "state": attacker.state})
+    response = finish(attacker, {"code": stolen["code"], "state": attacker.state})
 
-    assert error(told) == (400, "VALIDATION_ERROR")
-    assert [each["field"] for each in told.body["error"]["details"]] == ["code"]
+    assert error(response) == (400, "VALIDATION_ERROR")
+    assert [each["field"] for each in response.body["error"]["details"]] == ["code"]
 
 
-def test_a_proof_that_was_taken_out_on_the_way_is_missed(email):
+def test_a_removed_or_weakened_pkce_challenge_is_refused(email):
     """PKCE downgrade: whoever removes the challenge from the address, or weakens its method, gets a code that our verifier doesn't fit."""
     for change in ({"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"}):
         begun = begin()
@@ -84,7 +84,7 @@ def test_an_id_token_of_another_login_is_refused(email):
     assert error(finish(begun, agree(changed, email))) == (401, "INVALID_TOKEN")
 
 
-def test_one_providers_state_is_not_anothers(me, email):
+def test_a_login_state_is_refused_for_a_connection_and_the_reverse(me, email):
     """Mix-up: a connection's code is no login, and a login's is no connection."""
     connection, login = begin(CONNECT_START, me), begin()
 
@@ -92,7 +92,7 @@ def test_one_providers_state_is_not_anothers(me, email):
     assert error(finish(login, agree(login, email), CONNECT, me)) == (400, "VALIDATION_ERROR")
 
 
-def test_an_issuer_that_is_not_googles_is_refused(world, email):
+def test_an_issuer_other_than_google_is_refused(world, email):
     begun = begin()
     assert error(finish(begun, agree(begun, email), iss="https://evil.example.com")) == (400, "VALIDATION_ERROR")
     begun = begin()
@@ -114,11 +114,11 @@ def test_an_issuer_that_is_not_googles_is_refused(world, email):
         "",
     ],
 )
-def test_a_login_returns_to_listed_pages_only(address):
-    told = ANYONE("GET", f"{START}?{urlencode({'redirect_uri': address})}")
+def test_only_listed_redirect_addresses_are_accepted(address):
+    response = ANYONE("GET", f"{START}?{urlencode({'redirect_uri': address})}")
 
-    assert told.status == 400
-    assert "set-cookie" not in told.headers
+    assert response.status == 400
+    assert "set-cookie" not in response.headers
     assert begin(redirect_uri="https://app.example.com/oauth").asked["redirect_uri"] == "https://app.example.com/oauth"
 
 

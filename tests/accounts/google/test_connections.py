@@ -13,15 +13,15 @@ from tests.accounts.google.calls import CONNECT, CONNECT_START, agree, begin, co
 from tests.conftest import Client
 
 
-def test_a_youtube_account_is_connected_and_its_token_lies_sealed(tx, world, me, email):
+def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, email):
     begun = begin(CONNECT_START, me)
     assert begun.asked["scope"].split() == list(google.YOUTUBE)
     assert (begun.asked["access_type"], begun.asked["prompt"]) == ("offline", "consent")
 
-    told = finish(begun, agree(begun, "channel@example.com"), CONNECT, me)
+    response = finish(begun, agree(begun, "channel@example.com"), CONNECT, me)
 
-    assert told.status == 200, told
-    connection = told.body["connection"]
+    assert response.status == 200, response
+    connection = response.body["connection"]
     assert connection["missing_scopes"] == []
     assert connection["scopes"] == sorted(google.YOUTUBE[1:])
     kept = state.find(f"connection#{connection['id']}", "tokens")
@@ -29,10 +29,10 @@ def test_a_youtube_account_is_connected_and_its_token_lies_sealed(tx, world, me,
     assert token in world.sign_ins.refresh_tokens
     assert token.encode() not in kept["refresh_token"]
     assert token not in str(db.rows(tx, "SELECT * FROM accounts.connections"))
-    assert token not in str(told.body)
+    assert token not in str(response.body)
 
 
-def test_a_sealed_token_opens_in_its_own_row_only(me):
+def test_an_encrypted_token_cannot_be_decrypted_in_another_row(me):
     first, second = (connect(me, f"{name}@example.com").body["connection"]["id"] for name in ("one", "two"))
     item = state.find(f"connection#{first}", "tokens")
     state.put(f"connection#{second}", "tokens", item)
@@ -43,14 +43,14 @@ def test_a_sealed_token_opens_in_its_own_row_only(me):
         connections.find(first, str(uuid.uuid4()))
 
 
-def test_the_same_account_connected_again_is_the_same_connection(tx, me):
-    told = [connect(me, "channel@example.com").body["connection"]["id"] for _ in range(2)]
+def test_connecting_the_same_account_twice_keeps_one_connection(tx, me):
+    ids = [connect(me, "channel@example.com").body["connection"]["id"] for _ in range(2)]
 
-    assert told[0] == told[1]
+    assert ids[0] == ids[1]
     assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 1
 
 
-def test_only_content_owners_are_asked_for_the_partners_permission(tx, me):
+def test_only_content_owners_are_asked_for_the_partner_scope(tx, me):
     assert google.PARTNER not in begin(CONNECT_START, me).asked["scope"]
     accounts.save_content_owner(tx, me.organisation_id, content_owner=True)
 
@@ -62,7 +62,7 @@ def test_only_content_owners_are_asked_for_the_partners_permission(tx, me):
     assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR"), "the mark was taken back meanwhile"
 
 
-def test_a_permission_that_was_widened_on_the_way_is_not_kept(tx, me):
+def test_a_connection_with_more_scopes_than_requested_is_refused(tx, me):
     begun = begin(CONNECT_START, me)
     widened = begun._replace(url=begun.url.replace("yt-analytics.readonly", f"yt-analytics.readonly+{google.PARTNER}"))
 
@@ -70,14 +70,14 @@ def test_a_permission_that_was_widened_on_the_way_is_not_kept(tx, me):
     assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 0
 
 
-def test_a_box_that_was_unticked_is_told(me):
+def test_scopes_the_person_declined_are_reported(me):
     upload = google.YOUTUBE[1]
 
     assert connect(me, "channel@example.com", without=upload).body["connection"]["missing_scopes"] == [upload]
     assert connect(me, "channel@example.com", without=" ".join(google.YOUTUBE[1:])).status == 400
 
 
-def test_somebody_elses_connection_is_not_finished(aws, me, email):
+def test_a_connection_started_by_someone_else_is_refused(aws, me, email):
     """Session swapping: a victim's browser and session must not take in the attacker's account, nor another member's."""
     other = f"other-{email}"
     Client(address="203.0.113.79")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
@@ -91,7 +91,7 @@ def test_somebody_elses_connection_is_not_finished(aws, me, email):
     assert finish(begun, returned, CONNECT, eve).status == 200
 
 
-def test_an_account_that_nobody_confirmed_connects_nothing(email):
+def test_an_unconfirmed_account_cannot_connect(email):
     """Else an impostor's channel would wait for the videos of the address's owner."""
     Client(address="203.0.113.82")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
     impostor = Client(log_in(email).body["access_token"])
@@ -100,7 +100,7 @@ def test_an_account_that_nobody_confirmed_connects_nothing(email):
     assert error(impostor("POST", CONNECT, {"state": "A" * 43, "code": "x"})) == (403, "EMAIL_NOT_VERIFIED")
 
 
-def test_services_viewers_and_admins_in_disguise_connect_nothing(service, tx, me, member):
+def test_services_and_viewers_cannot_connect(service, tx, me, member):
     assert service(me.organisation_id, "channels:write")("GET", CONNECT_START).status == 403
     assert ANYONE("GET", CONNECT_START).status == 401
     db.run(tx, "UPDATE accounts.members SET role = 'viewer' WHERE user_id = :id", id=member)
@@ -108,7 +108,7 @@ def test_services_viewers_and_admins_in_disguise_connect_nothing(service, tx, me
     assert me("POST", CONNECT, {"state": "A" * 43, "code": "x"}).status == 403
 
 
-def test_an_erased_persons_accounts_are_revoked_and_forgotten(tx, world, me, member, email):
+def test_erasing_a_person_revokes_and_deletes_their_connections(tx, world, me, member, email):
     me = Client(google_login(email).body["access_token"], me.organisation_id)
     connection = connect(me, "channel@example.com").body["connection"]["id"]
     token = connections.find(connection, me.organisation_id)
@@ -122,7 +122,7 @@ def test_an_erased_persons_accounts_are_revoked_and_forgotten(tx, world, me, mem
     assert google_login(email).body["user"]["id"] != member, "whoever comes again is somebody new"
 
 
-def test_an_erasure_does_not_wait_for_google(monkeypatch, me):
+def test_erasure_succeeds_while_google_is_unreachable(monkeypatch, me):
     connection = connect(me, "channel@example.com").body["connection"]["id"]
     google._documents.clear()
     monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")

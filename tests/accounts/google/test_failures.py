@@ -10,27 +10,27 @@ from tests.accounts.google.calls import START, agree, begin, finish, google_logi
 from tests.conftest import put_secrets
 
 
-def test_a_google_that_is_away_costs_a_502_and_then_no_waiting(monkeypatch, email):
+def test_an_unreachable_google_is_a_502_and_then_opens_the_breaker(monkeypatch, email):
     begun = begin()
     returned = agree(begun, email)
     google._documents.clear()
     monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")
 
     assert [error(ANYONE("GET", START)) for _ in range(state.FAILURES)] == [(502, "UPSTREAM_ERROR")] * state.FAILURES
-    told = ANYONE("GET", START)
-    assert error(told) == (502, "UPSTREAM_ERROR")
-    assert int(told.headers["retry-after"]) == state.PAUSE_SECONDS
+    response = ANYONE("GET", START)
+    assert error(response) == (502, "UPSTREAM_ERROR")
+    assert int(response.headers["retry-after"]) == state.PAUSE_SECONDS
     assert error(finish(begun, returned)) == (502, "UPSTREAM_ERROR")
 
 
-def test_a_wrong_client_secret_says_where_the_right_one_belongs(email):
+def test_the_error_of_a_wrong_client_secret_names_the_parameter(email):
     put_secrets({"google/client_secret": "wrong"})
 
-    told = google_login(email)
+    response = google_login(email)
 
-    assert error(told) == (502, "UPSTREAM_ERROR")
-    assert "google/client_secret" in told.body["error"]["message"]
-    assert "wrong" not in str(told.body)
+    assert error(response) == (502, "UPSTREAM_ERROR")
+    assert "google/client_secret" in response.body["error"]["message"]
+    assert "wrong" not in str(response.body)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_wrong_client_secret_says_where_the_right_one_belongs(email):
         {"authorization_endpoint": ["http://127.0.0.1"]},
     ],
 )
-def test_a_discovery_document_that_leads_elsewhere_is_not_followed(httpserver, monkeypatch, document):
+def test_a_discovery_document_with_foreign_addresses_is_refused(httpserver, monkeypatch, document):
     base = httpserver.url_for("").rstrip("/")
     httpserver.expect_request(google.DISCOVERY).respond_with_json({**stand_in.discovery(base), **document})
     monkeypatch.setenv("GOOGLE_URL", base)
@@ -51,7 +51,7 @@ def test_a_discovery_document_that_leads_elsewhere_is_not_followed(httpserver, m
 
 
 @pytest.mark.parametrize("status", [200, 301, 500])
-def test_an_answer_that_no_google_gives_is_no_500(httpserver, monkeypatch, status):
+def test_an_invalid_discovery_answer_is_a_502(httpserver, monkeypatch, status):
     base = httpserver.url_for("").rstrip("/")
     httpserver.expect_request(google.DISCOVERY).respond_with_data("<html>" * 20_000, status=status, headers={"location": f"{base}/elsewhere"})
     monkeypatch.setenv("GOOGLE_URL", base)

@@ -12,7 +12,7 @@ from showrunner.platforms import google
 from tests.accounts.google.calls import google_login
 
 
-def test_only_what_google_signed_for_us_and_now_is_believed(world):
+def test_an_id_token_with_a_wrong_claim_is_refused(world):
     now = int(time.time())
     code = stand_in.Code({"nonce": "n" * 43}, "ada@example.com", ["openid", "email"], now)
     good = stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], code)
@@ -62,7 +62,7 @@ def test_a_forged_id_token_is_refused(world):
             oauth.person(f"{head}.{body}.{signature}", lambda kid, keys=keys: keys, "local", os.environ["GOOGLE_URL"], "n" * 43)
 
 
-def test_joserfc_reads_the_stand_ins_tokens_as_we_do(world):
+def test_joserfc_verifies_the_stand_ins_id_tokens(world):
     from joserfc import jwk, jwt
 
     claims = stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], stand_in.Code({"nonce": "n"}, "ada@example.com", ["openid"], time.time()))
@@ -70,7 +70,7 @@ def test_joserfc_reads_the_stand_ins_tokens_as_we_do(world):
     assert jwt.decode(stand_in.sign(world.sign_ins, claims), jwk.RSAKey.import_key(stand_in.jwk(world.sign_ins)), algorithms=["RS256"]).claims == claims
 
 
-def test_a_key_that_google_changed_is_fetched_anew_but_not_for_every_forger(world, email, monkeypatch):
+def test_googles_keys_are_fetched_again_but_not_for_every_unknown_kid(world, email, monkeypatch):
     assert google_login(email).status == 200
     world.sign_ins.kid = "next"
     assert google_login(email).status == 401, "the keys were fetched a moment ago"
@@ -79,7 +79,7 @@ def test_a_key_that_google_changed_is_fetched_anew_but_not_for_every_forger(worl
     assert google_login(email).status == 200
 
 
-def test_the_challenge_is_that_of_rfc_7636():
+def test_the_pkce_challenge_matches_rfc_7636():
     """Its appendix B."""
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 

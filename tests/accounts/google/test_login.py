@@ -12,8 +12,8 @@ from tests.accounts.google.calls import BACK, START, agree, begin, code_of, fini
 from tests.conftest import Client
 
 
-def test_what_google_is_asked_is_proof_against_interception():
-    told = ANYONE("GET", START)
+def test_the_authorization_request_has_state_nonce_and_pkce():
+    response = ANYONE("GET", START)
     begun = begin()
 
     asked = begun.asked
@@ -21,15 +21,15 @@ def test_what_google_is_asked_is_proof_against_interception():
     assert (asked["response_type"], asked["code_challenge_method"], asked["redirect_uri"]) == ("code", "S256", BACK)
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
     assert all(len(asked[name]) == 43 for name in ("state", "nonce", "code_challenge"))
-    attributes = told.headers["set-cookie"].split("; ")
+    attributes = response.headers["set-cookie"].split("; ")
     assert attributes[0].startswith("__Host-showrunner-oauth=")
     assert attributes[1:] == ["Path=/", "Max-Age=600", "Secure", "HttpOnly", "SameSite=Strict"]
     assert begun.cookie.partition("=")[2] not in begun.url
-    assert told.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
     assert ANYONE("GET", START, if_none_match="*").status == 200
 
 
-def test_nothing_that_the_database_keeps_of_a_login_opens_it(tx):
+def test_the_database_stores_no_secret_of_a_login(tx):
     begun = begin()
 
     row = str(db.rows(tx, "SELECT * FROM access.oauth_states"))
@@ -41,39 +41,39 @@ def test_nothing_that_the_database_keeps_of_a_login_opens_it(tx):
     assert 0 < left <= 600
 
 
-def test_a_new_person_logs_in_with_google_and_has_a_confirmed_account(tx, world, email):
+def test_a_first_login_with_google_creates_a_confirmed_account(tx, world, email):
     world.sign_ins.people[email] = {"name": "Ada \u202eLovelace\n"}
 
-    told = google_login(email.upper())
+    response = google_login(email.upper())
 
-    assert told.status == 200, told
-    assert told.body["user"]["email"] == email
-    assert "Max-Age=0" in told.headers["set-cookie"]
-    profile = Client(told.body["access_token"])("GET", "/api/v1/users/me").body["user"]
+    assert response.status == 200, response
+    assert response.body["user"]["email"] == email
+    assert "Max-Age=0" in response.headers["set-cookie"]
+    profile = Client(response.body["access_token"])("GET", "/api/v1/users/me").body["user"]
     assert (profile["verified"], profile["full_name"]) == (True, "Ada Lovelace")
     again = google_login(email)
-    assert again.body["user"]["id"] == told.body["user"]["id"]
-    assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=told.body["user"]["id"]) == 1
+    assert again.body["user"]["id"] == response.body["user"]["id"]
+    assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=response.body["user"]["id"]) == 1
 
 
-def test_a_confirmed_account_is_linked_and_its_password_goes_on_working(member, email):
-    told = google_login(email)
+def test_a_confirmed_account_is_linked_and_its_password_still_works(member, email):
+    response = google_login(email)
 
-    assert told.body["user"]["id"] == member
+    assert response.body["user"]["id"] == member
     assert log_in(email).status == 200
-    export = Client(told.body["access_token"])("GET", "/api/v1/users/me/export").body
+    export = Client(response.body["access_token"])("GET", "/api/v1/users/me/export").body
     assert [each["provider"] for each in export["identities"]] == ["google"]
     assert {"link", "login"} <= {each["action"] for each in export["audit"]}
 
 
-def test_who_registered_an_address_that_is_not_theirs_waits_for_its_owner_in_vain(aws, tx, email):
+def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
     """Pre-hijacking: the impostor knows the password; the owner comes through Google and must not be let into the impostor's account."""
     Client(address="203.0.113.78")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
 
-    told = google_login(email)
+    response = google_login(email)
 
-    assert error(told) == (409, "CONFLICT")
-    assert "reset its password" in told.body["error"]["message"]
+    assert error(response) == (409, "CONFLICT")
+    assert "reset its password" in response.body["error"]["message"]
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 0
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
     ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})
@@ -82,27 +82,27 @@ def test_who_registered_an_address_that_is_not_theirs_waits_for_its_owner_in_vai
 
 
 @pytest.mark.parametrize(("hd", "expected"), [(None, 409), ("", 409), ("example.com", 200)])
-def test_google_links_only_addresses_whose_mailboxes_it_runs(aws, tx, world, hd, expected):
+def test_google_links_only_addresses_whose_mailboxes_it_hosts(aws, tx, world, hd, expected):
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     Client(address="203.0.113.83")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, email))})
     world.sign_ins.people[email] = {"hd": hd}
 
-    told = google_login(email)
+    response = google_login(email)
 
-    assert told.status == expected
+    assert response.status == expected
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == (expected == 200)
-    assert expected == 200 or "log in with the password" in told.body["error"]["message"]
+    assert expected == 200 or "log in with the password" in response.body["error"]["message"]
     assert log_in(email).status == 200
 
 
-def test_a_sign_that_only_looks_like_a_k_is_nobodys_address(world):
+def test_an_address_with_a_lookalike_letter_is_refused(world):
     world.sign_ins.people["odd@gmail.com"] = {"email": "\u212aate@gmail.com"}
 
     assert error(google_login("odd@gmail.com")) == (400, "VALIDATION_ERROR")
 
 
-def test_the_first_login_with_google_ends_the_others_and_is_told_by_letter(aws, me, email):
+def test_the_first_login_with_google_ends_other_sessions_and_sends_an_email(aws, me, email):
     assert google_login(email).status == 200
 
     assert me("GET", "/api/v1/users/me").status == 401
@@ -113,7 +113,7 @@ def test_the_first_login_with_google_ends_the_others_and_is_told_by_letter(aws, 
 
 
 @pytest.mark.parametrize("claimed", [False, None, "true", 1])
-def test_an_address_that_google_has_not_confirmed_links_and_makes_nothing(tx, world, member, email, claimed):
+def test_an_address_not_verified_by_google_is_neither_linked_nor_registered(tx, world, member, email, claimed):
     world.sign_ins.people[email] = {"email_verified": claimed}
     other = f"new-{email}"
     world.sign_ins.people[other] = {"email_verified": claimed}
@@ -125,7 +125,7 @@ def test_an_address_that_google_has_not_confirmed_links_and_makes_nothing(tx, wo
     assert db.value(tx, "SELECT count(*) FROM accounts.users WHERE email = :e", e=other) == 0
 
 
-def test_a_linked_account_is_known_by_googles_id_and_not_by_its_address(world, member, email):
+def test_a_linked_account_is_found_by_googles_id_not_by_its_address(world, member, email):
     assert google_login(email).status == 200
     world.sign_ins.people["moved@example.org"] = {"sub": stand_in.claims(world.sign_ins, "", code_of(email))["sub"], "email_verified": False}
 
@@ -135,47 +135,47 @@ def test_a_linked_account_is_known_by_googles_id_and_not_by_its_address(world, m
     assert error(google_login(email)) == (409, "CONFLICT"), "the address alone opens nothing"
 
 
-def test_an_address_that_we_would_not_register_is_refused(world):
+def test_an_invalid_address_from_google_is_refused(world):
     world.sign_ins.people["odd@example.com"] = {"email": 'a"b@example.com'}
 
     assert error(google_login("odd@example.com")) == (400, "VALIDATION_ERROR")
 
 
-def test_who_has_no_password_is_told_how_to_get_one(email):
+def test_a_person_without_a_password_is_told_how_to_set_one(email):
     me = Client(google_login(email).body["access_token"])
 
-    told = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})
+    response = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})
 
-    assert error(told) == (400, "VALIDATION_ERROR")
-    assert "has no password yet" in told.body["error"]["message"]
+    assert error(response) == (400, "VALIDATION_ERROR")
+    assert "has no password yet" in response.body["error"]["message"]
     assert log_in(email).status == 401
 
 
-def test_googles_word_does_not_replace_the_second_factor_and_links_nothing_without_it(tx, totp, member, email):
+def test_a_login_with_google_still_needs_the_second_factor(tx, totp, member, email):
     begun = begin()
     returned = agree(begun, email)
 
     assert error(finish(begun, returned)) == (401, "AUTH_REQUIRED")
     assert error(finish(begun, {"state": returned["state"]}, mfa_code="000000")) == (401, "INVALID_CREDENTIALS")
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 0
-    told = finish(begun, {"state": returned["state"]}, mfa_code=totp.at(time.time() + 30))
+    response = finish(begun, {"state": returned["state"]}, mfa_code=totp.at(time.time() + 30))
 
-    assert told.body["user"]["id"] == member
+    assert response.body["user"]["id"] == member
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 1
     assert error(finish(begun, returned, mfa_code=totp.now())) == (400, "VALIDATION_ERROR"), "the state is spent"
 
 
-def test_guessing_the_second_factor_behind_google_locks_like_a_login(totp, email):
+def test_wrong_codes_after_google_count_towards_the_login_lock(totp, email):
     begun = begin()
     returned = agree(begun, email)
 
-    told = [finish(begun, returned, mfa_code=f"00000{n}", client=Client(address=f"203.0.113.{n}")) for n in range(6)]
+    responses = [finish(begun, returned, mfa_code=f"00000{n}", client=Client(address=f"203.0.113.{n}")) for n in range(6)]
 
-    assert [error(each) for each in told] == [(401, "INVALID_CREDENTIALS")] * 5 + [(429, "ACCOUNT_LOCKED")]
+    assert [error(each) for each in responses] == [(401, "INVALID_CREDENTIALS")] * 5 + [(429, "ACCOUNT_LOCKED")]
     assert log_in(email, mfa_code="000009", address="203.0.113.9").status == 429, "it is one count for both ways in"
 
 
-def test_a_login_that_waits_for_the_second_factor_ends_with_its_ten_minutes(tx, totp, email):
+def test_a_login_waiting_for_the_second_factor_expires_after_ten_minutes(tx, totp, email):
     begun = begin()
     returned = agree(begun, email)
     finish(begun, returned)
@@ -184,5 +184,5 @@ def test_a_login_that_waits_for_the_second_factor_ends_with_its_ten_minutes(tx, 
     assert error(finish(begun, returned, mfa_code=totp.at(time.time() + 30))) == (400, "VALIDATION_ERROR")
 
 
-def test_an_unknown_provider_is_not_there(me):
+def test_an_unknown_provider_is_404(me):
     assert [me("GET", "/api/v1/auth/oauth/facebook/start").status, me("POST", "/api/v1/auth/oauth/facebook", {}).status] == [404, 404]

@@ -54,7 +54,7 @@ GOOD = {
 }
 
 
-def test_every_kind_of_token_opens_its_own_place_and_no_other(every_token, monkeypatch):
+def test_each_kind_of_token_is_accepted_in_its_own_place_only(every_token, monkeypatch):
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100")
     begun, known = every_token
     places = {
@@ -71,10 +71,10 @@ def test_every_kind_of_token_opens_its_own_place_and_no_other(every_token, monke
     }
     # What is good comes last in each place, and the reset, which ends every session, last of all.
     order = [(place, kind) for place in places for kind in sorted(known, key=lambda kind: kind in GOOD[place])]
-    told = {(place, kind): places[place](known[kind]).status for place, kind in order}
+    statuses = {(place, kind): places[place](known[kind]).status for place, kind in order}
 
-    assert {key for key, status in told.items() if status < 300} == {(place, kind) for place, kinds in GOOD.items() for kind in kinds}
-    assert {status for (place, kind), status in told.items() if kind not in GOOD[place]} == {400, 401, 403}
+    assert {key for key, status in statuses.items() if status < 300} == {(place, kind) for place, kinds in GOOD.items() for kind in kinds}
+    assert {status for (place, kind), status in statuses.items() if kind not in GOOD[place]} == {400, 401, 403}
     assert finish(begun, {"code": agree(begun, "another@example.com")["code"], "state": begun.state}).status == 200, (
         "code and state of one login, in its browser"
     )

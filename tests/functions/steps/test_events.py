@@ -13,25 +13,25 @@ from showrunner.errors import ServiceUnavailable
 from tests.functions.steps.services import Platforms, produced, row, write
 
 
-def test_each_step_announces_how_far_the_video_is(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
+def test_each_step_announces_the_videos_progress(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
     event = video(manual_script="One sentence.")
     finish.handler(produced(tx, platforms, event), None)
 
-    told = bus()
+    sent = bus()
 
-    assert [(each["detail-type"], each["detail"]["current_step"], each["detail"]["progress"]) for each in told] == [
+    assert [(each["detail-type"], each["detail"]["current_step"], each["detail"]["progress"]) for each in sent] == [
         ("video.progress", "prepare", 1),
         ("video.progress", "voice", 15),
         ("video.progress", "render", 50),
         ("video.completed", "finish", 100),
     ]
-    assert {(each["detail"]["video_id"], each["detail"]["organisation_id"], each["detail"]["attempt"]) for each in told} == {tuple(event.values())}
-    assert [each["detail"]["status"] for each in told] == ["processing"] * 3 + ["completed"]
-    assert told[-1]["detail"]["title"] == row(tx, event["video_id"])["title"]
-    assert len({each["detail"]["event_id"] for each in told}) == 4
+    assert {(each["detail"]["video_id"], each["detail"]["organisation_id"], each["detail"]["attempt"]) for each in sent} == {tuple(event.values())}
+    assert [each["detail"]["status"] for each in sent] == ["processing"] * 3 + ["completed"]
+    assert sent[-1]["detail"]["title"] == row(tx, event["video_id"])["title"]
+    assert len({each["detail"]["event_id"] for each in sent}) == 4
 
 
-def test_a_step_that_runs_twice_announces_the_same_event(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
+def test_a_repeated_step_announces_the_same_event(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
     first, *_ = bus()
@@ -44,7 +44,7 @@ def test_a_step_that_runs_twice_announces_the_same_event(tx: Any, platforms: Pla
 
 
 @pytest.mark.parametrize(("status", "kind"), [("processing", "video.failed"), ("cancelled", "video.cancelled")])
-def test_every_end_is_announced(tx: Any, platforms: Platforms, video: Any, bus: Any, status: str, kind: str) -> None:
+def test_every_end_of_a_video_is_announced(tx: Any, platforms: Platforms, video: Any, bus: Any, status: str, kind: str) -> None:
     event = video(manual_script="One sentence.")
     prepare.handler(event, None)
     bus()
@@ -52,12 +52,12 @@ def test_every_end_is_announced(tx: Any, platforms: Platforms, video: Any, bus: 
 
     finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
 
-    (told,) = bus()
-    assert (told["detail-type"], told["detail"]["status"]) == (kind, kind.removeprefix("video."))
-    assert told["detail"]["message"]
+    (sent,) = bus()
+    assert (sent["detail-type"], sent["detail"]["status"]) == (kind, kind.removeprefix("video."))
+    assert sent["detail"]["message"]
 
 
-def test_a_bus_that_is_away_stops_no_step(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_event_bus_stops_no_step(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENT_BUS_NAME", "arn:aws:events:us-east-1:123456789012:event-bus/nobody-made-it")
     with pytest.raises((ServiceUnavailable, signed.Refused)):
         bus_events.emit_all("video.progress", [{"event_id": "1"}])

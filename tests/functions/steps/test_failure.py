@@ -13,7 +13,7 @@ from showrunner.store import ledger
 from tests.functions.steps.services import Platforms, failure, row, write
 
 
-def test_a_failure_names_its_step_and_says_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_failure_names_its_step_and_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
 
@@ -24,7 +24,7 @@ def test_a_failure_names_its_step_and_says_what_to_do(tx: Any, platforms: Platfo
     assert "ElevenLabs" in after["error"]["message"]
 
 
-def test_a_failure_of_the_right_branch_is_a_failure_of_the_visuals(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_failure_in_the_visuals_branch_is_reported_as_visuals(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
     inner = {"Error": "StorageMissing", "Cause": json.dumps({"errorMessage": "There is no object x."})}
@@ -34,7 +34,7 @@ def test_a_failure_of_the_right_branch_is_a_failure_of_the_visuals(tx: Any, plat
     assert row(tx, event["video_id"])["error"]["code"] == "StorageMissing"
 
 
-def test_a_render_that_failed_is_explained_by_what_it_left(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_failed_render_is_explained_by_its_error_file(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
     blobs.put_json(f"{job['folder']}/render/error.json", {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."})
@@ -45,7 +45,7 @@ def test_a_render_that_failed_is_explained_by_what_it_left(tx: Any, platforms: P
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
-def test_an_execution_that_no_catch_saw_ends_its_video(tx: Any, platforms: Platforms, video: Any, status: str) -> None:
+def test_an_execution_that_ended_uncaught_fails_its_video(tx: Any, platforms: Platforms, video: Any, status: str) -> None:
     event = video()
     prepare.handler(event, None)
     detail = {"name": f"{event['video_id']}-1", "status": status, "stateMachineArn": "arn", "cause": None}
@@ -55,7 +55,7 @@ def test_an_execution_that_no_catch_saw_ends_its_video(tx: Any, platforms: Platf
     assert row(tx, event["video_id"])["status"] == "failed"
 
 
-def test_what_a_cancelled_video_had_paid_is_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_costs_of_a_cancelled_video_are_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video(manual_script="One sentence.")
     job = prepare.handler(event, None)
     write(job)
@@ -67,7 +67,7 @@ def test_what_a_cancelled_video_had_paid_is_in_the_ledger(tx: Any, platforms: Pl
     assert [cost["step"] for cost in ledger.list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
 
 
-def test_a_render_that_failed_is_paid_for_all_the_same(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_failed_render_is_charged(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
 
@@ -77,7 +77,7 @@ def test_a_render_that_failed_is_paid_for_all_the_same(tx: Any, platforms: Platf
     assert (cost["step"], float(cost["amount_usd"])) == ("render", 0.19748)
 
 
-def test_the_abort_of_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_aborting_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     prepare.handler(event, None)
     db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])

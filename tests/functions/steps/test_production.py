@@ -31,7 +31,7 @@ def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any,
     assert next(float(cost["amount_usd"]) for cost in costs if cost["step"] == "render") == pytest.approx(0.19748 / 60, abs=1e-8)
 
 
-def test_every_step_run_twice_pays_once_and_changes_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_repeated_step_pays_once_and_changes_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     finish.handler(produced(tx, platforms, event), None)
     before, spoken, asked = row(tx, event["video_id"]), list(platforms.spoken), len(platforms.questions)
@@ -46,7 +46,7 @@ def test_every_step_run_twice_pays_once_and_changes_nothing(tx: Any, platforms: 
     assert [cost for cost in again if cost["step"] != "render"] == [cost for cost in costs if cost["step"] != "render"]
 
 
-def test_the_same_brief_in_another_video_pays_for_nothing_new(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_second_video_of_the_same_brief_costs_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
     first = video()
     produced(tx, platforms, first)
     spoken, asked = len(platforms.spoken), len(platforms.questions)
@@ -66,7 +66,7 @@ def test_the_same_brief_in_another_video_pays_for_nothing_new(tx: Any, platforms
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "attempt = 2", "status = 'failed'"])
-def test_a_step_of_an_attempt_that_is_over_stops_and_changes_nothing(tx: Any, platforms: Platforms, video: Any, change: str) -> None:
+def test_a_step_of_an_ended_attempt_changes_nothing(tx: Any, platforms: Platforms, video: Any, change: str) -> None:
     event = video(manual_script="One sentence.")
     job = prepare.handler(event, None)
     write(job)

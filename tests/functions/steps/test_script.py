@@ -18,7 +18,7 @@ from showrunner.store import ledger
 from tests.functions.steps.services import Platforms, answer, failure, good_script, words_target, write
 
 
-def test_a_bad_answer_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     target = words_target(job)
     platforms.language += [answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))]
@@ -31,7 +31,7 @@ def test_a_bad_answer_is_repaired_once(tx: Any, platforms: Platforms, video: Any
     assert len(receipts.list_(job["folder"])) == 2
 
 
-def test_after_the_repair_a_second_model_is_asked_when_one_is_configured(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_second_model_is_asked_after_the_repair_fails(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_FALLBACK_MODEL", "gpt-6.1-terra")
     job = prepare.handler(video(), None)
     platforms.language += [answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))), "gpt-6.1-terra")]
@@ -42,7 +42,7 @@ def test_after_the_repair_a_second_model_is_asked_when_one_is_configured(tx: Any
     assert "You answered" not in platforms.questions[2]["input"]
 
 
-def test_without_a_usable_script_the_step_fails_before_any_voice_and_a_retry_asks_anew(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     platforms.language += [answer("{}"), answer("{}")]
 
@@ -58,7 +58,7 @@ def test_without_a_usable_script_the_step_fails_before_any_voice_and_a_retry_ask
     assert write(job)["scenes"]
 
 
-def test_a_long_script_is_written_by_outline_and_parts_one_call_at_a_time(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(length_seconds=240), None)
     document = Job.model_validate(blobs.get_json(f"{job['folder']}/job.json"))
     base = good_script(100)
@@ -80,7 +80,7 @@ def test_a_long_script_is_written_by_outline_and_parts_one_call_at_a_time(tx: An
     assert abs(spoken - document.words_target) <= document.words_target * 0.1
 
 
-def test_a_manual_script_is_spoken_to_the_letter_and_asks_no_model(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_manual_script_is_spoken_unchanged_without_a_model(tx: Any, platforms: Platforms, video: Any) -> None:
     text = "Exactly this. Not a word more!\n\nAnd this, too."
     job = prepare.handler(video(manual_script=text), None)
 

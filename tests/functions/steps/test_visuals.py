@@ -17,7 +17,7 @@ from tests.servers import speaking
 
 
 @pytest.mark.usefixtures("without_pexels")
-def test_the_users_asset_comes_first_then_stock_without_repeats_then_the_backdrop(tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any) -> None:
+def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any) -> None:
     stock(tx, platforms, httpserver, 2)
     asset = str(uuid.uuid4())
     event = video(assets=[asset], manual_script="One sentence. " * 30)
@@ -44,7 +44,7 @@ def test_the_users_asset_comes_first_then_stock_without_repeats_then_the_backdro
 
 @pytest.mark.usefixtures("without_pexels")
 @pytest.mark.parametrize("status", [401, 429, 500])
-def test_stock_that_fails_is_replaced_by_the_backdrop(tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any, status: int) -> None:
+def test_a_failing_stock_search_is_replaced_by_the_backdrop(tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any, status: int) -> None:
     stock(tx, platforms, httpserver, 1)
     platforms.photos = lambda: Response("{}", status=status)
     job = prepare.handler(video(manual_script="One sentence."), None)
@@ -56,7 +56,7 @@ def test_stock_that_fails_is_replaced_by_the_backdrop(tx: Any, platforms: Platfo
 
 
 @pytest.mark.usefixtures("without_pexels")
-def test_a_photograph_that_breaks_off_is_replaced_by_the_backdrop(
+def test_an_incomplete_photograph_is_replaced_by_the_backdrop(
     tx: Any, platforms: Platforms, httpserver: HTTPServer, video: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stock(tx, platforms, httpserver, 1)
@@ -72,7 +72,7 @@ def test_a_photograph_that_breaks_off_is_replaced_by_the_backdrop(
     assert blobs.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
 
 
-def test_an_asset_that_is_not_uploaded_fails_prepare_naming_it(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_prepare_fails_naming_an_asset_that_is_not_uploaded(tx: Any, platforms: Platforms, video: Any) -> None:
     missing = str(uuid.uuid4())
 
     with pytest.raises(InvalidRequest, match=missing):

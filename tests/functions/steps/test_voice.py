@@ -37,7 +37,7 @@ def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: 
     assert len(platforms.spoken) == 1
 
 
-def test_a_key_that_was_refused_and_replaced_is_used_at_once(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     refused = {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
     platforms.language += [Response(json.dumps(refused), status=401, content_type="application/json"), answer(json.dumps(good_script(words_target(job))))]
@@ -51,7 +51,7 @@ def test_a_key_that_was_refused_and_replaced_is_used_at_once(tx: Any, platforms:
     assert [each["authorization"] for each in platforms.headers] == ["Bearer key-of-openai", "Bearer replaced"]
 
 
-def test_a_voice_without_alignment_still_gets_captions(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_recording_without_alignment_gets_captions(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(manual_script="One sentence of five words."), None)
     write(job)
     body = {"audio_base64": base64.b64encode(MP3).decode(), "alignment": None, "normalized_alignment": None}
@@ -65,7 +65,7 @@ def test_a_voice_without_alignment_still_gets_captions(tx: Any, platforms: Platf
     assert [word["text"] for word in words] == ["One", "sentence", "of", "five", "words."]
 
 
-def test_a_text_that_two_scenes_share_is_spoken_and_paid_for_once(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_text_shared_by_two_scenes_is_spoken_and_paid_once(tx: Any, platforms: Platforms, video: Any) -> None:
     sentence = "The same ninety words. " * 23
     job = prepare.handler(video(manual_script=f"{sentence}\n\nSomething else in between.\n\n{sentence}"), None)
     written = write(job)
