@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from showrunner import config, db
-from tests.functions.steps.services import Platforms
+from tests.functions.steps.stand_ins import Platforms
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from functions.record import app as record
 from showrunner import db, signed
 from showrunner import events as bus_events
 from showrunner.errors import ServiceUnavailable
-from tests.functions.steps.services import Platforms, produced, row, write
+from tests.functions.steps.stand_ins import Platforms, produced, row, write
 
 
 def test_each_step_announces_the_videos_progress(tx: Any, platforms: Platforms, video: Any, bus: Any) -> None:

@@ -10,7 +10,7 @@ from functions.prepare import app as prepare
 from functions.voice import app as voice_step
 from showrunner import blobs, db
 from showrunner.store import ledger
-from tests.functions.steps.services import Platforms, failure, row, write
+from tests.functions.steps.stand_ins import Platforms, failure, row, write
 
 
 def test_a_failure_names_its_step_and_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:

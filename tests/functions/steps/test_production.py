@@ -11,7 +11,7 @@ from functions.record import app as record
 from showrunner import db
 from showrunner.errors import ProductionCancelled
 from showrunner.store import ledger
-from tests.functions.steps.services import Platforms, produced, row, write
+from tests.functions.steps.stand_ins import Platforms, produced, row, write
 
 
 def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:

@@ -15,7 +15,7 @@ from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExce
 from showrunner.production import script
 from showrunner.production.brief import Job
 from showrunner.store import ledger
-from tests.functions.steps.services import Platforms, answer, failure, good_script, words_target, write
+from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, words_target, write
 
 
 def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:

@@ -12,7 +12,7 @@ from functions.prepare import app as prepare
 from functions.visuals import app as visuals_step
 from showrunner import blobs, db
 from showrunner.errors import InvalidRequest
-from tests.functions.steps.services import Platforms, stock, write
+from tests.functions.steps.stand_ins import Platforms, stock, write
 from tests.servers import speaking
 
 

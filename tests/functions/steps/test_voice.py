@@ -14,7 +14,7 @@ from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
 from showrunner import blobs, config
 from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded
-from tests.functions.steps.services import MP3, Platforms, answer, good_script, words_target, write
+from tests.functions.steps.stand_ins import MP3, Platforms, answer, good_script, words_target, write
 
 
 @pytest.mark.parametrize(
