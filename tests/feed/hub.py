@@ -7,6 +7,7 @@ import base64
 import sys
 import threading
 import time
+import uuid
 from types import SimpleNamespace
 
 from flask import Flask, Response, request
@@ -59,6 +60,13 @@ def make(port: int, algorithm: str, folder: str) -> Flask:
         link = f'<http://127.0.0.1:{port}/hub>; rel="hub", <{request.args["topic"]}>; rel="self"'
         headers = {"Content-Type": "application/atom+xml", "Link": link}
         hub.send_change_notification.delay(request.args["topic"], {"headers": headers, "content": base64.b64encode(request.get_data()).decode()})
+        return ""
+
+    @app.post("/reset")
+    def reset():
+        """Forget all subscriptions and failures, so that the next test finds a new hub."""
+        left[:] = [0, ""]
+        hub.storage = SQLite3HubStorage(f"{folder}/{uuid.uuid4()}.sqlite3")
         return ""
 
     @app.get("/subscribers")

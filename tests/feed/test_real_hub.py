@@ -50,6 +50,9 @@ class RealHub:
     def publish(self, body, topic=TOPIC):
         requests.post(f"{self.url}/publish", params={"topic": topic}, data=body, timeout=5).raise_for_status()
 
+    def reset(self):
+        requests.post(f"{self.url}/reset", timeout=5).raise_for_status()
+
     def fail(self, times, retry_after="120"):
         requests.post(f"{self.url}/fail", data={"times": times, "retry_after": retry_after}, timeout=5).raise_for_status()
 
@@ -57,22 +60,30 @@ class RealHub:
         return requests.get(f"{self.url}/subscribers", params={"topic": TOPIC}, timeout=5).json()
 
 
-@pytest.fixture(params=["sha1", "sha512"])
-def hub(request, world, tmp_path, monkeypatch):
+@pytest.fixture(scope="module", params=["sha1", "sha512"])
+def hub_server(request, tmp_path_factory):
+    """Start a hub that signs with this algorithm, once for all tests of this module: a start takes a second."""
     port = free_port()
+    command = [sys.executable, str(ROOT / "tests" / "feed" / "hub.py"), str(port), request.param, str(tmp_path_factory.mktemp("hub"))]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        wait(lambda: reachable(f"http://127.0.0.1:{port}"))
+        yield port, request.param
+        process.terminate()
+
+
+@pytest.fixture
+def hub(hub_server, world, monkeypatch):
+    """Empty the hub, and start a receiver that it can call."""
+    port, algorithm = hub_server
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     callback = f"http://127.0.0.1:{server.server_port}/webhook"
     monkeypatch.setenv("HUB_URL", f"http://127.0.0.1:{port}/hub")
     monkeypatch.setenv("CALLBACK_URLS", callback)
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "feed" / "hub.py"), str(port), request.param, str(tmp_path)], stderr=subprocess.DEVNULL
-    ) as process:
-        real = RealHub(port, request.param, callback)
-        wait(lambda: reachable(real.url))
-        hub_function().hub.cache_clear()
-        yield real
-        process.terminate()
+    hub_function().hub.cache_clear()
+    real = RealHub(port, algorithm, callback)
+    real.reset()
+    yield real
     hub_function().hub.cache_clear()
     server.shutdown()
     server.server_close()

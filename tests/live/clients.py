@@ -36,7 +36,7 @@ class Clients:
         if connection_id in self.broken:
             return Response('{"message": "Forbidden"}', status=403, headers={"x-amzn-ErrorType": "ForbiddenException"})
         if connection_id in self.slow:
-            time.sleep(1)
+            time.sleep(0.3)  # long beside the milliseconds of the others
         if request.method == "DELETE":
             self.closed.append(connection_id)
             self.gone.add(connection_id)

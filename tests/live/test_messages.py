@@ -88,8 +88,6 @@ def test_the_message_limit_starts_again_every_minute(clients, monkeypatch):
 
 
 WORDS = st.sampled_from(["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]) | st.text(max_size=20)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
@@ -97,11 +95,16 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(max_size=60) | JSON.map(json.dumps) | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps))
-def test_any_message_has_one_answer(clients, message):
-    connection_id = connected(caller(organisation()))
+@pytest.fixture
+def connection_id(clients, monkeypatch):
+    """Open one connection for all examples: opening one takes longer than a message."""
+    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 10_000)
+    return connected(caller(organisation()))
 
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(message=st.text(max_size=60) | JSON.map(json.dumps) | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps))
+def test_any_message_has_one_answer(clients, connection_id, message):
     answer = say(clients, connection_id, message)
 
     assert answer["type"] in ("connection_status", "error")

@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showrunner.production import script, timeline, visuals
@@ -16,6 +16,7 @@ def test_chapters_start_at_zero_and_are_omitted_when_youtube_would_ignore_them()
     assert script.with_chapters("About.", [(0, "One"), (20, "Two")]) == "About."
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 12), st.sampled_from(["educational", "entertainment", "news"]), st.floats(0.4, 20))
 def test_a_timeline_follows_the_renderers_schema_without_gaps(scenes: int, style: str, seconds: float) -> None:
     planned_job = job(style=style)
