@@ -44,7 +44,7 @@ def platform() -> list[Any]:
 
 def text() -> str:
     applications = platform()
-    from showrunner.openapi import document
+    from showrunner.web.openapi import document
 
     return json.dumps(document(applications), indent=1, ensure_ascii=False) + "\n"
 
@@ -54,7 +54,7 @@ def ingestion_text() -> str:
     platform()
     from pydantic import TypeAdapter
 
-    from showrunner.openapi import document
+    from showrunner.web.openapi import document
 
     feed = importlib.import_module("functions.feed.app")
     told = document([feed.app], "showrunner Ingestion API")

@@ -58,7 +58,7 @@ def postgres(aws: str) -> Iterator[Any]:
     """A server of this test process alone, thrown away at its end: parallel workers and other runs don't meet."""
     from functions.migrate import app as migrate
     from local import postgres as server
-    from showrunner import db
+    from showrunner.database import db
 
     home = ROOT / ".local" / "test" / f"postgres-{os.getpid()}"
     home.mkdir(parents=True, exist_ok=True)
@@ -74,17 +74,17 @@ def postgres(aws: str) -> Iterator[Any]:
 
 
 def put_secrets(secrets: dict[str, str]) -> None:
-    from showrunner import config
+    from showrunner.aws import sdk, ssm
 
     for name, value in secrets.items():
-        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+        sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+    ssm.forget()
 
 
 @pytest.fixture
 def tx(postgres: Any) -> Iterator[Any]:
     """A transaction that the handlers under test join by savepoints, and that leaves nothing behind."""
-    from showrunner import db
+    from showrunner.database import db
 
     class Undone(Exception):
         pass
@@ -105,25 +105,25 @@ def aws() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
-    from showrunner import config
+    from showrunner.aws import sdk, ssm
 
-    config.aws.cache_clear()
-    config.forget_secrets()
-    config.aws("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
+    sdk.client.cache_clear()
+    ssm.forget()
+    sdk.client("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
     keys = {"pk": "HASH", "sk": "RANGE"}
-    config.aws("dynamodb").create_table(
+    sdk.client("dynamodb").create_table(
         TableName=os.environ["STATE_TABLE"],
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
     )
-    os.environ["STAGE_KEY_ARN"] = config.aws("kms").create_key()["KeyMetadata"]["Arn"]
-    config.aws("ses").verify_email_identity(EmailAddress="showrunner@localhost.invalid")
+    os.environ["STAGE_KEY_ARN"] = sdk.client("kms").create_key()["KeyMetadata"]["Arn"]
+    sdk.client("ses").verify_email_identity(EmailAddress="showrunner@localhost.invalid")
     role, definition = (
         "arn:aws:iam::123456789012:role/machine",
         json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}),
     )
-    machine = config.aws("stepfunctions").create_state_machine(name="production", roleArn=role, definition=definition)
+    machine = sdk.client("stepfunctions").create_state_machine(name="production", roleArn=role, definition=definition)
     os.environ["PRODUCTION_MACHINE_ARN"] = machine["stateMachineArn"]
     yield os.environ["AWS_ENDPOINT_URL"]
     server.stop()
@@ -246,16 +246,16 @@ def organisation_id(tx: Any) -> str:
 
 
 def add_organisation(tx: Any, name: str = "Test studio") -> str:
-    from showrunner import db
+    from showrunner.database import db
 
     return str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name))
 
 
 def add_user(tx: Any) -> str:
     """Somebody whose address nobody has confirmed."""
-    from showrunner.store import accounts
+    from showrunner.store.accounts import users
 
-    return accounts.add_user(tx, f"{uuid.uuid4().hex[:12]}@example.com", None, "Somebody", None, None)
+    return users.add(tx, f"{uuid.uuid4().hex[:12]}@example.com", None, "Somebody", None, None)
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def event() -> Callable[..., dict[str, Any]]:
 
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
     """`call(0) … call(count - 1)` at the same time, each thread with a connection of its own; results in order, exceptions as values."""
-    from showrunner import db
+    from showrunner.database import db
 
     results: list[Any] = [None] * count
     gate = threading.Barrier(count)

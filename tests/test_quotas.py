@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from showrunner import state
+from showrunner import quotas
 from showrunner.errors import QuotaExceeded
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -17,14 +17,14 @@ def test_concurrent_spending_never_exceeds_the_quota():
     def work():
         for _ in range(10):
             try:
-                state.spend("many", "general", 3, 40)
+                quotas.spend("many", "general", 3, 40)
             except QuotaExceeded:
                 refused.append(1)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
-    assert state.spent("many", "general") == 39
+    assert quotas.spent("many", "general") == 39
     assert len(refused) == 40 - 13
 
 
@@ -35,10 +35,10 @@ BEFORE, AFTER, LATER = MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(sec
 
 
 def test_units_reserved_before_midnight_are_settled_in_the_day_before():
-    ledger = state.Ledger("midnight", "general", 100)
+    ledger = quotas.Ledger("midnight", "general", 100)
     day = ledger.spend(7, BEFORE)
     ledger.give_back(2, day)
-    assert (state.spent("midnight", "general", BEFORE), state.spent("midnight", "general", AFTER)) == (5, 0)
+    assert (quotas.spent("midnight", "general", BEFORE), quotas.spent("midnight", "general", AFTER)) == (5, 0)
 
     ledger.exhaust(day, AFTER)
 
@@ -48,7 +48,7 @@ def test_units_reserved_before_midnight_are_settled_in_the_day_before():
 
 
 def test_a_quota_refused_in_the_first_minutes_of_a_day_is_retried():
-    ledger = state.Ledger("early", "general", 100)
+    ledger = quotas.Ledger("early", "general", 100)
     error = ledger.exhaust(ledger.spend(1, AFTER), AFTER)
     assert error.retry_at == AFTER + timedelta(minutes=5)
     with pytest.raises(QuotaExceeded) as refused:

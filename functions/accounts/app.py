@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, Field
 
-from showrunner import api, config, db
-from showrunner.access import attempts, limits, mfa, oauth, passwords, roles, sessions, tokens
-from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Query, Request
+from showrunner import config
+from showrunner.access import limits, mfa, oauth, passwords, roles, sessions, tokens
+from showrunner.aws import ssm
+from showrunner.database import db, pages
 from showrunner.errors import (
     Conflict,
     CredentialRejected,
@@ -24,9 +25,16 @@ from showrunner.errors import (
     ShowrunnerError,
     Unauthorized,
 )
-from showrunner.store import accounts, billing, channels, pages
-from showrunner.store import oauth as providers
-from showrunner.store import sessions as kept
+from showrunner.store.access import api_keys, email_tokens, login_attempts, maintenance, oauth_states, refresh_tokens, service_tokens, windows
+from showrunner.store.accounts import connected_accounts, identities, members, organisations, personal_data, second_factors, users
+from showrunner.store.ledger import billing
+from showrunner.store.studio import channels
+from showrunner.web import answers, application, audit, fields, idempotency, log
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import checked, parse
+from showrunner.web.fields import Body, Id, Line, Moment, Page, Query
+from showrunner.web.routing import Request
 
 app = Application("accounts")
 
@@ -262,7 +270,7 @@ class Key(TypedDict):
 
 class Keys(TypedDict):
     api_keys: list[dict[str, Any]]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class ServiceToken(TypedDict):
@@ -272,7 +280,7 @@ class ServiceToken(TypedDict):
 
 class ServiceTokens(TypedDict):
     service_tokens: list[dict[str, Any]]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class OrganisationTold(TypedDict):
@@ -303,14 +311,14 @@ def register(request: Request, body: Registration) -> Answer:
     hashed = passwords.digest(body.password)
     token = secrets.token_urlsafe(32)
     with db.transaction() as tx:
-        user_id = accounts.add_user(tx, body.email, hashed, body.full_name, body.company, body.username)
+        user_id = users.add(tx, body.email, hashed, body.full_name, body.company, body.username)
         organisation_id, role, invited = _place(tx, body)
-        accounts.add_member(tx, organisation_id, user_id, role, owner=not invited)
+        members.add(tx, organisation_id, user_id, role, owner=not invited)
         if invited:
-            accounts.save_verified(tx, user_id)
+            users.save_verified(tx, user_id)
         else:
-            accounts.add_mail_token(tx, digest(token), "verify", body.email, VERIFY_MINUTES, user_id=user_id)
-        api.record(tx, request, "register", "user", user_id)
+            email_tokens.add(tx, digest(token), "verify", body.email, VERIFY_MINUTES, user_id=user_id)
+        audit.record(tx, request, "register", "user", user_id)
     if not invited:
         _send(request, body.email, "verify", token)
     return Answer({"user_id": user_id, "email": body.email, "verification_required": not invited}, 201)
@@ -319,8 +327,8 @@ def register(request: Request, body: Registration) -> Answer:
 def _place(tx: db.Transaction, body: Registration) -> tuple[str, str, bool]:
     """Organisation, role, and whether somebody invited them. The letter came to this address, which confirms it."""
     if body.invitation is None:
-        return accounts.add_organisation(tx, body.company or body.full_name), "user", False
-    invitation = accounts.take_mail_token(tx, digest(body.invitation), ["invite"])
+        return organisations.add(tx, body.company or body.full_name), "user", False
+    invitation = email_tokens.take(tx, digest(body.invitation), ["invite"])
     if invitation is None or invitation["email"] != body.email:
         raise _stale("invitation")
     return invitation["organisation_id"], invitation["role"], True
@@ -335,35 +343,36 @@ def _send(request: Request, email: str, kind: str, *about: str) -> None:
     """A letter that doesn't go is in the log; the person can ask for another."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from showrunner import mail
+    from showrunner.accounts import emails
+    from showrunner.aws.email import send
 
     try:
-        mail.send(email, getattr(mail, kind)(*about))
+        send(email, getattr(emails, kind)(*about))
     except (BotoCoreError, ClientError) as error:
-        api.warn(request, "letter not sent", kind=kind, reason=str(error)[:500])
+        log.warn(request, "letter not sent", kind=kind, reason=str(error)[:500])
 
 
 @app.post("/api/v1/auth/verify", permission=roles.PUBLIC, limits=((60, 20),), answer=Done)
 def verify(request: Request, body: Token) -> Done:
     """Confirms an address by the token of its letter, or accepts an invitation to an organisation with the account that there is."""
     with db.transaction() as tx:
-        token = accounts.take_mail_token(tx, digest(body.token), ["verify", "invite"])
-        user = accounts.find_user(tx, token["email"]) if token else None
+        token = email_tokens.take(tx, digest(body.token), ["verify", "invite"])
+        user = users.find(tx, token["email"]) if token else None
         if token is None or user is None:
             raise _stale("token")
-        accounts.save_verified(tx, user["id"])
+        users.save_verified(tx, user["id"])
         if token["kind"] == "invite":
             if user["verified_at"] is None:
                 _disown(tx, user["id"])
-            accounts.add_member(tx, token["organisation_id"], user["id"], token["role"])
-        api.record(tx, request, token["kind"], "user", user["id"])
+            members.add(tx, token["organisation_id"], user["id"], token["role"])
+        audit.record(tx, request, token["kind"], "user", user["id"])
     return {"message": "Thank you."}
 
 
 def _disown(tx: db.Transaction, user_id: str) -> None:
     """Anybody may have registered an address that was never confirmed: neither their password nor their second factor stands before its owner."""
-    accounts.save_password(tx, user_id, None)
-    accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
+    users.save_password(tx, user_id, None)
+    second_factors.save(tx, user_id, None, confirmed=False, codes=[])
 
 
 @app.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=Done, status=202)
@@ -371,10 +380,10 @@ def forgot(request: Request, body: Address) -> Answer:
     """Sends a letter with a link, if there is such an account; the answer is the same either way. Links of earlier letters live out their hour."""
     token, begun = secrets.token_urlsafe(32), time.monotonic()
     with db.transaction() as tx:
-        user = accounts.find_user(tx, body.email)
+        user = users.find(tx, body.email)
         if user is not None and _may_write(tx, body.email):
-            accounts.add_mail_token(tx, digest(token), "reset", body.email, RESET_MINUTES, user_id=user["id"])
-            api.record(tx, request, "password_forgotten", "user", user["id"], subject="anybody")
+            email_tokens.add(tx, digest(token), "reset", body.email, RESET_MINUTES, user_id=user["id"])
+            audit.record(tx, request, "password_forgotten", "user", user["id"], subject="anybody")
         else:
             user = None
     if user is not None:
@@ -396,21 +405,21 @@ def _may_write(tx: db.Transaction, email: str) -> bool:
 def reset(request: Request, body: Reset) -> Done:
     """A new password by the token of the letter. Every session ends."""
     with db.reading() as tx:
-        email = accounts.find_mail_token(tx, digest(body.token), "reset")
+        email = email_tokens.find(tx, digest(body.token), "reset")
     if email is None:
         raise _stale("token")  # before the hash, or any text would cost us one
     passwords.require(body.password, email)
     hashed = passwords.digest(body.password)
     with db.transaction() as tx:
-        token = accounts.take_mail_token(tx, digest(body.token), ["reset"])
-        user = accounts.find_user(tx, token["email"]) if token else None
+        token = email_tokens.take(tx, digest(body.token), ["reset"])
+        user = users.find(tx, token["email"]) if token else None
         if token is None or user is None:
             raise _stale("token")
         if user["verified_at"] is None:
             _disown(tx, user["id"])
-        accounts.save_password(tx, token["user_id"], hashed)
-        accounts.save_verified(tx, token["user_id"])
-        api.record(tx, request, "password_reset", "user", token["user_id"])
+        users.save_password(tx, token["user_id"], hashed)
+        users.save_verified(tx, token["user_id"])
+        audit.record(tx, request, "password_reset", "user", token["user_id"])
     _end_live(request, token["user_id"])
     return {"message": "The password is changed: log in with it."}
 
@@ -419,8 +428,8 @@ def reset(request: Request, body: Reset) -> Done:
 def login(request: Request, body: Login) -> dict[str, Any]:
     """An access token for an hour and a refresh token for seven days. Five wrong tries lock the account for 15 minutes."""
     with db.transaction() as tx:
-        user = accounts.find_login(tx, body.email, _places(request))
-        key = attempts.take(tx, body.email, "known" if user and user["known"] else None)
+        user = users.find_login(tx, body.email, _places(request))
+        key = login_attempts.take(tx, body.email, "known" if user and user["known"] else None)
     # No transaction is open while the hash is computed, and the attempt is counted already.
     if not passwords.matches(body.password, user["password_hash"] if user else None) or user is None:
         raise Unauthorized("E-mail address or password is wrong.", code="INVALID_CREDENTIALS")
@@ -435,16 +444,16 @@ def _enter(
 ) -> dict[str, Any]:
     """The pair of tokens for somebody who is known by now, but for the second factor."""
     user_id = user["id"]
-    if not accounts.hold_login(tx, user):
+    if not users.hold_login(tx, user):
         # A reset or a change came in between: its owner has ended every session, and this one would outlive it.
         raise Unauthorized("The password or the second factor was changed just now: log in again.", code="INVALID_CREDENTIALS")
     _second_factor(tx, user_id, secret, body.mfa_code)
-    member = accounts.get_membership(tx, user_id, body.organisation_id)
+    member = members.get(tx, user_id, body.organisation_id)
     _refuse_in_maintenance(tx, member)
     if key is not None:
-        attempts.forgive(tx, key)
-    accounts.save_login(tx, user_id, _places(request), outdated)
-    api.record(tx, request, "login", "user", user_id)
+        login_attempts.forgive(tx, key)
+    users.save_login(tx, user_id, _places(request), outdated)
+    audit.record(tx, request, "login", "user", user_id)
     return sessions.begin(tx, member)
 
 
@@ -478,13 +487,13 @@ def _second_factor(tx: db.Transaction, user_id: str, secret: str | None, code: s
     if code is None:
         raise Unauthorized("The account has a second factor: send mfa_code too.", code="AUTH_REQUIRED")
     step = mfa.step_of(secret, code)
-    used = accounts.spend_mfa_step(tx, user_id, step) if step is not None else accounts.spend_recovery_code(tx, user_id, mfa.digest(code))
+    used = second_factors.spend_step(tx, user_id, step) if step is not None else second_factors.spend_recovery_code(tx, user_id, mfa.digest(code))
     if not used:
         raise Unauthorized("The code is wrong, or was used before.", code="INVALID_CREDENTIALS")
 
 
 def _refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
-    message = None if member["platform_admin"] else limits.maintenance(tx)
+    message = None if member["platform_admin"] else maintenance.message(tx)
     if message is not None:
         raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
 
@@ -500,19 +509,20 @@ def logout(request: Request) -> Answer:
     """Ends this login: its refresh tokens, and the access token that was sent."""
     with db.transaction() as tx:
         sessions.end(tx, request.caller)
-        api.record(tx, request, "logout", "user", request.caller.subject)
+        audit.record(tx, request, "logout", "user", request.caller.subject)
     _end_live(request, request.caller.account, family=request.caller.family or request.caller.token_id)
     return Answer(status=204)
 
 
 def _end_live(request: Request, account: str, *, family: str | None = None, but: str | None = None) -> None:
     """What a login that is over had open is told nothing more: all of the account's, those of one login or token, or all but those of one."""
-    from showrunner import live, signed
+    from showrunner.aws import rpc
+    from showrunner.live import connections as live_connections
 
     try:
-        live.end(account, family=family, but=but)
-    except (ServiceUnavailable, signed.Refused) as error:
-        api.warn(request, "live connections end with their tokens only", reason=error.message)
+        live_connections.end(account, family=family, but=but)
+    except (ServiceUnavailable, rpc.AwsError) as error:
+        log.warn(request, "live connections end with their tokens only", reason=error.message)
 
 
 # Through Google
@@ -528,17 +538,17 @@ def start_google(request: Request, query: Way) -> Answer:
 
 
 def _begun(query: Way, provider: str, scopes: tuple[str, ...], *who: str, offline: bool) -> Answer:
-    from showrunner import state
+    from showrunner import breakers
     from showrunner.platforms.google import Google
 
     redirect_uri = _redirect(query.redirect_uri)
     browser, own = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     proof = {"state": own, "nonce": oauth.nonce(browser, own), "code_challenge": oauth.challenge(oauth.verifier(browser, own))}
     client_id = _client()[0]
-    with state.breaker("google"):
+    with breakers.guard("google"):
         address = Google(config.setting("GOOGLE_URL")).address(client_id, redirect_uri, scopes, offline=offline, **proof)
     with db.transaction() as tx:
-        providers.add_state(tx, digest(own), oauth.bound(browser, *who), provider, redirect_uri, oauth.SECONDS)
+        oauth_states.add(tx, digest(own), oauth.bound(browser, *who), provider, redirect_uri, oauth.SECONDS)
     return Answer({"authorization_url": address, "state": own, "expires_in": oauth.SECONDS}, headers={"set-cookie": oauth.cookie(browser)})
 
 
@@ -553,7 +563,7 @@ def _redirect(wanted: str | None) -> str:
 
 def _client() -> tuple[str, str]:
     """Id and secret of our client at Google."""
-    known = config.secrets(["google/client_id", "google/client_secret"])
+    known = ssm.secrets(["google/client_id", "google/client_secret"])
     return known["google/client_id"], known["google/client_secret"]
 
 
@@ -566,20 +576,20 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
         person, _ = _exchanged(request, body, taken["redirect_uri"])
         with db.transaction() as tx:
             user_id, subject = _account_of(tx, request, person), person.subject
-            providers.save_proven(tx, digest(body.state), user_id, subject)
+            oauth_states.save_proven(tx, digest(body.state), user_id, subject)
     with db.reading() as tx:
-        user = accounts.get_login(tx, user_id, _places(request))
+        user = users.get_login(tx, user_id, _places(request))
     secret = _mfa_secret(user)
     key = _attempt(user) if secret else None
     with db.transaction() as tx:
-        linked = providers.add_identity(tx, "google", subject, user_id)
+        linked = identities.add(tx, "google", subject, user_id)
         if linked:
-            api.record(tx, request, "link", "user", user_id, provider="google")
+            audit.record(tx, request, "link", "user", user_id, provider="google")
             # Before this login's own begins: whoever had got into the account by its password doesn't stay.
-            kept.revoke_other_families(tx, user_id, None)
+            refresh_tokens.revoke_other_families(tx, user_id, None)
         # Refused without the second factor, and then nothing is linked: who has only the mailbox links nothing.
         pair = _enter(tx, request, body, user, secret, key, None)
-        providers.remove_state(tx, digest(body.state))
+        oauth_states.remove(tx, digest(body.state))
     if linked:
         _end_live(request, user_id)
         _send(request, user["email"], "linked")
@@ -590,7 +600,7 @@ def _taken(request: Request, body: Returned, provider: str, *who: str) -> dict[s
     """What was begun with this state, in this browser and by these."""
     browser = oauth.browser_of(request.cookies)
     with db.transaction() as tx:
-        taken = providers.take_state(tx, digest(body.state), oauth.bound(browser, *who), provider) if browser else None
+        taken = oauth_states.take(tx, digest(body.state), oauth.bound(browser, *who), provider) if browser else None
     if taken is None:
         raise _stale("state")
     return taken
@@ -598,7 +608,7 @@ def _taken(request: Request, body: Returned, provider: str, *who: str) -> dict[s
 
 def _exchanged(request: Request, body: Returned, redirect_uri: str) -> tuple[oauth.Person, Any]:
     """Whom Google names, and what it grants. The caller waits for Google here: time-outs and a breaker bound that."""
-    from showrunner import state
+    from showrunner import breakers
     from showrunner.platforms.google import Google
 
     google, browser = Google(config.setting("GOOGLE_URL")), oauth.browser_of(request.cookies)
@@ -607,7 +617,7 @@ def _exchanged(request: Request, body: Returned, redirect_uri: str) -> tuple[oau
     if body.iss not in (None, google.issuer):
         raise _stale("iss")
     client_id, client_secret = _client()
-    with state.breaker("google"):
+    with breakers.guard("google"):
         granted = google.exchange(client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state))
         person = oauth.person(granted.id_token, google.keys, client_id, google.issuer, oauth.nonce(browser, body.state))
     return person, granted
@@ -616,12 +626,12 @@ def _exchanged(request: Request, body: Returned, redirect_uri: str) -> tuple[oau
 def _account_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
     """The user whom this account of Google's belongs to. An address alone proves nothing unless Google and we have both confirmed it: anybody can register
     an address that isn't theirs and wait for its owner."""
-    known = providers.find_user(tx, "google", person.subject)
+    known = identities.find_user(tx, "google", person.subject)
     if known is not None:
         return known
     if person.email is None or not person.email_verified:
         raise Forbidden("Google hasn't confirmed the address of this account: confirm it there, or log in with a password.")
-    user = accounts.find_user(tx, api.checked(Address, {"email": person.email}).email)
+    user = users.find(tx, checked(Address, {"email": person.email}).email)
     if user is None:
         return _new_from_google(tx, request, person.email, person.subject, person.name)
     if user["verified_at"] is None:
@@ -634,17 +644,17 @@ def _account_of(tx: db.Transaction, request: Request, person: oauth.Person) -> s
 
 def _new_from_google(tx: db.Transaction, request: Request, email: str, subject: str, name: str | None) -> str:
     full_name = " ".join("".join(sign if sign.isprintable() else " " for sign in name or "").split())[:200] or email.partition("@")[0]
-    user_id = accounts.add_user(tx, email, None, full_name, None, None)
-    accounts.add_member(tx, accounts.add_organisation(tx, full_name), user_id, "user", owner=True)
-    accounts.save_verified(tx, user_id)
-    providers.add_identity(tx, "google", subject, user_id)
-    api.record(tx, request, "register", "user", user_id, provider="google")
+    user_id = users.add(tx, email, None, full_name, None, None)
+    members.add(tx, organisations.add(tx, full_name), user_id, "user", owner=True)
+    users.save_verified(tx, user_id)
+    identities.add(tx, "google", subject, user_id)
+    audit.record(tx, request, "register", "user", user_id, provider="google")
     return user_id
 
 
 def _attempt(user: dict[str, Any]) -> str:
     with db.transaction() as tx:
-        return attempts.take(tx, user["email"], "known" if user["known"] else None)
+        return login_attempts.take(tx, user["email"], "known" if user["known"] else None)
 
 
 @app.get("/api/v1/auth/oauth/youtube/start", permission="channels:write", limits=((60, 20),), answer=Started, errors=(502,), verified=True)
@@ -654,7 +664,7 @@ def start_youtube(request: Request, query: Way) -> Answer:
 
     owner = _credential_owner(request)
     with db.reading() as tx:
-        partner = accounts.get_organisation(tx, request.organisation_id)["content_owner"]
+        partner = organisations.get(tx, request.organisation_id)["content_owner"]
     scopes = (*google.YOUTUBE, google.PARTNER) if partner else google.YOUTUBE
     return _begun(query, "youtube", scopes, owner, request.organisation_id, offline=True)
 
@@ -662,22 +672,22 @@ def start_youtube(request: Request, query: Way) -> Answer:
 @app.post("/api/v1/auth/oauth/youtube", permission="channels:write", limits=((60, 20),), answer=Connected, errors=(502,), verified=True)
 def connect_youtube(request: Request, body: Returned) -> Answer:
     """Keeps the permission that Google gave, sealed. `missing_scopes` are those that were unticked: without them some things won't work."""
-    from showrunner import connections
+    from showrunner.accounts import connections
     from showrunner.platforms import google
 
     owner, organisation_id = _credential_owner(request), request.organisation_id
     taken = _taken(request, body, "youtube", owner, organisation_id)
     person, granted = _exchanged(request, body, taken["redirect_uri"])
     with db.reading() as tx:
-        partner = accounts.get_organisation(tx, organisation_id)["content_owner"]
+        partner = organisations.get(tx, organisation_id)["content_owner"]
     asked = {*google.YOUTUBE, google.PARTNER} if partner else {*google.YOUTUBE}
     scopes = _useful(granted, asked)
     connection_id = connections.id_of(organisation_id, "youtube", person.subject)
     connections.save(connection_id, organisation_id, granted.refresh_token)
     with db.transaction() as tx:
         known = {"id": connection_id, "organisation_id": organisation_id, "provider": "youtube", "subject": person.subject, "user_id": owner, "scopes": scopes}
-        row = providers.save_connection(tx, known)
-        api.record(tx, request, "connect", "connection", connection_id, provider="youtube", scopes=scopes)
+        row = connected_accounts.save(tx, known)
+        audit.record(tx, request, "connect", "connection", connection_id, provider="youtube", scopes=scopes)
     missing = sorted(asked - {"openid", *scopes})
     return Answer({"connection": {**row, "missing_scopes": missing}}, headers={"set-cookie": oauth.cookie("")})
 
@@ -705,11 +715,11 @@ def add_mfa(request: Request, body: Proof) -> Answer:
     secret = mfa.new_secret()
     sealed = base64.b64encode(sealing.seal(secret.encode(), "mfa", user_id)).decode()
     with db.transaction() as tx:
-        known = accounts.get_mfa(tx, user_id)
+        known = second_factors.get(tx, user_id)
         if known["mfa_confirmed_at"] is not None:
             raise Conflict("The account has a second factor: remove it first.")
-        accounts.save_mfa(tx, user_id, sealed, confirmed=False, codes=[])
-        api.record(tx, request, "mfa_begun", "user", user_id)
+        second_factors.save(tx, user_id, sealed, confirmed=False, codes=[])
+        audit.record(tx, request, "mfa_begun", "user", user_id)
     return Answer({"secret": secret, "otpauth_url": mfa.address(secret, known["email"])}, 201)
 
 
@@ -718,19 +728,19 @@ def confirm_mfa(request: Request, body: Code) -> RecoveryCodes:
     """Switches the second factor on by a first code, and gives ten recovery codes, shown now and never again. Every other login ends."""
     user_id = _credential_owner(request)
     with db.reading() as tx:
-        sealed = accounts.get_mfa(tx, user_id)["mfa_secret"]
+        sealed = second_factors.get(tx, user_id)["mfa_secret"]
     secret = _unsealed(sealed, user_id) if sealed else None
     codes = mfa.new_recovery_codes()
     with db.transaction() as tx:
-        known = accounts.get_mfa(tx, user_id)
+        known = second_factors.get(tx, user_id)
         if secret is None or known["mfa_secret"] != sealed or known["mfa_confirmed_at"] is not None:
             raise Conflict("There is no second factor that waits to be confirmed.")
         step = mfa.step_of(secret, body.code)
-        if step is None or not accounts.spend_mfa_step(tx, user_id, step):
+        if step is None or not second_factors.spend_step(tx, user_id, step):
             raise InvalidRequest("The code is wrong.", [{"field": "code", "message": "wrong, or used before"}])
-        accounts.save_mfa(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
-        kept.revoke_other_families(tx, user_id, request.caller.family)
-        api.record(tx, request, "mfa_confirmed", "user", user_id)
+        second_factors.save(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
+        refresh_tokens.revoke_other_families(tx, user_id, request.caller.family)
+        audit.record(tx, request, "mfa_confirmed", "user", user_id)
     _end_live(request, user_id, but=request.caller.family)
     return {"recovery_codes": codes}
 
@@ -741,9 +751,9 @@ def remove_mfa(request: Request, body: Proof) -> Answer:
     user_id = _credential_owner(request)
     _require_password(request, body.password)
     with db.transaction() as tx:
-        accounts.save_mfa(tx, user_id, None, confirmed=False, codes=[])
-        kept.revoke_other_families(tx, user_id, request.caller.family)
-        api.record(tx, request, "mfa_removed", "user", user_id)
+        second_factors.save(tx, user_id, None, confirmed=False, codes=[])
+        refresh_tokens.revoke_other_families(tx, user_id, request.caller.family)
+        audit.record(tx, request, "mfa_removed", "user", user_id)
     _end_live(request, user_id, but=request.caller.family)
     return Answer(status=204)
 
@@ -760,15 +770,15 @@ def _credential_owner(request: Request) -> str:
 
 def _require_password(request: Request, password: str) -> None:
     with db.transaction() as tx:
-        email = accounts.get_mfa(tx, request.caller.subject)["email"]
-        user = accounts.find_login(tx, email, [])
-        key = attempts.take(tx, email, "known")
+        email = second_factors.get(tx, request.caller.subject)["email"]
+        user = users.find_login(tx, email, [])
+        key = login_attempts.take(tx, email, "known")
     if user is not None and user["password_hash"] is None:
         raise InvalidRequest("The account has no password yet: POST /auth/password/forgot sets one.", [{"field": "password", "message": "there is none yet"}])
     if user is None or not passwords.matches(password, user["password_hash"]):
         raise InvalidRequest("The password is wrong.", [{"field": "password", "message": "wrong"}])
     with db.transaction() as tx:
-        attempts.forgive(tx, key)
+        login_attempts.forgive(tx, key)
 
 
 # Keys of machines
@@ -778,11 +788,11 @@ def _require_password(request: Request, password: str) -> None:
 def list_api_keys(request: Request, query: Page) -> Answer:
     """The organisation's API keys; of each only its beginning."""
     with db.reading() as tx:
-        return api.listed("api_keys", kept.list_api_keys(tx, request.organisation_id, _wanted(query)))
+        return answers.listed("api_keys", api_keys.list_(tx, request.organisation_id, _wanted(query)))
 
 
-def _wanted(query: Page) -> pages.Wanted:
-    return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
+def _wanted(query: Page) -> pages.PageRequest:
+    return pages.PageRequest(query.limit, query.page, query.cursor, query.sort)
 
 
 @app.post("/api/v1/auth/api-keys", permission="tokens:all", answer=Key, status=201, idempotent=True, verified=True)
@@ -794,11 +804,11 @@ def add_api_key(request: Request, body: NewKey) -> Answer:
     row = {"created_by": creator, "name": body.name, "prefix": text[:10], "key_sha256": digest(text), "scopes": body.scopes, "expires_at": body.expires_at}
 
     def work(tx: db.Transaction) -> Answer:
-        key = api.parse(kept.add_api_key(tx, request.organisation_id, row).encode())
-        api.record(tx, request, "add", "api_key", key["id"], scopes=body.scopes)
+        key = parse(api_keys.add(tx, request.organisation_id, row).encode())
+        audit.record(tx, request, "add", "api_key", key["id"], scopes=body.scopes)
         return Answer({"api_key": key, "key": text}, 201)
 
-    return api.once(request, work, secret=True)
+    return idempotency.once(request, work, secret=True)
 
 
 def _require_grantable(request: Request, scopes: list[str]) -> None:
@@ -813,8 +823,8 @@ def remove_api_key(request: Request, key_id: str) -> Answer:
     """The key stops working at once."""
     _credential_owner(request)
     with db.transaction() as tx:
-        kept.remove_api_key(tx, request.organisation_id, key_id)
-        api.record(tx, request, "remove", "api_key", key_id)
+        api_keys.remove(tx, request.organisation_id, key_id)
+        audit.record(tx, request, "remove", "api_key", key_id)
     return Answer(status=204)
 
 
@@ -822,7 +832,7 @@ def remove_api_key(request: Request, key_id: str) -> Answer:
 def list_service_tokens(request: Request, query: Page) -> Answer:
     """The organisation's service tokens, revoked ones too."""
     with db.reading() as tx:
-        return api.listed("service_tokens", kept.list_service_tokens(tx, request.organisation_id, _wanted(query)))
+        return answers.listed("service_tokens", service_tokens.list_(tx, request.organisation_id, _wanted(query)))
 
 
 @app.post("/api/v1/auth/service-tokens", permission="tokens:all", answer=ServiceToken, status=201, idempotent=True, verified=True)
@@ -833,14 +843,14 @@ def add_service_token(request: Request, body: NewServiceToken) -> Answer:
     seconds = body.expires_in_days * DAY_SECONDS
     claims = tokens.service_claims(body.name, request.organisation_id, body.scopes, config.setting("PLATFORM_URL"), seconds, creator)
     row = {"id": claims["jti"], "created_by": creator, "name": body.name, "scopes": body.scopes, "expires_at": claims["exp"]}
-    signed = tokens.sign(claims, sessions.signing_key(config.secret("auth/signing_key")))
+    signed = tokens.sign(claims, sessions.signing_key(ssm.secret("auth/signing_key")))
 
     def work(tx: db.Transaction) -> Answer:
-        told = api.parse(kept.add_service_token(tx, request.organisation_id, row).encode())
-        api.record(tx, request, "add", "service_token", claims["jti"], scopes=body.scopes, name=body.name)
+        told = parse(service_tokens.add(tx, request.organisation_id, row).encode())
+        audit.record(tx, request, "add", "service_token", claims["jti"], scopes=body.scopes, name=body.name)
         return Answer({"service_token": told, "token": signed}, 201)
 
-    return api.once(request, work, secret=True)
+    return idempotency.once(request, work, secret=True)
 
 
 @app.delete("/api/v1/auth/service-tokens/{token_id}", permission="tokens:all", status=204)
@@ -848,8 +858,8 @@ def revoke_service_token(request: Request, token_id: str) -> Answer:
     """The token is refused from the next request on."""
     _credential_owner(request)
     with db.transaction() as tx:
-        name = kept.revoke_service_token(tx, request.organisation_id, token_id.lower())
-        api.record(tx, request, "revoke", "service_token", token_id.lower())
+        name = service_tokens.revoke(tx, request.organisation_id, token_id.lower())
+        audit.record(tx, request, "revoke", "service_token", token_id.lower())
     _end_live(request, f"{request.organisation_id}/service:{name}", family=token_id.lower())
     return Answer(status=204)
 
@@ -861,7 +871,7 @@ def revoke_service_token(request: Request, token_id: str) -> Answer:
 def show_me(request: Request) -> Answer:
     """One's own profile."""
     with db.reading() as tx:
-        return Answer(f'{{"user":{accounts.get_profile(tx, request.caller.subject)}}}')
+        return Answer(f'{{"user":{users.get_profile(tx, request.caller.subject)}}}')
 
 
 @app.put("/api/v1/users/me", permission="account:all", answer=User, errors=(409,))
@@ -870,10 +880,10 @@ def change_me(request: Request, body: Profile) -> Answer:
     hashed = _new_password(request, body)
     changes = body.model_dump(exclude_unset=True, exclude={"password", "current_password"})
     with db.transaction() as tx:
-        profile = accounts.save_profile(tx, request.caller.subject, changes)
+        profile = users.save_profile(tx, request.caller.subject, changes)
         if hashed is not None:
-            accounts.save_password(tx, request.caller.subject, hashed)
-        api.record(tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set))
+            users.save_password(tx, request.caller.subject, hashed)
+        audit.record(tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set))
     if hashed is not None:
         _end_live(request, request.caller.subject)
     return Answer(f'{{"user":{profile}}}')
@@ -896,7 +906,7 @@ def export_me(request: Request) -> Answer:
     if request.caller.actor is not None:
         raise Forbidden("Nobody exports a person's data while acting as them.")
     with db.reading() as tx:
-        return Answer(accounts.export(tx, request.caller.subject))
+        return Answer(personal_data.export(tx, request.caller.subject))
 
 
 @app.delete("/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=Receipt)
@@ -905,10 +915,10 @@ def erase_me(request: Request, body: Proof) -> Answer:
     user_id = _credential_owner(request)
     _require_password(request, body.password)
     with db.transaction() as tx:
-        connected = providers.list_connections(tx, user_id)
-        left = accounts.erase(tx, user_id)
+        connected = connected_accounts.list_(tx, user_id)
+        left = personal_data.erase(tx, user_id)
         sessions.end(tx, request.caller)
-        api.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
+        audit.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
     _disconnect(request, connected)
     _end_live(request, user_id)
     receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
@@ -924,28 +934,30 @@ KEPT = (
 
 def _disconnect(request: Request, connected: list[dict[str, Any]]) -> None:
     """Once the erasure stands, so that none that fails takes the accounts away. What Google doesn't take is in the log; the token is gone."""
-    from showrunner import connections, signed, state
+    from showrunner import breakers
+    from showrunner.accounts import connections
+    from showrunner.aws import rpc
     from showrunner.platforms.google import Google
 
     for each in connected:
         try:
             token = connections.find(each["id"], each["organisation_id"])
             if token is not None:
-                with state.breaker("google"):
+                with breakers.guard("google"):
                     Google(config.setting("GOOGLE_URL")).revoke(token)
         except ShowrunnerError as error:
-            api.warn(request, "not revoked", connection_id=each["id"], reason=error.message)
+            log.warn(request, "not revoked", connection_id=each["id"], reason=error.message)
         try:
             connections.remove(each["id"])
-        except (ServiceUnavailable, signed.Refused) as error:
-            api.warn(request, "the sealed token is left: remove it from the state table", connection_id=each["id"], reason=error.message)
+        except (ServiceUnavailable, rpc.AwsError) as error:
+            log.warn(request, "the sealed token is left: remove it from the state table", connection_id=each["id"], reason=error.message)
 
 
 @app.get("/api/v1/users/me/usage", permission="account:all", answer=Usage)
 def show_usage(request: Request) -> dict[str, Any]:
     """What was used today against what may be."""
     with db.reading() as tx:
-        videos = limits.used(tx, f"generate:{request.caller.holder}", limits.DAY)
+        videos = windows.used(tx, f"generate:{request.caller.holder}", limits.DAY)
         made = channels.count(tx, request.caller.holder)
     return {"usage": {"videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY}, "channels": {"used": made, "limit": channels.MOST}}}
 
@@ -964,7 +976,7 @@ def show_billing(request: Request) -> Answer:
 def show_organisation(request: Request, organisation_id: str) -> dict[str, Any]:
     """One's own organisation."""
     with db.reading() as tx:
-        return {"organisation": accounts.get_organisation(tx, _own(request, organisation_id))}
+        return {"organisation": organisations.get(tx, _own(request, organisation_id))}
 
 
 def _own(request: Request, organisation_id: str) -> str:
@@ -978,17 +990,17 @@ def _own(request: Request, organisation_id: str) -> str:
 def change_organisation(request: Request, organisation_id: str, body: Organisation) -> dict[str, Any]:
     """Renames the organisation."""
     with db.transaction() as tx:
-        accounts.save_organisation(tx, _own(request, organisation_id), body.name)
+        organisations.save(tx, _own(request, organisation_id), body.name)
         # Not the names: it may be a person's, and audit rows outlive people.
-        api.record(tx, request, "change", "organisation", request.organisation_id, fields=["name"])
-        return {"organisation": accounts.get_organisation(tx, request.organisation_id)}
+        audit.record(tx, request, "change", "organisation", request.organisation_id, fields=["name"])
+        return {"organisation": organisations.get(tx, request.organisation_id)}
 
 
 @app.get("/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=Members)
 def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
     """Members, and who is invited."""
     with db.reading() as tx:
-        return {"members": accounts.list_members(tx, _own(request, organisation_id))}
+        return {"members": members.list_(tx, _own(request, organisation_id))}
 
 
 @app.post(
@@ -1005,11 +1017,11 @@ def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
     _credential_owner(request)
     token = secrets.token_urlsafe(32)
     with db.transaction() as tx:
-        organisation = accounts.get_organisation(tx, _own(request, organisation_id))
-        if accounts.is_member(tx, organisation["id"], body.email):
+        organisation = organisations.get(tx, _own(request, organisation_id))
+        if members.is_member(tx, organisation["id"], body.email):
             raise Conflict("This person is a member already.")
-        accounts.add_mail_token(tx, digest(token), "invite", body.email, INVITE_MINUTES, organisation_id=organisation["id"], role=body.role)
-        api.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
+        email_tokens.add(tx, digest(token), "invite", body.email, INVITE_MINUTES, organisation_id=organisation["id"], role=body.role)
+        audit.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
     _send(request, body.email, "invite", token, organisation["name"])
     return Answer({"message": "The invitation is on its way."}, 202)
 
@@ -1019,8 +1031,8 @@ def withdraw(request: Request, organisation_id: str, body: Address) -> Answer:
     """Takes an invitation back: its letter opens nothing any more."""
     _credential_owner(request)
     with db.transaction() as tx:
-        accounts.remove_invitation(tx, _own(request, organisation_id), body.email)
-        api.record(tx, request, "withdraw", "organisation", request.organisation_id)
+        members.remove_invitation(tx, _own(request, organisation_id), body.email)
+        audit.record(tx, request, "withdraw", "organisation", request.organisation_id)
     return Answer(status=204)
 
 
@@ -1029,10 +1041,10 @@ def remove_member(request: Request, organisation_id: str, user_id: str) -> Answe
     """Ends a membership; the person's sessions in it end with it, and who has no other organisation gets one of their own."""
     _credential_owner(request)
     with db.transaction() as tx:
-        homeless = accounts.remove_member(tx, _own(request, organisation_id), user_id)
+        homeless = members.remove(tx, _own(request, organisation_id), user_id)
         if homeless is not None:
-            accounts.add_member(tx, accounts.add_organisation(tx, homeless), user_id, "user", owner=True)
-        api.record(tx, request, "remove", "member", user_id)
+            members.add(tx, organisations.add(tx, homeless), user_id, "user", owner=True)
+        audit.record(tx, request, "remove", "member", user_id)
     _end_live(request, user_id.lower())
     return Answer(status=204)
 
@@ -1048,13 +1060,13 @@ def add_live_ticket(request: Request) -> Answer:
     `unsubscribe`; and `{"action": "ping"}` every nine minutes, since AWS closes what is silent for ten. Each is answered by `connection_status` with
     the topics and the time at which the connection ends, or by `error` with a code and words. What happens then comes as `video_update`,
     `processing_update` and `sync_status_update`."""
-    from showrunner import live
+    from showrunner.live import tickets
 
-    return Answer({"ticket": live.issue(request.caller), "expires_in": live.TICKET_SECONDS, "url": config.setting("LIVE_URL")}, 201)
+    return Answer({"ticket": tickets.issue(request.caller), "expires_in": tickets.TICKET_SECONDS, "url": config.setting("LIVE_URL")}, 201)
 
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-handler = api.handler(app)
+handler = application.handler(app)

@@ -10,13 +10,22 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from showrunner import api, blobs, config, db, documents, signed, state
+from showrunner import breakers, config, quotas
 from showrunner.access import roles, sessions, tokens
-from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request
+from showrunner.aws import dynamodb, rpc, s3, ssm
+from showrunner.database import db, pages
 from showrunner.errors import Conflict, Forbidden, PlatformUnavailable
-from showrunner.store import accounts, audit, operations, pages, voices
+from showrunner.store import figures
+from showrunner.store.access import maintenance
+from showrunner.store.accounts import cloned_voices, members, organisations, users
+from showrunner.store.audit import audit_log
+from showrunner.web import answers, application, audit, docs, fields
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.fields import Body, Id, Line, Moment, Page
+from showrunner.web.routing import Request
 
-app = documents.serve(Application("admin"), Path(__file__).with_name("openapi.json"))
+app = docs.serve(Application("admin"), Path(__file__).with_name("openapi.json"))
 
 
 class KeySet(TypedDict):
@@ -26,7 +35,7 @@ class KeySet(TypedDict):
 @app.get("/.well-known/jwks.json", permission=roles.PUBLIC, unlimited=True, answer=KeySet, max_age=300)
 def jwks(request: Request) -> Any:
     """The public keys that our tokens are signed with."""
-    return Answer(config.secret("auth/jwks"))
+    return Answer(ssm.secret("auth/jwks"))
 
 
 # Whether everything works
@@ -80,14 +89,16 @@ class Quotas(TypedDict):
 def system_health(request: Request) -> SystemHealth:
     """What the API depends on. `down` is without the database; `degraded` without another part, or where a person is waited for: `reasons` say what."""
     probes, found = _probe_all()
-    queues, breakers = found["queues"] or {}, found["breakers"] or {}
+    queues, states = found["queues"] or {}, found["breakers"] or {}
     reasons = [f"{name}: {probe['reason']}" for name, probe in probes.items() if probe["reason"]]
     reasons += [f"{name}: {depth['waiting']} messages were given up; mend why and send them again" for name, depth in queues.items() if _is_left(name, depth)]
     reasons += [
-        f"{name}: it failed {state.FAILURES} times in a row and is left alone for {state.PAUSE_SECONDS} s" for name, is_ in breakers.items() if is_ == "open"
+        f"{name}: it failed {breakers.FAILURES} times in a row and is left alone for {breakers.PAUSE_SECONDS} s"
+        for name, is_ in states.items()
+        if is_ == "open"
     ]
     status: Literal["ok", "degraded", "down"] = "down" if probes["database"]["reason"] else "degraded" if reasons else "ok"
-    return {"status": status, "reasons": reasons, "probes": probes, "queues": queues, "breakers": breakers, "timestamp": documents.now()}
+    return {"status": status, "reasons": reasons, "probes": probes, "queues": queues, "breakers": states, "timestamp": docs.now()}
 
 
 def _is_left(queue: str, depth: Depth) -> bool:
@@ -132,7 +143,7 @@ def _ask_database() -> None:
 
 
 def _ask_state_table() -> None:
-    state.find("health", "probe")
+    dynamodb.find("health", "probe")
 
 
 def _ask_queues() -> dict[str, Depth]:
@@ -143,7 +154,7 @@ def _ask_queues() -> dict[str, Depth]:
 
 def _depth(url: str) -> Depth:
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    told = signed.call("sqs", "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": list(names)})["Attributes"]
+    told = rpc.call("sqs", "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": list(names)})["Attributes"]
     return {"waiting": int(told[names[0]]), "in_flight": int(told[names[1]])}
 
 
@@ -153,7 +164,7 @@ def _ask_breakers() -> dict[str, Literal["closed", "open"]]:
 
 def _is_broken(platform: str) -> bool:
     try:
-        state.check_breaker(platform)
+        breakers.check(platform)
     except PlatformUnavailable:
         return True
     return False
@@ -161,7 +172,7 @@ def _is_broken(platform: str) -> bool:
 
 PROBES: dict[str, Callable[[], Any]] = {
     "database": _ask_database,
-    "object_store": blobs.probe,
+    "object_store": s3.probe,
     "state_table": _ask_state_table,
     "queues": _ask_queues,
     "breakers": _ask_breakers,
@@ -173,7 +184,7 @@ PROBES: dict[str, Callable[[], Any]] = {
 def system_metrics(request: Request) -> Answer:
     """Figures in Prometheus' text format. What can't be asked now is left out, and `showrunner_up` says so."""
     with db.reading() as tx:
-        families = operations.list_figures(tx)
+        families = figures.list_(tx)
     lines = []
     for name, (words, samples) in (families | _figures_of_parts()).items():
         lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
@@ -181,16 +192,16 @@ def system_metrics(request: Request) -> Answer:
     return Answer("\n".join(lines) + "\n", content_type=PROMETHEUS)
 
 
-def _figures_of_parts() -> operations.Figures:
+def _figures_of_parts() -> figures.Figures:
     probes, found = _probe_all()
-    queues, breakers = found["queues"] or {}, found["breakers"] or {}
+    queues, states = found["queues"] or {}, found["breakers"] or {}
     messages = [({"queue": name, "state": kind}, depth[kind]) for name, depth in queues.items() for kind in ("waiting", "in_flight")]
     return {
         "showrunner_up": ("1 for each part that answers.", [({"part": name}, int(probe["status"] == "ok")) for name, probe in probes.items()]),
         "showrunner_queue_messages": ("Messages in the queues.", messages),
         "showrunner_breaker_open": (
             "1 while a platform is left alone after failing.",
-            [({"platform": name}, int(is_ == "open")) for name, is_ in breakers.items()],
+            [({"platform": name}, int(is_ == "open")) for name, is_ in states.items()],
         ),
     }
 
@@ -204,10 +215,10 @@ def _labels(labels: dict[str, str]) -> str:
 def list_quotas(request: Request) -> Quotas:
     """What has been spent today of each platform's daily quota."""
     at = datetime.now(UTC)
-    day, resets_at = state.pacific_day(at), state.pacific_midnight(at).isoformat().replace("+00:00", "Z")
+    day, resets_at = quotas.pacific_day(at), quotas.pacific_midnight(at).isoformat().replace("+00:00", "Z")
     return {
         "quotas": [
-            {"project": project, "bucket": bucket, "day": day, "used": state.spent(project, bucket, at), "limit": limit, "resets_at": resets_at}
+            {"project": project, "bucket": bucket, "day": day, "used": quotas.spent(project, bucket, at), "limit": limit, "resets_at": resets_at}
             for project, buckets in QUOTAS.items()
             for bucket, limit in buckets.items()
         ]
@@ -252,7 +263,7 @@ class AuditFilter(Page):
 
 class Users(TypedDict):
     users: list[dict[str, Any]]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class Acting(TypedDict):
@@ -270,7 +281,7 @@ class MaintenanceTold(TypedDict):
 
 class Events(TypedDict):
     events: list[dict[str, Any]]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class Organisation(TypedDict):
@@ -281,11 +292,11 @@ class Organisation(TypedDict):
 def list_users(request: Request, query: UserFilter) -> Answer:
     """Everybody, newest first; `email` is a part of the address."""
     with db.reading() as tx:
-        return api.listed("users", accounts.list_users(tx, query.email, _wanted(query)))
+        return answers.listed("users", users.list_(tx, query.email, _wanted(query)))
 
 
-def _wanted(query: Page) -> pages.Wanted:
-    return pages.Wanted(query.limit, query.page, query.cursor, query.sort)
+def _wanted(query: Page) -> pages.PageRequest:
+    return pages.PageRequest(query.limit, query.page, query.cursor, query.sort)
 
 
 @app.post("/api/v1/admin/users/{user_id}/impersonate", permission="admin:all", answer=Acting, errors=(409,), open_in_maintenance=True)
@@ -295,10 +306,10 @@ def impersonate(request: Request, user_id: str) -> Acting:
     if caller.actor is not None:
         raise Forbidden("Nobody acts as somebody while acting as somebody else.")
     with db.transaction() as tx:
-        member = accounts.get_membership(tx, user_id)
+        member = members.get(tx, user_id)
         if member["platform_admin"]:
             raise Conflict("Nobody acts as an admin.")
-        api.record(tx, request, "impersonate", "user", member["user_id"])
+        audit.record(tx, request, "impersonate", "user", member["user_id"])
     token = sessions.access_token(member, actor=caller.subject, family=caller.family)
     user = {name: member[name] for name in ("email", "full_name", "organisation_id")} | {"id": member["user_id"], "role": member["role"]}
     return {"access_token": token, "token_type": "Bearer", "expires_in": tokens.IMPERSONATION_SECONDS, "user": user}
@@ -308,8 +319,8 @@ def impersonate(request: Request, user_id: str) -> Acting:
 def maintain(request: Request, body: Maintenance) -> MaintenanceTold:
     """Closes the API for everybody but admins, or opens it again; the next request of anyone knows."""
     with db.transaction() as tx:
-        operations.save_maintenance(tx, body.message if body.enabled else None, body.estimated_time, request.caller.subject)
-        api.record(tx, request, "maintenance", "platform", "all", enabled=body.enabled, message=body.message)
+        maintenance.save(tx, body.message if body.enabled else None, body.estimated_time, request.caller.subject)
+        audit.record(tx, request, "maintenance", "platform", "all", enabled=body.enabled, message=body.message)
     shown = body.enabled
     return {"enabled": shown, "message": body.message if shown else None, "estimated_time": body.estimated_time if shown else None}
 
@@ -319,26 +330,26 @@ def list_audit(request: Request, query: AuditFilter) -> Answer:
     """Who did what, newest first."""
     filters = query.model_dump(exclude={"limit", "page", "cursor", "sort"})
     with db.reading() as tx:
-        return api.listed("events", audit.list_(tx, filters, _wanted(query)))
+        return answers.listed("events", audit_log.list_(tx, filters, _wanted(query)))
 
 
 @app.post("/api/v1/admin/organisations/{organisation_id}/content-owner", permission="admin:all", answer=Organisation, open_in_maintenance=True)
 def mark_content_owner(request: Request, organisation_id: str, body: ContentOwner) -> dict[str, Any]:
     """Gives an organisation's users and services the permissions on Content ID from their next login on, or takes them at once."""
     with db.transaction() as tx:
-        accounts.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
-        api.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after={"content_owner": body.content_owner})
-        return {"organisation": accounts.get_organisation(tx, organisation_id)}
+        organisations.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
+        audit.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after={"content_owner": body.content_owner})
+        return {"organisation": organisations.get(tx, organisation_id)}
 
 
 @app.put("/api/v1/admin/organisations/{organisation_id}/voices", permission="admin:all", answer=Organisation, errors=(409,), open_in_maintenance=True)
 def save_voices(request: Request, organisation_id: str, body: Voices) -> dict[str, Any]:
     """Says which cloned voices are an organisation's own: its channels may speak with those and nobody else's may."""
     with db.transaction() as tx:
-        accounts.get_organisation(tx, organisation_id)
-        voices.save(tx, organisation_id, sorted(set(body.voice_ids)))
-        api.record(tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids})
-        return {"organisation": accounts.get_organisation(tx, organisation_id)}
+        organisations.get(tx, organisation_id)
+        cloned_voices.save(tx, organisation_id, sorted(set(body.voice_ids)))
+        audit.record(tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids})
+        return {"organisation": organisations.get(tx, organisation_id)}
 
 
-handler = api.handler(app)
+handler = application.handler(app)

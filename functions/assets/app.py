@@ -4,10 +4,15 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from showrunner import api, db
-from showrunner.api import Answer, Application, Body, Line, Request
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.store import assets
+from showrunner.store.studio import assets
+from showrunner.web import application, audit, idempotency
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import parse
+from showrunner.web.fields import Body, Line
+from showrunner.web.routing import Request
 
 app = Application("assets")
 
@@ -57,24 +62,25 @@ class Found(TypedDict):
 @app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True, verified=True)
 def add(request: Request, body: NewAsset) -> Answer:
     """Announces a file and answers where to PUT it, with which headers: the address takes these bytes only, for an hour."""
-    from showrunner import blobs, uploads
+    from showrunner.aws import s3
+    from showrunner.videos import uploads
 
     check(body)
 
     def work(tx: db.Transaction) -> Answer:
         row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
-        api.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
+        audit.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing is arithmetic with our own key: no call leaves while the transaction is open.
-        url, headers = blobs.presigned_put(row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS)
+        url, headers = s3.presigned_put(row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS)
         upload = {"method": "PUT", "url": url, "headers": headers, "expires_in": uploads.UPLOAD_SECONDS}
-        return Answer({"asset": api.parse(row["item"].encode()), "upload": upload}, 201)
+        return Answer({"asset": parse(row["item"].encode()), "upload": upload}, 201)
 
-    return api.once(request, work)
+    return idempotency.once(request, work)
 
 
 def check(body: NewAsset) -> None:
     """Raises InvalidRequest for a type that isn't of this kind, or for a file too large for it."""
-    from showrunner import uploads
+    from showrunner.videos import uploads
 
     if body.kind not in uploads.TYPES[body.content_type][0]:
         message = f"{body.content_type} can't be a {body.kind}"
@@ -88,25 +94,26 @@ def check(body: NewAsset) -> None:
 @app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=Found)
 def show(request: Request, asset_id: str) -> dict[str, Any]:
     """One asset. Asking after the upload is what checks its type, size and hash."""
-    from showrunner import blobs, uploads
+    from showrunner.aws import s3
+    from showrunner.videos import uploads
 
     status = uploads.check(request.organisation_id, asset_id)
     with db.reading() as tx:
         row = assets.get(tx, request.organisation_id, asset_id)
-    url = blobs.presigned_get(row["object_key"], uploads.UPLOAD_SECONDS) if status == "ready" else None
+    url = s3.presigned_get(row["object_key"], uploads.UPLOAD_SECONDS) if status == "ready" else None
     return {"asset": {name: row[name] for name in Asset.__annotations__}, "download_url": url}
 
 
 @app.delete("/api/v1/assets/{asset_id}", permission="videos:write", status=204)
 def remove(request: Request, asset_id: str) -> Answer:
     """Removes the asset and its file. Videos made with it keep what was rendered."""
-    from showrunner import uploads
+    from showrunner.videos import uploads
 
     with db.transaction() as tx:
         key = assets.remove(tx, request.organisation_id, asset_id)
-        api.record(tx, request, "remove", "asset", asset_id.lower())
+        audit.record(tx, request, "remove", "asset", asset_id.lower())
     uploads.remove(key)
     return Answer(status=204)
 
 
-handler = api.handler(app)
+handler = application.handler(app)

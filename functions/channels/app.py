@@ -6,12 +6,17 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
-from showrunner import api, db
-from showrunner.api import Answer, Application, Body, Id, Line, Page, Query, Request
+from showrunner.database import db, pages
 from showrunner.errors import Conflict, InvalidRequest
 from showrunner.production import voices
-from showrunner.store import assets, channels, pages
-from showrunner.store import voices as owned
+from showrunner.store.accounts import cloned_voices
+from showrunner.store.studio import assets, channels
+from showrunner.web import answers, application, audit, fields, idempotency
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import checked, parse
+from showrunner.web.fields import Body, Id, Line, Page, Query
+from showrunner.web.routing import Request
 
 app = Application("channels")
 
@@ -119,7 +124,7 @@ class Changed(TypedDict):
 
 class Channels(TypedDict):
     channels: list[Channel]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class Statistics(TypedDict):
@@ -147,25 +152,25 @@ class Overview(TypedDict):
 def list_channels(request: Request, query: Filter) -> Answer:
     """The organisation's channels, newest first."""
     with db.reading() as tx:
-        found = channels.list_(tx, request.organisation_id, query.status, pages.Wanted(query.limit, query.page, query.cursor, query.sort))
-    return api.listed("channels", found)
+        found = channels.list_(tx, request.organisation_id, query.status, pages.PageRequest(query.limit, query.page, query.cursor, query.sort))
+    return answers.listed("channels", found)
 
 
 @app.post("/api/v1/channels", permission="channels:write", answer=Created, status=201, idempotent=True, errors=(409,))
 def add(request: Request, body: NewChannel) -> Answer:
     """A new channel, with what is left to do before its first video is published."""
-    settings = api.checked(Settings, body.settings.model_dump(exclude_none=True)).model_dump(exclude_none=True)
+    settings = checked(Settings, body.settings.model_dump(exclude_none=True)).model_dump(exclude_none=True)
     check_voice(settings)
 
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
         check_clone(tx, request, settings)
         added = channels.add(tx, request.organisation_id, request.caller.holder, body.name, body.niche, body.youtube_channel_id, settings)
-        channel = api.parse(added.encode())
-        api.record(tx, request, "add", "channel", channel["id"], after=channel)
+        channel = parse(added.encode())
+        audit.record(tx, request, "add", "channel", channel["id"], after=channel)
         return Answer({"channel": channel, "setup_tasks": tasks(body, settings)}, 201)
 
-    return api.once(request, work)
+    return idempotency.once(request, work)
 
 
 def check_voice(settings: dict[str, Any]) -> None:
@@ -185,7 +190,7 @@ def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -
 def check_clone(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
     """Raises InvalidRequest for a voice that was cloned for somebody else."""
     clone = settings.get("voice_clone_id")
-    if clone and not voices.is_configured(clone) and not owned.belongs(tx, request.organisation_id, clone):
+    if clone and not voices.is_configured(clone) and not cloned_voices.belongs(tx, request.organisation_id, clone):
         reason = "not a voice of your organisation; we add it once it is yours"
         raise InvalidRequest("The cloned voice can't be used.", [{"field": "settings.voice_clone_id", "message": reason}])
 
@@ -211,14 +216,14 @@ def change(request: Request, channel_id: str, body: Changes) -> Answer:
     changes = body.model_dump(exclude_unset=True, exclude={"settings"})
     given = body.settings.model_dump(exclude_unset=True) if body.settings else {}
     with db.transaction() as tx:
-        before = api.parse(channels.get(tx, request.organisation_id, channel_id).encode())
+        before = parse(channels.get(tx, request.organisation_id, channel_id).encode())
         settings = {name: value for name, value in {**before["settings"], **given}.items() if value is not None}
         check_voice({"language": "en", "voice": "female1", **settings})
         check_logo(tx, request, given)
         check_clone(tx, request, given)
         channel = channels.save(tx, request.organisation_id, channel_id, changes, given)
-        after = api.parse(channel.encode())
-        api.record(tx, request, "change", "channel", after["id"], **differences(before, after))
+        after = parse(channel.encode())
+        audit.record(tx, request, "change", "channel", after["id"], **differences(before, after))
     return Answer(f'{{"channel":{channel}}}')
 
 
@@ -239,7 +244,7 @@ def remove(request: Request, channel_id: str, query: Confirmation) -> Answer:
         if not channels.confirm_removal(tx, request.organisation_id, channel_id, digest(query.confirmation_token)):
             raise Conflict("The confirmation is not valid or too old: ask again without it.")
         channels.remove(tx, request.organisation_id, channel_id)
-        api.record(tx, request, "remove", "channel", channel_id.lower())
+        audit.record(tx, request, "remove", "channel", channel_id.lower())
     return Answer(status=204)
 
 
@@ -256,4 +261,4 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-handler = api.handler(app)
+handler = application.handler(app)

@@ -11,14 +11,23 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from showrunner import api, callbacks, config, db, documents, schedules, signed
+from showrunner import config
 from showrunner.access import tokens
-from showrunner.api import Answer, Application, Body, Moment, Query, Request
+from showrunner.aws import rpc, schedules, ssm
+from showrunner.database import db
 from showrunner.errors import InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError, Unauthorized
+from showrunner.feed import callbacks
 from showrunner.models import Sighting
 from showrunner.platforms import websub
-from showrunner.store import api_keys, feed, feed_lists, subscriptions
-from showrunner.store.feed_lists import Wanted
+from showrunner.store.access import api_keys
+from showrunner.store.feed import lists, subscriptions, webhook_events
+from showrunner.store.feed.lists import ListRequest
+from showrunner.web import answers, application, docs
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import checked, parse
+from showrunner.web.fields import Body, Moment, Query
+from showrunner.web.routing import Request
 
 DEFAULT_LEASE, MOST_LEASE = 432_000, 864_000
 # What a caller waits for at most in one call; each takes about a millisecond.
@@ -48,7 +57,7 @@ def authenticate(headers: dict[str, str]) -> tokens.Identity:
 
 def refuse(request: Request, error: ShowrunnerError) -> Answer:
     """Errors as the document has them: {error, message, details}."""
-    answer = api.refusal(request, error)
+    answer = answers.refusal(request, error)
     if answer.status == 401:
         answer.body = {"error": WORDS[401]}
         return answer
@@ -71,7 +80,7 @@ def given(request: Request, field: str) -> dict[str, str]:
     return {"value": value[:200]} if isinstance(value, str) else {}
 
 
-app = documents.serve(Application("feed", authenticate, refuse), Path(__file__).with_name("openapi.json"))
+app = docs.serve(Application("feed", authenticate, refuse), Path(__file__).with_name("openapi.json"))
 
 # ------------------------------------------------------------------------------------------------ What may be asked
 
@@ -153,7 +162,7 @@ class Range(Body):
 
 class Listing(Query):
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
-    offset: Annotated[int, Field(ge=0, le=feed_lists.OFFSET_CAP)] = 0
+    offset: Annotated[int, Field(ge=0, le=lists.OFFSET_CAP)] = 0
     cursor: Annotated[str, Field(max_length=2000, pattern="^[A-Za-z0-9_-]+$")] | None = None
     order: Literal["asc", "desc"] = "desc"
 
@@ -348,7 +357,7 @@ def follow(channel: str, callback: str, lease_seconds: int, secret_text: str | N
     with db.transaction() as tx:
         row = subscriptions.add(tx, values)
         if title is not None:
-            feed.name_channel(tx, channel, title)
+            webhook_events.name_channel(tx, channel, title)
     ask(row)
     return row
 
@@ -363,7 +372,7 @@ def ask(row: dict[str, Any]) -> None:
         is_told = callbacks.save(row, row["ask_at"].timestamp() + callbacks.GRACE_SECONDS)
         if is_told:
             send(row, "subscribe")
-    except (ServiceUnavailable, signed.Refused):
+    except (ServiceUnavailable, rpc.AwsError):
         from showrunner.telemetry import logger
 
         logger.exception("the hub is asked by the schedule", extra={"subscription_id": row["id"]})
@@ -373,18 +382,18 @@ def ask(row: dict[str, Any]) -> None:
 
 
 def send(row: dict[str, Any], mode: callbacks.Mode) -> None:
-    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("HUB_QUEUE_URL"), "MessageBody": json.dumps({"token": row["callback_token"], "mode": mode})})
+    rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("HUB_QUEUE_URL"), "MessageBody": json.dumps({"token": row["callback_token"], "mode": mode})})
 
 
 def shown(subscription_id: int) -> dict[str, Any]:
     with db.reading() as tx:
-        return dict(json.loads(feed_lists.get(tx, feed_lists.SUBSCRIPTIONS, subscription_id, "subscription")))
+        return dict(json.loads(lists.get(tx, lists.SUBSCRIPTIONS, subscription_id, "subscription")))
 
 
 @app.get("/api/v1/subscriptions", permission="ingestion:all", unlimited=True, answer=SubscriptionPage)
 def list_subscriptions(request: Request, query: Subscriptions) -> Answer:
     """Subscriptions, of one channel where `channel_id` is given."""
-    return listed(feed_lists.SUBSCRIPTIONS, query, {"channel_id": query.channel_id, "status": query.status})
+    return listed(lists.SUBSCRIPTIONS, query, {"channel_id": query.channel_id, "status": query.status})
 
 
 @app.get("/api/v1/subscriptions/{id}", permission="ingestion:all", unlimited=True, answer=Subscription)
@@ -397,7 +406,7 @@ def show_subscription(request: Request, id: str) -> Answer:
 def unsubscribe(request: Request, id: str) -> Answer:
     """Ends it here at once and at the hub as soon as that listens. What the hub still sends is answered 410."""
     with db.transaction() as tx:
-        row = subscriptions.hasten(tx, number(id, "subscription"))
+        row = subscriptions.renew_now(tx, number(id, "subscription"))
     # The row goes last: should this end half-way, a repeat finds it, and so does the schedule.
     schedules.expect_work("subscriptions")
     callbacks.remove(row, time.time() + callbacks.REMOVED_SECONDS)
@@ -410,7 +419,7 @@ def unsubscribe(request: Request, id: str) -> Answer:
 @app.post("/api/v1/subscriptions/{id}/renew", permission="ingestion:all", unlimited=True, answer=Subscription, errors=(503,))
 def renew(request: Request, id: str) -> Answer:
     """Asks the hub again now; a failed or expired one is pending again. A body {lease_seconds?, secret?} changes what is asked for."""
-    wanted = api.checked(Renewal, api.parse(request.raw_body)) if request.raw_body else Renewal()
+    wanted = checked(Renewal, parse(request.raw_body)) if request.raw_body else Renewal()
     with db.reading() as tx:
         row = subscriptions.get(tx, number(id, "subscription"))
     sealed = callbacks.seal(wanted.secret, row["callback_token"]) if wanted.secret is not None else None
@@ -426,14 +435,14 @@ def renew(request: Request, id: str) -> Answer:
 @app.get("/api/v1/webhook-events", permission="ingestion:all", unlimited=True, answer=EventPage)
 def list_events(request: Request, query: Events) -> Answer:
     """What was received, as it came. A page of large bodies ends before its limit: go on with `next_cursor`."""
-    return listed(feed_lists.EVENTS, query, {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id})
+    return listed(lists.EVENTS, query, {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id})
 
 
 @app.get("/api/v1/webhook-events/{id}", permission="ingestion:all", unlimited=True, answer=Event)
 def show_event(request: Request, id: str) -> Answer:
     """One event."""
     with db.reading() as tx:
-        return Answer(feed_lists.get(tx, feed_lists.EVENTS, number(id, "webhook event"), "webhook event"))
+        return Answer(lists.get(tx, lists.EVENTS, number(id, "webhook event"), "webhook event"))
 
 
 @app.post("/api/v1/webhook-events/{id}/replay", permission="ingestion:all", unlimited=True, answer=Event)
@@ -442,14 +451,14 @@ def replay(request: Request, id: str) -> Answer:
     event_id = number(id, "webhook event")
     again(event_id)
     with db.reading() as tx:
-        return Answer(feed_lists.get(tx, feed_lists.EVENTS, event_id, "webhook event"))
+        return Answer(lists.get(tx, lists.EVENTS, event_id, "webhook event"))
 
 
 @app.post("/api/v1/webhook-events/replay", permission="ingestion:all", unlimited=True, answer=Replayed)
 def replay_range(request: Request, body: Range) -> Replayed:
     """Processes again those between two ids that were set aside, oldest first, 500 a call: go on at `next_id`."""
     with db.reading() as tx:
-        ids = feed.list_failed(tx, body.from_id, body.to_id, REPLAYS + 1)
+        ids = webhook_events.list_failed(tx, body.from_id, body.to_id, REPLAYS + 1)
     failed = [event_id for event_id in ids[:REPLAYS] if again(event_id)]
     return {"processed": len(ids[:REPLAYS]) - len(failed), "failed": failed, "next_id": ids[REPLAYS] if len(ids) > REPLAYS else None}
 
@@ -459,19 +468,19 @@ def again(event_id: int) -> str | None:
     schedules.expect_work("subscriptions")  # it may be of videos that nobody has looked up yet
 
     def work(tx: db.Transaction) -> tuple[str | None, list[dict[str, Any]]]:
-        event = feed.lock_event(tx, event_id)
+        event = webhook_events.lock_event(tx, event_id)
         seen, error = understood(event)
-        return error, feed.replay(tx, event, seen, error)
+        return error, webhook_events.replay(tx, event, seen, error)
 
-    error, updates = feed.without_race(work)
+    error, updates = webhook_events.without_race(work)
     if updates:
-        from showrunner import events
+        from showrunner.aws import events
 
-        events.emit_all("feed.video_update", [feed.told(each) for each in updates])
+        events.emit_all("feed.video_update", [webhook_events.feed_event(each) for each in updates])
     return error
 
 
-def understood(event: feed.Stored) -> tuple[list[Sighting], str | None]:
+def understood(event: webhook_events.Stored) -> tuple[list[Sighting], str | None]:
     try:
         seen = websub.read(event.body)
         channel = event.channel_id or next((each.channel_id for each in seen if each.channel_id), None)
@@ -486,14 +495,14 @@ def understood(event: feed.Stored) -> tuple[list[Sighting], str | None]:
 @app.get("/api/v1/channels", permission="ingestion:all", unlimited=True, answer=ChannelPage)
 def list_channels(request: Request, query: Channels) -> Answer:
     """Channels that a notification named."""
-    return listed(feed_lists.CHANNELS, query, {}, query.title)
+    return listed(lists.CHANNELS, query, {}, query.title)
 
 
 @app.get("/api/v1/channels/{channel}", permission="ingestion:all", unlimited=True, answer=Channel)
 def show_channel(request: Request, channel: str) -> Answer:
     """One channel."""
     with db.reading() as tx:
-        return Answer(feed_lists.get(tx, feed_lists.CHANNELS, text(channel, "channel"), "channel"))
+        return Answer(lists.get(tx, lists.CHANNELS, text(channel, "channel"), "channel"))
 
 
 @app.post("/api/v1/channels/from-url", permission="ingestion:all", unlimited=True, answer=FromUrl, status=201, errors=(404, 409, 429, 502, 503))
@@ -509,11 +518,11 @@ def from_url(request: Request, body: Address) -> Answer:
 
 
 def resolve(link: Any) -> Any:
-    from showrunner import state
+    from showrunner import breakers, quotas
     from showrunner.platforms.youtube import Youtube
 
-    client = Youtube(config.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), state.Ledger("youtube", "general", UNITS))
-    with state.breaker("youtube"):
+    client = Youtube(ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS))
+    with breakers.guard("youtube"):
         return client.resolve(link)
 
 
@@ -521,14 +530,14 @@ def resolve(link: Any) -> Any:
 def list_videos(request: Request, query: Videos) -> Answer:
     """Videos, deleted ones too."""
     wanted = {"channel_id": query.channel_id, "published_after": query.published_after, "published_before": query.published_before}
-    return listed(feed_lists.VIDEOS, query, wanted, query.title)
+    return listed(lists.VIDEOS, query, wanted, query.title)
 
 
 @app.get("/api/v1/videos/{video}", permission="ingestion:all", unlimited=True, answer=Video)
 def show_video(request: Request, video: str) -> Answer:
     """One video."""
     with db.reading() as tx:
-        return Answer(feed_lists.get(tx, feed_lists.VIDEOS, text(video, "video"), "video"))
+        return Answer(lists.get(tx, lists.VIDEOS, text(video, "video"), "video"))
 
 
 @app.get("/api/v1/video-updates", permission="ingestion:all", unlimited=True, answer=UpdatePage)
@@ -540,13 +549,13 @@ def list_updates(request: Request, query: Updates) -> Answer:
         "webhook_event_id": query.webhook_event_id,
         "update_type": query.update_type,
     }
-    return listed(feed_lists.UPDATES, query, wanted)
+    return listed(lists.UPDATES, query, wanted)
 
 
-def listed(what: feed_lists.List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
+def listed(what: lists.List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
     # A search bounds its own time, which takes a transaction.
     with db.transaction() if title else db.reading() as tx:
-        return Answer(feed_lists.select(tx, what, Wanted(query.limit, query.offset, query.cursor, query.order_by, query.order), filters, title))
+        return Answer(lists.select(tx, what, ListRequest(query.limit, query.offset, query.cursor, query.order_by, query.order), filters, title))
 
 
 def number(text_: str, name: str) -> int:
@@ -563,4 +572,4 @@ def text(value: str, name: str) -> str:
     return value
 
 
-handler = api.handler(app)
+handler = application.handler(app)

@@ -3,33 +3,37 @@
 import json
 from typing import Any
 
-from showrunner import blobs, db, endings, events, machines, receipts
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.production import costs, progress
-from showrunner.production.brief import Job, video_folder
-from showrunner.store import ledger, productions
+from showrunner.production.files import video_folder
+from showrunner.production.job import Job
+from showrunner.store.ledger import video_costs
+from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint
+from showrunner.videos import announcements, executions, failure, receipts
 
 
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    report = blobs.get_json(f"{job.folder}/render/report.json")
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    report = s3.get_json(f"{job.folder}/render/report.json")
     product, stored = _product(job, report)
     seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
     charges = [*receipts.list_(job.folder), costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
     with db.transaction() as tx:
-        ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
+        video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
         product["step_seconds"] = {**productions.list_step_seconds(tx, job.video_id, job.attempt), "render": round(seconds, 1)}
         productions.complete(tx, job.video_id, job.attempt, product, report["duration_s"], job.demo)
         video = productions.get_step(tx, job.video_id)
     # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
     if (video["status"], video["attempt"]) == ("completed", job.attempt):
-        events.announce("video.completed", video, message="The video is finished.")
+        announcements.announce("video.completed", video, message="The video is finished.")
     return {"status": video["status"]}
 
 
 def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """What the video's row keeps of the finished files (object keys, sizes, measured loudness), and their bytes in all."""
-    document = blobs.get_json(f"{job.folder}/script.json")
+    document = s3.get_json(f"{job.folder}/script.json")
     folder = f"{job.folder}/render"
     outputs = [
         {"name": each["name"], **_files(folder, each), **{figure: each[figure] for figure in ("bytes", "width", "height")}} for each in report["outputs"]
@@ -65,7 +69,7 @@ def _explained(event: dict[str, Any]) -> dict[str, str]:
 
 def _render_explained(event: dict[str, Any], code: str, cause: str) -> dict[str, str]:
     """The render leaves its reason in error.json; without one the host failed it."""
-    left = blobs.find_json(f"{video_folder(event['organisation_id'], event['video_id'])}/render/error.json")
+    left = s3.find_json(f"{video_folder(event['organisation_id'], event['video_id'])}/render/error.json")
     if left and code != "States.Timeout":
         return progress.explain("render", left["error"], left["message"])
     return progress.explain("render", code, str(_parsed(cause).get("StatusReason", "")) or "the render job ended without a reason.")
@@ -87,19 +91,19 @@ def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
         if "StoppedAt" in job and "StartedAt" in job
         else []
     )
-    video = endings.fail(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
+    video = failure.fail(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
     return {"status": video["status"]}
 
 
 def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
     """An execution's status change. FAILED comes here too, for a machine whose FailProduction itself could not run, and ABORTED for a cancelled video."""
-    video_id, attempt = machines.parse_name(detail["name"])
+    video_id, attempt = executions.parse_name(detail["name"])
     with db.transaction() as tx:
         video = productions.get_step(tx, video_id)
     if (video["status"], video["attempt"]) == ("cancelled", attempt):
-        events.announce("video.cancelled", video, message="The video was cancelled.")
+        announcements.announce("video.cancelled", video, message="The video was cancelled.")
     error = progress.explain(video["current_step"] or "prepare", detail["status"], detail.get("cause") or "")
-    return {"status": endings.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"]}
+    return {"status": failure.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"]}
 
 
 @entrypoint

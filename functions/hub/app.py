@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from showrunner import callbacks, config, signed
+from showrunner import config
+from showrunner.aws import rpc
 from showrunner.errors import PlatformRejected, PlatformUnavailable
+from showrunner.feed import callbacks
 from showrunner.platforms.websub import Hub
 from showrunner.telemetry import entrypoint, logger
 
@@ -37,7 +39,7 @@ def ask(message: dict[str, Any]) -> bool:
 def report(subscription_id: int, outcome: str, reason: str, retry_after: float | None = None) -> None:
     message = {"kind": "answered", "subscription_id": subscription_id, "outcome": outcome, "reason": reason, "retry_after": retry_after}
     text = json.dumps({**message, "at": datetime.now(UTC).isoformat()})
-    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+    rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
 def work(record: dict[str, Any]) -> bool:

@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from showrunner import blobs, config, live
+from showrunner import config
+from showrunner.aws import s3, sdk
 from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable, StorageMissing
+from showrunner.live import connections, delivery, tickets, topics
 from showrunner.production import progress
 from showrunner.telemetry import entrypoint, logger
 
@@ -30,30 +32,30 @@ RENDER = re.compile(r"organisations/([0-9a-f-]{36})/videos/([0-9a-f-]{36})/rende
 def connect(event: dict[str, Any]) -> dict[str, Any]:
     """$connect: a ticket opens one connection. What AWS gets here as status is what the client gets as answer to its handshake."""
     given = (event.get("queryStringParameters") or {}).get("ticket") or ""
-    connection = live.redeem(given, event["requestContext"]["connectionId"])
+    connection = tickets.redeem(given, event["requestContext"]["connectionId"])
     if connection is None:
         return {"statusCode": 401}
-    for oldest in live.add(connection):
+    for oldest in connections.add(connection):
         close(oldest)
     return {"statusCode": 200}
 
 
 def disconnect(event: dict[str, Any]) -> dict[str, Any]:
-    live.forget(event["requestContext"]["connectionId"])
+    connections.forget(event["requestContext"]["connectionId"])
     return {"statusCode": 200}
 
 
 def receive(event: dict[str, Any]) -> dict[str, Any]:
     """A client's message. Whatever is wrong with it, the client is told."""
     connection_id = event["requestContext"]["connectionId"]
-    connection = live.find(connection_id)
+    connection = connections.find(connection_id)
     if connection is None:
         tell([connection_id], [fault("INVALID_TOKEN", "The session of this connection has ended: get a new ticket and connect again.")])
         close(connection_id)
         return {"statusCode": 200}
-    if live.says_too_much(connection_id):
-        tell([connection_id], [fault("RATE_LIMIT_EXCEEDED", f"More than {live.MESSAGES_A_MINUTE} messages in a minute: wait one, then connect again.")])
-        live.forget(connection_id)
+    if connections.is_over_rate(connection_id):
+        tell([connection_id], [fault("RATE_LIMIT_EXCEEDED", f"More than {connections.MESSAGES_A_MINUTE} messages in a minute: wait one, then connect again.")])
+        connections.forget(connection_id)
         close(connection_id)
         return {"statusCode": 200}
     try:
@@ -64,20 +66,20 @@ def receive(event: dict[str, Any]) -> dict[str, Any]:
     return {"statusCode": 200}
 
 
-def act(connection: live.Connection, event: dict[str, Any]) -> live.Connection:
+def act(connection: connections.Connection, event: dict[str, Any]) -> connections.Connection:
     """Does what the message asks for. Raises InvalidRequest, Forbidden, Conflict or ServiceUnavailable."""
     match read(event):
         case {"action": "ping", **more} if not more:
             return connection
-        case {"action": "subscribe", "topics": list(topics), **more} if not more and are_topics(topics):
-            return live.subscribe(connection, frozenset(topics))
-        case {"action": "unsubscribe", "topics": list(topics), **more} if not more and are_topics(topics):
-            return live.unsubscribe(connection, frozenset(topics))
+        case {"action": "subscribe", "topics": list(names), **more} if not more and are_topics(names):
+            return topics.subscribe(connection, frozenset(names))
+        case {"action": "unsubscribe", "topics": list(names), **more} if not more and are_topics(names):
+            return topics.unsubscribe(connection, frozenset(names))
     raise InvalidRequest('Send {"action": "subscribe", "topics": ["video:<id>"]}, the same with "unsubscribe", or {"action": "ping"}.')
 
 
 def are_topics(values: list[Any]) -> bool:
-    return 0 < len(values) <= live.MOST_TOPICS and all(isinstance(each, str) for each in values)
+    return 0 < len(values) <= topics.MOST_TOPICS and all(isinstance(each, str) for each in values)
 
 
 def read(event: dict[str, Any]) -> Any:
@@ -92,7 +94,7 @@ def read(event: dict[str, Any]) -> Any:
         raise InvalidRequest("The message isn't JSON that can be read.", code="INVALID_FORMAT") from error
 
 
-def status(connection: live.Connection) -> dict[str, Any]:
+def status(connection: connections.Connection) -> dict[str, Any]:
     ends_at = datetime.fromtimestamp(connection.ends_at, UTC).isoformat()
     return {"type": "connection_status", "status": "connected", "topics": sorted(connection.topics), "ends_at": ends_at}
 
@@ -107,7 +109,7 @@ def fault(code: str, message: str) -> dict[str, Any]:
 class News(NamedTuple):
     """`messages` are made when somebody wants them."""
 
-    telling: live.Telling
+    telling: delivery.Delivery
     topics: list[str]
     messages: Callable[[], list[dict[str, Any]]]
 
@@ -119,7 +121,7 @@ def of_video(event: dict[str, Any]) -> News:
     step = {name: detail[name] for name in ("video_id", "status", "progress", "current_step", "attempt", "message")}
     messages = [{"type": "video_update", **row, "last_updated": detail["at"]}, {"type": "processing_update", **step, "timestamp": detail["at"]}]
     topic = f"video:{detail['video_id']}"
-    telling = live.telling(detail["organisation_id"], topic, detail["event_id"], detail["at"], final=detail["status"] != "processing")
+    telling = delivery.delivery(detail["organisation_id"], topic, detail["event_id"], detail["at"], final=detail["status"] != "processing")
     return News(telling, [topic, "videos"], lambda: messages)
 
 
@@ -133,33 +135,33 @@ def of_render(event: dict[str, Any]) -> News:
 
     def messages() -> list[dict[str, Any]]:
         try:
-            percent = progress.rendering(blobs.get_json(key))
+            percent = progress.rendering(s3.get_json(key))
         except StorageMissing:
             return []  # the render has ended meanwhile, and says so by itself
         step = {"video_id": video_id, "status": "processing", "progress": percent, "current_step": "render", "message": "The video is being rendered."}
         return [{"type": "processing_update", **step, "timestamp": event["time"]}]
 
     topic = f"video:{video_id}"
-    return News(live.telling(organisation_id, topic, event["id"], event["time"]), [topic, "videos"], messages)
+    return News(delivery.delivery(organisation_id, topic, event["id"], event["time"]), [topic, "videos"], messages)
 
 
 def of_feed(event: dict[str, Any]) -> News:
     """What a channel on YouTube published, renamed or took away: nobody's own, so of no organisation."""
     detail = event["detail"]
     message = {"type": "video_update", "video_id": detail["video_id"], "title": detail["title"], "status": detail["update_type"], "last_updated": event["time"]}
-    return News(live.telling("", f"feed:{detail['video_id']}", detail["event_id"], event["time"]), ["feed"], lambda: [message])
+    return News(delivery.delivery("", f"feed:{detail['video_id']}", detail["event_id"], event["time"]), ["feed"], lambda: [message])
 
 
 def of_report(event: dict[str, Any]) -> News:
     detail = event["detail"]
     message = {"type": "processing_update", **{name: detail[name] for name in ("report_id", "status", "progress", "message")}, "timestamp": detail["at"]}
-    return News(live.telling(detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"]), ["reports"], lambda: [message])
+    return News(delivery.delivery(detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"]), ["reports"], lambda: [message])
 
 
 def of_sync(event: dict[str, Any]) -> News:
     detail = event["detail"]
     message = {"type": "sync_status_update", "video_id": detail["video_id"], "status": detail["status"], "timestamp": detail["at"]}
-    return News(live.telling(detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"]), ["syncs"], lambda: [message])
+    return News(delivery.delivery(detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"]), ["syncs"], lambda: [message])
 
 
 # By the first word of the event's detail-type; the template's rule lets these through.
@@ -175,10 +177,10 @@ KINDS: dict[str, Callable[[dict[str, Any]], News]] = {
 def spread(event: dict[str, Any]) -> int:
     """Tells everybody who wants to know, unless the same or something later was told already. How many."""
     news = KINDS[event["detail-type"].partition(".")[0]](event)
-    listeners = live.subscribers(news.telling.organisation_id, news.topics)
-    if not listeners or not tell(listeners, news.messages(), lambda: live.claim(news.telling)):
+    listeners = topics.subscribers(news.telling.organisation_id, news.topics)
+    if not listeners or not tell(listeners, news.messages(), lambda: delivery.claim(news.telling)):
         return 0
-    live.note(news.telling)
+    delivery.record(news.telling)
     return len(listeners)
 
 
@@ -189,15 +191,15 @@ def tell(connection_ids: list[str], messages: list[dict[str, Any]], still: Calla
     """The messages in their order to each, if they are `still` wanted when all is ready: the less lies between, the less can overtake.
 
     Who is gone is forgotten; nobody waits for another. Raises ServiceUnavailable when nobody could be told."""
-    client = config.aws("apigatewaymanagementapi", endpoint())
+    management = sdk.client("apigatewaymanagementapi", endpoint())
     texts = [json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() for message in messages]
 
     def post(connection_id: str) -> None:
         try:
             for text in texts:
-                client.post_to_connection(ConnectionId=connection_id, Data=text)
-        except client.exceptions.GoneException:
-            live.forget(connection_id)
+                management.post_to_connection(ConnectionId=connection_id, Data=text)
+        except management.exceptions.GoneException:
+            connections.forget(connection_id)
 
     if not still():
         return False
@@ -214,10 +216,10 @@ def tell(connection_ids: list[str], messages: list[dict[str, Any]], still: Calla
 
 
 def close(connection_id: str) -> None:
-    client = config.aws("apigatewaymanagementapi", endpoint())
+    management = sdk.client("apigatewaymanagementapi", endpoint())
     try:
-        client.delete_connection(ConnectionId=connection_id)
-    except client.exceptions.GoneException:
+        management.delete_connection(ConnectionId=connection_id)
+    except management.exceptions.GoneException:
         logger.info("gone already")
 
 

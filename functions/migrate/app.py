@@ -11,8 +11,10 @@ from typing import Any
 
 from pg8000.native import Connection, identifier
 
-from showrunner import config, db
+from showrunner import config
 from showrunner.accounts import first_admin
+from showrunner.aws import ssm
+from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest
 from showrunner.telemetry import entrypoint, logger
 
@@ -88,7 +90,7 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
 
 def admit_functions(connection: Connection) -> None:
     """The role that this stage's functions log in as: a member of the one that the migrations grant to, with the password that SSM has now."""
-    name, password = config.setting("DATABASE_USER"), config.secret("database/password")
+    name, password = config.setting("DATABASE_USER"), ssm.secret("database/password")
     role = identifier(name)
     with locked(connection):
         if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=name):
@@ -107,7 +109,7 @@ def verifier(password: str, salt: bytes) -> str:
 
 def connect() -> Connection:
     """As the owner of everything, which functions are not."""
-    owner = config.setting("DATABASE_OWNER"), config.secret("database/owner_password")
+    owner = config.setting("DATABASE_OWNER"), ssm.secret("database/owner_password")
     return db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None, role=owner)
 
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import callbacks, config, db, events, schedules, signed
+from showrunner import config
+from showrunner.aws import events, rpc, schedules
+from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable
+from showrunner.feed import callbacks
 from showrunner.models import Sighting
 from showrunner.platforms import websub
-from showrunner.store import feed, polls, subscriptions
-from showrunner.store.feed import Delivery
+from showrunner.store.feed import polls, subscriptions, webhook_events
+from showrunner.store.feed.webhook_events import Delivery
 from showrunner.telemetry import entrypoint, logger
 
 # A feed may have a thousand entries, a batch a hundred feeds: more than this is more than one statement can do in its time.
@@ -63,10 +66,10 @@ def _take(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     """The trail's rows that were added now, or by an earlier run that died before it could tell of them."""
 
     def work(tx: db.Transaction) -> list[dict[str, Any]]:
-        taken = feed.take(tx, deliveries)
-        return taken.updates + (feed.list_updates_of(tx, taken.again) if taken.again else [])
+        taken = webhook_events.take(tx, deliveries)
+        return taken.updates + (webhook_events.list_updates_of(tx, taken.again) if taken.again else [])
 
-    return feed.without_race(work)
+    return webhook_events.without_race(work)
 
 
 def _take_alone(delivery: Delivery) -> Delivery:
@@ -92,7 +95,7 @@ def _record(delivery: Delivery) -> Delivery:
 
 def announce(updates: list[dict[str, Any]]) -> None:
     """One event an update, for Live and outgoing webhooks."""
-    events.emit_all("feed.video_update", [feed.told(each) for each in updates])
+    events.emit_all("feed.video_update", [webhook_events.feed_event(each) for each in updates])
 
 
 def verified(message: dict[str, Any]) -> None:
@@ -131,14 +134,14 @@ def polled(message: dict[str, Any]) -> None:
 
     def work(tx: db.Transaction) -> list[dict[str, Any]]:
         polls.save(tx, channel_id, message.get("error"))
-        new = feed.drop_known(tx, seen) if seen else []
+        new = webhook_events.drop_known(tx, seen) if seen else []
         if new:
-            feed.take(tx, [Delivery(message["delivery_id"], at, message["origin"], None, websub.write(new), new, None)])
+            webhook_events.take(tx, [Delivery(message["delivery_id"], at, message["origin"], None, websub.write(new), new, None)])
             polls.save_found(tx, channel_id)
         # By the delivery, so that a run that died after its commit is told of by the next.
-        return feed.list_updates_of_delivery(tx, message["delivery_id"])
+        return webhook_events.list_updates_of_delivery(tx, message["delivery_id"])
 
-    announce(feed.without_race(work))
+    announce(webhook_events.without_race(work))
 
 
 def _sighting(each: dict[str, Any], channel_id: str) -> Sighting:
@@ -171,7 +174,7 @@ def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 notifications.append((message, read(message, now)))
             else:
                 KINDS[message["kind"]](message)
-        except (DatabaseUnavailable, ServiceUnavailable, signed.Refused):
+        except (DatabaseUnavailable, ServiceUnavailable, rpc.AwsError):
             raise  # the queue keeps all of it
         except Exception:  # noqa: BLE001 - it is this message's fault, and the others must not suffer
             logger.exception("a message can't be processed", extra={"kind": message["kind"]})
@@ -185,7 +188,7 @@ def work(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def set_aside(bodies: list[str]) -> None:
     """At once, not after so many more attempts: the same bytes would fail the same way, while an outage may use up its attempts."""
     for body in bodies:
-        signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_DEAD_URL"), "MessageBody": body})
+        rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_DEAD_URL"), "MessageBody": body})
 
 
 @entrypoint

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from showrunner import config, signed, state
+from showrunner import config, quotas
+from showrunner.aws import rpc, ssm
 from showrunner.errors import ConfigurationMissing, CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded, ShowrunnerError
 from showrunner.models import Sighting
 from showrunner.platforms.youtube import Feeds, Youtube
@@ -26,12 +27,12 @@ def feeds() -> Feeds:
 
 
 def youtube() -> Youtube:
-    return _youtube(config.secret("youtube/api_key"))
+    return _youtube(ssm.secret("youtube/api_key"))
 
 
 @cache
 def _youtube(key: str) -> Youtube:
-    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), state.Ledger("youtube", "general", UNITS))
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS))
 
 
 def poll(message: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def enrich(message: dict[str, Any]) -> dict[str, Any] | None:
 def excused(error: ShowrunnerError) -> str:
     """Why a paid call failed; a key that is refused or missing waits for a person, and is read anew until then."""
     if isinstance(error, CredentialRejected | ConfigurationMissing):
-        config.forget_secrets()
+        ssm.forget()
         logger.error("YouTube's key is refused or missing", extra={"reason": error.message})
     else:
         logger.warning("a paid call failed", extra={"reason": error.message})
@@ -87,7 +88,7 @@ def excused(error: ShowrunnerError) -> str:
 
 def report(message: dict[str, Any]) -> None:
     text = json.dumps({**message, "at": datetime.now(UTC).isoformat()})
-    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+    rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
 def work(record: dict[str, Any]) -> bool:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from showrunner import blobs, config, db, events
+from showrunner import config
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.production import voices
-from showrunner.production.brief import PALETTE, SIZES, Asset, Job, Output, digest
-from showrunner.store import assets, productions
+from showrunner.production.files import digest
+from showrunner.production.job import PALETTE, SIZES, Asset, Job, Output
+from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
+from showrunner.videos import announcements
 
 # The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't done by then never will be.
 DEADLINE_SECONDS = 26 * 3600
@@ -86,7 +90,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         message = f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words."
         productions.add_log(tx, job.video_id, job.attempt, "prepare", message)
         video = productions.get_step(tx, job.video_id)
-    blobs.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
-    events.announce_progress(video, message)
+    s3.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
+    announcements.announce_progress(video, message)
     pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
     return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

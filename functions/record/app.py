@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from showrunner import blobs, db, events, receipts
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.production import progress, script, timeline
-from showrunner.production.brief import Job
+from showrunner.production.job import Job
 from showrunner.production.script import Script
-from showrunner.store import ledger, productions
+from showrunner.store.ledger import video_costs
+from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint
+from showrunner.videos import announcements, receipts
 
 
 def _record_script(job: Job, written: Script) -> None:
@@ -16,7 +19,7 @@ def _record_script(job: Job, written: Script) -> None:
 
 
 def _record_timeline(job: Job, written: Script) -> None:
-    planned = blobs.get_json(f"{job.folder}/timeline.json")
+    planned = s3.get_json(f"{job.folder}/timeline.json")
     description = script.with_chapters(written.description, timeline.chapters(planned))
     _record(job, written, description, "render", f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.")
 
@@ -24,17 +27,17 @@ def _record_timeline(job: Job, written: Script) -> None:
 def _record(job: Job, written: Script, description: str, reached: str, message: str) -> None:
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
-        ledger.add_charges(tx, job.organisation_id, job.video_id, charges, job.demo)
+        video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
         productions.save_script(tx, job.video_id, job.attempt, written.title, description, written.tags)
         productions.advance(tx, job.video_id, job.attempt, reached, progress.BEGUN[reached], message)
         video = productions.get_step(tx, job.video_id)
-    events.announce_progress(video, message)
+    announcements.announce_progress(video, message)
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
     record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
     record(job, written)
     return {"recorded": event["step"]}

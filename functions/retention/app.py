@@ -5,10 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from showrunner import blobs, db
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
-from showrunner.production.brief import video_folder
-from showrunner.store import polls, retention
+from showrunner.production.files import video_folder
+from showrunner.store import retention
+from showrunner.store.feed import polls
 from showrunner.telemetry import entrypoint, logger
 
 # A batch holds its locks for some hundredths of a second.
@@ -54,7 +56,7 @@ def _purge(until: float) -> int:
     for video in removed:
         if time.monotonic() > until:
             break
-        blobs.remove(blobs.list_keys(f"{video_folder(str(video['organisation_id']), str(video['id']))}/"))
+        s3.remove(s3.list_keys(f"{video_folder(str(video['organisation_id']), str(video['id']))}/"))
         with db.transaction() as tx:
             purged += retention.remove_video(tx, video["id"])
     return purged

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from showrunner import blobs, config, receipts
+from showrunner import config
+from showrunner.aws import s3, ssm
 from showrunner.errors import ScriptRejected
 from showrunner.platforms.language import Language
-from showrunner.production import brief, costs, script
-from showrunner.production.brief import Job
+from showrunner.production import costs, files, script
+from showrunner.production.job import Job
 from showrunner.telemetry import entrypoint
+from showrunner.videos import receipts
 
 
 class AnotherCall(Exception):
@@ -35,14 +37,14 @@ class Walk:
             found, breaches = script.read(question, self._answer(model, next_question))
         if breaches:
             # The refused answers go, or a retry would only read them again; what they cost stays in the receipts.
-            blobs.remove(self._keys)
+            s3.remove(self._keys)
             raise ScriptRejected("; ".join(breaches[:5]))
         return found
 
     def _answer(self, model: str, question: script.Question) -> str:
-        name = brief.digest(model, question.model_dump(mode="json"))
-        key = brief.product_key(self.job.organisation_id, "script", name, "json")
-        product = blobs.find_json(key)
+        name = files.digest(model, question.model_dump(mode="json"))
+        key = files.product_key(self.job.organisation_id, "script", name, "json")
+        product = s3.find_json(key)
         if product is None:
             product = self._call(model, question, key)
         self._keys.append(key)
@@ -53,11 +55,11 @@ class Walk:
         if self._called:
             raise AnotherCall
         self._called = True
-        language = Language(config.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
+        language = Language(ssm.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
         answer = language.answer(model, question.shape.lower(), question.schema_, question.instructions, question.prompt)
-        receipts.keep(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
+        receipts.add(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
         product = {"text": answer.text, "model": answer.model}
-        blobs.put_json(key, product)
+        s3.put_json(key, product)
         return product
 
 
@@ -76,7 +78,7 @@ def _write(walk: Walk) -> script.Script:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
     walk = Walk(job)
     try:
         written = script.finished(_write(walk))
@@ -86,5 +88,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "script": written.model_dump(),
         "models": sorted(set(walk.answered_by)),
     }
-    blobs.put_json(f"{job.folder}/script.json", document)
+    s3.put_json(f"{job.folder}/script.json", document)
     return {"more": False, "scenes": list(range(len(written.passages))), "narrations": written.narrations}

@@ -4,8 +4,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import callbacks, config, db, schedules, signed, state
-from showrunner.store import polls, subscriptions
+from showrunner import config, quotas
+from showrunner.aws import rpc, schedules
+from showrunner.database import db
+from showrunner.feed import callbacks
+from showrunner.store.feed import polls, subscriptions
 from showrunner.telemetry import entrypoint, logger, metrics
 
 # A minute's share at most: 288,000 renewals a day is ten times what the design counts on, and an outage's backlog spreads itself; 22,500 channels are polled
@@ -41,8 +44,8 @@ def finish_removals(rows: list[dict[str, Any]]) -> None:
 
 
 def poll(now: datetime) -> int:
-    units = POLL_UNITS - state.spent("youtube", "general", now)
-    left = (state.pacific_midnight(now) - now).total_seconds()
+    units = POLL_UNITS - quotas.spent("youtube", "general", now)
+    left = (quotas.pacific_midnight(now) - now).total_seconds()
     with db.transaction() as tx:
         due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))
     send(config.setting("POLL_QUEUE_URL"), [{"kind": "poll", "channel_id": row["channel_id"], "paid": row["paid"]} for row in due])
@@ -68,7 +71,7 @@ def watch() -> None:
 def send(queue_url: str, messages: list[dict[str, Any]]) -> None:
     for start in range(0, len(messages), BATCH):
         entries = [{"Id": str(number), "MessageBody": json.dumps(each)} for number, each in enumerate(messages[start : start + BATCH])]
-        answer = signed.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
+        answer = rpc.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
         if answer.get("Failed"):
             logger.error("messages were refused", extra={"queue": queue_url, "count": len(answer["Failed"])})
 

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from showrunner import db, endings, machines, schedules
+from showrunner.aws import schedules
+from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, ShowrunnerError
 from showrunner.production import progress
-from showrunner.store import productions
+from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint, logger
+from showrunner.videos import executions, failure
 
 # The API starts a machine within a second of the commit; what is still queued after this long was left behind.
 UNSTARTED_SECONDS = 60
@@ -23,7 +25,7 @@ RUN_SECONDS = 45
 
 
 def _start(video: dict[str, Any]) -> bool:
-    if machines.start(str(video["id"]), str(video["organisation_id"]), video["attempt"]):
+    if executions.start(str(video["id"]), str(video["organisation_id"]), video["attempt"]):
         return True
     # The machine knows this attempt: unless it runs, its end has been missed.
     return _end({**video, "current_step": None, "overdue": False})
@@ -32,19 +34,19 @@ def _start(video: dict[str, Any]) -> bool:
 def _end(video: dict[str, Any]) -> bool:
     """Fails a video whose execution is over or gone; stops one that is overdue, whose end then comes as an event."""
     video_id, attempt = str(video["id"]), video["attempt"]
-    status = machines.status(video_id, attempt)
+    status = executions.status(video_id, attempt)
     if status == "RUNNING":
         if video["overdue"]:
-            machines.stop(video_id, attempt, "The production passed its deadline.")
+            executions.stop(video_id, attempt, "The production passed its deadline.")
         return False
     error = progress.explain(video["current_step"] or "prepare", status or "LOST", "")
-    return bool(endings.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"] == "failed")
+    return bool(failure.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"] == "failed")
 
 
 def _stop(video: dict[str, Any]) -> bool:
-    if machines.status(str(video["id"]), video["attempt"]) != "RUNNING":
+    if executions.status(str(video["id"]), video["attempt"]) != "RUNNING":
         return False
-    machines.stop(str(video["id"]), video["attempt"], "Cancelled by the user.")
+    executions.stop(str(video["id"]), video["attempt"], "Cancelled by the user.")
     return True
 
 

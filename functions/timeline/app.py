@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from showrunner import blobs
+from showrunner.aws import s3
 from showrunner.production import timeline
-from showrunner.production.brief import Job
+from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
 
@@ -16,10 +16,10 @@ def _share(job: Job) -> str:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
     scenes = range(len(written.passages))
-    recordings = [timeline.Recording.model_validate(blobs.get_json(f"{job.folder}/scenes/{scene}.voice.json")) for scene in scenes]
-    pictures = [timeline.Picture.model_validate(blobs.get_json(f"{job.folder}/scenes/{scene}.visual.json")) for scene in scenes]
-    blobs.put_json(f"{job.folder}/timeline.json", timeline.plan(job, written, recordings, pictures))
-    return {"timeline": blobs.uri(f"{job.folder}/timeline.json"), "destination": blobs.uri(f"{job.folder}/render"), "share": _share(job)}
+    recordings = [timeline.Recording.model_validate(s3.get_json(f"{job.folder}/scenes/{scene}.voice.json")) for scene in scenes]
+    pictures = [timeline.Picture.model_validate(s3.get_json(f"{job.folder}/scenes/{scene}.visual.json")) for scene in scenes]
+    s3.put_json(f"{job.folder}/timeline.json", timeline.plan(job, written, recordings, pictures))
+    return {"timeline": s3.uri(f"{job.folder}/timeline.json"), "destination": s3.uri(f"{job.folder}/render"), "share": _share(job)}

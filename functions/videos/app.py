@@ -5,14 +5,23 @@ from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
 from pydantic import ConfigDict, Field, field_validator
 
-from showrunner import api, db, errors, machines, schedules, signed
+from showrunner import errors
 from showrunner.access import limits
-from showrunner.api import Answer, Application, Body, Id, Line, Moment, Page, Request, Text
+from showrunner.aws import rpc, schedules
+from showrunner.database import db, pages
 from showrunner.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError
 from showrunner.production import voices
 from showrunner.production.progress import rendering
-from showrunner.store import assets, billing, channels, pages, videos
-from showrunner.store import voices as owned
+from showrunner.store.accounts import cloned_voices
+from showrunner.store.ledger import billing
+from showrunner.store.studio import assets, channels, videos
+from showrunner.videos import executions
+from showrunner.web import answers, application, audit, fields, idempotency, log
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import checked, parse
+from showrunner.web.fields import Body, Id, Line, Moment, Page, Text
+from showrunner.web.routing import Request
 
 app = Application("videos")
 
@@ -136,7 +145,7 @@ class Video(Summary):
 
 class Videos(TypedDict):
     videos: list[Summary]
-    pagination: api.Pagination
+    pagination: fields.Pagination
 
 
 class LogLine(TypedDict):
@@ -194,7 +203,7 @@ def generate(request: Request, body: Brief) -> Answer:
     """A brief becomes a queued video, and its production starts."""
     check_uploads(request, body.assets)
     will_be_swept(request)
-    answer = api.once(request, lambda tx: Answer(accept(tx, request, body, ""), 202))
+    answer = idempotency.once(request, lambda tx: Answer(accept(tx, request, body, ""), 202))
     start(request, [str(_body(answer)["video_id"])])
     return answer
 
@@ -204,7 +213,7 @@ def generate(request: Request, body: Brief) -> Answer:
     permission="videos:write",
     answer=Settled,
     status=202,
-    max_bytes=2 * api.MEGABYTE,
+    max_bytes=2 * fields.MEGABYTE,
     idempotent=True,
     errors=(409,),
     verified=True,
@@ -214,18 +223,18 @@ def generate_batch(request: Request, body: Batch) -> Answer:
     briefs = [read_brief(each) for each in body.videos]
     check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
     will_be_swept(request)
-    answer = api.once(request, lambda tx: Answer(settle(tx, request, briefs), 202))
+    answer = idempotency.once(request, lambda tx: Answer(settle(tx, request, briefs), 202))
     start(request, [result["video_id"] for result in _body(answer)["results"] if result["status"] == "accepted"])
     return answer
 
 
 def _body(answer: Answer) -> Any:
-    return answer.body if isinstance(answer.body, dict) else api.parse(answer.body.encode())
+    return answer.body if isinstance(answer.body, dict) else parse(answer.body.encode())
 
 
 def read_brief(given: dict[str, Any]) -> Brief | InvalidRequest:
     try:
-        return api.checked(Brief, given)
+        return checked(Brief, given)
     except InvalidRequest as error:
         return error
 
@@ -245,7 +254,7 @@ def _settled(tx: db.Transaction, request: Request, brief: Brief | InvalidRequest
     except errors.DatabaseUnavailable:
         raise
     except ShowrunnerError as error:
-        told = api.refusal(request, error).body["error"]
+        told = answers.refusal(request, error).body["error"]
         return {"status": "rejected", "error": {name: told[name] for name in ("code", "message", "details")}}
 
 
@@ -267,10 +276,10 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> J
     billing.require_credit(tx, organisation_id)
     limits.spend(tx, limits.windows(f"generate:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
-    api.record(tx, request, "add", "video", video_id, channel_id=channel_id)
+    audit.record(tx, request, "add", "video", video_id, channel_id=channel_id)
     seconds = BASE_SECONDS + SECONDS_PER_SECOND * order["length_seconds"] * len(order["aspect"])
     position = videos.queue_position(tx, organisation_id, video_id)
-    return {"job_id": machines.name(video_id, 1), "video_id": video_id, "estimated_time": seconds, "queue_position": position}
+    return {"job_id": executions.name(video_id, 1), "video_id": video_id, "estimated_time": seconds, "queue_position": position}
 
 
 def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -290,7 +299,7 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
 def _require_voice(tx: db.Transaction, organisation_id: str, voice: str, settings: dict[str, Any], prefix: str) -> None:
     """The channel's cloned voice may have been taken from the organisation since it was set."""
     clone = settings.get("voice_clone_id")
-    if voice == "ai_clone" and clone and not voices.is_configured(clone) and not owned.belongs(tx, organisation_id, clone):
+    if voice == "ai_clone" and clone and not voices.is_configured(clone) and not cloned_voices.belongs(tx, organisation_id, clone):
         raise InvalidRequest("The channel's cloned voice can't be used.", [{"field": f"{prefix}voice", "message": "not a voice of your organisation"}])
 
 
@@ -308,7 +317,7 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
     wanted = list({asset.lower() for asset in asset_ids})
     if not wanted:
         return
-    from showrunner import uploads
+    from showrunner.videos import uploads
 
     with db.reading() as tx:
         pending = assets.list_pending(tx, request.organisation_id, wanted)
@@ -322,8 +331,8 @@ def will_be_swept(request: Request) -> None:
     """The sweeper, which puts right what fails between here and the machine, looks only when it knows of something; else it looks every few hours."""
     try:
         schedules.expect_work("sweep")
-    except (ServiceUnavailable, signed.Refused) as error:
-        api.warn(request, "the sweeper was not told", reason=error.message)
+    except (ServiceUnavailable, rpc.AwsError) as error:
+        log.warn(request, "the sweeper was not told", reason=error.message)
 
 
 def start(request: Request, video_ids: list[str], attempt: int = 1) -> None:
@@ -332,9 +341,9 @@ def start(request: Request, video_ids: list[str], attempt: int = 1) -> None:
 
     for video_id in video_ids:
         try:
-            machines.start(video_id, request.organisation_id, attempt)
+            executions.start(video_id, request.organisation_id, attempt)
         except (BotoCoreError, ClientError) as error:
-            api.warn(request, "not started", video_id=video_id, reason=str(error)[:500])
+            log.warn(request, "not started", video_id=video_id, reason=str(error)[:500])
 
 
 @app.get("/api/v1/videos", permission="videos:read", answer=Videos)
@@ -342,8 +351,8 @@ def list_videos(request: Request, query: Filter) -> Answer:
     """The organisation's videos, newest first."""
     filters = {"channel_id": query.channel_id, "status": query.status, "date_from": query.date_from, "date_to": query.date_to}
     with db.reading() as tx:
-        found = videos.list_(tx, request.organisation_id, filters, pages.Wanted(query.limit, query.page, query.cursor, query.sort))
-    return api.listed("videos", found)
+        found = videos.list_(tx, request.organisation_id, filters, pages.PageRequest(query.limit, query.page, query.cursor, query.sort))
+    return answers.listed("videos", found)
 
 
 @app.get("/api/v1/videos/{video_id}", permission="videos:read", answer=Whole)
@@ -365,10 +374,10 @@ def show_status(request: Request, video_id: str) -> Progress:
 
 def _rendered(request: Request, state: dict[str, Any]) -> int:
     """The render says how far it is by an object beside its outputs; it has no database."""
-    from showrunner import blobs
-    from showrunner.production.brief import video_folder
+    from showrunner.aws import s3
+    from showrunner.production.files import video_folder
 
-    said = blobs.find_json(f"{video_folder(request.organisation_id, state['id'])}/render/progress.json")
+    said = s3.find_json(f"{video_folder(request.organisation_id, state['id'])}/render/progress.json")
     return max(int(state["progress"]), rendering(said or {}))
 
 
@@ -395,14 +404,14 @@ def download(request: Request, video_id: str) -> Links:
 def _links(state: dict[str, Any]) -> dict[str, Any]:
     from datetime import UTC, datetime, timedelta
 
-    from showrunner import blobs
+    from showrunner.aws import s3
 
     stem = re.sub(r"[^a-z0-9]+", "-", (state["title"] or "video").lower()).strip("-")[:60] or "video"
     expires_at = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
     outputs = []
     for output in state["product"]["outputs"]:
         files = {kind: output[kind] for kind in ("video", "thumbnail", "srt", "vtt") if output.get(kind)}
-        signed = {kind: blobs.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}") for kind, key in files.items()}
+        signed = {kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}") for kind, key in files.items()}
         outputs.append({**{name: value for name, value in output.items() if name not in files}, **signed})
     return {"outputs": outputs, "expires_at": expires_at}
 
@@ -417,7 +426,7 @@ def change(request: Request, video_id: str, body: Changes) -> Answer:
             raise Conflict(f"The video is {state['status']}: its texts are still being written.")
         _require_thumbnail(tx, request, body.thumbnail)
         videos.save(tx, request.organisation_id, video_id, body.model_dump(exclude_unset=True))
-        api.record(tx, request, "change", "video", state["id"], fields=sorted(body.model_fields_set))
+        audit.record(tx, request, "change", "video", state["id"], fields=sorted(body.model_fields_set))
         return Answer(videos.get(tx, request.organisation_id, video_id))
 
 
@@ -434,7 +443,7 @@ def remove(request: Request, video_id: str) -> Answer:
         if state["status"] in ("queued", "processing"):
             raise Conflict(f"The video is {state['status']}: cancel it first.")
         videos.remove(tx, request.organisation_id, video_id)
-        api.record(tx, request, "remove", "video", state["id"])
+        audit.record(tx, request, "remove", "video", state["id"])
     return Answer(status=204)
 
 
@@ -443,10 +452,10 @@ def retry(request: Request, video_id: str) -> Answer:
     """A new attempt of a video that failed, was cancelled, or whose machine has died. Finished work is not done or paid for again."""
     with db.reading() as tx:
         seen = videos.get_state(tx, request.organisation_id, video_id)
-    dead = seen["status"] in ("queued", "processing") and machines.status(seen["id"], seen["attempt"]) != "RUNNING"
+    dead = seen["status"] in ("queued", "processing") and executions.status(seen["id"], seen["attempt"]) != "RUNNING"
     will_be_swept(request)
-    answer = api.once(request, lambda tx: Answer(_retried(tx, request, seen, dead=dead), 202))
-    _, attempt = machines.parse_name(_body(answer)["job_id"])
+    answer = idempotency.once(request, lambda tx: Answer(_retried(tx, request, seen, dead=dead), 202))
+    _, attempt = executions.parse_name(_body(answer)["job_id"])
     start(request, [seen["id"]], attempt)
     return answer
 
@@ -460,16 +469,16 @@ def _retried(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead
     billing.require_credit(tx, request.organisation_id)
     limits.spend(tx, limits.windows(f"retry:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
     attempt = videos.restart(tx, request.organisation_id, state["id"])
-    api.record(tx, request, "retry", "video", state["id"], attempt=attempt)
+    audit.record(tx, request, "retry", "video", state["id"], attempt=attempt)
     position = videos.queue_position(tx, request.organisation_id, state["id"])
-    return {"job_id": machines.name(state["id"], attempt), "video_id": state["id"], "estimated_time": BASE_SECONDS, "queue_position": position}
+    return {"job_id": executions.name(state["id"], attempt), "video_id": state["id"], "estimated_time": BASE_SECONDS, "queue_position": position}
 
 
 @app.post("/api/v1/videos/{video_id}/cancel", permission="videos:write", answer=Progress, idempotent=True, errors=(409,))
 def cancel(request: Request, video_id: str) -> Answer:
     """Ends the making of a video: no new paid call is begun, and a running render is ended."""
     will_be_swept(request)
-    answer = api.once(request, lambda tx: Answer(_cancelled(tx, request, video_id)))
+    answer = idempotency.once(request, lambda tx: Answer(_cancelled(tx, request, video_id)))
     told = _body(answer)
     _stop(request, told["video_id"], told["attempt"])
     return answer
@@ -479,7 +488,7 @@ def _cancelled(tx: db.Transaction, request: Request, video_id: str) -> Progress:
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
     if state["status"] in ("queued", "processing"):
         videos.cancel(tx, request.organisation_id, state["id"])
-        api.record(tx, request, "cancel", "video", state["id"], attempt=state["attempt"])
+        audit.record(tx, request, "cancel", "video", state["id"], attempt=state["attempt"])
     elif state["status"] != "cancelled":
         raise Conflict(f"The video is {state['status']}: there is nothing to cancel.")
     told = {name: state[name] for name in ("current_step", "attempt", "progress")}
@@ -491,9 +500,9 @@ def _stop(request: Request, video_id: str, attempt: int) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        machines.stop(video_id, attempt, "The user cancelled the video.")
+        executions.stop(video_id, attempt, "The user cancelled the video.")
     except (BotoCoreError, ClientError) as error:
-        api.warn(request, "not stopped", video_id=video_id, reason=str(error)[:500])
+        log.warn(request, "not stopped", video_id=video_id, reason=str(error)[:500])
 
 
-handler = api.handler(app)
+handler = application.handler(app)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from showrunner import blobs, config
+from showrunner import config
+from showrunner.aws import s3, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms.stock import LICENCE, Photo, Stock
-from showrunner.production import brief, visuals
-from showrunner.production.brief import Asset, Job
+from showrunner.production import files, visuals
+from showrunner.production.job import Asset, Job
 from showrunner.production.script import Script, Visual
 from showrunner.telemetry import entrypoint, logger
 
@@ -20,7 +21,7 @@ def _own(job: Job, scene: int) -> dict[str, Any] | None:
 def _of_asset(asset: Asset) -> dict[str, Any]:
     return {
         "kind": asset.kind,
-        "uri": blobs.uri(asset.key),
+        "uri": s3.uri(asset.key),
         "sha256": asset.sha256,
         "source": f"asset:{asset.id}",
         "licence": asset.licence or "provided by the user",
@@ -29,7 +30,7 @@ def _of_asset(asset: Asset) -> dict[str, Any]:
 
 def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
     """A photograph that no earlier scene of this video shows. Stock is an embellishment: when it fails, the backdrop serves."""
-    key = config.secret("pexels/api_key", default=" ").strip()
+    key = ssm.secret("pexels/api_key", default=" ").strip()
     # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
     if not key or visual.template in visuals.TYPESET:
         return None
@@ -43,7 +44,7 @@ def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
 
 def _shown_before(job: Job, scene: int) -> set[str]:
     """Sources of the earlier scenes: the Map runs them one after another for this."""
-    earlier = (blobs.find_json(f"{job.folder}/scenes/{number}.visual.json") for number in range(scene))
+    earlier = (s3.find_json(f"{job.folder}/scenes/{number}.visual.json") for number in range(scene))
     return {each["source"] for each in earlier if each}
 
 
@@ -53,18 +54,18 @@ def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict
     if photo is None:
         return None
     key, sha256 = _kept(job, stock, photo)
-    return {"kind": "image", "uri": blobs.uri(key), "sha256": sha256, "source": photo.page, "author": photo.author, "licence": LICENCE}
+    return {"kind": "image", "uri": s3.uri(key), "sha256": sha256, "source": photo.page, "author": photo.author, "licence": LICENCE}
 
 
 def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
     """Where the photograph lies and its sha256; fetched once for each organisation."""
-    name = brief.digest("pexels", photo.id)
-    key = brief.product_key(job.organisation_id, "visual", name, "jpg")
-    described = brief.product_key(job.organisation_id, "visual", name, "json")
-    kept = blobs.find_json(described)
+    name = files.digest("pexels", photo.id)
+    key = files.product_key(job.organisation_id, "visual", name, "jpg")
+    described = files.product_key(job.organisation_id, "visual", name, "json")
+    kept = s3.find_json(described)
     if kept is None:
-        kept = {"sha256": blobs.put_bytes(key, stock.download(photo), "image/jpeg"), "page": photo.page}
-        blobs.put_json(described, kept)
+        kept = {"sha256": s3.put_bytes(key, stock.download(photo), "image/jpeg"), "page": photo.page}
+        s3.put_json(described, kept)
     return key, str(kept["sha256"])
 
 
@@ -75,10 +76,10 @@ def _orientation(job: Job) -> str:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
     scene = event["scene"]
     visual = visuals.of_passages(written)[scene]
     chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
-    blobs.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
+    s3.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
     return {"scene": scene}

@@ -5,26 +5,28 @@ from typing import Any
 
 from mutagen.mp3 import MP3
 
-from showrunner import blobs, config, receipts
+from showrunner import config
+from showrunner.aws import s3, ssm
 from showrunner.platforms.speech import Narrator
-from showrunner.production import brief, costs
-from showrunner.production.brief import Job
+from showrunner.production import costs, files
+from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
+from showrunner.videos import receipts
 
 # ElevenLabs' own defaults but for stability, which keeps the pace even over scenes that are recorded apart.
 SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": True, "speed": 1.0}
 
 
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
-    narrator = Narrator(config.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
+    narrator = Narrator(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
     speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
-    receipts.keep(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
-    audio_key = brief.product_key(job.organisation_id, "voice", name, "mp3")
-    sha256 = blobs.put_bytes(audio_key, speech.audio, "audio/mpeg")
+    receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
+    audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
+    sha256 = s3.put_bytes(audio_key, speech.audio, "audio/mpeg")
     product = {
         "text": text,
-        "uri": blobs.uri(audio_key),
+        "uri": s3.uri(audio_key),
         "sha256": sha256,
         "duration_seconds": round(MP3(io.BytesIO(speech.audio)).info.length, 3),
         "characters": speech.characters,
@@ -32,18 +34,18 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         "ends": speech.ends,
     }
     # The description goes last: where it lies, the recording is complete.
-    blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)
+    s3.put_json(files.product_key(job.organisation_id, "voice", name, "json"), product)
     return product
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(blobs.get_json(f"{event['folder']}/job.json"))
-    passages = Script.model_validate(blobs.get_json(f"{job.folder}/script.json")["script"]).passages
+    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    passages = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"]).passages
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
-    name = brief.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
-    product = blobs.find_json(brief.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
+    name = files.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
+    product = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
-        blobs.put_json(f"{job.folder}/scenes/{scene}.voice.json", product)
+        s3.put_json(f"{job.folder}/scenes/{scene}.voice.json", product)
     return {"scene": event["scene"]}

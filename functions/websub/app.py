@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from showrunner import callbacks, config, signed
-from showrunner.callbacks import Callback
+from showrunner import config
+from showrunner.aws import rpc
 from showrunner.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError
+from showrunner.feed import callbacks
+from showrunner.feed.callbacks import Callback
 from showrunner.platforms import websub
 
 # As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
@@ -79,7 +81,7 @@ def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
 
 def report(message: dict[str, Any]) -> None:
     text = ENCODE({**message, "at": datetime.now(UTC).isoformat()})
-    signed.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+    rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
 
 
 def raw(event: dict[str, Any]) -> bytes:

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from showrunner import db
 from showrunner.access import limits, roles, sessions, tokens
-from showrunner.store import accounts
+from showrunner.database import db
+from showrunner.store.accounts import members, organisations
 from tests.conftest import ROOT, Client, add_organisation, service_client
 
 DOCUMENT = json.loads((ROOT / "functions/admin/openapi.json").read_text())
@@ -25,7 +25,7 @@ def caller(tx, key, kind, organisation_id, user_id):
     if kind in ("service", "nothing"):
         return service_client(key, organisation_id, *(("videos:read", "internal:all") if kind == "service" else ("nothing:all",)))
     become(tx, user_id, kind)
-    return Client(sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"])
+    return Client(sessions.begin(tx, members.get(tx, user_id))["access_token"])
 
 
 def become(tx, user_id, kind):
@@ -93,9 +93,9 @@ def test_a_service_loses_content_owner_scopes_when_its_organisation_is_unmarked(
         return limits.admit(tx, limits.windows("test", ((60, 1000),)), identity)[1].permissions
 
     assert now() == {"videos:read"}
-    accounts.save_content_owner(tx, own["organisation_id"], content_owner=True)
+    organisations.save_content_owner(tx, own["organisation_id"], content_owner=True)
     assert now() == {"cms:all", "cms:read", "videos:read"}
-    accounts.save_content_owner(tx, own["organisation_id"], content_owner=False)
+    organisations.save_content_owner(tx, own["organisation_id"], content_owner=False)
     assert now() == {"videos:read"}
 
 

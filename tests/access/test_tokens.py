@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwk, jwt
 
-from showrunner import config
 from showrunner.access import roles, tokens
+from showrunner.aws import sdk, ssm
 from showrunner.errors import Unauthorized
 
 ORGANISATION = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -236,7 +236,7 @@ def test_another_base64_spelling_of_a_valid_token_is_refused(signing_key):
 
 def test_two_signing_keys_are_valid_during_a_rotation(signing_key, monkeypatch):
     new = tokens.new_key()
-    put = lambda document: config.aws("ssm").put_parameter(Name="/showrunner/test/auth/jwks", Value=document, Type="SecureString", Overwrite=True)
+    put = lambda document: sdk.client("ssm").put_parameter(Name="/showrunner/test/auth/jwks", Value=document, Type="SecureString", Overwrite=True)
     old = tokens.sign(service(), signing_key)
     tokens.verify(old)
     with pytest.raises(Unauthorized):
@@ -248,7 +248,7 @@ def test_two_signing_keys_are_valid_during_a_rotation(signing_key, monkeypatch):
         assert tokens.verify(old)
     finally:
         put(json.dumps(tokens.jwk_set(signing_key)))
-        config.forget_secrets()
+        ssm.forget()
         tokens._source.clear()
 
 

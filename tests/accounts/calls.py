@@ -2,7 +2,7 @@
 
 import re
 
-from showrunner import db
+from showrunner.database import db
 from tests.conftest import Client
 
 PASSWORD = "Correct-horse-7-battery"

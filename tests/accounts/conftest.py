@@ -6,8 +6,8 @@ import pyotp
 import pytest
 
 from functions.accounts import app
-from showrunner import db
 from showrunner.access import passwords
+from showrunner.database import db
 from tests.accounts.calls import ANYONE, PASSWORD, log_in, mailed, token_in
 from tests.conftest import Client
 

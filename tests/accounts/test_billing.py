@@ -2,7 +2,7 @@
 
 import uuid
 
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import error
 
 

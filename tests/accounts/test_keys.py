@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from showrunner import db
-from showrunner.store import api_keys
+from showrunner.database import db
+from showrunner.store.access import api_keys
 from tests.accounts.calls import PASSWORD, error, make_admin
 from tests.conftest import Client
 

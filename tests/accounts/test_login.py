@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from showrunner import db
 from showrunner.access import passwords, tokens
-from showrunner.store import accounts
+from showrunner.database import db
+from showrunner.store.accounts import second_factors, users
 from tests.accounts.calls import ANYONE, OTHER, PASSWORD, error, log_in
 from tests.conftest import Client, in_threads
 
@@ -150,7 +150,7 @@ def test_a_login_during_a_password_reset_fails_and_keeps_the_new_password(tx, mo
     def slowly(password, hashed):
         right = was_right(password, hashed)
         if hashed and password == PASSWORD:
-            accounts.save_password(tx, user["user_id"], passwords.digest(OTHER))
+            users.save_password(tx, user["user_id"], passwords.digest(OTHER))
         return right
 
     monkeypatch.setattr(passwords, "matches", slowly)
@@ -166,7 +166,7 @@ def test_a_login_during_second_factor_enrolment_fails(tx, monkeypatch, user, ema
     was_right = passwords.matches
 
     def slowly(password, hashed):
-        accounts.save_mfa(tx, user["user_id"], "sealed", confirmed=True, codes=[])
+        second_factors.save(tx, user["user_id"], "sealed", confirmed=True, codes=[])
         return was_right(password, hashed)
 
     monkeypatch.setattr(passwords, "matches", slowly)

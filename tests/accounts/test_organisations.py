@@ -5,7 +5,7 @@ import uuid
 
 import pyotp
 
-from showrunner.store import accounts
+from showrunner.store.access import email_tokens
 from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, error, log_in, mailed, renew, token_in
 from tests.conftest import Client, add_organisation
 
@@ -48,7 +48,7 @@ def test_a_member_cannot_be_invited_and_removal_ends_open_invitations(aws, tx, m
     email, user_id = guest
     assert error(me("POST", members, {"email": email})) == (409, "CONFLICT")
     token = "A" * 43
-    accounts.add_mail_token(tx, hashlib.sha256(token.encode()).hexdigest(), "invite", email, 60, organisation_id=me.organisation_id, role="user")
+    email_tokens.add(tx, hashlib.sha256(token.encode()).hexdigest(), "invite", email, 60, organisation_id=me.organisation_id, role="user")
 
     me("DELETE", f"{members}/{user_id}")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import OTHER, PASSWORD, fields, log_in, renew
 from tests.conftest import Client
 

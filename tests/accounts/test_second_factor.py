@@ -5,8 +5,8 @@ import uuid
 
 import pyotp
 
-from showrunner import db
 from showrunner.access import mfa
+from showrunner.database import db
 from tests.accounts.calls import OTHER, PASSWORD, error, fields, log_in
 from tests.conftest import Client
 

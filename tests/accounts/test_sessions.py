@@ -6,7 +6,7 @@ import uuid
 import pyotp
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import OTHER, PASSWORD, alive, error, log_in, renew
 from tests.conftest import Client, in_threads
 

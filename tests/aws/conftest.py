@@ -5,7 +5,7 @@ import re
 import pytest
 from werkzeug import Request, Response
 
-from showrunner import signed
+from showrunner.aws import sigv4
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def s3(httpserver, monkeypatch):
     httpserver.expect_request(re.compile("/.*")).respond_with_handler(answer)
     monkeypatch.setenv("AWS_ENDPOINT_URL", httpserver.url_for("").rstrip("/"))
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a/session+token=")
-    signed._identity.cache_clear()
+    sigv4.credentials.cache_clear()
     yield asked, answers
     monkeypatch.undo()
-    signed._identity.cache_clear()
+    sigv4.credentials.cache_clear()

@@ -6,7 +6,7 @@ import threading
 import pytest
 from werkzeug import Response
 
-from showrunner import blobs, signed
+from showrunner.aws import rpc, s3
 from showrunner.errors import ServiceUnavailable, StorageDenied, StorageMissing
 
 
@@ -29,17 +29,17 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
 def test_a_failing_s3_is_retried_and_then_unavailable(s3):
     asked, answers = s3
     answers += [Response(status=503), Response(status=500)]
-    assert blobs.get_bytes("key") == b"found"
+    assert s3.get_bytes("key") == b"found"
     assert len(asked) == 3
 
     answers += [Response(status=503)] * 3
     with pytest.raises(ServiceUnavailable):
-        blobs.get_bytes("key")
+        s3.get_bytes("key")
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, StorageMissing), (403, StorageDenied), (301, signed.Refused), (400, signed.Refused)])
+@pytest.mark.parametrize(("status", "error"), [(404, StorageMissing), (403, StorageDenied), (301, rpc.AwsError), (400, rpc.AwsError)])
 def test_a_refusal_of_s3_raises_the_error_that_says_what_to_do(s3, status, error):
-    for ask in (blobs.get_bytes, blobs.list_keys, lambda key: blobs.put_bytes(key, b"x"), lambda key: blobs.remove([key])):
+    for ask in (s3.get_bytes, s3.list_keys, lambda key: s3.put_bytes(key, b"x"), lambda key: s3.remove([key])):
         s3[1].append(Response(status=status))
         with pytest.raises(error):
             ask("key")
@@ -50,7 +50,7 @@ def test_a_connection_that_s3_closed_is_replaced(monkeypatch):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
 
-        assert [blobs.get_bytes("key") for _ in range(3)] == [b"found"] * 3
+        assert [s3.get_bytes("key") for _ in range(3)] == [b"found"] * 3
         server.shutdown()
 
 
@@ -58,17 +58,17 @@ def test_a_list_reads_every_page_and_every_key(s3):
     page = "<ListBucketResult><Contents><Key>{}</Key></Contents>{}</ListBucketResult>"
     s3[1].extend(Response(text) for text in (page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"), page.format("z", "")))
 
-    assert blobs.list_keys("p/") == ["a&b <c>", "z"]
+    assert s3.list_keys("p/") == ["a&b <c>", "z"]
     assert "continuation-token=t%261" in s3[0][1][1] or "continuation-token=t&1" in s3[0][1][1]
 
 
 def test_objects_with_unusual_names_are_stored_listed_and_removed(aws):
     keys = [f"odd/{name}" for name in ("a b", "a+b", "ü&<>'\"", "percent%20", "tilde~", "(1)", "=?#")]
     for key in keys:
-        blobs.put_bytes(key, key.encode(), "text/plain")
+        s3.put_bytes(key, key.encode(), "text/plain")
 
-    assert sorted(blobs.list_keys("odd/")) == sorted(keys)
-    assert [blobs.get_bytes(key).decode() for key in keys] == keys
-    assert [blobs.size(key) for key in keys] == [len(key.encode()) for key in keys]
-    blobs.remove([*keys, "odd/never there"])
-    assert (blobs.list_keys("odd/"), blobs.size(keys[0]), blobs.find_json(keys[0])) == ([], None, None)
+    assert sorted(s3.list_keys("odd/")) == sorted(keys)
+    assert [s3.get_bytes(key).decode() for key in keys] == keys
+    assert [s3.size(key) for key in keys] == [len(key.encode()) for key in keys]
+    s3.remove([*keys, "odd/never there"])
+    assert (s3.list_keys("odd/"), s3.size(keys[0]), s3.find_json(keys[0])) == ([], None, None)

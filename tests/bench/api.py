@@ -20,20 +20,22 @@ GOALS |= {"get_vs_raw": (3, "at most")}
 
 def bare_application(organisation_id: str) -> Any:
     """The two routes with nothing around them: routing, query, answer."""
-    from showrunner import api, db
     from showrunner.access import roles
-    from showrunner.api import Answer, Application
-    from showrunner.store import pages, videos
+    from showrunner.database import db, pages
+    from showrunner.store.studio import videos
+    from showrunner.web import answers, application, fields, routing
+    from showrunner.web.answers import Answer
+    from showrunner.web.application import Application
 
     app = Application("bench")
 
     @app.get("/bare/videos/{video_id}", permission=roles.PUBLIC, unlimited=True)
-    def one(request: api.Request, video_id: str) -> Answer:
+    def one(request: routing.Request, video_id: str) -> Answer:
         with db.reading() as tx:
             return Answer(db.value(tx, ONE, o=organisation_id, id=video_id))
 
     @app.get("/bare/videos", permission=roles.PUBLIC, unlimited=True)
-    def some(request: api.Request, query: api.Page) -> Answer:
+    def some(request: routing.Request, query: fields.Page) -> Answer:
         with db.reading() as tx:
             return Answer('{"videos":' + db.value(tx, SOME, o=organisation_id, limit=query.limit) + "}")
 
@@ -45,15 +47,15 @@ def bare_application(organisation_id: str) -> Any:
 
     def serve(made: dict[str, Any]) -> dict[str, Any]:
         http = made["requestContext"]["http"]
-        request = api.Request("r", http["method"], made["rawPath"], "", made["headers"], http["sourceIp"])
-        return api._respond(request, api._answer(app, request, made))
+        request = routing.Request("r", http["method"], made["rawPath"], "", made["headers"], http["sourceIp"])
+        return answers.respond(request, application._answer(app, request, made))
 
     return serve, ONE
 
 
 def raw_handler(sql: str, organisation_id: str) -> Any:
     """The limit: a dictionary of routes, one prepared statement, its text as the body."""
-    from showrunner import db
+    from showrunner.database import db
 
     statement = db.connect().prepare(sql)
     routes = {("GET", "videos"): lambda parts: statement.run(o=organisation_id, id=parts[2])[0][0]}

@@ -72,9 +72,9 @@ def tests(name: str) -> Any:
 
 def settings(base: str) -> dict[str, str]:
     """What template.yaml gives, with the platforms at `base`."""
-    from showrunner import config
+    from showrunner.aws import sdk
 
-    sqs = config.aws("sqs")
+    sqs = sdk.client("sqs")
     queues = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
     return {
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
@@ -88,24 +88,24 @@ def settings(base: str) -> dict[str, str]:
         "HTTP_HOSTS": "127.0.0.1",
         "LIVE_URL": "ws://127.0.0.1:8001",
         "CALLBACK_URLS": "https://ingest.example.com/webhook",
-        "STAGE_KEY_ARN": config.aws("kms").create_key()["KeyMetadata"]["Arn"],
+        "STAGE_KEY_ARN": sdk.client("kms").create_key()["KeyMetadata"]["Arn"],
         "POWERTOOLS_METRICS_DISABLED": "true",
     }
 
 
 def people(known: dict[str, Any]) -> dict[str, str]:
     """Tokens of a service, of a person who is an admin, and a key of the Ingestion API."""
-    from showrunner import db
     from showrunner.access import sessions, tokens
-    from showrunner.store import accounts
+    from showrunner.database import db
+    from showrunner.store.accounts import members, users
 
     claims = tokens.service_claims("bench", known["organisation_id"], ["videos:all", "channels:read"], ground.ENVIRONMENT["PLATFORM_URL"])
     key = f"sr_{uuid.uuid4().hex}"
     with db.transaction() as tx:
-        user_id = accounts.add_user(tx, "bench@example.com", None, "Bench", None, None)
-        accounts.add_member(tx, known["organisation_id"], user_id, "user", owner=True)
+        user_id = users.add(tx, "bench@example.com", None, "Bench", None, None)
+        members.add(tx, known["organisation_id"], user_id, "user", owner=True)
         db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :id", id=user_id)
-        person = sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"]
+        person = sessions.begin(tx, members.get(tx, user_id))["access_token"]
         db.run(
             tx,
             "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'bench', 'b', 'sr_', :h, '{ingestion}')",
@@ -117,7 +117,7 @@ def people(known: dict[str, Any]) -> dict[str, str]:
 
 def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Request]:
     """A plain read of each function, with all that a request passes."""
-    from showrunner import db
+    from showrunner.database import db
 
     with db.transaction() as tx:
         asset = "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status)"
@@ -137,7 +137,7 @@ def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Req
 
 def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     """The steps of a production that has come to its render: each does again what it did for it."""
-    from showrunner import db
+    from showrunner.database import db
 
     production = tests("functions/test_production_steps")
     with db.transaction() as tx:
@@ -156,9 +156,9 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
     def unseen() -> dict[str, Any]:
         """A scene whose visual isn't chosen yet."""
-        from showrunner import blobs
+        from showrunner.aws import s3
 
-        blobs.remove([key for key in blobs.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key])
+        s3.remove([key for key in s3.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key])
         return {"scene": 0, **job}
 
     return {
@@ -172,7 +172,7 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
 def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     """A followed channel: its hub, a signed notification, a poll."""
-    from showrunner import callbacks
+    from showrunner.feed import callbacks
 
     atom, notification = (getattr(tests("ingestion"), name) for name in ("atom", "notification"))
     token = "A" * 43
@@ -204,10 +204,10 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
 def schedules() -> dict[str, Request]:
     """In a minute that finds something to do: else they end at once."""
-    from showrunner import state
+    from showrunner.aws import dynamodb
 
     def minute(name: str) -> dict[str, Any]:
-        state.remove(f"schedule#{name}", "next")
+        dynamodb.remove(f"schedule#{name}", "next")
         return {}
 
     return {
@@ -219,11 +219,11 @@ def schedules() -> dict[str, Request]:
 
 
 def live(who: dict[str, str]) -> dict[str, Request]:
-    from showrunner import live
     from showrunner.access import tokens
+    from showrunner.live import tickets
 
     def connect() -> dict[str, Any]:
-        ticket = live.issue(tokens.verify(who["person"]))
+        ticket = tickets.issue(tokens.verify(who["person"]))
         context = {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": uuid.uuid4().hex, "apiId": "a", "stage": "live", "domainName": "d"}
         return {"requestContext": context, "queryStringParameters": {"ticket": ticket}, "headers": {}}
 

@@ -68,8 +68,9 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
 
     from functions.migrate import app as migrate
     from local import postgres
-    from showrunner import config, db
     from showrunner.access import tokens
+    from showrunner.aws import sdk
+    from showrunner.database import db
 
     shutil.rmtree(HOME / "postgres", ignore_errors=True)  # a run that was cut off left its own
     with aws(), postgres.server(HOME, free_port(), throwaway=True) as server:
@@ -80,14 +81,14 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
             put_secret(name, value)
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
         keys = {"pk": "HASH", "sk": "RANGE"}
-        config.aws("dynamodb").create_table(
+        sdk.client("dynamodb").create_table(
             TableName=ENVIRONMENT["STATE_TABLE"],
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
         )
-        config.aws("s3").create_bucket(Bucket=ENVIRONMENT["MEDIA_BUCKET"])
-        config.aws("stepfunctions").create_state_machine(name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition)
+        sdk.client("s3").create_bucket(Bucket=ENVIRONMENT["MEDIA_BUCKET"])
+        sdk.client("stepfunctions").create_state_machine(name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition)
         migrate.handler({}, None)
         yield {**_fill(videos), "key": key, "port": server.port, "password": server.password}
         db.close()
@@ -95,13 +96,13 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
 
 
 def put_secret(name: str, value: str) -> None:
-    from showrunner import config
+    from showrunner.aws import sdk
 
-    config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
 
 
 def _fill(videos: int) -> dict[str, Any]:
-    from showrunner import db
+    from showrunner.database import db
 
     with db.transaction() as tx:
         db.run(tx, "SET LOCAL statement_timeout = 0")

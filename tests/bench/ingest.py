@@ -115,7 +115,7 @@ def bare(body: bytes, signature: str) -> list[str]:
     return found
 
 
-def receive_cases(signed, sealed: bytes):  # noqa: C901 - one small function for each case
+def receive_cases(rpc, sealed: bytes):  # noqa: C901 - one small function for each case
     from functions.websub import app
 
     item = {
@@ -157,14 +157,14 @@ def receive_cases(signed, sealed: bytes):  # noqa: C901 - one small function for
     endpoint = os.environ["AWS_ENDPOINT_URL"]
 
     def ours() -> None:
-        before = signed._threads.__dict__.get(endpoint)
-        signed._threads.__dict__[endpoint] = Connection()
+        before = rpc.threads.__dict__.get(endpoint)
+        rpc.threads.__dict__[endpoint] = Connection()
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 for event in events:
                     assert app.handler(event, None)["statusCode"] == 202
         finally:
-            signed._threads.__dict__[endpoint] = before
+            rpc.threads.__dict__[endpoint] = before
             sent.clear()
 
     callback = None
@@ -172,12 +172,12 @@ def receive_cases(signed, sealed: bytes):  # noqa: C901 - one small function for
     def path_only() -> None:
         """From the state item on: HMAC, envelope, enqueue."""
         nonlocal callback
-        before = signed._threads.__dict__.get(endpoint)
-        signed._threads.__dict__[endpoint] = Connection()
+        before = rpc.threads.__dict__.get(endpoint)
+        rpc.threads.__dict__[endpoint] = Connection()
         callback = callback or app.find(path)
         for body, event in zip(bodies, events, strict=True):
             app.receive(callback, event["headers"], body)
-        signed._threads.__dict__[endpoint] = before
+        rpc.threads.__dict__[endpoint] = before
         sent.clear()
 
     def floor() -> None:
@@ -185,7 +185,7 @@ def receive_cases(signed, sealed: bytes):  # noqa: C901 - one small function for
             bare(body, signature)
 
     def one(number: int) -> None:
-        signed._threads.__dict__[endpoint] = connection
+        rpc.threads.__dict__[endpoint] = connection
         assert app.handler(events[number % 500], None)["statusCode"] == 202
         sent.clear()
 
@@ -308,7 +308,8 @@ def bodies_of(count: int) -> list[bytes]:
 def database(folder: Path):
     from functions.migrate import app as migrate
     from local import postgres
-    from showrunner import config, db
+    from showrunner.aws import ssm
+    from showrunner.database import db
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -316,7 +317,7 @@ def database(folder: Path):
     with postgres.server(folder, port, throwaway=False) as running:
         os.environ.update(running.environment)
         for name, value in running.secrets.items():
-            config._secrets[name] = (time.monotonic() + 1e9, value)
+            ssm._secrets[name] = (time.monotonic() + 1e9, value)
         migrate.handler({}, None)
         connection = migrate.connect()
         yield connection
@@ -340,18 +341,19 @@ def main() -> int:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from functions.notifications import app as worker
-    from showrunner import db, events, schedules, signed
     from showrunner.access import sealing
+    from showrunner.aws import events, rpc, schedules
+    from showrunner.database import db
 
     key = os.urandom(32)
     sealing._own["websub"] = (key, b"wrapped")
     sealing._opened["websub", b"wrapped"] = AESGCM(key)
     sealed = sealing.seal(SECRET, "websub", "A" * 43)
-    receive, one = receive_cases(signed, sealed)
+    receive, one = receive_cases(rpc, sealed)
     # A worker tells the schedule of its work once in seven minutes.
     schedules._words["subscriptions"] = time.time() + 3600
     # The bus is a network call of its own for each ten updates, which no database work can hide; its JSON is counted, its socket isn't.
-    events.signed = type("Quiet", (), {"call": staticmethod(lambda *arguments: {"sent": json.dumps(arguments)})})
+    events.rpc = type("Quiet", (), {"call": staticmethod(lambda *arguments: {"sent": json.dumps(arguments)})})
 
     with tempfile.TemporaryDirectory(dir=OUT) as folder, database(Path(folder)) as connection:
         [[backend]] = connection.run("SELECT pg_backend_pid()")

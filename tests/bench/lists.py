@@ -42,7 +42,8 @@ SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
 def database(folder: Path):
     from functions.migrate import app as migrate
     from local import postgres
-    from showrunner import config, db
+    from showrunner.aws import ssm
+    from showrunner.database import db
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -50,7 +51,7 @@ def database(folder: Path):
     with postgres.server(folder, port, throwaway=True) as running:
         os.environ.update(running.environment)
         for name, value in running.secrets.items():
-            config._secrets[name] = (time.monotonic() + 1e9, value)
+            ssm._secrets[name] = (time.monotonic() + 1e9, value)
         migrate.handler({}, None)
         connection = migrate.connect()
         yield connection
@@ -70,12 +71,12 @@ def fill(connection, rows: int, videos: int) -> None:
 
 
 def cases(tx) -> dict:
-    from showrunner import db
-    from showrunner.store import feed_lists as lists
-    from showrunner.store.feed_lists import Wanted
+    from showrunner.database import db
+    from showrunner.store.feed import lists
+    from showrunner.store.feed.lists import ListRequest
 
     def page(what, cursor=None, offset=0, order_by=None, title=None, limit=50, **filters):
-        wanted = Wanted(limit, offset, cursor, order_by or next(iter(what.sorts)), "desc")
+        wanted = ListRequest(limit, offset, cursor, order_by or next(iter(what.sorts)), "desc")
 
         def call():
             with db.transaction() if title else db.reading() as tx:
@@ -89,7 +90,7 @@ def cases(tx) -> dict:
         key = what.key.column.removeprefix("t.")
         sql = f"SELECT {sort}::text AS value, {key}::text AS key FROM {what.table} WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1"
         row = db.one(tx, sql, days=int(400 * share))
-        return lists._write(what, Wanted(50, 0, None, next(iter(what.sorts)), "desc"), lists._Place(row["value"], row["key"], 10_000, "gte"))
+        return lists._write(what, ListRequest(50, 0, None, next(iter(what.sorts)), "desc"), lists._Place(row["value"], row["key"], 10_000, "gte"))
 
     updates, videos = lists.UPDATES, lists.VIDEOS
     return {
@@ -125,7 +126,7 @@ def main() -> int:
     options = arguments.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     os.environ.update(STAGE="bench", AWS_REGION="us-east-1", AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
-    from showrunner import db
+    from showrunner.database import db
 
     figures = {}
     with tempfile.TemporaryDirectory(dir=OUT) as folder, database(Path(folder)) as connection:

@@ -55,7 +55,7 @@ def empty_api() -> str:
 
 def callback(data: dict[str, str]) -> tuple[str, str]:
     """(token, secret) of a callback that the receiver knows, though no hub was asked."""
-    from showrunner import callbacks
+    from showrunner.feed import callbacks
 
     os.environ.update(STATE_TABLE=data["StateTable"], STAGE_KEY_ARN=data["StageKeyArn"])
     token, secret = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
@@ -123,10 +123,10 @@ def main() -> int:
     finally:
         import boto3
 
-        from showrunner import state
+        from showrunner.aws import dynamodb
 
         boto3.client("cloudformation").delete_stack(StackName="bench-empty")
-        state.remove(f"websub#{token}", "subscription")
+        dynamodb.remove(f"websub#{token}", "subscription")
     figures = {name: way.measured() for name, way in ways.items()}
     for name, measured in figures.items():
         print(f"{name:16s} p50 {measured['p50_ms']:7.2f} ms   p99 {measured['p99_ms']:7.2f} ms")

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import orm
 
 from showrunner.access import limits, tokens
-from showrunner.api import SECURITY_HEADERS
+from showrunner.store.access import windows
+from showrunner.web.answers import SECURITY_HEADERS
 
 logger = logging.getLogger("twin")
 logger.setLevel(logging.INFO)
@@ -129,7 +130,7 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
     """call(path, query, token) -> (status, body), in process over ASGI."""
     engine = sa.create_engine(url, pool_size=4)
     # The same statement as ours, since the work is to be the same; SQLAlchemy reads no cast behind a parameter.
-    sql = sa.text(re.sub(r":(\w+)::(\w+(\[\])?)", r"CAST(:\1 AS \2)", limits._ADMIT))
+    sql = sa.text(re.sub(r":(\w+)::(\w+(\[\])?)", r"CAST(:\1 AS \2)", windows._ADMIT))
     app = FastAPI()
     public = tokens.public_key(key)
     counts: Counter[str] = Counter()

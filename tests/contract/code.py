@@ -207,38 +207,38 @@ class Wish(NamedTuple):
 def settings(function: str) -> set[Wish]:
     """What it reads by config.setting(...). The ground floor's own reading of STAGE, for the secrets' path, is counted where a secret is asked for."""
     found = set()
-    for _, node in nodes(function, but=("showrunner.config",)):
+    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
         found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
     return found | ({Wish("STAGE", optional=False)} if secrets(function) else set())
 
 
 @cache
 def secrets(function: str) -> set[Wish]:
-    """What it reads by config.secret(...) or config.secrets([...])."""
+    """What it reads by ssm.secret(...) or ssm.secrets([...])."""
     found = set()
-    for _, node in nodes(function, but=("showrunner.config",)):
-        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("secret",))}
-        for call in calls(node, "config", ("secrets",)):
+    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
+        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "ssm", ("secret",))}
+        for call in calls(node, "ssm", ("secrets",)):
             if not isinstance(call.args[0], ast.List | ast.Tuple):
-                raise TypeError(f"line {call.lineno}: config.secrets needs its names written out, or no check can see them")
+                raise TypeError(f"line {call.lineno}: ssm.secrets needs its names written out, or no check can see them")
             found |= {Wish(str(element.value), _has_default(call)) for element in call.args[0].elts if isinstance(element, ast.Constant)}
     return found
 
 
 @cache
 def operations(function: str) -> set[tuple[str, str]]:
-    """(service, method as boto3 names it) of every call that it can make, by config.aws or signed.call; of presigned URLs what they allow."""
+    """(service, method as boto3 names it) of every call that it can make, by sdk.client or rpc.call; of presigned URLs what they allow."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
-    for _, node in nodes(function, but=("showrunner.config",)):
+    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
         found |= _operations(node)
     return found
 
 
 @cache
 def _operations(node: ast.AST) -> set[tuple[str, str]]:
-    found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "signed", ("call",))}
-    found |= {("s3", _literal(call)) for call in calls(node, "signed", ("link", "objects"))}
-    clients = {id(call): _literal(call) for call in calls(node, "config", ("aws",))}
+    found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "rpc", ("call",))}
+    found |= {("s3", _literal(call)) for call in [*calls(node, "sigv4", ("presign",)), *calls(node, "objects", ("request",))]}
+    clients = {id(call): _literal(call) for call in calls(node, "sdk", ("client",))}
     variables = {
         target.id: clients[id(inner.value)]
         for inner in walk(node)

@@ -38,8 +38,8 @@ handler = api.handler(Walk)
         api="from showrunner import config\ndef handler(app): return config.setting('ISSUER', 'x')\ndef other(): return config.setting('NEVER')",
         blobs="""
 from showrunner import config
-def get(key): return _client().get_object(Key=key) if False else config.aws("s3").get_object(Key=key)
-def put(key): return config.aws("s3").put_object(Key=key)
+def get(key): return _client().get_object(Key=key) if False else sdk.client("s3").get_object(Key=key)
+def put(key): return sdk.client("s3").put_object(Key=key)
 def _client(): return None
 """,
         config="",
@@ -52,20 +52,20 @@ def _client(): return None
 def test_operations_include_clients_in_variables_signed_urls_and_signed_calls(source):
     source(
         app="""
-from showrunner import config, signed
+from showrunner import rpc, sdk, sigv4
 def start():
-    client = config.aws("stepfunctions")
+    client = sdk.client("stepfunctions")
     client.start_execution(name="x")
 def link():
-    return config.aws("s3").generate_presigned_url("put_object", Params={})
+    return sdk.client("s3").generate_presigned_url("put_object", Params={})
 def item():
-    signed.call("dynamodb", "GetItem", {})
+    rpc.call("dynamodb", "GetItem", {})
 def fetch():
-    return signed.link("get_object", "b", "k", 60)
+    return sigv4.presign("get_object", "b", "k", 60)
 handler = [start, link, item, fetch]
 """,
         config="",
-        signed="def call(service, action, payload): ...",
+        rpc="def call(service, action, payload): ...",
     )
 
     assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("s3", "get_object"), ("dynamodb", "get_item")}
@@ -84,7 +84,7 @@ def test_statements_that_run_at_import_count(source):
 
 def test_reading_a_secret_needs_ssm_and_the_stage(source):
     source(
-        app="from showrunner import config\ndef handler(event, context):\n    config.secrets(['a/b', 'c/d'])\n    config.secret('e/f', default=' ')", config=""
+        app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')", config=""
     )
 
     assert {(wish.name, wish.optional) for wish in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
@@ -93,7 +93,7 @@ def test_reading_a_secret_needs_ssm_and_the_stage(source):
 
 
 @pytest.mark.parametrize(
-    "line", ["config.setting(name)", "config.secret(f'{name}/key')", "config.secrets(names)", "config.aws(name).get()", "keep(config.aws('s3'))"]
+    "line", ["config.setting(name)", "ssm.secret(f'{name}/key')", "ssm.secrets(names)", "sdk.client(name).get()", "keep(sdk.client('s3'))"]
 )
 def test_code_that_the_readers_cannot_follow_is_refused(source, line):
     source(app=f"from showrunner import config\ndef handler(name, names):\n    {line}", config="")

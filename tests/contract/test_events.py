@@ -14,9 +14,10 @@ from functions.sweep import app as sweep
 from functions.timeline import app as timeline
 from functions.visuals import app as visuals
 from functions.voice import app as voice
-from showrunner import blobs, db
-from showrunner.production import brief
-from showrunner.production.brief import Job
+from showrunner.aws import s3
+from showrunner.database import db
+from showrunner.production import files
+from showrunner.production.job import Job
 from showrunner.production.script import Script
 
 REQUEST = {"style": "educational", "length_seconds": 10, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 2}
@@ -57,13 +58,13 @@ def settings(monkeypatch):
 
 def recorded(folder: str) -> None:
     """The recording of each passage, as an earlier production of the same text left it."""
-    job = Job.model_validate(blobs.get_json(f"{folder}/job.json"))
-    for text in Script.model_validate(blobs.get_json(f"{folder}/script.json")["script"]).passages:
-        name = brief.digest(text, job.voice.provider_id, "eleven_flash_v2_5", job.language, voice.SETTINGS)
+    job = Job.model_validate(s3.get_json(f"{folder}/job.json"))
+    for text in Script.model_validate(s3.get_json(f"{folder}/script.json")["script"]).passages:
+        name = files.digest(text, job.voice.provider_id, "eleven_flash_v2_5", job.language, voice.SETTINGS)
         step = 2 / len(text)
         product = {
             "text": text,
-            "uri": blobs.uri(brief.product_key(job.organisation_id, "voice", name, "mp3")),
+            "uri": s3.uri(files.product_key(job.organisation_id, "voice", name, "mp3")),
             "sha256": "0" * 64,
             "duration_seconds": 2.0,
             "characters": list(text),
@@ -72,7 +73,7 @@ def recorded(folder: str) -> None:
             "charge": {},
             "paid_by": "another video",
         }
-        blobs.put_json(brief.product_key(job.organisation_id, "voice", name, "json"), product)
+        s3.put_json(files.product_key(job.organisation_id, "voice", name, "json"), product)
 
 
 def status(tx, video_id: str) -> str:
@@ -91,7 +92,7 @@ def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings
     assert visuals.handler(event("visuals.scene"), None) == {"scene": 0}
     assert set(timeline.handler(event("timeline.step"), None)) == {"timeline", "destination", "share"}
     assert record.handler(event("record.timeline"), None) == {"recorded": "timeline"}
-    blobs.put_json(f"{pointers['folder']}/render/report.json", REPORT)
+    s3.put_json(f"{pointers['folder']}/render/report.json", REPORT)
     assert finish.handler(event("finish.rendered"), None) == {"status": "completed"}
 
     assert status(tx, video) == "completed"

@@ -60,7 +60,7 @@ def behind_an_api() -> set[str]:
 
 
 def holds_database(function: str) -> bool:
-    return "showrunner.db" in code.closure(code.app(function))
+    return "showrunner.database.db" in code.closure(code.app(function))
 
 
 def forbidden(function: str) -> dict[str, str]:

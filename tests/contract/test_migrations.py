@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from functions.migrate import app as migrate
-from showrunner import db
-from showrunner.store import pages
+from showrunner.database import db, pages
 from tests.conftest import in_threads
 from tests.contract import code
 
@@ -82,7 +81,7 @@ def test_every_foreign_key_has_an_index(postgres):
 
 def lists() -> list[tuple[str, list[ast.expr]]]:
     """(module, arguments) of every pages.select of the stores."""
-    stores = [path for path in code.layer_files() if path.parent.name == "store"]
+    stores = [path for path in code.layer_files() if "store" in path.parts]
     return [(code.module_of(path), call.args) for path in stores for call in code.calls(code.tree(path), "pages", ("select",))]
 
 
@@ -93,7 +92,7 @@ def default_order(module_name: str, arguments: list[ast.expr]) -> str:
     parameters = {name: ("true", str(uuid.uuid4())) for name in re.findall(r"(?<!:):(\w+)", source)}
     db.close()  # a new connection has prepared nothing yet
     with db.transaction() as tx:
-        pages.select(tx, source, item, columns, default, pages.Wanted(20, None, None, None), parameters)
+        pages.select(tx, source, item, columns, default, pages.PageRequest(20, None, None, None), parameters)
         (statement,) = [sql for sql in tx.statements if "OFFSET" in sql]
     return statement
 

@@ -220,7 +220,7 @@ def test_every_retried_error_can_be_raised_by_the_tasks_function(machine, path):
 
 def test_a_task_that_uses_the_database_waits_for_a_paused_one(machine, path):
     for state in tasks(machine, LAMBDA):
-        if "showrunner.db" in code.closure(code.app(function_of(state, path).name)):
+        if "showrunner.database.db" in code.closure(code.app(function_of(state, path).name)):
             retried = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]}
 
             assert "DatabaseUnavailable" in retried, state.name

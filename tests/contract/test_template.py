@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from showrunner import callbacks
+from showrunner.feed import callbacks
 from tests.conftest import PREFIXES
 from tests.contract import code, template
 from tests.contract.code import FUNCTIONS, ROOT
@@ -46,7 +46,7 @@ IAM_ACTIONS = {
     ("s3", "list_objects_v2"): {"s3:ListBucket"},
 }
 # Definitions of the layer whose answer for "not there" needs s3:ListBucket: without it S3 answers 403.
-SEES_MISSING = {("showrunner.blobs", "find_json"), ("showrunner.blobs", "size")}
+SEES_MISSING = {("showrunner.aws.s3", "find_json"), ("showrunner.aws.s3", "size")}
 GIBIBYTE = 2**30
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
 BYTES_A_CONNECTION = 9_531_392
@@ -406,7 +406,7 @@ def test_a_secret_in_a_variable_is_detected():
 
 
 def uses_database(function: str) -> bool:
-    return "showrunner.db" in code.closure(code.app(function))
+    return "showrunner.database.db" in code.closure(code.app(function))
 
 
 def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):

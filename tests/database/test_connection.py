@@ -1,4 +1,4 @@
-"""showrunner.db on a real server."""
+"""showrunner.database.db on a real server."""
 
 import contextlib
 import ssl
@@ -9,7 +9,8 @@ import pytest
 from pg8000.native import DatabaseError
 
 from functions.migrate import app as migrate
-from showrunner import config, db
+from showrunner import config
+from showrunner.database import db
 from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest
 
 

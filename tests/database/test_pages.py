@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from showrunner import db
 from showrunner.access import sessions
+from showrunner.database import db
+from showrunner.database.pages import Column, PageRequest, select
 from showrunner.errors import InvalidRequest
-from showrunner.store import accounts
-from showrunner.store.pages import Column, Wanted, select
+from showrunner.store.accounts import members, users
 from tests.conftest import Client, add_organisation
 
 # Each list that is paged by store.pages, with the order that its cursors name.
@@ -59,10 +59,10 @@ def caller(postgres, signing_key):
             channel_id = db.value(tx, channel, o=organisation_id)
             video = "INSERT INTO studio.videos (organisation_id, channel_id, request) SELECT :o, :c, '{}' FROM generate_series(1, 3)"
             db.run(tx, video, o=organisation_id, c=channel_id)
-            user_id = accounts.add_user(tx, f"{uuid.uuid4().hex}@example.com", None, "Pager", None, None)
-            accounts.add_member(tx, organisation_id, user_id, "user")
+            user_id = users.add(tx, f"{uuid.uuid4().hex}@example.com", None, "Pager", None, None)
+            members.add(tx, organisation_id, user_id, "user")
             db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :u", u=user_id)
-            token = sessions.begin(tx, accounts.get_membership(tx, user_id))["access_token"]
+            token = sessions.begin(tx, members.get(tx, user_id))["access_token"]
         yield Client(token, organisation_id)
         with db.transaction() as tx:
             db.run(tx, "DELETE FROM accounts.users WHERE id = :u", u=user_id)
@@ -117,7 +117,7 @@ def test_a_number_in_a_cursor_is_one_that_postgresql_accepts(postgres, value):
     """No list is ordered by a numeric yet; one that is must not fail on its first hostile cursor."""
     columns = {"cost": Column("n.cost", "numeric"), "id": Column("n.id", "bigint")}
     source = "(VALUES (1.5::numeric, 1::bigint)) n (cost, id) WHERE true"
-    wanted = Wanted(20, None, encoded(["cost,id", [value, "0"], 1]), None)
+    wanted = PageRequest(20, None, encoded(["cost,id", [value, "0"], 1]), None)
     with db.reading() as tx:
         try:
             select(tx, source, "json_build_object('id', n.id)", columns, "cost,id", wanted, {})

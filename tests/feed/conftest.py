@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from local.platforms import youtube as simulator
-from showrunner import config, db, signed, state
+from showrunner import quotas
+from showrunner.aws import dynamodb, rpc, sdk, ssm
+from showrunner.database import db
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, World, atom, notification, tombstone
 
 
@@ -17,7 +19,7 @@ from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, World, atom, not
 def ingestion_aws(aws: str) -> World:
     """Create the queues once per test process and set the environment of the ingestion functions."""
     names = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
-    queues = {name: signed.call("sqs", "CreateQueue", {"QueueName": name.lower()})["QueueUrl"] for name in names}
+    queues = {name: rpc.call("sqs", "CreateQueue", {"QueueName": name.lower()})["QueueUrl"] for name in names}
     os.environ.update(
         queues,
         HUB_URL="https://pubsubhubbub.appspot.com/subscribe",
@@ -77,12 +79,12 @@ def youtube(world, monkeypatch):
     address = f"http://127.0.0.1:{serving.server_port}"
     monkeypatch.setenv("FEED_BASE_URL", address)
     monkeypatch.setenv("YOUTUBE_BASE_URL", address)
-    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    ssm.forget()
     app.feeds.cache_clear()
     app._youtube.cache_clear()
-    state.remove(f"quota#youtube#{state.pacific_day(datetime.now(UTC))}", "general")
-    state.remove("breaker#youtube", "state")
+    dynamodb.remove(f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}", "general")
+    dynamodb.remove("breaker#youtube", "state")
     yield known
     app.feeds.cache_clear()
     app._youtube.cache_clear()

@@ -7,7 +7,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import db, signed
+from showrunner.aws import rpc
+from showrunner.database import db
 
 CHANNEL = "UC" + "a" * 22
 OTHER = "UC" + "b" * 22
@@ -83,10 +84,10 @@ class World:
         """The messages of a queue, removed from it."""
 
         found: list[dict[str, Any]] = []
-        while messages := signed.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
+        while messages := rpc.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
             for message in messages:
                 found.append(json.loads(message["Body"]))
-                signed.call("sqs", "DeleteMessage", {"QueueUrl": self.queues[name], "ReceiptHandle": message["ReceiptHandle"]})
+                rpc.call("sqs", "DeleteMessage", {"QueueUrl": self.queues[name], "ReceiptHandle": message["ReceiptHandle"]})
         return found
 
     def api(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, key: str | None = KEY, **headers: str) -> tuple[int, Any]:

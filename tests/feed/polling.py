@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from showrunner import db
+from showrunner.database import db
 from tests.feed.ingestion import CALLBACK, CHANNEL, batch
 
 

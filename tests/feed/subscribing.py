@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from showrunner import db, state
+from showrunner.aws import dynamodb
+from showrunner.database import db
 from tests.feed.ingestion import CHANNEL
 
 AWAY = "http://127.0.0.1:9"
@@ -33,5 +34,5 @@ def due(world, tx):
     """The minute for which the schedule named itself something to do."""
     from functions.subscriptions import app
 
-    state.remove("schedule#subscriptions", "next")  # tests move rows in time, so what it named is no longer true
+    dynamodb.remove("schedule#subscriptions", "next")  # tests move rows in time, so what it named is no longer true
     return app.handler({}, None)

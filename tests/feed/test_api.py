@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, http
 
 NEW = {"channel_id": CHANNEL, "callback_url": CALLBACK}

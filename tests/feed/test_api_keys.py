@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.conftest import ROOT, add_organisation
 from tests.feed.ingestion import KEY
 

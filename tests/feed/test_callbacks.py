@@ -11,7 +11,9 @@ import time
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from showrunner import callbacks, db, signed, state
+from showrunner.aws import dynamodb, sigv4
+from showrunner.database import db
+from showrunner.feed import callbacks
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, TOPIC, atom, http
 
 SECRET = "my-webhook-secret"
@@ -308,13 +310,13 @@ def test_a_late_verification_of_an_older_request_keeps_the_old_secret(world, sub
 
 
 def test_the_secret_is_encrypted_in_the_state_table(world, subscription):
-    item = state.find(f"websub#{subscription['token']}", "subscription")
+    item = dynamodb.find(f"websub#{subscription['token']}", "subscription")
     assert SECRET.encode() not in item["secret"]
     assert callbacks.opened([item["secret"]], subscription["token"]) == [SECRET.encode()]
 
 
 def test_an_encrypted_secret_of_another_subscription_cannot_be_decrypted(world, subscription):
-    item = state.find(f"websub#{subscription['token']}", "subscription")
+    item = dynamodb.find(f"websub#{subscription['token']}", "subscription")
     with pytest.raises(InvalidTag):
         callbacks.opened([item["secret"]], "another-token")
 
@@ -379,7 +381,7 @@ def test_our_sigv4_signature_equals_botocores():
 
     body = b'{"TableName":"x"}'
     now = time.gmtime()
-    mine = signed.headers(signed.SERVICES["dynamodb"], "GetItem", "dynamodb.us-east-1.amazonaws.com", body, now)
+    mine = sigv4.headers(sigv4.SERVICES["dynamodb"], "GetItem", "dynamodb.us-east-1.amazonaws.com", body, now)
     request = botocore.awsrequest.AWSRequest(
         "POST",
         "https://dynamodb.us-east-1.amazonaws.com/",
@@ -398,7 +400,8 @@ def test_the_receiver_imports_no_heavy_package():
     code = """
 import sys; sys.path[:0] = ['layers/showrunner', 'functions/websub', '.']
 import app
-heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient', 'aws_xray_sdk', 'feedparser', 'showrunner.db', 'showrunner.api'}
+heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient', 'aws_xray_sdk', 'feedparser',
+         'showrunner.database.db', 'showrunner.web.application'}
 print(sorted(heavy & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,8 @@ from tests.feed.ingestion import atom, notification
 DYING = """
 import os, sys, json
 sys.path[:0] = ['layers/showrunner', '.']
-from showrunner import db, signed
+from showrunner.aws import rpc
+from showrunner.database import db
 from functions.notifications import app
 left = [int(sys.argv[1])]
 def count(call):
@@ -23,7 +24,7 @@ def count(call):
         if left[0] == 0: os._exit(9)          # after
         return result
     return counted
-db.Session.execute, db.Session.command, signed.call = count(db.Session.execute), count(db.Session.command), count(signed.call)
+db.Session.execute, db.Session.command, rpc.call = count(db.Session.execute), count(db.Session.command), count(rpc.call)
 print(json.dumps(app.handler(json.loads(sys.stdin.read()), None)))
 """
 

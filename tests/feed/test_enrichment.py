@@ -1,6 +1,6 @@
 """Details of videos are fetched from the YouTube Data API in batches."""
 
-from showrunner import db
+from showrunner.database import db
 from tests.feed.ingestion import atom, notification, tombstone
 from tests.feed.polling import minute, upload
 

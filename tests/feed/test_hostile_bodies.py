@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.feed.ingestion import CHANNEL, OTHER, atom, entries, events, kinds, notification, tombstone
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">]>

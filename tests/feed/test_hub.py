@@ -5,7 +5,7 @@ from functions.notifications import app as notifications
 from functions.poll import app as poll
 from functions.subscriptions import app as subscriptions
 from functions.websub import app as websub
-from showrunner import db
+from showrunner.database import db
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, batch
 
 
@@ -46,10 +46,10 @@ def test_a_failing_message_does_not_fail_its_batch(world, tx, monkeypatch):
 
 
 def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):
-    from showrunner import config
+    from showrunner.aws import sdk, ssm
 
-    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    ssm.forget()
     poll.handler(event("poll.channel"), None)
     [response] = world.take("NOTIFICATIONS_QUEUE_URL")
     assert response["error"]

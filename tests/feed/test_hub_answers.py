@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from showrunner import db
-from showrunner.store import subscriptions
+from showrunner.database import db
+from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import CALLBACK, CHANNEL
 
 

@@ -1,7 +1,8 @@
 """Notifications that become channels, videos and updates; messages that cannot be processed are set aside alone."""
 
-from showrunner import db, signed
-from showrunner.store import feed
+from showrunner.aws import rpc
+from showrunner.database import db
+from showrunner.store.feed import webhook_events
 from tests.feed.ingestion import CHANNEL, atom, events, kinds, notification, tombstone
 
 
@@ -54,10 +55,10 @@ def test_a_feed_without_entries_is_processed_without_updates(world, tx):
 def test_an_unreadable_message_goes_to_the_dead_letter_queue_unchanged(world, tx):
     assert world.notify('"no', notification(atom()), "[]") == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
-    dead = signed.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
+    dead = rpc.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
     assert sorted(each["Body"] for each in dead) == ['"no', "[]"]
     for each in dead:
-        signed.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
+        rpc.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
 
 
 def test_a_message_with_missing_fields_is_set_aside(world, tx):
@@ -67,14 +68,14 @@ def test_a_message_with_missing_fields_is_set_aside(world, tx):
 
 
 def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypatch):
-    take = feed.take
+    take = webhook_events.take
 
     def fails(tx, deliveries):
         if any(seen.video_id == "vid00000bad" for each in deliveries for seen in each.seen):
             raise RuntimeError("boom")
         return take(tx, deliveries)
 
-    monkeypatch.setattr(feed, "take", fails)  # nothing that passes the reader is known to break the database
+    monkeypatch.setattr(webhook_events, "take", fails)  # nothing that passes the reader is known to break the database
     world.notify(notification(atom()), notification(atom("vid00000bad")), notification(atom("vid00000002")))
     assert kinds(tx) == ["new_video", "new_video"]
     assert [row["processing_error"] for row in events(tx)] == [None, "RuntimeError: boom", None]

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from showrunner import db
-from showrunner.store import feed_lists
+from showrunner.database import db
+from showrunner.store.feed import lists
 from tests.feed.ingestion import CHANNEL, KEY, OTHER, atom, http, notification
 
 
@@ -103,9 +103,9 @@ def searched(world, title, **query):
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance, walk, title, count, order):
-    monkeypatch.setattr(feed_lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would tell, which functions may not run
-    monkeypatch.setattr(feed_lists, "GLANCE", glance)  # the true bounds would take tens of thousands of rows to reach
-    monkeypatch.setattr(feed_lists, "WALK", walk)
+    monkeypatch.setattr(lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would tell, which functions may not run
+    monkeypatch.setattr(lists, "GLANCE", glance)  # the true bounds would take tens of thousands of rows to reach
+    monkeypatch.setattr(lists, "WALK", walk)
     whole = [row["title"] for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"] if title in row["title"].lower()]
     titles, relations, total = searched(filled, title, limit="10", order=order)
     assert titles == whole
@@ -114,7 +114,7 @@ def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance
 
 
 def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatch):
-    monkeypatch.setattr(feed_lists, "WALK", 10)
+    monkeypatch.setattr(lists, "WALK", 10)
     page = filled.api("GET", "/api/v1/videos", query={"title": "t_"})[1]
     assert (page["count"], page["total_relation"]) == (1, "gte")
     assert page["next_cursor"]
@@ -123,9 +123,9 @@ def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatc
 
 
 def test_a_search_that_takes_too_long_is_503(filled, monkeypatch, tx):
-    monkeypatch.setattr(feed_lists, "SEARCH_MS", 1)
+    monkeypatch.setattr(lists, "SEARCH_MS", 1)
     db.run(tx, "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$")
-    monkeypatch.setattr(feed_lists, "VIDEOS", feed_lists.VIDEOS._replace(always="pg_temp.slow(t.title) IS NOT NULL"))
+    monkeypatch.setattr(lists, "VIDEOS", lists.VIDEOS._replace(always="pg_temp.slow(t.title) IS NOT NULL"))
     status, body = filled.api("GET", "/api/v1/videos", query={"title": "dog"})
     assert (status, body["error"]) == (503, "service unavailable")
     assert "narrow" in body["message"]

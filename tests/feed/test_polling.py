@@ -4,8 +4,10 @@ import random
 
 import pytest
 
-from showrunner import config, db, state
-from showrunner.store import polls
+from showrunner import quotas
+from showrunner.aws import sdk
+from showrunner.database import db
+from showrunner.store.feed import polls
 from tests.feed.ingestion import atom, kinds, notification
 from tests.feed.polling import ENRICH, POLL, again, minute, upload, work
 
@@ -50,7 +52,7 @@ def test_the_uploads_playlist_is_polled_when_the_feed_fails(world, youtube, foll
     again(tx)
     minute(world)
     assert origins(tx) == ["playlist"]
-    assert state.spent("youtube", "general") == 1
+    assert quotas.spent("youtube", "general") == 1
 
 
 def test_a_failing_free_feed_is_polled_more_often_than_the_paid_playlist(world, youtube, followed, tx):
@@ -70,7 +72,7 @@ def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
     youtube.failing["/feeds/videos.xml"] = 10
     minute(world)
     again(tx)
-    state.spend("youtube", "general", app.POLL_UNITS, 10_000)
+    quotas.spend("youtube", "general", app.POLL_UNITS, 10_000)
     assert [each["paid"] for each in minute(world)] == [False]
 
 
@@ -143,7 +145,7 @@ def test_a_failing_message_does_not_fail_its_batch(world, youtube):
 @pytest.mark.parametrize("fault", ["refused", "missing"])
 def test_a_refused_or_missing_key_does_not_stop_free_polls(world, youtube, fault):
     if fault == "missing":
-        config.aws("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
+        sdk.client("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
     youtube.key = "another"
     upload(youtube, "vid00000001")
 
@@ -160,5 +162,5 @@ def test_a_replaced_key_is_used_at_once(world, youtube):
     upload(youtube, "vid00000001")
     youtube.key = "new"
     assert work(world, ENRICH) == ([], [])
-    config.aws("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="new", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="new", Type="SecureString", Overwrite=True)
     assert work(world, ENRICH)[1][0]["videos"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from showrunner import state
+from showrunner import breakers, quotas
 from showrunner.errors import PlatformUnavailable, QuotaExceeded
 from tests.feed.ingestion import CALLBACK, KEY, http
 from tests.feed.polling import from_url
@@ -13,12 +13,12 @@ from tests.feed.polling import from_url
 def test_a_spent_quota_is_refused_until_midnight_pacific_time(youtube):
     noon = datetime(2031, 7, 4, 19, tzinfo=UTC)
     for _ in range(3):
-        state.spend("test", "general", 10, 30, noon)
+        quotas.spend("test", "general", 10, 30, noon)
     with pytest.raises(QuotaExceeded) as refused:
-        state.spend("test", "general", 1, 30, noon)
+        quotas.spend("test", "general", 1, 30, noon)
     assert refused.value.retry_at == datetime(2031, 7, 5, 7, tzinfo=UTC)
-    assert state.spent("test", "general", noon) == 30
-    state.spend("test", "general", 1, 30, noon + timedelta(days=1))
+    assert quotas.spent("test", "general", noon) == 30
+    quotas.spend("test", "general", 1, 30, noon + timedelta(days=1))
 
 
 @pytest.mark.parametrize("year", range(2024, 2036))
@@ -28,7 +28,7 @@ def test_the_quota_day_is_the_date_in_los_angeles(year):
     at = datetime(year, 1, 1, tzinfo=UTC)
     for _ in range(24 * 366):
         at += timedelta(hours=1)
-        assert state.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
+        assert quotas.pacific_day(at) == at.astimezone(ZoneInfo("America/Los_Angeles")).date().isoformat()
 
 
 def test_a_spent_quota_is_429_with_retry_after_and_youtube_is_not_called(world, youtube):
@@ -39,20 +39,20 @@ def test_a_spent_quota_is_429_with_retry_after_and_youtube_is_not_called(world, 
     for _ in range(2):
         answer = app.handler(http("POST", "/api/v1/channels/from-url", body, x_api_key=KEY), None)
         assert answer["statusCode"] == 429
-        left = state.comes_back(datetime.now(UTC)) - datetime.now(UTC)
+        left = quotas.next_attempt_at(datetime.now(UTC)) - datetime.now(UTC)
         assert abs(int(answer["headers"]["retry-after"]) - left.total_seconds()) < 60
     assert youtube.calls["/youtube/v3/channels"] == 1
 
 
 def test_quota_is_reserved_before_a_call_and_returned_if_it_was_never_sent(world, youtube, monkeypatch):
     from_url(world, "https://www.youtube.com/@nobody")
-    assert state.spent("youtube", "general") == 1  # a call that finds nothing costs too
+    assert quotas.spent("youtube", "general") == 1  # a call that finds nothing costs too
     youtube.failing["/youtube/v3/channels"] = 1
     from_url(world, "https://www.youtube.com/@channelname")
-    assert state.spent("youtube", "general") == 2
+    assert quotas.spent("youtube", "general") == 2
     monkeypatch.setenv("YOUTUBE_BASE_URL", "http://127.0.0.1:9")
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
-    assert state.spent("youtube", "general") == 2
+    assert quotas.spent("youtube", "general") == 2
 
 
 def test_five_failures_open_youtubes_breaker(world, youtube):
@@ -63,7 +63,7 @@ def test_five_failures_open_youtubes_breaker(world, youtube):
     assert from_url(world, "https://www.youtube.com/@channelname")[0] == 502
     assert youtube.calls.total() == before
     with pytest.raises(PlatformUnavailable):
-        state.check_breaker("youtube")
+        breakers.check("youtube")
 
 
 def test_a_key_that_youtube_refuses_is_502(world, youtube):

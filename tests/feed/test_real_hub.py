@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from showrunner import db
+from showrunner.database import db
 from tests.conftest import ROOT, free_port
 from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, http
 from tests.feed.subscribing import due

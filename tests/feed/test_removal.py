@@ -2,8 +2,10 @@
 
 import time
 
-from showrunner import callbacks, db, schedules
-from showrunner.store import subscriptions
+from showrunner.aws import schedules
+from showrunner.database import db
+from showrunner.feed import callbacks
+from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import atom
 from tests.feed.subscribing import AWAY, due, make_due, status, verified_subscription
 
@@ -23,7 +25,7 @@ def test_a_removal_that_fails_changes_nothing_and_can_be_repeated(world, tx, mon
 
 def test_an_interrupted_removal_is_finished_by_the_schedule(world, tx):
     key, path = verified_subscription(world)
-    callbacks.remove(subscriptions.hasten(tx, key), time.time() + 3600)
+    callbacks.remove(subscriptions.renew_now(tx, key), time.time() + 3600)
     assert due(world, tx)["asked"] == 0, "it is due in a minute"
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = ask_at - interval '1 minute'")
     assert due(world, tx)["asked"] == 0

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from showrunner import callbacks, db, schedules
-from showrunner.store import subscriptions
+from showrunner.aws import schedules
+from showrunner.database import db
+from showrunner.feed import callbacks
+from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import CHANNEL
 from tests.feed.subscribing import AWAY, due, make_due, say, status, verified_subscription
 

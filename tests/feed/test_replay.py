@@ -2,7 +2,7 @@
 
 import uuid
 
-from showrunner.store import feed
+from showrunner.store.feed import webhook_events
 from tests.feed.ingestion import OTHER, atom, kinds, notification, poll
 
 
@@ -42,15 +42,15 @@ def test_a_replay_of_content_that_another_event_delivered_is_a_repeat(world, tx)
 
 def raced_once(monkeypatch, name):
     """As if another worker had committed the same videos first: the test's own transaction has no second worker."""
-    real, calls = getattr(feed, name), []
+    real, calls = getattr(webhook_events, name), []
 
     def races(*arguments):
         calls.append(1)
         if len(calls) == 1:
-            raise feed.Raced
+            raise webhook_events.Raced
         return real(*arguments)
 
-    monkeypatch.setattr(feed, name, races)
+    monkeypatch.setattr(webhook_events, name, races)
 
 
 def test_a_poll_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):

@@ -2,8 +2,9 @@
 
 import time
 
-from showrunner import db, schedules, state
-from showrunner.store import subscriptions
+from showrunner.aws import dynamodb, schedules
+from showrunner.database import db
+from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import CHANNEL, atom, notification
 from tests.feed.subscribing import due
 
@@ -12,13 +13,13 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     from functions.subscriptions import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
-    state.remove("schedule#subscriptions", "expected")
+    dynamodb.remove("schedule#subscriptions", "expected")
     due(world, tx)
     assert app.handler({}, None) == {}, "nobody is followed: nothing to do until the next look"
 
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     assert app.handler({}, None) != {}
-    state.remove("schedule#subscriptions", "expected")  # a quarter of an hour later
+    dynamodb.remove("schedule#subscriptions", "expected")  # a quarter of an hour later
     assert app.handler({}, None) == {}
     db.run(tx, "UPDATE feed.polls SET poll_at = clock_timestamp() + interval '1 second'")
     due(world, tx)
@@ -31,7 +32,7 @@ def test_a_notification_wakes_the_schedule(world, tx, monkeypatch):
     from functions.subscriptions import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
-    state.remove("schedule#subscriptions", "expected")
+    dynamodb.remove("schedule#subscriptions", "expected")
     due(world, tx)
     world.notify(notification(atom()))
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from showrunner import schedules, state
+from showrunner.aws import dynamodb, schedules
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_a_mark_of_new_work_outlives_a_schedules_record():
 
 def test_an_environment_renews_its_mark_in_time_but_not_at_every_request(monkeypatch):
     puts = []
-    monkeypatch.setattr(state, "put", lambda *item: puts.append(item))  # counts calls; what they do is tested above
+    monkeypatch.setattr(dynamodb, "put", lambda *item: puts.append(item))  # counts calls; what they do is tested above
     for _ in range(10):
         schedules.expect_work("test-often")
     schedules._words["test-often"] -= schedules.WORK_SECONDS / 2 + 1

@@ -12,8 +12,10 @@ from openapi_spec_validator import validate
 
 from functions.admin import app
 from local import openapi
-from showrunner import config, db, state
+from showrunner import breakers, quotas
 from showrunner.access import roles, tokens
+from showrunner.aws import sdk, ssm
+from showrunner.database import db
 from tests.conftest import Client, put_secrets, service_client
 from tests.contract import code, template
 
@@ -65,7 +67,7 @@ def test_the_documentation_page_is_self_contained_and_lists_every_operation():
 def test_the_served_keys_are_public(signing_key):
     response = ANYONE("GET", "/.well-known/jwks.json")
 
-    assert response.body == json.loads(config.secret("auth/jwks"))
+    assert response.body == json.loads(ssm.secret("auth/jwks"))
     assert not {"d", "p", "q"} & set(response.body["keys"][0])
 
 
@@ -93,7 +95,7 @@ def person(tx, signing_key, aws):
 @pytest.fixture
 def queues(aws, monkeypatch):
     """A stage's queues, as template.yaml names them."""
-    sqs = config.aws("sqs")
+    sqs = sdk.client("sqs")
     urls = {name: sqs.create_queue(QueueName=f"showrunner-test-{name}")["QueueUrl"] for name in ("notifications", "notifications-dead")}
     monkeypatch.setenv("QUEUE_URLS", ",".join(urls.values()))
     yield urls
@@ -140,9 +142,9 @@ def test_health_is_down_when_the_database_refuses_the_functions(client, queues, 
 
 
 def test_health_reports_messages_in_dead_letter_queues(client, queues):
-    config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
+    sdk.client("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
     assert client("GET", "/api/v1/admin/health").body["status"] == "ok", "work that waits is no fault"
-    config.aws("sqs").send_message(QueueUrl=queues["notifications-dead"], MessageBody="{}")
+    sdk.client("sqs").send_message(QueueUrl=queues["notifications-dead"], MessageBody="{}")
 
     response = client("GET", "/api/v1/admin/health").body
 
@@ -151,12 +153,12 @@ def test_health_reports_messages_in_dead_letter_queues(client, queues):
 
 
 def test_health_reports_an_open_breaker(client, queues):
-    for _ in range(state.FAILURES):
-        state.note_outcome("youtube", answered=False)
+    for _ in range(breakers.FAILURES):
+        breakers.record("youtube", answered=False)
     try:
         response = client("GET", "/api/v1/admin/health").body
     finally:
-        state.note_outcome("youtube", answered=True)
+        breakers.record("youtube", answered=True)
 
     assert (response["status"], response["breakers"]["youtube"]) == ("degraded", "open")
 
@@ -194,7 +196,7 @@ def test_health_covers_every_queue_and_every_breaker():
     named = {
         code._literal(call)
         for path in [*code.layer_files(), *code.function_files()]
-        for call in code.calls(code.tree(path), "state", ("check_breaker", "breaker"))
+        for call in code.calls(code.tree(path), "breakers", ("check", "guard"))
         if call.args and isinstance(call.args[0], ast.Constant)
     }
 
@@ -206,7 +208,7 @@ def test_health_covers_every_queue_and_every_breaker():
 def test_quotas_report_todays_units(person):
     admin = person(admin=True)
     before = admin("GET", "/api/v1/admin/quotas").body["quotas"]
-    state.spend("youtube", "general", 7, 10_000)
+    quotas.spend("youtube", "general", 7, 10_000)
 
     response = admin("GET", "/api/v1/admin/quotas").body["quotas"]
 
@@ -221,7 +223,7 @@ def test_the_prometheus_parser_reads_the_metrics(client, queues):
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
 
-    config.aws("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
+    sdk.client("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
 
     response = client("GET", "/api/v1/admin/metrics")
 

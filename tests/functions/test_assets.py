@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.conftest import add_organisation
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92

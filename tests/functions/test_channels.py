@@ -5,8 +5,8 @@ import json
 import pytest
 
 from functions.channels import app
-from showrunner import db
-from showrunner.store import voices
+from showrunner.database import db
+from showrunner.store.accounts import cloned_voices
 from tests.conftest import ROOT, add_organisation, add_user, in_threads, service_client
 
 WHOLE = {
@@ -112,7 +112,7 @@ CLONE = "C1oneOfSomebody00001"
 
 
 def clones(tx, organisation_id, *voice_ids):
-    voices.save(tx, organisation_id, list(voice_ids))
+    cloned_voices.save(tx, organisation_id, list(voice_ids))
 
 
 def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, service):

@@ -8,7 +8,7 @@ import pytest
 from pg8000.native import DatabaseError
 
 from functions.migrate import app
-from showrunner import db
+from showrunner.database import db
 from showrunner.errors import Conflict
 from tests.conftest import in_threads, put_secrets
 

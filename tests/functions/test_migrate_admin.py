@@ -7,7 +7,7 @@ import pytest
 
 from functions.feed import app as feed
 from functions.migrate import app
-from showrunner import db
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from tests.conftest import Client, payload
 from tests.functions.test_migrate import administrator

@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from functions.retention import app
-from showrunner import blobs, db
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from showrunner.store import retention
 from tests.conftest import add_organisation
@@ -59,12 +60,12 @@ def video(tx, organisation, channel_id, gone="NULL"):
     cost = "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd)"
     db.run(tx, f"{cost} VALUES (:o, :v, 'c', 'voice', 'p', 'i', 1, 'u', 0.5)", o=organisation, v=video_id)
     for name in ("job.json", "render/video.mp4"):
-        blobs.put_bytes(f"organisations/{organisation}/videos/{video_id}/{name}", b"x")
+        s3.put_bytes(f"organisations/{organisation}/videos/{video_id}/{name}", b"x")
     return video_id
 
 
 def files(organisation, video_id):
-    return blobs.list_keys(f"organisations/{organisation}/videos/{video_id}/")
+    return s3.list_keys(f"organisations/{organisation}/videos/{video_id}/")
 
 
 @pytest.mark.parametrize("table", ROWS)

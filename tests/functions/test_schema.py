@@ -24,9 +24,10 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from showrunner import db
 from showrunner.access import passwords, sessions
-from showrunner.store import accounts, operations
+from showrunner.database import db
+from showrunner.store.access import maintenance
+from showrunner.store.accounts import members, users
 from tests.conftest import ROOT, Client, add_organisation, payload, send
 
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -68,22 +69,22 @@ def known(postgres, platforms, signing_key):
     """An admin with an organisation, and the ids of one thing of each kind, so that a good part of the answers succeeds."""
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Fuzzed")
-        users = [accounts.add_user(tx, f"{name}@example.com", passwords.digest("Correct-horse-7-battery"), name, None, None) for name in ("boss", "worker")]
-        for user_id in users:
-            accounts.add_member(tx, organisation_id, user_id, "user")
-        db.run(tx, "UPDATE accounts.users SET platform_admin = true, verified_at = now() WHERE id = :id", id=users[0])
-        member = accounts.get_membership(tx, users[0])
+        people = [users.add(tx, f"{name}@example.com", passwords.digest("Correct-horse-7-battery"), name, None, None) for name in ("boss", "worker")]
+        for user_id in people:
+            members.add(tx, organisation_id, user_id, "user")
+        db.run(tx, "UPDATE accounts.users SET platform_admin = true, verified_at = now() WHERE id = :id", id=people[0])
+        member = members.get(tx, people[0])
     os.environ["RATE_LIMIT_FACTOR"] = "100000"
     client = Client(logged_in(member), organisation_id)
     channel_id = client("POST", "/api/v1/channels", {"name": "Fuzzed"}).body["channel"]["id"]
     video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
     asset = {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}
     asset_id = client("POST", "/api/v1/assets", asset).body["asset"]["id"]
-    ids = {"channel_id": channel_id, "video_id": video_id, "asset_id": asset_id, "organisation_id": organisation_id, "user_id": users[1]}
+    ids = {"channel_id": channel_id, "video_id": video_id, "asset_id": asset_id, "organisation_id": organisation_id, "user_id": people[1]}
     yield {"member": member, **ids}
     os.environ.pop("RATE_LIMIT_FACTOR")
     with db.transaction() as tx:
-        operations.save_maintenance(tx, None, 1, "test")
+        maintenance.save(tx, None, 1, "test")
         # What was counted here would be somebody's limit in the tests that follow.
         db.run(tx, "DELETE FROM access.windows")
         db.run(tx, "DELETE FROM access.login_attempts")
@@ -103,7 +104,7 @@ def check(case, known):
     response = case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Bearer {logged_in(known['member'])}"})
     if case.operation.label == "POST /api/v1/admin/maintenance":
         with db.transaction() as tx:
-            operations.save_maintenance(tx, None, 1, "test")
+            maintenance.save(tx, None, 1, "test")
     STATUSES["positive" if positive else "negative", case.operation.label, response.status_code] += 1
 
 

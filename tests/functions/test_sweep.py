@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from functions.sweep import app
-from showrunner import config, db, machines, receipts, schedules, state
+from showrunner.aws import dynamodb, schedules, sdk
+from showrunner.database import db
 from showrunner.production.costs import Charge
+from showrunner.videos import executions, receipts
 
 
 @pytest.fixture
 def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
     definition = json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}})
-    client = config.aws("stepfunctions")
+    client = sdk.client("stepfunctions")
     arn = client.create_state_machine(name=f"production-{uuid.uuid4()}", definition=definition, roleArn="arn:aws:iam::123456789012:role/machine")[
         "stateMachineArn"
     ]
@@ -28,14 +30,14 @@ def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def awake(aws: str) -> None:
     """As at the first minute: nothing is known of what there is to do."""
     for sk in ("next", "expected"):
-        state.remove("schedule#sweep", sk)
+        dynamodb.remove("schedule#sweep", sk)
 
 
 @pytest.fixture
 def heard(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     """What has come over a bus of this test's own since the last call."""
     name = f"bus-{uuid.uuid4()}"
-    events, sqs = config.aws("events"), config.aws("sqs")
+    events, sqs = sdk.client("events"), sdk.client("sqs")
     events.create_event_bus(Name=name)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -83,10 +85,10 @@ def test_a_video_that_was_never_started_is_started_under_its_own_name(tx: Any, m
 
     app.handler({}, None)
 
-    assert machines.status(video_id, 1) == "RUNNING"
+    assert executions.status(video_id, 1) == "RUNNING"
     app.handler({}, None)  # a second sweep finds the same execution
-    executions = config.aws("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    assert [each["name"] for each in executions if video_id in each["name"]] == [f"{video_id}-1"]
+    started = sdk.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    assert [each["name"] for each in started if video_id in each["name"]] == [f"{video_id}-1"]
 
 
 def test_a_video_whose_execution_is_lost_fails_and_can_be_retried(tx: Any, machine: str, video: Any) -> None:
@@ -103,7 +105,7 @@ def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, mac
     video_id = video("processing")
     folder = f"organisations/{organisation(tx, video_id)}/videos/{video_id}"
     paid = Charge(charge="voice:1", step="voice", provider="elevenlabs", item="flash", quantity=Decimal(100), unit="credit", amount_usd=Decimal("0.01"))
-    receipts.keep(folder, paid)
+    receipts.add(folder, paid)
 
     app.handler({}, None)
 
@@ -113,16 +115,16 @@ def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, mac
 
 def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     refused, other = video("queued"), video("queued")
-    start = machines.start
-    monkeypatch.setattr(machines, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # a name that AWS refuses
+    start = executions.start
+    monkeypatch.setattr(executions, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # a name that AWS refuses
 
     app.handler({}, None)
 
-    assert (machines.status(refused, 1), machines.status(other, 1)) == (None, "RUNNING")
+    assert (executions.status(refused, 1), executions.status(other, 1)) == (None, "RUNNING")
     monkeypatch.undo()
     monkeypatch.setenv("PRODUCTION_MACHINE_ARN", machine)
     app.handler({}, None)
-    assert machines.status(refused, 1) == "RUNNING", "the next minute tries again"
+    assert executions.status(refused, 1) == "RUNNING", "the next minute tries again"
 
 
 def test_the_database_is_not_queried_while_no_video_is_open(tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +136,7 @@ def test_the_database_is_not_queried_while_no_video_is_open(tx: Any, machine: st
 
 
 def test_an_open_video_keeps_the_sweeper_running(tx: Any, machine: str, video: Any) -> None:
-    machines.start(video("processing"), str(uuid.uuid4()), 1)
+    executions.start(video("processing"), str(uuid.uuid4()), 1)
     for _ in range(3):
         assert app.handler({}, None) != {}
 
@@ -162,24 +164,24 @@ def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(tx: Any, ma
 def test_a_running_video_is_left_alone_until_its_deadline(tx: Any, machine: str, video: Any) -> None:
     waiting, overdue = video("processing"), video("processing", deadline="-1 minute")
     for video_id in (waiting, overdue):
-        machines.start(video_id, organisation(tx, video_id), 1)
+        executions.start(video_id, organisation(tx, video_id), 1)
 
     app.handler({}, None)
 
-    assert (status(tx, waiting), machines.status(waiting, 1)) == ("processing", "RUNNING")
-    assert machines.status(overdue, 1) == "ABORTED"  # whose event then reaches finish
+    assert (status(tx, waiting), executions.status(waiting, 1)) == ("processing", "RUNNING")
+    assert executions.status(overdue, 1) == "ABORTED"  # whose event then reaches finish
 
 
 def test_a_cancelled_video_that_still_runs_is_stopped_again(tx: Any, machine: str, video: Any) -> None:
     video_id = video("cancelled")
-    machines.start(video_id, organisation(tx, video_id), 1)
+    executions.start(video_id, organisation(tx, video_id), 1)
 
     assert app.handler({}, None)["stopped"] >= 1
-    assert machines.status(video_id, 1) == "ABORTED"
+    assert executions.status(video_id, 1) == "ABORTED"
 
 
 def test_an_executions_name_identifies_its_video() -> None:
     video_id = str(uuid.uuid4())
 
-    assert machines.parse_name(machines.name(video_id, 12)) == (video_id, 12)
-    assert machines.parse_name(f"arn:aws:states:us-east-1:1:execution:production:{video_id}-3") == (video_id, 3)
+    assert executions.parse_name(executions.name(video_id, 12)) == (video_id, 12)
+    assert executions.parse_name(f"arn:aws:states:us-east-1:1:execution:production:{video_id}-3") == (video_id, 3)

@@ -11,8 +11,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from functions.live import app
-from showrunner import live, signed
 from showrunner.access import roles, tokens
+from showrunner.aws import rpc
+from showrunner.live import tickets
 from tests.conftest import Client
 
 VIDEO = "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21"
@@ -51,7 +52,7 @@ class Clients:
 
 def items() -> list[dict[str, Any]]:
     """Everything of Live in the state table."""
-    found = signed.call("dynamodb", "Scan", {"TableName": os.environ["STATE_TABLE"]})["Items"]
+    found = rpc.call("dynamodb", "Scan", {"TableName": os.environ["STATE_TABLE"]})["Items"]
     return [item for item in found if item["pk"]["S"].startswith("live#")]
 
 
@@ -74,7 +75,7 @@ def handshake(ticket: str | None, connection_id: str | None = None) -> int:
 def connected(identity: tokens.Identity) -> str:
     """The id of a new connection."""
     connection_id = uuid.uuid4().hex[:15] + "="
-    assert handshake(live.issue(identity), connection_id) == 200
+    assert handshake(tickets.issue(identity), connection_id) == 200
     return connection_id
 
 

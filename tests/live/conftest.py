@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from showrunner import signed
+from showrunner.aws import rpc
 from tests.conftest import Client
 from tests.live.clients import Clients, items
 
@@ -17,7 +17,7 @@ from tests.live.clients import Clients, items
 def clients(httpserver: HTTPServer, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("LIVE_URL", httpserver.url_for("").rstrip("/").replace("http", "ws", 1))
     for item in items():
-        signed.call("dynamodb", "DeleteItem", {"TableName": os.environ["STATE_TABLE"], "Key": {name: item[name] for name in ("pk", "sk")}})
+        rpc.call("dynamodb", "DeleteItem", {"TableName": os.environ["STATE_TABLE"], "Key": {name: item[name] for name in ("pk", "sk")}})
     return Clients(httpserver)
 
 

@@ -6,10 +6,12 @@ import uuid
 import pytest
 
 from functions.live import app
-from showrunner import blobs, db, live
 from showrunner.access import roles
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
-from showrunner.store import productions
+from showrunner.live import connections, tickets
+from showrunner.store.studio import productions
 from tests.conftest import in_threads
 from tests.contract import template
 from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed
@@ -105,9 +107,9 @@ def test_gone_connections_are_forgotten_and_slow_or_broken_ones_stop_no_other(cl
     app.handler(progress(organisation_id), None)
 
     assert all(len(clients.take(each)) == 2 for each in [*well, slow])
-    assert live.find(gone) is None
+    assert connections.find(gone) is None
     assert gone not in json.dumps(items())
-    assert live.find(broken) is not None
+    assert connections.find(broken) is not None
 
 
 def test_an_event_that_reached_nobody_is_delivered_by_the_retry(clients):
@@ -141,12 +143,12 @@ def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
     event = {"id": "1", "source": "aws.s3", "detail-type": "Object Created", "time": "2026-11-22T08:00:06Z", "detail": {"object": {"key": key}}}
 
     for number, said in enumerate(({"phase": "frames", "done": 5, "total": 10}, {"phase": "join", "done": 1, "total": 2})):
-        blobs.put_json(key, said)
+        s3.put_json(key, said)
         app.handler({**event, "id": str(number), "time": f"2026-11-22T08:00:0{number}Z"}, None)
         (message,) = clients.take(connection_id)
         assert message["progress"] == client("GET", f"/api/v1/videos/{video_id}/status").body["progress"] == (73, 96)[number]
 
-    blobs.remove([key])
+    s3.remove([key])
     assert app.handler({**event, "id": "9", "time": "2026-11-22T08:00:09Z"}, None) == {"told": 1}
     assert clients.take(connection_id) == []
 
@@ -172,11 +174,11 @@ def test_the_samples_form_one_connection_that_watches_a_video(clients, event, aw
     connection_id = sample["requestContext"]["connectionId"]
     organisation_id = event("live.progress")["detail"]["organisation_id"]
     assert app.handler(sample, None) == {"statusCode": 401}
-    sample["queryStringParameters"]["ticket"] = live.issue(caller(organisation_id, "*"))
+    sample["queryStringParameters"]["ticket"] = tickets.issue(caller(organisation_id, "*"))
     assert app.handler(sample, None) == {"statusCode": 200}
 
     assert app.handler(event("live.subscribe"), None) == {"statusCode": 200}
-    blobs.put_json(event("live.rendering")["detail"]["object"]["key"], {"phase": "frames", "done": 1, "total": 2})
+    s3.put_json(event("live.rendering")["detail"]["object"]["key"], {"phase": "frames", "done": 1, "total": 2})
     assert app.handler(event("live.rendering"), None) == {"told": 1}
     assert app.handler(event("live.progress"), None) == {"told": 1}
     clients.take(connection_id)
@@ -193,7 +195,7 @@ def test_the_samples_form_one_connection_that_watches_a_video(clients, event, aw
         }
     ]
     assert app.handler(event("live.disconnect"), None) == {"statusCode": 200}
-    assert live.find(connection_id) is None
+    assert connections.find(connection_id) is None
 
 
 def test_the_templates_event_rules_match_the_delivered_kinds():

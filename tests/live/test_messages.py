@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.live import app
-from showrunner import live
+from showrunner.live import connections
 from tests.live.clients import VIDEO, caller, connected, organisation, say, websocket
 
 
@@ -68,23 +68,23 @@ def test_an_invalid_message_is_answered_and_closes_no_connection(clients, messag
 
 
 def test_a_client_that_sends_too_many_messages_is_disconnected(clients, monkeypatch):
-    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 3)
+    monkeypatch.setattr(connections, "MESSAGES_A_MINUTE", 3)
     at = time.time()
-    monkeypatch.setattr(live.time, "time", lambda: at)
+    monkeypatch.setattr(connections.time, "time", lambda: at)
     loud, quiet = connected(caller(organisation())), connected(caller(organisation()))
     assert [say(clients, loud, {"action": "ping"})["type"] for _ in range(3)] == ["connection_status"] * 3
 
     assert say(clients, loud, {"action": "ping"})["code"] == "RATE_LIMIT_EXCEEDED"
 
     assert clients.closed == [loud]
-    assert live.find(loud) is None
+    assert connections.find(loud) is None
     assert say(clients, quiet, {"action": "ping"})["type"] == "connection_status"
 
 
 def test_the_message_limit_starts_again_every_minute(clients, monkeypatch):
-    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 1)
+    monkeypatch.setattr(connections, "MESSAGES_A_MINUTE", 1)
 
-    assert [live.says_too_much("one", at) for at in (60.0, 119.0, 120.0)] == [False, True, False]
+    assert [connections.is_over_rate("one", at) for at in (60.0, 119.0, 120.0)] == [False, True, False]
 
 
 WORDS = st.sampled_from(["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]) | st.text(max_size=20)
@@ -98,7 +98,7 @@ JSON = st.recursive(
 @pytest.fixture
 def connection_id(clients, monkeypatch):
     """Open one connection for all examples: opening one takes longer than a message."""
-    monkeypatch.setattr(live, "MESSAGES_A_MINUTE", 10_000)
+    monkeypatch.setattr(connections, "MESSAGES_A_MINUTE", 10_000)
     return connected(caller(organisation()))
 
 

@@ -3,14 +3,15 @@
 import time
 
 from functions.live import app
-from showrunner import db, live
+from showrunner.database import db
+from showrunner.live import connections, topics
 from tests.conftest import Client
 from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed, watching, websocket
 
 
 def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(clients):
-    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
-    live.add(ended)
+    ended = connections.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    connections.add(ended)
 
     answer = say(clients, "ended", {"action": "ping"})
 
@@ -19,9 +20,9 @@ def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(
 
 
 def test_nothing_is_delivered_after_the_sessions_end(clients):
-    ended = live.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
-    live.add(ended)
-    live.subscribe(ended, frozenset({"videos"}))
+    ended = connections.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    connections.add(ended)
+    topics.subscribe(ended, frozenset({"videos"}))
 
     assert app.handler(progress(ended.organisation_id), None) == {"told": 0}
 

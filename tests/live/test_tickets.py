@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from showrunner import live
+from showrunner.live import tickets
 from tests.conftest import in_threads
 from tests.live.clients import caller, handshake, items, organisation
 
@@ -28,13 +28,13 @@ def test_a_ticket_opens_one_connection(service, organisation_id, clients):
 
 
 def test_concurrent_connections_with_one_ticket_open_one(clients):
-    ticket = live.issue(caller(organisation()))
+    ticket = tickets.issue(caller(organisation()))
 
     assert sorted(in_threads(8, lambda _: handshake(ticket))) == [200] + [401] * 7
 
 
 def test_a_ticket_is_not_stored_in_plain_text(clients):
-    ticket = live.issue(caller(organisation()))
+    ticket = tickets.issue(caller(organisation()))
 
     assert len(ticket) == 43
     assert ticket not in json.dumps(items())
@@ -47,13 +47,13 @@ def test_an_invented_ticket_is_refused(clients, ticket):
 
 
 def test_a_ticket_expires_after_30_seconds(clients):
-    ticket = live.issue(caller(organisation()))
+    ticket = tickets.issue(caller(organisation()))
 
-    assert live.redeem(ticket, "late", now=time.time() + 30) is None
-    assert live.redeem(ticket, "in time", now=time.time() + 28) is not None
+    assert tickets.redeem(ticket, "late", now=time.time() + 30) is None
+    assert tickets.redeem(ticket, "in time", now=time.time() + 28) is not None
 
 
 def test_a_connection_expires_with_the_token_behind_its_ticket(clients):
-    assert live.redeem(live.issue(caller(organisation(), seconds=600)), "user").ends_at == pytest.approx(time.time() + 600, abs=2)
-    assert live.redeem(live.issue(caller(organisation(), seconds=86_400)), "service").ends_at == pytest.approx(time.time() + 7200, abs=2)
-    assert live.redeem(live.issue(caller(organisation(), seconds=0)), "ended") is None
+    assert tickets.redeem(tickets.issue(caller(organisation(), seconds=600)), "user").ends_at == pytest.approx(time.time() + 600, abs=2)
+    assert tickets.redeem(tickets.issue(caller(organisation(), seconds=86_400)), "service").ends_at == pytest.approx(time.time() + 7200, abs=2)
+    assert tickets.redeem(tickets.issue(caller(organisation(), seconds=0)), "ended") is None

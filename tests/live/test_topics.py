@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from functions.live import app
-from showrunner import live
 from showrunner.access import roles
+from showrunner.live import connections
 from tests.conftest import in_threads
 from tests.live.clients import caller, connected, items, organisation, progress, say, subscribed, websocket
 
@@ -53,20 +53,20 @@ def test_concurrent_subscriptions_cannot_exceed_the_topic_limit(clients):
     in_threads(6, ask)
 
     answers = clients.take(connection_id)
-    assert len(live.find(connection_id).topics) == 90
+    assert len(connections.find(connection_id).topics) == 90
     assert [each["code"] for each in answers if each["type"] == "error"] == ["CONFLICT"] * 3
     assert sum(item["pk"]["S"].startswith("live#topic#") for item in items()) == 90
 
 
 def test_a_connection_over_the_users_limit_closes_the_oldest(clients):
     identity = caller(organisation())
-    first, *others = [subscribed(clients, identity, "videos") for _ in range(live.MOST_CONNECTIONS)]
+    first, *others = [subscribed(clients, identity, "videos") for _ in range(connections.MOST_CONNECTIONS)]
     clients.gone.add(others[0])  # a tab that ended without a word
 
     newest = [subscribed(clients, identity, "videos") for _ in range(2)]
 
     assert clients.closed == [first]
-    assert app.handler(progress(identity.organisation_id), None) == {"told": live.MOST_CONNECTIONS}
+    assert app.handler(progress(identity.organisation_id), None) == {"told": connections.MOST_CONNECTIONS}
     assert clients.take(newest[1])
     assert clients.take(first) == []
     connected(caller(identity.organisation_id))  # another user's are counted apart

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from showrunner import blobs
+from showrunner.aws import s3
 
 
 def test_a_browser_uploads_by_the_signed_address_with_the_checksum_that_it_names(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,7 +17,7 @@ def test_a_browser_uploads_by_the_signed_address_with_the_checksum_that_it_names
     monkeypatch.setenv("AWS_ENDPOINT_URL", engine.url)
     monkeypatch.setenv("MEDIA_BUCKET", "uploads")
 
-    url, headers = blobs.presigned_put("picture", "image/png", len(picture), hashlib.sha256(picture).hexdigest(), 60)
+    url, headers = s3.presigned_put("picture", "image/png", len(picture), hashlib.sha256(picture).hexdigest(), 60)
 
     asks = {**origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": ",".join(headers)}
     assert httpx.options(url, headers=asks).headers["access-control-allow-origin"] == origin["Origin"]

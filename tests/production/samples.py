@@ -7,7 +7,7 @@ import jsonschema
 from hypothesis import strategies as st
 
 from showrunner.production import script, timeline, voices
-from showrunner.production.brief import PALETTE, Job, Output
+from showrunner.production.job import PALETTE, Job, Output
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "functions/render/timeline.schema.json").read_text())
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from showrunner import db
+from showrunner.database import db
 from showrunner.models import Sighting
-from showrunner.store import feed
-from showrunner.store.feed import Delivery, Known
+from showrunner.store.feed import webhook_events
+from showrunner.store.feed.webhook_events import Delivery, Known
 
 CHANNEL = "UC" + "a" * 22
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -40,10 +40,10 @@ def kinds(tx):
 
 
 def test_new_videos_new_titles_and_deletions_become_updates(tx):
-    feed.take(tx, [delivery(entry())])
-    feed.take(tx, [delivery(entry(title="Second", minute=1))])
-    feed.take(tx, [delivery(entry(title="Second", minute=2))])
-    feed.take(tx, [delivery(tombstone(minute=3))])
+    webhook_events.take(tx, [delivery(entry())])
+    webhook_events.take(tx, [delivery(entry(title="Second", minute=1))])
+    webhook_events.take(tx, [delivery(entry(title="Second", minute=2))])
+    webhook_events.take(tx, [delivery(tombstone(minute=3))])
     assert kinds(tx) == ["new_video", "title_update", "unknown", "deleted"]
     [video] = state(tx)[0]
     assert (video["title"], video["deleted_at"]) == ("Second", NOON + timedelta(minutes=3))
@@ -51,8 +51,8 @@ def test_new_videos_new_titles_and_deletions_become_updates(tx):
 
 def test_the_same_content_is_recorded_as_a_repeat_and_changes_nothing(tx):
     first, second = delivery(entry()), delivery(entry())
-    taken = feed.take(tx, [first, second])
-    feed.take(tx, [delivery(entry())])
+    taken = webhook_events.take(tx, [first, second])
+    webhook_events.take(tx, [delivery(entry())])
     assert kinds(tx) == ["new_video"]
     rows = db.rows(tx, "SELECT repeat, processed FROM feed.events ORDER BY id")
     assert [row["repeat"] for row in rows] == [False, True, True]
@@ -62,17 +62,17 @@ def test_the_same_content_is_recorded_as_a_repeat_and_changes_nothing(tx):
 
 def test_a_repeated_delivery_is_not_stored_again_but_announced_again(tx):
     once = delivery(entry())
-    taken = feed.take(tx, [once])
-    again = feed.take(tx, [once])
+    taken = webhook_events.take(tx, [once])
+    again = webhook_events.take(tx, [once])
     assert again.events == {}
     assert again.again == list(taken.events.values())
     assert len(db.rows(tx, "SELECT 1 AS one FROM feed.events")) == 1
-    assert feed.list_updates_of(tx, again.again)[0]["update_type"] == "new_video"
+    assert webhook_events.list_updates_of(tx, again.again)[0]["update_type"] == "new_video"
 
 
 def test_content_that_was_set_aside_does_not_count_as_known(tx):
-    feed.take(tx, [delivery(body=b"<x", error="broken")])
-    feed.take(tx, [delivery(entry(), body=b"<x")])
+    webhook_events.take(tx, [delivery(body=b"<x", error="broken")])
+    webhook_events.take(tx, [delivery(entry(), body=b"<x")])
     assert kinds(tx) == ["new_video"]
     assert [row["processing_error"] for row in db.rows(tx, "SELECT processing_error FROM feed.events ORDER BY id")] == ["broken", None]
 
@@ -81,7 +81,7 @@ def test_content_that_was_set_aside_does_not_count_as_known(tx):
 def test_the_order_of_arrival_does_not_change_the_result(tx, order):
     seen = [entry(), entry(title="Second", minute=1), tombstone(minute=2), entry(title="Third", minute=3, name="Renamed")]
     for number in order:
-        feed.take(tx, [delivery(seen[number])])
+        webhook_events.take(tx, [delivery(seen[number])])
     videos, channels = state(tx)
     assert (videos[0]["title"], videos[0]["deleted_at"], videos[0]["feed_updated_at"]) == ("Third", NOON + timedelta(minutes=2), NOON + timedelta(minutes=3))
     assert channels == [{"channel_id": CHANNEL, "title": "Renamed"}]
@@ -105,7 +105,7 @@ def test_merging_is_independent_of_order(seen, random):
     def end(order):
         known = {}
         for each in order:
-            known[each.video_id] = feed.merged(known.get(each.video_id, Known(each.video_id)), each)
+            known[each.video_id] = webhook_events.merged(known.get(each.video_id, Known(each.video_id)), each)
         return known
 
     shuffled = list(seen)
@@ -123,7 +123,7 @@ def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, seen, random
         savepoint = db.transaction()
         savepoint.__enter__()
         for batch in itertools.batched(order, step, strict=False):
-            feed.take(tx, [delivery(each) for each in batch])
+            webhook_events.take(tx, [delivery(each) for each in batch])
         ends.append(state(tx))
         savepoint.__exit__(ValueError, ValueError(), None)
     assert ends[0] == ends[1]
@@ -131,7 +131,7 @@ def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, seen, random
 
 def test_a_late_entry_adds_the_title_between_two_others(tx):
     for title, minute in (("A", 0), ("A", 4), ("B", 2)):
-        feed.take(tx, [delivery(entry(title=title, minute=minute))])
+        webhook_events.take(tx, [delivery(entry(title=title, minute=minute))])
     assert kinds(tx) == ["new_video", "unknown", "title_update"]
     assert state(tx)[0][0]["title"] == "A"
 
@@ -139,37 +139,37 @@ def test_a_late_entry_adds_the_title_between_two_others(tx):
 def test_a_batch_with_a_thousand_entries_and_any_text_is_stored(tx):
     titles = ["quote ' \" \\ {} :name %s", "emoji 🎬 ünïcode 漢字", "\u2028 line", "a" * 500]
     seen = [entry(f"v{n:010d}", titles[n % 4], n % 7) for n in range(1000)]
-    taken = feed.take(tx, [delivery(*seen)])
+    taken = webhook_events.take(tx, [delivery(*seen)])
     assert len(taken.updates) == 1000
     assert {row["title"] for row in db.rows(tx, "SELECT DISTINCT title FROM feed.videos")} == set(titles)
 
 
 def test_bodies_that_are_not_valid_text_are_stored_byte_for_byte(tx):
     for body in (b"\xff\xfe<\x00f\x00", b"nul \x00 inside", b"latin \xe9"):
-        taken = feed.take(tx, [delivery(body=body, error="unreadable")])
-        assert feed.lock_event(tx, taken.events[0]).body == body
+        taken = webhook_events.take(tx, [delivery(body=body, error="unreadable")])
+        assert webhook_events.lock_event(tx, taken.events[0]).body == body
 
 
 def test_a_replay_stores_what_was_set_aside_and_nothing_twice(tx):
-    taken = feed.take(tx, [delivery(body=b"raw", error="broken")])
-    event = feed.lock_event(tx, taken.events[0])
-    assert len(feed.replay(tx, event, [entry()], None)) == 1
-    assert feed.replay(tx, event, [entry()], None) == []
+    taken = webhook_events.take(tx, [delivery(body=b"raw", error="broken")])
+    event = webhook_events.lock_event(tx, taken.events[0])
+    assert len(webhook_events.replay(tx, event, [entry()], None)) == 1
+    assert webhook_events.replay(tx, event, [entry()], None) == []
     assert kinds(tx) == ["new_video"]
     row = db.one(tx, "SELECT processed, processing_error FROM feed.events")
     assert row == {"processed": True, "processing_error": None}
 
 
 def test_stored_events_cannot_be_changed(tx):
-    feed.take(tx, [delivery(entry())])
+    webhook_events.take(tx, [delivery(entry())])
     for statement in ("UPDATE feed.updates SET title = 'x'", "DELETE FROM feed.updates", "TRUNCATE feed.updates"):
         with pytest.raises(Exception, match="permission denied"), db.transaction():
             db.run(tx, statement)
 
 
 def test_a_poll_omits_known_videos(tx):
-    feed.take(tx, [delivery(entry())])
+    webhook_events.take(tx, [delivery(entry())])
     new = entry("vid00000002")
     renamed = entry(title="Renamed", minute=5)
-    assert feed.drop_known(tx, [entry(minute=3), new]) == [new]
-    assert feed.drop_known(tx, [renamed]) == [renamed]
+    assert webhook_events.drop_known(tx, [entry(minute=3), new]) == [new]
+    assert webhook_events.drop_known(tx, [renamed]) == [renamed]

@@ -2,7 +2,7 @@
 
 import os
 
-from showrunner import config
+from showrunner.aws import sdk
 
 TEXT = {"source_text": "Bees dance to tell each other where flowers are. The angle of the dance is the angle to the sun."}
 
@@ -11,8 +11,8 @@ def order(channel_id, **more):
     return {"channel_id": channel_id, **TEXT, **more}
 
 
-def executions():
-    found = config.aws("stepfunctions").list_executions(stateMachineArn=os.environ["PRODUCTION_MACHINE_ARN"])["executions"]
+def started_executions():
+    found = sdk.client("stepfunctions").list_executions(stateMachineArn=os.environ["PRODUCTION_MACHINE_ARN"])["executions"]
     return {execution["name"]: execution for execution in found}
 
 

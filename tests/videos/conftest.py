@@ -2,7 +2,7 @@
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.videos.calls import order
 
 

@@ -2,8 +2,9 @@
 
 import os
 
-from showrunner import config, db
-from showrunner.store import productions
+from showrunner.aws import sdk
+from showrunner.database import db
+from showrunner.store.studio import productions
 from tests.conftest import add_organisation
 
 
@@ -63,7 +64,7 @@ def test_the_status_has_the_renders_progress(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.advance(tx, video["video_id"], 1, "render", 50, "Rendering.")
     key = f"organisations/{client.organisation_id}/videos/{video['video_id']}/render/progress.json"
-    config.aws("s3").put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=b'{"phase": "segments", "done": 5, "total": 10}')
+    sdk.client("s3").put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=b'{"phase": "segments", "done": 5, "total": 10}')
 
     assert client("GET", f"/api/v1/videos/{video['video_id']}/status").body["progress"] == 73
 

@@ -2,8 +2,8 @@
 
 import uuid
 
-from showrunner import db
-from showrunner.store import productions
+from showrunner.database import db
+from showrunner.store.studio import productions
 from tests.conftest import add_organisation
 from tests.videos.calls import fields
 

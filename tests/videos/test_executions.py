@@ -1,9 +1,10 @@
 """Cancelling and retrying a video's execution."""
 
-from showrunner import db, machines
 from showrunner.access import limits
-from showrunner.store import productions
-from tests.videos.calls import executions
+from showrunner.database import db
+from showrunner.store.studio import productions
+from showrunner.videos import executions
+from tests.videos.calls import started_executions
 
 
 def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, video):
@@ -11,11 +12,11 @@ def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, vi
 
     assert client("POST", f"{path}/cancel").body["status"] == "cancelled"
     assert client("POST", f"{path}/cancel").status == 200
-    assert machines.status(video["video_id"], 1) == "ABORTED"
+    assert executions.status(video["video_id"], 1) == "ABORTED"
     again = client("POST", f"{path}/retry")
 
     assert (again.status, again.body["job_id"]) == (202, f"{video['video_id']}-2")
-    assert f"{video['video_id']}-2" in executions()
+    assert f"{video['video_id']}-2" in started_executions()
     assert db.one(tx, "SELECT status, attempt, cancel_requested_at FROM studio.videos WHERE id = :id", id=video["video_id"]) == {
         "status": "queued",
         "attempt": 2,
@@ -35,7 +36,7 @@ def test_a_failed_video_is_retried_once_for_each_key(client, tx, video):
 def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409
-    machines.stop(video["video_id"], 1, "killed")
+    executions.stop(video["video_id"], 1, "killed")
 
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"].endswith("-2")
 

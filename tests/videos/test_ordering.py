@@ -5,11 +5,12 @@ import uuid
 
 import pytest
 
-from showrunner import config, db
 from showrunner.access import limits
-from showrunner.store import productions
+from showrunner.aws import sdk
+from showrunner.database import db
+from showrunner.store.studio import productions
 from tests.conftest import add_organisation, add_user, in_threads, service_client
-from tests.videos.calls import TEXT, executions, fields, order
+from tests.videos.calls import TEXT, fields, order, started_executions
 
 
 def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id):
@@ -31,9 +32,9 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         "priority": 1,
         "assets": [],
     }
-    assert f"{video_id}-1" in executions()
-    client_ = config.aws("stepfunctions")
-    said = json.loads(client_.describe_execution(executionArn=executions()[f"{video_id}-1"]["executionArn"])["input"])
+    assert f"{video_id}-1" in started_executions()
+    client_ = sdk.client("stepfunctions")
+    said = json.loads(client_.describe_execution(executionArn=started_executions()[f"{video_id}-1"]["executionArn"])["input"])
     assert said == {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
 
 
@@ -169,7 +170,7 @@ def test_the_videos_of_a_batch_succeed_or_fail_one_by_one(client, channel_id):
     assert [result["status"] for result in results] == ["accepted", "rejected", "rejected", "rejected"]
     assert results[1]["error"]["details"][0]["field"] == "videos.1.topic"
     assert results[2]["error"]["code"] == "NOT_FOUND"
-    assert f"{results[0]['video_id']}-1" in executions()
+    assert f"{results[0]['video_id']}-1" in started_executions()
     assert client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id)] * 51}).status == 400
 
 

@@ -1,4 +1,4 @@
-"""showrunner.api: what every answer has, whatever the route."""
+"""showrunner.web: what every answer has, whatever the route."""
 
 import base64
 import json
@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from showrunner import api, db, signed
 from showrunner.access import limits, roles
+from showrunner.aws import rpc
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
+from showrunner.web import application, fields
+from showrunner.web.body import parse
 from tests.conftest import Client, payload, send
 
 VIDEO = f"/api/v1/videos/{uuid.uuid4()}"
@@ -42,7 +45,7 @@ def test_every_answer_has_security_headers(client):
     answers = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
 
     for response in answers:
-        assert response.headers.items() >= api.SECURITY_HEADERS.items()
+        assert response.headers.items() >= answers.SECURITY_HEADERS.items()
         assert "cache-control" in response.headers
 
 
@@ -116,11 +119,11 @@ def test_a_body_that_is_not_an_object_is_refused(client, body):
 
 
 def test_a_body_over_the_routes_limit_is_refused(client):
-    large = json.dumps({"name": "x" * api.MEGABYTE})
+    large = json.dumps({"name": "x" * fields.MEGABYTE})
     assert error(client("POST", "/api/v1/channels", large)) == (413, "PAYLOAD_TOO_LARGE")
-    batch = json.dumps({"videos": [{"topic": "x" * (api.MEGABYTE + 10)}]})
+    batch = json.dumps({"videos": [{"topic": "x" * (fields.MEGABYTE + 10)}]})
     assert client("POST", "/api/v1/videos/generate/batch", batch).status == 202
-    assert client("POST", "/api/v1/videos/generate/batch", batch + " " * api.MEGABYTE).status == 413
+    assert client("POST", "/api/v1/videos/generate/batch", batch + " " * fields.MEGABYTE).status == 413
 
 
 def test_a_base64_body_is_decoded_and_an_invalid_one_refused(client):
@@ -218,13 +221,13 @@ def test_only_listed_origins_may_call_from_a_browser(client, monkeypatch):
 
 
 def test_an_unexpected_error_is_a_500_without_its_cause(client, monkeypatch):
-    app = api.Application("broken")
+    app = application.Application("broken")
 
     @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
     def broken(request):
         raise KeyError("secret detail")
 
-    response = api.serve(app, payload("GET", "/broken", {}, None))
+    response = application.serve(app, payload("GET", "/broken", {}, None))
 
     assert response["statusCode"] == 500
     body = json.loads(response["body"])
@@ -233,13 +236,13 @@ def test_an_unexpected_error_is_a_500_without_its_cause(client, monkeypatch):
 
 
 def test_names_of_aws_errors_are_not_shown(client):
-    app = api.Application("broken")
+    app = application.Application("broken")
 
     @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
     def broken(request):
-        raise signed.Refused("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized")
+        raise rpc.AwsError("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized")
 
-    response = api.serve(app, payload("GET", "/broken", {}, None))
+    response = application.serve(app, payload("GET", "/broken", {}, None))
 
     assert (response["statusCode"], json.loads(response["body"])["error"]["code"]) == (500, "INTERNAL_ERROR")
     assert "arn:aws" not in response["body"]
@@ -277,7 +280,7 @@ JSON = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_any_body_is_read_as_normalised_text_or_refused(value):
     try:
-        read = api.parse(json.dumps(value).encode())
+        read = parse(json.dumps(value).encode())
     except InvalidRequest:
         return
     text = json.dumps(read, ensure_ascii=False)

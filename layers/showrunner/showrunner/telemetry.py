@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from showrunner import config
+from showrunner.aws import ssm
 from showrunner.errors import CredentialRejected
 
 logger = Logger(service="showrunner", use_rfc3339=True, utc=True)
@@ -32,7 +32,7 @@ def entrypoint(handler: Handler) -> Handler:
                 return handler(event, context)
             except Exception as error:
                 if isinstance(error, CredentialRejected):
-                    config.forget_secrets()  # whoever replaces the key and retries must not meet the old one in a warm environment
+                    ssm.forget()  # whoever replaces the key and retries must not meet the old one in a warm environment
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})
                 raise

@@ -3,7 +3,7 @@
 import pyotp
 import pytest
 
-from showrunner import state
+from showrunner.aws import dynamodb
 from showrunner.platforms import google
 from tests.accounts.calls import PASSWORD
 from tests.accounts.google.calls import BACK
@@ -22,7 +22,7 @@ def stage(signing_key, tx, world, monkeypatch):
     world.sign_ins.people.clear()
     google._documents.clear()
     yield
-    state.remove("breaker#google", "state")
+    dynamodb.remove("breaker#google", "state")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import ANYONE, error
 from tests.accounts.google.calls import CONNECT, CONNECT_START, LOGIN, START, agree, begin, finish
 from tests.conftest import Client, in_threads

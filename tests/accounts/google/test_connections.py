@@ -4,10 +4,12 @@ import uuid
 
 import pytest
 
-from showrunner import connections, db, state
+from showrunner.accounts import connections
+from showrunner.aws import dynamodb
+from showrunner.database import db
 from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
-from showrunner.store import accounts
+from showrunner.store.accounts import organisations
 from tests.accounts.calls import ANYONE, PASSWORD, error, log_in, mailed, token_in
 from tests.accounts.google.calls import CONNECT, CONNECT_START, agree, begin, connect, finish, google_login
 from tests.conftest import Client
@@ -24,7 +26,7 @@ def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, 
     connection = response.body["connection"]
     assert connection["missing_scopes"] == []
     assert connection["scopes"] == sorted(google.YOUTUBE[1:])
-    kept = state.find(f"connection#{connection['id']}", "tokens")
+    kept = dynamodb.find(f"connection#{connection['id']}", "tokens")
     token = connections.find(connection["id"], me.organisation_id)
     assert token in world.sign_ins.refresh_tokens
     assert token.encode() not in kept["refresh_token"]
@@ -34,8 +36,8 @@ def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, 
 
 def test_an_encrypted_token_cannot_be_decrypted_in_another_row(me):
     first, second = (connect(me, f"{name}@example.com").body["connection"]["id"] for name in ("one", "two"))
-    item = state.find(f"connection#{first}", "tokens")
-    state.put(f"connection#{second}", "tokens", item)
+    item = dynamodb.find(f"connection#{first}", "tokens")
+    dynamodb.put(f"connection#{second}", "tokens", item)
 
     with pytest.raises(CredentialRejected):
         connections.find(second, me.organisation_id)
@@ -52,13 +54,13 @@ def test_connecting_the_same_account_twice_keeps_one_connection(tx, me):
 
 def test_only_content_owners_are_asked_for_the_partner_scope(tx, me):
     assert google.PARTNER not in begin(CONNECT_START, me).asked["scope"]
-    accounts.save_content_owner(tx, me.organisation_id, content_owner=True)
+    organisations.save_content_owner(tx, me.organisation_id, content_owner=True)
 
     assert google.PARTNER in begin(CONNECT_START, me).asked["scope"].split()
 
     begun = begin(CONNECT_START, me)
     returned = agree(begun, "partner@example.com")
-    accounts.save_content_owner(tx, me.organisation_id, content_owner=False)
+    organisations.save_content_owner(tx, me.organisation_id, content_owner=False)
     assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR"), "the mark was taken back meanwhile"
 
 
@@ -116,7 +118,7 @@ def test_erasing_a_person_revokes_and_deletes_their_connections(tx, world, me, m
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
 
     assert token not in world.sign_ins.refresh_tokens
-    assert state.find(f"connection#{connection}", "tokens") is None
+    assert dynamodb.find(f"connection#{connection}", "tokens") is None
     assert db.value(tx, "SELECT count(*) FROM accounts.connections WHERE connected_by = :id", id=member) == 0
     assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=member) == 0
     assert google_login(email).body["user"]["id"] != member, "whoever comes again is somebody new"
@@ -128,4 +130,4 @@ def test_erasure_succeeds_while_google_is_unreachable(monkeypatch, me):
     monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")
 
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
-    assert state.find(f"connection#{connection}", "tokens") is None
+    assert dynamodb.find(f"connection#{connection}", "tokens") is None

@@ -3,7 +3,7 @@
 import pytest
 
 from local.platforms import google as stand_in
-from showrunner import state
+from showrunner import breakers
 from showrunner.platforms import google
 from tests.accounts.calls import ANYONE, error
 from tests.accounts.google.calls import START, agree, begin, finish, google_login
@@ -16,10 +16,10 @@ def test_an_unreachable_google_is_a_502_and_then_opens_the_breaker(monkeypatch, 
     google._documents.clear()
     monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")
 
-    assert [error(ANYONE("GET", START)) for _ in range(state.FAILURES)] == [(502, "UPSTREAM_ERROR")] * state.FAILURES
+    assert [error(ANYONE("GET", START)) for _ in range(breakers.FAILURES)] == [(502, "UPSTREAM_ERROR")] * breakers.FAILURES
     response = ANYONE("GET", START)
     assert error(response) == (502, "UPSTREAM_ERROR")
-    assert int(response.headers["retry-after"]) == state.PAUSE_SECONDS
+    assert int(response.headers["retry-after"]) == breakers.PAUSE_SECONDS
     assert error(finish(begun, returned)) == (502, "UPSTREAM_ERROR")
 
 

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from local.platforms import google as stand_in
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import ANYONE, OTHER, PASSWORD, error, log_in, mailed, token_in
 from tests.accounts.google.calls import BACK, START, agree, begin, code_of, finish, google_login
 from tests.conftest import Client

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from local.platforms import google as stand_in
-from showrunner import db
+from showrunner.database import db
 from tests.accounts.calls import ANYONE, OTHER, PASSWORD, log_in, mailed, token_in
 from tests.accounts.google.calls import agree, begin, code_of, finish
 from tests.conftest import Client

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from showrunner import config, db
+from showrunner.aws import sdk, ssm
+from showrunner.database import db
 from tests.functions.steps.stand_ins import Platforms
 
 
@@ -28,10 +29,10 @@ def platforms(httpserver: HTTPServer, aws: str, monkeypatch: pytest.MonkeyPatch)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     for name in ("openai", "elevenlabs"):
-        config.aws("ssm").put_parameter(Name=f"/showrunner/test/{name}/api_key", Value=f"key-of-{name}", Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+        sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}/api_key", Value=f"key-of-{name}", Type="SecureString", Overwrite=True)
+    ssm.forget()
     yield Platforms(httpserver)
-    config.forget_secrets()
+    ssm.forget()
 
 
 @pytest.fixture
@@ -74,14 +75,14 @@ def video(tx: Any) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def without_pexels() -> Iterator[None]:
     yield
-    config.aws("ssm").delete_parameter(Name="/showrunner/test/pexels/api_key")
-    config.forget_secrets()
+    sdk.client("ssm").delete_parameter(Name="/showrunner/test/pexels/api_key")
+    ssm.forget()
 
 
 @pytest.fixture
 def bus(aws: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """What was announced since it was last asked, read from the bus by a rule as Live's is."""
-    sqs, events = config.aws("sqs"), config.aws("events")
+    sqs, events = sdk.client("sqs"), sdk.client("events")
     url = sqs.create_queue(QueueName=f"announced-{uuid.uuid4()}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.put_rule(Name="announced", EventPattern=json.dumps({"source": ["showrunner"], "detail-type": [{"prefix": "video."}]}))

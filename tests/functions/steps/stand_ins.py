@@ -20,8 +20,9 @@ from functions.script import app as script_step
 from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
-from showrunner import blobs, config, db
-from showrunner.production.brief import Job
+from showrunner.aws import s3, sdk, ssm
+from showrunner.database import db
+from showrunner.production.job import Job
 
 
 def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea") -> dict[str, Any]:
@@ -137,7 +138,7 @@ def row(tx: Any, video_id: str) -> dict[str, Any]:
 
 
 def words_target(job: dict[str, Any]) -> int:
-    return Job.model_validate(blobs.get_json(f"{job['folder']}/job.json")).words_target
+    return Job.model_validate(s3.get_json(f"{job['folder']}/job.json")).words_target
 
 
 def write(job: dict[str, Any]) -> dict[str, Any]:
@@ -178,13 +179,13 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
             }
         ],
     }
-    blobs.put_json(f"{job['folder']}/render/report.json", report)
+    s3.put_json(f"{job['folder']}/render/report.json", report)
     return {**job, "render": {"started_at": 1000, "stopped_at": 61_000, "platform": job["platform"]}}
 
 
 def stock(tx: Any, platforms: Platforms, httpserver: HTTPServer, count: int) -> None:
-    config.aws("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value="p", Type="SecureString", Overwrite=True)
-    config.forget_secrets()
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value="p", Type="SecureString", Overwrite=True)
+    ssm.forget()
     photos = [
         {"id": number, "url": f"https://www.pexels.com/photo/{number}", "photographer": "Ada", "src": {"large2x": httpserver.url_for("/photo.jpg")}}
         for number in range(count)
@@ -194,3 +195,16 @@ def stock(tx: Any, platforms: Platforms, httpserver: HTTPServer, count: int) -> 
 
 def failure(job: dict[str, Any], step: str, error: str, cause: str) -> dict[str, Any]:
     return {**job, "failure": {"step": step, "error": error, "cause": cause}}
+
+
+def list_costs(tx: Any, organisation_id: str, video_id: str) -> list[dict[str, Any]]:
+    """Read the charges of a video in the order in which they were recorded."""
+    return db.rows(
+        tx,
+        """
+        SELECT step, provider, item, quantity::text, unit, amount_usd::text, list_price_only, recorded_at FROM ledger.costs
+         WHERE organisation_id = :organisation_id AND video_id = :video_id ORDER BY recorded_at, charge
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )

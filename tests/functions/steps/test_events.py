@@ -7,8 +7,8 @@ import pytest
 from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.record import app as record
-from showrunner import db, signed
-from showrunner import events as bus_events
+from showrunner.aws import events, rpc
+from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from tests.functions.steps.stand_ins import Platforms, produced, row, write
 
@@ -59,8 +59,8 @@ def test_every_end_of_a_video_is_announced(tx: Any, platforms: Platforms, video:
 
 def test_an_unreachable_event_bus_stops_no_step(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENT_BUS_NAME", "arn:aws:events:us-east-1:123456789012:event-bus/nobody-made-it")
-    with pytest.raises((ServiceUnavailable, signed.Refused)):
-        bus_events.emit_all("video.progress", [{"event_id": "1"}])
+    with pytest.raises((ServiceUnavailable, rpc.AwsError)):
+        events.emit_all("video.progress", [{"event_id": "1"}])
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
 

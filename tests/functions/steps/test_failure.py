@@ -8,9 +8,9 @@ import pytest
 from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.voice import app as voice_step
-from showrunner import blobs, db
-from showrunner.store import ledger
-from tests.functions.steps.stand_ins import Platforms, failure, row, write
+from showrunner.aws import s3
+from showrunner.database import db
+from tests.functions.steps.stand_ins import Platforms, failure, list_costs, row, write
 
 
 def test_a_failure_names_its_step_and_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -37,7 +37,7 @@ def test_a_failure_in_the_visuals_branch_is_reported_as_visuals(tx: Any, platfor
 def test_a_failed_render_is_explained_by_its_error_file(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
-    blobs.put_json(f"{job['folder']}/render/error.json", {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."})
+    s3.put_json(f"{job['folder']}/render/error.json", {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."})
 
     finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "Essential container in task exited"})), None)
 
@@ -64,7 +64,7 @@ def test_costs_of_a_cancelled_video_are_in_the_ledger(tx: Any, platforms: Platfo
 
     finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
 
-    assert [cost["step"] for cost in ledger.list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
+    assert [cost["step"] for cost in list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
 
 
 def test_a_failed_render_is_charged(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -73,7 +73,7 @@ def test_a_failed_render_is_charged(tx: Any, platforms: Platforms, video: Any) -
 
     finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "x", "StartedAt": 0, "StoppedAt": 3_600_000})), None)
 
-    (cost,) = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    (cost,) = list_costs(tx, event["organisation_id"], event["video_id"])
     assert (cost["step"], float(cost["amount_usd"])) == ("render", 0.19748)
 
 

@@ -8,10 +8,9 @@ import pytest
 from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.record import app as record
-from showrunner import db
+from showrunner.database import db
 from showrunner.errors import ProductionCancelled
-from showrunner.store import ledger
-from tests.functions.steps.stand_ins import Platforms, produced, row, write
+from tests.functions.steps.stand_ins import Platforms, list_costs, produced, row, write
 
 
 def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -24,7 +23,7 @@ def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any,
     assert (after["status"], after["progress"], after["error"]) == ("completed", 100, None)
     assert after["title"] == "Cables under the sea"
     assert after["product"]["outputs"][0]["video"].endswith("/render/video.mp4")
-    costs = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    costs = list_costs(tx, event["organisation_id"], event["video_id"])
     assert {cost["step"] for cost in costs} == {"script", "voice", "render", "storage"}
     assert float(next(cost["amount_usd"] for cost in costs if cost["step"] == "script")) == pytest.approx(1000 * 0.10e-6 + 500 * 0.50e-6)
     assert sum(float(cost["quantity"]) for cost in costs if cost["step"] == "voice") == sum(len(text) // 2 for text in platforms.spoken)
@@ -35,14 +34,14 @@ def test_a_repeated_step_pays_once_and_changes_nothing(tx: Any, platforms: Platf
     event = video()
     finish.handler(produced(tx, platforms, event), None)
     before, spoken, asked = row(tx, event["video_id"]), list(platforms.spoken), len(platforms.questions)
-    costs = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    costs = list_costs(tx, event["organisation_id"], event["video_id"])
 
     db.run(tx, "UPDATE studio.videos SET status = 'processing', attempt = 2 WHERE id = :id", id=event["video_id"])
     finish.handler(produced(tx, platforms, {**event, "attempt": 2}), None)
 
     assert (platforms.spoken, len(platforms.questions)) == (spoken, asked)
     assert row(tx, event["video_id"])["title"] == before["title"]
-    again = ledger.list_costs(tx, event["organisation_id"], event["video_id"])
+    again = list_costs(tx, event["organisation_id"], event["video_id"])
     assert [cost for cost in again if cost["step"] != "render"] == [cost for cost in costs if cost["step"] != "render"]
 
 
@@ -62,7 +61,7 @@ def test_a_second_video_of_the_same_brief_costs_nothing(tx: Any, platforms: Plat
     produced(tx, platforms, second)
 
     assert (len(platforms.spoken), len(platforms.questions)) == (spoken, asked)
-    assert ledger.list_costs(tx, second["organisation_id"], second["video_id"]) == []
+    assert list_costs(tx, second["organisation_id"], second["video_id"]) == []
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "attempt = 2", "status = 'failed'"])

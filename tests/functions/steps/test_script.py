@@ -10,12 +10,12 @@ from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.script import app as script_step
 from functions.voice import app as voice_step
-from showrunner import blobs, receipts
+from showrunner.aws import s3
 from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded, ScriptRejected
 from showrunner.production import script
-from showrunner.production.brief import Job
-from showrunner.store import ledger
-from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, words_target, write
+from showrunner.production.job import Job
+from showrunner.videos import receipts
+from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, list_costs, words_target, write
 
 
 def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -51,16 +51,16 @@ def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, 
         script_step.handler(job, None)
 
     assert platforms.spoken == []
-    assert blobs.find_json(f"{job['folder']}/script.json") is None
+    assert s3.find_json(f"{job['folder']}/script.json") is None
     finish.handler(failure(job, "script", "ScriptRejected", "{}"), None)
-    assert len(ledger.list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
+    assert len(list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
     platforms.language.append(answer(json.dumps(good_script(words_target(job)))))
     assert write(job)["scenes"]
 
 
 def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(length_seconds=240), None)
-    document = Job.model_validate(blobs.get_json(f"{job['folder']}/job.json"))
+    document = Job.model_validate(s3.get_json(f"{job['folder']}/job.json"))
     base = good_script(100)
     outline = {
         **{name: base[name] for name in ("title", "description", "tags", "hook", "call_to_action")},
@@ -75,7 +75,7 @@ def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: An
         calls += 1
 
     assert (calls, len(platforms.questions)) == (3, 4)
-    written = script.Script.model_validate(blobs.get_json(f"{job['folder']}/script.json")["script"])
+    written = script.Script.model_validate(s3.get_json(f"{job['folder']}/script.json")["script"])
     spoken = sum(map(script.count_words, written.passages))
     assert abs(spoken - document.words_target) <= document.words_target * 0.1
 

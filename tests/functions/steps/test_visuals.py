@@ -10,7 +10,8 @@ from werkzeug import Response
 
 from functions.prepare import app as prepare
 from functions.visuals import app as visuals_step
-from showrunner import blobs, db
+from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from tests.functions.steps.stand_ins import Platforms, stock, write
 from tests.servers import speaking
@@ -35,7 +36,7 @@ def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(tx: Any, pl
     for scene in scenes:
         visuals_step.handler({"scene": scene, **job}, None)
 
-    chosen = [blobs.get_json(f"{job['folder']}/scenes/{scene}.visual.json") for scene in scenes]
+    chosen = [s3.get_json(f"{job['folder']}/scenes/{scene}.visual.json") for scene in scenes]
     assert chosen[0]["source"] == f"asset:{asset}"
     assert {chosen[1]["source"], chosen[2]["source"]} == {"https://www.pexels.com/photo/0", "https://www.pexels.com/photo/1"}
     assert all(each["kind"] == "generated" for each in chosen[3:])
@@ -52,7 +53,7 @@ def test_a_failing_stock_search_is_replaced_by_the_backdrop(tx: Any, platforms: 
 
     visuals_step.handler({"scene": 0, **job}, None)
 
-    assert blobs.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
+    assert s3.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
 
 
 @pytest.mark.usefixtures("without_pexels")
@@ -69,7 +70,7 @@ def test_an_incomplete_photograph_is_replaced_by_the_backdrop(
         platforms.photos = lambda: Response(json.dumps({"photos": [photo]}), content_type="application/json")
         visuals_step.handler({"scene": 0, **job}, None)
 
-    assert blobs.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
+    assert s3.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
 
 
 def test_prepare_fails_naming_an_asset_that_is_not_uploaded(tx: Any, platforms: Platforms, video: Any) -> None:

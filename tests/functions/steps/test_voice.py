@@ -12,7 +12,7 @@ from functions.script import app as script_step
 from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
-from showrunner import blobs, config
+from showrunner.aws import s3, sdk, ssm
 from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded
 from tests.functions.steps.stand_ins import MP3, Platforms, answer, good_script, words_target, write
 
@@ -43,11 +43,11 @@ def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Plat
     platforms.language += [Response(json.dumps(refused), status=401, content_type="application/json"), answer(json.dumps(good_script(words_target(job))))]
     with pytest.raises(CredentialRejected):
         script_step.handler(job, None)
-    config.aws("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True)
 
     script_step.handler(job, None)
 
-    assert config.secret("openai/api_key") == "replaced"
+    assert ssm.secret("openai/api_key") == "replaced"
     assert [each["authorization"] for each in platforms.headers] == ["Bearer key-of-openai", "Bearer replaced"]
 
 
@@ -61,7 +61,7 @@ def test_a_recording_without_alignment_gets_captions(tx: Any, platforms: Platfor
 
     timeline_step.handler(job, None)
 
-    words = blobs.get_json(f"{job['folder']}/timeline.json")["scenes"][0]["narration"]["words"]
+    words = s3.get_json(f"{job['folder']}/timeline.json")["scenes"][0]["narration"]["words"]
     assert [word["text"] for word in words] == ["One", "sentence", "of", "five", "words."]
 
 
@@ -73,6 +73,6 @@ def test_a_text_shared_by_two_scenes_is_spoken_and_paid_once(tx: Any, platforms:
     for scene in written["narrations"]:
         voice_step.handler({"scene": scene, **job}, None)
 
-    recordings = [blobs.get_json(f"{job['folder']}/scenes/{scene}.voice.json") for scene in written["scenes"]]
+    recordings = [s3.get_json(f"{job['folder']}/scenes/{scene}.voice.json") for scene in written["scenes"]]
     assert len(written["narrations"]) == len({recording["text"] for recording in recordings}) < len(recordings)
     assert len(platforms.spoken) == len(written["narrations"])

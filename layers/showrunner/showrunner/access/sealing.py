@@ -8,7 +8,8 @@ import base64
 import os
 from typing import Any
 
-from showrunner import config, signed
+from showrunner import config
+from showrunner.aws import rpc
 
 NONCE_BYTES = 12
 
@@ -21,9 +22,7 @@ def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if purpose not in _own:
-        answer = signed.call(
-            "kms", "GenerateDataKey", {"KeyId": config.setting("STAGE_KEY_ARN"), "KeySpec": "AES_256", "EncryptionContext": {"purpose": purpose}}
-        )
+        answer = rpc.call("kms", "GenerateDataKey", {"KeyId": config.setting("STAGE_KEY_ARN"), "KeySpec": "AES_256", "EncryptionContext": {"purpose": purpose}})
         _own[purpose] = base64.b64decode(answer["Plaintext"]), base64.b64decode(answer["CiphertextBlob"])
     key, wrapped = _own[purpose]
     nonce = os.urandom(NONCE_BYTES)
@@ -38,6 +37,6 @@ def open_(sealed: bytes, purpose: str, bound_to: str = "") -> bytes:
     if cipher is None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        answer = signed.call("kms", "Decrypt", {"CiphertextBlob": base64.b64encode(wrapped).decode(), "EncryptionContext": {"purpose": purpose}})
+        answer = rpc.call("kms", "Decrypt", {"CiphertextBlob": base64.b64encode(wrapped).decode(), "EncryptionContext": {"purpose": purpose}})
         cipher = _opened[purpose, wrapped] = AESGCM(base64.b64decode(answer["Plaintext"]))
     return bytes(cipher.decrypt(nonce, encrypted, f"{purpose}:{bound_to}".encode()))

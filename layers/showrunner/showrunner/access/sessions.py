@@ -11,10 +11,13 @@ import time
 import uuid
 from typing import Any
 
-from showrunner import config, db
+from showrunner import config
 from showrunner.access import limits, tokens
+from showrunner.aws import ssm
+from showrunner.database import db
 from showrunner.errors import NotFound, Unauthorized
-from showrunner.store import accounts, sessions
+from showrunner.store.access import refresh_tokens
+from showrunner.store.accounts import members
 
 FORGIVEN_SECONDS = 10
 REFRESHES_A_MINUTE = 20
@@ -23,21 +26,21 @@ REFRESHES_A_MINUTE = 20
 def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
     """A new family for a login. `member` is what accounts.get_membership gives."""
     family_id = str(uuid.uuid4())
-    sessions.add_family(tx, family_id, member["user_id"], member["organisation_id"])
+    refresh_tokens.add_family(tx, family_id, member["user_id"], member["organisation_id"])
     return _pair(tx, member, family_id)
 
 
 def renew(refresh_token: str) -> dict[str, Any]:
     """The next pair for a refresh token. Raises Unauthorized, and ends the family for a token that was spent before."""
     with db.transaction() as tx:
-        found = sessions.find_refresh_token(tx, digest(refresh_token))
+        found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
         if found is None or found["revoked"] or found["expired"]:
             raise _refused()
         limits.spend(tx, limits.windows(f"refresh:{found['user_id']}", ((60, REFRESHES_A_MINUTE),))[0])
         stolen = found["spent_seconds"] is not None and found["spent_seconds"] > FORGIVEN_SECONDS
         pair = None if stolen else _next(tx, found, digest(refresh_token))
         if pair is None:
-            sessions.revoke_family(tx, found["family_id"])
+            refresh_tokens.revoke_family(tx, found["family_id"])
     # Only now: an exception inside would have undone the revocation.
     if pair is None:
         raise _refused()
@@ -46,23 +49,23 @@ def renew(refresh_token: str) -> dict[str, Any]:
 
 def _next(tx: db.Transaction, found: dict[str, Any], token_sha256: str) -> dict[str, Any] | None:
     try:
-        member = accounts.get_membership(tx, found["user_id"], found["organisation_id"])
+        member = members.get(tx, found["user_id"], found["organisation_id"])
     except NotFound:
         return None  # removed from the organisation, or erased
-    sessions.spend_refresh_token(tx, token_sha256)
+    refresh_tokens.spend_refresh_token(tx, token_sha256)
     return _pair(tx, member, found["family_id"])
 
 
 def end(tx: db.Transaction, identity: tokens.Identity) -> None:
     """The family's tokens are worth nothing from now on; an admin who stops acting as somebody ends only that."""
     if identity.family is not None and identity.actor is None:
-        sessions.revoke_family(tx, identity.family)
-    sessions.deny_token(tx, identity.token_id, identity.expires_at)
+        refresh_tokens.revoke_family(tx, identity.family)
+    refresh_tokens.deny_token(tx, identity.token_id, identity.expires_at)
 
 
 def _pair(tx: db.Transaction, member: dict[str, Any], family_id: str) -> dict[str, Any]:
     refresh_token = str(uuid.uuid4())
-    sessions.add_refresh_token(tx, family_id, digest(refresh_token))
+    refresh_tokens.add_refresh_token(tx, family_id, digest(refresh_token))
     return {
         "access_token": access_token(member, family=family_id),
         "refresh_token": refresh_token,
@@ -100,7 +103,7 @@ def access_token(member: dict[str, Any], *, family: str | None = None, actor: st
         **({"family": family} if family else {}),
         **({"act": actor} if actor else {}),
     }
-    return tokens.sign(claims, signing_key(config.secret("auth/signing_key")))
+    return tokens.sign(claims, signing_key(ssm.secret("auth/signing_key")))
 
 
 @functools.lru_cache(maxsize=2)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from showrunner import config
 from showrunner.access import roles
+from showrunner.aws import ssm
 from showrunner.errors import Unauthorized
 
 AUDIENCE = "showrunner"
@@ -183,7 +184,7 @@ _source: list[tuple[str, float]] = []
 def _key(kid: str) -> rsa.RSAPublicKey:
     _load()
     if kid not in _keys and time.monotonic() - _source[0][1] > REFETCH_SECONDS:
-        config.forget_secrets()
+        ssm.forget()
         _load(fresh=True)
     try:
         return _keys[kid]
@@ -193,7 +194,7 @@ def _key(kid: str) -> rsa.RSAPublicKey:
 
 def _load(fresh: bool = False) -> None:
     """Take in the JWK Set where it changed; config caches it for some minutes."""
-    text = config.secret("auth/jwks")
+    text = ssm.secret("auth/jwks")
     if _source and _source[0][0] == text and not fresh:
         return
     _keys.clear()

@@ -4,9 +4,11 @@ import hashlib
 import secrets
 from typing import Any
 
-from showrunner import db
+from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.store import accounts, api_keys, audit, sessions
+from showrunner.store.access import api_keys, email_tokens
+from showrunner.store.accounts import members, organisations, users
+from showrunner.store.audit import audit_log
 
 # As long as a letter that resets a password.
 PASSWORD_MINUTES = 60
@@ -24,38 +26,38 @@ def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest("An admin needs an e-mail address, and the audit log the name of who asks (email, by).")
     user_id, password_token = _user(tx, email)
     organisation_id = _organisation(tx, user_id, str(command.get("organisation") or "").strip() or email.partition("@")[2])
-    promoted = accounts.save_platform_admin(tx, user_id)
+    promoted = users.save_platform_admin(tx, user_id)
     ingestion_key = None if api_keys.has_ingestion_key(tx, organisation_id) else _ingestion_key(tx, user_id, organisation_id)
     change = {"platform_admin": {"before": not promoted, "after": True}, "by": by, "ingestion_key": ingestion_key is not None}
     who = {"organisation_id": organisation_id, "subject": "operator", "actor": None, "request_id": "make admin", "address": None}
-    audit.add(tx, who, "make_admin", "user", user_id, change)
+    audit_log.add(tx, who, "make_admin", "user", user_id, change)
     return {"user_id": user_id, "organisation_id": organisation_id, "password_token": password_token, "ingestion_key": ingestion_key}
 
 
 def _user(tx: db.Transaction, email: str) -> tuple[str, str | None]:
     """The person's id, made if there is none; a token that sets the first password. The operator vouches for the address, so no letter has to confirm it."""
-    found = accounts.find_login(tx, email, [])
-    user_id = found["id"] if found else accounts.add_user(tx, email, None, email.partition("@")[0], None, None)
-    accounts.save_verified(tx, user_id)
+    found = users.find_login(tx, email, [])
+    user_id = found["id"] if found else users.add(tx, email, None, email.partition("@")[0], None, None)
+    users.save_verified(tx, user_id)
     if found and found["password_hash"]:
         return user_id, None
     token = secrets.token_urlsafe(32)
-    accounts.add_mail_token(tx, _sha256(token), "reset", email, PASSWORD_MINUTES, user_id=user_id)
+    email_tokens.add(tx, _sha256(token), "reset", email, PASSWORD_MINUTES, user_id=user_id)
     return user_id, token
 
 
 def _organisation(tx: db.Transaction, user_id: str, name: str) -> str:
-    found = accounts.find_organisation_of(tx, user_id)
+    found = members.find_organisation(tx, user_id)
     if found is None:
-        found = accounts.add_organisation(tx, name)
-        accounts.add_member(tx, found, user_id, "user", owner=True)
+        found = organisations.add(tx, name)
+        members.add(tx, found, user_id, "user", owner=True)
     return found
 
 
 def _ingestion_key(tx: db.Transaction, user_id: str, organisation_id: str) -> str:
     text = f"sr_{secrets.token_urlsafe(32)}"
     row = {"created_by": user_id, "name": "first", "prefix": text[:10], "key_sha256": _sha256(text), "scopes": ["ingestion"], "expires_at": None}
-    sessions.add_api_key(tx, organisation_id, row)
+    api_keys.add(tx, organisation_id, row)
     return text
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from showrunner.production.brief import PART_SECONDS, Job
+from showrunner.production.job import PART_SECONDS, Job
 
 # https://developers.google.com/youtube/v3/docs/videos: snippet.title, snippet.description (bytes), snippet.tags.
 TITLE_CHARACTERS = 100

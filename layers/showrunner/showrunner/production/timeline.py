@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from showrunner.production import captions
-from showrunner.production.brief import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
+from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import Script
 
 # How long the title stands: until the hook has been heard, but never so long that it hides the picture.

@@ -5,7 +5,7 @@ The audit log, the trail of videos' updates and what was paid are never deleted.
 
 from typing import Any
 
-from showrunner import db
+from showrunner.database import db
 
 # A client that repeats a call does so within minutes; a week covers a queue that stood still over a holiday.
 IDEMPOTENCY_DAYS = 7

@@ -1,0 +1,1 @@
+"""Clients of AWS services: requests, signatures, and one module for each service we use."""

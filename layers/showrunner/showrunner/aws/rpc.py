@@ -1,0 +1,82 @@
+"""AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
+
+Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and objects in S3; everything else goes through `sdk.client`.
+"""
+
+import json
+import threading
+import time
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from showrunner import config
+from showrunner.aws import sigv4
+from showrunner.errors import ServiceUnavailable, ShowrunnerError
+
+# The shortest caller is an HTTP API's integration (30 s); a webhook's sender gives up after ten.
+TIMEOUT_S = 4
+# A kept connection may have been closed meanwhile, and AWS fails a call now and then; two more attempts see both through.
+ATTEMPTS = 3
+# json.dumps with separators makes an encoder for each call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class AwsError(ShowrunnerError):
+    """AWS refuses the call; `code` is its error's name, for instance ConditionalCheckFailedException."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+def call(service: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The service's answer. Raises AwsError, or ServiceUnavailable when it doesn't answer."""
+    body = _encode(payload).encode()
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(0.05 * 4**attempt)
+        status, answer = _send(service, action, body)
+        if 200 <= status < 300:
+            return json.loads(answer) if answer else {}
+        if status and status < 500 and b"Throttl" not in answer:
+            raise _error(answer)
+    raise ServiceUnavailable(f"AWS {service} doesn't answer: try again.", retry_after=5)
+
+
+def _error(answer: bytes) -> AwsError:
+    try:
+        told = json.loads(answer)
+    except ValueError:
+        told = {}
+    return AwsError(str(told.get("__type", "Unknown")).rpartition("#")[2], str(told.get("message") or told.get("Message") or ""))
+
+
+threads = threading.local()
+
+
+def _send(service: str, action: str, body: bytes) -> tuple[int, bytes]:
+    """Status and body; status 0 when the connection broke."""
+    endpoint, host, secure = _endpoint(service)
+    known: dict[str, HTTPConnection] = threads.__dict__
+    connection = known.get(endpoint)
+    if connection is None:
+        connection = known[endpoint] = (HTTPSConnection if secure else HTTPConnection)(host, timeout=TIMEOUT_S)
+    try:
+        connection.request("POST", "/", body, sigv4.headers(sigv4.SERVICES[service], action, host, body, time.gmtime()))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (HTTPException, OSError):
+        known.pop(endpoint).close()
+        return 0, b""
+
+
+def _endpoint(service: str) -> tuple[str, str, bool]:
+    """(key of the connection, host, whether by TLS)."""
+    given = config.setting("AWS_ENDPOINT_URL", "none")
+    if given == "none":
+        host = f"{sigv4.SERVICES[service].name}.{config.setting('AWS_REGION')}.amazonaws.com"
+        return host, host, True
+    parts = urlsplit(given)
+    return given, parts.netloc, parts.scheme == "https"

@@ -1,0 +1,101 @@
+"""Objects in the media bucket. Keys are the caller's; the bucket is the stage's."""
+
+import base64
+import hashlib
+import json
+import re
+from html import unescape
+from http import HTTPStatus
+from typing import Any
+
+from showrunner import config
+from showrunner.aws import objects, rpc, sigv4
+from showrunner.errors import StorageDenied, StorageMissing
+
+
+def uri(key: str) -> str:
+    """s3://bucket/key, as a timeline names its assets."""
+    return f"s3://{_bucket()}/{key}"
+
+
+def get_bytes(key: str) -> bytes:
+    return _answered(key, objects.request("get_object", _bucket(), key)).body
+
+
+def put_bytes(key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
+    """Stores the body and gives its sha256 as hex."""
+    _answered(key, objects.request("put_object", _bucket(), key, body=body, content_type=content_type))
+    return hashlib.sha256(body).hexdigest()
+
+
+def get_json(key: str) -> Any:
+    return json.loads(get_bytes(key))
+
+
+def find_json(key: str) -> Any:
+    """As `get_json`, but None when there is no such object: how a step finds its finished product."""
+    try:
+        return get_json(key)
+    except StorageMissing:
+        return None
+
+
+def put_json(key: str, value: object) -> str:
+    return put_bytes(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json")
+
+
+def remove(keys: list[str]) -> None:
+    """Removes objects; one that isn't there is no error."""
+    for key in keys:
+        _answered(key, objects.request("delete_object", _bucket(), key))
+
+
+def list_keys(prefix: str) -> list[str]:
+    """Keys below a prefix, in their order."""
+    found, query = [], {"list-type": "2", "prefix": prefix}
+    while True:
+        text = _answered(prefix, objects.request("list_objects_v2", _bucket(), query=query)).body.decode()
+        found += [unescape(key) for key in re.findall("<Key>([^<]*)</Key>", text)]
+        following = re.search("<NextContinuationToken>([^<]*)<", text)
+        if following is None:
+            return found
+        query["continuation-token"] = unescape(following[1])
+
+
+def probe() -> None:
+    """Whether the bucket answers. Raises as the others do."""
+    _answered("", objects.request("list_objects_v2", _bucket(), query={"list-type": "2", "max-keys": "1"}))
+
+
+def size(key: str) -> int | None:
+    """Bytes of the object, None when there is none."""
+    try:
+        return _answered(key, objects.request("head_object", _bucket(), key)).length
+    except StorageMissing:
+        return None
+
+
+def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
+    """A signed URL that downloads the object for so many seconds."""
+    query = {"response-content-disposition": f'attachment; filename="{filename}"'} if filename else {}
+    return sigv4.presign("get_object", _bucket(), key, seconds, query=query)
+
+
+def presigned_put(key: str, content_type: str, bytes_: int, sha256: str, seconds: int) -> tuple[str, dict[str, str]]:
+    """A signed URL that accepts these bytes and no others for so many seconds, and the headers to send with them: S3 refuses what has another hash."""
+    headers = {"content-type": content_type, "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
+    return sigv4.presign("put_object", _bucket(), key, seconds, {**headers, "content-length": str(bytes_)}), headers
+
+
+def _bucket() -> str:
+    return config.setting("MEDIA_BUCKET")
+
+
+def _answered(key: str, answer: objects.Response) -> objects.Response:
+    if answer.status == HTTPStatus.NOT_FOUND:
+        raise StorageMissing(f"There is no object {key} in the media bucket.")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise StorageDenied(f"The function may not use {key}: its policy in template.yaml lacks the action.")
+    if not 200 <= answer.status < 300:
+        raise rpc.AwsError(str(answer.status), f"S3 refuses {key}: {answer.body[:300].decode(errors='replace')}")
+    return answer

@@ -1,0 +1,1 @@
+"""The PostgreSQL connection, transactions, and the engine of paged lists."""

@@ -1,0 +1,277 @@
+"""PostgreSQL by pg8000: one connection per environment (per thread in tests), prepared statements, errors by constraint name.
+
+    with db.transaction() as tx:
+        video = db.one(tx, "SELECT … WHERE id = :id", id=video_id)
+
+A list for `= ANY(:ids)` is given as a Python list; a value for a jsonb column as `json.dumps(…)`.
+"""
+
+import socket
+import struct
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pg8000.native import Connection, DatabaseError, InterfaceError, PreparedStatement
+
+from showrunner import config
+from showrunner.aws import ssm
+from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest, ShowrunnerError
+
+if TYPE_CHECKING:
+    import ssl
+
+# API Gateway gives up after 30 s; a statement that takes ten has no reader any more.
+STATEMENT_TIMEOUT_MS = 10_000
+# A frozen environment inside a transaction would hold its locks until it thaws.
+IDLE_IN_TRANSACTION_MS = 15_000
+# Aurora pauses after 300 s without a connection, at the earliest: idle sessions must be gone before.
+IDLE_SESSION_MS = 240_000
+# The socket waits longer than the server's own limit, so that the server's answer is the one that arrives.
+SOCKET_TIMEOUT_S = 12
+
+# Constraint name -> what its violation means to the caller. Stores add theirs beside the SQL that can violate them.
+CONSTRAINTS: dict[str, tuple[type[ShowrunnerError], str]] = {}
+
+# SQLSTATE of a session that is over, though the server still said so.
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
+# The statement was not at fault: the same call may succeed now.
+_PASSING = ("40001", "40P01", "55P03", "57014", "53")
+_LOST = (InterfaceError, OSError, struct.error, AttributeError)
+
+
+class Session:
+    """A thread's connection, its prepared statements, and how deep it is in transactions. `tx` in the stores is one of these."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.statements: dict[str, tuple[PreparedStatement, list[str]]] = {}
+        self.depth = 0
+
+    def open(self) -> Connection:
+        if self.connection is None:
+            self.connection = connect()
+        return self.connection
+
+    def drop(self) -> None:
+        """Forget the connection; the next statement opens another."""
+        connection, self.connection = self.connection, None
+        self.statements.clear()
+        if connection is not None:
+            try:
+                connection.close()
+            except (*_LOST, DatabaseError):
+                pass  # it was gone already, which is why it is dropped
+
+    def execute(self, sql: str, params: dict[str, Any]) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
+        """Runs a prepared statement. A session that died while idle is replaced once, when no transaction has begun on it."""
+        try:
+            return self._execute(sql, params)
+        except DatabaseError as error:
+            translated = translate(error)
+            if not self._forgets(error):
+                raise translated from error
+        except _LOST as error:
+            if "placeholder" in str(error):
+                raise
+            self.drop()
+            if self.depth:
+                raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
+        try:
+            return self._execute(sql, params)
+        except DatabaseError as error:
+            raise translate(error) from error
+        except _LOST as error:
+            self.drop()
+            raise DatabaseUnavailable("The database doesn't answer: try again.") from error
+
+    def _execute(self, sql: str, params: dict[str, Any]) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
+        known = self.statements.get(sql)
+        if known is None:
+            statement = self.open().prepare(sql)
+            known = self.statements[sql] = statement, [column["name"] for column in statement.cols or ()]
+        statement, columns = known
+        return columns, statement, statement.run(**params) or []
+
+    def _forgets(self, error: DatabaseError) -> bool:
+        """Whether the session ended or its plans went stale (0A000 after a migration) with nothing begun on it: then one repeat is right."""
+        code = _fields(error).get("C", "")
+        if code.startswith(_ENDED) or code == "0A000":
+            self.drop()
+            return self.depth == 0
+        return False
+
+    def command(self, sql: str) -> None:
+        """BEGIN, COMMIT and their kin, by the simple protocol."""
+        try:
+            self.open().execute_simple(sql)
+        except DatabaseError as error:
+            if _fields(error).get("C", "").startswith(_ENDED):
+                self.drop()
+            raise translate(error) from error
+        except _LOST as error:
+            self.drop()
+            raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
+
+    def begin(self) -> None:
+        try:
+            self.command("BEGIN")
+        except DatabaseUnavailable:
+            # The server has gone since the last request; a new connection begins at once, or says why not.
+            self.drop()
+            self.command("BEGIN")
+
+
+type Transaction = Session
+
+_threads = threading.local()
+
+
+def session() -> Session:
+    try:
+        return _threads.session  # type: ignore[no-any-return]
+    except AttributeError:
+        _threads.session = Session()
+        return _threads.session  # type: ignore[no-any-return]
+
+
+class transaction:  # noqa: N801 - it reads as a verb where it is used
+    """`with db.transaction() as tx:` commits at the end, rolls back on an exception. Inside another one it is a SAVEPOINT."""
+
+    __slots__ = ("session",)
+
+    def __enter__(self) -> Session:
+        self.session = session()
+        if self.session.depth:
+            self.session.command(f"SAVEPOINT s{self.session.depth}")
+        else:
+            self.session.begin()
+        self.session.depth += 1
+        return self.session
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.session.depth -= 1
+        depth = self.session.depth
+        if self.session.connection is None:
+            return  # lost on the way: the server has rolled back, and the error that says so is already rising
+        if kind is None:
+            self.session.command(f"RELEASE s{depth}" if depth else "COMMIT")
+        else:
+            self._undo(depth)
+
+    def _undo(self, depth: int) -> None:
+        try:
+            self.session.command(f"ROLLBACK TO s{depth}" if depth else "ROLLBACK")
+        except DatabaseUnavailable:
+            self.session.drop()  # the first error is the one to tell
+
+
+class reading:  # noqa: N801
+    """`with db.reading() as tx:` for statements that only read and needn't agree with each other: no BEGIN, no COMMIT, two round trips less."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Session:
+        return session()
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def one(tx: Transaction, sql: str, **params: Any) -> dict[str, Any] | None:
+    """The first row by column name, None where there is none."""
+    columns, _, rows_ = tx.execute(sql, params)
+    return dict(zip(columns, rows_[0], strict=True)) if rows_ else None
+
+
+def rows(tx: Transaction, sql: str, **params: Any) -> list[dict[str, Any]]:
+    columns, _, rows_ = tx.execute(sql, params)
+    return [dict(zip(columns, row, strict=True)) for row in rows_]
+
+
+def value(tx: Transaction, sql: str, **params: Any) -> Any:
+    """The first column of the first row, None where there is none."""
+    _, _, rows_ = tx.execute(sql, params)
+    return rows_[0][0] if rows_ else None
+
+
+def run(tx: Transaction, sql: str, **params: Any) -> int:
+    """The number of rows that the statement changed."""
+    _, statement, _ = tx.execute(sql, params)
+    return int(statement._context.row_count)  # noqa: SLF001 - pg8000 shows it on the connection only, for unprepared statements
+
+
+def connect(
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S, role: tuple[str, str] | None = None
+) -> Connection:
+    """A new connection, as the functions' role or as another one (its name and password). TLS is verified against DATABASE_CA where that is set; a server on
+    loopback has none."""
+    user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
+    options = (
+        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
+    )
+    try:
+        connection = Connection(
+            user,
+            host=config.setting("DATABASE_HOST"),
+            port=int(config.setting("DATABASE_PORT", "5432")),
+            database=config.setting("DATABASE_NAME"),
+            password=password,
+            ssl_context=tls() or False,
+            timeout=socket_timeout_s,
+            application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
+            startup_params={"options": options + " -c timezone=UTC"},
+        )
+        # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the server's acknowledgement of the first.
+        connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
+        return connection
+    except (InterfaceError, OSError) as error:
+        raise DatabaseUnavailable("The database can't be reached: try again.") from error
+    except DatabaseError as error:
+        raise translate(error) from error
+
+
+_context: "list[ssl.SSLContext]" = []
+
+
+def tls() -> "ssl.SSLContext | None":
+    """Built once from the one CA file: pg8000's own default costs 24 ms a connection and verifies nothing."""
+    path = config.setting("DATABASE_CA", "none")
+    if path == "none":
+        return None
+    if not _context:
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=path)
+        _context.append(context)
+    return _context[0]
+
+
+def translate(error: DatabaseError) -> ShowrunnerError | DatabaseError:
+    """An error of the server as ours, by constraint and SQLSTATE; one that only a programming mistake explains stays as it is."""
+    fields = _fields(error)
+    code, constraint = fields.get("C", ""), fields.get("n", "")
+    if constraint in CONSTRAINTS:
+        kind, message = CONSTRAINTS[constraint]
+        return kind(message)
+    if code in ("23505", "23P01"):
+        return Conflict("It exists already.")
+    if code == "23503":
+        return Conflict("Something that it refers to is missing, or still refers to it.")
+    if code in ("23514", "23502", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008", "22009"):
+        return InvalidRequest("A value is outside what the database accepts.")
+    if code == "57014":
+        return DatabaseUnavailable("It took longer than a request may: narrow what you ask for, or try again.")
+    if code.startswith((*_ENDED, *_PASSING)):
+        return DatabaseUnavailable("The database is busy or restarting: try again.")
+    return error
+
+
+def _fields(error: DatabaseError) -> dict[str, str]:
+    fields = error.args[0] if error.args else {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def close() -> None:
+    """End this thread's connection."""
+    session().drop()

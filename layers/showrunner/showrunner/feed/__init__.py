@@ -1,0 +1,1 @@
+"""What YouTube channels publish: subscriptions, callbacks, notifications, polling."""

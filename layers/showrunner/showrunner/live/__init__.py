@@ -1,0 +1,1 @@
+"""The WebSocket API: tickets, connections, topics, delivery."""

@@ -1,0 +1,94 @@
+"""Users' own files. The row comes first, the upload goes straight to S3, and the file counts once its type, size and hash were checked."""
+
+from typing import Any
+
+from showrunner.database import db
+from showrunner.errors import NotFound
+
+_ITEM = """
+    json_build_object('id', a.id, 'kind', a.kind, 'content_type', a.content_type, 'bytes', a.bytes, 'sha256', a.sha256, 'licence', a.licence,
+                      'status', a.status, 'created_at', a.created_at)
+"""
+
+
+def add(tx: db.Transaction, organisation_id: str, kind: str, content_type: str, size_bytes: int, sha256: str, licence: str | None) -> dict[str, Any]:
+    """{"id", "object_key", "item": JSON text} of the pending asset."""
+    row = db.one(
+        tx,
+        f"""
+        WITH new AS (SELECT gen_random_uuid() AS id)
+        INSERT INTO studio.assets AS a (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence)
+        SELECT id, :organisation_id::uuid, :kind, :content_type, :size_bytes::bigint, :sha256,
+               'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence
+          FROM new
+        RETURNING a.id::text, a.object_key, {_ITEM}::text AS item
+        """,
+        organisation_id=organisation_id,
+        kind=kind,
+        content_type=content_type,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        licence=licence,
+    )
+    if row is None:
+        raise AssertionError("an insert gives its row")
+    return row
+
+
+def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, Any]:
+    """id, kind, content_type, bytes, sha256, object_key, licence, status, created_at."""
+    row = db.one(
+        tx,
+        """
+        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, status, created_at
+          FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id
+        """,
+        id=asset_id,
+        organisation_id=organisation_id,
+    )
+    if row is None:
+        raise NotFound("There is no such asset.")
+    return row
+
+
+def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
+    """id, kind, object_key, sha256, licence of those that are there and checked."""
+    return db.rows(
+        tx,
+        """
+        SELECT id, kind, object_key, sha256, licence FROM studio.assets
+         WHERE organisation_id = :organisation_id AND status = 'ready' AND id = ANY(:asset_ids::uuid[])
+        """,
+        organisation_id=organisation_id,
+        asset_ids=asset_ids,
+    )
+
+
+def list_pending(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
+    """id, bytes of those that are there, but not checked yet."""
+    return db.rows(
+        tx,
+        "SELECT id::text, bytes FROM studio.assets WHERE organisation_id = :organisation_id AND status = 'pending' AND id = ANY(:asset_ids::uuid[])",
+        organisation_id=organisation_id,
+        asset_ids=asset_ids,
+    )
+
+
+def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status: str) -> None:
+    db.run(
+        tx,
+        "UPDATE studio.assets SET status = :status WHERE id = :id AND organisation_id = :organisation_id AND status = 'pending'",
+        id=asset_id,
+        organisation_id=organisation_id,
+        status=status,
+    )
+
+
+def remove(tx: db.Transaction, organisation_id: str, asset_id: str) -> str:
+    """The object's key, for the caller to delete."""
+    key = db.value(
+        tx, "DELETE FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id RETURNING object_key", id=asset_id, organisation_id=organisation_id
+    )
+    if key is None:
+        raise NotFound("There is no such asset.")
+    return str(key)

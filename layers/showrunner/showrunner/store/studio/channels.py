@@ -1,0 +1,172 @@
+"""Channels. At most ten live ones a user, and a YouTube channel belongs to one of an organisation's: another may note it too, for nobody has proved it yet."""
+
+import json
+from typing import Any
+
+from showrunner.database import db, pages
+from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.errors import Conflict, NotFound
+
+MOST = 10
+# A removed channel can be brought back by support for this long; then the retention job purges it with everything that hangs on it.
+KEPT_DAYS = 30
+
+db.CONSTRAINTS["channels_youtube_channel_id"] = (Conflict, "This YouTube channel belongs to another of your channels already.")
+
+_ITEM = """
+    json_build_object('id', c.id, 'name', c.name, 'niche', c.niche, 'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
+                      'settings', c.settings, 'created_at', c.created_at, 'updated_at', c.updated_at)
+"""
+_COLUMNS = {
+    "created_at": Column("c.created_at", "timestamptz"),
+    "updated_at": Column("c.updated_at", "timestamptz"),
+    "name": Column("c.name", "text"),
+    "id": Column("c.id", "uuid"),
+}
+_SOURCE = "studio.channels c WHERE c.organisation_id = :organisation_id AND c.deleted_at IS NULL"
+
+
+def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: PageRequest) -> PageResult:
+    filters = {"organisation_id": ("true", organisation_id), "status": ("c.status = :status", status)}
+    return pages.select(tx, _SOURCE, _ITEM, _COLUMNS, "-created_at", wanted, filters)
+
+
+def count(tx: db.Transaction, creator: str) -> int:
+    """How many of MOST a user has made, or a service."""
+    return int(db.value(tx, "SELECT count(*) FROM studio.channels WHERE created_by = :creator AND deleted_at IS NULL", creator=creator))
+
+
+def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
+    """The channel as JSON text."""
+    text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)
+    return _found(text)
+
+
+def get_overview(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
+    """{channel, statistics, recent_videos} as JSON text."""
+    text = db.value(
+        tx,
+        f"""
+        SELECT json_build_object(
+            'channel', {_ITEM},
+            'statistics', (
+                SELECT json_build_object('videos', count(*), 'completed', count(*) FILTER (WHERE status IN ('completed', 'scheduled', 'published')),
+                                         'failed', count(*) FILTER (WHERE status = 'failed'), 'published', count(*) FILTER (WHERE status = 'published'))
+                  FROM studio.videos v WHERE v.channel_id = c.id AND v.deleted_at IS NULL),
+            'recent_videos', (SELECT coalesce(json_agg(r), '[]') FROM (
+                SELECT id, title, status, progress, created_at FROM studio.videos v
+                 WHERE v.channel_id = c.id AND v.deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 5) r))::text
+          FROM {_SOURCE} AND c.id = :channel_id
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
+    return _found(text)
+
+
+def _found(text: str | None) -> str:
+    if text is None:
+        raise NotFound("There is no such channel.")
+    return text
+
+
+def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """id -> {status, settings} of those that are there; locked, so that none is paused or removed before the videos stand."""
+    found = db.rows(
+        tx,
+        f"SELECT c.id::text, c.status, c.settings FROM {_SOURCE} AND c.id = ANY(:channel_ids::uuid[]) ORDER BY c.id FOR SHARE",
+        organisation_id=organisation_id,
+        channel_ids=channel_ids,
+    )
+    return {row["id"]: row for row in found}
+
+
+def add(tx: db.Transaction, organisation_id: str, creator: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any]) -> str:
+    """The new channel as JSON text. Raises Conflict when its creator has ten already."""
+    # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of several organisations.
+    db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text", creator=f"channels of {creator}")
+    if count(tx, creator) >= MOST:
+        raise Conflict(f"You can have {MOST} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
+    text = db.value(
+        tx,
+        f"""
+        INSERT INTO studio.channels AS c (organisation_id, created_by, name, niche, youtube_channel_id, settings)
+        VALUES (:organisation_id, :creator, :name, :niche, :youtube_channel_id, :settings) RETURNING {_ITEM}::text
+        """,
+        organisation_id=organisation_id,
+        creator=creator,
+        name=name,
+        niche=niche,
+        youtube_channel_id=youtube_channel_id,
+        settings=json.dumps(settings),
+    )
+    return str(text)
+
+
+def save(tx: db.Transaction, organisation_id: str, channel_id: str, changes: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Sets the given columns (name, niche, youtube_channel_id, status) and settings, leaves the others. The channel as JSON text."""
+    text = db.value(
+        tx,
+        f"""
+        UPDATE studio.channels c
+           SET name = coalesce(:name, name), status = coalesce(:status, status),
+               niche = CASE WHEN :has_niche::boolean THEN :niche ELSE niche END,
+               youtube_channel_id = CASE WHEN :has_youtube::boolean THEN :youtube_channel_id ELSE youtube_channel_id END,
+               settings = settings || :settings::jsonb, updated_at = now()
+         WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+        name=changes.get("name"),
+        status=changes.get("status"),
+        has_niche="niche" in changes,
+        niche=changes.get("niche"),
+        has_youtube="youtube_channel_id" in changes,
+        youtube_channel_id=changes.get("youtube_channel_id"),
+        settings=json.dumps(settings),
+    )
+    return _found(text)
+
+
+def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
+    """Hides the channel and its videos; the retention job purges them after KEPT_DAYS."""
+    hidden = db.run(
+        tx,
+        "UPDATE studio.channels c SET deleted_at = now(), status = 'disabled', updated_at = now() "
+        "WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL",
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
+    if not hidden:
+        raise NotFound("There is no such channel.")
+    db.run(tx, "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE channel_id = :channel_id AND deleted_at IS NULL", channel_id=channel_id)
+
+
+def ask_removal(tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str, minutes: int) -> None:
+    """Remembers the confirmation that the second DELETE must bring. A new one replaces the last."""
+    db.run(
+        tx,
+        """
+        INSERT INTO studio.channel_removals (channel_id, organisation_id, token_sha256, expires_at)
+        VALUES (:channel_id, :organisation_id, :token_sha256, now() + make_interval(mins => :minutes))
+        ON CONFLICT (channel_id) DO UPDATE SET token_sha256 = excluded.token_sha256, expires_at = excluded.expires_at
+        """,
+        channel_id=channel_id,
+        organisation_id=organisation_id,
+        token_sha256=token_sha256,
+        minutes=minutes,
+    )
+
+
+def confirm_removal(tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str) -> bool:
+    """True once for the right confirmation within its time."""
+    return bool(
+        db.run(
+            tx,
+            "DELETE FROM studio.channel_removals WHERE channel_id = :channel_id AND organisation_id = :organisation_id "
+            "AND token_sha256 = :token_sha256 AND expires_at > now()",
+            channel_id=channel_id,
+            organisation_id=organisation_id,
+            token_sha256=token_sha256,
+        )
+    )

@@ -1,0 +1,213 @@
+"""The making of a video: the part of studio.videos and studio.video_log that the production machine writes.
+
+Every write names the attempt it belongs to, so that a step of an older attempt which wakes up late changes nothing.
+"""
+
+import json
+from typing import Any
+
+from showrunner.database import db
+from showrunner.errors import NotFound, ProductionCancelled
+
+_OPEN = "status IN ('queued', 'processing')"
+
+
+def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int) -> dict[str, Any]:
+    """The attempt starts: the video is processing until `deadline_seconds` from now. Gives video, channel and ready assets.
+
+    Raises ProductionCancelled when the video was cancelled or a newer attempt took its place."""
+    row = db.one(
+        tx,
+        f"""
+        UPDATE studio.videos v
+           SET status = 'processing', current_step = 'prepare', progress = greatest(progress, 1), error = NULL,
+               deadline_at = now() + make_interval(secs => :deadline_seconds), updated_at = now()
+          FROM studio.channels c
+         WHERE v.id = :video_id AND v.attempt = :attempt AND v.{_OPEN} AND c.id = v.channel_id
+        RETURNING v.id, v.organisation_id, v.attempt, v.request, c.name AS channel_name, c.niche, c.settings
+        """,
+        video_id=video_id,
+        attempt=attempt,
+        deadline_seconds=deadline_seconds,
+    )
+    if row is None:
+        raise _gone(tx, video_id)
+    return row
+
+
+def advance(tx: db.Transaction, video_id: str, attempt: int, step: str, progress: int, message: str) -> None:
+    """The attempt reached a step. Progress never goes back. Raises ProductionCancelled as `begin`."""
+    changed = db.run(
+        tx,
+        """
+        UPDATE studio.videos SET current_step = :step, progress = greatest(progress, :progress), updated_at = now()
+         WHERE id = :video_id AND attempt = :attempt AND status = 'processing'
+        """,
+        video_id=video_id,
+        attempt=attempt,
+        step=step,
+        progress=progress,
+    )
+    if not changed:
+        raise _gone(tx, video_id)
+    add_log(tx, video_id, attempt, step, message)
+
+
+def save_script(tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]) -> None:
+    db.run(
+        tx,
+        "UPDATE studio.videos SET title = :title, description = :description, tags = :tags, updated_at = now() WHERE id = :video_id AND attempt = :attempt",
+        video_id=video_id,
+        attempt=attempt,
+        title=title,
+        description=description,
+        tags=tags,
+    )
+
+
+def complete(tx: db.Transaction, video_id: str, attempt: int, product: dict[str, Any], duration_seconds: float, demo: bool) -> bool:
+    """The video is finished. False when it was already, so that its event goes out once for each delivery that changed something."""
+    changed = db.run(
+        tx,
+        """
+        UPDATE studio.videos
+           SET status = 'completed', progress = 100, current_step = 'finish', product = :product, duration_seconds = :duration_seconds, demo = :demo,
+               error = NULL, completed_at = now(), updated_at = now()
+         WHERE id = :video_id AND attempt = :attempt AND status = 'processing'
+        """,
+        video_id=video_id,
+        attempt=attempt,
+        product=json.dumps(product),
+        duration_seconds=duration_seconds,
+        demo=demo,
+    )
+    if changed:
+        add_log(tx, video_id, attempt, "finish", "The video is finished.")
+    return bool(changed)
+
+
+def fail(tx: db.Transaction, video_id: str, attempt: int, error: dict[str, str]) -> bool:
+    """The attempt failed at error["step"]. False when the video isn't open any more: cancelled, finished, or retried since."""
+    changed = db.run(
+        tx,
+        f"""
+        UPDATE studio.videos SET status = 'failed', error = :error, current_step = :step, updated_at = now()
+         WHERE id = :video_id AND attempt = :attempt AND {_OPEN}
+        """,
+        video_id=video_id,
+        attempt=attempt,
+        error=json.dumps(error),
+        step=error["step"],
+    )
+    if changed:
+        add_log(tx, video_id, attempt, error["step"], error["message"], level="error")
+    return bool(changed)
+
+
+def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[str, float]:
+    """How long the steps of an attempt took, from the first log line of one to that of the next."""
+    rows = db.rows(
+        tx,
+        """
+        SELECT step, extract(epoch FROM min(at))::float8 AS at FROM studio.video_log
+         WHERE video_id = :video_id AND attempt = :attempt GROUP BY step
+        """,
+        video_id=video_id,
+        attempt=attempt,
+    )
+    begun = {row["step"]: row["at"] for row in rows}
+    # The line of a step is written when the one before it is done: "voice" when the script is recorded, "render" when the timeline is.
+    spans = {"script": ("prepare", "voice"), "voice": ("voice", "render")}
+    return {step: round(begun[end] - begun[start], 1) for step, (start, end) in spans.items() if start in begun and end in begun}
+
+
+def get_step(tx: db.Transaction, video_id: str) -> dict[str, Any]:
+    """Where a video stands: id, status, attempt, current_step, progress, organisation_id, title, channel_id, updated_at."""
+    row = db.one(
+        tx,
+        """
+        SELECT id, status, attempt, current_step, progress, organisation_id, channel_id, title, updated_at FROM studio.videos WHERE id = :video_id
+        """,
+        video_id=video_id,
+    )
+    if row is None:
+        raise NotFound(f"There is no video {video_id}.")
+    return row
+
+
+def list_unstarted(tx: db.Transaction, older_than_seconds: int, limit: int) -> list[dict[str, Any]]:
+    """Queued videos whose start was lost: committed, but no execution has touched them since."""
+    return db.rows(
+        tx,
+        """
+        SELECT id, organisation_id, attempt FROM studio.videos
+         WHERE status = 'queued' AND updated_at < now() - make_interval(secs => :older_than_seconds)
+         ORDER BY updated_at LIMIT :limit
+        """,
+        older_than_seconds=older_than_seconds,
+        limit=limit,
+    )
+
+
+def list_processing(tx: db.Transaction, quiet_seconds: int, limit: int) -> list[dict[str, Any]]:
+    """Videos in the making that nothing was heard of for a while; `overdue` when the deadline has passed."""
+    return db.rows(
+        tx,
+        """
+        SELECT id, organisation_id, attempt, current_step, deadline_at < now() AS overdue FROM studio.videos
+         WHERE status = 'processing' AND (updated_at < now() - make_interval(secs => :quiet_seconds) OR deadline_at < now())
+         ORDER BY updated_at LIMIT :limit
+        """,
+        quiet_seconds=quiet_seconds,
+        limit=limit,
+    )
+
+
+def list_cancelled(tx: db.Transaction, within_seconds: int, limit: int) -> list[dict[str, Any]]:
+    """Videos cancelled lately, whose execution may have missed its stop."""
+    return db.rows(
+        tx,
+        """
+        SELECT id, organisation_id, attempt FROM studio.videos
+         WHERE status = 'cancelled' AND cancel_requested_at > now() - make_interval(secs => :within_seconds)
+         ORDER BY cancel_requested_at LIMIT :limit
+        """,
+        within_seconds=within_seconds,
+        limit=limit,
+    )
+
+
+def is_any_open(tx: db.Transaction, within_seconds: int) -> bool:
+    """Whether any video is queued, in the making, or was cancelled so lately that its execution may still run."""
+    return bool(
+        db.value(
+            tx,
+            f"""
+            SELECT EXISTS (SELECT FROM studio.videos WHERE {_OPEN})
+                OR EXISTS (SELECT FROM studio.videos WHERE status = 'cancelled' AND cancel_requested_at > now() - make_interval(secs => :within_seconds))
+            """,
+            within_seconds=within_seconds,
+        )
+    )
+
+
+def add_log(tx: db.Transaction, video_id: str, attempt: int, step: str, message: str, level: str = "info") -> None:
+    """A line of the video's processing log. The same line of the same attempt stands once, however often its step was retried."""
+    db.run(
+        tx,
+        """
+        INSERT INTO studio.video_log (video_id, attempt, step, level, message)
+        SELECT :video_id, :attempt, :step, :level, :message
+         WHERE NOT EXISTS (SELECT 1 FROM studio.video_log WHERE video_id = :video_id AND attempt = :attempt AND step = :step AND message = :message)
+        """,
+        video_id=video_id,
+        attempt=attempt,
+        step=step,
+        level=level,
+        message=message,
+    )
+
+
+def _gone(tx: db.Transaction, video_id: str) -> ProductionCancelled:
+    row = get_step(tx, video_id)
+    return ProductionCancelled(f"The video is {row['status']} in attempt {row['attempt']}: this attempt ends here.")

@@ -1,0 +1,206 @@
+"""Videos as their owners see and steer them; what the production writes is in `productions`."""
+
+import json
+from typing import Any
+
+from showrunner.database import db, pages
+from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.errors import NotFound
+
+_ITEM = """
+    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'description', v.description, 'tags', v.tags,
+                      'thumbnail', v.thumbnail_asset_id,
+                      'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress, 'current_step', v.current_step, 'error', v.error,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request, 'product', v.product,
+                      'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
+"""
+# A list shows what a table or a grid of cards needs; texts of 50 briefs would be megabytes.
+_SUMMARY = """
+    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'priority', v.priority, 'attempt', v.attempt,
+                      'progress', v.progress, 'current_step', v.current_step, 'error', v.error, 'duration_seconds', v.duration_seconds, 'demo', v.demo,
+                      'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
+"""
+_COLUMNS = {
+    "created_at": Column("v.created_at", "timestamptz"),
+    "updated_at": Column("v.updated_at", "timestamptz"),
+    "title": Column("coalesce(v.title, '')", "text"),
+    "status": Column("v.status", "text"),
+    "priority": Column("v.priority", "bigint"),
+    "duration_seconds": Column("coalesce(v.duration_seconds, 0)", "numeric"),
+    "id": Column("v.id", "uuid"),
+}
+_SOURCE = "studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL"
+_ONE = _SOURCE + " AND v.id = :video_id"
+
+
+def list_(tx: db.Transaction, organisation_id: str, filters: dict[str, Any], wanted: PageRequest) -> PageResult:
+    """`filters`: channel_id, status, date_from (inclusive), date_to (exclusive)."""
+    conditions = {
+        "organisation_id": ("true", organisation_id),
+        "channel_id": ("v.channel_id = :channel_id::uuid", filters.get("channel_id")),
+        "status": ("v.status = :status", filters.get("status")),
+        "date_from": ("v.created_at >= :date_from::timestamptz", filters.get("date_from")),
+        "date_to": ("v.created_at < :date_to::timestamptz", filters.get("date_to")),
+    }
+    return pages.select(tx, _SOURCE, _SUMMARY, _COLUMNS, "-created_at", wanted, conditions)
+
+
+def get(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
+    """{video, processing_logs, costs} as JSON text. The log's newest 200 lines, oldest first."""
+    text = db.value(
+        tx,
+        f"""
+        SELECT json_build_object(
+            'video', {_ITEM},
+            'processing_logs', (
+                SELECT coalesce(json_agg(json_build_object('at', l.at, 'attempt', l.attempt, 'step', l.step, 'level', l.level, 'message', l.message)
+                                         ORDER BY l.id), '[]')
+                  FROM (SELECT * FROM studio.video_log WHERE video_id = v.id ORDER BY id DESC LIMIT 200) l),
+            'costs', {_COSTS})::text
+          FROM {_ONE}
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+    return _found(text)
+
+
+_STEPS = ("script", "voice", "visuals", "render", "upload", "storage")
+_COSTS = f"""
+    (SELECT json_build_object(
+        'currency', 'USD', 'total_usd', coalesce(sum(k.amount_usd), 0)::text, 'list_price_only', coalesce(bool_or(k.list_price_only), false),
+        'breakdown', json_build_object({", ".join(f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}'), 0)::text" for step in _STEPS)}))
+       FROM ledger.costs k WHERE k.video_id = v.id)
+"""
+
+
+def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
+    """The sums by step and every charge, as JSON text. Money as decimal strings in USD."""
+    text = db.value(
+        tx,
+        f"""
+        SELECT (to_jsonb({_COSTS}) || jsonb_build_object('video_id', v.id, 'charges',
+            (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'step', k.step, 'provider', k.provider, 'item', k.item, 'quantity', k.quantity::text, 'unit', k.unit, 'amount_usd', k.amount_usd::text,
+                        'list_price_only', k.list_price_only, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at, k.charge), '[]')
+               FROM ledger.costs k WHERE k.video_id = v.id)))::text
+          FROM {_ONE}
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+    return _found(text)
+
+
+def get_state(tx: db.Transaction, organisation_id: str, video_id: str, *, locked: bool = False) -> dict[str, Any]:
+    """id, status, progress, current_step, error, attempt, product, title, demo; `locked` until the transaction ends."""
+    row = db.one(
+        tx,
+        f"""
+        SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title, v.demo, v.updated_at
+          FROM {_ONE}{" FOR UPDATE" if locked else ""}
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+    if row is None:
+        raise NotFound("There is no such video.")
+    return row
+
+
+def _found(text: str | None) -> str:
+    if text is None:
+        raise NotFound("There is no such video.")
+    return text
+
+
+def add(tx: db.Transaction, organisation_id: str, channel_id: str, request: dict[str, Any], priority: int) -> str:
+    """The id of the new, queued video."""
+    return str(
+        db.value(
+            tx,
+            """
+            INSERT INTO studio.videos (organisation_id, channel_id, request, priority)
+            VALUES (:organisation_id, :channel_id, :request, :priority) RETURNING id
+            """,
+            organisation_id=organisation_id,
+            channel_id=channel_id,
+            request=json.dumps(request),
+            priority=priority,
+        )
+    )
+
+
+def queue_position(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
+    """1 is the next to begin. A video's organisation has a share of its own, so nobody else's count; higher priority (1) goes first."""
+    return int(
+        db.value(
+            tx,
+            """
+            SELECT count(*) FROM studio.videos o, studio.videos v
+             WHERE v.id = :video_id AND o.organisation_id = :organisation_id AND o.status = 'queued' AND o.deleted_at IS NULL
+               AND (o.priority, o.created_at, o.id) <= (v.priority, v.created_at, v.id)
+            """,
+            organisation_id=organisation_id,
+            video_id=video_id,
+        )
+    )
+
+
+def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
+    """Queues the next attempt and gives its number. The caller holds the row and has seen that the last attempt is over."""
+    return int(
+        db.value(
+            tx,
+            """
+            UPDATE studio.videos
+               SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL, cancel_requested_at = NULL, deadline_at = NULL,
+                   updated_at = now()
+             WHERE id = :video_id AND organisation_id = :organisation_id RETURNING attempt
+            """,
+            organisation_id=organisation_id,
+            video_id=video_id,
+        )
+    )
+
+
+def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
+    """The caller holds the row and has seen that it is queued or processing."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos SET status = 'cancelled', cancel_requested_at = now(), updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+
+
+def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[str, Any]) -> None:
+    """Sets title, description and tags where they are given, and thumbnail (an asset's id, or None for the rendered one) where it is named."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos SET title = coalesce(:title, title), description = coalesce(:description, description), tags = coalesce(:tags::text[], tags),
+               thumbnail_asset_id = CASE WHEN :has_thumbnail::boolean THEN :thumbnail::uuid ELSE thumbnail_asset_id END, updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+        title=changes.get("title"),
+        description=changes.get("description"),
+        tags=changes.get("tags"),
+        has_thumbnail="thumbnail" in changes,
+        thumbnail=changes.get("thumbnail"),
+    )
+
+
+def remove(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
+    """Hides the video; the retention job purges its row and objects."""
+    db.run(
+        tx,
+        "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE id = :video_id AND organisation_id = :organisation_id",
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )

@@ -1,0 +1,1 @@
+"""The life of a video: ordering, uploads, executions, charges, failure, events."""

@@ -1,0 +1,120 @@
+"""Build HTTP responses in the contract's shape: results, pages, errors, headers, caching, CORS."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner import config, errors
+from showrunner.database.pages import PageResult
+from showrunner.errors import LimitExceeded, ServiceUnavailable, ShowrunnerError
+from showrunner.web import log
+from showrunner.web.routing import MethodNotAllowed, Request
+
+SECURITY_HEADERS = {
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-xss-protection": "1; mode=block",
+    "content-security-policy": "default-src 'self'",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "permissions-policy": "geolocation=(), microphone=(), camera=()",
+}
+
+
+@dataclass(slots=True)
+class Answer:
+    """`body` is a value for JSON, or its text already made (PostgreSQL makes lists eight times cheaper than we)."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    def text(self) -> str:
+        if self.body is None:
+            return ""
+        return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
+
+
+def make_cacheable(request: Request, answer: Answer, max_age: int) -> None:
+    """ETag over the body: a caller that has it already gets 304 without a body. What sets a cookie is for this once and this browser."""
+    if "set-cookie" in answer.headers:
+        return
+    answer.body = answer.text()
+    tag = f'"{hashlib.blake2b(answer.body.encode(), digest_size=12).hexdigest()}"'
+    answer.headers |= {"etag": tag, "cache-control": f"private, max-age={max_age}"}
+    known = request.headers.get("if-none-match")
+    if known and (tag in {each.strip().removeprefix("W/") for each in known.split(",")} or known.strip() == "*"):
+        answer.status, answer.body = 304, None
+
+
+_STATUS = errors.HTTP | {MethodNotAllowed: (405, "METHOD_NOT_ALLOWED")}
+
+
+def refusal(request: Request, error: ShowrunnerError) -> Answer:
+    """An error of ours as the contract tells it."""
+    status, code = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "INTERNAL_ERROR"))
+    if status >= 500 and not isinstance(error, ServiceUnavailable):
+        log.failure(request, "refused")
+    message = error.message if status != 500 else f"Something failed on our side. Tell us the request id {request.id}."
+    # What is our own fault keeps its name to itself, AWS's names for errors among them.
+    answer = error_answer(request, status, code if status == 500 else getattr(error, "code", code), message, getattr(error, "details", []))
+    retry_after = getattr(error, "retry_after", None)
+    if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
+        retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
+    if retry_after is None and status == 503:
+        retry_after = 5  # a database that restarts or wakes up needs about that long
+    if retry_after is not None:
+        answer.headers["retry-after"] = str(max(1, round(retry_after)))
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["allow"] = ", ".join(error.allowed)
+    if isinstance(error, LimitExceeded):
+        answer.headers |= {"ratelimit-remaining": "0", "ratelimit-reset": str(error.retry_after)}
+    if status == 401:
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+def error_answer(request: Request, status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> Answer:
+    timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Answer({"error": {"code": code, "message": message, "details": details or [], "request_id": request.id, "timestamp": timestamp}}, status)
+
+
+def respond(request: Request, answer: Answer) -> dict[str, Any]:
+    # A browser keeps an answer by its address: without `vary` the next user of the same browser would see the one before.
+    headers = {**SECURITY_HEADERS, "x-request-id": request.id, "cache-control": "no-store", "vary": "authorization, x-api-key, origin", **answer.headers}
+    if answer.body is not None:
+        headers["content-type"] = answer.content_type
+    if request.standing is not None:
+        limit, remaining, reset = request.standing
+        headers |= {"ratelimit-limit": str(limit), "ratelimit-remaining": str(remaining), "ratelimit-reset": str(reset)}
+    origin = request.headers.get("origin")
+    if origin:
+        headers |= _cross_origin(origin)
+    return {"statusCode": answer.status, "headers": headers, "body": answer.text()}
+
+
+def _cross_origin(origin: str) -> dict[str, str]:
+    if origin not in config.setting("CORS_ORIGINS", "none").split(","):
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        # Nobody is known by a cookie here; the one that there is ties a login through a provider to the browser that began it.
+        "access-control-allow-credentials": "true",
+        "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+        "access-control-allow-headers": "authorization, content-type, idempotency-key, x-request-id, if-none-match",
+        "access-control-expose-headers": "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset",
+    }
+
+
+def listed(plural: str, found: PageResult) -> Answer:
+    """A page as the contract has it; its rows are JSON already."""
+    return Answer(f'{{"{plural}":{found.rows},"pagination":{json.dumps(found.pagination, separators=(",", ":"))}}}')

@@ -1,0 +1,87 @@
+"""Read and check request bodies and query parameters: size, JSON, text, model."""
+
+import base64
+import json
+import unicodedata
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from showrunner.errors import InvalidRequest, PayloadTooLarge
+from showrunner.web.fields import CONTROL_CHARACTERS, MAX_DEPTH
+
+
+def unknown_query(given: dict[str, str]) -> InvalidRequest:
+    return InvalidRequest("The query has parameters that this route doesn't know.", [{"field": name[:100], "message": "unknown"} for name in given])
+
+
+def read_body(event: dict[str, Any], most: int) -> bytes:
+    text = event.get("body") or ""
+    # Base64 and UTF-8 only make it longer: what is over the limit by this measure too is not even decoded.
+    if len(text) > most * 2:
+        raise PayloadTooLarge(f"The body is over {most} bytes.")
+    try:
+        raw = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError as error:  # what base64 and UTF-8 both refuse with
+        raise InvalidRequest("The body isn't text in UTF-8.", code="INVALID_FORMAT") from error
+    if len(raw) > most:
+        raise PayloadTooLarge(f"The body is over {most} bytes.")
+    return raw
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON of a body: finite, at most 32 deep, its strings in NFC and without control characters. Raises InvalidRequest."""
+    if not raw:
+        raise InvalidRequest("A JSON body is missing.", code="MISSING_FIELD")
+    try:
+        value = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest("The body isn't JSON that can be read.", code="INVALID_FORMAT") from error
+    return clean(value)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def clean(value: Any, path: str = "", depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return _clean_text(value, path)
+    if isinstance(value, dict):
+        _refuse_depth(depth)
+        return {_clean_text(name, path): clean(each, f"{path}.{name}" if path else name, depth + 1) for name, each in value.items()}
+    if isinstance(value, list):
+        _refuse_depth(depth)
+        return [clean(each, f"{path}.{number}", depth + 1) for number, each in enumerate(value)]
+    return value
+
+
+def _clean_text(text: str, path: str) -> str:
+    if CONTROL_CHARACTERS.search(text):
+        raise InvalidRequest("A text has control characters.", [{"field": path[:200], "message": "control characters are not allowed"}])
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} deep.", code="INVALID_FORMAT")
+
+
+def checked[Model: BaseModel](model: type[Model], value: object) -> Model:
+    """The value as the model. Raises InvalidRequest naming every field that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    details = [{"field": _where(fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")[:500]} for fault in faults[:50]]
+    missing = all(fault["type"] == "missing" for fault in faults)
+    names = ", ".join(dict.fromkeys(detail["field"] for detail in details))
+    return InvalidRequest(f"The request is not valid: {names[:500]}.", details, code="MISSING_FIELD" if missing else "VALIDATION_ERROR")
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)[:200] or "body"

@@ -1,0 +1,52 @@
+"""What both HTTP APIs say of themselves: that they answer, their OpenAPI document, and the document as a page."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from showrunner import config
+from showrunner.access import roles
+from showrunner.web.answers import Answer
+from showrunner.web.application import Application
+from showrunner.web.body import parse
+from showrunner.web.routing import Request
+
+
+class Health(TypedDict):
+    status: Literal["ok"]
+    version: str
+    timestamp: str
+
+
+def serve(app: Application, document: Path) -> Application:
+    """The application with these routes. `document` is written from the routes of all functions (python -m local.openapi); a test refuses an old one."""
+
+    @app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
+    def health(request: Request) -> Health:  # noqa: ARG001 - every handler takes one
+        """Whether the API answers at all."""
+        return {"status": "ok", "version": config.setting("VERSION", "0.1.0"), "timestamp": now()}
+
+    @app.get("/openapi.json", permission=roles.PUBLIC, unlimited=True, answer={"type": "object"}, max_age=300)
+    def openapi(request: Request) -> Answer:  # noqa: ARG001
+        """This document."""
+        return Answer(document.read_text(encoding="utf-8"))
+
+    @app.get("/docs", permission=roles.PUBLIC, unlimited=True, content_type="text/html; charset=utf-8", max_age=300)
+    def docs(request: Request) -> Answer:  # noqa: ARG001
+        """The document as a page for people."""
+        from showrunner.web.docs_page import page
+
+        return Answer(page(parse(document.read_bytes())), content_type="text/html; charset=utf-8")
+
+    @app.get("/docs/style.css", permission=roles.PUBLIC, unlimited=True, content_type="text/css; charset=utf-8", max_age=300)
+    def style(request: Request) -> Answer:  # noqa: ARG001
+        """The look of the page."""
+        from showrunner.web.docs_page import STYLE
+
+        return Answer(STYLE.read_text(encoding="utf-8"), content_type="text/css; charset=utf-8")
+
+    return app
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
