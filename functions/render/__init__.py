@@ -1,1 +1,4 @@
-"""The renderer: timeline.json in, finished video out. A program of its own; nothing here imports the rest of the project."""
+"""Render a timeline.json to a finished video.
+
+An independent program: it imports nothing of the rest of the project.
+"""

@@ -1,4 +1,4 @@
-"""python -m render timeline.json out/   ·   --self-test   ·   --contact-sheet [sheet.png]   ·   --list"""
+"""Run: python -m render timeline.json out/ | --self-test | --contact-sheet [sheet.png] | --list"""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Any
 
-# NumPy starts a thread per core for matrices that nothing here multiplies; read when it is imported.
+# NumPy would start a thread per core for matrix products, which are not used here. Read at import.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from render import errors, job
@@ -17,15 +17,33 @@ from render.storage import Destination
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m render", description="Renders a timeline to video. Exit codes: 0 finished, 2 wrong call, 3 input at fault, 4 host at fault (try again)."
+        prog="python -m render",
+        description="Render a timeline to video. Exit codes: 0 finished, 2 wrong arguments, "
+        "3 the input is at fault, 4 the host is at fault (retry).",
     )
     parser.add_argument("timeline", nargs="?", help="file or s3://bucket/key of a timeline.json")
-    parser.add_argument("destination", nargs="?", help="folder or s3://bucket/prefix that receives video.mp4, thumbnail.jpg, captions and report.json")
-    parser.add_argument("--self-test", action="store_true", help="renders two seconds in a temporary folder and says whether this machine can work")
-    parser.add_argument("--contact-sheet", nargs="?", const="contact-sheet.png", metavar="PNG", help="draws every caption preset in every aspect and script")
+    parser.add_argument(
+        "destination",
+        nargs="?",
+        help="folder or s3://bucket/prefix that receives video.mp4, thumbnail.jpg, captions and report.json",
+    )
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="renders two seconds in a temporary folder and says whether this machine can work",
+    )
+    parser.add_argument(
+        "--contact-sheet",
+        nargs="?",
+        const="contact-sheet.png",
+        metavar="PNG",
+        help="draws every caption preset in every aspect and script",
+    )
     parser.add_argument("--list", action="store_true", help="caption presets, typefaces and templates")
     arguments = parser.parse_args(argv)
-    if not (arguments.self_test or arguments.contact_sheet or arguments.list) and not (arguments.timeline and arguments.destination):
+    if not (arguments.self_test or arguments.contact_sheet or arguments.list) and not (
+        arguments.timeline and arguments.destination
+    ):
         parser.error("give a timeline and a destination")
     return arguments
 
@@ -55,7 +73,11 @@ def _rendered(timeline: str, destination: Destination) -> int:
         return _failed(failure, destination)
     except OSError as failure:
         # ENOSPC, EDQUOT
-        kind = errors.DiskFull("The disk is full.") if failure.errno in (28, 122) else errors.HostFailure(f"{type(failure).__name__}: {failure}")
+        kind = (
+            errors.DiskFull("The disk is full.")
+            if failure.errno in (28, 122)
+            else errors.HostFailure(f"{type(failure).__name__}: {failure}")
+        )
         return _failed(kind, destination)
     except MemoryError:
         return _failed(errors.HostFailure("Memory ran out."), destination)
@@ -70,16 +92,16 @@ def _failed(failure: RenderError, destination: Destination) -> int:
 
 
 def _terminated(number: int, _: Any) -> None:
-    """Workers die with us (their parent-death signal); finished segments stay for the next attempt."""
+    """Exit on SIGTERM. The kernel ends the workers with us; finished pieces stay for the next attempt."""
     raise SystemExit(128 + number)
 
 
 def _listing() -> dict[str, Any]:
     from render.picture import generated, transitions
-    from render.text import captions, fonts
+    from render.text import fonts, styles
 
     return {
-        "caption_presets": {name: data["description"] for name, data in captions.presets().items()},
+        "caption_presets": {name: data["description"] for name, data in styles.presets().items()},
         "fonts": {name: sorted(weights) for name, weights in fonts.FAMILIES.items()},
         "templates": sorted(generated.TEMPLATES),
         "transitions": sorted(transitions.KINDS),

@@ -1,8 +1,9 @@
-"""What can go wrong, said to the person whose video it is, and the exit code that tells the job queue whether another try could help.
+"""Errors of a render: a message for the video's owner, and an exit code that tells the job queue whether to
+retry.
 
-Exit codes: 0 finished · 2 wrong call · 3 the timeline, an asset or the finished file is at fault (another try gives the same) ·
-4 the host is at fault (another try may help).
-A process that is killed ends with the signal's code (137 by SIGKILL), which counts as the host's fault too.
+Exit codes: 0 finished; 2 wrong arguments; 3 the timeline, an asset or the finished file is at fault (a retry
+gives the same result); 4 the host is at fault (a retry may succeed). A killed process ends with the signal's
+code (137 for SIGKILL), which is the host's fault too.
 """
 
 from typing import Any
@@ -13,16 +14,23 @@ EXIT_HOST = 4
 
 
 class RenderError(Exception):
-    """Base of everything that ends a render with a sentence for the user."""
+    """Base class. `message` is shown to the user; `asset` and `findings` go into error.json."""
 
     exit_code = EXIT_INPUT
 
-    def __init__(self, message: str, *, asset: str | None = None, findings: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, message: str, *, asset: str | None = None, findings: list[dict[str, Any]] | None = None
+    ) -> None:
         super().__init__(message)
         self.message, self.asset, self.findings = message, asset, findings or []
 
     def as_document(self) -> dict[str, Any]:
-        document: dict[str, Any] = {"error": type(self).__name__, "message": self.message, "retryable": self.exit_code == EXIT_HOST}
+        """Return the content of error.json."""
+        document: dict[str, Any] = {
+            "error": type(self).__name__,
+            "message": self.message,
+            "retryable": self.exit_code == EXIT_HOST,
+        }
         if self.asset:
             document["asset"] = self.asset
         if self.findings:
@@ -31,42 +39,42 @@ class RenderError(Exception):
 
 
 class TimelineInvalid(RenderError):
-    """The timeline breaks its schema or contradicts itself."""
+    """The timeline does not match its schema, or its times contradict each other."""
 
 
 class AssetMissing(RenderError):
-    """An asset is not where the timeline says."""
+    """There is no file or object at an asset's URI."""
 
 
 class AssetCorrupt(RenderError):
-    """An asset cannot be decoded, is empty, or is not the file that was planned."""
+    """An asset cannot be decoded, is empty, or has a different SHA-256 than the timeline says."""
 
 
 class AssetRefused(RenderError):
-    """An asset that is never read, whatever it holds: a playlist, a drawing with links, a place outside the timeline's own store, a bomb."""
+    """An asset is never read for safety: a playlist, an SVG, an address outside S3, or too many pixels."""
 
 
 class FontMissing(RenderError):
-    """A face is absent, or none has the letters of a text."""
+    """A font is not installed, or no font has a letter of the text."""
 
 
 class QualityRejected(RenderError):
-    """The finished file was inspected and does not pass; `findings` names each breach."""
+    """The finished file did not pass the inspection; `findings` lists the faults."""
 
 
 class HostFailure(RenderError):
-    """The machine, not the input: another try, elsewhere, may work."""
+    """The machine is at fault, not the input: a retry on another machine may succeed."""
 
     exit_code = EXIT_HOST
 
 
 class DiskFull(HostFailure):
-    """No space left for the intermediate files or the result."""
+    """There is no space left for intermediate files or the result."""
 
 
 class EncoderFailed(HostFailure):
-    """The encoder ended with an error although it worked when probed."""
+    """No suitable encoder works on this machine, or it failed while encoding."""
 
 
 class StorageUnavailable(HostFailure):
-    """The object store did not answer or refused."""
+    """S3 did not answer, or it refused the request."""

@@ -1,4 +1,4 @@
-"""The ffmpeg binary of imageio-ffmpeg: how it is called, how a file is probed with it, and what its failures mean."""
+"""Call the ffmpeg binary of imageio-ffmpeg, probe files with it, and translate its errors."""
 
 import errno
 import functools
@@ -17,10 +17,10 @@ from render.errors import AssetCorrupt, AssetRefused, DiskFull
 
 QUIET = ["-hide_banner", "-nostdin", "-loglevel", "error"]
 
-# What cameras, recorders and voices write. Playlists and the like (HLS, DASH, concat, SDP, subtitles, image sequences) are not among them: they
-# name other files and addresses, which ffmpeg would open.
+# Container formats of cameras and recorders. Playlists and the like (HLS, DASH, concat, SDP, subtitles, image
+# sequences) are excluded: they name other files and addresses, which ffmpeg would open.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,wav,w64,aiff,caf,mp3,flac,aac,gif"
-# 8K. A header costs nothing to write; a frame of the size it claims has to be allocated.
+# 8K. A header can claim any size for free, but a frame of that size has to be allocated.
 LARGEST_PIXELS = 8192 * 4320
 
 _STREAM = re.compile(r"Stream #\d+:\d+.*?: (Video|Audio): (\w+)(.*)")
@@ -33,66 +33,103 @@ _START = re.compile(r"start: (-?[\d.]+)")
 
 @functools.cache
 def binary() -> str:
+    """Return the path of ffmpeg: RENDER_FFMPEG or imageio-ffmpeg's."""
     return os.environ.get("RENDER_FFMPEG") or imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def command(*arguments: str | Path) -> list[str]:
+    """Return a command line with quiet options."""
     return [binary(), *QUIET, *map(str, arguments)]
 
 
 def source(path: str | Path) -> list[str]:
-    """The arguments that open a file of unknown origin: this file alone is read, whatever it says of itself."""
-    return ["-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-max_pixels", str(LARGEST_PIXELS), "-i", f"file:{path}"]
+    """Return the arguments that open an untrusted file, so that ffmpeg reads no other file or address."""
+    return [
+        "-protocol_whitelist",
+        "file",
+        "-format_whitelist",
+        CONTAINERS,
+        "-max_pixels",
+        str(LARGEST_PIXELS),
+        "-i",
+        f"file:{path}",
+    ]
 
 
-def opened(path: str | Path) -> InputContainer:
-    """The same limits for libav in this process."""
+def open_media(path: str | Path) -> InputContainer:
+    """Open an untrusted file with libav in this process, with the same limits as `source`."""
     return av.open(f"file:{path}", options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS})
 
 
-def run(*arguments: str | Path, asset: str | None = None, input_bytes: bytes | None = None, timeout_s: float | None = None) -> bytes:
-    """Standard output of one call. A failure is the asset's where one is named, and the disk's where ffmpeg says so."""
-    done = subprocess.run(command(*arguments), input=input_bytes, capture_output=True, timeout=timeout_s, check=False)
+def run(
+    *arguments: str | Path,
+    asset: str | None = None,
+    input_bytes: bytes | None = None,
+    timeout_s: float | None = None,
+) -> bytes:
+    """Run ffmpeg and return its standard output.
+
+    An error is the asset's fault if `asset` is given. Raises AssetCorrupt, AssetRefused, DiskFull, OSError,
+    subprocess.TimeoutExpired.
+    """
+    done = subprocess.run(
+        command(*arguments), input=input_bytes, capture_output=True, timeout=timeout_s, check=False
+    )
     if done.returncode:
-        raise failure(done.stderr.decode(errors="replace"), asset)
+        raise error_for(done.stderr.decode(errors="replace"), asset)
     return done.stdout
 
 
-def told(*arguments: str | Path, asset: str | None = None) -> str:
-    """What one call says: filters that measure write to the log."""
-    done = subprocess.run([binary(), "-hide_banner", "-nostdin", "-nostats", *map(str, arguments)], capture_output=True, check=False)
+def read_log(*arguments: str | Path, asset: str | None = None) -> str:
+    """Run ffmpeg and return its log, where measuring filters write their results. Raises like `run`."""
+    done = subprocess.run(
+        [binary(), "-hide_banner", "-nostdin", "-nostats", *map(str, arguments)],
+        capture_output=True,
+        check=False,
+    )
     log = done.stderr.decode(errors="replace")
     if done.returncode:
-        raise failure(log, asset)
+        raise error_for(log, asset)
     return log
 
 
-def failure(log: str, asset: str | None) -> Exception:
+def error_for(log: str, asset: str | None) -> Exception:
+    """Return the exception that an ffmpeg log means."""
     last = last_line(log)
     if "No space left on device" in log:
         return DiskFull("The disk is full.", asset=asset)
     if asset:
-        return refusal(log, asset) or AssetCorrupt(f"{asset} cannot be decoded: {last}", asset=asset)
+        return refusal_for(log, asset) or AssetCorrupt(f"{asset} cannot be decoded: {last}", asset=asset)
     return OSError(errno.EIO, f"ffmpeg: {last}")
 
 
-def refusal(log: str, asset: str) -> AssetRefused | None:
-    """What our own limits said no to, as opposed to what is broken."""
+def refusal_for(log: str, asset: str) -> AssetRefused | None:
+    """Return AssetRefused if one of our own limits stopped ffmpeg, else None."""
     if "Format not on whitelist" in log:
-        return AssetRefused(f"{asset} is a playlist or of another kind that is not read here. Give the picture or sound itself.", asset=asset)
+        return AssetRefused(
+            f"{asset} is a playlist or has an unsupported format. Give the video or audio file itself.",
+            asset=asset,
+        )
     if re.search(r"Picture size \d+x\d+ (is invalid|exceeds)|exceeds specified max pixel count", log):
-        return AssetRefused(f"{asset} has pictures of more than {LARGEST_PIXELS / 1e6:.0f} megapixels, which are not read here.", asset=asset)
+        return AssetRefused(
+            f"{asset} has pictures of more than {LARGEST_PIXELS / 1e6:.0f} megapixels. Give a smaller file.",
+            asset=asset,
+        )
     return None
 
 
 def last_line(log: str) -> str:
+    """Return the last line of a log, at most 300 characters."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return lines[-1][:300] if lines else "no message"
 
 
 @dataclass(frozen=True)
 class Media:
-    """What a file holds. Sizes are as shown, rotation applied; absent streams have None."""
+    """What a file contains.
+
+    Width and height are as shown, after rotation; the codec of an absent stream is None.
+    """
 
     duration_s: float | None
     start_s: float
@@ -109,14 +146,19 @@ class Media:
 
 
 def probe(path: str | Path, asset: str | None = None) -> Media:
-    """Reads the header only. Raises AssetCorrupt naming the asset when ffmpeg finds no stream in it."""
-    done = subprocess.run([binary(), "-hide_banner", "-nostdin", *source(path)], capture_output=True, check=False)
+    """Read a file's header. Raises AssetCorrupt if it has no streams, AssetRefused."""
+    done = subprocess.run(
+        [binary(), "-hide_banner", "-nostdin", *source(path)], capture_output=True, check=False
+    )
     text = done.stderr.decode(errors="replace")
     streams = _STREAM.findall(text)
-    if refused := refusal(text, asset or str(path)):
+    if refused := refusal_for(text, asset or str(path)):
         raise refused
     if "Input #0" not in text or not streams:
-        raise AssetCorrupt(f"{asset or path} holds no picture or sound that can be read: {last_line(text)}", asset=asset or str(path))
+        raise AssetCorrupt(
+            f"{asset or path} holds no picture or sound that can be read: {last_line(text)}",
+            asset=asset or str(path),
+        )
     return _media(text, streams)
 
 
@@ -130,7 +172,11 @@ def _media(text: str, streams: Sequence[tuple[str, str, str]]) -> Media:
             found |= {"video_codec": codec} | _video(rest, text)
         if kind == "Audio" and "audio_codec" not in found:
             rate = re.search(r"(\d+) Hz, ([^,]+)", rest)
-            found |= {"audio_codec": codec, "sample_rate": int(rate[1]) if rate else 0, "channels": rate[2].strip() if rate else ""}
+            found |= {
+                "audio_codec": codec,
+                "sample_rate": int(rate[1]) if rate else 0,
+                "channels": rate[2].strip() if rate else "",
+            }
     return Media(seconds, float(start[1]) if start else 0.0, container[1] if container else "", **found)  # type: ignore[arg-type]
 
 
@@ -139,7 +185,9 @@ def _video(rest: str, text: str) -> dict[str, object]:
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
     if rotation and round(abs(float(rotation[1]))) % 180 == 90:
         width, height = height, width
-    pixel = re.search(r", (\w+)(\(([^)]*)\))?", rest[rest.find(")") + 1 :] if rest.lstrip().startswith("(") else rest)
+    pixel = re.search(
+        r", (\w+)(\(([^)]*)\))?", rest[rest.find(")") + 1 :] if rest.lstrip().startswith("(") else rest
+    )
     return {
         "width": width,
         "height": height,

@@ -1,4 +1,4 @@
-"""Trying something out in a process of its own, because a driver that doesn't fit can take its process down."""
+"""Run a function in a child process, because a GPU driver that does not match can crash its process."""
 
 import multiprocessing
 from collections.abc import Callable
@@ -8,21 +8,26 @@ TIMEOUT_S = 60
 
 
 class Failed(Exception):
-    """With the complaint of what was tried."""
+    """The function raised, crashed or timed out. The message says how."""
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What it returns. Raises Failed when it raises, ends its process or gives no answer in time."""
+    """Call `function(*arguments)` in a forked process and return its result.
+
+    The result must be picklable. Raises Failed if the function raises, if its process ends, or if there is no
+    result within TIMEOUT_S seconds.
+    """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answered, args=(sender, function, *arguments))
+    process = context.Process(target=_send_result, args=(sender, function, *arguments))
     process.start()
     sender.close()
     try:
-        succeeded, answer = receiver.recv() if receiver.poll(TIMEOUT_S) else (False, f"no answer within {TIMEOUT_S} s")
+        timed_out = (False, f"no result within {TIMEOUT_S} s")
+        succeeded, answer = receiver.recv() if receiver.poll(TIMEOUT_S) else timed_out
     except EOFError:
         process.join()
-        succeeded, answer = False, f"it took its process down (exit code {process.exitcode})"
+        succeeded, answer = False, f"its process crashed (exit code {process.exitcode})"
     if process.is_alive():
         process.kill()
     process.join()
@@ -31,8 +36,8 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> Any:
     return answer
 
 
-def _answered(sender: Any, function: Callable[..., Any], *arguments: Any) -> None:
+def _send_result(sender: Any, function: Callable[..., Any], *arguments: Any) -> None:
     try:
         sender.send((True, function(*arguments)))
-    except Exception as failure:  # noqa: BLE001 - whatever it is, this doesn't work here, and the report says why
+    except Exception as failure:  # noqa: BLE001 - any error means "does not work here"; the report says why
         sender.send((False, str(failure).strip()[:200]))

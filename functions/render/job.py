@@ -1,4 +1,7 @@
-"""One render from beginning to end: read, check, draw, mix, join, inspect, publish. What was finished before a kill is not done again."""
+"""Run one render: read, check, draw, mix, join, inspect, publish.
+
+A restarted render continues with what was finished.
+"""
 
 import json
 import multiprocessing
@@ -24,45 +27,53 @@ from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.sound import soundtrack
 from render.storage import Destination
-from render.text import captions, fonts
+from render.text import fonts, subtitles
+from render.text.pages import Page, paginate
 
 Progress = Callable[[str, int, int], None]
-# Of each output by its name.
-Pages = dict[str, tuple[captions.Page, ...]]
+# Caption pages by output name.
+Pages = dict[str, tuple[Page, ...]]
 
 
-def tell(phase: str, done: int, total: int) -> None:
-    """A line of JSON for whoever started this program."""
+def print_progress(phase: str, done: int, total: int) -> None:
+    """Print a line of JSON for the caller of this program."""
     print(json.dumps({"phase": phase, "done": done, "total": total}), flush=True)
 
 
-class Told:
-    """Progress on standard output, and for a remote destination in progress.json too, at most once a second: whoever asks there can't read our output."""
+class ProgressReporter:
+    """Reports progress on standard output, and to progress.json in S3 at most once a second."""
 
     EVERY_S = 1.0
 
     def __init__(self, destination: Destination) -> None:
-        self.destination, self.told_at, self.phase = destination, 0.0, ""
+        self.destination, self.sent_at, self.phase = destination, 0.0, ""
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        tell(phase, done, total)
+        print_progress(phase, done, total)
         now = time.monotonic()
-        # Not before the frames: 1 of 1 read is no progress of the video.
-        if self.destination.remote and phase != "read" and (now - self.told_at >= self.EVERY_S or phase != self.phase):
-            self.told_at, self.phase = now, phase
-            # Progress is a courtesy: a store that fails here will be met again where it matters.
+        # Reading the timeline is no progress of the video.
+        if (
+            self.destination.remote
+            and phase != "read"
+            and (now - self.sent_at >= self.EVERY_S or phase != self.phase)
+        ):
+            self.sent_at, self.phase = now, phase
+            # Progress is optional. If S3 fails, a later step that needs it reports that.
             with suppress(errors.StorageUnavailable):
-                self.destination.put_text(json.dumps({"phase": phase, "done": done, "total": total}), "progress.json")
+                self.destination.put_text(
+                    json.dumps({"phase": phase, "done": done, "total": total}), "progress.json"
+                )
 
 
 class Clock:
-    """Seconds by phase, for the report."""
+    """Measures seconds by phase for report.json."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a phase."""
         start = time.monotonic()
         try:
             yield
@@ -71,6 +82,7 @@ class Clock:
 
 
 def read(uri: str) -> Timeline:
+    """Read and validate a timeline. Raises AssetMissing, TimelineInvalid, StorageUnavailable."""
     try:
         document = json.loads(storage.read_bytes(uri))
     except FileNotFoundError as missing:
@@ -81,72 +93,106 @@ def read(uri: str) -> Timeline:
 
 
 def render(uri: str, destination: Destination, progress: Progress | None = None) -> dict[str, Any]:
-    """Returns the report that was written. Raises RenderError; then nothing new lies at the final names."""
+    """Render a timeline and return the report that was written.
+
+    Raises RenderError; then nothing new is at the final names.
+    """
     cv2.setNumThreads(1)
-    memory.bound()
-    progress = progress or Told(destination)
+    memory.set_limits()
+    progress = progress or ProgressReporter(destination)
     clock = Clock()
     with clock.phase("read"):
         plan = read(uri)
         destination.remove("error.json")
         work = destination.scratch(plan.video_id)
         files = assets.fetch_all(plan, storage.parent(uri), work)
-        pages, undrawn = _preflight(plan)
+        pages, missing_characters = _preflight(plan)
     progress("read", 1, 1)
     with clock.phase("probe"):
-        chosen = {output.name: encoders.choose(output.codec, encoders.wish()) for output in plan.outputs}
-        drawn_by = {name: compositor.choose(encoder, compositor.wish()) for name, encoder in chosen.items()}
-    return _produced(plan, files, work, destination, chosen, drawn_by, pages, undrawn, clock, progress)
+        chosen_encoders = {
+            output.name: encoders.choose(output.codec, encoders.requested()) for output in plan.outputs
+        }
+        compositors = {
+            name: compositor.choose(encoder, compositor.requested())
+            for name, encoder in chosen_encoders.items()
+        }
+    return _produce(
+        plan,
+        files,
+        work,
+        destination,
+        chosen_encoders,
+        compositors,
+        pages,
+        missing_characters,
+        clock,
+        progress,
+    )
 
 
 def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
-    """Everything that can be known before drawing: caption preset, faces, letters. Returns each output's pages, and the signs that no face has."""
+    """Check everything that needs no drawing: caption preset, fonts, characters.
+
+    Returns the caption pages by output name, and the characters that no font has.
+    """
     fonts.family(plan.font)
-    return {output.name: captions.pages(plan, output) for output in plan.outputs}, sorted(set(fonts.missing("".join(plan.texts()))))
+    return {output.name: paginate(plan, output) for output in plan.outputs}, sorted(
+        set(fonts.missing("".join(plan.texts())))
+    )
 
 
-def _produced(
+def _produce(
     plan: Timeline,
     files: dict[str, Path],
     work: Path,
     destination: Destination,
-    chosen: dict[str, encoders.Encoder],
-    drawn_by: dict[str, Compositor],
+    chosen_encoders: dict[str, encoders.Encoder],
+    compositors: dict[str, Compositor],
     pages: Pages,
-    undrawn: list[str],
+    missing_characters: list[str],
     clock: Clock,
     progress: Progress,
 ) -> dict[str, Any]:
     identities = {name: f"{path.stat().st_size}:{assets.sha256(path)}" for name, path in files.items()}
-    pieces = [piece for output in plan.outputs for piece in segments.plan(plan, output, chosen[output.name], drawn_by[output.name], identities)]
+    pieces = [
+        piece
+        for output in plan.outputs
+        for piece in segments.plan(
+            plan, output, chosen_encoders[output.name], compositors[output.name], identities
+        )
+    ]
     total = plan.frame_count * len(plan.outputs)
     with clock.phase("frames"):
-        pool = Pool(Work(plan, files, chosen, drawn_by, work, destination), pieces, segments.workers())
-        aside = Aside(plan, files, work)
-        counted = _Counted(progress, total, pool.frames_before)
-        # Found by calling it; here nobody waits for that.
+        pool = Pool(
+            Work(plan, files, chosen_encoders, compositors, work, destination), pieces, segments.workers()
+        )
+        side = SideProcess(plan, files, work)
+        frame_progress = _FrameProgress(progress, total, pool.frames_before)
+        # Look up the ffmpeg binary now, while the workers draw.
         ffmpeg.binary()
         try:
-            glances = pool.wait(counted)
+            inspections = pool.wait(frame_progress)
         except BaseException:
-            aside.stop()
+            side.stop()
             raise
     with clock.phase("sound"):
-        track = aside.result()
+        track = side.result()
     progress("sound", 1, 1)
     results = []
     for number, output in enumerate(plan.outputs):
         with clock.phase("join"):
-            video = _joined(output, pieces, work, track.path, plan)
+            video = _join(output, pieces, work, track.path, plan)
         progress("join", number + 1, len(plan.outputs))
         with clock.phase("inspect"):
-            seen = [glances[piece.name] for piece in pieces if piece.output == output]
-            written = _written(plan, output, pages[output.name], work)
-            skips_stills = encoders.skips_stills(chosen[output.name])
-            found = gate.inspect(video, plan, output, track, written, len(pages[output.name]), files, skips_stills, seen)
-            results.append(_passed(output, video, written, found))
+            seen = [inspections[piece.name] for piece in pieces if piece.output == output]
+            written = _write_captions(plan, output, pages[output.name], work)
+            skips_stills = encoders.skips_stills(chosen_encoders[output.name])
+            found = gate.inspect(
+                video, plan, output, track, written, len(pages[output.name]), files, skips_stills, seen
+            )
+            results.append(_accept(output, video, written, found))
         progress("inspect", number + 1, len(plan.outputs))
-    report = _report(plan, results, chosen, drawn_by, undrawn, clock, pool.resumed)
+    report = _report(plan, results, chosen_encoders, compositors, missing_characters, clock, pool.resumed)
     with clock.phase("publish"):
         _publish(plan, results, work, destination, report)
     progress("publish", 1, 1)
@@ -154,7 +200,7 @@ def _produced(
     return report
 
 
-class _Counted:
+class _FrameProgress:
     def __init__(self, progress: Progress, total: int, done: int) -> None:
         self.progress, self.total, self.done = progress, total, done
         progress("frames", done, total)
@@ -164,22 +210,30 @@ class _Counted:
         self.progress("frames", self.done, self.total)
 
 
-class Aside:
-    """Sound and thumbnails in a process of their own, while the frames are drawn."""
+class SideProcess:
+    """Makes sound and thumbnails in a separate process while frames are drawn."""
 
     def __init__(self, plan: Timeline, files: dict[str, Path], work: Path) -> None:
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
-        self.process = context.Process(target=_aside, args=(plan, files, work, sender), daemon=False)
+        self.process = context.Process(
+            target=_run_side_process, args=(plan, files, work, sender), daemon=False
+        )
         self.process.start()
         sender.close()
 
     def result(self) -> soundtrack.Track:
+        """Wait for the process and return the soundtrack.
+
+        Raises its error, or HostFailure if it was killed.
+        """
         try:
             kind, value = self.receiver.recv()
         except EOFError as ended:
             self.process.join()
-            raise HostFailure(f"The sound process was ended from outside (exit code {self.process.exitcode}).") from ended
+            raise HostFailure(
+                f"The sound process was ended from outside (exit code {self.process.exitcode})."
+            ) from ended
         self.process.join()
         if kind == "failed":
             if "trace" in value:
@@ -189,45 +243,49 @@ class Aside:
         return track
 
     def stop(self) -> None:
+        """End the process."""
         self.process.kill()
         self.process.join()
 
 
-def _aside(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> None:
+def _run_side_process(plan: Timeline, files: dict[str, Path], work: Path, sender: Any) -> None:
     segments.die_with_parent()
     try:
         result = soundtrack.produce(plan, files, work / "sound")
         memory.release()
         for number, output in enumerate(plan.outputs):
             for shape in thumbnail.shapes(output, number == 0):
-                (work / shape.name).write_bytes(thumbnail.make(plan, files, shape))
+                (work / shape.name).write_bytes(thumbnail.make_jpeg(plan, files, shape))
                 memory.release()
         sender.send(("done", result))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
-        sender.send(("failed", segments.described(failure)))
+        sender.send(("failed", segments.error_document(failure)))
 
 
-def _joined(output: Output, pieces: list[segments.Segment], work: Path, track: Path, plan: Timeline) -> Path:
+def _join(output: Output, pieces: list[segments.Segment], work: Path, track: Path, plan: Timeline) -> Path:
     video = work / f"joined.{output.name}.mp4"
     segments.join([piece for piece in pieces if piece.output == output], work, track, plan.fps, video)
     return video
 
 
-def _written(plan: Timeline, output: Output, pages: tuple[captions.Page, ...], work: Path) -> list[Path]:
-    """The subtitle files."""
+def _write_captions(plan: Timeline, output: Output, pages: tuple[Page, ...], work: Path) -> list[Path]:
+    """Write the subtitle files and return their paths."""
     if plan.captions is None:
         return []
     paths = []
-    for kind, text in {"srt": captions.srt(pages), "vtt": captions.vtt(pages, plan.language)}.items():
+    for kind, text in {"srt": subtitles.srt(pages), "vtt": subtitles.vtt(pages, plan.language)}.items():
         paths.append(work / f"captions.{output.name}.{kind}")
         paths[-1].write_text(text, encoding="utf-8")
     return paths
 
 
-def _passed(output: Output, video: Path, written: list[Path], found: gate.Inspection) -> dict[str, Any]:
+def _accept(output: Output, video: Path, written: list[Path], found: gate.Inspection) -> dict[str, Any]:
     if found.findings:
         names = ", ".join(sorted({finding["name"] for finding in found.findings}))
-        raise QualityRejected(f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}", findings=found.findings)
+        raise QualityRejected(
+            f"The finished video did not pass inspection: {names}. {found.findings[0]['message']}",
+            findings=found.findings,
+        )
     return {"output": output, "video": video, "captions": written, "measured": found.measured}
 
 
@@ -241,9 +299,9 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
 def _report(
     plan: Timeline,
     results: list[dict[str, Any]],
-    chosen: dict[str, encoders.Encoder],
-    drawn_by: dict[str, Compositor],
-    undrawn: list[str],
+    chosen_encoders: dict[str, encoders.Encoder],
+    compositors: dict[str, Compositor],
+    missing_characters: list[str],
     clock: Clock,
     resumed: int,
 ) -> dict[str, Any]:
@@ -262,13 +320,13 @@ def _report(
                 "height": output.height,
                 "fps": plan.fps,
                 "codec": output.codec,
-                "encoder": asdict(chosen[output.name]),
-                "compositor": asdict(drawn_by[output.name]),
+                "encoder": asdict(chosen_encoders[output.name]),
+                "compositor": asdict(compositors[output.name]),
                 "measured": result["measured"],
             }
         )
     first = results[0]["measured"]
-    notes = [f"No typeface has {sign!r}; it was left out." for sign in undrawn]
+    notes = [f"No typeface has {sign!r}; it was left out." for sign in missing_characters]
     return {
         "video_id": plan.video_id,
         "duration_s": first["duration_s"],
@@ -283,8 +341,16 @@ def _report(
     }
 
 
-def _publish(plan: Timeline, results: list[dict[str, Any]], work: Path, destination: Destination, report: dict[str, Any]) -> None:
-    """The video comes after what belongs to it, the report last: whoever sees it finds everything else."""
+def _publish(
+    plan: Timeline,
+    results: list[dict[str, Any]],
+    work: Path,
+    destination: Destination,
+    report: dict[str, Any],
+) -> None:
+    """Publish the video after its thumbnails and captions, and the report last: whoever sees the report finds
+    everything else.
+    """
     for number, output in enumerate(plan.outputs):
         for shape in thumbnail.shapes(output, number == 0):
             destination.publish(work / shape.name, shape.name)
@@ -297,6 +363,7 @@ def _publish(plan: Timeline, results: list[dict[str, Any]], work: Path, destinat
 
 
 def _tidy(work: Path, destination: Destination) -> None:
+    """Delete checkpoints and intermediate files."""
     for name in destination.names("segments"):
         destination.remove(name)
     shutil.rmtree(work, ignore_errors=True)
@@ -305,7 +372,7 @@ def _tidy(work: Path, destination: Destination) -> None:
 
 
 def fail(failure: RenderError, destination: Destination) -> None:
-    """error.json beside where the video would be. When even that can't be written, the log has it."""
+    """Write error.json to the destination. If that fails too, the log says so."""
     document = json.dumps(failure.as_document(), indent=2, ensure_ascii=False) + "\n"
     try:
         if destination.remote:

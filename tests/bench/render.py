@@ -26,7 +26,7 @@ from render import ffmpeg  # noqa: E402
 from render.encode import encoders  # noqa: E402
 from render.picture import compose  # noqa: E402
 from render.plan import timeline  # noqa: E402
-from render.text import captions  # noqa: E402
+from render.text.pages import paginate  # noqa: E402
 from tests.render import samples  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
@@ -167,7 +167,7 @@ def _ass(parsed: timeline.Timeline) -> str:
         "Style: Cap,Sans,84,&H00FFFFFF,&H00170D0B,-1,1,8,4,2,120,120,480\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
     )
     lines = []
-    for page in captions.pages(parsed, parsed.outputs[0]):
+    for page in paginate(parsed, parsed.outputs[0]):
         units = page.units
         for index, unit in enumerate(units):
             end = units[index + 1].start_s if index + 1 < len(units) else page.end_s

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.render import samples
 from tests.render.program import call
 
@@ -29,7 +28,13 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
     done = call(path, folder / "out")
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
     report = json.loads((folder / "out" / "report.json").read_text())
-    return Film(folder, folder / "out", json.loads(path.read_text()), report, [json.loads(line) for line in done.stdout.splitlines()])
+    return Film(
+        folder,
+        folder / "out",
+        json.loads(path.read_text()),
+        report,
+        [json.loads(line) for line in done.stdout.splitlines()],
+    )
 
 
 @pytest.fixture
@@ -37,7 +42,12 @@ def plan() -> Callable[..., dict[str, Any]]:
     """A least timeline document, with fields put in."""
 
     def build(**fields: Any) -> dict[str, Any]:
-        scene = {"id": "0", "start_s": 0, "end_s": 2, "visual": {"kind": "generated", "generated": {"template": "gradient"}}}
+        scene = {
+            "id": "0",
+            "start_s": 0,
+            "end_s": 2,
+            "visual": {"kind": "generated", "generated": {"template": "gradient"}},
+        }
         return {
             "schema_version": 1,
             "video_id": "v",
@@ -56,14 +66,22 @@ def spoken(plan: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]
 
     def build(text: str, width: int = 540, height: int = 960, **fields: Any) -> dict[str, Any]:
         pieces = text.split()
-        words = [{"text": piece, "start_s": 0.1 + 0.4 * index, "end_s": 0.45 + 0.4 * index} for index, piece in enumerate(pieces)]
+        words = [
+            {"text": piece, "start_s": 0.1 + 0.4 * index, "end_s": 0.45 + 0.4 * index}
+            for index, piece in enumerate(pieces)
+        ]
         end = 0.4 * len(pieces) + 1
         scene = {
             "id": "0",
             "start_s": 0,
             "end_s": end,
             "visual": {"kind": "generated", "generated": {"template": "gradient"}},
-            "narration": {"audio": {"uri": "none.wav"}, "start_s": 0.1, "duration_s": end - 0.2, "words": words},
+            "narration": {
+                "audio": {"uri": "none.wav"},
+                "start_s": 0.1,
+                "duration_s": end - 0.2,
+                "words": words,
+            },
         }
         return plan(scenes=[scene], outputs=[{"name": "main", "width": width, "height": height}], **fields)
 

@@ -1,4 +1,6 @@
-"""Inputs for the renderer's tests and benchmark: photograph-like pictures, clips, speech-like sound with known word times, and timelines of them."""
+"""Inputs for the renderer's tests and benchmark: photograph-like pictures, clips, speech-like sound with
+known word times, and timelines of them.
+"""
 
 import json
 import subprocess
@@ -13,8 +15,9 @@ from PIL import Image
 
 RATE = 24_000
 TEXT = (
-    "An octopus has three hearts. Two of them pump blood through the gills, and the third one serves the rest of the body. "
-    "When it swims, that heart stops beating, which is why it prefers to crawl. Its blood is blue, because copper carries the oxygen instead of iron."
+    "An octopus has three hearts. Two of them pump blood through the gills, and the third one serves the "
+    "rest of the body. When it swims, that heart stops beating, which is why it prefers to crawl. Its "
+    "blood is blue, because copper carries the oxygen instead of iron."
 )
 
 TEXTS = [
@@ -26,39 +29,56 @@ TEXTS = [
 
 def photograph(path: Path, width: int, height: int, seed: int) -> Path:
     """Cloudy colours with edges and grain: about as hard to encode as a photograph."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     cloud = np.zeros((height, width), np.float32)
     for octave in range(1, 8):
         cells = 2**octave * 2
-        cloud += 0.55**octave * cv2.resize(chance.random((cells * height // width + 2, cells + 2), np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        cloud += 0.55**octave * cv2.resize(
+            rng.random((cells * height // width + 2, cells + 2), np.float32),
+            (width, height),
+            interpolation=cv2.INTER_CUBIC,
+        )
     cloud = (cloud - cloud.min()) / np.ptp(cloud)
-    low, middle, high = (chance.integers(10, 80, 3), chance.integers(60, 200, 3), chance.integers(170, 255, 3))
+    low, middle, high = (rng.integers(10, 80, 3), rng.integers(60, 200, 3), rng.integers(170, 255, 3))
     share = cloud[..., None]
-    picture = np.where(share < 0.5, low + (middle - low) * share * 2, middle + (high - middle) * (share * 2 - 1)).astype(np.float32)
+    picture = np.where(
+        share < 0.5, low + (middle - low) * share * 2, middle + (high - middle) * (share * 2 - 1)
+    ).astype(np.float32)
     for index in range(50):
-        centre = (int(chance.integers(0, width)), int(chance.integers(0, height)))
+        centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         shape = picture.copy()
-        cv2.circle(shape, centre, int(chance.integers(width // 50, width // 6)), chance.integers(0, 255, 3).tolist(), -1, cv2.LINE_AA)
+        cv2.circle(
+            shape,
+            centre,
+            int(rng.integers(width // 50, width // 6)),
+            rng.integers(0, 255, 3).tolist(),
+            -1,
+            cv2.LINE_AA,
+        )
         picture = cv2.addWeighted(picture, 0.75, shape, 0.25, 0) if index % 2 else picture
-    picture = cv2.GaussianBlur(picture, (0, 0), 1.1) + chance.normal(0, 3, (height, width, 1)).astype(np.float32)
+    picture = cv2.GaussianBlur(picture, (0, 0), 1.1) + rng.normal(0, 3, (height, width, 1)).astype(np.float32)
     Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(path, quality=93)
     return path
 
 
-def speech(path: Path, text: str, start_s: float = 0.0, words_per_s: float = 2.6, seed: int = 1) -> tuple[float, list[dict[str, Any]]]:
+def speech(
+    path: Path, text: str, start_s: float = 0.0, words_per_s: float = 2.6, seed: int = 1
+) -> tuple[float, list[dict[str, Any]]]:
     """A voiced burst for each word, with pauses at punctuation: (length, words with absolute times)."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     samples: list[np.ndarray] = [np.zeros(RATE // 20, np.float32)]
     words, at = [], 0.05
     for word in text.split():
         length = max(0.14, len(word) / 5.2 / words_per_s)
         t = np.arange(round(length * RATE)) / RATE
-        pitch = 120 * (1 + 0.12 * np.sin(2 * np.pi * t * 3) + 0.05 * chance.standard_normal())
+        pitch = 120 * (1 + 0.12 * np.sin(2 * np.pi * t * 3) + 0.05 * rng.standard_normal())
         phase = 2 * np.pi * np.cumsum(np.broadcast_to(pitch, t.shape)) / RATE
         voice = sum(np.sin(phase * harmonic) / harmonic**1.1 for harmonic in range(1, 14))
         envelope = np.minimum(1, t / 0.012) * np.minimum(1, (length - t) / 0.03)
         samples.append((0.16 * voice * envelope).astype(np.float32))
-        words.append({"text": word, "start_s": round(start_s + at, 3), "end_s": round(start_s + at + length, 3)})
+        words.append(
+            {"text": word, "start_s": round(start_s + at, 3), "end_s": round(start_s + at + length, 3)}
+        )
         pause = 0.35 if word[-1] in ".!?" else 0.16 if word[-1] in ",;:" else 0.045
         samples.append(np.zeros(round(pause * RATE), np.float32))
         at += length + pause
@@ -71,19 +91,44 @@ def speech(path: Path, text: str, start_s: float = 0.0, words_per_s: float = 2.6
     return signal.size / RATE, words
 
 
-def clip(path: Path, length_s: float = 3, size: str = "1280x720", rate: float = 25, extra: tuple[str, ...] = ()) -> Path:
+def clip(
+    path: Path, length_s: float = 3, size: str = "1280x720", rate: float = 25, extra: tuple[str, ...] = ()
+) -> Path:
     """A moving test picture with a sharp moving edge."""
     graph = f"testsrc2=s={size}:r={rate}:d={length_s}"
-    ffmpeg("-f", "lavfi", "-i", graph, *extra, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path)
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        graph,
+        *extra,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        path,
+    )
     return path
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y", *map(str, arguments)]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-hide_banner",
+        "-nostdin",
+        "-loglevel",
+        "error",
+        "-y",
+        *map(str, arguments),
+    ]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def timeline(folder: Path, scenes: list[dict[str, Any]], width: int = 1080, height: int = 1920, **fields: Any) -> Path:
+def timeline(
+    folder: Path, scenes: list[dict[str, Any]], width: int = 1080, height: int = 1920, **fields: Any
+) -> Path:
     document = {
         "schema_version": 1,
         "video_id": "sample",
@@ -100,7 +145,13 @@ def timeline(folder: Path, scenes: list[dict[str, Any]], width: int = 1080, heig
     return path
 
 
-def narrated(folder: Path, texts: list[str], visuals: list[dict[str, Any]], lead_s: float = 0.4, transition: str = "fade") -> list[dict[str, Any]]:
+def narrated(
+    folder: Path,
+    texts: list[str],
+    visuals: list[dict[str, Any]],
+    lead_s: float = 0.4,
+    transition: str = "fade",
+) -> list[dict[str, Any]]:
     """Scenes as long as their narration, one after another."""
     scenes, at = [], 0.0
     for index, (text, visual) in enumerate(zip(texts, visuals, strict=True)):
@@ -112,7 +163,12 @@ def narrated(folder: Path, texts: list[str], visuals: list[dict[str, Any]], lead
                 "id": str(index),
                 "start_s": round(at, 3),
                 "end_s": end,
-                "narration": {"audio": {"uri": f"voice{index}.wav"}, "start_s": start, "duration_s": length, "words": words},
+                "narration": {
+                    "audio": {"uri": f"voice{index}.wav"},
+                    "start_s": start,
+                    "duration_s": length,
+                    "words": words,
+                },
                 "visual": visual,
                 "transition": {"kind": transition if index else "cut", "duration_s": 0.5},
             }

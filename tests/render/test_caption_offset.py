@@ -1,8 +1,11 @@
-"""Do captions keep time with what is heard? Measured on a finished film: real words against the picture, neither taken from the timeline.
+"""Do captions keep time with what is heard?
 
-Speech is the local voice's, as the product asks for it (MP3 with an alignment), with figures in it. Where a word is heard is found by forced alignment
-of the film's own sound (pocketsphinx), whose constant offset is measured on a calibration clip: single words in silence, whose onsets are
-seen in the waveform. Where a word is marked is found in the film's own pictures: the frames on which other letters carry the accent colour.
+Measured on a finished film: real words against the picture, neither taken from the timeline.
+
+Speech is the local voice's, as the product asks for it (MP3 with an alignment), with figures in it. Where a
+word is heard is found by forced alignment of the film's own sound (pocketsphinx), whose constant offset is
+measured on a calibration clip: single words in silence, whose onsets are seen in the waveform. Where a word
+is marked is found in the film's own pictures: the frames on which other letters carry the accent colour.
 """
 
 import base64
@@ -14,31 +17,51 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from PIL import Image
-
-from local.voice.spoken import units
-from showrunner.production import captions as alignment
 from tests.local.model_servers import running
 from tests.render import samples
 from tests.render.program import call
+
+from local.voice.spoken import units
+from showrunner.production import captions as alignment
 
 PORT, VOICE = 8164, "21m00Tcm4TlvDq8ikWAM"
 RATE = 16_000
 TEXTS = [
     (
-        "Almost everything you send across an ocean travels through a cable on the sea floor. Satellites look more impressive, but they carry only a small "
-        "share of the traffic between continents. More than 95 percent of it runs through glass fibers, each about as thin as a human hair."
+        "Almost everything you send across an ocean travels through a cable on the sea floor. Satellites "
+        "look more impressive, but they carry only a small share of the traffic between continents. More "
+        "than 95 percent of it runs through glass fibers, each about as thin as a human hair."
     ),
     (
-        "In deep water, a modern cable is about as thick as a garden hose. The fibers lie at its center, wrapped in steel wires, a copper tube and a skin of "
-        "plastic. Light moves through glass at about 200,000 kilometers per second, two thirds of its speed in empty space."
+        "In deep water, a modern cable is about as thick as a garden hose. The fibers lie at its center, "
+        "wrapped in steel wires, a copper tube and a skin of plastic. Light moves through glass at about "
+        "200,000 kilometers per second, two thirds of its speed in empty space."
     ),
     (
-        "Cables break about 150 to 200 times a year. Most of the damage is done by fishing gear and anchors. When a fiber breaks, engineers send a pulse of "
-        "light into it and measure how long the echo takes to return. The echo tells them where the fault lies."
+        "Cables break about 150 to 200 times a year. Most of the damage is done by fishing gear and "
+        "anchors. When a fiber breaks, engineers send a pulse of light into it and measure how long the "
+        "echo takes to return. The echo tells them where the fault lies."
     ),
 ]
-# They begin with a stop or a vowel: such an onset is sharp, and its place in the waveform no matter of opinion.
-ALONE = ["Table.", "Paper.", "Garden.", "Copper.", "People.", "Told.", "Boat.", "Kind.", "Good.", "Open.", "Under.", "Dark.", "Begin.", "Tower.", "Picture."]
+# They begin with a stop or a vowel: such an onset is sharp, and its place in the waveform no matter of
+# opinion.
+ALONE = [
+    "Table.",
+    "Paper.",
+    "Garden.",
+    "Copper.",
+    "People.",
+    "Told.",
+    "Boat.",
+    "Kind.",
+    "Good.",
+    "Open.",
+    "Under.",
+    "Dark.",
+    "Begin.",
+    "Tower.",
+    "Picture.",
+]
 
 
 @dataclass(frozen=True)
@@ -51,11 +74,17 @@ class Said:
 
 def say(address: str, text: str) -> Said:
     body = json.dumps({"text": text, "model_id": "eleven_flash_v2_5"}).encode()
-    request = urllib.request.Request(f"{address}/v1/text-to-speech/{VOICE}/with-timestamps", body, {"Content-Type": "application/json", "xi-api-key": "local"})
+    request = urllib.request.Request(
+        f"{address}/v1/text-to-speech/{VOICE}/with-timestamps",
+        body,
+        {"Content-TextStyle": "application/json", "xi-api-key": "local"},
+    )
     with urllib.request.urlopen(request, timeout=100) as answer:
         found = json.load(answer)
     times = found["alignment"]
-    words = alignment.words(times["characters"], times["character_start_times_seconds"], times["character_end_times_seconds"])
+    words = alignment.words(
+        times["characters"], times["character_start_times_seconds"], times["character_end_times_seconds"]
+    )
     return Said(base64.b64decode(found["audio_base64"]), words)
 
 
@@ -70,13 +99,19 @@ def heard(sound: np.ndarray, words: list[str]) -> list[float]:
     decoder.start_utt()
     decoder.process_raw((np.clip(sound, -1, 1) * 32000).astype(np.int16).tobytes(), full_utt=True)
     decoder.end_utt()
-    found = [(part.word.split("(")[0], part.start_frame / 100) for part in decoder.seg() if part.word[0] not in "<([" and part.word != "sil"]
+    found = [
+        (part.word.split("(")[0], part.start_frame / 100)
+        for part in decoder.seg()
+        if part.word[0] not in "<([" and part.word != "sil"
+    ]
     assert [word for word, _ in found] == words
     return [at_s for _, at_s in found]
 
 
 def sound_of(path) -> np.ndarray:
-    return np.frombuffer(samples.ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"), np.float32)
+    return np.frombuffer(
+        samples.ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", str(RATE), "-"), np.float32
+    )
 
 
 def aligners_offset(folder, said: list[Said]) -> float:
@@ -101,7 +136,9 @@ def marks(path, width: int, height: int) -> list[float]:
         red, green, blue = (frame[..., channel].astype(np.int16) for channel in range(3))
         green_letters = (green > 140) & (red < green - 70) & (blue < green - 70)
         both = np.count_nonzero(green_letters & before)
-        if np.count_nonzero(green_letters) > 12 and both < 0.5 * max(np.count_nonzero(green_letters), np.count_nonzero(before)):
+        if np.count_nonzero(green_letters) > 12 and both < 0.5 * max(
+            np.count_nonzero(green_letters), np.count_nonzero(before)
+        ):
             found.append(number / 30)
         before = green_letters
     return found
@@ -120,14 +157,35 @@ def test_captions_keep_time_with_what_is_heard(tmp_path):
         samples.photograph(tmp_path / f"photo{number}.png", 480, 800, number)
         Image.open(tmp_path / f"photo{number}.png").convert("L").save(tmp_path / f"photo{number}.png")
         start, length = at + 0.5, sound_of(tmp_path / f"voice{number}.mp3").size / RATE
-        words = [{"text": word.text, "start_s": round(start + word.start_s, 3), "end_s": round(start + word.end_s, 3)} for word in one.words]
+        words = [
+            {
+                "text": word.text,
+                "start_s": round(start + word.start_s, 3),
+                "end_s": round(start + word.end_s, 3),
+            }
+            for word in one.words
+        ]
         end = round(start + length + 0.3, 3)
-        narration = {"audio": {"uri": f"voice{number}.mp3"}, "start_s": start, "duration_s": length, "words": words}
+        narration = {
+            "audio": {"uri": f"voice{number}.mp3"},
+            "start_s": start,
+            "duration_s": length,
+            "words": words,
+        }
         visual = {"kind": "image", "asset": {"uri": f"photo{number}.png"}}
-        scenes.append({"id": str(number), "start_s": at, "end_s": end, "narration": narration, "visual": visual})
+        scenes.append(
+            {"id": str(number), "start_s": at, "end_s": end, "narration": narration, "visual": visual}
+        )
         at = end
     # Without the pop, whose growing letters would look like other ones.
-    style = {"preset": "bold", "overrides": {"animation": {"kind": "none"}, "highlight": {"colour": "#00ff00"}, "outline": {"width": 0.05}}}
+    style = {
+        "preset": "bold",
+        "overrides": {
+            "animation": {"kind": "none"},
+            "highlight": {"colour": "#00ff00"},
+            "outline": {"width": 0.05},
+        },
+    }
     done = call(samples.timeline(tmp_path, scenes, 360, 640, captions=style), tmp_path / "out")
     assert done.returncode == 0, done.stderr[-2000:]
 
@@ -142,6 +200,9 @@ def test_captions_keep_time_with_what_is_heard(tmp_path):
     # One mark for each word, in order: they are paired by counting, not by nearness.
     assert len(marked) == len(written) == len(begins)
     late = marked - begins
-    print(f"{len(late)} words; recogniser's offset {offset:.3f} s; median {np.median(late):+.3f} s; 95 % within {np.percentile(np.abs(late), 95):.3f} s;"
-          f" {np.mean(np.abs(late) <= 0.08):.1%} within 80 ms; worst: {sorted(zip(np.abs(late).round(3).tolist(), written, strict=True))[-6:]}")  # fmt: skip
+    worst = sorted(zip(np.abs(late).round(3).tolist(), written, strict=True))[-6:]
+    near = (
+        f"95 % within {np.percentile(np.abs(late), 95):.3f} s; {np.mean(np.abs(late) <= 0.08):.1%} in 80 ms"
+    )
+    print(f"{len(late)} words; offset {offset:.3f} s; median {np.median(late):+.3f} s; {near}; {worst}")
     assert np.mean(np.abs(late) <= 0.080) >= 0.95

@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.render.program import ROOT, environment
 
 DOCKERFILE = (ROOT / "functions/render/Dockerfile").read_text()
 
 
 def instructions() -> list[tuple[str, str]]:
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#")))
+    joined = re.sub(
+        r"\\\n\s*", " ", "\n".join(line for line in DOCKERFILE.splitlines() if not line.startswith("#"))
+    )
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
 
 
@@ -30,7 +31,12 @@ def test_every_instruction_is_known_and_every_image_has_a_version():
 
 def test_the_dockerfile_has_nothing_that_a_linter_knows_to_be_wrong():
     hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, "--no-color", ROOT / "functions/render/Dockerfile"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [hadolint, "--no-color", ROOT / "functions/render/Dockerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -55,26 +61,55 @@ def test_opencl_finds_nvidias_implementation_in_the_image():
 
 
 def test_every_requirement_is_pinned():
-    lines = [line for line in (ROOT / "functions/render/requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in (ROOT / "functions/render/requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[\w\-]+==[\w.]+", line) for line in lines)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="changing the user takes root and setpriv")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="changing the user takes root and setpriv"
+)
 def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_only(tmp_path):
     """As in the container: user 10001, code that can't be written, and one folder that can."""
     code = tmp_path / "srv"
     shutil.copytree(ROOT / "functions/render", code / "render", ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run([sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", code / "render"], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", code / "render"],
+        check=True,
+    )
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     os.chown(scratch, 10001, 10001)
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o011)
-    # The interpreter may lie in a folder that only root may enter: this stranger may read everything, and write nowhere else.
-    reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--bounding-set=-all,+dac_read_search"]
-    command = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", *reading, sys.executable, "-m", "render", "--self-test"]
+    # The interpreter may lie in a folder that only root may enter: this stranger may read everything, and
+    # write nowhere else.
+    reading = [
+        "--inh-caps=+dac_read_search",
+        "--ambient-caps=+dac_read_search",
+        "--bounding-set=-all,+dac_read_search",
+    ]
+    command = [
+        "setpriv",
+        "--reuid=10001",
+        "--regid=10001",
+        "--clear-groups",
+        *reading,
+        sys.executable,
+        "-m",
+        "render",
+        "--self-test",
+    ]
     done = subprocess.run(
-        command, env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"), capture_output=True, text=True, check=False, cwd="/"
+        command,
+        env=environment(PYTHONPATH=str(code), TMPDIR=str(scratch), HOME="/nonexistent"),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,8 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from tests.render import samples
+from tests.render.program import call, environment
 
 from render import ffmpeg, job
 from render.encode import segments
@@ -23,12 +25,17 @@ from render.encode.encoders import Encoder
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.storage import Destination
-from tests.render import samples
-from tests.render.program import call, environment
 
 
 def test_everything_that_was_promised_lies_there(film):
-    assert {path.name for path in film.out.iterdir()} == {"video.mp4", "thumbnail.jpg", "thumbnail.tall.jpg", "captions.srt", "captions.vtt", "report.json"}
+    assert {path.name for path in film.out.iterdir()} == {
+        "video.mp4",
+        "thumbnail.jpg",
+        "thumbnail.tall.jpg",
+        "captions.srt",
+        "captions.vtt",
+        "report.json",
+    }
 
 
 def test_the_file_is_what_players_and_platforms_want(film):
@@ -45,7 +52,7 @@ def test_the_report_tells_what_was_measured(film):
     assert film.report["true_peak_dbtp"] <= -1
     assert film.report["findings"] == []
     output = film.report["outputs"][0]
-    assert output["encoder"] == {"name": "libx264", "reason": "asked for by RENDER_ENCODER=cpu"}
+    assert output["encoder"] == {"name": "libx264", "reason": "requested by RENDER_ENCODER=cpu"}
     assert output["sha256"] == assets.sha256(film.out / "video.mp4")
     assert set(film.report["timings_s"]) >= {"read", "frames", "sound", "join", "inspect"}
 
@@ -79,10 +86,16 @@ def test_every_frame_has_a_picture_and_none_stands_still(film):
 
 
 def test_the_highlight_keeps_time_with_the_voice(film):
-    """Onsets are found in the finished sound, highlight changes in the finished picture; at least 95 % lie within 80 ms."""
+    """Onsets are found in the finished sound, highlight changes in the finished picture; at least 95 % lie
+    within 80 ms.
+    """
     clip = film.document["scenes"][1]
     # The clip is a test pattern with the accent's own yellow in it.
-    onsets = [onset for onset in _onsets(film.out / "video.mp4") if not clip["start_s"] - 0.3 < onset < clip["end_s"] + 0.3]
+    onsets = [
+        onset
+        for onset in _onsets(film.out / "video.mp4")
+        if not clip["start_s"] - 0.3 < onset < clip["end_s"] + 0.3
+    ]
     changes = _highlight_changes(film.out / "video.mp4")
     assert len(onsets) >= 16
     offsets = np.array([np.abs(changes - onset).min() for onset in onsets])
@@ -90,18 +103,29 @@ def test_the_highlight_keeps_time_with_the_voice(film):
 
 
 def _onsets(path: Path) -> np.ndarray:
-    """Where the voice sets in again: the bursts of the sample speech have pauses of at least 45 ms between them."""
-    raw = np.frombuffer(samples.ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", "16000", "-"), np.float32)
+    """Where the voice sets in again: the bursts of the sample speech have pauses of at least 45 ms between
+    them.
+    """
+    raw = np.frombuffer(
+        samples.ffmpeg("-i", path, "-f", "f32le", "-ac", "1", "-ar", "16000", "-"), np.float32
+    )
     power = np.square(raw[: raw.size // 80 * 80].reshape(-1, 80)).mean(axis=1)
     level = 10 * np.log10(power + 1e-12)
     loud = level > np.percentile(level, 90) - 14
     starts = np.flatnonzero(loud[1:] & ~loud[:-1]) + 1
-    kept = [start for start in starts if loud[start : start + 8].all() and not loud[max(0, start - 4) : start].any()]
+    kept = [
+        start
+        for start in starts
+        if loud[start : start + 8].all() and not loud[max(0, start - 4) : start].any()
+    ]
     return np.array(kept) * 0.005
 
 
 def _highlight_changes(path: Path) -> np.ndarray:
-    """Frames on which the accent-coloured letters are other ones than on the frame before. Accent of the sample: #ffcc00."""
+    """Frames on which the accent-coloured letters are other ones than on the frame before.
+
+    Accent of the sample: #ffcc00.
+    """
     frames = samples.decoded(path, 360, 640)[:, 320:500]
     red, green, blue = (frames[..., channel].astype(np.int16) for channel in range(3))
     accent = (red > 200) & (green > 150) & (blue < 90)
@@ -117,7 +141,9 @@ def test_captions_can_be_left_out_of_the_picture(tmp_path, film):
     (tmp_path / "timeline.json").write_text(json.dumps(document))
     assert call(tmp_path / "timeline.json", tmp_path / "out").returncode == 0
     assert (tmp_path / "out" / "captions.srt").read_text() == (film.out / "captions.srt").read_text()
-    with_them, without = (samples.decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out"))
+    with_them, without = (
+        samples.decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out")
+    )
     rows, columns = np.nonzero(np.abs(with_them.astype(int) - without).max(axis=2) > 60)
     assert 0.4 * 640 < rows.min() < rows.max() <= 0.75 * 640 + 2
     assert 0.1 * 360 < columns.min() < columns.max() < 0.9 * 360
@@ -129,14 +155,27 @@ def small(folder: Path, **fields) -> Path:
 
 
 def test_one_plan_gives_three_aspects(tmp_path):
-    outputs = [{"name": "tall", "width": 180, "height": 320}, {"name": "wide", "width": 320, "height": 180}, {"name": "square", "width": 180, "height": 180}]
+    outputs = [
+        {"name": "tall", "width": 180, "height": 320},
+        {"name": "wide", "width": 320, "height": 180},
+        {"name": "square", "width": 180, "height": 180},
+    ]
     done = call(small(tmp_path, outputs=outputs), tmp_path / "out")
     assert done.returncode == 0, done.stderr[-800:]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert [(output["file"], output["width"], output["height"]) for output in report["outputs"]] == [
         ("video.mp4", 180, 320), ("video.wide.mp4", 320, 180), ("video.square.mp4", 180, 180)]  # fmt: skip
     spoken = {
-        re.sub(r"\s+", " ", re.sub(r"\d\d:.*|^\d+$", "", (tmp_path / "out" / f"captions{infix}.srt").read_text(), flags=re.MULTILINE)).strip()
+        re.sub(
+            r"\s+",
+            " ",
+            re.sub(
+                r"\d\d:.*|^\d+$",
+                "",
+                (tmp_path / "out" / f"captions{infix}.srt").read_text(),
+                flags=re.MULTILINE,
+            ),
+        ).strip()
         for infix in ("", ".wide", ".square")
     }
     assert len(spoken) == 1
@@ -145,20 +184,26 @@ def test_one_plan_gives_three_aspects(tmp_path):
 @pytest.mark.parametrize("codec", ["hevc", "av1"])
 def test_the_other_codecs_are_rendered_and_inspected_too(tmp_path, codec):
     scenes = samples.narrated(tmp_path, samples.TEXTS[:1], samples.visuals(tmp_path)[:1])
-    plan = samples.timeline(tmp_path, scenes, 180, 320, outputs=[{"name": "main", "width": 180, "height": 320, "codec": codec}])
+    plan = samples.timeline(
+        tmp_path, scenes, 180, 320, outputs=[{"name": "main", "width": 180, "height": 320, "codec": codec}]
+    )
     done = call(plan, tmp_path / "out")
     assert done.returncode == 0, done.stderr[-800:]
     assert ffmpeg.probe(tmp_path / "out" / "video.mp4").video_codec == codec
 
 
 def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
-    """Killed without warning after its first finished piece; the second run keeps that piece, and the packets of both films are identical."""
+    """Killed without warning after its first finished piece; the second run keeps that piece, and the packets
+    of both films are identical.
+    """
     path = small(tmp_path)
     whole = tmp_path / "whole"
     assert call(path, whole).returncode == 0
     out = tmp_path / "out"
     command = [sys.executable, "-m", "render", str(path), str(out)]
-    process = subprocess.Popen(command, env=environment(RENDER_WORKERS="1"), stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        command, env=environment(RENDER_WORKERS="1"), stdout=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 60
     while not list((out / "segments").rglob("*.mp4")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -178,7 +223,9 @@ def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_render_killed_at_any_moment_is_resumed_to_the_same_bytes(tmp_path):
-    """At every eighth of its time, again and again on the same destination: nothing half-written, and at last the same file."""
+    """At every eighth of its time, again and again on the same destination: nothing half-written, and at last
+    the same file.
+    """
     path = small(tmp_path)
     started = time.monotonic()
     assert call(path, tmp_path / "whole").returncode == 0
@@ -199,12 +246,18 @@ def test_a_render_killed_at_any_moment_is_resumed_to_the_same_bytes(tmp_path):
             assert assets.sha256(out / "video.mp4") == assets.sha256(tmp_path / "whole" / "video.mp4")
         assert call(path, out).returncode == 0
         assert assets.sha256(out / "video.mp4") == assets.sha256(tmp_path / "whole" / "video.mp4"), eighth
-        assert {entry.name for entry in out.iterdir()} == {entry.name for entry in (tmp_path / "whole").iterdir()}
+        assert {entry.name for entry in out.iterdir()} == {
+            entry.name for entry in (tmp_path / "whole").iterdir()
+        }
 
 
 def test_workers_die_with_the_main_process(tmp_path):
     path = small(tmp_path)
-    process = subprocess.Popen([sys.executable, "-m", "render", str(path), str(tmp_path / "out")], env=environment(), stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "render", str(path), str(tmp_path / "out")],
+        env=environment(),
+        stdout=subprocess.PIPE,
+    )
     process.stdout.readline()
     time.sleep(0.5)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -212,16 +265,32 @@ def test_workers_die_with_the_main_process(tmp_path):
     process.wait()
     time.sleep(0.5)
     assert children
-    assert not [child for child in children if Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]]
+    assert not [
+        child
+        for child in children
+        if Path(f"/proc/{child}").exists()
+        and "Z" not in Path(f"/proc/{child}/stat").read_text().split(")")[1][:3]
+    ]
 
 
 def test_pieces_end_with_scenes_and_say_whether_they_show_photographs_only(plan):
     """So that a scene's picture is prepared once, and the encoder knows what moves."""
-    visuals = [{"kind": "image", "asset": {"uri": "a.jpg"}}, {"kind": "generated", "generated": {"template": "gradient"}}] * 4
-    scenes = [{"id": str(index), "start_s": 6 * index, "end_s": 6 * index + 6, "visual": visual} for index, visual in enumerate(visuals)]
+    visuals = [
+        {"kind": "image", "asset": {"uri": "a.jpg"}},
+        {"kind": "generated", "generated": {"template": "gradient"}},
+    ] * 4
+    scenes = [
+        {"id": str(index), "start_s": 6 * index, "end_s": 6 * index + 6, "visual": visual}
+        for index, visual in enumerate(visuals)
+    ]
     parsed = timeline.parse(plan(scenes=scenes))
     pieces = segments.plan(parsed, parsed.outputs[0], Encoder("libx264", ""), Compositor("cpu", ""), {})
-    assert [(piece.first, piece.last) for piece in pieces[:4]] == [(0, 180), (180, 360), (360, 540), (540, 720)]
+    assert [(piece.first, piece.last) for piece in pieces[:4]] == [
+        (0, 180),
+        (180, 360),
+        (360, 540),
+        (540, 720),
+    ]
     assert [piece.photographs for piece in pieces[:4]] == [True, False, True, False]
     assert pieces[-1].last - pieces[-1].first <= 60
 
@@ -240,13 +309,17 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
 
 @pytest.mark.slow
 def test_a_film_of_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeypatch):
-    """Half an hour has more than two hundred pieces; here every frame of ten seconds is one, three hundred in all."""
+    """Half an hour has more than two hundred pieces; here every frame of ten seconds is one, three hundred in
+    all.
+    """
     monkeypatch.setattr(segments, "LONGEST_S", 1 / 30)
     monkeypatch.setattr(segments, "SHORTEST_S", 1 / 30)
     for name, value in (("RENDER_X264_PRESET", "ultrafast"), ("RENDER_ENCODER", "cpu")):
         monkeypatch.setenv(name, value)
     visual = {"kind": "generated", "generated": {"template": "gradient"}}
-    plan = samples.timeline(tmp_path, [{"id": "0", "start_s": 0, "end_s": 10, "visual": visual}], 128, 128, captions=None)
+    plan = samples.timeline(
+        tmp_path, [{"id": "0", "start_s": 0, "end_s": 10, "visual": visual}], 128, 128, captions=None
+    )
     report = job.render(str(plan), Destination(str(tmp_path / "out")), lambda *_: None)
     assert report["outputs"][0]["measured"]["frames"] == 300
 
@@ -291,20 +364,43 @@ def test_a_narration_that_was_replaced_after_a_failure_is_heard(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_an_hour_told_in_one_breath_takes_no_more_memory_than_a_minute(tmp_path):
-    """One scene, one recording of an hour, at a small size: what grows with length would be seen in the sound, the words, the index or the inspection."""
+    """One scene, one recording of an hour, at a small size: what grows with length would be seen in the
+    sound, the words, the index or the inspection.
+    """
     peaks = {}
     for minutes in (1, 60):
         folder = tmp_path / str(minutes)
         folder.mkdir()
         length, words = samples.speech(folder / "minute.wav", " ".join([samples.TEXT] * 3), 0.5)
         rounds = max(1, round(minutes * 60 / length))
-        samples.ffmpeg("-stream_loop", str(rounds - 1), "-i", folder / "minute.wav", "-c", "copy", folder / "voice.wav")
-        told = [{**word, **{at: round(word[at] + length * number, 3) for at in ("start_s", "end_s")}} for number in range(rounds) for word in words]
-        narration = {"audio": {"uri": "voice.wav"}, "start_s": 0.5, "duration_s": length * rounds, "words": told}
+        samples.ffmpeg(
+            "-stream_loop", str(rounds - 1), "-i", folder / "minute.wav", "-c", "copy", folder / "voice.wav"
+        )
+        told = [
+            {**word, **{at: round(word[at] + length * number, 3) for at in ("start_s", "end_s")}}
+            for number in range(rounds)
+            for word in words
+        ]
+        narration = {
+            "audio": {"uri": "voice.wav"},
+            "start_s": 0.5,
+            "duration_s": length * rounds,
+            "words": told,
+        }
         visual = {"kind": "generated", "generated": {"template": "gradient"}}
-        scene = {"id": "0", "start_s": 0, "end_s": round(0.8 + length * rounds, 3), "narration": narration, "visual": visual}
+        scene = {
+            "id": "0",
+            "start_s": 0,
+            "end_s": round(0.8 + length * rounds, 3),
+            "narration": narration,
+            "visual": visual,
+        }
         plan = samples.timeline(folder, [scene], 128, 228)
-        process = subprocess.Popen([sys.executable, "-m", "render", str(plan), str(folder / "out")], env=environment(), stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "render", str(plan), str(folder / "out")],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+        )
         peaks[minutes] = _peak_mb(process)
         assert process.returncode == 0
         report = json.loads((folder / "out" / "report.json").read_text())
@@ -361,7 +457,9 @@ def test_a_full_disk_is_the_hosts_fault_and_is_said(tmp_path):
     path = small(tmp_path)
     out = tmp_path / "out"
     out.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(out)], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(out)], check=False, capture_output=True
+    ).returncode:
         pytest.skip("no mounts here")
     try:
         done = call(path, out)

@@ -1,4 +1,6 @@
-"""Uploads that are not what they say: nothing but the file itself is ever read, and nothing is allocated by its word alone."""
+"""Uploads that are not what they say: nothing but the file itself is ever read, and nothing is allocated by
+its word alone.
+"""
 
 import http.server
 import threading
@@ -7,14 +9,14 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from tests.render import samples
 
 from render import ffmpeg, storage
 from render.errors import AssetCorrupt, AssetRefused
 from render.picture import clips, overlays, stills
 from render.plan import assets, timeline
 from render.plan.timeline import Asset, Output, Visual
-from render.sound import soundtrack
-from tests.render import samples
+from render.sound import recordings
 
 
 @pytest.fixture
@@ -38,16 +40,19 @@ def listener():
 
 
 def playlists(secret, address):
-    """Each is accepted and followed by a plain `ffmpeg -i` (or would be, where its name ended differently)."""
+    """Plain `ffmpeg -i` reads each of these and what it names (some only under another file extension)."""
     segment = samples.clip(secret.with_name("secret.ts"), 1, "160x120")
     return {
-        "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{segment}\n#EXTINF:1,\n{address}/b.ts\n#EXT-X-ENDLIST\n",
+        "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{segment}\n"
+        f"#EXTINF:1,\n{address}/b.ts\n#EXT-X-ENDLIST\n",
         "list.ffconcat": f"ffconcat version 1.0\nfile '{secret}'\nfile '{address}/c.mp4'\n",
         "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
         f"m=video {address.rsplit(':', 1)[1]} RTP/AVP 96\na=rtpmap:96 H264/90000\n",
-        "manifest.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S"><Period>'
-        f'<AdaptationSet mimeType="video/mp4"><Representation id="1"><BaseURL>{address}/d.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
-        "drawing.svg": f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="{address}/e.png" width="9" height="9"/></svg>',
+        "manifest.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+        'mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1">'
+        f"<BaseURL>{address}/d.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+        "drawing.svg": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
+        f'<image href="{address}/e.png" width="9" height="9"/></svg>',
     }
 
 
@@ -62,7 +67,7 @@ def test_a_playlist_opens_no_other_file_and_no_address(tmp_path, listener, name,
         lambda: ffmpeg.probe(upload, "upload"),
         lambda: clips.still(upload, "upload", 0.1),
         lambda: clips.ClipPainter(upload, "upload", Visual("clip", Asset("upload")), 64, 64, 30, 3),
-        lambda: soundtrack.decode(upload, "upload", 1, tmp_path),
+        lambda: recordings.decode(upload, "upload", 1, tmp_path),
         lambda: stills.load(upload, "upload", 100),
         lambda: overlays.logo(upload, "upload", Output("o", 320, 320)),
     ):
@@ -87,15 +92,22 @@ def test_the_same_playlists_are_followed_without_our_limits(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.webm", "a.mkv", "a.avi", "a.ts"])
 def test_clips_of_every_usual_kind_are_read(tmp_path, name):
-    coding = ("-c:v", "libvpx", "-deadline", "realtime") if name.endswith("webm") else ("-c:v", "libx264", "-pix_fmt", "yuv420p")
+    coding = (
+        ("-c:v", "libvpx", "-deadline", "realtime")
+        if name.endswith("webm")
+        else ("-c:v", "libx264", "-pix_fmt", "yuv420p")
+    )
     samples.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25:d=0.4", *coding, tmp_path / name)
-    assert (ffmpeg.probe(tmp_path / name).width, clips.still(tmp_path / name, name, 0.1).shape[1]) == (160, 320)
+    assert (ffmpeg.probe(tmp_path / name).width, clips.still(tmp_path / name, name, 0.1).shape[1]) == (
+        160,
+        320,
+    )
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mp3", "a.m4a", "a.ogg", "a.flac", "a.aiff"])
 def test_sound_of_every_usual_kind_is_read(tmp_path, name):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=d=0.5:r=44100", tmp_path / name)
-    assert soundtrack.decode(tmp_path / name, name, 1, tmp_path).count == pytest.approx(24_000, abs=3000)
+    assert recordings.decode(tmp_path / name, name, 1, tmp_path).count == pytest.approx(24_000, abs=3000)
 
 
 def test_a_clip_of_giant_pictures_is_refused_before_one_is_decoded(tmp_path):
@@ -114,13 +126,20 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path):
 
     header = (30_000).to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
     data = zlib.compress(bytes(30_000_000))
-    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b""))
-    for read in (lambda: stills.load(tmp_path / "bomb.png", "bomb.png", 100), lambda: overlays.logo(tmp_path / "bomb.png", "bomb.png", Output("o", 320, 320))):
+    (tmp_path / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+    for read in (
+        lambda: stills.load(tmp_path / "bomb.png", "bomb.png", 100),
+        lambda: overlays.logo(tmp_path / "bomb.png", "bomb.png", Output("o", 320, 320)),
+    ):
         with pytest.raises(AssetRefused, match=r"bomb\.png"):
             read()
 
 
-def test_a_whole_decoded_picture_has_a_lower_limit_than_a_photograph_that_shrinks_while_it_is_decoded(tmp_path, monkeypatch):
+def test_a_whole_decoded_picture_has_a_lower_limit_than_a_photograph_that_shrinks_while_it_is_decoded(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(stills, "LARGEST_WHOLE", 40_000)
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 400, 3), np.uint8))
     picture.save(tmp_path / "a.png")
@@ -137,7 +156,15 @@ def test_postscript_is_not_started(tmp_path):
         stills.load(tmp_path / "a.jpg", "a.jpg", 100)
 
 
-ELSEWHERE = ["http://127.0.0.1/a.jpg", "file:///etc/passwd", "FTP://x/a", "concat:/etc/passwd|/etc/hosts", "data:image/png;base64,AA", "s3://bucket", "s3:///k"]
+ELSEWHERE = [
+    "http://127.0.0.1/a.jpg",
+    "file:///etc/passwd",
+    "FTP://x/a",
+    "concat:/etc/passwd|/etc/hosts",
+    "data:image/png;base64,AA",
+    "s3://bucket",
+    "s3:///k",
+]
 
 
 @pytest.mark.parametrize("base", ["s3://bucket/a", "/films"])

@@ -1,4 +1,7 @@
-"""The finished file, inspected before anybody may call it finished: every finding has a name, and one is enough to fail."""
+"""Inspect a finished file before it is published.
+
+Each fault is a finding with a name; one finding rejects the file.
+"""
 
 import hashlib
 import math
@@ -16,37 +19,47 @@ from render.errors import AssetCorrupt
 from render.picture import backdrop
 from render.picture.colour import Pixels
 from render.plan.timeline import Output, Scene, Timeline, Visual
-from render.sound.soundtrack import Measured, Track
+from render.sound.loudness import Measured
+from render.sound.soundtrack import Track
 
 DURATION_TOLERANCE_S = 0.1
 LOUDNESS_TOLERANCE_LU = 1.0
-# Meters of two makers differ by a tenth.
+# Two makers' meters differ by 0.1 dB.
 PEAK_TOLERANCE_DB = 0.1
-# Key frames this close together can't miss a fault of a second: two of them lie in it.
+# Two key frames this far apart always lie inside a fault of one second.
 KEYS_APART_S = 0.5
-# A camera move slower than this (pixels a second at the picture's edge) can't be told from a still picture by the eye, nor by `watch`.
+# Neither the eye nor `stillness` can tell a slower camera move (pixels per second at the picture's edge) from
+# a still picture.
 SLOWEST_MOVE = 3.0
-# In a picture that stops moving x264 still improves it for some frames, then codes next to nothing. Measured at veryfast, over every phase of a stop of
-# 1.03 s in photographs, noise, grain and backdrops: the quietest ten frames in a row (key frames apart) take 293 bytes each at most at 1080x1920, 59 at
-# 540x960 and 27 at 320x180; our usual camera moves 386, 164 and 27 at least. Slower moves and small pictures are looked at more than they need to be.
+# When a picture stops moving, x264 improves it for some frames and then needs almost no bytes. Measured at
+# veryfast over every phase of a stop of 1.03 s in photographs, noise, grain and backdrops: the quietest ten
+# consecutive frames (key frames excluded) take at most 293 bytes each at 1080x1920, 59 at 540x960 and 27 at
+# 320x180; the usual camera move takes at least 386, 164 and 27. Slower moves and small pictures are decoded
+# more often than necessary.
 QUIET_FRAMES = 10
 QUIET_BITS_PER_PIXEL = 0.0013
 FRAME_OVERHEAD_BYTES = 40
-# A twentieth of the loud moments with flat tops: measured 0 for speech and music however hard they were limited, 0.37 and more for what was clipped.
-FLATTEST = 0.05
+# Share of loud moments with flat tops. Measured: 0 for speech and music however strongly limited, 0.37 and
+# more after clipping.
+MAX_FLAT_SHARE = 0.05
 
 
 @dataclass
 class Inspection:
+    """The result: measured values for report.json, and findings ({name, message})."""
+
     measured: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
-    def fault(self, name: str, message: str) -> None:
+    def add_finding(self, name: str, message: str) -> None:
         self.findings.append({"name": name, "message": message})
 
 
-class Keys:
-    """Key frames in order of time. Neighbours are compared; kept are the first, the last, and between which of them a fault may lie."""
+class KeyFrames:
+    """Key frames in order of time.
+
+    Neighbours are compared when they are added. Only the first, the last and the suspect intervals are kept.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -55,45 +68,64 @@ class Keys:
         self.first: tuple[float, Pixels] | None = None
         self.last: tuple[float, Pixels] | None = None
 
-    def see(self, at_s: float, picture: Pixels) -> None:
+    def add(self, at_s: float, picture: Pixels) -> None:
+        """Add the next key frame: its time in seconds and its reduced picture (`stillness.reduced`)."""
         if self.last is None:
             self.first = (at_s, picture)
         else:
             before_s, before = self.last
             self.gap_s = max(self.gap_s, at_s - before_s)
-            if stillness.alike(before, picture) or stillness.dark(before):
+            if stillness.similar(before, picture) or stillness.is_dark(before):
                 self.suspects.append((before_s, at_s))
         self.last = (at_s, picture)
         self.count += 1
 
-    def follow(self, later: "Keys") -> None:
+    def append(self, later: "KeyFrames") -> None:
+        """Add the key frames of a later piece."""
         if later.first is not None:
-            self.see(*later.first)
+            self.add(*later.first)
             self.suspects += later.suspects
-            self.gap_s, self.last, self.count = max(self.gap_s, later.gap_s), later.last, self.count + later.count - 1
+            self.gap_s, self.last, self.count = (
+                max(self.gap_s, later.gap_s),
+                later.last,
+                self.count + later.count - 1,
+            )
 
     def stretches(self, duration_s: float) -> list[tuple[float, float]] | None:
-        """Where a fault may lie; None when they are too far apart to say, or when there are none."""
-        if self.first is None or self.last is None or max(self.gap_s, self.first[0], duration_s - self.last[0]) > KEYS_APART_S + 0.01:
+        """Return the intervals (start, end) that may hold a fault.
+
+        None if the key frames are too far apart to tell, or if there are none.
+        """
+        if (
+            self.first is None
+            or self.last is None
+            or max(self.gap_s, self.first[0], duration_s - self.last[0]) > KEYS_APART_S + 0.01
+        ):
             return None
         return self.suspects
 
 
 @dataclass(frozen=True)
-class Glance:
-    """A piece of the film, looked at while others are drawn; by its packets it is known again in the finished file."""
+class PieceInspection:
+    """What was seen in one encoded piece.
+
+    The number of packets and their SHA-256 identify the piece in the finished file.
+    """
 
     packets: int
     digest: str
-    keys: Keys
+    keys: KeyFrames
 
 
-def glance(path: Path, start_s: float) -> Glance | None:
-    """`start_s` is the piece's place in the film. None where it can't be decoded: the finished file then says so itself."""
-    keys, digest, count = Keys(), hashlib.sha256(), 0
+def inspect_piece(path: Path, start_s: float) -> PieceInspection | None:
+    """Decode the key frames of a piece that starts at `start_s` in the video.
+
+    Returns None if it cannot be decoded; the inspection of the finished file then reports why.
+    """
+    keys, digest, count = KeyFrames(), hashlib.sha256(), 0
     try:
-        for at_s, picture in stillness.pictures(path, keys_only=True):
-            keys.see(start_s + at_s, picture)
+        for at_s, picture in stillness.reduced_frames(path, keys_only=True):
+            keys.add(start_s + at_s, picture)
         with av.open(str(path)) as container:
             for packet in container.demux(video=0):
                 if packet.size:
@@ -101,7 +133,7 @@ def glance(path: Path, start_s: float) -> Glance | None:
                     count += 1
     except av.error.FFmpegError:
         return None
-    return Glance(count, digest.hexdigest(), keys)
+    return PieceInspection(count, digest.hexdigest(), keys)
 
 
 def inspect(
@@ -113,33 +145,35 @@ def inspect(
     pages: int,
     files: dict[str, Path],
     skips_stills: bool = False,
-    pieces: Sequence[Glance | None] = (),
+    pieces: Sequence[PieceInspection | None] = (),
 ) -> Inspection:
-    """Reads every packet, decodes every key frame, and between them what could hold a fault. Key frames of `pieces` that the file holds, packet for
-    packet, have been decoded already.
+    """Inspect a finished file: read every packet, decode every key frame, and decode other frames where a
+    fault may be.
 
-    That is: where key frames half a second apart are alike or black; where they are further apart and the encoder is known to code a still picture in
-    next to nothing, the stretches of so few bytes; else everything. The sound was measured on `track`; here it must be the same, byte for byte.
+    That is: between key frames at most KEYS_APART_S apart, where two neighbours are similar or black. Where
+    key frames are further apart, the stretches of very few bytes if the encoder codes a still picture in few
+    bytes (`skips_stills`), else everything. If the file's packets are those of `pieces`, their key frames are
+    not decoded again. The sound was measured on `track`; here its packets must be the same.
     """
-    found = Inspection()
+    report = Inspection()
     try:
         media = ffmpeg.probe(path, path.name)
     except AssetCorrupt as unreadable:
-        found.fault("UnplayableHeader", unreadable.message)
-        return found
-    _streams(found, media, timeline, output)
-    _faststart(found, path)
-    if not found.findings:
-        sizes, same = _packets(found, path, timeline, track, pieces)
+        report.add_finding("UnplayableHeader", unreadable.message)
+        return report
+    _streams(report, media, timeline, output)
+    _faststart(report, path)
+    if not report.findings:
+        sizes, same = _packets(report, path, timeline, track, pieces)
         stretches = quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)]
-        _picture(found, path, timeline, output, files, stretches, pieces if same else ())
-        _sound(found, track.measured, timeline)
-    _captions(found, timeline, caption_files, pages)
-    return found
+        _picture(report, path, timeline, output, files, stretches, pieces if same else ())
+        _sound(report, track.measured, timeline)
+    _captions(report, timeline, caption_files, pages)
+    return report
 
 
-def _streams(found: Inspection, media: ffmpeg.Media, timeline: Timeline, output: Output) -> None:
-    found.measured |= {
+def _streams(report: Inspection, media: ffmpeg.Media, timeline: Timeline, output: Output) -> None:
+    report.measured |= {
         "duration_s": media.duration_s,
         "width": media.width,
         "height": media.height,
@@ -151,19 +185,29 @@ def _streams(found: Inspection, media: ffmpeg.Media, timeline: Timeline, output:
         "sample_rate": media.sample_rate,
     }
     if media.video_codec != output.codec:
-        found.fault("WrongVideoCodec", f"The picture is {media.video_codec or 'missing'}, planned was {output.codec}.")
+        report.add_finding(
+            "WrongVideoCodec", f"The picture is {media.video_codec or 'missing'}, not {output.codec}."
+        )
     if media.audio_codec != "aac":
-        found.fault("WrongAudioCodec", f"The sound is {media.audio_codec or 'missing'}, planned was aac.")
+        report.add_finding("WrongAudioCodec", f"The sound is {media.audio_codec or 'missing'}, not aac.")
     if (media.width, media.height) != (output.width, output.height):
-        found.fault("WrongAspect", f"The picture is {media.width}x{media.height}, planned was {output.width}x{output.height}.")
+        report.add_finding(
+            "WrongAspect",
+            f"The picture is {media.width}x{media.height}, not {output.width}x{output.height}.",
+        )
     if media.duration_s is None or abs(media.duration_s - timeline.duration_s) > DURATION_TOLERANCE_S:
-        found.fault("WrongDuration", f"The file lasts {media.duration_s} s, planned was {timeline.duration_s:.3f} s.")
+        report.add_finding(
+            "WrongDuration", f"The file lasts {media.duration_s} s, not {timeline.duration_s:.3f} s."
+        )
     if "bt709" not in media.video_tags:
-        found.fault("WrongColour", f"The picture is not tagged BT.709 but {media.video_tags or 'nothing'}.")
+        report.add_finding("WrongColour", f"The colour tags are {media.video_tags or 'missing'}, not BT.709.")
 
 
-def _faststart(found: Inspection, path: Path) -> None:
-    """The index must come before the media data, or a player has to fetch the whole file first."""
+def _faststart(report: Inspection, path: Path) -> None:
+    """Check that the index precedes the media data.
+
+    Otherwise a player has to download the whole file first.
+    """
     with path.open("rb") as file:
         at, order = 0, []
         while len(head := file.read(8)) == 8:
@@ -174,17 +218,20 @@ def _faststart(found: Inspection, path: Path) -> None:
                 break
             at += size
             file.seek(at)
-    found.measured["atoms"] = order
+    report.measured["atoms"] = order
     if "moov" not in order or "mdat" not in order or order.index("moov") > order.index("mdat"):
-        found.fault("UnplayableHeader", "The index of the file is not in front of its data.")
+        report.add_finding("UnplayableHeader", "The file's index is not before its media data.")
 
 
-def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track, pieces: Sequence[Glance | None]) -> tuple[dict[int, int], bool]:
-    """Every frame present once, at its own time; the sound that of the measured track.
+def _packets(
+    report: Inspection, path: Path, timeline: Timeline, track: Track, pieces: Sequence[PieceInspection | None]
+) -> tuple[dict[int, int], bool]:
+    """Check that every frame is present once at its time, and that the sound is that of the measured track.
 
-    Returns the bytes of each frame that isn't a key frame, and whether the picture is that of the pieces.
+    Returns the bytes of each frame that is no key frame, and True if the video packets are those of the
+    pieces.
     """
-    sizes, times, sound, same = {}, [], hashlib.sha256(), _Same(pieces)
+    sizes, times, sound, same = {}, [], hashlib.sha256(), _PacketComparison(pieces)
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.pts is None or packet.time_base is None:
@@ -196,21 +243,30 @@ def _packets(found: Inspection, path: Path, timeline: Timeline, track: Track, pi
             times.append(round(packet.pts * packet.time_base * timeline.fps))
             if not packet.is_keyframe:
                 sizes[times[-1]] = packet.size
-    found.measured["frames"] = len(times)
+    report.measured["frames"] = len(times)
     if sorted(times) != list(range(timeline.frame_count)):
-        found.fault("WrongFrameCount", f"The file has {len(times)} frames at {len(set(times))} times, planned were {timeline.frame_count}.")
+        report.add_finding(
+            "WrongFrameCount",
+            f"The file has {len(times)} frames at {len(set(times))} times, not {timeline.frame_count}.",
+        )
     if sound.hexdigest() != audio_digest(track.path):
-        found.fault("WrongSound", "The sound in the file is not the one that was mixed.")
+        report.add_finding("WrongSound", "The sound in the file is not the one that was mixed.")
     return sizes, same.whole()
 
 
-class _Same:
-    """Whether packets are those of the pieces, in their order."""
+class _PacketComparison:
+    """Compare a stream of packets with those of the pieces, in order."""
 
-    def __init__(self, pieces: Sequence[Glance | None]) -> None:
-        self._expected, self._digest, self._count, self._same = list(pieces), hashlib.sha256(), 0, bool(pieces)
+    def __init__(self, pieces: Sequence[PieceInspection | None]) -> None:
+        self._expected, self._digest, self._count, self._same = (
+            list(pieces),
+            hashlib.sha256(),
+            0,
+            bool(pieces),
+        )
 
     def feed(self, packet: bytes) -> None:
+        """Add the next packet."""
         piece = self._expected[0] if self._expected else None
         if piece is None:
             self._same = False
@@ -223,10 +279,12 @@ class _Same:
             self._expected, self._digest, self._count = self._expected[1:], hashlib.sha256(), 0
 
     def whole(self) -> bool:
+        """Return True if all packets were those of the pieces, and none is missing."""
         return self._same and not self._expected
 
 
 def audio_digest(path: Path) -> str:
+    """Return the SHA-256 of the audio packets of a file."""
     digest = hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux(audio=0):
@@ -236,7 +294,10 @@ def audio_digest(path: Path) -> str:
 
 
 def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -> list[tuple[float, float]]:
-    """Seconds in which so little was coded that the picture may stand still or be black; a picture that moves can't be coded in so few bytes."""
+    """Return intervals (start, end) in seconds with so few bytes that the picture may be still or black.
+
+    A moving picture cannot be coded in so few bytes.
+    """
     most = QUIET_FRAMES * (FRAME_OVERHEAD_BYTES + output.width * output.height * QUIET_BITS_PER_PIXEL / 8)
     stretches: list[tuple[float, float]] = []
     frames = sorted(sizes)
@@ -244,7 +305,9 @@ def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -
         run = frames[index : index + QUIET_FRAMES]
         if sum(sizes[number] for number in run) > most:
             continue
-        start, end = (run[0] / timeline.fps, (run[-1] + 1) / timeline.fps) if run else (0.0, timeline.duration_s)
+        start, end = (
+            (run[0] / timeline.fps, (run[-1] + 1) / timeline.fps) if run else (0.0, timeline.duration_s)
+        )
         if stretches and stretches[-1][1] >= start - 0.01:
             stretches[-1] = (stretches[-1][0], end)
         else:
@@ -253,51 +316,61 @@ def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -
 
 
 def _picture(
-    found: Inspection,
+    report: Inspection,
     path: Path,
     timeline: Timeline,
     output: Output,
     files: dict[str, Path],
     stretches: list[tuple[float, float]],
-    pieces: Sequence[Glance | None],
+    pieces: Sequence[PieceInspection | None],
 ) -> None:
-    """Black and still stretches; `stretches` are where to look when the key frames are too far apart to say."""
+    """Find black and still intervals.
+
+    `stretches` is where to look if the key frames are too far apart to tell.
+    """
     black: list[tuple[float, float]] = []
     still: list[tuple[float, float]] = []
     try:
         keys = _keys(path, pieces)
-        found.measured["key_frames"] = keys.count
+        report.measured["key_frames"] = keys.count
         close = keys.stretches(timeline.duration_s)
-        # A fault of a second holds such a stretch wholly, and may begin and end a second beside it.
+        # A fault of one second contains the whole interval and may reach one second beyond it.
         for start, end in _merged(stretches if close is None else close):
-            seen = stillness.watched(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
+            seen = stillness.monitor(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
             black += seen.black
             still += seen.still
     except av.error.FFmpegError as broken:
-        found.fault("Undecodable", f"The file cannot be decoded to its end: {broken}")
+        report.add_finding("Undecodable", f"The file cannot be decoded to its end: {broken}")
         return
-    found.measured |= {"black_s": round(sum(end - start for start, end in black), 3), "frozen_s": round(sum(end - start for start, end in still), 3)}
+    report.measured |= {
+        "black_s": round(sum(end - start for start, end in black), 3),
+        "frozen_s": round(sum(end - start for start, end in still), 3),
+    }
     for start, end in black:
-        if not _by_source(timeline, files, start, end, "black"):
-            found.fault("BlackPicture", f"The picture is black for {end - start:.1f} s from {start:.1f} s on.")
+        if not _source_explains(timeline, files, start, end, "black"):
+            report.add_finding("BlackPicture", f"The picture is black from {start:.1f} s to {end:.1f} s.")
     for start, end in still:
-        if not _still_by_plan(timeline, output, start, end) and not _by_source(timeline, files, start, end, "still"):
-            found.fault("FrozenPicture", f"The picture stands still for {end - start:.1f} s from {start:.1f} s on.")
+        if not _still_by_design(timeline, output, start, end) and not _source_explains(
+            timeline, files, start, end, "still"
+        ):
+            report.add_finding(
+                "FrozenPicture", f"The picture stands still from {start:.1f} s to {end:.1f} s."
+            )
 
 
-def _keys(path: Path, pieces: Sequence[Glance | None]) -> Keys:
-    keys = Keys()
+def _keys(path: Path, pieces: Sequence[PieceInspection | None]) -> KeyFrames:
+    keys = KeyFrames()
     for piece in pieces:
         assert piece is not None
-        keys.follow(piece.keys)
+        keys.append(piece.keys)
     if not pieces:
-        for at_s, picture in stillness.pictures(path, keys_only=True):
-            keys.see(at_s, picture)
+        for at_s, picture in stillness.reduced_frames(path, keys_only=True):
+            keys.add(at_s, picture)
     return keys
 
 
 def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those that would be looked at twice, since each is looked at with a second around it, made one."""
+    """Merge intervals that would be decoded twice, because each is decoded with one second around it."""
     merged: list[tuple[float, float]] = []
     for start, end in stretches:
         if merged and start - merged[-1][1] <= 2.0:
@@ -307,18 +380,24 @@ def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return merged
 
 
-def _touched(timeline: Timeline, start: float, end: float) -> list[Scene]:
+def _scenes_between(timeline: Timeline, start: float, end: float) -> list[Scene]:
     return [scene for scene in timeline.scenes if scene.end_s > start + 0.05 and scene.start_s < end - 0.05]
 
 
-def _still_by_plan(timeline: Timeline, output: Output, start: float, end: float) -> bool:
-    """A picture without a camera move, or with one so slow that nobody can see it, is meant to stand still."""
+def _still_by_design(timeline: Timeline, output: Output, start: float, end: float) -> bool:
+    """Return True if no scene in the interval moves visibly: no camera move, or one too slow to see."""
     reach = max(output.width, output.height) / 2
-    return all(_move(scene.visual) * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s) for scene in _touched(timeline, start, end))
+    return all(
+        _move(scene.visual) * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s)
+        for scene in _scenes_between(timeline, start, end)
+    )
 
 
 def _move(visual: Visual) -> float:
-    """How far the picture's edge goes in the scene, as a share of its distance from the middle; a clip moves by itself."""
+    """Return how far the picture's edge moves in the scene, as a share of its distance from the centre.
+
+    A clip moves by itself (infinite).
+    """
     if visual.kind == "clip":
         return math.inf
     if visual.generated:
@@ -326,24 +405,31 @@ def _move(visual: Visual) -> float:
     return 0.0 if visual.motion == "none" else visual.amount
 
 
-def _by_source(timeline: Timeline, files: dict[str, Path], start: float, end: float, what: str) -> bool:
-    """A clip that is black or stands still in itself shows what it shows: a title, a presentation."""
-    visuals = [scene.visual for scene in _touched(timeline, start, end)]
-    return all(visual.kind == "clip" and visual.asset is not None and _has(files[visual.asset.uri], visual, what) for visual in visuals)
+def _source_explains(timeline: Timeline, files: dict[str, Path], start: float, end: float, what: str) -> bool:
+    """Return True if the interval shows only clips that are black or still themselves, such as a title or
+    slides.
+    """
+    visuals = [scene.visual for scene in _scenes_between(timeline, start, end)]
+    return all(
+        visual.kind == "clip"
+        and visual.asset is not None
+        and _source_is(files[visual.asset.uri], visual, what)
+        for visual in visuals
+    )
 
 
-def _has(clip: Path, visual: Visual, what: str) -> bool:
+def _source_is(clip: Path, visual: Visual, what: str) -> bool:
     try:
-        return bool(getattr(stillness.watched(clip, *visual.trim), what))
+        return bool(getattr(stillness.monitor(clip, *visual.trim), what))
     except av.error.FFmpegError:
-        # Damaged, though ffmpeg could play it: it explains nothing.
+        # It is damaged although ffmpeg could play it, so it does not explain the fault.
         return False
 
 
-def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
+def _sound(report: Inspection, measured: Measured, timeline: Timeline) -> None:
     level = measured.loudness
     silent = [(start, timeline.duration_s if end is None else end) for start, end in measured.silences]
-    found.measured |= {
+    report.measured |= {
         "loudness_lufs": level.integrated_lufs,
         "true_peak_dbtp": level.true_peak_dbtp,
         "silent_s": round(sum(end - start for start, end in silent), 3),
@@ -352,28 +438,43 @@ def _sound(found: Inspection, measured: Measured, timeline: Timeline) -> None:
     if timeline.music is None and not any(scene.narration for scene in timeline.scenes):
         return
     if abs(level.integrated_lufs - timeline.integrated_lufs) > LOUDNESS_TOLERANCE_LU:
-        found.fault("WrongLoudness", f"The sound has {level.integrated_lufs:.1f} LUFS, planned were {timeline.integrated_lufs:.1f}.")
+        report.add_finding(
+            "WrongLoudness",
+            f"The sound has {level.integrated_lufs:.1f} LUFS, not {timeline.integrated_lufs:.1f}.",
+        )
     if level.true_peak_dbtp > timeline.true_peak_dbtp + PEAK_TOLERANCE_DB:
-        found.fault("TruePeakTooHigh", f"The true peak is {level.true_peak_dbtp:.1f} dBTP, at most {timeline.true_peak_dbtp:.1f} was planned.")
-    if measured.flat_share > FLATTEST:
-        found.fault("ClippedSound", f"The sound is clipped: {measured.flat_share:.0%} of its loud moments have flat tops.")
+        report.add_finding(
+            "TruePeakTooHigh",
+            f"The true peak is {level.true_peak_dbtp:.1f} dBTP, more than {timeline.true_peak_dbtp:.1f}.",
+        )
+    if measured.flat_share > MAX_FLAT_SHARE:
+        report.add_finding(
+            "ClippedSound",
+            f"The sound is clipped: {measured.flat_share:.0%} of its loud moments have flat tops.",
+        )
     for start, end in silent:
-        if _should_sound(timeline, start, end):
-            found.fault("SilentSound", f"There is no sound for {end - start:.1f} s from {start:.1f} s on.")
+        if _must_have_sound(timeline, start, end):
+            report.add_finding("SilentSound", f"There is no sound from {start:.1f} s to {end:.1f} s.")
 
 
-def _should_sound(timeline: Timeline, start: float, end: float) -> bool:
-    """With music everywhere; without it only inside a narration, where speakers pause for less than two seconds."""
+def _must_have_sound(timeline: Timeline, start: float, end: float) -> bool:
+    """Return True if silence in the interval is a fault: always with music; without it only inside a
+    narration, where speakers pause for less than two seconds.
+    """
     if timeline.music:
         return True
-    spoken = [(scene.narration.start_s, scene.narration.start_s + scene.narration.duration_s) for scene in timeline.scenes if scene.narration]
+    spoken = [
+        (scene.narration.start_s, scene.narration.start_s + scene.narration.duration_s)
+        for scene in timeline.scenes
+        if scene.narration
+    ]
     return any(min(end, last) - max(start, first) > 2 * stillness.LONGEST_S for first, last in spoken)
 
 
-def _captions(found: Inspection, timeline: Timeline, files: list[Path], pages: int) -> None:
-    found.measured["caption_pages"] = pages
+def _captions(report: Inspection, timeline: Timeline, files: list[Path], pages: int) -> None:
+    report.measured["caption_pages"] = pages
     words = any(scene.narration and scene.narration.words for scene in timeline.scenes)
     if timeline.captions is None or not words:
         return
     if not pages or any(not path.exists() or path.stat().st_size < 20 for path in files):
-        found.fault("MissingCaptions", "There are words, but no captions.")
+        report.add_finding("MissingCaptions", "There are words, but no captions.")

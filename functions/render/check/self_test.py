@@ -1,4 +1,4 @@
-"""Whether this machine can render: two seconds through every part, in a temporary folder. The container's health check."""
+"""Check that this machine can render: two seconds of video through every part, in a temporary folder."""
 
 import json
 import tempfile
@@ -10,13 +10,13 @@ import numpy as np
 from render import job
 from render.encode import encoders
 from render.errors import RenderError
-from render.sound import music, soundtrack
+from render.sound import music
 from render.storage import Destination
 from render.text import fonts
 
 
 def self_test() -> int:
-    """Prints what was found; 0 when a video came out."""
+    """Render a short video, print what was found, and return the exit code: 0 if it worked."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="render-self-test-") as folder:
         base = Path(folder)
@@ -32,21 +32,27 @@ def self_test() -> int:
         "compositor": report["outputs"][0]["compositor"],
         "loudness_lufs": report["loudness_lufs"],
         "shaping": fonts.shaping(),
-        "other_encoders": {name: encoders.works(name) or "works" for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")},
+        "other_encoders": {
+            name: encoders.works(name) or "works"
+            for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")
+        },
     }
     print(json.dumps(found, indent=2))
     return 0
 
 
 def _quietly(*_: object) -> None:
-    """The result is enough."""
+    """Ignore progress."""
 
 
 def _timeline(folder: Path) -> Path:
     t = np.arange(round(1.4 * music.RATE), dtype=np.float32) / music.RATE
     voice = (0.2 * np.sin(2 * np.pi * 180 * t) * (1 + np.sin(2 * np.pi * 4 * t)) / 2).astype(np.float32)
     _wave(folder / "voice.wav", voice)
-    words = [{"text": text, "start_s": 0.3 + 0.35 * index, "end_s": 0.6 + 0.35 * index} for index, text in enumerate(("This", "machine", "can", "render."))]
+    words = [
+        {"text": text, "start_s": 0.3 + 0.35 * index, "end_s": 0.6 + 0.35 * index}
+        for index, text in enumerate(("This", "machine", "can", "render."))
+    ]
     document = {
         "schema_version": 1,
         "video_id": "self-test",
@@ -58,7 +64,12 @@ def _timeline(folder: Path) -> Path:
                 "start_s": 0,
                 "end_s": 2,
                 "visual": {"kind": "generated", "generated": {"template": "title", "text": "Ready"}},
-                "narration": {"audio": {"uri": "voice.wav"}, "start_s": 0.3, "duration_s": 1.4, "words": words},
+                "narration": {
+                    "audio": {"uri": "voice.wav"},
+                    "start_s": 0.3,
+                    "duration_s": 1.4,
+                    "words": words,
+                },
             }
         ],
         "music": {"mood": "calm"},
@@ -68,7 +79,7 @@ def _timeline(folder: Path) -> Path:
     return path
 
 
-def _wave(path: Path, samples: soundtrack.Sound) -> None:
+def _wave(path: Path, samples: music.Sound) -> None:
     import wave
 
     with wave.open(str(path), "wb") as file:

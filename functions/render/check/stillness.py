@@ -1,4 +1,4 @@
-"""Watches a picture run by, small: is it black, does it stand still? Asked of the finished file, and of a source clip that is blamed for it."""
+"""Detect black and still pictures in a finished file or a source clip, on frames reduced to one eighth."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -13,48 +13,64 @@ import numpy as np
 from render import ffmpeg
 from render.picture.colour import Pixels
 
-# Longer than this is a fault.
+# A longer black or still part is a fault.
 LONGEST_S = 1.0
-# Luma averaged over blocks of this side: the encoder's noise goes, which a key frame renews, and motion stays.
+# Side of the blocks over which luma is averaged. This removes encoder noise, which changes at each key frame,
+# and keeps motion.
 _BLOCK = 8
-# Measured at 1080x1920 with x264 from ultrafast to veryfast: through the renewal by a key frame, still pictures differ by 0.4 at most and fewer than
-# 1 % of their blocks by more than 1, none by more than 5; our slowest backdrops and camera moves differ by 0.55 and more in a second, and 10 % of their
-# blocks by 2. A few letters that move over a plain ground change few blocks, but those by much.
-_ALIKE_MEAN, _ALIKE_STEP, _ALIKE_SHARE, _ALIKE_MOST = 0.5, 1, 0.025, 8
-# Limited range begins at 16; this is 6 % above it, and so dark are all but one in a hundred blocks.
+# Measured at 1080x1920 with x264 from ultrafast to veryfast. Across a key frame, still pictures differ by at
+# most 0.4 on average, fewer than 1 % of their blocks by more than 1, and none by more than 5. The slowest
+# backdrops and camera moves differ by at least 0.55 within a second, and 10 % of their blocks by 2. A few
+# letters that move on a plain background change few blocks, but by much.
+_SIMILAR_MEAN, _SIMILAR_STEP, _SIMILAR_SHARE, _SIMILAR_MAX = 0.5, 1, 0.025, 8
+# Black is 16 in limited range; the limit is 6 % above it, and 99 % of the blocks must be below.
 _DARK, _DARK_SHARE = 29, 0.99
 
 
-def small(frame: av.VideoFrame) -> Pixels:
+def reduced(frame: av.VideoFrame) -> Pixels:
+    """Return the luma of a frame, averaged over blocks of 8x8 pixels, as [height / 8, width / 8]."""
     plane = frame.planes[0]
-    deep = 2 if "10le" in frame.format.name else 1
-    luma = np.frombuffer(plane, np.uint16 if deep == 2 else np.uint8).reshape(-1, plane.line_size // deep)[: frame.height, : frame.width]
-    if deep == 2:
-        luma = (luma >> 2).astype(np.uint8)
-    return cv2.resize(luma, (max(1, frame.width // _BLOCK), max(1, frame.height // _BLOCK)), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    if "10le" in frame.format.name:
+        deep = np.frombuffer(plane, np.uint16).reshape(-1, plane.line_size // 2)
+        rows = (deep >> 2).astype(np.uint8)
+    else:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    luma = rows[: frame.height, : frame.width]
+    size = (max(1, frame.width // _BLOCK), max(1, frame.height // _BLOCK))
+    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def alike(first: Pixels, second: Pixels) -> bool:
+def similar(first: Pixels, second: Pixels) -> bool:
+    """Return True if two reduced pictures show the same still picture, apart from encoder noise."""
     difference = cv2.absdiff(first, second)
-    stepped = np.count_nonzero(difference > _ALIKE_STEP)
-    return int(difference.max()) <= _ALIKE_MOST and float(difference.mean()) < _ALIKE_MEAN and stepped <= _ALIKE_SHARE * difference.size
+    stepped = int(np.count_nonzero(difference > _SIMILAR_STEP))
+    return (
+        int(difference.max()) <= _SIMILAR_MAX
+        and float(difference.mean()) < _SIMILAR_MEAN
+        and stepped <= _SIMILAR_SHARE * difference.size
+    )
 
 
-def dark(picture: Pixels) -> bool:
-    return np.count_nonzero(picture <= _DARK) >= _DARK_SHARE * picture.size
+def is_dark(picture: Pixels) -> bool:
+    """Return True if a reduced picture is black."""
+    return int(np.count_nonzero(picture <= _DARK)) >= _DARK_SHARE * picture.size
 
 
 @dataclass
-class Watch:
-    """Fed with every picture of a stretch in order; `black` and `still` are the runs that lasted too long, in seconds."""
+class Monitor:
+    """Collects intervals (start, end) in seconds that are black or still for LONGEST_S and more.
+
+    Feed every frame in order.
+    """
 
     black: list[tuple[float, float]] = field(default_factory=list)
     still: list[tuple[float, float]] = field(default_factory=list)
     _before: deque[tuple[float, Pixels]] = field(default_factory=deque)
     _dark_since: float | None = None
 
-    def see(self, at_s: float, picture: Pixels) -> None:
-        if not dark(picture):
+    def add(self, at_s: float, picture: Pixels) -> None:
+        """Add the next frame: its time in seconds and its reduced picture."""
+        if not is_dark(picture):
             self._dark_since = None
         elif self._dark_since is None:
             self._dark_since = at_s
@@ -64,8 +80,12 @@ class Watch:
         while len(self._before) > 1 and at_s - self._before[1][0] >= LONGEST_S - 1e-6:
             self._before.popleft()
         since, first = self._before[0]
-        # Two pictures a second apart that are alike, and the ones between them too: a loop of a second's length comes back to the same picture.
-        if at_s - since >= LONGEST_S - 1e-6 and all(alike(first, self._before[index][1]) for index in (-1, len(self._before) // 2, len(self._before) // 4)):
+        # Compare two pictures one second apart, and pictures between them: a loop of one second shows the
+        # same picture again.
+        if at_s - since >= LONGEST_S - 1e-6 and all(
+            similar(first, self._before[index][1])
+            for index in (-1, len(self._before) // 2, len(self._before) // 4)
+        ):
             _extend(self.still, since, at_s)
 
 
@@ -76,28 +96,42 @@ def _extend(runs: list[tuple[float, float]], start: float, end: float) -> None:
         runs.append((start, end))
 
 
-def pictures(path: Path, start_s: float = 0.0, end_s: float | None = None, keys_only: bool = False) -> Iterator[tuple[float, Pixels]]:
-    """Second and small picture. Raises av.error.FFmpegError where the stream is damaged."""
-    with ffmpeg.opened(path) as container:
+def reduced_frames(
+    path: Path, start_s: float = 0.0, end_s: float | None = None, keys_only: bool = False
+) -> Iterator[tuple[float, Pixels]]:
+    """Yield (time in seconds, reduced picture) of each frame in [start_s, end_s).
+
+    With `keys_only` decode key frames only. Raises av.error.FFmpegError if the stream is damaged.
+    """
+    with ffmpeg.open_media(path) as container:
         stream = container.streams.video[0]
-        # Threads by frames: our pictures are one slice each.
+        # Frame threads, because our pictures have one slice each.
         stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 2
-        # The softening of block borders is what nobody sees after averaging; between key frames it would be missed by the frames that build on it.
-        stream.codec_context.options = {"err_detect": "explode"} | ({"skip_loop_filter": "all"} if keys_only else {})
+        # Skip the deblocking filter for key frames: the average hides it. Other frames would be wrong,
+        # because they build on filtered ones.
+        stream.codec_context.options = {"err_detect": "explode"} | (
+            {"skip_loop_filter": "all"} if keys_only else {}
+        )
         if start_s > 0:
             container.seek(int(start_s * 1_000_000))
-        # Told to skip the other frames, the decoder would still hand each packet to the next thread, and all key frames to the same one.
-        packets = (packet for packet in container.demux(stream) if packet.is_keyframe or packet.size == 0 or not keys_only)
+        # Filter packets here. If the decoder skipped them, it would still pass each to the next thread, and
+        # all key frames to the same one.
+        packets = (
+            packet
+            for packet in container.demux(stream)
+            if packet.is_keyframe or packet.size == 0 or not keys_only
+        )
         for frame in (frame for packet in packets for frame in packet.decode()):
             at_s = float(frame.time or 0.0)
             if end_s is not None and at_s >= end_s:
                 return
             if at_s >= start_s - 1e-6:
-                yield at_s, small(frame)
+                yield at_s, reduced(frame)
 
 
-def watched(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Watch:
-    watch = Watch()
-    for at_s, picture in pictures(path, start_s, end_s):
-        watch.see(at_s, picture)
-    return watch
+def monitor(path: Path, start_s: float = 0.0, end_s: float | None = None) -> Monitor:
+    """Decode an interval of a file and return the black and still parts in it."""
+    result = Monitor()
+    for at_s, picture in reduced_frames(path, start_s, end_s):
+        result.add(at_s, picture)
+    return result

@@ -1,4 +1,6 @@
-"""The video in pieces: cut where cutting costs nothing, drawn and encoded by one process per core, kept as checkpoints, joined by copying."""
+"""Split the video into pieces, encode them in one process per core, keep them as checkpoints, and join them
+by copying packets.
+"""
 
 import ctypes
 import gc
@@ -28,22 +30,31 @@ from render import errors, memory
 from render.check import gate
 from render.encode.encoders import Encoder, open_stream, options
 from render.errors import HostFailure, RenderError
-from render.picture.compose import Composer, spans
+from render.picture.compose import Composer
 from render.picture.compositor import Compositor
+from render.plan.spans import spans
 from render.plan.timeline import Output, Timeline
 from render.storage import Destination
 
-# Long enough that an encoder's start and its extra key frame don't count, short enough that a reclaimed host loses little.
+# Long enough that starting an encoder and its extra key frame cost little; short enough that a reclaimed host
+# loses little.
 LONGEST_S = 8.0
-# A scene that begins within this share of a piece's length before or after its end ends it: a scene's pictures are then prepared once.
+# A piece ends with a scene that ends within this share of the piece's length of its planned end, so that a
+# scene's picture is prepared once.
 SNAP = 0.5
-# Towards the end each piece takes a third of what is left, so that all cores finish together; below this, starting one costs more than waiting for it.
+# Near the end of the video each piece takes a third of the rest, so that all cores finish together. Starting
+# a shorter piece than this would cost more than it saves.
 SHORTEST_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Segment:
+    """One piece: frames [first, last) of an output, and its name at the destination.
+
+    `photographs`: it shows photographs only.
+    """
+
     output: Output
     index: int
     first: int
@@ -53,9 +64,16 @@ class Segment:
 
 
 def cuts(timeline: Timeline) -> list[tuple[int, int]]:
-    """Frame ranges. They depend on the timeline only, never on the machine: a resumed render on another one finds the same pieces."""
+    """Return the frame ranges of the pieces.
+
+    They depend on the timeline only, so a resumed render on another machine finds the same pieces.
+    """
     scenes = spans(timeline)
-    clips = [(span.first, span.last) for span, scene in zip(scenes, timeline.scenes, strict=True) if scene.visual.kind == "clip"]
+    clips = [
+        (span.first, span.last)
+        for span, scene in zip(scenes, timeline.scenes, strict=True)
+        if scene.visual.kind == "clip"
+    ]
     ranges: list[tuple[int, int]] = []
     start = 0
     while start < timeline.frame_count:
@@ -68,22 +86,37 @@ def cuts(timeline: Timeline) -> list[tuple[int, int]]:
 def _next_cut(start: int, total: int, fps: int, scenes: list[int], clips: list[tuple[int, int]]) -> int:
     length = round(max(SHORTEST_S, min(LONGEST_S, (total - start) / fps / 3)) * fps)
     end = start + length
-    end = min((first for first in scenes if abs(first - end) <= SNAP * length), key=lambda first: abs(first - end), default=end)
+    end = min(
+        (first for first in scenes if abs(first - end) <= SNAP * length),
+        key=lambda first: abs(first - end),
+        default=end,
+    )
     if total - end < fps * SHORTEST_S / 2:
         end = total
     for first, last in clips:
         if first < end < last:
-            # A clip is decoded from its beginning, so it is cut only where it is very long.
+            # A clip is decoded from its start, so it is only cut if it is very long.
             end = last if last - start <= 4 * LONGEST_S * fps else end
     return min(total, end)
 
 
-def plan(timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Compositor, assets: dict[str, str]) -> list[Segment]:
-    """Every piece with a name that changes when anything that its picture depends on does."""
+def plan(
+    timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Compositor, assets: dict[str, str]
+) -> list[Segment]:
+    """Return the pieces of an output.
+
+    Their names contain a hash of everything that their picture depends on.
+    """
     means = [options(encoder, timeline.fps), drawn_by.name]
-    identity = json.dumps([program_digest(), asdict(timeline), asdict(output), means, assets], sort_keys=True, default=str)
+    identity = json.dumps(
+        [program_digest(), asdict(timeline), asdict(output), means, assets], sort_keys=True, default=str
+    )
     key = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    others = [span for span, scene in zip(spans(timeline), timeline.scenes, strict=True) if scene.visual.kind != "image"]
+    others = [
+        span
+        for span, scene in zip(spans(timeline), timeline.scenes, strict=True)
+        if scene.visual.kind != "image"
+    ]
     return [
         Segment(
             output,
@@ -99,7 +132,7 @@ def plan(timeline: Timeline, output: Output, encoder: Encoder, drawn_by: Composi
 
 @cache
 def program_digest() -> str:
-    """Of this program's own files: a checkpoint made by another version is not reused."""
+    """Return the SHA-256 of this program's files, so that checkpoints of another version are not used."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*")):
         if path.suffix in (".py", ".json", ".ttf"):
@@ -107,16 +140,20 @@ def program_digest() -> str:
     return digest.hexdigest()
 
 
-# ── in the worker ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path, on_frames: Callable[[int], None]) -> None:
-    """Draws and encodes in one process: no frame is copied through a pipe. The file has its name only when it is whole."""
+def encode(
+    segment: Segment, composer: Composer, encoder: Encoder, target: Path, on_frames: Callable[[int], None]
+) -> None:
+    """Draw and encode a piece in this process, without a pipe. The file gets its name when it is complete."""
     part = target.with_name(target.name + ".part")
     fps = composer.timeline.fps
-    # A time base of 1/(512·fps) holds every frame exactly and is the same in all segments, so that they can be joined by copying.
-    with av.open(str(part), "w", format="mp4", options={"video_track_timescale": str(fps * 512)}) as container:
-        stream = open_stream(container, encoder, segment.output.width, segment.output.height, fps, segment.photographs)
+    # A time base of 1 / (512 * fps) is exact for every frame and the same in all pieces, so packets can be
+    # copied.
+    with av.open(
+        str(part), "w", format="mp4", options={"video_track_timescale": str(fps * 512)}
+    ) as container:
+        stream = open_stream(
+            container, encoder, segment.output.width, segment.output.height, fps, segment.photographs
+        )
         for number in range(segment.first, segment.last):
             picture = av.VideoFrame.from_dlpack(composer.draw(number).planes, format="nv12")
             picture.pts, picture.time_base = number - segment.first, Fraction(1, fps)
@@ -124,17 +161,23 @@ def encode(segment: Segment, composer: Composer, encoder: Encoder, target: Path,
             on_frames(1)
         container.mux(stream.encode())
     del stream, container
-    # The next encoder must not begin beside the old one.
+    # Free the encoder's memory before the next one is opened.
     memory.release()
     part.replace(target)
 
 
 def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Work:
+    """What all pieces of a render share.
+
+    `encoders` and `compositors` are by output name; `folder` holds intermediate files.
+    """
+
     timeline: Timeline
     files: dict[str, Path]
     encoders: dict[str, Encoder]
@@ -151,23 +194,32 @@ def _worker(work: Work, segments: list[Segment], following: Any, results: Any) -
     av.logging.set_level(av.logging.ERROR)
     composer: Composer | None = None
     try:
-        for segment in _taken(segments, following):
+        for segment in _next_segments(segments, following):
             encoder = work.encoders[segment.output.name]
             if composer is None or composer.output != segment.output:
-                composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu, work.compositors[segment.output.name].on_device)
-            counter = _Batched(results)
+                composer = Composer(
+                    work.timeline,
+                    segment.output,
+                    work.files,
+                    encoder.on_gpu,
+                    work.compositors[segment.output.name].on_device,
+                )
+            counter = _FrameCounter(results)
             path = local(work.folder, segment)
             encode(segment, composer, encoder, path, counter)
             counter.flush()
             work.destination.publish(path, segment.name)
-            results.put(("segment", (segment.name, glanced(work.folder, segment, composer.timeline.fps))))
+            results.put(("segment", (segment.name, inspected(work.folder, segment, composer.timeline.fps))))
         results.put(("end", None))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
-        results.put(("failed", described(failure)))
+        results.put(("failed", error_document(failure)))
 
 
-def _taken(segments: list[Segment], following: Any) -> Iterator[Segment]:
-    """The next piece that nobody has taken, in order, until there is none."""
+def _next_segments(segments: list[Segment], following: Any) -> Iterator[Segment]:
+    """Take the next free piece, in order, until none is left.
+
+    `following` is a counter shared by all workers.
+    """
     while True:
         with following.get_lock():
             index = following.value
@@ -177,63 +229,76 @@ def _taken(segments: list[Segment], following: Any) -> Iterator[Segment]:
         yield segments[index]
 
 
-class _Batched:
-    """Counts frames, and passes the count on about three times a second."""
+class _FrameCounter:
+    """Reports encoded frames to the parent about three times a second."""
 
     def __init__(self, results: Any) -> None:
-        self.results, self.count, self.told_at = results, 0, time.monotonic()
+        self.results, self.count, self.sent_at = results, 0, time.monotonic()
 
     def __call__(self, frames: int) -> None:
         self.count += frames
-        if time.monotonic() - self.told_at > 0.3:
+        if time.monotonic() - self.sent_at > 0.3:
             self.flush()
 
     def flush(self) -> None:
+        """Report the frames counted so far."""
         if self.count:
             self.results.put(("frames", self.count))
-        self.count, self.told_at = 0, time.monotonic()
+        self.count, self.sent_at = 0, time.monotonic()
 
 
-def glanced(folder: Path, segment: Segment, fps: int) -> gate.Glance | None:
-    return gate.glance(local(folder, segment), segment.first / fps)
+def inspected(folder: Path, segment: Segment, fps: int) -> gate.PieceInspection | None:
+    """Inspect an encoded piece (see `gate.inspect_piece`)."""
+    return gate.inspect_piece(local(folder, segment), segment.first / fps)
 
 
 def local(folder: Path, segment: Segment) -> Path:
+    """Return the local path of a piece and create its folder."""
     path = folder / segment.name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def described(failure: BaseException) -> dict[str, Any]:
+def error_document(failure: BaseException) -> dict[str, Any]:
+    """Describe an exception for the parent process, which raises it again by its class name."""
     if isinstance(failure, RenderError):
         return {"class": type(failure).__name__, "message": failure.message, "asset": failure.asset}
     if isinstance(failure, OSError) and failure.errno == 28:
         return {"class": "DiskFull", "message": "The disk is full.", "asset": None}
     import traceback
 
-    return {"class": "HostFailure", "message": "".join(traceback.format_exception_only(failure)).strip(), "asset": None, "trace": traceback.format_exc()}
-
-
-# ── in the parent ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+    return {
+        "class": "HostFailure",
+        "message": "".join(traceback.format_exception_only(failure)).strip(),
+        "asset": None,
+        "trace": traceback.format_exc(),
+    }
 
 
 class Pool:
-    """The workers of one render. Started before any thread of ours, because they are forked."""
+    """The worker processes of one render.
+
+    They are forked, so create the pool before any thread is started.
+    """
 
     def __init__(self, work: Work, segments: list[Segment], workers: int) -> None:
         context = multiprocessing.get_context("fork")
         self.work, self.segments = work, segments
-        # A number, not a queue: what a pipe holds would bound the length of a film.
+        # A shared counter, because a pipe's capacity would limit the length of a video.
         following, self.results = context.Value("i", 0), context.Queue()
         missing = [segment for segment in segments if not self._resumed(segment)]
         self.resumed = len(segments) - len(missing)
-        self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(segment.last - segment.first for segment in missing)
+        self.frames_before = sum(segment.last - segment.first for segment in segments) - sum(
+            segment.last - segment.first for segment in missing
+        )
         self.open = {segment.name for segment in missing}
         count = max(1, min(workers, len(missing)))
         self.processes: list[BaseProcess] = [
-            context.Process(target=_worker, args=(work, missing, following, self.results), daemon=False) for _ in range(count if missing else 0)
+            context.Process(target=_worker, args=(work, missing, following, self.results), daemon=False)
+            for _ in range(count if missing else 0)
         ]
-        # What is there now is there to stay: the workers needn't look through it each time they collect, nor copy the pages that it lies on.
+        # These objects stay alive: garbage collection in the workers need not visit them, which would also
+        # copy their pages.
         gc.freeze()
         for process in self.processes:
             process.start()
@@ -242,24 +307,33 @@ class Pool:
         path = local(self.work.folder, segment)
         return path.exists() or self.work.destination.fetch(segment.name, path)
 
-    def wait(self, on_frames: Callable[[int], None]) -> dict[str, gate.Glance | None]:
-        """Until every piece is stored; what was seen of each. Raises what a worker raised, or HostFailure when one was killed."""
+    def wait(self, on_frames: Callable[[int], None]) -> dict[str, gate.PieceInspection | None]:
+        """Wait until every piece is stored, and return what was seen in each by name.
+
+        Raises a worker's error, or HostFailure if a worker was killed.
+        """
         resumed = [segment for segment in self.segments if segment.name not in self.open]
         try:
-            seen = {segment.name: glanced(self.work.folder, segment, self.work.timeline.fps) for segment in resumed}
+            seen = {
+                segment.name: inspected(self.work.folder, segment, self.work.timeline.fps)
+                for segment in resumed
+            }
             while self.open:
                 self._take(on_frames, seen)
         finally:
             self.stop()
         return seen
 
-    def _take(self, on_frames: Callable[[int], None], seen: dict[str, gate.Glance | None]) -> None:
+    def _take(self, on_frames: Callable[[int], None], seen: dict[str, gate.PieceInspection | None]) -> None:
         try:
             kind, value = self.results.get(timeout=1.0)
         except Empty:
             dead = [process for process in self.processes if process.exitcode not in (None, 0)]
             if dead:
-                raise HostFailure(f"A drawing process was ended from outside (exit code {dead[0].exitcode}); most often memory ran out.") from None
+                raise HostFailure(
+                    f"A drawing process was killed (exit code {dead[0].exitcode}); "
+                    "most often because memory ran out."
+                ) from None
             return
         if kind == "frames":
             on_frames(value)
@@ -272,6 +346,7 @@ class Pool:
             raise getattr(errors, value["class"])(value["message"], asset=value["asset"])
 
     def stop(self) -> None:
+        """End the workers."""
         for process in self.processes:
             if self.open and process.is_alive():
                 process.terminate()
@@ -279,13 +354,19 @@ class Pool:
 
 
 def join(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
-    """One file with the index in front, by copying packets in order of time. Raises OSError of the disk, HostFailure where a piece isn't whole."""
+    """Join the pieces and the sound to one file with the index in front, by copying packets.
+
+    Raises OSError of the disk, HostFailure if a piece is damaged.
+    """
     try:
         _joined(segments, folder, sound, fps, target)
     except av.error.FFmpegError as failure:
         if isinstance(failure, OSError):
             raise
-        raise HostFailure(f"The finished pieces cannot be joined: {failure}. If it happens again, delete segments/ at the destination.") from failure
+        raise HostFailure(
+            f"The finished pieces cannot be joined: {failure}. "
+            "If it happens again, delete segments/ at the destination."
+        ) from failure
 
 
 def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
@@ -295,14 +376,16 @@ def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target
         av.open(str(sound)) as track,
         av.open(str(target), "w", format="mp4", options=options) as joined,
     ):
-        picture, tone = (joined.add_stream_from_template(source.streams[0], opaque=True) for source in (first, track))
+        picture, tone = (
+            joined.add_stream_from_template(source.streams[0], opaque=True) for source in (first, track)
+        )
         packets = (_pictures(segments, folder, fps), (packet for packet in track.demux() if packet.size))
         for packet in heapq.merge(*packets, key=_coded_at):
             packet.stream = picture if packet.stream.type == "video" else tone
             joined.mux(packet)
 
 
-def _pictures(segments: list[Segment], folder: Path, fps: int) -> Iterator[av.Packet]:
+def _pictures(segments: list[Segment], folder: Path, fps: int) -> Iterator["av.Packet[Any]"]:
     for segment in segments:
         with av.open(str(local(folder, segment))) as piece:
             for packet in piece.demux():
@@ -312,9 +395,10 @@ def _pictures(segments: list[Segment], folder: Path, fps: int) -> Iterator[av.Pa
                     yield packet
 
 
-def _coded_at(packet: av.Packet) -> float:
+def _coded_at(packet: "av.Packet[Any]") -> float:
     return (packet.dts or 0) * float(packet.time_base)
 
 
 def workers() -> int:
+    """Return the number of worker processes: RENDER_WORKERS, or the cores that this process may use."""
     return int(os.environ.get("RENDER_WORKERS") or os.process_cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""Source clips as a stream of finished frames: decoded, brought to the video's rate and size, and made long enough without ever standing still."""
+"""Decode source clips to frames of the video's size and rate, and extend clips that are too short."""
 
 import subprocess
 import sys
@@ -17,19 +17,38 @@ from render.picture.colour import Pixels
 from render.picture.planes import Frame
 from render.plan.timeline import Visual
 
-# A clip that lacks up to this much of its time is slowed down; slower than that looks like slow motion, so it is repeated instead.
+# A clip that is too short by up to this factor is slowed down. More would look like slow motion, so the clip
+# is repeated instead.
 SLOWEST = 1.35
-# Frames over which the end of a clip dissolves into its beginning when it is repeated. Nine of 1080×1920 are 28 MB.
+# Length in frames of the cross-fade when a clip is repeated. Nine frames at 1080x1920 take 28 MB.
 SEAM = 9
-# Seeking in is exact but depends on the container; below this many frames it is as fast to decode and drop them.
+# Seeking in is exact but depends on the container; below this many frames it is as fast to decode and drop
+# them.
 SKIP_BY_DECODING = 240
 
 
 class ClipPainter:
-    """Frames in order. `paint` must be asked for consecutive indices; a first one above 0 is reached by skipping."""
+    """Frames of a clip. `paint` must be called with ascending indices; earlier frames are skipped."""
 
-    def __init__(self, path: Path, name: str, visual: Visual, width: int, height: int, fps: int, count: int, gpu: bool = False) -> None:
-        self.path, self.name, self.width, self.height, self.fps, self.gpu = path, name, width, height, fps, gpu
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        visual: Visual,
+        width: int,
+        height: int,
+        fps: int,
+        count: int,
+        gpu: bool = False,
+    ) -> None:
+        self.path, self.name, self.width, self.height, self.fps, self.gpu = (
+            path,
+            name,
+            width,
+            height,
+            fps,
+            gpu,
+        )
         media = ffmpeg.probe(path, name)
         if media.video_codec is None:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
@@ -40,16 +59,22 @@ class ClipPainter:
         needed = count / fps
         if self.length_s is not None and self.length_s <= 1 / fps:
             raise AssetCorrupt(f"The clip {name} is shorter than its trim asks for.", asset=name)
-        self.slow = min(SLOWEST, needed / self.length_s) if self.length_s and 1 < needed / self.length_s <= SLOWEST else 1.0
-        # Of a very short clip something must be left between the seams.
+        self.slow = (
+            min(SLOWEST, needed / self.length_s)
+            if self.length_s and 1 < needed / self.length_s <= SLOWEST
+            else 1.0
+        )
+        # A very short clip must keep some frames between its cross-fades.
         self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * self.slow * fps) // 3)
         self._frames: Iterator[Frame] | None = None
         self._next, self._uploads = 0, False
 
     def upload(self) -> None:
+        """Return device frames from now on."""
         self._uploads = True
 
     def paint(self, index: int) -> Frame:
+        """Return the frame with this index in the scene."""
         if self._frames is None:
             self._frames, self._next = self._endless(), 0
         for _ in range(index - self._next):
@@ -59,12 +84,15 @@ class ClipPainter:
         return frame.uploaded() if self._uploads else frame
 
     def close(self) -> None:
+        """Stop the decoder."""
         if self._frames is not None:
             self._frames.close()  # type: ignore[attr-defined]
             self._frames = None
 
     def _endless(self) -> Iterator[Frame]:
-        """The clip again and again; from the second round on its head is mixed with the tail held back from the round before."""
+        """Repeat the clip. From the second round on, its start is cross-faded with the end of the round
+        before.
+        """
         tail: list[Frame] = []
         while True:
             held: list[Frame] = []
@@ -78,13 +106,14 @@ class ClipPainter:
             if number < 0:
                 raise AssetCorrupt(f"The clip {self.name} has no frame that can be decoded.", asset=self.name)
             if number < self.seam:
-                # Nothing of it has been shown yet, and holding it back would never end.
+                # The whole clip is shorter than the cross-fade: show it as it is.
                 yield from held
                 held = []
             tail = held
 
     def _once(self) -> Iterator[Frame]:
-        # Into a file: a damaged clip can say more than a pipe holds, and nobody reads while it plays.
+        # Into a file: a damaged clip can write more messages than a pipe holds, and nothing reads them while
+        # it plays.
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the process
         process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
@@ -97,9 +126,15 @@ class ClipPainter:
                 errors.seek(0)
                 complaint = ffmpeg.last_line(errors.read().decode(errors="replace"))
                 if not (self.gpu and not count):
-                    raise AssetCorrupt(f"The clip {self.name} cannot be decoded to its end: {complaint}", asset=self.name)
-                # A card may encode and yet not decode this codec, size or depth.
-                print(f"NVDEC does not decode {self.name} ({complaint}); the processor does.", file=sys.stderr, flush=True)
+                    raise AssetCorrupt(
+                        f"The clip {self.name} cannot be decoded to its end: {complaint}", asset=self.name
+                    )
+                # A card may be able to encode but not to decode this codec, size or bit depth.
+                print(
+                    f"NVDEC does not decode {self.name} ({complaint}); the processor does.",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 self.gpu = False
                 yield from self._once()
         finally:
@@ -109,20 +144,22 @@ class ClipPainter:
             errors.close()
 
     def decoder(self) -> list[str]:
-        """The exact command. NVDEC decodes where there is one; scaling stays on the processor, where the frames are needed."""
+        """Return the ffmpeg command. With a GPU, NVDEC decodes and the CPU scales."""
         hardware = ["-hwaccel", "cuda"] if self.gpu else []
         trim = ["-ss", f"{self.start_s:.6f}"] if self.start_s else []
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
-        # Blending between source frames hides the repeats of a slowed clip.
+        # Blending source frames hides the repeated ones of a slowed clip.
         time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
         graph = f"{time},{self.filter_size},format=nv12"
-        # Two decoder threads: with one process per core more only adds frames in flight, 12 MB each at 4K.
+        # Two decoder threads: with one process per core, more would only hold more frames (12 MB each at 4K).
         reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
-        return ffmpeg.command(*reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-")
+        return ffmpeg.command(
+            *reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-"
+        )
 
 
 def _read(stream: IO[bytes], count: int) -> Pixels | None:
-    """So many bytes, or None at the end of the stream."""
+    """Return `count` bytes, or None at the end of the stream."""
     buffer = np.empty(count, np.uint8)
     view, done = memoryview(buffer), 0
     while done < count:
@@ -134,10 +171,11 @@ def _read(stream: IO[bytes], count: int) -> Pixels | None:
 
 
 def _toned(media: ffmpeg.Media, width: int, height: int) -> str:
-    """High dynamic range (PQ or HLG) brought to BT.709, or nothing.
+    """Return filters that convert HDR (PQ or HLG) to BT.709, or nothing for SDR.
 
-    Reference white is 203 nits as BT.2408 has it; up to 70 % of it nothing changes, above that a smooth knee takes in what is up to five times as bright.
-    Shrunk first: the steps in floating point take twelve bytes a pixel.
+    Reference white is 203 nits (BT.2408). Up to 70 % of it nothing changes; above, a smooth curve compresses
+    up to five times that brightness. Scaling comes first, because floating-point steps take twelve bytes per
+    pixel.
     """
     if not any(transfer in media.video_tags for transfer in ("smpte2084", "arib-std-b67")):
         return ""
@@ -151,27 +189,47 @@ def _filters(media: ffmpeg.Media, visual: Visual, path: Path, name: str, width: 
     colours = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
     keep = stills.kept_by_crop(media.width, media.height, width, height)
     smart = visual.fit == "smart" and visual.focus is None
-    if keep < 0.97 and (visual.fit == "blur" or (smart and keep < (stills.KEEP_TALL if height > width else stills.KEEP_WIDE))):
+    if keep < 0.97 and (
+        visual.fit == "blur" or (smart and keep < (stills.KEEP_TALL if height > width else stills.KEEP_WIDE))
+    ):
         small_w, small_h = max(2, width // 16 * 2), max(2, height // 16 * 2)
         return (
             f"split[a][b];[a]scale={small_w}:{small_h}:force_original_aspect_ratio=increase,crop={small_w}:{small_h},gblur=sigma=6,eq=brightness=-0.08,"
             f"scale={width}:{height}:{colours}[back];[b]scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{colours}[front];"
             "[back][front]overlay=(W-w)/2:(H-h)/2,setsar=1"
         )
-    centre = visual.focus or (_attention(path, name, media, width / height) if smart and keep < 0.97 else (0.5, 0.5))
+    centre = visual.focus or (
+        _attention(path, name, media, width / height) if smart and keep < 0.97 else (0.5, 0.5)
+    )
     x, y = f"min(max(iw*{centre[0]:.4f}-ow/2\\,0)\\,iw-ow)", f"min(max(ih*{centre[1]:.4f}-oh/2\\,0)\\,ih-oh)"
-    return f"scale={width}:{height}:force_original_aspect_ratio=increase:{colours},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
+    scale = f"scale={width}:{height}:force_original_aspect_ratio=increase:{colours}"
+    return f"{scale},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
 
 
 def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tuple[float, float]:
-    """Looked for in one frame from the clip's first half."""
+    """Choose the crop by one frame from the clip's first half."""
     return stills.attention(still(path, name, (media.duration_s or 0) * 0.3), aspect)
 
 
 def still(path: Path, name: str, at_s: float) -> Pixels:
-    """One small frame, 320 pixels wide; the first one where the clip is shorter than that."""
+    """Return one frame at `at_s`, 320 pixels wide; the first one if the clip is shorter."""
     for seek in (["-ss", f"{at_s:.3f}"], []):
-        picture = ffmpeg.run(*seek, *ffmpeg.source(path), "-frames:v", "1", "-vf", "scale=320:-2", "-f", "image2pipe", "-c:v", "ppm", "-", asset=name)
+        picture = ffmpeg.run(
+            *seek,
+            *ffmpeg.source(path),
+            "-frames:v",
+            "1",
+            "-vf",
+            "scale=320:-2",
+            "-f",
+            "image2pipe",
+            "-c:v",
+            "ppm",
+            "-",
+            asset=name,
+        )
         if picture:
-            return cv2.cvtColor(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)  # type: ignore[arg-type, return-value]
+            decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+            if decoded is not None:
+                return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
     raise AssetCorrupt(f"The clip {name} has no frame that can be decoded.", asset=name)

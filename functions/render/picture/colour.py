@@ -1,4 +1,4 @@
-"""Colours: reading and mixing them, contrast, and the one conversion of pictures to BT.709 limited-range YUV that everything shares."""
+"""Colours: parsing, mixing and contrast, and the conversion of pictures to BT.709 limited-range YUV."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 RGB = tuple[int, int, int]
 
-# ITU-R BT.709: luma weights of red and blue; limited range puts luma in 16..235 and chroma in 16..240.
+# ITU-R BT.709 luma weights of red and blue. Limited range: luma is 16 to 235, chroma 16 to 240.
 _KR, _KB = 0.2126, 0.0722
 _KG = 1 - _KR - _KB
 _Y = np.array([_KR, _KG, _KB]) * 219 / 255
@@ -18,11 +18,15 @@ _TO_RGB = np.linalg.inv(_TO_YUV[:, :3])
 
 
 def parse(text: str) -> RGB:
+    """Read a colour of the form #rrggbb."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def mix(first: RGB, second: RGB, share: float) -> RGB:
-    """`share` of the second, in linear light, so that a blend of two bright colours doesn't go through mud."""
+    """Mix two colours in linear light, so that the mix of two bright colours is not too dark.
+
+    `share` is the second's.
+    """
     a, b = _linear(first), _linear(second)
     return _encoded(a + (b - a) * share)
 
@@ -40,18 +44,20 @@ def _encoded(value: npt.NDArray[np.float64]) -> RGB:
 
 
 def luminance(colour: RGB) -> float:
-    """Relative luminance as WCAG 2 defines it, 0..1."""
+    """Return the relative luminance as WCAG 2 defines it, 0 to 1."""
     return float(_linear(colour) @ np.array([_KR, _KG, _KB]))
 
 
 def contrast(first: RGB, second: RGB) -> float:
-    """WCAG 2 contrast ratio, 1..21."""
+    """Return the WCAG 2 contrast ratio, 1 to 21."""
     low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
 def legible(colour: RGB, against: RGB, ratio: float = 4.5) -> RGB:
-    """The colour itself, or the nearest step towards white or black that reaches the contrast ratio against what lies behind it."""
+    """Return the colour, mixed with as little white or black as it needs to reach the contrast ratio against
+    `against`.
+    """
     goal = (255, 255, 255) if luminance(against) < 0.18 else (0, 0, 0)
     for step in range(21):
         candidate = mix(colour, goal, step / 20)
@@ -61,15 +67,19 @@ def legible(colour: RGB, against: RGB, ratio: float = 4.5) -> RGB:
 
 
 def to_planes(rgb: Pixels) -> tuple[Pixels, Pixels]:
-    """Full-size luma and half-size chroma (U and V beside each other) of an RGB picture of even width and height."""
+    """Convert RGB [height, width, 3] to luma [height, width] and chroma [height / 2, width / 2, 2].
+
+    Sides must be even.
+    """
     luma, *chroma = cv2.split(cv2.transform(rgb, _TO_YUV))
-    return luma, cv2.merge([_halved(plane) for plane in chroma])  # type: ignore[return-value]
+    return luma, cv2.merge([_halved(plane) for plane in chroma])  # type: ignore[return-value, arg-type]
 
 
 def _halved(plane: Pixels) -> Pixels:
-    """Chroma of H.264 lies on the even luma columns and between the luma rows (type 0, "left").
+    """Halve a chroma plane. H.264 puts chroma on even luma columns and between luma rows (type 0, "left").
 
-    A quarter, a half and a quarter of three columns are the mean of two halvings a column apart.
+    So each sample takes a quarter, a half and a quarter of three columns: the mean of two halvings one column
+    apart.
     """
     size = (plane.shape[1] // 2, plane.shape[0] // 2)
     before = cv2.copyMakeBorder(plane, 0, 0, 1, 0, cv2.BORDER_REPLICATE)[:, :-1]
@@ -78,16 +88,17 @@ def _halved(plane: Pixels) -> Pixels:
 
 
 def yuv(colour: RGB) -> tuple[int, int, int]:
+    """Convert one colour to (Y, U, V)."""
     luma, u, v = (_TO_YUV[:, :3] @ np.array(colour) + _TO_YUV[:, 3]).round().astype(int)
     return int(luma), int(u), int(v)
 
 
-# Rows converted at a time: the steps in floating point take twelve bytes a pixel and channel.
+# Rows converted at a time, to bound memory: floating-point steps take twelve bytes per pixel and channel.
 _BAND = 128
 
 
 def to_rgb(luma: Pixels, chroma: Pixels) -> Pixels:
-    """For looking at frames: thumbnails, contact sheets, tests."""
+    """Convert luma and chroma planes to RGB [height, width, 3]."""
     size = (luma.shape[1], luma.shape[0])
     full = cv2.merge([luma, cv2.resize(chroma, size, interpolation=cv2.INTER_LINEAR)])
     for top in range(0, size[1], _BAND):
@@ -97,7 +108,7 @@ def to_rgb(luma: Pixels, chroma: Pixels) -> Pixels:
 
 
 def shaded(rgb: Pixels, tone: RGB, shares: npt.NDArray[np.float32]) -> Pixels:
-    """Each row mixed towards the tone by its own share."""
+    """Mix each row of a picture with `tone` by that row's share (0 to 1)."""
     out = np.empty_like(rgb)
     for top in range(0, rgb.shape[0], _BAND):
         share = shares[top : top + _BAND, None, None]

@@ -1,66 +1,62 @@
-"""Any frame of the video, from its number alone: scenes, the transition between two of them, and what lies over both."""
+"""Draw any frame of a video by its number: the scene or transition, and the overlays above it."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from render.picture import clips, colour, generated, overlays, stills, transitions
 from render.picture.layers import Layer
 from render.picture.motion import Move, Plate
 from render.picture.planes import Frame
+from render.plan.spans import Span, spans
 from render.plan.timeline import Output, Scene, Timeline
 from render.text import captions
 
-# Two scenes are needed in a transition; a third would only cost memory.
+# A transition needs two scenes. A third one would only cost memory.
 PAINTERS_KEPT = 2
-
-
-@dataclass(frozen=True)
-class Span:
-    """The frames on which a scene can be seen, its transitions included: first..last exclusive; `start` is its own beginning."""
-
-    first: int
-    start: int
-    end: int
-    last: int
-
-
-def spans(timeline: Timeline) -> list[Span]:
-    starts = [round(scene.start_s * timeline.fps) for scene in timeline.scenes] + [timeline.frame_count]
-    halves = [0] + [_half(timeline, index, starts) for index in range(1, len(timeline.scenes))] + [0]
-    return [Span(starts[i] - halves[i], starts[i], starts[i + 1], starts[i + 1] + halves[i + 1]) for i in range(len(timeline.scenes))]
-
-
-def _half(timeline: Timeline, index: int, starts: list[int]) -> int:
-    """Half of the transition into a scene, in frames; never more than a third of either scene, so that two transitions don't meet."""
-    transition = timeline.scenes[index].transition
-    if transition.kind == "cut":
-        return 0
-    shorter = min(starts[index] - starts[index - 1], starts[index + 1] - starts[index])
-    return max(0, min(round(transition.duration_s * timeline.fps / 2), shorter // 3))
+_Painter = clips.ClipPainter | stills.StillPainter | generated.GeneratedPainter
 
 
 class Composer:
-    """Draws frames of one output. Not shared between processes: it holds decoders and sprites."""
+    """Draws frames of one output. It holds decoders and sprites, so each process needs its own."""
 
-    def __init__(self, timeline: Timeline, output: Output, files: dict[str, Path], gpu: bool = False, on_device: bool = False) -> None:
-        """`gpu`: clips are decoded there. `on_device`: frames are drawn on the OpenCL device (`compositor`)."""
-        self.timeline, self.output, self.files, self.gpu, self.on_device = timeline, output, files, gpu, on_device
+    def __init__(
+        self,
+        timeline: Timeline,
+        output: Output,
+        files: dict[str, Path],
+        gpu: bool = False,
+        on_device: bool = False,
+    ) -> None:
+        """`files` are local paths by asset URI.
+
+        `gpu`: decode clips with NVDEC. `on_device`: draw with OpenCL.
+        """
+        self.timeline, self.output, self.files, self.gpu, self.on_device = (
+            timeline,
+            output,
+            files,
+            gpu,
+            on_device,
+        )
         self.spans = spans(timeline)
-        self._painters: OrderedDict[int, Any] = OrderedDict()
+        self._painters: OrderedDict[int, _Painter] = OrderedDict()
         self._headings: dict[int, overlays.Heading] = {}
-        self._captions = captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
+        self._captions = (
+            captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
+        )
         self._title = overlays.TitleCard(timeline, output) if timeline.title_card else None
         self._marks = self._fixed_marks()
 
     def _fixed_marks(self) -> list[Layer]:
         marks = [overlays.demo_mark(self.output)] if self.timeline.demo else []
         if self.timeline.logo:
-            marks.append(overlays.logo(self.files[self.timeline.logo.uri], self.timeline.logo.uri, self.output))
+            marks.append(
+                overlays.logo(self.files[self.timeline.logo.uri], self.timeline.logo.uri, self.output)
+            )
         return marks
 
     def draw(self, number: int) -> Frame:
+        """Return frame `number` of the video in main memory. Numbers must ascend within a clip's scene."""
         at_s = (number + 0.5) / self.timeline.fps
         index = self._scene_at(number)
         frame = self._scenes(number, index)
@@ -84,10 +80,16 @@ class Composer:
 
     def _scenes(self, number: int, index: int) -> Frame:
         span = self.spans[index]
-        incoming = index if number < 2 * span.start - span.first else index + 1 if number >= 2 * span.end - span.last else None
-        if incoming is None or not 0 < incoming < len(self.spans) or self.spans[incoming].first == self.spans[incoming].start:
+        incoming = None
+        if number < 2 * span.start - span.first:
+            incoming = index
+        elif number >= 2 * span.end - span.last:
+            incoming = index + 1
+        if incoming is None or not 0 < incoming < len(self.spans):
             return self._scene(index, number)
         opening = self.spans[incoming]
+        if opening.first == opening.start:
+            return self._scene(index, number)
         first, second = self._scene(incoming - 1, number), self._scene(incoming, number)
         progress = (number + 0.5 - opening.first) / (2 * (opening.start - opening.first))
         return transitions.KINDS[self.timeline.scenes[incoming].transition.kind](first, second, progress)
@@ -97,11 +99,12 @@ class Composer:
         painter = self._painter(index)
         if isinstance(painter, clips.ClipPainter):
             return painter.paint(number - span.first)
+        progress = (number + 0.5 - span.first) / (span.last - span.first)
         if isinstance(painter, stills.StillPainter):
-            return painter.paint((number + 0.5 - span.first) / (span.last - span.first))
-        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, (number + 0.5 - span.first) / (span.last - span.first))
+            return painter.paint(progress)
+        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress)
 
-    def _painter(self, index: int) -> Any:
+    def _painter(self, index: int) -> _Painter:
         if index in self._painters:
             self._painters.move_to_end(index)
             return self._painters[index]
@@ -114,30 +117,48 @@ class Composer:
             painter.upload()
         return painter
 
-    def _new_painter(self, scene: Scene, span: Span) -> Any:
+    def _new_painter(self, scene: Scene, span: Span) -> _Painter:
         visual, width, height = scene.visual, self.output.width, self.output.height
         if visual.generated:
-            return generated.painter(visual.generated, scene, self.timeline, self.output, (span.end - span.start) / self.timeline.fps)
+            return generated.painter(
+                visual.generated,
+                scene,
+                self.timeline,
+                self.output,
+                (span.end - span.start) / self.timeline.fps,
+            )
         assert visual.asset is not None
         name = visual.asset.uri
         if visual.kind == "clip":
-            return clips.ClipPainter(self.files[name], name, visual, width, height, self.timeline.fps, span.last - span.first, self.gpu)
-        # As large as the plate needs for a crop, whichever way round the file has it.
+            return clips.ClipPainter(
+                self.files[name],
+                name,
+                visual,
+                width,
+                height,
+                self.timeline.fps,
+                span.last - span.first,
+                self.gpu,
+            )
+        # As large as the plate needs, before it is known whether the file has to be rotated.
         side = max(Plate.size(width, height, Move(visual.motion, visual.amount).headroom))
         rgb = stills.load(self.files[name], name, side, colour.parse(self.timeline.palette.background))
         return stills.StillPainter(rgb, visual, width, height)
 
     def _heading(self, index: int) -> overlays.Heading:
         if index not in self._headings:
-            self._headings = {index: overlays.Heading(self.timeline.scenes[index].heading or "", self.timeline, self.output)}
+            self._headings = {
+                index: overlays.Heading(self.timeline.scenes[index].heading or "", self.timeline, self.output)
+            }
         return self._headings[index]
 
     def _heading_start(self, index: int) -> float:
-        """With the scene, or when the title card has gone."""
+        """Return when the heading appears: with the scene, or after the title card."""
         start = self.timeline.scenes[index].start_s
         return max(start, self._title.end_s) if self._title and self._title.end_s > start else start
 
     def close(self) -> None:
+        """Stop the decoders of clips."""
         for painter in self._painters.values():
             if isinstance(painter, clips.ClipPainter):
                 painter.close()

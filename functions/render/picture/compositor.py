@@ -1,4 +1,6 @@
-"""Where frames are drawn: by the processor, or on a GPU through OpenCL where frames drawn there were seen to be the processor's."""
+"""Choose where frames are drawn: on the CPU, or on a GPU through OpenCL if its frames are the same as the
+CPU's.
+"""
 
 import os
 from collections.abc import Callable
@@ -15,15 +17,17 @@ from render.picture.colour import Pixels
 from render.picture.compose import Composer
 from render.plan import timeline
 
-# In steps of 255. Interpolation rounds a little differently from device to device: measured on three OpenCL runtimes, 0.1 on average and 3 at most.
+# Allowed difference in steps of 255. Devices round interpolation differently: measured on three OpenCL
+# runtimes, 0.1 on average and at most 3.
 _MEAN_DIFFERENCE, _LARGEST_DIFFERENCE = 1.0, 8
-# Sides that no vector of pixels divides. A frame early in each scene: in the midst of a transition, with the first word popping up.
+# Odd sizes that are no multiple of a vector width. An early frame of each scene: in the middle of a
+# transition, while the first word is enlarged.
 _PROBE_SIZE, _PROBE_FRAME = (150, 134), 2
 
 
 @dataclass(frozen=True)
 class Compositor:
-    """The one chosen, and why, for report.json."""
+    """The chosen compositor (cpu or opencl), and the reason for report.json."""
 
     name: str
     reason: str
@@ -35,36 +39,51 @@ class Compositor:
 
 @cache
 def works(any_device: bool = False) -> tuple[bool, str]:
-    """Whether frames can be drawn on the OpenCL device: (True, its name) or (False, why not). `any_device`: it need not be a GPU."""
+    """Return (True, device name) if the OpenCL device draws the same frames as the CPU, else (False, reason).
+
+    Any kind of device is accepted with `any_device`, else only a GPU.
+    """
     try:
-        return True, isolation.attempt(_compared, any_device)
+        return True, isolation.attempt(_probe, any_device)
     except isolation.Failed as failure:
         return False, str(failure)
 
 
-def choose(encoder: Encoder, wish: str = "auto", probe: Callable[[bool], tuple[bool, str]] = works) -> Compositor:
-    """`wish`: auto, cpu or opencl. Raises HostFailure when a device was demanded in vain."""
-    if wish == "cpu":
-        return Compositor("cpu", "asked for by RENDER_COMPOSITOR=cpu")
-    if wish == "opencl":
-        found, told = probe(True)
+def choose(
+    encoder: Encoder, request: str = "auto", probe: Callable[[bool], tuple[bool, str]] = works
+) -> Compositor:
+    """Choose a compositor. `request` is auto, cpu or opencl.
+
+    Raises HostFailure if OpenCL was requested and does not work.
+    """
+    if request == "cpu":
+        return Compositor("cpu", "requested by RENDER_COMPOSITOR=cpu")
+    if request == "opencl":
+        found, detail = probe(True)
         if not found:
-            raise HostFailure(f"Drawing on an OpenCL device was asked for and does not work here: {told}")
-        return Compositor("opencl", f"asked for by RENDER_COMPOSITOR=opencl; drew test frames as the processor does on {told}")
+            raise HostFailure(f"RENDER_COMPOSITOR=opencl does not work on this machine: {detail}")
+        return Compositor(
+            "opencl",
+            f"requested by RENDER_COMPOSITOR=opencl; drew the same test frames as the CPU on {detail}",
+        )
     if not encoder.on_gpu:
-        return Compositor("cpu", f"the encoder, {encoder.name}, is not on a GPU either")
-    found, told = probe(False)
+        return Compositor("cpu", f"the encoder, {encoder.name}, runs on the CPU")
+    found, detail = probe(False)
     if found:
-        return Compositor("opencl", f"drew test frames as the processor does on {told}")
-    return Compositor("cpu", f"no GPU draws here: {told}")
+        return Compositor("opencl", f"drew the same test frames as the CPU on {detail}")
+    return Compositor("cpu", f"drawing on a GPU does not work here: {detail}")
 
 
-def wish() -> str:
+def requested() -> str:
+    """Return RENDER_COMPOSITOR."""
     return os.environ.get("RENDER_COMPOSITOR", "auto")
 
 
-def _compared(any_device: bool) -> str:
-    """The device's name. Raises when there is none, when it is no GPU though it has to be, or when what it draws differs."""
+def _probe(any_device: bool) -> str:
+    """Draw test frames on both and return the device's name.
+
+    Raises RuntimeError if there is no suitable device or its frames differ.
+    """
     if not cv2.ocl.useOpenCL():
         raise RuntimeError("there is no OpenCL device")
     device = cv2.ocl.Device.getDefault()
@@ -81,11 +100,16 @@ def _compare(expected: tuple[Pixels, Pixels], drawn: tuple[Pixels, Pixels]) -> N
     for one, other in zip(expected, drawn, strict=True):
         difference = cv2.absdiff(one, other)
         if difference.mean() >= _MEAN_DIFFERENCE or difference.max() > _LARGEST_DIFFERENCE:
-            raise RuntimeError(f"its frames differ from the processor's by {difference.mean():.1f} on average and {difference.max()} at most")
+            raise RuntimeError(
+                f"its frames differ from the CPU's by {difference.mean():.1f} on average "
+                f"and {difference.max()} at most"
+            )
 
 
 def _document() -> dict[str, object]:
-    """A small film with everything that is drawn: the title card, each transition, generated scenes, headings, captions and the mark."""
+    """Return a short timeline with everything that is drawn: title card, all transitions, generated scenes,
+    headings, captions and the demo mark.
+    """
     scenes = [
         {
             "id": kind,
@@ -94,7 +118,12 @@ def _document() -> dict[str, object]:
             "heading": kind,
             "visual": {"kind": "generated", "generated": {"template": "number", "value": "7", "label": kind}},
             "transition": {"kind": kind},
-            "narration": {"audio": {"uri": "not read"}, "start_s": index, "duration_s": 0.9, "words": _words(index)},
+            "narration": {
+                "audio": {"uri": "not read"},
+                "start_s": index,
+                "duration_s": 0.9,
+                "words": _words(index),
+            },
         }
         for index, kind in enumerate(transitions.KINDS)
     ]
@@ -111,4 +140,7 @@ def _document() -> dict[str, object]:
 
 
 def _words(start_s: float) -> list[dict[str, object]]:
-    return [{"text": text, "start_s": start_s + 0.3 * index, "end_s": start_s + 0.3 * index + 0.3} for index, text in enumerate(("Drawn", "with", "care."))]
+    return [
+        {"text": text, "start_s": start_s + 0.3 * index, "end_s": start_s + 0.3 * index + 0.3}
+        for index, text in enumerate(("Drawn", "with", "care."))
+    ]

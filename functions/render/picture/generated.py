@@ -1,4 +1,7 @@
-"""Generated scenes: words and figures from the script, typeset over a backdrop in the brand's colours. Nothing is shown that the timeline doesn't say."""
+"""Generated scenes: text and figures typeset over a backdrop in the brand's colours.
+
+Only the timeline's content is shown.
+"""
 
 import re
 import zlib
@@ -13,15 +16,15 @@ from render.picture.backdrop import Backdrop, Tones
 from render.picture.layers import Layer, settled
 from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
+from render.picture.shapes import rounded_box
 from render.plan.timeline import Generated, Output, Scene, Timeline
-from render.text import captions, fonts, lettering
-from render.text.captions import rounded
-from render.text.lettering import Type
+from render.text import fonts, lettering, styles
+from render.text.lettering import TextStyle
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where a scene's own content may stand: inside the safe area, below the heading, above the captions. In pixels."""
+    """The area for a scene's content in pixels: inside the safe area, between heading and captions."""
 
     timeline: Timeline
     output: Output
@@ -44,23 +47,37 @@ class Stage:
     def unit(self) -> int:
         return min(self.output.width, self.output.height)
 
-    def type(self, size: float, weight: int = 700, fill: colour.RGB | None = None, family: str | None = None) -> Type:
-        """`size` as a share of the short side."""
+    def type(
+        self, size: float, weight: int = 700, fill: colour.RGB | None = None, family: str | None = None
+    ) -> TextStyle:
+        """Return a text style with a shadow on dark backgrounds.
+
+        `size` is a share of the picture's short side.
+        """
         chosen = family or fonts.family(self.timeline.font)
         soft = round(self.unit * 0.006)
-        # A shadow lifts light letters from a dark ground; under dark letters it only looks dirty.
+        # A shadow helps light letters on a dark background. Under dark letters it looks like dirt.
         opacity = 0.35 if colour.luminance(self.tones.base) < 0.3 else 0.0
         language, ink = self.timeline.language, fill or self.tones.ink
-        return Type(round(self.unit * size), chosen, weight, language, ink, shadow=soft, shadow_drop=soft // 2, shadow_opacity=opacity)
+        return TextStyle(
+            round(self.unit * size),
+            chosen,
+            weight,
+            language,
+            ink,
+            shadow=soft,
+            shadow_drop=soft // 2,
+            shadow_opacity=opacity,
+        )
 
     @property
     def quiet(self) -> colour.RGB:
-        """For names and credits: the ink a step back, still readable."""
+        """Return the colour for names and credits: weaker than `ink`, but legible."""
         return colour.legible(colour.mix(self.tones.ink, self.tones.base, 0.2), self.tones.base, 5.5)
 
 
 class GeneratedPainter:
-    """A backdrop with layers, and for a counter the figure of the moment."""
+    """A backdrop with layers, and for the counter template its current number."""
 
     def __init__(self, backdrop: Backdrop, layers: list[Layer], counter: "Counter | None" = None) -> None:
         self.backdrop, self.layers, self.counter = backdrop, layers, counter
@@ -77,7 +94,10 @@ class GeneratedPainter:
         return frame
 
 
-def painter(plan: Generated, scene: Scene, timeline: Timeline, output: Output, length_s: float) -> GeneratedPainter:
+def painter(
+    plan: Generated, scene: Scene, timeline: Timeline, output: Output, length_s: float
+) -> GeneratedPainter:
+    """Lay out a generated scene that lasts `length_s` seconds."""
     seed = zlib.crc32(f"{timeline.seed}:{scene.id}".encode())
     stage = _stage(scene, timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
@@ -93,31 +113,62 @@ def _stage(scene: Scene, timeline: Timeline, output: Output, length_s: float) ->
     if scene.heading:
         top += unit * 0.105
     if timeline.captions and timeline.captions.burn_in:
-        look = captions.look(timeline.captions, timeline.palette, output, timeline.language)
-        room = 2 * look.line_height + look.style.size * (0.9 + (look.panel[3] if look.panel else 0.0)) + look.style.margin
-        bottom = min(bottom - room, output.height * 0.5 - room * 0.55) if look.position == "middle" else bottom - room
+        look = styles.resolve_style(timeline.captions, timeline.palette, output, timeline.language)
+        room = (
+            2 * look.line_height
+            + look.base.size * (0.9 + (look.panel[3] if look.panel else 0.0))
+            + look.base.margin
+        )
+        bottom = (
+            min(bottom - room, output.height * 0.5 - room * 0.55)
+            if look.position == "middle"
+            else bottom - room
+        )
     side = max(safe.left, safe.right, 0.07) * output.width
-    return Stage(timeline, output, Tones.of(timeline.palette), round(side), round(top), round(output.width - side), round(bottom), length_s)
+    return Stage(
+        timeline,
+        output,
+        Tones.of(timeline.palette),
+        round(side),
+        round(top),
+        round(output.width - side),
+        round(bottom),
+        length_s,
+    )
 
 
 def _nothing(plan: Generated, stage: Stage) -> list[Layer]:
-    return _phrase(replace(plan, template="phrase"), stage) if plan.text and plan.template != "gradient" else []
+    return (
+        _phrase(replace(plan, template="phrase"), stage) if plan.text and plan.template != "gradient" else []
+    )
 
 
 def _title(plan: Generated, stage: Stage) -> list[Layer]:
-    """Large, centred, with an accent bar below."""
+    """Set the text large and centred, with an accent bar below."""
     if not plan.text:
         return []
     lines, style = _filled(plan.text, stage.type(0.112, 900), stage, 5)
     step = round(style.size * 1.12)
     bar, gap, width = max(6, round(stage.unit * 0.009)), round(stage.unit * 0.05), round(stage.unit * 0.16)
     top = _middle(stage, step * len(lines) + gap + bar)
-    layers = [_centred(line, style, stage, top + row * step + round(style.size * 0.86), 0.1 + 0.09 * row) for row, line in enumerate(lines)]
-    return [*layers, Layer(rounded(width, bar, bar // 2, stage.tones.accent, 1.0), _mid_x(stage, width), top + step * len(lines) + gap, 0.4, "grow_right")]
+    layers = [
+        _centred(line, style, stage, top + row * step + round(style.size * 0.86), 0.1 + 0.09 * row)
+        for row, line in enumerate(lines)
+    ]
+    return [
+        *layers,
+        Layer(
+            rounded_box(width, bar, bar // 2, stage.tones.accent, 1.0),
+            _mid_x(stage, width),
+            top + step * len(lines) + gap,
+            0.4,
+            "grow_right",
+        ),
+    ]
 
 
 def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
-    """A sentence set flush beside an accent rule."""
+    """Set a sentence flush left beside an accent bar (right for right-to-left text)."""
     if not plan.text:
         return []
     rule, gap = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.042)
@@ -127,14 +178,33 @@ def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
     top = _middle(stage, step * len(lines))
     rtl = lettering.is_rtl(plan.text)
     rule_x = stage.right - rule if rtl else stage.left
-    layers = [Layer(rounded(rule, step * len(lines), rule // 2, stage.tones.accent, 1.0), rule_x, top, 0.05, "grow_up", 0.6)]
+    layers = [
+        Layer(
+            rounded_box(rule, step * len(lines), rule // 2, stage.tones.accent, 1.0),
+            rule_x,
+            top,
+            0.05,
+            "grow_up",
+            0.6,
+        )
+    ]
     for row, line in enumerate(lines):
-        layers.append(_flush(line, style, stage, rule + gap, top + row * step + round(style.size * 0.86), 0.15 + 0.1 * row, rtl))
+        layers.append(
+            _flush(
+                line,
+                style,
+                stage,
+                rule + gap,
+                top + row * step + round(style.size * 0.86),
+                0.15 + 0.1 * row,
+                rtl,
+            )
+        )
     return layers
 
 
 def _number(plan: Generated, stage: Stage) -> list[Layer]:
-    """One figure as large as it goes, what it counts below it."""
+    """Set one number as large as possible, with its label below."""
     if not plan.value:
         return _phrase(plan, stage)
     figure = _figure_type(plan.value, stage)
@@ -145,79 +215,142 @@ def _number(plan: Generated, stage: Stage) -> list[Layer]:
     return layers + _labels(labels, small, stage, top + round(figure.size * 0.8) + gap)
 
 
-def _figure_type(value: str, stage: Stage) -> Type:
+def _figure_type(value: str, stage: Stage) -> TextStyle:
     style = stage.type(0.36 if stage.output.shape == "tall" else 0.30, 900, stage.tones.accent)
     factor = min(1.0, stage.width / lettering.width(value, style), stage.height * 0.62 / style.size)
     return style.sized(max(12, int(style.size * factor)))
 
 
-def _label_lines(plan: Generated, stage: Stage) -> tuple[list[str], Type]:
+def _label_lines(plan: Generated, stage: Stage) -> tuple[list[str], TextStyle]:
     text = plan.label or plan.text
-    return lettering.fitted(text, stage.type(0.056, 700), stage.width, 3) if text else ([], stage.type(0.056, 700))
+    return (
+        lettering.fitted(text, stage.type(0.056, 700), stage.width, 3)
+        if text
+        else ([], stage.type(0.056, 700))
+    )
 
 
-def _labels(labels: list[str], small: Type, stage: Stage, top: int) -> list[Layer]:
-    return [_centred(line, small, stage, top + row * round(small.size * 1.3) + small.size, 0.35 + 0.08 * row) for row, line in enumerate(labels)]
+def _labels(labels: list[str], small: TextStyle, stage: Stage, top: int) -> list[Layer]:
+    return [
+        _centred(line, small, stage, top + row * round(small.size * 1.3) + small.size, 0.35 + 0.08 * row)
+        for row, line in enumerate(labels)
+    ]
 
 
 def _list(plan: Generated, stage: Stage) -> list[Layer]:
-    """Items one after another while the scene runs, each with an accent mark."""
+    """Show items one after another, each with an accent mark."""
     return _rows(plan, stage, numbered=False)
 
 
 def _steps(plan: Generated, stage: Stage) -> list[Layer]:
-    """Numbered items joined by a line."""
+    """Show numbered items joined by a line."""
     return _rows(plan, stage, numbered=True)
 
 
 def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
     if not plan.items:
         return _phrase(plan, stage)
-    head, head_type = lettering.fitted(plan.text, stage.type(0.074, 900), stage.width, 2) if plan.text else ([], stage.type(0.074))
+    head, head_type = (
+        lettering.fitted(plan.text, stage.type(0.074, 900), stage.width, 2)
+        if plan.text
+        else ([], stage.type(0.074))
+    )
     badge, inner = round(stage.unit * 0.072), round(stage.unit * 0.038)
-    rows, style = _fitted_rows(plan.items, stage, badge + inner, len(head) * round(head_type.size * 1.25) + (inner if head else 0))
+    rows, style = _fitted_rows(
+        plan.items, stage, badge + inner, len(head) * round(head_type.size * 1.25) + (inner if head else 0)
+    )
     step, between = round(style.size * 1.2), round(style.size * 0.85)
     heights = [max(badge, step * len(lines)) for lines in rows]
     head_height = len(head) * round(head_type.size * 1.25) + (inner if head else 0)
     top = _middle(stage, head_height + sum(heights) + between * (len(rows) - 1))
     layers = [
-        _flush(line, head_type, stage, 0, top + row * round(head_type.size * 1.25) + head_type.size, 0.05, lettering.is_rtl(line))
+        _flush(
+            line,
+            head_type,
+            stage,
+            0,
+            top + row * round(head_type.size * 1.25) + head_type.size,
+            0.05,
+            lettering.is_rtl(line),
+        )
         for row, line in enumerate(head)
     ]
     y, pause = top + head_height, min(1.6, 0.62 * stage.length_s / len(rows))
     for index, lines in enumerate(rows):
         enter = 0.3 + index * pause
-        layers += _row(lines, style, stage, y, heights[index], badge, inner, enter, str(index + 1) if numbered else None)
+        layers += _row(
+            lines, style, stage, y, heights[index], badge, inner, enter, str(index + 1) if numbered else None
+        )
         if numbered and index + 1 < len(rows):
             x = (stage.right - badge // 2 if lettering.is_rtl(lines[0]) else stage.left + badge // 2) - 2
             line_top = y + (heights[index] + badge) // 2 + 6
             line_bottom = y + heights[index] + between + (heights[index + 1] - badge) // 2 - 6
             if line_bottom - line_top > 4:
-                layers.append(Layer(rounded(4, line_bottom - line_top, 2, stage.tones.accent, 0.55), x, line_top, enter + 0.25, "fade"))
+                layers.append(
+                    Layer(
+                        rounded_box(4, line_bottom - line_top, 2, stage.tones.accent, 0.55),
+                        x,
+                        line_top,
+                        enter + 0.25,
+                        "fade",
+                    )
+                )
         y += heights[index] + between
     return layers
 
 
-def _fitted_rows(items: tuple[str, ...], stage: Stage, indent: int, used: int) -> tuple[list[list[str]], Type]:
-    """All items in one size: the largest at which they fit together."""
+def _fitted_rows(
+    items: tuple[str, ...], stage: Stage, indent: int, used: int
+) -> tuple[list[list[str]], TextStyle]:
+    """Wrap all items at the largest size at which they fit together."""
     for percent in range(100, 44, -5):
         style = stage.type(0.068 * percent / 100, 700)
         rows = [lettering.wrap(item, style, stage.width - indent, 3) for item in items]
-        height = used + sum(max(stage.unit * 0.072, len(lines or []) * style.size * 1.2) for lines in rows) + style.size * 0.85 * (len(items) - 1)
+        height = (
+            used
+            + sum(max(stage.unit * 0.072, len(lines or []) * style.size * 1.2) for lines in rows)
+            + style.size * 0.85 * (len(items) - 1)
+        )
         if all(rows) and height <= stage.height:
             return [lines or [] for lines in rows], style
     style = stage.type(0.068 * 0.45, 700)
     return [lettering.fitted(item, style, stage.width - indent, 2, 0.6)[0] for item in items], style
 
 
-def _row(lines: list[str], style: Type, stage: Stage, y: int, height: int, badge: int, inner: int, enter: float, number: str | None) -> list[Layer]:
+def _row(
+    lines: list[str],
+    style: TextStyle,
+    stage: Stage,
+    y: int,
+    height: int,
+    badge: int,
+    inner: int,
+    enter: float,
+    number: str | None,
+) -> list[Layer]:
     rtl = lettering.is_rtl(lines[0])
     x = stage.right - badge if rtl else stage.left
     middle = y + (height - badge) // 2
     layers: list[Layer] = []
     if number:
-        layers.append(Layer(rounded(badge, badge, badge // 2, stage.tones.accent, 1.0), x, middle, enter, "rise", 0.5, rise=20))
-        figure = Type(round(badge * 0.52), fonts.HOUSE, 900, stage.timeline.language, colour.legible(stage.tones.base, stage.tones.accent, 4.5))
+        layers.append(
+            Layer(
+                rounded_box(badge, badge, badge // 2, stage.tones.accent, 1.0),
+                x,
+                middle,
+                enter,
+                "rise",
+                0.5,
+                rise=20,
+            )
+        )
+        figure = TextStyle(
+            round(badge * 0.52),
+            fonts.HOUSE,
+            900,
+            stage.timeline.language,
+            colour.legible(stage.tones.base, stage.tones.accent, 4.5),
+        )
         sprite, left, base = lettering.sprite(number, figure)
         layers.append(
             Layer(
@@ -232,18 +365,19 @@ def _row(lines: list[str], style: Type, stage: Stage, y: int, height: int, badge
         )
     else:
         mark = round(badge * 0.36)
-        layers.append(
-            Layer(rounded(mark, mark, mark // 4, stage.tones.accent, 1.0), x + (badge - mark) // 2, middle + (badge - mark) // 2, enter, "rise", 0.5, rise=20)
-        )
+        box = rounded_box(mark, mark, mark // 4, stage.tones.accent, 1.0)
+        inset = (badge - mark) // 2
+        layers.append(Layer(box, x + inset, middle + inset, enter, "rise", 0.5, rise=20))
     step = round(style.size * 1.2)
     first = y + (height - step * len(lines)) // 2
     for row, line in enumerate(lines):
-        layers.append(_flush(line, style, stage, badge + inner, first + row * step + round(style.size * 0.93), enter + 0.06, rtl))
+        baseline = first + row * step + round(style.size * 0.93)
+        layers.append(_flush(line, style, stage, badge + inner, baseline, enter + 0.06, rtl))
     return layers
 
 
 def _quote(plan: Generated, stage: Stage) -> list[Layer]:
-    """A serif, under a large mark; who said it below."""
+    """Set a quotation in a serif font below a large quotation mark, with its author at the end."""
     if not plan.text:
         return []
     mark = stage.type(0.30, 600, stage.tones.accent, "source-serif")
@@ -255,15 +389,19 @@ def _quote(plan: Generated, stage: Stage) -> list[Layer]:
     step = round(style.size * 1.26)
     top = _middle(stage, mark_height + step * len(lines) + tail)
     layers = [_centred("“", mark, stage, top + round(mark.size * 0.68), 0.0)]
-    layers += [_centred(line, style, stage, top + mark_height + row * step + style.size, 0.2 + 0.1 * row) for row, line in enumerate(lines)]
+    first = top + mark_height + style.size
+    layers += [
+        _centred(line, style, stage, first + row * step, 0.2 + 0.1 * row) for row, line in enumerate(lines)
+    ]
     if plan.attribution:
         text, credit = lettering.fitted(f"— {plan.attribution}", credit, stage.width, 1)
-        layers.append(_centred(text[0], credit, stage, top + mark_height + step * len(lines) + round(credit.size * 1.9), 0.3 + 0.1 * len(lines)))
+        baseline = top + mark_height + step * len(lines) + round(credit.size * 1.9)
+        layers.append(_centred(text[0], credit, stage, baseline, 0.3 + 0.1 * len(lines)))
     return layers
 
 
 def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
-    """Horizontal bars with their names above and their values at the end, the largest in the accent colour."""
+    """Draw horizontal bars with a name above and a value at the end; the largest has the accent colour."""
     points = plan.series[:8]
     if not points or max(abs(value) for _, value in points) == 0:
         return _phrase(plan, stage)
@@ -271,20 +409,27 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
     row = min(round(stage.unit * 0.155), (stage.bottom - top) // len(points))
     name = stage.type(min(0.042, row / stage.unit * 0.32), 700, stage.quiet)
     thick = max(8, round(row * 0.32))
-    values = [_plain(value, points) for _, value in points]
+    values = [_number_text(value, points) for _, value in points]
     room = stage.width - max(lettering.width(text, name) for text in values) - name.size
     most = max(abs(value) for _, value in points)
     top += max(0, (stage.bottom - top - row * len(points)) // 2)
     track = colour.mix(stage.tones.base, stage.tones.ink, 0.14)
+    primary = colour.legible(colour.parse(stage.timeline.palette.primary), stage.tones.base, 3)
     for index, (label, value) in enumerate(points):
         y, enter = top + index * row, 0.35 + 0.16 * index
         length = max(thick, round(room * abs(value) / most))
-        tone = stage.tones.accent if abs(value) == most else colour.legible(colour.parse(stage.timeline.palette.primary), stage.tones.base, 3)
+        tone = stage.tones.accent if abs(value) == most else primary
         text, fitting = lettering.fitted(label, name, stage.width, 1)
         layers.append(_flush(text[0], fitting, stage, 0, y + round(name.size * 1.0), enter - 0.1, False))
         bar_y = y + round(name.size * 1.36)
-        layers.append(Layer(rounded(round(room), thick, thick // 2, track, 0.5), stage.left, bar_y, 0.2, "fade"))
-        layers.append(Layer(rounded(length, thick, thick // 2, tone, 1.0), stage.left, bar_y, enter, "grow_right", 0.9))
+        layers.append(
+            Layer(rounded_box(round(room), thick, thick // 2, track, 0.5), stage.left, bar_y, 0.2, "fade")
+        )
+        layers.append(
+            Layer(
+                rounded_box(length, thick, thick // 2, tone, 1.0), stage.left, bar_y, enter, "grow_right", 0.9
+            )
+        )
         layers.append(
             _flush(
                 values[index],
@@ -299,8 +444,8 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
     return layers
 
 
-def _plain(value: float, points: tuple[tuple[str, float], ...]) -> str:
-    """As many decimals as the data has, at most two."""
+def _number_text(value: float, points: tuple[tuple[str, float], ...]) -> str:
+    """Format a value with as many decimals as the series has, at most two."""
     decimals = max(min(2, len(f"{number:.6g}".partition(".")[2])) for _, number in points)
     return f"{value:,.{decimals}f}"
 
@@ -311,13 +456,16 @@ def _chart_head(plan: Generated, stage: Stage) -> tuple[list[Layer], int]:
         return [], stage.top
     lines, style = lettering.fitted(text, stage.type(0.060, 900), stage.width, 2)
     step = round(style.size * 1.2)
-    return [
-        _flush(line, style, stage, 0, stage.top + row * step + style.size, 0.05 + 0.08 * row, lettering.is_rtl(line)) for row, line in enumerate(lines)
-    ], stage.top + step * len(lines) + style.size
+    first = stage.top + style.size
+    layers = [
+        _flush(line, style, stage, 0, first + row * step, 0.05 + 0.08 * row, lettering.is_rtl(line))
+        for row, line in enumerate(lines)
+    ]
+    return layers, first + step * len(lines)
 
 
 def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
-    """A line over a fading area, drawn from left to right; first, last and largest value named."""
+    """Draw a line chart over a fading area; the first, the last and the largest value are labelled."""
     points = plan.series
     if len(points) < 2:
         return _phrase(plan, stage)
@@ -325,7 +473,7 @@ def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
     name = stage.type(0.036, 700, stage.quiet)
     bottom = stage.bottom - round(name.size * 2.0)
     upper = top + round(name.size * 2.2)
-    # A chart taller than it is wide exaggerates every change.
+    # A chart taller than wide would exaggerate every change.
     upper = max(upper, bottom - round(stage.width * 0.85))
     values = np.array([value for _, value in points])
     low, high = min(0.0, float(values.min())), float(values.max())
@@ -333,37 +481,87 @@ def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
     xs = np.linspace(stage.left + name.size, stage.right - name.size, len(points))
     ys = bottom - (values - low) / span * (bottom - upper)
     layers += _grid_lines(stage, upper, bottom)
-    layers.append(Layer(_curve(stage, xs, ys, bottom, upper), stage.left & ~1, (upper - 40) & ~1, 0.3, "grow_right", 1.6))
+    layers.append(
+        Layer(
+            _curve(stage, xs, ys, bottom, upper), stage.left & ~1, (upper - 40) & ~1, 0.3, "grow_right", 1.6
+        )
+    )
     for index in sorted({0, len(points) - 1, int(values.argmax())}):
-        layers += _point(points[index], float(xs[index]), float(ys[index]), bottom, name, points, stage, 0.35 + 1.0 * index / (len(points) - 1))
+        layers += _point(
+            points[index],
+            float(xs[index]),
+            float(ys[index]),
+            bottom,
+            name,
+            points,
+            stage,
+            0.35 + 1.0 * index / (len(points) - 1),
+        )
     return layers
 
 
 def _grid_lines(stage: Stage, upper: int, bottom: int) -> list[Layer]:
     tone = colour.mix(stage.tones.base, stage.tones.ink, 0.35)
-    return [Layer(rounded(stage.width, 2, 1, tone, 0.45), stage.left, round(bottom - (bottom - upper) * part / 3), 0.15, "fade") for part in range(4)]
+    return [
+        Layer(
+            rounded_box(stage.width, 2, 1, tone, 0.45),
+            stage.left,
+            round(bottom - (bottom - upper) * part / 3),
+            0.15,
+            "fade",
+        )
+        for part in range(4)
+    ]
 
 
-def _curve(stage: Stage, xs: "np.typing.NDArray[np.float64]", ys: "np.typing.NDArray[np.float64]", bottom: int, upper: int) -> Sprite:
+def _curve(
+    stage: Stage,
+    xs: "np.typing.NDArray[np.float64]",
+    ys: "np.typing.NDArray[np.float64]",
+    bottom: int,
+    upper: int,
+) -> Sprite:
     left, top = stage.left & ~1, (upper - 40) & ~1
     width, height = (stage.width + 1) & ~1, (bottom - top + 6 + 1) & ~1
     line = (np.column_stack([xs - left, ys - top]) * 16).round().astype(np.int32)
-    area = np.vstack([line, [[line[-1][0], (bottom - top) * 16], [line[0][0], (bottom - top) * 16]]]).astype(np.int32)
+    area = np.vstack([line, [[line[-1][0], (bottom - top) * 16], [line[0][0], (bottom - top) * 16]]]).astype(
+        np.int32
+    )
     fill, stroke = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     cv2.fillPoly(fill, [area], 255, cv2.LINE_AA, 4)
     cv2.polylines(stroke, [line], False, 255, max(4, round(stage.unit * 0.008)), cv2.LINE_AA, 4)
     fade = np.linspace(0.5, 0.04, height, dtype=np.float32)[:, None]
     alpha = np.maximum(fill * fade, stroke)
-    return Sprite.from_rgba(np.dstack([np.full((height, width, 3), stage.tones.accent, np.uint8), alpha.astype(np.uint8)]))
+    return Sprite.from_rgba(
+        np.dstack([np.full((height, width, 3), stage.tones.accent, np.uint8), alpha.astype(np.uint8)])
+    )
 
 
 def _point(
-    point: tuple[str, float], x: float, y: float, bottom: int, name: Type, points: tuple[tuple[str, float], ...], stage: Stage, enter: float
+    point: tuple[str, float],
+    x: float,
+    y: float,
+    bottom: int,
+    name: TextStyle,
+    points: tuple[tuple[str, float], ...],
+    stage: Stage,
+    enter: float,
 ) -> list[Layer]:
     size = max(10, round(stage.unit * 0.022)) // 2 * 2
-    layers = [Layer(rounded(size, size, size // 2, stage.tones.ink, 1.0), round(x - size / 2), round(y - size / 2), enter, "fade")]
+    layers = [
+        Layer(
+            rounded_box(size, size, size // 2, stage.tones.ink, 1.0),
+            round(x - size / 2),
+            round(y - size / 2),
+            enter,
+            "fade",
+        )
+    ]
     value = replace(name, fill=stage.tones.ink, size=round(name.size * 1.15))
-    for text, style, baseline in ((_plain(point[1], points), value, round(y - size)), (point[0], name, bottom + round(name.size * 1.5))):
+    for text, style, baseline in (
+        (_number_text(point[1], points), value, round(y - size)),
+        (point[0], name, bottom + round(name.size * 1.5)),
+    ):
         sprite, left, base = lettering.sprite(text, style)
         width = lettering.width(text, style)
         at = min(max(x - width / 2, stage.left), stage.right - width)
@@ -375,11 +573,20 @@ _FIGURE = re.compile(r"\d[\d,.\u00a0\u202f ]*\d|\d")
 
 
 class Counter:
-    """A figure that counts up to its value, in the value's own notation, over a bar that fills."""
+    """A number that counts up to its value in the value's own notation, over a bar that fills."""
 
     COUNT_S = 1.6
 
-    def __init__(self, value: str, style: Type, stage: Stage, baseline: int, label_layers: list[Layer], target: float, decimals: int) -> None:
+    def __init__(
+        self,
+        value: str,
+        style: TextStyle,
+        stage: Stage,
+        baseline: int,
+        label_layers: list[Layer],
+        target: float,
+        decimals: int,
+    ) -> None:
         self.value, self.style, self.stage, self.baseline = value, style, stage, baseline
         self.label_layers, self.target, self.decimals = label_layers, target, decimals
         self._drawn: tuple[str, Sprite, int, int] | None = None
@@ -390,7 +597,8 @@ class Counter:
         if not plan.value or not found:
             return None
         digits = found[0].replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
-        # A point or comma with three digits behind it groups thousands; any other is a decimal sign.
+        # A point or comma before exactly three digits groups thousands; otherwise it is the decimal
+        # separator.
         decimal = re.search(r"[.,](\d{1,2}|\d{4,})$", digits)
         decimals = len(decimal[1]) if decimal else 0
         target = float(re.sub(r"[.,]", "", digits)) / 10**decimals
@@ -399,14 +607,29 @@ class Counter:
         bar, gap, step = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.045), round(small.size * 1.3)
         top = _middle(stage, round(style.size * 0.9) + gap + bar + gap + step * len(labels))
         width = round(stage.width * 0.62)
-        # Below the commas of the figure, which hang under its baseline.
+        # Below the number's commas, which reach under the baseline.
         y = top + round(style.size * 0.9) + gap
         track = colour.mix(stage.tones.base, stage.tones.ink, 0.2)
         layers = [
-            Layer(rounded(width, bar, bar // 2, track, 0.6), _mid_x(stage, width), y, 0.0, "fade"),
-            Layer(rounded(width, bar, bar // 2, stage.tones.accent, 1.0), _mid_x(stage, width), y, 0.1, "grow_right", Counter.COUNT_S),
+            Layer(rounded_box(width, bar, bar // 2, track, 0.6), _mid_x(stage, width), y, 0.0, "fade"),
+            Layer(
+                rounded_box(width, bar, bar // 2, stage.tones.accent, 1.0),
+                _mid_x(stage, width),
+                y,
+                0.1,
+                "grow_right",
+                Counter.COUNT_S,
+            ),
         ]
-        return Counter(plan.value, style, stage, top + round(style.size * 0.76), layers + _labels(labels, small, stage, y + bar + gap), target, decimals)
+        return Counter(
+            plan.value,
+            style,
+            stage,
+            top + round(style.size * 0.76),
+            layers + _labels(labels, small, stage, y + bar + gap),
+            target,
+            decimals,
+        )
 
     def text(self, at_s: float) -> str:
         if at_s >= self.COUNT_S:
@@ -417,7 +640,11 @@ class Counter:
         notation = found[0]
         thousands = next((sign for sign in notation if not sign.isdigit()), "") if self.target >= 1000 else ""
         point = "," if self.decimals and "," in notation[-self.decimals - 1 :] else "."
-        shown = shown.replace(",", "\0").replace(".", point).replace("\0", thousands if thousands != point or not self.decimals else "")
+        shown = (
+            shown.replace(",", "\0")
+            .replace(".", point)
+            .replace("\0", thousands if thousands != point or not self.decimals else "")
+        )
         return self.value[: found.start()] + shown + self.value[found.end() :]
 
     def paint(self, frame: Frame, at_s: float) -> None:
@@ -431,8 +658,8 @@ class Counter:
         sprite.blend(frame, x, self.baseline - base, min(1.0, at_s / 0.3))
 
 
-def _filled(text: str, style: Type, stage: Stage, max_lines: int) -> tuple[list[str], Type]:
-    """Wrapped at the largest size at which it fits the stage in both directions."""
+def _filled(text: str, style: TextStyle, stage: Stage, max_lines: int) -> tuple[list[str], TextStyle]:
+    """Wrap the text at the largest size that fits the stage in both directions."""
     lines, sized = lettering.fitted(text, style, stage.width, max_lines)
     while len(lines) * sized.size * 1.2 > stage.height and sized.size > style.size * 0.35:
         sized = sized.sized(round(sized.size * 0.92))
@@ -440,19 +667,21 @@ def _filled(text: str, style: Type, stage: Stage, max_lines: int) -> tuple[list[
     return lines, sized
 
 
-def _centred(text: str, style: Type, stage: Stage, baseline: int, enter_s: float) -> Layer:
+def _centred(text: str, style: TextStyle, stage: Stage, baseline: int, enter_s: float) -> Layer:
     layer = centred(text, style, stage.output.width, baseline, enter_s, None)
     return replace(layer, x=layer.x + (stage.left + stage.right - stage.output.width) // 2)
 
 
-def _flush(text: str, style: Type, stage: Stage, indent: int, baseline: int, enter_s: float, rtl: bool) -> Layer:
+def _flush(
+    text: str, style: TextStyle, stage: Stage, indent: int, baseline: int, enter_s: float, rtl: bool
+) -> Layer:
     sprite, left, base = lettering.sprite(text, style)
     x = stage.right - indent - round(lettering.width(text, style)) if rtl else stage.left + indent
     return Layer(sprite, x - left, baseline - base, enter_s, "rise", 0.55, rise=round(style.size * 0.4))
 
 
 def _middle(stage: Stage, height: int) -> int:
-    """The top of a block of this height, optically centred: a little above the middle."""
+    """Return the top of a block of this height, optically centred: a little above the middle."""
     return stage.top + max(0, round((stage.height - height) * 0.46))
 
 

@@ -1,4 +1,4 @@
-"""Sprites that come and go: the typographic parts of title cards and generated scenes."""
+"""Animated sprites: the parts of title cards and generated scenes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,11 @@ from render.picture.planes import Frame, Sprite
 
 @dataclass(frozen=True)
 class Layer:
-    """A sprite at its resting place, with the way it enters. Times are seconds of the scene (or card) it belongs to."""
+    """A sprite at its final position (`x`, `y`), with the way it enters and leaves.
+
+    `entry` is "rise" (moves up by `rise` pixels and fades in), "grow_right", "grow_up" or "fade". Times are
+    seconds from the start of its scene or title card; `leave_s` is when it has faded out.
+    """
 
     sprite: Sprite
     x: int
@@ -19,7 +23,7 @@ class Layer:
     rise: int = 40
 
     def paint(self, frame: Frame, at_s: float, entered: bool = False) -> None:
-        """`entered`: it stands in its place from the beginning."""
+        """Draw the sprite at `at_s`. With `entered` it has no entry animation."""
         progress = 1.0 if entered else (at_s - self.enter_s) / self.entry_s
         if progress <= 0 or (self.leave_s is not None and at_s >= self.leave_s):
             return
@@ -31,7 +35,14 @@ class Layer:
             case "grow_right":
                 self._part(frame, 0, 0, round(self.sprite.width * share), self.sprite.height, opacity)
             case "grow_up":
-                self._part(frame, 0, round(self.sprite.height * (1 - share)), self.sprite.width, self.sprite.height, opacity)
+                self._part(
+                    frame,
+                    0,
+                    round(self.sprite.height * (1 - share)),
+                    self.sprite.width,
+                    self.sprite.height,
+                    opacity,
+                )
             case _:
                 self.sprite.blend(frame, self.x, self.y, share * opacity)
 
@@ -44,5 +55,5 @@ LEAVE_S = 0.35
 
 
 def settled(at: float) -> float:
-    """Fast at first, slowing into place (a quintic ease-out)."""
+    """Ease out: fast at first, then slower (a quintic curve)."""
     return 1 - (1 - at) ** 5 if at < 1 else 1.0

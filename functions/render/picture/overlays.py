@@ -1,4 +1,4 @@
-"""What lies over the scenes: the title card, a scene's heading, the logo and the demo mark."""
+"""Parts drawn over the scenes: the title card, a scene's heading, the logo and the demo mark."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from PIL import Image
 from render.picture import colour, stills
 from render.picture.layers import LEAVE_S, Layer, settled
 from render.picture.planes import Frame, Sprite
+from render.picture.shapes import rounded_box
 from render.plan.timeline import Output, Timeline
-from render.text import captions, fonts, lettering
-from render.text.captions import rounded
-from render.text.lettering import Type
+from render.text import fonts, lettering, styles
+from render.text.lettering import TextStyle
 
 HEADING_S = 2.8
 
 
 class TitleCard:
-    """The title in large letters over a dimmed picture, under a small kicker and an accent bar."""
+    """The title in large letters over a dimmed picture, a small line above it and an accent bar below."""
 
     def __init__(self, timeline: Timeline, output: Output) -> None:
         assert timeline.title_card is not None
@@ -31,7 +31,7 @@ class TitleCard:
         if not self.start_s <= at_s < self.end_s:
             return
         age = at_s - self.start_s
-        # The first frame is the one that is seen before pressing play: the title stands there already.
+        # The first frame is seen before playback starts, so a title at 0 s has no entry animation.
         self._dimmed(frame, min(1.0, (self.end_s - at_s) / (2 * LEAVE_S)))
         for layer in self.layers:
             layer.paint(frame, age, entered=self.start_s == 0)
@@ -43,34 +43,68 @@ class TitleCard:
         table = np.arange(256)[None, :, None] * (1 - amount) + np.array(chroma) * amount
         cv2.LUT(frame.chroma, table.round().astype(np.uint8), dst=frame.chroma)
 
-    def _laid_out(self, timeline: Timeline, output: Output, text: str, kicker: str | None, length_s: float) -> list[Layer]:
+    def _laid_out(
+        self, timeline: Timeline, output: Output, text: str, kicker: str | None, length_s: float
+    ) -> list[Layer]:
         palette, safe = timeline.palette, output.safe_area
         side = max(safe.left, safe.right, 0.07) * output.width
         unit = min(output.width, output.height)
         family = fonts.family(timeline.font)
-        ink = colour.legible(colour.parse(palette.text), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 7)
-        accent = colour.legible(colour.parse(palette.accent), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 3)
-        style = Type(
-            round(unit * (0.118 if output.shape == "tall" else 0.104)), family, 900, timeline.language, ink, shadow=round(unit * 0.012), shadow_opacity=0.45
+        ink = colour.legible(
+            colour.parse(palette.text), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 7
         )
-        lines, style = lettering.fitted(text, style, output.width - 2 * side, 5 if output.shape == "tall" else 3)
-        small = Type(round(unit * 0.036), family, 700, timeline.language, accent, shadow=round(unit * 0.006), shadow_opacity=0.5)
+        accent = colour.legible(
+            colour.parse(palette.accent), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 3
+        )
+        style = TextStyle(
+            round(unit * (0.118 if output.shape == "tall" else 0.104)),
+            family,
+            900,
+            timeline.language,
+            ink,
+            shadow=round(unit * 0.012),
+            shadow_opacity=0.45,
+        )
+        lines, style = lettering.fitted(
+            text, style, output.width - 2 * side, 5 if output.shape == "tall" else 3
+        )
+        small = TextStyle(
+            round(unit * 0.036),
+            family,
+            700,
+            timeline.language,
+            accent,
+            shadow=round(unit * 0.006),
+            shadow_opacity=0.5,
+        )
         line_height = round(style.size * 1.12)
         bar = max(6, round(unit * 0.009))
         gap = round(unit * 0.045)
         head = round(small.size * 1.2) + gap // 2 if kicker else 0
         block = head + line_height * len(lines) + gap + bar
-        safe_top, safe_bottom = safe.top * output.height, (1 - safe.bottom) * output.height - caption_room(timeline, output)
+        safe_top, safe_bottom = (
+            safe.top * output.height,
+            (1 - safe.bottom) * output.height - caption_room(timeline, output),
+        )
         top = round((safe_top + safe_bottom - block) / 2 * (0.96 if output.shape == "tall" else 1.0))
         layers: list[Layer] = []
         if kicker:
             layers.append(centred(kicker.upper(), small, output.width, top + small.size, 0.0, length_s))
         for row, line in enumerate(lines):
-            layers.append(centred(line, style, output.width, top + head + row * line_height + round(style.size * 0.86), 0.08 * row, length_s))
+            layers.append(
+                centred(
+                    line,
+                    style,
+                    output.width,
+                    top + head + row * line_height + round(style.size * 0.86),
+                    0.08 * row,
+                    length_s,
+                )
+            )
         width = round(unit * 0.16)
         layers.append(
             Layer(
-                rounded(width, bar, bar // 2, accent, 1.0),
+                rounded_box(width, bar, bar // 2, accent, 1.0),
                 (output.width - width) // 2,
                 top + head + line_height * len(lines) + gap,
                 0.3,
@@ -83,29 +117,52 @@ class TitleCard:
 
 
 def caption_room(timeline: Timeline, output: Output) -> int:
-    """Height that burned-in captions take from the lower end of the safe area."""
+    """Return the height in pixels that burned-in captions take at the lower end of the safe area."""
     if timeline.captions is None or not timeline.captions.burn_in:
         return 0
-    look = captions.look(timeline.captions, timeline.palette, output, timeline.language)
+    look = styles.resolve_style(timeline.captions, timeline.palette, output, timeline.language)
     if look.position != "lower":
         return 0
-    return round(2 * look.line_height + look.style.size * (0.6 + (look.panel[3] if look.panel else 0.0)) + look.style.margin)
+    return round(
+        2 * look.line_height
+        + look.base.size * (0.6 + (look.panel[3] if look.panel else 0.0))
+        + look.base.margin
+    )
 
 
-def centred(text: str, style: Type, width: int, baseline: int, enter_s: float, leave_s: float | None) -> Layer:
-    """One line in the middle of the picture."""
+def centred(
+    text: str, style: TextStyle, width: int, baseline: int, enter_s: float, leave_s: float | None
+) -> Layer:
+    """Return a line of text centred in a picture of this width."""
     sprite, left, base = lettering.sprite(text, style)
-    return Layer(sprite, round((width - lettering.width(text, style)) / 2) - left, baseline - base, enter_s, "rise", 0.55, leave_s, round(style.size * 0.45))
+    return Layer(
+        sprite,
+        round((width - lettering.width(text, style)) / 2) - left,
+        baseline - base,
+        enter_s,
+        "rise",
+        0.55,
+        leave_s,
+        round(style.size * 0.45),
+    )
 
 
 class Heading:
-    """A scene's heading at the upper edge of the safe area: an accent tick and a line of text on a dark pill."""
+    """A scene's heading at the upper edge of the safe area: an accent mark and a line of text on a dark
+    rounded box.
+    """
 
     def __init__(self, text: str, timeline: Timeline, output: Output) -> None:
         palette, safe = timeline.palette, output.safe_area
         unit = min(output.width, output.height)
         surface = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.2)
-        style = Type(round(unit * 0.042), fonts.family(timeline.font), 700, timeline.language, colour.legible(colour.parse(palette.text), surface, 7))
+        style = TextStyle(
+            round(unit * 0.042),
+            fonts.family(timeline.font),
+            700,
+            timeline.language,
+            colour.legible(colour.parse(palette.text), surface, 7),
+        )
         side = max(safe.left, safe.right) * output.width
         lines, style = lettering.fitted(text, style, output.width - 2 * side - style.size * 2.2, 1, 0.7)
         sprite, left, base = lettering.sprite(lines[0], style)
@@ -113,12 +170,20 @@ class Heading:
         x, y = round(side), round(safe.top * output.height)
         if lettering.is_rtl(text):
             x = round(output.width - side - width)
-        pill = rounded(width, height, height // 2, surface, 0.78)
-        tick = rounded(max(6, style.size // 6), style.size, max(3, style.size // 12), colour.legible(colour.parse(palette.accent), surface, 3), 1.0)
+        pill = rounded_box(width, height, height // 2, surface, 0.78)
+        tick = rounded_box(
+            max(6, style.size // 6),
+            style.size,
+            max(3, style.size // 12),
+            colour.legible(colour.parse(palette.accent), surface, 3),
+            1.0,
+        )
         inset = round(style.size * 0.62)
         self.layers = [
             Layer(pill, x, y, 0.25, "rise", 0.5, HEADING_S, style.size // 2),
-            Layer(tick, x + inset, y + (height - style.size) // 2, 0.32, "rise", 0.5, HEADING_S, style.size // 2),
+            Layer(
+                tick, x + inset, y + (height - style.size) // 2, 0.32, "rise", 0.5, HEADING_S, style.size // 2
+            ),
             Layer(
                 sprite,
                 x + inset + round(style.size * 0.42) - left,
@@ -138,11 +203,11 @@ class Heading:
 
 
 def demo_mark(output: Output) -> Layer:
-    """Says that the script comes from the small local model."""
+    """Return the DEMO mark, which says that the script comes from the small local model."""
     unit = min(output.width, output.height)
-    style = Type(round(unit * 0.024), fonts.HOUSE, 700, "en", (255, 255, 255))
+    style = TextStyle(round(unit * 0.024), fonts.HOUSE, 700, "en", (255, 255, 255))
     width, height = round(lettering.width("DEMO", style) + style.size * 1.3), round(style.size * 1.75)
-    box = rounded(width, height, height // 3, (10, 12, 20), 0.55)
+    box = rounded_box(width, height, height // 3, (10, 12, 20), 0.55)
     rgba, left, base = lettering.draw("DEMO", style)
     canvas = np.zeros((box.height, box.width, 4), np.uint8)
     x, y = round(style.size * 0.65) - left, round(height * 0.5 + style.size * 0.36) - base
@@ -150,25 +215,52 @@ def demo_mark(output: Output) -> Layer:
     canvas[..., :3] = (10, 12, 20)
     _stamp(canvas, rgba, x, y)
     safe = output.safe_area
-    place = safe.top * output.height - height * 1.6 if output.shape == "tall" else safe.top * output.height * 0.6
-    return Layer(Sprite.from_rgba(canvas), round(output.width * (1 - safe.right)) - width, round(max(4, place)), -1.0, "fade")
+    place = (
+        safe.top * output.height - height * 1.6 if output.shape == "tall" else safe.top * output.height * 0.6
+    )
+    return Layer(
+        Sprite.from_rgba(canvas),
+        round(output.width * (1 - safe.right)) - width,
+        round(max(4, place)),
+        -1.0,
+        "fade",
+    )
 
 
 def _stamp(canvas: colour.Pixels, rgba: colour.Pixels, x: int, y: int) -> None:
     base, top = Image.fromarray(canvas), Image.fromarray(rgba)
     base.alpha_composite(
-        top.crop((max(0, -x), max(0, -y), min(rgba.shape[1], canvas.shape[1] - x), min(rgba.shape[0], canvas.shape[0] - y))), (max(0, x), max(0, y))
+        top.crop(
+            (
+                max(0, -x),
+                max(0, -y),
+                min(rgba.shape[1], canvas.shape[1] - x),
+                min(rgba.shape[0], canvas.shape[0] - y),
+            )
+        ),
+        (max(0, x), max(0, y)),
     )
     canvas[:] = np.asarray(base)
 
 
 def logo(path: Path, name: str, output: Output) -> Layer:
-    """Small, in the upper left corner of the safe area."""
+    """Return the logo, small, in the upper left corner of the safe area.
+
+    Raises AssetCorrupt, AssetRefused.
+    """
     with stills.reading(path, name, "logo") as opened:
         image = opened.convert("RGBA")
     unit = min(output.width, output.height)
     factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)
-    image = image.resize((max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS)
+    image = image.resize(
+        (max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS
+    )
     safe = output.safe_area
-    above = safe.top * output.height - image.height * 1.35 if output.shape == "tall" else safe.top * output.height * 0.5
-    return Layer(Sprite.from_rgba(np.array(image)), round(safe.left * output.width), round(max(4, above)), -1.0, "fade")
+    above = (
+        safe.top * output.height - image.height * 1.35
+        if output.shape == "tall"
+        else safe.top * output.height * 0.5
+    )
+    return Layer(
+        Sprite.from_rgba(np.array(image)), round(safe.left * output.width), round(max(4, above)), -1.0, "fade"
+    )

@@ -1,4 +1,4 @@
-"""Photographs: read whatever they are, turned upright, and cut or framed to fill the output."""
+"""Still pictures: read them safely, turn them upright, and crop or frame them to fill the output."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,19 +16,22 @@ from render.picture.motion import Move, Plate
 from render.picture.planes import Frame
 from render.plan.timeline import Visual
 
-# What cameras, phones and designers hand in. The rest of what Pillow knows stays shut: PostScript, for one, is read by starting another program.
+# The usual formats of cameras, phones and designers. Pillow's other readers stay disabled: PostScript, for
+# example, is read by starting another program.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-# A JPEG shrinks while it is decoded: the largest phone camera has 200 megapixels. Everything else is decoded whole, at four bytes a pixel.
+# A JPEG is reduced while it is decoded; the largest phone cameras have 200 megapixels. Other formats are
+# decoded at full size, with four bytes per pixel.
 Image.MAX_IMAGE_PIXELS = 200_000_000
 LARGEST_WHOLE = 64_000_000
 
-# A crop that keeps less than this of the picture shows something else than was chosen: then the whole picture stands before a blurred fill.
-# Tall videos of wide photographs are always cropped closer than wide videos of tall ones, since people stand upright.
+# If a crop keeps less than this share of the picture, the whole picture is shown before a blurred background
+# instead. Tall videos may crop wide photographs more than wide videos may crop tall ones, because people
+# stand upright.
 KEEP_TALL, KEEP_WIDE = 0.28, 0.50
 
 
 class StillPainter:
-    """A photograph with a camera move."""
+    """A still picture with a camera move."""
 
     def __init__(self, rgb: Pixels, visual: Visual, width: int, height: int) -> None:
         self.move = Move(visual.motion, visual.amount)
@@ -43,7 +46,11 @@ class StillPainter:
 
 
 def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixels:
-    """Upright RGB, both sides at least `side` where the file has as much; much more is shrunk at once. Raises AssetCorrupt or AssetRefused naming the asset."""
+    """Return a picture upright as RGB [height, width, 3], over `background` where it is transparent.
+
+    Both sides have at least `side` pixels if the file has as many; a much larger picture is reduced at once.
+    `name` is the asset's URI for messages. Raises AssetCorrupt, AssetRefused.
+    """
     with reading(path, name, "picture") as image:
         image.draft("RGB", (side, side))
         ImageOps.exif_transpose(image, in_place=True)
@@ -52,7 +59,10 @@ def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixel
 
 @contextmanager
 def reading(path: Path, name: str, role: str) -> Iterator[Image.Image]:
-    """An image file of unknown origin, opened; what goes wrong in the block is the asset's fault."""
+    """Open an untrusted image file.
+
+    Errors inside the block become AssetCorrupt or AssetRefused for the asset `name`.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -61,15 +71,19 @@ def reading(path: Path, name: str, role: str) -> Iterator[Image.Image]:
                     raise Image.DecompressionBombError(f"{image.width}x{image.height}")
                 yield image
     except UnidentifiedImageError as unknown:
-        raise AssetCorrupt(f"The {role} {name} is damaged or of no kind that is read here ({', '.join(FORMATS)}).", asset=name) from unknown
+        raise AssetCorrupt(
+            f"The {role} {name} is damaged or has another format than {', '.join(FORMATS)}.", asset=name
+        ) from unknown
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-        raise AssetRefused(f"The {role} {name} has more pixels than are read here: {bomb}"[:400], asset=name) from bomb
+        raise AssetRefused(f"The {role} {name} has too many pixels: {bomb}"[:400], asset=name) from bomb
     except (OSError, SyntaxError, ValueError) as unreadable:
-        raise AssetCorrupt(f"The {role} {name} cannot be decoded: {unreadable}"[:400], asset=name) from unreadable
+        raise AssetCorrupt(
+            f"The {role} {name} cannot be decoded: {unreadable}"[:400], asset=name
+        ) from unreadable
 
 
 def _shrunk(image: Image.Image, side: int) -> Image.Image:
-    """Before anything else is done with it: every later step would hold another copy of a large picture."""
+    """Reduce a large picture first: every later step would hold another copy of it."""
     factor = side / min(image.size)
     if factor > 0.75 or image.mode not in ("RGB", "RGBA", "L", "LA", "CMYK"):
         return image
@@ -79,7 +93,7 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
 
 def _flat(image: Image.Image, background: RGB) -> Image.Image:
     if image.mode in ("I", "I;16", "F"):
-        # Sixteen-bit grey: Pillow's own conversion to eight bits would cut the values off at 255.
+        # Sixteen-bit grey: Pillow's conversion to eight bits would clip all values above 255.
         values = np.asarray(image, np.float32)
         return Image.fromarray((values / max(1.0, float(values.max())) * 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -89,10 +103,14 @@ def _flat(image: Image.Image, background: RGB) -> Image.Image:
 
 
 def framed(rgb: Pixels, size: tuple[int, int], fit: str, focus: tuple[float, float] | None = None) -> Pixels:
-    """The picture filling exactly `size`."""
+    """Return the picture at exactly `size` (width, height): cropped around `focus`, or before a blurred
+    background.
+    """
     width, height = size
     keep = kept_by_crop(rgb.shape[1], rgb.shape[0], width, height)
-    if fit == "blur" or (fit == "smart" and focus is None and keep < (KEEP_TALL if height > width else KEEP_WIDE)):
+    if fit == "blur" or (
+        fit == "smart" and focus is None and keep < (KEEP_TALL if height > width else KEEP_WIDE)
+    ):
         return _before_blur(rgb, width, height) if keep < 0.97 else _resized(rgb, width, height)
     centre = focus or (attention(rgb, width / height) if fit == "smart" else (0.5, 0.5))
     left, top, right, bottom = crop(rgb.shape[1], rgb.shape[0], width / height, centre)
@@ -100,12 +118,15 @@ def framed(rgb: Pixels, size: tuple[int, int], fit: str, focus: tuple[float, flo
 
 
 def kept_by_crop(width: int, height: int, to_width: int, to_height: int) -> float:
+    """Return the share of a picture's area that remains after a crop to another aspect ratio."""
     ratio = (width / height) / (to_width / to_height)
     return min(ratio, 1 / ratio)
 
 
 def crop(width: int, height: int, aspect: float, centre: tuple[float, float]) -> tuple[int, int, int, int]:
-    """The largest window of this aspect with `centre` as near to its middle as the picture allows."""
+    """Return (left, top, right, bottom) of the largest window of this aspect ratio, centred near `centre`
+    (fractions).
+    """
     crop_width, crop_height = min(width, round(height * aspect)), min(height, round(width / aspect))
     left = round(min(max(centre[0] * width - crop_width / 2, 0), width - crop_width))
     top = round(min(max(centre[1] * height - crop_height / 2, 0), height - crop_height))
@@ -113,10 +134,17 @@ def crop(width: int, height: int, aspect: float, centre: tuple[float, float]) ->
 
 
 def attention(rgb: Pixels, aspect: float) -> tuple[float, float]:
-    """Where the eye goes, as fractions: the crop window with the most contrast and colour, a little in favour of the middle and of the upper half."""
+    """Return the centre, as fractions, of the crop window with the most contrast and colour.
+
+    Windows near the middle and in the upper half are preferred a little.
+    """
     factor = 160 / max(rgb.shape[:2])
-    small = cv2.resize(rgb, (max(8, round(rgb.shape[1] * factor)), max(8, round(rgb.shape[0] * factor))), interpolation=cv2.INTER_AREA)
-    weight = _interest(small)
+    small = cv2.resize(
+        rgb,
+        (max(8, round(rgb.shape[1] * factor)), max(8, round(rgb.shape[0] * factor))),
+        interpolation=cv2.INTER_AREA,
+    )
+    weight = _interest(small)  # type: ignore[arg-type]
     height, width = weight.shape
     along_x = width / height > aspect
     length = width if along_x else height
@@ -131,9 +159,15 @@ def attention(rgb: Pixels, aspect: float) -> tuple[float, float]:
 
 def _interest(small: Pixels) -> "np.typing.NDArray[np.float32]":
     lab = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 1.2), cv2.COLOR_RGB2LAB).astype(np.float32)
-    edges = sum(np.abs(cv2.Sobel(lab[..., channel], cv2.CV_32F, *order)) for channel in range(3) for order in ((1, 0), (0, 1)))
+    edges = sum(
+        np.abs(cv2.Sobel(lab[..., channel], cv2.CV_32F, *order))
+        for channel in range(3)
+        for order in ((1, 0), (0, 1))
+    )
     odd = np.linalg.norm(lab - lab.mean(axis=(0, 1)), axis=2)
-    found: np.typing.NDArray[np.float32] = (np.asarray(edges) / (float(np.max(edges)) + 1e-6) + 0.8 * odd / (float(odd.max()) + 1e-6)).astype(np.float32)
+    found: np.typing.NDArray[np.float32] = (
+        np.asarray(edges) / (float(np.max(edges)) + 1e-6) + 0.8 * odd / (float(odd.max()) + 1e-6)
+    ).astype(np.float32)
     return found
 
 
@@ -143,15 +177,17 @@ def _resized(rgb: Pixels, width: int, height: int) -> Pixels:
 
 
 def _before_blur(rgb: Pixels, width: int, height: int) -> Pixels:
-    """The whole picture before itself, blurred and darkened, with a soft shadow between."""
+    """Show the whole picture before a blurred, darkened copy of itself, with a soft shadow between them."""
     left, top, right, bottom = crop(rgb.shape[1], rgb.shape[0], width / height, (0.5, 0.5))
-    tiny = cv2.resize(rgb[top:bottom, left:right], (max(2, width // 16), max(2, height // 16)), interpolation=cv2.INTER_AREA)
+    tiny = cv2.resize(
+        rgb[top:bottom, left:right], (max(2, width // 16), max(2, height // 16)), interpolation=cv2.INTER_AREA
+    )
     back = cv2.resize(cv2.GaussianBlur(tiny, (0, 0), 2.6), (width, height), interpolation=cv2.INTER_CUBIC)
     back = cv2.convertScaleAbs(back, alpha=0.62)
     factor = min(width / rgb.shape[1], height / rgb.shape[0])
     inner = _resized(rgb, max(2, round(rgb.shape[1] * factor)), max(2, round(rgb.shape[0] * factor)))
     x, y = (width - inner.shape[1]) // 2, (height - inner.shape[0]) // 2
-    back = _shaded(back, x, y, inner.shape[1], inner.shape[0])
+    back = _shaded(back, x, y, inner.shape[1], inner.shape[0])  # type: ignore[arg-type]
     back[y : y + inner.shape[0], x : x + inner.shape[1]] = inner
     return back
 
@@ -159,5 +195,7 @@ def _before_blur(rgb: Pixels, width: int, height: int) -> Pixels:
 def _shaded(back: Pixels, x: int, y: int, width: int, height: int) -> Pixels:
     mask = np.zeros((back.shape[0] // 8 + 1, back.shape[1] // 8 + 1), np.float32)
     mask[y // 8 : (y + height) // 8, x // 8 : (x + width) // 8] = 0.55
-    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 4), (back.shape[1], back.shape[0]), interpolation=cv2.INTER_LINEAR)
+    soft = cv2.resize(
+        cv2.GaussianBlur(mask, (0, 0), 4), (back.shape[1], back.shape[0]), interpolation=cv2.INTER_LINEAR
+    )
     return (back * (1 - soft[..., None])).astype(np.uint8)

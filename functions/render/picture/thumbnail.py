@@ -1,4 +1,6 @@
-"""The still that is clicked: the strongest frame of the video, or the title typeset over the brand's colours, readable at 120 pixels."""
+"""Thumbnails: the best frame of the video or a backdrop, with the title in letters that are legible at 120
+pixels.
+"""
 
 import io
 from dataclasses import dataclass, replace
@@ -11,22 +13,23 @@ from PIL import Image
 
 from render.picture import backdrop, clips, colour, stills
 from render.picture.colour import Pixels
-from render.picture.compose import Composer, spans
+from render.picture.compose import Composer
 from render.picture.planes import Frame, Sprite
+from render.plan.spans import spans
 from render.plan.timeline import Output, Timeline, Visual
 from render.text import fonts, lettering
-from render.text.lettering import Type
+from render.text.lettering import TextStyle
 
 # YouTube's own limit.
 MAX_BYTES = 2_000_000
 CANDIDATES = 6
-# A title longer than this can't be read at 120 pixels, whatever the size.
+# A longer title is not legible at 120 pixels at any text size.
 MAX_LETTERS = 48
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A thumbnail's file and size."""
+    """A thumbnail's file name and size in pixels."""
 
     name: str
     width: int
@@ -34,13 +37,22 @@ class Shape:
 
 
 def shapes(output: Output, first: bool) -> list[Shape]:
-    """1280×720 always, since that is what the platforms' interfaces take; upright too for a short."""
+    """Return the thumbnails of an output: always 1280x720, which the platforms' APIs take; also upright for a
+    tall video.
+    """
     stem = "thumbnail" if first else f"thumbnail.{output.name}"
-    return [Shape(f"{stem}.jpg", 1280, 720)] + ([Shape(f"{stem}.tall.jpg", 1080, 1920)] if output.shape == "tall" else [])
+    return [Shape(f"{stem}.jpg", 1280, 720)] + (
+        [Shape(f"{stem}.tall.jpg", 1080, 1920)] if output.shape == "tall" else []
+    )
 
 
-def make(timeline: Timeline, files: dict[str, Path], shape: Shape) -> bytes:
-    output = Output(shape.name, shape.width, shape.height, safe_area=replace(timeline.outputs[0].safe_area, top=0.08, bottom=0.08, left=0.06, right=0.06))
+def make_jpeg(timeline: Timeline, files: dict[str, Path], shape: Shape) -> bytes:
+    output = Output(
+        shape.name,
+        shape.width,
+        shape.height,
+        safe_area=replace(timeline.outputs[0].safe_area, top=0.08, bottom=0.08, left=0.06, right=0.06),
+    )
     picture = _picture(timeline, files, output)
     text = timeline.title if timeline.thumbnail_text is None else timeline.thumbnail_text
     if text.strip():
@@ -49,15 +61,29 @@ def make(timeline: Timeline, files: dict[str, Path], shape: Shape) -> bytes:
 
 
 def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixels:
-    """The best of a few frames without any text on them; a painted backdrop where there are no pictures."""
-    bare = replace(timeline, title_card=None, captions=None, demo=False, logo=None, scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes))
+    """Return the best of a few frames, without text; a backdrop if the video has no pictures."""
+    bare = replace(
+        timeline,
+        title_card=None,
+        captions=None,
+        demo=False,
+        logo=None,
+        scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes),
+    )
     candidates = [index for index, scene in enumerate(timeline.scenes) if scene.visual.kind != "generated"]
     if timeline.thumbnail_source == "typeset" or not candidates:
-        return backdrop.painted(backdrop.Tones.of(timeline.palette), (output.width, output.height), np.random.default_rng(timeline.seed + 1))
+        return backdrop.painted(
+            backdrop.Tones.of(timeline.palette),
+            (output.width, output.height),
+            np.random.default_rng(timeline.seed + 1),
+        )
     step = max(1, len(candidates) // CANDIDATES)
-    best = max(candidates[::step][:CANDIDATES], key=lambda index: appeal(_glimpse(timeline.scenes[index].visual, files, output)))
+    best = max(
+        candidates[::step][:CANDIDATES],
+        key=lambda index: appeal(_preview(timeline.scenes[index].visual, files, output)),
+    )
     span = spans(bare)[best]
-    # Clips are asked for an early frame: everything before it has to be decoded.
+    # An early frame, because everything before it in a clip has to be decoded.
     offset = min(span.end - span.start, 3 * timeline.fps) // 2
     composer = Composer(bare, output, files)
     frame = composer.draw(span.start + offset)
@@ -65,17 +91,17 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
     return frame.as_rgb()
 
 
-def _glimpse(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
-    """A small version of a scene's picture as the thumbnail would crop it."""
+def _preview(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
+    """Return a small version of a scene's picture, cropped like the thumbnail."""
     assert visual.asset is not None
     size = (320, 2 * round(160 * output.height / output.width))
     return stills.framed(_small(files[visual.asset.uri], visual), size, visual.fit, visual.focus)
 
 
-# One look at each candidate serves all shapes.
+# Decoded once for all thumbnail shapes.
 @lru_cache(maxsize=CANDIDATES)
 def _small(path: Path, visual: Visual) -> Pixels:
-    """Decoded at a fraction of the cost, large enough for an upright crop 320 wide."""
+    """Decode a picture at a reduced size, large enough for an upright crop 320 pixels wide."""
     assert visual.asset is not None
     if visual.kind == "clip":
         return clips.still(path, visual.asset.uri, visual.trim[0] + 1.0)
@@ -83,7 +109,10 @@ def _small(path: Path, visual: Visual) -> Pixels:
 
 
 def appeal(rgb: Pixels) -> float:
-    """Sharpness, contrast and colour, each saturating, so that noise alone doesn't win."""
+    """Rate a picture by sharpness, contrast, colour and exposure.
+
+    Each term is limited, so noise alone does not win.
+    """
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     sharp = float(cv2.Laplacian(grey, cv2.CV_32F).var())
     contrast = float(grey.std())
@@ -93,16 +122,19 @@ def appeal(rgb: Pixels) -> float:
 
 
 def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> Pixels:
-    """Few words, very large, over a darkened side; an accent bar ties it to the brand."""
+    """Draw the title very large over a darkened lower part, with a bar in the accent colour."""
     tall = output.height > output.width
     palette = timeline.palette
     shade = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.4)
-    ink, accent = colour.legible(colour.parse(palette.text), shade, 9), colour.legible(colour.parse(palette.accent), shade, 4.5)
+    ink, accent = (
+        colour.legible(colour.parse(palette.text), shade, 9),
+        colour.legible(colour.parse(palette.accent), shade, 4.5),
+    )
     side = round(output.width * 0.06)
     room = output.width - 2 * side if tall else round(output.width * 0.78)
     words = _shortened(text)
     size = round(output.width * 0.155) if tall else round(output.height * 0.215)
-    style = Type(
+    style = TextStyle(
         size,
         fonts.family(timeline.font),
         900,
@@ -135,7 +167,7 @@ def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> 
 
 
 def _shortened(text: str) -> str:
-    """To a break in the title, if it is too long to be read small; words are never invented."""
+    """Shorten a long title at a punctuation mark, or else after a word with an ellipsis."""
     if len(text) <= MAX_LETTERS:
         return text
     for mark in (": ", " – ", " — ", " - ", "? ", "! ", ". ", " | ", ", "):
@@ -143,16 +175,16 @@ def _shortened(text: str) -> str:
         if 8 <= len(head) <= MAX_LETTERS and head != text:
             return head + (mark.strip() if mark.strip() in "?!" else "")
     words = text.split()
-    kept = ""
+    shortened = ""
     for word in words:
-        if len(kept) + len(word) + 1 > MAX_LETTERS - 1:
-            return kept.rstrip(",;:") + "…"
-        kept = f"{kept} {word}".strip()
-    return kept[:MAX_LETTERS]
+        if len(shortened) + len(word) + 1 > MAX_LETTERS - 1:
+            return shortened.rstrip(",;:") + "…"
+        shortened = f"{shortened} {word}".strip()
+    return shortened[:MAX_LETTERS]
 
 
 def _darkened(picture: Pixels, shade: colour.RGB, from_y: int) -> Pixels:
-    """Towards the shade from somewhat above `from_y` down."""
+    """Darken the picture towards `shade`, starting a little above `from_y`."""
     height = picture.shape[0]
     reach = max(1, height - from_y)
     rise = (np.arange(height, dtype=np.float32) - from_y + reach * 0.25) / (reach * 0.6)

@@ -1,4 +1,7 @@
-"""From one scene to the next: six ways, each making one frame of two at a progress between 0 and 1."""
+"""Transitions between two scenes.
+
+Each makes one frame from two at a progress of 0 to 1, and may draw on both.
+"""
 
 from collections.abc import Callable
 
@@ -9,21 +12,23 @@ from render.picture.planes import Frame, Plane, part
 
 
 def _slowed(at: float) -> float:
-    """Starts and lands softly (smoothstep of the fifth order)."""
+    """Ease in and out (smoothstep of the fifth order)."""
     return at * at * at * (at * (at * 6 - 15) + 10)
 
 
 def cut(first: Frame, second: Frame, at: float) -> Frame:
+    """Show the new scene from the middle on."""
     return second if at >= 0.5 else first
 
 
 def fade(first: Frame, second: Frame, at: float) -> Frame:
+    """Blend from the old scene to the new one."""
     first.mix(second, _slowed(at))
     return first
 
 
 def slide(first: Frame, second: Frame, at: float) -> Frame:
-    """The new scene comes in over the old one from the right; the old one darkens a little."""
+    """Move the new scene in from the right, over the old one, which darkens a little."""
     shift = _even(first.width * (1 - _slowed(at)))
     cv2.convertScaleAbs(first.luma, dst=first.luma, alpha=1 - 0.35 * at, beta=16 * 0.35 * at)
     for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)):
@@ -34,7 +39,7 @@ def slide(first: Frame, second: Frame, at: float) -> Frame:
 
 
 def push(first: Frame, second: Frame, at: float) -> Frame:
-    """Both move: the new scene pushes the old one up (tall pictures) or to the left (others)."""
+    """Move both: the new scene pushes the old one up (tall pictures) or to the left (others)."""
     upright = first.height > first.width
     length = first.height if upright else first.width
     shift = _even(length * _slowed(at))
@@ -43,7 +48,8 @@ def push(first: Frame, second: Frame, at: float) -> Frame:
     moved = _up if upright else _aside
     width, height = first.width, first.height
     luma, chroma = (
-        moved(old, new, shift >> level, width >> level, height >> level) for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True))
+        moved(old, new, shift >> level, width >> level, height >> level)
+        for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True))
     )
     return Frame(luma, chroma, width, height)
 
@@ -57,9 +63,12 @@ def _aside(old: Plane, new: Plane, shift: int, width: int, height: int) -> Plane
 
 
 def wipe(first: Frame, second: Frame, at: float) -> Frame:
-    """A soft diagonal edge travels across the picture."""
+    """Reveal the new scene behind a soft diagonal edge that crosses the picture."""
     width, height = first.width, first.height
-    luma, chroma = (_wiped(old, new, width >> level, height >> level, at) for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)))
+    luma, chroma = (
+        _wiped(old, new, width >> level, height >> level, at)
+        for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True))
+    )
     return Frame(luma, chroma, width, height)
 
 
@@ -73,23 +82,40 @@ def _wiped(old: Plane, new: Plane, width: int, height: int, at: float) -> Plane:
 
 
 def zoom(first: Frame, second: Frame, at: float) -> Frame:
-    """The old scene comes closer while the new one, a little too large, settles behind it."""
+    """Enlarge the old scene while the new one, at first a little too large, appears behind it."""
     share = _slowed(at)
     for level, (old, new) in enumerate(zip(first.planes, second.planes, strict=True)):
         size = (first.width >> level, first.height >> level)
-        cv2.addWeighted(_enlarged(old, size, 1 + 0.35 * share), 1 - share, _enlarged(new, size, 1.18 - 0.18 * share), share, 0, dst=old)
+        cv2.addWeighted(
+            _enlarged(old, size, 1 + 0.35 * share),
+            1 - share,
+            _enlarged(new, size, 1.18 - 0.18 * share),
+            share,
+            0,
+            dst=old,
+        )
     return first
 
 
 def _enlarged(plane: Plane, size: tuple[int, int], factor: float) -> Plane:
     width, height = size
-    matrix = np.array([[1 / factor, 0, width / 2 * (1 - 1 / factor)], [0, 1 / factor, height / 2 * (1 - 1 / factor)]])
-    # Nothing beyond the edge is seen; of the borders, a constant one is what OpenCV warps on a device.
-    return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT)
+    matrix = np.array(
+        [[1 / factor, 0, width / 2 * (1 - 1 / factor)], [0, 1 / factor, height / 2 * (1 - 1 / factor)]]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    # The border is never visible. OpenCV warps on an OpenCL device with a constant border only.
+    return cv2.warpAffine(plane, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
 
 
 def _even(value: float) -> int:
     return round(value / 2) * 2
 
 
-KINDS: dict[str, Callable[[Frame, Frame, float], Frame]] = {"cut": cut, "fade": fade, "slide": slide, "push": push, "wipe": wipe, "zoom": zoom}
+KINDS: dict[str, Callable[[Frame, Frame, float], Frame]] = {
+    "cut": cut,
+    "fade": fade,
+    "slide": slide,
+    "push": push,
+    "wipe": wipe,
+    "zoom": zoom,
+}

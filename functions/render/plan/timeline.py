@@ -1,4 +1,6 @@
-"""The plan of a video: read from timeline.json, held against the schema beside this file, with every default filled in."""
+"""Read timeline.json: validate it against timeline.schema.json and return it as typed objects with all
+defaults set.
+"""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ from render.errors import TimelineInvalid
 
 SCHEMA_FILE = Path(__file__).parents[1] / "timeline.schema.json"
 
-# Planning rounds to milliseconds; a difference of more than a frame at 60 fps is a mistake, not rounding.
+# The planning step rounds times to milliseconds. A gap of more than one frame at 60 fps is a mistake, not
+# rounding.
 GAP_TOLERANCE_S = 1 / 60
 
 
@@ -34,7 +37,9 @@ class Palette:
 
 @dataclass(frozen=True)
 class Margins:
-    """Fractions of width and height that the platform covers."""
+    """Safe-area margins: the share of the width (left, right) or height (top, bottom) that a platform's
+    controls cover.
+    """
 
     top: float
     right: float
@@ -42,7 +47,8 @@ class Margins:
     left: float
 
 
-# Shorts, Reels and TikTok cover about the lower quarter and a strip at the right; players cover the last tenth of a wide video while paused.
+# Shorts, Reels and TikTok cover about the lower quarter and a strip at the right; players cover the last
+# tenth of a wide video while paused.
 _SAFE_TALL = Margins(0.15, 0.11, 0.25, 0.11)
 _SAFE_WIDE = Margins(0.06, 0.06, 0.10, 0.06)
 _SAFE_SQUARE = Margins(0.07, 0.07, 0.10, 0.07)
@@ -171,7 +177,10 @@ class Timeline:
         return round(self.scenes[-1].end_s * self.fps)
 
     def assets(self) -> Iterator[tuple[str, Asset]]:
-        """Every asset with the role it plays, in the order in which they are needed."""
+        """Yield (role, asset) for every asset.
+
+        The role is a phrase for messages: "the logo", "the visual of scene 3".
+        """
         if self.logo:
             yield "the logo", self.logo
         for scene in self.scenes:
@@ -183,7 +192,7 @@ class Timeline:
             yield "the music", self.music.asset
 
     def texts(self) -> Iterator[str]:
-        """Everything that is drawn as letters."""
+        """Yield every text that is drawn as letters."""
         yield self.title if self.thumbnail_text is None else self.thumbnail_text
         if self.title_card:
             yield from (self.title_card.text, self.title_card.kicker or "")
@@ -192,7 +201,14 @@ class Timeline:
             if scene.narration:
                 yield from (word.text for word in scene.narration.words)
             if plan := scene.visual.generated:
-                yield from (plan.text or "", plan.value or "", plan.label or "", plan.attribution or "", *plan.items, *(label for label, _ in plan.series))
+                yield from (
+                    plan.text or "",
+                    plan.value or "",
+                    plan.label or "",
+                    plan.attribution or "",
+                    *plan.items,
+                    *(label for label, _ in plan.series),
+                )
 
 
 @cache
@@ -201,14 +217,18 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 def parse(document: Any) -> Timeline:
-    """Raises TimelineInvalid naming the first field that is wrong, and how many more there are."""
-    breaches = sorted(_validator().iter_errors(document), key=lambda breach: [str(part) for part in breach.absolute_path])
-    if breaches:
-        first = jsonschema.exceptions.best_match(breaches) or breaches[0]
+    """Validate `document` and return it as a Timeline.
+
+    Raises TimelineInvalid with the first invalid field and the number of further errors.
+    """
+    faults = sorted(
+        _validator().iter_errors(document), key=lambda fault: [str(part) for part in fault.absolute_path]
+    )
+    if faults:
+        first = jsonschema.exceptions.best_match(faults) or faults[0]
         where = ".".join(map(str, first.absolute_path)) or "the document"
-        raise TimelineInvalid(
-            f"The timeline is not valid at {where}: {first.message[:300]}" + (f" (and {len(breaches) - 1} more)" if len(breaches) > 1 else "")
-        )
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise TimelineInvalid(f"The timeline is not valid at {where}: {first.message[:300]}{more}")
     timeline = _timeline(document)
     _check_times(timeline)
     return timeline
@@ -249,7 +269,11 @@ def _music(raw: dict[str, Any] | None) -> Music | None:
 def _captions(raw: dict[str, Any] | None) -> CaptionStyle | None:
     if raw is None:
         return None
-    return CaptionStyle(raw.get("preset", "bold"), raw.get("burn_in", True), tuple(sorted((raw.get("overrides") or {}).items(), key=lambda item: item[0])))
+    return CaptionStyle(
+        raw.get("preset", "bold"),
+        raw.get("burn_in", True),
+        tuple(sorted((raw.get("overrides") or {}).items(), key=lambda item: item[0])),
+    )
 
 
 def _output(raw: dict[str, Any]) -> Output:
@@ -286,14 +310,31 @@ def _visual(raw: dict[str, Any]) -> Visual:
 
 def _generated(raw: dict[str, Any]) -> Generated:
     series = tuple((point["label"], float(point["value"])) for point in raw.get("series") or [])
-    return Generated(raw["template"], raw.get("text"), tuple(raw.get("items") or []), raw.get("value"), raw.get("label"), raw.get("attribution"), series)
+    return Generated(
+        raw["template"],
+        raw.get("text"),
+        tuple(raw.get("items") or []),
+        raw.get("value"),
+        raw.get("label"),
+        raw.get("attribution"),
+        series,
+    )
 
 
 def _narration(raw: dict[str, Any] | None) -> Narration | None:
     if raw is None:
         return None
-    words = tuple(Word(word["text"].strip(), float(word["start_s"]), float(word["end_s"])) for word in raw["words"] if word["text"].strip())
-    return Narration(Asset(raw["audio"]["uri"], raw["audio"].get("sha256")), float(raw["start_s"]), float(raw["duration_s"]), words)
+    words = tuple(
+        Word(word["text"].strip(), float(word["start_s"]), float(word["end_s"]))
+        for word in raw["words"]
+        if word["text"].strip()
+    )
+    return Narration(
+        Asset(raw["audio"]["uri"], raw["audio"].get("sha256")),
+        float(raw["start_s"]),
+        float(raw["duration_s"]),
+        words,
+    )
 
 
 def _check_times(timeline: Timeline) -> None:
@@ -302,7 +343,10 @@ def _check_times(timeline: Timeline) -> None:
     expected = 0.0
     for scene in timeline.scenes:
         if abs(scene.start_s - expected) > GAP_TOLERANCE_S:
-            raise TimelineInvalid(f"Scene {scene.id} starts at {scene.start_s:.3f} s, but the scene before it ends at {expected:.3f} s.")
+            raise TimelineInvalid(
+                f"Scene {scene.id} starts at {scene.start_s:.3f} s, "
+                f"but the scene before it ends at {expected:.3f} s."
+            )
         if scene.end_s - scene.start_s < 2 / timeline.fps:
             raise TimelineInvalid(f"Scene {scene.id} is shorter than two frames.")
         _check_narration(scene)
@@ -313,5 +357,8 @@ def _check_narration(scene: Scene) -> None:
     previous = 0.0
     for word in scene.narration.words if scene.narration else ():
         if word.end_s < word.start_s or word.start_s < previous - GAP_TOLERANCE_S:
-            raise TimelineInvalid(f"The words of scene {scene.id} are not in order of time at {word.text!r} ({word.start_s:.3f} s).")
+            raise TimelineInvalid(
+                f"The words of scene {scene.id} are not in order of time "
+                f"at {word.text!r} ({word.start_s:.3f} s)."
+            )
         previous = word.start_s

@@ -1,4 +1,6 @@
-"""Faces: which file serves a family and weight, what each can write, and which face takes each part of a text."""
+"""Font files: which file serves a family and weight, which characters it has, and which file draws each part
+of a text.
+"""
 
 import importlib.util
 import struct
@@ -23,31 +25,34 @@ FAMILIES: dict[str, dict[int, str]] = {
 HOUSE = "inter"
 _BY_SCRIPT = ("NotoSansArabic-700.ttf", "NotoSansDevanagari-700.ttf")
 _CJK_PACKAGE, _CJK_FILE = "cvttf_NotoSansCJK_Bold", "NotoSansCJKtc-Bold.otf"
-# Emoji in one colour, so that they take the caption's own, and the scripts that ours lack: Hebrew, Thai, the Indian ones, Georgian, Ethiopic and more.
-_REST_PACKAGE, _REST_FIRST = "manimgx_fonts", ("NotoEmoji[wght].ttf", "NotoSans[wght].ttf")
+# Monochrome emoji, which take the caption's colour, and the scripts that the other files lack: Hebrew, Thai,
+# Bengali, ...
+_OTHERS_PACKAGE, _OTHERS_FIRST = "manimgx_fonts", ("NotoEmoji[wght].ttf", "NotoSans[wght].ttf")
 
-# The CJK face draws Han as Taiwan does unless told otherwise; these are OpenType's own language tags through BCP 47.
+# The CJK font draws Han characters in their Taiwanese form unless a language tag selects another (BCP 47).
 _HAN_LANGUAGE = {"zh": "zh-cn", "ja": "ja", "ko": "ko"}
 
 
 def family(name: str | None) -> str:
-    """The key of a family by any usual spelling. Raises FontMissing with the ones there are."""
+    """Return the key in FAMILIES for any usual spelling; None is the house font. Raises FontMissing."""
     if name is None:
         return HOUSE
     key = name.strip().lower().replace(" ", "-").replace("_", "-")
     key = {"source-serif-4": "source-serif", "inter-display": "inter"}.get(key, key)
     if key not in FAMILIES:
-        raise FontMissing(f"There is no typeface {name!r}. There are: {', '.join(sorted(FAMILIES))}.", asset=name)
+        raise FontMissing(f"There is no font {name!r}; use one of {', '.join(sorted(FAMILIES))}.", asset=name)
     return key
 
 
 def chain(family_key: str, weight: int) -> tuple[Path, ...]:
-    """The faces to try in order: the family at its nearest weight, the house face, then the ones by script."""
-    wanted = [_nearest(family_key, weight)]
+    """Return the font files to try in order: the family at its nearest weight, the house font, then fonts by
+    script.
+    """
+    names = [_nearest(family_key, weight)]
     if family_key != HOUSE:
-        # Anton has one weight, called 400, and is as heavy as others at 900.
-        wanted.append(_nearest(HOUSE, 900 if family_key == "anton" else weight))
-    return (*(FOLDER / name for name in (*wanted, *_BY_SCRIPT)), _cjk(), *_rest())
+        # Anton's only weight is named 400 but looks as heavy as 900 in other fonts.
+        names.append(_nearest(HOUSE, 900 if family_key == "anton" else weight))
+    return (*(FOLDER / name for name in (*names, *_BY_SCRIPT)), _cjk(), *_other_scripts())
 
 
 def _nearest(family_key: str, weight: int) -> str:
@@ -61,9 +66,13 @@ def _cjk() -> Path:
 
 
 @cache
-def _rest() -> tuple[Path, ...]:
-    first = tuple(_installed(_REST_PACKAGE, name) for name in _REST_FIRST)
-    others = sorted(path for path in first[0].parent.glob("NotoSans*.ttf") if "Italic" not in path.name and path not in first)
+def _other_scripts() -> tuple[Path, ...]:
+    first = tuple(_installed(_OTHERS_PACKAGE, name) for name in _OTHERS_FIRST)
+    others = sorted(
+        path
+        for path in first[0].parent.glob("NotoSans*.ttf")
+        if "Italic" not in path.name and path not in first
+    )
     return (*first, *others)
 
 
@@ -72,27 +81,33 @@ def _installed(package: str, name: str) -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (path := Path(folder) / name).is_file():
             return path
-    raise FontMissing(f"The face {name} is missing: install the packages of requirements.txt.", asset=name)
+    raise FontMissing(
+        f"The font file {name} is missing: install the packages of requirements.txt.", asset=name
+    )
 
 
 @lru_cache(maxsize=256)
 def load(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    """Return a font file at a size in pixels, with complex text layout. Raises FontMissing."""
     try:
         face = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
         if path.name.endswith("[wght].ttf"):
             face.set_variation_by_axes([700])
     except OSError as unreadable:
-        raise FontMissing(f"The face {path.name} cannot be read.", asset=path.name) from unreadable
+        raise FontMissing(f"The font file {path.name} cannot be read.", asset=path.name) from unreadable
     return face
 
 
 def shaping() -> bool:
-    """Whether complex scripts (Arabic, Devanagari) are shaped here; Pillow's wheels always carry Raqm."""
+    """Return True if complex scripts (Arabic, Devanagari) are shaped here.
+
+    Pillow's wheels always include Raqm.
+    """
     return bool(features.check("raqm"))
 
 
 def han_language(language: str) -> str:
-    """The tag that picks the regional form of Han characters."""
+    """Return the language tag that selects the regional form of Han characters."""
     tag = language.lower()
     if tag.startswith("zh") and any(part in tag for part in ("tw", "hant")):
         return "zh-tw"
@@ -102,18 +117,23 @@ def han_language(language: str) -> str:
 
 
 def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
-    """The text in runs of one face each. Raises FontMissing when a letter is in none; other signs without a glyph are left out."""
+    """Split a text into (run, font file).
+
+    Raises FontMissing for a letter that no font has; drops other such characters.
+    """
     runs: list[tuple[str, Path]] = []
     faces = chain(family_key, weight)
     for word in _words(text):
-        # A display face may have some letters of a script only, as Greek ones for formulas: a word is not put together from two faces.
+        # A display font may have only some letters of a script (Greek for formulas). Never mix two fonts in
+        # one word.
         whole = _covering("".join(word), faces)
         for cluster in word:
             face = whole or _face_for(cluster, faces)
             if face is None:
                 continue
-            # A space belongs to the run before it, but for the one between emoji, which is as wide as they are.
-            if runs and (runs[-1][1] == face or (cluster.isspace() and runs[-1][1].name != _REST_FIRST[0])):
+            # A space belongs to the run before it, but for the one between emoji, which is as wide as they
+            # are.
+            if runs and (runs[-1][1] == face or (cluster.isspace() and runs[-1][1].name != _OTHERS_FIRST[0])):
                 runs[-1] = (runs[-1][0] + cluster, runs[-1][1])
             else:
                 runs.append((cluster, face))
@@ -121,11 +141,15 @@ def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
 
 
 def _words(text: str) -> list[list[str]]:
-    """Clusters, the letters of one script that follow each other taken together."""
+    """Group grapheme clusters into words: consecutive letters of one script."""
     found: list[list[str]] = []
     before = None
     for cluster in clusters(text):
-        script = unicodedata.name(cluster[0], "").split(" ")[0] if unicodedata.category(cluster[0]).startswith("L") else None
+        script = (
+            unicodedata.name(cluster[0], "").split(" ")[0]
+            if unicodedata.category(cluster[0]).startswith("L")
+            else None
+        )
         if script and script == before:
             found[-1].append(cluster)
         else:
@@ -136,14 +160,22 @@ def _words(text: str) -> list[list[str]]:
 
 def _covering(text: str, faces: tuple[Path, ...]) -> Path | None:
     needed = [ord(sign) for sign in text if not _invisible(sign)]
-    return next((face for face in faces if all(code < coverage(face).size and coverage(face)[code] for code in needed)), None)
+    return next(
+        (
+            face
+            for face in faces
+            if all(code < coverage(face).size and coverage(face)[code] for code in needed)
+        ),
+        None,
+    )
 
 
 def _face_for(cluster: str, faces: tuple[Path, ...]) -> Path | None:
     if face := _covering(cluster, faces):
         return face
     if any(unicodedata.category(sign).startswith("L") for sign in cluster):
-        raise FontMissing(f"No typeface here has the letter {cluster!r} ({unicodedata.name(cluster[0], 'unnamed')}).", asset=cluster)
+        name = unicodedata.name(cluster[0], "unnamed")
+        raise FontMissing(f"No installed font has the letter {cluster!r} ({name}).", asset=cluster)
     return None
 
 
@@ -152,18 +184,26 @@ def _invisible(sign: str) -> bool:
 
 
 def clusters(text: str) -> list[str]:
-    """Base characters with the marks, joiners and selectors that belong to them; an emoji with its skin tone, a flag with both its letters."""
+    """Split a text into grapheme clusters: a base character with its marks, an emoji with its skin tone, a
+    flag.
+    """
     found: list[str] = []
     for sign in text:
-        if found and (unicodedata.category(sign).startswith("M") or _invisible(sign) or found[-1].endswith("\u200d") or _completes(found[-1], sign)):
+        if found and (_combines(sign) or found[-1].endswith("\u200d") or _completes(found[-1], sign)):
             found[-1] += sign
         else:
             found.append(sign)
     return found
 
 
+def _combines(sign: str) -> bool:
+    return unicodedata.category(sign).startswith("M") or _invisible(sign)
+
+
 def _completes(cluster: str, sign: str) -> bool:
-    return "\U0001f3fb" <= sign <= "\U0001f3ff" or (_is_flag_letter(sign) and len(cluster) == 1 and _is_flag_letter(cluster))
+    return "\U0001f3fb" <= sign <= "\U0001f3ff" or (
+        _is_flag_letter(sign) and len(cluster) == 1 and _is_flag_letter(cluster)
+    )
 
 
 def _is_flag_letter(sign: str) -> bool:
@@ -171,18 +211,23 @@ def _is_flag_letter(sign: str) -> bool:
 
 
 def missing(text: str) -> list[str]:
-    """The signs of a text that no face can draw (rare symbols; letters raise)."""
+    """Return the characters that no font can draw, such as rare symbols. Raises FontMissing for a letter."""
     faces = chain(HOUSE, 700)
-    return [cluster for cluster in clusters(text) if not cluster.isspace() and _face_for(cluster, faces) is None]
+    return [
+        cluster for cluster in clusters(text) if not cluster.isspace() and _face_for(cluster, faces) is None
+    ]
 
 
 @cache
 def coverage(path: Path) -> npt.NDArray[np.bool_]:
-    """Which code points a face maps to a glyph, from its cmap table (formats 4 and 12, the only ones our faces use)."""
+    """Return a flag for each code point: True if the font has a glyph for it.
+
+    Read from the cmap table, formats 4 and 12, which all fonts here use. Raises FontMissing.
+    """
     try:
         data = path.read_bytes()
     except OSError as absent:
-        raise FontMissing(f"The face {path.name} is missing.", asset=path.name) from absent
+        raise FontMissing(f"The font file {path.name} is missing.", asset=path.name) from absent
     start = _table(data, b"cmap")
     covered = np.zeros(0x30000, np.bool_)
     for index in range(struct.unpack_from(">H", data, start + 2)[0]):
@@ -197,7 +242,7 @@ def _table(data: bytes, tag: bytes) -> int:
         name, _, offset, _ = struct.unpack_from(">4sIII", data, 12 + 16 * index)
         if name == tag:
             return int(offset)
-    raise FontMissing("A face has no character map.")
+    raise FontMissing("A font file has no character map.")
 
 
 def _mark(data: bytes, at: int, covered: npt.NDArray[np.bool_]) -> None:

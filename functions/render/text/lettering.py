@@ -1,10 +1,15 @@
-"""Text as pictures: measured, wrapped in balanced lines and drawn with outline and shadow; several faces may share one line."""
+"""Measure text, wrap it in balanced lines, and draw it with outline and shadow.
+
+One line may use several fonts.
+"""
 
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,13 +20,13 @@ from render.picture.colour import RGB, Pixels
 from render.picture.planes import Sprite
 from render.text import fonts
 
-# Room above and below the baseline in ems: Devanagari and stacked Arabic marks reach higher and lower than Latin.
+# Height above and below the baseline in ems. Devanagari and stacked Arabic marks need more than Latin.
 ASCENT, DESCENT = 1.12, 0.42
 
 
 @dataclass(frozen=True)
-class Type:
-    """How a text looks. Sizes in pixels."""
+class TextStyle:
+    """Font, colours, outline and shadow of a text. Sizes are in pixels."""
 
     size: int
     family: str = fonts.HOUSE
@@ -36,16 +41,24 @@ class Type:
 
     @property
     def margin(self) -> int:
-        """What outline and shadow need around the letters, even so that sprites keep the chroma grid."""
+        """Return the pixels that outline and shadow need around the letters: an even number, for the chroma
+        grid.
+        """
         return (self.outline + 2 * self.shadow + self.shadow_drop + 4) // 2 * 2
 
-    def sized(self, size: int) -> "Type":
+    def sized(self, size: int) -> "TextStyle":
+        """Return this style at another size, with outline and shadow scaled."""
         factor = size / self.size
-        return replace(self, size=size, outline=round(self.outline * factor), shadow=round(self.shadow * factor), shadow_drop=round(self.shadow_drop * factor))
+        outline, shadow = round(self.outline * factor), round(self.shadow * factor)
+        return replace(
+            self, size=size, outline=outline, shadow=shadow, shadow_drop=round(self.shadow_drop * factor)
+        )
 
 
 def is_rtl(text: str) -> bool:
-    """By the first strong character, as the Unicode bidirectional algorithm takes a paragraph's direction."""
+    """Return True if the first strong character is right-to-left (the Unicode bidirectional algorithm's
+    rule).
+    """
     for sign in text:
         direction = unicodedata.bidirectional(sign)
         if direction in ("R", "AL"):
@@ -56,23 +69,37 @@ def is_rtl(text: str) -> bool:
 
 
 def is_cjk(sign: str) -> bool:
+    """Return True for a Chinese, Japanese or full-width character."""
     code = ord(sign)
-    return 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF or 0x20000 <= code <= 0x3FFFF
+    return (
+        0x2E80 <= code <= 0x9FFF
+        or 0xF900 <= code <= 0xFAFF
+        or 0xFF00 <= code <= 0xFFEF
+        or 0x20000 <= code <= 0x3FFFF
+    )
 
 
-def width(text: str, style: Type) -> float:
-    return sum(_run_width(run, face, style.size, style.language) for run, face in fonts.split(text, style.family, style.weight))
+def width(text: str, style: TextStyle) -> float:
+    """Return the width of a line in pixels, without outline and shadow."""
+    return sum(
+        _run_width(run, face, style.size, style.language)
+        for run, face in fonts.split(text, style.family, style.weight)
+    )
 
 
 @lru_cache(maxsize=8192)
-def _run_width(run: str, face: object, size: int, language: str) -> float:
-    # Measured big and scaled: FreeType rounds advances to whole pixels at small sizes.
-    return float(fonts.load(face, 200).getlength(run, language=fonts.han_language(language))) * size / 200  # type: ignore[arg-type]
+def _run_width(run: str, face: Path, size: int, language: str) -> float:
+    # Measure at a large size and scale down: FreeType rounds advances to whole pixels at small sizes.
+    return fonts.load(face, 200).getlength(run, language=fonts.han_language(language)) * size / 200
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Coverage of the letters, of the letters with their outline, and of the shadow, with the text's left end on the baseline."""
+    """Coverage (0 to 255) of the letters, of the letters with outline, and of the shadow, as arrays [height,
+    width].
+
+    `left` and `baseline` are the position in them where the text starts.
+    """
 
     letters: Pixels
     rim: Pixels
@@ -81,13 +108,13 @@ class Masks:
     baseline: int
 
 
-def masks(text: str, style: Type) -> Masks:
-    """The shapes don't depend on the colours, so that a word and its highlight share them."""
+def masks(text: str, style: TextStyle) -> Masks:
+    """Return the masks of a text. They do not depend on colours, so a word and its highlight share them."""
     return _masks(text, replace(style, fill=(0, 0, 0), outline_fill=(0, 0, 0)))
 
 
 @lru_cache(maxsize=24)
-def _masks(text: str, style: Type) -> Masks:
+def _masks(text: str, style: TextStyle) -> Masks:
     margin = style.margin
     width_ = (int(np.ceil(width(text, style))) + 2 * margin + style.size // 3 + 1) // 2 * 2
     baseline = margin + round(ASCENT * style.size)
@@ -97,20 +124,28 @@ def _masks(text: str, style: Type) -> Masks:
     return Masks(letters, rim, _shadow(rim, style) if style.shadow_opacity else None, margin, baseline)
 
 
-def _mask(text: str, style: Type, canvas_width: int, canvas_height: int, x: int, baseline: int, stroke: int) -> Pixels:
+def _mask(
+    text: str, style: TextStyle, canvas_width: int, canvas_height: int, x: int, baseline: int, stroke: int
+) -> Pixels:
     image = Image.new("L", (canvas_width, canvas_height))
     pen, at = ImageDraw.Draw(image), float(x)
     runs = fonts.split(text, style.family, style.weight)
     for run, face in reversed(runs) if is_rtl(text) and len(runs) > 1 else runs:
         pen.text(
-            (at, baseline), run, font=fonts.load(face, style.size), fill=255, anchor="ls", stroke_width=stroke, language=fonts.han_language(style.language)
+            (at, baseline),
+            run,
+            font=fonts.load(face, style.size),
+            fill=255,
+            anchor="ls",
+            stroke_width=stroke,
+            language=fonts.han_language(style.language),
         )
         at += _run_width(run, face, style.size, style.language)
     return np.asarray(image)
 
 
-def _shadow(rim: Pixels, style: Type) -> Pixels:
-    """Blurred at half size: a shadow has no detail to lose."""
+def _shadow(rim: Pixels, style: TextStyle) -> Pixels:
+    """Return the blurred shadow, computed at half size because it has no detail."""
     half = cv2.resize(rim, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(half, (0, 0), max(0.6, style.shadow / 2))
     full = cv2.resize(soft, (rim.shape[1], rim.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -119,45 +154,57 @@ def _shadow(rim: Pixels, style: Type) -> Pixels:
     return cv2.convertScaleAbs(dropped, alpha=style.shadow_opacity)  # type: ignore[return-value]
 
 
-def sprite(text: str, style: Type) -> tuple[Sprite, int, int]:
-    """The text ready to be blended, and the position in it of its left end on the baseline."""
+def sprite(text: str, style: TextStyle) -> tuple[Sprite, int, int]:
+    """Return (sprite, left, baseline): the drawn text, and the position in it where the text starts."""
     shape = masks(text, style)
     return _coloured(shape, style), shape.left, shape.baseline
 
 
-def _coloured(shape: Masks, style: Type) -> Sprite:
-    """Premultiplied planes straight from the masks: letters over outline over shadow, each of one colour."""
-    tones = list(zip(colour.yuv(style.fill), colour.yuv(style.outline_fill), colour.yuv((0, 0, 0)), strict=True))
+def _coloured(shape: Masks, style: TextStyle) -> Sprite:
+    """Build the premultiplied planes from the masks: letters over outline over shadow, each in one colour."""
+    tones = list(
+        zip(colour.yuv(style.fill), colour.yuv(style.outline_fill), colour.yuv((0, 0, 0)), strict=True)
+    )
     full = _shares(shape.letters, shape.rim, shape.shadow)
     half = tuple(cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for mask in full)
     luma, u, v = (_lit(shares, tone) for shares, tone in zip((full, half, half), tones, strict=True))
-    behind, behind_half = (255 - cv2.add(cv2.add(letters, outline), shadow) for letters, outline, shadow in (full, half))
+    behind, behind_half = (
+        255 - cv2.add(cv2.add(letters, outline), shadow) for letters, outline, shadow in (full, half)
+    )
     return Sprite((luma, cv2.merge([u, v])), (behind, cv2.merge([behind_half, behind_half])))  # type: ignore[arg-type]
 
 
-def _lit(shares: tuple[Pixels, ...], tones: tuple[int, int, int]) -> Pixels:
+def _lit(shares: Any, tones: tuple[int, int, int]) -> Pixels:
     (letters, outline, shadow), (ink, rim, black) = shares, tones
     colours = cv2.addWeighted(letters, ink / 255, outline, rim / 255, 0)
-    return cv2.addWeighted(colours, 1.0, shadow, black / 255, 0)  # type: ignore[return-value]
+    lit: Pixels = cv2.addWeighted(colours, 1.0, shadow, black / 255, 0)
+    return lit
 
 
-def _shares(letters: Pixels, rim: Pixels, shadow: Pixels | None) -> tuple[Pixels, Pixels, Pixels]:
-    """How much of each pixel is letter, outline and shadow; together at most 255."""
+def _shares(letters: Pixels, rim: Pixels, shadow: Pixels | None) -> tuple[Any, Any, Any]:
+    """Return how much of each pixel is letter, outline and shadow; the sum is at most 255."""
     outline = cv2.subtract(rim, letters)
     if shadow is None:
         return letters, outline, np.zeros_like(letters)
     return letters, outline, cv2.multiply(shadow, 255 - cv2.max(rim, letters), scale=1 / 255)
 
 
-def draw(text: str, style: Type) -> tuple[Pixels, int, int]:
-    """Straight RGBA of the letters alone, for pictures that are put together outside of a video, and the text's left end on the baseline."""
+def draw(text: str, style: TextStyle) -> tuple[Pixels, int, int]:
+    """Return (RGBA picture, left, baseline) of the letters alone, not premultiplied, for pictures outside a
+    video.
+    """
     shape = masks(text, style)
-    rgba = np.dstack([np.broadcast_to(np.array(style.fill, np.uint8), (*shape.letters.shape, 3)), shape.letters])
+    rgba = np.dstack(
+        [np.broadcast_to(np.array(style.fill, np.uint8), (*shape.letters.shape, 3)), shape.letters]
+    )
     return rgba, shape.left, shape.baseline
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:
-    """What a line may be broken between: words, and single Han, kana and hangul-with-its-punctuation signs. True: a space comes before it."""
+    """Split a text where a line may break: at spaces and between CJK characters.
+
+    Returns (part, a space precedes it).
+    """
     found: list[tuple[str, bool]] = []
     for word in text.split():
         for index, part in enumerate(_breakable(word)):
@@ -165,8 +212,11 @@ def pieces(text: str) -> list[tuple[str, bool]]:
     return found
 
 
-# Japanese and Chinese line breaking (kinsoku): what may not begin a line, and what may not end one.
-NOT_FIRST = set("、。，．・：；？！ー）］｝〉》」』】〕％…‥ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞ!?,.:;)]}%’”")
+# Japanese and Chinese line breaking rules (kinsoku): characters that may not begin a line, and that may not
+# end one.
+NOT_FIRST = set(
+    "、。，．・：；？！ー）］｝〉》」』】〕％…‥ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ々ゝゞ!?,.:;)]}%’”"
+)
 NOT_LAST = set("（［｛〈《「『【〔$£¥([{‘“")
 
 
@@ -183,8 +233,11 @@ def _breakable(word: str) -> list[str]:
     return parts
 
 
-def wrap(text: str, style: Type, limit: float, max_lines: int) -> list[str] | None:
-    """Balanced lines no wider than `limit`, as few as possible, the last never a lone word; None where it doesn't fit."""
+def wrap(text: str, style: TextStyle, limit: float, max_lines: int) -> list[str] | None:
+    """Wrap a text into as few balanced lines as possible, none wider than `limit` pixels.
+
+    A last line of a single word is avoided. Returns None if it does not fit into `max_lines`.
+    """
     units = pieces(text)
     widths = [width(part, style) for part, _ in units]
     space = width(" ", style)
@@ -200,7 +253,12 @@ def _joined(units: Sequence[tuple[str, bool]]) -> str:
 
 
 def balanced(widths: Sequence[float], gaps: Sequence[float], limit: float, lines: int) -> list[int] | None:
-    """Where to break into exactly `lines` lines so that the longest is shortest: [0, …, len]. A last line of one piece is taken only if nothing else fits."""
+    """Return the break positions [0, ..., len] for exactly `lines` lines, so that the longest line is as
+    short as possible.
+
+    A last line of one part is used only if nothing else fits. Returns None if the lines cannot be kept within
+    `limit`.
+    """
     count = len(widths)
     if lines > count:
         return None
@@ -224,12 +282,19 @@ def balanced(widths: Sequence[float], gaps: Sequence[float], limit: float, lines
     return best[(lines, count)][1] if (lines, count) in best else None
 
 
-def fitted(text: str, style: Type, limit: float, max_lines: int, smallest: float = 0.45) -> tuple[list[str], Type]:
-    """The text wrapped at the largest size down to `smallest` of the given one that fits; below that it is cut with an ellipsis."""
+def fitted(
+    text: str, style: TextStyle, limit: float, max_lines: int, smallest: float = 0.45
+) -> tuple[list[str], TextStyle]:
+    """Wrap a text at the largest size that fits, down to the share `smallest` of the style's size.
+
+    If even that is too large, cut the text and add an ellipsis. Returns (lines, the style at the size used).
+    """
     for percent in range(100, round(smallest * 100) - 1, -4):
         sized = style.sized(max(8, style.size * percent // 100))
         lines = wrap(text, sized, limit, max_lines)
-        if lines and not (len(lines) > 1 and percent > 80 and len(lines[-1].split()) == 1 and len(text.split()) > 3):
+        if lines and not (
+            len(lines) > 1 and percent > 80 and len(lines[-1].split()) == 1 and len(text.split()) > 3
+        ):
             return lines, sized
     sized = style.sized(max(8, round(style.size * smallest)))
     words = text.split()

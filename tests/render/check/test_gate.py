@@ -4,14 +4,14 @@ from fractions import Fraction
 
 import av
 import pytest
+from tests.render import samples
 
 from render.check import gate, stillness
 from render.encode import encoders, segments
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
-from render.sound import soundtrack
-from tests.render import samples
+from render.sound import loudness, soundtrack
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -19,25 +19,42 @@ BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 
 @pytest.fixture
 def inspect(tmp_path, plan):
-    """Makes a six-second file from a picture and a sound graph and returns the names of what is found wrong with it."""
+    """Makes a six-second file from a picture and a sound graph and returns the names of what is found wrong
+    with it.
+    """
     document = plan(outputs=[{"name": "o", "width": 320, "height": 180}], captions=None)
-    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}}}
+    document["scenes"][0] |= {
+        "end_s": 6,
+        "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}},
+    }
     document["music"] = {}
     parsed = timeline.parse(document)
 
     def run(picture="testsrc2", tone="sine=f=400:r=48000", size=SIZE, length=6.0, options=BT709, **more):
-        change, measured, preset, front = more.get("change"), more.get("measured"), more.get("preset", "ultrafast"), more.get("front", True)
+        change, measured, preset, front = (
+            more.get("change"),
+            more.get("measured"),
+            more.get("preset", "ultrafast"),
+            more.get("front", True),
+        )
         source = ("-f", "lavfi", "-i", picture if "=" in picture else f"{picture}=s={size}:r=30")
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
         coding = ("-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options, "-c:a", "aac")
         level = more.get("level", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull")
-        samples.ffmpeg(*source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made)
+        samples.ffmpeg(
+            *source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made
+        )
         samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
-        track = soundtrack.Track(tmp_path / "track.m4a", measured or soundtrack.measure(tmp_path / "track.m4a"))
+        track = soundtrack.Track(tmp_path / "track.m4a", measured or loudness.measure(tmp_path / "track.m4a"))
         if change:
             change(made)
-        return {finding["name"] for finding in gate.inspect(made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("skips_stills", False)).findings}
+        return {
+            finding["name"]
+            for finding in gate.inspect(
+                made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("skips_stills", False)
+            ).findings
+        }
 
     run.timeline = parsed
     return run
@@ -51,7 +68,8 @@ def test_black_is_found(inspect):
     assert "BlackPicture" in inspect(f"color=c=black:s={SIZE}:r=30")
 
 
-# How each encoder is used here: a key frame every half second, or every two where still pictures are known to be coded in next to nothing.
+# How each encoder is used here: a key frame every half second, or every two where still pictures are known to
+# be coded in next to nothing.
 USES = {
     "ultrafast": {"preset": "ultrafast", "options": (*BT709, "-g", "15", "-crf", "21")},
     "veryfast": {"preset": "veryfast", "options": (*BT709, "-g", "60", "-crf", "21"), "skips_stills": True},
@@ -104,9 +122,17 @@ def test_our_slowest_pictures_are_not_taken_for_still(tmp_path, plan, use, seed)
         for number in range(105, 165):
             file.write(composer.draw(number).as_bytes())
     source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-s", "1080x1920", "-r", "30", "-i", raw)
-    samples.ffmpeg(*source, "-c:v", "libx264", "-preset", USES[use]["preset"], *USES[use]["options"], tmp_path / "slow.mp4")
+    samples.ffmpeg(
+        *source,
+        "-c:v",
+        "libx264",
+        "-preset",
+        USES[use]["preset"],
+        *USES[use]["options"],
+        tmp_path / "slow.mp4",
+    )
     raw.unlink()
-    assert stillness.watched(tmp_path / "slow.mp4").still == []
+    assert stillness.monitor(tmp_path / "slow.mp4").still == []
 
 
 def test_a_planned_still_is_no_fault(inspect):
@@ -114,20 +140,41 @@ def test_a_planned_still_is_no_fault(inspect):
 
     def planned(**fields):
         visual = timeline.Visual("image", timeline.Asset("x"), **fields)
-        return dataclasses.replace(inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),))
+        return dataclasses.replace(
+            inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),)
+        )
 
-    assert gate._still_by_plan(planned(motion="none"), output, 1, 4)
-    assert gate._still_by_plan(planned(amount=0.01), output, 1, 4)
-    assert not gate._still_by_plan(planned(amount=0.15), output, 1, 4)
-    assert not gate._still_by_plan(inspect.timeline, output, 1, 4)
+    assert gate._still_by_design(planned(motion="none"), output, 1, 4)
+    assert gate._still_by_design(planned(amount=0.01), output, 1, 4)
+    assert not gate._still_by_design(planned(amount=0.15), output, 1, 4)
+    assert not gate._still_by_design(inspect.timeline, output, 1, 4)
 
 
-@pytest.mark.parametrize(("source", "fault"), [("testsrc2=s=320x180:r=30,loop=loop=90:size=1:start=30", False), ("testsrc2=s=320x180:r=30", True)])
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [("testsrc2=s=320x180:r=30,loop=loop=90:size=1:start=30", False), ("testsrc2=s=320x180:r=30", True)],
+)
 def test_a_clip_that_stands_still_in_itself_is_no_fault(inspect, tmp_path, source, fault):
-    samples.ffmpeg("-f", "lavfi", "-i", source, "-t", "5", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", tmp_path / "clip.mp4")
+    samples.ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        source,
+        "-t",
+        "5",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        tmp_path / "clip.mp4",
+    )
     visual = timeline.Visual("clip", timeline.Asset("clip.mp4"))
-    parsed = dataclasses.replace(inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),))
-    assert gate._by_source(parsed, {"clip.mp4": tmp_path / "clip.mp4"}, 2, 4, "still") is not fault
+    parsed = dataclasses.replace(
+        inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),)
+    )
+    assert gate._source_explains(parsed, {"clip.mp4": tmp_path / "clip.mp4"}, 2, 4, "still") is not fault
 
 
 def test_damage_in_the_middle_is_found(inspect):
@@ -151,25 +198,31 @@ def test_a_silent_stretch_in_between_is_found(inspect):
 
 
 def test_sound_that_was_clipped_is_found(inspect):
-    """Fourteen decibels too loud and cut off at full scale, then brought to the planned loudness: only its shape tells."""
+    """Fourteen decibels too loud and cut off at full scale, then brought to the planned loudness: only its
+    shape tells.
+    """
     clipped = "sine=f=400:r=48000,volume=32dB,aformat=sample_fmts=s16,volume=-14dB"
     assert "ClippedSound" in inspect(tone=clipped, level="anull")
 
 
 def test_sound_above_full_scale_is_found(inspect):
-    assert {"TruePeakTooHigh", "WrongLoudness"} <= inspect(tone="sine=f=400:r=48000,volume=24dB", level="anull")
+    assert {"TruePeakTooHigh", "WrongLoudness"} <= inspect(
+        tone="sine=f=400:r=48000,volume=24dB", level="anull"
+    )
 
 
 def test_a_pause_between_narrations_is_no_fault_without_music(inspect):
     quiet = dataclasses.replace(inspect.timeline, music=None)
-    assert not gate._should_sound(quiet, 1, 4)
-    assert gate._should_sound(inspect.timeline, 1, 4)
+    assert not gate._must_have_sound(quiet, 1, 4)
+    assert gate._must_have_sound(inspect.timeline, 1, 4)
 
 
 def test_wrong_loudness_and_peaks_and_clipping_are_found(inspect):
-    loud = soundtrack.Measured(soundtrack.Loudness(-9.0, 0.4), (), 0.4)
+    loud = loudness.Measured(loudness.Loudness(-9.0, 0.4), (), 0.4)
     assert inspect(measured=loud) == {"WrongLoudness", "TruePeakTooHigh", "ClippedSound"}
-    assert "WrongLoudness" in inspect(measured=soundtrack.Measured(soundtrack.Loudness(-math.inf, -math.inf), (), 0))
+    assert "WrongLoudness" in inspect(
+        measured=loudness.Measured(loudness.Loudness(-math.inf, -math.inf), (), 0)
+    )
 
 
 def test_a_wrong_aspect_is_found(inspect):
@@ -182,7 +235,9 @@ def test_a_file_of_another_length_is_found(inspect, length):
 
 
 def test_missing_colour_tags_are_found(inspect):
-    assert "WrongColour" in inspect(options=("-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-colorspace", "smpte170m"))
+    assert "WrongColour" in inspect(
+        options=("-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-colorspace", "smpte170m")
+    )
 
 
 def test_an_index_at_the_end_is_found(inspect):
@@ -215,9 +270,15 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
     move = motion.Move("zoom_in", 0.15)
     samples.photograph(tmp_path / "photo.jpg", 1620, 2880, 3)
     size = motion.Plate.size(1080, 1920, move.headroom)
-    plate = motion.Plate(colour.to_planes(stills.framed(stills.load(tmp_path / "photo.jpg", "photo", size[1]), size, "smart")), 1080, 1920)
+    plate = motion.Plate(
+        colour.to_planes(stills.framed(stills.load(tmp_path / "photo.jpg", "photo", size[1]), size, "smart")),
+        1080,
+        1920,
+    )
     with av.open(str(tmp_path / "stop.mp4"), "w") as container:
-        stream = encoders.open_stream(container, encoders.Encoder("libx264", ""), 1080, 1920, 30, photographs=True)
+        stream = encoders.open_stream(
+            container, encoders.Encoder("libx264", ""), 1080, 1920, 30, photographs=True
+        )
         for number in range(90):
             at = number if number < stop else max(stop, number - 31)
             picture = av.VideoFrame.from_dlpack(plate.paint(move, 0.3 + at / 360).planes, format="nv12")
@@ -226,7 +287,11 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
         container.mux(stream.encode())
     sizes = {}
     with av.open(str(tmp_path / "stop.mp4")) as container:
-        sizes = {round(packet.pts * packet.time_base * 30): packet.size for packet in container.demux(video=0) if packet.size and not packet.is_keyframe}
+        sizes = {
+            round(packet.pts * packet.time_base * 30): packet.size
+            for packet in container.demux(video=0)
+            if packet.size and not packet.is_keyframe
+        }
     found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
     assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
     # And little else is: the stop itself, and the runs that reach into it.
@@ -235,28 +300,68 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
 
 @pytest.fixture
 def joined(tmp_path, plan):
-    """Two pieces of three seconds, the second black for a second, joined with a tone: the file, its timeline, its track, and what was seen of the pieces."""
+    """Two pieces of three seconds, the second black for a second, joined with a tone: the file, its timeline,
+    its track, and what was seen of the pieces.
+    """
     document = plan(outputs=[{"name": "o", "width": 320, "height": 180}], captions=None)
-    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}}}
+    document["scenes"][0] |= {
+        "end_s": 6,
+        "visual": {"kind": "image", "asset": {"uri": "x"}, "motion": {"kind": "zoom_in", "amount": 0.4}},
+    }
     document["music"] = {}
     parsed = timeline.parse(document)
-    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "15", *BT709, "-video_track_timescale", "15360")
+    coding = (
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "15",
+        *BT709,
+        "-video_track_timescale",
+        "15360",
+    )
     for name, more in (("0", ""), ("1", ",drawbox=c=black:t=fill:enable='between(t,1,2.1)'")):
-        samples.ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=30{more}", "-t", "3", *coding, tmp_path / f"{name}.mp4")
+        samples.ffmpeg(
+            "-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=30{more}", "-t", "3", *coding, tmp_path / f"{name}.mp4"
+        )
     tone = "loudnorm=I=-14:TP=-2,aresample=48000"
-    samples.ffmpeg("-f", "lavfi", "-i", "sine=f=400:r=48000", "-t", "6", "-af", tone, "-c:a", "aac", tmp_path / "track.m4a")
-    pieces = [segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4") for index in range(2)]
+    samples.ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=f=400:r=48000",
+        "-t",
+        "6",
+        "-af",
+        tone,
+        "-c:a",
+        "aac",
+        tmp_path / "track.m4a",
+    )
+    pieces = [
+        segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4")
+        for index in range(2)
+    ]
     segments.join(pieces, tmp_path, tmp_path / "track.m4a", 30, tmp_path / "film.mp4")
-    track = soundtrack.Track(tmp_path / "track.m4a", soundtrack.measure(tmp_path / "track.m4a"))
-    return parsed, tmp_path, track, [segments.glanced(tmp_path, piece, 30) for piece in pieces]
+    track = soundtrack.Track(tmp_path / "track.m4a", loudness.measure(tmp_path / "track.m4a"))
+    return parsed, tmp_path, track, [segments.inspected(tmp_path, piece, 30) for piece in pieces]
 
 
 def looked_at(joined, seen, monkeypatch):
     """What inspection found, and how often it decoded key frames of the file itself."""
     parsed, folder, track, _ = joined
     decoded = []
-    pictures = stillness.pictures
-    monkeypatch.setattr(stillness, "pictures", lambda *arguments, **more: decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more))
+    pictures = stillness.reduced_frames
+    monkeypatch.setattr(
+        stillness,
+        "pictures",
+        lambda *arguments, **more: (
+            decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more)
+        ),
+    )
     found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, False, seen)
     return found, sum(decoded)
 
@@ -272,7 +377,13 @@ def test_what_was_seen_of_the_pieces_is_taken_for_the_file_that_holds_them(joine
 
 
 @pytest.mark.parametrize(
-    "seen", [lambda pieces: pieces[::-1], lambda pieces: pieces[:1], lambda pieces: [pieces[0], None], lambda pieces: [*pieces, pieces[0]]]
+    "seen",
+    [
+        lambda pieces: pieces[::-1],
+        lambda pieces: pieces[:1],
+        lambda pieces: [pieces[0], None],
+        lambda pieces: [*pieces, pieces[0]],
+    ],
 )
 def test_a_file_of_other_pieces_is_decoded_itself(joined, monkeypatch, seen):
     found, decoded = looked_at(joined, seen(joined[3]), monkeypatch)
@@ -287,12 +398,15 @@ def test_a_piece_that_cannot_be_decoded_has_not_been_seen(joined):
     middle = content.index(b"mdat") + 2000
     content[middle : middle + 20_000] = bytes(20_000)
     broken.write_bytes(content)
-    assert gate.glance(broken, 0.0) is None
+    assert gate.inspect_piece(broken, 0.0) is None
 
 
 def test_pieces_that_are_not_whole_are_the_hosts_fault(joined):
     parsed, folder, _, _ = joined
-    pieces = [segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4") for index in range(2)]
+    pieces = [
+        segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4")
+        for index in range(2)
+    ]
     (folder / "1.mp4").write_bytes((folder / "1.mp4").read_bytes()[:3000])
     with pytest.raises(HostFailure, match="joined"):
         segments.join(pieces, folder, folder / "track.m4a", 30, folder / "film.mp4")

@@ -21,7 +21,10 @@ def test_a_card_without_nvenc_falls_back_and_says_why():
     assert not chosen.on_gpu
 
 
-@pytest.mark.parametrize(("codec", "gpu", "cpu"), [("h264", "h264_nvenc", "libx264"), ("hevc", "hevc_nvenc", "libx265"), ("av1", "av1_nvenc", "libsvtav1")])
+@pytest.mark.parametrize(
+    ("codec", "gpu", "cpu"),
+    [("h264", "h264_nvenc", "libx264"), ("hevc", "hevc_nvenc", "libx265"), ("av1", "av1_nvenc", "libsvtav1")],
+)
 def test_each_codec_has_an_encoder_of_both_kinds(codec, gpu, cpu):
     assert encoders.choose(codec, "auto", only(gpu)).name == gpu
     assert encoders.choose(codec, "auto", only(cpu)).name == cpu
@@ -59,10 +62,27 @@ def test_probing_tells_why_nvenc_does_not_work_without_a_driver():
 
 def test_the_options_of_each_encoder_are_these():
     assert encoders.options(encoders.Encoder("libx264", ""), 30) == {
-        "preset": "veryfast", "crf": "21", "threads": "1", "profile": "high", "b-pyramid": "none", "g": "60"}  # fmt: skip
-    assert encoders.options(encoders.Encoder("libx264", ""), 30, photographs=True)["x264-params"] == "partitions=i4x4,i8x8:me=dia"
+        "preset": "veryfast",
+        "crf": "21",
+        "threads": "1",
+        "profile": "high",
+        "b-pyramid": "none",
+        "g": "60",
+    }
+    assert (
+        encoders.options(encoders.Encoder("libx264", ""), 30, photographs=True)["x264-params"]
+        == "partitions=i4x4,i8x8:me=dia"
+    )
     assert encoders.options(encoders.Encoder("h264_nvenc", ""), 30) == {
-        "preset": "p4", "tune": "hq", "rc": "vbr", "cq": "23", "b": "0", "spatial-aq": "1", "bf": "2", "g": "15"}  # fmt: skip
+        "preset": "p4",
+        "tune": "hq",
+        "rc": "vbr",
+        "cq": "23",
+        "b": "0",
+        "spatial-aq": "1",
+        "bf": "2",
+        "g": "15",
+    }
     assert encoders.options(encoders.Encoder("hevc_nvenc", ""), 60)["g"] == "30"
     assert encoders.options(encoders.Encoder("av1_nvenc", ""), 30)["cq"] == "30"
 

@@ -3,17 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.render import samples
 
 from render.errors import AssetCorrupt
 from render.picture import clips
 from render.plan.timeline import Asset, Visual
-from tests.render import samples
 
 SIZE = (180, 320)
 
 
 def frames(path, count, fps=30, gpu=False, **fields):
-    painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count, gpu)
+    painter = clips.ClipPainter(
+        path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count, gpu
+    )
     try:
         return [painter.paint(index).luma for index in range(count)]
     finally:
@@ -44,14 +46,28 @@ def test_a_slightly_short_clip_is_slowed(tmp_path):
 
 def test_a_variable_frame_rate_plays_evenly(tmp_path):
     """Every third frame is missing in the source."""
-    path = samples.clip(tmp_path / "v.mp4", 2, "320x180", 30, ("-vf", "select='mod(n,3)'", "-fps_mode", "vfr"))
+    path = samples.clip(
+        tmp_path / "v.mp4", 2, "320x180", 30, ("-vf", "select='mod(n,3)'", "-fps_mode", "vfr")
+    )
     found = frames(path, 60)
     assert longest_still(found) <= 2
 
 
 def test_a_turned_clip_stands_upright(tmp_path):
-    samples.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=1", "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "plain.mp4")
-    samples.ffmpeg("-display_rotation", "90", "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4")
+    samples.ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=320x180:r=30:d=1",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        tmp_path / "plain.mp4",
+    )
+    samples.ffmpeg(
+        "-display_rotation", "90", "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4"
+    )
     from render import ffmpeg
 
     media = ffmpeg.probe(tmp_path / "turned.mp4")
@@ -73,8 +89,14 @@ def test_a_trim_begins_where_it_says(tmp_path):
     assert np.abs(frames(path, 3, trim=(1.0, 1.9))[0].astype(int) - frames(path, 32)[30]).mean() < 3
 
 
-# Linear light as a share of reference white, and the luma it has in BT.709 on a reference display (BT.1886: light to the power of 1/2.4).
-HDR_COLOURS = {"grey": ((0.18, 0.18, 0.18), 123), "light": ((0.5, 0.5, 0.5), 180), "dark": ((0.02, 0.02, 0.02), 59), "white": ((1.0, 1.0, 1.0), 235)}
+# Linear light as a share of reference white, and the luma it has in BT.709 on a reference display (BT.1886:
+# light to the power of 1/2.4).
+HDR_COLOURS = {
+    "grey": ((0.18, 0.18, 0.18), 123),
+    "light": ((0.5, 0.5, 0.5), 180),
+    "dark": ((0.02, 0.02, 0.02), 59),
+    "white": ((1.0, 1.0, 1.0), 235),
+}
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
@@ -90,7 +112,9 @@ def test_high_dynamic_range_looks_as_it_was_meant(tmp_path, transfer, name):
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_highlights_of_high_dynamic_range_are_kept_apart_and_colours_stay_strong(tmp_path, transfer):
     # Twice and three times reference white; HLG at 203 nits has its end at about five.
-    levels = [float(frames(hdr(tmp_path, transfer, light, light, light), 2)[0].mean()) for light in (1.0, 2.0, 3.0)]
+    levels = [
+        float(frames(hdr(tmp_path, transfer, light, light, light), 2)[0].mean()) for light in (1.0, 2.0, 3.0)
+    ]
     assert levels[0] + 4 < levels[1] < levels[2] <= 236
     painter = clips.ClipPainter(hdr(tmp_path, transfer, 0.4, 0.05, 0.05), "red", Visual("clip"), *SIZE, 30, 2)
     frame = painter.paint(1)
@@ -103,10 +127,24 @@ def test_highlights_of_high_dynamic_range_are_kept_apart_and_colours_stay_strong
 def hdr(folder, transfer, red, green, blue):
     """A plain colour in ten bits, BT.2020, through x265 as cameras and telephones write it."""
     light = f"color=c=black:s=320x180:d=0.3:r=30,format=gbrpf32le,geq=r={red}:g={green}:b={blue}"
-    coded = f"zscale=tin=linear:pin=bt709:min=gbr:rin=pc:t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    target = f"t={transfer}:p=bt2020:m=bt2020nc:r=tv:npl=203,format=yuv420p10le"
+    coded = f"zscale=tin=linear:pin=bt709:min=gbr:rin=pc:{target}"
     tags = ("-color_trc", transfer, "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
     samples.ffmpeg(
-        "-f", "lavfi", "-i", light, "-vf", coded, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", *tags, folder / "hdr.mp4"
+        "-f",
+        "lavfi",
+        "-i",
+        light,
+        "-vf",
+        coded,
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-x265-params",
+        "log-level=error",
+        *tags,
+        folder / "hdr.mp4",
     )
     return folder / "hdr.mp4"
 

@@ -1,4 +1,6 @@
-"""Drawing through OpenCL, run in software: Oclgrind, a simulator of a device, with the loader that pyopencl carries."""
+"""Drawing through OpenCL, run in software: Oclgrind, a simulator of a device, with the loader that pyopencl
+carries.
+"""
 
 import importlib.util
 import json
@@ -11,6 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.render import samples
+from tests.render.program import call, environment
 
 from render import isolation
 from render.encode import segments
@@ -19,8 +23,6 @@ from render.errors import HostFailure
 from render.picture import compose, compositor
 from render.picture.compositor import Compositor
 from render.plan import timeline
-from tests.render import samples
-from tests.render.program import call, environment
 
 NVENC, X264 = Encoder("h264_nvenc", ""), Encoder("libx264", "")
 
@@ -37,7 +39,8 @@ def device():
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("the simulated device is to be had for Linux on x86-64 only")
     home = Path(spec.submodule_search_locations[0])
-    # The loader that pyopencl carries asks for its home, and takes the path of a runtime in place of a folder of them.
+    # The loader that pyopencl carries asks for its home, and takes the path of a runtime in place of a folder
+    # of them.
     return {
         "PYOPENCL_HOME": str(home),
         "OPENCV_OPENCL_RUNTIME": one(home / ".libs", "libOpenCL*"),
@@ -58,12 +61,21 @@ def differences(document, files, numbers):
     """Of each plane of each frame, drawn on the device and by the processor: the mean and the largest."""
     plan = timeline.parse(document)
     here, there = (compose.Composer(plan, plan.outputs[0], files, on_device=where) for where in (False, True))
-    pairs = [(one, other) for number in numbers for one, other in zip(here.draw(number).planes, there.draw(number).planes, strict=True)]
-    return [(float(cv2.absdiff(one, other).mean()), int(cv2.absdiff(one, other).max())) for one, other in pairs]
+    pairs = [
+        (one, other)
+        for number in numbers
+        for one, other in zip(here.draw(number).planes, there.draw(number).planes, strict=True)
+    ]
+    return [
+        (float(cv2.absdiff(one, other).mean()), int(cv2.absdiff(one, other).max())) for one, other in pairs
+    ]
 
 
 def film(*visuals, length_s=1.0):
-    scenes = [{"id": str(index), "start_s": index * length_s, "end_s": (index + 1) * length_s, "visual": visual} for index, visual in enumerate(visuals)]
+    scenes = [
+        {"id": str(index), "start_s": index * length_s, "end_s": (index + 1) * length_s, "visual": visual}
+        for index, visual in enumerate(visuals)
+    ]
     return {
         "schema_version": 1, "video_id": "v", "title": "v", "fps": 24, "captions": None, "scenes": scenes,
         "outputs": [{"name": "main", "width": 134, "height": 150}]}  # fmt: skip
@@ -93,7 +105,9 @@ def test_a_clip_and_its_words_are_the_same_picture(on_device, tmp_path):
 
 def test_a_chart_that_grows_is_the_same_picture(on_device, tmp_path):
     series = [{"label": "a", "value": 3}, {"label": "b", "value": 5}]
-    document = film({"kind": "generated", "generated": {"template": "chart_bar", "series": series}}, length_s=2.0)
+    document = film(
+        {"kind": "generated", "generated": {"template": "chart_bar", "series": series}}, length_s=2.0
+    )
     found = isolation.attempt(differences, document, {}, [10, 19, 40])
     assert max(largest for _, largest in found) <= 1
 
@@ -132,7 +146,9 @@ def test_the_processor_draws_where_no_gpu_does_and_the_report_says_why():
 
 def test_no_device_is_touched_for_an_encoder_on_the_processor_or_when_the_processor_was_asked_for():
     asked = []
-    assert compositor.choose(X264, "auto", asked.append).reason == "the encoder, libx264, is not on a GPU either"
+    assert (
+        compositor.choose(X264, "auto", asked.append).reason == "the encoder, libx264, is not on a GPU either"
+    )
     assert compositor.choose(NVENC, "cpu", asked.append).name == "cpu"
     assert asked == []
 
@@ -152,7 +168,8 @@ def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["outputs"][0]["compositor"] == {
         "name": "opencl",
-        "reason": "asked for by RENDER_COMPOSITOR=opencl; drew test frames as the processor does on Oclgrind Simulator",
+        "reason": "requested by RENDER_COMPOSITOR=opencl; "
+        "drew the same test frames as the CPU on Oclgrind Simulator",
     }
 
 
@@ -165,18 +182,28 @@ def test_drawing_by_the_processor_wakes_no_device(device):
         "for number in range(plan.frame_count): composer.draw(number)\n"
         "print('OpenCL' in open('/proc/self/maps').read())"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=environment(**device), capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(**device),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert done.stdout == "False\n"
 
 
 def test_pieces_drawn_elsewhere_are_not_taken_for_ones_own(plan):
     parsed = timeline.parse(plan())
-    by_cpu, by_device = (segments.plan(parsed, parsed.outputs[0], NVENC, Compositor(name, ""), {}) for name in ("cpu", "opencl"))
+    by_cpu, by_device = (
+        segments.plan(parsed, parsed.outputs[0], NVENC, Compositor(name, ""), {})
+        for name in ("cpu", "opencl")
+    )
     assert {piece.name for piece in by_cpu}.isdisjoint(piece.name for piece in by_device)
 
 
 def test_what_takes_its_process_down_is_a_complaint():
-    with pytest.raises(isolation.Failed, match="took its process down"):
+    with pytest.raises(isolation.Failed, match="its process crashed"):
         isolation.attempt(lambda: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(isolation.Failed, match="no such card"):
         isolation.attempt(lambda: (_ for _ in ()).throw(RuntimeError("no such card")))

@@ -6,6 +6,7 @@ import pytest
 from render.picture import compose, generated, transitions
 from render.picture.planes import Frame
 from render.plan import timeline
+from render.plan.spans import spans
 
 PLANS = {
     "title": {"text": "Three hearts, blue blood"},
@@ -15,14 +16,27 @@ PLANS = {
     "list": {"text": "Hearts", "items": ["Two for the gills", "One for the body"]},
     "steps": {"items": ["Save", "Wait", "Look again"]},
     "quote": {"text": "The sea holds one in its net of wonder forever.", "attribution": "J. C."},
-    "chart_bar": {"text": "Hearts", "series": [{"label": "Octopus", "value": 3}, {"label": "Human", "value": 1}]},
-    "chart_line": {"text": "Views", "series": [{"label": "Jan", "value": 12}, {"label": "Feb", "value": 18.5}, {"label": "Mar", "value": 44}]},
+    "chart_bar": {
+        "text": "Hearts",
+        "series": [{"label": "Octopus", "value": 3}, {"label": "Human", "value": 1}],
+    },
+    "chart_line": {
+        "text": "Views",
+        "series": [
+            {"label": "Jan", "value": 12},
+            {"label": "Feb", "value": 18.5},
+            {"label": "Mar", "value": 44},
+        ],
+    },
 }
 
 
 def drawn(plan, template, size=(540, 960), seed=1, at=150, **generated):
     document = plan(seed=seed, outputs=[{"name": "o", "width": size[0], "height": size[1]}])
-    document["scenes"][0] |= {"end_s": 6, "visual": {"kind": "generated", "generated": {"template": template, **generated}}}
+    document["scenes"][0] |= {
+        "end_s": 6,
+        "visual": {"kind": "generated", "generated": {"template": template, **generated}},
+    }
     parsed = timeline.parse(document)
     return compose.Composer(parsed, parsed.outputs[0], {}).draw(at)
 
@@ -60,13 +74,21 @@ def test_a_template_without_its_content_stays_a_backdrop_and_invents_nothing(pla
 
 @pytest.mark.parametrize(
     ("value", "half", "end"),
-    [("1,284,000", "1,2", "1,284,000"), ("37 %", "3", "37 %"), ("€ 4.5 bn", "€ 4.", "€ 4.5 bn"), ("12.345", "1", "12.345"), ("3,5 %", "3,", "3,5 %")],
+    [
+        ("1,284,000", "1,2", "1,284,000"),
+        ("37 %", "3", "37 %"),
+        ("€ 4.5 bn", "€ 4.", "€ 4.5 bn"),
+        ("12.345", "1", "12.345"),
+        ("3,5 %", "3,", "3,5 %"),
+    ],
 )
 def test_a_counter_counts_in_its_own_notation(plan, value, half, end):
     document = plan()
     document["scenes"][0]["visual"]["generated"] = {"template": "counter", "value": value}
     parsed = timeline.parse(document)
-    painter = generated.painter(parsed.scenes[0].visual.generated, parsed.scenes[0], parsed, parsed.outputs[0], 4.0)
+    painter = generated.painter(
+        parsed.scenes[0].visual.generated, parsed.scenes[0], parsed, parsed.outputs[0], 4.0
+    )
     assert painter.counter.text(2.0) == end
     assert painter.counter.text(0.8).startswith(half)
     assert any(sign.isdigit() for sign in painter.counter.text(0.0))
@@ -76,8 +98,11 @@ def test_a_counter_counts_in_its_own_notation(plan, value, half, end):
 @pytest.mark.parametrize("kind", sorted(transitions.KINDS))
 def test_a_transition_leads_from_one_picture_to_the_other(kind, size):
     def frames():
-        chance = np.random.default_rng(1)
-        return [Frame.within(chance.integers(*tones, size[0] * size[1] * 3 // 2, np.uint8), *size) for tones in ((20, 90), (150, 230))]
+        rng = np.random.default_rng(1)
+        return [
+            Frame.within(rng.integers(*tones, size[0] * size[1] * 3 // 2, np.uint8), *size)
+            for tones in ((20, 90), (150, 230))
+        ]
 
     def between(at):
         return transitions.KINDS[kind](*frames(), at)
@@ -94,9 +119,18 @@ def test_a_transition_leads_from_one_picture_to_the_other(kind, size):
 def test_transitions_are_centred_on_the_cut_and_never_meet(plan):
     scene = plan()["scenes"][0]
     document = plan(
-        scenes=[{**scene, "id": str(index), "start_s": index, "end_s": index + 1, "transition": {"kind": "fade", "duration_s": 2}} for index in range(3)]
+        scenes=[
+            {
+                **scene,
+                "id": str(index),
+                "start_s": index,
+                "end_s": index + 1,
+                "transition": {"kind": "fade", "duration_s": 2},
+            }
+            for index in range(3)
+        ]
     )
-    spans = compose.spans(timeline.parse(document))
-    assert [(span.start, span.end) for span in spans] == [(0, 30), (30, 60), (60, 90)]
-    assert spans[0].last - 30 == 30 - spans[1].first == 10
-    assert spans[1].last <= 2 * 60 - spans[1].last + 2 * 10
+    scenes = spans(timeline.parse(document))
+    assert [(span.start, span.end) for span in scenes] == [(0, 30), (30, 60), (60, 90)]
+    assert scenes[0].last - 30 == 30 - scenes[1].first == 10
+    assert scenes[1].last <= 2 * 60 - scenes[1].last + 2 * 10

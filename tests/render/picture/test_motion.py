@@ -8,15 +8,17 @@ WIDTH, HEIGHT, COUNT = 540, 960, 90
 
 
 def plate(move):
-    chance = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     size = motion.Plate.size(WIDTH, HEIGHT, move.headroom)
-    grain = cv2.GaussianBlur(chance.integers(0, 255, (size[1], size[0], 3), np.uint8), (0, 0), 2.5)
+    grain = cv2.GaussianBlur(rng.integers(0, 255, (size[1], size[0], 3), np.uint8), (0, 0), 2.5)
     grain = cv2.normalize(grain, None, 0, 255, cv2.NORM_MINMAX)
     return motion.Plate(colour.to_planes(grain), WIDTH, HEIGHT)
 
 
 def steps(move):
-    """Measured displacement between neighbouring frames of a patch off the centre, and the one the move asks for."""
+    """Measured displacement between neighbouring frames of a patch off the centre, and the one the move asks
+    for.
+    """
     source = plate(move)
     patch = np.s_[100:356, 60:316]
     before, found, wanted = None, [], []
@@ -30,9 +32,16 @@ def steps(move):
 
 
 def _shift(before, now):
-    """Mean displacement by least squares on the brightness-constancy equation (Lucas and Kanade), good to a hundredth of a pixel for steps below one."""
+    """Mean displacement by least squares on the brightness-constancy equation (Lucas and Kanade), good to a
+    hundredth of a pixel for steps below one.
+    """
     middle = (before + now) / 2
-    gradient = np.stack([cv2.Sobel(middle, cv2.CV_32F, 1, 0, scale=1 / 8).ravel(), cv2.Sobel(middle, cv2.CV_32F, 0, 1, scale=1 / 8).ravel()])
+    gradient = np.stack(
+        [
+            cv2.Sobel(middle, cv2.CV_32F, 1, 0, scale=1 / 8).ravel(),
+            cv2.Sobel(middle, cv2.CV_32F, 0, 1, scale=1 / 8).ravel(),
+        ]
+    )
     return np.linalg.solve(gradient @ gradient.T, gradient @ (before - now).ravel())
 
 
@@ -61,7 +70,8 @@ def test_moves_are_smooth_to_a_fraction_of_a_pixel(kind):
             assert 0.85 < gain < 1.2
         else:
             gain = 1.0
-        # Whole-pixel windows, as a plain crop or zoompan without oversampling has them, scatter by 0.25 and more.
+        # Whole-pixel windows, as a plain crop or zoompan without oversampling has them, scatter by 0.25 and
+        # more.
         assert (found[:, axis] - gain * wanted[:, axis]).std() < 0.06
 
 

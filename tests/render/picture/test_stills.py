@@ -25,7 +25,16 @@ def test_a_photograph_is_turned_upright(tmp_path):
 
 @pytest.mark.parametrize(
     ("mode", "name"),
-    [("L", "a.png"), ("P", "a.gif"), ("CMYK", "a.jpg"), ("1", "a.png"), ("LA", "a.png"), ("RGB", "a.webp"), ("RGB", "a.bmp"), ("RGB", "a.tiff")],
+    [
+        ("L", "a.png"),
+        ("P", "a.gif"),
+        ("CMYK", "a.jpg"),
+        ("1", "a.png"),
+        ("LA", "a.png"),
+        ("RGB", "a.webp"),
+        ("RGB", "a.bmp"),
+        ("RGB", "a.tiff"),
+    ],
 )
 def test_pictures_of_every_usual_kind_are_read(tmp_path, mode, name):
     rgb = stills.load(saved(tmp_path / name, mode, (301, 203)), name, 4000)

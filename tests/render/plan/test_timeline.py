@@ -19,7 +19,9 @@ def test_defaults_are_filled_in(plan):
     assert parsed.frame_count == 60
 
 
-@pytest.mark.parametrize(("width", "height", "shape"), [(1080, 1920, "tall"), (1920, 1080, "wide"), (1080, 1080, "square")])
+@pytest.mark.parametrize(
+    ("width", "height", "shape"), [(1080, 1920, "tall"), (1920, 1080, "wide"), (1080, 1080, "square")]
+)
 def test_each_aspect_has_its_own_safe_area(plan, width, height, shape):
     output = timeline.parse(plan(outputs=[{"name": "o", "width": width, "height": height}])).outputs[0]
     assert output.shape == shape

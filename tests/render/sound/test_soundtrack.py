@@ -1,42 +1,65 @@
 import numpy as np
 import pytest
+from tests.render import samples
 
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.plan import timeline
-from render.sound import music, soundtrack
+from render.sound import loudness, mix, music, recordings, soundtrack
 from render.sound.music import RATE
-from tests.render import samples
 
 
-def film(folder, texts=("Two of them pump blood through the gills.", "The third one serves the rest."), gap_s=2.5, **fields):
+def film(
+    folder,
+    texts=("Two of them pump blood through the gills.", "The third one serves the rest."),
+    gap_s=2.5,
+    **fields,
+):
     scenes, at = [], 0.0
     for index, text in enumerate(texts):
         length, words = samples.speech(folder / f"v{index}.wav", text, at + gap_s, seed=index)
         end = at + gap_s + length + gap_s
-        narration = {"audio": {"uri": f"v{index}.wav"}, "start_s": at + gap_s, "duration_s": length, "words": words}
+        narration = {
+            "audio": {"uri": f"v{index}.wav"},
+            "start_s": at + gap_s,
+            "duration_s": length,
+            "words": words,
+        }
         scenes.append(
-            {"id": str(index), "start_s": at, "end_s": end, "visual": {"kind": "generated", "generated": {"template": "gradient"}}, "narration": narration}
+            {
+                "id": str(index),
+                "start_s": at,
+                "end_s": end,
+                "visual": {"kind": "generated", "generated": {"template": "gradient"}},
+                "narration": narration,
+            }
         )
         at = end
-    document = {"schema_version": 1, "video_id": "v", "title": "t", "outputs": [{"name": "o", "width": 320, "height": 180}], "scenes": scenes, **fields}
+    document = {
+        "schema_version": 1,
+        "video_id": "v",
+        "title": "t",
+        "outputs": [{"name": "o", "width": 320, "height": 180}],
+        "scenes": scenes,
+        **fields,
+    }
     parsed = timeline.parse(document)
     return parsed, {asset.uri: folder / asset.uri for _, asset in parsed.assets()}
 
 
 def whole(path, folder):
-    recording = soundtrack.decode(path, path.name, 1, folder)
+    recording = recordings.decode(path, path.name, 1, folder)
     return recording.read(0, recording.count)
 
 
 def mixed(parsed, files, folder):
     folder.mkdir(exist_ok=True)
-    return np.concatenate(list(soundtrack.Mixer(parsed, files, folder).blocks()))
+    return np.concatenate(list(mix.Mixer(parsed, files, folder).blocks()))
 
 
 def level(samples_, folder):
     samples_.astype(np.float32).tofile(folder / "level.f32")
-    return soundtrack.loudness(folder / "level.f32")
+    return loudness.loudness_of_file(folder / "level.f32")
 
 
 def test_the_meter_reads_the_standards_own_tone(tmp_path):
@@ -49,7 +72,7 @@ def test_the_meter_reads_the_standards_own_tone(tmp_path):
 
 def test_a_mono_voice_is_measured_as_it_will_sound_from_both_sides(tmp_path):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=f=997:d=3:r=48000", tmp_path / "tone.wav")
-    recording = soundtrack.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
+    recording = recordings.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
     both = np.repeat(recording.read(0, recording.count), 2, axis=1)
     assert recording.lufs == pytest.approx(level(both, tmp_path), abs=0.1)
 
@@ -88,7 +111,7 @@ def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
 def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
     parsed, files = film(tmp_path, music={"mood": "calm", "duck_db": 12})
     (tmp_path / "w").mkdir()
-    mixer = soundtrack.Mixer(parsed, files, tmp_path / "w")
+    mixer = mix.Mixer(parsed, files, tmp_path / "w")
     envelope = mixer._duck()
     narration = parsed.scenes[0].narration
     first, last = round(narration.words[0].start_s * 100), round(narration.words[-1].end_s * 100)
@@ -100,7 +123,10 @@ def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
 
 
 def test_what_is_left_of_the_bed_under_speech_is_twelve_decibels_less(tmp_path):
-    """The bed alone, as it lies in the mix: the mix minus the same mix without music. Held against the same bed that was not ducked."""
+    """The bed alone, as it lies in the mix: the mix minus the same mix without music.
+
+    Held against the same bed that was not ducked.
+    """
     heard = {}
     for duck_db, level_db in ((12, -20), (0, -8)):
         folder = tmp_path / str(duck_db)
@@ -131,7 +157,7 @@ def test_the_built_in_bed_loops_without_a_seam(mood):
 def test_a_track_of_the_users_loops_without_a_seam(tmp_path):
     t = np.arange(7 * RATE) / RATE
     np.stack([np.sin(2 * np.pi * 123.4 * t)] * 2, axis=1).astype(np.float32).tofile(tmp_path / "track.f32")
-    looped = soundtrack.looped(soundtrack.Recording(tmp_path / "track.f32", 2, -14))
+    looped = recordings.looped(recordings.Recording(tmp_path / "track.f32", 2, -14))
     twice = looped.around(0, 2 * looped.count)
     assert twice.shape == (2 * looped.count, 2)
     step = np.abs(np.diff(twice[:, 0]))

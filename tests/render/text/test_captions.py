@@ -11,12 +11,29 @@ from render.errors import FontMissing, TimelineInvalid
 from render.picture import contact_sheet
 from render.picture.compose import Composer
 from render.plan import timeline
-from render.text import captions, fonts, lettering
+from render.text import captions, fonts, lettering, styles, subtitles
+from render.text.pages import paginate
 
 ASPECTS = [(540, 960), (960, 540), (720, 720)]
 WORDS = st.lists(
     st.sampled_from(
-        ["a", "of", "the", "sea", "hearts", "octopus,", "swimming.", "Unbelievably", "blood;", "counterintuitively", "iron!", "it", "37", "%", "copper-based"]
+        [
+            "a",
+            "of",
+            "the",
+            "sea",
+            "hearts",
+            "octopus,",
+            "swimming.",
+            "Unbelievably",
+            "blood;",
+            "counterintuitively",
+            "iron!",
+            "it",
+            "37",
+            "%",
+            "copper-based",
+        ]
     ),
     min_size=3,
     max_size=40,
@@ -25,11 +42,11 @@ WORDS = st.lists(
 
 def pages_of(document):
     parsed = timeline.parse(document)
-    return captions.pages(parsed, parsed.outputs[0])
+    return paginate(parsed, parsed.outputs[0])
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(words=WORDS, preset=st.sampled_from(sorted(captions.presets())), size=st.sampled_from(ASPECTS))
+@given(words=WORDS, preset=st.sampled_from(sorted(styles.presets())), size=st.sampled_from(ASPECTS))
 def test_pages_have_at_most_two_lines_and_no_widow(spoken, words, preset, size):
     document = spoken(" ".join(words), *size, captions={"preset": preset})
     found = pages_of(document)
@@ -41,7 +58,7 @@ def test_pages_have_at_most_two_lines_and_no_widow(spoken, words, preset, size):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(words=WORDS, preset=st.sampled_from(sorted(captions.presets())), size=st.sampled_from(ASPECTS))
+@given(words=WORDS, preset=st.sampled_from(sorted(styles.presets())), size=st.sampled_from(ASPECTS))
 def test_pages_follow_one_another_without_overlap(spoken, words, preset, size):
     found = pages_of(spoken(" ".join(words), *size, captions={"preset": preset}))
     for before, after in pairwise(found):
@@ -58,15 +75,17 @@ def test_a_sentence_ends_its_page(spoken):
     assert all(not unit.text.endswith(".") for page in found for unit in page.units[:-1])
 
 
-@pytest.mark.parametrize("preset", sorted(captions.presets()))
+@pytest.mark.parametrize("preset", sorted(styles.presets()))
 @pytest.mark.parametrize("size", ASPECTS)
 def test_captions_stay_inside_the_safe_area(spoken, preset, size):
-    """By the difference of frames with and without captions, in every script, at the moment of the largest pop."""
+    """By the difference of frames with and without captions, in every script, at the moment of the largest
+    pop.
+    """
     for language, text in contact_sheet.SAMPLES.values():
         document = spoken(text, *size, language=language, captions={"preset": preset})
         on = timeline.parse(document)
         off = timeline.parse({**document, "captions": {"preset": preset, "burn_in": False}})
-        output, found = on.outputs[0], captions.pages(on, on.outputs[0])
+        output, found = on.outputs[0], paginate(on, on.outputs[0])
         with_them, without = Composer(on, output, {}), Composer(off, output, {})
         for page in found[:2]:
             number = int((page.units[-1].start_s + 0.06) * on.fps)
@@ -87,7 +106,7 @@ def test_every_sample_script_has_all_its_letters():
 
 def test_arabic_is_shaped_and_joined():
     word = "للأخطبوط"
-    style = lettering.Type(100)
+    style = lettering.TextStyle(100)
     assert fonts.shaping()
     assert lettering.width(word, style) < 0.8 * sum(lettering.width(letter, style) for letter in word)
 
@@ -100,17 +119,22 @@ def test_a_word_is_never_put_together_from_two_faces():
 
 
 def test_devanagari_conjuncts_are_formed():
-    style = lettering.Type(100)
+    style = lettering.TextStyle(100)
     assert lettering.width("क्ष", style) < lettering.width("क", style) + lettering.width("ष", style)
 
 
 def test_chinese_and_japanese_draw_the_same_sign_in_their_own_form():
-    drawn = [lettering.masks("直", lettering.Type(120, language=language)).letters for language in ("zh-CN", "ja")]
+    drawn = [
+        lettering.masks("直", lettering.TextStyle(120, language=language)).letters
+        for language in ("zh-CN", "ja")
+    ]
     assert (drawn[0] != drawn[1]).any()
 
 
 def test_a_right_to_left_line_begins_at_the_right(spoken):
-    parsed = timeline.parse(spoken("للأخطبوط ثلاثة قلوب", 1080, 1080, language="ar", captions={"preset": "clean"}))
+    parsed = timeline.parse(
+        spoken("للأخطبوط ثلاثة قلوب", 1080, 1080, language="ar", captions={"preset": "clean"})
+    )
     painter = captions.Painter(parsed, parsed.outputs[0])
     placed, _ = painter._prepared(painter.pages[0])
     assert placed[0].x > placed[1].x
@@ -119,7 +143,7 @@ def test_a_right_to_left_line_begins_at_the_right(spoken):
 def test_no_line_begins_with_closing_punctuation_in_han(spoken):
     for name in ("Han", "Kana"):
         language, text = contact_sheet.SAMPLES[name]
-        for preset in captions.presets():
+        for preset in styles.presets():
             for page in pages_of(spoken(text * 3, language=language, captions={"preset": preset})):
                 for line in page.lines:
                     assert line[0].text[0] not in lettering.NOT_FIRST
@@ -127,11 +151,14 @@ def test_no_line_begins_with_closing_punctuation_in_han(spoken):
 
 def test_subtitle_files_say_what_is_burned_in(spoken):
     found = pages_of(spoken("Salt & <pepper> make it taste, of course, much better."))
-    srt, vtt = captions.srt(found), captions.vtt(found, "en")
+    srt, vtt = subtitles.srt(found), subtitles.vtt(found, "en")
     texts = [block.split("\n", 2)[2] for block in srt.strip().split("\n\n")]
     assert texts == [page.text() for page in found]
     assert "&amp; &lt;pepper&gt;" in vtt
-    times = [float(h) * 3600 + float(m) * 60 + float(s.replace(",", ".")) for h, m, s in re.findall(r"(\d\d):(\d\d):(\d\d,\d{3})", srt)]
+    times = [
+        float(h) * 3600 + float(m) * 60 + float(s.replace(",", "."))
+        for h, m, s in re.findall(r"(\d\d):(\d\d):(\d\d,\d{3})", srt)
+    ]
     assert times == sorted(times)
     assert re.findall(r"--> .*", srt) == [line.replace(".", ",") for line in re.findall(r"--> .*", vtt)]
 
@@ -147,10 +174,15 @@ def test_an_unknown_override_is_refused(spoken):
 
 
 def test_an_override_changes_one_field_and_keeps_the_rest(spoken):
-    parsed = timeline.parse(spoken("one two three", captions={"preset": "bold", "overrides": {"case": "upper", "outline": {"width": 0.2}}}))
-    look = captions.look(parsed.captions, parsed.palette, parsed.outputs[0], "en")
+    parsed = timeline.parse(
+        spoken(
+            "one two three",
+            captions={"preset": "bold", "overrides": {"case": "upper", "outline": {"width": 0.2}}},
+        )
+    )
+    look = styles.resolve_style(parsed.captions, parsed.palette, parsed.outputs[0], "en")
     assert look.case == "upper"
-    assert look.style.outline == round(0.2 * look.style.size)
+    assert look.base.outline == round(0.2 * look.base.size)
 
 
 def test_a_letter_of_no_face_is_an_error_and_a_rare_sign_is_named_and_left_out(spoken):
@@ -164,8 +196,10 @@ EMOJI = ["🎉", "❤️", "👍🏽", "👨‍👩‍👧", "🇩🇪", "1️�
 
 @pytest.mark.parametrize("emoji", EMOJI)
 def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
-    """Sequences are drawn as what they mean: no wider than two letters, and not the box that stands for a missing sign."""
-    style = lettering.Type(100)
+    """Sequences are drawn as what they mean: no wider than two letters, and not the box that stands for a
+    missing sign.
+    """
+    style = lettering.TextStyle(100)
     assert fonts.missing(emoji) == []
     assert fonts.clusters(f"a{emoji}b") == ["a", emoji, "b"]
     drawn = lettering.masks(emoji, style).letters
@@ -173,7 +207,9 @@ def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
     assert lettering.width(emoji, style) < 160
     ((_, face),) = fonts.split(emoji, "inter", 700)
     box = fonts.load(face, 100).getmask("\U0010fffd")
-    assert box.size != fonts.load(face, 100).getmask(emoji).size or bytes(box) != bytes(fonts.load(face, 100).getmask(emoji))
+    assert box.size != fonts.load(face, 100).getmask(emoji).size or bytes(box) != bytes(
+        fonts.load(face, 100).getmask(emoji)
+    )
 
 
 @pytest.mark.parametrize("script", sorted(contact_sheet.SAMPLES))
@@ -184,13 +220,16 @@ def test_no_letter_is_lost_between_faces(script):
 
 
 def test_a_space_after_an_emoji_is_no_wider_than_any_other():
-    style = lettering.Type(100)
+    style = lettering.TextStyle(100)
     assert lettering.width("🎉 a", style) < lettering.width("🎉", style) + lettering.width("a", style) + 45
 
 
 def test_titles_and_charts_are_looked_through_for_missing_signs_too(plan):
     document = plan(title="All of it \U0001fbf0")
-    document["scenes"][0]["visual"]["generated"] = {"template": "chart_bar", "series": [{"label": "Rare \U0001fbf1", "value": 1}]}
+    document["scenes"][0]["visual"]["generated"] = {
+        "template": "chart_bar",
+        "series": [{"label": "Rare \U0001fbf1", "value": 1}],
+    }
     assert job._preflight(timeline.parse(document))[1] == ["\U0001fbf0", "\U0001fbf1"]
 
 
@@ -198,8 +237,10 @@ def test_titles_and_charts_are_looked_through_for_missing_signs_too(plan):
 def test_the_highlight_is_readable_whatever_the_brand(spoken, accent):
     from render.picture import colour
 
-    for preset in captions.presets():
-        parsed = timeline.parse(spoken("one two", captions={"preset": preset}, brand={"palette": {"accent": accent}}))
-        look = captions.look(parsed.captions, parsed.palette, parsed.outputs[0], "en")
-        behind = look.panel[0] if look.panel else look.style.outline_fill
+    for preset in styles.presets():
+        parsed = timeline.parse(
+            spoken("one two", captions={"preset": preset}, brand={"palette": {"accent": accent}})
+        )
+        look = styles.resolve_style(parsed.captions, parsed.palette, parsed.outputs[0], "en")
+        behind = look.panel[0] if look.panel else look.base.outline_fill
         assert colour.contrast(look.spoken.fill, behind) >= 4.5
