@@ -13,6 +13,8 @@ from tests.render.program import call
 
 @dataclass
 class Film:
+    """A rendered film: its inputs' folder, destination, timeline, report and progress lines."""
+
     folder: Path
     out: Path
     document: dict[str, Any]
@@ -39,7 +41,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 
 @pytest.fixture
 def plan() -> Callable[..., dict[str, Any]]:
-    """A least timeline document, with fields put in."""
+    """Return a builder of a minimal timeline document with the given fields."""
 
     def build(**fields: Any) -> dict[str, Any]:
         scene = {
@@ -62,7 +64,7 @@ def plan() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def spoken(plan: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """A timeline in which a text is spoken evenly."""
+    """Return a builder of a timeline document in which a text is spoken evenly."""
 
     def build(text: str, width: int = 540, height: int = 960, **fields: Any) -> dict[str, Any]:
         pieces = text.split()

@@ -1,5 +1,5 @@
-"""Inputs for the renderer's tests and benchmark: photograph-like pictures, clips, speech-like sound with
-known word times, and timelines of them.
+"""Make inputs for the renderer's tests and benchmark: pictures, clips, speech-like sound with known word
+times, timelines.
 """
 
 import json
@@ -28,7 +28,7 @@ TEXTS = [
 
 
 def photograph(path: Path, width: int, height: int, seed: int) -> Path:
-    """Cloudy colours with edges and grain: about as hard to encode as a photograph."""
+    """Write a picture with clouds, edges and grain, about as hard to encode as a photograph."""
     rng = np.random.default_rng(seed)
     cloud = np.zeros((height, width), np.float32)
     for octave in range(1, 8):
@@ -64,7 +64,10 @@ def photograph(path: Path, width: int, height: int, seed: int) -> Path:
 def speech(
     path: Path, text: str, start_s: float = 0.0, words_per_s: float = 2.6, seed: int = 1
 ) -> tuple[float, list[dict[str, Any]]]:
-    """A voiced burst for each word, with pauses at punctuation: (length, words with absolute times)."""
+    """Write a voiced burst for each word, with pauses at punctuation.
+
+    Returns (length in seconds, words with absolute times).
+    """
     rng = np.random.default_rng(seed)
     samples: list[np.ndarray] = [np.zeros(RATE // 20, np.float32)]
     words, at = [], 0.05
@@ -94,7 +97,7 @@ def speech(
 def clip(
     path: Path, length_s: float = 3, size: str = "1280x720", rate: float = 25, extra: tuple[str, ...] = ()
 ) -> Path:
-    """A moving test picture with a sharp moving edge."""
+    """Write a moving test picture with a sharp moving edge."""
     graph = f"testsrc2=s={size}:r={rate}:d={length_s}"
     ffmpeg(
         "-f",
@@ -114,6 +117,7 @@ def clip(
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:
+    """Run ffmpeg and return its standard output. Raises if it fails."""
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),
         "-hide_banner",
@@ -129,6 +133,7 @@ def ffmpeg(*arguments: str | Path) -> bytes:
 def timeline(
     folder: Path, scenes: list[dict[str, Any]], width: int = 1080, height: int = 1920, **fields: Any
 ) -> Path:
+    """Write timeline.json to `folder` and return its path."""
     document = {
         "schema_version": 1,
         "video_id": "sample",
@@ -152,7 +157,7 @@ def narrated(
     lead_s: float = 0.4,
     transition: str = "fade",
 ) -> list[dict[str, Any]]:
-    """Scenes as long as their narration, one after another."""
+    """Return scenes as long as their narration, one after another, and write the narrations."""
     scenes, at = [], 0.0
     for index, (text, visual) in enumerate(zip(texts, visuals, strict=True)):
         start = at + (lead_s if index else max(lead_s, 0.6))
@@ -178,6 +183,7 @@ def narrated(
 
 
 def visuals(folder: Path) -> list[dict[str, Any]]:
+    """Write a photograph and a clip; return an image, a clip and a generated visual."""
     photograph(folder / "photo.jpg", 500, 800, 1)
     clip(folder / "clip.mp4", 1.5, "480x270")
     return [
@@ -188,5 +194,6 @@ def visuals(folder: Path) -> list[dict[str, Any]]:
 
 
 def decoded(path: Path, width: int, height: int) -> np.ndarray:
+    """Decode a video to RGB [frame, height, width, 3]."""
     raw = ffmpeg("-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)

@@ -1,11 +1,9 @@
-"""Do captions keep time with what is heard?
+"""Check on a finished film that captions are in time with the voice. Neither side is taken from the timeline.
 
-Measured on a finished film: real words against the picture, neither taken from the timeline.
-
-Speech is the local voice's, as the product asks for it (MP3 with an alignment), with figures in it. Where a
-word is heard is found by forced alignment of the film's own sound (pocketsphinx), whose constant offset is
-measured on a calibration clip: single words in silence, whose onsets are seen in the waveform. Where a word
-is marked is found in the film's own pictures: the frames on which other letters carry the accent colour.
+The voice is the local voice server, called as the product calls it (MP3 with an alignment), on texts with
+figures. When a word is heard is found by forced alignment of the film's sound (pocketsphinx). The aligner's
+constant offset is measured on single words in silence, whose onsets are visible in the waveform. When a word
+is highlighted is found in the film's pictures: the frames where other letters have the accent colour.
 """
 
 import base64
@@ -43,8 +41,7 @@ TEXTS = [
         "echo takes to return. The echo tells them where the fault lies."
     ),
 ]
-# They begin with a stop or a vowel: such an onset is sharp, and its place in the waveform no matter of
-# opinion.
+# They start with a plosive or a vowel, whose onset is sharp in the waveform.
 ALONE = [
     "Table.",
     "Paper.",
@@ -66,7 +63,7 @@ ALONE = [
 
 @dataclass(frozen=True)
 class Said:
-    """What a voice gave for a text."""
+    """The audio and the words that a voice returned for a text."""
 
     audio: bytes
     words: list[alignment.Word]
@@ -89,7 +86,7 @@ def say(address: str, text: str) -> Said:
 
 
 def heard(sound: np.ndarray, words: list[str]) -> list[float]:
-    """Seconds at which each word begins, by forced alignment."""
+    """Return the seconds at which each word starts, by forced alignment."""
     from pocketsphinx import Decoder
 
     decoder = Decoder(lm=None, samprate=RATE, loglevel="FATAL")
@@ -115,7 +112,7 @@ def sound_of(path) -> np.ndarray:
 
 
 def aligners_offset(folder, said: list[Said]) -> float:
-    """What the recogniser says minus what the waveform shows, for words whose places are known."""
+    """Return the aligner's time minus the waveform's, for words whose positions are known."""
     pause = np.zeros(round(0.6 * RATE), np.float32)
     pieces, known = [pause], []
     for number, one in enumerate(said):
@@ -130,7 +127,10 @@ def aligners_offset(folder, said: list[Said]) -> float:
 
 
 def marks(path, width: int, height: int) -> list[float]:
-    """Seconds at which another word is marked. The mark is pure green, the picture grey."""
+    """Return the seconds at which another word is highlighted.
+
+    The highlight is pure green, the picture grey.
+    """
     found, before = [], np.zeros((height, width), bool)
     for number, frame in enumerate(samples.decoded(path, width, height)):
         red, green, blue = (frame[..., channel].astype(np.int16) for channel in range(3))
@@ -177,7 +177,7 @@ def test_captions_keep_time_with_what_is_heard(tmp_path):
             {"id": str(number), "start_s": at, "end_s": end, "narration": narration, "visual": visual}
         )
         at = end
-    # Without the pop, whose growing letters would look like other ones.
+    # Without the enlargement, whose growing letters would look like other letters.
     style = {
         "preset": "bold",
         "overrides": {
@@ -197,7 +197,7 @@ def test_captions_keep_time_with_what_is_heard(tmp_path):
             spoken += re.findall(r"[a-z']+", unit.spoken.lower())
     begins = np.array(heard(sound_of(tmp_path / "out" / "video.mp4"), spoken))[first] - offset
     marked = np.array(marks(tmp_path / "out" / "video.mp4", 360, 640))
-    # One mark for each word, in order: they are paired by counting, not by nearness.
+    # Words and highlights are paired by order, so there must be one highlight per word.
     assert len(marked) == len(written) == len(begins)
     late = marked - begins
     worst = sorted(zip(np.abs(late).round(3).tolist(), written, strict=True))[-6:]

@@ -1,4 +1,4 @@
-"""What can be known about the image without building it."""
+"""Check what can be known about the image without building it."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_every_instruction_is_known_and_every_image_has_a_version():
             assert ":latest" not in value
 
 
-def test_the_dockerfile_has_nothing_that_a_linter_knows_to_be_wrong():
+def test_hadolint_accepts_the_dockerfile():
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [hadolint, "--no-color", ROOT / "functions/render/Dockerfile"],
@@ -72,8 +72,8 @@ def test_every_requirement_is_pinned():
 @pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="changing the user takes root and setpriv"
 )
-def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_only(tmp_path):
-    """As in the container: user 10001, code that can't be written, and one folder that can."""
+def test_the_self_test_passes_for_a_user_who_can_write_to_the_scratch_folder_only(tmp_path):
+    """Run as in the container: user 10001, read-only code, and one writable folder."""
     code = tmp_path / "srv"
     shutil.copytree(ROOT / "functions/render", code / "render", ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(
@@ -86,8 +86,8 @@ def test_the_self_test_passes_as_a_stranger_who_can_write_to_the_scratch_folder_
     for folder in [tmp_path, *tmp_path.parents]:
         if folder.stat().st_mode & 0o001 == 0 and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o011)
-    # The interpreter may lie in a folder that only root may enter: this stranger may read everything, and
-    # write nowhere else.
+    # The interpreter may be in a folder that only root can enter: this user may read everything and write
+    # nowhere else.
     reading = [
         "--inh-caps=+dac_read_search",
         "--ambient-caps=+dac_read_search",

@@ -1,4 +1,4 @@
-"""What a finished video is like, measured on the file itself."""
+"""Check a finished video by measuring the file itself."""
 
 import contextlib
 import itertools
@@ -27,7 +27,7 @@ from render.plan import assets, timeline
 from render.storage import Destination
 
 
-def test_everything_that_was_promised_lies_there(film):
+def test_all_files_are_written(film):
     assert {path.name for path in film.out.iterdir()} == {
         "video.mp4",
         "thumbnail.jpg",
@@ -38,7 +38,7 @@ def test_everything_that_was_promised_lies_there(film):
     }
 
 
-def test_the_file_is_what_players_and_platforms_want(film):
+def test_the_video_has_the_required_format(film):
     media = ffmpeg.probe(film.out / "video.mp4")
     assert (media.width, media.height, media.fps) == (360, 640, 30)
     assert (media.video_codec, media.audio_codec, media.sample_rate) == ("h264", "aac", 48000)
@@ -47,7 +47,7 @@ def test_the_file_is_what_players_and_platforms_want(film):
     assert abs(media.duration_s - film.document["scenes"][-1]["end_s"]) < 0.1
 
 
-def test_the_report_tells_what_was_measured(film):
+def test_the_report_contains_the_measurements(film):
     assert film.report["loudness_lufs"] == pytest.approx(-14, abs=1)
     assert film.report["true_peak_dbtp"] <= -1
     assert film.report["findings"] == []
@@ -57,14 +57,14 @@ def test_the_report_tells_what_was_measured(film):
     assert set(film.report["timings_s"]) >= {"read", "frames", "sound", "join", "inspect"}
 
 
-def test_progress_is_told_in_lines_of_json(film):
+def test_progress_is_printed_as_lines_of_json(film):
     frames = [line for line in film.lines if line["phase"] == "frames"]
     assert [line["done"] for line in frames] == sorted(line["done"] for line in frames)
     assert frames[-1]["done"] == frames[-1]["total"] == film.report["outputs"][0]["measured"]["frames"]
     assert film.lines[-1] == {"phase": "publish", "done": 1, "total": 1}
 
 
-def test_captions_on_file_are_the_words_of_the_script(film):
+def test_subtitle_files_contain_the_words_of_the_script(film):
     srt = (film.out / "captions.srt").read_text()
     words = " ".join(line for line in srt.splitlines() if line and "-->" not in line and not line.isdigit())
     assert words.split() == " ".join(samples.TEXTS).split()
@@ -85,12 +85,12 @@ def test_every_frame_has_a_picture_and_none_stands_still(film):
     assert max((len(run) for run in runs), default=0) < 30
 
 
-def test_the_highlight_keeps_time_with_the_voice(film):
-    """Onsets are found in the finished sound, highlight changes in the finished picture; at least 95 % lie
-    within 80 ms.
+def test_the_highlight_is_in_time_with_the_voice(film):
+    """Find word onsets in the finished sound and highlight changes in the picture; at least 95 % lie within
+    80 ms.
     """
     clip = film.document["scenes"][1]
-    # The clip is a test pattern with the accent's own yellow in it.
+    # The clip's test pattern contains the accent's yellow.
     onsets = [
         onset
         for onset in _onsets(film.out / "video.mp4")
@@ -134,7 +134,7 @@ def _highlight_changes(path: Path) -> np.ndarray:
     return (np.flatnonzero((changed > 60) & (changed > 0.5 * area)) + 1) / 30
 
 
-def test_captions_can_be_left_out_of_the_picture(tmp_path, film):
+def test_captions_need_not_be_burned_in(tmp_path, film):
     document = {**film.document, "captions": {"burn_in": False}}
     for name in ("photo.jpg", "clip.mp4", "voice0.wav", "voice1.wav", "voice2.wav"):
         (tmp_path / name).symlink_to(film.folder / name)
@@ -193,8 +193,9 @@ def test_the_other_codecs_are_rendered_and_inspected_too(tmp_path, codec):
 
 
 def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
-    """Killed without warning after its first finished piece; the second run keeps that piece, and the packets
-    of both films are identical.
+    """Kill the first run after its first finished piece.
+
+    The second keeps that piece, and the packets are those of an undisturbed run.
     """
     path = small(tmp_path)
     whole = tmp_path / "whole"
@@ -223,8 +224,8 @@ def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_render_killed_at_any_moment_is_resumed_to_the_same_bytes(tmp_path):
-    """At every eighth of its time, again and again on the same destination: nothing half-written, and at last
-    the same file.
+    """Kill the render at every eighth of its time on the same destination: no partial file is left, and the
+    result is the same.
     """
     path = small(tmp_path)
     started = time.monotonic()
@@ -273,8 +274,8 @@ def test_workers_die_with_the_main_process(tmp_path):
     ]
 
 
-def test_pieces_end_with_scenes_and_say_whether_they_show_photographs_only(plan):
-    """So that a scene's picture is prepared once, and the encoder knows what moves."""
+def test_pieces_end_with_scenes_and_know_if_they_show_photographs_only(plan):
+    """A scene's picture is then prepared once, and the encoder knows what moves."""
     visuals = [
         {"kind": "image", "asset": {"uri": "a.jpg"}},
         {"kind": "generated", "generated": {"template": "gradient"}},
@@ -308,9 +309,10 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
 
 
 @pytest.mark.slow
-def test_a_film_of_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeypatch):
-    """Half an hour has more than two hundred pieces; here every frame of ten seconds is one, three hundred in
-    all.
+def test_a_film_with_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeypatch):
+    """Half an hour has over two hundred pieces.
+
+    Here each frame of ten seconds is one piece: three hundred.
     """
     monkeypatch.setattr(segments, "LONGEST_S", 1 / 30)
     monkeypatch.setattr(segments, "SHORTEST_S", 1 / 30)
@@ -334,7 +336,7 @@ def test_a_film_of_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeypat
         ("clip.mp4", None, "AssetMissing"),
     ],
 )
-def test_a_broken_asset_is_named_and_nothing_is_left_at_the_final_names(tmp_path, file, content, error):
+def test_a_broken_asset_is_named_and_nothing_is_published(tmp_path, file, content, error):
     path = small(tmp_path)
     (tmp_path / file).unlink()
     if content is not None:
@@ -349,8 +351,11 @@ def test_a_broken_asset_is_named_and_nothing_is_left_at_the_final_names(tmp_path
     assert not [name for name in ("video.mp4", "report.json") if (tmp_path / "out" / name).exists()]
 
 
-def test_a_narration_that_was_replaced_after_a_failure_is_heard(tmp_path):
-    """The first try fails at a broken photograph; before the second, photograph and narration are others."""
+def test_a_narration_replaced_after_a_failure_is_used(tmp_path):
+    """The first run fails at a broken photograph.
+
+    Before the second, photograph and narration are replaced.
+    """
     path = small(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(b"x" * 900)
     assert call(path, tmp_path / "out").returncode == 3
@@ -363,10 +368,8 @@ def test_a_narration_that_was_replaced_after_a_failure_is_heard(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_an_hour_told_in_one_breath_takes_no_more_memory_than_a_minute(tmp_path):
-    """One scene, one recording of an hour, at a small size: what grows with length would be seen in the
-    sound, the words, the index or the inspection.
-    """
+def test_an_hour_of_narration_takes_no_more_memory_than_a_minute(tmp_path):
+    """One scene with one long recording at a small size shows memory that grows with length."""
     peaks = {}
     for minutes in (1, 60):
         folder = tmp_path / str(minutes)
@@ -424,7 +427,7 @@ def _peak_mb(process: subprocess.Popen) -> float:
     return peak
 
 
-def test_an_asset_that_is_not_the_planned_one_is_refused(tmp_path):
+def test_an_asset_with_another_sha256_is_refused(tmp_path):
     path = small(tmp_path)
     document = json.loads(path.read_text())
     document["scenes"][0]["visual"]["asset"]["sha256"] = "0" * 64
@@ -433,7 +436,7 @@ def test_an_asset_that_is_not_the_planned_one_is_refused(tmp_path):
     assert "SHA-256" in json.loads((tmp_path / "out" / "error.json").read_text())["message"]
 
 
-def test_an_old_error_goes_when_the_next_run_succeeds(tmp_path):
+def test_error_json_is_removed_when_the_next_run_succeeds(tmp_path):
     path = small(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "error.json").write_text("{}")
@@ -448,12 +451,12 @@ def test_a_timeline_that_is_no_json_is_refused(tmp_path):
     assert json.loads((tmp_path / "out" / "error.json").read_text())["error"] == "TimelineInvalid"
 
 
-def test_a_wrong_call_exits_with_two(tmp_path):
+def test_wrong_arguments_exit_with_two(tmp_path):
     assert call().returncode == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
-def test_a_full_disk_is_the_hosts_fault_and_is_said(tmp_path):
+def test_a_full_disk_is_reported_as_the_hosts_fault(tmp_path):
     path = small(tmp_path)
     out = tmp_path / "out"
     out.mkdir()

@@ -1,5 +1,5 @@
-"""Uploads that are not what they say: nothing but the file itself is ever read, and nothing is allocated by
-its word alone.
+"""Check untrusted uploads: nothing but the file itself is read, and a header alone causes no large
+allocation.
 """
 
 import http.server
@@ -21,7 +21,7 @@ from render.sound import recordings
 
 @pytest.fixture
 def listener():
-    """An address on loopback that notes who asks."""
+    """Listen on loopback and record the paths that are requested."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -83,8 +83,8 @@ def test_a_playlist_is_refused_by_its_name(tmp_path):
         ffmpeg.probe(tmp_path / "film.mp4", "film.mp4")
 
 
-def test_the_same_playlists_are_followed_without_our_limits(tmp_path):
-    """Else the tests above would show nothing."""
+def test_plain_ffmpeg_follows_the_same_playlists(tmp_path):
+    """Prove that the tests above can fail."""
     secret = samples.clip(tmp_path / "secret.mp4", 1, "160x120")
     (tmp_path / "film.mp4").write_text(f"ffconcat version 1.0\nfile '{secret.name}'\n")
     assert len(samples.ffmpeg("-i", tmp_path / "film.mp4", "-f", "rawvideo", "-")) > 10_000
@@ -119,7 +119,7 @@ def test_a_clip_of_giant_pictures_is_refused_before_one_is_decoded(tmp_path):
 
 
 def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path):
-    """Thirty kilobytes that claim 30,000 times 30,000 pixels."""
+    """Thirty kilobytes claim 30,000 x 30,000 pixels."""
 
     def chunk(kind, data):
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
@@ -137,9 +137,7 @@ def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path):
             read()
 
 
-def test_a_whole_decoded_picture_has_a_lower_limit_than_a_photograph_that_shrinks_while_it_is_decoded(
-    tmp_path, monkeypatch
-):
+def test_formats_decoded_at_full_size_have_a_lower_pixel_limit_than_jpeg(tmp_path, monkeypatch):
     monkeypatch.setattr(stills, "LARGEST_WHOLE", 40_000)
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 400, 3), np.uint8))
     picture.save(tmp_path / "a.png")
@@ -152,7 +150,7 @@ def test_a_whole_decoded_picture_has_a_lower_limit_than_a_photograph_that_shrink
 def test_postscript_is_not_started(tmp_path):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.eps")
     (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
-    with pytest.raises(AssetCorrupt, match="no kind that is read"):
+    with pytest.raises(AssetCorrupt, match="has another format"):
         stills.load(tmp_path / "a.jpg", "a.jpg", 100)
 
 
@@ -169,7 +167,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("base", ["s3://bucket/a", "/films"])
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_an_asset_elsewhere_is_refused(base, name):
+def test_an_asset_outside_s3_and_the_disk_is_refused(base, name):
     with pytest.raises(AssetRefused):
         storage.join(base, name)
 

@@ -1,4 +1,4 @@
-"""From S3 to S3, as in Batch, against the AWS stand-in over HTTP."""
+"""Render from S3 to S3, as in Batch, against the AWS stand-in over HTTP."""
 
 import json
 import multiprocessing
@@ -66,10 +66,8 @@ def test_a_checkpoint_is_tagged_for_the_buckets_lifecycle(tmp_path, aws, bucket,
     assert list(told.values()) == [[{"Key": "lifetime", "Value": "week"}], []]
 
 
-def test_a_drawing_process_has_connections_of_its_own(aws, monkeypatch):
-    """It stores its pieces while the one that forked it tells how far it is: on one connection their requests
-    would run into each other.
-    """
+def test_a_forked_worker_has_its_own_s3_connections(aws, monkeypatch):
+    """Workers store pieces while the parent writes progress: requests on a shared connection would mix."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     parents = storage._s3()
     receiver, sender = multiprocessing.get_context("fork").Pipe(duplex=False)
@@ -111,13 +109,13 @@ def test_an_object_store_that_does_not_answer_is_the_hosts_fault(tmp_path):
     assert json.loads((tmp_path / "out" / "error.json").read_text())["error"] == "StorageUnavailable"
 
 
-def test_relative_names_are_seen_from_the_timelines_place():
+def test_relative_names_start_at_the_timelines_folder():
     assert storage.join("s3://b/x", "photo.jpg") == "s3://b/x/photo.jpg"
     assert storage.join("/films", "/other/photo.jpg") == "/other/photo.jpg"
     assert storage.parent("s3://b/x/timeline.json") == "s3://b/x"
 
 
-def test_what_is_published_appears_whole(tmp_path):
+def test_files_are_published_atomically(tmp_path):
     destination = storage.Destination(str(tmp_path / "out"))
     source = tmp_path / "a.mp4"
     source.write_bytes(b"one")

@@ -68,14 +68,14 @@ def test_black_is_found(inspect):
     assert "BlackPicture" in inspect(f"color=c=black:s={SIZE}:r=30")
 
 
-# How each encoder is used here: a key frame every half second, or every two where still pictures are known to
-# be coded in next to nothing.
+# How each encoder is used: a key frame every half second, or every two seconds if it codes still pictures in
+# very few bytes.
 USES = {
     "ultrafast": {"preset": "ultrafast", "options": (*BT709, "-g", "15", "-crf", "21")},
     "veryfast": {"preset": "veryfast", "options": (*BT709, "-g", "60", "-crf", "21"), "skips_stills": True},
     "unknown": {"preset": "superfast", "options": (*BT709, "-g", "60", "-crf", "23")},
 }
-# Eleven tenths of a second, at every phase against the key frames.
+# 1.1 seconds, at every phase relative to the key frames.
 PHASES = [1.9, 2.0, 2.27, 2.51, 2.9, 4.85]
 
 
@@ -99,7 +99,7 @@ def test_less_than_a_second_is_no_fault(inspect, use):
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_thin_line_that_moves_over_a_plain_ground_is_no_still(inspect, use):
+def test_a_thin_moving_line_on_a_plain_background_is_not_still(inspect, use):
     slide = "color=c=white:s=320x180:r=30[g];color=c=black:s=3x60:r=30[l];[g][l]overlay=x='60+8*t':y=60"
     assert inspect(slide, **USES[use]) == set()
 
@@ -111,8 +111,8 @@ def test_a_moving_picture_passes_by_its_key_frames(inspect, use):
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("seed", [2, 4])
-def test_our_slowest_pictures_are_not_taken_for_still(tmp_path, plan, use, seed):
-    """Backdrops without any text, full size, through the very encoder."""
+def test_the_slowest_backdrops_are_not_reported_as_still(tmp_path, plan, use, seed):
+    """Backdrops without text at full size, through the real encoder."""
     document = plan(seed=seed, outputs=[{"name": "o", "width": 1080, "height": 1920}])
     document["scenes"][0]["end_s"] = 12
     parsed = timeline.parse(document)
@@ -154,7 +154,7 @@ def test_a_planned_still_is_no_fault(inspect):
     ("source", "fault"),
     [("testsrc2=s=320x180:r=30,loop=loop=90:size=1:start=30", False), ("testsrc2=s=320x180:r=30", True)],
 )
-def test_a_clip_that_stands_still_in_itself_is_no_fault(inspect, tmp_path, source, fault):
+def test_a_still_source_clip_is_no_fault(inspect, tmp_path, source, fault):
     samples.ffmpeg(
         "-f",
         "lavfi",
@@ -178,7 +178,7 @@ def test_a_clip_that_stands_still_in_itself_is_no_fault(inspect, tmp_path, sourc
 
 
 def test_damage_in_the_middle_is_found(inspect):
-    """Some bytes of one frame are others; the index is whole."""
+    """Change some bytes of one frame; the index stays valid."""
 
     def damage(path):
         data = bytearray(path.read_bytes())
@@ -198,8 +198,8 @@ def test_a_silent_stretch_in_between_is_found(inspect):
 
 
 def test_sound_that_was_clipped_is_found(inspect):
-    """Fourteen decibels too loud and cut off at full scale, then brought to the planned loudness: only its
-    shape tells.
+    """Amplify by 14 dB, clip at full scale, then bring back to the target loudness: only the waveform's shape
+    tells.
     """
     clipped = "sine=f=400:r=48000,volume=32dB,aformat=sample_fmts=s16,volume=-14dB"
     assert "ClippedSound" in inspect(tone=clipped, level="anull")
@@ -263,8 +263,8 @@ def test_missing_captions_are_found(tmp_path, spoken):
 
 
 @pytest.mark.parametrize("stop", [31, 36, 42])
-def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypatch, stop):
-    """At full size, in the encoder's own bytes: after a stop x264 still improves the picture for a while."""
+def test_a_camera_move_that_stops_for_a_second_is_decoded(tmp_path, plan, monkeypatch, stop):
+    """At full size, by the encoder's bytes: after a stop x264 still improves the picture for a while."""
     monkeypatch.setenv("RENDER_X264_PRESET", "veryfast")
     parsed = timeline.parse(plan(outputs=[{"name": "o", "width": 1080, "height": 1920}]))
     move = motion.Move("zoom_in", 0.15)
@@ -294,7 +294,7 @@ def test_a_camera_that_stops_for_a_second_is_looked_at(tmp_path, plan, monkeypat
         }
     found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
     assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
-    # And little else is: the stop itself, and the runs that reach into it.
+    # And little else: the stop, and the runs that reach into it.
     assert sum(end - start for start, end in found) < 1.8
 
 
@@ -366,7 +366,7 @@ def looked_at(joined, seen, monkeypatch):
     return found, sum(decoded)
 
 
-def test_what_was_seen_of_the_pieces_is_taken_for_the_file_that_holds_them(joined, monkeypatch):
+def test_key_frames_of_inspected_pieces_are_not_decoded_again(joined, monkeypatch):
     whole, decoded = looked_at(joined, (), monkeypatch)
     assert decoded == 1
     pieced, decoded = looked_at(joined, joined[3], monkeypatch)
@@ -385,13 +385,13 @@ def test_what_was_seen_of_the_pieces_is_taken_for_the_file_that_holds_them(joine
         lambda pieces: [*pieces, pieces[0]],
     ],
 )
-def test_a_file_of_other_pieces_is_decoded_itself(joined, monkeypatch, seen):
+def test_a_file_with_other_pieces_is_decoded(joined, monkeypatch, seen):
     found, decoded = looked_at(joined, seen(joined[3]), monkeypatch)
     assert decoded == 1
     assert {finding["name"] for finding in found.findings} == {"BlackPicture", "FrozenPicture"}
 
 
-def test_a_piece_that_cannot_be_decoded_has_not_been_seen(joined):
+def test_a_piece_that_cannot_be_decoded_is_not_inspected(joined):
     _, folder, _, _ = joined
     broken = folder / "0.mp4"
     content = bytearray(broken.read_bytes())
@@ -401,7 +401,7 @@ def test_a_piece_that_cannot_be_decoded_has_not_been_seen(joined):
     assert gate.inspect_piece(broken, 0.0) is None
 
 
-def test_pieces_that_are_not_whole_are_the_hosts_fault(joined):
+def test_incomplete_pieces_are_the_hosts_fault(joined):
     parsed, folder, _, _ = joined
     pieces = [
         segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4")

@@ -8,7 +8,7 @@ def only(*names):
     return lambda name: None if name in names else f"no {name}"
 
 
-def test_the_gpu_is_taken_where_a_frame_could_be_encoded():
+def test_the_gpu_is_used_if_it_can_encode_a_frame():
     chosen = encoders.choose("h264", "auto", only("h264_nvenc", "libx264"))
     assert chosen.name == "h264_nvenc"
     assert chosen.on_gpu
@@ -30,17 +30,17 @@ def test_each_codec_has_an_encoder_of_both_kinds(codec, gpu, cpu):
     assert encoders.choose(codec, "auto", only(cpu)).name == cpu
 
 
-def test_a_card_may_have_h264_but_no_av1():
+def test_a_card_without_av1_still_encodes_h264():
     assert encoders.choose("av1", "auto", only("h264_nvenc", "libsvtav1")).name == "libsvtav1"
 
 
-def test_the_processor_can_be_asked_for_without_touching_the_gpu():
+def test_requesting_the_cpu_does_not_probe_the_gpu():
     asked = []
     assert encoders.choose("h264", "cpu", lambda name: asked.append(name)).name == "libx264"
     assert asked == ["libx264"]
 
 
-def test_a_demanded_gpu_that_is_absent_is_an_error_for_another_host():
+def test_requesting_an_absent_gpu_is_a_retryable_error():
     with pytest.raises(EncoderFailed) as failure:
         encoders.choose("h264", "gpu", only("libx264"))
     assert failure.value.exit_code == 4
@@ -55,7 +55,7 @@ def test_probing_encodes_a_frame_here():
     assert encoders.works("libx264") is None
 
 
-def test_probing_tells_why_nvenc_does_not_work_without_a_driver():
+def test_the_probe_reports_why_nvenc_does_not_work_without_a_driver():
     complaint = encoders.works("h264_nvenc")
     assert complaint is None or len(complaint) > 5
 
@@ -87,7 +87,7 @@ def test_the_options_of_each_encoder_are_these():
     assert encoders.options(encoders.Encoder("av1_nvenc", ""), 30)["cq"] == "30"
 
 
-def test_the_preset_can_be_changed_from_outside(monkeypatch):
+def test_the_preset_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("RENDER_X264_PRESET", "medium")
     assert encoders.options(encoders.Encoder("libx264", ""), 30)["preset"] == "medium"
     # A preset that searches more is not made to search less.

@@ -53,7 +53,7 @@ def test_a_variable_frame_rate_plays_evenly(tmp_path):
     assert longest_still(found) <= 2
 
 
-def test_a_turned_clip_stands_upright(tmp_path):
+def test_a_rotated_clip_is_turned_upright(tmp_path):
     samples.ffmpeg(
         "-f",
         "lavfi",
@@ -89,8 +89,8 @@ def test_a_trim_begins_where_it_says(tmp_path):
     assert np.abs(frames(path, 3, trim=(1.0, 1.9))[0].astype(int) - frames(path, 32)[30]).mean() < 3
 
 
-# Linear light as a share of reference white, and the luma it has in BT.709 on a reference display (BT.1886:
-# light to the power of 1/2.4).
+# Linear light as a share of reference white, and its luma in BT.709 on a reference display (BT.1886: light to
+# the power of 1/2.4).
 HDR_COLOURS = {
     "grey": ((0.18, 0.18, 0.18), 123),
     "light": ((0.5, 0.5, 0.5), 180),
@@ -101,17 +101,17 @@ HDR_COLOURS = {
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 @pytest.mark.parametrize("name", HDR_COLOURS)
-def test_high_dynamic_range_looks_as_it_was_meant(tmp_path, transfer, name):
+def test_hdr_is_converted_to_the_right_brightness(tmp_path, transfer, name):
     (red, green, blue), luma = HDR_COLOURS[name]
     found = frames(hdr(tmp_path, transfer, red, green, blue), 2)[0]
-    # White is taken down a little, to leave room for what is brighter.
+    # White is lowered a little to leave room for brighter parts.
     assert float(found.mean()) == pytest.approx(luma, abs=4 if name != "white" else 16)
     assert float(found.std()) < 2
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_highlights_of_high_dynamic_range_are_kept_apart_and_colours_stay_strong(tmp_path, transfer):
-    # Twice and three times reference white; HLG at 203 nits has its end at about five.
+def test_hdr_highlights_stay_distinct_and_colours_saturated(tmp_path, transfer):
+    # Twice and three times reference white; HLG at 203 nits ends at about five times.
     levels = [
         float(frames(hdr(tmp_path, transfer, light, light, light), 2)[0].mean()) for light in (1.0, 2.0, 3.0)
     ]
@@ -156,7 +156,7 @@ def test_a_corrupt_clip_is_named(tmp_path, content):
         frames(tmp_path / "bad.mp4", 3)
 
 
-def test_a_sound_file_is_no_clip(tmp_path):
+def test_a_sound_file_is_not_accepted_as_a_clip(tmp_path):
     samples.speech(tmp_path / "voice.wav", "only sound")
     with pytest.raises(AssetCorrupt, match="no picture"):
         frames(tmp_path / "voice.wav", 3)
@@ -177,8 +177,8 @@ def test_nvdec_is_asked_for_only_on_a_gpu(tmp_path):
     assert "-hwaccel" not in without
 
 
-def test_a_clip_that_the_gpu_does_not_decode_is_decoded_by_the_processor(tmp_path, capfd):
-    """Where there is no GPU, that is every clip; where there is one, the pictures differ by rounding only."""
+def test_a_clip_that_nvdec_cannot_decode_is_decoded_on_the_cpu(tmp_path, capfd):
+    """Without a GPU that is every clip. With one, the pictures differ by rounding only."""
     path = samples.clip(tmp_path / "c.mp4", 1, "320x180")
     for asked, plain in zip(frames(path, 10, gpu=True), frames(path, 10), strict=True):
         assert np.abs(asked.astype(int) - plain).mean() < 1
@@ -186,7 +186,7 @@ def test_a_clip_that_the_gpu_does_not_decode_is_decoded_by_the_processor(tmp_pat
         assert "NVDEC does not decode c.mp4" in capfd.readouterr().err
 
 
-def test_a_broken_clip_is_still_the_clips_fault_on_a_gpu(tmp_path):
+def test_a_broken_clip_is_reported_on_a_gpu_too(tmp_path):
     (tmp_path / "bad.mp4").write_bytes(samples.clip(tmp_path / "c.mp4", 1, "320x180").read_bytes()[:3000])
     with pytest.raises(AssetCorrupt, match=r"bad\.mp4"):
         frames(tmp_path / "bad.mp4", 3, gpu=True)

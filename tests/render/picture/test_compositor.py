@@ -1,6 +1,4 @@
-"""Drawing through OpenCL, run in software: Oclgrind, a simulator of a device, with the loader that pyopencl
-carries.
-"""
+"""Draw through OpenCL in software: on Oclgrind, a simulated device, with the loader of pyopencl."""
 
 import importlib.util
 import json
@@ -39,8 +37,7 @@ def device():
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("the simulated device is to be had for Linux on x86-64 only")
     home = Path(spec.submodule_search_locations[0])
-    # The loader that pyopencl carries asks for its home, and takes the path of a runtime in place of a folder
-    # of them.
+    # pyopencl's loader needs OCL_ICD_VENDORS, and accepts the path of a runtime instead of a folder.
     return {
         "PYOPENCL_HOME": str(home),
         "OPENCV_OPENCL_RUNTIME": one(home / ".libs", "libOpenCL*"),
@@ -81,7 +78,7 @@ def film(*visuals, length_s=1.0):
         "outputs": [{"name": "main", "width": 134, "height": 150}]}  # fmt: skip
 
 
-def test_the_probe_draws_on_the_device_and_finds_the_processors_frames(on_device):
+def test_the_probe_finds_the_same_frames_on_the_device(on_device):
     assert compositor.works() == (True, "Oclgrind Simulator")
 
 
@@ -125,26 +122,26 @@ def test_frames_that_differ_are_refused_with_figures():
         compositor._compare(planes, (planes[0] + 2, planes[1]))
 
 
-def test_without_a_runtime_the_reason_is_told(monkeypatch):
+def test_without_an_opencl_runtime_the_reason_is_reported(monkeypatch):
     monkeypatch.setenv("OPENCV_OPENCL_RUNTIME", "disabled")
     compositor.works.cache_clear()
     assert compositor.works() == (False, "there is no OpenCL device")
     compositor.works.cache_clear()
 
 
-def test_a_gpu_draws_for_a_gpus_encoder():
+def test_the_gpu_draws_for_an_encoder_on_the_gpu():
     chosen = compositor.choose(NVENC, "auto", lambda any_device: (not any_device, "a card"))
     assert chosen.on_device
     assert "a card" in chosen.reason
 
 
-def test_the_processor_draws_where_no_gpu_does_and_the_report_says_why():
+def test_the_cpu_draws_without_a_gpu_and_the_report_says_why():
     chosen = compositor.choose(NVENC, "auto", lambda any_device: (False, "there is no OpenCL device"))
     assert (chosen.name, chosen.on_device) == ("cpu", False)
     assert "there is no OpenCL device" in chosen.reason
 
 
-def test_no_device_is_touched_for_an_encoder_on_the_processor_or_when_the_processor_was_asked_for():
+def test_no_device_is_probed_for_a_cpu_encoder_or_if_the_cpu_was_requested():
     asked = []
     assert (
         compositor.choose(X264, "auto", asked.append).reason == "the encoder, libx264, is not on a GPU either"
@@ -153,7 +150,7 @@ def test_no_device_is_touched_for_an_encoder_on_the_processor_or_when_the_proces
     assert asked == []
 
 
-def test_a_demanded_device_that_is_absent_is_an_error_for_another_host():
+def test_requesting_an_absent_device_is_a_retryable_error():
     with pytest.raises(HostFailure, match="no device") as failure:
         compositor.choose(X264, "opencl", lambda any_device: (False, "no device"))
     assert failure.value.exit_code == 4
@@ -173,7 +170,7 @@ def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_
     }
 
 
-def test_drawing_by_the_processor_wakes_no_device(device):
+def test_drawing_on_the_cpu_opens_no_opencl_device(device):
     program = (
         "from render.picture import compose, compositor\n"
         "from render.plan import timeline\n"
@@ -193,7 +190,7 @@ def test_drawing_by_the_processor_wakes_no_device(device):
     assert done.stdout == "False\n"
 
 
-def test_pieces_drawn_elsewhere_are_not_taken_for_ones_own(plan):
+def test_checkpoints_of_another_compositor_are_not_used(plan):
     parsed = timeline.parse(plan())
     by_cpu, by_device = (
         segments.plan(parsed, parsed.outputs[0], NVENC, Compositor(name, ""), {})
@@ -202,7 +199,7 @@ def test_pieces_drawn_elsewhere_are_not_taken_for_ones_own(plan):
     assert {piece.name for piece in by_cpu}.isdisjoint(piece.name for piece in by_device)
 
 
-def test_what_takes_its_process_down_is_a_complaint():
+def test_a_crash_in_isolation_is_reported():
     with pytest.raises(isolation.Failed, match="its process crashed"):
         isolation.attempt(lambda: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(isolation.Failed, match="no such card"):

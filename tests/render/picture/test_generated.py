@@ -66,7 +66,7 @@ def test_a_backdrop_moves_gently_all_the_time(plan):
     assert 0.05 < np.abs(before - after).mean() < 12
 
 
-def test_a_template_without_its_content_stays_a_backdrop_and_invents_nothing(plan):
+def test_a_template_without_content_shows_only_the_backdrop(plan):
     plain = drawn(plan, "gradient").as_bytes()
     for template in ("title", "number", "list", "quote", "chart_bar", "chart_line", "counter"):
         assert drawn(plan, template).as_bytes() == plain, template
@@ -116,7 +116,7 @@ def test_a_transition_leads_from_one_picture_to_the_other(kind, size):
     assert all(later >= earlier - 12 for earlier, later in itertools.pairwise(means))
 
 
-def test_transitions_are_centred_on_the_cut_and_never_meet(plan):
+def test_transitions_are_centred_on_the_cut_and_never_overlap(plan):
     scene = plan()["scenes"][0]
     document = plan(
         scenes=[

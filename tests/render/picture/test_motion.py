@@ -64,14 +64,13 @@ def _expected(move, source, number):
 def test_moves_are_smooth_to_a_fraction_of_a_pixel(kind):
     found, wanted = steps(motion.Move(kind, 0.12))
     for axis in (0, 1):
-        # The estimator reads steps some percent long; what trembling would show is the scatter around that.
+        # The estimator reads steps a few percent too long. Trembling would show as scatter around that.
         gain = found[:, axis] @ wanted[:, axis] / max(1e-9, wanted[:, axis] @ wanted[:, axis])
         if np.abs(wanted[:, axis]).max() > 0.05:
             assert 0.85 < gain < 1.2
         else:
             gain = 1.0
-        # Whole-pixel windows, as a plain crop or zoompan without oversampling has them, scatter by 0.25 and
-        # more.
+        # Whole-pixel windows (a plain crop, or zoompan without oversampling) scatter by 0.25 and more.
         assert (found[:, axis] - gain * wanted[:, axis]).std() < 0.06
 
 
@@ -89,7 +88,7 @@ def test_easing_starts_and_ends_slower_than_it_runs():
     assert motion.eased(1) == pytest.approx(1)
 
 
-def test_the_window_is_drawn_where_it_was_asked_for():
+def test_the_window_is_drawn_at_the_requested_position():
     ramp = np.tile((np.arange(1200) / 5).astype(np.uint8), (1200, 1))
     target = motion.window(ramp, (400, 400), 1.13, 100.4, 60.0)
     wanted = ((np.arange(400) + 0.5) * 1.13 - 0.5 + 100.4) / 5

@@ -42,7 +42,7 @@ def test_pictures_of_every_usual_kind_are_read(tmp_path, mode, name):
     assert rgb.dtype == np.uint8
 
 
-def test_sixteen_bits_keep_their_shades(tmp_path):
+def test_sixteen_bit_pictures_keep_their_shades(tmp_path):
     ramp = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (10, 1))
     Image.fromarray(ramp).save(tmp_path / "deep.png")
     rgb = stills.load(tmp_path / "deep.png", "deep.png", 4000)
@@ -55,7 +55,7 @@ def test_transparency_shows_the_background(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + b"\0" * 50])
-def test_what_is_no_picture_is_named(tmp_path, content):
+def test_a_file_that_is_no_picture_is_named(tmp_path, content):
     (tmp_path / "bad.jpg").write_bytes(content)
     with pytest.raises(AssetCorrupt, match=r"bad\.jpg"):
         stills.load(tmp_path / "bad.jpg", "bad.jpg", 4000)
@@ -79,7 +79,7 @@ def test_a_given_focus_wins():
     assert stills.crop(1000, 500, 1.0, (0.9, 0.5)) == (500, 0, 1000, 500)
 
 
-def test_a_portrait_in_a_wide_video_stands_whole_before_a_blur():
+def test_a_portrait_in_a_wide_video_is_shown_before_a_blurred_background():
     rgb = np.random.default_rng(1).integers(0, 255, (1600, 900, 3), np.uint8)
     framed = stills.framed(rgb, (1280, 720), "smart")
     edges = np.abs(np.diff(framed[..., 0].astype(int), axis=1)).mean(axis=0)

@@ -62,7 +62,7 @@ def level(samples_, folder):
     return loudness.loudness_of_file(folder / "level.f32")
 
 
-def test_the_meter_reads_the_standards_own_tone(tmp_path):
+def test_the_meter_reads_the_standards_reference_tone(tmp_path):
     """997 Hz at -20 dBFS in both channels is -20 LUFS (EBU Tech 3341, case 1, scaled)."""
     t = np.arange(20 * RATE) / RATE
     tone = 10 ** (-20 / 20) * np.sin(2 * np.pi * 997 * t)
@@ -70,7 +70,7 @@ def test_the_meter_reads_the_standards_own_tone(tmp_path):
     assert level(np.zeros((RATE, 2)), tmp_path) == -np.inf
 
 
-def test_a_mono_voice_is_measured_as_it_will_sound_from_both_sides(tmp_path):
+def test_a_mono_voice_is_measured_as_dual_mono(tmp_path):
     samples.ffmpeg("-f", "lavfi", "-i", "sine=f=997:d=3:r=48000", tmp_path / "tone.wav")
     recording = recordings.decode(tmp_path / "tone.wav", "tone.wav", 1, tmp_path)
     both = np.repeat(recording.read(0, recording.count), 2, axis=1)
@@ -82,7 +82,7 @@ def test_a_single_syllable_is_as_loud_as_a_sentence(tmp_path, length_s):
     parsed, files = film(tmp_path, music=None)
     samples.ffmpeg("-f", "lavfi", "-i", f"sine=f=500:d={length_s}:r=24000,volume=-9dB", files["v0.wav"])
     loudest = np.abs(mixed(parsed, files, tmp_path / "w")[: round(parsed.scenes[0].end_s * RATE)]).max()
-    # A tone of this height at -16 LUFS from both sides.
+    # A tone of this frequency at -16 LUFS from both speakers.
     assert 20 * np.log10(loudest) == pytest.approx(-15.5, abs=1.5)
 
 
@@ -95,7 +95,7 @@ def test_the_finished_track_is_at_its_target(tmp_path, mood):
     assert ffmpeg.probe(track.path).duration_s == pytest.approx(parsed.duration_s, abs=0.05)
 
 
-def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
+def test_a_voice_with_high_peaks_is_limited_below_the_ceiling(tmp_path):
     parsed, files = film(tmp_path, music=None)
     signal = whole(files["v0.wav"], tmp_path)[:, 0] * 0.2
     signal[:: RATE // 8] = 0.99
@@ -108,7 +108,7 @@ def test_a_peaky_voice_is_limited_below_the_ceiling(tmp_path):
     assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=1.0)
 
 
-def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
+def test_the_music_is_lowered_by_twelve_decibels_under_speech(tmp_path):
     parsed, files = film(tmp_path, music={"mood": "calm", "duck_db": 12})
     (tmp_path / "w").mkdir()
     mixer = mix.Mixer(parsed, files, tmp_path / "w")
@@ -117,12 +117,12 @@ def test_the_bed_goes_down_by_twelve_decibels_under_speech(tmp_path):
     first, last = round(narration.words[0].start_s * 100), round(narration.words[-1].end_s * 100)
     assert envelope[first + 5 : last - 5].max() <= -12 + 0.01
     assert envelope[100] == 0
-    # Down before the first sound, softly: never more than 1 dB in a hundredth of a second.
+    # Lowered smoothly before the first sound: at most 1 dB per hundredth of a second.
     assert envelope[first] <= -11.5
     assert np.abs(np.diff(envelope)).max() < 1.0
 
 
-def test_what_is_left_of_the_bed_under_speech_is_twelve_decibels_less(tmp_path):
+def test_the_music_under_speech_is_twelve_decibels_quieter(tmp_path):
     """The bed alone, as it lies in the mix: the mix minus the same mix without music.
 
     Held against the same bed that was not ducked.
@@ -143,7 +143,7 @@ def test_what_is_left_of_the_bed_under_speech_is_twelve_decibels_less(tmp_path):
 
 
 @pytest.mark.parametrize("mood", sorted(music.MOODS))
-def test_the_built_in_bed_loops_without_a_seam(mood):
+def test_the_built_in_music_loops_without_a_seam(mood):
     bed = music.bed(mood, 5)
     inside = np.abs(np.diff(bed, axis=0)).max(axis=1)
     seam = np.abs(bed[0] - bed[-1]).max()
@@ -154,7 +154,7 @@ def test_the_built_in_bed_loops_without_a_seam(mood):
     assert (music.bed(mood, 6) != bed).any()
 
 
-def test_a_track_of_the_users_loops_without_a_seam(tmp_path):
+def test_a_users_track_loops_without_a_seam(tmp_path):
     t = np.arange(7 * RATE) / RATE
     np.stack([np.sin(2 * np.pi * 123.4 * t)] * 2, axis=1).astype(np.float32).tofile(tmp_path / "track.f32")
     looped = recordings.looped(recordings.Recording(tmp_path / "track.f32", 2, -14))
@@ -164,7 +164,7 @@ def test_a_track_of_the_users_loops_without_a_seam(tmp_path):
     assert step.max() <= 1.45 * 2 * np.pi * 123.4 / RATE
 
 
-def test_narration_joins_without_clicks(tmp_path):
+def test_narration_ends_without_clicks(tmp_path):
     """A voice that is cut off mid-wave fades over its last milliseconds."""
     parsed, files = film(tmp_path, music=None)
     tone = (0.5 * np.sin(2 * np.pi * 200 * np.arange(24000) / 24000 + 1.5) * 32000).astype(np.int16)
@@ -175,7 +175,7 @@ def test_narration_joins_without_clicks(tmp_path):
     assert np.abs(np.diff(mix[:, 0])).max() < 1.3 * loudest * 2 * np.pi * 200 / RATE
 
 
-def test_scenes_of_different_loudness_are_brought_together(tmp_path):
+def test_narrations_get_the_same_loudness(tmp_path):
     parsed, files = film(tmp_path, music=None)
     samples.ffmpeg("-i", files["v1.wav"], "-af", "volume=-17dB", tmp_path / "quiet.wav")
     (tmp_path / "quiet.wav").replace(files["v1.wav"])
@@ -192,7 +192,7 @@ def test_a_transition_sound_lands_on_the_cut():
 
 
 @pytest.mark.parametrize("content", [b"RIFF", b"\0" * 500])
-def test_unreadable_sound_is_named(tmp_path, content):
+def test_an_unreadable_sound_file_is_named(tmp_path, content):
     parsed, files = film(tmp_path)
     files["v1.wav"].write_bytes(content)
     with pytest.raises(AssetCorrupt, match=r"v1\.wav"):

@@ -65,7 +65,7 @@ def test_pages_follow_one_another_without_overlap(spoken, words, preset, size):
         assert before.start_s < before.end_s <= after.start_s
 
 
-def test_a_lone_word_is_not_left_for_a_page_of_its_own(spoken):
+def test_no_page_has_a_single_word_left_over(spoken):
     found = pages_of(spoken("Two of them pump blood through the gills and the third serves the body"))
     assert all(len(page.units) > 1 for page in found)
 
@@ -78,9 +78,7 @@ def test_a_sentence_ends_its_page(spoken):
 @pytest.mark.parametrize("preset", sorted(styles.presets()))
 @pytest.mark.parametrize("size", ASPECTS)
 def test_captions_stay_inside_the_safe_area(spoken, preset, size):
-    """By the difference of frames with and without captions, in every script, at the moment of the largest
-    pop.
-    """
+    """Compare frames with and without captions, in every script, at the moment of the largest word."""
     for language, text in contact_sheet.SAMPLES.values():
         document = spoken(text, *size, language=language, captions={"preset": preset})
         on = timeline.parse(document)
@@ -98,7 +96,7 @@ def test_captions_stay_inside_the_safe_area(spoken, preset, size):
             assert columns.max() <= (1 - safe.right) * size[0] + 1
 
 
-def test_every_sample_script_has_all_its_letters():
+def test_the_fonts_have_all_letters_of_the_sample_scripts():
     for _, text in contact_sheet.SAMPLES.values():
         assert fonts.missing(text) == []
         assert fonts.split(text, "anton", 400)
@@ -111,7 +109,7 @@ def test_arabic_is_shaped_and_joined():
     assert lettering.width(word, style) < 0.8 * sum(lettering.width(letter, style) for letter in word)
 
 
-def test_a_word_is_never_put_together_from_two_faces():
+def test_a_word_is_never_drawn_with_two_fonts():
     """Anton has Δ and Σ for formulas, but not the rest of the Greek alphabet."""
     for word in ("ΧΤΑΠΟΔΙ", "ΤΡΕΙΣ", "Việt", "сердца"):
         assert len({face for _, face in fonts.split(word, "anton", 400)}) == 1
@@ -123,7 +121,7 @@ def test_devanagari_conjuncts_are_formed():
     assert lettering.width("क्ष", style) < lettering.width("क", style) + lettering.width("ष", style)
 
 
-def test_chinese_and_japanese_draw_the_same_sign_in_their_own_form():
+def test_a_han_character_has_its_regional_form():
     drawn = [
         lettering.masks("直", lettering.TextStyle(120, language=language)).letters
         for language in ("zh-CN", "ja")
@@ -131,7 +129,7 @@ def test_chinese_and_japanese_draw_the_same_sign_in_their_own_form():
     assert (drawn[0] != drawn[1]).any()
 
 
-def test_a_right_to_left_line_begins_at_the_right(spoken):
+def test_a_right_to_left_line_starts_at_the_right(spoken):
     parsed = timeline.parse(
         spoken("للأخطبوط ثلاثة قلوب", 1080, 1080, language="ar", captions={"preset": "clean"})
     )
@@ -140,7 +138,7 @@ def test_a_right_to_left_line_begins_at_the_right(spoken):
     assert placed[0].x > placed[1].x
 
 
-def test_no_line_begins_with_closing_punctuation_in_han(spoken):
+def test_no_chinese_line_starts_with_closing_punctuation(spoken):
     for name in ("Han", "Kana"):
         language, text = contact_sheet.SAMPLES[name]
         for preset in styles.presets():
@@ -149,7 +147,7 @@ def test_no_line_begins_with_closing_punctuation_in_han(spoken):
                     assert line[0].text[0] not in lettering.NOT_FIRST
 
 
-def test_subtitle_files_say_what_is_burned_in(spoken):
+def test_subtitle_files_contain_the_burned_in_pages(spoken):
     found = pages_of(spoken("Salt & <pepper> make it taste, of course, much better."))
     srt, vtt = subtitles.srt(found), subtitles.vtt(found, "en")
     texts = [block.split("\n", 2)[2] for block in srt.strip().split("\n\n")]
@@ -185,7 +183,7 @@ def test_an_override_changes_one_field_and_keeps_the_rest(spoken):
     assert look.base.outline == round(0.2 * look.base.size)
 
 
-def test_a_letter_of_no_face_is_an_error_and_a_rare_sign_is_named_and_left_out(spoken):
+def test_a_missing_letter_is_an_error_and_a_missing_symbol_is_reported(spoken):
     with pytest.raises(FontMissing, match="CANADIAN"):
         pages_of(spoken("ᐊᐃᐅ one two"))
     assert fonts.missing("three hearts \U0001fbf0") == ["\U0001fbf0"]
@@ -195,10 +193,8 @@ EMOJI = ["🎉", "❤️", "👍🏽", "👨‍👩‍👧", "🇩🇪", "1️�
 
 
 @pytest.mark.parametrize("emoji", EMOJI)
-def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
-    """Sequences are drawn as what they mean: no wider than two letters, and not the box that stands for a
-    missing sign.
-    """
+def test_an_emoji_sequence_is_drawn_as_one_picture(emoji):
+    """A sequence is no wider than two letters, and is not the box for a missing glyph."""
     style = lettering.TextStyle(100)
     assert fonts.missing(emoji) == []
     assert fonts.clusters(f"a{emoji}b") == ["a", emoji, "b"]
@@ -213,7 +209,7 @@ def test_an_emoji_is_one_sign_with_a_picture_of_its_own(emoji):
 
 
 @pytest.mark.parametrize("script", sorted(contact_sheet.SAMPLES))
-def test_no_letter_is_lost_between_faces(script):
+def test_no_letter_is_lost_between_fonts(script):
     _, text = contact_sheet.SAMPLES[script]
     for family, weight in (("inter", 700), ("anton", 400), ("montserrat", 800), ("source-serif", 600)):
         assert "".join(run for run, _ in fonts.split(text, family, weight)) == text
@@ -224,7 +220,7 @@ def test_a_space_after_an_emoji_is_no_wider_than_any_other():
     assert lettering.width("🎉 a", style) < lettering.width("🎉", style) + lettering.width("a", style) + 45
 
 
-def test_titles_and_charts_are_looked_through_for_missing_signs_too(plan):
+def test_titles_and_charts_are_checked_for_missing_characters_too(plan):
     document = plan(title="All of it \U0001fbf0")
     document["scenes"][0]["visual"]["generated"] = {
         "template": "chart_bar",
