@@ -357,7 +357,7 @@ def looked_at(joined, seen, monkeypatch):
     pictures = stillness.reduced_frames
     monkeypatch.setattr(
         stillness,
-        "pictures",
+        "reduced_frames",
         lambda *arguments, **more: (
             decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more)
         ),
