@@ -83,9 +83,7 @@ def test_statements_that_run_at_import_count(source):
 
 
 def test_reading_a_secret_needs_ssm_and_the_stage(source):
-    source(
-        app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')", config=""
-    )
+    source(app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')", config="")
 
     assert {(wish.name, wish.optional) for wish in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
     assert code.operations("f") == {("ssm", "get_parameters")}
