@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL rolled back per test, AWS answered by moto over HTTP, events, and a caller of handlers."""
+"""Fixtures for every test: a real PostgreSQL that is rolled back per test, AWS as moto over HTTP, sample events, API clients."""
 
 import contextlib
 import importlib
@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl
 import hypothesis
 import pytest
 
-# Two cores are shared by two workers and their servers: how long one example takes says nothing about the code.
+# Two workers and their servers share two cores, so the time of one example says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Before anything of ours is imported: nothing in a test may reach the developer's own AWS account.
+# Set before our code is imported: no test may reach the developer's own AWS account.
 os.environ.update(
     AWS_ACCESS_KEY_ID="test",
     AWS_SECRET_ACCESS_KEY="test",
@@ -39,7 +39,7 @@ os.environ.update(
     PLATFORM_URL="http://127.0.0.1:8000",
     OAUTH_REDIRECTS="http://localhost:5173/oauth",
     LIVE_URL="ws://127.0.0.1:8001",
-    # 240 ms of a core for every login would be most of the suite's time; one test measures the real cost.
+    # The real cost takes 240 ms of CPU per login, most of the suite's time. One test measures it.
     BCRYPT_COST="4",
     PRODUCTION_MACHINE_ARN="arn:aws:states:us-east-1:123456789012:stateMachine:production",
 )
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres(aws: str) -> Iterator[Any]:
-    """A server of this test process alone, thrown away at its end: parallel workers and other runs don't meet."""
+    """Start a server for this test process alone and delete it at the end, so that parallel workers do not share one."""
     from functions.migrate import app as migrate
     from local import postgres as server
     from showrunner.database import db
@@ -83,20 +83,20 @@ def put_secrets(secrets: dict[str, str]) -> None:
 
 @pytest.fixture
 def tx(postgres: Any) -> Iterator[Any]:
-    """A transaction that the handlers under test join by savepoints, and that leaves nothing behind."""
+    """Open a transaction that the tested handlers join by savepoints, and roll it back after the test."""
     from showrunner.database import db
 
-    class Undone(Exception):
+    class RollBack(Exception):
         pass
 
-    with contextlib.suppress(Undone), db.transaction() as transaction:
+    with contextlib.suppress(RollBack), db.transaction() as transaction:
         yield transaction
-        raise Undone
+        raise RollBack
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
-    """moto behind a real port, so that clients sign, send and parse as they do elsewhere. Holds the secrets that functions ask for."""
+    """Start moto on a real port, so that clients sign, send and parse as in AWS. Returns its address."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -130,7 +130,7 @@ def aws() -> Iterator[str]:
 
 
 def make_dynamodb_atomic() -> None:
-    """Let moto handle one DynamoDB request at a time. It checks a condition and writes in two steps, which threads can interrupt; DynamoDB does not."""
+    """Let moto handle one DynamoDB request at a time: it checks a condition and writes in two steps, DynamoDB in one."""
     from moto.dynamodb.responses import DynamoHandler
 
     handle, lock = DynamoHandler.call_action, threading.Lock()
@@ -144,7 +144,7 @@ def make_dynamodb_atomic() -> None:
 
 @pytest.fixture(scope="session")
 def platforms(aws: str) -> Iterator[Any]:
-    """The stand-ins for foreign platforms on a port of their own, and a client's secrets for Google's."""
+    """Start the stand-ins for foreign platforms, and store the client secrets for Google."""
     from local.platforms import youtube
 
     world = youtube.World()
@@ -158,7 +158,7 @@ def platforms(aws: str) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def signing_key(aws: str) -> dict[str, str]:
-    """The private JWK whose public half is in SSM."""
+    """Create the private JWK that signs tokens; its public part is in SSM."""
     from showrunner.access import tokens
 
     key = tokens.new_key()
@@ -168,7 +168,7 @@ def signing_key(aws: str) -> dict[str, str]:
 
 
 class Answer(NamedTuple):
-    """An answer: its JSON, or its text where it isn't JSON."""
+    """An HTTP response. `body` is parsed JSON, or text if it is not JSON."""
 
     status: int
     body: Any
@@ -176,7 +176,7 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Calls the handlers of the Platform API as API Gateway would, whichever function a path belongs to."""
+    """Call the handlers of the Platform API as API Gateway would, choosing the function by the path."""
 
     def __init__(self, token: str | None = None, organisation_id: str = "", address: str = "192.0.2.1") -> None:
         self.token, self.organisation_id, self.address = token, organisation_id, address
@@ -196,7 +196,7 @@ class Client:
 
 
 def payload(method: str, path: str, headers: dict[str, str], body: str | None, address: str = "192.0.2.1") -> dict[str, Any]:
-    """An HTTP API event, payload format 2.0."""
+    """Return an HTTP API event, payload format 2.0."""
     raw_path, _, query = path.partition("?")
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -211,7 +211,7 @@ def payload(method: str, path: str, headers: dict[str, str], body: str | None, a
         "headers": headers,
         "requestContext": context,
     }
-    # API Gateway gives cookies apart from the other headers.
+    # API Gateway passes cookies separately from the other headers.
     event |= {"cookies": event["headers"].pop("cookie").split("; ")} if "cookie" in event["headers"] else {}
     event |= {"isBase64Encoded": False} | ({"queryStringParameters": parameters} if parameters else {}) | ({"body": body} if body is not None else {})
     return event
@@ -222,7 +222,7 @@ def send(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """As template.yaml routes: the function whose prefix it is, admin for the rest."""
+    """Return the handler that template.yaml routes this path to: the function of its prefix, otherwise admin."""
     segments = path.split("/")
     prefix = segments[3] if segments[:3] == ["", "api", "v1"] and len(segments) > 3 else "admin"
     name = PREFIXES.get(prefix, "admin")
@@ -252,7 +252,7 @@ def add_organisation(tx: Any, name: str = "Test studio") -> str:
 
 
 def add_user(tx: Any) -> str:
-    """Somebody whose address nobody has confirmed."""
+    """Add a person whose address is not confirmed. Returns the user id."""
     from showrunner.store.accounts import users
 
     return users.add(tx, f"{uuid.uuid4().hex[:12]}@example.com", None, "Somebody", None, None)
@@ -260,7 +260,7 @@ def add_user(tx: Any) -> str:
 
 @pytest.fixture
 def service(signing_key: dict[str, str]) -> Callable[..., Client]:
-    """`service(organisation_id, "videos:all")` is a client with such a service token."""
+    """Return a function: `service(organisation_id, "videos:all")` is a client with a service token of that scope."""
     return lambda organisation_id, *scopes: service_client(signing_key, organisation_id, *scopes)
 
 
@@ -273,13 +273,13 @@ def service_client(key: dict[str, str], organisation_id: str, *scopes: str, name
 
 @pytest.fixture
 def client(organisation_id: str, signing_key: dict[str, str]) -> Client:
-    """A service of the test's organisation with every scope that it needs."""
+    """Return a client with a service token of the test's organisation and all the scopes of these tests."""
     return service_client(signing_key, organisation_id)
 
 
 @pytest.fixture(scope="session")
 def event() -> Callable[..., dict[str, Any]]:
-    """`event("videos.get")` reads events/videos.get.json, so that a broken sample breaks a test."""
+    """Return a function: `event("videos.get")` reads events/videos.get.json, so that a broken sample fails a test."""
 
     def read(name: str) -> dict[str, Any]:
         return json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
@@ -288,7 +288,7 @@ def event() -> Callable[..., dict[str, Any]]:
 
 
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
-    """`call(0) … call(count - 1)` at the same time, each thread with a connection of its own; results in order, exceptions as values."""
+    """Run `call(0)` to `call(count - 1)` at the same time, each with its own connection. Returns results and exceptions in order."""
     from showrunner.database import db
 
     results: list[Any] = [None] * count

@@ -1,4 +1,4 @@
-"""Servers that answer as no good server does."""
+"""Servers that misbehave."""
 
 import contextlib
 import socketserver
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def speaking(parts: list[bytes], pause: float = 0.0) -> Iterator[str]:
-    """The address of a server that says these parts, with a pause after each, and hangs up."""
+    """Serve these parts with a pause after each, then close the connection. Returns the server's address."""
 
     class Speaker(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -1,4 +1,4 @@
-"""Role x route x whose, generated from the OpenAPI document: who lacks the permission gets 403, who asks for another's thing 404, nobody an error of ours."""
+"""Roles against routes, generated from the OpenAPI document: 403 without the permission, 404 for another organisation's objects, never a 5xx."""
 
 import json
 import uuid
@@ -21,7 +21,7 @@ ROLES = ("admin", "user", "owner", "viewer", "service", "nothing")
 
 
 def caller(tx, key, kind, organisation_id, user_id):
-    """A client of this kind, logged in: what it may do is what the database says of it, whatever its token says."""
+    """Return a logged-in client of this kind. Its permissions come from the database, not from its token."""
     if kind in ("service", "nothing"):
         return service_client(key, organisation_id, *(("videos:read", "internal:all") if kind == "service" else ("nothing:all",)))
     become(tx, user_id, kind)
@@ -36,7 +36,7 @@ def become(tx, user_id, kind):
 
 @pytest.fixture
 def own(tx, signing_key, platforms, monkeypatch):
-    """An organisation with a member, and one thing of each kind."""
+    """Create an organisation with a member and one object of each kind. Returns their ids by name."""
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     return things(tx, signing_key)
 

@@ -1,4 +1,4 @@
-"""showrunner.access.tokens, held against joserfc and against everything that a forger tries."""
+"""Access tokens: compared with joserfc, and against forgeries."""
 
 import base64
 import hmac
@@ -35,7 +35,7 @@ def user(**change):
 
 
 def resigned(key, header, claims):
-    """A token over any header at all, signed properly."""
+    """Return a correctly signed token with any header and claims."""
     signed = f"{encode(header)}.{encode(claims)}"
     private = tokens._private_key(key)
     return f"{signed}.{encode(private.sign(signed.encode(), tokens.padding.PKCS1v15(), tokens.SHA256()))}"
@@ -134,7 +134,7 @@ def test_unsigned_tokens_are_refused(signing_key):
             tokens.verify(token)
 
 
-# Of the start of the run, which may be many minutes ago when a test asks.
+# The start of the test run, which may be minutes before a test uses it.
 NOW = int(time.time())
 BAD_TIMES = [
     *(
@@ -228,7 +228,7 @@ def test_text_that_is_not_a_token_is_refused(signing_key, token):
 def test_another_base64_spelling_of_a_valid_token_is_refused(signing_key):
     token = tokens.sign(service(), signing_key)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    # The last sign of 256 bytes carries two unused bits.
+    # The last base64 character of 256 bytes has two unused bits.
     for other in [token[:-1] + sign for sign in alphabet if sign != token[-1]] + [token + "=", " " + token, token + "\n"]:
         with pytest.raises(Unauthorized):
             tokens.verify(other)

@@ -23,7 +23,7 @@ def fields(response):
 
 
 def mailed(aws, to):
-    """The newest letter to an address, as SES got it."""
+    """Return the newest email to an address as SES received it, None if there is none."""
     letters = letters_to(to)
     return letters[-1] if letters else None
 

@@ -50,7 +50,7 @@ def members(pair):
 
 @pytest.fixture
 def guest(aws, me, members):
-    """A member by invitation: the address and the id."""
+    """Invite a member who registers. Returns (email, user id)."""
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     me("POST", members, {"email": email})
     body = {"email": email, "password": PASSWORD, "full_name": "Guest", "invitation": token_in(mailed(aws, email))}
@@ -59,7 +59,7 @@ def guest(aws, me, members):
 
 @pytest.fixture
 def hashes(monkeypatch):
-    """Every hash that is really computed, of passwords given and new."""
+    """Record a 1 for each bcrypt hash that is computed, for checks and for new passwords."""
     counted = []
     for name in ("checkpw", "hashpw"):
         real = getattr(passwords.bcrypt, name)
@@ -69,7 +69,7 @@ def hashes(monkeypatch):
 
 @pytest.fixture
 def raised_limits(postgres, monkeypatch):
-    """For tests with transactions of their own: what they counted would be somebody's limit in the tests that follow."""
+    """Raise the rate limits for tests that commit, and delete their counts afterwards: they would limit later tests."""
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     yield
     with db.transaction() as tx:

@@ -31,7 +31,7 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(user, email
 
 
 def test_an_unknown_address_takes_as_long_as_a_wrong_password(tx, user, email, monkeypatch):
-    """The whole call, by the CPU time of its thread, which a busy machine doesn't lengthen; both kinds take turns, and the median of their ratios counts."""
+    """Compare the CPU time of whole calls, which a busy machine does not change. Both kinds alternate; the median ratio counts."""
     monkeypatch.setenv("BCRYPT_COST", "9")
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     db.run(tx, "UPDATE accounts.users SET password_hash = :hash WHERE email = :email", hash=passwords.digest(PASSWORD), email=email)

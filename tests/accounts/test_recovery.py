@@ -69,7 +69,7 @@ def test_a_reset_ends_access_tokens_at_once_and_the_next_login_works(aws, me, em
 
 
 def test_a_reset_keeps_the_second_factor_of_a_confirmed_account(aws, factor, email):
-    """A mailbox alone must not open what a second factor guards."""
+    """Access to the mailbox alone must not replace the second factor."""
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
 
     ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})

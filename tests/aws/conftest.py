@@ -10,7 +10,7 @@ from showrunner.aws import sigv4
 
 @pytest.fixture
 def s3(httpserver, monkeypatch):
-    """A server in S3's place, which answers as told and remembers what it was asked."""
+    """Serve S3 on loopback. Returns (requests it received, responses to give in order)."""
     asked, answers = [], []
 
     def answer(request: Request) -> Response:

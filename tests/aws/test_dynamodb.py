@@ -32,7 +32,7 @@ def test_an_item_is_taken_once_and_never_after_it_expired():
 
 
 def test_a_list_spans_pages_and_omits_expired_items():
-    # DynamoDB answers a megabyte a page.
+    # DynamoDB returns at most one megabyte per page.
     for number in range(8):
         dynamodb.put("test#4", f"{number}", {"x": "a" * 300_000}, expires_at=1000 + number)
     assert [sk for sk, _ in dynamodb.list_("test#4", now=1002)] == ["3", "4", "5", "6", "7"]

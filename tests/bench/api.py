@@ -19,7 +19,7 @@ GOALS |= {"get_vs_raw": (3, "at most")}
 
 
 def bare_application(organisation_id: str) -> Any:
-    """The two routes with nothing around them: routing, query, answer."""
+    """The two routes alone: routing, query, response."""
     from showrunner.access import roles
     from showrunner.database import db, pages
     from showrunner.store.studio import videos

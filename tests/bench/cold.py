@@ -44,7 +44,7 @@ CHANNEL, SECRET = "UC" + "a" * 22, "a secret of this run"
 
 
 class Request:
-    """What a function is asked first, made anew for each process, and whether its answer is the right one."""
+    """A function's first event, created for each process, and the check of its answer."""
 
     def __init__(self, make: Callable[[], dict[str, Any]], good: Callable[[Any], bool]) -> None:
         self.make, self.good = make, good
@@ -63,7 +63,7 @@ def records(*messages: dict[str, Any]) -> dict[str, Any]:
 
 
 def tests(name: str) -> Any:
-    """A module of the tests, which know how the platforms answer. Some package installs a module named tests: ours is put before it."""
+    """Import a module of the tests, which know the platforms' answers. A package installs its own `tests`: put ours first."""
     ours = types.ModuleType("tests")
     ours.__path__ = [str(ROOT / "tests")]
     sys.modules["tests"] = ours
@@ -71,7 +71,7 @@ def tests(name: str) -> Any:
 
 
 def settings(base: str) -> dict[str, str]:
-    """What template.yaml gives, with the platforms at `base`."""
+    """Return the environment that template.yaml sets, with the platforms at `base`."""
     from showrunner.aws import sdk
 
     sqs = sdk.client("sqs")
@@ -116,7 +116,7 @@ def people(known: dict[str, Any]) -> dict[str, str]:
 
 
 def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Request]:
-    """A plain read of each function, with all that a request passes."""
+    """Return a simple read of each function, through everything that a request passes."""
     from showrunner.database import db
 
     with db.transaction() as tx:
@@ -136,7 +136,7 @@ def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Req
 
 
 def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
-    """The steps of a production that has come to its render: each does again what it did for it."""
+    """Return the steps of a production that is ready to render: each repeats its work."""
     from showrunner.database import db
 
     production = tests("functions/test_production_steps")
@@ -171,7 +171,7 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
 
 def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
-    """A followed channel: its hub, a signed notification, a poll."""
+    """Return the events of a subscribed channel: its hub, a signed notification, a poll."""
     from showrunner.feed import callbacks
 
     atom, notification = (getattr(tests("ingestion"), name) for name in ("atom", "notification"))
@@ -203,7 +203,7 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
 
 def schedules() -> dict[str, Request]:
-    """In a minute that finds something to do: else they end at once."""
+    """Return the schedules' events at a time when something is due: otherwise they end at once."""
     from showrunner.aws import dynamodb
 
     def minute(name: str) -> dict[str, Any]:
@@ -244,7 +244,7 @@ def artefacts() -> dict[str, str]:
 
 
 def cpu_ms(code: str, path: str = "", argument: str = "") -> tuple[float, Any]:
-    """CPU of a fresh process, system time included, and what its handler said."""
+    """Return the CPU seconds of a new process, including system time, and its handler's answer."""
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", "-c", code, argument]
     process = subprocess.Popen(command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""What the benchmarks stand on: a PostgreSQL of their own, AWS's part in another process, an organisation with videos, and timing by turns."""
+"""Common parts of the benchmarks: their own PostgreSQL, moto in another process, an organisation with videos, alternating timing."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "STATE_TABLE": "state",
     "EVENT_BUS_NAME": "default",
     "PRODUCTION_MACHINE_ARN": MACHINE,
-    # The limits' statement runs as in earnest; only what it allows is raised.
+    # The rate limit's statement runs as in production; only the limits are raised.
     "RATE_LIMIT_FACTOR": "1000000",
     "RENDER_PLATFORM": "cpu",
 }
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def aws() -> Iterator[None]:
-    """moto in a process of its own: its CPU is not ours."""
+    """Start moto in its own process, so that its CPU time is not measured."""
     port = free_port()
     command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -72,7 +72,7 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
     from showrunner.aws import sdk
     from showrunner.database import db
 
-    shutil.rmtree(HOME / "postgres", ignore_errors=True)  # a run that was cut off left its own
+    shutil.rmtree(HOME / "postgres", ignore_errors=True)  # delete what an interrupted run left
     with aws(), postgres.server(HOME, free_port(), throwaway=True) as server:
         os.environ.update(server.environment)
         key = tokens.new_key()
@@ -164,7 +164,7 @@ def event(method: str, path: str, token: str | None = None, body: object = None)
 
 
 def by_turns(cases: dict[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """CPU microseconds a call, for each case and round; the cases take turns, so that a busy neighbour hits all alike."""
+    """Return the CPU microseconds per call for each case and round. The cases alternate, so that a busy machine affects all equally."""
     counts = {}
     for name, case in cases.items():
         for _ in range(5):

@@ -47,13 +47,13 @@ def atom(number: int) -> bytes:
 
 
 def quietly(call) -> None:
-    """What the functions log is written, as in Lambda, and read by nobody."""
+    """Discard the functions' log after it is written, as in Lambda."""
     with contextlib.redirect_stdout(io.StringIO()):
         call()
 
 
 class Meter:
-    """Wall and CPU of one way; the backend's CPU comes from /proc."""
+    """Wall and CPU time of one variant. The database backend's CPU comes from /proc."""
 
     def __init__(self, backend: int | None) -> None:
         self.backend, self.wall, self.cpu, self.own = backend, [], [], []
@@ -91,7 +91,7 @@ FIELDS = {
 
 
 def bare(body: bytes, signature: str) -> list[str]:
-    """The least that checks a notification and reads its five fields."""
+    """The minimum: check a notification's signature and read its five fields."""
     found, text, depth, field = [""] * 5, [], 0, -1
 
     def start(name: str, _: object) -> None:
@@ -132,7 +132,7 @@ def receive_cases(rpc, sealed: bytes):  # noqa: C901 - one small function for ea
             self.read = lambda: body
 
     class Connection:
-        """Everything of a request but the socket."""
+        """Everything of a request except the socket."""
 
         def request(self, _method, _path, body, headers) -> None:
             self.answer = state if headers["x-amz-target"].endswith("GetItem") else b"{}"
@@ -285,7 +285,7 @@ def by_feedparser(body: bytes) -> tuple:
 
 
 def copy(connection, count: int) -> None:
-    """The rows of the events, ready made, into the events' table: what the database takes at most."""
+    """Copy prepared rows into the events table: the most that the database accepts."""
     rows = []
     for _ in range(count):
         number = next(COUNTER)

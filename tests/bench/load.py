@@ -41,7 +41,7 @@ EMPTY = 'def handler(event, context):\n    return {"statusCode": 200, "headers":
 
 def environment() -> dict[str, str]:
     ports = {name: str(port) for name, port in PORTS.items()}
-    # With a key of one's own the stand-ins for language and voice aren't started; nothing here asks either.
+    # With these keys set the stand-ins for language and voice are not started; nothing here calls them.
     nobody = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": "http://127.0.0.1:9", "ELEVENLABS_API_KEY": "none", "ELEVENLABS_BASE_URL": "http://127.0.0.1:9"}
     return {**os.environ, **ports, **nobody, "SHOWRUNNER_HOME": str(HOME), "RATE_LIMIT_FACTOR": "1000000"}
 
@@ -59,7 +59,7 @@ def stack() -> Iterator[None]:
 
 
 def empty_function() -> str:
-    """The path of an API with a function that does nothing, on the same engine."""
+    """Deploy an API with an empty function on the same engine. Returns its path."""
     from local import deploy
 
     archive = io.BytesIO()
@@ -80,7 +80,7 @@ def empty_function() -> str:
 
 
 def fill() -> list[str]:
-    """Ids of videos to read: rows that no production made."""
+    """Insert videos to read, without productions. Returns their ids."""
     from pg8000.native import Connection
 
     from local import postgres
@@ -104,13 +104,13 @@ type Call = tuple[str, dict[str, str]]
 
 
 def cases() -> dict[str, Callable[[int], Call]]:
-    """Name -> what a user asks for next: a path on the engine, and headers."""
+    """Return, by case, a function that gives a user's next request: a path on the engine, and headers."""
     from local import access, deploy
     from local.settings import APPLICATION_STACK, address
 
     platform = f"/_aws/execute-api/{deploy.outputs(APPLICATION_STACK)['PlatformApiId']}"
     key, ids, empty, numbers = access.signing_key(HOME), fill(), empty_function(), itertools.count()
-    # Fifty accounts, since one account's calls are counted in one row.
+    # Fifty accounts, because the calls of one account are counted in one row.
     tokens = [
         access.service_token(key, issuer=address("PLATFORM_PORT"), name=f"user{number}", organisation_id=deploy.ORGANISATION, scopes=["videos:read"])
         for number in range(USERS)
@@ -151,7 +151,7 @@ async def load(base: str, make: Callable[[int], Call], users: int, seconds: floa
 
 
 def parts() -> dict[str, list[psutil.Process]]:
-    """The engine, its functions' environments, and PostgreSQL; whoever asks is this process."""
+    """Return the processes of the engine, its functions and PostgreSQL. The client is this process."""
     pids = {name: json.loads((HOME / "run" / f"{name}.json").read_text())["pid"] for name in ("engine", "postgres")}
     engine, postgres = (psutil.Process(pids[name]) for name in ("engine", "postgres"))
     return {
@@ -188,7 +188,7 @@ def figures(spent: list[float], statuses: Counter[int], seconds: float, cpu: dic
 
 
 def measure(base: str, made: dict[str, Callable[[int], Call]], users: int, rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
-    """The cases take turns, so that a busy neighbour hits all alike."""
+    """Alternate the cases, so that a busy machine affects all equally."""
     spent: dict[str, list[float]] = {name: [] for name in made}
     statuses: dict[str, Counter[int]] = {name: Counter() for name in made}
     took, cpu = dict.fromkeys(made, 0.0), {name: Counter() for name in made}

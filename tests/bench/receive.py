@@ -54,7 +54,7 @@ def empty_api() -> str:
 
 
 def callback(data: dict[str, str]) -> tuple[str, str]:
-    """(token, secret) of a callback that the receiver knows, though no hub was asked."""
+    """Store a callback that the receiver knows, without asking a hub. Returns (token, secret)."""
     from showrunner.feed import callbacks
 
     os.environ.update(STATE_TABLE=data["StateTable"], STAGE_KEY_ARN=data["StageKeyArn"])
@@ -69,14 +69,14 @@ def callback(data: dict[str, str]) -> tuple[str, str]:
 
 
 def body(number: int) -> bytes:
-    """As long as YouTube's, but it tells of no video: the running stack keeps its event and nothing else."""
+    """Return a notification as long as YouTube's but without a video: the running stack stores its event and nothing else."""
     return f"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
  <title>Benchmark {number}</title><updated>2026-11-20T08:13:10.038244318+00:00</updated><subtitle>{"x" * 900}</subtitle></feed>""".encode()
 
 
 class Way:
-    """Posts to one API, and what they took."""
+    """Send posts to one API and measure them."""
 
     def __init__(self, port: int, path: str, secret: str) -> None:
         self.connection, self.path, self.secret, self.times = http.client.HTTPConnection("127.0.0.1", port, timeout=30), path, secret, []

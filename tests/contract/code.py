@@ -1,8 +1,8 @@
-"""The product's Python, read and never run: what a function imports, and what it can reach of settings, secrets and AWS.
+"""Readers of the product's source code, which is parsed and never run: imports, settings, secrets and AWS calls per function.
 
-Reach is by name: a definition reaches every top-level definition of ours whose name it mentions, in its own module or through an import; a class is
-reached as a whole, and a module that is imported at the top runs its top-level statements. That asks for a little more than what is called, never for less,
-as long as nothing is looked up by a string; the tests of these readers say which shapes they know.
+A definition reaches every top-level definition of ours that it mentions by name, in its own module or through an import.
+A class is reached as a whole; importing a module runs its top-level statements. The result may contain a little more than
+what is called, never less, unless a name is looked up by a string. test_code.py shows which forms the readers understand.
 """
 
 import ast
@@ -16,16 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LAYER = ROOT / "layers" / "showrunner"
 FUNCTIONS = ROOT / "functions"
 PACKAGE = "showrunner"
-# Not Lambda functions: the Batch container.
+# Folders that are not Lambda functions: the Batch container.
 CONTAINERS = {"render"}
-# What a module does when it is imported.
+# The name of the statements that run when a module is imported.
 TOP = "<module>"
 
 Definition = tuple[str, str]
 
 
 def function_names() -> list[str]:
-    """The folders of Lambda functions; one that holds no file is nothing yet, or what a change of branch left behind."""
+    """Return the names of the folders of Lambda functions. A folder without files is left over from another branch."""
     found = (path for path in FUNCTIONS.iterdir() if path.is_dir() and path.name not in {*CONTAINERS, "__pycache__"})
     return sorted(path.name for path in found if any(each.is_file() and each.parent.name != "__pycache__" for each in path.rglob("*")))
 
@@ -36,7 +36,7 @@ def app(function: str) -> str:
 
 @cache
 def path_of(module: str) -> Path | None:
-    """The file of one of our modules, None for a module of others or a name that isn't a module."""
+    """Return the file of a module of ours, None for other modules and for names that are not modules."""
     base = (LAYER if module.split(".", maxsplit=1)[0] == PACKAGE else ROOT).joinpath(*module.split("."))
     if module.split(".", maxsplit=1)[0] not in (PACKAGE, "functions"):
         return None
@@ -50,7 +50,7 @@ def tree(path: Path) -> ast.Module:
 
 @cache
 def walk(node: ast.AST) -> tuple[ast.AST, ...]:
-    """Return the node and everything inside it, as ast.walk does; kept, because many checks go through the same statements."""
+    """Return the node and all nodes inside it, like ast.walk. Cached, because many checks read the same statements."""
     return tuple(ast.walk(node))
 
 
@@ -69,15 +69,15 @@ def module_of(path: Path) -> str:
 
 class Import(NamedTuple):
     name: str
-    """The module as Python loads it; for `from a import b` both a and, where b is a module, a.b."""
+    """The module that Python loads. `from a import b` gives a, and also a.b if b is a module."""
     line: int
     at_top: bool
-    """Whether it runs when the module is imported."""
+    """True if the import runs when the module is imported."""
 
 
 @cache
 def imports(path: Path) -> tuple[Import, ...]:
-    """Every import of a file but those for type checkers only."""
+    """Return every import of a file, except those for type checkers only."""
     return tuple(_imports(tree(path), module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "", at_top=True))
 
 
@@ -103,7 +103,7 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
 
 
 def closure(module: str, *, at_top_only: bool = False) -> set[str]:
-    """The modules, ours and others', that importing (or, by default, also running) this one can load."""
+    """Return the modules that importing this one loads; by default also those that its functions import when they run."""
     seen, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
@@ -117,7 +117,7 @@ def closure(module: str, *, at_top_only: bool = False) -> set[str]:
 
 @cache
 def names(module: str) -> dict[str, Definition]:
-    """What each imported name of a module stands for: (module, TOP) for a module of ours, (module, name) for a definition of one."""
+    """Return what each imported name refers to: (module, TOP) for a module of ours, (module, name) for a definition."""
     path = path_of(module)
     found: dict[str, Definition] = {}
     for node in walk(tree(path)) if path else ():
@@ -134,7 +134,7 @@ def names(module: str) -> dict[str, Definition]:
 
 @cache
 def definitions(module: str) -> dict[str, list[ast.AST]]:
-    """The top-level statements of a module by the name that they define; under TOP what an import runs: those that define none, and calls in assignments."""
+    """Return the top-level statements by the name they define. TOP has those that run at import: without a name, or assigning a call."""
     path = path_of(module)
     found: dict[str, list[ast.AST]] = {TOP: []}
     for node in tree(path).body if path else ():
@@ -158,7 +158,7 @@ def _targets(node: ast.AST) -> list[str]:
 
 @cache
 def mentioned(module: str, name: str) -> set[Definition]:
-    """The definitions of ours that one definition mentions."""
+    """Return the definitions of ours that a definition mentions."""
     found: set[Definition] = set()
     for node in definitions(module).get(name, ()):
         for inner in walk(node):
@@ -173,7 +173,7 @@ def mentioned(module: str, name: str) -> set[Definition]:
 
 @cache
 def reach(function: str) -> frozenset[Definition]:
-    """Every definition that a function can come to."""
+    """Return every definition that a function can reach."""
     start = app(function)
     seen: set[Definition] = set()
     waiting: list[Definition] = [(start, name) for name in definitions(start)]
@@ -191,7 +191,7 @@ def reach(function: str) -> frozenset[Definition]:
 
 
 def nodes(function: str, *, but: tuple[str, ...] = ()) -> Iterator[tuple[str, ast.AST]]:
-    """(module, statement) of everything that a function can come to, but what lies in these modules."""
+    """Yield (module, statement) of everything that a function can reach, except in the modules `but`."""
     for module, name in sorted(reach(function)):
         if module not in but:
             yield from ((module, node) for node in definitions(module).get(name, ()))
@@ -200,12 +200,12 @@ def nodes(function: str, *, but: tuple[str, ...] = ()) -> Iterator[tuple[str, as
 class Wish(NamedTuple):
     name: str
     optional: bool
-    """The code has a default."""
+    """True if the code gives a default."""
 
 
 @cache
 def settings(function: str) -> set[Wish]:
-    """What it reads by config.setting(...). The ground floor's own reading of STAGE, for the secrets' path, is counted where a secret is asked for."""
+    """Return the settings that a function reads by config.setting(...). Reading a secret needs STAGE too, for its path."""
     found = set()
     for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
         found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
@@ -262,7 +262,7 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
 
 @cache
 def calls(node: ast.AST, module: str, functions: tuple[str, ...]) -> list[ast.Call]:
-    """Calls of `module.function(...)` within a statement."""
+    """Return the calls of `module.function(...)` within a statement."""
     return [
         inner
         for inner in walk(node)
@@ -275,7 +275,7 @@ def calls(node: ast.AST, module: str, functions: tuple[str, ...]) -> list[ast.Ca
 
 
 def _snake(name: str) -> str:
-    """GetItem as boto3 writes it: get_item."""
+    """Return boto3's name of an operation: get_item for GetItem."""
     return re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
 
 
@@ -294,6 +294,6 @@ CACHES = (path_of, tree, walk, imports, names, definitions, mentioned, reach, se
 
 
 def forget() -> None:
-    """Read everything again at the next use: for tests that write a small product of their own."""
+    """Clear all caches: for tests that write a small product of their own."""
     for each in CACHES:
         each.cache_clear()

@@ -1,4 +1,4 @@
-"""Whether what functions and render jobs really asked of AWS is what their own policies in the template allow: the emulator enforces none.
+"""Check the AWS calls that functions and render jobs really made against their policies: the emulator enforces none.
 
 The end-to-end test starts the engine with ENGINE_CALLS=<file> and ends with:
 
@@ -25,26 +25,26 @@ Json = dict[str, Any]
 
 
 class Need(NamedTuple):
-    """An action on a resource; None for a resource that the request doesn't name (the key of a sealed object)."""
+    """An action on a resource; None if the request does not name the resource (the key of an encrypted object)."""
 
     action: str
     resource: str | None
 
 
 class Unknown(Exception):
-    """A request that this module can't translate into actions: teach it."""
+    """A request that this module cannot translate into IAM actions: add it here."""
 
 
 # ---------------------------------------------------------------- Requests into needs
 
 
 def read(path: Path) -> list[Json]:
-    """The engine's lines."""
+    """Read the calls that the engine recorded, one JSON object per line."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
 def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") -> list[Need]:
-    """What a policy must allow for this request. Raises Unknown."""
+    """Return what a policy must allow for this request. Raises Unknown."""
     if line["service"] == "s3":
         return list(_of_s3(line))
     if line["service"] == "lambda":
@@ -56,7 +56,7 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
         api, stage, connection = _parts(line, r"/_aws/execute-api/([^/]+)/([^/]+)/@connections/(.+)")
         return [Need("execute-api:ManageConnections", f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}")]
     if line["service"] == "sts":
-        return []  # GetCallerIdentity is anybody's
+        return []  # everyone may call GetCallerIdentity
     return _of_json(line, f"{region}:{account}")
 
 
@@ -72,7 +72,7 @@ def _parts(line: Json, pattern: str) -> tuple[str, ...]:
 
 
 def _of_s3(line: Json) -> Iterator[Need]:
-    """Addresses are path-style on loopback: /bucket/key."""
+    """Translate an S3 request. Addresses on loopback are path-style: /bucket/key."""
     bucket, _, key = unquote(line["path"]).lstrip("/").partition("/")
     query = parse_qs(line["query"], keep_blank_values=True)
     on_bucket, on_object = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/{key}"
@@ -82,7 +82,7 @@ def _of_s3(line: Json) -> Iterator[Need]:
     action = _s3_object_action(line["method"], query)
     yield Need(action, on_object)
     if action == "s3:GetObject":
-        # Without it AWS answers 403 where the engine answered 404, and the code can't tell the one from the other.
+        # Without it AWS answers 403 where the engine answers 404, and the code cannot distinguish the two.
         yield Need("s3:ListBucket", on_bucket) if line["status"] == 404 else Need("kms:Decrypt", None)
     if action == "s3:PutObject":
         yield Need("kms:GenerateDataKey", None)
@@ -120,7 +120,7 @@ def _of_json(line: Json, place: str) -> list[Need]:
         raise Unknown(f"{line['service']} {line['method']} {line['path']} {line['target']}")
     service, resources = JSON_SERVICES[prefix]
     if line["body"] is None:
-        return [Need(f"{service}:{operation}", None)]  # too long to be written down: the action at least
+        return [Need(f"{service}:{operation}", None)]  # too long to be recorded: check the action at least
     return [Need(f"{service}:{operation}", resource) for resource in resources(json.loads(line["body"] or "{}"), place)]
 
 
@@ -165,7 +165,7 @@ JSON_SERVICES: dict[str, tuple[str, Callable[[Json, str], list[str | None]]]] = 
 
 
 def allows(statements: Iterable[Json], need: Need) -> bool:
-    """IAM's rule: one statement allows it and none denies it. Statements are resolved, with lists of actions and resources."""
+    """Apply IAM's rule: one statement allows it and none denies it. Statements are resolved, with lists of actions and resources."""
     matching = [statement["Effect"] for statement in statements if _applies(statement, need)]
     return "Allow" in matching and "Deny" not in matching
 
@@ -178,7 +178,7 @@ def _applies(statement: Json, need: Need) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """IAM's wildcards: * is any text, / and : included; ? is one character."""
+    """Match IAM's wildcards: * is any text, including / and :, and ? is one character."""
     expression = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
@@ -188,7 +188,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @dataclass
 class Stacks:
-    """Both stacks of a stage as deployed: intrinsic functions become text."""
+    """Both deployed stacks of a stage. Resolves intrinsic functions to text."""
 
     parameters: dict[str, str]
     physical: dict[str, str] = field(default_factory=dict)
@@ -199,7 +199,7 @@ class Stacks:
         return [self._statement(statement, function.template) for statement in function.statements]
 
     def statements_of_job(self, definition_name: str) -> list[Json]:
-        """Of the role that the containers of a job definition run with."""
+        """Return the policy statements of the role that the containers of a job definition run with."""
         application = load(APPLICATION)
         for definition in template.resources(application, "AWS::Batch::JobDefinition").values():
             if self.text(definition["JobDefinitionName"], application) == definition_name:
@@ -219,7 +219,7 @@ class Stacks:
         return {**statement, **resolved}
 
     def text(self, value: Any, each: Json) -> str:
-        """A value of a template (`each`, since logical ids and parameters are the template's own) as text."""
+        """Return a value of a template as text. `each` is that template: logical ids and parameters belong to it."""
         match value:
             case {"Ref": str(name)}:
                 return self._ref(name, each)
@@ -255,7 +255,7 @@ class Stacks:
         return self._attribute(name, "Arn", each) if kind == "AWS::Serverless::StateMachine" else self._name(name, each)
 
     def _name(self, name: str, each: Json) -> str:
-        """A resource's name: its own in the template, else the one that CloudFormation gave it."""
+        """Return a resource's name from the template, otherwise the one that CloudFormation assigned."""
         resource = each["Resources"][name]
         given = (resource.get("Properties") or {}).get(NAMES.get(resource["Type"], ""))
         return self.text(given, each) if given is not None else self.physical.get(name, name)
@@ -302,7 +302,7 @@ ARNS = {
 
 
 def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> list[str]:
-    """What was asked and isn't allowed, once each. Requests of anybody else (launcher, sam, tests) are nobody's business here."""
+    """Return each call that the caller's policy does not allow, once. Calls of the launcher, sam and tests are ignored."""
     found = set()
     policies: dict[str, tuple[str, list[Json]]] = {}
     for line in lines:
@@ -322,7 +322,7 @@ def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> l
 
 
 def used(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> dict[str, set[str]]:
-    """The actions that each caller used, by its name: what a test of the judge itself looks at, so that silence isn't taken for innocence."""
+    """Return the actions that each caller used, by its name: a test checks that the recording is not empty."""
     found: dict[str, set[str]] = {}
     for line in lines:
         if caller := callers.get(line["access_key"]):

@@ -1,4 +1,4 @@
-"""The two templates as plain values: intrinsic functions in their long form, Globals folded into the functions as SAM does it."""
+"""The two templates as plain values: intrinsic functions in their long form, Globals merged into the functions as SAM does."""
 
 import functools
 import re
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class Loader(yaml.SafeLoader):
-    """CloudFormation's short forms become their long ones."""
+    """A YAML loader that expands CloudFormation's short forms."""
 
 
 def _intrinsic(loader: Loader, tag: str, node: yaml.Node) -> Json:
@@ -47,11 +47,11 @@ def parse(text: str) -> Json:
 
 class Function(NamedTuple):
     name: str
-    """Of its folder."""
+    """The name of its folder."""
     id: str
     properties: Json
     own: Json
-    """What the function itself says, without Globals."""
+    """The function's own properties, without Globals."""
     template: Json
 
     @property
@@ -64,7 +64,7 @@ class Function(NamedTuple):
 
 
 def functions(*templates: Json) -> dict[str, Function]:
-    """The functions of the templates (by default of both files) by the name of their folder."""
+    """Return the functions of the templates (by default of both files) by the name of their folder."""
     found = [function for template in templates or map(load, FILES) for function in _functions(template)]
     return {function.name: function for function in found}
 
@@ -77,12 +77,12 @@ def _functions(template: Json) -> Iterator[Function]:
 
 
 def resources(template: Json, kind: str) -> dict[str, Json]:
-    """Properties of the resources of a type by logical id."""
+    """Return the properties of the resources of a type by logical id."""
     return {name: each.get("Properties") or {} for name, each in template["Resources"].items() if each["Type"] == kind}
 
 
 def merged(common: Any, own: Any) -> Any:
-    """Globals under a function's own: maps are joined, lists added, the rest replaced.
+    """Merge Globals with a function's own properties: maps are merged, lists concatenated, other values replaced.
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """
@@ -102,14 +102,14 @@ def listed(value: Any) -> list[Any]:
 
 
 def walk(value: Any) -> Iterator[Any]:
-    """The value and everything in it."""
+    """Yield the value and everything inside it."""
     yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from walk(inner)
 
 
 def references(value: Any) -> set[str]:
-    """Logical ids and parameters that a value names, by Ref, GetAtt or within a Sub."""
+    """Return the logical ids and parameters that a value refers to, by Ref, GetAtt or inside a Sub."""
     found = set()
     for inner in walk(value):
         if not isinstance(inner, dict):

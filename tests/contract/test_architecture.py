@@ -1,4 +1,4 @@
-"""What may know what, and how code is written: the rules of the house that no tool checks by itself."""
+"""Rules about the code that no tool checks by itself. Who may import whom is in pyproject.toml, [tool.importlinter]."""
 
 import ast
 import re
@@ -10,11 +10,11 @@ import pytest
 from tests.contract import code
 from tests.contract.code import FUNCTIONS, LAYER, PACKAGE, ROOT
 
-# Names that say nothing: what they would hold has a name of its own.
+# Module names that say nothing about what the module holds.
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "services", "managers", "interfaces", "misc", "lib", "core", "base"}
-# What the folder of a function may hold beside its one app.py.
+# What a function's folder may contain besides app.py.
 BESIDE_APP = {"migrate": {"sql"}, "admin": {"openapi.json"}, "feed": {"openapi.json"}}
-# These compose the SQL of lists: from constants of stores that are handed over, and from integers of their own; their tests try to get text in.
+# These compose the SQL of lists from constants that stores pass and from integers; their tests try to inject text.
 COMPOSES_SQL = {"showrunner.database.pages", "showrunner.store.feed.lists"}
 STATEMENT = re.compile(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", re.DOTALL)
 QUERIES = {"one", "rows", "value", "run"}
@@ -64,7 +64,7 @@ def test_only_aws_sdk_makes_botocore_clients():
 
 
 def test_a_platform_module_does_not_read_the_configuration():
-    """Settings and secrets are read by functions, so that a platform module can be pointed anywhere by a test."""
+    """Functions read settings and secrets and pass them, so that a test can point a platform module at any address."""
     platforms = [path for path in code.layer_files() if part(code.module_of(path)) == "platforms"]
 
     assert platforms
@@ -86,7 +86,7 @@ def test_a_function_imports_no_other_function_and_nothing_that_isnt_deployed():
 
 
 def test_the_renderer_imports_only_itself():
-    """It runs in its own image, without the layer."""
+    """The renderer runs in its own image, without the layer."""
     for path in sorted((FUNCTIONS / "render").glob("*.py")):
         assert [name for name in our_imports(path) if not name.startswith(("render", "functions.render"))] == [], path.name
 
@@ -109,7 +109,7 @@ def test_no_module_has_a_name_that_says_nothing():
 
 
 def test_every_handler_file_names_its_trigger_and_effect():
-    """The first line: trigger → effect."""
+    """The first line of the docstring is: trigger -> effect."""
     for name in code.function_names():
         docstring = ast.get_docstring(code.tree(FUNCTIONS / name / "app.py")) or ""
 
@@ -132,7 +132,7 @@ def catches_everything(node: ast.AST) -> bool:
 
 
 def test_a_handler_of_every_exception_says_why():
-    """`except Exception` belongs to the frame around a handler. What raises again (a rollback) swallows nothing."""
+    """`except Exception` needs a reason on its line, unless it raises again (a rollback)."""
     found = []
     for path in product():
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -143,7 +143,7 @@ def test_a_handler_of_every_exception_says_why():
 
 
 def test_functions_hold_no_sql():
-    """SQL lies in the store; migrate's is its subject."""
+    """SQL is in showrunner.store; the migrate function runs the files of functions/migrate/sql."""
     found = [
         where(path, node)
         for path in code.function_files()
@@ -158,7 +158,7 @@ def test_functions_hold_no_sql():
 
 
 def sql_faults(path: Path) -> Iterator[str]:
-    """Calls of db.one, rows, value, run and connection.run whose SQL is not a constant, or has anything but constants (UPPER_CASE) put into it."""
+    """Yield calls of db.one, rows, value, run and connection.run whose SQL is not built from constants (UPPER_CASE) alone."""
     if code.module_of(path) in COMPOSES_SQL:
         return
     for definition in code.walk(code.tree(path)):
@@ -180,7 +180,7 @@ def _is_constant_sql(node: ast.expr, definition: ast.FunctionDef) -> bool:
     if isinstance(node, ast.IfExp):
         return _is_constant_sql(node.body, definition) and _is_constant_sql(node.orelse, definition)
     if isinstance(node, ast.Name) and not _is_constant_name(node):
-        # A local variable that is only ever given constant SQL; migrate's `sql` is the text of a file of ours.
+        # A local variable to which only constant SQL is assigned.
         given = [inner.value for inner in code.walk(definition) if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id]
         return bool(given) and all(_is_constant_sql(value, definition) for value in given)
     return _is_constant_name(node)
@@ -193,7 +193,7 @@ def _is_constant_name(node: ast.expr) -> bool:
 
 
 def test_values_enter_sql_only_through_placeholders():
-    # A migration is the text of a file in the deployed package.
+    # migrate runs the text of files in its deployed package.
     files = [path for path in product() if code.module_of(path) != "functions.migrate.app"]
 
     assert [fault for path in files for fault in sql_faults(path)] == []
@@ -226,7 +226,7 @@ def test_a_value_in_sql_text_is_detected(tmp_path, monkeypatch, sql, faults):
 
 
 def test_every_patch_says_why():
-    """mock.patch only where nothing else can reach; a comment on the line says why."""
+    """mock.patch only where nothing else works; a comment on the line says why."""
     found = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -240,7 +240,7 @@ def test_every_patch_says_why():
 
 
 def test_every_test_name_is_a_sentence():
-    """A name of one word says what is tested, but not what must be true of it."""
+    """A name of one word says what is tested, but not what must be true."""
     found = [
         f"{where(path, node)} {node.name}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
@@ -252,7 +252,7 @@ def test_every_test_name_is_a_sentence():
 
 
 def test_every_test_file_is_named_after_what_it_tests():
-    """A function, a module of the layer, or something that several functions are together: a machine's steps, the API's document, the API's samples."""
+    """The name is a function, a module of the layer, or something that functions form together: the API's document or samples."""
     known = {
         *code.function_names(),
         *(path.stem for path in code.layer_files()),

@@ -1,4 +1,4 @@
-"""tests/contract/code.py: the readers that the other checks stand on, on small sources of every shape that the product uses."""
+"""The readers in tests/contract/code.py, on small sources in every form that the product uses."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.contract import code
 
 @pytest.fixture
 def source(tmp_path, monkeypatch):
-    """Writes a small product of one layer and one function; the readers then look there."""
+    """Return a function that writes a small product of one layer and one function for the readers."""
     monkeypatch.setattr(code, "LAYER", tmp_path / "layer")
     monkeypatch.setattr(code, "FUNCTIONS", tmp_path / "functions")
     monkeypatch.setattr(code, "ROOT", tmp_path)

@@ -1,4 +1,4 @@
-"""events/ <-> functions/ of the production machine: one execution, told in samples. Those of the Platform API are tests/functions/test_samples.py's."""
+"""The sample events of the production machine form one execution. Those of the Platform API: tests/functions/test_samples.py."""
 
 import json
 import uuid
@@ -28,7 +28,7 @@ REPORT = {"duration_s": 10.0, "loudness_lufs": -14.0, "true_peak_dbtp": -1.5, "o
 
 @pytest.fixture
 def video(tx, event, aws):
-    """The queued video that all samples of the steps speak of."""
+    """Add the queued video that all samples of the steps refer to."""
     start = event("prepare.start")
     channel = str(uuid.uuid4())
     db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Samples')", id=start["organisation_id"])
@@ -51,13 +51,13 @@ def video(tx, event, aws):
 
 @pytest.fixture
 def settings(monkeypatch):
-    """What template.yaml gives to the steps. Nothing of it is called: the script is the user's own and its recording is there."""
+    """Set the steps' environment as template.yaml does. No platform is called: script and recordings exist."""
     for name, value in {"RENDER_PLATFORM": "cpu", "OPENAI_MODEL": "gpt-6-luna", "ELEVENLABS_MODEL": "eleven_flash_v2_5"}.items():
         monkeypatch.setenv(name, value)
 
 
 def recorded(folder: str) -> None:
-    """The recording of each passage, as an earlier production of the same text left it."""
+    """Store the recording of each passage, as an earlier production of the same text left it."""
     job = Job.model_validate(s3.get_json(f"{folder}/job.json"))
     for text in Script.model_validate(s3.get_json(f"{folder}/script.json")["script"]).passages:
         name = files.digest(text, job.voice.provider_id, "eleven_flash_v2_5", job.language, voice.SETTINGS)
@@ -82,7 +82,7 @@ def status(tx, video_id: str) -> str:
 
 def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings):
     pointers = prepare.handler(event("prepare.start"), None)
-    # What the machine calls $job is what Prepare returned: the samples of the later steps are that.
+    # The machine's $job is what Prepare returned: the samples of the later steps must be equal to it.
     assert pointers == event("script.step") == event("timeline.step")
 
     assert script.handler(event("script.step"), None) == {"more": False, "scenes": [0], "narrations": [0]}
@@ -107,7 +107,7 @@ def test_every_failed_execution_fails_its_video(tx, event, video, settings, case
 
 
 def test_the_sweeper_accepts_the_schedulers_event(tx, event, aws):
-    db.run(tx, "DELETE FROM studio.videos")  # tests with connections of their own leave rows; these come back with the rollback
+    db.run(tx, "DELETE FROM studio.videos")  # tests that commit leave rows; these come back with the rollback
 
     assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0}
 

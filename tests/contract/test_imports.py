@@ -1,4 +1,4 @@
-"""What a function loads at its start, in a process of its own: every millisecond here is paid by a user who waits."""
+"""What each function imports at its start, measured in its own process: a user waits for every millisecond."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ import pytest
 from tests.contract import code, template
 from tests.contract.code import FUNCTIONS, LAYER
 
-# What costs a start most (seconds of CPU on two cores: facts of the house), and who may have it.
+# The most expensive imports, and which functions may have them.
 AI = {"openai", "elevenlabs"}
 GOOGLE = {"googleapiclient", "google"}
 HEAVY = {"numpy", "scipy", "pandas", "PIL", "moto", "pytest", "hypothesis"}
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
 
 def load(function: str) -> Loaded:
-    # Lambda's own variables and the function's are there when AWS imports it, but nothing of ours may be read before the first event.
+    # Lambda's own variables are set when AWS imports the function; ours must not be read before the first event.
     environment = {"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_NAME": function, "AWS_REGION": "us-east-1", "POWERTOOLS_METRICS_DISABLED": "true"}
     done = subprocess.run(
         [sys.executable, "-I", "-c", PROGRAM, str(FUNCTIONS / function), str(LAYER)], env=environment, capture_output=True, text=True, check=False
@@ -64,7 +64,7 @@ def holds_database(function: str) -> bool:
 
 
 def forbidden(function: str) -> dict[str, str]:
-    """Module -> why this function must not load it when it starts."""
+    """Return module -> why this function must not import it at its start."""
     found = dict.fromkeys(GOOGLE, "a second of CPU; only where YouTube is called")
     found |= dict.fromkeys(HEAVY, "nothing in a Lambda needs it")
     if function != "script":
@@ -96,14 +96,14 @@ def test_no_function_imports_a_forbidden_package_at_its_start(loaded, record_pro
 
 
 def test_packages_that_every_request_needs_are_imported_at_the_start(loaded):
-    """That time is boosted by Lambda; loaded later, it is the first user's."""
+    """Lambda gives the start more CPU; an import during the first request delays that user."""
     for name, each in loaded.items():
         if holds_database(name):
             assert "pg8000" in each.modules, name
 
 
 def test_every_imported_package_is_in_the_functions_layers(loaded):
-    """Every top-level import of ours is of the standard library, of Lambda's runtime, or in a requirements.txt of the function's layers."""
+    """Every imported package is in the standard library, Lambda's runtime, or a requirements.txt of the function's layers."""
     provided = {"mutagen": "ai", "openai": "ai", "elevenlabs": "ai"}
     for name, each in template.functions().items():
         layers = {reference["Ref"] for reference in each.properties["Layers"]}
@@ -128,7 +128,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
 
 
 def test_no_handler_file_does_work_when_it_is_imported():
-    """At the top stand imports, constants, definitions: no loop, no call whose answer nobody keeps."""
+    """Only imports, constants and definitions at the top: no loop, and no call whose result is not assigned."""
     for name in code.function_names():
         for node in code.tree(FUNCTIONS / name / "app.py").body[1:]:
             assert not isinstance(node, ast.Expr | ast.For | ast.While | ast.With | ast.Try), f"functions/{name}/app.py:{node.lineno}"

@@ -1,4 +1,4 @@
-"""functions/migrate/sql <-> store/: the real files on a real server (how `migrate` itself works is tests/functions/test_migrate.py's)."""
+"""The migration files on a real server, and the lists of the stores. How `migrate` works: tests/functions/test_migrate.py."""
 
 import ast
 import contextlib
@@ -17,12 +17,12 @@ from tests.contract import code
 
 EMPTY = "contract_empty"
 # Foreign keys whose table is too small to need an index.
-SMALL = {"studio.channel_removals channel_removals_organisation_id_fkey"}  # a row for ten minutes
+SMALL = {"studio.channel_removals channel_removals_organisation_id_fkey"}  # its rows live for ten minutes
 
 
 @pytest.fixture
 def empty_database(postgres, monkeypatch):
-    """A database of this test's own, with nothing in it."""
+    """Create an empty database for this test alone."""
     from pg8000.native import Connection
 
     with contextlib.closing(
@@ -53,7 +53,7 @@ def test_four_concurrent_migrations_apply_each_file_once(empty_database):
 
 
 def test_no_migration_ends_its_transaction():
-    """Each runs in one: a COMMIT inside would keep half of it when the rest fails, and CREATE INDEX CONCURRENTLY can't."""
+    """Each file runs in one transaction: after a COMMIT inside, half of it would remain when the rest fails."""
     for path in migrate.FOLDER.iterdir():
         statements = re.sub(r"--.*|\$\$.*?\$\$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL if "$$" in path.read_text(encoding="utf-8") else 0)
 
@@ -61,7 +61,7 @@ def test_no_migration_ends_its_transaction():
 
 
 def test_every_foreign_key_has_an_index(postgres):
-    """Without one, removing the row that it points at reads the whole table."""
+    """Without an index, deleting the referenced row reads the whole table."""
     with db.reading() as tx:
         found = db.rows(
             tx,
@@ -80,17 +80,17 @@ def test_every_foreign_key_has_an_index(postgres):
 
 
 def lists() -> list[tuple[str, list[ast.expr]]]:
-    """(module, arguments) of every pages.select of the stores."""
+    """Return (module, arguments) of every pages.select of the stores."""
     stores = [path for path in code.layer_files() if "store" in path.parts]
     return [(code.module_of(path), call.args) for path in stores for call in code.calls(code.tree(path), "pages", ("select",))]
 
 
 def default_order(module_name: str, arguments: list[ast.expr]) -> str:
-    """The statement that serves the first page of a list, in its default order and without filters."""
+    """Return the statement of a list's first page, in its default order and without filters."""
     module = importlib.import_module(module_name)
     source, item, columns, default = (getattr(module, each.id) if isinstance(each, ast.Name) else ast.literal_eval(each) for each in arguments[1:5])
     parameters = {name: ("true", str(uuid.uuid4())) for name in re.findall(r"(?<!:):(\w+)", source)}
-    db.close()  # a new connection has prepared nothing yet
+    db.close()  # a new connection has no prepared statements
     with db.transaction() as tx:
         pages.select(tx, source, item, columns, default, pages.PageRequest(20, None, None, None), parameters)
         (statement,) = [sql for sql in tx.statements if "OFFSET" in sql]
@@ -98,7 +98,7 @@ def default_order(module_name: str, arguments: list[ast.expr]) -> str:
 
 
 def plan(statement: str) -> list[str]:
-    """The steps below LIMIT of its plan, when the server may neither read a whole table nor sort unless nothing else is left."""
+    """Return the steps below LIMIT in its plan, with table scans and sorts allowed only if nothing else is possible."""
     names: dict[str, int] = {}
     numbered = re.sub(r"(?<!:):(\w+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
     with db.transaction() as tx:

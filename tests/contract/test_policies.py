@@ -1,4 +1,4 @@
-"""tests/contract/policies.py: the judge of the end-to-end run, on requests and policies of every shape that it must know."""
+"""tests/contract/policies.py, which checks the end-to-end run, on every form of request and policy that it must know."""
 
 import json
 
@@ -163,7 +163,7 @@ def test_an_unknown_caller_is_an_error(stacks):
 
 
 def test_every_statement_of_every_function_and_job_can_be_resolved(stacks):
-    """No SAM policy template and no managed policy hides what a function may do."""
+    """SAM policy templates and managed policies are not used: they would hide what a function may do."""
     for function in template.functions().values():
         assert all(isinstance(policy, dict) and "Statement" in policy for policy in function.properties.get("Policies", ())), function.name
         for each in stacks.statements_of_function(function):
@@ -175,7 +175,7 @@ def test_every_statement_of_every_function_and_job_can_be_resolved(stacks):
 
 
 def test_logical_ids_of_both_stacks_are_different():
-    """So one map of physical ids serves both."""
+    """Then one map of physical ids is enough for both."""
     assert load(APPLICATION)["Resources"].keys() & load(DATA)["Resources"].keys() == set()
 
 

@@ -1,4 +1,4 @@
-"""README.md <-> functions/, Makefile, files"""
+"""README.md agrees with functions/, the Makefile and the files."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ def text() -> str:
 
 
 def listed_functions(text: str) -> list[str]:
-    """The first column of the table whose head begins with the word Function."""
+    """Return the first column of the table whose header begins with Function."""
     table = re.search(r"^\|\s*\**Function\**\s*\|.*\n\|[-:| ]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE | re.IGNORECASE)
     return re.findall(r"^\|\s*`([a-z_]+)`", table[1], re.MULTILINE) if table else []
 
@@ -31,7 +31,7 @@ def links(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """Of headings, as GitHub makes them."""
+    """Return the anchors of the headings, as GitHub makes them."""
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
 
 
@@ -40,7 +40,7 @@ def test_the_table_of_functions_is_complete(text):
 
 
 def test_every_make_target_in_the_readme_exists(text):
-    # In code only: prose may make whatever it likes.
+    # Only in code: in prose `make` is also an ordinary word.
     named = {name for block in re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL) for name in re.findall(r"\bmake ([a-z][a-z-]*)", block)}
 
     assert named
@@ -62,7 +62,7 @@ def test_every_make_target_has_a_help_line():
 
 
 def test_no_path_or_host_of_one_machine_is_in_the_repository(text):
-    """Whoever clones it has other folders."""
+    """Other machines have other folders."""
     for path in (README, ROOT / "Makefile", *ROOT.glob("*.toml"), *ROOT.glob("*.yaml"), *sorted((ROOT / "events").glob("*.json"))):
         assert not re.search(r"/(root|home|work|Users)/|/tmp/[a-z]+/", path.read_text(encoding="utf-8")), path.name
 

@@ -1,4 +1,4 @@
-"""statemachines/*.asl.json <-> template.yaml <-> errors.py <-> functions/"""
+"""The state machines agree with template.yaml, errors.py and the functions."""
 
 import ast
 import json
@@ -23,18 +23,18 @@ BATCH = "arn:aws:states:::batch:submitJob.sync"
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.HeartbeatTimeout", "States.DataLimitExceeded"}
-# What a Task that invokes a function retries: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+# A Task that invokes a function retries these: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 TRANSIENT = {"Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"}
 # Lambda.Unknown: the function ended without an answer (memory, crash), on the page above. Lambda.TooManyRequestsException: Invoke's own error for throttling.
-# A worker that ended or overran its time: Lambda.Unknown of older runtimes, told apart by newer ones.
+# A worker that crashed or timed out: Lambda.Unknown in older runtimes, separate errors in newer ones.
 OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"}
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions calls an error of Batch that is not among its
 # modelled ones, throttling included: https://github.com/ASFHyP3/hyp3/issues/911
 OF_BATCH = {"Batch.ServerException", "Batch.ClientException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"}
 SDK = "arn:aws:states:::aws-sdk:"
-# What a failed attempt left behind is looked for; that it can't be found is no reason to fail the video.
+# Cleans up after a failed attempt; if that fails, the video must not fail.
 CLEANS_UP = {"FindGpuJob", "EndGpuJobs"}
-# Made by a Fail state of ours.
+# Raised by our own Fail states.
 OF_MACHINES = {"VisualsFailed"}
 OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.ShowrunnerError)}
 
@@ -45,9 +45,9 @@ class State(NamedTuple):
     name: str
     body: Json
     siblings: Json
-    """The states beside it."""
+    """The states of the same machine or branch."""
     around: tuple["State", ...]
-    """The Map and Parallel states that it lies in, outermost first."""
+    """The Map and Parallel states around it, outermost first."""
 
 
 def states(machine: Json, around: tuple[State, ...] = ()) -> Iterator[State]:
@@ -63,7 +63,7 @@ def processors(body: Json) -> list[Json]:
 
 
 def machines(machine: Json) -> Iterator[Json]:
-    """The machine itself and what its Map and Parallel states run."""
+    """Yield the machine and the machines inside its Map and Parallel states."""
     yield machine
     for body in machine["States"].values():
         for inner in processors(body):
@@ -71,7 +71,7 @@ def machines(machine: Json) -> Iterator[Json]:
 
 
 def onward(body: Json) -> list[str]:
-    """Where a state goes when it doesn't fail."""
+    """Return the states that may follow a state that does not fail."""
     return [body[key] for key in ("Next", "Default") if key in body] + [choice["Next"] for choice in body.get("Choices", ())]
 
 
@@ -96,7 +96,7 @@ def tasks(machine: Json, resource: str = "") -> list[State]:
 
 
 def is_fail_step(state: State) -> bool:
-    """The Task that writes a failure down: whatever comes after it is the Fail state."""
+    """Return whether a state is the Task that records a failure: the Fail state follows it."""
     return [state.siblings[name]["Type"] for name in onward(state.body)] == ["Fail"]
 
 
@@ -105,14 +105,14 @@ def expressions(value: Any) -> list[str]:
 
 
 def resource_of(path: Path) -> Json:
-    """The state machine of the template that is defined by this file."""
+    """Return the template's state machine that this file defines."""
     return next(
         each for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values() if each["DefinitionUri"] == f"statemachines/{path.name}"
     )
 
 
 def function_of(state: State, path: Path) -> template.Function:
-    """The function that a Task invokes."""
+    """Return the function that a Task invokes."""
     name = re.fullmatch(r"\$\{(\w+)\}", state.body["Arguments"]["FunctionName"])
     assert name, f"{state.name}: FunctionName is no substitution"
     (logical_id,) = references(resource_of(path)["DefinitionSubstitutions"][name[1]])
@@ -137,10 +137,10 @@ def test_definitions_and_machines_of_the_template_match():
 
 
 def test_a_definition_is_valid_amazon_states_language(machine):
-    """cfn-lint looks at definitions only where they stand in the template itself, so it is given one."""
+    """cfn-lint checks only definitions inside a template, so build a template around this one."""
 
     def numbered(body: Any) -> Any:
-        # cfn-lint's schema knows no expression there, though JSONata states take one:
+        # cfn-lint's schema allows no expression there, though JSONata states accept one:
         # https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
         if isinstance(body, dict):
             return {name: 1 if name == "TimeoutSeconds" and isinstance(value, str) else numbered(value) for name, value in body.items()}
@@ -186,7 +186,7 @@ def test_every_failure_is_caught_except_those_of_the_fail_step(machine):
 
 
 def test_every_failure_path_ends_in_a_fail_state(machine):
-    """From what catches, on to the end; a way back into the state that failed (another platform) is a second try, not an end."""
+    """Follow each Catch to its end. A way back to the failed state (another platform) is a second attempt, not an end."""
     for state in states(machine):
         if state.name in CLEANS_UP:
             continue
@@ -209,7 +209,7 @@ def test_every_error_name_is_one_of_our_classes_or_of_aws(machine):
 
 
 def test_every_retried_error_can_be_raised_by_the_tasks_function(machine, path):
-    """A name that the function's code can't raise is a retry that never happens, or one that was forgotten in a change."""
+    """A retry for an error that the function cannot raise never happens, or was forgotten in a change."""
     for state in tasks(machine, LAMBDA):
         function = function_of(state, path).name
         possible = {node.id for _, top in code.nodes(function) for node in code.walk(top) if isinstance(node, ast.Name)}
@@ -246,7 +246,7 @@ def test_a_task_waits_at_least_as_long_as_its_function_may_run(machine, path):
 
 
 def test_the_machines_timeout_exceeds_its_longest_wait_and_the_sweeper_waits_longer():
-    """A GPU that doesn't come, then a day for the CPU; a video past its deadline is stopped by the sweeper, so the machine's own end must come first."""
+    """Waiting for a GPU, then a day on the CPU. The sweeper stops a video past its deadline, so the machine must end before."""
     machine = json.loads((ROOT / "statemachines" / "production.asl.json").read_text(encoding="utf-8"))
     render = next(each["Timeout"]["AttemptDurationSeconds"] for each in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values())
 
@@ -275,7 +275,7 @@ def test_the_machines_role_allows_what_its_states_call(machine, path):
 
 
 def test_the_machine_may_do_what_its_direct_calls_do(machine, path):
-    """aws-sdk:<service>:<operation> needs the action of that name: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html"""
+    """aws-sdk:<service>:<operation> needs the action of the same name: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html"""
     statements = [statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
     for state in tasks(machine, SDK):
@@ -304,7 +304,7 @@ def test_a_gpu_job_that_came_too_late_is_ended_before_the_cpu_takes_over(machine
 
 
 def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
-    """One job, none and several: JSONata makes a single value of a list of one unless it is told otherwise."""
+    """With no job, one and several: JSONata turns a list of one into a single value unless told otherwise."""
     if path.name != "production.asl.json":
         return
     expression = machine["States"]["FindGpuJob"]["Assign"]["left"][2:-2]
@@ -320,7 +320,7 @@ def test_every_expression_parses(machine):
 
 
 def test_every_variable_is_assigned_before_it_is_read(machine):
-    """Somewhere in the machine, in its own scope or in one around it; $states is Step Functions' own."""
+    """Assigned somewhere in the machine, in the state's own scope or one around it. Step Functions provides $states."""
     assigned = {name for state in states(machine) for each in (state.body, *state.body.get("Catch", ())) for name in each.get("Assign", {})}
     read = {name for text in expressions(machine) for name in re.findall(r"\$([A-Za-z_]\w*)\b(?!\s*\()", text)}
 
@@ -329,7 +329,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 
 
 def test_a_machine_passes_only_ids_and_references(machine):
-    """Nothing that a user wrote and nothing that grows: inputs and results stay far below 256 KiB."""
+    """No text of users and nothing that grows, so that inputs and results stay far below the limit of 256 KiB."""
     for state in tasks(machine, LAMBDA):
         payload = state.body["Arguments"]["Payload"]
         if isinstance(payload, dict):

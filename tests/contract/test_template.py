@@ -1,4 +1,4 @@
-"""template.yaml and template.data.yaml <-> functions/ <-> events/ <-> tests/"""
+"""template.yaml and template.data.yaml agree with functions/, events/ and tests/."""
 
 import ast
 import json
@@ -15,22 +15,22 @@ from tests.contract.code import FUNCTIONS, ROOT
 from tests.contract.template import APPLICATION, DATA, FILES, Function, listed, load, references, resources, walk
 
 EVENTS = ROOT / "events"
-# What `make run` turns into a request; it is no event of a function.
+# `make run` turns it into a request; it is not an event of a function.
 BRIEF = EVENTS / "brief.json"
 
-# Read by the code, given by no template, each with the reason.
+# Settings that the code reads and no template sets, each with the reason.
 GIVEN_ELSEWHERE = {
     "RATE_LIMIT_FACTOR": "only tests and load runs raise the limits",
     "BCRYPT_COST": "only tests lower the cost of a password",
     "VERSION": "until a release sets it, the code's own number serves",
 }
-# Lambda's own: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime; the SDKs' endpoint is only set locally.
+# Set by Lambda: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime; the SDKs' endpoint is only set locally.
 GIVEN_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"}
-# Given by a template, read by a library.
+# Set by a template, read by a library.
 READ_BY_LIBRARIES = {"POWERTOOLS_LOG_LEVEL": "aws-lambda-powertools"}
-# Which service an action belongs to, where boto3's name for the service is not IAM's.
+# IAM's name of a service, where boto3's differs.
 IAM_SERVICE = {"stepfunctions": "states"}
-# What a call needs, where that is not the action of the same name.
+# The actions that a call needs, where they are not the action of the same name.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (and its like for each operation, section Permissions)
 IAM_ACTIONS = {
     ("sqs", "send_message_batch"): {"sqs:SendMessage"},
@@ -45,15 +45,15 @@ IAM_ACTIONS = {
     ("s3", "delete_objects"): {"s3:DeleteObject"},
     ("s3", "list_objects_v2"): {"s3:ListBucket"},
 }
-# Definitions of the layer whose answer for "not there" needs s3:ListBucket: without it S3 answers 403.
+# Definitions of the layer that detect missing objects: without s3:ListBucket S3 answers 403 instead of 404.
 SEES_MISSING = {("showrunner.aws.s3", "find_json"), ("showrunner.aws.s3", "size")}
 GIBIBYTE = 2**30
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html#aurora-serverless-v2.max-connections
 BYTES_A_CONNECTION = 9_531_392
 MOST_CONNECTIONS = 5_000
 MOST_CONNECTIONS_OF_A_PAUSING_CLUSTER = 2_000
-# Of max_connections: a quarter is left for the superuser's reserve, a person with psql, and environments that Lambda is replacing
-# while the old ones' sessions have not ended (db.IDLE_SESSION_MS).
+# Share of max_connections. The rest is for the superuser's reserve, a person with psql, and environments that Lambda is replacing
+# while sessions of the old ones have not ended (db.IDLE_SESSION_MS).
 SHARE_OF_CONNECTIONS = 0.75
 
 
@@ -129,7 +129,7 @@ def test_every_function_is_called_by_a_test(functions):
 
 
 def routes(function: str) -> list[tuple[str, str, set[str]]]:
-    """(method, path, keywords) of `@app.get("/path", ...)` and its like."""
+    """Return (method, path, keywords) of each `@app.get("/path", ...)` and the other methods."""
     found = []
     for node in code.walk(code.tree(FUNCTIONS / function / "app.py")):
         for decorator in getattr(node, "decorator_list", ()):
@@ -143,7 +143,7 @@ def api_events(function: Function) -> list[dict]:
     return [event.get("Properties") or {} for event in (function.properties.get("Events") or {}).values() if event["Type"] == "HttpApi"]
 
 
-# Hubs call it with a token of the callback's own and a signature; it has no routes but the callback's.
+# Hubs call it with the callback's token and a signature; the callback is its only route.
 PUBLIC = {"websub"}
 
 
@@ -155,13 +155,13 @@ def test_every_route_has_a_permission(functions):
 
 
 def test_every_route_has_an_event_of_its_function(functions):
-    """Two routes a prefix in the template: /x and /x/{proxy+}."""
+    """The template has two routes per prefix: /x and /x/{proxy+}."""
     for name, function in functions.items():
         paths = {event.get("Path") for event in api_events(function)}
         prefixes = {path for path in paths if path and not path.endswith("/{proxy+}")}
         assert {path for path in paths if path} == prefixes | {f"{prefix}/{{proxy+}}" for prefix in prefixes}, name
         if None in paths:
-            continue  # $default takes what nobody else does
+            continue  # $default gets all other paths
         for _, path, _ in routes(name):
             assert any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes), f"{name}: nothing leads to {path}"
 
@@ -175,7 +175,7 @@ def test_a_function_behind_an_api_times_out_before_its_gateway(functions):
 
 
 def queue_faults(each: dict) -> list[str]:
-    """What is wrong with the queues of a template."""
+    """Return what is wrong with the queues of a template."""
     faults = []
     dead_letter = {
         name
@@ -240,13 +240,13 @@ def test_every_dead_letter_queue_has_an_alarm():
 
 
 def test_an_unsubscription_is_repeated_until_its_callback_is_forgotten():
-    """The schedule repeats everything else that the hub is asked for."""
+    """The schedule repeats all other requests to the hub, but not this one."""
     queue = resources(load(APPLICATION), "AWS::SQS::Queue")["HubRequests"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] > callbacks.REMOVED_SECONDS
 
 
 def test_every_asynchronous_invocation_has_a_failure_destination(functions):
-    """Rules and schedules: an event that no retry delivered must be somewhere."""
+    """An event of a rule or schedule that no retry delivered must be stored."""
     for name, function in functions.items():
         for kind, event in (function.properties.get("Events") or {}).items():
             if event["Type"] in ("EventBridgeRule", "Schedule", "ScheduleV2", "S3", "SNS"):
@@ -257,7 +257,7 @@ def test_every_asynchronous_invocation_has_a_failure_destination(functions):
 
 
 def star_faults(text: str) -> list[str]:
-    """Lines with a bare "*" in a statement's Action, Resource or Principal that no comment on the line or on the one above explains."""
+    """Return lines with a "*" in a statement's Action, Resource or Principal without a comment on the line or the one above."""
     lines = text.splitlines()
     root = yaml.compose(text, template.Loader)
     explained = re.compile(r"(^|\s)#\s*\S")
@@ -304,7 +304,7 @@ def test_an_unexplained_wildcard_is_detected():
 
 
 def required(function: str) -> set[str]:
-    """The IAM actions that a function's code needs, without kms."""
+    """Return the IAM actions that a function's code needs, except kms."""
     operations = code.operations(function)
     found = {action for operation in operations for action in IAM_ACTIONS.get(operation) or {_action(*operation)}}
     return found | ({"s3:ListBucket"} if code.reach(function) & SEES_MISSING else set())
@@ -325,7 +325,7 @@ def test_a_functions_policy_allows_what_its_code_calls(functions):
 
 
 def test_a_functions_policy_allows_nothing_that_its_code_does_not_call(functions):
-    # Whoever reads objects may ask whether they are there: that tells a missing one from a forbidden one.
+    # A function that reads objects may list them, to distinguish a missing object from a forbidden one.
     more = {name: {"s3:ListBucket"} if "s3:GetObject" in required(name) else set() for name in functions}
     superfluous = {name: {action for action in granted(f) if not action.startswith("kms:")} - required(name) - more[name] for name, f in functions.items()}
 
@@ -415,7 +415,7 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
         assert any(variable.startswith("DATABASE_") for variable in function.variables) == uses_database(name), name
 
 
-# Requests whose caller waits for an outside answer, with a timeout and a breaker; and what only reads bytes: its one class that talks is the hub function's.
+# Routes whose caller waits for a platform, with a timeout and a breaker; and modules that only parse (the hub function uses their client).
 WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google"}}
 READS = {"showrunner.platforms.answers", "showrunner.platforms.websub"}
 
@@ -434,7 +434,7 @@ def test_database_functions_have_bounded_concurrency_that_fits_the_connections(f
 
 
 def smallest_max_connections(data: dict) -> int:
-    """Aurora derives it from the greatest capacity; the smallest that the parameter allows is what everything must fit into."""
+    """Return the least max_connections. Aurora derives it from the maximum capacity; use the smallest that the parameter allows."""
     scaling = resources(data, "AWS::RDS::DBCluster")["Database"]["ServerlessV2ScalingConfiguration"]
     units = data["Parameters"][scaling["MaxCapacity"]["Ref"]]["MinValue"]
     found = min(MOST_CONNECTIONS, units * 2 * GIBIBYTE // BYTES_A_CONNECTION)
@@ -447,7 +447,7 @@ def test_the_voice_functions_concurrency_matches_the_elevenlabs_plan(functions):
 
 
 def test_gpu_instances_can_reach_the_services_that_start_them():
-    """A public subnet without NAT gives an instance a way out only with a public address; Fargate jobs ask for theirs themselves."""
+    """Without NAT an instance in a public subnet needs a public address; Fargate jobs request theirs themselves."""
     data, application = load(DATA), load(APPLICATION)
     public = references(data["Outputs"]["PublicSubnets"]["Value"])
     subnets = resources(data, "AWS::EC2::Subnet")
@@ -473,7 +473,7 @@ def test_both_render_jobs_differ_only_where_their_platform_requires():
         del job["JobDefinitionName"], job["PlatformCapabilities"], job["ContainerProperties"]["ResourceRequirements"]
     for only_fargate in ("NetworkConfiguration", "EphemeralStorage", "RuntimePlatform", "FargatePlatformConfiguration"):
         cpu["ContainerProperties"].pop(only_fargate, None)
-    # An empty volume: of the instance for EC2, where Fargate refuses `Host`.
+    # An empty volume of the instance. EC2 needs `Host`, Fargate refuses it.
     assert [volume.pop("Host") for volume in gpu["ContainerProperties"]["Volumes"]] == [{}]
 
     assert gpu == cpu
@@ -499,7 +499,7 @@ def test_every_log_group_has_a_retention_period(functions):
 
 
 def test_everything_logs_to_a_log_group_of_the_template(functions):
-    """A group that AWS makes by itself keeps everything for ever."""
+    """A log group that AWS creates by itself never deletes anything."""
     for name, function in functions.items():
         group = function.properties.get("LoggingConfig", {}).get("LogGroup")
         assert references(group) & resources(function.template, "AWS::Logs::LogGroup").keys(), name
@@ -518,7 +518,7 @@ def test_everything_logs_to_a_log_group_of_the_template(functions):
 
 
 def test_alarms_go_to_a_topic_whose_key_cloudwatch_may_use():
-    """The policy of alias/aws/sns can't be changed, and CloudWatch is not in it: https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger."""
+    """CloudWatch may not use alias/aws/sns, and its policy cannot be changed: https://repost.aws/knowledge-center/cloudwatch-receive-sns-for-alarm-trigger."""
     topics = resources(load(DATA), "AWS::SNS::Topic")
     assert topics
     key = resources(load(DATA), "AWS::KMS::Key")["StageKey"]["KeyPolicy"]["Statement"]

@@ -53,21 +53,21 @@ def test_a_constraint_violation_names_the_constraint(tx):
 
 
 @pytest.fixture
-def own(postgres):
-    """This thread's session outside any transaction of the test."""
+def session(postgres):
+    """Return this thread's session, outside any transaction of the test."""
     db.close()
     yield db.session()
     db.close()
 
 
 def kill_others():
-    """End every other session of the role, as a failover would."""
+    """End every other session of the role, as a failover does."""
     connection = db.connect()
     connection.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()")
     connection.close()
 
 
-def test_a_session_lost_between_requests_is_replaced(own):
+def test_a_session_lost_between_requests_is_replaced(session):
     with db.transaction() as tx:
         assert db.value(tx, "SELECT 1") == 1
     kill_others()
@@ -78,7 +78,7 @@ def test_a_session_lost_between_requests_is_replaced(own):
         assert db.value(tx, "SELECT 3") == 3
 
 
-def test_a_session_lost_inside_a_transaction_is_an_error_and_the_next_works(own):
+def test_a_session_lost_inside_a_transaction_is_an_error_and_the_next_works(session):
     with pytest.raises(DatabaseUnavailable), db.transaction() as tx:  # noqa: PT012
         db.value(tx, "SELECT 1")
         kill_others()
@@ -87,7 +87,7 @@ def test_a_session_lost_inside_a_transaction_is_an_error_and_the_next_works(own)
         assert db.value(tx, "SELECT 3") == 3
 
 
-def test_a_plan_outdated_by_a_migration_is_prepared_again(own):
+def test_a_plan_outdated_by_a_migration_is_prepared_again(session):
     with contextlib.closing(migrate.connect()) as owner:
         owner.run("CREATE TABLE access.stale (a int)")
         try:
@@ -108,7 +108,7 @@ def test_a_statement_that_takes_too_long_is_cancelled(tx):
         db.run(inner, "SELECT pg_sleep(5)")
 
 
-def test_an_unreachable_server_raises_service_unavailable(own, monkeypatch):
+def test_an_unreachable_server_raises_service_unavailable(session, monkeypatch):
     monkeypatch.setenv("DATABASE_PORT", "1")
     with pytest.raises(DatabaseUnavailable), db.transaction():
         pass

@@ -1,4 +1,4 @@
-"""store.pages: a cursor or a query that nobody has given out is refused with words, whatever is in it."""
+"""Lists with hostile cursors and queries: each is answered, or refused with an error that names the field."""
 
 import base64
 import json
@@ -16,10 +16,10 @@ from showrunner.errors import InvalidRequest
 from showrunner.store.accounts import members, users
 from tests.conftest import Client, add_organisation
 
-# Each list that is paged by store.pages, with the order that its cursors name.
+# Each list with pages, and the order that its cursors name.
 LISTS = {"/api/v1/videos": "-created_at,-id", "/api/v1/channels": "name,id", "/api/v1/admin/audit": "-id", "/api/v1/admin/users": "-created_at,-id"}
 
-# What a server's parser and ours may read differently.
+# Values that PostgreSQL and Python may parse differently.
 HOSTILE = [
     *("1e999999", "-1e999999", "1e-999999", "NaN", "infinity", "-infinity", "0x10", "1_000", "٣", "9" * 400, "-0", "", " 1", "1 "),
     *("2026-W01-1", "2026-001", "20260101", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T24:00:00", "2026-01-01T00:00:00.1234567890"),
@@ -50,7 +50,7 @@ CURSORS = st.one_of(
 
 @pytest.fixture(scope="module")
 def caller(postgres, signing_key):
-    """Committed, not rolled back: a statement that the server refuses must not spoil the next example's transaction."""
+    """Commit a person with some videos: after a refused statement a shared transaction would fail the next example."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RATE_LIMIT_FACTOR", "1000000")
         with db.transaction() as tx:
@@ -114,7 +114,7 @@ def test_the_error_of_an_invalid_query_names_the_field(caller, query, field):
 @example(value="1e999999")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_number_in_a_cursor_is_one_that_postgresql_accepts(postgres, value):
-    """No list is ordered by a numeric yet; one that is must not fail on its first hostile cursor."""
+    """No list is ordered by a numeric column yet; one that will be must not fail on a hostile cursor."""
     columns = {"cost": Column("n.cost", "numeric"), "id": Column("n.id", "bigint")}
     source = "(VALUES (1.5::numeric, 1::bigint)) n (cost, id) WHERE true"
     wanted = PageRequest(20, None, encoded(["cost,id", [value, "0"], 1]), None)

@@ -1,4 +1,4 @@
-"""The whole product on this machine: the real templates on the local engine, asked over HTTP as a user asks."""
+"""The whole product on this machine: the real templates on the local engine, called over HTTP like a user does."""
 
 import json
 import subprocess
@@ -25,19 +25,19 @@ STEPS = list(progress.BEGUN)
 
 
 class Stack:
-    """A running stack with its state and ports apart from the developer's own."""
+    """Start a stack with its own state and ports, separate from the developer's."""
 
     def __init__(self) -> None:
-        # The tests ask for the status several times a second; what the limits do is tested where they live.
+        # The tests poll the status several times a second; the rate limits have their own tests.
         self.environment = {**suite.environment(), "RATE_LIMIT_FACTOR": "100"}
         self.home = Path(self.environment["SHOWRUNNER_HOME"])
-        # Every call to AWS that a function makes, to be held against its policy: the engine enforces none.
+        # Record every AWS call of the functions, to check it against their policies: the engine enforces none.
         self.calls = self.home / "calls.jsonl"
         self.calls.unlink(missing_ok=True)
         self.environment["ENGINE_CALLS"] = str(self.calls)
 
     def command(self, *arguments: str) -> str:
-        """`python -m local …`; its output. Fails the test with that output when it fails."""
+        """Run `python -m local …` and return its output. Fails the test with that output if the command fails."""
         done = subprocess.run(
             [sys.executable, "-m", "local", *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
         )
@@ -64,7 +64,7 @@ class Stack:
         return {name: self.paid_calls_of(name) for name in ("LANGUAGE", "VOICE")}
 
     def paid_calls_of(self, name: str) -> int:
-        """What the language or the voice server has been asked so far, as far as it costs money."""
+        """Return the requests that the language or the voice server received so far and that cost money."""
         counts = httpx.get(f"{self.address(name)}/stats", timeout=10).json()["by_endpoint"]
         return sum(count for path, count in counts.items() if "responses" in path or "text-to-speech" in path)
 
@@ -75,7 +75,7 @@ class Stack:
         return str(answer.json()["video_id"])
 
     def wait(self, video_id: str, *until: str, seconds: float = PRODUCTION_SECONDS) -> dict[str, Any]:
-        """Asks for the status until it is one of these, or its step is one of these or a later one; by default until any end."""
+        """Poll the status until it, or the step, is one of these (or a later step); by default until the video has ended."""
         wanted = set(until) or {"completed", "failed", "cancelled"}
         reached = {step for name in wanted & set(STEPS) for step in STEPS[STEPS.index(name) :]}
         deadline = time.monotonic() + seconds
@@ -88,7 +88,7 @@ class Stack:
         raise AssertionError(f"{video_id} is not {wanted} after {seconds} s: {status}")
 
     def files(self, video_id: str, folder: Path) -> dict[str, Path]:
-        """The finished files of the first output, fetched by their signed addresses."""
+        """Download the files of the first output by their signed links."""
         links = self.api.get(f"/videos/{video_id}/download").raise_for_status().json()["outputs"][0]
         found = {}
         for name in ("video", "thumbnail", "srt", "vtt"):
@@ -97,20 +97,20 @@ class Stack:
         return found
 
     def product(self, video_id: str, name: str) -> Any:
-        """An object of the video's own folder, as JSON."""
+        """Read a JSON object from the video's folder."""
         bucket = next(each["Name"] for each in self.aws("s3").list_buckets()["Buckets"] if "media" in each["Name"])
         keys = [each["Key"] for page in self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket) for each in page.get("Contents", [])]
         key = next(key for key in keys if key.endswith(f"videos/{video_id}/{name}"))
         return json.loads(self.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def resources(self) -> dict[str, str]:
-        """Logical to physical names of both stacks."""
+        """Return physical names by logical names of both stacks."""
         stacks = ("showrunner-data-local", "showrunner-local")
         found = (self.aws("cloudformation").describe_stack_resources(StackName=stack)["StackResources"] for stack in stacks)
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for resources in found for each in resources}
 
     def executions(self, video_id: str) -> list[str]:
-        """Names of the executions that were ever started for the video."""
+        """Return the names of all executions of the video."""
         client = self.aws("stepfunctions")
         machine = next(each["stateMachineArn"] for each in client.list_state_machines()["stateMachines"] if each["name"].endswith("-production"))
         return [

@@ -25,7 +25,7 @@ def ticket(stack: Any, token: str | None = None) -> str:
 
 
 def stranger(stack: Any) -> str:
-    """The token of somebody who has just registered, with an organisation of their own."""
+    """Register a person. Returns their access token."""
     email, password = f"{uuid.uuid4().hex}@example.com", "Correct-Horse-7-Battery"
     with httpx.Client(base_url=f"{stack.address('PLATFORM')}/api/v1/auth", timeout=60) as api:
         api.post("/register", json={"email": email, "password": password, "full_name": "A Stranger"}).raise_for_status()
@@ -33,18 +33,18 @@ def stranger(stack: Any) -> str:
 
 
 class Client:
-    """A dashboard: it remembers everything it is told."""
+    """A dashboard that stores every message it receives."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket, self.messages = socket, []
 
     async def say(self, **message: Any) -> dict[str, Any]:
-        """The answer; nothing else may come before it."""
+        """Send a message and return its answer, which must be the next message."""
         await self.socket.send_str(json.dumps(message))
         return json.loads(await self.socket.receive_str(timeout=ANSWER_SECONDS))  # type: ignore[no-any-return]
 
     async def listen(self, video_id: str) -> None:
-        """Until the video has ended."""
+        """Listen until the video has ended."""
         async with asyncio.timeout(PRODUCTION_SECONDS):
             while True:
                 message = json.loads(await self.socket.receive_str())
@@ -54,7 +54,7 @@ class Client:
 
 
 async def watch(stack: Any) -> tuple[str, Client, Client]:
-    """A video is made while its owner and a stranger listen."""
+    """Make a video while its owner and a person of another organisation listen."""
     url = f"{stack.address('LIVE')}/"
     async with (
         aiohttp.ClientSession() as session,
@@ -121,7 +121,7 @@ def test_a_ticket_needs_a_token(stack: Any) -> None:
 
 
 def test_no_ticket_stands_in_a_log(stack: Any) -> None:
-    """Neither in what functions write nor in what the engine keeps of its requests."""
+    """Neither in the functions' logs nor in the requests that the engine records."""
     given = ticket(stack)
 
     async def use() -> None:

@@ -1,4 +1,4 @@
-"""Logging in and connecting through the page that plays Google, over the gateway and the deployed functions: cookies, secrets, seals and policies are real."""
+"""Login and connection through the stand-in for Google, on the gateway and deployed functions: real cookies, secrets and policies."""
 
 import json
 import uuid
@@ -14,9 +14,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 def through_google(api: httpx.Client, provider: str, email: str) -> httpx.Response:
-    """What a dashboard and its person do."""
+    """A dashboard and the person who uses it."""
     started = api.get(f"/auth/oauth/{provider}/start").raise_for_status()
-    # A browser keeps a Secure cookie of a loopback address, httpx doesn't.
+    # Browsers store Secure cookies of loopback addresses, httpx does not.
     cookie = started.headers["set-cookie"].partition(";")[0]
     page = httpx.get(started.json()["authorization_url"]).raise_for_status()
     assert "Choose an account" in page.text

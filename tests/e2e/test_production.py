@@ -32,19 +32,19 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def ffmpeg(*arguments: str) -> str:
-    """What ffmpeg says of a file: its report goes to standard error."""
+    """Return ffmpeg's report about a file, which it writes to standard error."""
     return subprocess.run([FFMPEG, "-hide_banner", *arguments, "-f", "null", "-"], capture_output=True, text=True, check=True).stderr
 
 
 def brief(**changes: Any) -> dict[str, Any]:
-    """A brief that no other test has paid for yet: the hook speaks the topic, so script and voice are new."""
+    """Return a brief with a new topic, so that script and voice are not reused from another test."""
     words = random.sample(["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "hidden", "steel", "copper", "coastal", "northern"], 4)
     return {"topic": f"How {' '.join(words)} cables carry the internet", "source_text": BRIEF["source_text"], **changes}
 
 
 @pytest.fixture(scope="module")
 def made(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One video of ten seconds, that several tests look at."""
+    """Make one video of ten seconds that several tests check."""
     asked = brief()
     before = stack.paid_calls()
     video_id = stack.generate(**asked)
@@ -148,7 +148,7 @@ def test_a_cancelled_video_stops_its_execution_and_its_job(stack: Any) -> None:
     while render_jobs(stack) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert render_jobs(stack) == []
-    time.sleep(2)  # the ABORTED event reaches finish, which must leave it cancelled
+    time.sleep(2)  # the ABORTED event invokes finish, which must leave the video cancelled
     assert stack.api.get(f"/videos/{video_id}/status").json()["status"] == "cancelled"
 
 
@@ -231,7 +231,7 @@ def test_the_engine_killed_half_way_loses_the_execution_but_nothing_paid_for(sta
     assert render_jobs(stack) == []
 
 
-@pytest.mark.slow  # the machine's own retries take minutes before it gives up
+@pytest.mark.slow  # the machine retries for minutes before it fails
 def test_a_voice_service_that_is_away_fails_the_video_in_words_and_a_retry_goes_on(stack: Any) -> None:
     os.kill(stack.pid("voice"), signal.SIGKILL)
     before = stack.paid_calls_of("LANGUAGE")
@@ -281,7 +281,7 @@ def is_voice_worker(process: psutil.Process) -> bool:
 
 
 def seen(stack: Any, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Processes of this stack: other stacks may run on the same machine."""
+    """Return the processes of this stack: other stacks may run on the same machine."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -295,12 +295,12 @@ def render_jobs(stack: Any) -> list[psutil.Process]:
 
 
 def kill_when_seen(stack: Any, wanted: Callable[[psutil.Process], bool], seconds: float) -> bool:
-    """Kills the processes that fit as soon as there is one, and waits until they are gone."""
+    """Kill the matching processes as soon as there is one, and wait until they have ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := seen(stack, wanted):
             for process in found:
-                with contextlib.suppress(psutil.NoSuchProcess):  # a child goes with its parent
+                with contextlib.suppress(psutil.NoSuchProcess):  # a child ends with its parent
                     process.kill()
             psutil.wait_procs(found, timeout=10)
             return True

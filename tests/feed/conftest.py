@@ -49,7 +49,7 @@ def world(ingestion_aws: World, tx: Any) -> World:
 
 @pytest.fixture
 def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
-    """A server of its own, since what a killed process commits can't be rolled back."""
+    """Start another server, because what a killed process committed cannot be rolled back. Returns a connection."""
     from functions.migrate import app as migrate
     from local import postgres as server
     from tests.conftest import free_port, put_secrets
@@ -101,7 +101,7 @@ def followed(world, youtube, tx):
 
 @pytest.fixture
 def filled(world):
-    """Thirty videos of two channels, one renamed, one deleted."""
+    """Deliver thirty videos of two channels, rename one and delete one."""
     messages = []
     for number in range(30):
         channel, name = (CHANNEL, "Channel a") if number % 3 else (OTHER, "Channel b")

@@ -1,6 +1,6 @@
 """A real WebSub hub (flask-websub) in a process of its own: python tests/feed/hub.py PORT ALGORITHM FOLDER.
 
-/hub is the hub, /publish hands a body to all subscribers of a topic, /fail makes the next so many requests answer 503 with Retry-After.
+/hub is the hub, /publish sends a body to all subscribers of a topic, /fail lets the next requests fail with 503 and Retry-After.
 """
 
 import base64
@@ -15,7 +15,7 @@ from flask_websub.hub import Hub, SQLite3HubStorage
 
 
 class Queue:
-    """What the hub uses of Celery: each task runs in a thread of its own, as soon as the request that asked for it is answered."""
+    """The part of Celery that the hub uses: each task runs in its own thread after the request is answered."""
 
     def task(self, bind=False, **_):
         return lambda work: Task(work, bind)
@@ -33,7 +33,7 @@ class Task:
         self.work(self, *arguments) if self.bind else self.work(*arguments)
 
     def retry(self, countdown):
-        """The tests look at the first answer."""
+        """Do nothing: the tests look at the first answer."""
 
 
 def make(port: int, algorithm: str, folder: str) -> Flask:

@@ -18,7 +18,7 @@ TOPIC = f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}"
 
 
 def atom(video: str = "vid00000001", title: str = "Title", channel: str = CHANNEL, updated: str = "2026-11-20T08:13:10.038244318+00:00", **more: str) -> bytes:
-    """A notification as YouTube sends it."""
+    """Return a notification as YouTube sends it."""
     published = more.get("published", "2026-11-20T08:12:50+00:00")
     return f"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
@@ -41,7 +41,7 @@ def tombstone(video: str = "vid00000001", when: str = "2026-11-20T09:00:00.00000
 
 
 def http(method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
-    """An HTTP API event."""
+    """Return an HTTP API event."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
     event: dict[str, Any] = {
         "version": "2.0",
@@ -58,7 +58,7 @@ def http(method: str, path: str, body: Any = None, query: dict[str, str] | None 
 
 
 def notification(body: bytes, delivery_id: str | None = None, channel: str = CHANNEL, subscription_id: int | None = None) -> dict[str, Any]:
-    """A message as the receiver queues it."""
+    """Return a message as the receiver queues it."""
     return {
         "kind": "notification",
         "delivery_id": delivery_id or str(uuid.uuid4()),
@@ -70,18 +70,18 @@ def notification(body: bytes, delivery_id: str | None = None, channel: str = CHA
 
 
 def batch(messages: list[Any]) -> dict[str, Any]:
-    """An SQS event."""
+    """Return an SQS event with these messages. Strings are sent as they are."""
     return {"Records": [{"messageId": str(number), "body": each if isinstance(each, str) else json.dumps(each)} for number, each in enumerate(messages)]}
 
 
 class World:
-    """Queues by name, and what lies in them."""
+    """The ingestion functions and their queues."""
 
     def __init__(self, queues: dict[str, str]) -> None:
         self.queues = queues
 
     def take(self, name: str) -> list[dict[str, Any]]:
-        """The messages of a queue, removed from it."""
+        """Remove all messages from a queue and return them."""
 
         found: list[dict[str, Any]] = []
         while messages := rpc.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
@@ -91,7 +91,7 @@ class World:
         return found
 
     def api(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, key: str | None = KEY, **headers: str) -> tuple[int, Any]:
-        """(status, body) of the Ingestion API."""
+        """Call the Ingestion API. Returns (status, body)."""
         from functions.feed import app
 
         given = {"x_api_key": key, **headers} if key else headers
@@ -110,7 +110,7 @@ class World:
         return app.handler(batch(list(messages)), None)
 
     def drain(self) -> int:
-        """Everything that waits in the notifications' queue goes through its function."""
+        """Process all queued notifications. Returns how many there were."""
         messages = self.take("NOTIFICATIONS_QUEUE_URL")
         if messages:
             self.notify(*messages)
@@ -126,15 +126,15 @@ def kinds(tx):
 
 
 def entries(*known):
-    """A feed with an entry for each (video, channel)."""
+    """Return a feed with an entry for each (video id, channel id)."""
     head, _, rest = atom().partition(b" <entry>")
     one = b"<entry>" + rest.partition(b"</feed>")[0]
-    # Shortened to what the reader asks for: a thousand of them are a notification still.
+    # Without what the reader ignores, so that a thousand entries fit into a notification.
     short = re.sub(rb"\s*<(link|author|id).*?(/>|</author>|</id>)", b"", one)
     return head + b"".join(short.replace(b"vid00000001", video.encode()).replace(CHANNEL.encode(), channel.encode()) for video, channel in known) + b"</feed>"
 
 
 def poll(delivery_id, **found):
-    """A poll that found one video."""
+    """Return the message of a poll that found one video."""
     video = {"video_id": "vid00000001", "title": "Title", "published_at": "2026-11-20T08:12:50Z", "at": "2026-11-20T08:12:50Z", **found}
     return {"kind": "polled", "channel_id": CHANNEL, "delivery_id": delivery_id, "origin": "playlist", "at": datetime.now(UTC).isoformat(), "found": [video]}

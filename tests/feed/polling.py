@@ -11,8 +11,8 @@ def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
     known.videos[key] = {"channel_id": channel, "title": title, "published_at": at, "duration": "PT4M13S", "tags": ["a", "b"], "views": 123}
 
 
-def minute(world):
-    """The schedule, the poll function and the worker, once."""
+def run_once(world):
+    """Run the schedule, the poll function and the intake once. Returns the messages that were polled."""
     from functions.poll import app as poll
     from functions.subscriptions import app as schedule
 
@@ -23,12 +23,12 @@ def minute(world):
     return messages
 
 
-def again(tx):
+def make_polls_due(tx):
     db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
 
 
 def work(world, *messages):
-    """What the poll function gives back to the queue, and what it tells of."""
+    """Run the poll function on these messages. Returns (ids of failed ones, the reports it queued)."""
     from functions.poll import app
 
     failed = [each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]]

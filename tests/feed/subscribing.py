@@ -10,15 +10,15 @@ AWAY = "http://127.0.0.1:9"
 
 
 def verified_subscription(world):
-    """(id, path of its callback) of a subscription that the hub has verified."""
+    """Create a subscription that the hub has verified. Returns (id, path of its callback)."""
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     [job] = world.take("HUB_QUEUE_URL")
-    say(world, "verified", body["id"], lease_seconds=432_000)
+    hub_message(world, "verified", body["id"], lease_seconds=432_000)
     return body["id"], f"/webhook/{job['token']}"
 
 
-def say(world, kind, key, minutes=0, **words):
-    """The hub's word, or what became of asking it."""
+def hub_message(world, kind, key, minutes=0, **words):
+    """Deliver a message about the hub's answer, dated `minutes` from now."""
     world.notify({"kind": kind, "subscription_id": key, "at": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(), **words})
 
 
@@ -30,9 +30,9 @@ def make_due(tx):
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second' WHERE ask_at IS NOT NULL")
 
 
-def due(world, tx):
-    """The minute for which the schedule named itself something to do."""
+def run_schedule(world, tx):
+    """Run the schedule without its record of the next due time. Returns its counts."""
     from functions.subscriptions import app
 
-    dynamodb.remove("schedule#subscriptions", "next")  # tests move rows in time, so what it named is no longer true
+    dynamodb.remove("schedule#subscriptions", "next")  # tests change the times of rows, so the record is outdated
     return app.handler({}, None)

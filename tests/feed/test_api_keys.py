@@ -1,4 +1,4 @@
-"""Ingestion API: every route of its document x every kind of key. Rows are the whole stage's, so a key opens all or nothing."""
+"""Every route of the Ingestion API with every kind of key. The data belong to the whole stage: a key opens all or nothing."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ OPERATIONS = [
     (method.upper(), path, bool(operation["security"]))
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
-    if not path.startswith("/webhook")  # the receiver's: a token of its own and a signature (test_websub)
+    if not path.startswith("/webhook")  # the receiver's: it has its own token and a signature (test_callbacks)
 ]
 LOCKED = [each for each in OPERATIONS if each[2]]
 KINDS = {
@@ -31,7 +31,7 @@ def call(world, method, path, headers):
 
 @pytest.fixture
 def keys(tx, world):
-    """Keys that must open nothing."""
+    """Return invalid keys by name: every route must refuse them."""
     organisation = add_organisation(tx, "Others")
     for name, (scopes, lasts) in KINDS.items():
         db.run(

@@ -1,4 +1,4 @@
-"""The receiver: verifications that we asked for, signatures, sizes, and what lands in the queue."""
+"""The receiver of the hub's calls: verifications, signatures, sizes, and what it queues."""
 
 import base64
 import gzip
@@ -121,7 +121,7 @@ def test_a_verification_without_a_lease_grants_the_requested_one(world, subscrip
 
 
 def test_a_repeated_verification_is_echoed_again(world, subscription):
-    """A hub whose first answer was lost asks again."""
+    """A hub that did not receive the first answer asks again."""
     for _ in range(2):
         assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
     world.drain()
@@ -130,7 +130,7 @@ def test_a_repeated_verification_is_echoed_again(world, subscription):
 
 @pytest.fixture
 def neighbour(world, subscription):
-    """Another channel's subscription, with a secret of its own."""
+    """Create a subscription of another channel with another secret."""
     world.api("POST", "/api/v1/subscriptions", {"channel_id": OTHER, "callback_url": CALLBACK, "secret": "the-neighbours-secret"})
     [job] = world.take("HUB_QUEUE_URL")
     return f"/webhook/{job['token']}"
@@ -271,7 +271,7 @@ def verify(world, subscription):
 
 
 def test_a_first_secret_is_required_only_after_the_hub_verified_it(world, monkeypatch):
-    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # the 15 minutes pass at once
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
     subscription = {**body, "path": f"/webhook/{job['token']}"}
@@ -296,13 +296,13 @@ def test_an_old_secret_expires_15_minutes_after_the_next_is_verified(world, subs
     assert (push(world, subscription, SECRET), push(world, subscription, "second")) == (202, 202)
     assert db.value(tx, "SELECT previous_secret FROM feed.subscriptions WHERE id = :id", id=subscription["id"]) is None
     rotate(world, subscription, "third")
-    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # the 15 minutes pass at once
     verify(world, subscription)
     assert [push(world, subscription, secret) for secret in (SECRET, "second", "third")] == [403, 403, 202]
 
 
 def test_a_late_verification_of_an_older_request_keeps_the_old_secret(world, subscription, monkeypatch):
-    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # a quarter of an hour passes at once
+    monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # the 15 minutes pass at once
     assert world.webhook("GET", subscription["path"], query=verification())["statusCode"] == 200
     rotate(world, subscription, "second")
     world.drain()

@@ -32,7 +32,7 @@ print(json.dumps(app.handler(json.loads(sys.stdin.read()), None)))
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_worker_killed_at_any_step_loses_and_repeats_nothing(own_database):
-    """The queue delivers again whatever wasn't acknowledged: each death is followed by the same batch, until a run ends."""
+    """SQS delivers unacknowledged messages again: after each crash the same batch runs again, until a run completes."""
     deaths = 0
     for round_ in range(1, 100):
         messages = [notification(atom(f"k{round_:03d}{n:07d}", f"Title {n}", updated=f"2026-11-20T0{n}:00:00Z")) for n in range(3)] + [

@@ -64,7 +64,7 @@ def hold(case, world):
             case.body["callback_url"] = CALLBACK
         if "url" in case.body:
             case.body["url"] = "https://www.youtube.com/"
-    # A callback, an address, a cursor and a secret have rules that no schema tells.
+    # Callbacks, addresses, cursors and secrets have rules that a schema cannot express.
     checks = CHECKS
     if case.method == "POST" and case.path.endswith(("subscriptions", "from-url", "renew")):
         checks = [check for check in CHECKS if check is not negative_data_rejection]

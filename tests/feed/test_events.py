@@ -19,7 +19,7 @@ def test_a_poll_stays_in_the_queue_until_the_bus_accepts_its_updates(world, tx, 
             raise rpc.AwsError("AccessDeniedException", "no")
         sent.extend(each["video_id"] for each in details)
 
-    monkeypatch.setattr(events, "emit_all", refuses)  # moto's bus refuses nobody
+    monkeypatch.setattr(events, "emit_all", refuses)  # moto's event bus never refuses
     with pytest.raises(rpc.AwsError):
         world.notify(message)
     assert world.take("NOTIFICATIONS_DEAD_URL") == []
@@ -32,7 +32,7 @@ def test_an_update_is_sent_to_the_bus_again_after_a_crash(world, tx, monkeypatch
     from showrunner.aws import events
 
     sent = []
-    monkeypatch.setattr(events, "emit_all", lambda kind, details: sent.append([each["event_id"] for each in details]))  # moto's bus can't be read
+    monkeypatch.setattr(events, "emit_all", lambda kind, details: sent.append([each["event_id"] for each in details]))  # moto's event bus cannot be read
     message = notification(atom())
     world.notify(message)
     world.notify(message)

@@ -1,4 +1,4 @@
-"""events/<function>.<case>.json of the Ingestion functions: what `sam local invoke` sends is what the handlers take."""
+"""The sample events of the ingestion functions: their handlers accept what `sam local invoke` sends."""
 
 from functions.hub import app as hub
 from functions.notifications import app as notifications

@@ -29,21 +29,21 @@ def test_the_hubs_answers_change_the_state_of_a_subscription(world, tx):
     def state():
         return db.value(tx, "SELECT status FROM feed.subscriptions WHERE id = :id", id=key)
 
-    def say(kind, minutes=0, **words):
+    def hub_message(kind, minutes=0, **words):
         world.notify({"kind": kind, "subscription_id": key, "at": (now + timedelta(minutes=minutes)).isoformat(), **words})
 
     assert state() == "pending"
-    say("answered", outcome="unavailable", reason="503", retry_after=120)
+    hub_message("answered", outcome="unavailable", reason="503", retry_after=120)
     assert state() == "pending"
-    say("answered", minutes=1, outcome="refused", reason="Restricted topic")
+    hub_message("answered", minutes=1, outcome="refused", reason="Restricted topic")
     assert state() == "failed"
-    say("verified", minutes=2, lease_seconds=432_000)
+    hub_message("verified", minutes=2, lease_seconds=432_000)
     assert state() == "active"
-    say("denied", minutes=1, reason="an old word")
+    hub_message("denied", minutes=1, reason="an old word")
     assert state() == "active"
-    say("answered", minutes=3, outcome="refused", reason="renewal refused")
-    assert state() == "active"  # its lease still runs, and it is asked for again
-    say("denied", minutes=4, reason="gone")
+    hub_message("answered", minutes=3, outcome="refused", reason="renewal refused")
+    assert state() == "active"  # its lease has not ended, and it is requested again
+    hub_message("denied", minutes=4, reason="gone")
     assert state() == "failed"
 
 

@@ -40,7 +40,7 @@ def test_dates_with_an_offset_are_the_same_moment(world, tx):
 
 
 def test_a_message_that_the_database_refuses_stops_no_other(world, tx):
-    """None of ours writes such a message."""
+    """No code of ours writes such a message."""
     assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
     assert [each["delivery_id"] for each in world.take("NOTIFICATIONS_DEAD_URL")] == ["no uuid"]
@@ -75,7 +75,7 @@ def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypa
             raise RuntimeError("boom")
         return take(tx, deliveries)
 
-    monkeypatch.setattr(webhook_events, "take", fails)  # nothing that passes the reader is known to break the database
+    monkeypatch.setattr(webhook_events, "take", fails)  # no content that the reader accepts is known to break the database
     world.notify(notification(atom()), notification(atom("vid00000bad")), notification(atom("vid00000002")))
     assert kinds(tx) == ["new_video", "new_video"]
     assert [row["processing_error"] for row in events(tx)] == [None, "RuntimeError: boom", None]

@@ -83,7 +83,7 @@ def test_filters_select_rows(filled, path, query, count):
 
 
 def searched(world, title, **query):
-    """(titles of all pages, the relation of each page's total, the last total) by cursor."""
+    """Read all pages of a search by cursor. Returns (titles, each page's total_relation, the last total)."""
     titles, relations, cursor, total = [], [], None, 0
     for _ in range(100):
         page = world.api("GET", "/api/v1/videos", query={"title": title, **query, **({"cursor": cursor} if cursor else {})})[1]
@@ -95,7 +95,7 @@ def searched(world, title, **query):
     raise AssertionError("the cursor never ends")
 
 
-# How many rows a walk looks through before something else is tried; 30 rows are there.
+# How many rows a scan reads before the search changes its strategy; there are 30 rows.
 @pytest.mark.parametrize(("glance", "walk"), [(2_000, 10_000), (5, 7), (30, 30), (29, 31), (1, 1)])
 @pytest.mark.parametrize(
     ("title", "count"),
@@ -103,8 +103,8 @@ def searched(world, title, **query):
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance, walk, title, count, order):
-    monkeypatch.setattr(lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would tell, which functions may not run
-    monkeypatch.setattr(lists, "GLANCE", glance)  # the true bounds would take tens of thousands of rows to reach
+    monkeypatch.setattr(lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would estimate; the functions' role may not run it
+    monkeypatch.setattr(lists, "GLANCE", glance)  # the real limits would need tens of thousands of rows
     monkeypatch.setattr(lists, "WALK", walk)
     whole = [row["title"] for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"] if title in row["title"].lower()]
     titles, relations, total = searched(filled, title, limit="10", order=order)

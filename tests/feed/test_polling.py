@@ -9,7 +9,7 @@ from showrunner.aws import sdk
 from showrunner.database import db
 from showrunner.store.feed import polls
 from tests.feed.ingestion import atom, kinds, notification
-from tests.feed.polling import ENRICH, POLL, again, minute, upload, work
+from tests.feed.polling import ENRICH, POLL, make_polls_due, run_once, upload, work
 
 
 def origins(tx):
@@ -18,7 +18,7 @@ def origins(tx):
 
 def test_a_poll_finds_a_missed_video_and_records_its_origin(world, youtube, followed, tx):
     upload(youtube, "vid00000009")
-    minute(world)
+    run_once(world)
     assert world.api("GET", "/api/v1/videos/vid00000009")[1]["title"] == "Missed"
     assert origins(tx) == ["feed"]
     assert kinds(tx) == ["new_video"]
@@ -27,17 +27,17 @@ def test_a_poll_finds_a_missed_video_and_records_its_origin(world, youtube, foll
 
 def test_a_poll_that_finds_nothing_new_stores_no_event(world, youtube, followed, tx):
     upload(youtube, "vid00000001")
-    minute(world)
+    run_once(world)
     before = origins(tx)
     youtube.videos["vid00000001"]["views"] = 999
     db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
-    minute(world)
+    run_once(world)
     assert origins(tx) == before
 
 
 def test_a_push_after_the_poll_changes_nothing(world, youtube, followed, tx):
     upload(youtube, "vid00000001", hours=80)
-    minute(world)
+    run_once(world)
     world.notify(notification(atom(title="Missed")))
     assert kinds(tx) == ["new_video", "unknown"]
 
@@ -45,12 +45,12 @@ def test_a_push_after_the_poll_changes_nothing(world, youtube, followed, tx):
 def test_the_uploads_playlist_is_polled_when_the_feed_fails(world, youtube, followed, tx):
     upload(youtube, "vid00000008")
     youtube.failing["/feeds/videos.xml"] = 10
-    minute(world)
+    run_once(world)
     assert kinds(tx) == []
     assert youtube.spent == 0
-    assert db.value(tx, "SELECT poll_at < now() + interval '6 minutes' FROM feed.polls")  # the hour isn't over yet
-    again(tx)
-    minute(world)
+    assert db.value(tx, "SELECT poll_at < now() + interval '6 minutes' FROM feed.polls")  # the hour has not passed yet
+    make_polls_due(tx)
+    run_once(world)
     assert origins(tx) == ["playlist"]
     assert quotas.spent("youtube", "general") == 1
 
@@ -59,21 +59,21 @@ def test_a_failing_free_feed_is_polled_more_often_than_the_paid_playlist(world, 
     youtube.failing["/feeds/videos.xml"] = 10
     paid = []
     for _ in range(4):
-        paid += [each["paid"] for each in minute(world)]
-        again(tx)
+        paid += [each["paid"] for each in run_once(world)]
+        make_polls_due(tx)
     assert paid == [False, True, False, False]
     db.run(tx, "UPDATE feed.polls SET paid_at = paid_at - interval '20 minutes'")
-    assert [each["paid"] for each in minute(world)] == [True]
+    assert [each["paid"] for each in run_once(world)] == [True]
 
 
 def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
     from functions.subscriptions import app
 
     youtube.failing["/feeds/videos.xml"] = 10
-    minute(world)
-    again(tx)
+    run_once(world)
+    make_polls_due(tx)
     quotas.spend("youtube", "general", app.POLL_UNITS, 10_000)
-    assert [each["paid"] for each in minute(world)] == [False]
+    assert [each["paid"] for each in run_once(world)] == [False]
 
 
 # Stored times of a channel's polls. Simulations move them back instead of the server's clock forward.
@@ -124,7 +124,7 @@ def test_every_channel_is_polled_within_an_hour_and_a_suspect_one_sooner(world, 
         db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() + interval '1 day'")
     if found:
         db.run(tx, "UPDATE feed.polls SET last_found_at = now()")
-    minute(world)
+    run_once(world)
     wait = db.value(tx, "SELECT extract(epoch FROM poll_at - now()) FROM feed.polls")
     assert longest * 0.89 < wait <= longest
 

@@ -14,11 +14,11 @@ import requests
 from showrunner.database import db
 from tests.conftest import ROOT, free_port
 from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, http
-from tests.feed.subscribing import due
+from tests.feed.subscribing import run_schedule
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """The gateway in front of the receiver."""
+    """A minimal API Gateway in front of the receiver."""
 
     answers: list[int] = []  # noqa: RUF012 - of the class, as the server makes an instance a request
 
@@ -165,9 +165,9 @@ def test_a_503_of_the_hub_is_retried_after_its_retry_after_and_stops_no_other(wo
 
 def test_the_schedule_renews_a_due_subscription(world, hub, tx):
     key = subscribe(world, hub)
-    assert due(world, tx)["asked"] == 0
+    assert run_schedule(world, tx)["asked"] == 0
     db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 second'")
-    assert due(world, tx)["asked"] == 1
+    assert run_schedule(world, tx)["asked"] == 1
     first = db.value(tx, "SELECT last_verified_at FROM feed.subscriptions WHERE id = :id", id=key)
     ask_hub(world)
     wait(world.drain)

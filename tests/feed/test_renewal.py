@@ -12,21 +12,21 @@ from showrunner.database import db
 from showrunner.feed import callbacks
 from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import CHANNEL
-from tests.feed.subscribing import AWAY, due, make_due, say, status, verified_subscription
+from tests.feed.subscribing import AWAY, hub_message, make_due, run_schedule, status, verified_subscription
 
 
 def test_an_ended_lease_is_expired_and_still_renewed(world, tx):
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'")
-    assert due(world, tx)["asked"] == 1
+    assert run_schedule(world, tx)["asked"] == 1
     assert world.api("GET", "/api/v1/subscriptions", query={"status": "expired"})[1]["count"] == 1
 
 
 def test_a_denied_subscription_is_not_renewed_until_a_caller_renews_it(world, tx):
     key, _ = verified_subscription(world)
-    say(world, "denied", key, minutes=1, reason="gone")
+    hub_message(world, "denied", key, minutes=1, reason="gone")
     make_due(tx)
-    assert due(world, tx)["asked"] == 0
+    assert run_schedule(world, tx)["asked"] == 0
     assert subscriptions.count_ending(tx, 12) == 0
     assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[1]["status"] == "pending"
     assert len(world.take("HUB_QUEUE_URL")) == 1
@@ -37,13 +37,13 @@ def test_a_refused_subscription_is_counted_and_retried_within_a_day(world, tx, w
     key, _ = verified_subscription(world)
     db.run(tx, "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL", was=was)
     now = datetime.now(UTC)
-    say(world, "answered", key, outcome="refused", reason="The hub answers 403: Restricted topic")
+    hub_message(world, "answered", key, outcome="refused", reason="The hub answers 403: Restricted topic")
     assert status(world, key) == "failed"
     assert subscriptions.count_ending(tx, 12) == 1
     assert timedelta(hours=6) <= db.value(tx, "SELECT ask_at FROM feed.subscriptions") - now <= timedelta(hours=24, minutes=1)
     make_due(tx)
-    assert due(world, tx)["asked"] == 1
-    say(world, "verified", key, minutes=1, lease_seconds=432_000)
+    assert run_schedule(world, tx)["asked"] == 1
+    hub_message(world, "verified", key, minutes=1, lease_seconds=432_000)
     assert status(world, key) == "active"
     assert subscriptions.count_ending(tx, 12) == 0
 
@@ -61,9 +61,9 @@ def test_a_denial_ends_an_earlier_verification_in_any_order_of_arrival(world, tx
     words = [("verified", {"lease_seconds": 432_000}), ("denied", {"reason": "gone"})]
     for number in order:
         kind, more = words[number]
-        say(world, kind, key, minutes=1 + number, **more)
+        hub_message(world, kind, key, minutes=1 + number, **more)
     assert status(world, key) == "failed"
-    say(world, "verified", key, minutes=3, lease_seconds=432_000)
+    hub_message(world, "verified", key, minutes=3, lease_seconds=432_000)
     assert status(world, key) == "active"
 
 
@@ -72,18 +72,18 @@ def test_a_long_retry_after_is_shortened_so_that_the_lease_does_not_end(world, t
     key, _ = verified_subscription(world)
     db.run(tx, "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)", left=left)
     now = datetime.now(UTC)
-    say(world, "answered", key, outcome="unavailable", reason="503", retry_after=86_400)
+    hub_message(world, "answered", key, outcome="unavailable", reason="503", retry_after=86_400)
     assert db.value(tx, "SELECT ask_at FROM feed.subscriptions") <= now + timedelta(seconds=longest)
 
 
 def test_a_subscription_created_during_an_outage_is_requested_by_the_schedule(world, tx, monkeypatch):
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", AWAY)
-        away.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+        away.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
         code, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     assert (code, body["status"]) == (201, "pending")
     make_due(tx)
-    assert due(world, tx)["asked"] == 1
+    assert run_schedule(world, tx)["asked"] == 1
     [job] = world.take("HUB_QUEUE_URL")
     assert callbacks.find(job["token"]).subscription_id == body["id"]
 
@@ -102,9 +102,9 @@ def test_a_clock_that_was_set_back_does_not_block_renewals(world, tx):
     key, _ = verified_subscription(world)
     db.run(tx, "UPDATE feed.subscriptions SET updated_at = now() + interval '1 hour'")
     assert world.api("POST", f"/api/v1/subscriptions/{key}/renew")[0] == 200
-    say(world, "answered", key, minutes=1, outcome="unavailable", reason="503", retry_after=60)
+    hub_message(world, "answered", key, minutes=1, outcome="unavailable", reason="503", retry_after=60)
     make_due(tx)
-    assert due(world, tx)["asked"] == 1
+    assert run_schedule(world, tx)["asked"] == 1
 
 
 def test_no_lease_ends_in_ninety_days_with_a_hub_outage_of_36_hours(postgres):

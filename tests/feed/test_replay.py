@@ -22,12 +22,12 @@ def test_a_replay_of_a_repeat_changes_nothing(world, tx):
     first, repeat = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
     assert repeat["repeat_of"] == first["id"]
     for event in (repeat, first, repeat):
-        assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay") == (200, event | {"processed_at": any_time(world, event)})
+        assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay") == (200, event | {"processed_at": processed_at(world, event)})
     assert kinds(tx) == ["new_video"]
 
 
-def any_time(world, event):
-    """When it was processed is the one thing that a replay may change."""
+def processed_at(world, event):
+    """Return processed_at, the only field that a replay may change."""
     return world.api("GET", f"/api/v1/webhook-events/{event['id']}")[1]["processed_at"]
 
 
@@ -40,8 +40,8 @@ def test_a_replay_of_content_that_another_event_delivered_is_a_repeat(world, tx)
     assert kinds(tx) == ["new_video"]
 
 
-def raced_once(monkeypatch, name):
-    """As if another worker had committed the same videos first: the test's own transaction has no second worker."""
+def lose_first_race(monkeypatch, name):
+    """Let the first call fail as if another worker had committed the same videos: a test has only one transaction."""
     real, calls = getattr(webhook_events, name), []
 
     def races(*arguments):
@@ -54,7 +54,7 @@ def raced_once(monkeypatch, name):
 
 
 def test_a_poll_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):
-    raced_once(monkeypatch, "take")
+    lose_first_race(monkeypatch, "take")
     world.notify(poll(str(uuid.uuid4())))
     assert kinds(tx) == ["new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == []
@@ -63,7 +63,7 @@ def test_a_poll_is_retried_when_another_worker_adds_the_same_videos(world, tx, m
 def test_a_replay_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):
     world.notify(notification(atom(channel=OTHER)))
     [event] = world.api("GET", "/api/v1/webhook-events")[1]["webhook_events"]
-    raced_once(monkeypatch, "replay")
+    lose_first_race(monkeypatch, "replay")
     assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay")[0] == 200
     assert kinds(tx) == ["new_video"]
 

@@ -6,23 +6,23 @@ from showrunner.aws import dynamodb, schedules
 from showrunner.database import db
 from showrunner.store.feed import subscriptions
 from tests.feed.ingestion import CHANNEL, atom, notification
-from tests.feed.subscribing import due
+from tests.feed.subscribing import run_schedule
 
 
 def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):
     from functions.subscriptions import app
 
-    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     dynamodb.remove("schedule#subscriptions", "expected")
-    due(world, tx)
+    run_schedule(world, tx)
     assert app.handler({}, None) == {}, "nobody is followed: nothing to do until the next look"
 
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     assert app.handler({}, None) != {}
-    dynamodb.remove("schedule#subscriptions", "expected")  # a quarter of an hour later
+    dynamodb.remove("schedule#subscriptions", "expected")  # the mark has expired
     assert app.handler({}, None) == {}
     db.run(tx, "UPDATE feed.polls SET poll_at = clock_timestamp() + interval '1 second'")
-    due(world, tx)
+    run_schedule(world, tx)
     assert app.handler({}, None) == {}
     time.sleep(1.1)
     assert app.handler({}, None) != {}, "the time that the poll is due has come"
@@ -31,9 +31,9 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
 def test_a_notification_wakes_the_schedule(world, tx, monkeypatch):
     from functions.subscriptions import app
 
-    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     dynamodb.remove("schedule#subscriptions", "expected")
-    due(world, tx)
+    run_schedule(world, tx)
     world.notify(notification(atom()))
 
     assert app.handler({}, None)["enriched"] == 1

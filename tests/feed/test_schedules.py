@@ -1,4 +1,4 @@
-"""schedules: they sleep while there is nothing, and nothing that is there is slept over."""
+"""Schedules: they do not run while nothing is due, and never miss what is due."""
 
 import time
 
@@ -8,8 +8,8 @@ from showrunner.aws import dynamodb, schedules
 
 
 @pytest.fixture(autouse=True)
-def said(aws, monkeypatch):
-    """An environment that hasn't said anything yet."""
+def fresh_environment(aws, monkeypatch):
+    """Start as an execution environment that has marked no work yet."""
     monkeypatch.setattr(schedules, "_words", {})
 
 
@@ -35,10 +35,10 @@ def test_a_schedule_with_nothing_due_runs_again_within_hours():
 
 
 def test_a_mark_of_new_work_outlives_a_schedules_record():
-    """Between its look and the commit of what it couldn't see yet: the schedule says "nothing", the word says otherwise."""
+    """Work is committed after the schedule looked: its record says "nothing due", but the mark says there is work."""
     now = time.time()
     schedules.expect_work("test-word")
-    schedules.look_again("test-word", None, now + schedules.LOOK_AGAIN_SECONDS)  # well ahead, whatever the time is
+    schedules.look_again("test-word", None, now + schedules.LOOK_AGAIN_SECONDS)  # far ahead of any time used here
 
     assert schedules.is_work_due("test-word", now + schedules.WORK_SECONDS - 60)
     assert not schedules.is_work_due("test-word", now + schedules.WORK_SECONDS + 60)
@@ -46,7 +46,7 @@ def test_a_mark_of_new_work_outlives_a_schedules_record():
 
 def test_an_environment_renews_its_mark_in_time_but_not_at_every_request(monkeypatch):
     puts = []
-    monkeypatch.setattr(dynamodb, "put", lambda *item: puts.append(item))  # counts calls; what they do is tested above
+    monkeypatch.setattr(dynamodb, "put", lambda *item: puts.append(item))  # only counts the calls; their effect is tested above
     for _ in range(10):
         schedules.expect_work("test-often")
     schedules._words["test-often"] -= schedules.WORK_SECONDS / 2 + 1

@@ -1,4 +1,4 @@
-"""functions/admin"""
+"""The admin function: health, quotas, metrics, impersonation, maintenance, voices and the audit log."""
 
 import ast
 import hashlib
@@ -76,7 +76,7 @@ def test_the_served_keys_are_public(signing_key):
 
 @pytest.fixture
 def person(tx, signing_key, aws):
-    """Registers somebody and gives a client of theirs, as an admin if asked."""
+    """Return a function that registers a person and returns their client, as a platform admin if asked."""
 
     def make(*, admin=False, address="198.51.100.1"):
         email = f"{uuid.uuid4().hex[:12]}@example.com"
@@ -94,7 +94,7 @@ def person(tx, signing_key, aws):
 
 @pytest.fixture
 def queues(aws, monkeypatch):
-    """A stage's queues, as template.yaml names them."""
+    """Create a stage's queues as template.yaml names them."""
     sqs = sdk.client("sqs")
     urls = {name: sqs.create_queue(QueueName=f"showrunner-test-{name}")["QueueUrl"] for name in ("notifications", "notifications-dead")}
     monkeypatch.setenv("QUEUE_URLS", ",".join(urls.values()))
@@ -164,7 +164,7 @@ def test_health_reports_an_open_breaker(client, queues):
 
 
 def test_health_answers_without_the_database_and_is_down(postgres, signing_key, queues, monkeypatch):
-    """Nobody's limits can be counted then, nor whether a token was denied: its signature and scopes decide."""
+    """Rate limits and revoked tokens cannot be checked then: the token's signature and scopes decide."""
     db.close()
     monkeypatch.setenv("DATABASE_PORT", "1")
     response = service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/health")
@@ -189,7 +189,7 @@ def test_a_hanging_probe_is_abandoned_without_delaying_the_others(client, queues
 
 
 def test_health_covers_every_queue_and_every_breaker():
-    """A new one is added to AdminFunction's QUEUE_URLS and policy, or to BREAKERS."""
+    """Add a new one to QUEUE_URLS and the policy of AdminFunction, or to BREAKERS."""
     application = template.load(template.APPLICATION)
     function = template.functions(application)["admin"]
     (allowed,) = [statement for statement in function.statements if statement["Action"] == "sqs:GetQueueAttributes"]
@@ -364,7 +364,7 @@ def test_the_audit_log_stores_long_values_as_length_and_hash(person):
 
     change = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}&action=change").body["events"][0]["change"]
 
-    assert set(change["before"]) == {"settings.topics"}  # and not the settings that stayed
+    assert set(change["before"]) == {"settings.topics"}  # and not the unchanged settings
     digest = hashlib.sha256(json.dumps(topics).encode()).hexdigest()
     assert change["after"]["settings.topics"] == {"characters": len(json.dumps(topics)), "sha256": digest}
 

@@ -1,4 +1,4 @@
-"""functions/assets"""
+"""The assets function: announcements, uploads, checks and removal."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""functions/channels"""
+"""The channels function: settings, limits, voices, lists and removal."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""functions/migrate"""
+"""The migrate function: migrations, the privileges of the functions' role, and its password."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def database(postgres, monkeypatch):
-    """A database of this test's own."""
+    """Create a database for this test alone."""
     with contextlib.closing(administrator(postgres)) as connection:
         connection.run("CREATE DATABASE trial OWNER showrunner")
     monkeypatch.setenv("DATABASE_NAME", "trial")
@@ -79,7 +79,7 @@ def test_file_numbers_have_no_gap_and_no_duplicate(folder):
         app.files(folder)
 
 
-# The role that functions work as
+# The functions' role
 
 
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
@@ -91,7 +91,7 @@ def privileges(owner, table):
 
 
 def test_the_functions_role_may_use_our_tables_only(postgres):
-    """A schema that a migration makes without granting it, or a table that can be emptied, is found here."""
+    """Detects a schema that a migration does not grant, and a table that can be emptied."""
     with contextlib.closing(app.connect()) as owner:
         tables = owner.run(
             """
@@ -110,7 +110,7 @@ def test_the_functions_role_may_use_our_tables_only(postgres):
 
 
 def test_the_functions_role_uses_partitions_only_through_their_tables(postgres):
-    """A partition is a table of its own, whose privileges its parent's don't touch."""
+    """A partition is a table with its own privileges, independent of its parent's."""
     with contextlib.closing(app.connect()) as owner:
         owner.run("BEGIN")
         owner.run("SELECT feed.prepare_month('2032-05-17')")
@@ -147,7 +147,7 @@ WAYS_AROUND = (
 
 
 def test_the_functions_role_may_only_insert_audit_rows(tx):
-    """By the database itself: the functions' role lacks the rights, and may not take away what holds its owner back."""
+    """The database enforces it: the functions' role lacks the privilege, and cannot disable the owner's trigger."""
     for statement in (*CHANGES, *WAYS_AROUND):
         with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), db.transaction() as inner:
             inner.command(statement)
@@ -183,7 +183,7 @@ def test_the_next_migration_applies_a_new_password_from_ssm(postgres):
 
 
 def test_no_statement_contains_the_password():
-    """The example of RFC 7677."""
+    """The example of RFC 7677, section 3."""
     verifier = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 
     assert "pencil" not in verifier

@@ -1,4 +1,4 @@
-"""functions/retention: what has had its time is gone in the morning, and nothing else is."""
+"""The retention function deletes what is past its retention period, and nothing else."""
 
 import uuid
 
@@ -11,7 +11,7 @@ from showrunner.errors import ServiceUnavailable
 from showrunner.store import retention
 from tests.conftest import add_organisation
 
-# Table -> two rows, one that has had its time and one that hasn't. {organisation}, {user}, {channel} are there.
+# Table -> two rows, one past its retention and one not. {organisation}, {user} and {channel} exist.
 ROWS = {
     "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 60, 1, extract(epoch FROM now())::bigint / 60 - 2, 1), "
     "('new', 60, 1, extract(epoch FROM now())::bigint / 60 - 1, 1)",
@@ -43,7 +43,7 @@ def user(tx):
 
 @pytest.fixture
 def channel(tx, organisation):
-    """Adds a channel with a video that has files and a cost; removed so many days ago, if asked."""
+    """Return a function that adds a video with files and a cost to a channel, removed at `gone` if given."""
 
     def add(removed_days=None):
         gone = f"now() - interval '{removed_days} days'" if removed_days else "NULL"
@@ -173,7 +173,7 @@ def months_ahead(months):
 
 
 def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, monkeypatch):
-    """Where the schedule was off for months, they lie in the default partition."""
+    """If the schedule was off for months, new rows are in the default partition."""
     db.run(tx, f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')")
     add = "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, update_type)"
     db.run(tx, f"{add} VALUES ({months_ahead(5)}, 1, 'vid00000001', 't', now(), 'new_video')")
@@ -184,7 +184,7 @@ def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, mon
     suffix = db.value(tx, f"SELECT to_char({months_ahead(5)}, 'YYYY_MM')")
     assert where(tx, "feed.events", "content_hash IN ('early', 'later')") == [f"feed.events_{suffix}", "feed.events_default"]
     assert where(tx, "feed.updates", "video_id = 'vid00000001'") == [f"feed.updates_{suffix}"]
-    # The default partition is guarded again: not even its owner changes the trail in it.
+    # The default partition is protected again: not even its owner can change the audit rows in it.
     assert db.value(tx, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'") == 1
 
 

@@ -1,4 +1,4 @@
-"""events/<function>.<case>.json of the Platform API: what `sam local invoke` sends is what the handlers take."""
+"""The sample events of the Platform API: their handlers accept what `sam local invoke` sends."""
 
 import json
 

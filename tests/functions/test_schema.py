@@ -1,6 +1,6 @@
-"""The OpenAPI document against the handlers: no 5xx, no undocumented status, no breach of a schema, no gap in the authentication.
+"""The handlers keep to the OpenAPI document: no 5xx, no undocumented status, valid schemas, authentication everywhere.
 
-20 examples an operation in the everyday run, 200 with `-m slow`.
+20 examples per operation in the everyday run, 200 with `-m slow`.
 """
 
 import json
@@ -38,7 +38,7 @@ CHECKS = [
 
 
 def wsgi(environ, start_response):
-    """A WSGI face for the handlers, since that is what schemathesis calls in process."""
+    """Call the handlers as a WSGI application, which schemathesis can call in process."""
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
@@ -57,7 +57,7 @@ def query(text):
     return {"queryStringParameters": parameters} if parameters else {}
 
 
-# A text far over its length makes a body over its size: 413 is the right refusal.
+# A text far over its maximum length makes the body too large: 413 is right then.
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 429]
 CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
 schema = schemathesis.openapi.from_dict(json.loads((ROOT / "functions/admin/openapi.json").read_text()), config=CONFIG)
@@ -66,7 +66,7 @@ schema.app = wsgi
 
 @pytest.fixture(scope="module")
 def known(postgres, platforms, signing_key):
-    """An admin with an organisation, and the ids of one thing of each kind, so that a good part of the answers succeeds."""
+    """Create an admin and one object of each kind, so that many requests succeed. Returns their ids by name."""
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Fuzzed")
         people = [users.add(tx, f"{name}@example.com", passwords.digest("Correct-horse-7-battery"), name, None, None) for name in ("boss", "worker")]
@@ -85,14 +85,14 @@ def known(postgres, platforms, signing_key):
     os.environ.pop("RATE_LIMIT_FACTOR")
     with db.transaction() as tx:
         maintenance.save(tx, None, 1, "test")
-        # What was counted here would be somebody's limit in the tests that follow.
+        # These counts would limit later tests.
         db.run(tx, "DELETE FROM access.windows")
         db.run(tx, "DELETE FROM access.login_attempts")
         db.run(tx, "DELETE FROM accounts.users WHERE id = ANY(:users::uuid[])", users=users)
 
 
 def logged_in(member):
-    """An access token of a login of its own: an example may log out."""
+    """Return an access token of a new login, because an example may log out."""
     with db.transaction() as tx:
         return sessions.begin(tx, member)["access_token"]
 
@@ -109,7 +109,7 @@ def check(case, known):
 
 
 def make_sense(case, known):
-    """What no schema can say: ids of things that are there (three times in four, and never for what removes one), a fresh key, a cursor that we gave."""
+    """Set what a schema cannot express: existing ids (three times of four, never in a DELETE), a new key, no cursor."""
     turn = STATUSES.total()
     if turn % 4 and case.method != "DELETE":
         for values in (case.path_parameters, case.body, case.query):

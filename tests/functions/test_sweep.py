@@ -1,4 +1,4 @@
-"""functions/sweep: videos that fell between two chairs, with real rows and a state machine that answers over HTTP."""
+"""The sweep function: videos that were never started or whose execution is lost, with a state machine over HTTP."""
 
 import json
 import uuid
@@ -27,15 +27,15 @@ def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture(autouse=True)
-def awake(aws: str) -> None:
-    """As at the first minute: nothing is known of what there is to do."""
+def no_schedule_record(aws: str) -> None:
+    """Forget the schedule's record, as in a new environment."""
     for sk in ("next", "expected"):
         dynamodb.remove("schedule#sweep", sk)
 
 
 @pytest.fixture
-def heard(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
-    """What has come over a bus of this test's own since the last call."""
+def announced(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that reads the events of the test's own bus since its last call."""
     name = f"bus-{uuid.uuid4()}"
     events, sqs = sdk.client("events"), sdk.client("sqs")
     events.create_event_bus(Name=name)
@@ -49,7 +49,7 @@ def heard(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[s
 
 @pytest.fixture
 def video(tx: Any) -> Callable[..., str]:
-    """Adds a video in a state, untouched for an hour."""
+    """Return a function that adds a video with a status, unchanged for an hour."""
 
     def add(status: str, **columns: str) -> str:
         organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
@@ -101,7 +101,7 @@ def test_a_video_whose_execution_is_lost_fails_and_can_be_retried(tx: Any, machi
     assert "Retry" in error["message"]
 
 
-def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, machine: str, video: Any, heard: Any) -> None:
+def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, machine: str, video: Any, announced: Any) -> None:
     video_id = video("processing")
     folder = f"organisations/{organisation(tx, video_id)}/videos/{video_id}"
     paid = Charge(charge="voice:1", step="voice", provider="elevenlabs", item="flash", quantity=Decimal(100), unit="credit", amount_usd=Decimal("0.01"))
@@ -109,14 +109,14 @@ def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, mac
 
     app.handler({}, None)
 
-    assert [(each["detail-type"], each["detail"]["video_id"], each["detail"]["error"]["code"]) for each in heard()] == [("video.failed", video_id, "LOST")]
+    assert [(each["detail-type"], each["detail"]["video_id"], each["detail"]["error"]["code"]) for each in announced()] == [("video.failed", video_id, "LOST")]
     assert db.value(tx, "SELECT amount_usd::text FROM ledger.costs WHERE video_id = :id", id=video_id) == "0.01000000"
 
 
 def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     refused, other = video("queued"), video("queued")
     start = executions.start
-    monkeypatch.setattr(executions, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # a name that AWS refuses
+    monkeypatch.setattr(executions, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # AWS refuses this name
 
     app.handler({}, None)
 
@@ -142,7 +142,7 @@ def test_an_open_video_keeps_the_sweeper_running(tx: Any, machine: str, video: A
 
 
 def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     db.run(tx, "UPDATE studio.videos SET status = 'completed'")
     app.handler({}, None)
     assert app.handler({}, None) == {}
@@ -154,7 +154,7 @@ def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monke
 
 
 def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedules, "_words", {})  # an environment that hasn't said anything yet
+    monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     monkeypatch.setenv("STATE_TABLE", "not-there")
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
 
@@ -169,7 +169,7 @@ def test_a_running_video_is_left_alone_until_its_deadline(tx: Any, machine: str,
     app.handler({}, None)
 
     assert (status(tx, waiting), executions.status(waiting, 1)) == ("processing", "RUNNING")
-    assert executions.status(overdue, 1) == "ABORTED"  # whose event then reaches finish
+    assert executions.status(overdue, 1) == "ABORTED"  # its event then invokes the finish function
 
 
 def test_a_cancelled_video_that_still_runs_is_stopped_again(tx: Any, machine: str, video: Any) -> None:

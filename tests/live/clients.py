@@ -20,7 +20,7 @@ VIDEO = "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21"
 
 
 class Clients:
-    """What API Gateway holds: the messages of each connection by its id, and connections that are gone or don't take anything."""
+    """API Gateway's connections: the messages that each received, and which are gone, broken or slow."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.messages: dict[str, list[Any]] = {}
@@ -37,7 +37,7 @@ class Clients:
         if connection_id in self.broken:
             return Response('{"message": "Forbidden"}', status=403, headers={"x-amzn-ErrorType": "ForbiddenException"})
         if connection_id in self.slow:
-            time.sleep(0.3)  # long beside the milliseconds of the others
+            time.sleep(0.3)  # long compared with the milliseconds of the others
         if request.method == "DELETE":
             self.closed.append(connection_id)
             self.gone.add(connection_id)
@@ -46,12 +46,12 @@ class Clients:
         return Response(status=200)
 
     def take(self, connection_id: str) -> list[Any]:
-        """What this one was told since it was last asked."""
+        """Return the messages that this connection received since the last call."""
         return self.messages.pop(connection_id, [])
 
 
 def items() -> list[dict[str, Any]]:
-    """Everything of Live in the state table."""
+    """Return all items of the Live API in the state table."""
     found = rpc.call("dynamodb", "Scan", {"TableName": os.environ["STATE_TABLE"]})["Items"]
     return [item for item in found if item["pk"]["S"].startswith("live#")]
 
@@ -62,7 +62,7 @@ def caller(organisation_id: str, *permissions: str, subject: str | None = None, 
 
 
 def websocket(kind: str, connection_id: str, body: str | None = None, ticket: str | None = None) -> dict[str, Any]:
-    """An event of API Gateway's."""
+    """Return a WebSocket event of API Gateway."""
     event: dict[str, Any] = {"requestContext": {"eventType": kind, "connectionId": connection_id, "routeKey": "$default"}, "isBase64Encoded": False}
     query = {"queryStringParameters": {"ticket": ticket}} if ticket is not None else {}
     return event | query | ({"body": body} if body is not None else {})
@@ -73,14 +73,14 @@ def handshake(ticket: str | None, connection_id: str | None = None) -> int:
 
 
 def connected(identity: tokens.Identity) -> str:
-    """The id of a new connection."""
+    """Open a connection with a new ticket. Returns its id."""
     connection_id = uuid.uuid4().hex[:15] + "="
     assert handshake(tickets.issue(identity), connection_id) == 200
     return connection_id
 
 
 def say(clients: Clients, connection_id: str, message: Any) -> dict[str, Any]:
-    """The one answer to a message."""
+    """Send a message. Returns its answer, of which there is exactly one."""
     text = message if isinstance(message, str) else json.dumps(message)
     assert app.handler(websocket("MESSAGE", connection_id, text), None) == {"statusCode": 200}
     (answer,) = clients.take(connection_id)

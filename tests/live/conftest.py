@@ -23,7 +23,7 @@ def clients(httpserver: HTTPServer, aws: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def person(client, clients):
-    """Somebody new: their client, and how to log in once more."""
+    """Register a person. Returns a function that logs in and returns a client."""
     email, password = f"{uuid.uuid4().hex}@example.com", "Correct-Horse-7-Battery"
     anybody = Client()
     anybody("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"})

@@ -61,7 +61,7 @@ def test_concurrent_subscriptions_cannot_exceed_the_topic_limit(clients):
 def test_a_connection_over_the_users_limit_closes_the_oldest(clients):
     identity = caller(organisation())
     first, *others = [subscribed(clients, identity, "videos") for _ in range(connections.MOST_CONNECTIONS)]
-    clients.gone.add(others[0])  # a tab that ended without a word
+    clients.gone.add(others[0])  # a browser tab that closed without disconnecting
 
     newest = [subscribed(clients, identity, "videos") for _ in range(2)]
 
@@ -69,5 +69,5 @@ def test_a_connection_over_the_users_limit_closes_the_oldest(clients):
     assert app.handler(progress(identity.organisation_id), None) == {"told": connections.MOST_CONNECTIONS}
     assert clients.take(newest[1])
     assert clients.take(first) == []
-    connected(caller(identity.organisation_id))  # another user's are counted apart
+    connected(caller(identity.organisation_id))  # another user's connections are counted separately
     assert clients.closed == [first]

@@ -1,4 +1,4 @@
-"""platforms.websub: whatever comes, it is read or refused with a reason; what we write we read back."""
+"""WebSub: any feed is parsed or refused with a reason; what we write we can read."""
 
 import contextlib
 import hmac
@@ -17,7 +17,7 @@ from showrunner.platforms import websub
 from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom
 from tests.servers import speaking
 
-# What a hub may say in its own words.
+# Text that a hub may send.
 WORDS = [
     ("plain", "plain"),
     ("two\r\nlines", "two lines"),

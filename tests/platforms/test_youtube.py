@@ -1,4 +1,4 @@
-"""platforms.youtube: addresses, durations and errors as YouTube writes them."""
+"""YouTube: addresses, durations and errors as YouTube writes them."""
 
 import time
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ UNITS = 10_000
 
 
 class Count:
-    """A ledger of its own, as the state table's is one for all."""
+    """A quota ledger in memory: the one in the state table is shared."""
 
     units = 0
 
@@ -68,7 +68,7 @@ def test_youtubes_errors_become_errors_that_say_what_to_do(httpserver: HTTPServe
     count = Count()
     with pytest.raises(kind):
         youtube.Youtube("key", httpserver.url_for(""), count).details(["vid00000001"])
-    assert count.units == (UNITS if kind is QuotaExceeded else 1)  # a refused call costs its unit too
+    assert count.units == (UNITS if kind is QuotaExceeded else 1)  # a refused call costs a unit too
 
 
 def test_a_call_that_was_never_sent_costs_no_quota():

@@ -49,7 +49,7 @@ def visual(**changes: object) -> script.Visual:
 
 
 def written(words: int, scenes: int = 3) -> script.Script:
-    """A script of exactly so many spoken words."""
+    """Return a script of exactly this many spoken words."""
     each, rest = divmod(words - 8, scenes)
     narrations = [" ".join(["word"] * (each + (1 if index < rest else 0))) for index in range(scenes)]
     parts = [script.Scene(heading=f"Part {index}", narration=text, visual=visual()) for index, text in enumerate(narrations)]

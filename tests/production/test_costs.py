@@ -34,7 +34,7 @@ def test_the_price_in_the_answers_header_wins_over_the_models_rate() -> None:
 
 @pytest.mark.parametrize(("length", "dollars"), [(45, "0.15"), (240, "0.60")])
 def test_a_video_costs_less_than_a_dollar_at_list_price(length: int, dollars: str) -> None:
-    """By the rules above, at six characters a word (English with its space). Ten minutes cost 1.17 on ElevenLabs' Creator plan: README says so."""
+    """At six characters a word (English, with the space). Ten minutes cost 1.17 on ElevenLabs' Creator plan: see README."""
     asked = job(length_seconds=length)
     voice = costs.speech_charge("n", "eleven_flash_v2_5", asked.words_target * 6, None).amount_usd
     calls = 1 + (script.part_count(asked) if asked.is_long else 0)

@@ -1,4 +1,4 @@
-"""store.feed against PostgreSQL: order and repetition don't change the outcome, and nothing is told twice."""
+"""The feed's store: order and repetition do not change the result, and nothing is announced twice."""
 
 import itertools
 import uuid

@@ -22,7 +22,7 @@ def video(client, channel_id):
 
 @pytest.fixture
 def many(client, tx, channel_id):
-    """25 videos, five of each minute, so that the order needs the id."""
+    """Add 25 videos, five per minute, so that the order needs the id."""
     db.run(
         tx,
         """

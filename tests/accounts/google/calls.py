@@ -23,7 +23,7 @@ class NoRedirect(HTTPErrorProcessor):
 
 
 class Begun(NamedTuple):
-    """A login on its way, as the browser holds it."""
+    """A started login as the browser holds it: Google's address, our cookie and the state."""
 
     url: str
     cookie: str
@@ -41,7 +41,7 @@ def begin(path=START, client=ANYONE, **query):
 
 
 def agree(begun, email, **more):
-    """What the person does on Google's page; gives what comes back to the redirect_uri."""
+    """Consent on Google's page. Returns the query parameters that come back to the redirect_uri."""
     with build_opener(NoRedirect).open(f"{begun.url}&{urlencode({'as': email, **more})}") as answer:
         assert answer.status == 302, answer.read()
         back = answer.headers["location"]

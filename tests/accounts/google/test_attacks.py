@@ -35,7 +35,7 @@ def test_concurrent_requests_with_one_state_log_in_once(email):
 
     statuses = in_threads(4, lambda _: finish(begun, returned).status)
 
-    # Threads have transactions of their own: what they leave would be counted by the tests that follow.
+    # Threads commit, so delete their user: later tests would count it.
     in_threads(1, lambda _: forget(email))
     assert sorted(statuses) == [200, 400, 400, 400]
 
@@ -56,7 +56,7 @@ def test_an_invented_or_expired_state_is_refused(tx, email):
 
 
 def test_a_code_stolen_from_another_login_is_refused(email):
-    """Code injection: a victim's code in the attacker's own login. The verifier is another, so Google refuses it."""
+    """Code injection: a victim's code in the attacker's login has another PKCE verifier, so Google refuses it."""
     victim, attacker = begin(), begin()
     stolen = agree(victim, email)
 
@@ -67,7 +67,7 @@ def test_a_code_stolen_from_another_login_is_refused(email):
 
 
 def test_a_removed_or_weakened_pkce_challenge_is_refused(email):
-    """PKCE downgrade: whoever removes the challenge from the address, or weakens its method, gets a code that our verifier doesn't fit."""
+    """PKCE downgrade: without the challenge, or with a weaker method, Google's code does not match our verifier."""
     for change in ({"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"}):
         begun = begin()
         asked = {name: value for name, value in {**begun.asked, **change}.items() if value is not None}
@@ -77,7 +77,7 @@ def test_a_removed_or_weakened_pkce_challenge_is_refused(email):
 
 
 def test_an_id_token_of_another_login_is_refused(email):
-    """By its nonce, where the proof of possession was bent to fit."""
+    """The nonce detects it even if the PKCE parameters match."""
     begun = begin()
     changed = begun._replace(url=begun.url.replace(begun.asked["nonce"], "B" * 43))
 
@@ -85,7 +85,7 @@ def test_an_id_token_of_another_login_is_refused(email):
 
 
 def test_a_login_state_is_refused_for_a_connection_and_the_reverse(me, email):
-    """Mix-up: a connection's code is no login, and a login's is no connection."""
+    """Mix-up attack: the code of a connection cannot log in, and the code of a login cannot connect."""
     connection, login = begin(CONNECT_START, me), begin()
 
     assert error(finish(connection, agree(connection, email))) == (400, "VALIDATION_ERROR")

@@ -80,7 +80,7 @@ def test_scopes_the_person_declined_are_reported(me):
 
 
 def test_a_connection_started_by_someone_else_is_refused(aws, me, email):
-    """Session swapping: a victim's browser and session must not take in the attacker's account, nor another member's."""
+    """Session swapping: a victim's session must not connect the attacker's account, nor another member's."""
     other = f"other-{email}"
     Client(address="203.0.113.79")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
@@ -94,7 +94,7 @@ def test_a_connection_started_by_someone_else_is_refused(aws, me, email):
 
 
 def test_an_unconfirmed_account_cannot_connect(email):
-    """Else an impostor's channel would wait for the videos of the address's owner."""
+    """Otherwise an impostor's channel could receive the videos of the address's real owner."""
     Client(address="203.0.113.82")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
     impostor = Client(log_in(email).body["access_token"])
 

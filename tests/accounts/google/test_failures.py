@@ -1,4 +1,4 @@
-"""Google when it is away, misconfigured or answers nonsense."""
+"""Google when it is unreachable, misconfigured or returns invalid answers."""
 
 import pytest
 

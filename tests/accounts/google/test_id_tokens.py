@@ -80,7 +80,7 @@ def test_googles_keys_are_fetched_again_but_not_for_every_unknown_kid(world, ema
 
 
 def test_the_pkce_challenge_matches_rfc_7636():
-    """Its appendix B."""
+    """The example of appendix B."""
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
     assert oauth.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

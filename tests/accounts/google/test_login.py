@@ -67,7 +67,7 @@ def test_a_confirmed_account_is_linked_and_its_password_still_works(member, emai
 
 
 def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
-    """Pre-hijacking: the impostor knows the password; the owner comes through Google and must not be let into the impostor's account."""
+    """Pre-hijacking: an impostor registered the address; its owner, who logs in with Google, must not share that account."""
     Client(address="203.0.113.78")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
 
     response = google_login(email)

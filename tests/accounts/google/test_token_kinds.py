@@ -13,7 +13,7 @@ from tests.conftest import Client
 
 @pytest.fixture
 def every_token(aws, tx, signing_key, world, me, email):
-    """One of each kind that we or Google give out, each good where it belongs."""
+    """Return a started login and one valid token of each kind that we or Google issue."""
     pair = log_in(email).body
     admin_email = f"admin-{email}"
     Client(address="203.0.113.80")("POST", "/api/v1/auth/register", {"email": admin_email, "password": PASSWORD, "full_name": "Boss"})
@@ -41,7 +41,7 @@ def every_token(aws, tx, signing_key, world, me, email):
     }
 
 
-# Where each is good; everywhere else it is nothing.
+# Which kinds each place accepts; it refuses all others.
 GOOD = {
     "a person's bearer": {"access", "acting"},
     "anyone's bearer": {"access", "acting", "service"},
@@ -69,7 +69,7 @@ def test_each_kind_of_token_is_accepted_in_its_own_place_only(every_token, monke
         "code": lambda text: finish(fresh := begin(), {"code": text, "state": fresh.state}),
         "reset": lambda text: ANYONE("POST", "/api/v1/auth/password/reset", {"token": text, "password": OTHER}),
     }
-    # What is good comes last in each place, and the reset, which ends every session, last of all.
+    # Accepted tokens come last in each place, and the reset, which ends every session, last of all.
     order = [(place, kind) for place in places for kind in sorted(known, key=lambda kind: kind in GOOD[place])]
     statuses = {(place, kind): places[place](known[kind]).status for place, kind in order}
 

@@ -37,7 +37,7 @@ def platforms(httpserver: HTTPServer, aws: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def video(tx: Any) -> Callable[..., dict[str, Any]]:
-    """Adds an organisation, a channel and a queued video; gives the machine's input."""
+    """Return a function that adds an organisation, a channel and a queued video, and returns the state machine's input."""
 
     def add(settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
@@ -81,7 +81,7 @@ def without_pexels() -> Iterator[None]:
 
 @pytest.fixture
 def bus(aws: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What was announced since it was last asked, read from the bus by a rule as Live's is."""
+    """Return a function that reads the events announced since its last call, through a rule like that of the live function."""
     sqs, events = sdk.client("sqs"), sdk.client("events")
     url = sqs.create_queue(QueueName=f"announced-{uuid.uuid4()}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

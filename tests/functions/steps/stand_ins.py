@@ -76,7 +76,7 @@ def answer(text: str, model: str = "gpt-6-luna") -> Response:
 
 
 class Platforms:
-    """The three services on one loopback server: what each answers next, and what it was asked."""
+    """The three services on one loopback server: their next answers, and the requests they received."""
 
     def __init__(self, server: HTTPServer) -> None:
         self.language: list[Response] = []
@@ -107,7 +107,7 @@ class Platforms:
 
 
 def mp3(seconds: float = 0.5) -> bytes:
-    """A recording of that length, made by the encoder that the renderer uses."""
+    """Return an MP3 of this length, made by the encoder that the renderer uses."""
     raw = io.BytesIO()
     with wave.open(raw, "wb") as sound:
         sound.setnchannels(1)
@@ -142,7 +142,7 @@ def words_target(job: dict[str, Any]) -> int:
 
 
 def write(job: dict[str, Any]) -> dict[str, Any]:
-    """WriteScript as the machine loops it."""
+    """Run the script step as often as the state machine repeats it. Returns its last result."""
     for _ in range(20):
         result = script_step.handler(job, None)
         if not result["more"]:
@@ -151,7 +151,7 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, Any]:
-    """All steps up to the render, and a report as the render leaves it."""
+    """Run all steps up to the render, and store a report as the render does. Returns the job."""
     job = prepare.handler(event, None)
     if not platforms.language:
         platforms.language.append(answer(json.dumps(good_script(words_target(job)))))

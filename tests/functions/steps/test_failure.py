@@ -1,4 +1,4 @@
-"""The finish step after a failure: what the user is told, and what was paid."""
+"""The finish step after a failure: the message to the user, and the costs."""
 
 import json
 from typing import Any
