@@ -290,6 +290,47 @@ def _has_default(call: ast.Call) -> bool:
     return len(call.args) > 1 or any(keyword.arg == "default" for keyword in call.keywords)
 
 
+def unused() -> list[str]:
+    """Return "file: name" of every function, class and method of the layer that no code of the layer, the functions or local/ mentions.
+
+    A top-level definition is found through its module, so another one of the same name does not hide it. Methods, and
+    what local/ mentions, are compared by name alone. A definition that mentions itself does not count. Functions that
+    only a decorator registers (`@app.get(...)`) count as used.
+    """
+    modules = [module_of(path) for path in (*layer_files(), *function_files())]
+    used: set[Definition] = set()
+    for module in modules:
+        for name in definitions(module):
+            used |= mentioned(module, name) - {(module, name)}
+    names_used = {name for path in (*layer_files(), *function_files()) for name in _names_in(tree(path))}
+    local_names = {name for path in (ROOT / "local").rglob("*.py") for name in _names_in(tree(path))}
+    found = []
+    for path in layer_files():
+        module = module_of(path)
+        for node in tree(path).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not any(isinstance(each, ast.Call) for each in node.decorator_list):
+                if (module, node.name) not in used and node.name not in local_names:
+                    found.append(f"{path.relative_to(ROOT)}: {node.name}")
+                found += [f"{path.relative_to(ROOT)}: {node.name}.{name}" for name in _methods(node) if name not in names_used | local_names]
+    return found
+
+
+def _methods(node: ast.AST) -> list[str]:
+    """Return the methods of a class that a caller must name: not special ones and not those that pydantic calls through a decorator."""
+    methods = [each for each in node.body if isinstance(each, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
+    return [each.name for each in methods if not each.name.startswith("__") and not any(isinstance(one, ast.Call) for one in each.decorator_list)]
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    for inner in walk(node):
+        if isinstance(inner, ast.Name):
+            yield inner.id
+        elif isinstance(inner, ast.Attribute):
+            yield inner.attr
+        elif isinstance(inner, ast.ImportFrom):
+            yield from (alias.name for alias in inner.names)
+
+
 CACHES = (path_of, tree, walk, imports, names, definitions, mentioned, reach, settings, secrets, operations, _operations, calls)
 
 

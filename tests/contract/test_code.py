@@ -104,3 +104,30 @@ def test_imports_for_type_checkers_are_ignored(source):
     source(app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json", config="")
 
     assert [(each.name, each.at_top) for each in code.imports(code.FUNCTIONS / "f" / "app.py")] == [("typing", True), ("json", False)]
+
+
+def test_a_function_or_method_that_nothing_mentions_is_unused(source):
+    source(
+        app="""
+from showrunner import first
+from showrunner.second import taken
+def handler(event, context):
+    return first.called() + taken().used()
+""",
+        first="def called(): return _helper()\ndef _helper(): ...\ndef dead(): return dead()\ndef taken(): ...",
+        second="""
+class Thing:
+    def used(self): ...
+    def unused(self): ...
+    def __len__(self): ...
+def taken() -> Thing: ...
+@app.get("/x")
+def route(): ...
+""",
+    )
+
+    assert code.unused() == [
+        "layer/showrunner/first.py: dead",
+        "layer/showrunner/first.py: taken",
+        "layer/showrunner/second.py: Thing.unused",
+    ]
