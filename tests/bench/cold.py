@@ -10,6 +10,7 @@ import hmac
 import importlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -196,9 +197,9 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     delivered["body"] = body.decode()
     return {
         "websub": Request(lambda: delivered, answered(202)),
-        "hub": Request(lambda: records({"token": token, "mode": "subscribe"}), took_all),
-        "poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), took_all),
-        "notifications": Request(lambda: records(notification(atom(f"v{uuid.uuid4().hex[:10]}"))), took_all),
+        "feed_hub": Request(lambda: records({"token": token, "mode": "subscribe"}), took_all),
+        "feed_poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), took_all),
+        "feed_intake": Request(lambda: records(notification(atom(f"v{uuid.uuid4().hex[:10]}"))), took_all),
     }
 
 
@@ -212,7 +213,7 @@ def schedules() -> dict[str, Request]:
 
     return {
         "sweep": Request(lambda: minute("sweep"), lambda said: "started" in said),
-        "subscriptions": Request(lambda: minute("subscriptions"), lambda said: "asked" in said),
+        "feed_schedule": Request(lambda: minute("subscriptions"), lambda said: "asked" in said),
         "retention": Request(dict, lambda said: "windows" in said),
         "migrate": Request(dict, lambda said: said == {"applied": []}),
     }
@@ -239,7 +240,7 @@ def artefacts() -> dict[str, str]:
     for folder in sorted((ROOT / built).glob("*/*Function")):
         layer = next(path for path in folder.parent.iterdir() if path.name in ("SharedLayer", "MigrateLayer"))
         assert list(folder.rglob("*.pyc")), f"{folder} was built without byte code"
-        found[folder.name.removesuffix("Function").lower()] = f"{folder}{os.pathsep}{layer / 'python'}"
+        found[re.sub(r"(?<!^)(?=[A-Z])", "_", folder.name.removesuffix("Function")).lower()] = f"{folder}{os.pathsep}{layer / 'python'}"
     return found
 
 

@@ -340,7 +340,7 @@ def main() -> int:
 
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    from functions.notifications import app as worker
+    from functions.feed_intake import app as worker
     from showrunner.access import sealing
     from showrunner.aws import events, rpc, schedules
     from showrunner.database import db

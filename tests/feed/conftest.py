@@ -67,7 +67,7 @@ def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
 
 @pytest.fixture
 def youtube(world, monkeypatch):
-    from functions.poll import app
+    from functions.feed_poll import app
 
     known = simulator.World(key="local")
     known.channels = {

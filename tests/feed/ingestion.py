@@ -105,7 +105,7 @@ class World:
         return app.handler(http(method, path, body, query, **headers), None)
 
     def notify(self, *messages: Any) -> dict[str, Any]:
-        from functions.notifications import app
+        from functions.feed_intake import app
 
         return app.handler(batch(list(messages)), None)
 

@@ -13,8 +13,8 @@ def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
 
 def run_once(world):
     """Run the schedule, the poll function and the intake once. Returns the messages that were polled."""
-    from functions.poll import app as poll
-    from functions.subscriptions import app as schedule
+    from functions.feed_poll import app as poll
+    from functions.feed_schedule import app as schedule
 
     schedule.handler({}, None)
     messages = world.take("POLL_QUEUE_URL")
@@ -29,7 +29,7 @@ def make_polls_due(tx):
 
 def work(world, *messages):
     """Run the poll function on these messages. Returns (ids of failed ones, the reports it queued)."""
-    from functions.poll import app
+    from functions.feed_poll import app
 
     failed = [each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]]
     return failed, world.take("NOTIFICATIONS_QUEUE_URL")

@@ -32,7 +32,7 @@ def make_due(tx):
 
 def run_schedule(world, tx):
     """Run the schedule without its record of the next due time. Returns its counts."""
-    from functions.subscriptions import app
+    from functions.feed_schedule import app
 
     dynamodb.remove("schedule#subscriptions", "next")  # tests change the times of rows, so the record is outdated
     return app.handler({}, None)

@@ -13,7 +13,7 @@ import os, sys, json
 sys.path[:0] = ['layers/showrunner', '.']
 from showrunner.aws import rpc
 from showrunner.database import db
-from functions.notifications import app
+from functions.feed_intake import app
 left = [int(sys.argv[1])]
 def count(call):
     def counted(*arguments, **named):

@@ -1,9 +1,9 @@
 """The sample events of the ingestion functions: their handlers accept what `sam local invoke` sends."""
 
-from functions.hub import app as hub
-from functions.notifications import app as notifications
-from functions.poll import app as poll
-from functions.subscriptions import app as subscriptions
+from functions.feed_hub import app as hub
+from functions.feed_intake import app as notifications
+from functions.feed_poll import app as poll
+from functions.feed_schedule import app as subscriptions
 from functions.websub import app as websub
 from showrunner.database import db
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, batch
@@ -24,12 +24,12 @@ def test_the_samples_of_the_receiver_name_an_unknown_callback(world, event):
 
 
 def test_the_sample_of_the_intake_is_processed(world, event, tx):
-    assert notifications.handler(event("notifications.arrived"), None) == {"batchItemFailures": []}
+    assert notifications.handler(event("feed_intake.arrived"), None) == {"batchItemFailures": []}
     assert db.value(tx, "SELECT title FROM feed.videos") == "Title"
 
 
 def test_the_sample_of_the_hub_function_names_a_removed_subscription(world, event):
-    assert hub.handler(event("hub.subscribe"), None) == {"batchItemFailures": []}
+    assert hub.handler(event("feed_hub.subscribe"), None) == {"batchItemFailures": []}
 
 
 def test_a_failing_message_does_not_fail_its_batch(world, tx, monkeypatch):
@@ -50,10 +50,10 @@ def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monke
 
     sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
     ssm.forget()
-    poll.handler(event("poll.channel"), None)
+    poll.handler(event("feed_poll.channel"), None)
     [response] = world.take("NOTIFICATIONS_QUEUE_URL")
     assert response["error"]
 
 
 def test_the_sample_of_the_schedule_finds_nothing_due(world, event):
-    assert subscriptions.handler(event("subscriptions.scheduled"), None) == {"asked": 0, "polled": 0, "enriched": 0}
+    assert subscriptions.handler(event("feed_schedule.scheduled"), None) == {"asked": 0, "polled": 0, "enriched": 0}

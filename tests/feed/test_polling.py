@@ -67,7 +67,7 @@ def test_a_failing_free_feed_is_polled_more_often_than_the_paid_playlist(world, 
 
 
 def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
-    from functions.subscriptions import app
+    from functions.feed_schedule import app
 
     youtube.failing["/feeds/videos.xml"] = 10
     run_once(world)

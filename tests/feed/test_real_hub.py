@@ -90,7 +90,7 @@ def hub(hub_server, world, monkeypatch):
 
 
 def hub_function():
-    from functions.hub import app
+    from functions.feed_hub import app
 
     return app
 

@@ -10,7 +10,7 @@ from tests.feed.subscribing import run_schedule
 
 
 def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, monkeypatch):
-    from functions.subscriptions import app
+    from functions.feed_schedule import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     dynamodb.remove("schedule#subscriptions", "expected")
@@ -29,7 +29,7 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
 
 
 def test_a_notification_wakes_the_schedule(world, tx, monkeypatch):
-    from functions.subscriptions import app
+    from functions.feed_schedule import app
 
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     dynamodb.remove("schedule#subscriptions", "expected")
