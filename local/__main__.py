@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--full", action="store_true", help="with the long tests")
     testing.add_argument("only", nargs="*", help="pytest arguments instead of everything")
     command("check", check, "all that can be judged without running the product")
+    command("protections", protections, "write the values of the templates that protect a stage")
     deploying = command("deploy", deploy, "deploy a stage to AWS")
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
@@ -135,6 +136,14 @@ def check(_: argparse.Namespace) -> int:
     from local import check
 
     return check.check()
+
+
+def protections(_: argparse.Namespace) -> int:
+    enter(("local", "sam", "lambda", "dev"))
+    from local import suite
+
+    os.environ["PROTECTIONS"] = "write"
+    return suite.run(["-q", "-s", "-p", "no:cacheprovider", "tests/contract/test_protections.py", "-k", "value_that_protects"], full=False)
 
 
 def deploy(options: argparse.Namespace) -> None:

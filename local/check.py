@@ -20,7 +20,10 @@ def checks() -> dict[str, Callable[[], str]]:
         "imports": lambda: dev("lint-imports", "--no-cache"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
         # Against the language's schema, and every state against the retries and time limits that it has to have.
-        "state machines": lambda: dev("pytest", "-q", "-p", "no:cacheprovider", "tests/contract/test_statemachine.py"),
+        "state machines": lambda: contract("test_statemachine.py"),
+        # The templates after the SAM transform: every rule and value that protects a stage, and faults that only a real account would show.
+        "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),
+        "template contracts": lambda: contract("test_template.py"),
         **{f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES},
     }
 
@@ -50,6 +53,10 @@ def timed(what: Callable[[], str]) -> tuple[float, str | None]:
     except processes.CommandFailed as failure:
         trouble = re.sub(r"\x1b\[[0-9;]*m", "", failure.output).strip()
     return time.monotonic() - begun, trouble
+
+
+def contract(*files: str) -> str:
+    return dev("pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not stack", *(f"tests/contract/{name}" for name in files))
 
 
 def dev(tool: str, *arguments: str | Path) -> str:

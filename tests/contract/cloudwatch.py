@@ -1,0 +1,89 @@
+"""Alarms of the templates evaluated as CloudWatch does it: by namespace, metric and all dimensions; by periods; with missing data as the alarm says.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html#alarm-evaluation
+"""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tests.contract.template import Json
+
+COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
+
+
+class Point(NamedTuple):
+    namespace: str
+    metric: str
+    dimensions: dict[str, str]
+    """As the template writes values: the logical id that a Ref or GetAtt names, else the text."""
+    value: float
+    ago: float = 1
+    """Seconds before the evaluation."""
+
+
+class Unsupported(Exception):
+    """An alarm that this evaluator can't judge: teach it."""
+
+
+def state(alarm: Json, points: list[Point]) -> str:
+    """ALARM, OK or INSUFFICIENT_DATA of an alarm (its properties) after these points and no others."""
+    periods = int(alarm["EvaluationPeriods"])
+    values = [_value(alarm, points, number) for number in range(periods)]
+    missing = alarm.get("TreatMissingData", "missing")
+    if all(value is None for value in values) and missing in ("missing", "ignore"):
+        return "INSUFFICIENT_DATA"
+    breaching = [missing == "breaching" if value is None else COMPARE[alarm["ComparisonOperator"]](value, float(alarm["Threshold"])) for value in values]
+    return "ALARM" if sum(breaching) >= int(alarm.get("DatapointsToAlarm", periods)) else "OK"
+
+
+def metrics(alarm: Json) -> list[Json]:
+    """The metrics that an alarm looks at: Namespace, MetricName, Dimensions, Stat, Period."""
+    if "Metrics" not in alarm:
+        stat = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+        return [{**{name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions", "Period")}, "Stat": stat}]
+    stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
+    return [{**each["Metric"], "Stat": each["Stat"], "Period": each["Period"]} for each in stats]
+
+
+def _value(alarm: Json, points: list[Point], number: int) -> float | None:
+    """Of the `number`-th period before now; None without a datapoint."""
+    looked_at = metrics(alarm)
+    values = [_statistic(each, points, number) for each in looked_at]
+    if "Metrics" not in alarm:
+        return values[0]
+    returned = [each for each in alarm["Metrics"] if each.get("ReturnData")]
+    if len(returned) != 1 or returned[0].get("Expression") != "SUM(FILL(METRICS(), 0))":
+        raise Unsupported(json.dumps(returned))
+    # FILL gives a value only where at least one of the metrics has one.
+    return None if all(value is None for value in values) else sum(value or 0 for value in values)
+
+
+def _statistic(metric: Json, points: list[Point], number: int) -> float | None:
+    period = int(metric["Period"])
+    wanted = {each["Name"]: dimension(each["Value"]) for each in metric["Dimensions"]}
+    found = [
+        point.value
+        for point in points
+        if (point.namespace, point.metric, point.dimensions) == (metric["Namespace"], metric["MetricName"], wanted)
+        and number * period < point.ago <= (number + 1) * period
+    ]
+    if not found:
+        return None
+    stat = str(metric["Stat"])
+    if stat.startswith("p"):
+        return sorted(found)[max(0, math.ceil(len(found) * float(stat[1:]) / 100) - 1)]
+    return float({"Sum": sum, "Maximum": max, "Minimum": min, "Average": lambda each: sum(each) / len(each), "SampleCount": len}[stat](found))
+
+
+def dimension(value: Any) -> str:
+    if isinstance(value, dict):
+        inner = value.get("Ref") or value.get("Fn::GetAtt")
+        return str(inner[0] if isinstance(inner, list) else inner)
+    return str(value)

@@ -1,0 +1,196 @@
+"""Every alarm looks at a metric that AWS or the product sends, goes off when it should, stays silent when it shouldn't, and has a page that says what to do."""
+
+import pytest
+
+from tests.contract import cloudwatch, template, transformed
+from tests.contract.cloudwatch import Point
+from tests.contract.code import ROOT
+from tests.contract.template import Json, references
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+HOUR, DAY = 3600, 86_400
+
+# Metrics with the dimensions that AWS sends them by, from the page of each service. Only sets of dimensions that an alarm may name as a whole.
+PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
+    # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+    "AWS/States": {"ExecutionsFailed": [{"StateMachineArn"}], "ExecutionsTimedOut": [{"StateMachineArn"}]},
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible": [{"QueueName"}], "ApproximateAgeOfOldestMessage": [{"QueueName"}]},
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    "AWS/Lambda": {name: [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Invocations")},
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and .../apigateway-websocket-api-logging.html
+    "AWS/ApiGateway": {name: [{"ApiId"}, {"ApiId", "Stage"}] for name in ("5xx", "4xx", "Latency", "IntegrationError", "ExecutionError")},
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    "AWS/Events": {"MatchedEvents": [{"RuleName"}, {"EventBusName", "RuleName"}]},
+    # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html
+    "AWS/EC2": {"StatusCheckFailed": [{"InstanceId"}]},
+    # https://docs.aws.amazon.com/vpc/latest/userguide/metrics-dimensions-nat-gateway.html
+    "AWS/NATGateway": {"ErrorPortAllocation": [{"NatGatewayId"}]},
+    # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+    "AWS/RDS": {name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}] for name in ("ACUUtilization", "DatabaseConnections")},
+}
+# Ours: metric, and who sends it with which dimensions (telemetry.metrics).
+OURS = {"LeasesEnding": ("functions/subscriptions/app.py", {"service", "function"})}
+
+
+def lambda_(name: str, function: str, value: float, ago: float = 1) -> Point:
+    return Point("AWS/Lambda", name, {"FunctionName": function}, value, ago)
+
+
+def queue(name: str, metric: str, value: float) -> Point:
+    return Point("AWS/SQS", metric, {"QueueName": name}, value)
+
+
+def age(name: str, seconds: float) -> Point:
+    return queue(name, "ApproximateAgeOfOldestMessage", seconds)
+
+
+def waiting(name: str, count: float) -> Point:
+    return queue(name, "ApproximateNumberOfMessagesVisible", count)
+
+
+def api(name: str, metric: str, values: list[float], every: float = 1) -> list[Point]:
+    return [Point("AWS/ApiGateway", metric, {"ApiId": name}, value, 1 + number * every) for number, value in enumerate(values)]
+
+
+def machine(metric: str, values: list[float]) -> list[Point]:
+    return [Point("AWS/States", metric, {"StateMachineArn": "ProductionMachine"}, value, 60 + 60 * number) for number, value in enumerate(values)]
+
+
+def database(metric: str, values: list[float]) -> list[Point]:
+    return [Point("AWS/RDS", metric, {"DBClusterIdentifier": "Database"}, value, 60 + 300 * number) for number, value in enumerate(values)]
+
+
+# For each alarm: what sets it off, and what comes close and doesn't.
+TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
+    "ProductionsFail": (machine("ExecutionsFailed", [1, 1, 1]), machine("ExecutionsFailed", [1, 1])),
+    "ProductionsTimeOut": (machine("ExecutionsTimedOut", [1]), machine("ExecutionsFailed", [1])),
+    "RendersFail": (
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(3)],
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(2)],
+    ),
+    "EventsUndelivered": ([waiting("UndeliveredEvents", 1)], [waiting("UndeliveredEvents", 0)]),
+    "NotificationsSetAside": ([waiting("NotificationsDead", 1)], [waiting("Notifications", 500)]),
+    "HubRequestsSetAside": ([waiting("HubRequestsDead", 1)], [waiting("HubRequests", 500)]),
+    "PollRequestsSetAside": ([waiting("PollRequestsDead", 1)], [waiting("PollRequests", 500)]),
+    "NotificationsWait": ([age("Notifications", 601)], [age("Notifications", 599)]),
+    "HubRequestsWait": ([age("HubRequests", HOUR)], [age("HubRequests", HOUR - 1)]),
+    "PollRequestsWait": ([age("PollRequests", HOUR)], [age("PollRequests", HOUR - 1)]),
+    "LeasesEnd": (
+        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "SubscriptionsFunction"}, 1)],
+        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "SubscriptionsFunction"}, 0)],
+    ),
+    "PlatformErrors": (api("PlatformApi", "5xx", [1] * 11), api("PlatformApi", "5xx", [1] * 10)),
+    "IngestionErrors": (api("IngestionApi", "5xx", [1] * 11), api("IngestionApi", "5xx", [1] * 10) + api("IngestionApi", "4xx", [1] * 99)),
+    "LiveErrors": (api("LiveApi", "IntegrationError", [1] * 11), api("LiveApi", "IntegrationError", [1] * 10)),
+    # Six of a hundred slow in each of three periods; then only in two of them.
+    "PlatformSlow": (
+        [
+            point
+            for period in range(3)
+            for point in api("PlatformApi", "Latency", [80] * 94 + [3100] * 6, 1)
+            for point in [point._replace(ago=point.ago + 300 * period)]
+        ],
+        [
+            point
+            for period in range(2)
+            for point in api("PlatformApi", "Latency", [80] * 94 + [3100] * 6, 1)
+            for point in [point._replace(ago=point.ago + 300 * period)]
+        ],
+    ),
+    "ApiFunctionsFail": ([lambda_("Errors", "VideosFunction", 3), lambda_("Errors", "AccountsFunction", 2)], [lambda_("Errors", "VideosFunction", 4)]),
+    "WorkersFail": ([lambda_("Errors", "NotificationsFunction", 5)], [lambda_("Errors", "NotificationsFunction", 5, 301)]),
+    "StepsFail": ([lambda_("Errors", "ScriptFunction", 15), lambda_("Errors", "VoiceFunction", 5)], [lambda_("Errors", "ScriptFunction", 19)]),
+    "SchedulesFail": ([lambda_("Errors", "RetentionFunction", 1)], [lambda_("Errors", "RetentionFunction", 0)]),
+    "ApiFunctionsThrottled": ([lambda_("Throttles", "VideosFunction", 10)], [lambda_("Throttles", "VoiceFunction", 500)]),
+    "WorkersThrottled": ([lambda_("Throttles", "NotificationsFunction", 50)], [lambda_("Throttles", "NotificationsFunction", 49)]),
+    "SweepStands": ([], [lambda_("Invocations", "SweepFunction", 5, 10), lambda_("Invocations", "SweepFunction", 5, 310)]),
+    "SubscriptionsStand": ([], [lambda_("Invocations", "SubscriptionsFunction", 1, 10)]),
+    "RetentionStands": ([lambda_("Invocations", "RetentionFunction", 1, DAY + 1)], [lambda_("Invocations", "RetentionFunction", 1, DAY - 1)]),
+    "NatFails": (
+        [Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, 1, 1 + 60 * number) for number in range(3)],
+        [Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, number == 0, 1 + 60 * number) for number in range(3)],
+    ),
+    "NatGatewayFails": (
+        [Point("AWS/NATGateway", "ErrorPortAllocation", {"NatGatewayId": "NatGateway"}, 1)],
+        [Point("AWS/NATGateway", "ErrorPortAllocation", {"NatGatewayId": "NatGateway"}, 0)],
+    ),
+    "DatabaseAtItsLimit": (database("ACUUtilization", [95, 92, 91]), database("ACUUtilization", [100, 60, 100])),
+    "DatabaseConnectionsFull": (database("DatabaseConnections", [190, 185]), database("DatabaseConnections", [190, 120])),
+}
+# What silence means: a machine or a schedule that says nothing is gone; all others say nothing while nothing happens.
+SILENCE = dict.fromkeys(("SweepStands", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM")
+# Functions whose throttling is planned: the machine waits for them.
+WAITED_FOR = {"PrepareFunction", "RecordFunction", "ScriptFunction", "TimelineFunction", "VisualsFunction", "VoiceFunction"}
+
+
+def alarms() -> dict[str, Json]:
+    return {each.id: each.properties for each in transformed.of_type("AWS::CloudWatch::Alarm").values()}
+
+
+def test_every_alarm_looks_at_a_metric_that_is_sent_with_these_dimensions():
+    for name, alarm in alarms().items():
+        for metric in cloudwatch.metrics(alarm):
+            named = {each["Name"] for each in metric["Dimensions"]}
+            if metric["Namespace"] == "Showrunner":
+                sender, dimensions = OURS[metric["MetricName"]]
+                assert named == dimensions, name
+                assert f'"{metric["MetricName"]}"' in (ROOT / sender).read_text(encoding="utf-8"), name
+            else:
+                assert named in PUBLISHED[metric["Namespace"]][metric["MetricName"]], name
+
+
+def test_every_alarm_names_a_resource_of_its_template():
+    ids = {each.id for each in transformed.resources()}
+    for name, alarm in alarms().items():
+        for metric in cloudwatch.metrics(alarm):
+            named = {value for each in metric["Dimensions"] for value in references(each["Value"])}
+            assert named, name
+            assert named <= ids, name
+
+
+@pytest.mark.parametrize("name", sorted(TRIGGERS))
+def test_an_alarm_goes_off_and_stays_silent(name):
+    alarm = alarms()[name]
+    sets_off, comes_close = TRIGGERS[name]
+
+    assert cloudwatch.state(alarm, sets_off) == "ALARM"
+    assert cloudwatch.state(alarm, comes_close) == "OK"
+    assert cloudwatch.state(alarm, []) == SILENCE.get(name, "OK")
+
+
+def test_every_alarm_is_triggered_above_and_has_a_runbook():
+    pages = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
+
+    assert sorted(alarms()) == sorted(TRIGGERS)
+    assert sorted(alarms()) == sorted(pages)
+    for name, alarm in alarms().items():
+        assert alarm["AlarmDescription"].endswith(f"docs/runbooks/{name}.md"), "whoever gets the mail finds the page"
+        assert alarm["OKActions"] == alarm["AlarmActions"], f"{name}: nobody would hear that it is over"
+
+
+def test_another_dimension_or_an_older_point_sets_nothing_off():
+    alarm = alarms()["NotificationsWait"]
+
+    assert cloudwatch.state(alarm, [age("HubRequests", 9999)]) == "OK"
+    assert cloudwatch.state(alarm, [age("Notifications", 9999)._replace(ago=301)]) == "OK"
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_is_watched_once(metric):
+    watched = [
+        cloudwatch.dimension(dimension["Value"])
+        for alarm in alarms().values()
+        for looked_at in cloudwatch.metrics(alarm)
+        if (looked_at["Namespace"], looked_at["MetricName"]) == ("AWS/Lambda", metric)
+        for dimension in looked_at["Dimensions"]
+    ]
+    functions = {function.id for function in template.functions(template.load(template.APPLICATION)).values()}
+
+    assert len(watched) == len(set(watched))
+    assert set(watched) == functions - (WAITED_FOR if metric == "Throttles" else set())
+
+
+def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html: ten."""
+    assert {name: len(cloudwatch.metrics(alarm)) for name, alarm in alarms().items() if len(cloudwatch.metrics(alarm)) > 10} == {}
