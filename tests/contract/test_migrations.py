@@ -117,7 +117,7 @@ def _nodes(node: dict) -> Iterator[dict]:
 
 
 def test_the_reader_finds_every_list():
-    assert {module for module, _ in lists()} >= {"showrunner.store.channels", "showrunner.store.videos"}
+    assert {module.rpartition(".")[2] for module, _ in lists()} >= {"channels", "videos"}
 
 
 @pytest.mark.parametrize(("module", "arguments"), lists(), ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "")

@@ -255,7 +255,7 @@ def test_an_unreachable_database_is_a_503_with_retry_after(postgres, service, mo
     response = service(str(uuid.uuid4()))("GET", VIDEO)
 
     assert error(response) == (503, "SERVICE_UNAVAILABLE")
-    assert response.headers["retry-after"] == "5"
+    assert response.headers["retry-after"] == "15"
 
 
 def test_a_request_logs_one_line_that_holds_its_metrics(client, capsys):

@@ -9,6 +9,7 @@ A list for `= ANY(:ids)` is given as a Python list; a value for a jsonb column a
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ STATEMENT_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_MS = 15_000
 # Aurora pauses after 300 s without a connection, at the earliest: idle sessions must be gone before.
 IDLE_SESSION_MS = 240_000
+# A paused Aurora accepts a connection and answers when it has woken: after about 15 s, later when it slept for more than a day. API Gateway gives up after 29,
+# and the rest of a request fits into what is left.
+WAKE_SECONDS = 22.0
+# How long to wait before asking a server again that is starting up and refuses connections meanwhile.
+WAKE_PAUSE_SECONDS = 0.5
 # The socket waits longer than the server's own limit, so that the server's answer is the one that arrives.
 SOCKET_TIMEOUT_S = 12
 
@@ -37,6 +43,8 @@ CONSTRAINTS: dict[str, tuple[type[ShowrunnerError], str]] = {}
 _ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
 # The statement was not at fault: the same call may succeed now.
 _PASSING = ("40001", "40P01", "55P03", "57014", "53")
+# "The database system is starting up": soon over.
+_STARTING = "57P03"
 _LOST = (InterfaceError, OSError, struct.error, AttributeError)
 
 
@@ -114,9 +122,12 @@ class Session:
             raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
 
     def begin(self) -> None:
+        was_open = self.connection is not None
         try:
             self.command("BEGIN")
         except DatabaseUnavailable:
+            if not was_open:
+                raise  # it has been waited for already
             # The server has gone since the last request; a new connection begins at once, or says why not.
             self.drop()
             self.command("BEGIN")
@@ -203,31 +214,43 @@ def run(tx: Transaction, sql: str, **params: Any) -> int:
 def connect(
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S, role: tuple[str, str] | None = None
 ) -> Connection:
-    """A new connection, as the functions' role or as another one (its name and password). TLS is verified against DATABASE_CA where that is set; a server on
-    loopback has none."""
+    """Open a connection, as the functions' role or as `role` (name and password). Waits up to WAKE_SECONDS for a database that is waking or starting.
+
+    TLS is verified against DATABASE_CA where that is set; a server on loopback has none. Raises DatabaseUnavailable.
+    """
+    deadline = time.monotonic() + WAKE_SECONDS
+    while True:
+        try:
+            connection = _connect(statement_timeout_ms, max(0.1, deadline - time.monotonic()), role)
+            connection._usock.settimeout(socket_timeout_s)  # noqa: SLF001 - from here on it is as long as a statement may take
+            return connection
+        except (InterfaceError, OSError) as error:
+            raise DatabaseUnavailable("The database can't be reached: try again.") from error
+        except DatabaseError as error:
+            if _fields(error).get("C") != _STARTING or time.monotonic() + WAKE_PAUSE_SECONDS >= deadline:
+                raise translate(error) from error
+            time.sleep(WAKE_PAUSE_SECONDS)
+
+
+def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None) -> Connection:
     user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
     options = (
         f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
     )
-    try:
-        connection = Connection(
-            user,
-            host=config.setting("DATABASE_HOST"),
-            port=int(config.setting("DATABASE_PORT", "5432")),
-            database=config.setting("DATABASE_NAME"),
-            password=password,
-            ssl_context=tls() or False,
-            timeout=socket_timeout_s,
-            application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
-            startup_params={"options": options + " -c timezone=UTC"},
-        )
-        # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the server's acknowledgement of the first.
-        connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
-        return connection
-    except (InterfaceError, OSError) as error:
-        raise DatabaseUnavailable("The database can't be reached: try again.") from error
-    except DatabaseError as error:
-        raise translate(error) from error
+    connection = Connection(
+        user,
+        host=config.setting("DATABASE_HOST"),
+        port=int(config.setting("DATABASE_PORT", "5432")),
+        database=config.setting("DATABASE_NAME"),
+        password=password,
+        ssl_context=tls() or False,
+        timeout=timeout_s,
+        application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
+        startup_params={"options": options + " -c timezone=UTC"},
+    )
+    # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the server's acknowledgement of the first.
+    connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
+    return connection
 
 
 _context: "list[ssl.SSLContext]" = []

@@ -71,7 +71,8 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
         retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
     if retry_after is None and status == 503:
-        retry_after = 5  # a database that restarts or wakes up needs about that long
+        # What waited in vain for a waking database: it needs a second wait of that kind. All else is soon over.
+        retry_after = 15 if isinstance(error, errors.DatabaseUnavailable) else 5
     if retry_after is not None:
         answer.headers["retry-after"] = str(max(1, round(retry_after)))
     if isinstance(error, MethodNotAllowed):
