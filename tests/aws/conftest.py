@@ -9,7 +9,7 @@ from showrunner.aws import sigv4
 
 
 @pytest.fixture
-def s3(httpserver, monkeypatch):
+def server(httpserver, monkeypatch):
     """Serve S3 on loopback. Returns (requests it received, responses to give in order)."""
     asked, answers = [], []
 

@@ -26,8 +26,8 @@ class Forgetful(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_failing_s3_is_retried_and_then_unavailable(s3):
-    asked, answers = s3
+def test_a_failing_s3_is_retried_and_then_unavailable(server):
+    asked, answers = server
     answers += [Response(status=503), Response(status=500)]
     assert s3.get_bytes("key") == b"found"
     assert len(asked) == 3
@@ -38,9 +38,9 @@ def test_a_failing_s3_is_retried_and_then_unavailable(s3):
 
 
 @pytest.mark.parametrize(("status", "error"), [(404, StorageMissing), (403, StorageDenied), (301, rpc.AwsError), (400, rpc.AwsError)])
-def test_a_refusal_of_s3_raises_the_error_that_says_what_to_do(s3, status, error):
+def test_a_refusal_of_s3_raises_the_error_that_says_what_to_do(server, status, error):
     for ask in (s3.get_bytes, s3.list_keys, lambda key: s3.put_bytes(key, b"x"), lambda key: s3.remove([key])):
-        s3[1].append(Response(status=status))
+        server[1].append(Response(status=status))
         with pytest.raises(error):
             ask("key")
 
@@ -54,12 +54,13 @@ def test_a_connection_that_s3_closed_is_replaced(monkeypatch):
         server.shutdown()
 
 
-def test_a_list_reads_every_page_and_every_key(s3):
+def test_a_list_reads_every_page_and_every_key(server):
     page = "<ListBucketResult><Contents><Key>{}</Key></Contents>{}</ListBucketResult>"
-    s3[1].extend(Response(text) for text in (page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"), page.format("z", "")))
+    pages = (page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"), page.format("z", ""))
+    server[1].extend(Response(text) for text in pages)
 
     assert s3.list_keys("p/") == ["a&b <c>", "z"]
-    assert "continuation-token=t%261" in s3[0][1][1] or "continuation-token=t&1" in s3[0][1][1]
+    assert "continuation-token=t%261" in server[0][1][1] or "continuation-token=t&1" in server[0][1][1]
 
 
 def test_objects_with_unusual_names_are_stored_listed_and_removed(aws):

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from showrunner.aws import sigv4
+from showrunner.aws import objects, sigv4
 
 REGION = "eu-west-1"
 SESSION_TOKEN = "a/session+token="
@@ -101,11 +101,11 @@ CALLS = [
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call[0]} {call[1]}")
-def test_a_request_has_the_signature_of_botocore(s3, httpserver, call):
+def test_a_request_has_the_signature_of_botocore(server, httpserver, call):
     operation, key, query, body, content_type = call
-    s3.request(operation, "bucket", key, query, body, content_type)
+    objects.request(operation, "bucket", key, query, body, content_type)
 
-    method, _, headers, sent = s3[0][0]
+    method, _, headers, sent = server[0][0]
     given = {name.lower(): value for name, value in headers.items()}
     names = re.search("SignedHeaders=([^,]+)", given["authorization"])[1].split(";")
     words = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query.items())

@@ -13,7 +13,7 @@ from showrunner.access import limits, roles
 from showrunner.aws import rpc
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.web import application, fields
+from showrunner.web import answers, application, fields
 from showrunner.web.body import parse
 from tests.conftest import Client, payload, send
 
@@ -42,9 +42,9 @@ def test_an_invalid_request_id_is_replaced(client, given):
 
 
 def test_every_answer_has_security_headers(client):
-    answers = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
+    responses = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
 
-    for response in answers:
+    for response in responses:
         assert response.headers.items() >= answers.SECURITY_HEADERS.items()
         assert "cache-control" in response.headers
 
