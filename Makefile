@@ -49,6 +49,9 @@ preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
 secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev)
 	$(local) secrets --stage '$(STAGE)'
 
+prices: ## list prices that were read at their source more than 60 days ago
+	$(local) prices
+
 admin: ## make somebody the first platform admin of a stage (STAGE=dev EMAIL=you@label.com ORGANISATION='My label')
 	$(local) admin --stage '$(STAGE)' --email '$(EMAIL)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
 

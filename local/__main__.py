@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     setting_up = command("setup", set_up, "make the virtual environments")
     setting_up.add_argument("groups", nargs="*", metavar="group", help=", ".join(setup.GROUPS))
     command("lock", lambda _: setup.lock(), "resolve the dependency groups again")
+    command("prices", prices, "list prices that must be read again")
     command("clean", clean, "stop everything and remove all that was made")
     return top
 
@@ -196,6 +197,12 @@ def set_up(options: argparse.Namespace) -> None:
     if unknown:
         raise Refused(f"there is no environment {unknown[0]}; there are {', '.join(setup.GROUPS)}")
     setup.ensure(options.groups or setup.RUN)
+
+
+def prices(_: argparse.Namespace) -> int:
+    from local import prices
+
+    return prices.main()
 
 
 def clean(_: argparse.Namespace) -> None:

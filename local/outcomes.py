@@ -6,7 +6,7 @@ Tests in the same process call `Outcomes.add`, others POST /_outcomes with [{"ou
 
 import threading
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 
@@ -35,6 +35,11 @@ class Outcomes:
             raise UnknownOutcome(f"there is no outcome {name!r}; there are {', '.join(sorted(self.names))}")
         with self._lock:
             self._queue.append(Outcome(name, details))
+
+    def extend(self, outcomes: Iterable[Outcome]) -> None:
+        """Script several, as `add` does."""
+        for outcome in outcomes:
+            self.add(outcome.name, **outcome.details)
 
     def add_all(self, documents: list[dict[str, Any]]) -> None:
         """Script several: [{"outcome": name, …details}], as POST /_outcomes takes them. Raises UnknownOutcome."""

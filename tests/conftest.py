@@ -144,11 +144,11 @@ def make_dynamodb_atomic() -> None:
 
 @pytest.fixture(scope="session")
 def platforms(aws: str) -> Iterator[Any]:
-    """Start the stand-ins for foreign platforms, and store the client secrets for Google."""
-    from local.platforms import youtube
+    """The stand-ins for foreign platforms on a port of their own, and a client's secrets for Google's."""
+    from local.platforms import server as stand_ins
 
-    world = youtube.World()
-    serving = youtube.server(world, 0)
+    world = stand_ins.World()
+    serving = stand_ins.server(world, 0)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     os.environ["GOOGLE_URL"] = f"http://127.0.0.1:{serving.server_port}"
     put_secrets({"google/client_id": world.sign_ins.client_id, "google/client_secret": world.sign_ins.client_secret})

@@ -20,7 +20,9 @@ def _record_script(job: Job, written: Script) -> None:
 
 def _record_timeline(job: Job, written: Script) -> None:
     planned = s3.get_json(f"{job.folder}/timeline.json")
-    description = script.with_chapters(written.description, timeline.chapters(planned))
+    pictures = [s3.get_json(f"{job.folder}/scenes/{scene}.visual.json") for scene in range(len(written.passages))]
+    credited = script.with_credits(written.description, [each["author"] for each in pictures if each.get("author")])
+    description = script.with_chapters(credited, timeline.chapters(planned))
     _record(job, written, description, "render", f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from showrunner import config
 from showrunner.aws import s3, ssm
-from showrunner.errors import ScriptRejected
+from showrunner.errors import AnswerRefused, ScriptRejected
 from showrunner.platforms.language import Language
 from showrunner.production import costs, files, script
 from showrunner.production.job import Job
@@ -47,6 +47,9 @@ class Walk:
         product = s3.find_json(key)
         if product is None:
             product = self._call(model, question, key)
+        if product.get("problem") in ("refused", "filtered"):
+            # Kept with its problem: another try of the same question would only be paid for again.
+            raise AnswerRefused(str(product["text"])[:500] or "The answer was stopped by the provider's content filter.")
         self._keys.append(key)
         self.answered_by.append(product["model"])
         return str(product["text"])
@@ -56,9 +59,9 @@ class Walk:
             raise AnotherCall
         self._called = True
         language = Language(ssm.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
-        answer = language.answer(model, question.shape.lower(), question.schema_, question.instructions, question.prompt)
+        answer = language.answer(model, question.shape.lower(), question.schema_, question.constant, question.prompt, self.job.organisation_id)
         receipts.add(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
-        product = {"text": answer.text, "model": answer.model}
+        product = {"text": answer.text, "model": answer.model, "problem": answer.problem}
         s3.put_json(key, product)
         return product
 

@@ -34,8 +34,8 @@ def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
     # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
     if not key or visual.template in visuals.TYPESET:
         return None
-    stock = Stock(key, config.setting("PEXELS_BASE_URL"), config.setting("PEXELS_PHOTO_HOST"))
     try:
+        stock = Stock(key, config.setting("PEXELS_BASE_URL"), config.setting("PEXELS_PHOTO_HOST"))
         return _photograph(job, stock, visual, _shown_before(job, scene))
     except (CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded) as error:
         logger.warning("no stock photograph", extra={"error": type(error).__name__, "reason": error.message})
@@ -58,13 +58,16 @@ def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict
 
 
 def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
-    """Where the photograph lies and its sha256; fetched once for each organisation."""
-    name = files.digest("pexels", photo.id)
+    """Where the photograph lies and its sha256; fetched once for each organisation and size."""
+    # One crop serves all outputs: as wide as the widest and as high as the highest.
+    width = round(visuals.PHOTO_SCALE * max(output.width for output in job.outputs))
+    height = round(visuals.PHOTO_SCALE * max(output.height for output in job.outputs))
+    name = files.digest("pexels", photo.id, width, height)
     key = files.product_key(job.organisation_id, "visual", name, "jpg")
     described = files.product_key(job.organisation_id, "visual", name, "json")
     kept = s3.find_json(described)
     if kept is None:
-        kept = {"sha256": s3.put_bytes(key, stock.download(photo), "image/jpeg"), "page": photo.page}
+        kept = {"sha256": s3.put_bytes(key, stock.download(photo, width, height), "image/jpeg"), "page": photo.page}
         s3.put_json(described, kept)
     return key, str(kept["sha256"])
 

@@ -53,6 +53,7 @@ class LanguageServer:
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(responses.OUTCOMES))
     # The bodies of valid requests, newest last, for tests in the same process.
     received: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
+    keys: deque[str] = field(default_factory=lambda: deque(maxlen=100))
 
     def __post_init__(self) -> None:
         self._cache = responses.PromptCache(self.model.count)
@@ -61,6 +62,7 @@ class LanguageServer:
         body = await _body(request)
         asked = requests.read(body, self.models)
         self.received.append(body)
+        self.keys.append(request.headers["authorization"])
         outcome = self.outcomes.take()
         if outcome and outcome.name in responses.ERRORS:
             raise responses.ERRORS[outcome.name](outcome.details)
@@ -96,7 +98,8 @@ class LanguageServer:
             raise ApiError(400, message, "context_length_exceeded", "input")
         scripted = outcome.details.get("text") if outcome else None
         method, text = ("extract", str(scripted)) if scripted is not None else self._written(asked)
-        return _limited(f"{self.name}-{method}", text, input_tokens, self.model.count(text), asked)
+        name = asked.model if scripted is not None else f"{self.name}-{method}"
+        return _limited(name, text, input_tokens, self.model.count(text), asked)
 
     def _written(self, asked: LanguageRequest) -> tuple[str, str]:
         """Return (method, text). The method is extract (from a source) or generate (by the small model)."""

@@ -2,6 +2,6 @@
 
 import sys
 
-from local.platforms.youtube import main
+from local.platforms.server import main
 
 sys.exit(main())

@@ -46,6 +46,7 @@ class VoiceServer:
     speaker: Speaker
     styles: dict[str, Styles]
     account: Account
+    encode: Callable[..., bytes] = encode
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     # Valid requests, newest last, for tests in the same process.
     received: deque[SpeechRequest] = field(default_factory=lambda: deque(maxlen=100))
@@ -87,7 +88,7 @@ class VoiceServer:
         async with self.account as account:
             speech = await run_in_threadpool(self.speaker.speak, asked.text, style, asked.speed, normalize=asked.normalizes)
             gapless = not (outcome and outcome.name == "encoder_delay")
-            audio = await run_in_threadpool(encode, speech.samples, output_format, gapless=gapless)
+            audio = await run_in_threadpool(self.encode, speech.samples, output_format, gapless=gapless)
             account.used += cost
             headers = {
                 "character-cost": str(cost),

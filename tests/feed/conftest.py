@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.platforms import youtube as simulator
+from local.platforms import server as simulator
 from showrunner import quotas
 from showrunner.aws import dynamodb, rpc, sdk, ssm
 from showrunner.database import db

@@ -3,6 +3,7 @@
 ShowrunnerError
 ├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge LimitExceeded PaymentRequired
 ├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key) PlatformRejected (change the request) PlatformUnavailable (try again)
+│   VoiceUnavailable (choose another voice or plan) AnswerRefused (change the brief)
 ├── our own stores: StorageMissing StorageDenied DatabaseUnavailable
 ├── a step of a machine: ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong)
 └── the deployment: ConfigurationMissing ServiceUnavailable
@@ -90,6 +91,14 @@ class PlatformRejected(ShowrunnerError):
     """A platform refuses this request; repeating it unchanged gives the same answer."""
 
 
+class VoiceUnavailable(ShowrunnerError):
+    """The account has no such voice, or its plan may not use it: another voice or plan is needed."""
+
+
+class AnswerRefused(ShowrunnerError):
+    """The language model declines to answer, or a content filter stopped it: only another brief helps. Paid once."""
+
+
 class PlatformUnavailable(ShowrunnerError):
     """A platform is down or busy; `retry_after` in seconds when it said so."""
 
@@ -144,6 +153,8 @@ HTTP: dict[type[ShowrunnerError], tuple[int, str]] = {
     QuotaExceeded: (429, "QUOTA_EXCEEDED"),
     CredentialRejected: (502, "UPSTREAM_ERROR"),
     PlatformRejected: (502, "UPSTREAM_ERROR"),
+    VoiceUnavailable: (502, "UPSTREAM_ERROR"),
+    AnswerRefused: (502, "UPSTREAM_ERROR"),
     PlatformUnavailable: (502, "UPSTREAM_ERROR"),
     StorageMissing: (503, "SERVICE_UNAVAILABLE"),
     StorageDenied: (503, "SERVICE_UNAVAILABLE"),

@@ -1,29 +1,43 @@
 """Fixtures of the production steps' tests: the platforms over HTTP, a queued video, and the event bus."""
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pytest_httpserver import HTTPServer
 
+from local.language import server as language
+from local.platforms import server
+from local.voice import server as voice
 from showrunner.aws import sdk, ssm
 from showrunner.database import db
 from tests.functions.steps.stand_ins import Platforms
+from tests.serving import serving
+
+
+@pytest.fixture(scope="session")
+def running_platforms() -> Iterator[tuple[Platforms, dict[str, str]]]:
+    """The stand-ins, each on a port of its own, and the settings that point to them."""
+    stand_ins = Platforms()
+    others = server.server(stand_ins.world, 0)
+    threading.Thread(target=others.serve_forever, daemon=True).start()
+    pexels = f"http://127.0.0.1:{others.server_port}"
+    with serving(language.application(stand_ins.openai)) as openai, serving(voice.application(stand_ins.elevenlabs)) as elevenlabs:
+        addresses = {"OPENAI_BASE_URL": f"{openai}/v1", "ELEVENLABS_BASE_URL": elevenlabs}
+        yield stand_ins, {**addresses, "PEXELS_BASE_URL": pexels, "PEXELS_PHOTO_HOST": f"{pexels}/"}
+    others.shutdown()
 
 
 @pytest.fixture
-def platforms(httpserver: HTTPServer, aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platforms]:
-    base = httpserver.url_for("")
+def platforms(running_platforms: tuple[Platforms, dict[str, str]], aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platforms]:
+    stand_ins, addresses = running_platforms
     settings = {
-        "OPENAI_BASE_URL": f"{base}/v1",
+        **addresses,
         "OPENAI_MODEL": "gpt-6-luna",
         "OPENAI_FALLBACK_MODEL": " ",
-        "ELEVENLABS_BASE_URL": base,
-        "ELEVENLABS_MODEL": "eleven_flash_v2_5",
-        "PEXELS_BASE_URL": base,
-        "PEXELS_PHOTO_HOST": base,
+        "ELEVENLABS_MODEL": "eleven_multilingual_v2",
         "RENDER_PLATFORM": "auto",
     }
     for name, value in settings.items():
@@ -31,7 +45,8 @@ def platforms(httpserver: HTTPServer, aws: str, monkeypatch: pytest.MonkeyPatch)
     for name in ("openai", "elevenlabs"):
         sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}/api_key", Value=f"key-of-{name}", Type="SecureString", Overwrite=True)
     ssm.forget()
-    yield Platforms(httpserver)
+    stand_ins.forget()
+    yield stand_ins
     ssm.forget()
 
 

@@ -1,18 +1,10 @@
 """OpenAI, ElevenLabs and Pexels for the production steps' tests: good answers, and what was asked."""
 
-import base64
-import io
 import json
-import re
-import subprocess
-import uuid
-import wave
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import imageio_ffmpeg
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+import numpy as np
 
 from functions.prepare import app as prepare
 from functions.record import app as record
@@ -20,9 +12,21 @@ from functions.script import app as script_step
 from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
+from local.language.server import LanguageServer
+from local.outcomes import Outcome, Outcomes
+from local.platforms import pexels
+from local.platforms import server as platforms
+from local.voice.account import PLANS, Account
+from local.voice.alignment import Span
+from local.voice.audio import SAMPLE_RATE, Speech
+from local.voice.encoding import encode
+from local.voice.server import VoiceServer
+from local.voice.voices import FEMALE, MALE, RETIRED
 from showrunner.aws import s3, sdk, ssm
 from showrunner.database import db
 from showrunner.production.job import Job
+
+VOICES = (FEMALE, MALE, *RETIRED)
 
 
 def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea") -> dict[str, Any]:
@@ -49,86 +53,84 @@ def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea"
     }
 
 
-def answer(text: str, model: str = "gpt-6-luna") -> Response:
-    document = {
-        "id": f"resp_{uuid.uuid4().hex}",
-        "object": "response",
-        "created_at": 1795305600,
-        "status": "completed",
-        "model": model,
-        "error": None,
-        "incomplete_details": None,
-        "output": [
-            {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]}
-        ],
-        "parallel_tool_calls": True,
-        "tool_choice": "auto",
-        "tools": [],
-        "usage": {
-            "input_tokens": 1000,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": 500,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": 1500,
-        },
-    }
-    return Response(json.dumps(document), content_type="application/json")
+def answer(text: str) -> Outcome:
+    """The model's next answer."""
+    return Outcome("text", {"text": text})
+
+
+class Tokens:
+    """A brief has 1,000 tokens, an answer 436; with its reasoning it is billed as 500."""
+
+    def count(self, text: str) -> int:
+        return 1000 if "<brief>" in text else 436
+
+    def complete(self, system: str, user: str, most_tokens: int, seed: int) -> str:
+        raise AssertionError("every answer of these tests is scripted")
+
+
+class Tone:
+    """Half a second of sound for any text, its characters evenly spread over it."""
+
+    samples = 0.2 * np.sin(np.arange(SAMPLE_RATE // 2, dtype=np.float32) * 0.1)
+
+    def speak(self, text: str, style: object, speed: float, *, normalize: bool = True) -> Speech:
+        spans = [Span(place, place + 1, 0.5 * place / len(text), 0.5 * (place + 1) / len(text)) for place in range(len(text))]
+        return Speech(self.samples, spans, text, spans)
+
+
+@cache
+def mp3(output_format: str, gapless: bool) -> bytes:
+    """The sound of `Tone`, encoded once."""
+    return encode(Tone.samples, output_format, gapless=gapless)
 
 
 class Platforms:
-    """The three services on one loopback server: their next answers, and the requests they received."""
+    """OpenAI's, ElevenLabs' and Pexels' stand-ins: what each answers next (`language`, `voice`, `photographs`), and what it was asked."""
 
-    def __init__(self, server: HTTPServer) -> None:
-        self.language: list[Response] = []
-        self.questions: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.spoken: list[str] = []
-        self.voice_answer: Callable[[str], Response] = speech
-        self.searches: list[str] = []
-        self.photos: Callable[[], Response] = lambda: Response("{}", content_type="application/json")
-        server.expect_request("/v1/responses").respond_with_handler(self._language)
-        server.expect_request("/v1/search").respond_with_handler(self._search)
-        server.expect_request("/photo.jpg").respond_with_data(b"\xff\xd8photograph", content_type="image/jpeg")
-        server.expect_request(re.compile(r"/v1/text-to-speech/.*")).respond_with_handler(self._voice)
+    def __init__(self) -> None:
+        self.openai = LanguageServer(Tokens(), "stand-in", ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"), 128_000)
+        styles = {voice_id: np.zeros((1, 256), np.float32) for voice_id in VOICES}
+        quick = lambda _, output_format, *, gapless: mp3(output_format, gapless)
+        self.elevenlabs = VoiceServer(Tone(), styles, Account(PLANS["scale"], 15, 15), quick)
+        self.world = platforms.World()
 
-    def _language(self, request: Request) -> Response:
-        self.questions.append(json.loads(request.data))
-        self.headers.append({"authorization": request.headers.get("Authorization", "")})
-        return self.language.pop(0)
+    def forget(self) -> None:
+        """Back to the state of a new stand-in."""
+        for outcomes in (self.openai.outcomes, self.elevenlabs.outcomes, self.world.photographs.outcomes):
+            while outcomes.take():
+                pass
+        for received in (self.openai.received, self.openai.keys, self.elevenlabs.received, self.world.photographs.searches):
+            received.clear()
+        self.world.photographs.photos = []
 
-    def _voice(self, request: Request) -> Response:
-        text = json.loads(request.data)["text"]
-        self.spoken.append(text)
-        return self.voice_answer(text)
+    @property
+    def language(self) -> Outcomes:
+        return self.openai.outcomes
 
-    def _search(self, request: Request) -> Response:
-        self.searches.append(request.args["query"])
-        return self.photos()
+    @property
+    def voice(self) -> Outcomes:
+        return self.elevenlabs.outcomes
 
+    @property
+    def photographs(self) -> pexels.Library:
+        return self.world.photographs
 
-def mp3(seconds: float = 0.5) -> bytes:
-    """Return an MP3 of this length, made by the encoder that the renderer uses."""
-    raw = io.BytesIO()
-    with wave.open(raw, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(2)
-        sound.setframerate(44100)
-        sound.writeframes(b"\0\1" * int(44100 * seconds))
-    done = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "-", "-f", "mp3", "-b:a", "128k", "-"], input=raw.getvalue(), capture_output=True, check=True
-    )
-    return done.stdout
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return list(self.openai.received)
 
+    @property
+    def spoken(self) -> list[str]:
+        return [request.text for request in self.elevenlabs.received]
 
-MP3 = mp3()
+    @property
+    def searches(self) -> list[str]:
+        return [search["query"] for search in self.photographs.searches]
 
 
-def speech(text: str) -> Response:
-    step = 0.5 / len(text)
-    starts = [round(index * step, 4) for index in range(len(text))]
-    alignment = {"characters": list(text), "character_start_times_seconds": starts, "character_end_times_seconds": [start + step for start in starts]}
-    body = {"audio_base64": base64.b64encode(MP3).decode(), "alignment": alignment, "normalized_alignment": alignment}
-    return Response(json.dumps(body), content_type="application/json", headers={"character-cost": str(len(text) // 2), "request-id": uuid.uuid4().hex})
+def prompt_of(question: dict[str, Any]) -> str:
+    """What the user's message says."""
+    return str(question["input"][-1]["content"])
 
 
 def row(tx: Any, video_id: str) -> dict[str, Any]:
@@ -153,8 +155,8 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
 def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, Any]:
     """Run all steps up to the render, and store a report as the render does. Returns the job."""
     job = prepare.handler(event, None)
-    if not platforms.language:
-        platforms.language.append(answer(json.dumps(good_script(words_target(job)))))
+    if not len(platforms.language):
+        platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
     scenes = write(job)["scenes"]
     record.handler({**job, "step": "script"}, None)
     for scene in scenes:
@@ -183,14 +185,11 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     return {**job, "render": {"started_at": 1000, "stopped_at": 61_000, "platform": job["platform"]}}
 
 
-def stock(tx: Any, platforms: Platforms, httpserver: HTTPServer, count: int) -> None:
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value="p", Type="SecureString", Overwrite=True)
+def stock(platforms: Platforms, count: int) -> None:
+    """Pexels has `count` photographs, and there is a key for it."""
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value=pexels.KEY, Type="SecureString", Overwrite=True)
     ssm.forget()
-    photos = [
-        {"id": number, "url": f"https://www.pexels.com/photo/{number}", "photographer": "Ada", "src": {"large2x": httpserver.url_for("/photo.jpg")}}
-        for number in range(count)
-    ]
-    platforms.photos = lambda: Response(json.dumps({"photos": photos}), content_type="application/json")
+    platforms.photographs.photos = [{"id": number, "photographer": "Ada"} for number in range(count)]
 
 
 def failure(job: dict[str, Any], step: str, error: str, cause: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any,
     costs = list_costs(tx, event["organisation_id"], event["video_id"])
     assert {cost["step"] for cost in costs} == {"script", "voice", "render", "storage"}
     assert float(next(cost["amount_usd"] for cost in costs if cost["step"] == "script")) == pytest.approx(1000 * 0.10e-6 + 500 * 0.50e-6)
-    assert sum(float(cost["quantity"]) for cost in costs if cost["step"] == "voice") == sum(len(text) // 2 for text in platforms.spoken)
+    assert sum(float(cost["quantity"]) for cost in costs if cost["step"] == "voice") == sum(len(text) for text in platforms.spoken)
     assert next(float(cost["amount_usd"]) for cost in costs if cost["step"] == "render") == pytest.approx(0.19748 / 60, abs=1e-8)
 
 

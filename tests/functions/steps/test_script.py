@@ -4,47 +4,46 @@ import json
 from typing import Any
 
 import pytest
-from werkzeug import Response
 
 from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.script import app as script_step
 from functions.voice import app as voice_step
 from showrunner.aws import s3
-from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded, ScriptRejected
+from showrunner.errors import AnswerRefused, CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, ScriptRejected
 from showrunner.production import script
 from showrunner.production.job import Job
 from showrunner.videos import receipts
-from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, list_costs, words_target, write
+from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, list_costs, prompt_of, words_target, write
 
 
 def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     target = words_target(job)
-    platforms.language += [answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))]
+    platforms.language.extend([answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))])
 
     assert script_step.handler(job, None) == {"more": True}
     assert script_step.handler(job, None)["more"] is False
 
     assert len(platforms.questions) == 2
-    assert f"they have {target * 2}" in platforms.questions[1]["input"]
+    assert f"they have {target * 2}" in prompt_of(platforms.questions[1])
     assert len(receipts.list_(job["folder"])) == 2
 
 
 def test_a_configured_second_model_is_asked_after_the_repair_fails(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_FALLBACK_MODEL", "gpt-6.1-terra")
     job = prepare.handler(video(), None)
-    platforms.language += [answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))), "gpt-6.1-terra")]
+    platforms.language.extend([answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))))])
 
     write(job)
 
     assert [question["model"] for question in platforms.questions] == ["gpt-6-luna", "gpt-6-luna", "gpt-6.1-terra"]
-    assert "You answered" not in platforms.questions[2]["input"]
+    assert "You answered" not in prompt_of(platforms.questions[2])
 
 
 def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
-    platforms.language += [answer("{}"), answer("{}")]
+    platforms.language.extend([answer("{}"), answer("{}")])
 
     assert script_step.handler(job, None) == {"more": True}
     with pytest.raises(ScriptRejected):
@@ -54,7 +53,7 @@ def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, 
     assert s3.find_json(f"{job['folder']}/script.json") is None
     finish.handler(failure(job, "script", "ScriptRejected", "{}"), None)
     assert len(list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
-    platforms.language.append(answer(json.dumps(good_script(words_target(job)))))
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
     assert write(job)["scenes"]
 
 
@@ -68,7 +67,7 @@ def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: An
     }
     share = round((document.words_target - 10) / 3)
     part = {"scenes": good_script(share + 10, scenes=6)["scenes"]}
-    platforms.language += [answer(json.dumps(outline)), *(answer(json.dumps(part)) for _ in range(3))]
+    platforms.language.extend([answer(json.dumps(outline)), *(answer(json.dumps(part)) for _ in range(3))])
 
     calls = 0
     while script_step.handler(job, None)["more"]:
@@ -93,19 +92,77 @@ def test_a_manual_script_is_spoken_unchanged_without_a_model(tx: Any, platforms:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "error"),
+    ("outcome", "error"),
     [
-        (401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, CredentialRejected),
-        (429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}, QuotaExceeded),
-        (429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}, PlatformUnavailable),
-        (503, {"error": {"message": "overloaded"}}, PlatformUnavailable),
+        ("invalid_api_key", CredentialRejected),
+        ("unsupported_country", CredentialRejected),
+        ("insufficient_quota", QuotaExceeded),
+        ("credit_balance_exhausted", QuotaExceeded),
+        ("organization_spend_limit", QuotaExceeded),
+        ("project_spend_limit", QuotaExceeded),
+        ("organization_usage_limit", QuotaExceeded),
+        ("rate_limit", PlatformUnavailable),
+        ("slow_down", PlatformUnavailable),
+        ("request_timeout", PlatformUnavailable),
+        ("conflict", PlatformUnavailable),
+        ("server_error", PlatformUnavailable),
+        ("overloaded", PlatformUnavailable),
+        ("bad_gateway", PlatformUnavailable),
+        ("failed", PlatformUnavailable),
+        ("invalid_prompt", PlatformRejected),
+        ("refusal", AnswerRefused),
+        ("content_filter", AnswerRefused),
     ],
 )
-def test_openais_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, status: int, body: dict[str, Any], error: type[Exception]) -> None:
+def test_openais_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]) -> None:
     job = prepare.handler(video(), None)
-    platforms.language.append(Response(json.dumps(body), status=status, content_type="application/json"))
+    platforms.language.add(outcome, text="{}")
 
     with pytest.raises(error):
         script_step.handler(job, None)
 
     assert len(platforms.questions) == 1  # the machine retries, not the SDK
+
+
+@pytest.mark.parametrize("outcome", ["refusal", "content_filter"])
+def test_a_refusal_is_paid_once_however_often_the_step_runs(tx: Any, platforms: Platforms, video: Any, outcome: str) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.add(outcome, text="{}")
+
+    for _ in range(2):
+        with pytest.raises(AnswerRefused):
+            script_step.handler(job, None)
+
+    assert (len(platforms.questions), len(receipts.list_(job["folder"]))) == (1, 1)
+
+
+def test_the_provider_learns_the_tenant_only_as_a_hash(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+
+    write(job)
+
+    identifier = platforms.questions[0]["safety_identifier"]
+    assert len(identifier) == 64
+    assert job["organisation_id"] not in identifier
+
+
+def test_what_all_questions_share_comes_first_and_is_marked_for_the_cache(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(source_text="A cable lies on the sea floor."), None)
+    platforms.language.extend([answer("{}"), answer(json.dumps(good_script(words_target(job))))])
+
+    write(job)
+
+    first, second = (question["input"] for question in platforms.questions)
+    assert first[0] == second[0]
+    assert "A cable lies" in first[0]["content"][0]["text"]
+    assert first[0]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
+    assert {question["prompt_cache_options"]["mode"] for question in platforms.questions} == {"explicit"}
+
+
+def test_an_older_model_is_asked_without_marks(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-5.4-mini")
+    job = prepare.handler(video(), None)
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+
+    assert write(job)["scenes"]

@@ -1,11 +1,9 @@
 """The voice step: ElevenLabs' errors, captions without alignment, shared texts."""
 
-import base64
 import json
 from typing import Any
 
 import pytest
-from werkzeug import Response
 
 from functions.prepare import app as prepare
 from functions.script import app as script_step
@@ -13,34 +11,51 @@ from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
 from showrunner.aws import s3, sdk, ssm
-from showrunner.errors import CredentialRejected, PlatformUnavailable, QuotaExceeded
-from tests.functions.steps.stand_ins import MP3, Platforms, answer, good_script, words_target, write
+from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, VoiceUnavailable
+from tests.functions.steps.stand_ins import Platforms, answer, good_script, words_target, write
 
 
 @pytest.mark.parametrize(
-    ("status", "detail", "error"),
+    ("outcome", "error"),
     [
-        (401, {"status": "invalid_api_key", "message": "no"}, CredentialRejected),
-        (401, {"status": "quota_exceeded", "message": "0 credits"}, QuotaExceeded),
-        (429, {"status": "too_many_concurrent_requests", "message": "wait"}, PlatformUnavailable),
-        (500, {"status": "oops", "message": "down"}, PlatformUnavailable),
+        ("invalid_api_key", CredentialRejected),
+        ("missing_permissions", CredentialRejected),
+        ("quota_exceeded", QuotaExceeded),
+        ("paid_plan_required", VoiceUnavailable),
+        ("voice_not_found", VoiceUnavailable),
+        ("output_format_not_allowed", PlatformRejected),
+        ("content_against_policy", PlatformRejected),
+        ("request_timeout", PlatformUnavailable),
+        ("already_running", PlatformUnavailable),
+        ("concurrent_limit_exceeded", PlatformUnavailable),
+        ("system_busy", PlatformUnavailable),
+        ("internal_server_error", PlatformUnavailable),
     ],
 )
-def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, status: int, detail: dict[str, str], error: type[Exception]) -> None:
+def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]) -> None:
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
-    platforms.voice_answer = lambda _: Response(json.dumps({"detail": detail}), status=status, content_type="application/json")
+    platforms.voice.add(outcome)
 
     with pytest.raises(error):
         voice_step.handler({"scene": 0, **job}, None)
 
-    assert len(platforms.spoken) == 1
+    assert len(platforms.spoken) == 1  # the machine retries, not the SDK
+
+
+def test_the_edge_in_front_of_elevenlabs_may_answer_in_html(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+    platforms.voice.add("bad_gateway")
+
+    with pytest.raises(PlatformUnavailable):
+        voice_step.handler({"scene": 0, **job}, None)
 
 
 def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
-    refused = {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
-    platforms.language += [Response(json.dumps(refused), status=401, content_type="application/json"), answer(json.dumps(good_script(words_target(job))))]
+    platforms.language.add("invalid_api_key")
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
     with pytest.raises(CredentialRejected):
         script_step.handler(job, None)
     sdk.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True)
@@ -48,14 +63,35 @@ def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Plat
     script_step.handler(job, None)
 
     assert ssm.secret("openai/api_key") == "replaced"
-    assert [each["authorization"] for each in platforms.headers] == ["Bearer key-of-openai", "Bearer replaced"]
+    assert list(platforms.openai.keys) == ["Bearer key-of-openai", "Bearer replaced"]
+
+
+@pytest.mark.parametrize("provider", ["openai", "elevenlabs"])
+def test_white_space_around_a_pasted_key_is_ignored(tx: Any, platforms: Platforms, video: Any, provider: str) -> None:
+    sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{provider}/api_key", Value=" key-of-it\n", Type="SecureString", Overwrite=True)
+    ssm.forget()
+    job = prepare.handler(video(), None)
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+
+    write(job)
+    voice_step.handler({"scene": 0, **job}, None)
+
+    assert len(platforms.spoken) == 1
+
+
+def test_a_key_that_cannot_be_one_is_refused_by_name(tx: Any, platforms: Platforms, video: Any) -> None:
+    sdk.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="sk-two words\nand more", Type="SecureString", Overwrite=True)
+    ssm.forget()
+    job = prepare.handler(video(), None)
+
+    with pytest.raises(CredentialRejected, match="openai/api_key"):
+        script_step.handler(job, None)
 
 
 def test_a_recording_without_alignment_gets_captions(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(manual_script="One sentence of five words."), None)
     write(job)
-    body = {"audio_base64": base64.b64encode(MP3).decode(), "alignment": None, "normalized_alignment": None}
-    platforms.voice_answer = lambda _: Response(json.dumps(body), content_type="application/json")
+    platforms.voice.add("no_alignment")
     voice_step.handler({"scene": 0, **job}, None)
     visuals_step.handler({"scene": 0, **job}, None)
 

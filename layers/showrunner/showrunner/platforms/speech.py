@@ -9,12 +9,16 @@ from typing import Any, NamedTuple
 import httpx
 from elevenlabs import ElevenLabs, VoiceSettings
 from elevenlabs.core.api_error import ApiError
+from elevenlabs.core.parse_error import ParsingError
 
-from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, VoiceUnavailable
+from showrunner.platforms import credentials
 
 # A passage of 5,000 characters takes half a minute; the local voice is slower than real time on a busy machine.
 ANSWER_SECONDS = 150
 AUDIO_FORMAT = "mp3_44100_128"
+KEY = "elevenlabs/api_key"
+_VOICE_REMEDY = "Choose a voice that the account has, or a plan that includes it (voices of the Voice Library need a paid plan)."
 
 
 class Speech(NamedTuple):
@@ -32,10 +36,13 @@ class Narrator:
     """A client of one account."""
 
     def __init__(self, key: str, base_url: str) -> None:
-        self._client = ElevenLabs(api_key=key, base_url=base_url, timeout=ANSWER_SECONDS)
+        self._client = ElevenLabs(api_key=credentials.checked(key, "ElevenLabs", KEY), base_url=base_url, timeout=ANSWER_SECONDS)
 
     def speak(self, text: str, voice_id: str, model: str, language: str, settings: dict[str, Any]) -> Speech:
-        """One passage. Raises CredentialRejected, QuotaExceeded, PlatformRejected, PlatformUnavailable."""
+        """Speak one passage.
+
+        Raises CredentialRejected, QuotaExceeded, VoiceUnavailable, PlatformRejected, PlatformUnavailable.
+        """
         try:
             answer = self._client.text_to_speech.with_raw_response.convert_with_timestamps(
                 voice_id,
@@ -48,7 +55,7 @@ class Narrator:
             )
         except ApiError as error:
             raise _translated(error) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ParsingError) as error:
             raise PlatformUnavailable(f"ElevenLabs doesn't answer: {type(error).__name__}") from error
         return _speech(answer.data, answer.headers)
 
@@ -78,23 +85,29 @@ def _whole(text: str) -> int | None:
 
 
 def _translated(error: ApiError) -> Exception:
-    """https://elevenlabs.io/docs/developers/resources/error-messages: the body's detail.status (newer: detail.code) tells what the HTTP status doesn't."""
-    status, message = _detail(error.body)
-    code = error.status_code or 0
-    if status in ("quota_exceeded", "insufficient_credits"):
-        return QuotaExceeded(f"The ElevenLabs account has no credits left: {message}")
-    if code in (401, 403):
+    """https://elevenlabs.io/docs/developers/resources/error-messages. The HTTP status tells less than the body's code."""
+    code, message = _detail(error.body)
+    status = error.status_code or 0
+    if code in ("quota_exceeded", "insufficient_credits"):
+        return QuotaExceeded(f"The ElevenLabs account has too few credits: add some or wait for the new period. {message}")
+    if code in ("paid_plan_required", "payment_required", "voice_not_found") or status == 402:
+        return VoiceUnavailable(f"ElevenLabs: {message} {_VOICE_REMEDY}")
+    if status == 401 or code in ("invalid_api_key", "missing_permissions"):
         return CredentialRejected(f"ElevenLabs refuses the key: {message}")
-    if code in (425, 429) or code >= 500 or code == 0:
-        retry_after = (error.headers or {}).get("retry-after", "")
-        return PlatformUnavailable(f"ElevenLabs is busy: {message}", float(retry_after) if retry_after.isdigit() else None)
+    if status in (408, 409, 425, 429) or status >= 500 or status < 400:
+        return PlatformUnavailable(f"ElevenLabs is busy: {message}", _seconds((error.headers or {}).get("retry-after", "")))
     return PlatformRejected(f"ElevenLabs refuses the request: {message}")
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.replace(".", "", 1).isdigit() else None
 
 
 def _detail(body: Any) -> tuple[str, str]:
     detail = body.get("detail", body) if isinstance(body, dict) else body
     if isinstance(detail, dict):
-        return str(detail.get("status") or detail.get("code") or ""), str(detail.get("message") or detail)
+        # `code` is exact; the legacy `status` calls several errors by one name.
+        return str(detail.get("code") or detail.get("status") or ""), str(detail.get("message") or detail)
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
         return "invalid", "; ".join(f"{'.'.join(map(str, each.get('loc', [])))}: {each.get('msg', '')}" for each in detail)
     return "", str(detail)[:500]

@@ -36,6 +36,8 @@ _WORDS = {
     "QuotaExceeded": "The {provider} account has used up its quota. Add credit or wait for the new period, then retry the video.",
     "CredentialRejected": "{provider} refuses the key. Put a valid one into SSM ({parameter}), then retry the video.",
     "PlatformRejected": "{provider} refused the request: {message}",
+    "VoiceUnavailable": "{message} Then retry the video: the script is kept.",
+    "AnswerRefused": "{provider} declined to write this: {message} Change the brief; nothing was spoken.",
     "PlatformUnavailable": "{provider} didn't answer after several tries. Retry the video later; nothing paid for is lost.",
     "ScriptRejected": "No usable script came back: {message} Change the brief or retry; nothing was spoken.",
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",

@@ -89,11 +89,15 @@ class Part(_Strict):
 
 
 class Question(BaseModel):
-    """One request to a model: how the answer must look, and which rules it must keep."""
+    """One request to a model: how the answer must look, and which rules it must keep.
+
+    `instructions` and `source` are the same for all questions about a video: together they are what the provider caches.
+    """
 
     model_config = ConfigDict(frozen=True)
     shape: Literal["Script", "Outline", "Part"]
     instructions: str
+    source: str
     prompt: str
     words_target: int
     part_count: int = 0
@@ -101,6 +105,10 @@ class Question(BaseModel):
     @property
     def schema_(self) -> dict[str, Any]:
         return _SHAPES[self.shape].model_json_schema()
+
+    @property
+    def constant(self) -> str:
+        return f"{self.instructions}\n\n{self.source}" if self.source else self.instructions
 
 
 _SHAPES: dict[str, type[_Strict]] = {"Script": Script, "Outline": Outline, "Part": Part}
@@ -129,9 +137,14 @@ def question(job: Job) -> Question:
     """What to ask for the whole of a short script, or for the outline of a long one."""
     if job.is_long:
         return Question(
-            shape="Outline", instructions=_instructions(job), prompt=_prompt(job, {"part_count": part_count(job)}), words_target=0, part_count=part_count(job)
+            shape="Outline",
+            instructions=_instructions(job),
+            source=_source(job),
+            prompt=_prompt(job, {"part_count": part_count(job)}),
+            words_target=0,
+            part_count=part_count(job),
         )
-    return Question(shape="Script", instructions=_instructions(job), prompt=_prompt(job, {}), words_target=job.words_target)
+    return Question(shape="Script", instructions=_instructions(job), source=_source(job), prompt=_prompt(job, {}), words_target=job.words_target)
 
 
 def part_count(job: Job) -> int:
@@ -156,7 +169,7 @@ def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
     }
     scenes = max(1, round(job.scene_count / len(outline.parts)))
     prompt = _prompt(job, {"outline": outline.model_dump(), "part": part, "words_target": words, "scene_count": scenes})
-    return Question(shape="Part", instructions=_instructions(job), prompt=prompt, words_target=words)
+    return Question(shape="Part", instructions=_instructions(job), source=_source(job), prompt=prompt, words_target=words)
 
 
 def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
@@ -220,6 +233,15 @@ def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
     return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
 
 
+def with_credits(description: str, authors: list[str]) -> str:
+    """The description with a line that names the photographers, as Pexels asks for: https://www.pexels.com/api/documentation/#guidelines"""
+    if not authors:
+        return description
+    line = f"Photos: {', '.join(dict.fromkeys(' '.join(re.sub(r'[<>]', '', author).split())[:60] for author in authors))} (Pexels)"
+    whole = f"{description}\n\n{line}"
+    return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
+
+
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -243,10 +265,13 @@ def _prompt(job: Job, more: dict[str, Any]) -> str:
         "part": None,
         **more,
     }
-    text = f"<brief>\n{json.dumps(brief, ensure_ascii=False)}\n</brief>"
-    # The user's text is data, not instructions: it stands between marks, and marks inside it are defused.
+    return f"<brief>\n{json.dumps(brief, ensure_ascii=False)}\n</brief>"
+
+
+def _source(job: Job) -> str:
+    """Return the user's text between marks; marks inside it are removed. It is data, not instructions."""
     source = re.sub(r"</?(source_text|brief)>", "", job.source_text or "")
-    return f"{text}\n<source_text>\n{source}\n</source_text>" if source.strip() else text
+    return f"<source_text>\n{source}\n</source_text>" if source.strip() else ""
 
 
 def _breaches(asked: Question, found: Script | Outline | Part) -> list[str]:

@@ -1,0 +1,21 @@
+"""Keys as people paste them: with spaces and line breaks around, which no HTTP header can hold."""
+
+import re
+
+from showrunner.errors import CredentialRejected
+
+# What RFC 9110 allows in a token, roughly: visible ASCII without spaces.
+_KEY = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+def checked(key: str, provider: str, parameter: str) -> str:
+    """Return the key without surrounding white space. Raises CredentialRejected if it cannot be a key.
+
+    `parameter` is the key's name in SSM below /showrunner/<stage>/.
+    """
+    stripped = key.strip()
+    if not _KEY.fullmatch(stripped):
+        raise CredentialRejected(
+            f"The key of {provider} is not one: it is empty or has spaces or other characters inside. Store it again in SSM as {parameter}."
+        )
+    return stripped

@@ -1,0 +1,119 @@
+"""Pexels: the photo search, and the photographs behind the edge that refuses scripts.
+
+https://www.pexels.com/api/documentation (2026-11-28). The edge's refusals: github.com/calesthio/OpenMontage/issues/587.
+"""
+
+import base64
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.outcomes import Outcomes
+from local.platforms.http import Reply, Request
+
+SEARCH = "/v1/search"
+# A photograph for which the edge shows a page instead.
+BLOCKED = "blocked.jpeg"
+PHOTOS = "/photos/"
+KEY = "local"
+PARAMETERS = {"query", "orientation", "size", "color", "locale", "page", "per_page"}
+ORIENTATIONS = ("landscape", "portrait", "square")
+MOST_PER_PAGE = 80
+OUTCOMES = ("html", "missing_size", "rate_limit", "unauthorized", "server_error", "html_photo", "other_host")
+# What Pexels' edge (Cloudflare) takes for a script: libraries that name themselves, or nothing at all.
+SCRIPTS = ("python-requests", "python-urllib", "python-httpx", "aiohttp", "curl", "go-http-client")
+EDGE = b"<!doctype html><title>Attention Required! | Cloudflare</title><p>Error 1010</p>"
+# A grey JPEG of one pixel.
+PIXEL = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4z"
+    "NDL/wAALCAABAAEBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJx"
+    "FDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKj"
+    "pKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/APn+v//Z"
+)
+
+
+@dataclass
+class Library:
+    """`photos`: {id, photographer, alt, width, height}. `image` is what every photograph's address serves."""
+
+    key: str = KEY
+    photos: list[dict[str, Any]] = field(default_factory=list)
+    image: bytes = PIXEL
+    outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+    # Queries of valid searches and addresses of photographs, newest last.
+    searches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
+    fetched: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+
+
+def answer(library: Library, request: Request) -> Reply | None:
+    """Return the reply, None if the path isn't Pexels'."""
+    if request.path != SEARCH and not request.path.startswith(PHOTOS):
+        return None
+    agent = request.headers.get("user-agent", "").lower()
+    if not agent or agent.startswith(SCRIPTS):
+        return Reply(403, EDGE, "text/html; charset=UTF-8")
+    return _search(library, request) if request.path == SEARCH else _photo(library, request)
+
+
+def _search(library: Library, request: Request) -> Reply:
+    outcome = library.outcomes.take()
+    scripted = outcome.name if outcome else ""
+    if request.headers.get("authorization") != library.key or scripted == "unauthorized":
+        return Reply.json({"status": 401, "code": "Unauthorized"}, 401)
+    query = request.query
+    unknown = set(query) - PARAMETERS
+    if unknown or not query.get("query") or query.get("orientation", "square") not in ORIENTATIONS:
+        return Reply.json({"status": 400, "code": f"Bad Request: {', '.join(unknown) or 'query, orientation'}"}, 400)
+    per_page = query.get("per_page", "15")
+    if not per_page.isdigit() or not 1 <= int(per_page) <= MOST_PER_PAGE:
+        return Reply.json({"status": 400, "code": "Bad Request: per_page"}, 400)
+    if scripted == "html":
+        return Reply(200, b"<!doctype html><title>Pexels</title>", "text/html; charset=utf-8")
+    if scripted == "rate_limit":
+        return Reply.json({"status": 429, "code": "Too Many Requests"}, 429)
+    if scripted == "server_error":
+        return Reply(500, b"<!doctype html><title>Error</title>", "text/html; charset=utf-8")
+    library.searches.append(query)
+    base = "https://elsewhere.example" if scripted == "other_host" else request.base
+    photos = [_described(photo, base, scripted == "missing_size") for photo in library.photos[: int(per_page)]]
+    if scripted == "html_photo":
+        for photo in photos:
+            photo["src"]["original"] = f"{base}{PHOTOS}{photo['id']}/{BLOCKED}"
+    document = {"page": 1, "per_page": int(per_page), "photos": photos, "total_results": len(library.photos)}
+    limits = {"X-Ratelimit-Limit": "20000", "X-Ratelimit-Remaining": "19684", "X-Ratelimit-Reset": "1798761600"}
+    return Reply(200, Reply.json(document).body, headers=limits)
+
+
+def _described(photo: dict[str, Any], base: str, lacks_sizes: bool) -> dict[str, Any]:
+    number = photo["id"]
+    original = f"{base}{PHOTOS}{number}/pexels-photo-{number}.jpeg"
+    sizes = {
+        "original": original,
+        "large2x": f"{original}?auto=compress&cs=tinysrgb&dpr=2&h=650&w=940",
+        "large": f"{original}?auto=compress&cs=tinysrgb&h=650&w=940",
+        "medium": f"{original}?auto=compress&cs=tinysrgb&h=350",
+        "small": f"{original}?auto=compress&cs=tinysrgb&h=130",
+        "portrait": f"{original}?auto=compress&cs=tinysrgb&fit=crop&h=1200&w=800",
+        "landscape": f"{original}?auto=compress&cs=tinysrgb&fit=crop&h=627&w=1200",
+        "tiny": f"{original}?auto=compress&cs=tinysrgb&dpr=1&fit=crop&h=200&w=280",
+    }
+    return {
+        "id": number,
+        "width": photo.get("width", 4000),
+        "height": photo.get("height", 6000),
+        "url": f"https://www.pexels.com/photo/{number}/",
+        "photographer": photo.get("photographer", "Ada"),
+        "photographer_url": "https://www.pexels.com/@ada",
+        "photographer_id": 1,
+        "avg_color": "#978E82",
+        "src": {} if lacks_sizes else sizes,
+        "liked": False,
+        "alt": photo.get("alt", ""),
+    }
+
+
+def _photo(library: Library, request: Request) -> Reply:
+    if request.path.endswith(BLOCKED):
+        return Reply(200, b"<!doctype html><title>Just a moment...</title>", "text/html; charset=UTF-8")
+    library.fetched.append(f"{request.path}?{request.query_string}")
+    return Reply(200, library.image, "image/jpeg")

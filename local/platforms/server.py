@@ -1,0 +1,99 @@
+"""One loopback server for all foreign platforms: YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
+
+    python -m local.platforms     PLATFORMS_PORT (8103)
+
+POST /_state adds what it knows (World.learn). POST /publish?channel_id=… delivers that channel's feed to its subscribers.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from local.outcomes import UnknownOutcome
+from local.platforms import feeds, google, hub, pexels, youtube
+from local.platforms.http import Reply, Request
+from local.platforms.world import World
+
+__all__ = ["World", "answer", "main", "server"]
+
+NOT_FOUND = Reply(404, b"<!doctype html><title>Error 404 (Not Found)</title>", "text/html; charset=UTF-8")
+
+
+def answer(world: World, request: Request) -> Reply:
+    """Return the reply of the platform that the path belongs to."""
+    found = google.answer(world.sign_ins, request) or pexels.answer(world.photographs, request)
+    if found is not None:
+        return found
+    if request.path == "/health":
+        return Reply(200, b"ok", "text/plain")
+    if request.method == "POST":
+        return _post(world, request)
+    world.calls[request.path] += 1
+    if world.failing.get(request.path, 0) > 0:
+        world.failing[request.path] -= 1
+        error = youtube.ERRORS["backend_error"]
+        return Reply.json(error.body, error.status)
+    if request.path in feeds.PATHS:
+        return feeds.answer(world, request.query)
+    return youtube.answer(world, request) if request.path.startswith(youtube.PREFIX) else NOT_FOUND
+
+
+def _post(world: World, request: Request) -> Reply:
+    match request.path:
+        case "/subscribe":
+            return hub.subscribe(world, request)
+        case "/publish":
+            hub.publish(world, request.query["channel_id"])
+            return Reply(204)
+        case "/_state":
+            try:
+                world.learn(json.loads(request.body))
+            except (ValueError, UnknownOutcome) as error:
+                return Reply.json({"error": str(error)}, 400)
+            return Reply.json({})
+        case _:
+            return NOT_FOUND
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Passes requests to `answer`."""
+
+    world: World
+
+    def _handle(self) -> None:
+        parts = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        base = f"http://{self.headers['host']}"
+        reply = answer(self.world, Request(self.command, base, parts.path, parts.query, headers, body))
+        self.send_response(reply.status)
+        for name, value in {"content-type": reply.kind, "content-length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
+
+    def log_message(self, *_: object) -> None:
+        """Write no access log."""
+
+
+def server(world: World, port: int) -> ThreadingHTTPServer:
+    """Return the server, not yet serving."""
+    return ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (Handler,), {"world": world}))
+
+
+def main() -> int:
+    port = int(os.environ.get("PLATFORMS_PORT") or 8103)
+    try:
+        serving = server(World(), port)
+    except OSError:
+        print(f"Port {port} is in use: set PLATFORMS_PORT to another.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=serving.shutdown).start())
+    serving.serve_forever()
+    return 0

@@ -1,0 +1,61 @@
+"""What the stand-ins know: channels, videos, people, photographs, quotas, and what happens next."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.outcomes import Outcomes
+from local.platforms import google, pexels
+
+UNITS_A_DAY = 10_000
+# Google's two generations of error bodies, and the edge that answers in HTML.
+YOUTUBE_OUTCOMES = (
+    "daily_quota",
+    "daily_quota_new",
+    "rate_limit",
+    "rate_limit_new",
+    "key_invalid",
+    "key_service_blocked",
+    "key_ip_blocked",
+    "key_referrer_blocked",
+    "service_disabled",
+    "backend_error",
+    "bad_gateway",
+)
+
+
+@dataclass
+class World:
+    """`channels`: id -> {title, handle, user}; `videos`: id -> {channel_id, title, published_at, updated_at, duration, tags…}.
+
+    `owned`: address of a Google account -> its channel ids, the first of which is the default. `failing`: path -> how many
+    requests get 503.
+    """
+
+    key: str = "local"
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    videos: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owned: dict[str, list[str]] = field(default_factory=dict)
+    failing: dict[str, int] = field(default_factory=dict)
+    spent: int = 0
+    quota: int = UNITS_A_DAY
+    calls: Counter[str] = field(default_factory=Counter)
+    # (topic, callback) -> secret
+    subscribers: dict[tuple[str, str], str] = field(default_factory=dict)
+    sign_ins: google.Accounts = field(default_factory=google.Accounts)
+    photographs: pexels.Library = field(default_factory=pexels.Library)
+    outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
+
+    def uploads(self, channel_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the channel's videos, newest first."""
+        found = [each for each in self.videos.items() if each[1]["channel_id"] == channel_id]
+        return sorted(found, key=lambda each: each[1]["published_at"], reverse=True)
+
+    def learn(self, known: dict[str, Any]) -> None:
+        """Add what POST /_state brings: channels, videos, owned, failing, people, outcomes, photos."""
+        for name in ("channels", "videos", "owned", "failing"):
+            getattr(self, name).update(known.get(name, {}))
+        self.sign_ins.people.update(known.get("people", {}))
+        self.outcomes.add_all(known.get("outcomes", []))
+        self.photographs.outcomes.add_all(known.get("photograph_outcomes", []))
+        self.photographs.photos.extend(known.get("photos", []))
