@@ -197,37 +197,37 @@ def nodes(function: str, *, but: tuple[str, ...] = ()) -> Iterator[tuple[str, as
             yield from ((module, node) for node in definitions(module).get(name, ()))
 
 
-class Wish(NamedTuple):
+class SettingRead(NamedTuple):
     name: str
     optional: bool
     """True if the code gives a default."""
 
 
 @cache
-def settings(function: str) -> set[Wish]:
+def settings(function: str) -> set[SettingRead]:
     """Return the settings that a function reads by config.setting(...). Reading a secret needs STAGE too, for its path."""
     found = set()
     for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
-        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
-    return found | ({Wish("STAGE", optional=False)} if secrets(function) else set())
+        found |= {SettingRead(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
+    return found | ({SettingRead("STAGE", optional=False)} if secrets(function) else set())
 
 
 @cache
-def secrets(function: str) -> set[Wish]:
-    """What it reads by ssm.secret(...) or ssm.secrets([...])."""
+def secrets(function: str) -> set[SettingRead]:
+    """Return the secrets that a function reads by ssm.secret(...) or ssm.secrets([...])."""
     found = set()
     for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
-        found |= {Wish(_literal(call), _has_default(call)) for call in calls(node, "ssm", ("secret",))}
+        found |= {SettingRead(_literal(call), _has_default(call)) for call in calls(node, "ssm", ("secret",))}
         for call in calls(node, "ssm", ("secrets",)):
             if not isinstance(call.args[0], ast.List | ast.Tuple):
                 raise TypeError(f"line {call.lineno}: ssm.secrets needs its names written out, or no check can see them")
-            found |= {Wish(str(element.value), _has_default(call)) for element in call.args[0].elts if isinstance(element, ast.Constant)}
+            found |= {SettingRead(str(element.value), _has_default(call)) for element in call.args[0].elts if isinstance(element, ast.Constant)}
     return found
 
 
 @cache
 def operations(function: str) -> set[tuple[str, str]]:
-    """(service, method as boto3 names it) of every call that it can make, by sdk.client or rpc.call; of presigned URLs what they allow."""
+    """Return (service, boto3's method name) of every AWS call that a function can make, including those that presigned URLs allow."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
     for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
         found |= _operations(node)

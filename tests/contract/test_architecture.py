@@ -11,7 +11,7 @@ from tests.contract import code
 from tests.contract.code import FUNCTIONS, LAYER, PACKAGE, ROOT
 
 # Module names that say nothing about what the module holds.
-DRAWERS = {"utils", "util", "helpers", "helper", "common", "services", "managers", "interfaces", "misc", "lib", "core", "base"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "services", "managers", "interfaces", "misc", "lib", "core", "base"}
 # What a function's folder may contain besides app.py.
 BESIDE_APP = {"migrate": {"sql"}, "admin": {"openapi.json"}, "feed": {"openapi.json"}}
 # These compose the SQL of lists from constants that stores pass and from integers; their tests try to inject text.
@@ -73,7 +73,7 @@ def test_no_module_has_a_name_that_says_nothing():
     files = [*product(), *(FUNCTIONS / "render").rglob("*.py"), *(ROOT / "local").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     names = {name for path in files for name in path.relative_to(ROOT).with_suffix("").parts}
 
-    assert sorted(names & DRAWERS) == []
+    assert sorted(names & VAGUE_NAMES) == []
 
 
 def test_every_handler_file_names_its_trigger_and_effect():

@@ -45,7 +45,7 @@ def _client(): return None
         config="",
     )
 
-    assert code.settings("f") == {code.Wish("ISSUER", optional=True)}
+    assert code.settings("f") == {code.SettingRead("ISSUER", optional=True)}
     assert code.operations("f") == {("s3", "get_object")}
 
 
@@ -79,15 +79,15 @@ def test_statements_that_run_at_import_count(source):
         config="",
     )
 
-    assert {wish.name for wish in code.settings("f")} == {"EARLY", "BARE"}
+    assert {read.name for read in code.settings("f")} == {"EARLY", "BARE"}
 
 
 def test_reading_a_secret_needs_ssm_and_the_stage(source):
     source(app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')", config="")
 
-    assert {(wish.name, wish.optional) for wish in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
+    assert {(read.name, read.optional) for read in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
     assert code.operations("f") == {("ssm", "get_parameters")}
-    assert code.settings("f") == {code.Wish("STAGE", optional=False)}
+    assert code.settings("f") == {code.SettingRead("STAGE", optional=False)}
 
 
 @pytest.mark.parametrize(

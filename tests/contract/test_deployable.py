@@ -210,7 +210,7 @@ def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(resources)
 
 
 def test_every_way_out_that_can_be_chosen_leads_where_the_functions_go():
-    """Functions in the VPC ask platforms, too (WAITS_OUTSIDE in test_template): endpoints of AWS services alone are no way out."""
+    """Functions in the VPC ask platforms, too (WAITS_OUTSIDE in test_network): endpoints of AWS services alone are no way out."""
     data = load(DATA)
     (route,) = [value["Properties"] for value in data["Resources"].values() if value["Type"] == "AWS::EC2::Route" and "Condition" in value]
     ways = {inner["Fn::If"][0] for inner in walk(route) if isinstance(inner, dict) and "Fn::If" in inner}
@@ -361,7 +361,7 @@ def test_what_is_overwritten_by_mistake_can_be_brought_back_and_goes_in_time(res
 def test_every_secret_that_the_code_reads_is_asked_for_or_made_at_deployment():
     from local import release
 
-    read = {wish.name for name in template.functions() for wish in code.secrets(name)}
+    read = {read.name for name in template.functions() for read in code.secrets(name)}
     known = {*release.BROUGHT, *release.OPTIONAL, *release.MADE}
 
     assert sorted(read - known) == [], "make deploy would end well, and the function would fail"
