@@ -25,6 +25,12 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
 
+class Result(BaseModel):
+    """The base of response bodies. A handler returns an instance, or an Answer with the JSON text that PostgreSQL made."""
+
+    model_config = ConfigDict(defer_build=True, frozen=True)
+
+
 class Query(Body):
     """The base of what may stand behind the question mark."""
 
