@@ -85,7 +85,7 @@ def check(body: NewAsset) -> None:
     if body.kind not in uploads.TYPES[body.content_type][0]:
         message = f"{body.content_type} can't be a {body.kind}"
         raise InvalidRequest(f"{message}.", [{"field": "content_type", "message": message}])
-    most = uploads.MOST_BYTES[body.kind]
+    most = uploads.MAX_BYTES[body.kind]
     if body.bytes > most:
         message = f"a {body.kind} has at most {most} bytes"
         raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
@@ -107,12 +107,12 @@ def show(request: Request, asset_id: str) -> dict[str, Any]:
 @app.delete("/api/v1/assets/{asset_id}", permission="videos:write", status=204)
 def remove(request: Request, asset_id: str) -> Answer:
     """Removes the asset and its file. Videos made with it keep what was rendered."""
-    from showrunner.videos import uploads
+    from showrunner.aws import s3
 
     with db.transaction() as tx:
         key = assets.remove(tx, request.organisation_id, asset_id)
         audit.record(tx, request, "remove", "asset", asset_id.lower())
-    uploads.remove(key)
+    s3.remove([key])
     return Answer(status=204)
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import costs, progress
-from showrunner.production.files import video_folder
+from showrunner.production import costs, files, progress
 from showrunner.production.job import Job
 from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
@@ -15,8 +14,8 @@ from showrunner.videos import announcements, executions, failure, receipts
 
 
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
-    report = s3.get_json(f"{job.folder}/render/report.json")
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    report = s3.get_json(files.report_key(job.folder))
     product, stored = _product(job, report)
     seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
     charges = [*receipts.list_(job.folder), costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
@@ -32,17 +31,14 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """What the video's row keeps of the finished files (object keys, sizes, measured loudness), and their bytes in all."""
-    document = s3.get_json(f"{job.folder}/script.json")
-    folder = f"{job.folder}/render"
-    outputs = [
-        {"name": each["name"], **_files(folder, each), **{figure: each[figure] for figure in ("bytes", "width", "height")}} for each in report["outputs"]
-    ]
+    """Return what the video's row stores of the finished files (keys, sizes, measured loudness) and their total bytes."""
+    document = s3.get_json(files.script_key(job.folder))
+    outputs = [{"name": each["name"], **_keys(job.folder, each), **{name: each[name] for name in ("bytes", "width", "height")}} for each in report["outputs"]]
     product = {
         "outputs": outputs,
-        "script": f"{job.folder}/script.json",
-        "timeline": f"{job.folder}/timeline.json",
-        "report": f"{folder}/report.json",
+        "script": files.script_key(job.folder),
+        "timeline": files.timeline_key(job.folder),
+        "report": files.report_key(job.folder),
         "loudness_lufs": report["loudness_lufs"],
         "true_peak_dbtp": report["true_peak_dbtp"],
         "models": {"language": document["models"] or ["manual"], "voice": job.voice.provider_id},
@@ -50,10 +46,9 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
     return product, sum(each["bytes"] for each in outputs)
 
 
-def _files(folder: str, output: dict[str, Any]) -> dict[str, str]:
-    return {
-        kind: f"{folder}/{output[name]}" for kind, name in (("video", "file"), ("thumbnail", "thumbnail"), ("srt", "srt"), ("vtt", "vtt")) if output.get(name)
-    }
+def _keys(folder: str, output: dict[str, Any]) -> dict[str, str]:
+    names = {"video": "file", "thumbnail": "thumbnail", "srt": "srt", "vtt": "vtt"}
+    return {kind: files.output_key(folder, output[name]) for kind, name in names.items() if output.get(name)}
 
 
 def _explained(event: dict[str, Any]) -> dict[str, str]:
@@ -69,7 +64,7 @@ def _explained(event: dict[str, Any]) -> dict[str, str]:
 
 def _render_explained(event: dict[str, Any], code: str, cause: str) -> dict[str, str]:
     """The render leaves its reason in error.json; without one the host failed it."""
-    left = s3.find_json(f"{video_folder(event['organisation_id'], event['video_id'])}/render/error.json")
+    left = s3.find_json(files.error_key(files.video_folder(event["organisation_id"], event["video_id"])))
     if left and code != "States.Timeout":
         return progress.explain("render", left["error"], left["message"])
     return progress.explain("render", code, str(_parsed(cause).get("StatusReason", "")) or "the render job ended without a reason.")

@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from showrunner import config
 from showrunner.aws import s3, sdk
 from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable, StorageMissing
 from showrunner.live import connections, delivery, tickets, topics
-from showrunner.production import progress
+from showrunner.production import files, progress
 from showrunner.telemetry import entrypoint, logger
 
 # Room for every topic that a connection may have.
@@ -23,8 +22,6 @@ MOST_MESSAGE_BYTES = 8192
 POSTS_AT_ONCE = 10
 # Whoever isn't reached by then waits for the next message; the others have theirs long since.
 FAN_OUT_SECONDS = 10
-
-RENDER = re.compile(r"organisations/([0-9a-f-]{36})/videos/([0-9a-f-]{36})/render/progress\.json")
 
 # ------------------------------------------------------------------------------------------------ Connections
 
@@ -128,10 +125,10 @@ def of_video(event: dict[str, Any]) -> News:
 def of_render(event: dict[str, Any]) -> News:
     """The render put its progress beside the video. Whose video it is stands in the object's key, which only a render can write."""
     key = event["detail"]["object"]["key"]
-    found = RENDER.fullmatch(key)
+    found = files.parse_progress_key(key)
     if found is None:
         raise InvalidRequest(f"{key} is no progress of a render: the rule lets too much through.")
-    organisation_id, video_id = found.groups()
+    organisation_id, video_id = found
 
     def messages() -> list[dict[str, Any]]:
         try:

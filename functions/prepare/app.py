@@ -6,8 +6,7 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.production import voices
-from showrunner.production.files import digest
+from showrunner.production import files, voices
 from showrunner.production.job import PALETTE, SIZES, Asset, Job, Output
 from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
@@ -78,7 +77,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         assets=[found[str(asset)] for asset in request.get("assets") or []],
         demo=config.setting("DEMO", "false") == "true",
         # 31 bits: what every random generator of the renderer accepts.
-        seed=int(digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
+        seed=int(files.digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
     )
 
 
@@ -90,7 +89,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         message = f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words."
         productions.add_log(tx, job.video_id, job.attempt, "prepare", message)
         video = productions.get_step(tx, job.video_id)
-    s3.put_json(f"{job.folder}/job.json", job.model_dump(mode="json"))
+    s3.put_json(files.job_key(job.folder), job.model_dump(mode="json"))
     announcements.announce_progress(video, message)
     pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
     return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

@@ -4,7 +4,7 @@ from typing import Any
 
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import progress, script, timeline
+from showrunner.production import files, progress, script, timeline
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.store.ledger import video_costs
@@ -19,8 +19,8 @@ def _record_script(job: Job, written: Script) -> None:
 
 
 def _record_timeline(job: Job, written: Script) -> None:
-    planned = s3.get_json(f"{job.folder}/timeline.json")
-    pictures = [s3.get_json(f"{job.folder}/scenes/{scene}.visual.json") for scene in range(len(written.passages))]
+    planned = s3.get_json(files.timeline_key(job.folder))
+    pictures = [s3.get_json(files.visual_key(job.folder, scene)) for scene in range(len(written.passages))]
     credited = script.with_credits(written.description, [each["author"] for each in pictures if each.get("author")])
     description = script.with_chapters(credited, timeline.chapters(planned))
     _record(job, written, description, "render", f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.")
@@ -38,8 +38,8 @@ def _record(job: Job, written: Script, description: str, reached: str, message: 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
     record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
     record(job, written)
     return {"recorded": event["step"]}

@@ -81,7 +81,7 @@ def _write(walk: Walk) -> script.Script:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
     walk = Walk(job)
     try:
         written = script.finished(_write(walk))
@@ -91,5 +91,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "script": written.model_dump(),
         "models": sorted(set(walk.answered_by)),
     }
-    s3.put_json(f"{job.folder}/script.json", document)
+    s3.put_json(files.script_key(job.folder), document)
     return {"more": False, "scenes": list(range(len(written.passages))), "narrations": written.narrations}

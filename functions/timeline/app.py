@@ -3,7 +3,7 @@
 from typing import Any
 
 from showrunner.aws import s3
-from showrunner.production import timeline
+from showrunner.production import files, timeline
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
@@ -16,10 +16,10 @@ def _share(job: Job) -> str:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
     scenes = range(len(written.passages))
-    recordings = [timeline.Recording.model_validate(s3.get_json(f"{job.folder}/scenes/{scene}.voice.json")) for scene in scenes]
-    pictures = [timeline.Picture.model_validate(s3.get_json(f"{job.folder}/scenes/{scene}.visual.json")) for scene in scenes]
-    s3.put_json(f"{job.folder}/timeline.json", timeline.plan(job, written, recordings, pictures))
-    return {"timeline": s3.uri(f"{job.folder}/timeline.json"), "destination": s3.uri(f"{job.folder}/render"), "share": _share(job)}
+    recordings = [timeline.Recording.model_validate(s3.get_json(files.voice_key(job.folder, scene))) for scene in scenes]
+    pictures = [timeline.Picture.model_validate(s3.get_json(files.visual_key(job.folder, scene))) for scene in scenes]
+    s3.put_json(files.timeline_key(job.folder), timeline.plan(job, written, recordings, pictures))
+    return {"timeline": s3.uri(files.timeline_key(job.folder)), "destination": s3.uri(files.render_folder(job.folder)), "share": _share(job)}

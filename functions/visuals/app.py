@@ -44,7 +44,7 @@ def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
 
 def _shown_before(job: Job, scene: int) -> set[str]:
     """Sources of the earlier scenes: the Map runs them one after another for this."""
-    earlier = (s3.find_json(f"{job.folder}/scenes/{number}.visual.json") for number in range(scene))
+    earlier = (s3.find_json(files.visual_key(job.folder, number)) for number in range(scene))
     return {each["source"] for each in earlier if each}
 
 
@@ -79,10 +79,10 @@ def _orientation(job: Job) -> str:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
-    written = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"])
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
     scene = event["scene"]
     visual = visuals.of_passages(written)[scene]
     chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
-    s3.put_json(f"{job.folder}/scenes/{scene}.visual.json", chosen)
+    s3.put_json(files.visual_key(job.folder, scene), chosen)
     return {"scene": scene}

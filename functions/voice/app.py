@@ -40,12 +40,12 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    job = Job.model_validate(s3.get_json(f"{event['folder']}/job.json"))
-    passages = Script.model_validate(s3.get_json(f"{job.folder}/script.json")["script"]).passages
+    job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    passages = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"]).passages
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
     name = files.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
     product = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
-        s3.put_json(f"{job.folder}/scenes/{scene}.voice.json", product)
+        s3.put_json(files.voice_key(job.folder, scene), product)
     return {"scene": event["scene"]}

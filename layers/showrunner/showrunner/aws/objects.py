@@ -20,26 +20,37 @@ class Response(NamedTuple):
     body: bytes
 
 
-def request(operation: str, bucket: str, key: str = "", query: dict[str, str] | None = None, body: bytes = b"", content_type: str = "") -> Response:
-    """One request for an object, or for the bucket's list. Raises ServiceUnavailable when S3 doesn't answer; its refusals are for the caller to read.
+def request(
+    operation: str,
+    bucket: str,
+    key: str = "",
+    query: dict[str, str] | None = None,
+    body: bytes = b"",
+    content_type: str = "",
+    part: tuple[int, int] | None = None,
+) -> Response:
+    """Send one request for an object, or for the bucket's list. Raises ServiceUnavailable if S3 doesn't answer.
+
+    The caller reads S3's refusals. `part`: first and last byte to read of the object, both included.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
     for attempt in range(rpc.ATTEMPTS):
         if attempt:
             time.sleep(0.05 * 4**attempt)
-        answer = _ask_s3(sigv4.METHODS[operation], bucket, key, query or {}, body, content_type)
+        answer = _ask_s3(sigv4.METHODS[operation], bucket, key, query or {}, body, content_type, part)
         if 0 < answer.status < 500:
             return answer
     raise ServiceUnavailable("AWS s3 doesn't answer: try again.", retry_after=5)
 
 
-def _ask_s3(method: str, bucket: str, key: str, query: dict[str, str], body: bytes, content_type: str) -> Response:
+def _ask_s3(method: str, bucket: str, key: str, query: dict[str, str], body: bytes, content_type: str, part: tuple[int, int] | None) -> Response:
     """Status 0 when the connection broke."""
     region, key_id, _, token = sigv4.credentials()
     base, host, path = sigv4.object_address(bucket, key, region)
     stamp, digest, words = sigv4.timestamp(time.gmtime()[:6]), hashlib.sha256(body).hexdigest(), sigv4.query_text(query)
     given = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     given |= {"content-type": content_type} if content_type else {}
+    given |= {"range": f"bytes={part[0]}-{part[1]}"} if part else {}
     given |= {} if token == "none" else {"x-amz-security-token": token}  # noqa: S105
     names, scope = ";".join(sorted(given)), f"{stamp[:8]}/{region}/s3/aws4_request"
     signature = sigv4.sign_s3(f"{method}\n{path}\n{words}\n{sigv4.header_lines(given)}\n{names}\n{digest}", stamp, scope)

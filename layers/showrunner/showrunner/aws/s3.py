@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from html import unescape
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import objects, rpc, sigv4
 from showrunner.errors import StorageDenied, StorageMissing
+
+# Few requests for a large file, and a small part of a function's memory.
+PART_BYTES = 8 * 1_048_576
 
 
 def uri(key: str) -> str:
@@ -73,6 +77,13 @@ def size(key: str) -> int | None:
         return _answered(key, objects.request("head_object", _bucket(), key)).length
     except StorageMissing:
         return None
+
+
+def read_parts(key: str, length: int) -> Iterator[bytes]:
+    """Yield the first `length` bytes of an object in parts of PART_BYTES, so that memory stays small."""
+    for start in range(0, length, PART_BYTES):
+        part = start, min(start + PART_BYTES, length) - 1
+        yield _answered(key, objects.request("get_object", _bucket(), key, part=part)).body
 
 
 def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:

@@ -1,20 +1,97 @@
-"""Name the S3 objects of a video: the one module that knows their keys."""
+"""Name the S3 objects of a video: the only module that knows their keys.
+
+`folder` is what `video_folder` returns. The steps pass it on, so that none of them builds keys from ids.
+"""
 
 import hashlib
 import json
+import re
 from typing import Any
+
+# What the renderer writes below `render_folder`; tests/contract/test_files.py compares these names with functions/render and template.yaml.
+PROGRESS_NAME = "progress.json"
+REPORT_NAME = "report.json"
+ERROR_NAME = "error.json"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_PROGRESS_KEY = re.compile(rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII)
 
 
 def video_folder(organisation_id: str, video_id: str) -> str:
-    """Where a video's own objects lie in the media bucket."""
+    """Return the prefix of a video's own objects in the media bucket, without a slash at the end."""
     return f"organisations/{organisation_id}/videos/{video_id}"
 
 
+def job_key(folder: str) -> str:
+    """Return the key of the job document, written by Prepare for the steps without a database."""
+    return f"{folder}/job.json"
+
+
+def script_key(folder: str) -> str:
+    """Return the key of the script and the names of the models that wrote it."""
+    return f"{folder}/script.json"
+
+
+def voice_key(folder: str, scene: int) -> str:
+    """Return the key of the recording's description (uri, times of its characters) for one scene."""
+    return f"{folder}/scenes/{scene}.voice.json"
+
+
+def visual_key(folder: str, scene: int) -> str:
+    """Return the key of the chosen picture's description for one scene."""
+    return f"{folder}/scenes/{scene}.visual.json"
+
+
+def timeline_key(folder: str) -> str:
+    """Return the key of the timeline, the renderer's input."""
+    return f"{folder}/timeline.json"
+
+
+def charges_prefix(folder: str) -> str:
+    """Return the prefix of the receipts: one object per charge."""
+    return f"{folder}/charges/"
+
+
+def charge_key(folder: str, charge: str) -> str:
+    """Return the key of the receipt of one charge."""
+    return f"{charges_prefix(folder)}{charge.replace(':', '-')}.json"
+
+
+def render_folder(folder: str) -> str:
+    """Return the prefix that the render job writes its outputs to, without a slash at the end."""
+    return f"{folder}/render"
+
+
+def output_key(folder: str, name: str) -> str:
+    """Return the key of a file that the render wrote; `name` as its report has it."""
+    return f"{render_folder(folder)}/{name}"
+
+
+def report_key(folder: str) -> str:
+    """Return the key of the render's report: outputs, measured values, versions."""
+    return output_key(folder, REPORT_NAME)
+
+
+def error_key(folder: str) -> str:
+    """Return the key of the reason that a failed render leaves: {"error", "message"}."""
+    return output_key(folder, ERROR_NAME)
+
+
+def progress_key(folder: str) -> str:
+    """Return the key of the render's progress: {"phase", "done", "total"}."""
+    return output_key(folder, PROGRESS_NAME)
+
+
+def parse_progress_key(key: str) -> tuple[str, str] | None:
+    """Return (organisation_id, video_id) of a progress object's key; None for any other key."""
+    found = _PROGRESS_KEY.fullmatch(key)
+    return (found[1], found[2]) if found else None
+
+
 def product_key(organisation_id: str, step: str, digest: str, suffix: str) -> str:
-    """Where something paid for lies, by the hash of what it was made from: found again by whoever asks for the same."""
+    """Return the key of something paid for, by the digest of its inputs: the same order finds it again and pays nothing."""
     return f"organisations/{organisation_id}/products/{step}/{digest}.{suffix}"
 
 
 def digest(*parts: Any) -> str:
-    """sha256 as hex over the parts in order: the name of a product."""
+    """Return the sha256 (hex) over the parts in order: the name of a product."""
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

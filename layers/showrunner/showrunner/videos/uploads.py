@@ -1,17 +1,16 @@
-"""Users' uploads: what they may be, and whether what arrived is what was announced."""
+"""Check users' uploads: allowed types and sizes, and whether the file is the announced one."""
 
 import hashlib
+from typing import Any
 
-from showrunner import config
-from showrunner.aws import s3, sdk
+from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.errors import StorageMissing
 from showrunner.store.studio import assets
 
 MEGABYTE = 1_048_576
 UPLOAD_SECONDS = 3600
 
-# Content type -> (kinds that it can be, how such a file begins). A file is what its first bytes say, whatever its name claims.
+# Content type -> (possible kinds of asset, signatures at byte offsets). The first bytes decide, not the name.
 TYPES: dict[str, tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]] = {
     "image/jpeg": (("image", "thumbnail"), ((0, b"\xff\xd8\xff"),)),
     "image/png": (("image", "thumbnail"), ((0, b"\x89PNG\r\n\x1a\n"),)),
@@ -24,40 +23,36 @@ TYPES: dict[str, tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]] = {
     "audio/mp4": (("audio",), ((4, b"ftyp"),)),
     "audio/ogg": (("audio",), ((0, b"OggS"),)),
 }
-# YouTube takes thumbnails to 2 MB (https://developers.google.com/youtube/v3/docs/thumbnails/set); the others are what one request can hash in its 30 s.
-MOST_BYTES = {"thumbnail": 2 * MEGABYTE, "image": 20 * MEGABYTE, "audio": 50 * MEGABYTE, "clip": 200 * MEGABYTE}
+# YouTube accepts thumbnails up to 2 MB (https://developers.google.com/youtube/v3/docs/thumbnails/set).
+# The others are what one request can hash within its 30 s.
+MAX_BYTES = {"thumbnail": 2 * MEGABYTE, "image": 20 * MEGABYTE, "audio": 50 * MEGABYTE, "clip": 200 * MEGABYTE}
 
 
 def check(organisation_id: str, asset_id: str) -> str:
-    """The asset's status after looking at what was uploaded: pending while nothing has, ready, or refused (then the file is deleted)."""
+    """Compare an uploaded file with what was announced, and return the asset's status.
+
+    pending: nothing was uploaded yet; ready; refused: the file differs and was deleted."""
     with db.reading() as tx:
         asset = assets.get(tx, organisation_id, asset_id)
     if asset["status"] != "pending":
         return str(asset["status"])
-    try:
-        fits = _fits(asset["object_key"], asset["content_type"], asset["bytes"], asset["sha256"])
-    except StorageMissing:
+    size_bytes = s3.size(asset["object_key"])
+    if size_bytes is None:
         return "pending"
-    if not fits:
-        remove(asset["object_key"])
-    status = "ready" if fits else "refused"
+    ready = size_bytes == asset["bytes"] and _has_content(asset)
+    if not ready:
+        s3.remove([asset["object_key"]])
+    status = "ready" if ready else "refused"
     with db.transaction() as tx:
         assets.save_status(tx, organisation_id, asset_id, status)
     return status
 
 
-def _fits(key: str, content_type: str, size_bytes: int, sha256: str) -> bool:
-    if s3.size(key) is None:
-        raise StorageMissing("Nothing was uploaded yet.")
-    if s3.size(key) != size_bytes:
-        return False
+def _has_content(asset: dict[str, Any]) -> bool:
+    """Return whether the file has the announced hash and begins like a file of its type."""
     digest, first = hashlib.sha256(), b""
-    body = sdk.client("s3").get_object(Bucket=config.setting("MEDIA_BUCKET"), Key=key)["Body"]
-    for chunk in body.iter_chunks(MEGABYTE):
-        first = first or chunk[:64]
-        digest.update(chunk)
-    return digest.hexdigest() == sha256 and any(first[place:].startswith(sign) for place, sign in TYPES[content_type][1])
-
-
-def remove(key: str) -> None:
-    sdk.client("s3").delete_object(Bucket=config.setting("MEDIA_BUCKET"), Key=key)
+    for part in s3.read_parts(asset["object_key"], asset["bytes"]):
+        first = first or part[:64]
+        digest.update(part)
+    signatures = TYPES[asset["content_type"]][1]
+    return digest.hexdigest() == asset["sha256"] and any(first[at:].startswith(sign) for at, sign in signatures)

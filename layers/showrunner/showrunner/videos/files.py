@@ -1,0 +1,46 @@
+"""Read the files of a video for its owner: the render's progress and signed download links."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from showrunner.aws import s3
+from showrunner.errors import Conflict
+from showrunner.production import files, progress
+
+# As long as an access token lives: enough for a big download to begin, and a forwarded link soon expires.
+LINK_SECONDS = 3600
+
+
+def current_progress(organisation_id: str, state: dict[str, Any]) -> int:
+    """Return the progress (percent) of a video, `state` as videos.get_state returns it.
+
+    The render has no database: it writes its progress to S3."""
+    if state["current_step"] != "render" or state["status"] != "processing":
+        return int(state["progress"])
+    reported = s3.find_json(files.progress_key(files.video_folder(organisation_id, state["id"])))
+    return max(int(state["progress"]), progress.rendering(reported or {}))
+
+
+def download_links(state: dict[str, Any]) -> dict[str, Any]:
+    """Return {"outputs", "expires_at"} with signed links. Raises Conflict if the video has no files yet."""
+    if state["status"] == "failed":
+        reason = (state["error"] or {}).get("message", "")
+        raise Conflict(
+            f"The production failed, so there is nothing to download. {reason} POST …/retry resumes it.",
+            code="VIDEO_GENERATION_FAILED",
+        )
+    if not state["product"].get("outputs"):
+        raise Conflict(f"The video is {state['status']}: there is nothing to download yet.")
+    stem = re.sub(r"[^a-z0-9]+", "-", (state["title"] or "video").lower()).strip("-")[:60] or "video"
+    expires_at = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
+    return {
+        "outputs": [_signed(output, stem) for output in state["product"]["outputs"]],
+        "expires_at": expires_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _signed(output: dict[str, Any], stem: str) -> dict[str, Any]:
+    keys = {kind: output[kind] for kind in ("video", "thumbnail", "srt", "vtt") if output.get(kind)}
+    links = {kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}") for kind, key in keys.items()}
+    return {**{name: value for name, value in output.items() if name not in keys}, **links}

@@ -1,0 +1,205 @@
+"""Define the request and response bodies of /api/v1/videos."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+
+from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Text
+
+MAX_BATCH = 50
+
+Status = Literal["draft", "queued", "processing", "completed", "scheduled", "published", "failed", "cancelled"]
+Aspect = Literal["9:16", "16:9", "1:1"]
+
+
+class Brief(Body):
+    """A brief: what the video is about and how it looks. One of topic, source_text and manual_script is required.
+
+    `length_seconds` takes precedence over `length`."""
+
+    model_config: ClassVar[ConfigDict] = {
+        "json_schema_extra": {"anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("topic", "source_text", "manual_script")]}
+    }
+
+    channel_id: Id
+    topic: Annotated[Line, Field(max_length=500)] | None = None
+    source_text: Annotated[Text, Field(max_length=100_000)] | None = None
+    manual_script: Annotated[Text, Field(max_length=60_000)] | None = None
+    style: Literal["educational", "entertainment", "news"] | None = None
+    length: Literal["short", "medium", "long"] = "short"
+    length_seconds: Annotated[int, Field(ge=10, le=3600, strict=True)] | None = None
+    voice: Literal["male1", "female1", "ai_clone"] | None = None
+    aspect: Aspect | Annotated[list[Aspect], Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})] = "9:16"
+    priority: Annotated[int, Field(ge=1, le=3, strict=True)] = 2
+    assets: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
+
+    @field_validator("aspect")
+    @classmethod
+    def _list_each_once(cls, value: str | list[str]) -> list[str]:
+        aspects = [value] if isinstance(value, str) else value
+        if len(set(aspects)) != len(aspects):
+            raise ValueError("name each aspect once")
+        return aspects
+
+
+class Batch(Body):
+    """Several briefs. Each is checked on its own like the body of POST /videos/generate: a bad one stops no other."""
+
+    videos: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class VideoChanges(Body):
+    """Editable fields of a video. Omitted fields keep their value."""
+
+    title: Annotated[Line, Field(max_length=100)] | None = None
+    description: Annotated[Text, Field(max_length=5000, description="At most 5,000 bytes in UTF-8.")] | None = None
+    thumbnail: Annotated[Id | None, Field(description="The id of an uploaded thumbnail; null returns to the rendered one.")] = None
+    tags: (
+        Annotated[
+            list[Annotated[Line, Field(max_length=500)]],
+            Field(max_length=500, description="At most 500 characters in all, by YouTube's counting."),
+        ]
+        | None
+    ) = None
+
+    @field_validator("description")
+    @classmethod
+    def _limit_bytes(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) > 5000:
+            raise ValueError("must have at most 5,000 bytes in UTF-8")
+        return value
+
+    @field_validator("tags")
+    @classmethod
+    def _limit_tags(cls, value: list[str] | None) -> list[str] | None:
+        from showrunner.production.script import TAGS_CHARACTERS, tags_length
+
+        if value is not None and tags_length(value) > TAGS_CHARACTERS:
+            raise ValueError("must have at most 500 characters in all, commas and the quotes around tags with spaces included")
+        return value
+
+
+class VideoFilter(Page):
+    """Filters and page of the list of videos."""
+
+    channel_id: Id | None = None
+    status: Status | None = None
+    date_from: Moment | None = None
+    date_to: Moment | None = None
+
+
+class OrderedVideo(Result):
+    """A video that was accepted: its job and when it will be about ready."""
+
+    job_id: str
+    video_id: str
+    estimated_time: Annotated[int, Field(description="Seconds until the video is about ready.")]
+    queue_position: Annotated[int, Field(description="1 is the next of the organisation's videos to begin.")]
+
+
+class BatchResult(Result):
+    """The outcome of each brief of a batch, in the order of the request."""
+
+    accepted: int
+    rejected: int
+    results: list[dict[str, Any]]
+
+
+class VideoSummary(Result):
+    """A video as lists show it."""
+
+    id: str
+    channel_id: str
+    status: Status
+    title: str | None
+    priority: int
+    attempt: int
+    progress: int
+    current_step: str | None
+    error: dict[str, Any] | None
+    duration_seconds: float | None
+    demo: bool
+    created_at: str
+    updated_at: str
+    completed_at: str | None
+
+
+class VideoDetails(VideoSummary):
+    """A video with its texts, its brief and its product."""
+
+    description: str | None
+    tags: list[str]
+    thumbnail: str | None
+    request: dict[str, Any]
+    product: dict[str, Any]
+
+
+class VideoList(Result):
+    """One page of videos."""
+
+    videos: list[VideoSummary]
+    pagination: Pagination
+
+
+class VideoLogLine(Result):
+    """One line of a video's processing log."""
+
+    at: str
+    attempt: int
+    step: str
+    level: Literal["info", "warning", "error"]
+    message: str
+
+
+class CostBreakdown(Result):
+    """USD by step, as decimal strings."""
+
+    script: str
+    voice: str
+    visuals: str
+    render: str
+    upload: str
+    storage: str
+
+
+class CostSummary(Result):
+    """What a video cost so far. `list_price_only`: the charges are list prices of a demo, not paid."""
+
+    currency: Literal["USD"]
+    total_usd: str
+    list_price_only: bool
+    breakdown: CostBreakdown
+
+
+class CostSheet(CostSummary):
+    """The costs of a video with each charge."""
+
+    video_id: str
+    charges: list[dict[str, Any]]
+
+
+class VideoResponse(Result):
+    """One video with its log and costs."""
+
+    video: VideoDetails
+    processing_logs: list[VideoLogLine]
+    costs: CostSummary
+
+
+class VideoProgress(Result):
+    """How far the production of a video is."""
+
+    video_id: str
+    status: Status
+    progress: int
+    current_step: str | None
+    attempt: int
+    errors: list[dict[str, Any]]
+
+
+class DownloadLinks(Result):
+    """Signed links to a video's files, valid until `expires_at`."""
+
+    video_id: str
+    outputs: list[dict[str, Any]]
+    expires_at: str

@@ -1,0 +1,56 @@
+"""The names of a video's S3 objects: one module has them, and the template and the renderer use the same."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from showrunner.production import files
+
+ROOT = Path(__file__).parents[2]
+FOLDER = files.video_folder("0b9d6a52-3c1f-4f0e-8d55-6f1e2a7c9b10", "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21")
+NAMES = re.compile(r"(job|script|timeline|progress|report|error)\.json|\.(voice|visual)\.json|/(charges|products|videos|render)/")
+
+
+def strings(path: Path) -> list[str]:
+    """String constants of a module without its docstrings."""
+    tree = ast.parse(path.read_text())
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose]
+
+
+def test_only_one_module_names_the_objects_of_a_video():
+    paths = [*(ROOT / "layers/showrunner/showrunner").rglob("*.py"), *(ROOT / "functions").glob("*/app.py")]
+    named = {str(path.relative_to(ROOT)) for path in paths for text in strings(path) if NAMES.search(text) and not text.startswith("/api/")}
+
+    assert named == {"layers/showrunner/showrunner/production/files.py"}
+
+
+def test_the_renderer_writes_the_names_that_we_read():
+    written = {text for text in strings(ROOT / "functions/render/job.py") if re.fullmatch(r"\w+\.json", text)}
+
+    assert written == {files.PROGRESS_NAME, files.REPORT_NAME, files.ERROR_NAME}
+
+
+def test_the_rule_of_the_live_function_matches_the_progress_key():
+    text = (ROOT / "template.yaml").read_text()
+    (suffix,) = re.findall(r"object: \{key: \[\{suffix: (\S+)\}\]\}", text)
+
+    assert files.progress_key(FOLDER).endswith(suffix)
+    assert files.parse_progress_key(files.progress_key(FOLDER)) == tuple(FOLDER.split("/")[1::2])
+    assert files.parse_progress_key(files.report_key(FOLDER)) is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        files.job_key(FOLDER), files.script_key(FOLDER), files.voice_key(FOLDER, 0), files.visual_key(FOLDER, 0),
+        files.timeline_key(FOLDER), files.charge_key(FOLDER, "voice:1"), files.report_key(FOLDER),
+    ],
+)  # fmt: skip
+def test_the_policies_of_the_template_cover_each_object(key):
+    text = (ROOT / "template.yaml").read_text()
+    patterns = {found.replace("*", "[^:]*") for found in re.findall(r"s3:::\$\{Bucket\}/(organisations/\S+)", text)}
+
+    assert any(re.fullmatch(pattern, key) for pattern in patterns)
