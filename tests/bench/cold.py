@@ -140,7 +140,7 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     """Return the steps of a production that is ready to render: each repeats its work."""
     from showrunner.database import db
 
-    production = tests("functions/test_production_steps")
+    production = tests("functions/steps/stand_ins")
     with db.transaction() as tx:
         order = json.dumps({"topic": "Bees", "style": "educational", "length_seconds": 45, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 1})
         video = "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, :r) RETURNING id::text"
@@ -150,13 +150,13 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     job = {name: value for name, value in rendered.items() if name != "render"}
 
     def again(step: dict[str, Any]) -> dict[str, Any]:
-        """In the state that the video has before the step, also where an earlier process has finished it."""
+        """Put the video into its state before the step, also if an earlier process has finished it."""
         with db.transaction() as tx:
             db.run(tx, "UPDATE studio.videos SET status = 'processing', completed_at = NULL WHERE id = :id", id=video_id)
         return step
 
     def unseen() -> dict[str, Any]:
-        """A scene whose visual isn't chosen yet."""
+        """Return a scene whose visual is not chosen yet."""
         from showrunner.aws import s3
 
         s3.remove([key for key in s3.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key])
@@ -175,7 +175,7 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     """Return the events of a subscribed channel: its hub, a signed notification, a poll."""
     from showrunner.feed import callbacks
 
-    atom, notification = (getattr(tests("ingestion"), name) for name in ("atom", "notification"))
+    atom, notification = (getattr(tests("feed/ingestion"), name) for name in ("atom", "notification"))
     token = "A" * 43
     row = {
         "callback_token": token,
@@ -232,7 +232,7 @@ def live(who: dict[str, str]) -> dict[str, Request]:
 
 
 def artefacts() -> dict[str, str]:
-    """Function -> PYTHONPATH of what is deployed of it: its own files and its layers."""
+    """Return, by function, the PYTHONPATH of what is deployed: its own files and its layers."""
     local = ROOT / ".local" / "env" / "local" / "bin" / "python"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     built = subprocess.run([local, "-m", "local", "build"], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
