@@ -55,6 +55,18 @@ prices: ## list prices that were read at their source more than 60 days ago
 admin: ## make somebody the first platform admin of a stage (STAGE=dev EMAIL=you@label.com ORGANISATION='My label')
 	$(local) admin --stage '$(STAGE)' --email '$(EMAIL)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
 
+smoke: ## order a video of ten seconds from a stage and check it (STAGE=dev)
+	$(local) smoke --stage '$(STAGE)'
+
+trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=local)
+	$(local) trace --stage '$(STAGE)' --id '$(ID)'
+
+restore: ## replace a stage's database with a snapshot (STAGE=dev SNAPSHOT=name; CONFIRM=prod for prod)
+	$(local) restore --stage '$(STAGE)' --snapshot '$(SNAPSHOT)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
+
+destroy: ## take a stage down (STAGE=dev DATA=keep or DATA=delete; CONFIRM=prod for prod)
+	$(local) destroy --stage '$(STAGE)' --data '$(DATA)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
+
 bench-render: ## how fast the renderer is, beside its limit and a peer
 	$(local) bench render
 
@@ -82,4 +94,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check protections up down open build deploy preflight secrets admin bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check protections up down open build deploy preflight secrets admin smoke trace restore destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean

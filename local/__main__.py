@@ -67,6 +67,18 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--stage", "--email"):
         promoting.add_argument(name, required=True)
     promoting.add_argument("--organisation")
+    command("smoke", smoke, "a video of ten seconds from a stage").add_argument("--stage", required=True)
+    tracing = command("trace", trace, "the log lines of one request or video")
+    for name in ("--stage", "--id"):
+        tracing.add_argument(name, required=True)
+    restoring = command("restore", restore, "a stage's database from a snapshot")
+    for name in ("--stage", "--snapshot"):
+        restoring.add_argument(name, required=True)
+    restoring.add_argument("--confirm")
+    destroying = command("destroy", destroy, "take a stage down")
+    for name in ("--stage", "--data"):
+        destroying.add_argument(name, required=True)
+    destroying.add_argument("--confirm")
     measuring = command("bench", bench, "a benchmark of tests/bench")
     measuring.add_argument("name")
     setting_up = command("setup", set_up, "make the virtual environments")
@@ -176,12 +188,46 @@ def admin(options: argparse.Namespace) -> None:
     admin.make_admin(found, options.email, options.organisation)
 
 
-def operated(name: str) -> "Stage":
+def smoke(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import smoke
+
+    smoke.smoke(found)
+
+
+def trace(options: argparse.Namespace) -> None:
+    if options.stage == "local":
+        enter(("local",))
+        from local.stages import trace
+
+        trace.trace_local(options.id)
+        return
+    found = operated(options.stage)
+    from local.stages import trace
+
+    trace.trace(found, options.id)
+
+
+def restore(options: argparse.Namespace) -> None:
+    enter(("local", "sam", "lambda"))
+    from local import release
+
+    release.release(options.stage, dry_run=False, confirm=options.confirm, snapshot=options.snapshot)
+
+
+def destroy(options: argparse.Namespace) -> None:
+    found = operated(options.stage, confirm=options.confirm or "no")
+    from local.stages import destroy
+
+    destroy.destroy(found, options.data)
+
+
+def operated(name: str, *, confirm: str | None = None) -> "Stage":
     """The stage of a real account, in the environment that has the SDK. What only looks or adds needs no CONFIRM."""
     enter(("local", "sam", "lambda"))
     from local.stages.stage import Stage, refuse_unsafe
 
-    refuse_unsafe(name, name)
+    refuse_unsafe(name, confirm or name)
     return Stage(name)
 
 

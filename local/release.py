@@ -74,7 +74,9 @@ class Release:
         """What the data stack is deployed with now. Zones, snapshot and generation stay what they were: others would replace subnets or empty the database."""
         zones = dict(zip(("ZoneA", "ZoneB"), found.zones, strict=False))
         stands = self.stage.status(self.stage.data_stack) in STANDS
-        values = {**self.kept(), **zones, "ApiLogs": found.api_logs, **self.told_origins(), **self.stage.told(), "Protected": str(stands).lower()}
+        # What `make destroy DATA=keep` took away comes back: a parameter that isn't given keeps its last value.
+        awake = {"Egress": "instance", "DatabaseMinCapacity": "0"}
+        values = {**self.kept(), **awake, **zones, "ApiLogs": found.api_logs, **self.told_origins(), **self.stage.told(), "Protected": str(stands).lower()}
         if self.snapshot and self.is_restoring():
             generation = int(self.kept().get("DatabaseGeneration") or 1) + 1
             values |= {"DatabaseSnapshot": self.snapshot, "DatabaseGeneration": str(generation), "Protected": "false"}

@@ -28,7 +28,7 @@ def refuse_unsafe(stage: str, confirm: str | None) -> None:
     if stage not in NAMES:
         raise Refused(f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes up with make up")
     if stage == "prod" and confirm != "prod":
-        raise Refused("this would change production; say so with make deploy STAGE=prod CONFIRM=prod")
+        raise Refused("this would change production; say so by CONFIRM=prod (make deploy STAGE=prod CONFIRM=prod)")
     elsewhere = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
     if elsewhere:
         raise Refused(f"{', '.join(elsewhere)} would send this to another place than AWS; unset it and run it again")

@@ -6,6 +6,7 @@ Calls go through botocore's own parameter check, and answers through its output 
 import base64
 import io
 import json
+import re
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -67,6 +68,12 @@ class Account:
     )
     deployed: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
+    objects: list[str] | None = field(default_factory=lambda: ["organisations/1/a.mp4", "organisations/1/b.mp4"])
+    table: bool = True
+    snapshots: list[str] = field(default_factory=lambda: ["showrunner-dev-1-final", "showrunner-prod-1-final"])
+    key_ends: bool = False
+    queries: list[str] = field(default_factory=list)
+    lines: list[Json] = field(default_factory=list)
     stack_failures: list[str] = field(default_factory=list)
     """States in which the next `sam deploy` leaves its stack instead of completing it."""
 
@@ -233,6 +240,16 @@ class Account:
         stack.status = "DELETE_IN_PROGRESS"
         return {}
 
+    def cloudformation_UpdateStack(self, asked: Json) -> Json:  # noqa: N802
+        stack = self.stacks[asked["StackName"]]
+        assert set(asked["Capabilities"]) == {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in asked["Parameters"] if not each.get("UsePreviousValue")}
+        if all(stack.parameters.get(name) == value for name, value in given.items()):
+            raise refused("ValidationError", "No updates are to be performed.", "UpdateStack")
+        stack.parameters = {**stack.parameters, **given}
+        stack.status = "UPDATE_IN_PROGRESS"
+        return {"StackId": "x"}
+
     def cloudformation_ContinueUpdateRollback(self, asked: Json) -> Json:  # noqa: N802
         assert self.stacks[asked["StackName"]].status == "UPDATE_ROLLBACK_FAILED"
         self.stacks[asked["StackName"]].status = "UPDATE_ROLLBACK_IN_PROGRESS"
@@ -304,6 +321,56 @@ class Account:
     def batch_DeregisterJobDefinition(self, asked: Json) -> Json:  # noqa: N802
         self.deregistered.append(asked["jobDefinition"])
         return {}
+
+    def s3_ListObjectVersions(self, asked: Json) -> Json:  # noqa: N802
+        if self.objects is None:
+            raise refused("NoSuchBucket", "", "ListObjectVersions")
+        return {"Versions": [{"Key": key, "VersionId": "1"} for key in self.objects]} if self.objects else {}
+
+    def s3_DeleteObjects(self, asked: Json) -> Json:  # noqa: N802
+        gone = {each["Key"] for each in asked["Delete"]["Objects"]}
+        self.objects = [key for key in self.objects or [] if key not in gone]
+        return {}
+
+    def s3_DeleteBucket(self, asked: Json) -> Json:  # noqa: N802
+        if self.objects is None:
+            raise refused("NoSuchBucket", "", "DeleteBucket")
+        if self.objects:
+            raise refused("BucketNotEmpty", "", "DeleteBucket")
+        self.objects = None
+        return {}
+
+    def dynamodb_DeleteTable(self, asked: Json) -> Json:  # noqa: N802
+        if not self.table:
+            raise refused("ResourceNotFoundException", "", "DeleteTable")
+        self.table = False
+        return {}
+
+    def rds_DescribeDBClusterSnapshots(self, asked: Json) -> Json:  # noqa: N802
+        return {"DBClusterSnapshots": [{"DBClusterSnapshotIdentifier": name, "DBClusterIdentifier": name.removesuffix("-final")} for name in self.snapshots]}
+
+    def rds_DeleteDBClusterSnapshot(self, asked: Json) -> Json:  # noqa: N802
+        self.snapshots.remove(asked["DBClusterSnapshotIdentifier"])
+        return {}
+
+    def kms_ScheduleKeyDeletion(self, asked: Json) -> Json:  # noqa: N802
+        if self.key_ends:
+            raise refused("KMSInvalidStateException", "", "ScheduleKeyDeletion")
+        self.key_ends = True
+        return {}
+
+    def logs_StartQuery(self, asked: Json) -> Json:  # noqa: N802
+        self.queries.append(asked["queryString"])
+        return {"queryId": str(len(self.queries))}
+
+    def logs_GetQueryResults(self, asked: Json) -> Json:  # noqa: N802
+        rows = [row for row in self.lines if re.search('like "([^"]+)"', self.queries[int(asked["queryId"]) - 1])[1] in row["@message"]]
+        return {"status": "Complete", "results": [[{"field": name, "value": value} for name, value in row.items()] for row in rows]}
+
+    def stepfunctions_DescribeExecution(self, asked: Json) -> Json:  # noqa: N802
+        if not asked["executionArn"].endswith("-1"):
+            raise refused("ExecutionDoesNotExist", "", "DescribeExecution")
+        return {"executionArn": asked["executionArn"], "stateMachineArn": "m", "status": "FAILED", "startDate": MOMENT, "error": "States.Timeout"}
 
     def summary(self) -> Json:
         """What a person would find of it in the end: the same, whatever went wrong on the way."""
