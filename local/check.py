@@ -10,6 +10,8 @@ from local import build, processes
 from local.settings import ROOT, Refused, local_environment, python_of
 
 TEMPLATES = tuple(build.TEMPLATES.values())
+# The templates beside the code: who may do what, who is in the network, which queue has which reader.
+TEMPLATE_CONTRACTS = ("template", "environment", "network", "policies_of_functions", "queues", "routes")
 
 
 def checks() -> dict[str, Callable[[], str]]:
@@ -23,7 +25,7 @@ def checks() -> dict[str, Callable[[], str]]:
         "state machines": lambda: contract("test_statemachine.py"),
         # The templates after the SAM transform: every rule and value that protects a stage, and faults that only a real account would show.
         "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),
-        "template contracts": lambda: contract("test_template.py"),
+        "template contracts": lambda: contract(*(f"test_{name}.py" for name in TEMPLATE_CONTRACTS)),
         **{f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES},
     }
 

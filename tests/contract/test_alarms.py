@@ -30,7 +30,7 @@ PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
     "AWS/RDS": {name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}] for name in ("ACUUtilization", "DatabaseConnections")},
 }
 # Ours: metric, and who sends it with which dimensions (telemetry.metrics).
-OURS = {"LeasesEnding": ("functions/subscriptions/app.py", {"service", "function"})}
+OURS = {"LeasesEnding": ("functions/feed_schedule/app.py", {"service", "function"})}
 
 
 def lambda_(name: str, function: str, value: float, ago: float = 1) -> Point:
@@ -77,8 +77,8 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "HubRequestsWait": ([age("HubRequests", HOUR)], [age("HubRequests", HOUR - 1)]),
     "PollRequestsWait": ([age("PollRequests", HOUR)], [age("PollRequests", HOUR - 1)]),
     "LeasesEnd": (
-        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "SubscriptionsFunction"}, 1)],
-        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "SubscriptionsFunction"}, 0)],
+        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 1)],
+        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 0)],
     ),
     "PlatformErrors": (api("PlatformApi", "5xx", [1] * 11), api("PlatformApi", "5xx", [1] * 10)),
     "IngestionErrors": (api("IngestionApi", "5xx", [1] * 11), api("IngestionApi", "5xx", [1] * 10) + api("IngestionApi", "4xx", [1] * 99)),
@@ -99,13 +99,13 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         ],
     ),
     "ApiFunctionsFail": ([lambda_("Errors", "VideosFunction", 3), lambda_("Errors", "AccountsFunction", 2)], [lambda_("Errors", "VideosFunction", 4)]),
-    "WorkersFail": ([lambda_("Errors", "NotificationsFunction", 5)], [lambda_("Errors", "NotificationsFunction", 5, 301)]),
+    "WorkersFail": ([lambda_("Errors", "FeedIntakeFunction", 5)], [lambda_("Errors", "FeedIntakeFunction", 5, 301)]),
     "StepsFail": ([lambda_("Errors", "ScriptFunction", 15), lambda_("Errors", "VoiceFunction", 5)], [lambda_("Errors", "ScriptFunction", 19)]),
     "SchedulesFail": ([lambda_("Errors", "RetentionFunction", 1)], [lambda_("Errors", "RetentionFunction", 0)]),
     "ApiFunctionsThrottled": ([lambda_("Throttles", "VideosFunction", 10)], [lambda_("Throttles", "VoiceFunction", 500)]),
-    "WorkersThrottled": ([lambda_("Throttles", "NotificationsFunction", 50)], [lambda_("Throttles", "NotificationsFunction", 49)]),
+    "WorkersThrottled": ([lambda_("Throttles", "FeedIntakeFunction", 50)], [lambda_("Throttles", "FeedIntakeFunction", 49)]),
     "SweepStands": ([], [lambda_("Invocations", "SweepFunction", 5, 10), lambda_("Invocations", "SweepFunction", 5, 310)]),
-    "SubscriptionsStand": ([], [lambda_("Invocations", "SubscriptionsFunction", 1, 10)]),
+    "SubscriptionsStand": ([], [lambda_("Invocations", "FeedScheduleFunction", 1, 10)]),
     "RetentionStands": ([lambda_("Invocations", "RetentionFunction", 1, DAY + 1)], [lambda_("Invocations", "RetentionFunction", 1, DAY - 1)]),
     "NatFails": (
         [Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, 1, 1 + 60 * number) for number in range(3)],

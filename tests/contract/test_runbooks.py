@@ -58,7 +58,7 @@ def stage(aws: str) -> dict[str, str]:
         order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
         client("batch").create_job_queue(jobQueueName=f"showrunner-test-{name}", priority=1, state="ENABLED", computeEnvironmentOrder=order)
     target = {"Arn": "arn:aws:lambda:us-east-1:1:function:x", "RoleArn": role}
-    for name in ("sweep", "subscriptions", "retention"):
+    for name in ("sweep", "feed-schedule", "retention"):
         window = {"Mode": "OFF"}
         client("scheduler").create_schedule(Name=f"showrunner-test-{name}", ScheduleExpression="rate(1 minute)", Target=target, FlexibleTimeWindow=window)
     instance = client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
