@@ -2,8 +2,9 @@
 retry.
 
 Exit codes: 0 finished; 2 wrong arguments; 3 the timeline, an asset or the finished file is at fault (a retry
-gives the same result); 4 the host is at fault (a retry may succeed). A killed process ends with the signal's
-code (137 for SIGKILL), which is the host's fault too.
+gives the same result); 4 the host is at fault (a retry may succeed); 5 the GPU's encoder does not work
+(continue on a CPU). A killed process ends with the signal's code (137 for SIGKILL), which is the host's fault
+too.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 EXIT_USAGE = 2
 EXIT_INPUT = 3
 EXIT_HOST = 4
+EXIT_GPU = 5
 
 
 class RenderError(Exception):
@@ -29,7 +31,7 @@ class RenderError(Exception):
         document: dict[str, Any] = {
             "error": type(self).__name__,
             "message": self.message,
-            "retryable": self.exit_code == EXIT_HOST,
+            "retryable": self.exit_code in (EXIT_HOST, EXIT_GPU),
         }
         if self.asset:
             document["asset"] = self.asset
@@ -74,6 +76,12 @@ class DiskFull(HostFailure):
 
 class EncoderFailed(HostFailure):
     """No suitable encoder works on this machine, or it failed while encoding."""
+
+
+class GpuUnavailable(EncoderFailed):
+    """The GPU's encoder was required and does not work on this machine. The job queue continues on a CPU."""
+
+    exit_code = EXIT_GPU
 
 
 class StorageUnavailable(HostFailure):

@@ -19,10 +19,9 @@ import cv2
 from render import errors, ffmpeg, memory, storage
 from render.check import gate
 from render.encode import encoders, segments
-from render.encode.segments import Pool, Work
+from render.encode.workers import Pool, Work, error_document, worker_count
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
 from render.picture import compositor, thumbnail
-from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.sound import soundtrack
@@ -104,30 +103,37 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
     with clock.phase("read"):
         plan = read(uri)
         destination.remove("error.json")
-        work = destination.scratch(plan.video_id)
-        files = assets.fetch_all(plan, storage.parent(uri), work)
+        folder = destination.scratch(plan.video_id)
+        files = assets.fetch_all(plan, storage.parent(uri), folder)
         pages, missing_characters = _preflight(plan)
     progress("read", 1, 1)
-    with clock.phase("probe"):
-        chosen_encoders = {
-            output.name: encoders.choose(output.codec, encoders.requested()) for output in plan.outputs
-        }
-        compositors = {
-            name: compositor.choose(encoder, compositor.requested())
-            for name, encoder in chosen_encoders.items()
-        }
-    return _produce(
-        plan,
-        files,
-        work,
-        destination,
-        chosen_encoders,
-        compositors,
-        pages,
-        missing_characters,
-        clock,
-        progress,
-    )
+    # Sound and thumbnails need no encoder, so they start before encoders are probed.
+    side = SideProcess(plan, files, folder)
+    try:
+        with clock.phase("probe"):
+            chosen = {
+                output.name: encoders.choose(
+                    output.codec, encoders.requested(), encoders.probe(output, plan.fps)
+                )
+                for output in plan.outputs
+            }
+            drawing = compositor.choose(compositor.requested())
+        work = Work(plan, files, chosen, drawing, folder, destination)
+        with clock.phase("frames"):
+            pieces, inspections, resumed = _draw(work, progress)
+        with clock.phase("sound"):
+            track = side.result()
+    except BaseException:
+        side.stop()
+        raise
+    progress("sound", 1, 1)
+    results = _finish_outputs(work, pieces, inspections, track, pages, clock, progress)
+    report = _report(work, results, missing_characters, clock, resumed)
+    with clock.phase("publish"):
+        _publish(plan, results, folder, destination, report)
+    progress("publish", 1, 1)
+    _tidy(folder, destination)
+    return report
 
 
 def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
@@ -141,63 +147,57 @@ def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
     )
 
 
-def _produce(
-    plan: Timeline,
-    files: dict[str, Path],
-    work: Path,
-    destination: Destination,
-    chosen_encoders: dict[str, encoders.Encoder],
-    compositors: dict[str, Compositor],
-    pages: Pages,
-    missing_characters: list[str],
-    clock: Clock,
-    progress: Progress,
-) -> dict[str, Any]:
-    identities = {name: f"{path.stat().st_size}:{assets.sha256(path)}" for name, path in files.items()}
+def _draw(
+    work: Work, progress: Progress
+) -> tuple[list[segments.Segment], dict[str, gate.PieceInspection | None], int]:
+    """Draw and encode all pieces. Returns them, their inspections by name, and how many were resumed."""
+    plan = work.timeline
+    identities = {name: f"{path.stat().st_size}:{assets.sha256(path)}" for name, path in work.files.items()}
     pieces = [
         piece
         for output in plan.outputs
-        for piece in segments.plan(
-            plan, output, chosen_encoders[output.name], compositors[output.name], identities
-        )
+        for piece in segments.plan(plan, output, work.encoders[output.name], work.compositor, identities)
     ]
+    pool = Pool(work, pieces, worker_count())
+    # Look up the ffmpeg binary now, while the workers draw.
+    ffmpeg.binary()
     total = plan.frame_count * len(plan.outputs)
-    with clock.phase("frames"):
-        pool = Pool(
-            Work(plan, files, chosen_encoders, compositors, work, destination), pieces, segments.workers()
-        )
-        side = SideProcess(plan, files, work)
-        frame_progress = _FrameProgress(progress, total, pool.frames_before)
-        # Look up the ffmpeg binary now, while the workers draw.
-        ffmpeg.binary()
-        try:
-            inspections = pool.wait(frame_progress)
-        except BaseException:
-            side.stop()
-            raise
-    with clock.phase("sound"):
-        track = side.result()
-    progress("sound", 1, 1)
-    results = []
+    return pieces, pool.wait(_FrameProgress(progress, total, pool.frames_before)), pool.resumed
+
+
+def _finish_outputs(
+    work: Work,
+    pieces: list[segments.Segment],
+    inspections: dict[str, gate.PieceInspection | None],
+    track: soundtrack.Track,
+    pages: Pages,
+    clock: Clock,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Join and inspect each output."""
+    plan, results = work.timeline, []
     for number, output in enumerate(plan.outputs):
+        own = [piece for piece in pieces if piece.output == output]
         with clock.phase("join"):
-            video = _join(output, pieces, work, track.path, plan)
+            video = work.folder / f"joined.{output.name}.mp4"
+            segments.join(own, work.folder, track.path, plan.fps, video)
         progress("join", number + 1, len(plan.outputs))
         with clock.phase("inspect"):
-            seen = [inspections[piece.name] for piece in pieces if piece.output == output]
-            written = _write_captions(plan, output, pages[output.name], work)
-            skips_stills = encoders.skips_stills(chosen_encoders[output.name])
+            written = _write_captions(plan, output, pages[output.name], work.folder)
             found = gate.inspect(
-                video, plan, output, track, written, len(pages[output.name]), files, skips_stills, seen
+                video,
+                plan,
+                output,
+                track,
+                written,
+                len(pages[output.name]),
+                work.files,
+                work.encoders[output.name].still_bits,
+                [inspections[piece.name] for piece in own],
             )
             results.append(_accept(output, video, written, found))
         progress("inspect", number + 1, len(plan.outputs))
-    report = _report(plan, results, chosen_encoders, compositors, missing_characters, clock, pool.resumed)
-    with clock.phase("publish"):
-        _publish(plan, results, work, destination, report)
-    progress("publish", 1, 1)
-    _tidy(work, destination)
-    return report
+    return results
 
 
 class _FrameProgress:
@@ -259,13 +259,7 @@ def _run_side_process(plan: Timeline, files: dict[str, Path], work: Path, sender
                 memory.release()
         sender.send(("done", result))
     except BaseException as failure:  # noqa: BLE001 - the parent raises it again
-        sender.send(("failed", segments.error_document(failure)))
-
-
-def _join(output: Output, pieces: list[segments.Segment], work: Path, track: Path, plan: Timeline) -> Path:
-    video = work / f"joined.{output.name}.mp4"
-    segments.join([piece for piece in pieces if piece.output == output], work, track, plan.fps, video)
-    return video
+        sender.send(("failed", error_document(failure)))
 
 
 def _write_captions(plan: Timeline, output: Output, pages: tuple[Page, ...], work: Path) -> list[Path]:
@@ -297,14 +291,9 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
 
 
 def _report(
-    plan: Timeline,
-    results: list[dict[str, Any]],
-    chosen_encoders: dict[str, encoders.Encoder],
-    compositors: dict[str, Compositor],
-    missing_characters: list[str],
-    clock: Clock,
-    resumed: int,
+    work: Work, results: list[dict[str, Any]], missing_characters: list[str], clock: Clock, resumed: int
 ) -> dict[str, Any]:
+    plan = work.timeline
     outputs = []
     for result in results:
         output, video = result["output"], result["video"]
@@ -320,13 +309,13 @@ def _report(
                 "height": output.height,
                 "fps": plan.fps,
                 "codec": output.codec,
-                "encoder": asdict(chosen_encoders[output.name]),
-                "compositor": asdict(compositors[output.name]),
+                "encoder": _described(work.encoders[output.name]),
+                "compositor": asdict(work.compositor),
                 "measured": result["measured"],
             }
         )
     first = results[0]["measured"]
-    notes = [f"No typeface has {sign!r}; it was left out." for sign in missing_characters]
+    notes = [f"No font has {sign!r}; it was left out." for sign in missing_characters]
     return {
         "video_id": plan.video_id,
         "duration_s": first["duration_s"],
@@ -339,6 +328,10 @@ def _report(
         "notes": notes,
         "demo": plan.demo,
     }
+
+
+def _described(encoder: encoders.Encoder) -> dict[str, str]:
+    return {"name": encoder.name, "reason": encoder.reason, "device": encoder.device}
 
 
 def _publish(

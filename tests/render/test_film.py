@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import imageio_ffmpeg
 import numpy as np
 import psutil
@@ -22,8 +23,12 @@ from tests.render.program import call, environment
 from render import ffmpeg, job
 from render.encode import segments
 from render.encode.encoders import Encoder
+from render.picture.compose import Composer
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
+from render.plan import cuts as cuts_module
+from render.plan.cuts import cuts
+from render.sound import soundtrack
 from render.storage import Destination
 
 
@@ -52,7 +57,7 @@ def test_the_report_contains_the_measurements(film):
     assert film.report["true_peak_dbtp"] <= -1
     assert film.report["findings"] == []
     output = film.report["outputs"][0]
-    assert output["encoder"] == {"name": "libx264", "reason": "requested by RENDER_ENCODER=cpu"}
+    assert output["encoder"] == {"name": "libx264", "reason": "requested by RENDER_ENCODER=cpu", "device": ""}
     assert output["sha256"] == assets.sha256(film.out / "video.mp4")
     assert set(film.report["timings_s"]) >= {"read", "frames", "sound", "join", "inspect"}
 
@@ -252,6 +257,19 @@ def test_a_render_killed_at_any_moment_is_resumed_to_the_same_bytes(tmp_path):
         }
 
 
+def test_sound_is_made_while_encoders_are_probed(tmp_path, film):
+    """The probe of a very large output takes a second. It fails here, when the sound has long begun."""
+    document = film.document | {"outputs": [{"name": "main", "width": 4096, "height": 4096}]}
+    plan = film.folder / "large.json"
+    plan.write_text(json.dumps(document))
+    done = call(plan, tmp_path / "out", RENDER_ENCODER="gpu")
+    if done.returncode == 0:
+        pytest.skip("this machine has a GPU that encodes 4096x4096")
+    assert done.returncode == 5, done.stderr[-500:]
+    assert json.loads((tmp_path / "out" / "error.json").read_text())["error"] == "GpuUnavailable"
+    assert (tmp_path / "out" / ".work" / "sound").is_dir()
+
+
 def test_workers_die_with_the_main_process(tmp_path):
     path = small(tmp_path)
     process = subprocess.Popen(
@@ -296,9 +314,60 @@ def test_pieces_end_with_scenes_and_know_if_they_show_photographs_only(plan):
     assert pieces[-1].last - pieces[-1].first <= 60
 
 
+def test_pieces_of_another_card_or_driver_have_other_names(film):
+    """A Spot job may resume on another card, whose pieces cannot be joined with those of the first."""
+    parsed = timeline.parse(film.document)
+
+    def names(**fields):
+        encoder = Encoder("h264_nvenc", "", still_bits=0.01, **fields)
+        return {
+            piece.name
+            for piece in segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {})
+        }
+
+    cards = [
+        names(device="Tesla T4, driver 570.86.15", headers="1"),
+        names(device="NVIDIA A10G, driver 570.86.15", headers="1"),
+        names(device="Tesla T4, driver 580.95.05", headers="1"),
+        names(device="Tesla T4, driver 570.86.15", headers="2"),
+    ]
+    assert all(one.isdisjoint(other) for one, other in itertools.combinations(cards, 2))
+
+
+def test_an_encoder_that_stays_open_makes_pieces_that_join(film, tmp_path):
+    """On a GPU one session encodes all pieces of a worker; here libx264 does. The worker skips a piece."""
+    parsed = timeline.parse(film.document)
+    output, encoder = parsed.outputs[0], Encoder("libx264", "")
+    files = {asset.uri: film.folder / asset.uri for _, asset in parsed.assets()}
+    pieces = segments.plan(parsed, output, encoder, Compositor("cpu", ""), {})
+    assert len(pieces) > 3
+    finished, streams = [], set()
+    for own in (pieces[::2], pieces[1::2]):
+        session = segments.Session(encoder, output, parsed.fps, keep_open=True)
+        composer = Composer(parsed, output, files)
+        for piece in own:
+            finished += session.encode(piece, composer, segments.local(tmp_path, piece), lambda _: None)
+            streams.add(id(session._stream))
+        finished += session.finish()
+    assert (sorted(finished, key=pieces.index), len(streams)) == (pieces, 2)
+    for piece in pieces:
+        with av.open(str(segments.local(tmp_path, piece))) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+        shown_at = sorted(round(packet.pts * packet.time_base * parsed.fps) for packet in packets)
+        assert packets[0].is_keyframe
+        assert shown_at == list(range(piece.last - piece.first))
+    track = soundtrack.produce(parsed, files, tmp_path / "sound").path
+    segments.join(pieces, tmp_path, track, parsed.fps, tmp_path / "video.mp4")
+    ours, theirs = (
+        samples.decoded(path, 360, 640) for path in (tmp_path / "video.mp4", film.out / "video.mp4")
+    )
+    assert len(ours) == parsed.frame_count
+    assert np.abs(ours[:, ::8, ::8].astype(int) - theirs[:, ::8, ::8]).mean() < 2
+
+
 def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     parsed = timeline.parse(film.document)
-    ranges = segments.cuts(parsed)
+    ranges = cuts(parsed)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == parsed.frame_count
     assert all(left[1] == right[0] for left, right in itertools.pairwise(ranges))
@@ -314,8 +383,8 @@ def test_a_film_with_more_pieces_than_a_pipe_holds_is_finished(tmp_path, monkeyp
 
     Here each frame of ten seconds is one piece: three hundred.
     """
-    monkeypatch.setattr(segments, "LONGEST_S", 1 / 30)
-    monkeypatch.setattr(segments, "SHORTEST_S", 1 / 30)
+    monkeypatch.setattr(cuts_module, "LONGEST_S", 1 / 30)
+    monkeypatch.setattr(cuts_module, "SHORTEST_S", 1 / 30)
     for name, value in (("RENDER_X264_PRESET", "ultrafast"), ("RENDER_ENCODER", "cpu")):
         monkeypatch.setenv(name, value)
     visual = {"kind": "generated", "generated": {"template": "gradient"}}

@@ -5,13 +5,14 @@ Each fault is a finding with a name; one finding rejects the file.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import av
 import av.error
+from av.container import InputContainer
 
 from render import ffmpeg
 from render.check import stillness
@@ -31,14 +32,14 @@ KEYS_APART_S = 0.5
 # Neither the eye nor `stillness` can tell a slower camera move (pixels per second at the picture's edge) from
 # a still picture.
 SLOWEST_MOVE = 3.0
-# When a picture stops moving, x264 improves it for some frames and then needs almost no bytes. Measured at
-# veryfast over every phase of a stop of 1.03 s in photographs, noise, grain and backdrops: the quietest ten
-# consecutive frames (key frames excluded) take at most 293 bytes each at 1080x1920, 59 at 540x960 and 27 at
-# 320x180; the usual camera move takes at least 386, 164 and 27. Slower moves and small pictures are decoded
-# more often than necessary.
+# Frames in a row whose bytes are added up when a still picture is looked for by its bytes. Bytes of one frame
+# in the container, beside those per pixel (`encoders.STILL_BITS`).
 QUIET_FRAMES = 10
-QUIET_BITS_PER_PIXEL = 0.0013
 FRAME_OVERHEAD_BYTES = 40
+# Decoded at each join: the key frame before it and so many frames after it.
+_AFTER_JOIN_FRAMES = 6
+# Less than half a frame at 60 fps.
+_BEFORE_JOIN_S = 2e-3
 # Share of loud moments with flat tops. Measured: 0 for speech and music however strongly limited, 0.37 and
 # more after clipping.
 MAX_FLAT_SHARE = 0.05
@@ -144,7 +145,7 @@ def inspect(
     caption_files: list[Path],
     pages: int,
     files: dict[str, Path],
-    skips_stills: bool = False,
+    still_bits: float | None = None,
     pieces: Sequence[PieceInspection | None] = (),
 ) -> Inspection:
     """Inspect a finished file: read every packet, decode every key frame, and decode other frames where a
@@ -152,8 +153,8 @@ def inspect(
 
     That is: between key frames at most KEYS_APART_S apart, where two neighbours are similar or black. Where
     key frames are further apart, the stretches of very few bytes if the encoder codes a still picture in few
-    bytes (`skips_stills`), else everything. If the file's packets are those of `pieces`, their key frames are
-    not decoded again. The sound was measured on `track`; here its packets must be the same.
+    bytes (`still_bits`, bits per pixel), else everything. If the file's packets are those of `pieces`, their
+    key frames are not decoded again. The sound was measured on `track`; here its packets must be the same.
     """
     report = Inspection()
     try:
@@ -165,8 +166,12 @@ def inspect(
     _faststart(report, path)
     if not report.findings:
         sizes, same = _packets(report, path, timeline, track, pieces)
-        stretches = quiet_stretches(sizes, timeline, output) if skips_stills else [(0.0, timeline.duration_s)]
+        stretches = [(0.0, timeline.duration_s)]
+        if still_bits is not None:
+            stretches = quiet_stretches(sizes, timeline, output, still_bits)
         _picture(report, path, timeline, output, files, stretches, pieces if same else ())
+        if same:
+            _check_joins(report, path, pieces)
         _sound(report, track.measured, timeline)
     _captions(report, timeline, caption_files, pages)
     return report
@@ -293,12 +298,14 @@ def audio_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def quiet_stretches(sizes: dict[int, int], timeline: Timeline, output: Output) -> list[tuple[float, float]]:
+def quiet_stretches(
+    sizes: dict[int, int], timeline: Timeline, output: Output, still_bits: float
+) -> list[tuple[float, float]]:
     """Return intervals (start, end) in seconds with so few bytes that the picture may be still or black.
 
     A moving picture cannot be coded in so few bytes.
     """
-    most = QUIET_FRAMES * (FRAME_OVERHEAD_BYTES + output.width * output.height * QUIET_BITS_PER_PIXEL / 8)
+    most = QUIET_FRAMES * (FRAME_OVERHEAD_BYTES + output.width * output.height * still_bits / 8)
     stretches: list[tuple[float, float]] = []
     frames = sorted(sizes)
     for index in range(max(1, len(frames) - QUIET_FRAMES + 1)):
@@ -356,6 +363,56 @@ def _picture(
             report.add_finding(
                 "FrozenPicture", f"The picture stands still from {start:.1f} s to {end:.1f} s."
             )
+
+
+def _check_joins(report: Inspection, path: Path, pieces: Sequence[PieceInspection | None]) -> None:
+    """Decode across every join.
+
+    The pieces were inspected with their own stream headers, but a player has the first piece's only.
+    """
+    joins = [piece.keys.first for piece in pieces[1:] if piece is not None and piece.keys.first is not None]
+    with ffmpeg.open_media(path) as container:
+        context = container.streams.video[0].codec_context
+        context.thread_count = 1
+        context.options = {"err_detect": "explode", "skip_loop_filter": "all"}
+        for at_s, expected in joins:
+            try:
+                intact = _decodes_across(container, at_s, expected)
+                problem = "the picture is not that of its piece"
+            except av.error.FFmpegError as broken:
+                intact, problem = False, str(broken)
+            if not intact:
+                report.add_finding("Undecodable", f"Pieces are joined wrongly at {at_s:.3f} s: {problem}.")
+
+
+def _decodes_across(container: InputContainer, at_s: float, expected: Pixels) -> bool:
+    """Decode the key frame before a join, then the first frames after it, with one decoder.
+
+    Returns True if all are decoded and the first one shows `expected`. Raises av.error.FFmpegError.
+    """
+    context = container.streams.video[0].codec_context
+    container.seek(int((at_s - _BEFORE_JOIN_S) * 1_000_000))
+    packets = list(_around_join(container, at_s))
+    decoded = [frame for packet in packets for frame in context.decode(packet)] + context.decode(None)
+    shown = [frame for frame in decoded if abs(float(frame.time or 0.0) - at_s) < _BEFORE_JOIN_S]
+    return (
+        len(decoded) == len(packets)
+        and len(shown) == 1
+        and stillness.similar(stillness.reduced(shown[0]), expected)
+    )
+
+
+def _around_join(container: InputContainer, at_s: float) -> Iterator["av.Packet[Any]"]:
+    """Yield the last key frame before the join, and the first packets after it."""
+    after = 0
+    for packet in container.demux(video=0):
+        if packet.pts is None or packet.time_base is None:
+            continue
+        after += after > 0 or float(packet.pts * packet.time_base) > at_s - _BEFORE_JOIN_S
+        if packet.is_keyframe or after:
+            yield packet
+        if after == _AFTER_JOIN_FRAMES:
+            return
 
 
 def _keys(path: Path, pieces: Sequence[PieceInspection | None]) -> KeyFrames:

@@ -10,9 +10,12 @@ import numpy as np
 from render import job
 from render.encode import encoders
 from render.errors import RenderError
+from render.plan.timeline import Output
 from render.sound import music
 from render.storage import Destination
 from render.text import fonts
+
+_OUTPUT = Output("main", 540, 960)
 
 
 def self_test() -> int:
@@ -33,7 +36,7 @@ def self_test() -> int:
         "loudness_lufs": report["loudness_lufs"],
         "shaping": fonts.shaping(),
         "other_encoders": {
-            name: encoders.works(name) or "works"
+            name: encoders.works(name, _OUTPUT) or "works"
             for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")
         },
     }
@@ -57,7 +60,7 @@ def _timeline(folder: Path) -> Path:
         "schema_version": 1,
         "video_id": "self-test",
         "title": "Self-test",
-        "outputs": [{"name": "main", "width": 540, "height": 960}],
+        "outputs": [{"name": _OUTPUT.name, "width": _OUTPUT.width, "height": _OUTPUT.height}],
         "scenes": [
             {
                 "id": "0",

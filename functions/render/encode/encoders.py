@@ -1,18 +1,26 @@
-"""Choose an encoder by encoding a test frame with it, and set its options."""
+"""Choose an encoder by encoding test frames with it at the output's size, and set its options."""
 
+import hashlib
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
+from pathlib import Path
+from typing import IO, cast
 
 import av
 import av.logging
+import cv2
+import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from render import isolation
-from render.errors import EncoderFailed
+from render.encode.cards import find_card
+from render.errors import EncoderFailed, GpuUnavailable
+from render.picture.colour import Pixels
+from render.plan.timeline import Output
 
 GPU = {"h264": "h264_nvenc", "hevc": "hevc_nvenc", "av1": "av1_nvenc"}
 CPU = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
@@ -28,97 +36,183 @@ X264_PRESET, X264_CRF = "veryfast", 21
 # joined.
 _ONE_MOTION = {"x264-params": "partitions=i4x4,i8x8:me=dia"}
 
-# Side of the test frame in pixels. NVENC refuses anything below 145.
-_PROBE_SIDE = 320
+# T4 and A10G have one NVENC engine and need a fast preset to keep up with drawing. L4 and others have two or
+# more. From NVIDIA's encoder support matrix; not measured here (see README).
+_NVENC_PRESETS = (("T4", "p2"), ("A10", "p2"))
+_NVENC_PRESET = "p4"
+
+# Bits per pixel that ten consecutive frames of a still picture take at most, key frames excluded. When a
+# picture stops moving, x264 improves it for some frames and then needs almost no bytes. Measured at veryfast
+# over every phase of a stop of 1.03 s in photographs, noise, grain and backdrops: at most 293 bytes per frame
+# at 1080x1920, 59 at 540x960 and 27 at 320x180; the usual camera move takes at least 386, 164 and 27. Slower
+# moves and small pictures are decoded more often than necessary. x265 needs less. A GPU's encoder is measured
+# by its probe.
+STILL_BITS = 0.0013
+# The probe's still picture is noisy, but a real one may take more: twice as much still counts as still.
+_STILL_MARGIN = 2.0
+_PROBE_MOVING, _PROBE_STILL, _PROBE_MEASURED = 4, 16, 10
+
 # Codes of ITU-T H.273 for BT.709 and for limited range.
 _BT709, _LIMITED = 1, 1
 
 
 @dataclass(frozen=True)
+class Probe:
+    """What encoding test frames showed.
+
+    `headers` is the SHA-256 of the stream headers (`headers_of`). `still_bits` is the size of a still
+    picture's frames in bits per pixel; None if it was not measured.
+    """
+
+    headers: str = ""
+    still_bits: float | None = None
+
+
+@dataclass(frozen=True)
 class Encoder:
-    """The chosen encoder, and the reason for report.json."""
+    """The chosen encoder, and the reason for report.json.
+
+    `device` is the card with its driver. `headers` and `device` are part of a checkpoint's name.
+    `still_bits`: a frame of a still picture takes at most so many bits per pixel; None if that is not known.
+    """
 
     name: str
     reason: str
+    device: str = ""
+    headers: str = ""
+    still_bits: float | None = None
 
     @property
     def on_gpu(self) -> bool:
         return self.name.endswith("_nvenc")
 
 
-def works(name: str) -> str | None:
-    """Return None if the encoder can encode a frame on this machine, else its error message.
+# Encodes test frames with the named encoder. Raises isolation.Failed with the encoder's message.
+Prober = Callable[[str], Probe]
 
-    FFmpeg lists NVENC even without a GPU, so only encoding proves it.
+
+def probe(output: Output, fps: int) -> Prober:
+    """Return a function that probes an encoder at the output's size, in a process of its own.
+
+    FFmpeg lists NVENC even without a GPU, and a card's limits depend on the size, so only encoding proves
+    that it works.
     """
+    return lambda name: cast("Probe", isolation.attempt(_encode_test_frames, name, output, fps))
+
+
+def works(name: str, output: Output, fps: int = 30) -> str | None:
+    """Return None if the encoder works at the output's size, else its error message."""
     try:
-        isolation.attempt(_encode_one, name)
+        probe(output, fps)(name)
     except isolation.Failed as failure:
         return str(failure)
     return None
 
 
-def _encode_one(name: str) -> None:
+def _encode_test_frames(name: str, output: Output, fps: int) -> Probe:
+    """Encode a moving, then a still picture.
+
+    On the CPU one frame is enough: its still frames were measured.
+    """
+    encoder = Encoder(name, "", device=str(find_card() or ""), still_bits=STILL_BITS)
+    sink, sizes = io.BytesIO(), []
     av.logging.set_level(av.logging.ERROR)
     with av.logging.Capture(local=False) as log:
         try:
-            with av.open(os.devnull, "w", format="null") as sink:
-                stream = open_stream(sink, Encoder(name, ""), _PROBE_SIDE, _PROBE_SIDE, 30)
-                frame = av.VideoFrame(_PROBE_SIDE, _PROBE_SIDE, "nv12")
-                for plane in frame.planes:
-                    plane.update(bytes([128]) * plane.buffer_size)
-                frame.pts = 0
-                for packet in [*stream.encode(frame), *stream.encode()]:
-                    sink.mux(packet)
+            # With empty_moov the headers are written at once, and packets need not be.
+            with av.open(sink, "w", format="mp4", options={"movflags": "empty_moov"}) as container:
+                stream = open_stream(container, encoder, output.width, output.height, fps)
+                container.start_encoding()
+                for frame in [*_test_frames(output, encoder.on_gpu), None]:
+                    sizes += [packet.size for packet in stream.encode(frame)]
         except Exception as failure:
             raise EncoderFailed(_complaint([message for _, _, message in log], failure)) from failure
+    sink.seek(0)
+    still = sum(sizes[-_PROBE_MEASURED:]) * 8 / _PROBE_MEASURED / (output.width * output.height)
+    return Probe(headers_of(sink), still if encoder.on_gpu else None)
+
+
+def _test_frames(output: Output, all_frames: bool) -> list[av.VideoFrame]:
+    """Return frames of a grainy picture that moves and then stands still; one frame unless `all_frames`."""
+    rng = np.random.default_rng(1)
+    shape = (output.height, output.width)
+    coarse = rng.integers(60, 200, (shape[0] // 16 + 1, shape[1] // 16 + 1), np.uint8)
+    picture = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+    luma = (picture + rng.integers(-6, 7, shape, np.int16)).clip(16, 235).astype(np.uint8)
+    chroma = np.full((shape[0] // 2, shape[1] // 2, 2), 128, np.uint8)
+    moving = [np.roll(luma, 3 * number, 1) for number in range(_PROBE_MOVING)] if all_frames else []
+    still = [luma] * (_PROBE_STILL if all_frames else 1)
+    return [_video_frame(plane, chroma, number) for number, plane in enumerate([*moving, *still])]
+
+
+def _video_frame(luma: Pixels, chroma: Pixels, number: int) -> av.VideoFrame:
+    frame = av.VideoFrame.from_dlpack((luma, chroma), format="nv12")
+    frame.pts = number
+    return frame
 
 
 def _complaint(messages: list[str], failure: Exception) -> str:
-    telling = [
-        message
-        for message in messages
-        if any(word in message for word in ("Cannot load", "No capable", "not support", "No NVENC", "driver"))
-    ]
+    words = ("Cannot load", "No capable", "not support", "No NVENC", "driver")
+    telling = [message for message in messages if any(word in message for word in words)]
     return (telling[0] if telling else str(failure)).strip()[:200]
 
 
-def choose(codec: str, request: str = "auto", probe: Callable[[str], str | None] = works) -> Encoder:
+def headers_of(file: Path | IO[bytes]) -> str:
+    """Return the SHA-256 of the stream headers (SPS and PPS, or the like) of a file's video.
+
+    Packets of two streams can be joined only if these are the same.
+    """
+    with av.open(str(file) if isinstance(file, Path) else file) as container:
+        return hashlib.sha256(container.streams.video[0].codec_context.extradata or b"").hexdigest()
+
+
+def choose(codec: str, request: str, prober: Prober) -> Encoder:
     """Choose an encoder for a codec.
 
-    `request` is auto, gpu or cpu. Raises EncoderFailed if no CPU encoder works, or if a GPU encoder was
-    requested and does not work.
+    `request` is cpu, auto (the GPU's encoder if it works) or gpu. With gpu, the CPU encodes only codecs that
+    the card lacks, such as AV1. Raises GpuUnavailable if gpu is requested and not even H.264 works on it, and
+    EncoderFailed if no encoder works.
     """
     if request == "cpu":
-        return _on_cpu(codec, "requested by RENDER_ENCODER=cpu", probe)
-    complaint = probe(GPU[codec])
-    if complaint is None:
-        return Encoder(GPU[codec], "encoded a test frame on the GPU")
-    if request == "gpu":
-        raise EncoderFailed(f"{GPU[codec]} was requested and does not work here: {complaint}")
-    return _on_cpu(codec, f"{GPU[codec]} does not work here: {complaint}", probe)
+        return _on_cpu(codec, "requested by RENDER_ENCODER=cpu", prober)
+    try:
+        found = prober(GPU[codec])
+    except isolation.Failed as failure:
+        if request == "gpu":
+            _require_card(codec, str(failure), prober)
+        return _on_cpu(codec, f"{GPU[codec]} does not work here: {failure}", prober)
+    still = None if found.still_bits is None else found.still_bits * _STILL_MARGIN
+    reason, device = "encoded test frames on the GPU", str(find_card() or "")
+    return Encoder(GPU[codec], reason, device, found.headers, max(still, STILL_BITS) if still else None)
 
 
-def _on_cpu(codec: str, reason: str, probe: Callable[[str], str | None]) -> Encoder:
-    complaint = probe(CPU[codec])
-    if complaint is not None:
-        raise EncoderFailed(f"{CPU[codec]} does not work here: {complaint}")
-    return Encoder(CPU[codec], reason)
+def _require_card(codec: str, complaint: str, prober: Prober) -> None:
+    """Raise GpuUnavailable unless the card works and only lacks this codec. Every NVENC has H.264."""
+    if codec != "h264":
+        try:
+            prober(GPU["h264"])
+            return
+        except isolation.Failed as failure:
+            complaint = str(failure)
+    raise GpuUnavailable(f"The GPU's encoder does not work on this machine: {complaint}")
 
 
-def skips_stills(encoder: Encoder) -> bool:
-    """Return True if the encoder codes a still picture in very few bytes.
+def _on_cpu(codec: str, reason: str, prober: Prober) -> Encoder:
+    name = CPU[codec]
+    try:
+        found = prober(name)
+    except isolation.Failed as failure:
+        raise EncoderFailed(f"{name} does not work here: {failure}") from failure
+    return Encoder(name, reason, headers=found.headers, still_bits=_cpu_still_bits(name))
 
-    Measured for x265 and for x264 from veryfast on; x264 ultrafast takes 7 KB per frame; NVENC has not been
-    measured.
-    """
-    return encoder.name == "libx265" or (
-        encoder.name == "libx264" and preset() not in ("ultrafast", "superfast")
-    )
+
+def _cpu_still_bits(name: str) -> float | None:
+    measured = name == "libx265" or (name == "libx264" and preset() not in ("ultrafast", "superfast"))
+    return STILL_BITS if measured else None
 
 
 def requested() -> str:
-    """Return RENDER_ENCODER."""
+    """Return RENDER_ENCODER: auto, cpu or gpu."""
     return os.environ.get("RENDER_ENCODER", "auto")
 
 
@@ -127,48 +221,39 @@ def preset() -> str:
     return os.environ.get("RENDER_X264_PRESET", X264_PRESET)
 
 
+def nvenc_preset(device: str) -> str:
+    """Return the NVENC preset: RENDER_NVENC_PRESET, or the one that suits the card's number of engines."""
+    words = device.replace(",", " ").split()
+    known = next((name for card, name in _NVENC_PRESETS if any(word.startswith(card) for word in words)), "")
+    return os.environ.get("RENDER_NVENC_PRESET") or known or _NVENC_PRESET
+
+
 def options(encoder: Encoder, fps: int, photographs: bool = False) -> dict[str, str]:
     """Return the encoder's options, at about the same quality for all encoders.
 
-    A key frame every two seconds lets platforms and players seek; every half second for encoders whose still
-    pictures are unknown, so that the inspection only has to decode key frames.
+    A key frame every two seconds lets platforms and players seek. If it is not known how the encoder codes a
+    still picture, every half second, so that the inspection needs to decode key frames only
+    (`gate.KeyFrames`).
     """
-    keys = {"g": str(fps * 2 if skips_stills(encoder) else fps // 2)}
+    keys = {"g": str(fps * 2 if encoder.still_bits is not None else fps // 2)}
     match encoder.name:
         case "libx264":
             # One thread each: there are as many encoders as cores, and the bytes are the same on every
             # machine. B-frames are not used as references: measured at veryfast, 23 MB less memory per
             # encoder, 0.8 % more bytes.
-            common = {
-                "preset": preset(),
-                "crf": str(X264_CRF),
-                "threads": "1",
-                "profile": "high",
-                "b-pyramid": "none",
-                **keys,
-            }
+            fixed = {"crf": str(X264_CRF), "threads": "1", "profile": "high", "b-pyramid": "none"}
+            common = {"preset": preset(), **fixed, **keys}
             return common | _ONE_MOTION if photographs and preset() == "veryfast" else common
         case "libx265":
-            return {
-                "preset": "fast",
-                "crf": "23",
-                "x265-params": "pools=none:frame-threads=1:log-level=error",
-                **keys,
-            }
+            params = "pools=none:frame-threads=1:log-level=error"
+            return {"preset": "fast", "crf": "23", "x265-params": params, **keys}
         case "libsvtav1":
             return {"preset": "9", "crf": "32", "svtav1-params": "lp=1", **keys}
         case "h264_nvenc" | "hevc_nvenc" | "av1_nvenc":
             quality = {"h264_nvenc": "23", "hevc_nvenc": "25", "av1_nvenc": "30"}[encoder.name]
-            return {
-                "preset": "p4",
-                "tune": "hq",
-                "rc": "vbr",
-                "cq": quality,
-                "b": "0",
-                "spatial-aq": "1",
-                "bf": "2",
-                **keys,
-            }
+            constant = {"tune": "hq", "rc": "vbr", "cq": quality, "b": "0", "spatial-aq": "1", "bf": "2"}
+            # forced-idr: a session goes on to the next piece, which must start with a key frame of its own.
+            return {"preset": nvenc_preset(encoder.device), **constant, "forced-idr": "1", **keys}
     raise EncoderFailed(f"No options are known for {encoder.name}.")
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.render import samples
 
 from render.check import gate, stillness
-from render.encode import encoders, segments
+from render.encode import encoders, segments, workers
 from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
@@ -52,7 +52,7 @@ def inspect(tmp_path, plan):
         return {
             finding["name"]
             for finding in gate.inspect(
-                made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("skips_stills", False)
+                made, parsed, parsed.outputs[0], track, [], 0, {}, more.get("still_bits")
             ).findings
         }
 
@@ -72,7 +72,11 @@ def test_black_is_found(inspect):
 # very few bytes.
 USES = {
     "ultrafast": {"preset": "ultrafast", "options": (*BT709, "-g", "15", "-crf", "21")},
-    "veryfast": {"preset": "veryfast", "options": (*BT709, "-g", "60", "-crf", "21"), "skips_stills": True},
+    "veryfast": {
+        "preset": "veryfast",
+        "options": (*BT709, "-g", "60", "-crf", "21"),
+        "still_bits": encoders.STILL_BITS,
+    },
     "unknown": {"preset": "superfast", "options": (*BT709, "-g", "60", "-crf", "23")},
 }
 # 1.1 seconds, at every phase relative to the key frames.
@@ -277,7 +281,12 @@ def test_a_camera_move_that_stops_for_a_second_is_decoded(tmp_path, plan, monkey
     )
     with av.open(str(tmp_path / "stop.mp4"), "w") as container:
         stream = encoders.open_stream(
-            container, encoders.Encoder("libx264", ""), 1080, 1920, 30, photographs=True
+            container,
+            encoders.Encoder("libx264", "", still_bits=encoders.STILL_BITS),
+            1080,
+            1920,
+            30,
+            photographs=True,
         )
         for number in range(90):
             at = number if number < stop else max(stop, number - 31)
@@ -292,7 +301,7 @@ def test_a_camera_move_that_stops_for_a_second_is_decoded(tmp_path, plan, monkey
             for packet in container.demux(video=0)
             if packet.size and not packet.is_keyframe
         }
-    found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0])
+    found = gate.quiet_stretches(sizes, parsed, parsed.outputs[0], encoders.STILL_BITS)
     assert any(start < (stop + 31) / 30 and end > stop / 30 for start, end in found)
     # And little else: the stop, and the runs that reach into it.
     assert sum(end - start for start, end in found) < 1.8
@@ -347,7 +356,21 @@ def joined(tmp_path, plan):
     ]
     segments.join(pieces, tmp_path, tmp_path / "track.m4a", 30, tmp_path / "film.mp4")
     track = soundtrack.Track(tmp_path / "track.m4a", loudness.measure(tmp_path / "track.m4a"))
-    return parsed, tmp_path, track, [segments.inspected(tmp_path, piece, 30) for piece in pieces]
+    return parsed, tmp_path, track, [workers.inspected(tmp_path, piece, 30) for piece in pieces]
+
+
+@pytest.fixture
+def recoded(joined):
+    """Return the two pieces after the second was encoded again without CABAC, as another card might."""
+    parsed, folder, _, _ = joined
+    other = ("-c:v", "libx264", "-x264-params", "cabac=0:8x8dct=0:bframes=0", "-g", "15")
+    scale = ("-video_track_timescale", "15360")
+    samples.ffmpeg("-i", folder / "1.mp4", *other, *BT709, *scale, folder / "other.mp4")
+    (folder / "other.mp4").replace(folder / "1.mp4")
+    return [
+        segments.Segment(parsed.outputs[0], index, 90 * index, 90 * index + 90, False, f"{index}.mp4")
+        for index in range(2)
+    ]
 
 
 def looked_at(joined, seen, monkeypatch):
@@ -362,7 +385,7 @@ def looked_at(joined, seen, monkeypatch):
             decoded.append(more.get("keys_only", False)) or pictures(*arguments, **more)
         ),
     )
-    found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, False, seen)
+    found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, None, seen)
     return found, sum(decoded)
 
 
@@ -389,6 +412,31 @@ def test_a_file_with_other_pieces_is_decoded(joined, monkeypatch, seen):
     found, decoded = looked_at(joined, seen(joined[3]), monkeypatch)
     assert decoded == 1
     assert {finding["name"] for finding in found.findings} == {"BlackPicture", "FrozenPicture"}
+
+
+def test_pieces_with_other_stream_headers_are_not_joined(joined, recoded):
+    _, folder, _, _ = joined
+    with pytest.raises(HostFailure, match="other stream headers"):
+        segments.join(recoded, folder, folder / "track.m4a", 30, folder / "film.mp4")
+
+
+def test_every_join_is_decoded(joined, recoded):
+    """All packets are those of the inspected pieces, but a player has the first piece's headers for both."""
+    parsed, folder, track, _ = joined
+    segments._joined(recoded, folder, folder / "track.m4a", 30, folder / "film.mp4")
+    seen = [workers.inspected(folder, piece, 30) for piece in recoded]
+    assert None not in seen
+    found = gate.inspect(folder / "film.mp4", parsed, parsed.outputs[0], track, [], 0, {}, None, seen)
+    assert "Undecodable" in {finding["name"] for finding in found.findings}
+
+
+def test_a_piece_of_another_encoder_is_drawn_again(joined, recoded):
+    _, folder, _, _ = joined
+    first, second = (segments.local(folder, piece) for piece in recoded)
+    encoder = encoders.Encoder("libx264", "", headers=encoders.headers_of(first))
+    assert segments.is_usable(first, encoder)
+    assert not segments.is_usable(second, encoder)
+    assert not second.exists()
 
 
 def test_a_piece_that_cannot_be_decoded_is_not_inspected(joined):
