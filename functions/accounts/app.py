@@ -21,6 +21,8 @@ from showrunner.errors import (
     LimitExceeded,
     NotFound,
     PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
     ServiceUnavailable,
     ShowrunnerError,
     Unauthorized,
@@ -182,6 +184,8 @@ class Connection(TypedDict):
     provider: Literal["youtube"]
     scopes: list[str]
     missing_scopes: list[str]
+    channel_id: str | None
+    channel_title: str | None
     connected_at: str
 
 
@@ -564,7 +568,8 @@ def _redirect(wanted: str | None) -> str:
 def _client() -> tuple[str, str]:
     """Id and secret of our client at Google."""
     known = ssm.secrets(["google/client_id", "google/client_secret"])
-    return known["google/client_id"], known["google/client_secret"]
+    # Pasted values may end with a line break.
+    return known["google/client_id"].strip(), known["google/client_secret"].strip()
 
 
 @app.post("/api/v1/auth/oauth/google", permission=roles.PUBLIC, limits=((60, 20),), open_in_maintenance=True, answer=Pair, errors=(401, 403, 404, 409, 502))
@@ -682,14 +687,35 @@ def connect_youtube(request: Request, body: Returned) -> Answer:
         partner = organisations.get(tx, organisation_id)["content_owner"]
     asked = {*google.YOUTUBE, google.PARTNER} if partner else {*google.YOUTUBE}
     scopes = _useful(granted, asked)
-    connection_id = connections.id_of(organisation_id, "youtube", person.subject)
+    channel = _own_channel(request, granted.access_token) if google.READ in scopes else None
+    channel_id, channel_title = channel or (None, None)
+    subject = person.subject if channel_id is None else f"{person.subject}/{channel_id}"
+    connection_id = connections.id_of(organisation_id, "youtube", subject)
     connections.save(connection_id, organisation_id, granted.refresh_token)
     with db.transaction() as tx:
-        known = {"id": connection_id, "organisation_id": organisation_id, "provider": "youtube", "subject": person.subject, "user_id": owner, "scopes": scopes}
+        known = {"id": connection_id, "organisation_id": organisation_id, "provider": "youtube", "subject": subject, "user_id": owner, "scopes": scopes}
         row = connected_accounts.save(tx, known)
         audit.record(tx, request, "connect", "connection", connection_id, provider="youtube", scopes=scopes)
     missing = sorted(asked - {"openid", *scopes})
-    return Answer({"connection": {**row, "missing_scopes": missing}}, headers={"set-cookie": oauth.cookie("")})
+    return Answer(
+        {"connection": {**row, "missing_scopes": missing, "channel_id": channel_id, "channel_title": channel_title}}, headers={"set-cookie": oauth.cookie("")}
+    )
+
+
+def _own_channel(request: Request, access_token: str) -> Any:
+    """Return the channel that was chosen on Google's page, None while YouTube doesn't answer. Raises InvalidRequest if the account has none."""
+    from showrunner import quotas
+    from showrunner.platforms.youtube import Youtube
+
+    youtube = Youtube("", config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", quotas.ALL_UNITS), access_token)
+    try:
+        channel = youtube.own()
+    except (PlatformUnavailable, PlatformRejected, QuotaExceeded, CredentialRejected) as error:
+        log.warn(request, "the connected channel is unknown", reason=error.message)
+        return None
+    if channel is None:
+        raise InvalidRequest("This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel.")
+    return channel
 
 
 def _useful(granted: Any, asked: set[str]) -> list[str]:
@@ -917,9 +943,10 @@ def erase_me(request: Request, body: Proof) -> Answer:
     with db.transaction() as tx:
         connected = connected_accounts.list_(tx, user_id)
         left = personal_data.erase(tx, user_id)
+        in_use = connected_accounts.accounts_in_use(tx, [each["account"] for each in connected])
         sessions.end(tx, request.caller)
         audit.record(tx, request, "erase", "user", user_id, organisations_left_empty=left)
-    _disconnect(request, connected)
+    _disconnect(request, connected, in_use)
     _end_live(request, user_id)
     receipt = {"id": str(uuid.uuid4()), "user_id": user_id, "erased_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "organisations_left_empty": left}
     return Answer({"receipt": {**receipt, "kept": KEPT}})
@@ -932,8 +959,9 @@ KEPT = (
 )
 
 
-def _disconnect(request: Request, connected: list[dict[str, Any]]) -> None:
-    """Once the erasure stands, so that none that fails takes the accounts away. What Google doesn't take is in the log; the token is gone."""
+def _disconnect(request: Request, connected: list[dict[str, Any]], in_use: set[str]) -> None:
+    """Revokes and removes tokens. Google ends all of an account's tokens with one: those of an account `in_use` elsewhere are only removed.
+    Once the erasure stands, so that none that fails takes the accounts away. What Google doesn't take is in the log; the token is gone."""
     from showrunner import breakers
     from showrunner.accounts import connections
     from showrunner.aws import rpc
@@ -942,7 +970,7 @@ def _disconnect(request: Request, connected: list[dict[str, Any]]) -> None:
     for each in connected:
         try:
             token = connections.find(each["id"], each["organisation_id"])
-            if token is not None:
+            if token is not None and each["account"] not in in_use:
                 with breakers.guard("google"):
                     Google(config.setting("GOOGLE_URL")).revoke(token)
         except ShowrunnerError as error:

@@ -32,10 +32,10 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
 
 
 # Routes whose caller waits for a platform, with a timeout and a breaker; and modules that only parse (the hub function uses their client).
-WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google"}}
+WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"}}
 
 
-READS = {"showrunner.platforms.answers", "showrunner.platforms.websub"}
+READS = {"showrunner.platforms.answers", "showrunner.platforms.credentials", "showrunner.platforms.websub"}
 
 
 def test_functions_that_use_the_database_call_no_platform(functions):

@@ -1,5 +1,6 @@
 """YouTube: addresses, durations and errors as YouTube writes them."""
 
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
+from local.platforms import server as stand_ins
 from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms import youtube
 from tests.servers import speaking
@@ -69,6 +71,56 @@ def test_youtubes_errors_become_errors_that_say_what_to_do(httpserver: HTTPServe
     with pytest.raises(kind):
         youtube.Youtube("key", httpserver.url_for(""), count).details(["vid00000001"])
     assert count.units == (UNITS if kind is QuotaExceeded else 1)  # a refused call costs a unit too
+
+
+@pytest.fixture(scope="module")
+def stand_in():
+    world = stand_ins.World()
+    serving = stand_ins.server(world, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield world, f"http://127.0.0.1:{serving.server_port}"
+    serving.shutdown()
+
+
+SCRIPTED = [
+    ("daily_quota", QuotaExceeded, None),
+    ("daily_quota_new", QuotaExceeded, None),
+    ("rate_limit", PlatformUnavailable, None),
+    ("rate_limit_new", PlatformUnavailable, None),
+    ("key_invalid", CredentialRejected, "Store a valid key"),
+    ("key_service_blocked", CredentialRejected, "Allow the YouTube Data API"),
+    ("key_ip_blocked", CredentialRejected, "IP addresses"),
+    ("key_referrer_blocked", CredentialRejected, "websites"),
+    ("service_disabled", CredentialRejected, "Enable the YouTube Data API"),
+    ("backend_error", PlatformUnavailable, None),
+    ("bad_gateway", PlatformUnavailable, None),
+]
+
+
+@pytest.mark.parametrize(("outcome", "kind", "remedy"), SCRIPTED)
+def test_both_generations_of_googles_errors_say_what_to_do(stand_in, outcome, kind, remedy):
+    world, address = stand_in
+    world.outcomes.add(outcome)
+    count = Count()
+    with pytest.raises(kind, match=remedy):
+        youtube.Youtube("local", address, count).details(["vid00000001"])
+    assert count.units == (UNITS if kind is QuotaExceeded else 1)
+
+
+def test_every_scripted_outcome_of_the_stand_in_is_tried(stand_in):
+    assert {name for name, _, _ in SCRIPTED} == stand_in[0].outcomes.names
+
+
+@pytest.mark.parametrize("key", ["local\n", "  local  "])
+def test_white_space_around_a_pasted_key_is_ignored(stand_in, key):
+    assert youtube.Youtube(key, stand_in[1], Count()).details(["vid00000001"]) == []
+
+
+def test_a_key_that_cannot_be_one_costs_no_quota(stand_in):
+    count = Count()
+    with pytest.raises(CredentialRejected, match="youtube/api_key"):
+        youtube.Youtube("two words", stand_in[1], count).details(["vid00000001"])
+    assert count.units == 0
 
 
 def test_a_call_that_was_never_sent_costs_no_quota():

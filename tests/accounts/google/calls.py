@@ -9,6 +9,7 @@ from local.platforms import google as stand_in
 from tests.accounts.calls import ANYONE
 
 BACK = "http://localhost:5173/oauth"
+CHANNEL, OTHER_CHANNEL = f"UC{'a' * 22}", f"UC{'b' * 22}"
 
 
 START, LOGIN = "/api/v1/auth/oauth/google/start", "/api/v1/auth/oauth/google"
@@ -60,6 +61,7 @@ def google_login(email, **more):
 
 
 def connect(me, email, **more):
+    """`more`: the channel that is chosen on Google's page."""
     begun = begin(CONNECT_START, me)
     return finish(begun, agree(begun, email, **more), CONNECT, me)
 

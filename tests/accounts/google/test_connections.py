@@ -11,14 +11,14 @@ from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
 from showrunner.store.accounts import organisations
 from tests.accounts.calls import ANYONE, PASSWORD, error, log_in, mailed, token_in
-from tests.accounts.google.calls import CONNECT, CONNECT_START, agree, begin, connect, finish, google_login
+from tests.accounts.google.calls import CHANNEL, CONNECT, CONNECT_START, OTHER_CHANNEL, agree, begin, connect, finish, google_login
 from tests.conftest import Client
 
 
 def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, email):
     begun = begin(CONNECT_START, me)
     assert begun.asked["scope"].split() == list(google.YOUTUBE)
-    assert (begun.asked["access_type"], begun.asked["prompt"]) == ("offline", "consent")
+    assert (begun.asked["access_type"], begun.asked["prompt"]) == ("offline", "consent select_account")
 
     response = finish(begun, agree(begun, "channel@example.com"), CONNECT, me)
 
@@ -50,6 +50,53 @@ def test_connecting_the_same_account_twice_keeps_one_connection(tx, me):
 
     assert ids[0] == ids[1]
     assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 1
+
+
+def test_the_chosen_channel_of_an_account_is_connected_and_named(me):
+    connection = connect(me, "channel@example.com", channel=OTHER_CHANNEL).body["connection"]
+
+    assert (connection["channel_id"], connection["channel_title"]) == (OTHER_CHANNEL, "Heights")
+
+
+def test_two_channels_of_one_account_are_two_connections(tx, me):
+    ids = {connect(me, "channel@example.com", channel=channel).body["connection"]["id"] for channel in (CHANNEL, OTHER_CHANNEL)}
+
+    assert len(ids) == 2
+    assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 2
+
+
+def test_an_account_without_a_channel_is_not_connected(world, me):
+    world.owned["nobody@example.com"] = ["none"]
+
+    response = connect(me, "nobody@example.com")
+
+    assert error(response)[0] == 400
+    assert "no YouTube channel" in response.body["error"]["message"]
+
+
+def test_a_channel_that_youtube_does_not_name_now_is_connected_without_its_name(world, me):
+    world.outcomes.add("backend_error")
+
+    assert connect(me, "channel@example.com").body["connection"]["channel_id"] is None
+
+
+def test_erasing_one_of_two_people_with_the_same_google_account_keeps_the_others_connection(tx, world, me, member, email):
+    other = organisations.add(tx, "Other label")
+    kept = connect(me, "channel@example.com").body["connection"]["id"]
+    token = connections.find(kept, me.organisation_id)
+    moved = {"id": kept, "other": other, "new": str(uuid.uuid4())}
+    db.run(
+        tx,
+        """INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes)
+           SELECT :new::uuid, :other::uuid, provider, subject, scopes FROM accounts.connections WHERE id = :id""",
+        **moved,
+    )
+    me = Client(google_login(email).body["access_token"], me.organisation_id)
+
+    assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
+
+    assert token in world.sign_ins.refresh_tokens, "revoking it would have ended the other organisation's connection, too"
+    assert dynamodb.find(f"connection#{kept}", "tokens") is None
 
 
 def test_only_content_owners_are_asked_for_the_partner_scope(tx, me):

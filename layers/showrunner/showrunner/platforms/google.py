@@ -27,6 +27,7 @@ LOGIN = ("openid", "email", "profile")
 # openid names the account, so that a second consent replaces the first.
 YOUTUBE = ("openid", f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly", f"{_SCOPE}yt-analytics.readonly")
 PARTNER = f"{_SCOPE}youtubepartner"
+READ = f"{_SCOPE}youtube.readonly"
 
 _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
 
@@ -34,6 +35,7 @@ _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
 class Granted(NamedTuple):
     """An answered code. `scopes` are what the person left ticked, which may be less than what was asked for."""
 
+    access_token: str
     id_token: str
     refresh_token: str | None
     scopes: tuple[str, ...]
@@ -48,7 +50,7 @@ class Google:
     def address(self, client_id: str, redirect_uri: str, scopes: tuple[str, ...], *, offline: bool, **proof: str) -> str:
         """Where the browser goes. `proof`: state, nonce, code_challenge (by S256). With `offline` a refresh token comes back, every time anew."""
         asked = {"client_id": client_id, "redirect_uri": redirect_uri, "response_type": "code", "scope": " ".join(scopes), "code_challenge_method": "S256"}
-        lasting = {"access_type": "offline", "prompt": "consent"} if offline else {"prompt": "select_account"}
+        lasting = {"access_type": "offline", "prompt": "consent select_account"} if offline else {"prompt": "select_account"}
         return f"{self._endpoint('authorization_endpoint')}?{urlencode({**asked, **proof, **lasting})}"
 
     def exchange(self, client_id: str, client_secret: str, redirect_uri: str, code: str, code_verifier: str) -> Granted:
@@ -57,10 +59,10 @@ class Google:
         status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), {**form, "client_id": client_id, "client_secret": client_secret})[:2])
         if status != 200:
             raise _failure(status, answer)
-        id_token, refresh_token = answer.get("id_token"), answer.get("refresh_token")
-        if not isinstance(id_token, str) or not isinstance(refresh_token, str | None):
-            raise PlatformRejected("Google's answer has no ID token.")
-        return Granted(id_token, refresh_token, tuple(str(answer.get("scope", "")).split()))
+        access_token, id_token, refresh_token = (answer.get(name) for name in ("access_token", "id_token", "refresh_token"))
+        if not isinstance(access_token, str) or not isinstance(id_token, str) or not isinstance(refresh_token, str | None):
+            raise PlatformRejected("Google's answer lacks a token.")
+        return Granted(access_token, id_token, refresh_token, tuple(str(answer.get("scope", "")).split()))
 
     def keys(self, kid: str) -> list[dict[str, str]]:
         """Google's signing keys; asked for anew when none has this kid, as after a rotation."""

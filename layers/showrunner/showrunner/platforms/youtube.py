@@ -16,7 +16,7 @@ import requests
 
 from showrunner.errors import CredentialRejected, InvalidRequest, NotFound, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.models import Sighting
-from showrunner.platforms import answers, websub
+from showrunner.platforms import answers, credentials, websub
 
 # To connect, and of silence after that.
 CONNECT_SECONDS, SECONDS = 3, 8
@@ -28,6 +28,7 @@ RESOLVE_SECONDS = 18
 API_BYTES = 8 << 20
 # 15 entries with their descriptions have 60 KB; what is far above is no feed.
 FEED_BYTES = 2 << 20
+KEY = "youtube/api_key"
 HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
 
 _HANDLE = re.compile(r"@[\w.\-·]{1,60}")
@@ -102,11 +103,12 @@ class Quota(Protocol):
 
 
 class Youtube:
-    """The Data API by key."""
+    """The Data API by key, or by the access token of a person."""
 
-    def __init__(self, key: str, base_url: str, quota: Quota) -> None:
+    def __init__(self, key: str, base_url: str, quota: Quota, access_token: str | None = None) -> None:
         self._session = requests.Session()
         self._key = key
+        self._access_token = access_token
         self._base_url = base_url.rstrip("/")
         self._quota = quota
 
@@ -128,6 +130,10 @@ class Youtube:
         if found is None:
             raise NotFound(f"no YouTube channel found for {link.value}")
         return found
+
+    def own(self) -> Channel | None:
+        """Return the channel that the access token stands for, None if the account has none. 1 unit."""
+        return self._channel(_soon(), mine="true")
 
     def _channel(self, until: float, **selector: str) -> Channel | None:
         items = self._get("channels", until, part="snippet", **selector).get("items") or []
@@ -151,13 +157,13 @@ class Youtube:
         left = until - time.monotonic()
         if left <= 0:
             raise PlatformUnavailable("YouTube takes too long.")
+        headers = self._credential()
         day = self._quota.spend(1)
         try:
-            # The key goes as a header, so that no address in a log holds it.
             answer = self._session.get(
                 f"{self._base_url}/youtube/v3/{path}",
                 params=parameters,
-                headers={"X-Goog-Api-Key": self._key},
+                headers=headers,
                 timeout=(CONNECT_SECONDS, min(SECONDS, left)),
                 allow_redirects=False,
                 stream=True,
@@ -173,6 +179,12 @@ class Youtube:
         if isinstance(failure, QuotaExceeded):
             raise self._quota.exhaust(day) from failure
         raise failure
+
+    def _credential(self) -> dict[str, str]:
+        """Return it as a header, so that no address in a log holds it. Raises CredentialRejected before a unit is spent."""
+        if self._access_token is not None:
+            return {"Authorization": f"Bearer {self._access_token}"}
+        return {"X-Goog-Api-Key": credentials.checked(self._key, "YouTube", KEY)}
 
 
 def _soon() -> float:
@@ -193,21 +205,59 @@ def _json(body: bytes) -> dict[str, Any]:
         raise PlatformUnavailable("YouTube's answer isn't the JSON that it should be.") from error
 
 
+# Reasons of google.rpc.ErrorInfo (https://cloud.google.com/apis/design/errors) -> what to do about the key.
+_KEY_REMEDIES = {
+    "API_KEY_INVALID": f"store a valid key in SSM as {KEY}",
+    "API_KEY_SERVICE_BLOCKED": "allow the YouTube Data API v3 in the key's restrictions in Google's console",
+    "API_KEY_IP_ADDRESS_BLOCKED": "take the IP addresses out of the key's restrictions, or add that of the stage's NAT",
+    "API_KEY_HTTP_REFERRER_BLOCKED": "take the websites out of the key's restrictions in Google's console",
+    "API_KEY_ANDROID_APP_BLOCKED": "take the apps out of the key's restrictions in Google's console",
+    "API_KEY_IOS_APP_BLOCKED": "take the apps out of the key's restrictions in Google's console",
+    "CONSUMER_SUSPENDED": "Google suspended the project: see its console",
+    "SERVICE_DISABLED": "enable the YouTube Data API v3 in the key's project",
+}
+_KEY_REASONS = ("keyInvalid", "keyExpired", "accessNotConfigured", "authError", "ipRefererBlocked")
+
+
 def _failure(answer: requests.Response, body: bytes) -> Exception:
-    """https://developers.google.com/youtube/v3/docs/errors"""
-    try:
-        told = json.loads(body)["error"]
-        reason, words = str(told["errors"][0]["reason"]), str(told.get("message", ""))[:200]
-    except (ValueError, KeyError, IndexError, TypeError):
-        reason, words = "unknown", ""
+    """Read both generations of Google's errors: `errors[0].reason`, and `status` with `details`.
+
+    https://developers.google.com/youtube/v3/docs/errors, https://cloud.google.com/apis/design/errors
+    """
+    error = _error(body)
+    reason, words = _reason(error), str(error.get("message", ""))[:200]
+    info: dict[str, Any] = next((each for each in error.get("details") or [] if "ErrorInfo" in str(each.get("@type"))), {})
     code = answer.status_code
-    if reason in ("quotaExceeded", "dailyLimitExceeded"):
+    if reason in ("quotaExceeded", "dailyLimitExceeded") or _is_daily(info, words):
         return QuotaExceeded("YouTube's quota of the day is spent.")
     if code >= 500 or code in (408, 429) or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError"):
         return PlatformUnavailable(f"YouTube answers {code} {reason}.", websub.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
-    if code == 401 or reason in ("keyInvalid", "accessNotConfigured", "authError", "ipRefererBlocked") or "API key" in words:
-        return CredentialRejected(f"YouTube refuses the API key: {reason}.")
+    remedy = _KEY_REMEDIES.get(str(info.get("reason")))
+    if remedy or code == 401 or reason in _KEY_REASONS or "API key" in words:
+        detail = str(info.get("reason") or reason)
+        return CredentialRejected(
+            f"YouTube refuses the API key: {detail}. {remedy[0].upper() + remedy[1:]}." if remedy else f"YouTube refuses the key: {detail}."
+        )
     return PlatformRejected(f"YouTube refuses the request with {code} {reason}: {words}")
+
+
+def _error(body: bytes) -> dict[str, Any]:
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _reason(error: dict[str, Any]) -> str:
+    errors = error.get("errors") or [{}]
+    return str((errors[0] if isinstance(errors[0], dict) else {}).get("reason") or error.get("status") or "unknown")
+
+
+def _is_daily(info: dict[str, Any], words: str) -> bool:
+    """Return True if a limit of the day is meant: the newer form has one reason for the day's and the minute's."""
+    limit = str((info.get("metadata") or {}).get("quota_limit", ""))
+    return info.get("reason") == "RATE_LIMIT_EXCEEDED" and ("perday" in limit.lower() or "per day" in words.lower())
 
 
 def _details(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Accounts at providers that an organisation may act on."""
+"""Accounts at providers that an organisation may act on.
+
+`subject` is the provider's id of the account; a channel of it follows after a slash, since one Google account may have several.
+"""
 
 from typing import Any
 
@@ -23,5 +26,20 @@ def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:
-    """id, organisation_id of those that the person has connected."""
-    return db.rows(tx, "SELECT id::text, organisation_id::text FROM accounts.connections WHERE connected_by = :user_id", user_id=user_id)
+    """Return id, organisation_id and account (the subject without channel) of those that the person has connected."""
+    return db.rows(
+        tx,
+        """SELECT id::text, organisation_id::text, split_part(subject, '/', 1) AS account
+             FROM accounts.connections WHERE connected_by = :user_id""",
+        user_id=user_id,
+    )
+
+
+def accounts_in_use(tx: db.Transaction, accounts: list[str]) -> set[str]:
+    """Return those of the accounts that still have a connection, in any organisation."""
+    rows = db.rows(
+        tx,
+        "SELECT DISTINCT split_part(subject, '/', 1) AS account FROM accounts.connections WHERE split_part(subject, '/', 1) = ANY(:accounts)",
+        accounts=accounts,
+    )
+    return {row["account"] for row in rows}
