@@ -40,11 +40,11 @@ CREATE TABLE IF NOT EXISTS public.migrations (
 
 
 def files(folder: Path) -> list[tuple[int, str, str]]:
-    """(number, name, SQL) in order; the numbers run from 1 without a gap, so that two branches can't both add the next one unseen."""
+    """(number, name, SQL) in order. No number stands twice, so that two branches can't both use one unseen; a gap is a number that a branch reserved."""
     found = [(int(path.name.split("_")[0]), path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.sql"))]
     numbers = [number for number, _, _ in found]
-    if numbers != list(range(1, len(found) + 1)):
-        raise Conflict(f"The migrations are numbered {numbers}, not 1 to {len(found)}: rename the last one.")
+    if len(set(numbers)) != len(numbers):
+        raise Conflict(f"The migrations are numbered {numbers}: rename the one whose number stands twice.")
     return found
 
 

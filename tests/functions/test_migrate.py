@@ -73,8 +73,8 @@ def test_a_file_changed_after_it_was_applied_is_refused(database, folder):
             app.migrate(connection, folder)
 
 
-def test_file_numbers_have_no_gap_and_no_duplicate(folder):
-    shutil.copy(folder / "0002_second.sql", folder / "0004_fourth.sql")
+def test_no_file_number_stands_twice(folder):
+    shutil.copy(folder / "0002_second.sql", folder / "0002_other.sql")
     with pytest.raises(Conflict, match="numbered"):
         app.files(folder)
 
