@@ -157,6 +157,14 @@ def platforms(aws: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
+def served_documents() -> None:
+    """The OpenAPI documents beside the functions that serve them, as the build puts them there."""
+    from tests import documents
+
+    documents.write()
+
+
+@pytest.fixture(scope="session")
 def signing_key(aws: str) -> dict[str, str]:
     """Create the private JWK that signs tokens; its public part is in SSM."""
     from showrunner.access import tokens

@@ -1,7 +1,5 @@
 """The Ingestion API keeps to its OpenAPI document: generated requests against the code."""
 
-import json
-
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -17,14 +15,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.conftest import ROOT
+from tests import documents
 from tests.feed.ingestion import CALLBACK, KEY, http
-
-
-def test_the_document_matches_the_code():
-    from local import openapi
-
-    assert openapi.INGESTION_TARGET.read_text() == openapi.ingestion_text(), "python -m local.openapi writes it anew"
 
 
 def wsgi(environ, start_response):
@@ -43,10 +35,7 @@ def wsgi(environ, start_response):
     return [answer["body"].encode()]
 
 
-document = ROOT / "functions/feed/openapi.json"
-
-
-schema = schemathesis.openapi.from_dict(json.loads(document.read_text()), config=SchemathesisConfig())
+schema = schemathesis.openapi.from_dict(documents.ingestion(), config=SchemathesisConfig())
 
 
 schema.app = wsgi

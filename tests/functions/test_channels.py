@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.channels import app
+from showrunner.channels import schemas
 from showrunner.database import db
 from showrunner.store.accounts import cloned_voices
 from tests.conftest import ROOT, add_organisation, add_user, in_threads, service_client
@@ -221,6 +221,6 @@ def test_brand_options_match_the_renderers_assets():
     from render.text import fonts
 
     presets = json.loads((ROOT / "functions/render/text/presets/captions.json").read_text())
-    assert set(app.CaptionPreset.__args__) == set(presets)
-    for font in app.Font.__args__:
+    assert set(schemas.CaptionPreset.__args__) == set(presets)
+    for font in schemas.Font.__args__:
         assert fonts.family(font)

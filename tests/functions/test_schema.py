@@ -3,7 +3,6 @@
 20 examples per operation in the everyday run, 200 with `-m slow`.
 """
 
-import json
 import os
 import re
 from collections import Counter
@@ -28,7 +27,8 @@ from showrunner.access import passwords, sessions
 from showrunner.database import db
 from showrunner.store.access import maintenance
 from showrunner.store.accounts import members, users
-from tests.conftest import ROOT, Client, add_organisation, payload, send
+from tests import documents
+from tests.conftest import Client, add_organisation, payload, send
 
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CHECKS = [
@@ -60,12 +60,12 @@ def query(text):
 # A text far over its maximum length makes the body too large: 413 is right then.
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 429]
 CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
-schema = schemathesis.openapi.from_dict(json.loads((ROOT / "functions/admin/openapi.json").read_text()), config=CONFIG)
+schema = schemathesis.openapi.from_dict(documents.platform(), config=CONFIG)
 schema.app = wsgi
 
 
 @pytest.fixture(scope="module")
-def known(postgres, platforms, signing_key):
+def known(postgres, platforms, signing_key, served_documents):
     """Create an admin and one object of each kind, so that many requests succeed. Returns their ids by name."""
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Fuzzed")
