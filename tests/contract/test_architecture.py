@@ -200,16 +200,9 @@ def test_a_value_in_sql_text_is_detected(tmp_path, monkeypatch, sql, faults):
     assert len(list(sql_faults(path))) == faults
 
 
-# Definitions that are chosen by name at run time, which no reader of the code can follow, each with the place.
-CHOSEN_AT_RUN_TIME = {
-    "layers/showrunner/showrunner/accounts/emails.py: invite": "sent by accounts, getattr(emails, kind)",
-    "layers/showrunner/showrunner/accounts/emails.py: linked": "sent by accounts, getattr(emails, kind)",
-}
-
-
 def test_every_function_of_the_layer_is_used():
     """Code that only tests call is dead: delete it with its tests."""
-    assert code.unused() == sorted(CHOSEN_AT_RUN_TIME)
+    assert code.unused() == []
 
 
 # ---------------------------------------------------------------- Tests

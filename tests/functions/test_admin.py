@@ -146,7 +146,7 @@ def test_health_reports_messages_in_dead_letter_queues(client, queues):
     response = client("GET", "/api/v1/admin/health").body
 
     assert (response["status"], response["queues"]["notifications-dead"]["waiting"]) == ("degraded", 1)
-    assert response["reasons"] == ["notifications-dead: 1 messages were given up; mend why and send them again"]
+    assert response["reasons"] == ["notifications-dead: 1 messages failed for good; fix the cause and send them again"]
 
 
 def test_health_reports_an_open_breaker(client, queues):
