@@ -98,9 +98,7 @@ def _chosen_channel(request: Request, access_token: str) -> Any:
         log.warn(request, "the connected channel is unknown", reason=error.message)
         return None
     if channel is None:
-        raise InvalidRequest(
-            "This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel."
-        )
+        raise InvalidRequest("This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel.")
     return channel
 
 
