@@ -22,6 +22,7 @@ def checks() -> dict[str, Callable[[], str]]:
         "lint": lambda: dev("ruff", "check", "."),
         "types": lambda: dev("mypy"),
         "imports": lambda: dev("lint-imports", "--no-cache"),
+        "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
         # Against the language's schema, and every state against the retries and time limits that it has to have.
         "state machines": lambda: contract("test_statemachine.py"),
