@@ -159,9 +159,11 @@ def text() -> str:
         *table(idle(schedules=True)),
         f"## Videos of {SECONDS} seconds",
         "",
-        f"One costs {cpu:.3f} rendered on Fargate and {gpu:.3f} on a GPU that is started for it alone. Counted with {CHARACTERS} characters, "
-        f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU a quarter and four minutes of start. Beside what the stage "
-        "costs idle:",
+        (
+            f"One costs {cpu:.3f} rendered on Fargate and {gpu:.3f} on a GPU that is started for it alone. Counted with {CHARACTERS} characters, "
+            f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU a quarter and four minutes of start. Beside what the stage "
+            "costs idle:"
+        ),
         "",
         *[line for number in (100, 1_000, 10_000) for line in (f"### {number:,} a month, on Fargate", "", *table(videos(number)))],
         "## Followed channels",
@@ -173,9 +175,11 @@ def text() -> str:
         "",
         '- Voice is most of a video: `ElevenLabsModel = "eleven_flash_v2_5"` halves it.',
         '- The database that never sleeps: `DatabaseMinCapacity = 0`, no followed channels, `Schedules = "DISABLED"`.',
-        "- The way out: `make destroy DATA=keep` takes it away with the application; a NAT gateway costs "
-        f"{(AWS['NAT gateway an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f} instead of "
-        f"{(AWS['t4g.micro an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f}.",
+        (
+            "- The way out: `make destroy DATA=keep` takes it away with the application; a NAT gateway costs "
+            f"{(AWS['NAT gateway an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f} instead of "
+            f"{(AWS['t4g.micro an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f}."
+        ),
         '- Metrics of each route: `DetailedMetrics = "false"`, as it is by default.',
         "",
         "## Capacity on paper",
