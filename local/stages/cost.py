@@ -161,7 +161,7 @@ def text() -> str:
         "",
         (
             f"One costs {cpu:.3f} rendered on Fargate and {gpu:.3f} on a GPU that is started for it alone. Counted with {CHARACTERS} characters, "
-            f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU a quarter and four minutes of start. Beside what the stage "
+            f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU a quarter and four minutes. Beside what it "
             "costs idle:"
         ),
         "",
