@@ -32,6 +32,7 @@ os.environ.update(
     AWS_REGION="us-east-1",
     AWS_EC2_METADATA_DISABLED="true",
     STAGE="test",
+    VOICES="female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
     EVENT_BUS_NAME="default",

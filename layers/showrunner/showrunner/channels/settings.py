@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from showrunner import config
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.production import voices
@@ -13,9 +14,8 @@ from showrunner.web.routing import Request
 def check_voice(settings: dict[str, Any]) -> None:
     """Raises InvalidRequest for a language that has no such voice."""
     language, voice = settings["language"], settings["voice"]
-    if voices.find(language, voice, settings.get("voice_clone_id")) is None:
-        missing = f"there is no voice {voice} for language {language}"
-        reason = "settings.voice_clone_id is missing" if voice == "ai_clone" else missing
+    if voices.find(language, voice, settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")) is None:
+        reason = "settings.voice_clone_id is missing" if voice == "ai_clone" else voices.missing(language, voice)
         raise InvalidRequest(f"The voice can't be used: {reason}.", [{"field": "settings.voice", "message": reason}])
 
 
@@ -30,7 +30,7 @@ def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -
 def check_cloned_voice(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
     """Raises InvalidRequest for a voice that was cloned for another organisation."""
     voice = settings.get("voice_clone_id")
-    if voice and not voices.is_configured(voice) and not cloned_voices.belongs(tx, request.organisation_id, voice):
+    if voice and not voices.is_configured(voice, setting=config.setting("VOICES", " ")) and not cloned_voices.belongs(tx, request.organisation_id, voice):
         reason = "not a voice of your organisation; we add it once it is yours"
         details = [{"field": "settings.voice_clone_id", "message": reason}]
         raise InvalidRequest("The cloned voice can't be used.", details)
