@@ -79,6 +79,10 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(3)],
         [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(2)],
     ),
+    "GpuEncodersFail": (
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "GpuEncoderFailed"}, 1, 10)],
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10)],
+    ),
     "EventsUndelivered": ([waiting("UndeliveredEvents", 1)], [waiting("UndeliveredEvents", 0)]),
     "NotificationsSetAside": ([waiting("NotificationsDead", 1)], [waiting("Notifications", 500)]),
     "HubRequestsSetAside": ([waiting("HubRequestsDead", 1)], [waiting("HubRequests", 500)]),
