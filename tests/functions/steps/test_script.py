@@ -30,6 +30,23 @@ def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video
     assert len(receipts.list_(job["folder"])) == 2
 
 
+def test_the_closest_of_two_answers_that_nearly_keep_the_length_is_taken(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    target = words_target(job)
+    far, near = target + 3 * script.words_tolerance(target), target + script.words_tolerance(target) + 2
+    platforms.language.extend([answer(json.dumps(good_script(far))), answer(json.dumps(good_script(near)))])
+
+    write(job)
+
+    written = script.Script.model_validate(s3.get_json(f"{job['folder']}/script.json")["script"])
+    assert sum(map(script.count_words, written.passages)) == near
+
+
+@pytest.mark.parametrize(("target", "words"), [(20, 8), (80, 8), (119, 12), (600, 60)])
+def test_a_short_part_may_miss_its_length_by_eight_words(target: int, words: int) -> None:
+    assert script.words_tolerance(target) == words
+
+
 def test_a_configured_second_model_is_asked_after_the_repair_fails(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_FALLBACK_MODEL", "gpt-6.1-terra")
     job = prepare.handler(video(), None)

@@ -14,6 +14,10 @@ DESCRIPTION_BYTES = 5000
 TAGS_CHARACTERS = 500
 # How far the number of words may be off what the length needs: beyond it the video is audibly too short or too long.
 WORDS_TOLERANCE = 0.10
+# A tenth of a short part is less than models can count: 2 words of 20 were hit by chance only.
+WORDS_TOLERANCE_WORDS = 8
+# Of several answers that miss the length, the closest is taken if it is off by this many tolerances at most.
+CLOSE_ENOUGH = 2
 
 Template = Literal["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]
 
@@ -115,7 +119,8 @@ _SHAPES: dict[str, type[_Strict]] = {"Script": Script, "Outline": Outline, "Part
 
 _INSTRUCTIONS = """You write scripts for narrated videos on YouTube. You answer with the JSON that the schema describes and nothing else.
 Rules:
-- The voice speaks the hook, every scene's narration in order, then the call to action. Together they must come within {tolerance} % of words_target.
+- The voice speaks the hook, every scene's narration in order, then the call to action. Together they must come within
+  {tolerance} % of words_target, or {tolerance_words} words if that is more.
 - Write for the ear: plain sentences of at most 20 words, no lists, no stage directions, no emojis, no headings inside the narration.
 - State only what the source text says; where there is none, only what is well established. Never invent figures, names or quotations.
 - The hook has at most 20 words and gives a reason to stay. The first scene must stand on its own: no "However", no pronoun without its noun.
@@ -249,7 +254,13 @@ def _clock(seconds: float) -> str:
 
 
 def _instructions(job: Job) -> str:
-    return _INSTRUCTIONS.format(tolerance=round(WORDS_TOLERANCE * 100), style=job.style, style_words=_STYLES[job.style], language=job.language)
+    return _INSTRUCTIONS.format(
+        tolerance=round(WORDS_TOLERANCE * 100),
+        tolerance_words=WORDS_TOLERANCE_WORDS,
+        style=job.style,
+        style_words=_STYLES[job.style],
+        language=job.language,
+    )
 
 
 def _prompt(job: Job, more: dict[str, Any]) -> str:
@@ -259,6 +270,7 @@ def _prompt(job: Job, more: dict[str, Any]) -> str:
         "length_seconds": job.length_seconds,
         "words_target": job.words_target,
         "words_tolerance": WORDS_TOLERANCE,
+        "words_tolerance_at_least": WORDS_TOLERANCE_WORDS,
         "scene_count": job.scene_count,
         "language": job.language,
         "outline": None,
@@ -305,9 +317,27 @@ def _scene_breaches(scenes: list[Scene]) -> list[str]:
 
 
 def _length_breaches(words: int, target: int) -> list[str]:
-    if abs(words - target) <= target * WORDS_TOLERANCE:
+    allowed = words_tolerance(target)
+    if abs(words - target) <= allowed:
         return []
-    return [f"length: hook, narration and call to action together must have {target} words (within {WORDS_TOLERANCE:.0%}), they have {words}"]
+    return [f"length: hook, narration and call to action together must have {target} words (at most {allowed} more or fewer), they have {words}"]
+
+
+def words_tolerance(target: int) -> int:
+    """Return by how many words an answer may miss its target."""
+    return max(round(target * WORDS_TOLERANCE), WORDS_TOLERANCE_WORDS)
+
+
+def closest(asked: Question, answers: list[Script | Outline | Part]) -> Script | Outline | Part | None:
+    """Return the answer closest to its length among those that break no other rule, None if none is close enough."""
+
+    def off(found: Script | Outline | Part) -> int:
+        spoken = found.passages if isinstance(found, Script) else [scene.narration for scene in getattr(found, "scenes", [])]
+        return abs(sum(map(count_words, spoken)) - asked.words_target)
+
+    usable = [found for found in answers if all(breach.startswith("length:") for breach in _breaches(asked, found))]
+    best = min(usable, key=off, default=None)
+    return best if best is not None and off(best) <= CLOSE_ENOUGH * words_tolerance(asked.words_target) else None
 
 
 def _sentences(text: str) -> list[str]:
