@@ -277,7 +277,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_body_is_read_as_normalised_text_or_refused(value):
     try:
         read = parse(json.dumps(value).encode())
