@@ -521,7 +521,7 @@ def resolve(link: Any) -> Any:
     from showrunner import breakers, quotas
     from showrunner.platforms.youtube import Youtube
 
-    client = Youtube(ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS))
+    client = Youtube(ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS, "polling"))
     with breakers.guard("youtube"):
         return client.resolve(link)
 

@@ -13,8 +13,8 @@ from showrunner.models import Sighting
 from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import entrypoint, logger
 
-# Units of the day's 10,000 that polls and enrichments may take; the rest is for people who wait.
-UNITS = 9_000
+# The whole bucket: what of it is for polls and enrichments, the share says (quotas.SHARES).
+UNITS = quotas.ALL_UNITS
 # As many found videos as fit a message with titles of the greatest length.
 FOUND = 50
 # Why a call that costs a unit may fail: none of it is the free feeds' fault, and the schedule asks again by itself.
@@ -32,7 +32,7 @@ def youtube() -> Youtube:
 
 @cache
 def _youtube(key: str) -> Youtube:
-    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS))
+    return Youtube(key, config.setting("YOUTUBE_BASE_URL"), quotas.Ledger("youtube", "general", UNITS, "polling"))
 
 
 def poll(message: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from showrunner.telemetry import entrypoint, logger, metrics
 RENEWALS = 200
 POLLS = 500
 ENRICHMENTS = 500
-# What polls may spend of a day's units; the poll function holds the ledger's own limit.
-POLL_UNITS = 6_000
+# What polls may spend of their share (quotas.SHARES); the rest is for enrichments and for people who wait.
+POLL_UNITS = 2_000
 ENDING_HOURS = 12
 BATCH = 10
 
@@ -44,7 +44,7 @@ def finish_removals(rows: list[dict[str, Any]]) -> None:
 
 
 def poll(now: datetime) -> int:
-    units = POLL_UNITS - quotas.spent("youtube", "general", now)
+    units = POLL_UNITS - quotas.spent_by_share("youtube", now)["polling"]
     left = (quotas.pacific_midnight(now) - now).total_seconds()
     with db.transaction() as tx:
         due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))

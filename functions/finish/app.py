@@ -9,8 +9,8 @@ from showrunner.production import costs, files, progress
 from showrunner.production.job import Job
 from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
-from showrunner.telemetry import entrypoint, metrics
-from showrunner.videos import announcements, executions, failure, receipts
+from showrunner.telemetry import entrypoint
+from showrunner.videos import announcements, executions, failure, publishing, receipts
 
 
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
@@ -24,10 +24,12 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
         product["step_seconds"] = {**productions.list_step_seconds(tx, job.video_id, job.attempt), "render": round(seconds, 1)}
         productions.complete(tx, job.video_id, job.attempt, product, report["duration_s"], job.demo)
         video = productions.get_step(tx, job.video_id)
+        publication = publishing.publish_automatically(tx, job.organisation_id, job.video_id)
+    if publication:
+        publishing.start(publication)
     # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
-    if (video["status"], video["attempt"]) == ("completed", job.attempt):
+    if video["status"] in ("completed", "publishing") and video["attempt"] == job.attempt:
         announcements.announce("video.completed", video, message="The video is finished.")
-        metrics.add_metric("VideoCostUsd", "Count", float(sum(charge.amount_usd for charge in charges)))
     return {"status": video["status"]}
 
 

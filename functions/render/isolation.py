@@ -4,8 +4,7 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
-# Compiling all OpenCL kernels takes a minute on a simulated device. Longer is a driver that hangs.
-TIMEOUT_S = 120
+TIMEOUT_S = 60
 
 
 class Failed(Exception):

@@ -1,4 +1,4 @@
-"""Schedule, every minute -> videos that fell between two chairs: never started, lost by their machine, past their deadline, or cancelled but still running."""
+"""Schedule, every minute -> videos and publications left behind: never started, lost by their machine, past their deadline, or cancelled but running."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from showrunner.aws import schedules
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, ShowrunnerError
 from showrunner.production import progress
-from showrunner.store.studio import productions
+from showrunner.store.studio import productions, publications
 from showrunner.telemetry import entrypoint, logger
-from showrunner.videos import executions, failure
+from showrunner.videos import executions, failure, publishing
 
 # The API starts a machine within a second of the commit; what is still queued after this long was left behind.
 UNSTARTED_SECONDS = 60
@@ -50,6 +50,10 @@ def _stop(video: dict[str, Any]) -> bool:
     return True
 
 
+def _publish(publication: dict[str, Any]) -> bool:
+    return publishing.start(publication)
+
+
 def _each(what: Callable[[dict[str, Any]], bool], videos: list[dict[str, Any]], until: float) -> int:
     """For how many it was done. A video that AWS refuses or doesn't answer for waits for the next minute; the others don't wait for it."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -74,8 +78,10 @@ def _sweep() -> dict[str, int]:
         unstarted = productions.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
         quiet = productions.list_processing(tx, QUIET_SECONDS, BATCH)
         cancelled = productions.list_cancelled(tx, CANCELLED_SECONDS, BATCH)
+        unpublished = publications.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
         is_open = productions.is_any_open(tx, CANCELLED_SECONDS)
     counts = {"started": _each(_start, unstarted, until), "ended": _each(_end, quiet, until), "stopped": _each(_stop, cancelled, until)}
+    counts["published"] = _each(_publish, unpublished, until)
     schedules.look_again("sweep", 0 if is_open else None)
     return counts
 

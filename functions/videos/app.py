@@ -1,8 +1,10 @@
 """Platform API: /api/v1/videos -> video rows, executions of the production machine, signed links."""
 
+from typing import Any
+
 from showrunner.database import db, pages
 from showrunner.store.studio import videos
-from showrunner.videos import attempts, editing, files, ordering
+from showrunner.videos import attempts, editing, files, ordering, publishing, upload_state
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -10,13 +12,15 @@ from showrunner.videos.schemas import (
     CostSheet,
     DownloadLinks,
     OrderedVideo,
+    Publication,
+    PublishRequest,
     VideoChanges,
     VideoFilter,
     VideoList,
     VideoProgress,
     VideoResponse,
 )
-from showrunner.web import answers, application, fields, idempotency
+from showrunner.web import answers, application, audit, fields, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.routing import Request
@@ -127,15 +131,49 @@ def change(request: Request, video_id: str, body: VideoChanges) -> Answer:
     """Change title, description, tags or thumbnail of a video that isn't being made."""
     ordering.check_uploads(request, [body.thumbnail] if body.thumbnail else [])
     with db.transaction() as tx:
-        return Answer(editing.change(tx, request, video_id, body))
+        video, publication = editing.change(tx, request, video_id, body)
+    if publication:
+        publishing.start_patiently(request, publication)
+    return Answer(video)
 
 
 @app.delete("/api/v1/videos/{video_id}", permission="videos:write", status=204, errors=(409,))
 def remove(request: Request, video_id: str) -> Answer:
-    """Remove a video that isn't being made."""
+    """Remove a video that isn't being made, on YouTube too. An upload that is under way stops."""
     with db.transaction() as tx:
-        editing.remove(tx, request, video_id)
+        publication, stopped = editing.remove(tx, request, video_id)
+    if stopped:
+        upload_state.cancel(stopped)
+    if publication:
+        publishing.start_patiently(request, publication)
     return Answer(status=204)
+
+
+@app.post(
+    "/api/v1/videos/{video_id}/publish",
+    permission="videos:write",
+    answer=Publication,
+    status=202,
+    idempotent=True,
+    errors=(409,),
+    verified=True,
+)
+def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
+    """Publish a finished video on YouTube, or repeat what is missing of one that is there. Two calls at once make one upload."""
+    ordering.announce_work(request)
+    begun: list[dict[str, Any]] = []
+
+    def work(tx: db.Transaction) -> Answer:
+        row, begins = publishing.publish(tx, request.organisation_id, video_id, body)
+        if begins:
+            begun.append(row)
+            audit.record(tx, request, "publish", "video", row["video_id"], attempt=row["attempt"], privacy=row["metadata"]["privacy"])
+        return Answer(publishing.describe(row, videos.get_state(tx, request.organisation_id, video_id)["status"]), 202)
+
+    answer = idempotency.once(request, work)
+    for row in begun:
+        publishing.start_patiently(request, row)
+    return answer
 
 
 @app.post(

@@ -2,7 +2,8 @@
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
-POST /_state adds what it knows (World.learn). POST /publish?channel_id=… delivers that channel's feed to its subscribers.
+GET / shows YouTube's channels and their videos. POST /_state adds what it knows (World.learn), POST /_faults what goes wrong (library).
+POST /publish?channel_id=… delivers that channel's feed to its subscribers.
 """
 
 import json
@@ -14,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from local.outcomes import UnknownOutcome
-from local.platforms import feeds, google, hub, pexels, youtube
+from local.platforms import feeds, google, hub, owner, pages, pexels, uploads, youtube
 from local.platforms.http import Reply, Request
 from local.platforms.world import World
 
@@ -30,6 +31,9 @@ def answer(world: World, request: Request) -> Reply:
         return found
     if request.path == "/health":
         return Reply(200, b"ok", "text/plain")
+    shown = owner.answer(world, request) or pages.answer(world, request)
+    if shown is not None:
+        return shown
     if request.method == "POST":
         return _post(world, request)
     world.calls[request.path] += 1
@@ -55,6 +59,12 @@ def _post(world: World, request: Request) -> Reply:
             except (ValueError, UnknownOutcome) as error:
                 return Reply.json({"error": str(error)}, 400)
             return Reply.json({})
+        case "/_faults":
+            try:
+                world.library.add_faults(json.loads(request.body))
+            except ValueError as error:
+                return Reply.json({"error": str(error)}, 400)
+            return Reply.json({})
         case _:
             return NOT_FOUND
 
@@ -66,10 +76,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        streamed = parts.path in uploads.PATHS
+        body = b"" if streamed else self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
         base = f"http://{self.headers['host']}"
-        reply = answer(self.world, Request(self.command, base, parts.path, parts.query, headers, body))
+        request = Request(self.command, base, parts.path, parts.query, headers, body)
+        try:
+            reply = uploads.answer(self.world, request, uploads.Body(self.rfile, length)) if streamed else answer(self.world, request)
+        except owner.HangUp:
+            self.close_connection = True
+            return
+        if streamed:
+            self.close_connection = True  # bytes of a refused body may be left
         self.send_response(reply.status)
         for name, value in {"content-type": reply.kind, "content-length": str(len(reply.body)), **reply.headers}.items():
             self.send_header(name, value)

@@ -6,6 +6,7 @@ from typing import Any
 
 from local.outcomes import Outcomes
 from local.platforms import google, pexels
+from local.platforms.library import Library, Processing
 
 UNITS_A_DAY = 10_000
 # Google's two generations of error bodies, and the edge that answers in HTML.
@@ -44,6 +45,7 @@ class World:
     subscribers: dict[tuple[str, str], str] = field(default_factory=dict)
     sign_ins: google.Accounts = field(default_factory=google.Accounts)
     photographs: pexels.Library = field(default_factory=pexels.Library)
+    library: Library = field(default_factory=Library)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
 
     def uploads(self, channel_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -52,10 +54,21 @@ class World:
         return sorted(found, key=lambda each: each[1]["published_at"], reverse=True)
 
     def learn(self, known: dict[str, Any]) -> None:
-        """Add what POST /_state brings: channels, videos, owned, failing, people, outcomes, photos."""
+        """Add what POST /_state brings: channels, videos, owned, failing, people, outcomes, photos; and what _learn_library takes."""
         for name in ("channels", "videos", "owned", "failing"):
             getattr(self, name).update(known.get(name, {}))
+        self._learn_library(known)
         self.sign_ins.people.update(known.get("people", {}))
         self.outcomes.add_all(known.get("outcomes", []))
         self.photographs.outcomes.add_all(known.get("photograph_outcomes", []))
         self.photographs.photos.extend(known.get("photos", []))
+
+    def _learn_library(self, known: dict[str, Any]) -> None:
+        """Add processing {looks, seconds, result, reason}, unverified, full (channel ids), playlists (id -> video ids), inserts_a_day."""
+        library = self.library
+        if "processing" in known:
+            library.processing = Processing(**known["processing"])
+        library.unverified.update(known.get("unverified", []))
+        library.full.update(known.get("full", []))
+        library.playlists.update(known.get("playlists", {}))
+        library.inserts_a_day = known.get("inserts_a_day", library.inserts_a_day)

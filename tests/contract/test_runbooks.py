@@ -49,7 +49,8 @@ def stage(aws: str) -> dict[str, str]:
         client("logs").create_log_group(logGroupName=group)
     role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
-    client("stepfunctions").create_state_machine(name="showrunner-test-production", definition=definition, roleArn=role)
+    for machine in ("production", "publication"):
+        client("stepfunctions").create_state_machine(name=f"showrunner-test-{machine}", definition=definition, roleArn=role)
     client("rds").create_db_cluster(
         DBClusterIdentifier="showrunner-test-1", Engine="aurora-postgresql", MasterUsername="showrunner", MasterUserPassword="x" * 12
     )

@@ -72,7 +72,7 @@ def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
     youtube.failing["/feeds/videos.xml"] = 10
     run_once(world)
     make_polls_due(tx)
-    quotas.spend("youtube", "general", app.POLL_UNITS, 10_000)
+    quotas.spend("youtube", "general", app.POLL_UNITS, 10_000, share="polling")
     assert [each["paid"] for each in run_once(world)] == [False]
 
 

@@ -2,8 +2,9 @@
 
 ShowrunnerError
 ├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge LimitExceeded PaymentRequired
-├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key) PlatformRejected (change the request) PlatformUnavailable (try again)
-│   VoiceUnavailable (choose another voice or plan) AnswerRefused (change the brief)
+├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key) Disconnected (connect again)
+│     UploadUnknown (a person decides) PlatformRejected (change the request) PlatformUnavailable (try again)
+│     VoiceUnavailable (choose another voice or plan) AnswerRefused (change the brief)
 ├── our own stores: StorageMissing StorageDenied DatabaseUnavailable
 ├── a step of a machine: ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong)
 └── the deployment: ConfigurationMissing ServiceUnavailable
@@ -87,8 +88,20 @@ class CredentialRejected(ShowrunnerError):
     """A platform refuses our key: nobody can go on before it is replaced."""
 
 
+class Disconnected(ShowrunnerError):
+    """The owner of a connected account has ended our permission: nobody can go on before the account is connected again."""
+
+
+class UploadUnknown(ShowrunnerError):
+    """Every byte was sent, and neither an answer nor the video can be found: a person decides whether to send it again."""
+
+
 class PlatformRejected(ShowrunnerError):
-    """A platform refuses this request; repeating it unchanged gives the same answer."""
+    """A platform refuses this request; repeating it unchanged gives the same answer. `reason` is the platform's own word for it."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class VoiceUnavailable(ShowrunnerError):
@@ -152,6 +165,8 @@ HTTP: dict[type[ShowrunnerError], tuple[int, str]] = {
     LimitExceeded: (429, "RATE_LIMIT_EXCEEDED"),
     QuotaExceeded: (429, "QUOTA_EXCEEDED"),
     CredentialRejected: (502, "UPSTREAM_ERROR"),
+    Disconnected: (409, "CONFLICT"),
+    UploadUnknown: (409, "CONFLICT"),
     PlatformRejected: (502, "UPSTREAM_ERROR"),
     VoiceUnavailable: (502, "UPSTREAM_ERROR"),
     AnswerRefused: (502, "UPSTREAM_ERROR"),

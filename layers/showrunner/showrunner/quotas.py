@@ -11,6 +11,11 @@ from showrunner.errors import QuotaExceeded
 
 # https://developers.google.com/youtube/v3/determine_quota_cost: no bucket holds more in a day.
 ALL_UNITS = 10_000
+INSERTS_A_DAY = 100
+# The general units of a day, divided so that polling can't leave a video without its captions (400 units). The sum is the quota; a test adds it up.
+SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
+# From this hour in Los Angeles on, what a share hasn't used is everybody's.
+SHARED_FROM_HOUR = 20
 # Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us for minutes only.
 FRESH_SECONDS = 1800
 PAUSED_SECONDS = 300
@@ -45,27 +50,88 @@ def _is_fresh(now: datetime) -> bool:
     return pacific_day(now - timedelta(seconds=FRESH_SECONDS)) != pacific_day(now)
 
 
-def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None) -> str:
-    """Takes units from today's bucket before the call that costs them, refused calls included. The day they are of. Raises QuotaExceeded."""
+def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None, share: str | None = None) -> str:
+    """Take units from today's bucket before the call that costs them, refused calls included. `share` names an entry of SHARES.
+
+    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded.
+    """
     at = now or datetime.now(UTC)
-    day, second = pacific_day(at), int(at.timestamp())
+    day = pacific_day(at)
+    if not _take(project, bucket, day, units, limit, at, share):
+        raise _spent(bucket, at, share)
+    return day
+
+
+def reserve(project: str, bucket: str, units: int, limit: int, holder: str, now: datetime | None = None, share: str | None = None) -> str:
+    """As `spend`, but once for each `holder` and day, however often it is called: a step that is repeated reserves nothing twice."""
+    at = now or datetime.now(UTC)
+    day = pacific_day(at)
+    if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(project, bucket, holder, at):
+        raise _spent(bucket, at, share)
+    return day
+
+
+def is_reserved(project: str, bucket: str, holder: str, now: datetime | None = None) -> bool:
+    """Whether the holder has a reservation of today."""
+    at = now or datetime.now(UTC)
+    found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
+    return bool(found) and holder in (found or {}).get("holders", frozenset())
+
+
+def release(project: str, bucket: str, units: int, holder: str, day: str, share: str | None = None) -> None:
+    """Give back a reservation of which nothing was used. A second release changes nothing."""
+    names = {"#share": f"used_{share}"} if share else {}
     update = {
-        "UpdateExpression": "ADD used :units SET expires_at = if_not_exists(expires_at, :end)",
-        "ConditionExpression": "(attribute_not_exists(used) OR used <= :most) AND (attribute_not_exists(paused_until) OR paused_until <= :now)",
-        "ExpressionAttributeValues": {
-            ":units": dynamodb.typed(units),
-            ":most": dynamodb.typed(limit - units),
-            ":end": dynamodb.typed(second + 3 * 86_400),
-            ":now": dynamodb.typed(second),
-        },
+        "UpdateExpression": "ADD used :units" + (", #share :units" if share else "") + " DELETE holders :holders",
+        "ConditionExpression": "contains(holders, :holder)",
+        "ExpressionAttributeValues": {":units": dynamodb.typed(-units), ":holders": dynamodb.typed(frozenset({holder})), ":holder": dynamodb.typed(holder)},
+    } | ({"ExpressionAttributeNames": names} if names else {})
+    _update(project, bucket, day, update)
+
+
+def _take(project: str, bucket: str, day: str, units: int, limit: int, at: datetime, share: str | None, holder: str | None = None) -> bool:
+    """Whether the units could be taken. One conditional update, so that nothing is taken twice or over the limit."""
+    second = int(at.timestamp())
+    adds, names = ["used :units"], {}
+    conditions = ["(attribute_not_exists(used) OR used <= :most)", "(attribute_not_exists(paused_until) OR paused_until <= :now)"]
+    values = {
+        ":units": dynamodb.typed(units),
+        ":most": dynamodb.typed(limit - units),
+        ":end": dynamodb.typed(second + 3 * 86_400),
+        ":now": dynamodb.typed(second),
     }
+    if share:
+        adds.append("#share :units")
+        names["#share"] = f"used_{share}"
+        if not is_shared_time(at):
+            conditions.append("(attribute_not_exists(#share) OR #share <= :share)")
+            values[":share"] = dynamodb.typed(SHARES[share] - units)
+    if holder:
+        adds.append("holders :holders")
+        conditions.append("NOT contains(holders, :holder)")
+        values |= {":holders": dynamodb.typed(frozenset({holder})), ":holder": dynamodb.typed(holder)}
+    update = {
+        "UpdateExpression": f"ADD {', '.join(adds)} SET expires_at = if_not_exists(expires_at, :end)",
+        "ConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeValues": values,
+    } | ({"ExpressionAttributeNames": names} if names else {})
+    return _update(project, bucket, day, update)
+
+
+def is_shared_time(now: datetime) -> bool:
+    """Whether what the shares haven't used is everybody's by now."""
+    return pacific_midnight(now) - now <= timedelta(hours=24 - SHARED_FROM_HOUR)
+
+
+def _update(project: str, bucket: str, day: str, update: dict[str, Any]) -> bool:
+    """Whether the condition held."""
     try:
         rpc.call("dynamodb", "UpdateItem", {"TableName": dynamodb.table(), "Key": _bucket(project, bucket, day), **update})
     except rpc.AwsError as error:
         if error.code != "ConditionalCheckFailedException":
             raise
-        raise _spent(bucket, at) from error
-    return day
+        return False
+    return True
 
 
 class Ledger(NamedTuple):
@@ -77,14 +143,19 @@ class Ledger(NamedTuple):
     project: str
     bucket: str
     limit: int
+    share: str | None = None
 
     def spend(self, units: int, now: datetime | None = None) -> str:
         """The day that they are of. Raises QuotaExceeded."""
-        return spend(self.project, self.bucket, units, self.limit, now)
+        return spend(self.project, self.bucket, units, self.limit, now, self.share)
 
     def give_back(self, units: int, day: str) -> None:
         """The call never left."""
-        self._settle(day, "ADD used :units", {":units": dynamodb.typed(-units)})
+        names = {"#share": f"used_{self.share}"} if self.share else {}
+        update = "ADD used :units" + (", #share :units" if self.share else "")
+        values = {":units": dynamodb.typed(-units)}
+        more = {"ExpressionAttributeNames": names} if names else {}
+        _update(self.project, self.bucket, day, {"UpdateExpression": update, "ExpressionAttributeValues": values} | more)
 
     def exhaust(self, day: str, now: datetime | None = None) -> QuotaExceeded:
         """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it. What to tell the caller."""
@@ -104,7 +175,10 @@ def _bucket(project: str, bucket: str, day: str) -> dict[str, Any]:
     return dynamodb.key(f"quota#{project}#{day}", bucket)
 
 
-def _spent(bucket: str, now: datetime) -> QuotaExceeded:
+def _spent(bucket: str, now: datetime, share: str | None = None) -> QuotaExceeded:
+    if share and not is_shared_time(now):
+        retry_at = min(next_attempt_at(now), pacific_midnight(now) - timedelta(hours=24 - SHARED_FROM_HOUR))
+        return QuotaExceeded(f"Today's share of {bucket} for {share} is spent.", retry_at)
     return QuotaExceeded(f"Today's quota of {bucket} is spent.", next_attempt_at(now))
 
 
@@ -113,3 +187,10 @@ def spent(project: str, bucket: str, now: datetime | None = None) -> int:
     at = now or datetime.now(UTC)
     found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
     return int(found.get("used", 0)) if found else 0
+
+
+def spent_by_share(project: str, now: datetime | None = None) -> dict[str, int]:
+    """Units of the general bucket that each share has taken today."""
+    at = now or datetime.now(UTC)
+    found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", "general", at.timestamp()) or {}
+    return {share: int(found.get(f"used_{share}", 0)) for share in SHARES}

@@ -10,11 +10,13 @@ from http import HTTPStatus
 from typing import Any
 
 from showrunner import config
-from showrunner.aws import objects, rpc, sigv4
+from showrunner.aws import objects, rpc, sdk, sigv4
 from showrunner.errors import StorageDenied, StorageMissing
 
 # Few requests for a large file, and a small part of a function's memory.
 PART_BYTES = 8 * 1_048_576
+# Large enough that a piece costs nothing beside its bytes, small enough to be nothing beside a function's memory.
+PIECE_BYTES = 1 << 20
 
 
 def uri(key: str) -> str:
@@ -84,6 +86,12 @@ def read_parts(key: str, length: int) -> Iterator[bytes]:
     for start in range(0, length, PART_BYTES):
         part = start, min(start + PART_BYTES, length) - 1
         yield _answered(key, objects.request("get_object", _bucket(), key, part=part)).body
+
+
+def stream(key: str, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes from `start` to `end` (exclusive) in pieces of one long answer: what passes them on while they come needs no memory for them."""
+    body = sdk.client("s3").get_object(Bucket=_bucket(), Key=key, Range=f"bytes={start}-{end - 1}")["Body"]
+    yield from body.iter_chunks(PIECE_BYTES)
 
 
 def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable
+from showrunner.errors import CredentialRejected, Disconnected, InvalidRequest, PlatformRejected, PlatformUnavailable
 
 # A login waits for three of these at most (discovery, token, keys), within API Gateway's 30 s.
 SECONDS = 8
@@ -25,7 +25,8 @@ FRESH_SECONDS, STALE_SECONDS = 300, 86_400
 _SCOPE = "https://www.googleapis.com/auth/"
 LOGIN = ("openid", "email", "profile")
 # openid names the account, so that a second consent replaces the first.
-YOUTUBE = ("openid", f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.readonly", f"{_SCOPE}yt-analytics.readonly")
+# force-ssl writes captions, playlists and changes of metadata, which youtube.upload doesn't cover.
+YOUTUBE = ("openid", f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.force-ssl", f"{_SCOPE}youtube.readonly", f"{_SCOPE}yt-analytics.readonly")
 PARTNER = f"{_SCOPE}youtubepartner"
 READ = f"{_SCOPE}youtube.readonly"
 
@@ -63,6 +64,17 @@ class Google:
         if not isinstance(access_token, str) or not isinstance(id_token, str) or not isinstance(refresh_token, str | None):
             raise PlatformRejected("Google's answer lacks a token.")
         return Granted(access_token, id_token, refresh_token, tuple(str(answer.get("scope", "")).split()))
+
+    def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> tuple[str, int]:
+        """Return an access token and how many seconds it lasts. Raises Disconnected when the permission has ended."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id, "client_secret": client_secret}
+        status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), form)[:2])
+        if status == 400 and answer.get("error") == "invalid_grant":
+            raise Disconnected("Google says that the permission was withdrawn or has expired: connect the account again.")
+        token, seconds = answer.get("access_token"), answer.get("expires_in")
+        if status != 200 or not isinstance(token, str) or not isinstance(seconds, int):
+            raise _failure(status, answer)
+        return token, seconds
 
     def keys(self, kid: str) -> list[dict[str, str]]:
         """Google's signing keys; asked for anew when none has this kid, as after a rotation."""

@@ -26,6 +26,11 @@ def job_key(folder: str) -> str:
     return f"{folder}/job.json"
 
 
+def publication_key(folder: str) -> str:
+    """Return the key of the job document of a publication, written for the worker without a database."""
+    return f"{folder}/publication.json"
+
+
 def script_key(folder: str) -> str:
     """Return the key of the script and the names of the models that wrote it."""
     return f"{folder}/script.json"

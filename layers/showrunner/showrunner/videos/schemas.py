@@ -8,7 +8,20 @@ from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Resu
 
 MAX_BATCH = 50
 
-Status = Literal["draft", "queued", "processing", "completed", "scheduled", "published", "failed", "cancelled"]
+Status = Literal[
+    "draft",
+    "queued",
+    "processing",
+    "script_ready",
+    "review",
+    "completed",
+    "publishing",
+    "publish_unknown",
+    "scheduled",
+    "published",
+    "failed",
+    "cancelled",
+]
 Aspect = Literal["9:16", "16:9", "1:1"]
 
 
@@ -79,6 +92,14 @@ class VideoChanges(Body):
         return value
 
 
+class PublishRequest(Body):
+    """How a finished video is published. Without `privacy` the channel's setting counts; with `schedule_time` the video becomes public then."""
+
+    schedule_time: Annotated[Moment, Field(description="15 minutes to 180 days from now.")] | None = None
+    privacy: Literal["public", "unlisted", "private"] | None = None
+    confirm_repeat: Annotated[bool, Field(strict=True, description="Send it again although a first upload may have arrived unseen.")] = False
+
+
 class VideoFilter(Page):
     """Filters and page of the list of videos."""
 
@@ -124,6 +145,29 @@ class VideoSummary(Result):
     completed_at: str | None
 
 
+class Problem(Result):
+    """Something that is wrong with a video on YouTube, and what to do about it."""
+
+    step: str
+    code: str
+    message: str
+    next_step: str
+
+
+class Publication(Result):
+    """A video on YouTube, or on its way there. `waiting_for` says why the upload pauses, for instance for quota."""
+
+    video_id: str
+    status: Status
+    youtube_video_id: str | None
+    youtube_url: str | None
+    privacy: Literal["public", "unlisted", "private"]
+    schedule_time: str | None
+    published_at: str | None
+    waiting_for: str | None
+    problems: list[Problem]
+
+
 class VideoDetails(VideoSummary):
     """A video with its texts, its brief and its product."""
 
@@ -132,6 +176,7 @@ class VideoDetails(VideoSummary):
     thumbnail: str | None
     request: dict[str, Any]
     product: dict[str, Any]
+    publication: Annotated[dict[str, Any] | None, Field(description="As POST …/publish returns it; null for a video that was never published.")]
 
 
 class VideoList(Result):

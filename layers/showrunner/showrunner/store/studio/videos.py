@@ -11,7 +11,11 @@ _ITEM = """
     json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'description', v.description, 'tags', v.tags,
                       'thumbnail', v.thumbnail_asset_id,
                       'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress, 'current_step', v.current_step, 'error', v.error,
-                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request, 'product', v.product,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request, 'product', v.product, 'publication', (
+                          SELECT json_build_object('youtube_video_id', p.youtube_video_id, 'privacy', p.metadata -> 'privacy', 'schedule_time',
+                                                   p.metadata -> 'publish_at', 'published_at', p.published_at, 'waiting_for', p.waiting_for,
+                                                   'problems', p.problems)
+                            FROM studio.publications p WHERE p.video_id = v.id),
                       'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
 """
 # A list shows what a table or a grid of cards needs; texts of 50 briefs would be megabytes.

@@ -1,0 +1,108 @@
+"""Steps of the publication machine that need the database -> the job document, the id on YouTube, the video's final status, and events."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner.database import db
+from showrunner.errors import ProductionCancelled, UploadUnknown
+from showrunner.publishing import steps
+from showrunner.publishing.job import Metadata
+from showrunner.publishing.steps import Outcome
+from showrunner.store.studio import productions, publications
+from showrunner.telemetry import entrypoint
+from showrunner.videos import announcements, publishing, upload_state
+
+FIRST = {"publish": "check", "change": "change", "remove": "remove"}
+
+
+def _begin(event: dict[str, Any]) -> Outcome:
+    """Write the job document that the worker reads."""
+    with db.transaction() as tx:
+        row = publications.begin(tx, event["video_id"], event["attempt"])
+        source = publications.get_source(tx, event["organisation_id"], event["video_id"])
+    publishing.write_job(row, source)
+    return {"do": "work", "step": FIRST[row["action"]]}
+
+
+def _record(event: dict[str, Any]) -> Outcome:
+    """Save what the worker found out. `next` is its outcome."""
+    following: Outcome = event["next"]
+    if following["step"] == "settle":
+        return _settle(event)
+    with db.transaction() as tx:
+        row = publications.get_open(tx, event["video_id"], event["attempt"])
+        found = upload_state.find_video(row["id"])
+        publications.save_progress(tx, event["video_id"], event["attempt"], found, following.get("waiting_for"))
+    return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
+
+
+def _settle(event: dict[str, Any]) -> Outcome:
+    """The attempt has done what it can: the video is scheduled or published, with what is wrong about it, or removed."""
+    with db.transaction() as tx:
+        row = publications.get_open(tx, event["video_id"], event["attempt"])
+        progress, found = upload_state.find_progress_of(row["id"], row["attempt"]), upload_state.find_video(row["id"])
+        is_removed = row["action"] == "remove" or upload_state.is_cancelled(row["id"])
+        wait = 0 if is_removed else _seconds_until_public(row)
+        publications.close(tx, event["video_id"], event["attempt"], progress["problems"], found, published=not wait and not is_removed, is_open=wait > 0)
+        if not is_removed:
+            publications.save_status(tx, event["video_id"], "scheduled" if wait else "published")
+        video = productions.get_step(tx, event["video_id"])
+    if row["action"] == "publish" and not is_removed:
+        _announce(video, row, found, progress["problems"])
+    return {"do": "wait", "step": "reconcile", "wait_seconds": wait} if wait else {"do": "end", "step": "settle"}
+
+
+def _seconds_until_public(row: dict[str, Any]) -> int:
+    """Seconds until YouTube can be asked whether a scheduled video has become public. 0 where it was to be published at once, or that time is over."""
+    at = Metadata.model_validate(row["metadata"]).publish_at
+    if at is None:
+        return 0
+    return max(0, int((at + steps.RECONCILE_AFTER - datetime.now(UTC)).total_seconds()))
+
+
+def _announce(video: dict[str, Any], row: dict[str, Any], found: str | None, problems: list[dict[str, str]]) -> None:
+    kind = f"video.{video['status']}"
+    more = {"youtube_video_id": found, "problems": problems, "event_id": f"{video['id']}:publication:{row['attempt']}:{kind}"}
+    announcements.announce(kind, video, message="The video is on YouTube.", **more)
+
+
+def _fail(event: dict[str, Any]) -> Outcome:
+    """Nothing more can be done in this attempt. An id that is known is never lost: then the video is published, with faults."""
+    error, message = event["failure"]["error"], _message(event["failure"]["cause"])
+    with db.transaction() as tx:
+        row = publications.get_open(tx, event["video_id"], event["attempt"])
+        found, final = upload_state.find_video(row["id"]), upload_state.final_generation(row["id"])
+        problems = upload_state.find_progress_of(row["id"], row["attempt"])["problems"]
+        is_unknown = found is None and (error == UploadUnknown.__name__ or final is not None)
+        status = "published" if found else "publish_unknown" if is_unknown else "completed"
+        next_step = "POST …/publish with confirm_repeat sends it again." if is_unknown else "Mend it, then POST …/publish."
+        problems = [*problems, steps.problem("publish", error, message, next_step)]
+        publications.close(tx, event["video_id"], event["attempt"], problems, found, published=bool(found))
+        if row["action"] != "remove":
+            publications.save_status(tx, event["video_id"], status)
+        productions.add_log(tx, event["video_id"], row["attempt"], "publish", f"{error}: {message}"[:2000], level="error")
+        video = productions.get_step(tx, event["video_id"])
+    announcements.announce("video.publish_failed", video, message=message, event_id=f"{video['id']}:publication:{row['attempt']}:failed")
+    return {"do": "end", "step": "fail"}
+
+
+def _message(cause: str) -> str:
+    """The words of an error out of the machine's Cause."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause[:500]
+    return str(told.get("errorMessage", cause))[:500] if isinstance(told, dict) else cause[:500]
+
+
+STEPS = {"begin": _begin, "record": _record, "fail": _fail}
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> Outcome:
+    try:
+        return STEPS[event["step"]](event)
+    except ProductionCancelled:
+        # A newer attempt has taken its place: this execution has nothing more to do.
+        return {"do": "end", "step": event["step"]}

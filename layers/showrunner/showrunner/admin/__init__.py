@@ -1,1 +1,0 @@
-"""What operators and platform admins see and do."""

@@ -1,1 +1,0 @@
-"""The channels that an organisation runs: what the functions of this subject share."""

@@ -1,0 +1,81 @@
+"""Order the steps of a publication, and say how long to wait between two looks at YouTube."""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypedDict
+
+from showrunner.publishing.job import PublicationJob
+from showrunner.publishing.metadata import api_time
+
+Step = Literal["check", "reserve", "send", "process", "thumbnail", "captions", "playlist", "compare", "reconcile", "change", "remove"]
+# After the id is saved: each has a result of its own, and none of them loses the video.
+FINISHING: tuple[Step, ...] = ("thumbnail", "captions", "playlist")
+FOLLOWING: dict[Step, Step] = {
+    "check": "reserve",
+    "reserve": "send",
+    "send": "process",
+    "process": "thumbnail",
+    "thumbnail": "captions",
+    "captions": "playlist",
+    "playlist": "compare",
+}
+# A person is asked to connect again; for so long the publication waits.
+RECONNECT_DAYS = 7
+# YouTube publishes on the minute, and its answers follow a little later.
+RECONCILE_AFTER = timedelta(minutes=5)
+DURATION_TOLERANCE_S = 1.0
+
+
+class Outcome(TypedDict, total=False):
+    """What an invocation tells the machine: what to do next, with which step, after how many seconds."""
+
+    do: Literal["work", "record", "wait", "end"]
+    step: str
+    wait_seconds: int
+    waiting_for: str
+
+
+def polling_seconds(polls: int) -> int:
+    """How long to wait before the next look at the processing: 5 s at first, ten minutes at most."""
+    return int(min(5 * 2 ** min(polls, 10), 600))
+
+
+def retry_seconds(tries: int) -> int:
+    """How long to wait after the given number of failures: 2 s at first, five minutes at most."""
+    return int(min(2 ** min(tries, 10), 300))
+
+
+def problem(step: str, code: str, message: str, next_step: str) -> dict[str, str]:
+    """One entry of a video's `problems`."""
+    return {"step": step, "code": code, "message": message, "next_step": next_step}
+
+
+def find_differences(job: PublicationJob, shown: dict[str, Any], now: datetime) -> list[dict[str, str]]:
+    """Compare what YouTube shows (videos.list: snippet, status, contentDetails, fileDetails) with what was requested."""
+    status, metadata = shown.get("status", {}), job.metadata
+    is_due = metadata.publish_at is not None and metadata.publish_at <= now
+    privacy = "public" if is_due else "private" if metadata.publish_at else metadata.privacy
+    found = []
+    if status.get("privacyStatus") != privacy:
+        why = "YouTube shows {} instead of {}.".format(status.get("privacyStatus"), privacy)
+        step = "Look at the video in YouTube Studio: account settings or a policy can lock it, and an email to the channel says why."
+        found.append(problem("compare", "PRIVACY", why, step))
+    if metadata.publish_at and not is_due and status.get("publishAt") != api_time(metadata.publish_at):
+        found.append(problem("compare", "PUBLISH_AT", "YouTube doesn't keep the time of publication.", "PUT … with schedule_time sets it again."))
+    for code, name, wanted in (
+        ("MADE_FOR_KIDS", "selfDeclaredMadeForKids", metadata.made_for_kids),
+        ("SYNTHETIC", "containsSyntheticMedia", metadata.synthetic),
+    ):
+        if bool(status.get(name, False)) != wanted:
+            found.append(problem("compare", code, f"YouTube shows {name} as {not wanted}.", "Set it in YouTube Studio."))
+    return [*found, *_file_differences(job, shown)]
+
+
+def _file_differences(job: PublicationJob, shown: dict[str, Any]) -> list[dict[str, str]]:
+    found = []
+    milliseconds = shown.get("fileDetails", {}).get("durationMs")
+    if milliseconds is not None and abs(int(milliseconds) / 1000 - job.duration_s) > DURATION_TOLERANCE_S:
+        why = f"YouTube's copy lasts {int(milliseconds) / 1000:.1f} s instead of {job.duration_s:.1f} s."
+        found.append(problem("compare", "DURATION", why, "Delete the video and publish it again."))
+    if job.thumbnail and not shown.get("contentDetails", {}).get("hasCustomThumbnail", False):
+        found.append(problem("thumbnail", "NO_THUMBNAIL", "YouTube shows no custom thumbnail.", "POST …/publish repeats only what is missing."))
+    return found

@@ -1,0 +1,41 @@
+"""Publications against YouTube's stand-in: what arrives, and what the video's row says of it."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from showrunner import quotas
+from tests.publishing.studio import PLAYLIST, Machine
+
+
+def test_a_finished_video_is_on_youtube_as_requested(studio):
+    Machine(studio.order()).run()
+
+    (video,) = studio.uploaded()
+    row = studio.row()
+    assert (studio.status(), row["problems"], row["youtube_video_id"], row["is_open"]) == ("published", [], video.id, False)
+    assert video.sha256 == hashlib.sha256(studio.film).hexdigest()
+    assert video.resource["snippet"]["title"] == "Cables under the sea"
+    assert video.resource["status"]["privacyStatus"] == "unlisted"
+    assert video.resource["status"]["containsSyntheticMedia"] is True
+    assert video.thumbnail[1] == b"\xff\xd8\xffpicture"
+    assert [each["snippet"]["language"] for each in video.captions] == ["en"]
+    assert studio.library.playlists[PLAYLIST] == [video.id]
+
+
+def test_the_units_of_a_publication_are_reserved_and_enough(studio):
+    Machine(studio.order()).run()
+
+    reserved = quotas.spent_by_share("youtube")["publication"]
+    assert studio.world.spent <= reserved == quotas.spent("youtube", "general")
+    assert quotas.spent("youtube", "insert") == studio.library.inserts == 1
+
+
+def test_a_scheduled_video_is_private_until_its_time(studio):
+    at = (datetime.now(UTC) + timedelta(hours=2)).replace(microsecond=0)
+
+    Machine(studio.order(publish_at=at)).run()
+
+    (video,) = studio.uploaded()
+    assert (studio.status(), studio.row()["problems"], studio.row()["is_open"]) == ("scheduled", [], True)
+    assert video.resource["status"]["privacyStatus"] == "private"
+    assert datetime.fromisoformat(video.resource["status"]["publishAt"]) == at
