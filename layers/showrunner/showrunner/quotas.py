@@ -58,7 +58,7 @@ def spend(project: str, bucket: str, units: int, limit: int, now: datetime | Non
     at = now or datetime.now(UTC)
     day = pacific_day(at)
     if not _take(project, bucket, day, units, limit, at, share):
-        raise _spent(bucket, at, share)
+        raise _spent(bucket, at, share if spent(project, bucket, at) + units <= limit else None)
     return day
 
 
@@ -67,7 +67,7 @@ def reserve(project: str, bucket: str, units: int, limit: int, holder: str, now:
     at = now or datetime.now(UTC)
     day = pacific_day(at)
     if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(project, bucket, holder, at):
-        raise _spent(bucket, at, share)
+        raise _spent(bucket, at, share if spent(project, bucket, at) + units <= limit else None)
     return day
 
 
