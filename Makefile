@@ -49,6 +49,9 @@ preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
 secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev)
 	$(local) secrets --stage '$(STAGE)'
 
+record: ## call a real service once for each kind of response and save their shapes (SERVICE=openai, elevenlabs, pexels, youtube)
+	$(local) record --service '$(SERVICE)'
+
 prices: ## list prices that were read at their source more than 60 days ago
 	$(local) prices
 

@@ -84,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     setting_up = command("setup", set_up, "make the virtual environments")
     setting_up.add_argument("groups", nargs="*", metavar="group", help=", ".join(setup.GROUPS))
     command("lock", lambda _: setup.lock(), "resolve the dependency groups again")
+    recording = command("record", record, "save the shapes of a real service's responses")
+    recording.add_argument("--service", required=True)
     command("prices", prices, "list prices that must be read again")
     command("clean", clean, "stop everything and remove all that was made")
     return top
@@ -243,6 +245,13 @@ def set_up(options: argparse.Namespace) -> None:
     if unknown:
         raise Refused(f"there is no environment {unknown[0]}; there are {', '.join(setup.GROUPS)}")
     setup.ensure(options.groups or setup.RUN)
+
+
+def record(options: argparse.Namespace) -> None:
+    enter(("local",))
+    from local import record
+
+    record.main(options.service)
 
 
 def prices(_: argparse.Namespace) -> int:
