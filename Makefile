@@ -25,6 +25,9 @@ test-full: ## the test suite with its long tests
 check: ## format, lint, types, import directions, templates, state machines
 	$(local) check
 
+costs: ## compute docs/cost.md from the templates and list prices
+	$(local) costs
+
 protections: ## write the values of the templates that protect a stage anew, for a review
 	$(local) protections
 
@@ -97,4 +100,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check protections up down open build deploy preflight secrets admin smoke trace restore destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("--full", action="store_true", help="with the long tests")
     testing.add_argument("only", nargs="*", help="pytest arguments instead of everything")
     command("check", check, "all that can be judged without running the product")
+    command("costs", costs, "compute docs/cost.md")
     command("protections", protections, "write the values of the templates that protect a stage")
     deploying = command("deploy", deploy, "deploy a stage to AWS")
     deploying.add_argument("--stage", required=True)
@@ -151,6 +152,15 @@ def check(_: argparse.Namespace) -> int:
     from local import check
 
     return check.check()
+
+
+def costs(_: argparse.Namespace) -> None:
+    enter(("local", "sam", "lambda", "dev"))
+    from local import processes
+    from local.settings import local_environment
+
+    environment = {**local_environment(), "PYTHONPATH": str(LAYER)}
+    print(processes.call([python_of("dev"), "-m", "local.stages.cost"], environment=environment, folder=ROOT).strip())
 
 
 def protections(_: argparse.Namespace) -> int:

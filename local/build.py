@@ -19,6 +19,10 @@ BUILDS = ROOT / ".local" / "build"
 SOURCES = ("functions", "layers", "statemachines")
 # The render is a container image; its sources are not part of what SAM builds.
 NOT_BUILT = ("functions/render/",)
+# Tests write it into the source tree too.
+GENERATED = "openapi.json"
+# OpenAPI document -> the function that serves it.
+DOCUMENTS = {"platform.json": "AdminFunction", "ingestion.json": "FeedFunction"}
 # The running stack uses one build and the change being tried another; older ones only cost disk space.
 KEPT = 3
 
@@ -54,7 +58,7 @@ def sources() -> Iterator[Path]:
     for name in SOURCES:
         for file in sorted((ROOT / name).rglob("*")):
             relative = file.relative_to(ROOT).as_posix()
-            if file.is_file() and "__pycache__" not in relative and not relative.startswith(NOT_BUILT):
+            if file.is_file() and "__pycache__" not in relative and file.name != GENERATED and not relative.startswith(NOT_BUILT):
                 yield file
 
 
@@ -64,6 +68,7 @@ def build_into(folder: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     with concurrent.futures.ThreadPoolExecutor(len(TEMPLATES)) as pool:
         list(pool.map(lambda name: sam_build(name, partial / name), TEMPLATES))
+    write_documents(partial / "application")
     for name in TEMPLATES:
         finish(partial / name)
     partial.rename(folder)
@@ -92,6 +97,19 @@ def settle(folder: Path, path_to_root: str) -> None:
     text = template.read_text().replace(f"{path_to_root}/statemachines/", "statemachines/").replace(f"{path_to_root}/", f"{os.path.relpath(ROOT, folder)}/")
     template.unlink()  # a link to SAM's own file
     template.write_text(text)
+
+
+def write_documents(application: Path) -> None:
+    """Write each OpenAPI document into the function that serves it, made by the built layer from the routes of
+    this source tree.
+    """
+    layer = next(path for path in sorted(application.glob("*/python")) if (path / "showrunner").is_dir())
+    folder = application.with_name("openapi")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(layer), str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
+    processes.call([python_of("lambda"), "-m", "local.openapi", folder], environment=environment, folder=ROOT)
+    for document, function in DOCUMENTS.items():
+        shutil.move(folder / document, application / function / GENERATED)
+    folder.rmdir()
 
 
 def sam_environment() -> dict[str, str]:

@@ -1,7 +1,9 @@
 """`make check`: everything that can be judged without running the product, each check on its own line with its seconds; all of them, even after one failed."""
 
 import concurrent.futures
+import difflib
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +22,7 @@ def checks() -> dict[str, Callable[[], str]]:
         "lint": lambda: dev("ruff", "check", "."),
         "types": lambda: dev("mypy"),
         "imports": lambda: dev("lint-imports", "--no-cache"),
+        "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
         # Against the language's schema, and every state against the retries and time limits that it has to have.
         "state machines": lambda: contract("test_statemachine.py"),
@@ -42,9 +45,27 @@ def check() -> int:
             if trouble is not None:
                 failed.append(waiting[done])
                 print("\n".join(f"      {line}" for line in trouble.splitlines()), flush=True)
+    print(document_changes() or "  The OpenAPI documents are those of the last commit.", flush=True)
     if failed:
         raise Refused(f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend what can be mended by a program", code=1)
     return 0
+
+
+def document_changes() -> str:
+    """Return what differs between the OpenAPI documents of this tree and of the last commit, as a diff."""
+    with tempfile.TemporaryDirectory(dir=ROOT / ".local") as folder:
+        committed = Path(folder) / "committed"
+        committed.mkdir()
+        processes.call(["git", "archive", "--format=tar", f"--output={folder}/tree.tar", "HEAD", "functions", "layers", "local"], folder=ROOT)
+        processes.call(["tar", "-xf", f"{folder}/tree.tar", "-C", committed], folder=ROOT)
+        for tree, name in ((committed, "before"), (ROOT, "after")):
+            environment = {**local_environment(), "PYTHONPATH": str(tree / "layers" / "showrunner")}
+            processes.call([python_of("dev"), "-m", "local.openapi", Path(folder) / name], environment=environment, folder=tree)
+        found = []
+        for document in build.DOCUMENTS:
+            texts = [(Path(folder) / name / document).read_text(encoding="utf-8").splitlines() for name in ("before", "after")]
+            found += difflib.unified_diff(*texts, f"last commit: {document}", f"this tree: {document}", n=1, lineterm="")
+    return "\n".join(found)
 
 
 def timed(what: Callable[[], str]) -> tuple[float, str | None]:

@@ -18,6 +18,7 @@ import pg8000.native
 from local import access, postgres, processes
 from local.build import declared, sam_environment
 from local.settings import ACCOUNT, APPLICATION_STACK, DATA_STACK, DATABASE, HOME, REGION, ROOT, STAGE, Refused, address, aws_environment, python_of
+from local.voice.ids import FEMALE, MALE
 from showrunner.access import tokens
 
 ORGANISATION = "00000000-0000-4000-8000-000000000001"
@@ -104,6 +105,8 @@ def parameters() -> dict[str, str]:
         "DatabaseOwner": DATABASE["user"],
         "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
         "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
+        # The stand-in's own voices; with a key of your own, name those of your account.
+        "Voices": os.environ.get("VOICES") or (" " if voice else f"female1={FEMALE},male1={MALE}"),
         "PexelsBaseUrl": PEXELS,
         "PlatformUrl": address("PLATFORM_PORT"),
         "IngestionUrl": address("INGESTION_PORT"),

@@ -1,6 +1,7 @@
-"""Writes the documents of both HTTP APIs from the routes of their functions: python -m local.openapi (from the repository's root).
+"""Write the OpenAPI documents of both HTTP APIs from the routes of their functions.
 
-functions/admin/openapi.json is the Platform API's, functions/feed/openapi.json the Ingestion API's.
+`make build` writes them into the built functions that serve them (local/build.py); nothing generated is committed.
+`python -m local.openapi FOLDER` writes platform.json and ingestion.json, for reading and comparing.
 """
 
 import importlib
@@ -10,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "functions" / "admin" / "openapi.json"
-INGESTION_TARGET = ROOT / "functions" / "feed" / "openapi.json"
 
 INGESTION = """\
 What YouTube's channels publish, as WebSub hubs and our own polls tell it.
@@ -33,8 +32,8 @@ ERROR = {
 }
 
 
-def platform() -> list[Any]:
-    """The applications of the Platform API: every function that declares one, but Ingestion's own."""
+def applications() -> list[Any]:
+    """Return the applications of the Platform API: those of every function except the Ingestion API's."""
     for path in (ROOT / "layers" / "showrunner", ROOT):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
@@ -42,16 +41,16 @@ def platform() -> list[Any]:
     return [importlib.import_module(f"functions.{path.parent.name}.app").app for path in files if path.parent.name != "feed"]
 
 
-def text() -> str:
-    applications = platform()
+def platform_text() -> str:
+    declared = applications()
     from showrunner.web.openapi import document
 
-    return json.dumps(document(applications), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document(declared), indent=1, ensure_ascii=False) + "\n"
 
 
 def ingestion_text() -> str:
-    """The Ingestion API has keys, error bodies and a public receiver of its own; its routes are declared as the Platform's are."""
-    platform()
+    """The Ingestion API has its own keys and error bodies, and a public receiver that is no Application."""
+    applications()
     from pydantic import TypeAdapter
 
     from showrunner.web.openapi import document
@@ -119,9 +118,10 @@ def _webhook() -> dict[str, Any]:
 
 
 def main() -> int:
-    for target, words in ((TARGET, text()), (INGESTION_TARGET, ingestion_text())):
-        target.write_text(words, encoding="utf-8")
-        print(f"{target.relative_to(ROOT)} written")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "platform.json").write_text(platform_text(), encoding="utf-8")
+    (folder / "ingestion.json").write_text(ingestion_text(), encoding="utf-8")
     return 0
 
 

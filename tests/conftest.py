@@ -32,6 +32,7 @@ os.environ.update(
     AWS_REGION="us-east-1",
     AWS_EC2_METADATA_DISABLED="true",
     STAGE="test",
+    VOICES="female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
     EVENT_BUS_NAME="default",
@@ -154,6 +155,14 @@ def platforms(aws: str) -> Iterator[Any]:
     put_secrets({"google/client_id": world.sign_ins.client_id, "google/client_secret": world.sign_ins.client_secret})
     yield world
     serving.shutdown()
+
+
+@pytest.fixture(scope="session")
+def served_documents() -> None:
+    """The OpenAPI documents beside the functions that serve them, as the build puts them there."""
+    from tests import documents
+
+    documents.write()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Platform API: /api/v1/assets -> users' own images, clips and sounds, uploaded straight to S3."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from showrunner.web import application, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import parse
-from showrunner.web.fields import Body, Line
+from showrunner.web.fields import Body, Line, Result, Timestamp
 from showrunner.web.routing import Request
 
 app = Application("assets")
@@ -22,7 +22,7 @@ ContentType = Literal[
 
 
 class NewAsset(Body):
-    """The file that will be uploaded. Thumbnails have at most 2 MB, images 20, sounds 50, clips 200."""
+    """A file to upload. At most 2 MB for a thumbnail, 20 for an image, 50 for audio, 200 for a clip."""
 
     kind: Literal["image", "clip", "audio", "thumbnail"]
     content_type: ContentType
@@ -31,7 +31,7 @@ class NewAsset(Body):
     licence: Annotated[Line, Field(max_length=200)] | None = None
 
 
-class Asset(TypedDict):
+class Asset(Result):
     id: str
     kind: str
     content_type: str
@@ -39,29 +39,29 @@ class Asset(TypedDict):
     sha256: str
     licence: str | None
     status: Literal["pending", "ready", "refused"]
-    created_at: str
+    created_at: Timestamp
 
 
-class Upload(TypedDict):
+class PresignedUpload(Result):
     method: Literal["PUT"]
     url: str
     headers: dict[str, str]
     expires_in: int
 
 
-class Announced(TypedDict):
+class NewAssetResponse(Result):
     asset: Asset
-    upload: Upload
+    upload: PresignedUpload
 
 
-class Found(TypedDict):
+class AssetResponse(Result):
     asset: Asset
     download_url: str | None
 
 
-@app.post("/api/v1/assets", permission="videos:write", answer=Announced, status=201, idempotent=True, verified=True)
+@app.post("/api/v1/assets", permission="videos:write", answer=NewAssetResponse, status=201, idempotent=True, verified=True)
 def add(request: Request, body: NewAsset) -> Answer:
-    """Announces a file and answers where to PUT it, with which headers: the address takes these bytes only, for an hour."""
+    """Announce a file. Returns where to PUT it, and with which headers; the address accepts only these bytes, for an hour."""
     from showrunner.aws import s3
     from showrunner.videos import uploads
 
@@ -70,7 +70,7 @@ def add(request: Request, body: NewAsset) -> Answer:
     def work(tx: db.Transaction) -> Answer:
         row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
         audit.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
-        # Signing is arithmetic with our own key: no call leaves while the transaction is open.
+        # Signing needs no call to AWS, so the transaction isn't kept open for one.
         url, headers = s3.presigned_put(row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS)
         upload = {"method": "PUT", "url": url, "headers": headers, "expires_in": uploads.UPLOAD_SECONDS}
         return Answer({"asset": parse(row["item"].encode()), "upload": upload}, 201)
@@ -91,9 +91,9 @@ def check(body: NewAsset) -> None:
         raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
 
 
-@app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=Found)
+@app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=AssetResponse)
 def show(request: Request, asset_id: str) -> dict[str, Any]:
-    """One asset. Asking after the upload is what checks its type, size and hash."""
+    """Show an asset. The first call after the upload checks its type, size and hash."""
     from showrunner.aws import s3
     from showrunner.videos import uploads
 
@@ -101,12 +101,12 @@ def show(request: Request, asset_id: str) -> dict[str, Any]:
     with db.reading() as tx:
         row = assets.get(tx, request.organisation_id, asset_id)
     url = s3.presigned_get(row["object_key"], uploads.UPLOAD_SECONDS) if status == "ready" else None
-    return {"asset": {name: row[name] for name in Asset.__annotations__}, "download_url": url}
+    return {"asset": {name: row[name] for name in Asset.model_fields}, "download_url": url}
 
 
 @app.delete("/api/v1/assets/{asset_id}", permission="videos:write", status=204)
 def remove(request: Request, asset_id: str) -> Answer:
-    """Removes the asset and its file. Videos made with it keep what was rendered."""
+    """Remove the asset and its file. Videos made with it keep what was rendered."""
     from showrunner.aws import s3
 
     with db.transaction() as tx:

@@ -9,7 +9,7 @@ from showrunner.production import costs, files, progress
 from showrunner.production.job import Job
 from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
-from showrunner.telemetry import entrypoint
+from showrunner.telemetry import entrypoint, metrics
 from showrunner.videos import announcements, executions, failure, publishing, receipts
 
 
@@ -30,6 +30,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
     # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
     if video["status"] in ("completed", "publishing") and video["attempt"] == job.attempt:
         announcements.announce("video.completed", video, message="The video is finished.")
+        metrics.add_metric("VideoCostUsd", "Count", float(sum(charge.amount_usd for charge in charges)))
     return {"status": video["status"]}
 
 

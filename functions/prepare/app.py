@@ -53,9 +53,9 @@ def _brand(row: dict[str, Any]) -> dict[str, Any]:
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     request, settings, brand = row["request"], row["settings"], _brand(row)
     language = settings.get("language", "en")
-    voice = voices.find(language, request["voice"], settings.get("voice_clone_id"))
+    voice = voices.find(language, request["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
     if voice is None:
-        raise InvalidRequest(f"There is no voice {request['voice']} for language {language}: choose another voice for the video.")
+        raise InvalidRequest(f"The voice can't be used: {voices.missing(language, request['voice'])}.")
     aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
     organisation_id, video_id = str(row["organisation_id"]), str(row["id"])
     return Job(

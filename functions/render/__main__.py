@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 # NumPy would start a thread per core for matrix products, which are not used here. Read at import.
@@ -49,7 +50,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
     arguments = _arguments(argv)
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        # OpenCV keeps compiled OpenCL kernels there, but only if the folder exists.
+        Path(cache).mkdir(parents=True, exist_ok=True)
     if arguments.self_test:
         from render.check.self_test import self_test
 

@@ -140,6 +140,7 @@ class Media:
     fps: float = 0.0
     pixel_format: str = ""
     video_tags: str = ""
+    rotated: bool = False
     audio_codec: str | None = None
     sample_rate: int = 0
     channels: str = ""
@@ -183,7 +184,8 @@ def _media(text: str, streams: Sequence[tuple[str, str, str]]) -> Media:
 def _video(rest: str, text: str) -> dict[str, object]:
     size, rate, rotation = _SIZE.search(rest), _RATE.search(rest), _ROTATION.search(text)
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
-    if rotation and round(abs(float(rotation[1]))) % 180 == 90:
+    degrees = round(abs(float(rotation[1]))) % 360 if rotation else 0
+    if degrees % 180 == 90:
         width, height = height, width
     pixel = re.search(
         r", (\w+)(\(([^)]*)\))?", rest[rest.find(")") + 1 :] if rest.lstrip().startswith("(") else rest
@@ -191,6 +193,7 @@ def _video(rest: str, text: str) -> dict[str, object]:
     return {
         "width": width,
         "height": height,
+        "rotated": degrees != 0,
         "fps": float(rate[1]) if rate else 0.0,
         "pixel_format": pixel[1] if pixel else "",
         "video_tags": (pixel[3] or "") if pixel else "",

@@ -4,7 +4,8 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_S = 60
+# Compiling all OpenCL kernels takes a minute on a simulated device. Longer is a driver that hangs.
+TIMEOUT_S = 120
 
 
 class Failed(Exception):

@@ -25,8 +25,9 @@ from local.voice.alignment import Span, character_times
 from local.voice.audio import Speech, Styles
 from local.voice.encoding import DEFAULT_FORMAT, content_type, encode
 from local.voice.errors import KINDS, ApiError
+from local.voice.ids import LIBRARY
 from local.voice.requests import LARGEST_BODY, MODELS, Model, SpeechRequest, check
-from local.voice.voices import LIBRARY, VOICES
+from local.voice.voices import VOICES
 
 # Speech whose description differs from the ordinary; every code of KINDS is an outcome, too.
 SPOKEN = ("stray_spaces", "unequal_alignment", "no_alignment", "encoder_delay", "bad_gateway")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from local.voice.audio import Styles
+from local.voice.ids import FEMALE, LIBRARY, MALE
 
 STYLE_WIDTH = 256
 # Trained for Japanese, but it reads English phonemes as intelligibly (the same word error rate), and comes
@@ -23,30 +24,10 @@ class Voice:
     accent: str
 
 
-# Two voices that the stand-in's account has made for itself, under ids that no real account has.
-FEMALE, MALE = "LocalFemaleVoice0001", "LocalMaleVoice000001"
-# The premade voices of old. An account that is younger than March 2026 has none of them, and no account after 2026-12-31:
-# https://help.elevenlabs.io/hc/en-us/articles/26942950589969
-RETIRED = {
-    "21m00Tcm4TlvDq8ikWAM": "Rachel",
-    "pNInz6obpgDQGcFmaJgB": "Adam",
-    "EXAVITQu4vr4xnSDxMaL": "Sarah",
-    "ErXwobaYiN019PkySvjV": "Antoni",
-    "ThT5KcBeYPX3keUQqHPh": "Dorothy",
-    "onwK4e9ZLuTAKqWW03F9": "Daniel",
-}
-# A voice of the Voice Library: paid plans only, through the API.
-LIBRARY = "LibraryVoice00000001"
 VOICES = (
     Voice(FEMALE, "Local female", "af_heart", "female", "american"),
     Voice(MALE, "Local male", "am_michael", "male", "american"),
     Voice(LIBRARY, "Library", "bf_emma", "female", "british"),
-    Voice("21m00Tcm4TlvDq8ikWAM", "Rachel", "af_heart", "female", "american"),
-    Voice("pNInz6obpgDQGcFmaJgB", "Adam", "am_michael", "male", "american"),
-    Voice("EXAVITQu4vr4xnSDxMaL", "Sarah", "af_bella", "female", "american"),
-    Voice("ErXwobaYiN019PkySvjV", "Antoni", "am_fenrir", "male", "american"),
-    Voice("ThT5KcBeYPX3keUQqHPh", "Dorothy", "bf_emma", "female", "british"),
-    Voice("onwK4e9ZLuTAKqWW03F9", "Daniel", "bm_george", "male", "british"),
 )
 STYLES = tuple(voice.style for voice in VOICES)
 

@@ -1,6 +1,5 @@
 """Roles against routes, generated from the OpenAPI document: 403 without the permission, 404 for another organisation's objects, never a 5xx."""
 
-import json
 import uuid
 
 import pytest
@@ -8,9 +7,10 @@ import pytest
 from showrunner.access import limits, roles, sessions, tokens
 from showrunner.database import db
 from showrunner.store.accounts import members, organisations
-from tests.conftest import ROOT, Client, add_organisation, service_client
+from tests import documents
+from tests.conftest import Client, add_organisation, service_client
 
-DOCUMENT = json.loads((ROOT / "functions/admin/openapi.json").read_text())
+DOCUMENT = documents.platform()
 OPERATIONS = [
     (method.upper(), path, operation["x-permission"])
     for path, operations in DOCUMENT["paths"].items()

@@ -24,19 +24,19 @@ def fields(response):
 
 def mailed(aws, to):
     """Return the newest email to an address as SES received it, None if there is none."""
-    letters = letters_to(to)
-    return letters[-1] if letters else None
+    emails = emails_to(to)
+    return emails[-1] if emails else None
 
 
-def letters_to(address):
+def emails_to(address):
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.ses.models import ses_backends
 
     return [each.__dict__ for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if address in str(each.__dict__)]
 
 
-def token_in(letter):
-    return re.search(r"#token=([A-Za-z0-9_-]{43})", str(letter))[1]
+def token_in(email):
+    return re.search(r"#token=([A-Za-z0-9_-]{43})", str(email))[1]
 
 
 def log_in(email, password=PASSWORD, address="192.0.2.1", **more):

@@ -5,8 +5,8 @@ import uuid
 import pyotp
 import pytest
 
-from functions.accounts import app
 from showrunner.access import passwords
+from showrunner.accounts import recovery
 from showrunner.database import db
 from tests.accounts.calls import ANYONE, PASSWORD, log_in, mailed, token_in
 from tests.conftest import Client
@@ -14,7 +14,7 @@ from tests.conftest import Client
 
 @pytest.fixture
 def email(tx, signing_key, aws, monkeypatch):
-    monkeypatch.setattr(app, "LETTER_SECONDS", 0)
+    monkeypatch.setattr(recovery, "RESPONSE_SECONDS", 0)
     return f"{uuid.uuid4().hex[:12]}@gmail.com"
 
 

@@ -3,10 +3,10 @@
 import json
 import time
 
-from functions.accounts import app
+from showrunner.accounts import recovery
 from showrunner.aws import email as ses
 from showrunner.database import db
-from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, error, fields, letters_to, log_in, mailed, renew, token_in
+from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, emails_to, error, fields, log_in, mailed, renew, token_in
 from tests.conftest import Client
 
 
@@ -30,17 +30,17 @@ def forget(email, address="192.0.2.1"):
 def test_many_recovery_requests_do_not_block_the_owner(aws, user, email):
     responses = [forget(email, f"203.0.113.{number}") for number in range(7)]
 
-    letters = [token_in(each) for each in letters_to(email) if "Reset your password" in str(each)]
+    messages = [token_in(each) for each in emails_to(email) if "Reset your password" in str(each)]
     assert {(each.status, json.dumps(each.body)) for each in responses} == {(202, json.dumps(responses[0].body))}
-    assert len(letters) == 5, "an hour's letters to one address"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[0], "password": OTHER}).status == 200, "the first still opens"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": letters[4], "password": PASSWORD}).status == 400, "and none after it"
+    assert len(messages) == 5, "an hour's emails to one address"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[0], "password": OTHER}).status == 200, "the first still opens"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[4], "password": PASSWORD}).status == 400, "and none after it"
 
 
 def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email, monkeypatch):
-    monkeypatch.setattr(app, "LETTER_SECONDS", 0.4)
+    monkeypatch.setattr(recovery, "RESPONSE_SECONDS", 0.4)
     send = ses.send
-    monkeypatch.setattr(ses, "send", lambda to, letter: (time.sleep(0.2), send(to, letter)))
+    monkeypatch.setattr(ses, "send", lambda to, message: (time.sleep(0.2), send(to, message)))
 
     def seconds(address):
         begun = time.perf_counter()
@@ -49,7 +49,7 @@ def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email
 
     known, unknown = seconds(email), seconds("nobody@example.com")
 
-    assert min(known, unknown) >= 0.4, "each waits for longer than a letter takes"
+    assert min(known, unknown) >= 0.4, "each waits for longer than an email takes"
 
 
 def test_the_audit_log_records_recovery_requests_as_anonymous(tx, user, email):

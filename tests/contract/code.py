@@ -139,10 +139,16 @@ def definitions(module: str) -> dict[str, list[ast.AST]]:
     found: dict[str, list[ast.AST]] = {TOP: []}
     for node in tree(path).body if path else ():
         targets = _targets(node)
-        runs = isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in walk(node))
+        runs = _is_handler(node) or (isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in walk(node)))
         for target in [*targets, *([TOP] if runs else [])] or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
             found.setdefault(target, []).append(node)
     return found
+
+
+def _is_handler(node: ast.AST) -> bool:
+    """Whether it is a function that `@routes.get(...)` registers when its module is imported."""
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    return any(isinstance(each, ast.Call) and ast.unparse(each.func).startswith("routes.") for each in decorators)
 
 
 def _targets(node: ast.AST) -> list[str]:

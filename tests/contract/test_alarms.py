@@ -1,5 +1,8 @@
 """Every alarm looks at a metric that AWS or the product sends, goes off when it should, stays silent when it shouldn't, and has a page that says what to do."""
 
+import json
+import re
+
 import pytest
 
 from tests.contract import cloudwatch, template, transformed
@@ -13,11 +16,13 @@ HOUR, DAY = 3600, 86_400
 # Metrics with the dimensions that AWS sends them by, from the page of each service. Only sets of dimensions that an alarm may name as a whole.
 PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
-    "AWS/States": {"ExecutionsFailed": [{"StateMachineArn"}], "ExecutionsTimedOut": [{"StateMachineArn"}]},
+    "AWS/States": {
+        name: [{"StateMachineArn"}] for name in ("ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionTime")
+    },
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible": [{"QueueName"}], "ApproximateAgeOfOldestMessage": [{"QueueName"}]},
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    "AWS/Lambda": {name: [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Invocations")},
+    "AWS/Lambda": {name: [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Invocations", "Duration")},
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and .../apigateway-websocket-api-logging.html
     "AWS/ApiGateway": {name: [{"ApiId"}, {"ApiId", "Stage"}] for name in ("5xx", "4xx", "Latency", "IntegrationError", "ExecutionError")},
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
@@ -29,8 +34,13 @@ PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
     # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
     "AWS/RDS": {name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}] for name in ("ACUUtilization", "DatabaseConnections")},
 }
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/monitor_estimated_charges_with_cloudwatch.html
+PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
 # Ours: metric, and who sends it with which dimensions (telemetry.metrics).
-OURS = {"LeasesEnding": ("functions/feed_schedule/app.py", {"service", "function"})}
+OURS = {
+    "LeasesEnding": ("functions/feed_schedule/app.py", {"service", "function"}),
+    "VideoCostUsd": ("functions/finish/app.py", {"service", "function"}),
+}
 
 
 def lambda_(name: str, function: str, value: float, ago: float = 1) -> Point:
@@ -72,6 +82,10 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "RendersFail": (
         [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(3)],
         [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(2)],
+    ),
+    "GpuEncodersFail": (
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "GpuEncoderFailed"}, 1, 10)],
+        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10)],
     ),
     "EventsUndelivered": ([waiting("UndeliveredEvents", 1)], [waiting("UndeliveredEvents", 0)]),
     "NotificationsSetAside": ([waiting("NotificationsDead", 1)], [waiting("Notifications", 500)]),
@@ -207,3 +221,68 @@ def test_every_function_is_watched_once(metric):
 def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html: ten."""
     assert {name: len(cloudwatch.metrics(alarm)) for name, alarm in alarms().items() if len(cloudwatch.metrics(alarm)) > 10} == {}
+
+
+# ---------------------------------------------------------------- The dashboard
+
+
+def shown() -> list[tuple[str, str, dict[str, str]]]:
+    """(namespace, metric, dimensions) of every line of the dashboard, with CloudWatch's shorthands written out."""
+    (dashboard,) = transformed.of_type("AWS::CloudWatch::Dashboard").values()
+    found = []
+    for widget in json.loads(dashboard.properties["DashboardBody"]["Fn::Sub"])["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            words = [word for word in row if isinstance(word, str)]
+            if words == ["..."]:
+                words = before
+            words = [before[place] if word == "." else word for place, word in enumerate(words)]
+            found.append((words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))))
+            before = words
+    return found
+
+
+def test_the_dashboard_shows_metrics_that_are_sent_of_resources_that_are_there():
+    ids = {each.id for each in transformed.resources()}
+    assert len(shown()) > 20
+    for namespace, metric, dimensions in shown():
+        sets = [OURS[metric][1]] if namespace == "Showrunner" else PUBLISHED[namespace][metric]
+        assert set(dimensions) in sets, metric
+        named = {name.partition(".")[0] for value in dimensions.values() for name in re.findall(r"\$\{([\w.]+)\}", value)}
+        assert named <= ids, metric
+
+
+def test_every_saved_query_asks_a_group_of_the_template():
+    queries = transformed.of_type("AWS::Logs::QueryDefinition")
+    groups = transformed.of_type("AWS::Logs::LogGroup")
+    assert len(queries) >= 4
+    for name, query in queries.items():
+        assert references(query.properties["LogGroupNames"]) <= groups.keys(), name
+        assert re.search(r"\| (stats|sort|limit) ", query.properties["QueryString"]), name
+
+
+# ---------------------------------------------------------------- Budgets of what AWS allows
+
+
+def test_both_stacks_stay_far_from_the_greatest_number_of_resources():
+    """500 a stack: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html. The rest is for what is to come."""
+    counts = {path.name: len(transformed.stack(path)["Resources"]) for path in template.FILES}
+
+    assert {name: count for name, count in counts.items() if count >= 450} == {}
+
+
+def test_both_templates_and_their_outputs_fit():
+    """A megabyte in S3, 200 parameters and outputs; the same page. A transformed template is what counts."""
+    for path in template.FILES:
+        document = transformed.stack(path)
+        assert len(json.dumps(document)) < 900_000, path.name
+        assert len(document["Parameters"]) < 180, path.name
+        assert len(document.get("Outputs", {})) < 180, path.name
+
+
+def test_what_a_stage_reserves_fits_beside_another_stage_into_the_quota_that_is_asked_for():
+    """1,000 executions, the first increase that AWS grants without questions (README, step 4), for dev and prod in one account."""
+    reserved = [function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()]
+    total = sum(15 if isinstance(count, dict) else count for count in reserved if count)
+
+    assert 2 * total + 100 <= 1000

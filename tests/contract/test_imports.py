@@ -128,7 +128,9 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
 
 
 def test_no_handler_file_does_work_when_it_is_imported():
-    """Only imports, constants and definitions at the top: no loop, and no call whose result is not assigned."""
+    """Only imports, constants, definitions and the table of routes at the top: no loop, and no other call whose result is not assigned."""
     for name in code.function_names():
         for node in code.tree(FUNCTIONS / name / "app.py").body[1:]:
+            if isinstance(node, ast.Expr) and ast.unparse(node).startswith("app.include("):
+                continue
             assert not isinstance(node, ast.Expr | ast.For | ast.While | ast.With | ast.Try), f"functions/{name}/app.py:{node.lineno}"

@@ -1,21 +1,15 @@
 """The routes of the functions and the events of their APIs agree."""
 
-import ast
+import importlib
 
-from tests.contract import code
-from tests.contract.code import FUNCTIONS
+from showrunner.web.routing import Route
 from tests.contract.template import Function
 
 
-def routes(function: str) -> list[tuple[str, str, set[str]]]:
-    """Return (method, path, keywords) of each `@app.get("/path", ...)` and the other methods."""
-    found = []
-    for node in code.walk(code.tree(FUNCTIONS / function / "app.py")):
-        for decorator in getattr(node, "decorator_list", ()):
-            if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute) and ast.unparse(decorator.func.value) == "app":
-                path, keywords = ast.literal_eval(decorator.args[0]), {keyword.arg for keyword in decorator.keywords}
-                found.append((decorator.func.attr, path, keywords))
-    return found
+def routes(function: str) -> list[Route]:
+    """Return the routes that the function declares, those of the modules that it includes too."""
+    app = getattr(importlib.import_module(f"functions.{function}.app"), "app", None)
+    return app.routes if app else []
 
 
 def api_events(function: Function) -> list[dict]:
@@ -29,8 +23,8 @@ PUBLIC = {"websub"}
 def test_every_route_has_a_permission(functions):
     for name, function in functions.items():
         if api_events(function) and name not in PUBLIC:
-            assert routes(name), f"functions/{name} answers the API, but declares no route by @app.<method>"
-            assert [path for _, path, keywords in routes(name) if "permission" not in keywords] == []
+            assert routes(name), f"functions/{name} answers the API, but declares no route"
+            assert [route.path for route in routes(name) if not route.permission] == []
 
 
 def test_every_route_has_an_event_of_its_function(functions):
@@ -41,8 +35,9 @@ def test_every_route_has_an_event_of_its_function(functions):
         assert {path for path in paths if path} == prefixes | {f"{prefix}/{{proxy+}}" for prefix in prefixes}, name
         if None in paths:
             continue  # $default gets all other paths
-        for _, path, _ in routes(name):
-            assert any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes), f"{name}: nothing leads to {path}"
+        for route in routes(name):
+            fits = any(route.path == prefix or route.path.startswith(f"{prefix}/") for prefix in prefixes)
+            assert fits, f"{name}: nothing leads to {route.path}"
 
 
 def test_a_function_behind_an_api_times_out_before_its_gateway(functions):

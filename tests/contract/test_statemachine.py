@@ -12,6 +12,7 @@ from cfnlint.api import lint_all
 from jsonata import Jsonata
 
 from functions.prepare import app as prepare
+from render.errors import EXIT_GPU, EXIT_HOST
 from showrunner import errors
 from tests.contract import code, template
 from tests.contract.code import ROOT
@@ -311,6 +312,40 @@ def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
     for statuses, expected in ((["RUNNABLE"], ["0"]), ([], []), (["SUCCEEDED"], []), (["RUNNING", "FAILED", "STARTING"], ["0", "2"])):
         answer = {"JobSummaryList": [{"JobId": str(number), "Status": status} for number, status in enumerate(statuses)]}
         assert list(Jsonata(expression.replace("$states.result", "result")).evaluate({"result": answer}) or []) == expected, statuses
+
+
+@pytest.mark.parametrize(
+    ("platform", "exit_code", "expected"),
+    [
+        ("gpu", EXIT_GPU, "RenderOnCpu"),
+        ("cpu", EXIT_GPU, "FailProduction"),
+        ("gpu", 3, "FailProduction"),
+        ("gpu", 55, "FailProduction"),
+        ("gpu", None, "FailProduction"),
+    ],
+)
+def test_a_gpu_that_does_not_encode_is_replaced_by_the_cpu_queue(machine, path, platform, exit_code, expected):
+    if path.name != "production.asl.json":
+        return
+    states = machine["States"]
+    (catch,) = [each for each in states["RenderVideo"]["Catch"] if each["ErrorEquals"] == ["States.ALL"]]
+    choice = states[catch["Next"]]
+    (option,) = choice["Choices"]
+    ended = {"Container": {} if exit_code is None else {"ExitCode": exit_code, "LogStreamName": "x"}, "Status": "FAILED"}
+    for cause in (json.dumps(ended), json.dumps(ended, separators=(",", ":")), ""):
+        condition = option["Condition"][2:-2].replace("$job", "job").replace("$failure", "failure")
+        taken = Jsonata(condition).evaluate({"job": {"platform": platform}, "failure": {"cause": cause}})
+        assert (option["Next"] if taken else choice["Default"]) == (expected if cause else "FailProduction")
+
+
+def test_the_queue_and_the_alarm_know_the_renders_exit_codes():
+    application = load(APPLICATION)
+    rule = application["Resources"]["GpuEncoderFailed"]["Properties"]["EventPattern"]["detail"]
+    retried = resources(application, "AWS::Batch::JobDefinition")["GpuJobDefinition"]["RetryStrategy"]["EvaluateOnExit"]
+
+    assert rule["container"] == {"exitCode": [EXIT_GPU]}
+    assert str(EXIT_HOST) in {each.get("OnExitCode") for each in retried if each["Action"] == "RETRY"}
+    assert str(EXIT_GPU) not in {each.get("OnExitCode") for each in retried}
 
 
 def test_every_expression_parses(machine):

@@ -51,6 +51,8 @@ def test_both_render_jobs_differ_only_where_their_platform_requires():
         del job["JobDefinitionName"], job["PlatformCapabilities"], job["ContainerProperties"]["ResourceRequirements"]
     for only_fargate in ("NetworkConfiguration", "EphemeralStorage", "RuntimePlatform", "FargatePlatformConfiguration"):
         cpu["ContainerProperties"].pop(only_fargate, None)
+    # A host with a GPU is not paid for to encode on its CPU; the CPU's job takes what there is.
+    assert gpu["ContainerProperties"].pop("Environment") == [{"Name": "RENDER_ENCODER", "Value": "gpu"}]
     # An empty volume of the instance. EC2 needs `Host`, Fargate refuses it.
     assert [volume.pop("Host") for volume in gpu["ContainerProperties"]["Volumes"]] == [{}]
 

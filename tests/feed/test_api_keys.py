@@ -1,15 +1,15 @@
 """Every route of the Ingestion API with every kind of key. The data belong to the whole stage: a key opens all or nothing."""
 
 import hashlib
-import json
 
 import pytest
 
 from showrunner.database import db
-from tests.conftest import ROOT, add_organisation
+from tests import documents
+from tests.conftest import add_organisation
 from tests.feed.ingestion import KEY
 
-DOCUMENT = json.loads((ROOT / "functions/feed/openapi.json").read_text())
+DOCUMENT = documents.ingestion()
 OPERATIONS = [
     (method.upper(), path, bool(operation["security"]))
     for path, operations in DOCUMENT["paths"].items()

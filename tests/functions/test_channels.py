@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.channels import app
+from showrunner.channels import schemas
 from showrunner.database import db
 from showrunner.store.accounts import cloned_voices
 from tests.conftest import ROOT, add_organisation, add_user, in_threads, service_client
@@ -126,7 +126,7 @@ def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, servic
     assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
     theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
     assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == ["settings.voice_clone_id"]
-    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "21m00Tcm4TlvDq8ikWAM"}}).status == 201, "everybody's"
+    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}}).status == 201, "everybody's"
     order = {"channel_id": response.body["channel"]["id"], "topic": "Bees"}
     assert client("POST", "/api/v1/videos/generate", order).status == 202
     clones(tx, client.organisation_id)
@@ -221,6 +221,6 @@ def test_brand_options_match_the_renderers_assets():
     from render.text import fonts
 
     presets = json.loads((ROOT / "functions/render/text/presets/captions.json").read_text())
-    assert set(app.CaptionPreset.__args__) == set(presets)
-    for font in app.Font.__args__:
+    assert set(schemas.CaptionPreset.__args__) == set(presets)
+    for font in schemas.Font.__args__:
         assert fonts.family(font)

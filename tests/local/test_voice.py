@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from local.voice import numbers
 from local.voice.alignment import Span, character_times
 from local.voice.chunks import LONGEST_CHUNK, Word, fitting, sequence_of
+from local.voice.ids import FEMALE, MALE
 from local.voice.spoken import units
-from local.voice.voices import FEMALE, MALE
 from tests.local.model_servers import process, running
 
 PORT = 8160

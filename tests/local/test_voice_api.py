@@ -19,8 +19,8 @@ from local.voice.account import PLANS, Account
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Speech
 from local.voice.errors import KINDS
+from local.voice.ids import FEMALE, LIBRARY, RETIRED
 from local.voice.server import VoiceServer, application
-from local.voice.voices import FEMALE, LIBRARY, RETIRED
 from tests.serving import serving
 
 QUERY = {"enable_logging", "optimize_streaming_latency", "output_format"}

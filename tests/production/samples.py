@@ -32,7 +32,7 @@ def job(**changes: object) -> Job:
         "style": "educational",
         "language": "en",
         "length_seconds": 45,
-        "voice": voices.find("en", "female1"),
+        "voice": voices.find("en", "female1", setting="female1=LocalFemaleVoice0001"),
         "palette": PALETTE,
         "caption_preset": None,
         "outputs": [Output(name="9x16", width=1080, height=1920)],

@@ -22,7 +22,7 @@ from tests.render.program import call
 from local.voice.spoken import units
 from showrunner.production import captions as alignment
 
-PORT, VOICE = 8164, "21m00Tcm4TlvDq8ikWAM"
+PORT, VOICE = 8164, "LocalFemaleVoice0001"
 RATE = 16_000
 TEXTS = [
     (

@@ -1,5 +1,6 @@
 """Decode source clips to frames of the video's size and rate, and extend clips that are too short."""
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ SEAM = 9
 # Seeking in is exact but depends on the container; below this many frames it is as fast to decode and drop
 # them.
 SKIP_BY_DECODING = 240
+_FULL_HD = 1920 * 1080
 
 
 class ClipPainter:
@@ -41,15 +43,9 @@ class ClipPainter:
         count: int,
         gpu: bool = False,
     ) -> None:
-        self.path, self.name, self.width, self.height, self.fps, self.gpu = (
-            path,
-            name,
-            width,
-            height,
-            fps,
-            gpu,
-        )
-        media = ffmpeg.probe(path, name)
+        self.path, self.name, self.fps, self.gpu = path, name, fps, gpu
+        self.width, self.height = width, height
+        media = self.media = ffmpeg.probe(path, name)
         if media.video_codec is None:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
         self.filter_size = _toned(media, width, height) + _filters(media, visual, path, name, width, height)
@@ -112,31 +108,42 @@ class ClipPainter:
             tail = held
 
     def _once(self) -> Iterator[Frame]:
+        """Decode the clip once. If NVDEC fails, continue on the CPU with the next frame."""
+        delivered = 0
+        if self.gpu:
+            try:
+                for frame in self._decoded():
+                    yield frame
+                    delivered += 1
+                return
+            except _DecoderFailed as failure:
+                # A card may not decode this codec, size or bit depth, and a decoder may fail at any frame.
+                print(
+                    f"NVDEC does not decode {self.name} after {delivered} frames ({failure}); the CPU does.",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                self.gpu = False
+        try:
+            yield from itertools.islice(self._decoded(), delivered, None)
+        except _DecoderFailed as failure:
+            raise AssetCorrupt(
+                f"The clip {self.name} cannot be decoded to its end: {failure}", asset=self.name
+            ) from failure
+
+    def _decoded(self) -> Iterator[Frame]:
+        """Yield the frames that the decoder writes. Raises _DecoderFailed with its last message."""
         # Into a file: a damaged clip can write more messages than a pipe holds, and nothing reads them while
         # it plays.
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below, with the process
         process = subprocess.Popen(self.decoder(), stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None
-        count = 0
         try:
             while (buffer := _read(process.stdout, self.width * self.height * 3 // 2)) is not None:
-                count += 1
                 yield Frame.within(buffer, self.width, self.height)
             if process.wait():
                 errors.seek(0)
-                complaint = ffmpeg.last_line(errors.read().decode(errors="replace"))
-                if not (self.gpu and not count):
-                    raise AssetCorrupt(
-                        f"The clip {self.name} cannot be decoded to its end: {complaint}", asset=self.name
-                    )
-                # A card may be able to encode but not to decode this codec, size or bit depth.
-                print(
-                    f"NVDEC does not decode {self.name} ({complaint}); the processor does.",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                self.gpu = False
-                yield from self._once()
+                raise _DecoderFailed(ffmpeg.last_line(errors.read().decode(errors="replace")))
         finally:
             process.kill()
             process.stdout.close()
@@ -144,18 +151,42 @@ class ClipPainter:
             errors.close()
 
     def decoder(self) -> list[str]:
-        """Return the ffmpeg command. With a GPU, NVDEC decodes and the CPU scales."""
-        hardware = ["-hwaccel", "cuda"] if self.gpu else []
+        """Return the ffmpeg command. With a GPU, NVDEC decodes, and the card scales what is above 1080p."""
+        hardware, on_card = [], ""
+        if self.gpu:
+            on_card = _scaled_on_card(self.media, self.width, self.height)
+            hardware = ["-hwaccel", "cuda", *(["-hwaccel_output_format", "cuda"] if on_card else [])]
         trim = ["-ss", f"{self.start_s:.6f}"] if self.start_s else []
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
         # Blending source frames hides the repeated ones of a slowed clip.
         time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
-        graph = f"{time},{self.filter_size},format=nv12"
+        graph = f"{on_card}{time},{self.filter_size},format=nv12"
         # Two decoder threads: with one process per core, more would only hold more frames (12 MB each at 4K).
         reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
         return ffmpeg.command(
             *reading, "-an", "-sn", "-filter_complex_threads", "1", "-vf", graph, "-f", "rawvideo", "-"
         )
+
+
+class _DecoderFailed(Exception):
+    """The decoder ended with an error. The message is its last one."""
+
+
+def _scaled_on_card(media: ffmpeg.Media, width: int, height: int) -> str:
+    """Return filters that scale a clip above 1080p on the card before it is downloaded, or nothing.
+
+    A 4K frame takes 12 MB to download and a CPU several milliseconds to scale. A rotated clip is left to the
+    CPU: ffmpeg turns it before all other filters, which needs it in main memory.
+    """
+    if (
+        media.rotated
+        or media.width * media.height <= _FULL_HD
+        or max(width / media.width, height / media.height) >= 1
+    ):
+        return ""
+    depth = "p010le" if "10" in media.pixel_format else "nv12"
+    cover = "force_original_aspect_ratio=increase:force_divisible_by=2:interp_algo=bicubic"
+    return f"scale_cuda={width}:{height}:{cover},hwdownload,format={depth},"
 
 
 def _read(stream: IO[bytes], count: int) -> Pixels | None:

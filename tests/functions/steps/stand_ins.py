@@ -20,13 +20,13 @@ from local.voice.account import PLANS, Account
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Speech
 from local.voice.encoding import encode
+from local.voice.ids import FEMALE, MALE
 from local.voice.server import VoiceServer
-from local.voice.voices import FEMALE, MALE, RETIRED
 from showrunner.aws import s3, sdk, ssm
 from showrunner.database import db
 from showrunner.production.job import Job
 
-VOICES = (FEMALE, MALE, *RETIRED)
+VOICES = (FEMALE, MALE)
 
 
 def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea") -> dict[str, Any]:

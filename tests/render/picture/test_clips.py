@@ -1,10 +1,12 @@
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.render import samples
 
+from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.picture import clips
 from render.plan.timeline import Asset, Visual
@@ -68,7 +70,6 @@ def test_a_rotated_clip_is_turned_upright(tmp_path):
     samples.ffmpeg(
         "-display_rotation", "90", "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4"
     )
-    from render import ffmpeg
 
     media = ffmpeg.probe(tmp_path / "turned.mp4")
     assert (media.width, media.height) == (180, 320)
@@ -183,7 +184,53 @@ def test_a_clip_that_nvdec_cannot_decode_is_decoded_on_the_cpu(tmp_path, capfd):
     for asked, plain in zip(frames(path, 10, gpu=True), frames(path, 10), strict=True):
         assert np.abs(asked.astype(int) - plain).mean() < 1
     if not Path("/dev/nvidia0").exists():
-        assert "NVDEC does not decode c.mp4" in capfd.readouterr().err
+        assert "NVDEC does not decode c.mp4 after 0 frames" in capfd.readouterr().err
+
+
+@pytest.fixture
+def failing_nvdec(tmp_path, monkeypatch):
+    """Use an ffmpeg whose hardware decoder ends with an error in the middle of frame 12."""
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        f"""#!{sys.executable}
+import subprocess, sys
+arguments = sys.argv[1:]
+if "-hwaccel" not in arguments:
+    sys.exit(subprocess.run([{ffmpeg.binary()!r}, *arguments]).returncode)
+at = arguments.index("-hwaccel")
+del arguments[at : at + 2]
+done = subprocess.run([{ffmpeg.binary()!r}, *arguments], stdout=subprocess.PIPE, check=True)
+sys.stdout.buffer.write(done.stdout[: {int(11.5 * SIZE[0] * SIZE[1] * 1.5)}])
+sys.exit("cuvid decode callback error")
+"""
+    )
+    program.chmod(0o755)
+    ffmpeg.binary.cache_clear()
+    monkeypatch.setenv("RENDER_FFMPEG", str(program))
+    yield
+    monkeypatch.undo()
+    ffmpeg.binary.cache_clear()
+
+
+def test_a_clip_continues_on_the_cpu_after_nvdec_fails_in_the_middle(tmp_path, capfd, failing_nvdec):
+    path = samples.clip(tmp_path / "c.mp4", 1, "320x180")
+    for asked, plain in zip(frames(path, 28, gpu=True), frames(path, 28), strict=True):
+        assert np.array_equal(asked, plain)
+    assert "after 11 frames (cuvid decode callback error)" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("size", "extra", "on_card"),
+    [("3840x2160", (), True), ("1920x1080", (), False), ("2160x3840", ("-display_rotation", "90"), False)],
+)
+def test_a_clip_above_1080p_is_scaled_on_the_card(tmp_path, size, extra, on_card):
+    source = samples.clip(tmp_path / "s.mp4", 0.1, size)
+    samples.ffmpeg(*extra, "-i", source, "-c", "copy", tmp_path / "c.mp4")
+    command = clips.ClipPainter(tmp_path / "c.mp4", "c", Visual("clip"), *SIZE, 30, 3, gpu=True).decoder()
+    graph = command[command.index("-vf") + 1]
+    assert ("-hwaccel_output_format" in command) is on_card
+    assert graph.startswith("scale_cuda=180:320:") is on_card
+    assert ("hwdownload,format=nv12" in graph) is on_card
 
 
 def test_a_broken_clip_is_reported_on_a_gpu_too(tmp_path):

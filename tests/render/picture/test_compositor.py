@@ -147,13 +147,22 @@ def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_
     samples.photograph(tmp_path / "photo.jpg", 400, 300, 1)
     document = film({"kind": "image", "asset": {"uri": "photo.jpg"}}) | {"music": {"mood": "calm"}}
     (tmp_path / "timeline.json").write_text(json.dumps(document))
-    done = call(tmp_path / "timeline.json", tmp_path / "out", RENDER_COMPOSITOR="opencl", **device)
+    cache = tmp_path / "not" / "there"
+    done = call(
+        tmp_path / "timeline.json",
+        tmp_path / "out",
+        RENDER_COMPOSITOR="opencl",
+        XDG_CACHE_HOME=str(cache),
+        **device,
+    )
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-500:]
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["outputs"][0]["compositor"] == {
         "name": "opencl",
         "reason": "RENDER_COMPOSITOR=opencl; drew the same test frames as the CPU on Oclgrind Simulator",
     }
+    # Compiled kernels are kept for the next process.
+    assert list(cache.glob("opencv/*/opencl_cache/*"))
 
 
 def test_drawing_on_the_cpu_opens_no_opencl_device(device):

@@ -1,32 +1,47 @@
-"""E-mails to people, in plain text and HTML, through SES."""
+"""Write and send emails to people, in plain text and HTML, through SES."""
 
 from showrunner import config
 from showrunner.aws.email import Email
+from showrunner.web import log
+from showrunner.web.routing import Request
+
+
+def send(request: Request, to: str, email: Email) -> None:
+    """Send an email. A failure is only logged: the person can ask for another email."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from showrunner.aws import email as ses
+
+    try:
+        ses.send(to, email)
+    except (BotoCoreError, ClientError) as error:
+        log.warn(request, "email not sent", subject=email.subject, reason=str(error)[:500])
 
 
 def verify(token: str) -> Email:
-    link = _link("verify", token)
     warning = "If you didn't register, do nothing: somebody else has chosen the password."
-    return Email("Confirm your e-mail address", ("Welcome to showrunner.", "Confirm that this address is yours within 24 hours:", link, warning))
+    request = "Confirm that this address is yours within 24 hours:"
+    return Email("Confirm your email address", ("Welcome to showrunner.", request, _link("verify", token), warning))
 
 
 def reset(token: str) -> Email:
-    asked = "Somebody, probably you, asked to reset your password. This link works once and for an hour:"
-    return Email("Reset your password", (asked, _link("reset", token), "If it wasn't you, do nothing: your password stays as it is."))
+    reason = "Somebody, probably you, asked to reset your password. This link works once and for an hour:"
+    warning = "If it wasn't you, do nothing: your password stays as it is."
+    return Email("Reset your password", (reason, _link("reset", token), warning))
 
 
 def invite(token: str, organisation: str) -> Email:
-    return Email(
-        f"You are invited to {organisation}",
-        (f"{organisation} invites you to work with them on showrunner.", "Accept within seven days:", _link("invitation", token)),
-    )
+    invitation = f"{organisation} invites you to work with them on showrunner."
+    request = "Accept within seven days:"
+    return Email(f"You are invited to {organisation}", (invitation, request, _link("invitation", token)))
 
 
 def linked() -> Email:
-    changed = "From now on your Google account opens your showrunner account. Whoever was logged in before has been logged out."
+    change = "From now on your Google account opens your showrunner account. All other logins were ended."
     warning = "If it wasn't you, secure your Google account at once: somebody else can use it."
-    return Email("Google opens your account now", (changed, warning))
+    return Email("Google opens your account now", (change, warning))
 
 
 def _link(page: str, token: str) -> str:
+    # Behind the #, so that the token is in no server's log.
     return f"{config.setting('PLATFORM_URL')}/{page}#token={token}"

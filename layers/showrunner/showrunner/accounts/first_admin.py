@@ -1,9 +1,9 @@
 """Make somebody a platform admin of a new stage, which no API call can do for the very first one."""
 
-import hashlib
 import secrets
 from typing import Any
 
+from showrunner.access.digests import sha256
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.store.access import api_keys, email_tokens
@@ -42,7 +42,7 @@ def _user(tx: db.Transaction, email: str) -> tuple[str, str | None]:
     if found and found["password_hash"]:
         return user_id, None
     token = secrets.token_urlsafe(32)
-    email_tokens.add(tx, _sha256(token), "reset", email, PASSWORD_MINUTES, user_id=user_id)
+    email_tokens.add(tx, sha256(token), "reset", email, PASSWORD_MINUTES, user_id=user_id)
     return user_id, token
 
 
@@ -56,10 +56,6 @@ def _organisation(tx: db.Transaction, user_id: str, name: str) -> str:
 
 def _ingestion_key(tx: db.Transaction, user_id: str, organisation_id: str) -> str:
     text = f"sr_{secrets.token_urlsafe(32)}"
-    row = {"created_by": user_id, "name": "first", "prefix": text[:10], "key_sha256": _sha256(text), "scopes": ["ingestion"], "expires_at": None}
+    row = {"created_by": user_id, "name": "first", "prefix": text[:10], "key_sha256": sha256(text), "scopes": ["ingestion"], "expires_at": None}
     api_keys.add(tx, organisation_id, row)
     return text
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

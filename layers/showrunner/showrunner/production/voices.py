@@ -1,4 +1,8 @@
-"""Which provider voice speaks for a (language, voice) pair, and how fast."""
+"""Which provider's voice speaks for a (language, voice) pair, and how fast.
+
+The ids are settings of the stage (VOICES): ElevenLabs' premade voices end on 2026-12-31, accounts younger than March 2026 have
+none of them, and every account has other voices of its own (docs/services.md).
+"""
 
 from typing import NamedTuple
 
@@ -10,28 +14,42 @@ class Voice(NamedTuple):
     words_per_minute: int
 
 
-# Ids are ElevenLabs' own default voices ("Rachel" and "Adam"), which speak every language of its multilingual models.
-# English paces were measured on 190 words (shared facts: 66.7 s and 76.7 s); the others follow the usual ratio of each language to English.
-_RACHEL, _ADAM = "21m00Tcm4TlvDq8ikWAM", "pNInz6obpgDQGcFmaJgB"
-_VOICES = {
-    ("en", "female1"): Voice(_RACHEL, 171),
-    ("en", "male1"): Voice(_ADAM, 149),
-    ("es", "female1"): Voice(_RACHEL, 165),
-    ("es", "male1"): Voice(_ADAM, 155),
-    ("fr", "female1"): Voice(_RACHEL, 160),
-    ("fr", "male1"): Voice(_ADAM, 150),
-    ("de", "female1"): Voice(_RACHEL, 140),
-    ("de", "male1"): Voice(_ADAM, 130),
+# English paces were measured on 190 words spoken by the local voices (66.7 s and 76.7 s); the others follow the usual ratio of
+# each language to English.
+_WORDS_PER_MINUTE = {
+    ("en", "female1"): 171,
+    ("en", "male1"): 149,
+    ("es", "female1"): 165,
+    ("es", "male1"): 155,
+    ("fr", "female1"): 160,
+    ("fr", "male1"): 150,
+    ("de", "female1"): 140,
+    ("de", "male1"): 130,
 }
+_CLONE_WORDS_PER_MINUTE = 155
 
 
-def is_configured(provider_id: str) -> bool:
-    """Whether it is one of the voices above, which are everybody's."""
-    return any(voice.provider_id == provider_id for voice in _VOICES.values())
+def configured(setting: str) -> dict[str, str]:
+    """Return voice -> provider's id from a setting such as "female1=<id>,male1=<id>". Parts without an id are left out."""
+    pairs = (part.strip().partition("=") for part in setting.split(","))
+    return {name.strip(): provider_id.strip() for name, _, provider_id in pairs if name.strip() and provider_id.strip()}
 
 
-def find(language: str, voice: str, clone_id: str | None = None) -> Voice | None:
-    """None when the pair has no voice; `ai_clone` speaks with the channel's own voice id, when it has one."""
+def is_configured(provider_id: str, *, setting: str) -> bool:
+    """Return True if it is one of the stage's voices, which are everybody's."""
+    return provider_id in configured(setting).values()
+
+
+def find(language: str, voice: str, clone_id: str | None = None, *, setting: str) -> Voice | None:
+    """Return the voice, None if there is none. `ai_clone` speaks with the channel's own voice id, if it has one."""
     if voice == "ai_clone":
-        return Voice(clone_id, 155) if clone_id else None
-    return _VOICES.get((language, voice))
+        return Voice(clone_id, _CLONE_WORDS_PER_MINUTE) if clone_id else None
+    pace, provider_id = _WORDS_PER_MINUTE.get((language, voice)), configured(setting).get(voice)
+    return Voice(provider_id, pace) if pace and provider_id else None
+
+
+def missing(language: str, voice: str) -> str:
+    """Return why `find` has found none, and what to do."""
+    if (language, voice) in _WORDS_PER_MINUTE:
+        return f"this stage has no id for the voice {voice}: set the parameter Voices of template.yaml (female1=<id>,male1=<id>)"
+    return f"there is no voice {voice} for language {language}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from showrunner import errors
+from showrunner import config, errors
 from showrunner.access import limits
 from showrunner.aws import rpc, schedules
 from showrunner.database import db
@@ -99,8 +99,9 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     order["voice"] = brief.voice or settings.get("voice") or "female1"
     order["assets"] = [asset.lower() for asset in brief.assets]
     language = settings.get("language", "en")
-    if voices.find(language, order["voice"], settings.get("voice_clone_id")) is None:
-        message = f"There is no voice {order['voice']} for language {language}."
+    if voices.find(language, order["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")) is None:
+        reason = voices.missing(language, order["voice"])
+        message = f"{reason[0].upper()}{reason[1:]}."
         raise InvalidRequest(message, [{"field": f"{prefix}voice", "message": message}])
     return order
 
@@ -108,7 +109,7 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
 def _require_voice(tx: db.Transaction, organisation_id: str, voice: str, settings: dict[str, Any], prefix: str) -> None:
     """Raise InvalidRequest if the channel's cloned voice no longer belongs to the organisation."""
     clone = settings.get("voice_clone_id")
-    if voice != "ai_clone" or not clone or voices.is_configured(clone):
+    if voice != "ai_clone" or not clone or voices.is_configured(clone, setting=config.setting("VOICES", " ")):
         return
     if not cloned_voices.belongs(tx, organisation_id, clone):
         raise InvalidRequest(

@@ -25,32 +25,23 @@ from showrunner.web.fields import MEGABYTE, TOKEN
 from showrunner.web.routing import Handler, MethodNotAllowed, Request, Route, path_parameters
 
 
-class Application:
-    """The routes of one function. `authenticate` and `refuse` are for an API with keys and error bodies of its own."""
+class Routes:
+    """Routes that a module declares beside their handlers. An Application includes them."""
 
-    def __init__(
-        self,
-        name: str,
-        authenticate: "Callable[[dict[str, str]], tokens.Identity] | None" = None,
-        refuse: "Callable[[Request, ShowrunnerError], Answer] | None" = None,
-    ) -> None:
-        self.name = name
-        self.authenticate = authenticate
-        self.refuse = refuse
+    def __init__(self) -> None:
         self.routes: list[Route] = []
-        self._tree: dict[str | None, Any] = {}
 
-    def get(self, path: str, **how: Any) -> Callable[[Handler], Handler]:
-        return self.route("GET", path, **how)
+    def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self.route("GET", path, **options)
 
-    def post(self, path: str, **how: Any) -> Callable[[Handler], Handler]:
-        return self.route("POST", path, **how)
+    def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self.route("POST", path, **options)
 
-    def put(self, path: str, **how: Any) -> Callable[[Handler], Handler]:
-        return self.route("PUT", path, **how)
+    def put(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self.route("PUT", path, **options)
 
-    def delete(self, path: str, **how: Any) -> Callable[[Handler], Handler]:
-        return self.route("DELETE", path, **how)
+    def delete(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self.route("DELETE", path, **options)
 
     def route(
         self,
@@ -71,26 +62,62 @@ class Application:
         outlives_database: bool = False,
         content_type: str = "application/json",
     ) -> Callable[[Handler], Handler]:
-        """Declares a route. `limits`: its own (seconds, quota) windows beside the caller's general ones; `unlimited`: no database at all is asked;
-        `verified`: what costs money or reaches others, and so is only for people whose address is confirmed; `outlives_database`: it tells of the database
-        being away, and the token alone decides then; `errors`: statuses that it may answer beside those that its declaration implies."""
+        """Declare a route.
+
+        limits: windows of this route as (seconds, calls), beside the caller's general ones. unlimited: no limits, and
+        no database access before the handler. verified: only for people who confirmed their email address, because the
+        route costs money or contacts others. outlives_database: served without the database, on the token alone.
+        errors: statuses beside those that the declaration implies.
+        """
 
         def declare(handler: Handler) -> Handler:
-            known = handler.__annotations__
+            annotations = handler.__annotations__
             parameters = tuple(re.findall(r"\{(\w+)\}", path))
             windows = None if unlimited else (limits or ())
-            route = Route(
-                method, path, permission, handler, known.get("body"), known.get("query"), answer, status, max_bytes, windows, max_age,
-                idempotent, errors, open_in_maintenance, verified, outlives_database, content_type, parameters,
+            self.add(
+                Route(
+                    method, path, permission, handler, annotations.get("body"), annotations.get("query"), answer, status, max_bytes, windows,
+                    max_age, idempotent, errors, open_in_maintenance, verified, outlives_database, content_type, parameters,
+                )
             )  # fmt: skip
-            self.routes.append(route)
-            node = self._tree
-            for segment in path.split("/"):
-                node = node.setdefault(None if segment.startswith("{") else segment, {})
-            node[f" {method}"] = route
             return handler
 
         return declare
+
+    def add(self, route: Route) -> None:
+        self.routes.append(route)
+
+
+class Application(Routes):
+    """All routes of one function. `authenticate` and `refuse` are for an API with its own keys and error bodies."""
+
+    def __init__(
+        self,
+        name: str,
+        authenticate: "Callable[[dict[str, str]], tokens.Identity] | None" = None,
+        refuse: "Callable[[Request, ShowrunnerError], Answer] | None" = None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.authenticate = authenticate
+        self.refuse = refuse
+        self._tree: dict[str | None, Any] = {}
+
+    def include(self, routes: Routes, *paths: str) -> None:
+        """Add the routes of a module. `paths` lists what the module serves: raises ValueError if the module declares
+        others, so that the table in app.py is true."""
+        declared = dict.fromkeys(route.path for route in routes.routes)
+        if set(declared) != set(paths):
+            raise ValueError(f"{self.name}: listed {sorted(paths)}, declared {sorted(declared)}")
+        for route in routes.routes:
+            self.add(route)
+
+    def add(self, route: Route) -> None:
+        super().add(route)
+        node = self._tree
+        for segment in route.path.split("/"):
+            node = node.setdefault(None if segment.startswith("{") else segment, {})
+        node[f" {route.method}"] = route
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route and the values in its path. Raises NotFound, or MethodNotAllowed with what is allowed."""

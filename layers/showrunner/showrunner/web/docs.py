@@ -2,27 +2,28 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal
 
 from showrunner import config
 from showrunner.access import roles
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import parse
+from showrunner.web.fields import Result
 from showrunner.web.routing import Request
 
 
-class Health(TypedDict):
+class Health(Result):
     status: Literal["ok"]
     version: str
     timestamp: str
 
 
 def serve(app: Application, document: Path) -> Application:
-    """The application with these routes. `document` is written from the routes of all functions (python -m local.openapi); a test refuses an old one."""
+    """Add the routes to the application. `document` is the OpenAPI document, which the build writes (local/build.py)."""
 
     @app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
-    def health(request: Request) -> Health:  # noqa: ARG001 - every handler takes one
+    def health(request: Request) -> dict[str, Any]:  # noqa: ARG001 - every handler takes one
         """Whether the API answers at all."""
         return {"status": "ok", "version": config.setting("VERSION", "0.1.0"), "timestamp": now()}
 

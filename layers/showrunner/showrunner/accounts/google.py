@@ -1,0 +1,190 @@
+"""Log in with Google, and the steps that every authorization at a provider shares (OAuth 2, access/oauth.py)."""
+
+import secrets
+from typing import Any
+
+from showrunner import config
+from showrunner.access import oauth, roles
+from showrunner.access.digests import sha256
+from showrunner.accounts import emails, live_sessions, login, second_factor
+from showrunner.accounts.registration import expired
+from showrunner.accounts.schemas import (
+    AuthorizationRequest,
+    AuthorizationResponse,
+    AuthorizationUrl,
+    EmailAddress,
+    GoogleLogin,
+    TokenPair,
+)
+from showrunner.aws import ssm
+from showrunner.database import db
+from showrunner.errors import Conflict, Forbidden, InvalidRequest
+from showrunner.store.access import login_attempts, oauth_states, refresh_tokens
+from showrunner.store.accounts import identities, members, organisations, users
+from showrunner.web import audit
+from showrunner.web.answers import Answer
+from showrunner.web.application import Routes
+from showrunner.web.body import checked
+from showrunner.web.routing import Request
+
+routes = Routes()
+
+
+@routes.get(
+    "/api/v1/auth/oauth/google/start",
+    permission=roles.PUBLIC,
+    limits=((60, 20),),
+    open_in_maintenance=True,
+    answer=AuthorizationUrl,
+    errors=(502,),
+)
+def start_google(request: Request, query: AuthorizationRequest) -> Answer:
+    """Return the address to send the browser to for a login with Google.
+
+    A cookie ties the response to this browser for ten minutes: call this and the POST from a page of the API's own site,
+    with credentials."""
+    from showrunner.platforms import google
+
+    return begin(query, "google", google.LOGIN, offline=False)
+
+
+def begin(query: AuthorizationRequest, provider: str, scopes: tuple[str, ...], *bound_to: str, offline: bool) -> Answer:
+    """Start an authorization. `bound_to`: ids that must be the same when the response is sent (user, organisation).
+    offline: ask for a refresh token."""
+    from showrunner import breakers
+    from showrunner.platforms.google import Google
+
+    redirect_uri = _redirect_uri(query.redirect_uri)
+    browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    parameters = {
+        "state": state,
+        "nonce": oauth.nonce(browser, state),
+        "code_challenge": oauth.challenge(oauth.verifier(browser, state)),
+    }
+    client_id = _client()[0]
+    with breakers.guard("google"):
+        google = Google(config.setting("GOOGLE_URL"))
+        address = google.address(client_id, redirect_uri, scopes, offline=offline, **parameters)
+    with db.transaction() as tx:
+        oauth_states.add(tx, sha256(state), oauth.bound(browser, *bound_to), provider, redirect_uri, oauth.SECONDS)
+    body = {"authorization_url": address, "state": state, "expires_in": oauth.SECONDS}
+    return Answer(body, headers={"set-cookie": oauth.cookie(browser)})
+
+
+def _redirect_uri(requested: str | None) -> str:
+    """Return the address if it is one of the stage's. Compared exactly: a prefix or pattern makes an open redirect."""
+    allowed = config.setting("OAUTH_REDIRECTS").split(",")
+    if (requested or allowed[0]) not in allowed:
+        message = "not one of the addresses that a login may return to"
+        raise InvalidRequest(f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}])
+    return requested or allowed[0]
+
+
+def _client() -> tuple[str, str]:
+    """Return the id and the secret of our client at Google."""
+    found = ssm.secrets(["google/client_id", "google/client_secret"])
+    # Pasted values may end with a line break.
+    return found["google/client_id"].strip(), found["google/client_secret"].strip()
+
+
+@routes.post(
+    "/api/v1/auth/oauth/google",
+    permission=roles.PUBLIC,
+    limits=((60, 20),),
+    open_in_maintenance=True,
+    answer=TokenPair,
+    errors=(401, 403, 404, 409, 502),
+)
+def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
+    """Log in with a Google account. The first time, link the account that has confirmed the same address, or create one."""
+    state = take_state(request, body, "google")
+    user_id, subject = state["user_id"], state["subject"]
+    if user_id is None:
+        person, _ = exchange_code(request, body, state["redirect_uri"])
+        with db.transaction() as tx:
+            user_id, subject = _user_of(tx, request, person), person.subject
+            oauth_states.save_proven(tx, sha256(body.state), user_id, subject)
+    with db.reading() as tx:
+        user = users.get_login(tx, user_id, login.places(request))
+    secret = second_factor.confirmed_secret(user)
+    attempt = _count_attempt(user) if secret else None
+    with db.transaction() as tx:
+        linked = identities.add(tx, "google", subject, user_id)
+        if linked:
+            audit.record(tx, request, "link", "user", user_id, provider="google")
+            # Before this session starts: who got in with the password must not stay logged in.
+            refresh_tokens.revoke_other_families(tx, user_id, None)
+        # Rolls the link back if the second factor is missing: access to the mailbox alone links nothing.
+        pair = login.finish(tx, request, body, user, secret=secret, attempt=attempt)
+        oauth_states.remove(tx, sha256(body.state))
+    if linked:
+        live_sessions.end(request, user_id)
+        emails.send(request, user["email"], emails.linked())
+    return Answer(pair, headers={"set-cookie": oauth.cookie("")})
+
+
+def take_state(request: Request, body: AuthorizationResponse, provider: str, *bound_to: str) -> dict[str, Any]:
+    """Return what was started with this state in this browser, once. Raises InvalidRequest."""
+    browser = oauth.browser_of(request.cookies)
+    with db.transaction() as tx:
+        found = oauth_states.take(tx, sha256(body.state), oauth.bound(browser, *bound_to), provider) if browser else None
+    if found is None:
+        raise expired("state")
+    return found
+
+
+def exchange_code(request: Request, body: AuthorizationResponse, redirect_uri: str) -> tuple[oauth.Person, Any]:
+    """Return the person and the grant (platforms.google.Grant) of an authorization. Timeouts and a breaker limit how long
+    the caller waits for Google."""
+    from showrunner import breakers
+    from showrunner.platforms.google import Google
+
+    google, browser = Google(config.setting("GOOGLE_URL")), oauth.browser_of(request.cookies)
+    if body.code is None:
+        raise InvalidRequest("The code is missing.", [{"field": "code", "message": "missing"}], code="MISSING_FIELD")
+    if body.iss not in (None, google.issuer):
+        raise expired("iss")
+    client_id, client_secret = _client()
+    with breakers.guard("google"):
+        granted = google.exchange(client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state))
+        nonce = oauth.nonce(browser, body.state)
+        person = oauth.person(granted.id_token, google.keys, client_id, google.issuer, nonce)
+    return person, granted
+
+
+def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
+    """Return the id of the user with this Google account. Raises Forbidden or Conflict.
+
+    The address counts only if Google and we have both confirmed it: anyone can register somebody else's address and wait
+    for its owner."""
+    linked = identities.find_user(tx, "google", person.subject)
+    if linked is not None:
+        return linked
+    if person.email is None or not person.email_verified:
+        message = "Google hasn't confirmed the address of this account: confirm it there, or log in with a password."
+        raise Forbidden(message)
+    user = users.find(tx, checked(EmailAddress, {"email": person.email}).email)
+    if user is None:
+        return _register(tx, request, person.email, person.subject, person.name)
+    if user["verified_at"] is None:
+        raise Conflict("This address has an account that nobody has confirmed: reset its password by email, then log in with Google.")
+    if not person.owns_mailbox:
+        # Google confirmed the address once; only who runs the mailbox knows whose it is now.
+        raise Conflict("This address has an account, and its mailbox isn't Google's: log in with the password (POST /auth/password/forgot sets a new one).")
+    return str(user["id"])
+
+
+def _register(tx: db.Transaction, request: Request, email: str, subject: str, name: str | None) -> str:
+    printable = "".join(sign if sign.isprintable() else " " for sign in name or "")
+    full_name = " ".join(printable.split())[:200] or email.partition("@")[0]
+    user_id = users.add(tx, email, None, full_name, None, None)
+    members.add(tx, organisations.add(tx, full_name), user_id, "user", owner=True)
+    users.save_verified(tx, user_id)
+    identities.add(tx, "google", subject, user_id)
+    audit.record(tx, request, "register", "user", user_id, provider="google")
+    return user_id
+
+
+def _count_attempt(user: dict[str, Any]) -> str:
+    with db.transaction() as tx:
+        return login_attempts.take(tx, user["email"], "known" if user["known"] else None)

@@ -1,0 +1,111 @@
+"""Show and rename the caller's organisation, and manage its members and invitations."""
+
+import secrets
+from typing import Any
+
+from showrunner.access.digests import sha256
+from showrunner.accounts import emails, live_sessions
+from showrunner.accounts.reauthentication import credential_owner
+from showrunner.accounts.schemas import (
+    EmailAddress,
+    Invitation,
+    MemberList,
+    MessageResponse,
+    OrganisationChanges,
+    OrganisationResponse,
+)
+from showrunner.database import db
+from showrunner.errors import Conflict, NotFound
+from showrunner.store.access import email_tokens
+from showrunner.store.accounts import members, organisations
+from showrunner.web import audit
+from showrunner.web.answers import Answer
+from showrunner.web.application import Routes
+from showrunner.web.routing import Request
+
+routes = Routes()
+
+INVITE_MINUTES = 7 * 24 * 60
+
+
+@routes.get("/api/v1/organisations/{organisation_id}", permission="organisation:read", answer=OrganisationResponse)
+def show_organisation(request: Request, organisation_id: str) -> dict[str, Any]:
+    """Show the caller's organisation."""
+    with db.reading() as tx:
+        return {"organisation": organisations.get(tx, _own(request, organisation_id))}
+
+
+def _own(request: Request, organisation_id: str) -> str:
+    """Return the id in lower case. Raises NotFound for another organisation, so that ids don't leak."""
+    if organisation_id.lower() != request.organisation_id:
+        raise NotFound("There is no such organisation.")
+    return request.organisation_id
+
+
+@routes.put("/api/v1/organisations/{organisation_id}", permission="organisation:write", answer=OrganisationResponse)
+def change_organisation(request: Request, organisation_id: str, body: OrganisationChanges) -> dict[str, Any]:
+    """Rename the organisation."""
+    with db.transaction() as tx:
+        organisations.save(tx, _own(request, organisation_id), body.name)
+        # Without the names: they may be a person's, and audit records outlive people.
+        audit.record(tx, request, "change", "organisation", request.organisation_id, fields=["name"])
+        return {"organisation": organisations.get(tx, request.organisation_id)}
+
+
+@routes.get("/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=MemberList)
+def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
+    """List members and open invitations."""
+    with db.reading() as tx:
+        return {"members": members.list_(tx, _own(request, organisation_id))}
+
+
+@routes.post(
+    "/api/v1/organisations/{organisation_id}/members",
+    permission="organisation:write",
+    limits=((3600, 50),),
+    answer=MessageResponse,
+    status=202,
+    verified=True,
+    errors=(409,),
+)
+def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
+    """Invite a person by email. A second invitation replaces the first."""
+    credential_owner(request)
+    token = secrets.token_urlsafe(32)
+    with db.transaction() as tx:
+        organisation = organisations.get(tx, _own(request, organisation_id))
+        if members.is_member(tx, organisation["id"], body.email):
+            raise Conflict("This person is a member already.")
+        about = {"organisation_id": organisation["id"], "role": body.role}
+        email_tokens.add(tx, sha256(token), "invite", body.email, INVITE_MINUTES, **about)
+        audit.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
+    emails.send(request, body.email, emails.invite(token, organisation["name"]))
+    return Answer({"message": "The invitation is on its way."}, 202)
+
+
+@routes.delete("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", status=204)
+def withdraw(request: Request, organisation_id: str, body: EmailAddress) -> Answer:
+    """Withdraw an invitation. The link in its email stops working."""
+    credential_owner(request)
+    with db.transaction() as tx:
+        members.remove_invitation(tx, _own(request, organisation_id), body.email)
+        audit.record(tx, request, "withdraw", "organisation", request.organisation_id)
+    return Answer(status=204)
+
+
+@routes.delete(
+    "/api/v1/organisations/{organisation_id}/members/{user_id}",
+    permission="organisation:write",
+    status=204,
+    errors=(409,),
+)
+def remove_member(request: Request, organisation_id: str, user_id: str) -> Answer:
+    """Remove a member and end their sessions here. A person without another organisation gets one of their own."""
+    credential_owner(request)
+    with db.transaction() as tx:
+        name = members.remove(tx, _own(request, organisation_id), user_id)
+        if name is not None:
+            members.add(tx, organisations.add(tx, name), user_id, "user", owner=True)
+        audit.record(tx, request, "remove", "member", user_id)
+    live_sessions.end(request, user_id.lower())
+    return Answer(status=204)

@@ -1,0 +1,1 @@
+"""What operators and platform admins see and do."""

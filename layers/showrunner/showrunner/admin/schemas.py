@@ -1,0 +1,144 @@
+"""Define the request and response bodies of /admin."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Timestamp
+
+# Requests
+
+
+class MaintenanceRequest(Body):
+    """`estimated_time` in minutes."""
+
+    enabled: Annotated[bool, Field(strict=True)]
+    message: Annotated[Line, Field(max_length=500)] = "We are working on the system and will be back soon."
+    estimated_time: Annotated[int, Field(ge=1, le=1440, strict=True)] = 15
+
+
+class ContentOwnerMark(Body):
+    content_owner: Annotated[bool, Field(strict=True)] = True
+
+
+class ClonedVoices(Body):
+    """The speech provider's ids of all voices that were cloned for the organisation."""
+
+    voice_ids: Annotated[list[Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]], Field(max_length=100)]
+
+
+class UserFilter(Page):
+    email: Annotated[str, Field(max_length=254, pattern="^[A-Za-z0-9@._+-]+$")] | None = None
+
+
+class AuditFilter(Page):
+    organisation_id: Id | None = None
+    subject: Annotated[str, Field(max_length=200)] | None = None
+    actor: Annotated[str, Field(max_length=200)] | None = None
+    action: Annotated[str, Field(max_length=100)] | None = None
+    thing: Annotated[str, Field(max_length=100)] | None = None
+    thing_id: Annotated[str, Field(max_length=200)] | None = None
+    date_from: Moment | None = None
+    date_to: Moment | None = None
+
+
+# Responses
+
+
+class JwkSet(Result):
+    keys: list[dict[str, str]]
+
+
+class Probe(Result):
+    status: Literal["ok", "failed"]
+    milliseconds: float
+    reason: str | None
+
+
+class QueueDepth(Result):
+    """Messages that wait, and messages that are being processed."""
+
+    waiting: int
+    in_flight: int
+
+
+class SystemHealth(Result):
+    status: Literal["ok", "degraded", "down"]
+    reasons: list[str]
+    probes: dict[str, Probe]
+    queues: dict[str, QueueDepth]
+    breakers: dict[str, Literal["closed", "open"]]
+    timestamp: Timestamp
+
+
+class PlatformQuota(Result):
+    project: str
+    bucket: str
+    day: str
+    used: int
+    limit: int
+    resets_at: Timestamp
+
+
+class PlatformQuotaList(Result):
+    quotas: list[PlatformQuota]
+
+
+class AdminUser(Result):
+    """A user as platform admins see them."""
+
+    id: str
+    email: str
+    username: str | None
+    full_name: str
+    company: str | None
+    verified: bool
+    mfa: bool
+    platform_admin: bool
+    created_at: Timestamp
+    last_login_at: Timestamp | None
+
+
+class AdminUserList(Result):
+    users: list[AdminUser]
+    pagination: Pagination
+
+
+class ImpersonatedUser(Result):
+    id: str
+    email: str
+    full_name: str
+    role: str
+    organisation_id: str
+
+
+class ImpersonationToken(Result):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    user: ImpersonatedUser
+
+
+class MaintenanceState(Result):
+    enabled: bool
+    message: str | None
+    estimated_time: int | None
+
+
+class AuditEvent(Result):
+    id: int
+    at: Timestamp
+    organisation_id: str | None
+    subject: str
+    actor: str | None
+    action: str
+    thing: str
+    thing_id: str
+    change: dict[str, Any]
+    request_id: str
+    address: str | None
+
+
+class AuditEventList(Result):
+    events: list[AuditEvent]
+    pagination: Pagination

@@ -1,0 +1,129 @@
+"""Define the request and response bodies of /channels."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from showrunner.web.fields import Body, Id, Line, Page, Pagination, Query, Result, Timestamp
+
+Colour = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+ChannelStatus = Literal["active", "paused", "disabled"]
+Language = Literal["en", "es", "fr", "de"]
+Voice = Literal["male1", "female1", "ai_clone"]
+# The renderer's own names; a test compares both lists.
+CaptionPreset = Literal["bold", "clean", "boxed", "karaoke", "impact", "panel", "documentary"]
+Font = Literal["Inter", "Montserrat", "Anton", "Source Serif 4"]
+TimeOfDay = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in UTC")]
+ChannelName = Annotated[Line, Field(max_length=100)]
+Niche = Annotated[Line, Field(max_length=200)]
+YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
+ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
+
+
+class Palette(Body):
+    background: Colour | None = None
+    surface: Colour | None = None
+    primary: Colour | None = None
+    accent: Colour | None = None
+    text: Colour | None = None
+
+
+class Brand(Body):
+    """`logo` is the id of an uploaded image."""
+
+    palette: Palette | None = None
+    logo: Id | None = None
+    font: Font | None = None
+    caption_preset: CaptionPreset | None = None
+
+
+class ChannelSettings(Body):
+    auto_publish: Annotated[bool, Field(strict=True)] = True
+    privacy: Literal["private", "unlisted", "public"] = "private"
+    videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
+    publish_times: Annotated[list[TimeOfDay], Field(max_length=10)] = Field(default_factory=list)
+    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = Field(default_factory=list)
+    language: Language = "en"
+    voice: Voice = "female1"
+    voice_clone_id: ClonedVoiceId | None = None
+    style: Literal["educational", "entertainment", "news"] = "educational"
+    brand: Brand = Brand()
+    made_for_kids: Annotated[bool, Field(strict=True)] = False
+    category: Annotated[int, Field(ge=1, le=44, strict=True)] = 22
+
+
+class NewChannel(Body):
+    name: ChannelName
+    niche: Niche | None = None
+    youtube_channel_id: YoutubeChannelId | None = None
+    settings: ChannelSettings = ChannelSettings.model_construct()
+
+
+class ChannelChanges(Body):
+    """Omitted fields keep their value, those of `settings` too."""
+
+    name: ChannelName | None = None
+    niche: Niche | None = None
+    youtube_channel_id: YoutubeChannelId | None = None
+    status: ChannelStatus | None = None
+    settings: ChannelSettings | None = None
+
+
+class ChannelFilter(Page):
+    status: ChannelStatus | None = None
+
+
+class RemovalConfirmation(Query):
+    confirmation_token: Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9_-]+$")] | None = None
+
+
+class Channel(Result):
+    id: str
+    name: str
+    niche: str | None
+    youtube_channel_id: str | None
+    status: ChannelStatus
+    settings: dict[str, Any]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class SetupTask(Result):
+    task: str
+    done: bool
+    description: str
+
+
+class NewChannelResponse(Result):
+    channel: Channel
+    setup_tasks: list[SetupTask]
+
+
+class ChannelResponse(Result):
+    channel: Channel
+
+
+class ChannelList(Result):
+    channels: list[Channel]
+    pagination: Pagination
+
+
+class ChannelStatistics(Result):
+    videos: int
+    completed: int
+    failed: int
+    published: int
+
+
+class RecentVideo(Result):
+    id: str
+    title: str | None
+    status: str
+    progress: int
+    created_at: Timestamp
+
+
+class ChannelOverview(Result):
+    channel: Channel
+    statistics: ChannelStatistics
+    recent_videos: list[RecentVideo]
