@@ -59,7 +59,7 @@ def test_keys_an_admin_created_lose_admin_scopes_when_the_admin_does(tx, me, ema
     db.run(tx, "UPDATE accounts.users SET platform_admin = false WHERE email = :email", email=email)
 
     assert error(robot("GET", "/api/v1/admin/metrics")) == (403, "INSUFFICIENT_PERMISSIONS")
-    assert robot("GET", "/api/v1/videos").status == 200, "what any owner may give stays"
+    assert robot("GET", "/api/v1/videos").status == 200, "scopes that any owner may grant remain"
     assert not opens_ingestion(tx, key)
 
 

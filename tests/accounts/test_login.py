@@ -45,7 +45,7 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(tx, user, email, m
     pairs = [(seconds(email), seconds(f"{uuid.uuid4().hex[:12]}@example.com")) for _ in range(31)]
 
     assert statistics.median(known / unknown for known, unknown in pairs[1:]) == pytest.approx(1, abs=0.05)
-    assert pairs[0][1] < 1.5 * statistics.median(unknown for _, unknown in pairs), "nor does the first of a new process take longer"
+    assert pairs[0][1] < 1.5 * statistics.median(unknown for _, unknown in pairs), "the first login of a new process takes no longer either"
 
 
 def test_no_password_matches_the_hash_for_unknown_addresses(monkeypatch):
@@ -59,7 +59,7 @@ def test_five_wrong_logins_lock_known_and_unknown_addresses(user, email):
         assert [each.status for each in responses] == [401] * 5 + [429]
         assert responses[5].body["error"]["code"] == "ACCOUNT_LOCKED"
         assert 0 < int(responses[5].headers["retry-after"]) <= 900
-    assert log_in(email, address="203.0.113.9").status == 429, "the right password from a strange place waits too"
+    assert log_in(email, address="203.0.113.9").status == 429, "the right password from an unknown network is locked too"
 
 
 def test_wrong_logins_from_elsewhere_do_not_lock_a_known_network(pair, email):
@@ -67,7 +67,7 @@ def test_wrong_logins_from_elsewhere_do_not_lock_a_known_network(pair, email):
         log_in(email, OTHER, address=f"203.0.113.{n}")
 
     assert log_in(email, address="203.0.113.200").status == 429
-    assert log_in(email).status == 200, "the address of the first login"
+    assert log_in(email).status == 200, "from the network of the first login"
 
 
 def test_a_known_device_is_not_locked_in_a_new_network(user, email):

@@ -32,9 +32,9 @@ def test_many_recovery_requests_do_not_block_the_owner(aws, user, email):
 
     messages = [token_in(each) for each in emails_to(email) if "Reset your password" in str(each)]
     assert {(each.status, json.dumps(each.body)) for each in responses} == {(202, json.dumps(responses[0].body))}
-    assert len(messages) == 5, "an hour's emails to one address"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[0], "password": OTHER}).status == 200, "the first still opens"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[4], "password": PASSWORD}).status == 400, "and none after it"
+    assert len(messages) == 5, "the limit of emails per hour to one address"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[0], "password": OTHER}).status == 200, "the first link still works"
+    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[4], "password": PASSWORD}).status == 400, "and no other after it"
 
 
 def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email, monkeypatch):
@@ -49,7 +49,7 @@ def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email
 
     known, unknown = seconds(email), seconds("nobody@example.com")
 
-    assert min(known, unknown) >= 0.4, "each waits for longer than an email takes"
+    assert min(known, unknown) >= 0.4, "every answer takes longer than sending an email"
 
 
 def test_the_audit_log_records_recovery_requests_as_anonymous(tx, user, email):

@@ -25,7 +25,7 @@ def test_login_asks_for_the_second_factor_and_a_code_works_once(tx, me, email, f
     assert len(codes) == 10
     assert error(log_in(email)) == (401, "AUTH_REQUIRED")
     assert error(log_in(email, mfa_code="000000")) == (401, "INVALID_CREDENTIALS")
-    assert error(log_in(email, mfa_code=totp.now())) == (401, "INVALID_CREDENTIALS"), "the code that confirmed it is spent"
+    assert error(log_in(email, mfa_code=totp.now())) == (401, "INVALID_CREDENTIALS"), "the code that confirmed the enrolment has been used"
     code = totp.at(time.time() + 30)
 
     assert log_in(email, mfa_code=code).status == 200

@@ -46,7 +46,7 @@ def test_functions_that_use_the_database_call_no_platform(functions):
 
 def test_database_functions_have_bounded_concurrency_that_fits_the_connections(functions):
     counts = {name: function.properties.get("ReservedConcurrentExecutions") for name, function in functions.items() if uses_database(name)}
-    assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, "each is one connection for each environment"
+    assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, "each environment uses one connection"
 
     assert sum(counts.values()) <= SHARE_OF_CONNECTIONS * smallest_max_connections(load(DATA))
 

@@ -59,7 +59,7 @@ def test_an_action_without_an_allow_is_denied_and_a_deny_wins():
     need = Need("s3:GetObject", "arn:aws:s3:::b/k")
 
     assert allows([statement()], need)
-    assert allows([statement(action="S3:getobject")], need), "actions are the same in any case"
+    assert allows([statement(action="S3:getobject")], need), "actions are not case-sensitive"
     assert not allows([], need)
     assert not allows([statement(resource="arn:aws:s3:::other/*")], need)
     assert not allows([statement(action="s3:PutObject")], need)

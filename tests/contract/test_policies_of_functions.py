@@ -115,7 +115,7 @@ def test_a_function_may_use_the_key_exactly_when_it_uses_encrypted_data(function
         kms = {action for action in granted(function) if action.startswith("kms:")}
 
         if "s3:PutObject" in required(name):
-            assert "kms:GenerateDataKey" in kms, f"{name} writes objects that S3 seals with the stage's key"
+            assert "kms:GenerateDataKey" in kms, f"{name} writes objects that S3 encrypts with the stage's key"
         assert ("kms:Decrypt" in kms) == bool(services & {"s3", "ssm", "dynamodb"}), name
 
 

@@ -37,7 +37,7 @@ def test_every_route_has_an_event_of_its_function(functions):
             continue  # $default gets all other paths
         for route in routes(name):
             fits = any(route.path == prefix or route.path.startswith(f"{prefix}/") for prefix in prefixes)
-            assert fits, f"{name}: nothing leads to {route.path}"
+            assert fits, f"{name}: no event of the template leads to {route.path}"
 
 
 def test_a_function_behind_an_api_times_out_before_its_gateway(functions):

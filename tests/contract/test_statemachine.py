@@ -169,7 +169,7 @@ def test_every_task_has_a_timeout_a_retry_with_full_jitter_and_a_bound(machine):
             assert retry.get("JitterStrategy") == "FULL", state.name
             assert retry.get("MaxDelaySeconds", 0) > retry.get("IntervalSeconds", 1), state.name
             assert 1 <= retry.get("MaxAttempts", 3) <= 20, state.name
-            assert "States.ALL" not in retry["ErrorEquals"], f"{state.name}: what can't succeed is not tried again"
+            assert "States.ALL" not in retry["ErrorEquals"], f"{state.name}: an error that a retry cannot fix is not retried"
 
 
 def test_every_lambda_task_retries_lambdas_transient_errors(machine):
@@ -350,7 +350,7 @@ def test_the_queue_and_the_alarm_know_the_renders_exit_codes():
 
 def test_every_expression_parses(machine):
     for text in expressions(machine):
-        assert re.fullmatch(r"\{%.*%\}", text, re.DOTALL), f"an expression fills its whole string: {text}"
+        assert re.fullmatch(r"\{%.*%\}", text, re.DOTALL), f"an expression must fill its whole string: {text}"
         Jsonata(text[2:-2])
 
 

@@ -85,7 +85,7 @@ def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(stack: An
     assert [message["progress"] for message in steps] == sorted(message["progress"] for message in steps)
     reached = list(dict.fromkeys(message["current_step"] for message in steps))
     assert reached == ["prepare", "voice", "render", "finish"]
-    assert any(50 < message["progress"] < 100 for message in steps), "the render tells of itself"
+    assert any(50 < message["progress"] < 100 for message in steps), "the render reports its own progress"
     assert (steps[-1]["progress"], steps[-1]["status"]) == (100, "completed")
     assert set(rows[-1]) == {"type", "video_id", "title", "status", "last_updated"}
     shown = stack.api.get(f"/videos/{video_id}").json()["video"]

@@ -105,7 +105,7 @@ def reachable(url):
 def wait(condition, seconds=15):
     end = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < end, "it didn't come to pass"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.05)
     return found
 

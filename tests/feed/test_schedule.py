@@ -15,7 +15,7 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     dynamodb.remove("schedule#subscriptions", "expected")
     run_schedule(world, tx)
-    assert app.handler({}, None) == {}, "nobody is followed: nothing to do until the next look"
+    assert app.handler({}, None) == {}, "no channel is subscribed: nothing is due until the next check"
 
     world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
     assert app.handler({}, None) != {}
@@ -25,7 +25,7 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     run_schedule(world, tx)
     assert app.handler({}, None) == {}
     time.sleep(1.1)
-    assert app.handler({}, None) != {}, "the time that the poll is due has come"
+    assert app.handler({}, None) != {}, "the poll is due now"
 
 
 def test_a_notification_wakes_the_schedule(world, tx, monkeypatch):

@@ -140,7 +140,7 @@ def test_health_is_down_when_the_database_refuses_the_functions(client, queues, 
 
 def test_health_reports_messages_in_dead_letter_queues(client, queues):
     sdk.client("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
-    assert client("GET", "/api/v1/admin/health").body["status"] == "ok", "work that waits is no fault"
+    assert client("GET", "/api/v1/admin/health").body["status"] == "ok", "waiting messages are not a failure"
     sdk.client("sqs").send_message(QueueUrl=queues["notifications-dead"], MessageBody="{}")
 
     response = client("GET", "/api/v1/admin/health").body
@@ -279,7 +279,7 @@ def test_impersonation_ends_with_the_admins_session_or_role(tx, person):
     somebody, admin = person(), person(admin=True)
     acting = [Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"]) for _ in range(2)]
     assert acting[0]("POST", "/api/v1/auth/logout").status == 204
-    assert [each("GET", "/api/v1/videos").status for each in (*acting, somebody, admin)] == [401, 200, 200, 200], "it ends the acting alone"
+    assert [each("GET", "/api/v1/videos").status for each in (*acting, somebody, admin)] == [401, 200, 200, 200], "it ends the impersonation only"
 
     db.run(tx, "UPDATE accounts.users SET platform_admin = false WHERE id = :id", id=admin.user_id)
     assert acting[1]("GET", "/api/v1/videos").status == 401

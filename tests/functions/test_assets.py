@@ -103,7 +103,7 @@ def test_a_call_checks_only_as_many_uploads_as_its_time_allows(client):
 
     assert [(each.status, each.body["error"]["code"]) for each in responses] == [(409, "CONFLICT")] * 2
     assert f"GET /assets/{min(clips)}" in responses[0].body["error"]["message"] or f"GET /assets/{max(clips)}" in responses[0].body["error"]["message"]
-    assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, "one alone is looked at, and isn't there"
+    assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, "only one was checked, and its file is missing"
 
 
 def test_additions_and_removals_are_in_the_audit_log(client, tx):

@@ -90,12 +90,12 @@ def test_each_user_may_have_ten_channels(client, tx, signing_key):
 
     response = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
 
-    assert response.status == 201, "another of the organisation has ten of their own"
+    assert response.status == 201, "another member of the organisation has a limit of ten too"
     assert len(client("GET", "/api/v1/channels").body["channels"]) == 11
     path = f"/api/v1/channels/{client('GET', '/api/v1/channels?sort=name').body['channels'][0]['id']}"
     token = colleague("DELETE", path).body["error"]["details"][0]["message"]
     assert colleague("DELETE", f"{path}?confirmation_token={token}").status == 204
-    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "whoever removes it, its maker has room again"
+    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "its creator may create another, whoever removes it"
 
 
 def test_services_of_one_creator_share_the_channel_limit(client, tx, signing_key):
@@ -126,11 +126,11 @@ def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, servic
     assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
     theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
     assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == ["settings.voice_clone_id"]
-    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}}).status == 201, "everybody's"
+    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}}).status == 201, "everyone may use it"
     order = {"channel_id": response.body["channel"]["id"], "topic": "Bees"}
     assert client("POST", "/api/v1/videos/generate", order).status == 202
     clones(tx, client.organisation_id)
-    assert fields(client("POST", "/api/v1/videos/generate", order)) == ["voice"], "it was taken back"
+    assert fields(client("POST", "/api/v1/videos/generate", order)) == ["voice"], "the assignment was removed"
 
 
 def test_concurrent_requests_cannot_exceed_the_channel_limit(postgres, signing_key):
@@ -151,7 +151,7 @@ def test_a_youtube_channel_is_unique_within_an_organisation(client, tx, service)
 
     response = client("POST", "/api/v1/channels", WHOLE)
 
-    assert other("POST", "/api/v1/channels", WHOLE).status == 201, "whose it is, nobody has proved"
+    assert other("POST", "/api/v1/channels", WHOLE).status == 201, "nobody has proved who owns it"
     assert (response.status, response.body["error"]["code"]) == (409, "CONFLICT")
     assert "YouTube channel" in response.body["error"]["message"]
 

@@ -166,8 +166,7 @@ def test_at_least_a_third_of_the_valid_requests_succeeded():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200)
 @schema.parametrize()
 @settings(max_examples=200, deadline=None, suppress_health_check=MANY)
 def test_every_operation_keeps_to_its_document_with_many_examples(case, known):

@@ -20,7 +20,7 @@ def test_a_thumbnail_must_be_an_uploaded_image_of_the_organisation(client, tx, s
     assert client("PUT", path, {"thumbnail": mine.upper()}).body["video"]["thumbnail"] == mine
     for wrong in (picture, theirs, pending, str(uuid.uuid4())):
         assert fields(client("PUT", path, {"thumbnail": wrong})) == ["thumbnail"]
-    assert client("PUT", path, {"title": "Bees"}).body["video"]["thumbnail"] == mine, "what is left out stays"
+    assert client("PUT", path, {"title": "Bees"}).body["video"]["thumbnail"] == mine, "omitted fields keep their value"
     assert client("PUT", path, {"thumbnail": None}).body["video"]["thumbnail"] is None
 
 

@@ -184,7 +184,7 @@ def test_callers_have_separate_limits(client, service, organisation_id):
 
     other = service(organisation_id, "videos:read")
     assert client("GET", VIDEO).status == 429
-    assert other("GET", VIDEO).status == 429, "the same service by another token"
+    assert other("GET", VIDEO).status == 429, "the same service with another token"
 
 
 def test_maintenance_refuses_every_route_except_health(client, tx):

@@ -19,7 +19,7 @@ def test_a_login_started_in_another_browser_cannot_be_finished_here(email):
     for cookie in ("", victim.cookie, "__Host-showrunner-oauth=", f"{attacker.cookie}; {victim.cookie}", attacker.cookie[:-1], attacker.cookie + "A"):
         response = finish(attacker, returned, cookie=cookie)
         assert error(response) == (400, "VALIDATION_ERROR"), cookie
-    assert finish(attacker, returned).status == 200, "and nothing of that has spent it"
+    assert finish(attacker, returned).status == 200, "the failed attempts have not used up the state"
 
 
 def test_a_state_can_be_used_once(email):

@@ -108,7 +108,7 @@ def test_only_content_owners_are_asked_for_the_partner_scope(tx, me):
     begun = begin(CONNECT_START, me)
     returned = agree(begun, "partner@example.com")
     organisations.save_content_owner(tx, me.organisation_id, content_owner=False)
-    assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR"), "the mark was taken back meanwhile"
+    assert error(finish(begun, returned, CONNECT, me)) == (400, "VALIDATION_ERROR"), "the organisation is no longer marked as a content owner"
 
 
 def test_a_connection_with_more_scopes_than_requested_is_refused(tx, me):
@@ -168,7 +168,7 @@ def test_erasing_a_person_revokes_and_deletes_their_connections(tx, world, me, m
     assert dynamodb.find(f"connection#{connection}", "tokens") is None
     assert db.value(tx, "SELECT count(*) FROM accounts.connections WHERE connected_by = :id", id=member) == 0
     assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=member) == 0
-    assert google_login(email).body["user"]["id"] != member, "whoever comes again is somebody new"
+    assert google_login(email).body["user"]["id"] != member, "a new login creates a new account"
 
 
 def test_erasure_succeeds_while_google_is_unreachable(monkeypatch, me):

@@ -77,7 +77,7 @@ def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 0
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
     ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER})
-    assert google_login(email).status == 200, "the owner has proved it by the letter"
+    assert google_login(email).status == 200, "the owner has confirmed the address by email"
     assert log_in(email).status == 401, "and the impostor's password is gone"
 
 
@@ -132,7 +132,7 @@ def test_a_linked_account_is_found_by_googles_id_not_by_its_address(world, membe
     assert google_login("moved@example.org").body["user"]["id"] == member
 
     world.sign_ins.people[email] = {"sub": "another-person-who-took-over-the-address"}
-    assert error(google_login(email)) == (409, "CONFLICT"), "the address alone opens nothing"
+    assert error(google_login(email)) == (409, "CONFLICT"), "the address alone is not enough"
 
 
 def test_an_invalid_address_from_google_is_refused(world):
@@ -162,7 +162,7 @@ def test_a_login_with_google_still_needs_the_second_factor(tx, totp, member, ema
 
     assert response.body["user"]["id"] == member
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 1
-    assert error(finish(begun, returned, mfa_code=totp.now())) == (400, "VALIDATION_ERROR"), "the state is spent"
+    assert error(finish(begun, returned, mfa_code=totp.now())) == (400, "VALIDATION_ERROR"), "the state has been used"
 
 
 def test_wrong_codes_after_google_count_towards_the_login_lock(totp, email):
@@ -172,7 +172,7 @@ def test_wrong_codes_after_google_count_towards_the_login_lock(totp, email):
     responses = [finish(begun, returned, mfa_code=f"00000{n}", client=Client(address=f"203.0.113.{n}")) for n in range(6)]
 
     assert [error(each) for each in responses] == [(401, "INVALID_CREDENTIALS")] * 5 + [(429, "ACCOUNT_LOCKED")]
-    assert log_in(email, mfa_code="000009", address="203.0.113.9").status == 429, "it is one count for both ways in"
+    assert log_in(email, mfa_code="000009", address="203.0.113.9").status == 429, "both kinds of login share one count"
 
 
 def test_a_login_waiting_for_the_second_factor_expires_after_ten_minutes(tx, totp, email):
