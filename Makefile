@@ -70,6 +70,9 @@ trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=loc
 restore: ## replace a stage's database with a snapshot (STAGE=dev SNAPSHOT=name; CONFIRM=prod for prod)
 	$(local) restore --stage '$(STAGE)' --snapshot '$(SNAPSHOT)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
 
+restore-drill: ## back up, destroy and restore the data of the running local stack, and compare
+	$(local) restore-drill
+
 destroy: ## take a stage down (STAGE=dev DATA=keep or DATA=delete; CONFIRM=prod for prod)
 	$(local) destroy --stage '$(STAGE)' --data '$(DATA)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
 
@@ -100,4 +103,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean

@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     tracing = command("trace", trace, "the log lines of one request or video")
     for name in ("--stage", "--id"):
         tracing.add_argument(name, required=True)
+    command("restore-drill", restore_drill, "back up, destroy and restore the local stack's data")
     restoring = command("restore", restore, "a stage's database from a snapshot")
     for name in ("--stage", "--snapshot"):
         restoring.add_argument(name, required=True)
@@ -218,6 +219,13 @@ def trace(options: argparse.Namespace) -> None:
     from local.stages import trace
 
     trace.trace(found, options.id)
+
+
+def restore_drill(_: argparse.Namespace) -> None:
+    enter(("local",))
+    from local.stages import drill
+
+    drill.drill()
 
 
 def restore(options: argparse.Namespace) -> None:

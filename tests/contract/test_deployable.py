@@ -287,8 +287,8 @@ def test_the_database_can_be_made_from_a_snapshot_beside_the_one_that_is_there()
     data = load(DATA)
     cluster = template.resources(data, "AWS::RDS::DBCluster")["Database"]
 
-    assert "DatabaseSnapshot" in references(cluster["SnapshotIdentifier"])
-    assert "DatabaseGeneration" in references(cluster["DBClusterIdentifier"]), "a replacement with the name of what it replaces is refused"
+    assert "DatabaseSnapshot" in references(cluster.get("SnapshotIdentifier"))
+    assert "DatabaseGeneration" in references(cluster.get("DBClusterIdentifier")), "a replacement with the name of what it replaces is refused"
     for name in ("DatabaseName", "MasterUsername", "MasterUserPassword"):
         assert cluster[name]["Fn::If"][:2] == ["IsRestored", {"Ref": "AWS::NoValue"}], f"RDS refuses {name} together with a snapshot"
 
