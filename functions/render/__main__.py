@@ -33,6 +33,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="renders two seconds in a temporary folder and says whether this machine can work",
     )
+    parser.add_argument("--gpu", action="store_true", help="with --self-test: measure what the GPU does")
     parser.add_argument(
         "--contact-sheet",
         nargs="?",
@@ -55,6 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     if cache := os.environ.get("XDG_CACHE_HOME"):
         # OpenCV keeps compiled OpenCL kernels there, but only if the folder exists.
         Path(cache).mkdir(parents=True, exist_ok=True)
+    if arguments.self_test and arguments.gpu:
+        from render.check.gpu_test import gpu_test
+
+        return gpu_test()
     if arguments.self_test:
         from render.check.self_test import self_test
 

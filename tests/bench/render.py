@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "functions"), str(ROOT)]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests" / "render"), str(ROOT)]
 
 import cv2  # noqa: E402
+import samples  # noqa: E402
 
 from local.settings import python_of  # noqa: E402
 from render import ffmpeg  # noqa: E402
@@ -27,7 +28,6 @@ from render.encode import encoders  # noqa: E402
 from render.picture import compose  # noqa: E402
 from render.plan import timeline  # noqa: E402
 from render.text.pages import paginate  # noqa: E402
-from tests.render import samples  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
