@@ -79,6 +79,9 @@ destroy: ## take a stage down (STAGE=dev DATA=keep or DATA=delete; CONFIRM=prod 
 bench-render: ## how fast the renderer is, beside its limit and a peer
 	$(local) bench render
 
+bench-quality: ## CPU seconds, bytes and VMAF of the renderer's encoder options, for each kind of content
+	$(local) bench quality
+
 bench-api: ## how fast the API answers
 	$(local) bench api
 
@@ -103,4 +106,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
