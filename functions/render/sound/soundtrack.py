@@ -67,8 +67,8 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
 
 
 def _master(raw: Path, gain_db: float, ceiling_db: float, target: Path) -> None:
-    # Limit at twice the rate, because peaks between samples count as true peaks. Four times took 0.35 s of CPU
-    # more for a minute and gave no lower peaks (measured); the result is measured anyway.
+    # Limit at twice the rate, because peaks between samples count as true peaks. Four times took 0.35 s of
+    # CPU more for a minute and gave no lower peaks (measured); the result is measured anyway.
     limiter = f"alimiter=level=false:limit={10 ** (ceiling_db / 20):.6f}:attack=5:release=90"
     chain = f"volume={gain_db:.3f}dB,aresample={RATE * 2},{limiter},aresample={RATE}"
     # Without the mid/side search, which takes a third of the time and saves nothing at this bit rate.
