@@ -104,6 +104,8 @@ def parameters() -> dict[str, str]:
         "DatabaseName": DATABASE["name"],
         "DatabaseOwner": DATABASE["user"],
         "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
+        # The local voice speaks English only.
+        "VoiceLanguages": "en,es,fr,de" if voice else "en",
         "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
         # The stand-in's own voices; with a key of your own, name those of your account.
         "Voices": os.environ.get("VOICES") or (" " if voice else f"female1={FEMALE},male1={MALE}"),

@@ -52,7 +52,7 @@ def _brand(row: dict[str, Any]) -> dict[str, Any]:
 
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     request, settings, brand = row["request"], row["settings"], _brand(row)
-    language = settings.get("language", "en")
+    language = request.get("language") or settings.get("language", "en")
     voice = voices.find(language, request["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
     if voice is None:
         raise InvalidRequest(f"The voice can't be used: {voices.missing(language, request['voice'])}.")
@@ -77,7 +77,8 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         assets=[found[str(asset)] for asset in request.get("assets") or []],
         demo=config.setting("DEMO", "false") == "true",
         # 31 bits: what every random generator of the renderer accepts.
-        seed=int(files.digest(organisation_id, request)[:8], 16) & 0x7FFFFFFF,
+        stop_after=request.get("stop_after"),
+        seed=int(files.digest(organisation_id, {**request, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
     )
 
 
@@ -91,5 +92,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         video = productions.get_step(tx, job.video_id)
     s3.put_json(files.job_key(job.folder), job.model_dump(mode="json"))
     announcements.announce_progress(video, message)
-    pointers = {"video_id": job.video_id, "organisation_id": job.organisation_id, "attempt": job.attempt, "folder": job.folder}
+    pointers = {
+        "video_id": job.video_id,
+        "organisation_id": job.organisation_id,
+        "attempt": job.attempt,
+        "folder": job.folder,
+        "stop_after": job.stop_after or "",
+    }
     return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

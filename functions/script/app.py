@@ -6,7 +6,7 @@ from showrunner import config
 from showrunner.aws import s3, ssm
 from showrunner.errors import AnswerRefused, ScriptRejected
 from showrunner.platforms.language import Language
-from showrunner.production import costs, files, script
+from showrunner.production import costs, files, planning, script
 from showrunner.production.job import Job
 from showrunner.telemetry import entrypoint
 from showrunner.videos import receipts
@@ -75,8 +75,11 @@ class Walk:
 
 def _write(walk: Walk) -> script.Script:
     job = walk.job
+    edited = s3.find_json(files.edited_script_key(job.folder))
+    if edited is not None:
+        return script.Script.model_validate(edited)
     if job.manual_script:
-        return script.manual(job)
+        return planning.manual(job.manual_script, job.topic, job.language)
     first = walk.ask(script.question(job))
     if isinstance(first, script.Script):
         return first
@@ -91,7 +94,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
     walk = Walk(job)
     try:
-        written = script.finished(_write(walk))
+        written = planning.finished(_write(walk), job.language)
     except AnotherCall:
         return {"more": True}
     document = {

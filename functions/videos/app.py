@@ -4,7 +4,7 @@ from typing import Any
 
 from showrunner.database import db, pages
 from showrunner.store.studio import videos
-from showrunner.videos import attempts, editing, files, ordering, publishing, upload_state
+from showrunner.videos import attempts, editing, files, ordering, publishing, scripts, upload_state
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -14,11 +14,15 @@ from showrunner.videos.schemas import (
     OrderedVideo,
     Publication,
     PublishRequest,
+    ScriptChanges,
     VideoChanges,
+    VideoEstimate,
     VideoFilter,
     VideoList,
     VideoProgress,
     VideoResponse,
+    VideoScript,
+    VoiceList,
 )
 from showrunner.web import answers, application, audit, fields, idempotency
 from showrunner.web.answers import Answer
@@ -39,18 +43,7 @@ app = Application("videos")
 )
 def generate(request: Request, body: Brief) -> Answer:
     """Order a video. The brief becomes a queued video, and its production starts."""
-    ordering.check_uploads(request, body.assets)
-    ordering.announce_work(request)
-    added: list[str] = []
-
-    def order(tx: db.Transaction) -> Answer:
-        ordered = ordering.accept(tx, request, body)
-        added.append(ordered.video_id)
-        return Answer(ordered, 202)
-
-    answer = idempotency.once(request, order)
-    ordering.start(request, added)
-    return answer
+    return ordering.order(request, body)
 
 
 @app.post(
@@ -65,19 +58,20 @@ def generate(request: Request, body: Brief) -> Answer:
 )
 def generate_batch(request: Request, body: Batch) -> Answer:
     """Order up to 50 videos. Each brief is accepted or refused on its own."""
-    briefs = ordering.read_briefs(body)
-    ordering.check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
-    ordering.announce_work(request)
-    added: list[str] = []
+    return ordering.order_each(request, body)
 
-    def order(_: db.Transaction) -> Answer:
-        result = ordering.accept_each(request, briefs)
-        added.extend(each["video_id"] for each in result.results if each["status"] == "accepted")
-        return Answer(result, 202)
 
-    answer = idempotency.once(request, order)
-    ordering.start(request, added)
-    return answer
+@app.post("/api/v1/videos/estimate", permission="videos:write", answer=VideoEstimate, errors=(404, 409))
+def estimate(request: Request, body: Brief) -> VideoEstimate:
+    """Return what a brief would take and cost, without ordering it."""
+    with db.reading() as tx:
+        return ordering.estimate_brief(tx, request, body)
+
+
+@app.get("/api/v1/voices", permission="videos:read", answer=VoiceList)
+def list_voices(request: Request) -> VoiceList:
+    """List the voices and the languages that they speak on this stage."""
+    return ordering.list_voices()
 
 
 @app.get("/api/v1/videos", permission="videos:read", answer=VideoList)
@@ -187,38 +181,39 @@ def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
 )
 def retry(request: Request, video_id: str) -> Answer:
     """Start a new attempt of a video that failed, was cancelled or lost its execution. Finished work is reused."""
-    with db.reading() as tx:
-        seen = videos.get_state(tx, request.organisation_id, video_id)
-    dead = attempts.is_dead(seen)
-    ordering.announce_work(request)
-    queued: list[int] = []
+    return attempts.retry_video(request, video_id)
 
-    def queue(tx: db.Transaction) -> Answer:
-        ordered, attempt = attempts.retry(tx, request, seen, dead=dead)
-        queued.append(attempt)
-        return Answer(ordered, 202)
 
-    answer = idempotency.once(request, queue)
-    for attempt in queued:
-        ordering.start(request, [seen["id"]], attempt)
-    return answer
+@app.get("/api/v1/videos/{video_id}/script", permission="videos:read", answer=VideoScript, errors=(409,))
+def show_script(request: Request, video_id: str) -> VideoScript:
+    """Return the script, and what the rest of the production would cost."""
+    return scripts.show(request, video_id)
+
+
+@app.put("/api/v1/videos/{video_id}/script", permission="videos:write", answer=VideoScript, errors=(409,))
+def edit_script(request: Request, video_id: str, body: ScriptChanges) -> VideoScript:
+    """Edit the script of a video that waits for its owner (script_ready)."""
+    return scripts.edit(request, video_id, body)
+
+
+@app.post(
+    "/api/v1/videos/{video_id}/continue",
+    permission="videos:write",
+    answer=OrderedVideo,
+    status=202,
+    idempotent=True,
+    errors=(402, 409),
+    verified=True,
+)
+def proceed(request: Request, video_id: str) -> Answer:
+    """Go on with a video that stopped after its script. The script is not paid for again."""
+    return attempts.continue_video(request, video_id)
 
 
 @app.post("/api/v1/videos/{video_id}/cancel", permission="videos:write", answer=VideoProgress, idempotent=True, errors=(409,))
 def cancel(request: Request, video_id: str) -> Answer:
     """Cancel a video: no new paid call begins, and a running render is stopped."""
-    ordering.announce_work(request)
-    cancelled: list[int] = []
-
-    def end(tx: db.Transaction) -> Answer:
-        progress = attempts.cancel(tx, request, video_id)
-        cancelled.append(progress.attempt)
-        return Answer(progress)
-
-    answer = idempotency.once(request, end)
-    for attempt in cancelled:
-        attempts.stop(request, video_id.lower(), attempt)
-    return answer
+    return attempts.cancel_video(request, video_id)
 
 
 handler = application.handler(app)

@@ -104,21 +104,28 @@ def test_packages_that_every_request_needs_are_imported_at_the_start(loaded):
 
 def test_every_imported_package_is_in_the_functions_layers(loaded):
     """Every imported package is in the standard library, Lambda's runtime, or a requirements.txt of the function's layers."""
-    provided = {"mutagen": "ai", "openai": "ai", "elevenlabs": "ai"}
+    provided = {
+        "AiLayer": {"mutagen", "openai", "elevenlabs"},
+        "TextLayer": {"sentencex", "icu4py", "markdown_it"},
+    }
     for name, each in template.functions().items():
         layers = {reference["Ref"] for reference in each.properties["Layers"]}
         imported = {found.name.split(".")[0] for module in code.closure(code.app(name)) if (path := code.path_of(module)) for found in code.imports(path)}
-        if imported & provided.keys():
-            assert "AiLayer" in layers, f"{name} imports {sorted(imported & provided.keys())}"
-        else:
-            assert "AiLayer" not in layers, f"{name} carries a layer that it doesn't import"
+        needed = {layer for layer, packages in provided.items() if imported & packages}
+        assert layers - {"SharedLayer"} == needed, f"{name}: layers and imports differ"
 
 
 def test_every_package_that_the_product_imports_is_required_by_a_layer():
     lines = [line for path in LAYER.parent.glob("*/requirements.txt") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     requirements = {line.split("==")[0].strip().lower() for line in lines}
     # Import name -> distribution; httpx and urllib3 are what the openai SDK and requests raise errors from.
-    names = {"aws_lambda_powertools": "aws-lambda-powertools", "googleapiclient": "google-api-python-client", "httpx": "openai", "urllib3": "requests"}
+    names = {
+        "markdown_it": "markdown-it-py",
+        "aws_lambda_powertools": "aws-lambda-powertools",
+        "googleapiclient": "google-api-python-client",
+        "httpx": "openai",
+        "urllib3": "requests",
+    }
     # In Lambda's own runtime, and our own.
     there = {"boto3", "botocore", "showrunner", *sys.stdlib_module_names}
     files = [*code.layer_files(), *code.function_files()]

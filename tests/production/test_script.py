@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from showrunner.production import script
+from showrunner.production import planning, script
 from tests.production.samples import job, visual, words_text, written
 
 
@@ -17,7 +17,7 @@ def test_the_length_of_tags_is_counted_as_youtube_does() -> None:
 
 @given(st.lists(words_text, max_size=60))
 def test_a_finished_script_keeps_tags_within_youtubes_limit_and_their_order(tags: list[str]) -> None:
-    kept = script.finished(written(100).model_copy(update={"tags": tags})).tags
+    kept = planning.finished(written(100).model_copy(update={"tags": tags}), "en").tags
 
     assert script.tags_length(kept) <= script.TAGS_CHARACTERS
     cleaned = [tag.strip().strip("#").strip() for tag in tags]
@@ -65,7 +65,7 @@ def test_a_title_that_youtube_would_refuse_is_refused() -> None:
 def test_a_manual_script_is_spoken_unchanged(parts: list[str]) -> None:
     text = " ".join(parts)
 
-    assert " ".join(script.manual(job(manual_script=text)).passages).split() == text.split()
+    assert " ".join(planning.manual(text, None, "en").passages).split() == text.split()
 
 
 def test_the_users_text_cannot_close_its_delimiters() -> None:

@@ -18,7 +18,14 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
 
     assert response.status == 202
     video_id = response.body["video_id"]
-    assert response.body == {"job_id": f"{video_id}-1", "video_id": video_id, "estimated_time": 60 + 2 * 240 * 2, "queue_position": 1}
+    assert response.body == {
+        "job_id": f"{video_id}-1",
+        "video_id": video_id,
+        "estimated_time": 60 + 2 * 240 * 2,
+        "queue_position": 1,
+        "estimated_duration": 240,
+        "warnings": [],
+    }
     row = db.one(tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id)
     assert (row["status"], row["priority"], row["attempt"]) == ("queued", 1, 1)
     assert row["request"] == {
@@ -31,6 +38,8 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         "aspect": ["16:9", "1:1"],
         "priority": 1,
         "assets": [],
+        "language": "en",
+        "stop_after": None,
     }
     assert f"{video_id}-1" in started_executions()
     client_ = sdk.client("stepfunctions")

@@ -36,6 +36,16 @@ def script_key(folder: str) -> str:
     return f"{folder}/script.json"
 
 
+def edited_script_key(folder: str) -> str:
+    """Return the key of the script as its owner edited it; it takes the place of the written one."""
+    return f"{folder}/script.edited.json"
+
+
+def repairs_key(folder: str) -> str:
+    """Return the key of the list of recordings whose word times were repaired: [{"scene", "repair"}]."""
+    return f"{folder}/repairs.json"
+
+
 def voice_key(folder: str, scene: int) -> str:
     """Return the key of the recording's description (uri, times of its characters) for one scene."""
     return f"{folder}/scenes/{scene}.voice.json"

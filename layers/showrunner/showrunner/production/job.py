@@ -63,6 +63,8 @@ class Job(BaseModel):
     outputs: list[Output]
     assets: list[Asset]
     demo: bool
+    # "script": the production stops when the script is written, and waits for the user.
+    stop_after: Literal["script"] | None = None
     # Words change, pictures and their motion don't: the seed comes from what was asked, so the same brief looks the same.
     seed: int
 

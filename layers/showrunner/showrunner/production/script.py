@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from showrunner.production.job import PART_SECONDS, Job
+from showrunner.production.text import count_words, is_speakable
 
 # https://developers.google.com/youtube/v3/docs/videos: snippet.title, snippet.description (bytes), snippet.tags.
 TITLE_CHARACTERS = 100
@@ -18,6 +19,13 @@ WORDS_TOLERANCE = 0.10
 WORDS_TOLERANCE_WORDS = 8
 # Of several answers that miss the length, the closest is taken if it is off by this many tolerances at most.
 CLOSE_ENOUGH = 2
+
+# More scenes than this in one answer of a model (two minutes) flicker, and are a fault of the answer.
+MAX_ANSWER_SCENES = 60
+# timeline.schema.json allows 200 characters; a longer heading can't be read on a phone.
+HEADING_CHARACTERS = 80
+# The hook and the call to action are one recording each.
+FRAME_CHARACTERS = 400
 
 Template = Literal["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]
 
@@ -63,8 +71,8 @@ class Script(_Strict):
 
     @property
     def passages(self) -> list[str]:
-        """What the voice speaks, one recording each; empty ones (a manual script has no hook of its own) are left out."""
-        return [text for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action) if text.strip()]
+        """Return what the voice speaks, one recording each. Texts without a letter or digit are left out."""
+        return [text for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action) if is_speakable(text)]
 
     @property
     def narrations(self) -> list[int]:
@@ -184,12 +192,20 @@ def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
 
 
 def read(asked: Question, answer: str) -> tuple[Script | Outline | Part | None, list[str]]:
-    """The answer and what is wrong with it, in words that a model can act on; None when it isn't even of the shape."""
+    """Return the answer and what is wrong with it, in words that a model can act on. None: not of the shape at all."""
+    if not answer.strip():
+        return None, ["answer: it is empty"]
     try:
-        found = _SHAPES[asked.shape].model_validate_json(answer)
+        found = _SHAPES[asked.shape].model_validate_json(_without_fence(answer))
     except ValidationError as error:
         return None, [f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}" for each in error.errors()[:10]]
     return found, _breaches(asked, found)  # type: ignore[arg-type, return-value]
+
+
+def _without_fence(answer: str) -> str:
+    """Return the JSON of an answer that stands inside a Markdown code fence."""
+    found = re.fullmatch(r"\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*", answer, re.DOTALL)
+    return found[1] if found else answer
 
 
 def assemble(outline: Outline, parts: list[Part]) -> Script:
@@ -197,31 +213,10 @@ def assemble(outline: Outline, parts: list[Part]) -> Script:
     return Script(**outline.model_dump(exclude={"parts"}), scenes=scenes)
 
 
-def manual(job: Job) -> Script:
-    """A script whose narration is the user's text to the letter, cut only between sentences; no model is asked."""
-    text = job.manual_script or ""
-    scenes = [Scene(heading="", narration=chunk, visual=_plain_visual(chunk)) for chunk in _chunks(text)]
-    title = _shorten(job.topic or _sentences(text)[0], TITLE_CHARACTERS)
-    return Script(title=title, description=_shorten(" ".join(_sentences(text)[:3]), 400), tags=_keywords(text), hook="", scenes=scenes, call_to_action="")
-
-
-def finished(script: Script) -> Script:
-    """The script as it is kept: tags cut to what YouTube counts, in the order given."""
-    tags: list[str] = []
-    for tag in dict.fromkeys(tag.strip().strip("#").strip() for tag in script.tags):
-        if tag and tags_length([*tags, tag]) <= TAGS_CHARACTERS:
-            tags.append(tag)
-    return script.model_copy(update={"title": script.title.strip(), "description": script.description.strip(), "tags": tags})
-
-
 def tags_length(tags: list[str]) -> int:
     """As YouTube counts: commas between tags count, and a tag with a space counts two more for the quotes around it.
     https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]"""
     return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(0, len(tags) - 1)
-
-
-def count_words(text: str) -> int:
-    return len(text.split())
 
 
 def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
@@ -305,15 +300,22 @@ def _frame_breaches(found: Script | Outline) -> list[str]:
         wrong.append("title and description: must not contain < or >")
     if len(found.description.encode()) > DESCRIPTION_BYTES:
         wrong.append(f"description: must be at most {DESCRIPTION_BYTES} bytes")
-    if not found.hook.strip():
-        wrong.append("hook: must not be empty")
+    if not is_speakable(found.hook):
+        wrong.append("hook: must have words, not only signs or emoji")
+    wrong += [
+        f"{name}: must have at most {FRAME_CHARACTERS} characters, it has {len(text)}"
+        for name, text in (("hook", found.hook), ("call_to_action", found.call_to_action))
+        if len(text) > FRAME_CHARACTERS
+    ]
     return wrong
 
 
 def _scene_breaches(scenes: list[Scene]) -> list[str]:
     if not scenes:
         return ["scenes: must not be empty"]
-    return [f"scenes.{index}.narration: must not be empty" for index, scene in enumerate(scenes) if not scene.narration.strip()]
+    if len(scenes) > MAX_ANSWER_SCENES:
+        return [f"scenes: there must be at most {MAX_ANSWER_SCENES}, there are {len(scenes)}"]
+    return [f"scenes.{index}.narration: must have words, not only signs or emoji" for index, scene in enumerate(scenes) if not is_speakable(scene.narration)]
 
 
 def _length_breaches(words: int, target: int) -> list[str]:
@@ -338,42 +340,3 @@ def closest(asked: Question, answers: list[Script | Outline | Part]) -> Script |
     usable = [found for found in answers if all(breach.startswith("length:") for breach in _breaches(asked, found))]
     best = min(usable, key=off, default=None)
     return best if best is not None and off(best) <= CLOSE_ENOUGH * words_tolerance(asked.words_target) else None
-
-
-def _sentences(text: str) -> list[str]:
-    return [part for part in re.split(r"(?<=[.!?…。！？])\s+", text.strip()) if part]
-
-
-# A passage of about ten seconds; a provider's own limit (5,000 characters) is far above.
-_CHUNK_WORDS = 28
-
-
-def _chunks(text: str) -> list[str]:
-    """The text cut between sentences into passages; joined by single spaces they are the text's words, to the letter."""
-    chunks: list[str] = []
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
-        current = ""
-        for sentence in _sentences(" ".join(paragraph.split())):
-            if current and count_words(current) + count_words(sentence) > _CHUNK_WORDS:
-                chunks.append(current)
-                current = ""
-            current = f"{current} {sentence}".strip()
-        if current:
-            chunks.append(current)
-    return chunks
-
-
-def _plain_visual(narration: str) -> Visual:
-    return Visual(description=" ".join(narration.split()[:12]), template="gradient", text=None, items=[], value=None, label=None, attribution=None, series=[])
-
-
-def _keywords(text: str) -> list[str]:
-    """The longer words that the text uses most, at most ten."""
-    words = [word.lower() for word in re.findall(r"[^\W\d_]{5,}", text)]
-    return sorted(dict.fromkeys(words), key=lambda word: -words.count(word))[:10]
-
-
-def _shorten(text: str, limit: int) -> str:
-    """At most so many characters, cut between words."""
-    text = " ".join(re.sub(r"[<>]", "", text).split())
-    return text if len(text) <= limit else text[: limit - 1].rsplit(" ", 1)[0] + "…"

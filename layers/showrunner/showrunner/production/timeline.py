@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from showrunner.production import captions
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
-from showrunner.production.script import Script
+from showrunner.production.script import HEADING_CHARACTERS, Script
+from showrunner.production.text import is_speakable
 
 # How long the title stands: until the hook has been heard, but never so long that it hides the picture.
 TITLE_SECONDS = (2.2, 4.0)
@@ -15,7 +16,7 @@ TRANSITION_SECONDS = 0.4
 _MOTIONS = ("zoom_in", "pan_right", "zoom_out", "pan_left", "pan_up")
 _TRANSITIONS = {"educational": ("fade", "slide", "fade", "push"), "entertainment": ("zoom", "push", "wipe", "slide"), "news": ("cut", "wipe", "fade", "cut")}
 _MOODS = {"educational": "calm", "entertainment": "bright", "news": "news"}
-_CAPTIONS = {"educational": "bold", "entertainment": "pop", "news": "boxed"}
+_CAPTIONS = {"educational": "bold", "entertainment": "bold", "news": "boxed"}
 
 
 class Recording(BaseModel):
@@ -81,8 +82,12 @@ def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
 
 def headings(script: Script) -> list[str | None]:
     """The heading of each passage: the hook and the call to action have none."""
-    hook: list[str | None] = [None] if script.hook.strip() else []
-    return [*hook, *(scene.heading or None for scene in script.scenes if scene.narration.strip()), *([None] if script.call_to_action.strip() else [])]
+    hook: list[str | None] = [None] if is_speakable(script.hook) else []
+    return [
+        *hook,
+        *(scene.heading[:HEADING_CHARACTERS] or None for scene in script.scenes if is_speakable(scene.narration)),
+        *([None] if is_speakable(script.call_to_action) else []),
+    ]
 
 
 def _scenes(job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]) -> list[dict[str, Any]]:
@@ -98,7 +103,7 @@ def _scenes(job: Job, script: Script, recordings: list[Recording], pictures: lis
                 "start_s": round(cut, 3),
                 "end_s": round(end, 3),
                 "heading": heading,
-                "narration": _narration(recording, spoken_from),
+                "narration": _narration(recording, spoken_from, job.language),
                 "visual": _visual(picture, _MOTIONS[(job.seed + index) % len(_MOTIONS)]),
                 "transition": {"kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)], "duration_s": TRANSITION_SECONDS},
             }
@@ -107,11 +112,14 @@ def _scenes(job: Job, script: Script, recordings: list[Recording], pictures: lis
     return scenes
 
 
-def _narration(recording: Recording, start: float) -> dict[str, Any]:
-    if recording.characters:
-        words = captions.words(recording.characters, recording.starts, recording.ends)
-    else:
-        words = captions.evenly(recording.text, recording.duration_seconds)
+def align(recording: Recording, language: str) -> captions.Alignment:
+    """Return the words of a recording with their times, repaired where the provider's times are wrong."""
+    given = recording.characters, recording.starts, recording.ends
+    return captions.align(recording.text, *given, recording.duration_seconds, language)
+
+
+def _narration(recording: Recording, start: float, language: str) -> dict[str, Any]:
+    words = align(recording, language).words
     placed = [{"text": word.text, "start_s": round(start + word.start_s, 3), "end_s": round(start + word.end_s, 3)} for word in words]
     return {"audio": {"uri": recording.uri, "sha256": recording.sha256}, "start_s": round(start, 3), "duration_s": recording.duration_seconds, "words": placed}
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from showrunner.production.script import Script, Template, Visual
+from showrunner.production.text import is_speakable
 
 # Templates that carry the scene's own content; the others are grounds for words that are spoken.
 TYPESET = ("number", "list", "quote", "chart_bar", "chart_line", "counter")
@@ -19,9 +20,9 @@ _TEXT, _VALUE, _LABEL, _ITEM, _ITEMS, _SERIES = 200, 40, 120, 120, 5, 12
 
 def of_passages(script: Script) -> list[Visual]:
     """The visual of each passage: the hook opens on its own ground, the call to action closes on its words."""
-    opening = [_ground(script.hook, None)] if script.hook.strip() else []
-    closing = [_ground(script.call_to_action, script.call_to_action)] if script.call_to_action.strip() else []
-    return [*opening, *(scene.visual for scene in script.scenes if scene.narration.strip()), *closing]
+    opening = [_ground(script.hook, None)] if is_speakable(script.hook) else []
+    closing = [_ground(script.call_to_action, script.call_to_action)] if is_speakable(script.call_to_action) else []
+    return [*opening, *(scene.visual for scene in script.scenes if is_speakable(scene.narration)), *closing]
 
 
 def generated(visual: Visual, seed: int) -> dict[str, Any]:

@@ -35,6 +35,11 @@ def configured(setting: str) -> dict[str, str]:
     return {name.strip(): provider_id.strip() for name, _, provider_id in pairs if name.strip() and provider_id.strip()}
 
 
+def languages(name: str) -> list[str]:
+    """Return the languages for which the pace of a voice is known."""
+    return sorted(language for language, voice in _WORDS_PER_MINUTE if voice == name)
+
+
 def is_configured(provider_id: str, *, setting: str) -> bool:
     """Return True if it is one of the stage's voices, which are everybody's."""
     return provider_id in configured(setting).values()

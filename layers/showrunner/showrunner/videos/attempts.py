@@ -1,19 +1,67 @@
 """Retry and cancel the production of a video."""
 
+from collections.abc import Callable
 from typing import Any
 
 from showrunner.access import limits
 from showrunner.database import db
 from showrunner.errors import Conflict
+from showrunner.production.estimate import BASE_SECONDS
 from showrunner.store.ledger import billing
 from showrunner.store.studio import videos
-from showrunner.videos import executions
-from showrunner.videos.ordering import BASE_SECONDS
+from showrunner.videos import executions, ordering
 from showrunner.videos.schemas import OrderedVideo, VideoProgress
-from showrunner.web import audit, log
+from showrunner.web import audit, idempotency, log
+from showrunner.web.answers import Answer
 from showrunner.web.routing import Request
 
 UNFINISHED = ("queued", "processing")
+# What a cancelled video may have been.
+CANCELLABLE = (*UNFINISHED, "script_ready")
+
+
+def retry_video(request: Request, video_id: str) -> Answer:
+    """Start a new attempt of a video that failed, was cancelled or lost its execution."""
+    with db.reading() as tx:
+        seen = videos.get_state(tx, request.organisation_id, video_id)
+    dead = is_dead(seen)
+    return _start_next(request, seen["id"], lambda tx: retry(tx, request, seen, dead=dead))
+
+
+def continue_video(request: Request, video_id: str) -> Answer:
+    """Start the rest of a production that stopped after its script."""
+    return _start_next(request, video_id.lower(), lambda tx: proceed(tx, request, video_id))
+
+
+def _start_next(request: Request, video_id: str, queue: Callable[[db.Transaction], tuple[OrderedVideo, int]]) -> Answer:
+    ordering.announce_work(request)
+    queued: list[int] = []
+
+    def add(tx: db.Transaction) -> Answer:
+        ordered, attempt = queue(tx)
+        queued.append(attempt)
+        return Answer(ordered, 202)
+
+    answer = idempotency.once(request, add)
+    for attempt in queued:
+        ordering.start(request, [video_id], attempt)
+    return answer
+
+
+def cancel_video(request: Request, video_id: str) -> Answer:
+    """Cancel a video and stop its execution."""
+    ordering.announce_work(request)
+    cancelled: list[int] = []
+
+    def end(tx: db.Transaction) -> Answer:
+        progress = cancel(tx, request, video_id)
+        cancelled.append(progress.attempt)
+        return Answer(progress)
+
+    answer = idempotency.once(request, end)
+    for attempt in cancelled:
+        stop(request, video_id.lower(), attempt)
+    return answer
 
 
 def is_dead(state: dict[str, Any]) -> bool:
@@ -44,14 +92,26 @@ def queue_next(tx: db.Transaction, request: Request, state: dict[str, Any], acti
         video_id=state["id"],
         estimated_time=BASE_SECONDS,
         queue_position=videos.queue_position(tx, request.organisation_id, state["id"]),
+        estimated_duration=state["length_seconds"] or 0,
+        warnings=[],
     )
     return ordered, attempt
+
+
+def proceed(tx: db.Transaction, request: Request, video_id: str) -> tuple[OrderedVideo, int]:
+    """Queue the rest of a production that stopped after its script. Raises Conflict, PaymentRequired."""
+    state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
+    if state["status"] != "script_ready":
+        raise Conflict(f"The video is {state['status']}: only one with status script_ready can be continued.")
+    billing.require_credit(tx, request.organisation_id)
+    videos.clear_stop(tx, request.organisation_id, state["id"])
+    return queue_next(tx, request, state, "continue")
 
 
 def cancel(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress:
     """Cancel a video; cancelling it twice is no error. Raises Conflict if it is finished."""
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
-    if state["status"] in UNFINISHED:
+    if state["status"] in CANCELLABLE:
         videos.cancel(tx, request.organisation_id, state["id"])
         audit.record(tx, request, "cancel", "video", state["id"], attempt=state["attempt"])
     elif state["status"] != "cancelled":

@@ -6,20 +6,65 @@ from showrunner import config, errors
 from showrunner.access import limits
 from showrunner.aws import rpc, schedules
 from showrunner.database import db
-from showrunner.errors import Conflict, InvalidRequest, NotFound, ServiceUnavailable, ShowrunnerError
-from showrunner.production import voices
+from showrunner.errors import Conflict, InvalidRequest, NotFound, ScriptRejected, ServiceUnavailable, ShowrunnerError
+from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels, videos
 from showrunner.videos import executions
-from showrunner.videos.schemas import Batch, BatchResult, Brief, OrderedVideo
-from showrunner.web import answers, audit, log
+from showrunner.videos.schemas import (
+    Batch,
+    BatchResult,
+    Brief,
+    EstimatedCosts,
+    OrderedVideo,
+    VideoEstimate,
+    VoiceInfo,
+    VoiceList,
+)
+from showrunner.web import answers, audit, idempotency, log
+from showrunner.web.answers import Answer
 from showrunner.web.body import checked
 from showrunner.web.routing import Request
 
 LENGTHS = {"short": 45, "medium": 240, "long": 600}
-# A production starts in about a minute, then voice and render take twice the length. Measured on two cores; a hint.
-BASE_SECONDS, SECONDS_PER_SECOND = 60, 2
+# The longest video, as length_seconds has it.
+MAX_SECONDS = 3600
+# A length that differs by more than this from what was asked for is worth a warning.
+TOLERANCE = 0.10
+
+
+def order(request: Request, brief: Brief) -> Answer:
+    """Order one video and start its production; a repeat with the same Idempotency-Key gets the first answer."""
+    check_uploads(request, brief.assets)
+    announce_work(request)
+    added: list[str] = []
+
+    def add(tx: db.Transaction) -> Answer:
+        ordered = accept(tx, request, brief)
+        added.append(ordered.video_id)
+        return Answer(ordered, 202)
+
+    answer = idempotency.once(request, add)
+    start(request, added)
+    return answer
+
+
+def order_each(request: Request, batch: Batch) -> Answer:
+    """Order the videos of a batch, each on its own, and start their productions."""
+    briefs = read_briefs(batch)
+    check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
+    announce_work(request)
+    added: list[str] = []
+
+    def add(_: db.Transaction) -> Answer:
+        result = accept_each(request, briefs)
+        added.extend(each["video_id"] for each in result.results if each["status"] == "accepted")
+        return Answer(result, 202)
+
+    answer = idempotency.once(request, add)
+    start(request, added)
+    return answer
 
 
 def read_briefs(batch: Batch) -> list[Brief | InvalidRequest]:
@@ -60,6 +105,8 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     Raises NotFound (channel), Conflict (channel not active), InvalidRequest (voice, assets), PaymentRequired
     (credits), LimitExceeded (videos of the day)."""
     order = check(tx, request, brief, prefix)
+    found, warnings = _estimate(brief, order, prefix)
+    del order["words_per_minute"]
     organisation_id, channel_id = request.organisation_id, brief.channel_id.lower()
     billing.require_credit(tx, organisation_id)
     limits.spend(tx, limits.windows(f"generate:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
@@ -68,9 +115,65 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     return OrderedVideo(
         job_id=executions.name(video_id, 1),
         video_id=video_id,
-        estimated_time=BASE_SECONDS + SECONDS_PER_SECOND * order["length_seconds"] * len(order["aspect"]),
+        estimated_time=found.ready_seconds,
         queue_position=videos.queue_position(tx, organisation_id, video_id),
+        estimated_duration=found.duration_seconds,
+        warnings=warnings,
     )
+
+
+def estimate_brief(tx: db.Transaction, request: Request, brief: Brief) -> VideoEstimate:
+    """Return what a brief would take and cost. Raises as `accept`, but for credits and limits."""
+    order = check(tx, request, brief, "")
+    found, warnings = _estimate(brief, order, "")
+    return VideoEstimate(
+        estimated_duration=found.duration_seconds,
+        estimated_time=found.ready_seconds,
+        cost_usd=EstimatedCosts(**found.cost_usd),
+        warnings=warnings,
+    )
+
+
+def _estimate(brief: Brief, order: dict[str, Any], prefix: str) -> tuple[estimate.Estimate, list[str]]:
+    """Return the estimate of an order and its warnings. Checks every limit of the later steps for a given script.
+
+    Raises InvalidRequest for a script that can't be spoken, or not within one video."""
+    pace, outputs = order["words_per_minute"], len(order["aspect"])
+    speech_model = config.setting("ELEVENLABS_MODEL", "-")
+    if not brief.manual_script:
+        models = config.setting("OPENAI_MODEL", "-"), speech_model
+        return estimate.of_length(order["length_seconds"], pace, len(brief.source_text or ""), outputs, models), []
+    try:
+        script = planning.finished(planning.manual(brief.manual_script, brief.topic, order["language"]), order["language"])
+    except InvalidRequest as error:
+        error.details = [{**each, "field": f"{prefix}{each['field']}"} for each in error.details]
+        raise
+    except ScriptRejected as error:
+        raise _unspoken(f"The script has too many parts: {error.message}.", prefix) from error
+    found = estimate.of_passages(script.passages, pace, outputs, speech_model)
+    if found.duration_seconds > MAX_SECONDS:
+        minutes = round(found.duration_seconds / 60)
+        raise _unspoken(f"The script takes about {minutes} minutes to speak; at most 60 fit a video. Split it.", prefix)
+    asked = brief.length_seconds or (LENGTHS[brief.length] if "length" in brief.model_fields_set else None)
+    if asked is None or abs(found.duration_seconds - asked) <= TOLERANCE * asked:
+        return found, []
+    return found, [f"The script determines the length: the video takes about {found.duration_seconds} s, not the {asked} s asked for."]
+
+
+def _unspoken(message: str, prefix: str) -> InvalidRequest:
+    return InvalidRequest(message, [{"field": f"{prefix}manual_script", "message": message}])
+
+
+def spoken_languages() -> list[str]:
+    """Return the languages that the stage's speech service speaks, by the parameter VoiceLanguages."""
+    return config.setting("VOICE_LANGUAGES", "en").split(",")
+
+
+def list_voices() -> VoiceList:
+    """Return the voices with the languages that this stage can use."""
+    spoken = spoken_languages()
+    found = [VoiceInfo(name=name, provider="elevenlabs", languages=[each for each in voices.languages(name) if each in spoken]) for name in sorted(voices.configured(config.setting("VOICES", " ")))]
+    return VoiceList(voices=found)
 
 
 def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> dict[str, Any]:
@@ -98,11 +201,19 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     order["style"] = brief.style or settings.get("style") or "educational"
     order["voice"] = brief.voice or settings.get("voice") or "female1"
     order["assets"] = [asset.lower() for asset in brief.assets]
-    language = settings.get("language", "en")
-    if voices.find(language, order["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")) is None:
+    language = order["language"] = brief.language or settings.get("language", "en")
+    if language not in spoken_languages():
+        message = (
+            f"No voice of this stage speaks {language}; it speaks {', '.join(spoken_languages())}. Choose one of these, "
+            "or have the parameter VoiceLanguages set (on one machine: ELEVENLABS_API_KEY)."
+        )
+        raise InvalidRequest(message, [{"field": f"{prefix}language", "message": message}])
+    voice = voices.find(language, order["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
+    if voice is None:
         reason = voices.missing(language, order["voice"])
         message = f"{reason[0].upper()}{reason[1:]}."
         raise InvalidRequest(message, [{"field": f"{prefix}voice", "message": message}])
+    order["words_per_minute"] = voice.words_per_minute
     return order
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
+from showrunner.production.markup import RULE
 from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Text
 
 MAX_BATCH = 50
@@ -37,7 +38,12 @@ class Brief(Body):
     channel_id: Id
     topic: Annotated[Line, Field(max_length=500)] | None = None
     source_text: Annotated[Text, Field(max_length=100_000)] | None = None
-    manual_script: Annotated[Text, Field(max_length=60_000)] | None = None
+    manual_script: Annotated[Text, Field(max_length=60_000, description=RULE)] | None = None
+    language: Annotated[Literal["en", "es", "fr", "de"] | None, Field(description="Omitted: the channel's language. See GET /voices.")] = None
+    stop_after: Annotated[
+        Literal["script"] | None,
+        Field(description="script: stop when the script is written (status script_ready), before the voice is paid."),
+    ] = None
     style: Literal["educational", "entertainment", "news"] | None = None
     length: Literal["short", "medium", "long"] = "short"
     length_seconds: Annotated[int, Field(ge=10, le=3600, strict=True)] | None = None
@@ -116,6 +122,72 @@ class OrderedVideo(Result):
     video_id: str
     estimated_time: Annotated[int, Field(description="Seconds until the video is about ready.")]
     queue_position: Annotated[int, Field(description="1 is the next of the organisation's videos to begin.")]
+    estimated_duration: Annotated[int, Field(description="Seconds of the finished video. A given script sets it.")]
+    warnings: Annotated[list[str], Field(description="What of the brief can't be met as asked.")]
+
+
+class EstimatedCosts(Result):
+    """List prices in USD by step, as decimal strings."""
+
+    script: str
+    voice: str
+    visuals: str
+    render: str
+    storage: str
+    total: str
+
+
+class VideoEstimate(Result):
+    """What a brief would take and cost. Nothing is ordered."""
+
+    estimated_duration: Annotated[int, Field(description="Seconds of the finished video.")]
+    estimated_time: Annotated[int, Field(description="Seconds until the video is about ready.")]
+    cost_usd: EstimatedCosts
+    warnings: list[str]
+
+
+class ScriptScene(Body):
+    """One scene of a script: what is spoken, and the heading shown with it (may be empty)."""
+
+    heading: Annotated[str, Field(max_length=80)] = ""
+    narration: Annotated[Text, Field(max_length=5000)]
+
+
+class ScriptChanges(Body):
+    """The edited script. It takes the place of the written one; omitted fields keep their text."""
+
+    title: Annotated[Line, Field(max_length=100)] | None = None
+    hook: Annotated[str, Field(max_length=400)] | None = None
+    scenes: Annotated[list[ScriptScene], Field(min_length=1, max_length=480)] | None = None
+    call_to_action: Annotated[str, Field(max_length=400)] | None = None
+
+
+class VideoScript(Result):
+    """The script of a video, and what the rest of its production would cost."""
+
+    video_id: str
+    title: str
+    description: str
+    tags: list[str]
+    hook: str
+    scenes: list[ScriptScene]
+    call_to_action: str
+    estimated_duration: int
+    cost_usd: EstimatedCosts
+
+
+class VoiceInfo(Result):
+    """A voice: the languages that it speaks on this stage."""
+
+    name: str
+    provider: str
+    languages: list[str]
+
+
+class VoiceList(Result):
+    """The voices that briefs can name. ai_clone is a channel's own voice and is not listed."""
+
+    voices: list[VoiceInfo]
 
 
 class BatchResult(Result):

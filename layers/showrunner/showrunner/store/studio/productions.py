@@ -53,6 +53,22 @@ def advance(tx: db.Transaction, video_id: str, attempt: int, step: str, progress
     add_log(tx, video_id, attempt, step, message)
 
 
+def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None:
+    """The attempt ends with its script: the video waits for its owner. Raises ProductionCancelled as `begin`."""
+    changed = db.run(
+        tx,
+        """
+        UPDATE studio.videos SET status = 'script_ready', current_step = 'script', deadline_at = NULL, updated_at = now()
+         WHERE id = :video_id AND attempt = :attempt AND status IN ('processing', 'script_ready')
+        """,
+        video_id=video_id,
+        attempt=attempt,
+    )
+    if not changed:
+        raise _gone(tx, video_id)
+    add_log(tx, video_id, attempt, "script", message)
+
+
 def save_script(tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]) -> None:
     db.run(
         tx,

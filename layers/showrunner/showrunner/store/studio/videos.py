@@ -101,7 +101,8 @@ def get_state(tx: db.Transaction, organisation_id: str, video_id: str, *, locked
     row = db.one(
         tx,
         f"""
-        SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title, v.demo, v.updated_at
+        SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title, v.demo, v.updated_at,
+               (v.request->>'length_seconds')::int AS length_seconds
           FROM {_ONE}{" FOR UPDATE" if locked else ""}
         """,
         organisation_id=organisation_id,
@@ -165,6 +166,19 @@ def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
             organisation_id=organisation_id,
             video_id=video_id,
         )
+    )
+
+
+def clear_stop(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
+    """Let the next attempt go on behind the script."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos SET request = request || '{"stop_after": null}', updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
     )
 
 

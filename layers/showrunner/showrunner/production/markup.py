@@ -1,0 +1,129 @@
+"""Read a user's script: Markdown, URLs and stage directions are neither shown nor spoken.
+
+The rule, as POST /videos/generate documents it: markup is dropped; a link becomes its text and a bare URL its host;
+a heading becomes the heading of the scenes after it; `---` is a scene break; [directions] in square brackets and known
+directions in parentheses, such as (music), are dropped. All other words stay as they are and in their order.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+RULE = (
+    "Spoken word for word. Markdown is neither shown nor spoken: a link becomes its text, a bare URL its host, "
+    "a heading the heading of the scenes after it, and --- a scene break. Directions in square brackets and "
+    "known ones in parentheses, such as (music), are dropped."
+)
+
+_URL = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]{}\"“”«»]+", re.IGNORECASE)
+_BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]")
+_PARENTHESES = re.compile(r"[(（]([^()（）\n]{1,40})[)）]")
+_TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+_DIRECTIONS = re.compile(
+    r"music|pause|beat|silence|applause|laughter|laughs|laughing|sighs|whispers|whispering|sfx|cut"
+    r"|fade|intro|outro|música|musica|pausa|silencio|silêncio|aplausos|risas|risos|musique|silence"
+    r"|applaudissements|rires|musik|pause|stille|applaus|gelächter|lachen|muziek|stilte|музыка|пауза"
+    r"|смех|аплодисменты|тишина|müzik|duraklama|muzyka|śmiech|音乐|音樂|停顿|停頓|掌声|掌聲|笑声|笑聲|音楽|間|拍手|笑い|음악|잠시"
+    r"|박수|웃음|संगीत|विराम|हँसी|موسيقى|وقفة|ضحك|מוזיקה|הפסקה|צחוק|เพลง|หยุด|ดนตรี"
+)
+
+
+class Section(NamedTuple):
+    """Paragraphs between two scene breaks or headings. `heading` is empty before the first one."""
+
+    heading: str
+    paragraphs: list[str]
+
+
+def read(text: str) -> list[Section]:
+    """Return the sections of a script in order, without markup. Paragraphs have single spaces."""
+    from markdown_it import MarkdownIt
+
+    # Indented text is no code, `text` over `---` is no heading, and [a]: b is no hidden reference.
+    parser = MarkdownIt("commonmark").disable(["code", "lheading", "reference"]).enable("table")
+    reader = _Reader()
+    for token in parser.parse(text):
+        reader.take(token)
+    cleaned = [Section(each.heading, [words for words in each.paragraphs if words]) for each in reader.sections]
+    return [each for each in cleaned if each.paragraphs or each.heading]
+
+
+class _Reader:
+    """Collects sections from the tokens of markdown-it, one after another."""
+
+    def __init__(self) -> None:
+        self.sections = [Section("", [])]
+        self._in_heading = False
+        self._list_starts: list[str] = []
+        self._number = ""
+        self._cells: list[str] | None = None
+
+    def take(self, token: Any) -> None:
+        match token.type:
+            case "hr":
+                self.sections.append(Section(self.sections[-1].heading, []))
+            case "heading_open" | "heading_close":
+                self._in_heading = token.type == "heading_open"
+            case "ordered_list_open" | "list_item_open" | "ordered_list_close":
+                self._take_list(token)
+            case "tr_open":
+                self._cells = []
+            case "tr_close":
+                self._add(", ".join(filter(None, self._cells or [])))
+                self._cells = None
+            case "inline":
+                self._take_inline(_clean(self._number + _inline(token)))
+            case "fence" | "html_block":
+                for paragraph in re.split(r"\n\s*\n", _TAG.sub(" ", token.content)):
+                    self._add(_clean(paragraph))
+
+    def _take_list(self, token: Any) -> None:
+        """Keep the numbers of a list that doesn't begin at 1: "2025. That was it." is a list to Markdown only."""
+        if token.type == "ordered_list_open":
+            self._list_starts.append(str(token.attrs.get("start", 1)))
+        elif token.type == "ordered_list_close":
+            self._list_starts.pop()
+        else:
+            is_text = token.info and self._list_starts and self._list_starts[-1] not in ("0", "1")
+            self._number = f"{token.info}{token.markup} " if is_text else ""
+
+    def _take_inline(self, words: str) -> None:
+        self._number = ""
+        if self._in_heading:
+            self.sections.append(Section(words, []))
+        elif self._cells is not None:
+            self._cells.append(words)
+        else:
+            self._add(words)
+
+    def _add(self, words: str) -> None:
+        self.sections[-1].paragraphs.append(words)
+
+
+def _inline(token: Any) -> str:
+    found: list[str] = []
+    for child in token.children or []:
+        if child.type in ("softbreak", "hardbreak"):
+            found.append(" ")
+        elif child.type in ("text", "code_inline"):
+            found.append(child.content)
+    return "".join(found)
+
+
+def _clean(text: str) -> str:
+    text = _URL.sub(_host, text)
+    text = _BRACKETS.sub(" ", text)
+    text = _PARENTHESES.sub(_direction, text)
+    text = " ".join(text.split())
+    return re.sub(r"\s+([,.;:!?…])", r"\1", text).strip()
+
+
+def _host(match: re.Match[str]) -> str:
+    url = match.group().rstrip(".,;:!?…'")
+    host = re.sub(r"^(?:https?://)?(?:[^/@\s]*@)?(?:www\.)?", "", url, flags=re.IGNORECASE)
+    host = re.split(r"[/?#:]", host, maxsplit=1)[0]
+    return host + match.group()[len(url) :]
+
+
+def _direction(match: re.Match[str]) -> str:
+    words = [word.strip(".,:…!").lower() for word in match[1].split()]
+    return " " if len(words) <= 3 and any(_DIRECTIONS.fullmatch(word) for word in words) else match.group()

@@ -1,0 +1,74 @@
+"""Read and edit the script of a video whose production stopped after it."""
+
+from typing import Any
+
+from showrunner import config
+from showrunner.aws import s3
+from showrunner.database import db
+from showrunner.errors import Conflict, InvalidRequest, ScriptRejected
+from showrunner.production import estimate, files, planning
+from showrunner.production.job import Job
+from showrunner.production.script import Scene, Script
+from showrunner.store.studio import videos
+from showrunner.videos.schemas import EstimatedCosts, ScriptChanges, ScriptScene, VideoScript
+from showrunner.web import audit
+from showrunner.web.routing import Request
+
+
+def show(request: Request, video_id: str) -> VideoScript:
+    """Return the script, edited or as written. Raises NotFound, or Conflict if there is none yet."""
+    with db.reading() as tx:
+        state = videos.get_state(tx, request.organisation_id, video_id)
+    return _shown(*_read(request.organisation_id, state))
+
+
+def edit(request: Request, video_id: str, changes: ScriptChanges) -> VideoScript:
+    """Replace the given parts of a script that waits. Raises NotFound, Conflict, InvalidRequest."""
+    with db.transaction() as tx:
+        # Locked until the script is stored: a continuation that comes meanwhile waits and reads the edited one.
+        state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
+        if state["status"] != "script_ready":
+            raise Conflict(f"The video is {state['status']}: only a script that waits (script_ready) can be edited.")
+        job, written = _read(request.organisation_id, state)
+        edited = _edited(job, written, changes)
+        s3.put_json(files.edited_script_key(job.folder), edited.model_dump())
+        audit.record(tx, request, "edit_script", "video", state["id"], fields=sorted(changes.model_fields_set))
+    return _shown(job, edited)
+
+
+def _read(organisation_id: str, state: dict[str, Any]) -> tuple[Job, Script]:
+    folder = files.video_folder(organisation_id, state["id"])
+    job, document = s3.find_json(files.job_key(folder)), s3.find_json(files.script_key(folder))
+    if job is None or document is None:
+        raise Conflict(f"The video is {state['status']}: it has no script yet.")
+    edited = s3.find_json(files.edited_script_key(folder))
+    return Job.model_validate(job), Script.model_validate(edited or document["script"])
+
+
+def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
+    update: dict[str, Any] = changes.model_dump(exclude_none=True, exclude={"scenes"})
+    if changes.scenes is not None:
+        update["scenes"] = [_scene(written, number, scene) for number, scene in enumerate(changes.scenes)]
+    try:
+        return planning.finished(written.model_copy(update=update), job.language)
+    except ScriptRejected as error:
+        message = f"The script can't be spoken: {error.message}."
+        raise InvalidRequest(message, [{"field": "scenes", "message": message}]) from error
+
+
+def _scene(written: Script, number: int, scene: ScriptScene) -> Scene:
+    """Keep the picture of the scene at this place; one that is added gets a plain ground."""
+    visual = written.scenes[number].visual if number < len(written.scenes) else planning.plain_visual(scene.narration)
+    return Scene(heading=scene.heading, narration=scene.narration, visual=visual)
+
+
+def _shown(job: Job, script: Script) -> VideoScript:
+    speech_model = config.setting("ELEVENLABS_MODEL", "-")
+    found = estimate.of_passages(script.passages, job.voice.words_per_minute, len(job.outputs), speech_model)
+    return VideoScript(
+        video_id=job.video_id,
+        **script.model_dump(include={"title", "description", "tags", "hook", "call_to_action"}),
+        scenes=[ScriptScene(heading=scene.heading, narration=scene.narration) for scene in script.scenes],
+        estimated_duration=found.duration_seconds,
+        cost_usd=EstimatedCosts(**found.cost_usd),
+    )

@@ -1,0 +1,140 @@
+"""A video that stops after its script: read, edit, continue; and what an order says before anything is paid."""
+
+import pytest
+
+from functions.prepare import app as prepare
+from functions.record import app as record
+from functions.script import app as script_step
+from showrunner.database import db
+from tests.videos.calls import fields, order, started_executions
+
+SCRIPT = """# The tide clock
+
+It has **one** hand. It turns with the moon.
+
+---
+
+See [the table](https://example.org/t) for the tides of every harbour in the north."""
+
+
+@pytest.fixture
+def waiting(client, tx, channel_id):
+    """A video whose production stopped after its script, by the steps themselves."""
+    response = client("POST", "/api/v1/videos/generate", order(channel_id, source_text=None, manual_script=SCRIPT, stop_after="script"))
+    assert response.status == 202, response
+    video_id = response.body["video_id"]
+    job = prepare.handler({"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None)
+    assert job["stop_after"] == "script"
+    script_step.handler(job, None)
+    record.handler({**job, "step": "script"}, None)
+    return video_id
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-6-luna")
+    monkeypatch.setenv("OPENAI_FALLBACK_MODEL", " ")
+    monkeypatch.setenv("RENDER_PLATFORM", "cpu")
+
+
+def test_a_script_that_waits_can_be_read_edited_and_continued(client, tx, waiting):
+    path = f"/api/v1/videos/{waiting}"
+    assert client("GET", f"{path}/status").body["status"] == "script_ready"
+    shown = client("GET", f"{path}/script").body
+    assert [scene["narration"] for scene in shown["scenes"]] == [
+        "It has one hand. It turns with the moon.",
+        "See the table for the tides of every harbour in the north.",
+    ]
+    assert {scene["heading"] for scene in shown["scenes"]} == {"The tide clock"}
+    assert float(shown["cost_usd"]["script"]) == 0 < float(shown["cost_usd"]["voice"])
+
+    scenes = [*shown["scenes"][:1], {"heading": "", "narration": "A new end."}]
+    edited = client("PUT", f"{path}/script", {"scenes": scenes, "title": "Tides"})
+    assert (edited.status, edited.body["scenes"], edited.body["title"]) == (200, scenes, "Tides")
+    continued = client("POST", f"{path}/continue", idempotency_key="c")
+
+    assert (continued.status, continued.body["job_id"]) == (202, f"{waiting}-2")
+    assert client("POST", f"{path}/continue", idempotency_key="c").body == continued.body
+    assert client("POST", f"{path}/continue").status == 409
+    assert client("PUT", f"{path}/script", {"title": "Late"}).status == 409
+    assert f"{waiting}-2" in started_executions()
+    job = prepare.handler({"video_id": waiting, "organisation_id": client.organisation_id, "attempt": 2}, None)
+    written = script_step.handler(job, None)
+    assert (job["stop_after"], written["scenes"]) == ("", [0, 1])
+    record.handler({**job, "step": "script"}, None)
+    row = db.one(tx, "SELECT status, title, current_step FROM studio.videos WHERE id = :id", id=waiting)
+    assert row == {"status": "processing", "title": "Tides", "current_step": "voice"}
+
+
+def test_a_script_that_waits_can_be_cancelled(client, waiting):
+    assert client("POST", f"/api/v1/videos/{waiting}/cancel").body["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"scenes": []}, "scenes"),
+        ({"scenes": [{"narration": "😀"}], "hook": "", "call_to_action": "—"}, "scenes"),
+        ({"scenes": [{"narration": "Fine.", "sound": 1}]}, "scenes.0.sound"),
+        ({"title": "x" * 101}, "title"),
+    ],
+)
+def test_an_edit_that_cannot_be_spoken_is_refused(client, waiting, changes, field):
+    response = client("PUT", f"/api/v1/videos/{waiting}/script", changes)
+
+    assert (response.status, fields(response)) == (400, [field])
+
+
+def test_a_video_without_a_script_has_none_to_show(client, video):
+    assert client("GET", f"/api/v1/videos/{video['video_id']}/script").status == 409
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/continue").status == 409
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["***", "😀", "— … —", "(music)\n\n[pause]", "# \n\n---", "\n\n".join(f"# Part {number}\n\nYes." for number in range(5200))[:60_000], "word " * 11_000],
+    ids=["stars", "emoji", "dashes", "directions", "breaks", "too many parts", "too long"],
+)
+def test_a_script_that_cannot_be_made_is_refused_before_it_costs(client, channel_id, script):
+    response = client("POST", "/api/v1/videos/generate", order(channel_id, source_text=None, manual_script=script))
+
+    assert (response.status, fields(response)) == (400, ["manual_script"])
+
+
+def test_a_given_script_determines_the_length(client, channel_id):
+    brief = order(channel_id, source_text=None, manual_script="Hi.", length_seconds=600)
+
+    ordered, estimated = client("POST", "/api/v1/videos/generate", brief).body, client("POST", "/api/v1/videos/estimate", brief).body
+
+    assert ordered["estimated_duration"] == estimated["estimated_duration"] < 5
+    assert ordered["warnings"] == estimated["warnings"]
+    assert "600 s" in ordered["warnings"][0]
+
+
+def test_an_estimate_orders_nothing(client, tx, channel_id):
+    response = client("POST", "/api/v1/videos/estimate", order(channel_id, length="medium", aspect=["9:16", "16:9"]))
+
+    costs = response.body["cost_usd"]
+    assert (response.status, response.body["estimated_duration"], response.body["estimated_time"]) == (200, 240, 60 + 2 * 240 * 2)
+    assert float(costs["total"]) == pytest.approx(sum(float(amount) for name, amount in costs.items() if name != "total"), abs=0.001)
+    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :o", o=client.organisation_id) == 0
+    assert client("POST", "/api/v1/videos/estimate", {"channel_id": channel_id}).status == 400
+
+
+def test_a_language_that_no_voice_speaks_is_refused_and_says_what_to_configure(client, channel_id, monkeypatch):
+    monkeypatch.setenv("VOICE_LANGUAGES", "en")
+    response = client("POST", "/api/v1/videos/generate", order(channel_id, language="es"))
+
+    assert (response.status, fields(response)) == (400, ["language"])
+    assert "VoiceLanguages" in response.body["error"]["details"][0]["message"]
+    assert [voice["languages"] for voice in client("GET", "/api/v1/voices").body["voices"]] == [["en"], ["en"]]
+
+
+def test_a_videos_language_takes_the_place_of_the_channels(client, tx, channel_id, monkeypatch):
+    monkeypatch.setenv("VOICE_LANGUAGES", "en,es,fr,de")
+    video_id = client("POST", "/api/v1/videos/generate", order(channel_id, language="es")).body["video_id"]
+
+    prepare.handler({"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None)
+
+    assert db.value(tx, "SELECT request->>'language' FROM studio.videos WHERE id = :id", id=video_id) == "es"
+    assert client("GET", "/api/v1/voices").body["voices"][0] == {"name": "female1", "provider": "elevenlabs", "languages": ["de", "en", "es", "fr"]}
