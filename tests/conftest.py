@@ -239,6 +239,7 @@ def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
 
 
 PREFIXES = {
+    "voices": "videos",
     "videos": "videos",
     "channels": "channels",
     "assets": "assets",

@@ -58,8 +58,8 @@ def test_moods_transitions_and_motions_are_the_renderers():
 
 
 def test_fonts_and_presets_of_a_channel_are_the_renderers():
-    from functions.channels import app as channels
     from render.text import fonts
+    from showrunner.channels import schemas as channels
 
     assert set(get_args(channels.CaptionPreset)) == set(styles.presets())
     for name in get_args(channels.Font):
