@@ -172,7 +172,10 @@ def spoken_languages() -> list[str]:
 def list_voices() -> VoiceList:
     """Return the voices with the languages that this stage can use."""
     spoken = spoken_languages()
-    found = [VoiceInfo(name=name, provider="elevenlabs", languages=[each for each in voices.languages(name) if each in spoken]) for name in sorted(voices.configured(config.setting("VOICES", " ")))]
+    found = [
+        VoiceInfo(name=name, provider="elevenlabs", languages=[each for each in voices.languages(name) if each in spoken])
+        for name in sorted(voices.configured(config.setting("VOICES", " ")))
+    ]
     return VoiceList(voices=found)
 
 
