@@ -1,18 +1,12 @@
 """Read a user's script: Markdown, URLs and stage directions are neither shown nor spoken.
 
-The rule, as POST /videos/generate documents it: markup is dropped; a link becomes its text and a bare URL its host;
+The rule, in text.SCRIPT_RULE as POST /videos/generate documents it: markup is dropped; a link becomes its text and a bare URL its host;
 a heading becomes the heading of the scenes after it; `---` is a scene break; [directions] in square brackets and known
 directions in parentheses, such as (music), are dropped. All other words stay as they are and in their order.
 """
 
 import re
 from typing import Any, NamedTuple
-
-RULE = (
-    "Spoken word for word. Markdown is neither shown nor spoken: a link becomes its text, a bare URL its host, "
-    "a heading the heading of the scenes after it, and --- a scene break. Directions in square brackets and "
-    "known ones in parentheses, such as (music), are dropped."
-)
 
 _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]{}\"“”«»]+", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]")

@@ -28,7 +28,7 @@ _CHUNK_WORDS, _SHORT_WORDS = 28, 12
 
 
 def manual(text: str, topic: str | None, language: str) -> Script:
-    """Return the user's script as scenes. No model is asked, and no word is changed: see markup.RULE.
+    """Return the user's script as scenes. No model is asked, and no word is changed: see text.SCRIPT_RULE.
 
     Raises InvalidRequest if there is nothing to speak, or if it has too many parts for one video."""
     sections = markup.read(text)

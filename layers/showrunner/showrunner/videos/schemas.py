@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from showrunner.production.markup import RULE
+from showrunner.production.text import SCRIPT_RULE
 from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Text
 
 MAX_BATCH = 50
@@ -38,7 +38,7 @@ class Brief(Body):
     channel_id: Id
     topic: Annotated[Line, Field(max_length=500)] | None = None
     source_text: Annotated[Text, Field(max_length=100_000)] | None = None
-    manual_script: Annotated[Text, Field(max_length=60_000, description=RULE)] | None = None
+    manual_script: Annotated[Text, Field(max_length=60_000, description=SCRIPT_RULE)] | None = None
     language: Annotated[Literal["en", "es", "fr", "de"] | None, Field(description="Omitted: the channel's language. See GET /voices.")] = None
     stop_after: Annotated[
         Literal["script"] | None,
