@@ -14,9 +14,12 @@ CONTEXT_TOKENS = 128_000
 def main() -> None:
     listener = listen(port_from("LANGUAGE_PORT", 8101), "LANGUAGE_PORT")
     started = time.perf_counter()
+    from local.language import requests
     from local.language.model import NAME, Model
     from local.language.server import LanguageServer, application
 
+    # The SDK's types take seconds to import on a busy machine: before the first request, not during it.
+    requests.parameters()
     model = Model()
     more = [name.strip() for name in os.environ.get("LANGUAGE_MODELS", "").split(",") if name.strip()]
     context = int(os.environ.get("LANGUAGE_CONTEXT_TOKENS") or CONTEXT_TOKENS)

@@ -97,13 +97,13 @@ def _check_types(body: dict[str, Any]) -> None:
     if body.get("stream"):
         raise ApiError(400, "Streaming is not supported by this local server.", "unsupported_value", "stream")
     try:
-        _parameters().validate_python({name: value for name, value in body.items() if name != "stream"})
+        parameters().validate_python({name: value for name, value in body.items() if name != "stream"})
     except ValidationError as error:
         raise _type_error(error) from error
 
 
 @cache
-def _parameters() -> TypeAdapter[Any]:
+def parameters() -> TypeAdapter[Any]:
     """Return the SDK's type of the parameters, with unknown keys forbidden in it and in all types that it contains."""
     from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 
