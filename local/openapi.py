@@ -53,12 +53,13 @@ def ingestion_text() -> str:
     applications()
     from pydantic import TypeAdapter
 
+    from showrunner.feed import schemas
     from showrunner.web.openapi import document
 
     feed = importlib.import_module("functions.feed.app")
     told = document([feed.app], "showrunner Ingestion API")
     told["info"]["description"] = INGESTION
-    told["components"]["schemas"] |= {"Error": ERROR, "Feed.Renewal": TypeAdapter(feed.Renewal).json_schema()}
+    told["components"]["schemas"] |= {"Error": ERROR, "Feed.Renewal": TypeAdapter(schemas.Renewal).json_schema()}
     told["components"]["securitySchemes"] = {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},

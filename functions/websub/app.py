@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from showrunner import config
-from showrunner.aws import rpc
+from showrunner.aws import queues
 from showrunner.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError
 from showrunner.feed import callbacks
 from showrunner.feed.callbacks import Callback
+from showrunner.feed.messages import LeaseGranted, Notification, SubscriptionDenied
 from showrunner.platforms import websub
 
 # As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
@@ -45,12 +46,13 @@ def verify(callback: Callback, query: dict[str, str]) -> str:
         raise NotFound("nobody here asked for that topic")
     if mode == "denied":
         if not callback.removed:
-            report({"kind": "denied", "subscription_id": callback.subscription_id, "reason": websub.plain(query.get("hub.reason", ""))[:500]})
+            reason = websub.plain(query.get("hub.reason", ""))[:500]
+            report(SubscriptionDenied(callback.subscription_id, reason, datetime.now(UTC)))
         return ""
     if not callback.expects(mode, time.time()) or not 0 < len(challenge) <= CHALLENGE_CHARACTERS:
         raise NotFound("nobody here asked for that")
     if mode == "subscribe":
-        report({"kind": "verified", "subscription_id": callback.subscription_id, "lease_seconds": lease(callback, query)})
+        report(LeaseGranted(callback.subscription_id, lease(callback, query), datetime.now(UTC)))
     return challenge
 
 
@@ -68,20 +70,12 @@ def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
     is_open = not callback.sealed or (callback.unsigned and not signature)
     if not is_open and not websub.is_signed(callbacks.opened(callback.sealed, callback.token), signature, body):
         raise Forbidden("the signature is missing or wrong")
-    report(
-        {
-            "kind": "notification",
-            "delivery_id": str(uuid.uuid4()),
-            "subscription_id": callback.subscription_id,
-            "channel_id": callback.channel_id,
-            "body": base64.b64encode(body).decode(),
-        }
-    )
+    text = base64.b64encode(body).decode()
+    report(Notification(str(uuid.uuid4()), callback.channel_id, text, datetime.now(UTC), callback.subscription_id))
 
 
-def report(message: dict[str, Any]) -> None:
-    text = ENCODE({**message, "at": datetime.now(UTC).isoformat()})
-    rpc.call("sqs", "SendMessage", {"QueueUrl": config.setting("NOTIFICATIONS_QUEUE_URL"), "MessageBody": text})
+def report(message: queues.Message) -> None:
+    queues.send(config.setting("NOTIFICATIONS_QUEUE_URL"), message)
 
 
 def raw(event: dict[str, Any]) -> bytes:

@@ -67,7 +67,7 @@ def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
 
 @pytest.fixture
 def youtube(world, monkeypatch):
-    from functions.feed_poll import app
+    from showrunner.feed import polling
 
     known = simulator.World(key="local")
     known.channels = {
@@ -81,13 +81,13 @@ def youtube(world, monkeypatch):
     monkeypatch.setenv("YOUTUBE_BASE_URL", address)
     sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
     ssm.forget()
-    app.feeds.cache_clear()
-    app._youtube.cache_clear()
+    polling.feeds.cache_clear()
+    polling._youtube.cache_clear()
     dynamodb.remove(f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}", "general")
     dynamodb.remove("breaker#youtube", "state")
     yield known
-    app.feeds.cache_clear()
-    app._youtube.cache_clear()
+    polling.feeds.cache_clear()
+    polling._youtube.cache_clear()
     serving.shutdown()
     serving.server_close()
 

@@ -13,13 +13,13 @@ def test_a_poll_stays_in_the_queue_until_the_bus_accepts_its_updates(world, tx, 
 
     message, sent = poll(str(uuid.uuid4())), []
 
-    def refuses(kind, details):
-        if details and not sent:
+    def refuses(updates):
+        if updates and not sent:
             sent.append(None)
             raise rpc.AwsError("AccessDeniedException", "no")
-        sent.extend(each["video_id"] for each in details)
+        sent.extend(each.video_id for each in updates)
 
-    monkeypatch.setattr(events, "emit_all", refuses)  # moto's event bus never refuses
+    monkeypatch.setattr(events, "put", refuses)  # moto's event bus never refuses
     with pytest.raises(rpc.AwsError):
         world.notify(message)
     assert world.take("NOTIFICATIONS_DEAD_URL") == []
@@ -32,7 +32,8 @@ def test_an_update_is_sent_to_the_bus_again_after_a_crash(world, tx, monkeypatch
     from showrunner.aws import events
 
     sent = []
-    monkeypatch.setattr(events, "emit_all", lambda kind, details: sent.append([each["event_id"] for each in details]))  # moto's event bus cannot be read
+    # moto's event bus cannot be read
+    monkeypatch.setattr(events, "put", lambda updates: sent.append([each.event_id for each in updates]))
     message = notification(atom())
     world.notify(message)
     world.notify(message)

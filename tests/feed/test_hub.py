@@ -6,6 +6,7 @@ from functions.feed_poll import app as poll
 from functions.feed_schedule import app as subscriptions
 from functions.websub import app as websub
 from showrunner.database import db
+from showrunner.feed import hub as asking
 from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, batch
 
 
@@ -36,11 +37,11 @@ def test_a_failing_message_does_not_fail_its_batch(world, tx, monkeypatch):
     _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
     [job] = world.take("HUB_QUEUE_URL")
     monkeypatch.setenv("HUB_URL", "http://127.0.0.1:9/hub")
-    hub.hub.cache_clear()
+    asking.hub.cache_clear()
 
     answer = hub.handler(batch(["no JSON", {"mode": "subscribe"}, job]), None)
 
-    hub.hub.cache_clear()
+    asking.hub.cache_clear()
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["0", "1"]
     assert [each["subscription_id"] for each in world.take("NOTIFICATIONS_QUEUE_URL")] == [body["id"]]
 

@@ -67,12 +67,10 @@ def test_a_failing_free_feed_is_polled_more_often_than_the_paid_playlist(world, 
 
 
 def test_the_free_feed_is_polled_without_quota(world, youtube, followed, tx):
-    from functions.feed_schedule import app
-
     youtube.failing["/feeds/videos.xml"] = 10
     run_once(world)
     make_polls_due(tx)
-    quotas.spend("youtube", "general", app.POLL_UNITS, 10_000, share="polling")
+    quotas.spend("youtube", "general", quotas.POLL_UNITS, 10_000, share="polling")
     assert [each["paid"] for each in run_once(world)] == [False]
 
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from showrunner.database import db
+from showrunner.feed import hub as asking
 from tests.conftest import ROOT, free_port
 from tests.feed.ingestion import CHANNEL, OTHER, TOPIC, atom, batch, http
 from tests.feed.subscribing import run_schedule
@@ -80,11 +81,11 @@ def hub(hub_server, world, monkeypatch):
     callback = f"http://127.0.0.1:{server.server_port}/webhook"
     monkeypatch.setenv("HUB_URL", f"http://127.0.0.1:{port}/hub")
     monkeypatch.setenv("CALLBACK_URLS", callback)
-    hub_function().hub.cache_clear()
+    asking.hub.cache_clear()
     real = RealHub(port, algorithm, callback)
     real.reset()
     yield real
-    hub_function().hub.cache_clear()
+    asking.hub.cache_clear()
     server.shutdown()
     server.server_close()
 

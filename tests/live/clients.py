@@ -94,7 +94,14 @@ def subscribed(clients: Clients, identity: tokens.Identity, *topics: str) -> str
 
 
 def progress(organisation_id: str, percent: int = 15, at: str = "2026-11-22T08:00:05.123456+00:00", kind: str = "video.progress") -> dict[str, Any]:
-    detail = {"event_id": f"{VIDEO}:1:{kind}:{percent}", "video_id": VIDEO, "organisation_id": organisation_id, "title": "Cables", "status": "processing"}
+    detail = {
+        "event_id": f"{VIDEO}:1:{kind}:{percent}",
+        "video_id": VIDEO,
+        "organisation_id": organisation_id,
+        "channel_id": str(uuid.UUID(int=1)),
+        "title": "Cables",
+        "status": "processing",
+    }
     detail |= {"progress": percent, "current_step": "voice", "attempt": 1, "message": "Spoken.", "at": at}
     return {"id": str(uuid.uuid4()), "source": "showrunner", "detail-type": kind, "time": "2026-11-22T08:00:06Z", "detail": detail}
 

@@ -10,7 +10,7 @@ from showrunner.access import roles
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
-from showrunner.live import connections, tickets
+from showrunner.live import connections, tickets, updates
 from showrunner.store.studio import productions
 from tests.conftest import in_threads
 from tests.contract import template
@@ -202,4 +202,4 @@ def test_the_templates_event_rules_match_the_delivered_kinds():
     rules = template.functions()["live"].properties["Events"]
     prefixes = {each["prefix"] for each in rules["Announced"]["Properties"]["Pattern"]["detail-type"]}
 
-    assert {prefix.rstrip(".") for prefix in prefixes} | set(rules["Rendering"]["Properties"]["Pattern"]["detail-type"]) == set(app.KINDS)
+    assert {prefix.rstrip(".") for prefix in prefixes} | set(rules["Rendering"]["Properties"]["Pattern"]["detail-type"]) == set(updates.KINDS)

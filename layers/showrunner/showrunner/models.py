@@ -1,7 +1,7 @@
 """Values that cross from one room to another."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Usage(NamedTuple):
@@ -22,3 +22,38 @@ class Sighting(NamedTuple):
     title: str | None
     published_at: datetime | None
     at: datetime
+
+
+# Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.
+
+type VideoEventKind = Literal["video.progress", "video.completed", "video.failed", "video.cancelled"]
+
+
+class VideoEvent(NamedTuple):
+    """A video reached a step or its end. `event_id` identifies repeats; `error` is {code, message, ...} of a failed video."""
+
+    event_id: str
+    video_id: str
+    organisation_id: str
+    channel_id: str
+    attempt: int
+    title: str | None
+    status: str
+    progress: int
+    current_step: str | None
+    at: str
+    message: str
+    kind: VideoEventKind
+    error: dict[str, str] | None = None
+
+
+class VideoUpdate(NamedTuple):
+    """A channel on YouTube published, renamed or deleted a video: a row of the trail. `event_id` identifies repeats."""
+
+    event_id: str
+    webhook_event_id: int
+    video_id: str
+    channel_id: str | None
+    title: str
+    update_type: Literal["new_video", "title_update", "deleted", "unknown"]
+    kind: Literal["feed.video_update"] = "feed.video_update"

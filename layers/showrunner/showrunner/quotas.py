@@ -1,7 +1,9 @@
 """Count the daily quotas of foreign platforms in the state table: reserve before a call, settle after it."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from showrunner.aws import dynamodb, rpc
 from showrunner.errors import QuotaExceeded
@@ -14,6 +16,10 @@ ALL_UNITS = 10_000
 INSERTS_A_DAY = 100
 # The general units of a day, divided so that polling can't leave a video without its captions (400 units). The sum is the quota; a test adds it up.
 SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
+# What polls may take of the share "polling"; the rest is for look-ups and for people who wait.
+POLL_UNITS = 2_000
+# Units a day by (project, bucket).
+BUCKETS = {("youtube", "general"): ALL_UNITS, ("youtube", "insert"): INSERTS_A_DAY}
 # From this hour in Los Angeles on, what a share hasn't used is everybody's.
 SHARED_FROM_HOUR = 20
 # Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us for minutes only.
@@ -21,24 +27,21 @@ FRESH_SECONDS = 1800
 PAUSED_SECONDS = 300
 
 
+@cache
+def _pacific() -> ZoneInfo:
+    """Return the zone in which Google's quota days begin. Its data come with the package tzdata: a function's file system has none."""
+    return ZoneInfo("America/Los_Angeles")
+
+
 def pacific_day(now: datetime) -> str:
-    """The date in Los Angeles, where Google's quota days begin. By rule, since a function's file system need not have the zones' data."""
-    year = now.year
-    # Daylight time runs from the second Sunday of March, 2:00 standard, to the first Sunday of November, 2:00 daylight.
-    begins = _sunday(year, 3, 2) + timedelta(hours=10)
-    ends = _sunday(year, 11, 1) + timedelta(hours=9)
-    return (now - timedelta(hours=7 if begins <= now < ends else 8)).date().isoformat()
-
-
-def _sunday(year: int, month: int, which: int) -> datetime:
-    first = datetime(year, month, 1, tzinfo=UTC)
-    return first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (which - 1))
+    """Return the quota day that holds `now`: the date in Los Angeles."""
+    return now.astimezone(_pacific()).date().isoformat()
 
 
 def pacific_midnight(now: datetime) -> datetime:
-    """When the quota day that holds `now` ends."""
-    day = datetime.fromisoformat(pacific_day(now)).replace(tzinfo=UTC) + timedelta(days=1)
-    return next(at for at in (day + timedelta(hours=7), day + timedelta(hours=8)) if pacific_day(at) == day.date().isoformat())
+    """Return when the quota day that holds `now` ends, in UTC."""
+    day = now.astimezone(_pacific()).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=_pacific()).astimezone(UTC)
 
 
 def next_attempt_at(now: datetime) -> datetime:
@@ -53,7 +56,9 @@ def _is_fresh(now: datetime) -> bool:
 def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None, share: str | None = None) -> str:
     """Take units from today's bucket before the call that costs them, refused calls included. `share` names an entry of SHARES.
 
-    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded.
+    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded. The update can't be told from its repeat: where
+    its response is lost, `rpc` sends it again and the units may count twice. That errs to the safe side (the count is then more than
+    was spent, never less), costs a unit or two of 10,000, and ends at midnight; `reserve` is for what costs more.
     """
     at = now or datetime.now(UTC)
     day = pacific_day(at)
@@ -169,6 +174,11 @@ class Ledger(NamedTuple):
     def _settle(self, day: str, update: str, values: dict[str, Any]) -> None:
         key = _bucket(self.project, self.bucket, day)
         rpc.call("dynamodb", "UpdateItem", {"TableName": dynamodb.table(), "Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values})
+
+
+def polling_ledger() -> Ledger:
+    """Return the ledger of those who read YouTube by API key."""
+    return Ledger("youtube", "general", ALL_UNITS, "polling")
 
 
 def _bucket(project: str, bucket: str, day: str) -> dict[str, Any]:

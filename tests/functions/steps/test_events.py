@@ -10,6 +10,7 @@ from functions.record import app as record
 from showrunner.aws import events, rpc
 from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
+from showrunner.models import VideoEvent
 from tests.functions.steps.stand_ins import Platforms, produced, row, write
 
 
@@ -60,7 +61,7 @@ def test_every_end_of_a_video_is_announced(tx: Any, platforms: Platforms, video:
 def test_an_unreachable_event_bus_stops_no_step(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENT_BUS_NAME", "arn:aws:events:us-east-1:123456789012:event-bus/nobody-made-it")
     with pytest.raises((ServiceUnavailable, rpc.AwsError)):
-        events.emit_all("video.progress", [{"event_id": "1"}])
+        events.put([VideoEvent("1", "v", "o", "c", 1, "Title", "processing", 1, "voice", "2026-11-28", "Spoken.", "video.progress")])
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
 

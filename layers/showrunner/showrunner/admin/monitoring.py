@@ -18,8 +18,6 @@ from showrunner.web.routing import Request
 routes = Routes()
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-# Units a day by project and bucket: https://developers.google.com/youtube/v3/determine_quota_cost.
-QUOTAS = {"youtube": {"general": 10_000}}
 
 
 @routes.get("/.well-known/jwks.json", permission=roles.PUBLIC, unlimited=True, answer=JwkSet, max_age=300)
@@ -110,7 +108,6 @@ def list_quotas(request: Request) -> dict[str, Any]:
                 "limit": limit,
                 "resets_at": resets_at,
             }
-            for project, buckets in QUOTAS.items()
-            for bucket, limit in buckets.items()
+            for (project, bucket), limit in quotas.BUCKETS.items()
         ]
     }

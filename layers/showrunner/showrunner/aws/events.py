@@ -1,10 +1,15 @@
-"""Events of ours on the stage's EventBridge bus: Live and outgoing webhooks consume them off the critical path."""
+"""Put events on the stage's EventBridge bus, and read them: Live and outgoing webhooks consume them off the critical path.
+
+An event is a NamedTuple whose field `kind` is the detail-type. Producer and consumer import the same class.
+"""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from showrunner import config
 from showrunner.aws import rpc
+from showrunner.aws.queues import Message
 from showrunner.errors import ServiceUnavailable
 
 SOURCE = "showrunner"
@@ -12,11 +17,22 @@ SOURCE = "showrunner"
 BATCH = 10
 
 
-def emit_all(kind: str, details: list[dict[str, Any]]) -> None:
-    """Events of one kind, for instance "video.completed". At least once: consumers tell repeats by detail["event_id"]. Raises ServiceUnavailable."""
+def put(events: Sequence[Message]) -> None:
+    """Put events on the bus, each at least once: consumers tell repeats by detail["event_id"]. Raises ServiceUnavailable."""
     bus = config.setting("EVENT_BUS_NAME")
-    entries = [{"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail), "EventBusName": bus} for detail in details]
+    entries = [{"Source": SOURCE, "DetailType": each.kind, "Detail": json.dumps(_detail(each)), "EventBusName": bus} for each in events]
     for start in range(0, len(entries), BATCH):
         answer = rpc.call("events", "PutEvents", {"Entries": entries[start : start + BATCH]})
         if answer.get("FailedEntryCount"):
-            raise ServiceUnavailable(f"EventBridge refused {answer['FailedEntryCount']} events of {kind}: try again.")
+            raise ServiceUnavailable(f"EventBridge refused {answer['FailedEntryCount']} events: try again.")
+
+
+def _detail(event: Message) -> dict[str, Any]:
+    return {name: value for name, value in event._asdict().items() if name != "kind"}
+
+
+def read[Event](event_class: type[Event], event: dict[str, Any]) -> Event:
+    """Read an event that EventBridge delivered. Fields that the class doesn't have are ignored. Raises TypeError if one is missing."""
+    detail = event["detail"]
+    known = {name: detail[name] for name in event_class._fields if name in detail}  # type: ignore[attr-defined]
+    return event_class(**known | {"kind": event["detail-type"]})

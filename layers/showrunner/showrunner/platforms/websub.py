@@ -150,65 +150,6 @@ def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Ca
 
 def read(body: bytes) -> list[Sighting]:
     """The entries and tombstones of a notification or a feed. Raises InvalidRequest with the reason when it isn't one that YouTube would send."""
-    usual = _usual(body)
-    return _parse(body) if usual is None else [_entry(usual)]
-
-
-# Notifications differ in their values only. One that has YouTube's shape to the byte is read by it, in a quarter of expat's time; whatever differs in
-# anything, a comment or another quote, is expat's. Tests hold both to the same answers. Values have no markup, no control characters, and but for titles and
-# names no entities: nothing that a parser would refuse or read otherwise.
-_VALUE = r"[^<>&\x00-\x1f\ufffe\uffff]*+"
-_WORDS = r"(?:[^<>&\x00-\x1f\ufffe\uffff]++|&(?:amp|lt|gt|quot|apos|#39);)*+"
-_ADDRESS = r'"[^"<>&\x00-\x1f\ufffe\uffff]*+"'
-_USUAL = re.compile(
-    "[ \n]*+".join(
-        (
-            re.escape("<?xml version='1.0' encoding='UTF-8'?>"),
-            re.escape('<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">'),
-            f'<link rel="hub" href={_ADDRESS}/>',
-            f'<link rel="self" href={_ADDRESS}/>',
-            f"<title>{_WORDS}</title>",
-            f"<updated>{_VALUE}</updated>",
-            "<entry>",
-            f"<id>{_VALUE}</id>",
-            f"<yt:videoId>({_VALUE})</yt:videoId>",
-            f"<yt:channelId>({_VALUE})</yt:channelId>",
-            f"<title>({_WORDS})</title>",
-            f'<link rel="alternate" href={_ADDRESS}/>',
-            "<author>",
-            f"<name>({_WORDS})</name>",
-            f"<uri>({_VALUE})</uri>",
-            "</author>",
-            f"<published>({_VALUE})</published>",
-            f"<updated>({_VALUE})</updated>",
-            "</entry>",
-            "</feed>",
-            "",
-        )
-    )
-)
-
-
-def _usual(body: bytes) -> list[str | None] | None:
-    """An entry's fields as the parser finds them, None where the body has another shape."""
-    try:
-        match = _USUAL.fullmatch(body.decode())
-    except UnicodeDecodeError:
-        return None
-    if match is None:
-        return None
-    video_id, channel_id, title, name, uri, published, updated = match.groups()
-    return [video_id.strip(), channel_id.strip(), _words(title), published.strip(), updated.strip(), _words(name), uri.strip()]
-
-
-def _words(text: str) -> str:
-    if "&" in text:
-        for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")):
-            text = text.replace(entity, character)
-    return text.strip()
-
-
-def _parse(body: bytes) -> list[Sighting]:
     seen, start, end, data = _reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
@@ -274,22 +215,6 @@ def moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise InvalidRequest(f"An entry has a date that is none: {text[:50]}.")
-
-
-def write(seen: list[Sighting]) -> bytes:
-    """Atom as the hub would have sent it, for videos found in another way: they take the same path."""
-    from xml.sax.saxutils import escape
-
-    def one(each: Sighting) -> str:
-        author = f"<author><name>{escape(each.channel_title)}</name></author>" if each.channel_title else ""
-        return (
-            f"<entry><id>yt:video:{each.video_id}</id><yt:videoId>{each.video_id}</yt:videoId><yt:channelId>{each.channel_id}</yt:channelId>"
-            f'<title>{escape(each.title or "")}</title><link rel="alternate" href="https://www.youtube.com/watch?v={each.video_id}"/>{author}'
-            f"<published>{(each.published_at or each.at).isoformat()}</published><updated>{each.at.isoformat()}</updated></entry>"
-        )
-
-    names = 'xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom"'
-    return f"<?xml version='1.0' encoding='UTF-8'?>\n<feed {names}>{''.join(map(one, seen))}</feed>".encode()
 
 
 # ------------------------------------------------------------------------------------------------ The hub

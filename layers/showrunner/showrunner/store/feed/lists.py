@@ -80,7 +80,8 @@ EVENTS = List(
     "feed.events",
     "true",
     _item(
-        id="t.id", raw_xml="t.raw_xml", content_hash="encode(t.content_hash, 'hex')", received_at=_time("t.received_at"), processed="t.processed",
+        id="t.id", raw_xml="t.raw_xml", entries="t.entries",
+        content_hash="encode(t.content_hash, 'hex')", received_at=_time("t.received_at"), processed="t.processed",
         processed_at=_time("t.processed_at"), processing_error="t.processing_error", video_id="t.video_id", channel_id="t.channel_id",
         created_at=_time("t.created_at"), origin="t.origin", subscription_id="t.subscription_id",
         repeat_of="CASE WHEN t.repeat THEN (SELECT s.event_id FROM feed.seen s WHERE s.content_hash = t.content_hash) END",
@@ -92,7 +93,7 @@ EVENTS = List(
     },
     {"processed": "t.processed = :processed", "video_id": "t.video_id = :video_id", "channel_id": "t.channel_id = :channel_id"},
     # Known without reading the text itself.
-    "octet_length(t.raw_xml)",
+    "octet_length(t.raw_xml) + coalesce(pg_column_size(t.entries), 0)",
 )  # fmt: skip
 CHANNELS = List(
     "channels",

@@ -19,7 +19,10 @@ from showrunner.models import Sighting
 
 
 class Delivery(NamedTuple):
-    """A body that came, with what its reader made of it: `seen`, or `error` with the reason why it is set aside."""
+    """A body with what its reader made of it: `seen`, or `error` with the reason why it is set aside.
+
+    `body` is Atom where a hub pushed it, JSON (feed.intake.entries) where a poll found it.
+    """
 
     delivery_id: str
     received_at: datetime
@@ -142,7 +145,8 @@ def _known(rows: list[dict[str, Any]]) -> dict[str, Known]:
 
 
 def _row(number: int, each: Delivery) -> dict[str, Any]:
-    text, raw = _text(each.body)
+    is_push = each.origin == "push"
+    text, raw = _text(each.body) if is_push else ("", None)
     first = each.seen[0] if each.seen else None
     return {
         "n": number,
@@ -150,6 +154,7 @@ def _row(number: int, each: Delivery) -> dict[str, Any]:
         "content_hash": hashlib.sha256(each.body).hexdigest(),
         "raw_xml": text,
         "raw_bytes": raw,
+        "entries": None if is_push else each.body.decode(),
         "received_at": each.received_at.isoformat(),
         "origin": each.origin,
         "subscription_id": each.subscription_id,
@@ -173,8 +178,9 @@ def _text(body: bytes) -> tuple[str, str | None]:
 _RECORD = """
 WITH d AS MATERIALIZED (
     SELECT nextval('feed.event_ids') AS id, decode(x.content_hash, 'hex') AS hash, x.*
-      FROM json_to_recordset(:deliveries::json) AS x(n integer, delivery_id uuid, content_hash text, raw_xml text, raw_bytes text, received_at timestamptz,
-                                                     origin text, subscription_id bigint, video_id text, channel_id text, error text)
+      FROM json_to_recordset(:deliveries::json) AS x(n integer, delivery_id uuid, content_hash text, raw_xml text, raw_bytes text, entries text,
+                                                     received_at timestamptz, origin text, subscription_id bigint, video_id text,
+                                                     channel_id text, error text)
 ), first AS (
     INSERT INTO feed.deliveries (delivery_id, event_id) SELECT DISTINCT ON (delivery_id) delivery_id, id FROM d ORDER BY delivery_id, n
     ON CONFLICT DO NOTHING RETURNING event_id
@@ -183,10 +189,10 @@ WITH d AS MATERIALIZED (
     SELECT DISTINCT ON (hash) hash, id FROM d JOIN first ON first.event_id = d.id WHERE error IS NULL ORDER BY hash, n
     ON CONFLICT DO NOTHING RETURNING event_id
 ), recorded AS (
-    INSERT INTO feed.events (id, received_at, subscription_id, origin, content_hash, repeat, raw_xml, raw_bytes, video_id, channel_id,
-                             processed, processed_at, processing_error)
-    SELECT id, received_at, subscription_id, origin, hash, error IS NULL AND fresh.event_id IS NULL, raw_xml, decode(raw_bytes, 'hex'), video_id, channel_id,
-           error IS NULL, CASE WHEN error IS NULL THEN now() END, error
+    INSERT INTO feed.events (id, received_at, subscription_id, origin, content_hash, repeat, raw_xml, raw_bytes, entries,
+                             video_id, channel_id, processed, processed_at, processing_error)
+    SELECT id, received_at, subscription_id, origin, hash, error IS NULL AND fresh.event_id IS NULL, raw_xml,
+           decode(raw_bytes, 'hex'), entries::jsonb, video_id, channel_id, error IS NULL, CASE WHEN error IS NULL THEN now() END, error
       FROM d JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
 )
 , told AS (
@@ -330,11 +336,6 @@ def list_updates_of(tx: db.Transaction, event_ids: list[int]) -> list[dict[str, 
     )
 
 
-def feed_event(update: dict[str, Any]) -> dict[str, Any]:
-    """A row of the trail as the event that Live and outgoing webhooks get; `event_id` tells repeats."""
-    return {"event_id": f"feed:{update['id']}", **{name: update[name] for name in ("webhook_event_id", "video_id", "channel_id", "title", "update_type")}}
-
-
 def name_channel(tx: db.Transaction, channel_id: str, title: str) -> None:
     """A channel's title as the Data API has it now; a notification's stays if it is there."""
     db.run(
@@ -370,10 +371,12 @@ def drop_known(tx: db.Transaction, seen: list[Sighting]) -> list[Sighting]:
 
 
 class Stored(NamedTuple):
-    """An event as it came; `channel_id` is the subscription's where that still exists."""
+    """An event as it came: `body` is a hub's Atom, `entries` what a poll found. `channel_id` is the subscription's where that still exists."""
 
     id: int
     body: bytes
+    entries: list[dict[str, Any]] | None
+    content_hash: bytes
     channel_id: str | None
     processed: bool
     repeat: bool
@@ -384,7 +387,8 @@ def lock_event(tx: db.Transaction, event_id: int) -> Stored:
     row = db.one(
         tx,
         """
-        SELECT e.id, coalesce(e.raw_bytes, convert_to(e.raw_xml, 'UTF8')) AS body, s.channel_id, e.processed, e.repeat
+        SELECT e.id, coalesce(e.raw_bytes, convert_to(e.raw_xml, 'UTF8')) AS body, e.entries, e.content_hash,
+               s.channel_id, e.processed, e.repeat
           FROM feed.events e LEFT JOIN feed.subscriptions s ON s.id = e.subscription_id WHERE e.id = :event_id FOR UPDATE OF e
         """,
         event_id=event_id,
@@ -424,10 +428,9 @@ def replay(tx: db.Transaction, event: Stored, seen: list[Sighting], error: str |
 
 def _is_first(tx: db.Transaction, event: Stored) -> bool:
     """Whether no other event has told the same content."""
-    content_hash = hashlib.sha256(event.body).digest()
     sql = "INSERT INTO feed.seen (content_hash, event_id) VALUES (:hash, :event_id) ON CONFLICT DO NOTHING"
-    return bool(db.run(tx, sql, hash=content_hash, event_id=event.id)) or event.id == db.value(
-        tx, "SELECT event_id FROM feed.seen WHERE content_hash = :hash", hash=content_hash
+    return bool(db.run(tx, sql, hash=event.content_hash, event_id=event.id)) or event.id == db.value(
+        tx, "SELECT event_id FROM feed.seen WHERE content_hash = :hash", hash=event.content_hash
     )
 
 
