@@ -52,6 +52,7 @@ def answer(world: World, request: Request) -> Reply | None:
     world.spent += UNITS.get(called["id"], 1)
     try:
         scripted(fault, before=True)
+        youtube.raise_outcome(world.outcomes.take())
         channel_id = channel_of(world, request, called)
         if world.spent > world.quota:
             raise youtube.ERRORS["daily_quota"]
@@ -63,6 +64,8 @@ def answer(world: World, request: Request) -> Reply | None:
         scripted(fault, before=False)
     except ApiError as error:
         return Reply.json(error.body, error.status)
+    except youtube.BadGateway:
+        return Reply(502, b"<!doctype html><title>502. That's an error.</title>", "text/html; charset=UTF-8")
     return reply
 
 

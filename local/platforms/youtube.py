@@ -40,21 +40,21 @@ def answer(world: World, request: Request) -> Reply:
         return Reply(404, b"<!doctype html><title>Error 404 (Not Found)</title>", "text/html; charset=UTF-8")
     world.spent += 1
     try:
-        _scripted(world.outcomes.take())
+        raise_outcome(world.outcomes.take())
         caller = _caller(world, request)
         if world.spent > world.quota:
-            _scripted(Outcome("daily_quota", {}))
+            raise_outcome(Outcome("daily_quota", {}))
         problem = discovery.check(API, called, request.query)
         if problem:
             raise ApiError(400, problem.reason, problem.message, "youtube.parameter", "INVALID_ARGUMENT")
         return Reply.json(_read(world, called, request.query, caller))
     except ApiError as error:
         return Reply.json(error.body, error.status)
-    except _BadGateway:
+    except BadGateway:
         return Reply(502, b"<!doctype html><title>502. That's an error.</title>", "text/html; charset=UTF-8")
 
 
-class _BadGateway(Exception):
+class BadGateway(Exception):
     pass
 
 
@@ -77,16 +77,16 @@ def _caller(world: World, request: Request) -> str | None:
             )
         return grant.channel or next(iter(world.owned.get(grant.email, [])), "")
     if request.headers.get("x-goog-api-key", request.query.get("key")) != world.key:
-        _scripted(Outcome("key_invalid", {}))
+        raise_outcome(Outcome("key_invalid", {}))
     return None
 
 
-def _scripted(outcome: Outcome | None) -> None:
+def raise_outcome(outcome: Outcome | None) -> None:
     """Raise the error of a scripted outcome."""
     if outcome is None:
         return
     if outcome.name == "bad_gateway":
-        raise _BadGateway
+        raise BadGateway
     raise ERRORS[outcome.name]
 
 

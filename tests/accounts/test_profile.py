@@ -61,6 +61,7 @@ def test_the_placeholder_address_of_an_erased_person_cannot_be_registered(tx, me
 
 def test_an_erasure_removes_names_and_stored_answers_and_lists_what_stays(tx, me):
     path = f"/api/v1/organisations/{me.organisation_id}"
+    others = db.value(tx, "SELECT count(*) FROM access.idempotency")
     me("PUT", path, {"name": "Ada Test's own"})
     me("POST", "/api/v1/channels", {"name": "Bees"}, idempotency_key="once")
     me("POST", f"{path}/members", {"email": "guest@example.com"})
@@ -71,7 +72,7 @@ def test_an_erasure_removes_names_and_stored_answers_and_lists_what_stays(tx, me
         rows = str(db.rows(tx, f"SELECT * FROM {table}"))
         assert "Ada Test" not in rows
         assert "guest@example.com" not in rows
-    assert db.value(tx, "SELECT count(*) FROM access.idempotency") == 0
+    assert db.value(tx, "SELECT count(*) FROM access.idempotency") == others
     assert "/24" in response.body["receipt"]["kept"]
 
 
