@@ -103,6 +103,18 @@ class ChannelResponse(Result):
     channel: Channel
 
 
+class YoutubeChoice(Body):
+    """Which YouTube channel it is. Without it the one that the channel notes, or the only one that is connected."""
+
+    youtube_channel_id: YoutubeChannelId | None = None
+
+
+class ConnectedChannel(Result):
+    channel: Channel
+    connection_id: str
+    disabled_features: list[str]
+
+
 class ChannelList(Result):
     channels: list[Channel]
     pagination: Pagination

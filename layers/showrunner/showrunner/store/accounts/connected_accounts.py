@@ -35,6 +35,16 @@ def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:
     )
 
 
+def list_channels(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
+    """Return id, youtube_channel_id and scopes of the organisation's connections whose channel YouTube has named, newest first."""
+    return db.rows(
+        tx,
+        """SELECT id::text, split_part(subject, '/', 2) AS youtube_channel_id, scopes FROM accounts.connections
+            WHERE organisation_id = :organisation_id AND provider = 'youtube' AND split_part(subject, '/', 2) <> '' ORDER BY connected_at DESC""",
+        organisation_id=organisation_id,
+    )
+
+
 def accounts_in_use(tx: db.Transaction, accounts: list[str]) -> set[str]:
     """Return those of the accounts that still have a connection, in any organisation."""
     rows = db.rows(

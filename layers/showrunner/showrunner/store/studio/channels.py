@@ -11,6 +11,7 @@ MOST = 10
 # A removed channel can be brought back by support for this long; then the retention job purges it with everything that hangs on it.
 KEPT_DAYS = 30
 
+db.CONSTRAINTS["channels_youtube_verified"] = (Conflict, "This YouTube channel is connected to another channel of this stage already.")
 db.CONSTRAINTS["channels_youtube_channel_id"] = (Conflict, "This YouTube channel belongs to another of your channels already.")
 
 _ITEM = """
@@ -40,6 +41,14 @@ def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
     """The channel as JSON text."""
     text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)
     return _found(text)
+
+
+def get_noted(tx: db.Transaction, organisation_id: str, channel_id: str) -> dict[str, Any]:
+    """Return the YouTube channel that a channel notes, as {youtube_channel_id}; locked until the transaction ends. Raises NotFound."""
+    row = db.one(tx, f"SELECT c.youtube_channel_id FROM {_SOURCE} AND c.id = :channel_id FOR UPDATE", organisation_id=organisation_id, channel_id=channel_id)
+    if row is None:
+        raise NotFound("There is no such channel.")
+    return row
 
 
 def get_overview(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
@@ -111,6 +120,9 @@ def save(tx: db.Transaction, organisation_id: str, channel_id: str, changes: dic
         UPDATE studio.channels c
            SET name = coalesce(:name, name), status = coalesce(:status, status),
                niche = CASE WHEN :has_niche::boolean THEN :niche ELSE niche END,
+               -- Another YouTube channel has to be proved anew.
+               youtube_verified_at = CASE WHEN :has_youtube::boolean AND youtube_channel_id IS DISTINCT FROM :youtube_channel_id THEN NULL
+                                          ELSE youtube_verified_at END,
                youtube_channel_id = CASE WHEN :has_youtube::boolean THEN :youtube_channel_id ELSE youtube_channel_id END,
                settings = settings || :settings::jsonb, updated_at = now()
          WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
@@ -124,6 +136,23 @@ def save(tx: db.Transaction, organisation_id: str, channel_id: str, changes: dic
         has_youtube="youtube_channel_id" in changes,
         youtube_channel_id=changes.get("youtube_channel_id"),
         settings=json.dumps(settings),
+    )
+    return _found(text)
+
+
+def connect(tx: db.Transaction, organisation_id: str, channel_id: str, youtube_channel_id: str, connection_id: str) -> str:
+    """Bind the channel to a YouTube channel that the connection has proved. Returns it as JSON text. Raises Conflict when another channel has it."""
+    text = db.value(
+        tx,
+        f"""
+        UPDATE studio.channels c
+           SET youtube_channel_id = :youtube_channel_id, connection_id = :connection_id, youtube_verified_at = now(), updated_at = now()
+         WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+        youtube_channel_id=youtube_channel_id,
+        connection_id=connection_id,
     )
     return _found(text)
 
