@@ -6,6 +6,8 @@ Quota of the general bucket: UNITS below, https://developers.google.com/youtube/
 import json
 from typing import Any
 
+import requests
+
 from showrunner.errors import PlatformRejected, PlatformUnavailable
 from showrunner.platforms.youtube_errors import failure
 
@@ -18,19 +20,29 @@ WRITABLE_STATUS = ("privacyStatus", "publishAt", "license", "embeddable", "publi
 WRITABLE_SNIPPET = ("title", "description", "tags", "categoryId", "defaultLanguage", "defaultAudioLanguage")
 
 
+class _Transport:
+    """What the SDK sends by. Its own, httplib2, sends a request again whose answer was lost, and so inserts a second item: our caller looks first."""
+
+    def request(self, uri: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None, **_: Any) -> tuple[Any, bytes]:
+        import httplib2
+
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(method, uri, data=body, headers=headers, timeout=SECONDS, allow_redirects=False)
+        shown = httplib2.Response({name.lower(): value for name, value in answer.headers.items()} | {"status": str(answer.status_code)})
+        return shown, answer.content
+
+
 class Studio:
     """`base_url`: https://youtube.googleapis.com or a stand-in. `token`: an access token of the channel's owner."""
 
     def __init__(self, base_url: str, token: str) -> None:
-        import httplib2
         from googleapiclient import discovery, discovery_cache
 
         document = json.loads(discovery_cache.get_static_doc("youtube", "v3"))
         document |= {"rootUrl": f"{base_url.rstrip('/')}/", "baseUrl": f"{base_url.rstrip('/')}/", "mtlsRootUrl": f"{base_url.rstrip('/')}/"}
-        http = httplib2.Http(timeout=SECONDS, proxy_info=None)
-        http.follow_redirects = False
         self._token = token
-        self._api = discovery.build_from_document(document, http=http)
+        self._api = discovery.build_from_document(document, http=_Transport())
 
     def find_video(self, video_id: str) -> dict[str, Any] | None:
         """Return the video as its owner sees it, None when there is none. One unit."""
@@ -96,7 +108,6 @@ class Studio:
                 raise
 
     def _run(self, request: Any) -> dict[str, Any]:
-        import httplib2
         from googleapiclient.errors import HttpError
 
         request.headers["authorization"] = f"Bearer {self._token}"
@@ -104,7 +115,7 @@ class Studio:
             answer = request.execute(num_retries=0)
         except HttpError as error:
             raise failure(int(error.resp.status), error.content) from error
-        except (httplib2.HttpLib2Error, OSError) as error:
+        except (requests.RequestException, OSError) as error:
             raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
         return answer if isinstance(answer, dict) else {}
 
