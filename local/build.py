@@ -141,6 +141,10 @@ def trim(artefact: Path) -> None:
     for pattern in ("*.pyi", "*.dist-info/RECORD"):
         for file in packages.rglob(pattern):
             file.unlink()
+    # Google's client carries the documents of 600 APIs, a hundred megabytes; one is used.
+    for file in (packages / "googleapiclient" / "discovery_cache" / "documents").glob("*.json"):
+        if file.name != "youtube.v3.json":
+            file.unlink()
     for cache in list(packages.rglob("__pycache__")):
         shutil.rmtree(cache)
 
