@@ -93,6 +93,11 @@ def _labels(labels: dict[str, str]) -> str:
     return ",".join(f'{name}="{value.translate(escapes)}"' for name, value in labels.items())
 
 
+def _shares(project: str, at: datetime) -> list[dict[str, Any]]:
+    used = quotas.spent_by_share(project, at)
+    return [{"share": share, "used": used[share], "limit": limit} for share, limit in quotas.SHARES.items()]
+
+
 @routes.get("/api/v1/admin/quotas", permission="admin:all", answer=PlatformQuotaList, open_in_maintenance=True)
 def list_quotas(request: Request) -> dict[str, Any]:
     """Show what was used today of each platform's daily quota."""
@@ -107,6 +112,7 @@ def list_quotas(request: Request) -> dict[str, Any]:
                 "used": quotas.spent(project, bucket, at),
                 "limit": limit,
                 "resets_at": resets_at,
+                "shares": _shares(project, at) if bucket == "general" else [],
             }
             for (project, bucket), limit in quotas.BUCKETS.items()
         ]

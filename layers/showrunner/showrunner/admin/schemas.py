@@ -71,6 +71,14 @@ class SystemHealth(Result):
     timestamp: Timestamp
 
 
+class QuotaShare(Result):
+    """The part of a day's quota that belongs to one use. After 20:00 Pacific what a share hasn't used is everybody's."""
+
+    share: str
+    used: int
+    limit: int
+
+
 class PlatformQuota(Result):
     project: str
     bucket: str
@@ -78,6 +86,7 @@ class PlatformQuota(Result):
     used: int
     limit: int
     resets_at: Timestamp
+    shares: list[QuotaShare]
 
 
 class PlatformQuotaList(Result):
