@@ -23,8 +23,8 @@ from showrunner.platforms import websub
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 # https://www.w3.org/TR/websub/#hub-verifies-intent: any string; the hubs that there are send 20 to 40 characters.
 CHALLENGE_CHARACTERS = 2000
-# The longest lease that a hub was seen to grant is 10 days; a year is no lease any more, and would keep us from renewing.
-MOST_SECONDS = 31_536_000
+# The longest lease that a hub was seen to grant is 10 days; a longer one would keep us from renewing, and one of seconds from resting.
+MIN_SECONDS, MAX_SECONDS = 60, 864_000
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
 
@@ -57,11 +57,11 @@ def verify(callback: Callback, query: dict[str, str]) -> str:
 
 
 def lease(callback: Callback, query: dict[str, str]) -> int:
-    """The seconds granted; a hub that says none is taken to have granted what was asked for."""
+    """Return the seconds granted, within bounds; a hub that names none granted what we requested. Raises NotFound."""
     text = query.get("hub.lease_seconds", str(callback.lease_seconds))
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0):
         raise NotFound("hub.lease_seconds is not a number of seconds")
-    return min(int(text), MOST_SECONDS)
+    return min(max(int(text), MIN_SECONDS), MAX_SECONDS)
 
 
 def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:

@@ -79,3 +79,17 @@ def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypa
     world.notify(notification(atom()), notification(atom("vid00000bad")), notification(atom("vid00000002")))
     assert kinds(tx) == ["new_video", "new_video"]
     assert [row["processing_error"] for row in events(tx)] == [None, "RuntimeError: boom", None]
+
+
+def test_a_premiere_is_stored_with_its_date_in_the_future(world, tx):
+    world.notify(notification(atom(published="2099-01-01T00:00:00+00:00")))
+
+    assert kinds(tx) == ["new_video"]
+    assert world.api("GET", "/api/v1/videos/vid00000001")[1]["published_at"] == "2099-01-01T00:00:00.000000Z"
+
+
+def test_an_edit_of_a_video_published_years_ago_is_no_new_video(world, tx):
+    world.notify(notification(atom(published="2019-01-01T00:00:00+00:00")))
+    world.notify(notification(atom(title="Renamed", published="2019-01-01T00:00:00+00:00", updated="2026-11-21T00:00:00+00:00")))
+
+    assert kinds(tx) == ["unknown", "title_update"]

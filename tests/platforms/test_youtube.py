@@ -180,3 +180,13 @@ def test_the_key_is_never_in_a_url(httpserver: HTTPServer):
     [(request, _)] = httpserver.log
     assert "top-secret" not in request.url
     assert request.headers["X-Goog-Api-Key"] == "top-secret"
+
+
+@pytest.mark.parametrize("handle", ["@ชาวสวนลุงดำ", "@हिन्दी", "@தமிழ்", "@اَلْعَرَبِيَّة", "@שָׁלוֹם", "@Ünï.code", "@東京ch", "@한국어"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_handle_in_any_script_is_read_in_either_form(handle, form):
+    import unicodedata
+
+    link = youtube.parse("https://www.youtube.com/" + unicodedata.normalize(form, handle))
+
+    assert link == ("handle", unicodedata.normalize("NFC", handle))

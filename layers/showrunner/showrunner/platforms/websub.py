@@ -170,7 +170,7 @@ def check(seen: list[Sighting], channel_id: str, now: datetime) -> list[Sighting
     for each in seen:
         if each.channel_id not in (channel_id, None):
             raise InvalidRequest(f"The feed is of another channel than the subscription: {each.channel_id}.")
-        if each.at > latest or (each.published_at and each.published_at > latest):
+        if each.at > latest:  # a date of publication may lie ahead: a premiere
             raise InvalidRequest("An entry has a date in the future.")
     return [each if each.channel_id else each._replace(channel_id=channel_id) for each in seen]
 

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import time
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,6 +32,7 @@ FEED_BYTES = 2 << 20
 KEY = "youtube/api_key"
 HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
 
+# YouTube takes letters of 75 scripts. In many of them vowels are marks beside the letters, which \w leaves out: `_plain` drops them first.
 _HANDLE = re.compile(r"@[\w.\-·]{1,60}")
 _NAME = re.compile(r"(?=.*\w)[\w.\-%]{1,100}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
@@ -60,7 +62,7 @@ def parse(url: str) -> Link:
         raise _no_address()
     if "//" in parts.path:
         raise _no_address()
-    segments = [unquote(each) for each in parts.path.split("/") if each]
+    segments = [unicodedata.normalize("NFC", unquote(each)) for each in parts.path.split("/") if each]
     link = _short(segments) if host == "youtu.be" else _long(segments, parse_qs(parts.query)) if host in HOSTS else None
     if link is None:
         raise _no_address()
@@ -80,11 +82,11 @@ def _long(segments: list[str], query: dict[str, list[str]]) -> Link | None:
     match segments:
         case ["channel", channel_id, *_] if websub.CHANNEL.fullmatch(channel_id):
             return Link("channel", channel_id)
-        case [handle, *_] if _HANDLE.fullmatch(handle):
+        case [handle, *_] if _HANDLE.fullmatch(_plain(handle)):
             return Link("handle", handle)
-        case ["c", name, *_] if _NAME.fullmatch(name):
+        case ["c", name, *_] if _NAME.fullmatch(_plain(name)):
             return Link("custom", name)
-        case ["user", name, *_] if _NAME.fullmatch(name):
+        case ["user", name, *_] if _NAME.fullmatch(_plain(name)):
             return Link("user", name)
         case ["watch"]:
             ids = query.get("v", [])
@@ -92,6 +94,11 @@ def _long(segments: list[str], query: dict[str, list[str]]) -> Link | None:
         case [kind, video_id, *_] if kind in _VIDEO_PATHS and websub.VIDEO.fullmatch(video_id):
             return Link("video", video_id)
     return None
+
+
+def _plain(name: str) -> str:
+    """Return a name without its marks; a mark that begins it stays, so that it is refused."""
+    return name[:1] + "".join(each for each in name[1:] if not unicodedata.category(each).startswith("M"))
 
 
 class Quota(Protocol):

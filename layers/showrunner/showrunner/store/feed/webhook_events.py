@@ -10,12 +10,15 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, NotFound
 from showrunner.models import Sighting
+
+# What is edited this long after its publication is no new video, though we hear of it for the first time.
+OLD_AFTER = timedelta(days=30)
 
 
 class Delivery(NamedTuple):
@@ -86,7 +89,8 @@ def kind(known: Known, seen: Sighting, titles: list[tuple[datetime, str]] | None
     if seen.title is None:
         return "deleted"
     if known.updated_at is None:
-        return "new_video"
+        is_old = seen.published_at is not None and seen.at - seen.published_at > OLD_AFTER
+        return "unknown" if is_old else "new_video"
     if seen.at > known.updated_at:
         return "title_update" if seen.title != known.title else "unknown"
     return "title_update" if titles is not None and _reveals(titles, seen.at, seen.title) else "unknown"
