@@ -38,7 +38,7 @@ PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
 PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
 # Ours: metric, and who sends it with which dimensions (telemetry.metrics).
 OURS = {
-    "LeasesEnding": ("functions/feed_schedule/app.py", {"service", "function"}),
+    "LeasesEnding": ("layers/showrunner/showrunner/feed/schedules.py", {"service", "function"}),
     "VideoCostUsd": ("functions/finish/app.py", {"service", "function"}),
 }
 
