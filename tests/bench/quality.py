@@ -104,7 +104,7 @@ def variants(parsed: timeline.Timeline, extra: list[str]) -> dict[str, dict[str,
     encoder = Encoder("libx264", "", still_bits=encoders.STILL_BITS)
     (piece, *_) = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {})
     ours = encoders.options(encoder, FPS, piece.photographs)
-    plain = {name: value for name, value in ours.items() if name != "x264-params"}
+    plain = {name: value for name, value in ours.items() if name != "x264-params"} | {"crf": str(encoders.X264_CRF)}
     tried = {name: {**plain, "x264-params": params} for name, _, params in (each.partition("=") for each in extra)}
     return {"plain": plain, "ours": ours, **tried}
 

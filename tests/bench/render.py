@@ -111,10 +111,10 @@ def limit(raw: Path, out: Path, preset: str, *options: str) -> list[str]:
 
 
 def own_options(preset: str) -> list[str]:
-    """With which we make the encoder search less on photographs: the limit is measured with them too, so that nobody takes that for speed of drawing."""
+    """Return the options that the renderer uses for photographs, so that the ratio to the bare encoder is reported with them too."""
     os.environ["RENDER_X264_PRESET"] = preset
     options = encoders.options(encoders.Encoder("libx264", ""), FPS, photographs=True)
-    return ["-x264-params", options["x264-params"]] if "x264-params" in options else []
+    return ["-crf", options["crf"], "-x264-params", options["x264-params"]]
 
 
 def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> list[str]:

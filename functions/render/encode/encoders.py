@@ -29,12 +29,14 @@ CPU = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 # visible artefacts after the platforms encode the video again.
 X264_PRESET, X264_CRF = "veryfast", 21
 
-# Under a camera move over a photograph, whole regions move together: splitting 16x16 blocks finds nothing,
-# and a diamond search finds the best match. Measured at veryfast on photographs with captions, headings and a
-# title: 10 % less time, bytes -0.2 to +0.3 %, VMAF -0.02 to +0.08. Growing charts take 1.9 % more bytes, so
-# they are encoded without it. Streams with and without it have the same headers, so their pieces can be
-# joined.
-_ONE_MOTION = {"x264-params": "partitions=i4x4,i8x8:me=dia"}
+# Stream headers do not depend on the options that differ between pieces, so that pieces can be joined.
+_X264_PARAMS = "stitchable=1"
+# Under a camera move over a photograph, whole regions move together: splitting 16x16 blocks finds nothing, a
+# diamond search finds the best match, and looking far ahead or choosing between B-frames changes little. The
+# CRF is one lower, because the short lookahead costs quality. See `make bench-quality` and the README.
+# Growing charts and text take more bytes this way, so they are encoded without it.
+_PHOTOGRAPHS_CRF = 20
+_PHOTOGRAPHS_PARAMS = "partitions=i4x4,i8x8:me=dia:rc-lookahead=5:b-adapt=0:scenecut=0"
 
 # T4 and A10G have one NVENC engine and need a fast preset to keep up with drawing. L4 and others have two or
 # more. From NVIDIA's encoder support matrix; not measured here (see README).
@@ -241,9 +243,11 @@ def options(encoder: Encoder, fps: int, photographs: bool = False) -> dict[str, 
             # One thread each: there are as many encoders as cores, and the bytes are the same on every
             # machine. B-frames are not used as references: measured at veryfast, 23 MB less memory per
             # encoder, 0.8 % more bytes.
-            fixed = {"crf": str(X264_CRF), "threads": "1", "profile": "high", "b-pyramid": "none"}
-            common = {"preset": preset(), **fixed, **keys}
-            return common | _ONE_MOTION if photographs and preset() == "veryfast" else common
+            crf, params = X264_CRF, _X264_PARAMS
+            if photographs and preset() == "veryfast":
+                crf, params = _PHOTOGRAPHS_CRF, f"{_X264_PARAMS}:{_PHOTOGRAPHS_PARAMS}"
+            fixed = {"threads": "1", "profile": "high", "b-pyramid": "none", "x264-params": params}
+            return {"preset": preset(), "crf": str(crf), **fixed, **keys}
         case "libx265":
             params = "pools=none:frame-threads=1:log-level=error"
             return {"preset": "fast", "crf": "23", "x265-params": params, **keys}

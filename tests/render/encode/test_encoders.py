@@ -125,13 +125,15 @@ def test_the_options_of_each_encoder_are_these():
         "threads": "1",
         "profile": "high",
         "b-pyramid": "none",
+        "x264-params": "stitchable=1",
         "g": "60",
     }
     assert encoders.options(Encoder("libx264", "", still_bits=encoders.STILL_BITS), 30) == x264
-    assert (
-        encoders.options(Encoder("libx264", ""), 30, photographs=True)["x264-params"]
-        == "partitions=i4x4,i8x8:me=dia"
-    )
+    photographs = encoders.options(Encoder("libx264", "", still_bits=0.1), 30, photographs=True)
+    assert photographs == x264 | {
+        "crf": "20",
+        "x264-params": "stitchable=1:partitions=i4x4,i8x8:me=dia:rc-lookahead=5:b-adapt=0:scenecut=0",
+    }
     nvenc = {"preset": "p4", "tune": "hq", "rc": "vbr", "cq": "23", "b": "0", "spatial-aq": "1", "bf": "2"}
     assert encoders.options(Encoder("h264_nvenc", "", still_bits=0.01), 30) == {
         **nvenc,
@@ -145,4 +147,7 @@ def test_the_preset_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("RENDER_X264_PRESET", "medium")
     assert encoders.options(Encoder("libx264", ""), 30)["preset"] == "medium"
     # A preset that searches more is not made to search less.
-    assert "x264-params" not in encoders.options(Encoder("libx264", ""), 30, photographs=True)
+    plain, photographs = (
+        encoders.options(Encoder("libx264", ""), 30, photographs=each) for each in (False, True)
+    )
+    assert plain == photographs
