@@ -36,7 +36,13 @@ app.include(
     f"{AUTH}/service-tokens/{{token_id}}",
 )
 app.include(profile.routes, ME, f"{ME}/export", f"{ME}/usage", f"{ME}/billing")
-app.include(organisations.routes, ORGANISATION, f"{ORGANISATION}/members", f"{ORGANISATION}/members/{{user_id}}")
+app.include(
+    organisations.routes,
+    ORGANISATION,
+    f"{ORGANISATION}/transfer",
+    f"{ORGANISATION}/members",
+    f"{ORGANISATION}/members/{{user_id}}",
+)
 app.include(live_tickets.routes, "/api/v1/live/tickets")
 
 handler = application.handler(app)

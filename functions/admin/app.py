@@ -25,6 +25,13 @@ app.include(
     people.routes,
     f"{ADMIN}/users",
     f"{ADMIN}/users/{{user_id}}/impersonate",
+    f"{ADMIN}/users/{{user_id}}/suspend",
+    f"{ADMIN}/users/{{user_id}}/restore",
+    f"{ADMIN}/users/{{user_id}}/promote",
+    f"{ADMIN}/users/{{user_id}}/demote",
+    f"{ADMIN}/organisations/{{organisation_id}}/suspend",
+    f"{ADMIN}/organisations/{{organisation_id}}/restore",
+    f"{ADMIN}/organisations/{{organisation_id}}/limits",
     f"{ADMIN}/organisations/{{organisation_id}}/content-owner",
     f"{ADMIN}/organisations/{{organisation_id}}/voices",
 )

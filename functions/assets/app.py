@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from showrunner.access import limits
 from showrunner.database import db
-from showrunner.errors import InvalidRequest
+from showrunner.errors import InvalidRequest, LimitExceeded
 from showrunner.store.studio import assets
 from showrunner.web import application, audit, idempotency
 from showrunner.web.answers import Answer
@@ -68,6 +69,7 @@ def add(request: Request, body: NewAsset) -> Answer:
     check(body)
 
     def work(tx: db.Transaction) -> Answer:
+        require_space(tx, request.organisation_id, body.bytes)
         row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
         audit.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing needs no call to AWS, so the transaction isn't kept open for one.
@@ -89,6 +91,19 @@ def check(body: NewAsset) -> None:
     if body.bytes > most:
         message = f"a {body.kind} has at most {most} bytes"
         raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
+
+
+def require_space(tx: db.Transaction, organisation_id: str, size_bytes: int) -> None:
+    """Raises LimitExceeded (QUOTA_EXCEEDED) when the organisation has as many assets, or bytes, as its plan allows."""
+    assets.lock(tx, organisation_id)
+    limit = limits.of_organisation(tx, organisation_id)
+    count, used = assets.usage(tx, organisation_id)
+    if count >= limit["assets"] or used + size_bytes > limit["asset_bytes"]:
+        message = (
+            f"Your organisation may store {limit['assets']} files with {limit['asset_bytes']} bytes in all and has {count} with {used}: "
+            "delete some (DELETE /assets/{id}), or ask for more."
+        )
+        raise LimitExceeded(message, retry_after=limits.DAY, code="QUOTA_EXCEEDED")
 
 
 @app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=AssetResponse)

@@ -62,6 +62,35 @@ def _purge(until: float) -> int:
     return purged
 
 
+def _purge_assets(until: float) -> int:
+    """Delete the objects first, as `_purge` does."""
+    with db.reading() as tx:
+        unused = retention.list_unused_assets(tx, VIDEOS)
+    purged = 0
+    for asset in unused:
+        if time.monotonic() > until:
+            break
+        s3.remove([asset["object_key"]])
+        with db.transaction() as tx:
+            purged += retention.remove_asset(tx, asset["id"])
+    return purged
+
+
+def _purge_organisations(until: float) -> int:
+    """Delete everything below an organisation's prefix, then its rows. One that doesn't fit into this night goes on in the next."""
+    with db.reading() as tx:
+        deleted = retention.list_deleted_organisations(tx, VIDEOS)
+    purged = 0
+    for organisation_id in deleted:
+        for key in s3.list_keys(f"organisations/{organisation_id}/"):
+            if time.monotonic() > until:
+                return purged
+            s3.remove([key])
+        with db.transaction() as tx:
+            purged += retention.remove_organisation(tx, organisation_id)
+    return purged
+
+
 def _prepare(month: int) -> int:
     with db.transaction() as tx:
         polls.prepare_month(tx, month)
@@ -72,7 +101,14 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
     """The night's work in order; each says how much it removed."""
     months = {f"month {month}": partial(_prepare, month) for month in range(MONTHS_AHEAD + 1)}
     removals = {name: partial(_remove_all, remove, until) for name, remove in REMOVALS.items()}
-    return {**months, **removals, "videos": partial(_purge, until), "channels": partial(_remove_all, retention.remove_channels, until)}
+    return {
+        **months,
+        **removals,
+        "videos": partial(_purge, until),
+        "assets": partial(_purge_assets, until),
+        "organisations": partial(_purge_organisations, until),
+        "channels": partial(_remove_all, retention.remove_channels, until),
+    }
 
 
 @entrypoint

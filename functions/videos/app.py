@@ -31,10 +31,14 @@ from showrunner.web.routing import Request
 
 app = Application("videos")
 
+# Calls a minute: a batch is one call. Enough for a person, too few for a loop that orders by mistake.
+BURST = ((60, 10),)
+
 
 @app.post(
     "/api/v1/videos/generate",
     permission="videos:write",
+    limits=BURST,
     answer=OrderedVideo,
     status=202,
     idempotent=True,
@@ -49,6 +53,7 @@ def generate(request: Request, body: Brief) -> Answer:
 @app.post(
     "/api/v1/videos/generate/batch",
     permission="videos:write",
+    limits=BURST,
     answer=BatchResult,
     status=202,
     max_bytes=2 * fields.MEGABYTE,

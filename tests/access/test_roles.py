@@ -90,7 +90,7 @@ def test_a_service_loses_content_owner_scopes_when_its_organisation_is_unmarked(
     identity = tokens.verify(service_client(signing_key, own["organisation_id"], "cms:all", "cms:read", "videos:read").token)
 
     def now():
-        return limits.admit(tx, limits.windows("test", ((60, 1000),)), identity)[1].permissions
+        return limits.admit(tx, limits.windows("test", ((60, 1000),)), identity).identity(identity).permissions
 
     assert now() == {"videos:read"}
     organisations.save_content_owner(tx, own["organisation_id"], content_owner=True)
@@ -119,7 +119,7 @@ def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, s
 
 
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value)
-def test_every_route_refuses_a_call_without_a_token(aws, signing_key, method, path, permission):
+def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method, path, permission):
     ids = dict.fromkeys(("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"), str(uuid.uuid4()))
 
     assert Client()(method, path.format(**ids)).status == 401

@@ -31,16 +31,18 @@ class Model:
         self.now, self.families, self.held = 0, {}, []
 
     def add(self, pair):
+        """Hold a pair. A repeat within ten seconds returns the same successor, which is held once."""
         family = tokens.verify(pair["access_token"]).family
         self.families.setdefault(family, True)
-        self.held.append([pair, family, None])
+        if not any(held[0]["refresh_token"] == pair["refresh_token"] for held in self.held):
+            self.held.append([pair, family, None])
 
     def refresh(self, held):
         """Return whether the token is accepted, and end its family if it was reused."""
         _, family, spent_at = held
         if not self.families[family]:
             return False
-        if spent_at is not None and self.now - spent_at > sessions.FORGIVEN_SECONDS:
+        if spent_at is not None and self.now - spent_at > sessions.GRACE_SECONDS:
             self.families[family] = False
             return False
         if spent_at is None:
@@ -103,6 +105,71 @@ def run(tx, member, steps):
             assert (pair is not None) == expected
             if pair is not None:
                 model.add(pair)
+        assert max(living_tokens(tx).values(), default=0) <= 1, "a family never has two living chains"
+
+
+def living_tokens(tx):
+    """Return the number of unspent refresh tokens by living family."""
+    rows = db.rows(
+        tx,
+        """
+        SELECT f.id::text, count(*) AS n FROM access.refresh_tokens t JOIN access.refresh_families f ON f.id = t.family_id
+         WHERE t.spent_at IS NULL AND f.revoked_at IS NULL GROUP BY f.id
+        """,
+    )
+    return {row["id"]: row["n"] for row in rows}
+
+
+class Copy:
+    """Somebody who uses a refresh token and keeps the successor: the owner, or a thief who copied it."""
+
+    def __init__(self, refresh_token):
+        self.refresh_token = refresh_token
+
+    def refresh(self):
+        """Return whether the token was accepted."""
+        pair = renewed(self.refresh_token)
+        if pair is None:
+            return False
+        self.refresh_token = pair["refresh_token"]
+        return True
+
+
+TURNS = st.lists(st.tuples(st.sampled_from(["owner", "thief"]), st.sampled_from([0, 4, 12, 60])), max_size=12)
+
+
+@given(turns=TURNS)
+@settings(max_examples=100, **EXAMPLES)
+def test_a_thief_and_the_owner_never_have_two_living_chains(member, turns, monkeypatch_module):
+    """Whoever refreshes next ends the family, or gets the token that the other one has."""
+    with contextlib.suppress(RollBack), db.transaction() as tx:
+        start = begin(member)["refresh_token"]
+        both = {"owner": Copy(start), "thief": Copy(start)}
+        for who, wait in turns:
+            db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s) WHERE spent_at IS NOT NULL", s=wait)
+            both[who].refresh()
+            assert max(living_tokens(tx).values(), default=0) <= 1
+        raise RollBack
+
+
+def test_parallel_refreshes_of_one_token_return_one_successor(member):
+    start = begin(member)["refresh_token"]
+
+    successors = {renewed(start)["refresh_token"] for _ in range(8)}
+
+    assert len(successors) == 1
+
+
+def test_a_copy_used_within_the_grace_period_is_noticed_at_its_next_use(member, tx):
+    start = begin(member)["refresh_token"]
+    owner, thief = Copy(start), Copy(start)
+    assert owner.refresh()
+    assert thief.refresh(), "within ten seconds nobody can tell them apart"
+    assert owner.refresh()
+    db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute' WHERE spent_at IS NOT NULL")
+
+    assert not thief.refresh(), "its token was spent by the owner"
+    assert not owner.refresh(), "and the whole family has ended"
 
 
 @pytest.fixture(scope="module")

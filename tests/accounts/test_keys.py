@@ -64,7 +64,7 @@ def test_keys_an_admin_created_lose_admin_scopes_when_the_admin_does(tx, me, ema
 
 
 def opens_ingestion(tx, key):
-    return api_keys.find(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion") is not None
+    return api_keys.use(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion") is not None
 
 
 @pytest.mark.parametrize("scope", ["internal:all", "cms:all", "artists:all"])

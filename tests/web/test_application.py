@@ -300,3 +300,52 @@ def test_any_path_header_or_query_is_answered(change):
     response = send(event)
 
     assert response["statusCode"] in (200, 304, 400, 401, 404, 405, 413)
+
+
+# ---------------------------------------------------------------- Rate limits of requests that fail
+
+
+def limit_headers(response):
+    return {name for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset") if name in response.headers}
+
+
+@pytest.mark.parametrize(
+    ("token", "method", "path", "status"),
+    [
+        (None, "GET", "/api/v1/videos", 401),
+        ("forged", "GET", "/api/v1/videos", 401),
+        (None, "GET", "/api/v1/nothing", 404),
+        (None, "PUT", "/api/v1/videos", 405),
+    ],
+)
+def test_failed_requests_have_rate_limit_headers_and_slow_down(postgres, signing_key, tx, token, method, path, status):
+    from showrunner.access import limits
+    from tests.conftest import Client
+
+    prober = Client(token, address="203.0.113.200")
+
+    responses = [prober(method, path) for _ in range(limits.FAILURES[0][1] + 1)]
+
+    assert [each.status for each in responses] == [status] * limits.FAILURES[0][1] + [429]
+    assert all(len(limit_headers(each)) == 3 for each in responses)
+    assert responses[-1].headers["ratelimit-remaining"] == "0"
+    assert Client(None, address="203.0.113.201")(method, path).status == status, "others are not slowed down"
+
+
+def test_a_denied_permission_and_maintenance_have_rate_limit_headers(tx, service, organisation_id):
+    from showrunner.store.access import maintenance
+
+    denied = service(organisation_id, "channels:read")("GET", "/api/v1/videos")
+    maintenance.save(tx, "Closed", 5, "test")
+    closed = service(organisation_id, "videos:read")("GET", "/api/v1/videos")
+
+    assert [(each.status, len(limit_headers(each))) for each in (denied, closed)] == [(403, 3), (503, 3)]
+
+
+def test_a_refusal_describes_the_window_that_refused(tx, service, organisation_id):
+    from tests.conftest import Client
+
+    responses = [Client(address="203.0.113.202")("POST", "/api/v1/auth/refresh", {"refresh_token": "x"}) for _ in range(61)]
+
+    assert responses[-1].status == 429
+    assert (responses[-1].headers["ratelimit-limit"], responses[-1].headers["ratelimit-remaining"]) == ("60", "0")

@@ -68,12 +68,13 @@ class PaymentRequired(ShowrunnerError):
 
 
 class LimitExceeded(ShowrunnerError):
-    """Too many calls; `retry_after` in seconds."""
+    """Too many calls. retry_after: seconds. limit: calls that the window which refused allows."""
 
-    def __init__(self, message: str, retry_after: int, code: str = "RATE_LIMIT_EXCEEDED") -> None:
+    def __init__(self, message: str, retry_after: int, code: str = "RATE_LIMIT_EXCEEDED", limit: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.code = code
+        self.limit = limit
 
 
 class QuotaExceeded(ShowrunnerError):

@@ -1,8 +1,9 @@
-"""How often, and whether still: sliding windows in PostgreSQL, all of a request's windows, what its caller is at this moment, the denied tokens and the
-maintenance mode in one statement.
+"""Rate limits: sliding windows in PostgreSQL.
 
-A window is the current bucket and a share of the one before, which errs by a few percent at most and needs one row for each key. A refused call isn't
-counted: somebody who waits as told gets in. The table is UNLOGGED; after a crash everyone starts anew, which harms nobody.
+One statement counts a request in all its windows and reads what its caller may do at this moment, whether the token is
+denied, and the maintenance mode. A window is the current bucket and a share of the one before: the error is a few percent
+at most, and a key needs one row. A refused call isn't counted, so that somebody who waits as told gets in. The table is
+UNLOGGED; after a crash all counts start again, which harms nobody.
 """
 
 import math
@@ -14,6 +15,7 @@ from showrunner.access import tokens
 from showrunner.database import db
 from showrunner.errors import LimitExceeded, ServiceUnavailable, Unauthorized
 from showrunner.store.access import windows as call_windows
+from showrunner.store.accounts import organisations
 
 
 class Window(NamedTuple):
@@ -35,23 +37,57 @@ class Standing(NamedTuple):
 # What every user and service has, and what an address has where nobody is known yet.
 USER = ((60, 60), (3600, 1000))
 ADDRESS = ((60, 60), (3600, 1000))
-GENERATE_A_DAY = 100
+# Requests of one address that fail before anybody is known: bad tokens, unknown paths and methods.
+FAILURES = ((60, 60), (3600, 1000))
 DAY = 86_400
+# What every plan gives: videos_per_day and channels a person, assets and asset_bytes an organisation. 2,000 files and
+# 50 GB are ten times what the largest channel used; storage costs us $1.15 a month then.
+PLAN = {"videos_per_day": 100, "channels": 10, "assets": 2_000, "asset_bytes": 50_000_000_000}
 
 
-def admit(
-    tx: db.Transaction, windows: list[Window], caller: tokens.Identity | None = None, *, open_in_maintenance: bool = False
-) -> tuple[Standing, tokens.Identity | None]:
-    """Counts this call in all windows, and gives the caller as it is now. Raises Unauthorized (a token that was denied, a session or membership that is
-    over), ServiceUnavailable (maintenance) or LimitExceeded."""
+def of_plan(overrides: dict[str, int]) -> dict[str, int]:
+    """Return the plan's limits with those that a platform admin has set for the organisation."""
+    return {name: overrides.get(name, value) for name, value in PLAN.items()}
+
+
+def of_organisation(tx: db.Transaction, organisation_id: str) -> dict[str, int]:
+    """Return the organisation's limits by name (PLAN)."""
+    return of_plan(organisations.get_limits(tx, organisation_id))
+
+
+def spend_videos(tx: db.Transaction, caller: tokens.Identity, action: str) -> None:
+    """Count one video of the caller's day. action: "generate" or "retry", which are counted apart. Raises LimitExceeded
+    (QUOTA_EXCEEDED)."""
+    quota = of_organisation(tx, caller.organisation_id)["videos_per_day"] * factor()
+    try:
+        spend(tx, Window(f"{action}:{caller.holder}", DAY, quota))
+    except LimitExceeded as error:
+        message = f"You have used the {quota} videos of a day: wait {error.retry_after} seconds."
+        raise LimitExceeded(message, error.retry_after, code="QUOTA_EXCEEDED", limit=quota) from error
+
+
+class Admission(NamedTuple):
+    """A counted call: where the caller stands, and what the database says about the caller now."""
+
+    standing: Standing
+    known: dict[str, Any]
+
+    def identity(self, caller: tokens.Identity | None, *, open_in_maintenance: bool = False) -> tokens.Identity | None:
+        """Return the caller as it is now. Raises Unauthorized (a revoked token, an ended session or membership), Forbidden
+        (suspended) or ServiceUnavailable (maintenance)."""
+        if self.known["denied"]:
+            raise Unauthorized("The token has been revoked: log in again.")
+        now = tokens.as_of_now(caller, self.known) if caller else None
+        closed = self.known["maintenance"]
+        if closed and not open_in_maintenance:
+            raise ServiceUnavailable(closed["message"], retry_after=int(closed["minutes"]) * 60, code="MAINTENANCE_MODE")
+        return now
+
+
+def admit(tx: db.Transaction, windows: list[Window], caller: tokens.Identity | None = None) -> Admission:
+    """Count this call in all windows. Raises LimitExceeded."""
     rows = call_windows.admit(tx, _who(caller), _columns(windows, 1))
-    first = rows[0]
-    if first["denied"]:
-        raise Unauthorized("The token has been revoked: log in again.")
-    known = tokens.as_of_now(caller, first) if caller else None
-    if first["maintenance"] and not open_in_maintenance:
-        raise ServiceUnavailable(first["maintenance"]["message"], retry_after=int(first["maintenance"]["minutes"]) * 60, code="MAINTENANCE_MODE")
-    return _standing(rows), known
+    return Admission(_standing(rows), rows[0])
 
 
 def _who(caller: tokens.Identity | None) -> dict[str, Any]:
@@ -101,7 +137,8 @@ def _standing(rows: list[dict[str, Any]]) -> Standing:
     seconds, now = tightest["seconds"], float(tightest["now"])
     reset = max(1, math.ceil(seconds - now % seconds))
     if refused:
-        raise LimitExceeded(f"More than {tightest['quota']} calls in {_words(seconds)}: wait {reset} seconds.", retry_after=reset)
+        message = f"More than {tightest['quota']} calls in {_words(seconds)}: wait {reset} seconds."
+        raise LimitExceeded(message, retry_after=reset, limit=tightest["quota"])
     return Standing(tightest["quota"], max(0, tightest["quota"] - math.ceil(tightest["used"])), reset)
 
 

@@ -1,11 +1,16 @@
-"""Logins that last: an access token for an hour, and a refresh token that is exchanged for the next pair.
+"""Sessions: an access token for an hour, and a refresh token that is exchanged for the next pair.
 
-Every refresh token works once. One that comes back after it was spent was copied by somebody, and nobody can tell who is who: the whole family ends. Ten
-seconds are forgiven, in which an honest client may have sent the same one twice. RFC 9700, section 4.14.2.
+Refresh-token reuse detection (RFC 9700, section 4.14.2): every refresh token works once. One that comes back later was
+copied, and nobody can tell who has the copy: the whole family ends.
+
+An honest client may send the same token twice, for example from two tabs. Within GRACE_SECONDS a repeat returns the same
+successor: it is derived from the presented token and a server key, so it needs no storage and there is never a second
+living chain. A thief who uses a copy in that time shares the owner's chain, and the next reuse ends it.
 """
 
 import functools
 import hashlib
+import hmac
 import json
 import time
 import uuid
@@ -19,26 +24,27 @@ from showrunner.errors import NotFound, Unauthorized
 from showrunner.store.access import refresh_tokens
 from showrunner.store.accounts import members
 
-FORGIVEN_SECONDS = 10
+GRACE_SECONDS = 10
 REFRESHES_A_MINUTE = 20
 
 
 def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
-    """A new family for a login. `member` is what accounts.get_membership gives."""
-    family_id = str(uuid.uuid4())
+    """Start a family for a login and return its first TokenPair. `member` is a row of members.get."""
+    family_id, refresh_token = str(uuid.uuid4()), str(uuid.uuid4())
     refresh_tokens.add_family(tx, family_id, member["user_id"], member["organisation_id"])
-    return _pair(tx, member, family_id)
+    refresh_tokens.add_refresh_token(tx, family_id, digest(refresh_token))
+    return _pair(member, family_id, refresh_token)
 
 
 def renew(refresh_token: str) -> dict[str, Any]:
-    """The next pair for a refresh token. Raises Unauthorized, and ends the family for a token that was spent before."""
+    """Return the next TokenPair. Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended."""
     with db.transaction() as tx:
         found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
         if found is None or found["revoked"] or found["expired"]:
             raise _refused()
         limits.spend(tx, limits.windows(f"refresh:{found['user_id']}", ((60, REFRESHES_A_MINUTE),))[0])
-        stolen = found["spent_seconds"] is not None and found["spent_seconds"] > FORGIVEN_SECONDS
-        pair = None if stolen else _next(tx, found, digest(refresh_token))
+        reused = found["spent_seconds"] is not None and found["spent_seconds"] > GRACE_SECONDS
+        pair = None if reused else _next(tx, found, refresh_token)
         if pair is None:
             refresh_tokens.revoke_family(tx, found["family_id"])
     # Only now: an exception inside would have undone the revocation.
@@ -47,25 +53,41 @@ def renew(refresh_token: str) -> dict[str, Any]:
     return pair
 
 
-def _next(tx: db.Transaction, found: dict[str, Any], token_sha256: str) -> dict[str, Any] | None:
+def _next(tx: db.Transaction, found: dict[str, Any], refresh_token: str) -> dict[str, Any] | None:
     try:
         member = members.get(tx, found["user_id"], found["organisation_id"])
     except NotFound:
         return None  # removed from the organisation, or erased
-    refresh_tokens.spend_refresh_token(tx, token_sha256)
-    return _pair(tx, member, found["family_id"])
+    refuse_suspended(member)
+    following = successor(refresh_token)
+    if found["spent_seconds"] is None:
+        refresh_tokens.spend_refresh_token(tx, digest(refresh_token))
+        refresh_tokens.add_refresh_token(tx, found["family_id"], digest(following))
+    return _pair(member, found["family_id"], following)
+
+
+def refuse_suspended(member: dict[str, Any]) -> None:
+    """Raises Forbidden (SUSPENDED) for a suspended user or organisation. `member` is a row of members.get. A platform admin
+    keeps access when their organisation is suspended."""
+    if member["user_suspended"] or (member["organisation_suspended"] and not member["platform_admin"]):
+        raise tokens.suspended(user=member["user_suspended"])
+
+
+def successor(refresh_token: str) -> str:
+    """Return the refresh token that follows this one: 122 bits that only the server can compute."""
+    key = signing_key(ssm.secret("auth/signing_key"))["d"]
+    raw = hmac.digest(key.encode(), f"refresh token after {refresh_token.lower()}".encode(), "sha256")
+    return str(uuid.UUID(bytes=raw[:16], version=4))
 
 
 def end(tx: db.Transaction, identity: tokens.Identity) -> None:
-    """The family's tokens are worth nothing from now on; an admin who stops acting as somebody ends only that."""
+    """End the login of this access token. An admin who acts as somebody ends only that."""
     if identity.family is not None and identity.actor is None:
         refresh_tokens.revoke_family(tx, identity.family)
     refresh_tokens.deny_token(tx, identity.token_id, identity.expires_at)
 
 
-def _pair(tx: db.Transaction, member: dict[str, Any], family_id: str) -> dict[str, Any]:
-    refresh_token = str(uuid.uuid4())
-    refresh_tokens.add_refresh_token(tx, family_id, digest(refresh_token))
+def _pair(member: dict[str, Any], family_id: str, refresh_token: str) -> dict[str, Any]:
     return {
         "access_token": access_token(member, family=family_id),
         "refresh_token": refresh_token,
@@ -86,7 +108,8 @@ def role_of(member: dict[str, Any]) -> str:
 
 
 def access_token(member: dict[str, Any], *, family: str | None = None, actor: str | None = None) -> str:
-    """A token for a member, worth something as long as its family lives; with `actor` for an admin who acts as them, half as long and in the admin's family."""
+    """Return an access token for a member, valid while its family is. actor: id of an admin who acts as the member, with
+    the admin's family and half the lifetime."""
     now = int(time.time())
     claims = {
         "iss": config.setting("PLATFORM_URL"),

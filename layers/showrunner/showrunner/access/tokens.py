@@ -1,8 +1,12 @@
-"""Access and service tokens: JWTs signed by RS256, verified in process against the JWK Set in SSM auth/jwks.
+"""Access and service tokens: JWTs signed with RS256, verified in process against the JWK Set in SSM auth/jwks.
 
-Only what we issue is accepted: one algorithm, one type, a known key, a header of three fields, every claim present and of its type, a bounded life.
-Written over `cryptography` because a general JWT library imports 150 ms of formats that we refuse (EC, X.509, JWE) at every cold start; the tests hold it
-against joserfc. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
+Accepts only what we issue: one algorithm, one type, a known key, a header of three fields, every claim present and of
+its type, a bounded lifetime. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
+
+Own code over `cryptography` instead of joserfc, because of cold starts. Measured on 2026-11-28, CPU of a process that
+imports functions/accounts, least of five, machine busy: 603 ms (7.0 times the process that imports only json and
+awslambdaric, 86 ms); with `from joserfc import jwt, jwk` 895 ms (10.4 times); the goal is 8. The tests compare this
+module with joserfc.
 """
 
 import base64
@@ -19,9 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from showrunner import config
-from showrunner.access import roles
+from showrunner.access import roles, strict_json
 from showrunner.aws import ssm
-from showrunner.errors import Unauthorized
+from showrunner.errors import Forbidden, Unauthorized
 
 AUDIENCE = "showrunner"
 TYPE = "at+jwt"
@@ -30,6 +34,8 @@ SKEW_SECONDS = 60
 USER_SECONDS = 3600
 IMPERSONATION_SECONDS = 1800
 SERVICE_SECONDS = 365 * 86_400
+# The end of what has none (an API key), as epoch seconds: 9999-12-31.
+NEVER = 253_402_214_400
 # Ours have about 900 bytes; every scope there is makes 1,300. More is somebody playing.
 MAX_BYTES = 4096
 # An unknown kid may be a key that was added a moment ago; asking SSM for every forged token would let anyone make us ask.
@@ -100,7 +106,7 @@ def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes
     if match is None:
         raise _refused()
     try:
-        header, claims = (json.loads(_decode(part)) for part in match.groups()[:2])
+        header, claims = (strict_json.loads(_decode(part)) for part in match.groups()[:2])
         signature = _decode(match[3])
     except (ValueError, RecursionError) as error:
         raise _refused() from error
@@ -153,16 +159,26 @@ def _of_user(claims: dict[str, Any]) -> Identity:
 
 
 def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
-    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, as the database has them;
-    of a service's token platform_admin is its maker's. Raises Unauthorized when the session, the membership or the organisation behind the token is gone."""
+    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, user_suspended,
+    organisation_suspended as the database has them; for a service they are its maker's. Raises Unauthorized when the session, membership or
+    organisation behind the token is gone, Forbidden (SUSPENDED) while one is suspended."""
     if not known["live"]:
         raise Unauthorized("The session is over: log in again.")
+    is_admin = identity.is_admin and known["platform_admin"]
+    if known["user_suspended"] or (known["organisation_suspended"] and not is_admin):
+        raise suspended(user=known["user_suspended"])
     if identity.is_service:
         by_admin = identity.creator is None or known["platform_admin"]
         return replace(identity, permissions=roles.of_service(identity.permissions, content_owner=known["content_owner"], platform_admin=by_admin))
-    role = "admin" if identity.is_admin and known["platform_admin"] else known["role"]
+    role = "admin" if is_admin else known["role"]
     granted = roles.of_user(role, owner=known["is_owner"], content_owner=known["content_owner"])
     return replace(identity, role=role, permissions=granted, verified=known["verified"])
+
+
+def suspended(*, user: bool) -> Forbidden:
+    """Return the error for a suspended user, or else for a suspended organisation."""
+    who = "Your account" if user else "Your organisation"
+    return Forbidden(f"{who} is suspended: contact support. Nothing of it is deleted.", code="SUSPENDED")
 
 
 def _is_uuid(text: str) -> bool:

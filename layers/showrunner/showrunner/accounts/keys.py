@@ -76,7 +76,8 @@ def remove_api_key(request: Request, key_id: str) -> Answer:
     credential_owner(request)
     with db.transaction() as tx:
         api_keys.remove(tx, request.organisation_id, key_id)
-        audit.record(tx, request, "remove", "api_key", key_id)
+        audit.record(tx, request, "remove", "api_key", key_id.lower())
+    live_sessions.end(request, f"{request.organisation_id}/service:key:{key_id.lower()}", family=key_id.lower())
     return Answer(status=204)
 
 

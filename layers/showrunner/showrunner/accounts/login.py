@@ -24,7 +24,7 @@ routes = Routes()
     limits=((60, 10),),
     open_in_maintenance=True,
     answer=TokenPair,
-    errors=(401, 404, 502),
+    errors=(401, 403, 404, 502),
 )
 def log_in(request: Request, body: Login) -> dict[str, Any]:
     """Return an access token for an hour and a refresh token for seven days.
@@ -63,6 +63,7 @@ def finish(
         raise Unauthorized("The password or the second factor was changed just now: log in again.", code="INVALID_CREDENTIALS")
     second_factor.require_code(tx, user_id, secret, options.mfa_code)
     member = members.get(tx, user_id, options.organisation_id)
+    sessions.refuse_suspended(member)
     _refuse_in_maintenance(tx, member)
     if attempt is not None:
         login_attempts.forgive(tx, attempt)
@@ -85,7 +86,7 @@ def _refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
         raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
 
 
-@routes.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=TokenPair, errors=(401,))
+@routes.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=TokenPair, errors=(401, 403))
 def refresh(request: Request, body: RefreshRequest) -> dict[str, Any]:
     """Exchange a refresh token for the next pair. Each works once; a reused one ends the whole login."""
     return sessions.renew(body.refresh_token)

@@ -5,7 +5,7 @@ from typing import Any
 
 from showrunner.access.digests import sha256
 from showrunner.accounts import emails, live_sessions
-from showrunner.accounts.reauthentication import credential_owner
+from showrunner.accounts.reauthentication import credential_owner, require_password
 from showrunner.accounts.schemas import (
     EmailAddress,
     Invitation,
@@ -13,19 +13,25 @@ from showrunner.accounts.schemas import (
     MessageResponse,
     OrganisationChanges,
     OrganisationResponse,
+    OwnershipTransfer,
+    RemovalConfirmation,
+    RoleChange,
 )
 from showrunner.database import db
-from showrunner.errors import Conflict, NotFound
+from showrunner.errors import Conflict, Forbidden, NotFound
 from showrunner.store.access import email_tokens
 from showrunner.store.accounts import members, organisations
-from showrunner.web import audit
+from showrunner.store.studio import videos
+from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
+from showrunner.web.fields import Page
 from showrunner.web.routing import Request
 
 routes = Routes()
 
 INVITE_MINUTES = 7 * 24 * 60
+CONFIRMATION_MINUTES = 10
 
 
 @routes.get("/api/v1/organisations/{organisation_id}", permission="organisation:read", answer=OrganisationResponse)
@@ -53,10 +59,80 @@ def change_organisation(request: Request, organisation_id: str, body: Organisati
 
 
 @routes.get("/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=MemberList)
-def list_members(request: Request, organisation_id: str) -> dict[str, Any]:
+def list_members(request: Request, organisation_id: str, query: Page) -> Answer:
     """List members and open invitations."""
     with db.reading() as tx:
-        return {"members": members.list_(tx, _own(request, organisation_id))}
+        return answers.listed("members", members.list_(tx, _own(request, organisation_id), query.request()))
+
+
+@routes.put(
+    "/api/v1/organisations/{organisation_id}/members",
+    permission="organisation:write",
+    answer=MessageResponse,
+    errors=(409,),
+)
+def change_role(request: Request, organisation_id: str, body: RoleChange) -> dict[str, str]:
+    """Change a member's role, effective from their next request."""
+    credential_owner(request)
+    with db.transaction() as tx:
+        user_id = members.save_role(tx, _own(request, organisation_id), body.email, body.role)
+        audit.record(tx, request, "change_role", "member", user_id, role=body.role)
+    return {"message": f"The member's role is {body.role} now."}
+
+
+@routes.post(
+    "/api/v1/organisations/{organisation_id}/transfer",
+    permission="organisation:write",
+    limits=((60, 5),),
+    answer=MessageResponse,
+    errors=(409,),
+    verified=True,
+)
+def transfer_ownership(request: Request, organisation_id: str, body: OwnershipTransfer) -> dict[str, str]:
+    """Make another member the owner. The caller becomes an admin of the organisation."""
+    owner = credential_owner(request)
+    _own(request, organisation_id)
+    require_password(request, body.password)
+    with db.transaction() as tx:
+        user_id = members.transfer(tx, request.organisation_id, owner, body.email)
+        audit.record(tx, request, "transfer", "organisation", request.organisation_id, owner={"before": owner, "after": user_id})
+    return {"message": "The organisation has a new owner."}
+
+
+@routes.delete("/api/v1/organisations/{organisation_id}", permission="organisation:write", status=204, errors=(409,))
+def remove_organisation(request: Request, organisation_id: str, query: RemovalConfirmation) -> Answer:
+    """Delete the organisation with everything that it made. Only its owner can.
+
+    The first call answers 409 with a confirmation token; repeat it with the token. Everything is closed at once, and purged
+    after 30 days; until then a platform admin can restore it."""
+    owner = credential_owner(request)
+    _own(request, organisation_id)
+    if query.confirmation_token is None:
+        raise _confirmation_required(request, owner)
+    with db.transaction() as tx:
+        _require_owner(tx, request, owner)
+        if not organisations.confirm_removal(tx, request.organisation_id, sha256(query.confirmation_token)):
+            raise Conflict("The confirmation is not valid or has expired: ask again without it.")
+        videos.cancel_all(tx, request.organisation_id, None)
+        organisations.remove(tx, request.organisation_id)
+        audit.record(tx, request, "remove", "organisation", request.organisation_id)
+    return Answer(status=204)
+
+
+def _confirmation_required(request: Request, owner: str) -> Conflict:
+    token = secrets.token_urlsafe(24)
+    with db.transaction() as tx:
+        _require_owner(tx, request, owner)
+        organisations.ask_removal(tx, request.organisation_id, sha256(token), CONFIRMATION_MINUTES)
+    message = (
+        f"This deletes the organisation with its channels, videos and files. Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
+    )
+    return Conflict(message, details=[{"field": "confirmation_token", "message": token}])
+
+
+def _require_owner(tx: db.Transaction, request: Request, user_id: str) -> None:
+    if not members.is_owner(tx, request.organisation_id, user_id):
+        raise Forbidden("Only the owner can delete the organisation.")
 
 
 @routes.post(

@@ -17,11 +17,11 @@ from showrunner.accounts.schemas import (
     UsageResponse,
 )
 from showrunner.database import db
-from showrunner.errors import Forbidden, InvalidRequest, ServiceUnavailable, ShowrunnerError
+from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable, ShowrunnerError
 from showrunner.store.access import windows
-from showrunner.store.accounts import connected_accounts, personal_data, users
+from showrunner.store.accounts import connected_accounts, members, personal_data, users
 from showrunner.store.ledger import billing
-from showrunner.store.studio import channels
+from showrunner.store.studio import assets, channels
 from showrunner.web import audit, log
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -80,12 +80,14 @@ def export_me(request: Request) -> Answer:
         return Answer(personal_data.export(tx, request.caller.subject))
 
 
-@routes.delete("/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=ErasureResponse)
+@routes.delete("/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=ErasureResponse, errors=(409,))
 def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
     """Erase the caller's account now. Audit records keep only its id. The receipt says what was done."""
     user_id = credential_owner(request)
     require_password(request, body.password)
     with db.transaction() as tx:
+        if members.list_owned(tx, user_id):
+            raise Conflict("You own an organisation with other members: transfer it (POST /organisations/{id}/transfer) or delete it first.")
         connected = connected_accounts.list_(tx, user_id)
         left_empty = personal_data.erase(tx, user_id)
         in_use = connected_accounts.accounts_in_use(tx, [connection["account"] for connection in connected])
@@ -134,14 +136,14 @@ def _disconnect(request: Request, connection_id: str, organisation_id: str, *, r
 def show_usage(request: Request) -> dict[str, Any]:
     """Show what was used today, and the limits."""
     with db.reading() as tx:
-        videos = windows.used(tx, f"generate:{request.caller.holder}", limits.DAY)
-        channel_count = channels.count(tx, request.caller.holder)
-    return {
-        "usage": {
-            "videos_today": {"used": videos, "limit": limits.GENERATE_A_DAY},
-            "channels": {"used": channel_count, "limit": channels.MOST},
+        limit = limits.of_organisation(tx, request.organisation_id)
+        used = {
+            "videos_today": (windows.used(tx, f"generate:{request.caller.holder}", limits.DAY), limit["videos_per_day"]),
+            "channels": (channels.count(tx, request.caller.holder), limit["channels"]),
         }
-    }
+        count, size = assets.usage(tx, request.organisation_id)
+    used |= {"assets": (count, limit["assets"]), "asset_bytes": (size, limit["asset_bytes"])}
+    return {"usage": {name: {"used": spent, "limit": most} for name, (spent, most) in used.items()}}
 
 
 @routes.get("/api/v1/users/me/billing", permission="account:all", answer=BillingResponse)

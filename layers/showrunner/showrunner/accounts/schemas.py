@@ -31,7 +31,9 @@ SecondFactorCode = Annotated[
         description="Six digits of the authenticator app, or a recovery code.",
     ),
 ]
-MemberRole = Literal["user", "viewer"]
+InvitedRole = Literal["user", "viewer"]
+# An admin of the organisation does what its owner does, except transferring or deleting it.
+MemberRole = Literal["admin", "user", "viewer"]
 ApiKeyScope = Literal[(*roles.SCOPES, "ingestion")]  # type: ignore[valid-type]
 ServiceScope = Literal[roles.SCOPES]  # type: ignore[valid-type]
 
@@ -132,7 +134,23 @@ class OrganisationChanges(Body):
 
 class Invitation(Body):
     email: Email
-    role: MemberRole = "user"
+    role: InvitedRole = "user"
+
+
+class RoleChange(Body):
+    email: Email
+    role: MemberRole
+
+
+class OwnershipTransfer(Body):
+    """`email` of the member who becomes the owner, and the caller's own password."""
+
+    email: Email
+    password: Password
+
+
+class RemovalConfirmation(Query):
+    confirmation_token: Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9_-]+$")] | None = None
 
 
 # Responses
@@ -217,8 +235,12 @@ class UsedOfLimit(Result):
 
 
 class Usage(Result):
+    """`videos_today` and `channels` count the caller's own, `assets` and `asset_bytes` the organisation's."""
+
     videos_today: UsedOfLimit
     channels: UsedOfLimit
+    assets: UsedOfLimit
+    asset_bytes: UsedOfLimit
 
 
 class UsageResponse(Result):
@@ -370,6 +392,7 @@ class Member(Result):
 
 class MemberList(Result):
     members: list[Member]
+    pagination: Pagination
 
 
 class LiveTicket(Result):

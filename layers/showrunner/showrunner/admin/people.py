@@ -2,12 +2,24 @@
 
 from typing import Any
 
-from showrunner.access import sessions, tokens
-from showrunner.accounts.schemas import OrganisationResponse
-from showrunner.admin.schemas import AdminUserList, ClonedVoices, ContentOwnerMark, ImpersonationToken, UserFilter
+from showrunner.access import limits, sessions, tokens
+from showrunner.accounts import live_sessions
+from showrunner.accounts.schemas import MessageResponse, OrganisationResponse
+from showrunner.admin.schemas import (
+    AdminUserList,
+    AdminUserResponse,
+    ClonedVoices,
+    ContentOwnerMark,
+    ImpersonationToken,
+    LimitChanges,
+    LimitsResponse,
+    Suspension,
+    UserFilter,
+)
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden
 from showrunner.store.accounts import cloned_voices, members, organisations, users
+from showrunner.store.studio import videos
 from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -82,3 +94,84 @@ def save_voices(request: Request, organisation_id: str, body: ClonedVoices) -> d
         cloned_voices.save(tx, organisation_id, sorted(set(body.voice_ids)))
         audit.record(tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids})
         return {"organisation": organisations.get(tx, organisation_id)}
+
+
+@routes.post("/api/v1/admin/users/{user_id}/suspend", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+def suspend_user(request: Request, user_id: str, body: Suspension) -> Answer:
+    """Refuse a user everywhere from their next request on, and stop what their channels have in production. Nothing is
+    deleted; stopped videos can be retried after a restore."""
+    with db.transaction() as tx:
+        _not_oneself(request, user_id)
+        if users.get(tx, user_id)["platform_admin"]:
+            raise Conflict("This is a platform admin: demote them first.")
+        users.save_suspension(tx, user_id, body.reason)
+        stopped = videos.cancel_all(tx, None, user_id.lower())
+        audit.record(tx, request, "suspend", "user", user_id.lower(), reason=body.reason, videos_stopped=stopped)
+        user = users.get(tx, user_id)["user"]
+    live_sessions.end(request, user_id.lower())
+    return Answer(f'{{"user":{user}}}')
+
+
+@routes.post("/api/v1/admin/users/{user_id}/restore", permission="admin:all", answer=AdminUserResponse, open_in_maintenance=True)
+def restore_user(request: Request, user_id: str) -> Answer:
+    """End a user's suspension."""
+    with db.transaction() as tx:
+        users.save_suspension(tx, user_id, None)
+        audit.record(tx, request, "restore", "user", user_id.lower())
+        return Answer(f'{{"user":{users.get(tx, user_id)["user"]}}}')
+
+
+@routes.post("/api/v1/admin/users/{user_id}/promote", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+def promote_user(request: Request, user_id: str) -> Answer:
+    """Make a user a platform admin from their next login on."""
+    with db.transaction() as tx:
+        if not users.get(tx, user_id)["verified"]:
+            raise Conflict("Only somebody who has confirmed their email address can become a platform admin.")
+        promoted = users.save_platform_admin(tx, user_id)
+        audit.record(tx, request, "promote", "user", user_id.lower(), before={"platform_admin": not promoted})
+        return Answer(f'{{"user":{users.get(tx, user_id)["user"]}}}')
+
+
+@routes.post("/api/v1/admin/users/{user_id}/demote", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+def demote_user(request: Request, user_id: str) -> Answer:
+    """Take the rights of a platform admin away, effective from their next request. The last admin can't be demoted."""
+    with db.transaction() as tx:
+        users.get(tx, user_id)
+        demoted = users.remove_platform_admin(tx, user_id.lower())
+        audit.record(tx, request, "demote", "user", user_id.lower(), before={"platform_admin": demoted})
+        return Answer(f'{{"user":{users.get(tx, user_id)["user"]}}}')
+
+
+def _not_oneself(request: Request, user_id: str) -> None:
+    if user_id.lower() == request.caller.subject:
+        raise Conflict("Nobody suspends themselves.")
+
+
+@routes.post("/api/v1/admin/organisations/{organisation_id}/suspend", permission="admin:all", answer=MessageResponse, open_in_maintenance=True)
+def suspend_organisation(request: Request, organisation_id: str, body: Suspension) -> dict[str, str]:
+    """Refuse an organisation's people and programs from their next request on, and stop what it has in production."""
+    with db.transaction() as tx:
+        organisations.save_suspension(tx, organisation_id, body.reason)
+        stopped = videos.cancel_all(tx, organisation_id, None)
+        audit.record(tx, request, "suspend", "organisation", organisation_id.lower(), reason=body.reason, videos_stopped=stopped)
+    return {"message": f"The organisation is suspended; {stopped} videos were stopped."}
+
+
+@routes.post("/api/v1/admin/organisations/{organisation_id}/restore", permission="admin:all", answer=MessageResponse, open_in_maintenance=True)
+def restore_organisation(request: Request, organisation_id: str) -> dict[str, str]:
+    """End an organisation's suspension, or bring a deleted one back within its 30 days. Keys must be created again then."""
+    with db.transaction() as tx:
+        organisations.save_suspension(tx, organisation_id, None)
+        audit.record(tx, request, "restore", "organisation", organisation_id.lower())
+    return {"message": "The organisation is restored."}
+
+
+@routes.put("/api/v1/admin/organisations/{organisation_id}/limits", permission="admin:all", answer=LimitsResponse, open_in_maintenance=True)
+def save_limits(request: Request, organisation_id: str, body: LimitChanges) -> dict[str, Any]:
+    """Set the limits that differ from the plan's. Omitted ones are the plan's."""
+    overrides = body.model_dump(exclude_none=True)
+    with db.transaction() as tx:
+        before = organisations.get_limits(tx, organisation_id)
+        organisations.save_limits(tx, organisation_id, overrides)
+        audit.record(tx, request, "limits", "organisation", organisation_id.lower(), before=before, after=overrides)
+    return {"limits": limits.of_plan(overrides)}

@@ -21,6 +21,21 @@ class ContentOwnerMark(Body):
     content_owner: Annotated[bool, Field(strict=True)] = True
 
 
+class Suspension(Body):
+    """`reason` is for other admins; the suspended person sees only that they are suspended."""
+
+    reason: Annotated[Line, Field(max_length=500)]
+
+
+class LimitChanges(Body):
+    """Omitted limits are the plan's."""
+
+    videos_per_day: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = None
+    channels: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = None
+    assets: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] | None = None
+    asset_bytes: Annotated[int, Field(ge=0, le=10**14, strict=True)] | None = None
+
+
 class ClonedVoices(Body):
     """The speech provider's ids of all voices that were cloned for the organisation."""
 
@@ -104,6 +119,8 @@ class AdminUser(Result):
     verified: bool
     mfa: bool
     platform_admin: bool
+    suspended_at: Timestamp | None
+    suspended_reason: str | None
     created_at: Timestamp
     last_login_at: Timestamp | None
 
@@ -111,6 +128,23 @@ class AdminUser(Result):
 class AdminUserList(Result):
     users: list[AdminUser]
     pagination: Pagination
+
+
+class AdminUserResponse(Result):
+    user: AdminUser
+
+
+class OrganisationLimits(Result):
+    """`videos_per_day` and `channels` are per person, the others per organisation."""
+
+    videos_per_day: int
+    channels: int
+    assets: int
+    asset_bytes: int
+
+
+class LimitsResponse(Result):
+    limits: OrganisationLimits
 
 
 class ImpersonatedUser(Result):

@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from showrunner.access import limits
 from showrunner.access.digests import sha256
 from showrunner.channels.schemas import (
     ChannelChanges,
@@ -54,7 +55,8 @@ def add(request: Request, body: NewChannel) -> Answer:
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
         check_cloned_voice(tx, request, settings)
-        fields = body.name, body.niche, body.youtube_channel_id, settings
+        limit = limits.of_organisation(tx, request.organisation_id)["channels"]
+        fields = body.name, body.niche, body.youtube_channel_id, settings, limit
         channel = parse(channels.add(tx, request.organisation_id, request.caller.holder, *fields).encode())
         audit.record(tx, request, "add", "channel", channel["id"], after=channel)
         return Answer({"channel": channel, "setup_tasks": _setup_tasks(settings)}, 201)

@@ -197,3 +197,45 @@ def remove_channels(tx: db.Transaction, limit: int) -> int:
         days=REMOVED_DAYS,
         limit=limit,
     )
+
+
+def list_unused_assets(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
+    """Return id and object_key of assets that were never uploaded, refused or removed, a day after that. Their upload
+    addresses have expired, so nothing can be uploaded again."""
+    return db.rows(
+        tx,
+        """
+        SELECT id, object_key FROM studio.assets WHERE status <> 'ready' AND created_at < now() - interval '1 day'
+         ORDER BY created_at LIMIT :limit
+        """,
+        limit=limit,
+    )
+
+
+def remove_asset(tx: db.Transaction, asset_id: str) -> int:
+    return db.run(tx, "DELETE FROM studio.assets WHERE id = :id AND status <> 'ready'", id=asset_id)
+
+
+def list_deleted_organisations(tx: db.Transaction, limit: int) -> list[str]:
+    """Return the ids of organisations that were deleted a month ago."""
+    rows = db.rows(
+        tx,
+        """
+        SELECT id::text FROM accounts.organisations WHERE deleted_at < now() - make_interval(days => :days) ORDER BY deleted_at LIMIT :limit
+        """,
+        days=REMOVED_DAYS,
+        limit=limit,
+    )
+    return [row["id"] for row in rows]
+
+
+def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
+    """Delete an organisation's videos, channels, assets and memberships. Its row stays without a name, because costs and
+    invoices refer to it."""
+    db.run(tx, "DELETE FROM studio.videos WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM studio.channels WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM studio.assets WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM accounts.connections WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :id", id=organisation_id)
+    return db.run(tx, "UPDATE accounts.organisations SET name = 'Deleted', deleted_at = 'infinity' WHERE id = :id", id=organisation_id)

@@ -79,7 +79,7 @@ def retry(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead: b
         raise Conflict(f"The video is {state['status']}: only one that failed or was cancelled can be retried.")
     # A rejected script is written again: a retry can cost as much as a new video.
     billing.require_credit(tx, request.organisation_id)
-    limits.spend(tx, limits.windows(f"retry:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
+    limits.spend_videos(tx, request.caller, "retry")
     return queue_next(tx, request, state, "retry")
 
 

@@ -109,7 +109,7 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     del order["words_per_minute"]
     organisation_id, channel_id = request.organisation_id, brief.channel_id.lower()
     billing.require_credit(tx, organisation_id)
-    limits.spend(tx, limits.windows(f"generate:{request.caller.holder}", ((limits.DAY, limits.GENERATE_A_DAY),))[0])
+    limits.spend_videos(tx, request.caller, "generate")
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
     audit.record(tx, request, "add", "video", video_id, channel_id=channel_id)
     return OrderedVideo(

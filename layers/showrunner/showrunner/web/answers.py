@@ -83,6 +83,8 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
         answer.headers["allow"] = ", ".join(error.allowed)
     if isinstance(error, LimitExceeded):
         answer.headers |= {"ratelimit-remaining": "0", "ratelimit-reset": str(error.retry_after)}
+        if error.limit is not None:
+            answer.headers["ratelimit-limit"] = str(error.limit)
     if status == 401:
         answer.headers["www-authenticate"] = "Bearer"
     return answer
@@ -98,7 +100,7 @@ def respond(request: Request, answer: Answer) -> dict[str, Any]:
     headers = {**SECURITY_HEADERS, "x-request-id": request.id, "cache-control": "no-store", "vary": "authorization, x-api-key, origin", **answer.headers}
     if answer.body is not None:
         headers["content-type"] = answer.content_type
-    if request.standing is not None:
+    if request.standing is not None and "ratelimit-limit" not in headers:
         limit, remaining, reset = request.standing
         headers |= {"ratelimit-limit": str(limit), "ratelimit-remaining": str(remaining), "ratelimit-reset": str(reset)}
     origin = request.headers.get("origin")
@@ -115,7 +117,7 @@ def _cross_origin(origin: str) -> dict[str, str]:
         # Nobody is known by a cookie here; the one that there is ties a login through a provider to the browser that began it.
         "access-control-allow-credentials": "true",
         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-        "access-control-allow-headers": "authorization, content-type, idempotency-key, x-request-id, if-none-match",
+        "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match",
         "access-control-expose-headers": "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset",
     }
 

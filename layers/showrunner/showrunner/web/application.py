@@ -17,7 +17,7 @@ from typing import Any
 
 from showrunner import errors
 from showrunner.access import roles, tokens
-from showrunner.errors import NotFound, ShowrunnerError
+from showrunner.errors import NotFound, ShowrunnerError, Unauthorized
 from showrunner.web import answers, audit, guard, log
 from showrunner.web.answers import Answer
 from showrunner.web.body import checked, clean, parse, read_body, unknown_query
@@ -173,20 +173,38 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     guard.check_headers(request.headers)
     if request.method == "OPTIONS":
         return _preflight(app, request)
-    route, values = app.find(request.method, request.path)
-    request.route = route.name
-    if route.permission != roles.PUBLIC:
-        request.identity = (app.authenticate or guard.authenticate)(request.headers)
-        guard.permit(request.identity, route)
-    if route.limits is not None:
-        try:
-            request.standing, request.identity = guard.admit(request, route)
-        except errors.DatabaseUnavailable:
-            if not route.outlives_database:
-                raise
-        if request.identity is not None:
-            guard.permit(request.identity, route)  # once more: what was taken back since the token was made
+    route, values = _identify(app, request)
+    if route.limits is None:
+        _permit(request, route)
+        return _call(route, request, event, values)
+    try:
+        guard.admit(request, route)
+    except errors.DatabaseUnavailable:
+        if not route.outlives_database:
+            raise
+    # With what the caller may do now, which can differ from what the token says.
+    _permit(request, route)
     return _call(route, request, event, values)
+
+
+def _permit(request: Request, route: Route) -> None:
+    if request.identity is not None:
+        guard.permit(request.identity, route)
+
+
+def _identify(app: Application, request: Request) -> tuple[Route, dict[str, str]]:
+    """Return the route and the values in its path, and set the caller. Failures count against the address, except in an API
+    with its own keys. Raises NotFound, MethodNotAllowed, Unauthorized, LimitExceeded."""
+    try:
+        route, values = app.find(request.method, request.path)
+        request.route = route.name
+        if route.permission != roles.PUBLIC:
+            request.identity = (app.authenticate or guard.authenticate)(request.headers)
+    except (NotFound, MethodNotAllowed, Unauthorized):
+        if app.authenticate is None:
+            guard.count_failure(request)
+        raise
+    return route, values
 
 
 def _call(route: Route, request: Request, event: dict[str, Any], values: dict[str, str]) -> Answer:

@@ -1,12 +1,12 @@
 """Read and check request bodies and query parameters: size, JSON, text, model."""
 
 import base64
-import json
 import unicodedata
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from showrunner.access import strict_json
 from showrunner.errors import InvalidRequest, PayloadTooLarge
 from showrunner.web.fields import CONTROL_CHARACTERS, MAX_DEPTH
 
@@ -30,18 +30,21 @@ def read_body(event: dict[str, Any], most: int) -> bytes:
 
 
 def parse(raw: bytes) -> Any:
-    """The JSON of a body: finite, at most 32 deep, its strings in NFC and without control characters. Raises InvalidRequest."""
+    """Return the JSON of a body: UTF-8, no key twice, no NaN, at most 32 levels, strings in NFC without control characters.
+
+    Raises InvalidRequest."""
     if not raw:
         raise InvalidRequest("A JSON body is missing.", code="MISSING_FIELD")
     try:
-        value = json.loads(raw, parse_constant=_refuse_constant)
+        value = strict_json.loads(raw)
+    except strict_json.DuplicateKey as error:
+        details = [{"field": error.name[:200], "message": "occurs twice"}]
+        raise InvalidRequest("The body has a field twice.", details, code="INVALID_FORMAT") from error
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The body isn't text in UTF-8.", code="INVALID_FORMAT") from error
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body isn't JSON that can be read.", code="INVALID_FORMAT") from error
     return clean(value)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def clean(value: Any, path: str = "", depth: int = 0) -> Any:

@@ -1,8 +1,10 @@
 """Check a request before its handler runs: token, permission, rate limits, maintenance."""
 
 from showrunner.access import limits, roles, tokens
+from showrunner.access.digests import sha256
 from showrunner.database import db
-from showrunner.errors import Forbidden, InvalidRequest, Unauthorized
+from showrunner.errors import DatabaseUnavailable, Forbidden, InvalidRequest, Unauthorized
+from showrunner.store.access import api_keys
 from showrunner.web.routing import Request, Route
 
 
@@ -20,20 +22,56 @@ def permit(caller: tokens.Identity, route: Route) -> None:
     if not roles.allows(caller.permissions, route.permission):
         raise Forbidden(f"This needs the permission {route.permission}.")
     if route.verified and not caller.verified:
-        raise Forbidden("Confirm your e-mail address first, by the link in the letter that we sent to it.", code="EMAIL_NOT_VERIFIED")
+        raise Forbidden("Confirm your email address first, with the link in the email that we sent to it.", code="EMAIL_NOT_VERIFIED")
 
 
 def authenticate(headers: dict[str, str]) -> tokens.Identity:
-    """The caller by its bearer token. Raises Unauthorized."""
+    """Return the caller of a bearer token, or of an API key as bearer or X-API-Key. Raises Unauthorized."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
+    key = headers.get("x-api-key") or (token if token.startswith(KEY_PREFIX) else "")
+    if key and (scheme.lower() == "bearer" or not scheme):
+        return _key_identity(key)
     if not token or scheme.lower() != "bearer":
         raise Unauthorized("This call needs a token: Authorization: Bearer …", code="AUTH_REQUIRED")
     return tokens.verify(token)
 
 
-def admit(request: Request, route: Route) -> tuple[limits.Standing, tokens.Identity | None]:
+# As keys.add_api_key makes them; no token begins so.
+KEY_PREFIX = "sr_"
+
+
+def _key_identity(key: str) -> tokens.Identity:
+    """Return what an API key may do: its Platform scopes, those of a platform admin only while its creator is one."""
+    with db.reading() as tx:
+        found = api_keys.use(tx, sha256(key))
+    if found is None:
+        raise Unauthorized("The API key is not valid: it is wrong, removed or expired.")
+    scopes = frozenset(found["scopes"]) & frozenset(roles.SCOPES)
+    if found["creator"] is None:
+        scopes = roles.of_service(scopes, content_owner=True, platform_admin=False)
+    subject = f"service:key:{found['id']}"
+    return tokens.Identity(subject, found["organisation_id"], scopes, found["id"], tokens.NEVER, "service", creator=found["creator"])
+
+
+def admit(request: Request, route: Route) -> None:
+    """Count the request, and bring its caller up to date: sets request.standing and request.identity.
+
+    Raises LimitExceeded, Unauthorized, Forbidden or ServiceUnavailable; all but the first after the standing is known."""
     caller = request.identity
-    general = limits.windows(f"user:{caller.account}", limits.USER) if caller else limits.windows(f"address:{request.place}", limits.ADDRESS)
+    name, sizes = (f"user:{caller.account}", limits.USER) if caller else (f"address:{request.place}", limits.ADDRESS)
     own = limits.windows(f"{route.name} {caller.account if caller else request.place}", route.limits or ())
     with db.reading() as tx:
-        return limits.admit(tx, own + general, caller, open_in_maintenance=route.open_in_maintenance)
+        admission = limits.admit(tx, own + limits.windows(name, sizes), caller)
+    request.standing = admission.standing
+    request.identity = admission.identity(caller, open_in_maintenance=route.open_in_maintenance)
+
+
+def count_failure(request: Request) -> None:
+    """Count a request that fails before its caller is known, by address, so that guessing tokens and paths slows down.
+
+    Sets request.standing. Raises LimitExceeded. Without a database nothing is counted."""
+    try:
+        with db.reading() as tx:
+            request.standing = limits.admit(tx, limits.windows(f"failures:{request.place}", limits.FAILURES)).standing
+    except DatabaseUnavailable:
+        return

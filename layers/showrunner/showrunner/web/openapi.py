@@ -71,8 +71,11 @@ def document(applications: list[Application], title: str = "showrunner Platform 
             used[named] = used.get(named, 0) + 1
             if used[named] > 1:  # two addresses of one handler
                 operation["operationId"] = f"{named}_{used[named]}"
-    scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    components = {"schemas": dict(sorted(schemas.items())), "securitySchemes": {"bearer": scheme}}
+    schemes = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, a service token or an API key."},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    components = {"schemas": dict(sorted(schemas.items())), "securitySchemes": schemes}
     info = {"title": title, "version": version, "description": DESCRIPTION}
     return {"openapi": "3.1.0", "info": info, "servers": [{"url": "/"}], "paths": dict(sorted(paths.items())), "components": components}
 
@@ -85,7 +88,7 @@ def _operation(app: Application, route: Route, schemas: dict[str, Any]) -> dict[
         "summary": text.partition(".")[0][:120],
         "description": text,
         "x-permission": route.permission,
-        "security": [] if route.permission == roles.PUBLIC else [{"bearer": []}],
+        "security": [] if route.permission == roles.PUBLIC else [{"bearer": []}, {"key": []}],
         "parameters": [*_path(route), *_query(route), *_headers(route)],
         "responses": _responses(app, route, schemas),
     }

@@ -1,4 +1,4 @@
-"""Keys of programs, by the SHA-256 of the key: they are random enough that nobody guesses them back."""
+"""API keys of programs, by the SHA-256 of the key: they are random, so that nobody can guess them back."""
 
 from typing import Any
 
@@ -7,15 +7,26 @@ from showrunner.database.pages import Column, PageRequest, PageResult
 from showrunner.errors import NotFound
 
 
-def find(tx: db.Transaction, key_sha256: str, scope: str) -> dict[str, Any] | None:
-    """{id, organisation_id} of a key that is valid now and carries the scope. One to the whole stage counts while the person who made it is an admin."""
+def use(tx: db.Transaction, key_sha256: str, scope: str | None = None) -> dict[str, Any] | None:
+    """Return id, organisation_id, scopes and creator (a user's id, or None) of the valid key with this hash, and record its
+    use at most once a minute. None if there is none, it has expired, or it lacks `scope`.
+
+    A key with the scope `ingestion` opens the whole stage: that scope is valid while its creator is a platform admin."""
     return db.one(
         tx,
         """
-        SELECT id, organisation_id FROM access.api_keys k
-         WHERE key_sha256 = :key_sha256 AND :scope = ANY(scopes) AND (expires_at IS NULL OR expires_at > now())
-           AND (:scope <> 'ingestion' OR NOT EXISTS (
-                SELECT FROM accounts.users u WHERE u.id = CASE WHEN k.created_by ~ '^[0-9a-f-]{36}$' THEN k.created_by::uuid END AND NOT u.platform_admin))
+        WITH found AS (
+            SELECT k.id, k.organisation_id::text, k.last_used_at, u.id::text AS creator,
+                   CASE WHEN u.id IS NOT NULL AND NOT u.platform_admin THEN array_remove(k.scopes, 'ingestion') ELSE k.scopes END AS scopes
+              FROM access.api_keys k
+              LEFT JOIN accounts.users u ON u.id = CASE WHEN k.created_by ~ '^[0-9a-f-]{36}$' THEN k.created_by::uuid END
+             WHERE k.key_sha256 = :key_sha256 AND (k.expires_at IS NULL OR k.expires_at > now())
+        ), used AS (
+            UPDATE access.api_keys k SET last_used_at = now() FROM found f
+             WHERE k.id = f.id AND (f.last_used_at IS NULL OR f.last_used_at < now() - interval '1 minute')
+               AND (:scope::text IS NULL OR :scope::text = ANY(f.scopes))
+        )
+        SELECT id::text, organisation_id, scopes, creator FROM found WHERE :scope::text IS NULL OR :scope::text = ANY(scopes)
         """,
         key_sha256=key_sha256,
         scope=scope,

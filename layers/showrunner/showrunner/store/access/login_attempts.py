@@ -31,7 +31,10 @@ def take(tx: db.Transaction, account: str, place: str | None = None) -> str:
         most=MOST,
     )
     if left is not None and left["attempts"] > MOST:
-        raise LimitExceeded("Too many wrong logins: the account is locked for a while.", retry_after=max(1, left["seconds"]), code="ACCOUNT_LOCKED")
+        seconds = max(1, left["seconds"])
+        minutes = -(-seconds // 60)
+        message = f"Too many wrong logins: the account is locked for {minutes} more minute{'s' * (minutes > 1)}."
+        raise LimitExceeded(message, retry_after=seconds, code="ACCOUNT_LOCKED", limit=MOST)
     return key
 
 

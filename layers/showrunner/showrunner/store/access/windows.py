@@ -19,9 +19,11 @@ ON CONFLICT (key, seconds) DO UPDATE SET
           + CASE WHEN access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota THEN excluded.count ELSE 0 END
 RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
 """  # the order of the rows is that of their locks: two calls of one user never wait for each other crosswise
-# What a token says was true when it was made, up to an hour ago; this is true now. Six look-ups by primary key.
+# What a token says was true when it was made, up to an hour ago; this is true now. Six lookups by primary key.
 _CALLER = """
-SELECT o.content_owner, m.role, m.is_owner, coalesce(u.platform_admin, c.platform_admin) AS platform_admin, u.verified_at IS NOT NULL AS verified,
+SELECT o.content_owner, m.role, m.is_owner OR m.is_admin AS is_owner,
+       coalesce(u.suspended_at, c.suspended_at) IS NOT NULL AS user_suspended, o.suspended_at IS NOT NULL AS organisation_suspended,
+       coalesce(u.platform_admin, c.platform_admin) AS platform_admin, u.verified_at IS NOT NULL AS verified,
        CASE WHEN :user_id::uuid IS NULL THEN :creator::uuid IS NULL OR c.id IS NOT NULL
             ELSE u.id IS NOT NULL AND f.id IS NOT NULL AND (:actor::uuid IS NULL OR a.platform_admin) END AS live
   FROM accounts.organisations o
@@ -30,7 +32,7 @@ SELECT o.content_owner, m.role, m.is_owner, coalesce(u.platform_admin, c.platfor
   LEFT JOIN accounts.users a ON a.id = :actor::uuid AND a.erased_at IS NULL
   LEFT JOIN accounts.users c ON c.id = :creator::uuid AND c.erased_at IS NULL
   LEFT JOIN access.refresh_families f ON f.id = :family::uuid AND f.user_id = coalesce(:actor::uuid, :user_id::uuid) AND f.revoked_at IS NULL
- WHERE o.id = :organisation_id::uuid
+ WHERE o.id = :organisation_id::uuid AND o.deleted_at IS NULL
 """
 _ADMIT = f"""
 WITH spent AS ({_SPENT}), caller AS ({_CALLER})

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from showrunner.database import db
-from showrunner.errors import Conflict, NotFound
+from showrunner.database import db, pages
+from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.errors import Conflict, Forbidden, NotFound
 
 
 def add(tx: db.Transaction, organisation_id: str, user_id: str, role: str, *, owner: bool = False) -> None:
@@ -21,13 +22,19 @@ def add(tx: db.Transaction, organisation_id: str, user_id: str, role: str, *, ow
 
 
 def get(tx: db.Transaction, user_id: str, organisation_id: str | None = None) -> dict[str, Any]:
-    """organisation_id, role, is_owner, content_owner, platform_admin, email, full_name: in that organisation, or in the one joined first."""
+    """Return the membership in that organisation, or in the one joined first.
+
+    Columns: organisation_id, role, is_owner (owner or admin of the organisation), content_owner, platform_admin, user_id,
+    email, full_name, user_suspended, organisation_suspended. Raises NotFound."""
     row = db.one(
         tx,
         """
-        SELECT m.organisation_id::text, m.role, m.is_owner, o.content_owner, u.platform_admin, u.id::text AS user_id, u.email, u.full_name
+        SELECT m.organisation_id::text, m.role, m.is_owner OR m.is_admin AS is_owner, o.content_owner, u.platform_admin,
+               u.id::text AS user_id, u.email, u.full_name, u.suspended_at IS NOT NULL AS user_suspended,
+               o.suspended_at IS NOT NULL AS organisation_suspended
           FROM accounts.members m JOIN accounts.organisations o ON o.id = m.organisation_id JOIN accounts.users u ON u.id = m.user_id
-         WHERE m.user_id = :user_id AND u.erased_at IS NULL AND (:organisation_id::uuid IS NULL OR m.organisation_id = :organisation_id::uuid)
+         WHERE m.user_id = :user_id AND u.erased_at IS NULL AND o.deleted_at IS NULL
+           AND (:organisation_id::uuid IS NULL OR m.organisation_id = :organisation_id::uuid)
          ORDER BY m.joined_at, m.organisation_id LIMIT 1
         """,
         user_id=user_id,
@@ -38,20 +45,104 @@ def get(tx: db.Transaction, user_id: str, organisation_id: str | None = None) ->
     return row
 
 
-def list_(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
-    """Members and open invitations; there are few of either."""
-    return db.rows(
+_PERSON = """
+    (SELECT u.id, u.email, u.full_name, CASE WHEN m.is_admin THEN 'admin' ELSE m.role END AS role, m.is_owner, 'member' AS status, m.joined_at AS since
+       FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id WHERE m.organisation_id = :organisation_id::uuid
+      UNION ALL
+     SELECT md5(t.token_sha256)::uuid, t.email, NULL, t.role, false, 'invited', t.created_at FROM access.mail_tokens t
+      WHERE t.organisation_id = :organisation_id::uuid AND t.kind = 'invite' AND t.expires_at > now()) p WHERE true
+"""
+_ITEM = """
+    json_build_object('user_id', CASE WHEN p.status = 'member' THEN p.id END, 'email', p.email, 'full_name', p.full_name, 'role', p.role,
+                      'is_owner', p.is_owner, 'status', p.status, 'since', p.since)
+"""
+_COLUMNS = {
+    "since": Column("p.since", "timestamptz"),
+    "email": Column("p.email", "text"),
+    "status": Column("p.status", "text"),
+    "id": Column("p.id", "uuid"),
+}
+
+
+def list_(tx: db.Transaction, organisation_id: str, page: PageRequest) -> PageResult:
+    """Return members and open invitations. By default members come last, each kind from the first on."""
+    filters = {"organisation_id": ("true", organisation_id)}
+    return pages.select(tx, _PERSON.strip(), _ITEM, _COLUMNS, "-status,since", page, filters)
+
+
+def save_role(tx: db.Transaction, organisation_id: str, email: str, role: str) -> str:
+    """Set a member's role: admin (of the organisation), user or viewer. Returns the user's id. Raises NotFound, or Conflict
+    for the owner."""
+    row = db.one(
         tx,
         """
-        SELECT u.id::text AS user_id, u.email, u.full_name, m.role, m.is_owner, 'member' AS status, m.joined_at AS since
-          FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id WHERE m.organisation_id = :id
-        UNION ALL
-        SELECT NULL, t.email, NULL, t.role, false, 'invited', t.created_at FROM access.mail_tokens t
-         WHERE t.organisation_id = :id AND t.kind = 'invite' AND t.expires_at > now()
-         ORDER BY status DESC, since LIMIT 1000
+        SELECT m.user_id::text, m.is_owner FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id
+         WHERE m.organisation_id = :organisation_id AND u.email = :email FOR UPDATE OF m
         """,
-        id=organisation_id,
+        organisation_id=organisation_id,
+        email=email,
     )
+    if row is None:
+        raise NotFound("There is no such member.")
+    if row["is_owner"]:
+        raise Conflict("The owner's role can't be changed: transfer the ownership first.")
+    db.run(
+        tx,
+        """
+        UPDATE accounts.members SET role = CASE WHEN :role::text = 'viewer' THEN 'viewer' ELSE 'user' END, is_admin = :role::text = 'admin'
+         WHERE organisation_id = :organisation_id AND user_id = :user_id
+        """,
+        organisation_id=organisation_id,
+        user_id=row["user_id"],
+        role=role,
+    )
+    return str(row["user_id"])
+
+
+def transfer(tx: db.Transaction, organisation_id: str, owner_id: str, email: str) -> str:
+    """Make another member the owner; the owner until now becomes an admin. Returns the new owner's id.
+
+    Raises Forbidden unless `owner_id` is the owner, NotFound if nobody with this address is a member, Conflict if the new
+    owner hasn't confirmed their address or is suspended."""
+    rows = db.rows(
+        tx,
+        """
+        SELECT m.user_id::text, m.is_owner, u.email, u.verified_at IS NOT NULL AND u.suspended_at IS NULL AS able
+          FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id
+         WHERE m.organisation_id = :organisation_id AND (u.email = :email OR m.user_id = :owner_id) ORDER BY m.user_id FOR UPDATE OF m
+        """,
+        organisation_id=organisation_id,
+        owner_id=owner_id,
+        email=email,
+    )
+    if not any(row["is_owner"] and row["user_id"] == owner_id for row in rows):
+        raise Forbidden("Only the owner can transfer the ownership.")
+    following = next((row for row in rows if row["email"] == email and row["user_id"] != owner_id), None)
+    if following is None:
+        raise NotFound("There is no such member.")
+    if not following["able"]:
+        raise Conflict("This member can't own the organisation: the address isn't confirmed, or the account is suspended.")
+    sql = """
+        UPDATE accounts.members SET is_owner = user_id = :user_id, is_admin = user_id <> :user_id AND (is_admin OR is_owner), role = 'user'
+         WHERE organisation_id = :organisation_id AND user_id IN (:user_id, :owner_id)
+    """
+    db.run(tx, sql, organisation_id=organisation_id, user_id=following["user_id"], owner_id=owner_id)
+    return str(following["user_id"])
+
+
+def list_owned(tx: db.Transaction, user_id: str) -> list[str]:
+    """Return the ids of organisations with other members that the user owns. The rows are locked."""
+    rows = db.rows(
+        tx,
+        """
+        SELECT m.organisation_id::text AS id FROM accounts.members m JOIN accounts.organisations o ON o.id = m.organisation_id
+         WHERE m.user_id = :id AND m.is_owner AND o.deleted_at IS NULL
+           AND EXISTS (SELECT FROM accounts.members other WHERE other.organisation_id = m.organisation_id AND other.user_id <> m.user_id)
+         ORDER BY m.organisation_id FOR UPDATE OF m
+        """,
+        id=user_id,
+    )
+    return [row["id"] for row in rows]
 
 
 def is_member(tx: db.Transaction, organisation_id: str, email: str) -> bool:
@@ -63,6 +154,11 @@ def is_member(tx: db.Transaction, organisation_id: str, email: str) -> bool:
             email=email,
         )
     )
+
+
+def is_owner(tx: db.Transaction, organisation_id: str, user_id: str) -> bool:
+    sql = "SELECT is_owner FROM accounts.members WHERE organisation_id = :organisation_id AND user_id = :user_id"
+    return bool(db.value(tx, sql, organisation_id=organisation_id, user_id=user_id))
 
 
 def remove_invitation(tx: db.Transaction, organisation_id: str, email: str) -> None:

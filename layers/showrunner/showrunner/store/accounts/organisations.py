@@ -1,5 +1,6 @@
 """Organisations."""
 
+import json
 from typing import Any
 
 from showrunner.database import db
@@ -16,7 +17,7 @@ def get(tx: db.Transaction, organisation_id: str) -> dict[str, Any]:
         """
         SELECT o.id::text, o.name, o.content_owner, o.created_at, (SELECT count(*) FROM accounts.members m WHERE m.organisation_id = o.id) AS members,
                (SELECT coalesce(json_agg(v.provider_id ORDER BY v.provider_id), '[]') FROM accounts.voices v WHERE v.organisation_id = o.id) AS voices
-          FROM accounts.organisations o WHERE o.id = :id
+          FROM accounts.organisations o WHERE o.id = :id AND o.deleted_at IS NULL
         """,
         id=organisation_id,
     )
@@ -32,3 +33,56 @@ def save(tx: db.Transaction, organisation_id: str, name: str) -> None:
 def save_content_owner(tx: db.Transaction, organisation_id: str, *, content_owner: bool) -> None:
     if not db.run(tx, "UPDATE accounts.organisations SET content_owner = :mark WHERE id = :id", id=organisation_id, mark=content_owner):
         raise NotFound("There is no such organisation.")
+
+
+def save_suspension(tx: db.Transaction, organisation_id: str, reason: str | None) -> None:
+    """Suspend an organisation for a reason, or (None) restore it, also from a deletion that isn't purged yet."""
+    sql = """
+        UPDATE accounts.organisations
+           SET suspended_at = CASE WHEN :reason::text IS NOT NULL THEN coalesce(suspended_at, now()) END, suspended_reason = :reason,
+               deleted_at = CASE WHEN :reason::text IS NOT NULL THEN deleted_at END
+         WHERE id = :id
+    """
+    if not db.run(tx, sql, id=organisation_id, reason=reason):
+        raise NotFound("There is no such organisation.")
+
+
+def save_limits(tx: db.Transaction, organisation_id: str, limits: dict[str, int]) -> None:
+    """Replace the limits that differ from the plan's."""
+    sql = "UPDATE accounts.organisations SET limits = :limits WHERE id = :id"
+    if not db.run(tx, sql, id=organisation_id, limits=json.dumps(limits)):
+        raise NotFound("There is no such organisation.")
+
+
+def get_limits(tx: db.Transaction, organisation_id: str) -> dict[str, int]:
+    """Return the limits that a platform admin has set for the organisation; the plan's apply to the rest."""
+    return dict(db.value(tx, "SELECT limits FROM accounts.organisations WHERE id = :id", id=organisation_id) or {})
+
+
+def ask_removal(tx: db.Transaction, organisation_id: str, token_sha256: str, minutes: int) -> None:
+    """Store the hash of a confirmation token; it replaces an earlier one."""
+    db.run(
+        tx,
+        """
+        INSERT INTO accounts.organisation_removals (organisation_id, token_sha256, expires_at)
+        VALUES (:id, :token_sha256, now() + make_interval(mins => :minutes))
+        ON CONFLICT (organisation_id) DO UPDATE SET token_sha256 = excluded.token_sha256, expires_at = excluded.expires_at
+        """,
+        id=organisation_id,
+        token_sha256=token_sha256,
+        minutes=minutes,
+    )
+
+
+def confirm_removal(tx: db.Transaction, organisation_id: str, token_sha256: str) -> bool:
+    """Take the confirmation token. False if it is wrong or has expired."""
+    sql = "DELETE FROM accounts.organisation_removals WHERE organisation_id = :id AND token_sha256 = :token_sha256 AND expires_at > now()"
+    return bool(db.run(tx, sql, id=organisation_id, token_sha256=token_sha256))
+
+
+def remove(tx: db.Transaction, organisation_id: str) -> None:
+    """Close the organisation: nobody can log in to it, its keys and tokens stop working. It is purged after 30 days."""
+    db.run(tx, "UPDATE accounts.organisations SET deleted_at = now() WHERE id = :id AND deleted_at IS NULL", id=organisation_id)
+    db.run(tx, "DELETE FROM access.api_keys WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM access.mail_tokens WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "UPDATE access.refresh_families SET revoked_at = now() WHERE organisation_id = :id AND revoked_at IS NULL", id=organisation_id)

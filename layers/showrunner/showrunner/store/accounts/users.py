@@ -18,6 +18,7 @@ PROFILE = """
 _USER = """
     json_build_object('id', u.id, 'email', u.email, 'username', u.username, 'full_name', u.full_name, 'company', u.company,
                       'verified', u.verified_at IS NOT NULL, 'mfa', u.mfa_confirmed_at IS NOT NULL, 'platform_admin', u.platform_admin,
+                      'suspended_at', u.suspended_at, 'suspended_reason', u.suspended_reason,
                       'created_at', u.created_at, 'last_login_at', u.last_login_at)
 """
 _COLUMNS = {"created_at": Column("u.created_at", "timestamptz"), "email": Column("u.email", "text"), "id": Column("u.id", "uuid")}
@@ -155,3 +156,37 @@ def list_(tx: db.Transaction, email: str | None, wanted: PageRequest) -> PageRes
 def save_platform_admin(tx: db.Transaction, user_id: str) -> bool:
     """Make the user a platform admin. False if they were one already."""
     return bool(db.run(tx, "UPDATE accounts.users SET platform_admin = true, updated_at = now() WHERE id = :id AND NOT platform_admin", id=user_id))
+
+
+def remove_platform_admin(tx: db.Transaction, user_id: str) -> bool:
+    """Make the user an ordinary one again. False if they weren't an admin. Raises Conflict for the last admin."""
+    admins = db.rows(tx, "SELECT id::text FROM accounts.users WHERE platform_admin AND erased_at IS NULL ORDER BY id FOR UPDATE")
+    if [row["id"] for row in admins] == [user_id]:
+        raise Conflict("This is the last platform admin: promote another one first.")
+    return bool(db.run(tx, "UPDATE accounts.users SET platform_admin = false, updated_at = now() WHERE id = :id AND platform_admin", id=user_id))
+
+
+def save_suspension(tx: db.Transaction, user_id: str, reason: str | None) -> None:
+    """Suspend a user for a reason, or (None) restore them."""
+    sql = """
+        UPDATE accounts.users SET suspended_at = CASE WHEN :reason::text IS NOT NULL THEN coalesce(suspended_at, now()) END,
+               suspended_reason = :reason, updated_at = now()
+         WHERE id = :id AND erased_at IS NULL
+    """
+    if not db.run(tx, sql, id=user_id, reason=reason):
+        raise NotFound("There is no such user.")
+
+
+def get(tx: db.Transaction, user_id: str) -> dict[str, Any]:
+    """Return {"user": JSON text as admins see it, platform_admin, verified}. The row is locked. Raises NotFound."""
+    row = db.one(
+        tx,
+        f"""
+        SELECT ({_USER})::text AS "user", u.platform_admin, u.verified_at IS NOT NULL AS verified
+          FROM accounts.users u WHERE u.id = :id AND u.erased_at IS NULL FOR UPDATE
+        """,
+        id=user_id,
+    )
+    if row is None:
+        raise NotFound("There is no such user.")
+    return row

@@ -35,13 +35,31 @@ def add(tx: db.Transaction, organisation_id: str, kind: str, content_type: str, 
     return row
 
 
+def usage(tx: db.Transaction, organisation_id: str) -> tuple[int, int]:
+    """Return the number of the organisation's assets and their bytes, announced ones included."""
+    row = db.one(
+        tx,
+        """
+        SELECT count(*) AS number, coalesce(sum(bytes), 0)::bigint AS bytes FROM studio.assets
+         WHERE organisation_id = :id AND status IN ('pending', 'ready')
+        """,
+        id=organisation_id,
+    )
+    return (row["number"], row["bytes"]) if row else (0, 0)
+
+
+def lock(tx: db.Transaction, organisation_id: str) -> None:
+    """Let one transaction at a time add assets of the organisation: two at once must not both be the last allowed one."""
+    db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))::text", name=f"assets of {organisation_id}")
+
+
 def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, Any]:
     """id, kind, content_type, bytes, sha256, object_key, licence, status, created_at."""
     row = db.one(
         tx,
         """
         SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, status, created_at
-          FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id
+          FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id AND status <> 'removed'
         """,
         id=asset_id,
         organisation_id=organisation_id,
@@ -85,10 +103,19 @@ def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status:
 
 
 def remove(tx: db.Transaction, organisation_id: str, asset_id: str) -> str:
-    """The object's key, for the caller to delete."""
+    """Return the object's key, for the caller to delete.
+
+    The row stays for a day as `removed`: its upload address may still work, and what is uploaded again must be found."""
     key = db.value(
-        tx, "DELETE FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id RETURNING object_key", id=asset_id, organisation_id=organisation_id
+        tx,
+        """
+        UPDATE studio.assets SET status = 'removed', created_at = now()
+         WHERE id = :id AND organisation_id = :organisation_id AND status <> 'removed' RETURNING object_key
+        """,
+        id=asset_id,
+        organisation_id=organisation_id,
     )
     if key is None:
         raise NotFound("There is no such asset.")
+    db.run(tx, "UPDATE studio.videos SET thumbnail_asset_id = NULL WHERE thumbnail_asset_id = :id", id=asset_id)
     return str(key)

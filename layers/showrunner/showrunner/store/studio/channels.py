@@ -7,7 +7,6 @@ from showrunner.database import db, pages
 from showrunner.database.pages import Column, PageRequest, PageResult
 from showrunner.errors import Conflict, NotFound
 
-MOST = 10
 # A removed channel can be brought back by support for this long; then the retention job purges it with everything that hangs on it.
 KEPT_DAYS = 30
 
@@ -33,7 +32,7 @@ def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: 
 
 
 def count(tx: db.Transaction, creator: str) -> int:
-    """How many of MOST a user has made, or a service."""
+    """Return how many channels a user, or a service, has created."""
     return int(db.value(tx, "SELECT count(*) FROM studio.channels WHERE created_by = :creator AND deleted_at IS NULL", creator=creator))
 
 
@@ -90,12 +89,14 @@ def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: li
     return {row["id"]: row for row in found}
 
 
-def add(tx: db.Transaction, organisation_id: str, creator: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any]) -> str:
-    """The new channel as JSON text. Raises Conflict when its creator has ten already."""
+def add(
+    tx: db.Transaction, organisation_id: str, creator: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any], limit: int
+) -> str:
+    """Return the new channel as JSON text. Raises Conflict when its creator has `limit` channels already."""
     # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of several organisations.
     db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text", creator=f"channels of {creator}")
-    if count(tx, creator) >= MOST:
-        raise Conflict(f"You can have {MOST} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
+    if count(tx, creator) >= limit:
+        raise Conflict(f"You can have {limit} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
     text = db.value(
         tx,
         f"""

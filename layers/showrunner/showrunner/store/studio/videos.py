@@ -195,6 +195,23 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
     )
 
 
+def cancel_all(tx: db.Transaction, organisation_id: str | None, creator: str | None) -> int:
+    """Cancel what an organisation, or a user in their channels, has in production. Returns the number of videos.
+
+    Each step stops before its next paid call; the sweep stops the executions. They can be retried later."""
+    return db.run(
+        tx,
+        """
+        UPDATE studio.videos v SET status = 'cancelled', cancel_requested_at = now(), updated_at = now()
+         WHERE v.status IN ('queued', 'processing')
+           AND (v.organisation_id = :organisation_id::uuid
+                OR v.channel_id IN (SELECT id FROM studio.channels WHERE created_by = :creator::text))
+        """,
+        organisation_id=organisation_id,
+        creator=creator,
+    )
+
+
 def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[str, Any]) -> None:
     """Sets title, description and tags where they are given, and thumbnail (an asset's id, or None for the rendered one) where it is named."""
     db.run(
