@@ -111,6 +111,10 @@ def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, s
     body = {"PUT": {}, "POST": somebody or {}, "DELETE": somebody, "GET": None}[method]
     if path == "/api/v1/organisations/{organisation_id}" and method == "PUT":
         body = {"name": "Mine"}
+    if path.endswith("/members") and method == "PUT":
+        body = {"email": "a@example.com", "role": "viewer"}
+    if path.endswith("/transfer"):
+        body = {"email": "a@example.com", "password": "Correct-horse-7-battery"}
 
     responses = [client(method, path.format(**ids), body) for ids in (others, absent)]
 
