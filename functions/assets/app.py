@@ -8,7 +8,7 @@ from showrunner.access import limits
 from showrunner.database import db
 from showrunner.errors import InvalidRequest, LimitExceeded
 from showrunner.store.studio import assets
-from showrunner.web import application, audit, idempotency
+from showrunner.web import application, audit, fields, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import parse
@@ -20,6 +20,9 @@ app = Application("assets")
 ContentType = Literal[
     "image/jpeg", "image/png", "image/webp", "video/mp4", "video/webm", "video/quicktime", "audio/mpeg", "audio/wav", "audio/mp4", "audio/ogg"
 ]
+
+
+fields.PATTERN_WORDS["^[0-9a-f]{64}$"] = "is no SHA-256: 64 hexadecimal digits in small letters"
 
 
 class NewAsset(Body):

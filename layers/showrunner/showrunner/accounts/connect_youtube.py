@@ -103,10 +103,15 @@ def _chosen_channel(request: Request, access_token: str) -> Any:
 
 
 def _usable_scopes(granted: Any, requested: set[str]) -> list[str]:
-    """Return the granted scopes. Raises PlatformRejected or InvalidRequest if the grant is of no use."""
+    """Return the granted scopes, also those that nobody asked for: Google adds what the account granted before.
+
+    The content owner's scope is left out unless the organisation is one. Raises PlatformRejected or InvalidRequest if the
+    grant is of no use."""
+    from showrunner.platforms import google
+
     scopes = sorted(set(granted.scopes) - {"openid"})
     if granted.refresh_token is None:
         raise PlatformRejected("Google gave no lasting permission: remove showrunner at myaccount.google.com/permissions and connect again.")
-    if not scopes or not requested.issuperset(scopes):
-        raise InvalidRequest("Google was asked for other permissions than it gave: connect again, and leave the boxes of YouTube ticked.")
-    return scopes
+    if not requested.intersection(scopes):
+        raise InvalidRequest("Google gave none of the permissions: connect again, and leave the boxes of YouTube ticked.")
+    return [scope for scope in scopes if scope in requested or scope != google.PARTNER]

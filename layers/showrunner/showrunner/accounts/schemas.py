@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from showrunner.access import roles
-from showrunner.web.fields import Body, Id, Line, Moment, Pagination, Query, Result, Timestamp
+from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Moment, Pagination, Query, Result, Timestamp
 
 
 def _reachable(address: str) -> str:
@@ -24,10 +24,13 @@ Email = Annotated[
 Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Username = Annotated[str, Field(pattern="^[a-z0-9_.-]{3,40}$")]
 OneTimeToken = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$")]
+CODE_PATTERN = "^([0-9]{6}|[A-Za-z2-7]{5}-?[A-Za-z2-7]{5})$"
 SecondFactorCode = Annotated[
     str,
+    # People type "123 456", as their app shows it.
+    BeforeValidator(lambda code: "".join(code.split()) if isinstance(code, str) else code),
     Field(
-        pattern="^([0-9]{6}|[A-Za-z2-7]{5}-?[A-Za-z2-7]{5})$",
+        pattern=CODE_PATTERN,
         description="Six digits of the authenticator app, or a recovery code.",
     ),
 ]
@@ -36,6 +39,16 @@ InvitedRole = Literal["user", "viewer"]
 MemberRole = Literal["admin", "user", "viewer"]
 ApiKeyScope = Literal[(*roles.SCOPES, "ingestion")]  # type: ignore[valid-type]
 ServiceScope = Literal[roles.SCOPES]  # type: ignore[valid-type]
+
+
+PATTERN_WORDS |= {
+    r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}$": "is no email address; write it like name@example.com",
+    "^[a-z0-9_.-]{3,40}$": "is no username: 3 to 40 small letters, digits, dots, hyphens and underscores",
+    "^[A-Za-z0-9_-]{43}$": "is not one of ours: send it as you got it",
+    CODE_PATTERN: "is no code: six digits of the app, or a recovery code like abcde-fghij",
+    "^[!-~]+$": "has characters that an address can't have",
+    "^[a-z0-9][a-z0-9_-]{0,99}$": "is no name: small letters, digits, hyphens and underscores, at most 100",
+}
 
 
 # Requests

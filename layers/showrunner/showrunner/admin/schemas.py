@@ -4,7 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Timestamp
+from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Moment, Page, Pagination, Result, Timestamp
+
+# The other patterns of this module are those of channels and accounts.
+PATTERN_WORDS |= {
+    "^[A-Za-z0-9]{10,40}$": "is no id of a voice; copy it from the speech provider",
+    "^[A-Za-z0-9@._+-]+$": "is no part of an email address",
+}
 
 # Requests
 

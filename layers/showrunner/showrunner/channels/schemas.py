@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from showrunner.web.fields import Body, Id, Line, Page, Pagination, Query, Result, Timestamp
+from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Page, Pagination, Query, Result, Timestamp
 
-Colour = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$"), AfterValidator(str.lower)]
 ChannelStatus = Literal["active", "paused", "disabled"]
 Language = Literal["en", "es", "fr", "de"]
 Voice = Literal["male1", "female1", "ai_clone"]
@@ -18,6 +18,14 @@ ChannelName = Annotated[Line, Field(max_length=100)]
 Niche = Annotated[Line, Field(max_length=200)]
 YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
 ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
+
+
+PATTERN_WORDS |= {
+    "^#[0-9a-fA-F]{6}$": "is no colour; write it like #ff6600",
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is no time; write it like 18:30",
+    "^UC[A-Za-z0-9_-]{22}$": "is no id of a YouTube channel; it has 24 characters and begins with UC",
+    "^[A-Za-z0-9]{10,40}$": "is no id of a voice; copy it from the speech provider",
+}
 
 
 class Palette(Body):

@@ -62,7 +62,11 @@ def clean(value: Any, path: str = "", depth: int = 0) -> Any:
 def _clean_text(text: str, path: str) -> str:
     if CONTROL_CHARACTERS.search(text):
         raise InvalidRequest("A text has control characters.", [{"field": path[:200], "message": "control characters are not allowed"}])
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii():
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    # NFC makes a plain K of the Kelvin sign: what isn't ASCII must not become another person's email address.
+    return text if composed.isascii() else composed
 
 
 def _refuse_depth(depth: int) -> None:
@@ -71,20 +75,18 @@ def _refuse_depth(depth: int) -> None:
 
 
 def checked[Model: BaseModel](model: type[Model], value: object) -> Model:
-    """The value as the model. Raises InvalidRequest naming every field that is wrong."""
+    """Return the value as the model. Raises InvalidRequest that names every wrong field."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, model) from error
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    details = [{"field": _where(fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")[:500]} for fault in faults[:50]]
-    missing = all(fault["type"] == "missing" for fault in faults)
-    names = ", ".join(dict.fromkeys(detail["field"] for detail in details))
+def invalid(error: ValidationError, model: type[BaseModel]) -> InvalidRequest:
+    """Return a validation error in the API's words."""
+    from showrunner.web import mistakes
+
+    details = mistakes.details(error, model)
+    missing = all(fault["type"] == "missing" for fault in error.errors(include_url=False, include_context=False, include_input=False))
+    names = ", ".join(detail["field"] for detail in details)
     return InvalidRequest(f"The request is not valid: {names[:500]}.", details, code="MISSING_FIELD" if missing else "VALIDATION_ERROR")
-
-
-def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)[:200] or "body"

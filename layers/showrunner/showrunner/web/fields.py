@@ -9,6 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from showrunner.database.pages import PageRequest
 
 MEGABYTE = 1_048_576
+# Regular expression of a field -> what an error says about a value that doesn't match it. Each module that defines such a
+# field adds its words; a test finds one that has none.
+PATTERN_WORDS: dict[str, str] = {}
 MAX_DEPTH = 32
 # One line of text, and several lines: no control characters, and at least one visible character.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -19,6 +22,15 @@ CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}\ud800-\udfff]")
 UUID = re.compile("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", re.ASCII)
 # A request id or idempotency key of a caller: printable ASCII, as allowed in a header.
 TOKEN = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
+
+
+PATTERN_WORDS |= {
+    rf"^[^{_CONTROL}\t\n\r]*[^{_CONTROL}\s][^{_CONTROL}\t\n\r]*$": "must be one line of text with at least one visible character",
+    rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$": "must have at least one visible character and no control characters",
+    "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$": "is no id; ids look like 0f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+    r"^[A-Za-z0-9_-]+$": "is not one of ours: send it as you got it",
+    r"^-?[a-z_]+(,-?[a-z_]+)*$": "is no order; write field names with commas, and - before one for descending",
+}
 
 
 class Body(BaseModel):
