@@ -58,4 +58,6 @@ def test_usage_reports_limits_and_what_is_used(me):
     channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     me("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
 
-    assert me("GET", "/api/v1/users/me/usage").body["usage"] == {"videos_today": {"used": 1, "limit": 100}, "channels": {"used": 1, "limit": 10}}
+    usage = me("GET", "/api/v1/users/me/usage").body["usage"]
+    assert (usage["videos_today"], usage["channels"]) == ({"used": 1, "limit": 100}, {"used": 1, "limit": 10})
+    assert (usage["assets"]["used"], usage["asset_bytes"]["used"]) == (0, 0)

@@ -40,7 +40,7 @@ def test_an_unconfirmed_person_cannot_order_upload_or_invite(aws, unconfirmed, e
     responses = [somebody("POST", path, body) for path, body in calls]
 
     assert {error(each) for each in responses} == {(403, "EMAIL_NOT_VERIFIED")}
-    assert "Confirm your e-mail address" in responses[0].body["error"]["message"]
+    assert "Confirm your email address" in responses[0].body["error"]["message"]
     message = mailed(aws, email)
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(message)})
     assert [somebody("POST", path, body).status for path, body in calls] == [202, 202, 404, 201, 202, 201, 201], "with the same token"

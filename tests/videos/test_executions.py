@@ -42,7 +42,7 @@ def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, t
 
 
 def test_retries_have_a_daily_limit(client, tx, video, monkeypatch):
-    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    monkeypatch.setitem(limits.PLAN, "videos_per_day", 1)
     retry = f"/api/v1/videos/{video['video_id']}/retry"
     productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
     assert client("POST", retry).status == 202

@@ -152,14 +152,14 @@ def test_the_daily_limit_counts_accepted_videos_only(client, tx, channel_id):
     response = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 11})
 
     assert [result["status"] for result in response.body["results"]] == ["accepted"] * 10 + ["rejected"]
-    assert response.body["results"][10]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert response.body["results"][10]["error"]["code"] == "QUOTA_EXCEEDED"
     single = client("POST", "/api/v1/videos/generate", brief)
-    assert (single.status, single.body["error"]["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert (single.status, single.body["error"]["code"]) == (429, "QUOTA_EXCEEDED")
     assert int(single.headers["retry-after"]) > 0
 
 
 def test_services_of_one_creator_share_the_daily_limit(client, tx, channel_id, video, signing_key, monkeypatch):
-    monkeypatch.setattr(limits, "GENERATE_A_DAY", 1)
+    monkeypatch.setitem(limits.PLAN, "videos_per_day", 1)
     creator = add_user(tx)
     first, second = (service_client(signing_key, client.organisation_id, name=name, creator=creator) for name in ("first", "second"))
     retry = f"/api/v1/videos/{video['video_id']}/retry"
