@@ -25,7 +25,7 @@ def authenticate(headers: dict[str, str]) -> tokens.Identity:
     found = None
     if key:
         with db.reading() as tx:
-            found = api_keys.find(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion")
+            found = api_keys.use(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion")
     if found is None:
         raise Unauthorized("Unauthorized")
     return tokens.Identity(f"key:{found['id']}", str(found["organisation_id"]), frozenset({"ingestion:all"}), str(found["id"]), 0, "service")
