@@ -13,7 +13,7 @@ from showrunner.web.fields import PATTERN_WORDS
 MAX_DETAILS = 50
 _FIELD = re.compile("[a-z][a-z0-9_]*", re.ASCII)
 # What pydantic adds to a location for the members of a union.
-_TYPE_TAGS = {"str", "int", "float", "bool", "none", "list", "dict", "bytes", "date", "datetime", "nullable"}
+_TYPE_TAGS = {"str", "int", "float", "bool", "none", "list", "dict", "nullable"}
 _LIMITS = {
     "string_too_short": "needs more characters: at least {min_length}",
     "too_long": "has too many entries; at most {max_length} are allowed",
