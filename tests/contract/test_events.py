@@ -109,7 +109,7 @@ def test_every_failed_execution_fails_its_video(tx, event, video, settings, case
 def test_the_sweeper_accepts_the_schedulers_event(tx, event, aws):
     db.run(tx, "DELETE FROM studio.videos")  # tests that commit leave rows; these come back with the rollback
 
-    assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0}
+    assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0, "published": 0}
 
 
 def test_migrate_accepts_an_empty_event(postgres, event):

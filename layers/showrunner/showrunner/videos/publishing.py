@@ -68,8 +68,9 @@ def publish_automatically(tx: db.Transaction, organisation_id: str, video_id: st
     """Order the publication of a video that has just been finished, if its channel wants that and can. Returns the row, None if nothing begins."""
     source = publications.get_source(tx, organisation_id, video_id)
     settings, is_connected = source["settings"], bool(source["connection_id"] and source["is_verified"])
-    is_blocked = source["demo"] and is_real_youtube()
-    if source["status"] != "completed" or not settings.get("auto_publish", True) or settings.get("review") or not is_connected or is_blocked:
+    if source["status"] != "completed" or not settings.get("auto_publish", True) or settings.get("review") or not is_connected:
+        return None
+    if source["demo"] and is_real_youtube():
         return None
     try:
         return order(tx, source, "publish", requested_metadata(source))
