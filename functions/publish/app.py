@@ -6,6 +6,7 @@ from typing import Any
 
 from showrunner.database import db
 from showrunner.errors import ProductionCancelled, UploadUnknown
+from showrunner.models import VideoEventKind
 from showrunner.publishing import steps
 from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
@@ -49,7 +50,8 @@ def _settle(event: dict[str, Any]) -> Outcome:
             publications.save_status(tx, event["video_id"], "scheduled" if wait else "published")
         video = productions.get_step(tx, event["video_id"])
     if row["action"] == "publish" and not is_removed:
-        _announce(video, row, found, progress["problems"])
+        kind: VideoEventKind = "video.scheduled" if wait else "video.published"
+        announcements.announce(kind, video, "The video is on YouTube.", step=f"publication-{row['attempt']}")
     return {"do": "wait", "step": "reconcile", "wait_seconds": wait} if wait else {"do": "end", "step": "settle"}
 
 
@@ -59,12 +61,6 @@ def _seconds_until_public(row: dict[str, Any]) -> int:
     if at is None:
         return 0
     return max(0, int((at + steps.RECONCILE_AFTER - datetime.now(UTC)).total_seconds()))
-
-
-def _announce(video: dict[str, Any], row: dict[str, Any], found: str | None, problems: list[dict[str, str]]) -> None:
-    kind = f"video.{video['status']}"
-    more = {"youtube_video_id": found, "problems": problems, "event_id": f"{video['id']}:publication:{row['attempt']}:{kind}"}
-    announcements.announce(kind, video, message="The video is on YouTube.", **more)
 
 
 def _fail(event: dict[str, Any]) -> Outcome:
@@ -83,7 +79,8 @@ def _fail(event: dict[str, Any]) -> Outcome:
             publications.save_status(tx, event["video_id"], status)
         productions.add_log(tx, event["video_id"], row["attempt"], "publish", f"{error}: {message}"[:2000], level="error")
         video = productions.get_step(tx, event["video_id"])
-    announcements.announce("video.publish_failed", video, message=message, event_id=f"{video['id']}:publication:{row['attempt']}:failed")
+    told = {"step": "publish", "code": error, "message": message}
+    announcements.announce("video.publish_failed", video, message, error=told, step=f"publication-{row['attempt']}")
     return {"do": "end", "step": "fail"}
 
 

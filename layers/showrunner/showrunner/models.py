@@ -26,7 +26,9 @@ class Sighting(NamedTuple):
 
 # Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.
 
-type VideoEventKind = Literal["video.progress", "video.completed", "video.failed", "video.cancelled"]
+type VideoEventKind = Literal[
+    "video.progress", "video.completed", "video.failed", "video.cancelled", "video.scheduled", "video.published", "video.publish_failed"
+]
 
 
 class VideoEvent(NamedTuple):
