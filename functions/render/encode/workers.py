@@ -71,7 +71,10 @@ def _encoded(work: Work, segments: list[Segment], following: Any, results: Any) 
             composer = Composer(work.timeline, segment.output, work.files, encoder.on_gpu, on_device)
             session = Session(encoder, segment.output, work.timeline.fps)
         counter = _FrameCounter(results)
-        yield from session.encode(segment, composer, local(work.folder, segment), counter)
+        for finished in session.encode(segment, composer, local(work.folder, segment), counter):
+            # The parent stops counting when the last piece is stored.
+            counter.flush()
+            yield finished
         counter.flush()
     if session is not None:
         yield from session.finish()
