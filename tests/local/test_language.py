@@ -25,7 +25,7 @@ from tests.local.model_servers import process, running
 PORT = 8170
 BRIEF = json.loads((Path(__file__).parents[2] / "events" / "brief.json").read_text(encoding="utf-8"))
 SOURCE, TOPIC = BRIEF["source_text"], BRIEF["topic"]
-SCRIPT = product.Question(shape="Script", instructions="", prompt="", words_target=0).schema_
+SCRIPT = product.Question(shape="Script", instructions="", source="", prompt="", words_target=0).schema_
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from showrunner.production.text import count_words
 
 # A production starts in about a minute, then voice and render take twice the length. Measured on two cores; a hint.
 BASE_SECONDS, SECONDS_PER_SECOND = 60, 2
-# A question with its rules, and what a model writes and thinks for each spoken word: measured with gpt-6-luna.
+# A question with its rules, and what a model writes and thinks for each spoken word. Estimates: no order was measured with the real service.
 _PROMPT_TOKENS, _TOKENS_PER_WORD = 1500, 6
 _CHARACTERS_PER_TOKEN, _CHARACTERS_PER_WORD = 4, 6
 # What the finished files of one aspect need for a second of video.
