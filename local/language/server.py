@@ -103,7 +103,7 @@ class LanguageServer:
 
     def _written(self, asked: LanguageRequest) -> tuple[str, str]:
         """Return (method, text). The method is extract (from a source) or generate (by the small model)."""
-        brief, source = read_prompt(asked.user)
+        brief, source = read_prompt(asked.user, asked.system)
         if asked.schema is None:
             system = asked.system or "You are a helpful assistant."
             return "generate", self.model.complete(system, asked.user[-4000:], FREE_TEXT_TOKENS, asked.seed)
@@ -142,14 +142,14 @@ def _content(writer: Writer, properties: Container[str]) -> dict[str, Any]:
     return writer.part() if writer.brief.part else writer.script()
 
 
-def read_prompt(user: str) -> tuple[Brief, str]:
-    """The brief and the source text that the product marks in its message; either may be missing."""
+def read_prompt(user: str, system: str = "") -> tuple[Brief, str]:
+    """Return the brief and the source text that the product marks; either may be missing. The source stands in the constant part of a request."""
     marked = re.search(r"<brief>\s*(\{.*?\})\s*</brief>", user, re.DOTALL)
     try:
         found = json.loads(marked[1]) if marked else {}
     except json.JSONDecodeError:
         found = {}
-    source = re.search(r"<source_text>\s*\n?(.*?)\n?\s*</source_text>", user, re.DOTALL)
+    source = re.search(r"<source_text>\s*\n?(.*?)\n?\s*</source_text>", f"{system}\n{user}", re.DOTALL)
     return Brief.read(found), source[1].strip() if source else ""
 
 

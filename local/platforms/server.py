@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from local.outcomes import UnknownOutcome
 from local.platforms import feeds, google, hub, owner, pages, pexels, uploads, youtube
 from local.platforms.http import Reply, Request
-from local.platforms.world import World
+from local.platforms.world import ChannelsOfAccounts, World
 
 __all__ = ["World", "answer", "main", "server"]
 
@@ -109,7 +109,9 @@ def server(world: World, port: int) -> ThreadingHTTPServer:
 def main() -> int:
     port = int(os.environ.get("PLATFORMS_PORT") or 8103)
     try:
-        serving = server(World(), port)
+        world = World()
+        world.owned = ChannelsOfAccounts(world.channels)
+        serving = server(world, port)
     except OSError:
         print(f"Port {port} is in use: set PLATFORMS_PORT to another.", file=sys.stderr)
         return 2

@@ -1,5 +1,7 @@
 """What the stand-ins know: channels, videos, people, photographs, quotas, and what happens next."""
 
+import base64
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,22 @@ YOUTUBE_OUTCOMES = (
     "backend_error",
     "bad_gateway",
 )
+
+
+class ChannelsOfAccounts(dict[str, list[str]]):
+    """Give each Google account a channel of its own, as most accounts that connect to YouTube have. `channels` learns of it."""
+
+    def __init__(self, channels: dict[str, dict[str, Any]]) -> None:
+        super().__init__()
+        self._channels = channels
+
+    def get(self, email: str, default: Any = None) -> Any:
+        if email not in self:
+            digest = hashlib.sha256(email.encode()).digest()
+            channel_id = f"UC{base64.urlsafe_b64encode(digest).decode()[:22]}"
+            self._channels.setdefault(channel_id, {"title": email.partition("@")[0], "handle": digest.hex()[:12]})
+            self[email] = [channel_id]
+        return super().get(email, default)
 
 
 @dataclass
