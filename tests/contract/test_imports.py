@@ -125,6 +125,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
         "aws_lambda_powertools": "aws-lambda-powertools",
         "googleapiclient": "google-api-python-client",
         "httpx": "openai",
+        "pydantic_core": "pydantic",
         "urllib3": "requests",
     }
     # In Lambda's own runtime, and our own.
