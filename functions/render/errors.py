@@ -45,7 +45,7 @@ class TimelineInvalid(RenderError):
 
 
 class AssetMissing(RenderError):
-    """There is no file or object at an asset's URI."""
+    """Report an asset whose URI names no file or object."""
 
 
 class AssetCorrupt(RenderError):
@@ -71,7 +71,7 @@ class HostFailure(RenderError):
 
 
 class DiskFull(HostFailure):
-    """There is no space left for intermediate files or the result."""
+    """Report a disk without space for intermediate files or the result."""
 
 
 class EncoderFailed(HostFailure):

@@ -126,7 +126,7 @@ def last_line(log: str) -> str:
 
 @dataclass(frozen=True)
 class Media:
-    """What a file contains.
+    """Describe the streams of a media file.
 
     Width and height are as shown, after rotation; the codec of an absent stream is None.
     """

@@ -48,32 +48,33 @@ def _remove_all(remove: Callable[[db.Transaction, int], int], until: float) -> i
     return removed
 
 
-def _purge(until: float) -> int:
-    """Files first: a run that ends in between finds the row again, and nothing is left that no row knows."""
+def _purge(
+    until: float,
+    list_due: Callable[[db.Transaction, int], list[dict[str, Any]]],
+    keys: Callable[[dict[str, Any]], list[str]],
+    remove: Callable[[db.Transaction, Any], int],
+) -> int:
+    """Delete the objects and then the row of each thing that is due. Returns the number of rows.
+
+    Objects first: a run that ends in between finds the row again, and no object is left that no row knows."""
     with db.reading() as tx:
-        removed = retention.list_removed_videos(tx, VIDEOS)
+        due = list_due(tx, VIDEOS)
     purged = 0
-    for video in removed:
+    for row in due:
         if time.monotonic() > until:
             break
-        s3.remove(s3.list_keys(f"{video_folder(str(video['organisation_id']), str(video['id']))}/"))
+        s3.remove(keys(row))
         with db.transaction() as tx:
-            purged += retention.remove_video(tx, video["id"])
+            purged += remove(tx, row["id"])
     return purged
 
 
-def _purge_assets(until: float) -> int:
-    """Delete the objects first, as `_purge` does."""
-    with db.reading() as tx:
-        unused = retention.list_unused_assets(tx, VIDEOS)
-    purged = 0
-    for asset in unused:
-        if time.monotonic() > until:
-            break
-        s3.remove([asset["object_key"]])
-        with db.transaction() as tx:
-            purged += retention.remove_asset(tx, asset["id"])
-    return purged
+def _video_keys(video: dict[str, Any]) -> list[str]:
+    return s3.list_keys(f"{video_folder(str(video['organisation_id']), str(video['id']))}/")
+
+
+def _asset_keys(asset: dict[str, Any]) -> list[str]:
+    return [asset["object_key"]]
 
 
 def _purge_organisations(until: float) -> int:
@@ -104,8 +105,8 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
     return {
         **months,
         **removals,
-        "videos": partial(_purge, until),
-        "assets": partial(_purge_assets, until),
+        "videos": partial(_purge, until, retention.list_removed_videos, _video_keys, retention.remove_video),
+        "assets": partial(_purge, until, retention.list_unused_assets, _asset_keys, retention.remove_asset),
         "organisations": partial(_purge_organisations, until),
         "channels": partial(_remove_all, retention.remove_channels, until),
     }

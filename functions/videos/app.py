@@ -1,10 +1,8 @@
 """Platform API: /api/v1/videos -> video rows, executions of the production machine, signed links."""
 
-from typing import Any
-
 from showrunner.database import db, pages
 from showrunner.store.studio import videos
-from showrunner.videos import attempts, editing, files, ordering, publishing, scripts, upload_state
+from showrunner.videos import attempts, editing, files, ordering, publish_orders, publishing, scripts, upload_state
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -24,7 +22,7 @@ from showrunner.videos.schemas import (
     VideoScript,
     VoiceList,
 )
-from showrunner.web import answers, application, audit, fields, idempotency
+from showrunner.web import answers, application, fields
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.routing import Request
@@ -159,20 +157,7 @@ def remove(request: Request, video_id: str) -> Answer:
 )
 def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
     """Publish a finished video on YouTube, or repeat what is missing of one that is there. Two calls at once make one upload."""
-    ordering.announce_work(request)
-    begun: list[dict[str, Any]] = []
-
-    def work(tx: db.Transaction) -> Answer:
-        row, begins = publishing.publish(tx, request.organisation_id, video_id, body)
-        if begins:
-            begun.append(row)
-            audit.record(tx, request, "publish", "video", row["video_id"], attempt=row["attempt"], privacy=row["metadata"]["privacy"])
-        return Answer(publishing.describe(row, videos.get_state(tx, request.organisation_id, video_id)["status"]), 202)
-
-    answer = idempotency.once(request, work)
-    for row in begun:
-        publishing.start_patiently(request, row)
-    return answer
+    return publish_orders.order(request, video_id, body)
 
 
 @app.post(

@@ -58,7 +58,7 @@ def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict
 
 
 def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
-    """Where the photograph lies and its sha256; fetched once for each organisation and size."""
+    """Return the key and the sha256 of the photograph in the media bucket. It is fetched once for each organisation and size."""
     # One crop serves all outputs: as wide as the widest and as high as the highest.
     width = round(visuals.PHOTO_SCALE * max(output.width for output in job.outputs))
     height = round(visuals.PHOTO_SCALE * max(output.height for output in job.outputs))

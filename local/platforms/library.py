@@ -71,7 +71,8 @@ class Processing:
 class Library:
     """`unverified`: channels that may set no thumbnails. `full`: channels that have reached their limit of uploads."""
 
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="showrunner-youtube-")))
+    # Uploaded films are removed with the library, or when the process ends.
+    storage: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="showrunner-youtube-"))
     uploads: dict[str, Upload] = field(default_factory=dict)
     videos: dict[str, Uploaded] = field(default_factory=dict)
     playlists: dict[str, list[str]] = field(default_factory=dict)

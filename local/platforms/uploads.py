@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -82,7 +83,7 @@ def _start(world: World, request: Request, raw: bytes) -> Reply:
     if channel_id in library.full:
         raise ApiError(400, "uploadLimitExceeded", "The user has exceeded the number of videos they may upload.", "youtube.video")
     key = secrets.token_urlsafe(24)
-    library.uploads[key] = Upload(key, channel_id, document, size, library.folder / f"{key}.mp4")
+    library.uploads[key] = Upload(key, channel_id, document, size, Path(library.storage.name) / f"{key}.mp4")
     library.uploads[key].path.touch()
     scripted(fault, before=False)
     return Reply(200, headers={"location": _address(request, key)})

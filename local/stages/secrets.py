@@ -65,7 +65,7 @@ def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
     there = stage.secrets_there([*BROUGHT, *OPTIONAL])
     for name, service in {**BROUGHT, **OPTIONAL}.items():
         if name in there:
-            print(f"{name}: there already (make keys STAGE={stage.name} changes one)", flush=True)
+            print(f"{name}: there already (to change it, delete it first: aws ssm delete-parameter --name {stage.parameter_name(name)})", flush=True)
             continue
         optional = f" - Enter to go on without ({service.without})" if name in OPTIONAL else ""
         value = ask(f"{service.title}, from {service.where}{optional}: ").strip()

@@ -108,7 +108,7 @@ class KeyFrames:
 
 @dataclass(frozen=True)
 class PieceInspection:
-    """What was seen in one encoded piece.
+    """Hold what an inspection of one encoded piece found.
 
     The number of packets and their SHA-256 identify the piece in the finished file.
     """

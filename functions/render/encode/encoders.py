@@ -60,7 +60,7 @@ _BT709, _LIMITED = 1, 1
 
 @dataclass(frozen=True)
 class Probe:
-    """What encoding test frames showed.
+    """Hold what a test encoding of a few frames measured.
 
     `headers` is the SHA-256 of the stream headers (`headers_of`). `still_bits` is the size of a still
     picture's frames in bits per pixel; None if it was not measured.

@@ -30,7 +30,7 @@ from render.storage import Destination
 
 @dataclass(frozen=True)
 class Work:
-    """What all pieces of a render share.
+    """Hold the timeline, files and encoders that all pieces of a render share.
 
     `encoders` are by output name; `folder` holds intermediate files.
     """

@@ -46,7 +46,7 @@ def integrated(log: str) -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one pass over a finished track measured.
+    """Hold what one pass over a finished track measured.
 
     `silences` are (start, end) in seconds; the end is None for silence until the end. `flat_share` is the
     share of loud moments with flat tops, as clipping leaves them.

@@ -1,10 +1,12 @@
 """Attacks on a login with Google: login CSRF, code injection, PKCE downgrade, mix-up, open redirects and repeats."""
 
 import os
+import threading
 from urllib.parse import urlencode
 
 import pytest
 
+from showrunner.accounts import google
 from showrunner.database import db
 from tests.accounts.calls import ANYONE, error
 from tests.accounts.google.calls import CONNECT, CONNECT_START, LOGIN, START, agree, begin, finish
@@ -38,6 +40,24 @@ def test_concurrent_requests_with_one_state_log_in_once(email):
     # Threads commit, so delete their user: later tests would count it.
     in_threads(1, lambda _: forget(email))
     assert sorted(statuses) == [200, 400, 400, 400]
+
+
+def test_requests_that_meet_after_googles_answer_log_in_once(email, monkeypatch):
+    (begun,) = in_threads(1, lambda _: begin())
+    returned = agree(begun, email)
+    first_is_known, both_are_known, read = threading.Event(), threading.Barrier(2, timeout=20), google.second_factor.confirmed_secret
+
+    def meet(user):
+        first_is_known.set()
+        both_are_known.wait()
+        return read(user)
+
+    monkeypatch.setattr(google.second_factor, "confirmed_secret", meet)  # nothing else can hold a request at this point
+
+    statuses = in_threads(2, lambda number: (number and first_is_known.wait(20), finish(begun, returned).status)[1])
+
+    in_threads(1, lambda _: forget(email))
+    assert sorted(statuses) == [200, 400]
 
 
 def forget(email):

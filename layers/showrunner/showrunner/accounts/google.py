@@ -109,6 +109,9 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     secret = second_factor.confirmed_secret(user)
     attempt = _count_attempt(user) if secret else None
     with db.transaction() as tx:
+        # First of all, and undone if anything below fails: of several requests with one state only one may log in.
+        if not oauth_states.remove(tx, sha256(body.state)):
+            raise expired("state")
         linked = identities.add(tx, "google", subject, user_id)
         if linked:
             audit.record(tx, request, "link", "user", user_id, provider="google")
@@ -116,7 +119,6 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
             refresh_tokens.revoke_other_families(tx, user_id, None)
         # Rolls the link back if the second factor is missing: access to the mailbox alone links nothing.
         pair = login.finish(tx, request, body, user, secret=secret, attempt=attempt)
-        oauth_states.remove(tx, sha256(body.state))
     if linked:
         live_sessions.end(request, user_id)
         emails.send(request, user["email"], emails.linked())

@@ -1,1 +1,1 @@
-"""What operators and platform admins see and do."""
+"""Routes of operators and platform admins: health, metrics, quotas, users, organisations, audit."""

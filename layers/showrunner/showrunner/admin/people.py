@@ -1,4 +1,4 @@
-"""What platform admins do with users and organisations."""
+"""Routes with which platform admins list, suspend and promote users, and change organisations."""
 
 from typing import Any
 

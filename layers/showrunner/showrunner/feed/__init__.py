@@ -1,1 +1,1 @@
-"""What YouTube channels publish: subscriptions, callbacks, notifications, polling."""
+"""The feed of what YouTube channels publish: subscriptions, callbacks, notifications, polling."""

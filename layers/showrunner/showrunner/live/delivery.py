@@ -17,7 +17,7 @@ CLOCKS_US = 2_000_000
 
 
 class Delivery(NamedTuple):
-    """What is told: an event of a subject, and its place in the order of that subject's."""
+    """Name one event about a subject (a video, for example) and its time, which orders the events of that subject."""
 
     organisation_id: str
     subject: str

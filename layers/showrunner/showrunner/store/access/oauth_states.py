@@ -21,7 +21,9 @@ def add(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: st
 
 
 def take(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str) -> dict[str, Any] | None:
-    """redirect_uri, and user_id with subject where the provider has named the user and only a second factor is missing. Otherwise it is given out once."""
+    """Return redirect_uri, user_id and subject of a started authorization, None if it was taken before or has expired.
+
+    user_id and subject are None until the provider has named the user. After that the state can be taken again, for the second factor."""
     return db.one(
         tx,
         """
@@ -37,7 +39,7 @@ def take(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: s
 
 
 def save_proven(tx: db.Transaction, state_sha256: str, user_id: str, subject: str) -> None:
-    """The provider has named the user: what still comes with this state is a second factor."""
+    """Record whom the provider has named: from now on the state can be taken again, with a second factor."""
     db.run(
         tx,
         "UPDATE access.oauth_states SET user_id = :user_id, subject = :subject WHERE state_sha256 = :state",
@@ -47,5 +49,6 @@ def save_proven(tx: db.Transaction, state_sha256: str, user_id: str, subject: st
     )
 
 
-def remove(tx: db.Transaction, state_sha256: str) -> None:
-    db.run(tx, "DELETE FROM access.oauth_states WHERE state_sha256 = :state", state=state_sha256)
+def remove(tx: db.Transaction, state_sha256: str) -> bool:
+    """Remove a started authorization. Returns False if it is gone; waits while another transaction removes it."""
+    return bool(db.run(tx, "DELETE FROM access.oauth_states WHERE state_sha256 = :state", state=state_sha256))
