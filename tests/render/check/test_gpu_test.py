@@ -1,8 +1,10 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from render import isolation
 from render.check import gpu_test
 from render.encode import encoders
 from render.plan.timeline import Output
@@ -24,13 +26,26 @@ def test_without_a_card_the_reason_is_printed_and_the_job_belongs_on_a_cpu(capsy
     assert end["ok"] is False
 
 
+# A process of its own, as on a host: the render forks, and another thread of pytest may hold a lock then.
+STEPS = """
+import json, sys
+from pathlib import Path
+from render.check import gpu_test
+from render.plan.timeline import Output
+small, folder = Output("main", 180, 320), Path(sys.argv[1])
+encoded, decoded = gpu_test._encode_by_preset(small, 6), gpu_test._decode(small, 3, folder)
+print(json.dumps([encoded, decoded, gpu_test._render(small, folder, "cpu")]))
+"""
+
+
 def test_the_steps_for_a_card_run(tmp_path):
     """With the CPU's encoder and decoder, as far as they go."""
-    encoded = isolation.attempt(gpu_test._encode_by_preset, SMALL, 6)
+    command = [sys.executable, "-c", STEPS, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": "functions"}
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    encoded, decoded, played = json.loads(printed)
     assert encoded["libx264"]["fps"] > 0
     assert set(encoded) == {*gpu_test.PRESETS, "libx264"}
-    decoded = isolation.attempt(gpu_test._decode, SMALL, 3, tmp_path)
     assert decoded["cpu"] > 0
-    played = isolation.attempt(gpu_test._render, SMALL, tmp_path, "cpu")
     assert (played["played"], played["encoder"]["name"]) == (360, "libx264")
     assert played["pieces"] > 2
