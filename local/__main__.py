@@ -45,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     making = command("run", run, "make a video")
-    making.add_argument("--brief", type=Path, help="JSON file with the fields of POST /api/v1/videos/generate")
+    making.add_argument(
+        "--brief", type=Path, help="JSON file with the fields of POST /api/v1/videos/generate"
+    )
     making.add_argument("--aspect", help="9:16, 16:9, 1:1, or several of them with commas")
     making.add_argument("--length", help="short, medium, long or seconds")
     command("up", up, "start the local stack and deploy to it")
@@ -62,7 +64,10 @@ def parser() -> argparse.ArgumentParser:
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
     deploying.add_argument("--confirm")
-    for name, do, told in (("preflight", preflight, "what a deployment lacks"), ("secrets", ask_secrets, "keys of the services into SSM")):
+    for name, do, told in (
+        ("preflight", preflight, "what a deployment lacks"),
+        ("secrets", ask_secrets, "keys of the services into SSM"),
+    ):
         command(name, do, told).add_argument("--stage", required=True)
     promoting = command("admin", admin, "the first platform admin of a stage")
     for name in ("--stage", "--email"):
@@ -104,14 +109,19 @@ def run(options: argparse.Namespace) -> None:
     body = brief.read(options.brief, options.aspect, options.length)
     with local_stack():
         run_video.make(body, float(os.environ[BEGUN]))
-    print("\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).", flush=True)
+    print(
+        "\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).",
+        flush=True,
+    )
 
 
 def up(_: argparse.Namespace) -> None:
     enter(setup.RUN)
     with local_stack():
         pass
-    print(f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to stop it.")
+    print(
+        f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to stop it."
+    )
 
 
 def local_stack() -> contextlib.AbstractContextManager[None]:
@@ -161,7 +171,11 @@ def costs(_: argparse.Namespace) -> None:
     from local.settings import local_environment
 
     environment = {**local_environment(), "PYTHONPATH": str(LAYER)}
-    print(processes.call([python_of("dev"), "-m", "local.stages.cost"], environment=environment, folder=ROOT).strip())
+    print(
+        processes.call(
+            [python_of("dev"), "-m", "local.stages.cost"], environment=environment, folder=ROOT
+        ).strip()
+    )
 
 
 def protections(_: argparse.Namespace) -> int:
@@ -169,7 +183,18 @@ def protections(_: argparse.Namespace) -> int:
     from local import suite
 
     os.environ["PROTECTIONS"] = "write"
-    return suite.run(["-q", "-s", "-p", "no:cacheprovider", "tests/contract/test_protections.py", "-k", "value_that_protects"], full=False)
+    return suite.run(
+        [
+            "-q",
+            "-s",
+            "-p",
+            "no:cacheprovider",
+            "tests/contract/test_protections.py",
+            "-k",
+            "value_that_protects",
+        ],
+        full=False,
+    )
 
 
 def deploy(options: argparse.Namespace) -> None:
@@ -243,7 +268,10 @@ def destroy(options: argparse.Namespace) -> None:
 
 
 def operated(name: str, *, confirm: str | None = None) -> "Stage":
-    """The stage of a real account, in the environment that has the SDK. What only looks or adds needs no CONFIRM."""
+    """The stage of a real account, in the environment that has the SDK.
+
+    What only looks or adds needs no CONFIRM.
+    """
     enter(("local", "sam", "lambda"))
     from local.stages.stage import Stage, refuse_unsafe
 

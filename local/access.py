@@ -32,5 +32,7 @@ def write_closed(path: Path, text: str) -> None:
     fresh.rename(path)
 
 
-def service_token(key: dict[str, str], *, issuer: str, name: str, organisation_id: str, scopes: list[str]) -> str:
+def service_token(
+    key: dict[str, str], *, issuer: str, name: str, organisation_id: str, scopes: list[str]
+) -> str:
     return tokens.sign(tokens.service_claims(name, organisation_id, scopes, issuer, TOKEN_SECONDS), key)

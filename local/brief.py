@@ -40,9 +40,13 @@ def parsed(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise Refused(f"the brief {file} is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
-        raise Refused(f"the brief {file} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        raise Refused(
+            f"the brief {file} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from error
     if not isinstance(body, dict):
-        raise Refused(f"the brief {file} is not a JSON object; it takes the fields of POST /api/v1/videos/generate, such as topic")
+        raise Refused(
+            f"the brief {file} is not a JSON object; it takes the fields of POST /api/v1/videos/generate, such as topic"
+        )
     return body
 
 
@@ -51,7 +55,9 @@ def refuse_wrong(file: Path, body: dict[str, Any]) -> None:
         if body.get(field) is not None and not isinstance(body[field], str):
             raise Refused(f"the brief {file}: {field} is a text, not {kind(body[field])}")
     if not any((body.get(field) or "").strip() for field in SUBJECTS):
-        raise Refused(f"the brief {file}: topic is missing; say what the video is about with topic, source_text or manual_script")
+        raise Refused(
+            f"the brief {file}: topic is missing; say what the video is about with topic, source_text or manual_script"
+        )
 
 
 def aspects(text: str) -> list[str]:
@@ -67,7 +73,9 @@ def lengths(text: str) -> dict[str, Any]:
     if text in LENGTHS:
         return {"length": text}
     if not text.isascii() or not text.isdigit() or int(text) not in SECONDS:
-        raise Refused(f"LENGTH={text}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} seconds")
+        raise Refused(
+            f"LENGTH={text}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} seconds"
+        )
     return {"length_seconds": int(text)}
 
 

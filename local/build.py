@@ -58,7 +58,12 @@ def sources() -> Iterator[Path]:
     for name in SOURCES:
         for file in sorted((ROOT / name).rglob("*")):
             relative = file.relative_to(ROOT).as_posix()
-            if file.is_file() and "__pycache__" not in relative and file.name != GENERATED and not relative.startswith(NOT_BUILT):
+            if (
+                file.is_file()
+                and "__pycache__" not in relative
+                and file.name != GENERATED
+                and not relative.startswith(NOT_BUILT)
+            ):
                 yield file
 
 
@@ -80,7 +85,14 @@ def sam_build(name: str, folder: Path) -> None:
     """
     workplace = BUILDS / "sam" / name
     workplace.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = [python_of("sam").with_name("sam"), "build", "--template-file", TEMPLATES[name], "--cached", "--parallel"]
+    command: list[str | Path] = [
+        python_of("sam").with_name("sam"),
+        "build",
+        "--template-file",
+        TEMPLATES[name],
+        "--cached",
+        "--parallel",
+    ]
     processes.call(command, environment=sam_environment(), folder=workplace, log=BUILDS / f"{name}.log")
     # Links are safe: SAM replaces its files, as we do; neither writes into one.
     built = workplace / ".aws-sam" / "build"
@@ -94,7 +106,11 @@ def settle(folder: Path, path_to_root: str) -> None:
     """
     shutil.copytree(ROOT / "statemachines", folder / "statemachines")
     template = folder / "template.yaml"
-    text = template.read_text().replace(f"{path_to_root}/statemachines/", "statemachines/").replace(f"{path_to_root}/", f"{os.path.relpath(ROOT, folder)}/")
+    text = (
+        template.read_text()
+        .replace(f"{path_to_root}/statemachines/", "statemachines/")
+        .replace(f"{path_to_root}/", f"{os.path.relpath(ROOT, folder)}/")
+    )
     template.unlink()  # a link to SAM's own file
     template.write_text(text)
 
@@ -105,7 +121,11 @@ def write_documents(application: Path) -> None:
     """
     layer = next(path for path in sorted(application.glob("*/python")) if (path / "showrunner").is_dir())
     folder = application.with_name("openapi")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(layer), str(ROOT)]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(layer), str(ROOT)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     processes.call([python_of("lambda"), "-m", "local.openapi", folder], environment=environment, folder=ROOT)
     for document, function in DOCUMENTS.items():
         shutil.move(folder / document, application / function / GENERATED)
@@ -128,7 +148,9 @@ def finish(folder: Path) -> None:
     """Compile to byte code. Lambda's disk is read-only: without byte code every cold start compiles all
     imports (2.3 to 3.5 times slower, measured).
     """
-    for artefact in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "statemachines"):
+    for artefact in sorted(
+        path for path in folder.iterdir() if path.is_dir() and path.name != "statemachines"
+    ):
         trim(artefact)
         mounted = "/opt" if (artefact / "python").is_dir() else "/var/task"
         compile_all(artefact, mounted)
@@ -153,13 +175,25 @@ def compile_all(artefact: Path, mounted: str) -> None:
     """Compile unchecked: the loader does not compare the source's time, which a zip changes. Tracebacks show
     AWS's paths.
     """
-    options: list[str | Path] = ["--invalidation-mode", "unchecked-hash", "-s", artefact, "-p", mounted, "-j", "2"]
+    options: list[str | Path] = [
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-s",
+        artefact,
+        "-p",
+        mounted,
+        "-j",
+        "2",
+    ]
     # Some packages contain files for other Python versions, which do not compile. They are unused anyway.
     processes.call([python_of("lambda"), "-m", "compileall", "-q", *options, artefact])
 
 
 def prune() -> None:
-    finished = sorted((path for path in BUILDS.iterdir() if (path / "application").is_dir() and not path.suffix), key=lambda path: path.stat().st_mtime)
+    finished = sorted(
+        (path for path in BUILDS.iterdir() if (path / "application").is_dir() and not path.suffix),
+        key=lambda path: path.stat().st_mtime,
+    )
     for old in finished[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -175,7 +209,11 @@ def declared(template: Path) -> set[str]:
 def render_version() -> str:
     """Return a hash of the render's sources: the tag of its image."""
     digest = hashlib.sha256()
-    sources = sorted(path for path in (ROOT / "functions" / "render").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    sources = sorted(
+        path
+        for path in (ROOT / "functions" / "render").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
     for file in [*sources, ROOT / "local" / "lock" / "render.txt"]:
         digest.update(f"{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -24,12 +24,16 @@ def checks() -> dict[str, Callable[[], str]]:
         "imports": lambda: dev("lint-imports", "--no-cache"),
         "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
-        # Against the language's schema, and every state against the retries and time limits that it has to have.
+        # Against the language's schema, and every state against the retries and time limits that it has to
+        # have.
         "state machines": lambda: contract("test_statemachine.py"),
-        # The templates after the SAM transform: every rule and value that protects a stage, and faults that only a real account would show.
+        # The templates after the SAM transform: every rule and value that protects a stage, and faults that
+        # only a real account would show.
         "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),
         "template contracts": lambda: contract(*(f"test_{name}.py" for name in TEMPLATE_CONTRACTS)),
-        **{f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES},
+        **{
+            f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES
+        },
     }
 
 
@@ -41,13 +45,19 @@ def check() -> int:
         waiting = {pool.submit(timed, what): name for name, what in wanted.items()}
         for done in concurrent.futures.as_completed(waiting):
             seconds, trouble = done.result()
-            print(f"  {'ok' if trouble is None else 'FAILED':<7} {waiting[done]:<24} {seconds:5.1f} s", flush=True)
+            print(
+                f"  {'ok' if trouble is None else 'FAILED':<7} {waiting[done]:<24} {seconds:5.1f} s",
+                flush=True,
+            )
             if trouble is not None:
                 failed.append(waiting[done])
                 print("\n".join(f"      {line}" for line in trouble.splitlines()), flush=True)
     print(document_changes() or "  The OpenAPI documents are those of the last commit.", flush=True)
     if failed:
-        raise Refused(f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend what can be mended by a program", code=1)
+        raise Refused(
+            f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend what can be mended by a program",
+            code=1,
+        )
     return 0
 
 
@@ -56,15 +66,36 @@ def document_changes() -> str:
     with tempfile.TemporaryDirectory(dir=ROOT / ".local") as folder:
         committed = Path(folder) / "committed"
         committed.mkdir()
-        processes.call(["git", "archive", "--format=tar", f"--output={folder}/tree.tar", "HEAD", "functions", "layers", "local"], folder=ROOT)
+        processes.call(
+            [
+                "git",
+                "archive",
+                "--format=tar",
+                f"--output={folder}/tree.tar",
+                "HEAD",
+                "functions",
+                "layers",
+                "local",
+            ],
+            folder=ROOT,
+        )
         processes.call(["tar", "-xf", f"{folder}/tree.tar", "-C", committed], folder=ROOT)
         for tree, name in ((committed, "before"), (ROOT, "after")):
             environment = {**local_environment(), "PYTHONPATH": str(tree / "layers" / "showrunner")}
-            processes.call([python_of("dev"), "-m", "local.openapi", Path(folder) / name], environment=environment, folder=tree)
+            processes.call(
+                [python_of("dev"), "-m", "local.openapi", Path(folder) / name],
+                environment=environment,
+                folder=tree,
+            )
         found = []
         for document in build.DOCUMENTS:
-            texts = [(Path(folder) / name / document).read_text(encoding="utf-8").splitlines() for name in ("before", "after")]
-            found += difflib.unified_diff(*texts, f"last commit: {document}", f"this tree: {document}", n=1, lineterm="")
+            texts = [
+                (Path(folder) / name / document).read_text(encoding="utf-8").splitlines()
+                for name in ("before", "after")
+            ]
+            found += difflib.unified_diff(
+                *texts, f"last commit: {document}", f"this tree: {document}", n=1, lineterm=""
+            )
     return "\n".join(found)
 
 
@@ -79,16 +110,38 @@ def timed(what: Callable[[], str]) -> tuple[float, str | None]:
 
 
 def contract(*files: str) -> str:
-    return dev("pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not stack", *(f"tests/contract/{name}" for name in files))
+    return dev(
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow and not stack",
+        *(f"tests/contract/{name}" for name in files),
+    )
 
 
 def dev(tool: str, *arguments: str | Path) -> str:
     environment = {**local_environment(), "PYTHONPATH": str(ROOT / "layers" / "showrunner")}
-    return processes.call([python_of("dev").with_name(tool), *arguments], environment=environment, folder=ROOT)
+    return processes.call(
+        [python_of("dev").with_name(tool), *arguments], environment=environment, folder=ROOT
+    )
 
 
 def sam_validate(template: Path) -> str:
     """As `sam validate --lint` does it; it looks at no account, so credentials are made up."""
-    environment = {**local_environment(), **{name: value for name, value in build.sam_environment().items() if name.startswith(("SAM", "__SAM", "PATH"))}}
+    environment = {
+        **local_environment(),
+        **{
+            name: value
+            for name, value in build.sam_environment().items()
+            if name.startswith(("SAM", "__SAM", "PATH"))
+        },
+    }
     environment.pop("AWS_ENDPOINT_URL")
-    return processes.call([python_of("sam").with_name("sam"), "validate", "--lint", "--template-file", template], environment=environment, folder=ROOT)
+    return processes.call(
+        [python_of("sam").with_name("sam"), "validate", "--lint", "--template-file", template],
+        environment=environment,
+        folder=ROOT,
+    )

@@ -17,14 +17,28 @@ import pg8000.native
 
 from local import access, postgres, processes
 from local.build import declared, sam_environment
-from local.settings import ACCOUNT, APPLICATION_STACK, DATA_STACK, DATABASE, HOME, REGION, ROOT, STAGE, Refused, address, aws_environment, python_of
+from local.settings import (
+    ACCOUNT,
+    APPLICATION_STACK,
+    DATA_STACK,
+    DATABASE,
+    HOME,
+    REGION,
+    ROOT,
+    STAGE,
+    Refused,
+    address,
+    aws_environment,
+    python_of,
+)
 from local.voice.ids import FEMALE, MALE
 from showrunner.access import tokens
 
 ORGANISATION = "00000000-0000-4000-8000-000000000001"
 CHANNEL = "Demo channel"
 SCOPES = ["channels:read", "channels:write", "videos:all", "live:read", "internal:all"]
-# Where the real services answer; used with the person's own keys. An address from the environment wins, as in the services' own SDKs.
+# Where the real services answer; used with the person's own keys. An address from the environment wins, as in
+# the services' own SDKs.
 OPENAI = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
 ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io"
 GOOGLE = "https://accounts.google.com"
@@ -37,7 +51,10 @@ MARKER = f"/showrunner/{STAGE}/launcher/deployed"
 
 
 def deploy(build: Path) -> bool:
-    """Whether anything had to be deployed. The engine itself remembers what it has, so one that was started anew is filled again."""
+    """Whether anything had to be deployed.
+
+    The engine itself remembers what it has, so one that was started anew is filled again.
+    """
     key = access.signing_key(HOME)
     wanted = version(build, key)
     ssm = aws("ssm")
@@ -47,7 +64,8 @@ def deploy(build: Path) -> bool:
     print("Deploying to the local engine ...", flush=True)
     seed_secrets(ssm, key)
     ensure_bucket()
-    # Zipping and uploading the application takes longer than the data stack with its migrations, which goes on meanwhile.
+    # Zipping and uploading the application takes longer than the data stack with its migrations, which goes
+    # on meanwhile.
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         packaged = pool.submit(sam_package, build / "application")
         sam_deploy(sam_package(build / "data"), DATA_STACK)
@@ -77,7 +95,10 @@ def is_complete(stack: str) -> bool:
     """The engine keeps secrets and objects over a restart, but not stacks."""
     client = aws("cloudformation")
     try:
-        return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]) in (
+            "CREATE_COMPLETE",
+            "UPDATE_COMPLETE",
+        )
     except client.exceptions.ClientError:
         return False
 
@@ -91,7 +112,10 @@ def ensure_bucket() -> None:
 def aws(service: str) -> Any:
     """A client of the engine, whatever the person's own profile says."""
     told = aws_environment()
-    keys = {"aws_access_key_id": told["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"]}
+    keys = {
+        "aws_access_key_id": told["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"],
+    }
     return boto3.client(service, endpoint_url=told["AWS_ENDPOINT_URL"], region_name=REGION, **keys)
 
 
@@ -118,9 +142,11 @@ def parameters() -> dict[str, str]:
         "FeedBaseUrl": os.environ.get("FEED_BASE_URL") or address("PLATFORMS_PORT"),
         "YouTubeBaseUrl": os.environ.get("YOUTUBE_BASE_URL") or address("PLATFORMS_PORT"),
         "YouTubeUploadUrl": os.environ.get("YOUTUBE_UPLOAD_URL") or address("PLATFORMS_PORT"),
-        "GoogleUrl": os.environ.get("GOOGLE_URL") or (GOOGLE if os.environ.get("GOOGLE_CLIENT_ID") else address("PLATFORMS_PORT")),
+        "GoogleUrl": os.environ.get("GOOGLE_URL")
+        or (GOOGLE if os.environ.get("GOOGLE_CLIENT_ID") else address("PLATFORMS_PORT")),
         "HttpHosts": "127.0.0.1,localhost",
-        "CallbackUrls": os.environ.get("CALLBACK_URLS") or f"{address('INGESTION_PORT').replace('127.0.0.1', 'localhost')}/webhook",
+        "CallbackUrls": os.environ.get("CALLBACK_URLS")
+        or f"{address('INGESTION_PORT').replace('127.0.0.1', 'localhost')}/webhook",
         "LiveUrl": address("LIVE_PORT").replace("http", "ws", 1),
         "RenderPlatform": "cpu",
         "Egress": "none",
@@ -153,15 +179,27 @@ def secrets(key: Any) -> dict[str, str]:
 
 def seed_secrets(ssm: Any, key: Any) -> None:
     for name, value in secrets(key).items():
-        ssm.put_parameter(Name=f"/showrunner/{STAGE}/{name}", Value=value, Type="SecureString", Overwrite=True)
+        ssm.put_parameter(
+            Name=f"/showrunner/{STAGE}/{name}", Value=value, Type="SecureString", Overwrite=True
+        )
 
 
 def sam_package(built: Path) -> Path:
-    """The template with its code uploaded. A build never changes, and the bucket outlives the engine: once uploaded, only the template is used again."""
+    """The template with its code uploaded.
+
+    A build never changes, and the bucket outlives the engine: once uploaded, only the template is used again.
+    """
     packaged = HOME / "run" / f"{built.parent.name}.{built.name}.yaml"
     if packaged.exists() and is_uploaded(packaged):
         return packaged
-    command = [python_of("sam").with_name("sam"), "package", "--template-file", built / "template.yaml", "--s3-bucket", DEPLOY_BUCKET]
+    command = [
+        python_of("sam").with_name("sam"),
+        "package",
+        "--template-file",
+        built / "template.yaml",
+        "--s3-bucket",
+        DEPLOY_BUCKET,
+    ]
     packaged.parent.mkdir(parents=True, exist_ok=True)
     partial = packaged.with_suffix(".partial")
     sam([*command, "--output-template-file", partial], f"package.{built.name}")
@@ -170,7 +208,11 @@ def sam_package(built: Path) -> Path:
 
 
 def is_uploaded(packaged: Path) -> bool:
-    there = {item["Key"] for page in aws("s3").get_paginator("list_objects_v2").paginate(Bucket=DEPLOY_BUCKET) for item in page.get("Contents", [])}
+    there = {
+        item["Key"]
+        for page in aws("s3").get_paginator("list_objects_v2").paginate(Bucket=DEPLOY_BUCKET)
+        for item in page.get("Contents", [])
+    }
     named = set(re.findall(rf"s3://{DEPLOY_BUCKET}/(\S+)", packaged.read_text()))
     return bool(named) and named <= there
 
@@ -178,8 +220,24 @@ def is_uploaded(packaged: Path) -> bool:
 def sam_deploy(template: Path, stack: str) -> None:
     known = declared(template)
     overrides = [f"{name}={value}" for name, value in parameters().items() if name in known]
-    command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", STAGE]
-    command += ["--template-file", template, "--stack-name", stack, "--s3-bucket", DEPLOY_BUCKET, "--parameter-overrides", *overrides]
+    command = [
+        python_of("sam").with_name("sam"),
+        "deploy",
+        "--config-file",
+        ROOT / "samconfig.toml",
+        "--config-env",
+        STAGE,
+    ]
+    command += [
+        "--template-file",
+        template,
+        "--stack-name",
+        stack,
+        "--s3-bucket",
+        DEPLOY_BUCKET,
+        "--parameter-overrides",
+        *overrides,
+    ]
     sam(command, f"deploy.{stack}")
 
 
@@ -200,7 +258,10 @@ def migrate() -> None:
     answer = aws("lambda").invoke(FunctionName=name, Payload=b"{}")
     if answer.get("FunctionError"):
         error = json.load(answer["Payload"])
-        raise Refused(f"the database could not be migrated: {error.get('errorMessage', error)} (make clean starts with an empty one)", code=1)
+        raise Refused(
+            f"the database could not be migrated: {error.get('errorMessage', error)} (make clean starts with an empty one)",
+            code=1,
+        )
 
 
 def ensure_organisation() -> None:
@@ -215,7 +276,10 @@ def ensure_organisation() -> None:
         ssl_context=False,
     )
     try:
-        connection.run("INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING", id=ORGANISATION)
+        connection.run(
+            "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING",
+            id=ORGANISATION,
+        )
         connection.run(
             "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes)"
             " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}') ON CONFLICT DO NOTHING",
@@ -235,12 +299,26 @@ def ingestion_key() -> str:
 
 
 def token() -> str:
-    return access.service_token(access.signing_key(HOME), issuer=address("PLATFORM_PORT"), name="launcher", organisation_id=ORGANISATION, scopes=SCOPES)
+    return access.service_token(
+        access.signing_key(HOME),
+        issuer=address("PLATFORM_PORT"),
+        name="launcher",
+        organisation_id=ORGANISATION,
+        scopes=SCOPES,
+    )
 
 
 def client() -> httpx.Client:
-    """The Platform API as anybody uses it, by the gateway. A cold Lambda on a busy machine may take many seconds for its first answer."""
-    return httpx.Client(base_url=address("PLATFORM_PORT"), headers={"Authorization": f"Bearer {token()}"}, timeout=60, trust_env=False)
+    """The Platform API as anybody uses it, by the gateway.
+
+    A cold Lambda on a busy machine may take many seconds for its first answer.
+    """
+    return httpx.Client(
+        base_url=address("PLATFORM_PORT"),
+        headers={"Authorization": f"Bearer {token()}"},
+        timeout=60,
+        trust_env=False,
+    )
 
 
 def ensure_channel(api: httpx.Client) -> str:
@@ -249,7 +327,11 @@ def ensure_channel(api: httpx.Client) -> str:
     for channel in listed["channels"]:
         if channel["name"] == CHANNEL:
             return str(channel["id"])
-    body = {"name": CHANNEL, "niche": "science and history", "settings": {"language": "en", "auto_publish": False}}
+    body = {
+        "name": CHANNEL,
+        "niche": "science and history",
+        "settings": {"language": "en", "auto_publish": False},
+    }
     made = answered(api.post("/api/v1/channels", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}))
     return str(made["channel"]["id"])
 
@@ -260,12 +342,15 @@ class ApiRefused(Refused):
     def __init__(self, answer: httpx.Response) -> None:
         try:
             error = answer.json()["error"]
-            details = "".join(f"\n    {detail['field']}: {detail['message']}" for detail in error.get("details") or [])
+            details = "".join(
+                f"\n    {detail['field']}: {detail['message']}" for detail in error.get("details") or []
+            )
             told = f"{error['code']}: {error['message']} (request {error.get('request_id', '?')}){details}"
         except (ValueError, KeyError, TypeError):
             told = answer.text[:300] or "no body"
         super().__init__(
-            f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}", 2 if answer.status_code in (400, 422) else 1
+            f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}",
+            2 if answer.status_code in (400, 422) else 1,
         )
         self.status = answer.status_code
 

@@ -40,7 +40,16 @@ LOOK_UP_AGAIN_SECONDS = 1.0
 CHUNK_BYTES = 64 * 1024
 
 # https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1: headers of one connection, not of the message.
-HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 # The engine's responses for an unknown API, and for a route that an API does not have.
 UNKNOWN_API = {"message": "Not Found"}
 
@@ -80,7 +89,10 @@ class Api:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, instead_of: Target | None = None) -> Target:
-        """Return the current target. Pass a target that no longer works as `instead_of` to look it up again."""
+        """Return the current target.
+
+        Pass a target that no longer works as `instead_of` to look it up again.
+        """
         async with self.lock:
             if self.target is None or self.target == instead_of:
                 if instead_of and time.monotonic() - self.looked_up_at < LOOK_UP_AGAIN_SECONDS:
@@ -105,7 +117,11 @@ class Api:
     def _client(self, service: Literal["cloudformation", "apigatewayv2"]) -> Any:
         patience = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
         # A session of its own: boto3's default session is not thread-safe.
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")  # noqa: S106 - the engine's
+        session = boto3.Session(
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the engine takes any
+            region_name="us-east-1",
+        )
         return session.client(service, endpoint_url=str(self.engine), config=patience)
 
 
@@ -133,7 +149,9 @@ class Gateway:
     async def _with_session(self, _: web.Application) -> AsyncIterator[None]:
         timeout = aiohttp.ClientTimeout(total=None, connect=2, sock_read=ANSWER_SECONDS)
         # Pass bodies on unchanged, compressed or not; cookies belong to the caller.
-        self.session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
+        self.session = aiohttp.ClientSession(
+            timeout=timeout, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        )
         yield
         await self.session.close()
 
@@ -146,14 +164,18 @@ class Gateway:
                 return await self._connect(request)
             return await self._forward(request, await read_body(request))
         except TooLarge:
-            return web.json_response({"message": "Request Entity Too Large"}, status=413, headers={"Connection": "close"})
+            return web.json_response(
+                {"message": "Request Entity Too Large"}, status=413, headers={"Connection": "close"}
+            )
         except NotDeployed as problem:
             return unavailable(str(problem))
         except aiohttp.ClientConnectionError:
             self.api.target = None
             return unavailable(f"the engine on {self.api.engine} doesn't answer: run `make up`")
         except TimeoutError:
-            return unavailable(f"the engine on {self.api.engine} took longer than {ANSWER_SECONDS} s; its log is in the folder `logs`")
+            return unavailable(
+                f"the engine on {self.api.engine} took longer than {ANSWER_SECONDS} s; its log is in the folder `logs`"
+            )
 
     async def _forward(self, request: web.Request, body: bytes) -> web.StreamResponse:
         target = await self.api.find()
@@ -164,7 +186,9 @@ class Gateway:
         async with self._send(new_target, request, body) as answer:
             return await _pass_on(request, answer)
 
-    def _send(self, target: Target, request: web.Request, body: bytes) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def _send(
+        self, target: Target, request: web.Request, body: bytes
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         return self._open_session().request(
             request.method,
             self._address(target, request),
@@ -183,17 +207,30 @@ class Gateway:
         and no connection.
         """
         target = await self.api.find()
-        protocols = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",") if name.strip()]
-        headers = CIMultiDict((name, value) for name, value in forwarded_headers(request).items() if not name.lower().startswith("sec-websocket"))
+        protocols = [
+            name.strip()
+            for name in request.headers.get("sec-websocket-protocol", "").split(",")
+            if name.strip()
+        ]
+        headers = CIMultiDict(
+            (name, value)
+            for name, value in forwarded_headers(request).items()
+            if not name.lower().startswith("sec-websocket")
+        )
         try:
             upstream = await self._open_session().ws_connect(
-                self._address(target, request), headers=headers, protocols=protocols, max_msg_size=MESSAGE_LIMIT_BYTES
+                self._address(target, request),
+                headers=headers,
+                protocols=protocols,
+                max_msg_size=MESSAGE_LIMIT_BYTES,
             )
         except aiohttp.WSServerHandshakeError as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 self.api.target = None
             return web.json_response({"message": HTTPStatus(refusal.status).phrase}, status=refusal.status)
-        downstream = web.WebSocketResponse(protocols=[upstream.protocol] if upstream.protocol else (), max_msg_size=MESSAGE_LIMIT_BYTES)
+        downstream = web.WebSocketResponse(
+            protocols=[upstream.protocol] if upstream.protocol else (), max_msg_size=MESSAGE_LIMIT_BYTES
+        )
         await downstream.prepare(request)
         await _join(downstream, upstream)
         return downstream
@@ -209,7 +246,9 @@ async def _api_is_unknown(answer: aiohttp.ClientResponse) -> bool:
 
 
 async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP)
+    headers = CIMultiDict(
+        (name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP
+    )
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)
     if answer._body is not None:  # noqa: SLF001 (read already, to see whether the API exists)
@@ -222,7 +261,10 @@ async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.
 
 async def _join(downstream: web.WebSocketResponse, upstream: aiohttp.ClientWebSocketResponse) -> None:
     """Copy messages in both directions until either side closes."""
-    pumps = [asyncio.create_task(_pump(downstream, upstream)), asyncio.create_task(_pump(upstream, downstream))]
+    pumps = [
+        asyncio.create_task(_pump(downstream, upstream)),
+        asyncio.create_task(_pump(upstream, downstream)),
+    ]
     _, running = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
     code = upstream.close_code or downstream.close_code or aiohttp.WSCloseCode.OK
     for side in (downstream, upstream):
@@ -232,7 +274,10 @@ async def _join(downstream: web.WebSocketResponse, upstream: aiohttp.ClientWebSo
         pump.cancel()
 
 
-async def _pump(source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse, sink: web.WebSocketResponse | aiohttp.ClientWebSocketResponse) -> None:
+async def _pump(
+    source: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+    sink: web.WebSocketResponse | aiohttp.ClientWebSocketResponse,
+) -> None:
     async for message in source:
         if message.type == aiohttp.WSMsgType.TEXT:
             await sink.send_str(message.data)
@@ -253,7 +298,11 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def forwarded_headers(request: web.Request) -> CIMultiDict[str]:
-    headers = CIMultiDict((name, value) for name, value in request.headers.items() if name.lower() not in {*HOP_BY_HOP, "content-length", "expect"})
+    headers = CIMultiDict(
+        (name, value)
+        for name, value in request.headers.items()
+        if name.lower() not in {*HOP_BY_HOP, "content-length", "expect"}
+    )
     came_by = [*headers.getall("x-forwarded-for", []), request.remote or "127.0.0.1"]
     headers["X-Forwarded-For"] = ", ".join(came_by)
     headers.setdefault("X-Forwarded-Proto", "http")
@@ -272,20 +321,32 @@ async def _without_server_name(_: web.Request, response: web.StreamResponse) -> 
 async def main() -> int:
     engine = URL(f"http://127.0.0.1:{os.environ.get('ENGINE_PORT', '4566')}")
     stack = f"showrunner-{os.environ.get('STAGE', 'local')}"
-    ports = {"PlatformApiId": ("PLATFORM_PORT", "8000"), "IngestionApiId": ("INGESTION_PORT", "8080"), "LiveApiId": ("LIVE_PORT", "8001")}
+    ports = {
+        "PlatformApiId": ("PLATFORM_PORT", "8000"),
+        "IngestionApiId": ("INGESTION_PORT", "8080"),
+        "LiveApiId": ("LIVE_PORT", "8001"),
+    }
     runners = []
     try:
         for output, (variable, default) in ports.items():
             port = int(os.environ.get(variable, default))
             # Open requests get half a second at the end; the whole gateway must end within two.
-            runner = web.AppRunner(Gateway(Api(output, stack, engine)).application(), access_log=None, shutdown_timeout=0.5, auto_decompress=False)
+            runner = web.AppRunner(
+                Gateway(Api(output, stack, engine)).application(),
+                access_log=None,
+                shutdown_timeout=0.5,
+                auto_decompress=False,
+            )
             runners.append(runner)
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", port).start()
             except OSError as failure:
                 reason = os.strerror(failure.errno or 0)
-                print(f"gateway: port {port} on 127.0.0.1 cannot be used ({reason}); stop what listens there or set {variable}", file=sys.stderr)
+                print(
+                    f"gateway: port {port} on 127.0.0.1 cannot be used ({reason}); stop what listens there or set {variable}",
+                    file=sys.stderr,
+                )
                 return 2
         await _told_to_stop()
     finally:

@@ -51,7 +51,14 @@ class Counted:
         finally:
             route = getattr(scope.get("route"), "path", scope["path"])
             self.by_endpoint[f"{scope['method']} {route}"] += 1
-            log.info("%s %s %s %d ms %s", scope["method"], scope["path"], status, (time.perf_counter() - started) * 1000, request_id)
+            log.info(
+                "%s %s %s %d ms %s",
+                scope["method"],
+                scope["path"],
+                status,
+                (time.perf_counter() - started) * 1000,
+                request_id,
+            )
 
     async def stats(self, _: Request) -> JSONResponse:
         return JSONResponse({"requests": self.by_endpoint.total(), "by_endpoint": dict(self.by_endpoint)})
@@ -63,7 +70,9 @@ def port_from(variable: str, default: int) -> int:
     except ValueError:
         port = 0
     if not 0 < port < 65536:
-        print(f"{variable} must be a port number from 1 to 65535, not {os.environ[variable]!r}", file=sys.stderr)
+        print(
+            f"{variable} must be a port number from 1 to 65535, not {os.environ[variable]!r}", file=sys.stderr
+        )
         raise SystemExit(2)
     return port
 
@@ -78,12 +87,17 @@ def listen(port: int, variable: str) -> socket.socket:
         # not for a loading model.
         return listener
     except OSError:
-        print(f"port {port} is in use: end the process that holds it, or choose another port with {variable}=<port>", file=sys.stderr)
+        print(
+            f"port {port} is in use: end the process that holds it, or choose another port with {variable}=<port>",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
 
 
 def serve(app: ASGIApp, listener: socket.socket) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     # One second for open requests: the launcher expects the process to end within two.
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
+    )
     uvicorn.Server(config).run(sockets=[listener])

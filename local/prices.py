@@ -14,8 +14,12 @@ def main() -> int:
     for source in old:
         print(f"{source.read_on}  {source.item:<32} {source.url}")
     if old:
-        print(f"{len(old)} of {len(prices.SOURCES)} prices were read more than {prices.OUTDATED_DAYS} days ago.")
-        print("Read them again, then change layers/showrunner/showrunner/production/prices.py and docs/services.md.")
+        print(
+            f"{len(old)} of {len(prices.SOURCES)} prices were read more than {prices.OUTDATED_DAYS} days ago."
+        )
+        print(
+            "Read them again, then change layers/showrunner/showrunner/production/prices.py and docs/services.md."
+        )
     else:
         print(f"All {len(prices.SOURCES)} prices were read within the last {prices.OUTDATED_DAYS} days.")
     return 1 if old else 0

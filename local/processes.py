@@ -73,7 +73,12 @@ class Supervisor:
             # A session of its own: Ctrl-C reaches only the launcher, and the group contains the server's
             # children.
             process = subprocess.Popen(
-                server.command, env=dict(server.environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                server.command,
+                env=dict(server.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self._write(server.name, Record(process.pid, started_at(process.pid) or "", server.version))
         return True
@@ -85,9 +90,15 @@ class Supervisor:
         deadline = time.monotonic() + within_s
         while not server.ready():
             if self.find(server.name) is None:
-                raise Refused(f"{server.name} ended while starting: {last_words(self.log_of(server.name))} (log: {self.log_of(server.name)})", code=1)
+                raise Refused(
+                    f"{server.name} ended while starting: {last_words(self.log_of(server.name))} (log: {self.log_of(server.name)})",
+                    code=1,
+                )
             if time.monotonic() > deadline:
-                raise Refused(f"{server.name} didn't answer within {within_s:.0f} s; its log: {self.log_of(server.name)}", code=1)
+                raise Refused(
+                    f"{server.name} didn't answer within {within_s:.0f} s; its log: {self.log_of(server.name)}",
+                    code=1,
+                )
             time.sleep(0.05)
 
     def stop(self, name: str) -> bool:
@@ -132,7 +143,9 @@ def started_at(pid: int) -> str | None:
         except (FileNotFoundError, ProcessLookupError):
             return None
         return None if fields[0] in "ZX" else fields[19]
-    line = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout.strip()
+    line = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return None if not line or line.startswith("Z") else line.partition(" ")[2].strip()
 
 
@@ -195,7 +208,9 @@ def refuse_port_in_use(name: str, setting: str, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Refused(f"port {port} for {name} is in use by another process; end that one or choose another port with {setting}=<port>") from error
+            raise Refused(
+                f"port {port} for {name} is in use by another process; end that one or choose another port with {setting}=<port>"
+            ) from error
 
 
 def last_words(log: Path) -> str:
@@ -236,7 +251,13 @@ _calls: set[int] = set()
 _interrupted: list[int] = []
 
 
-def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, log: Path | None = None) -> str:
+def call(
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    log: Path | None = None,
+) -> str:
     """Run a command to its end and return its output (stdout and stderr together; also written to `log`).
     Raises CommandFailed.
     """
@@ -251,7 +272,9 @@ def call(command: Sequence[str | Path], *, environment: Mapping[str, str] | None
 
 
 @contextlib.contextmanager
-def started_process(command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None) -> Iterator[subprocess.Popen[str]]:
+def started_process(
+    command: Sequence[str | Path], environment: Mapping[str, str] | None, folder: Path | None
+) -> Iterator[subprocess.Popen[str]]:
     if _interrupted:
         raise Interrupted(_interrupted[0])
     process = subprocess.Popen(
@@ -286,6 +309,7 @@ class CommandFailed(Refused):
         lines = [line for line in output.splitlines() if line.strip()]
         tail = "\n".join(f"    {line}" for line in lines[-12:])
         super().__init__(
-            f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}", code=1
+            f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}",
+            code=1,
         )
         self.output = output

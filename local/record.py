@@ -1,7 +1,8 @@
 """`make record SERVICE=…`: call a real service once for each kind of response, and save the shapes of its responses.
 
-For people with keys: each run costs a fraction of a cent. A sample holds no value of a response but those of KEPT, so that no
-secret and no personal data can get into it. tests/local/test_record.py compares the stand-ins with the samples there are.
+For people with keys: each run costs a fraction of a cent. A sample holds no value of a response but those of
+KEPT, so that no secret and no personal data can get into it. tests/local/test_record.py compares the
+stand-ins with the samples there are.
 """
 
 import json
@@ -18,10 +19,25 @@ from local.settings import ROOT, Refused
 SAMPLES = ROOT / "local" / "samples"
 SECONDS = 60
 # Fields whose values are the vendor's own words; of all others only the type is kept.
-KEPT = frozenset({"code", "type", "status", "reason", "object", "kind", "domain", "role", "param", "quota_limit"})
+KEPT = frozenset(
+    {"code", "type", "status", "reason", "object", "kind", "domain", "role", "param", "quota_limit"}
+)
 # Headers that we read.
-HEADERS = ("content-type", "retry-after", "request-id", "x-request-id", "character-cost", "x-ratelimit-limit-requests", "x-ratelimit-remaining")
-_SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"], "additionalProperties": False}
+HEADERS = (
+    "content-type",
+    "retry-after",
+    "request-id",
+    "x-request-id",
+    "character-cost",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining",
+)
+_SCHEMA = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}},
+    "required": ["title"],
+    "additionalProperties": False,
+}
 _TEXT = {"format": {"type": "json_schema", "name": "s", "strict": True, "schema": _SCHEMA}}
 
 
@@ -52,9 +68,24 @@ SERVICES = {
         "authorization",
         "Bearer ",
         (
-            Call("completed", "POST", "/v1/responses", {"model": "gpt-6-luna", "input": "Give a title for a video about the sea.", "text": _TEXT}),
-            Call("incomplete", "POST", "/v1/responses", {"model": "gpt-6-luna", "input": "Count to one thousand.", "max_output_tokens": 16}),
-            Call("unknown_parameter", "POST", "/v1/responses", {"model": "gpt-6-luna", "input": "x", "bogus": 1}),
+            Call(
+                "completed",
+                "POST",
+                "/v1/responses",
+                {"model": "gpt-6-luna", "input": "Give a title for a video about the sea.", "text": _TEXT},
+            ),
+            Call(
+                "incomplete",
+                "POST",
+                "/v1/responses",
+                {"model": "gpt-6-luna", "input": "Count to one thousand.", "max_output_tokens": 16},
+            ),
+            Call(
+                "unknown_parameter",
+                "POST",
+                "/v1/responses",
+                {"model": "gpt-6-luna", "input": "x", "bogus": 1},
+            ),
             Call("unknown_model", "POST", "/v1/responses", {"model": "no-such-model", "input": "x"}),
             Call("wrong_key", "POST", "/v1/responses", {"model": "gpt-6-luna", "input": "x"}, key=False),
         ),
@@ -65,9 +96,24 @@ SERVICES = {
         "xi-api-key",
         "",
         (
-            Call("spoken", "POST", "/v1/text-to-speech/{voice}/with-timestamps", {"text": "Hello.", "model_id": "eleven_multilingual_v2"}),
-            Call("unknown_voice", "POST", "/v1/text-to-speech/NoSuchVoice000000000/with-timestamps", {"text": "Hello."}),
-            Call("unknown_model", "POST", "/v1/text-to-speech/{voice}/with-timestamps", {"text": "Hello.", "model_id": "none"}),
+            Call(
+                "spoken",
+                "POST",
+                "/v1/text-to-speech/{voice}/with-timestamps",
+                {"text": "Hello.", "model_id": "eleven_multilingual_v2"},
+            ),
+            Call(
+                "unknown_voice",
+                "POST",
+                "/v1/text-to-speech/NoSuchVoice000000000/with-timestamps",
+                {"text": "Hello."},
+            ),
+            Call(
+                "unknown_model",
+                "POST",
+                "/v1/text-to-speech/{voice}/with-timestamps",
+                {"text": "Hello.", "model_id": "none"},
+            ),
             Call("wrong_type", "POST", "/v1/text-to-speech/{voice}/with-timestamps", {"text": 5}),
             Call("subscription", "GET", "/v1/user/subscription"),
             Call("wrong_key", "GET", "/v1/user/subscription", key=False),
@@ -78,7 +124,10 @@ SERVICES = {
         "PEXELS_API_KEY",
         "authorization",
         "",
-        (Call("found", "GET", "/v1/search?query=sea&per_page=1"), Call("wrong_key", "GET", "/v1/search?query=sea", key=False)),
+        (
+            Call("found", "GET", "/v1/search?query=sea&per_page=1"),
+            Call("wrong_key", "GET", "/v1/search?query=sea", key=False),
+        ),
     ),
     "youtube": Service(
         "https://youtube.googleapis.com",
@@ -96,7 +145,10 @@ SERVICES = {
 
 
 def shape(value: Any, name: str = "") -> Any:
-    """Return the value with types in place of values, except for fields in KEPT. A list keeps its first element."""
+    """Return the value with types in place of values, except for fields in KEPT.
+
+    A list keeps its first element.
+    """
     if isinstance(value, Mapping):
         return {key: shape(each, key) for key, each in sorted(value.items())}
     if isinstance(value, list):
@@ -112,7 +164,9 @@ def record(service: Service, key: str, url: str, voice: str) -> dict[str, Any]:
     with httpx.Client(base_url=url, timeout=SECONDS, headers={"user-agent": "showrunner/1.0"}) as client:
         for call in service.calls:
             headers = {service.header: f"{service.prefix}{key if call.key else 'wrong'}"}
-            answer = client.request(call.method, call.path.replace("{voice}", voice), json=call.body, headers=headers)
+            answer = client.request(
+                call.method, call.path.replace("{voice}", voice), json=call.body, headers=headers
+            )
             recorded[call.name] = {
                 "status": answer.status_code,
                 "headers": [name for name in HEADERS if name in answer.headers],
@@ -133,9 +187,17 @@ def missing(sample: Any, other: Any, place: str = "") -> list[str]:
     if isinstance(sample, dict):
         if not isinstance(other, dict):
             return [place]
-        return [gap for name, each in sample.items() for gap in (missing(each, other[name], f"{place}/{name}") if name in other else [f"{place}/{name}"])]
+        return [
+            gap
+            for name, each in sample.items()
+            for gap in (
+                missing(each, other[name], f"{place}/{name}") if name in other else [f"{place}/{name}"]
+            )
+        ]
     if isinstance(sample, list):
-        return missing(sample[0], other[0], f"{place}[]") if sample and isinstance(other, list) and other else []
+        return (
+            missing(sample[0], other[0], f"{place}[]") if sample and isinstance(other, list) and other else []
+        )
     return []
 
 
@@ -146,9 +208,14 @@ def main(name: str) -> None:
     service = SERVICES[name]
     key, voice = os.environ.get(service.variable, "").strip(), os.environ.get("VOICE", "").strip()
     if not key or (name == "elevenlabs" and not voice):
-        raise Refused(f"set {service.variable}{' and VOICE (an id of a voice in the account)' if name == 'elevenlabs' else ''} in the environment")
+        raise Refused(
+            f"set {service.variable}{' and VOICE (an id of a voice in the account)' if name == 'elevenlabs' else ''} in the environment"
+        )
     recorded = record(service, key, service.url, voice)
     SAMPLES.mkdir(exist_ok=True)
     path = SAMPLES / f"{name}.json"
     path.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{len(recorded)} responses: {Path(path).relative_to(ROOT)}. Look at it before you commit it.", file=sys.stderr)
+    print(
+        f"{len(recorded)} responses: {Path(path).relative_to(ROOT)}. Look at it before you commit it.",
+        file=sys.stderr,
+    )

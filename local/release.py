@@ -1,7 +1,9 @@
-"""`make deploy STAGE=dev`: preflight, secrets, data stack, migrations, render image, application stack. Run again from wherever it stopped, it goes on.
+"""`make deploy STAGE=dev`: preflight, secrets, data stack, migrations, render image, application stack.
 
-What a stack needs from another one's outputs (the API's own address, the database's host) is compared on every run and handed over when it differs, so no
-run depends on the one before it having ended well.
+Run again from wherever it stopped, it goes on.
+
+What a stack needs from another one's outputs (the API's own address, the database's host) is compared on
+every run and handed over when it differs, so no run depends on the one before it having ended well.
 """
 
 import base64
@@ -20,13 +22,17 @@ from local.stages.stage import STANDS, Stage, refuse_placeholders, refuse_region
 __all__ = ["BROUGHT", "MADE", "OPTIONAL", "refuse_region", "release"]
 
 BROUGHT, OPTIONAL, MADE = secrets.BROUGHT, secrets.OPTIONAL, secrets.MADE
-# The migrate function's own limit: an index on a large table, and before it a database at rest that takes half a minute to come back.
+# The migrate function's own limit: an index on a large table, and before it a database at rest that takes
+# half a minute to come back.
 MIGRATE_TIMEOUT_S = 900
-# Until the first deployment has told an API's own address. Nothing trusts tokens of this issuer, and the same run replaces it.
+# Until the first deployment has told an API's own address. Nothing trusts tokens of this issuer, and the same
+# run replaces it.
 PENDING = "pending"
-# The address may be known after one deployment of the application, and then it is deployed once more; a third would mean that they never agree.
+# The address may be known after one deployment of the application, and then it is deployed once more; a third
+# would mean that they never agree.
 PASSES = 3
-# Revisions of a job definition that are kept although nothing runs: the current one and the one before it, for a rollback.
+# Revisions of a job definition that are kept although nothing runs: the current one and the one before it,
+# for a rollback.
 KEPT_REVISIONS = 2
 
 
@@ -62,7 +68,8 @@ class Release:
         self.migrate()
         image = self.push_image(engine, account, region)
         self.deploy_application(built / "application", image, found)
-        # Now that the stage stands and its addresses are known: protected, and with the origins that may upload.
+        # Now that the stage stands and its addresses are known: protected, and with the origins that may
+        # upload.
         self.deploy_data(built / "data", found)
         self.keep_from_deletion()
         self.end_old_revisions()
@@ -71,27 +78,55 @@ class Release:
     # ------------------------------------------------------------ The two stacks
 
     def data_parameters(self, found: preflight.Account) -> dict[str, str]:
-        """What the data stack is deployed with now. Zones, snapshot and generation stay what they were: others would replace subnets or empty the database."""
+        """What the data stack is deployed with now.
+
+        Zones, snapshot and generation stay what they were: others would replace subnets or empty the
+        database.
+        """
         zones = dict(zip(("ZoneA", "ZoneB"), found.zones, strict=False))
         stands = self.stage.status(self.stage.data_stack) in STANDS
-        # What `make destroy DATA=keep` took away comes back: a parameter that isn't given keeps its last value.
+        # What `make destroy DATA=keep` took away comes back: a parameter that isn't given keeps its last
+        # value.
         awake = {"Egress": "instance", "DatabaseMinCapacity": "0"}
-        values = {**self.kept(), **awake, **zones, "ApiLogs": found.api_logs, **self.told_origins(), **self.stage.told(), "Protected": str(stands).lower()}
+        values = {
+            **self.kept(),
+            **awake,
+            **zones,
+            "ApiLogs": found.api_logs,
+            **self.told_origins(),
+            **self.stage.told(),
+            "Protected": str(stands).lower(),
+        }
         if self.snapshot and self.is_restoring():
             generation = int(self.kept().get("DatabaseGeneration") or 1) + 1
-            values |= {"DatabaseSnapshot": self.snapshot, "DatabaseGeneration": str(generation), "Protected": "false"}
+            values |= {
+                "DatabaseSnapshot": self.snapshot,
+                "DatabaseGeneration": str(generation),
+                "Protected": "false",
+            }
         return {"Stage": self.stage.name, **values}
 
     def application_parameters(self, image: str, found: preflight.Account) -> dict[str, str]:
         """What the application stack is deployed with now: the stage's file over what the stacks say of themselves."""
         outputs = self.stage.outputs(self.stage.application_stack)
         platform = {"RenderPlatform": found.render_platform} if found.render_platform else {}
-        addresses = {"PlatformUrl": outputs.get("PlatformApiUrl", PENDING), "IngestionUrl": outputs.get("IngestionApiUrl", PENDING)}
+        addresses = {
+            "PlatformUrl": outputs.get("PlatformApiUrl", PENDING),
+            "IngestionUrl": outputs.get("IngestionApiUrl", PENDING),
+        }
         told = self.stage.told()
         url = told.get("PlatformUrl", addresses["PlatformUrl"])
         pages = {"CorsOrigins": url, "OAuthRedirects": f"{url}/oauth"}
         host = self.stage.output(self.stage.data_stack, "DatabaseHost")
-        return {"Stage": self.stage.name, "ImageUri": image, "DatabaseHost": host, **platform, **addresses, **pages, **told}
+        return {
+            "Stage": self.stage.name,
+            "ImageUri": image,
+            "DatabaseHost": host,
+            **platform,
+            **addresses,
+            **pages,
+            **told,
+        }
 
     def told_origins(self) -> dict[str, str]:
         """Without a dashboard the API's own pages are the only origin."""
@@ -101,17 +136,27 @@ class Release:
     def deploy_data(self, built: Path, found: preflight.Account) -> None:
         values = self.data_parameters(found)
         if self.is_restoring() and self.stage.deployed(self.stage.data_stack).get("Protected") == "true":
-            # The cluster that is replaced must be allowed to go, or it would stay behind, unknown to any stack and paid for.
-            unchanged = {name: value for name, value in values.items() if name not in ("DatabaseSnapshot", "DatabaseGeneration")}
+            # The cluster that is replaced must be allowed to go, or it would stay behind, unknown to any
+            # stack and paid for.
+            unchanged = {
+                name: value
+                for name, value in values.items()
+                if name not in ("DatabaseSnapshot", "DatabaseGeneration")
+            }
             self.sam_deploy(built, self.stage.data_stack, {**unchanged, **self.kept(), "Protected": "false"})
         self.sam_deploy(built, self.stage.data_stack, values)
 
     def is_restoring(self) -> bool:
-        return bool(self.snapshot) and self.stage.deployed(self.stage.data_stack).get("DatabaseSnapshot") != self.snapshot
+        return (
+            bool(self.snapshot)
+            and self.stage.deployed(self.stage.data_stack).get("DatabaseSnapshot") != self.snapshot
+        )
 
     def kept(self) -> dict[str, str]:
         deployed = self.stage.deployed(self.stage.data_stack)
-        return {name: deployed[name] for name in ("DatabaseSnapshot", "DatabaseGeneration") if deployed.get(name)}
+        return {
+            name: deployed[name] for name in ("DatabaseSnapshot", "DatabaseGeneration") if deployed.get(name)
+        }
 
     def deploy_application(self, built: Path, image: str, found: preflight.Account) -> None:
         """Until what it is deployed with is what the stacks say: an API's address is known only once the API is there."""
@@ -120,12 +165,18 @@ class Release:
             self.sam_deploy(built, self.stage.application_stack, wanted)
             if self.application_parameters(image, found) == wanted:
                 return
-        raise Refused(f"stack {self.stage.application_stack} says another address after each deployment; run it again", code=1)
+        raise Refused(
+            f"stack {self.stage.application_stack} says another address after each deployment; run it again",
+            code=1,
+        )
 
     def sam_deploy(self, built: Path, stack: str, values: Mapping[str, str]) -> None:
         refuse_placeholders(dict(values), f"stages/{self.stage.name}.toml")
         try:
-            run(sam_command(self.stage.name, self.stage.region(), built, stack, values), environment=building.sam_environment())
+            run(
+                sam_command(self.stage.name, self.stage.region(), built, stack, values),
+                environment=building.sam_environment(),
+            )
         except Refused as failure:
             reasons = "".join(f"\n    {reason}" for reason in self.stage.failures(stack))
             raise Refused(f"{failure}{reasons}", code=1) from failure
@@ -133,43 +184,59 @@ class Release:
     def keep_from_deletion(self) -> None:
         for stack in (self.stage.data_stack, self.stage.application_stack):
             if not (self.stage.stack(stack) or {}).get("EnableTerminationProtection"):
-                self.stage.aws("cloudformation").update_termination_protection(StackName=stack, EnableTerminationProtection=True)
+                self.stage.aws("cloudformation").update_termination_protection(
+                    StackName=stack, EnableTerminationProtection=True
+                )
 
     # ------------------------------------------------------------ Between them
 
     def migrate(self) -> None:
-        """Before the application that needs it. The old application's functions go on meanwhile, so a migration only adds."""
+        """Before the application that needs it.
+
+        The old application's functions go on meanwhile, so a migration only adds.
+        """
         print("Migrating the database ...", flush=True)
         try:
             told = self.stage.invoke_migrate({}, MIGRATE_TIMEOUT_S)
         except Refused as failure:
-            raise Refused(f"the migration failed, and the application stack was left as it is: {failure}", code=1) from failure
+            raise Refused(
+                f"the migration failed, and the application stack was left as it is: {failure}", code=1
+            ) from failure
         print(f"Applied: {', '.join(told['applied']) or 'nothing new'}.", flush=True)
 
     def push_image(self, engine: str, account: str, region: str) -> str:
         """The image's address by digest: what was pushed is what runs, whatever happens to the tag."""
-        repository, tag = self.stage.output(self.stage.data_stack, "RenderRepository"), building.render_version()
+        repository, tag = (
+            self.stage.output(self.stage.data_stack, "RenderRepository"),
+            building.render_version(),
+        )
         if not self.digest(repository, tag):
             self.login(engine, f"{account}.dkr.ecr.{region}.amazonaws.com")
             for command in image_commands(engine, f"{repository}:{tag}"):
                 run(command)
         digest = self.digest(repository, tag)
         if digest is None:
-            raise Refused(f"the render image was pushed, but {repository} has no tag {tag}; run it again", code=1)
+            raise Refused(
+                f"the render image was pushed, but {repository} has no tag {tag}; run it again", code=1
+            )
         return f"{repository}@{digest}"
 
     def login(self, engine: str, registry: str) -> None:
         """The password goes in by a pipe, never by an argument that other users of the machine can read."""
         told = self.stage.aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
         password = base64.b64decode(told).decode().partition(":")[2]
-        done = subprocess.run(login_command(engine, registry), input=password, text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            login_command(engine, registry), input=password, text=True, capture_output=True, check=False
+        )
         if done.returncode:
             raise Refused(f"{engine} could not log in to {registry}: {done.stderr.strip()[-300:]}", code=1)
 
     def digest(self, repository: str, tag: str) -> str | None:
         client = self.stage.aws("ecr")
         try:
-            found = client.describe_images(repositoryName=repository.partition("/")[2], imageIds=[{"imageTag": tag}])
+            found = client.describe_images(
+                repositoryName=repository.partition("/")[2], imageIds=[{"imageTag": tag}]
+            )
         except client.exceptions.ImageNotFoundException:
             return None
         return str(found["imageDetails"][0]["imageDigest"])
@@ -177,65 +244,142 @@ class Release:
     def end_old_revisions(self) -> None:
         """Deregister job definitions of earlier releases, but only while no execution is running that may still name one."""
         machine = self.stage.output(self.stage.application_stack, "ProductionMachineArn")
-        if self.stage.aws("stepfunctions").list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1)["executions"]:
-            print("Productions are running: earlier job definitions stay until a later deployment finds none.", flush=True)
+        if self.stage.aws("stepfunctions").list_executions(
+            stateMachineArn=machine, statusFilter="RUNNING", maxResults=1
+        )["executions"]:
+            print(
+                "Productions are running: earlier job definitions stay until a later deployment finds none.",
+                flush=True,
+            )
             return
         client = self.stage.aws("batch")
         for kind in ("gpu", "cpu"):
-            pages = client.get_paginator("describe_job_definitions").paginate(jobDefinitionName=f"showrunner-{self.stage.name}-render-{kind}", status="ACTIVE")
-            revisions = sorted((each["revision"], each["jobDefinitionArn"]) for page in pages for each in page["jobDefinitions"])
+            pages = client.get_paginator("describe_job_definitions").paginate(
+                jobDefinitionName=f"showrunner-{self.stage.name}-render-{kind}", status="ACTIVE"
+            )
+            revisions = sorted(
+                (each["revision"], each["jobDefinitionArn"])
+                for page in pages
+                for each in page["jobDefinitions"]
+            )
             for _, arn in revisions[:-KEPT_REVISIONS]:
                 client.deregister_job_definition(jobDefinition=arn)
 
 
 class Rehearsal:
-    """DRY_RUN=1: the same parts in the same order, each printed as the command to type. Needs no account and asks none."""
+    """DRY_RUN=1: the same parts in the same order, each printed as the command to type.
+
+    Needs no account and asks none.
+    """
 
     def __init__(self, stage: str) -> None:
         self.stage = Stage(stage)
 
     def deploy(self) -> None:
-        account, region = "$(aws sts get-caller-identity --query Account --output text)", os.environ.get("AWS_REGION", "$AWS_REGION")
+        account, region = (
+            "$(aws sts get-caller-identity --query Account --output text)",
+            os.environ.get("AWS_REGION", "$AWS_REGION"),
+        )
         name, built = self.stage.name, building.BUILDS / building.version()
-        print(f"# fill in stages/{name}.toml, then: make preflight STAGE={name} lists what the account lacks, each with its command")
-        print(f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy makes {', '.join(MADE)}")
+        print(
+            f"# fill in stages/{name}.toml, then: make preflight STAGE={name} lists what the account lacks, each with its command"
+        )
+        print(
+            f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy makes {', '.join(MADE)}"
+        )
         print("make build")
         print("# PROTECTED=false for the first deployment, true once both stacks stand")
-        self.tell(sam_command(name, region, built / "data", self.stage.data_stack, {"Stage": name, **self.stage.told(), "Protected": "$PROTECTED"}))
-        print(f"aws lambda invoke --function-name {self.lookup(self.stage.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout")
-        repository, registry = self.lookup(self.stage.data_stack, "RenderRepository"), f"{account}.dkr.ecr.{region}.amazonaws.com"
+        self.tell(
+            sam_command(
+                name,
+                region,
+                built / "data",
+                self.stage.data_stack,
+                {"Stage": name, **self.stage.told(), "Protected": "$PROTECTED"},
+            )
+        )
+        print(
+            f"aws lambda invoke --function-name {self.lookup(self.stage.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout"
+        )
+        repository, registry = (
+            self.lookup(self.stage.data_stack, "RenderRepository"),
+            f"{account}.dkr.ecr.{region}.amazonaws.com",
+        )
         print(f"repository={repository}")
         print(f"aws ecr get-login-password | docker login --username AWS --password-stdin {registry}")
         for command in image_commands("docker", f"$repository:{building.render_version()}"):
             self.tell(command)
         digest = "--query imageDetails[0].imageDigest --output text"
-        print(f'digest=$(aws ecr describe-images --repository-name "${{repository#*/}}" --image-ids imageTag={building.render_version()} {digest})')
-        print(f"# first with PLATFORM_URL={PENDING} and INGESTION_URL={PENDING}, then with the stack's outputs PlatformApiUrl and IngestionApiUrl")
-        values = {"Stage": name, "ImageUri": "$repository@$digest", "DatabaseHost": self.lookup(self.stage.data_stack, "DatabaseHost")}
+        print(
+            f'digest=$(aws ecr describe-images --repository-name "${{repository#*/}}" --image-ids imageTag={building.render_version()} {digest})'
+        )
+        print(
+            f"# first with PLATFORM_URL={PENDING} and INGESTION_URL={PENDING}, then with the stack's outputs PlatformApiUrl and IngestionApiUrl"
+        )
+        values = {
+            "Stage": name,
+            "ImageUri": "$repository@$digest",
+            "DatabaseHost": self.lookup(self.stage.data_stack, "DatabaseHost"),
+        }
         pages = {"CorsOrigins": "$PLATFORM_URL", "OAuthRedirects": "$PLATFORM_URL/oauth"}
-        values |= {"PlatformUrl": "$PLATFORM_URL", "IngestionUrl": "$INGESTION_URL", **pages, **self.stage.told()}
+        values |= {
+            "PlatformUrl": "$PLATFORM_URL",
+            "IngestionUrl": "$INGESTION_URL",
+            **pages,
+            **self.stage.told(),
+        }
         self.tell(sam_command(name, region, built / "application", self.stage.application_stack, values))
         print(f"# then: make admin STAGE={name} EMAIL=<you>; make smoke STAGE={name}")
 
     def tell(self, command: list[str | Path]) -> None:
-        print(line(*(part.relative_to(ROOT) if isinstance(part, Path) and part.is_relative_to(ROOT) else part for part in command)))
+        print(
+            line(
+                *(
+                    part.relative_to(ROOT) if isinstance(part, Path) and part.is_relative_to(ROOT) else part
+                    for part in command
+                )
+            )
+        )
 
     def lookup(self, stack: str, key: str) -> str:
         query = f"\"Stacks[0].Outputs[?OutputKey=='{key}'].OutputValue\""
         return f"$(aws cloudformation describe-stacks --stack-name {stack} --query {query} --output text)"
 
 
-def sam_command(stage: str, region: str, built: Path, stack: str, values: Mapping[str, str]) -> list[str | Path]:
-    """The one command that changes a stack. A parameter that the template doesn't have is the other stack's."""
+def sam_command(
+    stage: str, region: str, built: Path, stack: str, values: Mapping[str, str]
+) -> list[str | Path]:
+    """The one command that changes a stack.
+
+    A parameter that the template doesn't have is the other stack's.
+    """
     template = built / "template.yaml"
     known = declared(template) if template.exists() else declared(building.TEMPLATES[built.name])
     overrides = [f"{name}={value}" for name, value in values.items() if name in known]
-    command = [python_of("sam").with_name("sam"), "deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", stage, "--region", region]
+    command = [
+        python_of("sam").with_name("sam"),
+        "deploy",
+        "--config-file",
+        ROOT / "samconfig.toml",
+        "--config-env",
+        stage,
+        "--region",
+        region,
+    ]
     return [*command, "--template-file", template, "--stack-name", stack, "--parameter-overrides", *overrides]
 
 
 def image_commands(engine: str, tag: str) -> list[list[str | Path]]:
-    build = [engine, "build", "--platform", "linux/amd64", "--file", ROOT / "functions" / "render" / "Dockerfile", "--tag", tag]
+    build = [
+        engine,
+        "build",
+        "--platform",
+        "linux/amd64",
+        "--file",
+        ROOT / "functions" / "render" / "Dockerfile",
+        "--tag",
+        tag,
+    ]
     build += ["--build-context", f"lock={ROOT / 'local' / 'lock'}", ROOT / "functions"]
     return [build, [engine, "push", tag]]
 
@@ -249,9 +393,15 @@ def run(command: list[str | Path], *, environment: Mapping[str, str] | None = No
     print(f"+ {line(*command)}", flush=True)
     done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
     if done.returncode:
-        raise Refused(f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed", code=1)
+        raise Refused(
+            f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed",
+            code=1,
+        )
 
 
 def line(*parts: str | Path) -> str:
-    """As it would be typed. A part with a shell variable in it is quoted so that the shell still fills it in."""
+    """As it would be typed.
+
+    A part with a shell variable in it is quoted so that the shell still fills it in.
+    """
     return " ".join(f'"{part}"' if "$" in str(part) else shlex.quote(str(part)) for part in parts)

@@ -12,7 +12,14 @@ from typing import Any, Protocol
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from local import stack
@@ -26,7 +33,12 @@ ASK_EVERY_S, FIRST_S, LATER_EVERY_S = 1.2, 240, 4.0
 SILENT_FOR_S = 60.0
 TOO_MANY_REQUESTS, SERVER_ERROR = 429, 500
 
-FILES = {"video": ("video", ".mp4"), "thumbnail": ("thumbnail", ".jpg"), "srt": ("captions", ".srt"), "vtt": ("captions", ".vtt")}
+FILES = {
+    "video": ("video", ".mp4"),
+    "thumbnail": ("thumbnail", ".jpg"),
+    "srt": ("captions", ".srt"),
+    "vtt": ("captions", ".vtt"),
+}
 
 STEPS = {
     "prepare": "preparing",
@@ -56,7 +68,9 @@ def make(body: dict[str, Any], begun_at: float) -> None:
 
 
 def ask(api: httpx.Client, body: dict[str, Any]) -> str:
-    accepted = answered(api.post("/api/v1/videos/generate", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}))
+    accepted = answered(
+        api.post("/api/v1/videos/generate", json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
+    )
     return str(accepted["video_id"])
 
 
@@ -78,7 +92,9 @@ def follow(api: httpx.Client, video_id: str) -> None:
 def failure(video_id: str, status: dict[str, Any]) -> str:
     if status["status"] == "cancelled":
         return f"video {video_id} was cancelled"
-    model_names = "; ".join(f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"])
+    model_names = "; ".join(
+        f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"]
+    )
     retry = f"POST /api/v1/videos/{video_id}/retry tries again without paying twice"
     return f"video {video_id} failed at {model_names or status['current_step']}\n    logs: {stack.logs()}; {retry}"
 
@@ -97,7 +113,10 @@ def ask_patiently(api: httpx.Client, path: str) -> Any:
                 return answered(answer)
         except httpx.TransportError as error:
             if time.monotonic() > deadline:
-                raise Refused(f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); logs: {stack.logs()}", code=1) from error
+                raise Refused(
+                    f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); logs: {stack.logs()}",
+                    code=1,
+                ) from error
         time.sleep(1)
 
 
@@ -118,7 +137,13 @@ def progress_view() -> Iterator[View]:
     if not console.is_terminal:
         yield LineView()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=40), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=40),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         yield BarView(progress)
 
@@ -147,7 +172,9 @@ class BarView:
         words = STEPS.get(step or "", step or "waiting")
         if words != self.words:
             if self.words:
-                self.progress.console.print(f"  [green]✓[/] {self.words} [dim]{time.monotonic() - self.since:.1f} s[/]")
+                self.progress.console.print(
+                    f"  [green]✓[/] {self.words} [dim]{time.monotonic() - self.since:.1f} s[/]"
+                )
             self.words, self.since = words, time.monotonic()
         self.progress.update(self.task, description=words, completed=percent)
 
@@ -199,7 +226,10 @@ def fetch(store: httpx.Client, url: str, path: Path) -> Path:
     with store.stream("GET", url) as answer:
         if answer.is_error:
             answer.read()
-            raise Refused(f"{path.name} could not be fetched: the store answered {answer.status_code} {answer.text[:200]}", code=1)
+            raise Refused(
+                f"{path.name} could not be fetched: the store answered {answer.status_code} {answer.text[:200]}",
+                code=1,
+            )
         with path.open("wb") as file:
             for part in answer.iter_bytes():
                 file.write(part)
@@ -208,13 +238,22 @@ def fetch(store: httpx.Client, url: str, path: Path) -> Path:
 
 def show(summary: dict[str, Any]) -> None:
     megabytes = summary["bytes"].get("video", 0) / 1e6
-    table = Table(title=summary["title"] or summary["video_id"], title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+    table = Table(
+        title=summary["title"] or summary["video_id"],
+        title_justify="left",
+        title_style="bold",
+        show_header=False,
+        box=None,
+        padding=(0, 2),
+    )
     rows = {
         "length": f"{summary['duration_s']:.1f} s",
         "size": f"{megabytes:.1f} MB",
         "loudness": f"{summary['loudness_lufs']} LUFS, peak {summary['true_peak_dbtp']} dBTP",
         "made in": f"{summary['production_s']:.0f} s ({summary['wall_s']:.0f} s with everything around it)",
-        "models": "; ".join(f"{name}: {model_names(model)}" for name, model in (summary["models"] or {}).items()),
+        "models": "; ".join(
+            f"{name}: {model_names(model)}" for name, model in (summary["models"] or {}).items()
+        ),
     }
     for name, value in rows.items():
         table.add_row(name, value)
@@ -222,10 +261,16 @@ def show(summary: dict[str, Any]) -> None:
     console.print(table)
     console.print(step_table(summary))
     if summary["demo"]:
-        console.print("  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.", style="yellow", soft_wrap=True)
+        console.print(
+            "  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.",
+            style="yellow",
+            soft_wrap=True,
+        )
     for name, path in summary["paths"].items():
         console.print(f"  {name:<10} {path}", soft_wrap=True)
-    console.print(f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True)
+    console.print(
+        f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True
+    )
 
 
 def step_table(summary: dict[str, Any]) -> Table:
@@ -238,8 +283,14 @@ def step_table(summary: dict[str, Any]) -> Table:
     # In working order; storage and other entries that only have a price come last.
     for step in dict.fromkeys([*STEPS, *seconds, *costs]):
         if step in seconds or float(costs.get(step, 0)):
-            table.add_row(step, f"{seconds[step]:.1f}" if step in seconds else "", f"{float(costs.get(step, 0)):.5f}" if step in costs else "")
-    table.add_row("total", f"{summary['production_s']:.1f}", f"{float(summary['total_usd']):.5f}", style="bold")
+            table.add_row(
+                step,
+                f"{seconds[step]:.1f}" if step in seconds else "",
+                f"{float(costs.get(step, 0)):.5f}" if step in costs else "",
+            )
+    table.add_row(
+        "total", f"{summary['production_s']:.1f}", f"{float(summary['total_usd']):.5f}", style="bold"
+    )
     return table
 
 

@@ -85,7 +85,16 @@ def local_environment() -> dict[str, str]:
     addresses.
     """
     inherited = {
-        name: value for name, value in os.environ.items() if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", BEGUN}
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", BEGUN}
     }
     ports = {name: str(port) for name, port in PORTS.items()}
-    return {**inherited, **aws_environment(), **ports, "STAGE": STAGE, "SHOWRUNNER_HOME": str(HOME), "PYTHONUNBUFFERED": "1"}
+    return {
+        **inherited,
+        **aws_environment(),
+        **ports,
+        "STAGE": STAGE,
+        "SHOWRUNNER_HOME": str(HOME),
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -67,27 +67,35 @@ def install_missing(missing: list[str]) -> None:
         started_at = time.monotonic()
         install_uv()
         missing = [group for group in missing if not is_current(group)]
-        print(f"Setting up {', '.join(missing)} under {ENVIRONMENTS.relative_to(ROOT)} (once) ...", flush=True)
+        print(
+            f"Setting up {', '.join(missing)} under {ENVIRONMENTS.relative_to(ROOT)} (once) ...", flush=True
+        )
         install_all(missing)
         print(f"Set up in {time.monotonic() - started_at:.0f} s.", flush=True)
 
 
 def refuse_other_pythons() -> None:
     if sys.version_info[:2] != (3, 13):
-        raise Refused(f"Python 3.13 is needed, this is {sys.version.split()[0]}; install it and put python3.13 on PATH")
+        raise Refused(
+            f"Python 3.13 is needed, this is {sys.version.split()[0]}; install it and put python3.13 on PATH"
+        )
 
 
 def refuse_foreign_folder() -> None:
     folder = ENVIRONMENTS.parent
     if folder.exists() and not os.access(folder, os.W_OK):
-        raise Refused(f"{folder} belongs to another user; run it as that user, or remove the folder and run it again")
+        raise Refused(
+            f"{folder} belongs to another user; run it as that user, or remove the folder and run it again"
+        )
 
 
 def refuse_little_disk(groups: Iterable[str]) -> None:
     needed = sum(GROUPS[group][1] for group in groups) + WORK_MB
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if free < needed:
-        raise Refused(f"about {needed / 1000:.1f} GB of free disk are needed under {ROOT}, there are {free / 1000:.1f} GB; free some and run it again")
+        raise Refused(
+            f"about {needed / 1000:.1f} GB of free disk are needed under {ROOT}, there are {free / 1000:.1f} GB; free some and run it again"
+        )
 
 
 def install_uv() -> None:
@@ -99,8 +107,23 @@ def install_uv() -> None:
     try:
         processes.call([sys.executable, "-m", "venv", "--clear", folder])
     except processes.CommandFailed as failure:
-        raise Refused(f"this Python can't make virtual environments (on Debian and Ubuntu: install python3.13-venv); {failure}") from failure
-    processes.call([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", lock])
+        raise Refused(
+            f"this Python can't make virtual environments (on Debian and Ubuntu: install python3.13-venv); {failure}"
+        ) from failure
+    processes.call(
+        [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+            "-r",
+            lock,
+        ]
+    )
     _stamp_of("uv").write_text(_version("uv", (lock,)))
 
 
@@ -121,8 +144,13 @@ def install(group: str) -> float:
     environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
     if not python_of(group).exists() or not _stamp_of(group).exists():
         base = getattr(sys, "_base_executable", None) or sys.executable
-        processes.call([UV, "venv", "--quiet", "--no-project", "--allow-existing", "--python", base, folder], environment=environment)
-    processes.call([UV, "pip", "sync", "--quiet", "--require-hashes", *_locks_of(group)], environment=environment)
+        processes.call(
+            [UV, "venv", "--quiet", "--no-project", "--allow-existing", "--python", base, folder],
+            environment=environment,
+        )
+    processes.call(
+        [UV, "pip", "sync", "--quiet", "--require-hashes", *_locks_of(group)], environment=environment
+    )
     _stamp_of(group).write_text(_version(group, _locks_of(group)))
     return time.monotonic() - started_at
 
@@ -134,7 +162,10 @@ def fetch_voices() -> None:
     try:
         processes.call([python_of("models"), "-m", "local.voice.styles", VOICES], folder=ROOT)
     except processes.CommandFailed as failure:
-        print(f"  note: no English voice styles, the packaged voice serves instead ({str(failure).splitlines()[-1].strip()[:160]})", flush=True)
+        print(
+            f"  note: no English voice styles, the packaged voice serves instead ({str(failure).splitlines()[-1].strip()[:160]})",
+            flush=True,
+        )
     _stamp_of("voices").parent.mkdir(parents=True, exist_ok=True)
     _stamp_of("voices").write_text(_version("voices", VOICES_FROM))
 
@@ -146,7 +177,11 @@ def voices_are_current() -> bool:
 
 def is_current(group: str) -> bool:
     stamp = _stamp_of(group)
-    return python_of(group).exists() and stamp.exists() and stamp.read_text() == _version(group, _locks_of(group))
+    return (
+        python_of(group).exists()
+        and stamp.exists()
+        and stamp.read_text() == _version(group, _locks_of(group))
+    )
 
 
 def _locks_of(group: str) -> tuple[Path, ...]:

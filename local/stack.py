@@ -16,7 +16,10 @@ supervisor = Supervisor(HOME)
 
 
 def servers() -> list[Server]:
-    language, voice = ([] if os.environ.get(key) else [server] for key, server in (("OPENAI_API_KEY", _language()), ("ELEVENLABS_API_KEY", _voice())))
+    language, voice = (
+        [] if os.environ.get(key) else [server]
+        for key, server in (("OPENAI_API_KEY", _language()), ("ELEVENLABS_API_KEY", _voice()))
+    )
     return [_postgres(), _engine(), _gateway(), _platforms(), *language, *voice]
 
 
@@ -26,12 +29,19 @@ def _postgres() -> Server:
 
 
 def _engine() -> Server:
-    return _server("engine", "engine", ["ENGINE_PORT"], _answers(f"{address('ENGINE_PORT')}/_ministack/health"))
+    return _server(
+        "engine", "engine", ["ENGINE_PORT"], _answers(f"{address('ENGINE_PORT')}/_ministack/health")
+    )
 
 
 def _gateway() -> Server:
     # The health path is the gateway's own: /health on the Platform port belongs to the API behind it.
-    return _server("gateway", "local", ["PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT"], _answers(f"{address('PLATFORM_PORT')}/_gateway/health"))
+    return _server(
+        "gateway",
+        "local",
+        ["PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT"],
+        _answers(f"{address('PLATFORM_PORT')}/_gateway/health"),
+    )
 
 
 def _platforms() -> Server:
@@ -66,7 +76,12 @@ def _version(name: str, group: str) -> str:
     digest = hashlib.sha256(str(sorted(PORTS.items())).encode())
     folder = ROOT / "local" / name
     shared = [ROOT / "local" / "model_server.py", ROOT / "local" / "outcomes.py"]
-    files = [*sorted(folder.rglob("*")), folder.with_suffix(".py"), *shared, ROOT / "local" / "lock" / f"{group}.txt"]
+    files = [
+        *sorted(folder.rglob("*")),
+        folder.with_suffix(".py"),
+        *shared,
+        ROOT / "local" / "lock" / f"{group}.txt",
+    ]
     for file in files:
         if file.is_file() and file.suffix != ".pyc":
             digest.update(file.read_bytes())
@@ -104,7 +119,10 @@ def deployed() -> Iterator[None]:
     # Imported here: stopping a stack needs neither boto3 nor the rest.
     from local import deploy
 
-    with setup.one_at_a_time(HOME / "run" / ".lock", "another start of this stack"), concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with (
+        setup.one_at_a_time(HOME / "run" / ".lock", "another start of this stack"),
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
         built = pool.submit(build.build)
         try:
             names = up()

@@ -27,7 +27,9 @@ def run(only: list[str], *, full: bool) -> int:
     size = "" if full else "not slow and "
     reports = [HOME / "reports" / name for name in ("everyday.xml", "stack.xml")]
     statuses = [
-        pytest("-n", "2", "--dist", "loadfile", "-m", f"{size}not stack", f"--junitxml={reports[0]}").returncode,
+        pytest(
+            "-n", "2", "--dist", "loadfile", "-m", f"{size}not stack", f"--junitxml={reports[0]}"
+        ).returncode,
         pytest("-m", f"{size}stack", f"--junitxml={reports[1]}").returncode,
     ]
     stop_left_behind()
@@ -38,13 +40,19 @@ def run(only: list[str], *, full: bool) -> int:
 
 def pytest(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     (HOME / "reports").mkdir(parents=True, exist_ok=True)
-    return subprocess.run([python_of("dev"), "-m", "pytest", *arguments], env=environment(), cwd=ROOT, check=False)
+    return subprocess.run(
+        [python_of("dev"), "-m", "pytest", *arguments], env=environment(), cwd=ROOT, check=False
+    )
 
 
 def environment() -> dict[str, str]:
     ports = {name: str(port + PORT_OFFSET) for name, port in PORTS.items()}
     inherited = local_environment()
-    return {name: value for name, value in inherited.items() if name not in OWN} | ports | {"SHOWRUNNER_HOME": str(HOME)}
+    return (
+        {name: value for name, value in inherited.items() if name not in OWN}
+        | ports
+        | {"SHOWRUNNER_HOME": str(HOME)}
+    )
 
 
 def total(reports: list[Path]) -> dict[str, int]:
@@ -54,7 +62,11 @@ def total(reports: list[Path]) -> dict[str, int]:
             for name in counted:
                 counted[name] += int(suite.get(name, 0))
     failed = counted["failures"] + counted["errors"]
-    return {"passed": counted["tests"] - failed - counted["skipped"], "failed": failed, "skipped": counted["skipped"]}
+    return {
+        "passed": counted["tests"] - failed - counted["skipped"],
+        "failed": failed,
+        "skipped": counted["skipped"],
+    }
 
 
 def stop_left_behind() -> None:

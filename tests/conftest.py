@@ -78,7 +78,9 @@ def put_secrets(secrets: dict[str, str]) -> None:
     from showrunner.aws import sdk, ssm
 
     for name, value in secrets.items():
-        sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+        sdk.client("ssm").put_parameter(
+            Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True
+        )
     ssm.forget()
 
 
@@ -124,7 +126,9 @@ def aws() -> Iterator[str]:
         "arn:aws:iam::123456789012:role/machine",
         json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}),
     )
-    machine = sdk.client("stepfunctions").create_state_machine(name="production", roleArn=role, definition=definition)
+    machine = sdk.client("stepfunctions").create_state_machine(
+        name="production", roleArn=role, definition=definition
+    )
     os.environ["PRODUCTION_MACHINE_ARN"] = machine["stateMachineArn"]
     yield os.environ["AWS_ENDPOINT_URL"]
     server.stop()
@@ -152,7 +156,9 @@ def platforms(aws: str) -> Iterator[Any]:
     serving = stand_ins.server(world, 0)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     os.environ["GOOGLE_URL"] = f"http://127.0.0.1:{serving.server_port}"
-    put_secrets({"google/client_id": world.sign_ins.client_id, "google/client_secret": world.sign_ins.client_secret})
+    put_secrets(
+        {"google/client_id": world.sign_ins.client_id, "google/client_secret": world.sign_ins.client_secret}
+    )
     yield world
     serving.shutdown()
 
@@ -187,16 +193,22 @@ class Answer(NamedTuple):
 class Client:
     """Call the handlers of the Platform API as API Gateway would, choosing the function by the path."""
 
-    def __init__(self, token: str | None = None, organisation_id: str = "", address: str = "192.0.2.1") -> None:
+    def __init__(
+        self, token: str | None = None, organisation_id: str = "", address: str = "192.0.2.1"
+    ) -> None:
         self.token, self.organisation_id, self.address = token, organisation_id, address
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         response = send(self.event(method, path, body, headers))
         text = response["body"]
         is_json = response["headers"].get("content-type", "").startswith("application/json")
-        return Answer(response["statusCode"], json.loads(text) if text and is_json else text, response["headers"])
+        return Answer(
+            response["statusCode"], json.loads(text) if text and is_json else text, response["headers"]
+        )
 
-    def event(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    def event(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         given = {name.replace("_", "-").lower(): value for name, value in (headers or {}).items()}
         if self.token and "authorization" not in given:
             given["authorization"] = f"Bearer {self.token}"
@@ -204,14 +216,29 @@ class Client:
         return payload(method, path, given, text, self.address)
 
 
-def payload(method: str, path: str, headers: dict[str, str], body: str | None, address: str = "192.0.2.1") -> dict[str, Any]:
+def payload(
+    method: str, path: str, headers: dict[str, str], body: str | None, address: str = "192.0.2.1"
+) -> dict[str, Any]:
     """Return an HTTP API event, payload format 2.0."""
     raw_path, _, query = path.partition("?")
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
-    http = {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": "test"}
-    context = {"http": http, "requestId": "gateway", "stage": "$default", "routeKey": "$default", "apiId": "api", "domainName": "127.0.0.1"}
+    http = {
+        "method": method,
+        "path": raw_path,
+        "protocol": "HTTP/1.1",
+        "sourceIp": address,
+        "userAgent": "test",
+    }
+    context = {
+        "http": http,
+        "requestId": "gateway",
+        "stage": "$default",
+        "routeKey": "$default",
+        "apiId": "api",
+        "domainName": "127.0.0.1",
+    }
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -222,7 +249,11 @@ def payload(method: str, path: str, headers: dict[str, str], body: str | None, a
     }
     # API Gateway passes cookies separately from the other headers.
     event |= {"cookies": event["headers"].pop("cookie").split("; ")} if "cookie" in event["headers"] else {}
-    event |= {"isBase64Encoded": False} | ({"queryStringParameters": parameters} if parameters else {}) | ({"body": body} if body is not None else {})
+    event |= (
+        {"isBase64Encoded": False}
+        | ({"queryStringParameters": parameters} if parameters else {})
+        | ({"body": body} if body is not None else {})
+    )
     return event
 
 
@@ -258,7 +289,9 @@ def organisation_id(tx: Any) -> str:
 def add_organisation(tx: Any, name: str = "Test studio") -> str:
     from showrunner.database import db
 
-    return str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name))
+    return str(
+        db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name)
+    )
 
 
 def add_user(tx: Any) -> str:
@@ -270,15 +303,26 @@ def add_user(tx: Any) -> str:
 
 @pytest.fixture
 def service(signing_key: dict[str, str]) -> Callable[..., Client]:
-    """Return a function: `service(organisation_id, "videos:all")` is a client with a service token of that scope."""
+    """Return a function:
+
+    `service(organisation_id, "videos:all")` is a client with a service token of that scope.
+    """
     return lambda organisation_id, *scopes: service_client(signing_key, organisation_id, *scopes)
 
 
-def service_client(key: dict[str, str], organisation_id: str, *scopes: str, name: str = "test", creator: str | None = None) -> Client:
+def service_client(
+    key: dict[str, str], organisation_id: str, *scopes: str, name: str = "test", creator: str | None = None
+) -> Client:
     from showrunner.access import tokens
 
     given = list(scopes) or ["channels:read", "channels:write", "videos:all", "internal:all"]
-    return Client(tokens.sign(tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"], creator=creator), key), organisation_id)
+    return Client(
+        tokens.sign(
+            tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"], creator=creator),
+            key,
+        ),
+        organisation_id,
+    )
 
 
 @pytest.fixture
@@ -289,7 +333,10 @@ def client(organisation_id: str, signing_key: dict[str, str]) -> Client:
 
 @pytest.fixture(scope="session")
 def event() -> Callable[..., dict[str, Any]]:
-    """Return a function: `event("videos.get")` reads events/videos.get.json, so that a broken sample fails a test."""
+    """Return a function:
+
+    `event("videos.get")` reads events/videos.get.json, so that a broken sample fails a test.
+    """
 
     def read(name: str) -> dict[str, Any]:
         return json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
@@ -298,7 +345,10 @@ def event() -> Callable[..., dict[str, Any]]:
 
 
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
-    """Run `call(0)` to `call(count - 1)` at the same time, each with its own connection. Returns results and exceptions in order."""
+    """Run `call(0)` to `call(count - 1)` at the same time, each with its own connection.
+
+    Returns results and exceptions in order.
+    """
     from showrunner.database import db
 
     results: list[Any] = [None] * count

@@ -31,7 +31,11 @@ def test_concurrent_spending_never_exceeds_the_quota():
 MIDNIGHT = datetime(2031, 7, 4, 7, tzinfo=UTC)  # in Los Angeles
 
 
-BEFORE, AFTER, LATER = MIDNIGHT - timedelta(seconds=1), MIDNIGHT + timedelta(seconds=2), MIDNIGHT + timedelta(hours=3)
+BEFORE, AFTER, LATER = (
+    MIDNIGHT - timedelta(seconds=1),
+    MIDNIGHT + timedelta(seconds=2),
+    MIDNIGHT + timedelta(hours=3),
+)
 
 
 def test_units_reserved_before_midnight_are_settled_in_the_day_before():

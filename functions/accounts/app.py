@@ -1,7 +1,7 @@
 """Platform API: /api/v1/auth, /users, /organisations, /live -> accounts: who people are, their rights and credentials.
 
-Each subject module in showrunner/accounts declares its routes beside their handlers. The table below says which module
-serves which path; an application that starts with a wrong table fails.
+Each subject module in showrunner/accounts declares its routes beside their handlers. The table below says
+which module serves which path; an application that starts with a wrong table fails.
 """
 
 from showrunner.accounts import (

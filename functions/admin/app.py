@@ -1,6 +1,7 @@
 """Platform API: /health, /openapi.json, /docs, /.well-known, /api/v1/admin -> operations; as $default route also 404 and 405.
 
-Each module in showrunner/admin declares its routes beside their handlers. The table below says which serves which path.
+Each module in showrunner/admin declares its routes beside their handlers. The table below says which serves
+which path.
 """
 
 from pathlib import Path

@@ -18,7 +18,16 @@ from showrunner.web.routing import Request
 app = Application("assets")
 
 ContentType = Literal[
-    "image/jpeg", "image/png", "image/webp", "video/mp4", "video/webm", "video/quicktime", "audio/mpeg", "audio/wav", "audio/mp4", "audio/ogg"
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "video/mp4",
+    "video/webm",
+    "video/quicktime",
+    "audio/mpeg",
+    "audio/wav",
+    "audio/mp4",
+    "audio/ogg",
 ]
 
 
@@ -63,9 +72,19 @@ class AssetResponse(Result):
     download_url: str | None
 
 
-@app.post("/api/v1/assets", permission="videos:write", answer=NewAssetResponse, status=201, idempotent=True, verified=True)
+@app.post(
+    "/api/v1/assets",
+    permission="videos:write",
+    answer=NewAssetResponse,
+    status=201,
+    idempotent=True,
+    verified=True,
+)
 def add(request: Request, body: NewAsset) -> Answer:
-    """Announce a file. Returns where to PUT it, and with which headers; the address accepts only these bytes, for an hour."""
+    """Announce a file.
+
+    Returns where to PUT it, and with which headers; the address accepts only these bytes, for an hour.
+    """
     from showrunner.aws import s3
     from showrunner.videos import uploads
 
@@ -73,10 +92,14 @@ def add(request: Request, body: NewAsset) -> Answer:
 
     def work(tx: db.Transaction) -> Answer:
         require_space(tx, request.organisation_id, body.bytes)
-        row = assets.add(tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence)
+        row = assets.add(
+            tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence
+        )
         audit.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing needs no call to AWS, so the transaction isn't kept open for one.
-        url, headers = s3.presigned_put(row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS)
+        url, headers = s3.presigned_put(
+            row["object_key"], body.content_type, body.bytes, body.sha256, uploads.UPLOAD_SECONDS
+        )
         upload = {"method": "PUT", "url": url, "headers": headers, "expires_in": uploads.UPLOAD_SECONDS}
         return Answer({"asset": parse(row["item"].encode()), "upload": upload}, 201)
 

@@ -24,7 +24,8 @@ ACCESS: dict[str, Any] = {"permission": "ingestion:all", "unlimited": True}
 
 app = docs.serve(Application("feed", api.authenticate, api.refuse), Path(__file__).with_name("openapi.json"))
 
-# ------------------------------------------------------------------------------------------------ Subscriptions
+# ------------------------------------------------------------------------------------------------
+# Subscriptions
 
 
 @app.post("/api/v1/subscriptions", **ACCESS, answer=schemas.AddedSubscription, status=201, errors=(409, 503))
@@ -48,14 +49,20 @@ def show_subscription(request: Request, id: str) -> Answer:
 
 @app.delete("/api/v1/subscriptions/{id}", **ACCESS, status=204, errors=(503,))
 def unsubscribe(request: Request, id: str) -> Answer:
-    """Ends it here at once and at the hub as soon as that listens. What the hub still sends is answered 410."""
+    """Ends it here at once and at the hub as soon as that listens.
+
+    What the hub still sends is answered 410.
+    """
     subscriptions.end(_number(id, "subscription"))
     return Answer(status=204)
 
 
 @app.post("/api/v1/subscriptions/{id}/renew", **ACCESS, answer=schemas.Subscription, errors=(503,))
 def renew(request: Request, id: str) -> Answer:
-    """Asks the hub again now; a failed or expired one is pending again. A body {lease_seconds?, secret?} changes what is asked for."""
+    """Asks the hub again now; a failed or expired one is pending again.
+
+    A body {lease_seconds?, secret?} changes what is asked for.
+    """
     given = checked(schemas.Renewal, parse(request.raw_body)) if request.raw_body else schemas.Renewal()
     subscription_id = _number(id, "subscription")
     subscriptions.renew(subscription_id, given.lease_seconds, given.secret)
@@ -67,8 +74,15 @@ def renew(request: Request, id: str) -> Answer:
 
 @app.get("/api/v1/webhook-events", **ACCESS, answer=schemas.WebhookEventPage)
 def list_events(request: Request, query: schemas.EventQuery) -> Answer:
-    """What was received, as it came. A page of large bodies ends before its limit: go on with `next_cursor`."""
-    return _page(lists.EVENTS, query, {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id})
+    """What was received, as it came.
+
+    A page of large bodies ends before its limit: go on with `next_cursor`.
+    """
+    return _page(
+        lists.EVENTS,
+        query,
+        {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id},
+    )
 
 
 @app.get("/api/v1/webhook-events/{id}", **ACCESS, answer=schemas.WebhookEvent)
@@ -79,7 +93,10 @@ def show_event(request: Request, id: str) -> Answer:
 
 @app.post("/api/v1/webhook-events/{id}/replay", **ACCESS, answer=schemas.WebhookEvent)
 def replay(request: Request, id: str) -> Answer:
-    """Processes one event again; updates that were announced are not announced twice. Its `processing_error` says how it went."""
+    """Processes one event again; updates that were announced are not announced twice.
+
+    Its `processing_error` says how it went.
+    """
     event_id = _number(id, "webhook event")
     intake.replay(event_id)
     return _row(lists.EVENTS, event_id, "webhook event")
@@ -91,10 +108,17 @@ def replay_range(request: Request, body: schemas.EventRange) -> Answer:
     with db.reading() as tx:
         ids = webhook_events.list_failed(tx, body.from_id, body.to_id, REPLAYS + 1)
     failed = [event_id for event_id in ids[:REPLAYS] if intake.replay(event_id)]
-    return Answer({"processed": len(ids[:REPLAYS]) - len(failed), "failed": failed, "next_id": ids[REPLAYS] if len(ids) > REPLAYS else None})
+    return Answer(
+        {
+            "processed": len(ids[:REPLAYS]) - len(failed),
+            "failed": failed,
+            "next_id": ids[REPLAYS] if len(ids) > REPLAYS else None,
+        }
+    )
 
 
-# ------------------------------------------------------------------------------------------------ Channels, videos, updates
+# ------------------------------------------------------------------------------------------------ Channels,
+# videos, updates
 
 
 @app.get("/api/v1/channels", **ACCESS, answer=schemas.ChannelPage)
@@ -109,25 +133,50 @@ def show_channel(request: Request, channel: str) -> Answer:
     return _row(lists.CHANNELS, _youtube_id(channel, "channel"), "channel")
 
 
-@app.post("/api/v1/channels/from-url", **ACCESS, answer=schemas.ChannelFromUrl, status=201, errors=(404, 409, 429, 502, 503))
+@app.post(
+    "/api/v1/channels/from-url",
+    **ACCESS,
+    answer=schemas.ChannelFromUrl,
+    status=201,
+    errors=(404, 409, 429, 502, 503),
+)
 def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
-    """Finds the channel behind a YouTube address and follows it. The caller waits for YouTube here: a timeout and a breaker bound that."""
+    """Finds the channel behind a YouTube address and follows it.
+
+    The caller waits for YouTube here: a timeout and a breaker bound that.
+    """
     from showrunner import breakers, quotas
     from showrunner.platforms import youtube
 
     link = youtube.parse(body.url)
-    client = youtube.Youtube(ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.polling_ledger())
+    client = youtube.Youtube(
+        ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.polling_ledger()
+    )
     with breakers.guard("youtube"):
         found = client.resolve(link)
     row = subscriptions.follow(found.channel_id, body.callback_url, schemas.DEFAULT_LEASE, None, found.title)
-    channel = {"channel_id": found.channel_id, "title": found.title, "channel_url": f"https://www.youtube.com/channel/{found.channel_id}"}
-    return Answer({"channel": channel, "subscription": {name: row[name] for name in ("id", "channel_id", "callback_url", "status")}}, 201)
+    channel = {
+        "channel_id": found.channel_id,
+        "title": found.title,
+        "channel_url": f"https://www.youtube.com/channel/{found.channel_id}",
+    }
+    return Answer(
+        {
+            "channel": channel,
+            "subscription": {name: row[name] for name in ("id", "channel_id", "callback_url", "status")},
+        },
+        201,
+    )
 
 
 @app.get("/api/v1/videos", **ACCESS, answer=schemas.VideoPage)
 def list_videos(request: Request, query: schemas.VideoQuery) -> Answer:
     """Videos, deleted ones too."""
-    filters = {"channel_id": query.channel_id, "published_after": query.published_after, "published_before": query.published_before}
+    filters = {
+        "channel_id": query.channel_id,
+        "published_after": query.published_after,
+        "published_before": query.published_before,
+    }
     return _page(lists.VIDEOS, query, filters, query.title)
 
 
@@ -147,7 +196,15 @@ def list_updates(request: Request, query: schemas.UpdateQuery) -> Answer:
 def _page(what: lists.List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
     # A search bounds its own time, which takes a transaction.
     with db.transaction() if title else db.reading() as tx:
-        return Answer(lists.select(tx, what, ListRequest(query.limit, query.offset, query.cursor, query.order_by, query.order), filters, title))
+        return Answer(
+            lists.select(
+                tx,
+                what,
+                ListRequest(query.limit, query.offset, query.cursor, query.order_by, query.order),
+                filters,
+                title,
+            )
+        )
 
 
 def _row(what: lists.List, key: str | int, name: str) -> Answer:

@@ -13,4 +13,6 @@ from showrunner.telemetry import entrypoint
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return queues.process_together(event, intake.CLASSES, intake.process, config.setting("NOTIFICATIONS_DEAD_URL"))
+    return queues.process_together(
+        event, intake.CLASSES, intake.process, config.setting("NOTIFICATIONS_DEAD_URL")
+    )

@@ -18,16 +18,24 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
     report = s3.get_json(files.report_key(job.folder))
     product, stored = _product(job, report)
     seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
-    charges = [*receipts.list_(job.folder), costs.render_charge(job.attempt, event["render"]["platform"], seconds), costs.storage_charge(stored)]
+    charges = [
+        *receipts.list_(job.folder),
+        costs.render_charge(job.attempt, event["render"]["platform"], seconds),
+        costs.storage_charge(stored),
+    ]
     with db.transaction() as tx:
         video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
-        product["step_seconds"] = {**productions.list_step_seconds(tx, job.video_id, job.attempt), "render": round(seconds, 1)}
+        product["step_seconds"] = {
+            **productions.list_step_seconds(tx, job.video_id, job.attempt),
+            "render": round(seconds, 1),
+        }
         productions.complete(tx, job.video_id, job.attempt, product, report["duration_s"], job.demo)
         video = productions.get_step(tx, job.video_id)
         publication = publishing.publish_automatically(tx, job.organisation_id, job.video_id)
     if publication:
         publishing.start(publication)
-    # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by the event's id.
+    # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by
+    # the event's id.
     if video["status"] in ("completed", "publishing") and video["attempt"] == job.attempt:
         announcements.announce("video.completed", video, message="The video is finished.")
         metrics.add_metric("VideoCostUsd", "Count", float(sum(charge.amount_usd for charge in charges)))
@@ -37,7 +45,14 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
 def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Return what the video's row stores of the finished files (keys, sizes, measured loudness) and their total bytes."""
     document = s3.get_json(files.script_key(job.folder))
-    outputs = [{"name": each["name"], **_keys(job.folder, each), **{name: each[name] for name in ("bytes", "width", "height")}} for each in report["outputs"]]
+    outputs = [
+        {
+            "name": each["name"],
+            **_keys(job.folder, each),
+            **{name: each[name] for name in ("bytes", "width", "height")},
+        }
+        for each in report["outputs"]
+    ]
     product = {
         "outputs": outputs,
         "script": files.script_key(job.folder),
@@ -71,7 +86,11 @@ def _render_explained(event: dict[str, Any], code: str, cause: str) -> dict[str,
     left = s3.find_json(files.error_key(files.video_folder(event["organisation_id"], event["video_id"])))
     if left and code != "States.Timeout":
         return progress.explain("render", left["error"], left["message"])
-    return progress.explain("render", code, str(_parsed(cause).get("StatusReason", "")) or "the render job ended without a reason.")
+    return progress.explain(
+        "render",
+        code,
+        str(_parsed(cause).get("StatusReason", "")) or "the render job ended without a reason.",
+    )
 
 
 def _parsed(cause: str) -> dict[str, Any]:
@@ -83,19 +102,32 @@ def _parsed(cause: str) -> dict[str, Any]:
 
 
 def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
-    """A failure that the machine caught. A render that ran is paid for, whatever came of it: Batch tells its times in the Cause."""
+    """A failure that the machine caught.
+
+    A render that ran is paid for, whatever came of it: Batch tells its times in the Cause.
+    """
     job = _parsed(event["failure"]["cause"])
     ran = (
-        [costs.render_charge(event["attempt"], event["platform"], (job["StoppedAt"] - job["StartedAt"]) / 1000)]
+        [
+            costs.render_charge(
+                event["attempt"], event["platform"], (job["StoppedAt"] - job["StartedAt"]) / 1000
+            )
+        ]
         if "StoppedAt" in job and "StartedAt" in job
         else []
     )
-    video = failure.fail(event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True)
+    video = failure.fail(
+        event["organisation_id"], event["video_id"], event["attempt"], _explained(event), ran, repeat=True
+    )
     return {"status": video["status"]}
 
 
 def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
-    """An execution's status change. FAILED comes here too, for a machine whose FailProduction itself could not run, and ABORTED for a cancelled video."""
+    """An execution's status change.
+
+    FAILED comes here too, for a machine whose FailProduction itself could not run, and ABORTED for a
+    cancelled video.
+    """
     video_id, attempt = executions.parse_name(detail["name"])
     with db.transaction() as tx:
         video = productions.get_step(tx, video_id)

@@ -1,6 +1,7 @@
 """Live API (WebSocket), the stage's bus and the render's progress -> connections in the state table, and messages to subscribed clients.
 
-[no database]: what a client may read stands in its ticket, and a topic belongs to the subscriber's organisation.
+[no database]: what a client may read stands in its ticket, and a topic belongs to the subscriber's
+organisation.
 """
 
 from collections.abc import Callable
@@ -31,11 +32,21 @@ def receive(event: dict[str, Any]) -> dict[str, Any]:
     connection_id = event["requestContext"]["connectionId"]
     connection = connections.find(connection_id)
     if connection is None:
-        sending.send([connection_id], [commands.fault("INVALID_TOKEN", "The session of this connection has ended: get a new ticket and connect again.")])
+        sending.send(
+            [connection_id],
+            [
+                commands.fault(
+                    "INVALID_TOKEN",
+                    "The session of this connection has ended: get a new ticket and connect again.",
+                )
+            ],
+        )
         sending.close(connection_id)
         return {"statusCode": 200}
     if connections.is_over_rate(connection_id):
-        limit = f"More than {connections.MESSAGES_A_MINUTE} messages in a minute: wait one, then connect again."
+        limit = (
+            f"More than {connections.MESSAGES_A_MINUTE} messages in a minute: wait one, then connect again."
+        )
         sending.send([connection_id], [commands.fault("RATE_LIMIT_EXCEEDED", limit)])
         connections.forget(connection_id)
         sending.close(connection_id)
@@ -48,13 +59,19 @@ def spread(event: dict[str, Any]) -> int:
     """Send an event to its subscribers, unless it or a later one was sent already. Returns to how many."""
     update = updates.read(event)
     listeners = topics.subscribers(update.delivery.organisation_id, update.topics)
-    if not listeners or not sending.send(listeners, update.messages(), lambda: delivery.claim(update.delivery)):
+    if not listeners or not sending.send(
+        listeners, update.messages(), lambda: delivery.claim(update.delivery)
+    ):
         return 0
     delivery.record(update.delivery)
     return len(listeners)
 
 
-ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"CONNECT": connect, "DISCONNECT": disconnect, "MESSAGE": receive}
+ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "CONNECT": connect,
+    "DISCONNECT": disconnect,
+    "MESSAGE": receive,
+}
 
 
 @entrypoint

@@ -23,7 +23,8 @@ FOLDER = Path(__file__).parent / "sql"
 # Any number that nothing else locks; whoever comes second waits for the first and then finds the work done.
 LOCK = 7_206_611_407_211
 
-# A migration may rewrite a table: it gets what the function has, less the time to say so. Nothing waits for a lock that long while users wait behind it.
+# A migration may rewrite a table: it gets what the function has, less the time to say so. Nothing waits for a
+# lock that long while users wait behind it.
 STATEMENT_TIMEOUT_MS = 840_000
 LOCK_TIMEOUT = "20s"
 
@@ -40,8 +41,15 @@ CREATE TABLE IF NOT EXISTS public.migrations (
 
 
 def files(folder: Path) -> list[tuple[int, str, str]]:
-    """(number, name, SQL) in order. No number stands twice, so that two branches can't both use one unseen; a gap is a number that a branch reserved."""
-    found = [(int(path.name.split("_")[0]), path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[0-9]*.sql"))]
+    """(number, name, SQL) in order.
+
+    No number stands twice, so that two branches can't both use one unseen; a gap is a number that a branch
+    reserved.
+    """
+    found = [
+        (int(path.name.split("_")[0]), path.stem, path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("[0-9]*.sql"))
+    ]
     numbers = [number for number, _, _ in found]
     if len(set(numbers)) != len(numbers):
         raise Conflict(f"The migrations are numbered {numbers}: rename the one whose number stands twice.")
@@ -62,7 +70,12 @@ def apply(connection: Connection, number: int, name: str, sql: str) -> None:
     try:
         connection.run(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         connection.run(sql)
-        connection.run("INSERT INTO public.migrations (number, name, sha256) VALUES (:number, :name, :sha256)", number=number, name=name, sha256=checksum(sql))
+        connection.run(
+            "INSERT INTO public.migrations (number, name, sha256) VALUES (:number, :name, :sha256)",
+            number=number,
+            name=name,
+            sha256=checksum(sql),
+        )
         connection.run("COMMIT")
     except BaseException:
         connection.run("ROLLBACK")
@@ -74,7 +87,10 @@ def checksum(sql: str) -> str:
 
 
 def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """The names of what was applied now. A file that changed after it was applied stops everything: its change belongs in a new file."""
+    """The names of what was applied now.
+
+    A file that changed after it was applied stops everything: its change belongs in a new file.
+    """
     with locked(connection):
         connection.run(TABLE)
         known = dict(connection.run("SELECT number, sha256 FROM public.migrations"))
@@ -84,7 +100,9 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
                 apply(connection, number, name, sql)
                 applied.append(name)
             elif known[number] != checksum(sql):
-                raise Conflict(f"Migration {name} was changed after it had been applied: restore it, and put the change into a new file.")
+                raise Conflict(
+                    f"Migration {name} was changed after it had been applied: restore it, and put the change into a new file."
+                )
     return applied
 
 
@@ -103,7 +121,10 @@ def verifier(password: str, salt: bytes) -> str:
     """What the server keeps of a password (RFC 5803), so that the password itself is in no statement and no log of one."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ROUNDS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    parts = [base64.b64encode(part).decode() for part in (salt, stored, hmac.digest(salted, b"Server Key", "sha256"))]
+    parts = [
+        base64.b64encode(part).decode()
+        for part in (salt, stored, hmac.digest(salted, b"Server Key", "sha256"))
+    ]
     return f"SCRAM-SHA-256${SCRAM_ROUNDS}:{parts[0]}${parts[1]}:{parts[2]}"
 
 
@@ -133,7 +154,10 @@ def owner_transaction() -> Iterator[db.Transaction]:
 
 @entrypoint
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin. Whoever may invoke this function may do both."""
+    """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin.
+
+    Whoever may invoke this function may do both.
+    """
     if event.get("command") == "admin":
         with owner_transaction() as tx:
             return first_admin.make_admin(tx, event)

@@ -12,7 +12,8 @@ from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements
 
-# The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't done by then never will be.
+# The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't
+# done by then never will be.
 DEADLINE_SECONDS = 26 * 3600
 # A day: Spot capacity of a GPU comes back within hours; afterwards nobody waits for the video any more.
 RENDER_SECONDS = 24 * 3600
@@ -28,18 +29,33 @@ def _rendering(job: Job, priority: int) -> dict[str, Any]:
     short = job.length_seconds * len(job.outputs) <= CPU_SECONDS
     platform = "cpu" if wanted == "cpu" or (wanted == "auto" and short) else "gpu"
     wait = FALL_BACK_SECONDS if wanted == "auto" and platform == "gpu" else RENDER_SECONDS
-    return {"platform": platform, "may_fall_back": wanted == "auto", "render_timeout_seconds": wait, "scheduling_priority": 100 * (4 - priority)}
+    return {
+        "platform": platform,
+        "may_fall_back": wanted == "auto",
+        "render_timeout_seconds": wait,
+        "scheduling_priority": 100 * (4 - priority),
+    }
 
 
 def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
     """The ready assets that the brief or the brand name, by id."""
     wanted = [str(asset) for asset in row["request"].get("assets") or []]
     logo = _brand(row).get("logo")
-    found = {str(each["id"]): each for each in assets.list_ready(tx, str(row["organisation_id"]), [*wanted, *([logo] if logo else [])])}
+    found = {
+        str(each["id"]): each
+        for each in assets.list_ready(tx, str(row["organisation_id"]), [*wanted, *([logo] if logo else [])])
+    }
     missing = [asset for asset in wanted if asset not in found]
     if missing:
-        raise InvalidRequest(f"These assets are not there or not uploaded completely: {', '.join(missing)}. Upload them and retry the video.")
-    return {key: Asset(id=key, kind=_kind(each), key=each["object_key"], sha256=each["sha256"], licence=each["licence"]) for key, each in found.items()}
+        raise InvalidRequest(
+            f"These assets are not there or not uploaded completely: {', '.join(missing)}. Upload them and retry the video."
+        )
+    return {
+        key: Asset(
+            id=key, kind=_kind(each), key=each["object_key"], sha256=each["sha256"], licence=each["licence"]
+        )
+        for key, each in found.items()
+    }
 
 
 def _kind(asset: dict[str, Any]) -> Any:
@@ -53,7 +69,9 @@ def _brand(row: dict[str, Any]) -> dict[str, Any]:
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     request, settings, brand = row["request"], row["settings"], _brand(row)
     language = request.get("language") or settings.get("language", "en")
-    voice = voices.find(language, request["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
+    voice = voices.find(
+        language, request["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")
+    )
     if voice is None:
         raise InvalidRequest(f"The voice can't be used: {voices.missing(language, request['voice'])}.")
     aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
@@ -73,7 +91,10 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         font=brand.get("font"),
         logo=found.get(str(brand.get("logo"))),
         caption_preset=brand.get("caption_preset"),
-        outputs=[Output(name=name, width=width, height=height) for name, width, height in (SIZES[aspect] for aspect in aspects)],
+        outputs=[
+            Output(name=name, width=width, height=height)
+            for name, width, height in (SIZES[aspect] for aspect in aspects)
+        ],
         assets=[found[str(asset)] for asset in request.get("assets") or []],
         demo=config.setting("DEMO", "false") == "true",
         # 31 bits: what every random generator of the renderer accepts.

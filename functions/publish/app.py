@@ -34,7 +34,9 @@ def _record(event: dict[str, Any]) -> Outcome:
     with db.transaction() as tx:
         row = publications.get_open(tx, event["video_id"], event["attempt"])
         found = upload_state.find_video(row["id"])
-        publications.save_progress(tx, event["video_id"], event["attempt"], found, following.get("waiting_for"))
+        publications.save_progress(
+            tx, event["video_id"], event["attempt"], found, following.get("waiting_for")
+        )
     return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
 
 
@@ -42,17 +44,30 @@ def _settle(event: dict[str, Any]) -> Outcome:
     """The attempt has done what it can: the video is scheduled or published, with what is wrong about it, or removed."""
     with db.transaction() as tx:
         row = publications.get_open(tx, event["video_id"], event["attempt"])
-        progress, found = upload_state.find_progress_of(row["id"], row["attempt"]), upload_state.find_video(row["id"])
+        progress, found = (
+            upload_state.find_progress_of(row["id"], row["attempt"]),
+            upload_state.find_video(row["id"]),
+        )
         is_removed = row["action"] == "remove" or upload_state.is_cancelled(row["id"])
         wait = 0 if is_removed else _seconds_until_public(row)
-        publications.close(tx, event["video_id"], event["attempt"], progress["problems"], found, published=not wait and not is_removed, is_open=wait > 0)
+        publications.close(
+            tx,
+            event["video_id"],
+            event["attempt"],
+            progress["problems"],
+            found,
+            published=not wait and not is_removed,
+            is_open=wait > 0,
+        )
         if not is_removed:
             publications.save_status(tx, event["video_id"], "scheduled" if wait else "published")
         video = productions.get_step(tx, event["video_id"])
     if row["action"] == "publish" and not is_removed:
         kind: VideoEventKind = "video.scheduled" if wait else "video.published"
         announcements.announce(kind, video, "The video is on YouTube.", step=f"publication-{row['attempt']}")
-    return {"do": "wait", "step": "reconcile", "wait_seconds": wait} if wait else {"do": "end", "step": "settle"}
+    return (
+        {"do": "wait", "step": "reconcile", "wait_seconds": wait} if wait else {"do": "end", "step": "settle"}
+    )
 
 
 def _seconds_until_public(row: dict[str, Any]) -> int:
@@ -64,7 +79,10 @@ def _seconds_until_public(row: dict[str, Any]) -> int:
 
 
 def _fail(event: dict[str, Any]) -> Outcome:
-    """Nothing more can be done in this attempt. An id that is known is never lost: then the video is published, with faults."""
+    """Nothing more can be done in this attempt.
+
+    An id that is known is never lost: then the video is published, with faults.
+    """
     error, message = event["failure"]["error"], _message(event["failure"]["cause"])
     with db.transaction() as tx:
         row = publications.get_open(tx, event["video_id"], event["attempt"])
@@ -72,15 +90,23 @@ def _fail(event: dict[str, Any]) -> Outcome:
         problems = upload_state.find_progress_of(row["id"], row["attempt"])["problems"]
         is_unknown = found is None and (error == UploadUnknown.__name__ or final is not None)
         status = "published" if found else "publish_unknown" if is_unknown else "completed"
-        next_step = "POST …/publish with confirm_repeat sends it again." if is_unknown else "Mend it, then POST …/publish."
+        next_step = (
+            "POST …/publish with confirm_repeat sends it again."
+            if is_unknown
+            else "Mend it, then POST …/publish."
+        )
         problems = [*problems, steps.problem("publish", error, message, next_step)]
         publications.close(tx, event["video_id"], event["attempt"], problems, found, published=bool(found))
         if row["action"] != "remove":
             publications.save_status(tx, event["video_id"], status)
-        productions.add_log(tx, event["video_id"], row["attempt"], "publish", f"{error}: {message}"[:2000], level="error")
+        productions.add_log(
+            tx, event["video_id"], row["attempt"], "publish", f"{error}: {message}"[:2000], level="error"
+        )
         video = productions.get_step(tx, event["video_id"])
     told = {"step": "publish", "code": error, "message": message}
-    announcements.announce("video.publish_failed", video, message, error=told, step=f"publication-{row['attempt']}")
+    announcements.announce(
+        "video.publish_failed", video, message, error=told, step=f"publication-{row['attempt']}"
+    )
     return {"do": "end", "step": "fail"}
 
 

@@ -24,20 +24,34 @@ def _record_timeline(job: Job, written: Script) -> None:
     planned = s3.get_json(files.timeline_key(job.folder))
     pictures = [s3.get_json(files.visual_key(job.folder, scene)) for scene in range(len(written.passages))]
     repairs = tuple(
-        f"Scene {each['scene']}: the voice's word times were repaired ({each['repair']})." for each in s3.find_json(files.repairs_key(job.folder)) or []
+        f"Scene {each['scene']}: the voice's word times were repaired ({each['repair']})."
+        for each in s3.find_json(files.repairs_key(job.folder)) or []
     )
-    credited = script.with_credits(written.description, [each["author"] for each in pictures if each.get("author")])
+    credited = script.with_credits(
+        written.description, [each["author"] for each in pictures if each.get("author")]
+    )
     description = script.with_chapters(credited, timeline.chapters(planned))
-    _record(job, written, description, "render", f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.", repairs)
+    _record(
+        job,
+        written,
+        description,
+        "render",
+        f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.",
+        repairs,
+    )
 
 
-def _record(job: Job, written: Script, description: str, reached: str, message: str, repairs: tuple[str, ...] = ()) -> None:
+def _record(
+    job: Job, written: Script, description: str, reached: str, message: str, repairs: tuple[str, ...] = ()
+) -> None:
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
         video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
         productions.save_script(tx, job.video_id, job.attempt, written.title, description, written.tags)
         if reached == "voice" and job.stop_after == "script":
-            productions.pause(tx, job.video_id, job.attempt, f"{message} It waits for you: edit it, then continue.")
+            productions.pause(
+                tx, job.video_id, job.attempt, f"{message} It waits for you: edit it, then continue."
+            )
         else:
             productions.advance(tx, job.video_id, job.attempt, reached, progress.BEGUN[reached], message)
         for repair in repairs:

@@ -19,7 +19,8 @@ BATCH = 5_000
 VIDEOS = 200
 # The function has 300 s; one more batch or video fits into what is left.
 RUN_SECONDS = 240
-# Months beyond this one whose partitions stand ready: the schedule may fail for so long, and rows find their place all the same.
+# Months beyond this one whose partitions stand ready: the schedule may fail for so long, and rows find their
+# place all the same.
 MONTHS_AHEAD = 2
 
 REMOVALS: dict[str, Callable[[db.Transaction, int], int]] = {
@@ -39,7 +40,10 @@ REMOVALS: dict[str, Callable[[db.Transaction, int], int]] = {
 
 
 def _remove_all(remove: Callable[[db.Transaction, int], int], until: float) -> int:
-    """Batch after batch, each in its own transaction. What doesn't fit into this night is left to the next."""
+    """Batch after batch, each in its own transaction.
+
+    What doesn't fit into this night is left to the next.
+    """
     removed, batch = 0, BATCH
     while batch == BATCH and time.monotonic() < until:
         with db.transaction() as tx:
@@ -78,7 +82,10 @@ def _asset_keys(asset: dict[str, Any]) -> list[str]:
 
 
 def _purge_organisations(until: float) -> int:
-    """Delete everything below an organisation's prefix, then its rows. One that doesn't fit into this night goes on in the next."""
+    """Delete everything below an organisation's prefix, then its rows.
+
+    One that doesn't fit into this night goes on in the next.
+    """
     with db.reading() as tx:
         deleted = retention.list_deleted_organisations(tx, VIDEOS)
     purged = 0
@@ -123,5 +130,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
             failed.append(name)
     logger.info("removed", extra={"rows": done})
     if failed:
-        raise ServiceUnavailable(f"The rest is done, but not {', '.join(failed)}: the log above says why, and every night tries again.")
+        raise ServiceUnavailable(
+            f"The rest is done, but not {', '.join(failed)}: the log above says why, and every night tries again."
+        )
     return done

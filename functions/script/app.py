@@ -1,4 +1,7 @@
-"""Step WriteScript: job document -> script.json. Makes at most one paid call for each invocation; {"more": true} asks for the next."""
+"""Step WriteScript: job document -> script.json.
+
+Makes at most one paid call for each invocation; {"more": true} asks for the next.
+"""
 
 from typing import Any
 
@@ -17,11 +20,17 @@ class AnotherCall(Exception):
 
 
 class Walk:
-    """Asks the questions of a script in order. Each answer lies under the hash of its question: a walk that is repeated pays only for what is new."""
+    """Asks the questions of a script in order.
+
+    Each answer lies under the hash of its question: a walk that is repeated pays only for what is new.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.models = [config.setting("OPENAI_MODEL"), *filter(None, [config.setting("OPENAI_FALLBACK_MODEL", " ").strip()])]
+        self.models = [
+            config.setting("OPENAI_MODEL"),
+            *filter(None, [config.setting("OPENAI_FALLBACK_MODEL", " ").strip()]),
+        ]
         self.answered_by: list[str] = []
         self._called = False
         self._keys: list[str] = []
@@ -33,7 +42,10 @@ class Walk:
         text = self._answer(self.models[0], question)
         found, breaches = script.read(question, text)
         answers = [found]
-        tries = [(self.models[0], script.repair(question, text, breaches)), *((model, question) for model in self.models[1:])]
+        tries = [
+            (self.models[0], script.repair(question, text, breaches)),
+            *((model, question) for model in self.models[1:]),
+        ]
         for model, next_question in tries:
             if not breaches:
                 break
@@ -43,7 +55,8 @@ class Walk:
             close = script.closest(question, [each for each in answers if each is not None])
             if close is not None:
                 return close
-            # The refused answers go, or a retry would only read them again; what they cost stays in the receipts.
+            # The refused answers go, or a retry would only read them again; what they cost stays in the
+            # receipts.
             s3.remove(self._keys)
             raise ScriptRejected("; ".join(breaches[:5]))
         return found
@@ -56,7 +69,9 @@ class Walk:
             product = self._call(model, question, key)
         if product.get("problem") in ("refused", "filtered"):
             # Kept with its problem: another try of the same question would only be paid for again.
-            raise AnswerRefused(str(product["text"])[:500] or "The answer was stopped by the provider's content filter.")
+            raise AnswerRefused(
+                str(product["text"])[:500] or "The answer was stopped by the provider's content filter."
+            )
         self._keys.append(key)
         self.answered_by.append(product["model"])
         return str(product["text"])
@@ -66,7 +81,14 @@ class Walk:
             raise AnotherCall
         self._called = True
         language = Language(ssm.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
-        answer = language.answer(model, question.shape.lower(), question.schema_, question.constant, question.prompt, self.job.organisation_id)
+        answer = language.answer(
+            model,
+            question.shape.lower(),
+            question.schema_,
+            question.constant,
+            question.prompt,
+            self.job.organisation_id,
+        )
         receipts.add(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
         product = {"text": answer.text, "model": answer.model, "problem": answer.problem}
         s3.put_json(key, product)

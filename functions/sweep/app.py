@@ -12,7 +12,8 @@ from showrunner.store.studio import productions, publications
 from showrunner.telemetry import entrypoint, logger
 from showrunner.videos import executions, failure, publishing
 
-# The API starts a machine within a second of the commit; what is still queued after this long was left behind.
+# The API starts a machine within a second of the commit; what is still queued after this long was left
+# behind.
 UNSTARTED_SECONDS = 60
 # Steps report at least this often but for the render, whose machine is asked before anything is concluded.
 QUIET_SECONDS = 120
@@ -40,7 +41,9 @@ def _end(video: dict[str, Any]) -> bool:
             executions.stop(video_id, attempt, "The production passed its deadline.")
         return False
     error = progress.explain(video["current_step"] or "prepare", status or "LOST", "")
-    return bool(failure.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"] == "failed")
+    return bool(
+        failure.fail(str(video["organisation_id"]), video_id, attempt, error, [])["status"] == "failed"
+    )
 
 
 def _stop(video: dict[str, Any]) -> bool:
@@ -55,7 +58,10 @@ def _publish(publication: dict[str, Any]) -> bool:
 
 
 def _each(what: Callable[[dict[str, Any]], bool], videos: list[dict[str, Any]], until: float) -> int:
-    """For how many it was done. A video that AWS refuses or doesn't answer for waits for the next minute; the others don't wait for it."""
+    """For how many it was done.
+
+    A video that AWS refuses or doesn't answer for waits for the next minute; the others don't wait for it.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     done = 0
@@ -80,7 +86,11 @@ def _sweep() -> dict[str, int]:
         cancelled = productions.list_cancelled(tx, CANCELLED_SECONDS, BATCH)
         unpublished = publications.list_unstarted(tx, UNSTARTED_SECONDS, BATCH)
         is_open = productions.is_any_open(tx, CANCELLED_SECONDS)
-    counts = {"started": _each(_start, unstarted, until), "ended": _each(_end, quiet, until), "stopped": _each(_stop, cancelled, until)}
+    counts = {
+        "started": _each(_start, unstarted, until),
+        "ended": _each(_end, quiet, until),
+        "stopped": _each(_stop, cancelled, until),
+    }
     counts["published"] = _each(_publish, unpublished, until)
     schedules.look_again("sweep", 0 if is_open else None)
     return counts

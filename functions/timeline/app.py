@@ -19,10 +19,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
     written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
     scenes = range(len(written.passages))
-    recordings = [timeline.Recording.model_validate(s3.get_json(files.voice_key(job.folder, scene))) for scene in scenes]
-    pictures = [timeline.Picture.model_validate(s3.get_json(files.visual_key(job.folder, scene))) for scene in scenes]
+    recordings = [
+        timeline.Recording.model_validate(s3.get_json(files.voice_key(job.folder, scene))) for scene in scenes
+    ]
+    pictures = [
+        timeline.Picture.model_validate(s3.get_json(files.visual_key(job.folder, scene))) for scene in scenes
+    ]
     repairs = [(scene, timeline.align(each, job.language).repair) for scene, each in enumerate(recordings)]
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]
     s3.put_json(files.repairs_key(job.folder), found)
     s3.put_json(files.timeline_key(job.folder), timeline.plan(job, written, recordings, pictures))
-    return {"timeline": s3.uri(files.timeline_key(job.folder)), "destination": s3.uri(files.render_folder(job.folder)), "share": _share(job)}
+    return {
+        "timeline": s3.uri(files.timeline_key(job.folder)),
+        "destination": s3.uri(files.render_folder(job.folder)),
+        "share": _share(job),
+    }

@@ -12,7 +12,9 @@ from showrunner.videos.publication import Publication
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome:
-    job = PublicationJob.model_validate(s3.get_json(publication_key(video_folder(event["organisation_id"], event["video_id"]))))
+    job = PublicationJob.model_validate(
+        s3.get_json(publication_key(video_folder(event["organisation_id"], event["video_id"])))
+    )
     if job.attempt != event["attempt"]:
         # A newer attempt has taken its place.
         return {"do": "end", "step": event["step"]}

@@ -2,7 +2,16 @@
 
 from showrunner.database import db, pages
 from showrunner.store.studio import videos
-from showrunner.videos import attempts, editing, files, ordering, publish_orders, publishing, scripts, upload_state
+from showrunner.videos import (
+    attempts,
+    editing,
+    files,
+    ordering,
+    publish_orders,
+    publishing,
+    scripts,
+    upload_state,
+)
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -156,7 +165,10 @@ def remove(request: Request, video_id: str) -> Answer:
     verified=True,
 )
 def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
-    """Publish a finished video on YouTube, or repeat what is missing of one that is there. Two calls at once make one upload."""
+    """Publish a finished video on YouTube, or repeat what is missing of one that is there.
+
+    Two calls at once make one upload.
+    """
     return publish_orders.order(request, video_id, body)
 
 
@@ -170,7 +182,10 @@ def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
     verified=True,
 )
 def retry(request: Request, video_id: str) -> Answer:
-    """Start a new attempt of a video that failed, was cancelled or lost its execution. Finished work is reused."""
+    """Start a new attempt of a video that failed, was cancelled or lost its execution.
+
+    Finished work is reused.
+    """
     return attempts.retry_video(request, video_id)
 
 
@@ -200,7 +215,13 @@ def proceed(request: Request, video_id: str) -> Answer:
     return attempts.continue_video(request, video_id)
 
 
-@app.post("/api/v1/videos/{video_id}/cancel", permission="videos:write", answer=VideoProgress, idempotent=True, errors=(409,))
+@app.post(
+    "/api/v1/videos/{video_id}/cancel",
+    permission="videos:write",
+    answer=VideoProgress,
+    idempotent=True,
+    errors=(409,),
+)
 def cancel(request: Request, video_id: str) -> Answer:
     """Cancel a video: no new paid call begins, and a running render is stopped."""
     return attempts.cancel_video(request, video_id)

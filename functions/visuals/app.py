@@ -29,7 +29,10 @@ def _of_asset(asset: Asset) -> dict[str, Any]:
 
 
 def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
-    """A photograph that no earlier scene of this video shows. Stock is an embellishment: when it fails, the backdrop serves."""
+    """A photograph that no earlier scene of this video shows.
+
+    Stock is an embellishment: when it fails, the backdrop serves.
+    """
     key = ssm.secret("pexels/api_key", default=" ").strip()
     # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
     if not key or visual.template in visuals.TYPESET:
@@ -54,11 +57,21 @@ def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict
     if photo is None:
         return None
     key, sha256 = _kept(job, stock, photo)
-    return {"kind": "image", "uri": s3.uri(key), "sha256": sha256, "source": photo.page, "author": photo.author, "licence": LICENCE}
+    return {
+        "kind": "image",
+        "uri": s3.uri(key),
+        "sha256": sha256,
+        "source": photo.page,
+        "author": photo.author,
+        "licence": LICENCE,
+    }
 
 
 def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
-    """Return the key and the sha256 of the photograph in the media bucket. It is fetched once for each organisation and size."""
+    """Return the key and the sha256 of the photograph in the media bucket.
+
+    It is fetched once for each organisation and size.
+    """
     # One crop serves all outputs: as wide as the widest and as high as the highest.
     width = round(visuals.PHOTO_SCALE * max(output.width for output in job.outputs))
     height = round(visuals.PHOTO_SCALE * max(output.height for output in job.outputs))
@@ -67,14 +80,19 @@ def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
     described = files.product_key(job.organisation_id, "visual", name, "json")
     kept = s3.find_json(described)
     if kept is None:
-        kept = {"sha256": s3.put_bytes(key, stock.download(photo, width, height), "image/jpeg"), "page": photo.page}
+        kept = {
+            "sha256": s3.put_bytes(key, stock.download(photo, width, height), "image/jpeg"),
+            "page": photo.page,
+        }
         s3.put_json(described, kept)
     return key, str(kept["sha256"])
 
 
 def _orientation(job: Job) -> str:
     first = job.outputs[0]
-    return "square" if first.width == first.height else "portrait" if first.height > first.width else "landscape"
+    return (
+        "square" if first.width == first.height else "portrait" if first.height > first.width else "landscape"
+    )
 
 
 @entrypoint

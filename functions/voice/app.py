@@ -45,7 +45,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
     name = files.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
-    product = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json")) or _record(job, text, model, name)
+    product = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json")) or _record(
+        job, text, model, name
+    )
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
         s3.put_json(files.voice_key(job.folder, scene), product)
     return {"scene": event["scene"]}

@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 
 from showrunner import config
 from showrunner.aws import queues
-from showrunner.errors import Forbidden, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable, ShowrunnerError
+from showrunner.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    ShowrunnerError,
+)
 from showrunner.feed import callbacks
 from showrunner.feed.callbacks import Callback
 from showrunner.feed.messages import LeaseGranted, Notification, SubscriptionDenied
@@ -21,14 +28,21 @@ from showrunner.platforms import websub
 
 # As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-# https://www.w3.org/TR/websub/#hub-verifies-intent: any string; the hubs that there are send 20 to 40 characters.
+# https://www.w3.org/TR/websub/#hub-verifies-intent: any string; the hubs that there are send 20 to 40
+# characters.
 CHALLENGE_CHARACTERS = 2000
-# The longest lease that a hub was seen to grant is 10 days; a longer one would keep us from renewing, and one of seconds from resting.
+# The longest lease that a hub was seen to grant is 10 days; a longer one would keep us from renewing, and one
+# of seconds from resting.
 MIN_SECONDS, MAX_SECONDS = 60, 864_000
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
 
-STATUS = {InvalidRequest: (400, "bad request"), Forbidden: (403, "forbidden"), NotFound: (404, "not found"), PayloadTooLarge: (413, "payload too large")}
+STATUS = {
+    InvalidRequest: (400, "bad request"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not found"),
+    PayloadTooLarge: (413, "payload too large"),
+}
 
 
 class Gone(ShowrunnerError):
@@ -42,7 +56,10 @@ class MethodNotAllowed(ShowrunnerError):
 def verify(callback: Callback, query: dict[str, str]) -> str:
     """The challenge to echo. Raises NotFound for what we didn't ask for (https://www.w3.org/TR/websub/#hub-verifies-intent)."""
     mode, challenge = query.get("hub.mode", ""), query.get("hub.challenge", "")
-    if websub.channel_of(query.get("hub.topic", ""), urlsplit(config.setting("TOPIC_BASE_URL")).netloc) != callback.channel_id:
+    if (
+        websub.channel_of(query.get("hub.topic", ""), urlsplit(config.setting("TOPIC_BASE_URL")).netloc)
+        != callback.channel_id
+    ):
         raise NotFound("nobody here asked for that topic")
     if mode == "denied":
         if not callback.removed:
@@ -57,7 +74,10 @@ def verify(callback: Callback, query: dict[str, str]) -> str:
 
 
 def lease(callback: Callback, query: dict[str, str]) -> int:
-    """Return the seconds granted, within bounds; a hub that names none granted what we requested. Raises NotFound."""
+    """Return the seconds granted, within bounds; a hub that names none granted what we requested.
+
+    Raises NotFound.
+    """
     text = query.get("hub.lease_seconds", str(callback.lease_seconds))
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0):
         raise NotFound("hub.lease_seconds is not a number of seconds")
@@ -65,13 +85,22 @@ def lease(callback: Callback, query: dict[str, str]) -> int:
 
 
 def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
-    """Queues the notification. Raises Forbidden when the subscription has a secret and the signature isn't made with it."""
+    """Queues the notification.
+
+    Raises Forbidden when the subscription has a secret and the signature isn't made with it.
+    """
     signature = headers.get("x-hub-signature", "")
     is_open = not callback.sealed or (callback.unsigned and not signature)
-    if not is_open and not websub.is_signed(callbacks.opened(callback.sealed, callback.token), signature, body):
+    if not is_open and not websub.is_signed(
+        callbacks.opened(callback.sealed, callback.token), signature, body
+    ):
         raise Forbidden("the signature is missing or wrong")
     text = base64.b64encode(body).decode()
-    report(Notification(str(uuid.uuid4()), callback.channel_id, text, datetime.now(UTC), callback.subscription_id))
+    report(
+        Notification(
+            str(uuid.uuid4()), callback.channel_id, text, datetime.now(UTC), callback.subscription_id
+        )
+    )
 
 
 def report(message: queues.Message) -> None:
@@ -113,10 +142,17 @@ def serve(event: dict[str, Any]) -> dict[str, Any]:
     return answer(202, "")
 
 
-def answer(status: int, body: str, content_type: str = "text/plain; charset=utf-8", **headers: str) -> dict[str, Any]:
+def answer(
+    status: int, body: str, content_type: str = "text/plain; charset=utf-8", **headers: str
+) -> dict[str, Any]:
     return {
         "statusCode": status,
-        "headers": {"content-type": content_type, "x-content-type-options": "nosniff", "cache-control": "no-store", **headers},
+        "headers": {
+            "content-type": content_type,
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+            **headers,
+        },
         "body": body,
     }
 
@@ -137,7 +173,9 @@ def refuse(error: ShowrunnerError) -> dict[str, Any]:
         logger.error("refused", extra={"error": type(error).__name__, "reason": error.message})
         retry_after = error.retry_after if isinstance(error, ServiceUnavailable) else None
         status, words, headers = 503, "service unavailable", {"retry-after": str(retry_after or 5)}
-    return answer(status, json.dumps({"error": words, "message": error.message}), "application/json", **headers)
+    return answer(
+        status, json.dumps({"error": words, "message": error.message}), "application/json", **headers
+    )
 
 
 COUNTED = [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "Answers", "Unit": "Count"}]

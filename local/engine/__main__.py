@@ -44,7 +44,10 @@ def _refuse_a_port_in_use(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as failure:
-            print(f"engine: port {port} on 127.0.0.1 cannot be used ({failure.strerror}); stop what listens there or set ENGINE_PORT", file=sys.stderr)
+            print(
+                f"engine: port {port} on 127.0.0.1 cannot be used ({failure.strerror}); stop what listens there or set ENGINE_PORT",
+                file=sys.stderr,
+            )
             sys.exit(2)
 
 

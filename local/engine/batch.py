@@ -26,10 +26,24 @@ from .settings import Settings
 
 Json = dict[str, Any]
 
-DISPATCH = expect_keys(records, "_DISPATCH", "/v1/submitjob", "/v1/describejobs", "/v1/listjobs", "/v1/registerjobdefinition", "/v1/describejobdefinitions")
+DISPATCH = expect_keys(
+    records,
+    "_DISPATCH",
+    "/v1/submitjob",
+    "/v1/describejobs",
+    "/v1/listjobs",
+    "/v1/registerjobdefinition",
+    "/v1/describejobdefinitions",
+)
 for store in ("_jobs", "_job_queues", "_job_definitions", "_compute_envs"):
     expect(records, store)
-for function, *parameters in (("_json", "status", "body"), ("_jd_arn", "name", "revision"), ("_jq_arn", "name"), ("_job_arn", "job_id"), ("_now_ms",)):
+for function, *parameters in (
+    ("_json", "status", "body"),
+    ("_jd_arn", "name", "revision"),
+    ("_jq_arn", "name"),
+    ("_job_arn", "job_id"),
+    ("_now_ms",),
+):
     expect(records, function, *parameters)
 expect(records, "error_response_json")
 expect(records, "_create_job_queue", "p")
@@ -40,7 +54,18 @@ WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 SHARE_PATTERN = re.compile(r"[A-Za-z0-9]{1,255}")
-SHOWN_IN_LISTS = ("jobArn", "jobId", "jobName", "createdAt", "startedAt", "stoppedAt", "status", "statusReason", "jobDefinition", "shareIdentifier")
+SHOWN_IN_LISTS = (
+    "jobArn",
+    "jobId",
+    "jobName",
+    "createdAt",
+    "startedAt",
+    "stoppedAt",
+    "status",
+    "statusReason",
+    "jobDefinition",
+    "shareIdentifier",
+)
 
 
 class Refused(Exception):
@@ -109,10 +134,19 @@ class Scheduler:
                 self._free -= 1
                 self._running[job.share] += 1
                 self._move(job, "STARTING")
-                threading.Thread(target=job.context.copy().run, args=(self._run, job), daemon=True, name=f"batch-{job.id[:8]}").start()
+                threading.Thread(
+                    target=job.context.copy().run,
+                    args=(self._run, job),
+                    daemon=True,
+                    name=f"batch-{job.id[:8]}",
+                ).start()
 
     def _resolve_dependencies(self, job: Job) -> None:
-        statuses = [self.jobs[needed["jobId"]].status for needed in job.description["dependsOn"] if needed["jobId"] in self.jobs]
+        statuses = [
+            self.jobs[needed["jobId"]].status
+            for needed in job.description["dependsOn"]
+            if needed["jobId"] in self.jobs
+        ]
         if "FAILED" in statuses:
             self._end(job, "FAILED", "Dependent Job failed")
         elif any(status != "SUCCEEDED" for status in statuses):
@@ -121,12 +155,21 @@ class Scheduler:
             self._move(job, "RUNNABLE")
 
     def _next(self) -> Job | None:
-        enabled = [job for job in self.jobs.values() if job.status == "RUNNABLE" and _queue_of(job).get("state") == "ENABLED"]
+        enabled = [
+            job
+            for job in self.jobs.values()
+            if job.status == "RUNNABLE" and _queue_of(job).get("state") == "ENABLED"
+        ]
         return min(enabled, key=self._order, default=None)
 
     def _order(self, job: Job) -> tuple[float, ...]:
         share = (self._running[job.share], self._used_seconds[job.share])
-        return (-_queue_of(job).get("priority", 0), *share, -job.description.get("schedulingPriority", 0), job.wanted_from_ms)
+        return (
+            -_queue_of(job).get("priority", 0),
+            *share,
+            -job.description.get("schedulingPriority", 0),
+            job.wanted_from_ms,
+        )
 
     def _run(self, job: Job) -> None:
         started_ms = records._now_ms()
@@ -150,8 +193,12 @@ class Scheduler:
         description, container = job.description, job.description["container"]
         started_ms = records._now_ms()
         options = (container.get("logConfiguration") or {}).get("options") or {}
-        container["logStreamName"] = f"{options.get('awslogs-stream-prefix') or _definition_name(description)}/default/{uuid.uuid4().hex}"
-        container["taskArn"] = description["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")
+        container["logStreamName"] = (
+            f"{options.get('awslogs-stream-prefix') or _definition_name(description)}/default/{uuid.uuid4().hex}"
+        )
+        container["taskArn"] = (
+            description["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")
+        )
         log = LogStream(options.get("awslogs-group", LOG_GROUP), container["logStreamName"])
         with self._lock:
             if job.stop_reason is None:
@@ -170,15 +217,28 @@ class Scheduler:
             reason = "Task failed to start"
             container["reason"] = f"CannotStartContainerError: {container['command'][0]} could not be started"
         container["exitCode"] = ending.exit_code
-        outcome = {key: container[key] for key in ("exitCode", "logStreamName", "taskArn", "reason") if key in container}
+        outcome = {
+            key: container[key]
+            for key in ("exitCode", "logStreamName", "taskArn", "reason")
+            if key in container
+        }
         description["attempts"].append(
-            {"container": outcome, "startedAt": started_ms, "stoppedAt": records._now_ms(), "statusReason": job.stop_reason or reason}
+            {
+                "container": outcome,
+                "startedAt": started_ms,
+                "stoppedAt": records._now_ms(),
+                "statusReason": job.stop_reason or reason,
+            }
         )
         if ending.exit_code == 0 and not ending.timed_out:
             self._end(job, "SUCCEEDED", reason)
             return False
         # A job that timed out or was terminated is not retried.
-        if job.stop_reason is None and not ending.timed_out and _wants_retry(description, ending.exit_code, reason, container.get("reason", "")):
+        if (
+            job.stop_reason is None
+            and not ending.timed_out
+            and _wants_retry(description, ending.exit_code, reason, container.get("reason", ""))
+        ):
             return True
         self._end(job, "FAILED", job.stop_reason or reason)
         return False
@@ -245,7 +305,9 @@ def _record(job: Job) -> None:
 
 
 def _queue_of(job: Job) -> Json:
-    return job.context.copy().run(lambda: records._job_queues.get(job.description["jobQueue"].rsplit("/", 1)[-1]) or {})
+    return job.context.copy().run(
+        lambda: records._job_queues.get(job.description["jobQueue"].rsplit("/", 1)[-1]) or {}
+    )
 
 
 def _definition_name(description: Json) -> str:
@@ -270,7 +332,12 @@ def _wants_retry(description: Json, exit_code: int, status_reason: str, reason: 
 
 
 def _emit(job: Job, detail: str) -> None:
-    entry = {"Source": "aws.batch", "DetailType": "Batch Job State Change", "Resources": [job.description["jobArn"]], "Detail": detail}
+    entry = {
+        "Source": "aws.batch",
+        "DetailType": "Batch Job State Change",
+        "Resources": [job.description["jobArn"]],
+        "Detail": detail,
+    }
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
@@ -283,7 +350,13 @@ def register(definition: Json) -> Json:
         raise Refused("only container jobs run on the local engine")
     revisions = records._job_definitions.setdefault(name, [])
     revision = len(revisions) + 1
-    record = {"type": "container", **definition, "revision": revision, "status": "ACTIVE", "jobDefinitionArn": records._jd_arn(name, revision)}
+    record = {
+        "type": "container",
+        **definition,
+        "revision": revision,
+        "status": "ACTIVE",
+        "jobDefinitionArn": records._jd_arn(name, revision),
+    }
     revisions.append(record)
     return record
 
@@ -301,8 +374,14 @@ def describe(request: Json, definition: Json, job_queue: Json) -> Json:
     container = definition.get("containerProperties") or {}
     overrides = request.get("containerOverrides") or {}
     parameters = {**(definition.get("parameters") or {}), **(request.get("parameters") or {})}
-    environment = {variable["name"]: variable.get("value", "") for variable in [*(container.get("environment") or []), *(overrides.get("environment") or [])]}
-    command = [_with_parameter(word, parameters) for word in overrides.get("command") or container.get("command") or []]
+    environment = {
+        variable["name"]: variable.get("value", "")
+        for variable in [*(container.get("environment") or []), *(overrides.get("environment") or [])]
+    }
+    command = [
+        _with_parameter(word, parameters)
+        for word in overrides.get("command") or container.get("command") or []
+    ]
     job_id = str(uuid.uuid4())
     description = {
         "jobId": job_id,
@@ -315,7 +394,11 @@ def describe(request: Json, definition: Json, job_queue: Json) -> Json:
         "attempts": [],
         "dependsOn": request.get("dependsOn") or [],
         "parameters": parameters,
-        "retryStrategy": {"attempts": 1, "evaluateOnExit": [], **(request.get("retryStrategy") or definition.get("retryStrategy") or {})},
+        "retryStrategy": {
+            "attempts": 1,
+            "evaluateOnExit": [],
+            **(request.get("retryStrategy") or definition.get("retryStrategy") or {}),
+        },
         "tags": request.get("tags") or {},
         "platformCapabilities": definition.get("platformCapabilities") or ["EC2"],
         "isCancelled": False,
@@ -328,7 +411,11 @@ def describe(request: Json, definition: Json, job_queue: Json) -> Json:
             "resourceRequirements": [],
             "secrets": [],
             **container,
-            **({"resourceRequirements": overrides["resourceRequirements"]} if overrides.get("resourceRequirements") else {}),
+            **(
+                {"resourceRequirements": overrides["resourceRequirements"]}
+                if overrides.get("resourceRequirements")
+                else {}
+            ),
             "command": command,
             "environment": [{"name": name, "value": value} for name, value in environment.items()],
         },
@@ -337,7 +424,9 @@ def describe(request: Json, definition: Json, job_queue: Json) -> Json:
         description["timeout"] = timeout
     if share := request.get("shareIdentifier"):
         description["shareIdentifier"] = share
-        description["schedulingPriority"] = int(request.get("schedulingPriorityOverride") or definition.get("schedulingPriority") or 0)
+        description["schedulingPriority"] = int(
+            request.get("schedulingPriorityOverride") or definition.get("schedulingPriority") or 0
+        )
     return description
 
 
@@ -361,9 +450,15 @@ class Api:
             raise Refused("array and multi-node jobs do not run on the local engine")
         definition = find_definition(request.get("jobDefinition") or "")
         if definition is None:
-            raise Refused(f"Error executing request, Exception : JobDefinition {request.get('jobDefinition')} not found")
+            raise Refused(
+                f"Error executing request, Exception : JobDefinition {request.get('jobDefinition')} not found"
+            )
         job_queue = self._queue(request)
-        if unknown := [needed["jobId"] for needed in request.get("dependsOn") or [] if needed["jobId"] not in self.scheduler.jobs]:
+        if unknown := [
+            needed["jobId"]
+            for needed in request.get("dependsOn") or []
+            if needed["jobId"] not in self.scheduler.jobs
+        ]:
             raise Refused(f"Error executing request, Exception : Job dependency {unknown[0]} not found")
         job = Job(describe(request, definition, job_queue))
         self.scheduler.submit(job)
@@ -372,26 +467,41 @@ class Api:
     def _queue(self, request: Json) -> Json:
         found = records._job_queues.get((request.get("jobQueue") or "").rsplit("job-queue/", 1)[-1])
         if found is None:
-            raise Refused(f"Error executing request, Exception : Job Queue {request.get('jobQueue')} not found")
+            raise Refused(
+                f"Error executing request, Exception : Job Queue {request.get('jobQueue')} not found"
+            )
         share = request.get("shareIdentifier")
         if found.get("schedulingPolicyArn") and not share:
-            raise Refused("Error executing request, Exception : shareIdentifier must be specified for a job queue with a scheduling policy")
+            raise Refused(
+                "Error executing request, Exception : shareIdentifier must be specified for a job queue with a scheduling policy"
+            )
         if share and not found.get("schedulingPolicyArn"):
-            raise Refused("Error executing request, Exception : shareIdentifier is not allowed for a job queue without a scheduling policy")
+            raise Refused(
+                "Error executing request, Exception : shareIdentifier is not allowed for a job queue without a scheduling policy"
+            )
         if share and not SHARE_PATTERN.fullmatch(share):
-            raise Refused(f"Error executing request, Exception : shareIdentifier {share!r} must be alphanumeric")
+            raise Refused(
+                f"Error executing request, Exception : shareIdentifier {share!r} must be alphanumeric"
+            )
         if found.get("state") == "DISABLED":
             raise Refused("Error executing request, Exception : Cannot submit job to disabled queue")
         return found
 
     def describe_jobs(self, request: Json) -> Json:
-        return {"jobs": [records._jobs[job_id] for job_id in request.get("jobs") or [] if job_id in records._jobs]}
+        return {
+            "jobs": [records._jobs[job_id] for job_id in request.get("jobs") or [] if job_id in records._jobs]
+        }
 
     def list_jobs(self, request: Json) -> Json:
         in_queue = (request.get("jobQueue") or "").rsplit("/", 1)[-1]
         # AWS lists RUNNING jobs if no status is given.
         status = None if request.get("filters") else request.get("jobStatus") or "RUNNING"
-        names = [value for condition in request.get("filters") or [] if condition.get("name") == "JOB_NAME" for value in condition["values"]]
+        names = [
+            value
+            for condition in request.get("filters") or []
+            if condition.get("name") == "JOB_NAME"
+            for value in condition["values"]
+        ]
         chosen = [
             job
             for job in list(records._jobs.values())
@@ -425,7 +535,13 @@ class Api:
         everything = [record for revisions in list(records._job_definitions.values()) for record in revisions]
         if found:
             return {"jobDefinitions": [record for record in map(find_definition, found) if record]}
-        return {"jobDefinitions": [r for r in everything if (not name or r["jobDefinitionName"] == name) and (not status or r["status"] == status)]}
+        return {
+            "jobDefinitions": [
+                r
+                for r in everything
+                if (not name or r["jobDefinitionName"] == name) and (not status or r["status"] == status)
+            ]
+        }
 
     def deregister(self, request: Json) -> Json:
         if record := find_definition(request.get("jobDefinition") or ""):

@@ -48,7 +48,9 @@ def _create_environment(logical_id: str, properties: Json, stack_name: str) -> C
     request = _named(properties, "computeEnvironmentName", logical_id, stack_name)
     records._compute_envs.pop(request["computeEnvironmentName"], None)
     if resources := request.get("computeResources"):
-        request["computeResources"] = _numbers(resources, "minvCpus", "maxvCpus", "desiredvCpus", "bidPercentage")
+        request["computeResources"] = _numbers(
+            resources, "minvCpus", "maxvCpus", "desiredvCpus", "bidPercentage"
+        )
     arn = _body(records._create_compute_environment(request))["computeEnvironmentArn"]
     return arn, {"ComputeEnvironmentArn": arn}
 
@@ -105,10 +107,23 @@ def _deleted_from(store: Any) -> Any:
 
 def install() -> None:
     kinds = {
-        "ComputeEnvironment": (_create_environment, _updated_by(_create_environment), _deleted_from(records._compute_envs)),
+        "ComputeEnvironment": (
+            _create_environment,
+            _updated_by(_create_environment),
+            _deleted_from(records._compute_envs),
+        ),
         "JobQueue": (_create_queue, _updated_by(_create_queue), _deleted_from(records._job_queues)),
         "JobDefinition": (_create_definition, _update_definition, _delete_definition),
-        "SchedulingPolicy": (_create_policy, _updated_by(_create_policy), lambda physical_id, properties: None),
+        "SchedulingPolicy": (
+            _create_policy,
+            _updated_by(_create_policy),
+            lambda physical_id, properties: None,
+        ),
     }
     for kind, (create, update, delete) in kinds.items():
-        HANDLERS[f"AWS::Batch::{kind}"] = {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
+        HANDLERS[f"AWS::Batch::{kind}"] = {
+            "create": create,
+            "update": update,
+            "update_with_logical_id": True,
+            "delete": delete,
+        }

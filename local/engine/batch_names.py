@@ -20,5 +20,8 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_renamed(item, rename) for item in value]
     if isinstance(value, dict):
-        return {rename(key): item if key.lower() in USERS_OWN else _renamed(item, rename) for key, item in value.items()}
+        return {
+            rename(key): item if key.lower() in USERS_OWN else _renamed(item, rename)
+            for key, item in value.items()
+        }
     return value

@@ -30,11 +30,16 @@ class Ending:
 
 
 class BatchProcess:
-    def __init__(self, settings: Settings, command: Sequence[str], environment: dict[str, str], log: LogStream) -> None:
+    def __init__(
+        self, settings: Settings, command: Sequence[str], environment: dict[str, str], log: LogStream
+    ) -> None:
         settings.scratch.mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.mkdtemp(dir=settings.scratch, prefix="job-")
         self._log = log
-        argv = [settings.batch_python if command and command[0] in ("python", "python3") else command[0], *command[1:]]
+        argv = [
+            settings.batch_python if command and command[0] in ("python", "python3") else command[0],
+            *command[1:],
+        ]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", batch_supervisor.__file__, str(settings.batch_stop_seconds), *argv],
             cwd=self._folder,
@@ -82,7 +87,9 @@ class BatchProcess:
 def _clean_environment(settings: Settings, folder: str) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
-        "PATH": os.pathsep.join([str(Path(settings.batch_python).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PATH": os.pathsep.join(
+            [str(Path(settings.batch_python).parent), "/usr/local/bin", "/usr/bin", "/bin"]
+        ),
         "HOME": folder,
         "TMPDIR": folder,
         "PYTHONPATH": settings.batch_pythonpath,

@@ -29,7 +29,13 @@ REFUSAL = b'{"message":"The local engine does not answer web pages of other orig
 def guarded(application: Any) -> Any:
     async def guard(scope: Json, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and not may_pass(scope):
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"application/json")]})
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 403,
+                    "headers": [(b"content-type", b"application/json")],
+                }
+            )
             await send({"type": "http.response.body", "body": REFUSAL})
             return
         place = _object(scope) if scope["type"] == "http" else None
@@ -38,7 +44,13 @@ def guarded(application: Any) -> Any:
         elif scope["method"] == "OPTIONS":
             await _answer(send, *s3.cors_preflight(*place, _headers(scope)))
         else:
-            await application(scope, receive, _as_the_bucket_allows(send, s3.cors_response_headers(place[0], scope["method"], _headers(scope))))
+            await application(
+                scope,
+                receive,
+                _as_the_bucket_allows(
+                    send, s3.cors_response_headers(place[0], scope["method"], _headers(scope))
+                ),
+            )
 
     return guard
 
@@ -57,7 +69,11 @@ def _as_the_bucket_allows(send: Any, allowed: dict[str, str]) -> Any:
 
     async def instead(message: Json) -> None:
         if message["type"] == "http.response.start":
-            own = [(name, value) for name, value in message["headers"] if not name.lower().startswith(b"access-control-")]
+            own = [
+                (name, value)
+                for name, value in message["headers"]
+                if not name.lower().startswith(b"access-control-")
+            ]
             message = {**message, "headers": [*own, *_encoded(allowed)]}
         await send(message)
 

@@ -54,7 +54,11 @@ class Callers:
                 self._register(key, name)
                 self._known[key] = {"kind": kind, "name": name}
                 self._save()
-        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": session_token(name)}
+        return {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_SESSION_TOKEN": session_token(name),
+        }
 
     def _save(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +97,9 @@ def _line(scope: Json, body: bytes, status: int) -> Json:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = scope["query_string"].decode("latin-1")
     key, service = _caller(headers.get("authorization", ""), query)
-    shown = len(body) <= BODY_LIMIT_BYTES and re.search("json|x-www-form-urlencoded", headers.get("content-type", ""))
+    shown = len(body) <= BODY_LIMIT_BYTES and re.search(
+        "json|x-www-form-urlencoded", headers.get("content-type", "")
+    )
     return {
         "at": time.time(),
         "access_key": key,

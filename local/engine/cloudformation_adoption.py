@@ -16,7 +16,13 @@ from .expected import expect, expect_keys
 Json = dict[str, Any]
 
 HANDLERS = expect_keys(
-    provisioners, "_RESOURCE_HANDLERS", "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SSM::Parameter", "AWS::SecretsManager::Secret"
+    provisioners,
+    "_RESOURCE_HANDLERS",
+    "AWS::S3::Bucket",
+    "AWS::DynamoDB::Table",
+    "AWS::KMS::Key",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
 )
 expect(provisioners, "s3_bucket_name_conflict", "name")
 expect(provisioners, "_NAME_SEED")
@@ -25,7 +31,13 @@ for update in ("_s3_update", "_kms_key_update"):
     expect(provisioners, update, "physical_id", "old_props", "new_props", "stack_name")
 for update in ("_ssm_update", "_ddb_update"):
     expect(provisioners, update, "physical_id", "old_props", "new_props", "stack_name", "logical_id")
-for module, store in ((s3, "_buckets"), (dynamodb, "_tables"), (kms, "_keys"), (ssm, "_parameters"), (secretsmanager, "_secrets")):
+for module, store in (
+    (s3, "_buckets"),
+    (dynamodb, "_tables"),
+    (kms, "_keys"),
+    (ssm, "_parameters"),
+    (secretsmanager, "_secrets"),
+):
     expect(module, store)
 
 # The random part of a generated bucket name must be the same after a restart, or the bucket would not be
@@ -53,7 +65,9 @@ def _bucket(create: Callable[..., Any]) -> Callable[..., Any]:
     def create_or_adopt(logical_id: str, properties: Json, stack_name: str) -> Any:
         if not properties.get("BucketName"):
             provisioners._NAME_SEED.set(NAME_SEED)
-        name = properties.get("BucketName") or provisioners._physical_name(stack_name, logical_id, lowercase=True, max_len=63)
+        name = properties.get("BucketName") or provisioners._physical_name(
+            stack_name, logical_id, lowercase=True, max_len=63
+        )
         if _take("bucket", name):
             return provisioners._s3_update(name, {}, properties, stack_name)
         return create(logical_id, properties, stack_name)
@@ -66,12 +80,19 @@ def _table(create: Callable[..., Any]) -> Callable[..., Any]:
         name = properties.get("TableName") or provisioners._physical_name(stack_name, logical_id, max_len=255)
         before = dynamodb._tables.get(name) if _take("table", name) else None
         if before is None and name in dynamodb._tables:
-            raise ValueError(f"Resource of type 'AWS::DynamoDB::Table' with identifier '{name}' already exists.")
+            raise ValueError(
+                f"Resource of type 'AWS::DynamoDB::Table' with identifier '{name}' already exists."
+            )
         created = create(logical_id, properties, stack_name)
         after = dynamodb._tables[name]
         # With another key schema the stored items would not fit.
         if before and before["KeySchema"] == after["KeySchema"]:
-            after.update({key: before[key] for key in ("items", "ItemCount", "TableSizeBytes", "CreationDateTime", "TableId")})
+            after.update(
+                {
+                    key: before[key]
+                    for key in ("items", "ItemCount", "TableSizeBytes", "CreationDateTime", "TableId")
+                }
+            )
         return created
 
     return create_or_adopt
@@ -91,7 +112,11 @@ def _key(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _keys_of(owner: str) -> Iterator[Json]:
-    yield from [record for record in list(kms._keys.values()) if record.get(OWNER) == owner and record.get("KeyState") == "Enabled"]
+    yield from [
+        record
+        for record in list(kms._keys.values())
+        if record.get(OWNER) == owner and record.get("KeyState") == "Enabled"
+    ]
 
 
 def _parameter(create: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,7 +142,13 @@ def _secret(create: Callable[..., Any]) -> Callable[..., Any]:
 
 def install() -> None:
     """Install the adoption. Call it after the state has been loaded."""
-    stores = {"bucket": s3._buckets, "table": dynamodb._tables, "key": kms._keys, "parameter": ssm._parameters, "secret": secretsmanager._secrets}
+    stores = {
+        "bucket": s3._buckets,
+        "table": dynamodb._tables,
+        "key": kms._keys,
+        "parameter": ssm._parameters,
+        "secret": secretsmanager._secrets,
+    }
     _left.update({kind: _names(store) for kind, store in stores.items()})
     conflict = provisioners.s3_bucket_name_conflict
     provisioners.s3_bucket_name_conflict = lambda name: None if name in _left["bucket"] else conflict(name)

@@ -23,7 +23,15 @@ def _with_ttl(operation: Callable[..., Any], properties_at: int) -> Callable[...
         properties = arguments[properties_at]
         if specification := properties.get("TimeToLiveSpecification"):
             enabled = str(specification.get("Enabled")).lower() == "true"
-            dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": {"AttributeName": specification.get("AttributeName"), "Enabled": enabled}})
+            dynamodb._update_ttl(
+                {
+                    "TableName": name,
+                    "TimeToLiveSpecification": {
+                        "AttributeName": specification.get("AttributeName"),
+                        "Enabled": enabled,
+                    },
+                }
+            )
         return name, attributes
 
     return apply

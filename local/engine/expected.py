@@ -18,7 +18,9 @@ def expect(owner: ModuleType | type, name: str, *parameters: str) -> Any:
     where = f"{owner.__name__}.{name}"
     found = getattr(owner, name, None)
     if found is None:
-        raise MinistackChanged(f"ministack changed: {where} is gone; adapt local/engine or pin the version it was written for")
+        raise MinistackChanged(
+            f"ministack changed: {where} is gone; adapt local/engine or pin the version it was written for"
+        )
     if parameters:
         actual = tuple(inspect.signature(found).parameters)
         if actual[: len(parameters)] != parameters:

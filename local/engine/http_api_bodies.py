@@ -48,7 +48,11 @@ def take_over(api_id: str, body: Json) -> None:
 
 def _cors(cors: Json) -> Json:
     numbers = {"maxAge": int(cors["maxAge"])} if cors.get("maxAge") is not None else {}
-    credentials = {"allowCredentials": str(cors["allowCredentials"]).lower() == "true"} if "allowCredentials" in cors else {}
+    credentials = (
+        {"allowCredentials": str(cors["allowCredentials"]).lower() == "true"}
+        if "allowCredentials" in cors
+        else {}
+    )
     return {**cors, **numbers, **credentials}
 
 
@@ -58,8 +62,12 @@ def _routes_of(body: Json) -> Iterator[tuple[str, Json]]:
             if method not in METHODS:
                 continue
             if operation.get("security") or body.get("security"):
-                raise ValueError(f"{method} {path} has an authorizer, which the local engine does not enforce on an HTTP API")
-            integration = operation.get("x-amazon-apigateway-integration") or (operations.get(ANY_METHOD) or {}).get("x-amazon-apigateway-integration")
+                raise ValueError(
+                    f"{method} {path} has an authorizer, which the local engine does not enforce on an HTTP API"
+                )
+            integration = operation.get("x-amazon-apigateway-integration") or (
+                operations.get(ANY_METHOD) or {}
+            ).get("x-amazon-apigateway-integration")
             if integration:
                 yield _route_key(method, path), integration
 
@@ -81,7 +89,9 @@ def _create(api_id: str, route_key: str, integration: Json) -> None:
             "timeoutInMillis": int(integration.get("timeoutInMillis", 30_000)),
         },
     )
-    apigateway._create_route(api_id, {"routeKey": route_key, "target": f"integrations/{json.loads(created)['integrationId']}"})
+    apigateway._create_route(
+        api_id, {"routeKey": route_key, "target": f"integrations/{json.loads(created)['integrationId']}"}
+    )
 
 
 def install() -> None:

@@ -20,9 +20,30 @@ from .expected import expect
 Json = dict[str, Any]
 Answer = tuple[int, Json, bytes]
 
-PROXY = ("integration", "api_id", "stage", "path", "method", "headers", "body", "query_params", "route_key", "path_params")
+PROXY = (
+    "integration",
+    "api_id",
+    "stage",
+    "path",
+    "method",
+    "headers",
+    "body",
+    "query_params",
+    "route_key",
+    "path_params",
+)
 expect(apigateway, "_invoke_lambda_proxy", *PROXY)
-expect(apigateway, "_handle_execute_in_scope", "api_id", "stage", "path", "method", "headers", "body", "query_params")
+expect(
+    apigateway,
+    "_handle_execute_in_scope",
+    "api_id",
+    "stage",
+    "path",
+    "method",
+    "headers",
+    "body",
+    "query_params",
+)
 expect(apigateway, "_cors_preflight_response", "cors_cfg", "origin")
 expect(apigateway, "_cors_response_headers", "cors_cfg", "origin")
 expect(apigateway, "_match_route", "api_id", "method", "path")
@@ -38,7 +59,11 @@ TIMEOUT_SECONDS = 30.0
 
 
 def _message(status: int, text: str) -> Answer:
-    return status, {"Content-Type": "application/json"}, json.dumps({"message": text}, separators=(",", ":")).encode()
+    return (
+        status,
+        {"Content-Type": "application/json"},
+        json.dumps({"message": text}, separators=(",", ":")).encode(),
+    )
 
 
 async def invoke(
@@ -58,12 +83,27 @@ async def invoke(
     if len(body or b"") > BODY_LIMIT_BYTES:
         return _message(413, "Request Entity Too Large")
     reference = apigateway._extract_lambda_ref_from_integration_uri(integration.get("integrationUri", ""))
-    function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=scope.get("owner_account_id"), region=scope.get("owner_region"))
+    function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(
+        reference, account_id=scope.get("owner_account_id"), region=scope.get("owner_region")
+    )
     if not function or not config:
         return _message(500, "Internal Server Error")
-    event = request_event(api_id, stage, path, method, headers, body, scope.get("raw_query_string"), query_params, route_key, path_params)
+    event = request_event(
+        api_id,
+        stage,
+        path,
+        method,
+        headers,
+        body,
+        scope.get("raw_query_string"),
+        query_params,
+        route_key,
+        path_params,
+    )
     record = lambda_svc._execution_record_for_config(function, config)
-    call = run_reentrant(lambda_svc._execute_function_with_config_scope, record, event, thread_name="http-api-invoke")
+    call = run_reentrant(
+        lambda_svc._execute_function_with_config_scope, record, event, thread_name="http-api-invoke"
+    )
     timeout = min(TIMEOUT_SECONDS, integration.get("timeoutInMillis", 30_000) / 1000)
     try:
         # Shielded: as in AWS, the function goes on when the caller stops waiting.
@@ -93,7 +133,8 @@ def request_event(
     headers = {
         "content-length": str(len(body or b"")),
         **headers,
-        "x-amzn-trace-id": headers.get("x-amzn-trace-id") or f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
+        "x-amzn-trace-id": headers.get("x-amzn-trace-id")
+        or f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
         "x-forwarded-for": source,
         "x-forwarded-port": headers.get("x-forwarded-port") or host.rpartition(":")[2],
         "x-forwarded-proto": headers.get("x-forwarded-proto", "http"),
@@ -105,9 +146,17 @@ def request_event(
         "routeKey": route_key,
         "rawPath": full_path,
         "rawQueryString": raw_query if raw_query is not None else apigateway._raw_query_string(query, None),
-        **({"cookies": [cookie.strip() for cookie in cookies.split(";") if cookie.strip()]} if cookies else {}),
+        **(
+            {"cookies": [cookie.strip() for cookie in cookies.split(";") if cookie.strip()]}
+            if cookies
+            else {}
+        ),
         "headers": headers,
-        **({"queryStringParameters": {name: ",".join(values) for name, values in query.items()}} if query else {}),
+        **(
+            {"queryStringParameters": {name: ",".join(values) for name, values in query.items()}}
+            if query
+            else {}
+        ),
         "requestContext": {
             "accountId": apigateway.get_account_id(),
             "apiId": api_id,
@@ -143,7 +192,9 @@ def answer(result: Json) -> Answer:
         return _message(503, "Service Unavailable")
     if result.get("error"):
         too_large = (result.get("body") or {}).get("errorType") == "RequestEntityTooLargeException"
-        return _message(413, "Request Entity Too Large") if too_large else _message(500, "Internal Server Error")
+        return (
+            _message(413, "Request Entity Too Large") if too_large else _message(500, "Internal Server Error")
+        )
     payload = result.get("body")
     if not isinstance(payload, dict) or "statusCode" not in payload:
         # Format 2.0: a result without statusCode is itself the body.
@@ -156,7 +207,9 @@ def answer(result: Json) -> Answer:
 
 
 def _response_headers(payload: Json) -> Json:
-    headers: Json = {name.lower(): _header_value(value) for name, value in (payload.get("headers") or {}).items()}
+    headers: Json = {
+        name.lower(): _header_value(value) for name, value in (payload.get("headers") or {}).items()
+    }
     headers.setdefault("content-type", "text/plain; charset=utf-8")
     if cookies := payload.get("cookies"):
         own = headers.pop("set-cookie", None)
@@ -212,14 +265,34 @@ def install() -> None:
     execute = apigateway._handle_execute_in_scope
 
     async def execute_with_options(
-        api_id: str, stage: str, path: str, method: str, headers: Json, body: bytes, query: Json, account: str, region: str, raw_query: str | None = None
+        api_id: str,
+        stage: str,
+        path: str,
+        method: str,
+        headers: Json,
+        body: bytes,
+        query: Json,
+        account: str,
+        region: str,
+        raw_query: str | None = None,
     ) -> Answer:
         # MiniStack answers every OPTIONS itself; without a CORS configuration it must reach the function like
         # any request.
         if method == "OPTIONS" and not apigateway._apis.get(api_id, {}).get("corsConfiguration"):
             if route := apigateway._match_route(api_id, method, "/" + path.lstrip("/")):
                 integration = apigateway._integrations[api_id][route["target"].rpartition("/")[2]]
-                return await invoke(integration, api_id, stage, path, method, headers, body, query, route["routeKey"], raw_query_string=raw_query)
+                return await invoke(
+                    integration,
+                    api_id,
+                    stage,
+                    path,
+                    method,
+                    headers,
+                    body,
+                    query,
+                    route["routeKey"],
+                    raw_query_string=raw_query,
+                )
             return _message(404, "Not Found")
         return await execute(api_id, stage, path, method, headers, body, query, account, region, raw_query)
 

@@ -19,7 +19,15 @@ TYPES: dict[str, tuple[str, Json]] = {
     "AWS::Budgets::Budget": ("budget", {}),
     "AWS::CloudWatch::Dashboard": ("dashboard", {}),
     "AWS::EC2::EIP": ("eipalloc", {"AllocationId": "{id}", "PublicIp": "198.51.100.{number}"}),
-    "AWS::EC2::Instance": ("i", {"InstanceId": "{id}", "PrivateIp": "10.0.0.{number}", "PublicIp": "198.51.100.{number}", "AvailabilityZone": "us-east-1a"}),
+    "AWS::EC2::Instance": (
+        "i",
+        {
+            "InstanceId": "{id}",
+            "PrivateIp": "10.0.0.{number}",
+            "PublicIp": "198.51.100.{number}",
+            "AvailabilityZone": "us-east-1a",
+        },
+    ),
     "AWS::EC2::NatGateway": ("nat", {"NatGatewayId": "{id}"}),
     "AWS::EC2::NetworkInterface": ("eni", {"Id": "{id}", "PrimaryPrivateIpAddress": "10.0.0.{number}"}),
     "AWS::EC2::SecurityGroupEgress": ("sgr", {"Id": "{id}"}),
@@ -35,16 +43,26 @@ def _handler(prefix: str, attributes: Json) -> Json:
     def create(logical_id: str, properties: Json, stack_name: str) -> tuple[str, Json]:
         digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()
         identity, number = f"{prefix}-{digest[:17]}", int(digest[:2], 16)
-        return identity, {name: value.format(id=identity, number=number) for name, value in attributes.items()}
+        return identity, {
+            name: value.format(id=identity, number=number) for name, value in attributes.items()
+        }
 
     def update(physical_id: str, old: Json, new: Json, stack_name: str, logical_id: str) -> tuple[str, Json]:
         return create(logical_id, new, stack_name)
 
-    return {"create": create, "update": update, "update_with_logical_id": True, "delete": lambda physical_id, properties: None}
+    return {
+        "create": create,
+        "update": update,
+        "update_with_logical_id": True,
+        "delete": lambda physical_id, properties: None,
+    }
 
 
 def _alarm(evaluated: Json, inert: Json) -> Json:
-    """MiniStack evaluates alarms on one metric and refuses those on an expression over several. Nothing here sends Lambda's metrics, so those watch nothing."""
+    """MiniStack evaluates alarms on one metric and refuses those on an expression over several.
+
+    Nothing here sends Lambda's metrics, so those watch nothing.
+    """
 
     def create(logical_id: str, properties: Json, stack_name: str) -> Any:
         return (inert if "Metrics" in properties else evaluated)["create"](logical_id, properties, stack_name)

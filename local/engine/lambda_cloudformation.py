@@ -23,7 +23,12 @@ def _applied(operation: Callable[..., Any], properties_at: int) -> Callable[...,
         reserved = properties.get("ReservedConcurrentExecutions")
         function["concurrency"] = None if reserved is None else int(reserved)
         if network := properties.get("VpcConfig"):
-            function["config"]["VpcConfig"] = {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": "", **network}
+            function["config"]["VpcConfig"] = {
+                "SubnetIds": [],
+                "SecurityGroupIds": [],
+                "VpcId": "",
+                **network,
+            }
         return name, attributes
 
     return apply

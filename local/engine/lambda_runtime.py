@@ -64,7 +64,9 @@ class WorkerFailed(Exception):
 
     def __init__(self, error_type: str, message: str, stack: list[str] | None = None) -> None:
         super().__init__(message)
-        self.answer: Json = {"errorType": error_type, "errorMessage": message} | ({"stackTrace": stack} if stack is not None else {})
+        self.answer: Json = {"errorType": error_type, "errorMessage": message} | (
+            {"stackTrace": stack} if stack is not None else {}
+        )
 
 
 class Worker(pool.Worker):
@@ -77,7 +79,9 @@ class Worker(pool.Worker):
         super().__init__(func_name, config, code_zip)
         today = datetime.now(UTC)
         group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{func_name}"
-        self._log = LogStream(group, f"{today:%Y/%m/%d}/[{config.get('Version', '$LATEST')}]{uuid.uuid4().hex}")
+        self._log = LogStream(
+            group, f"{today:%Y/%m/%d}/[{config.get('Version', '$LATEST')}]{uuid.uuid4().hex}"
+        )
         self._answers: queue.SimpleQueue[Json | None] = queue.SimpleQueue()
         self._requests: Any = None
         self._output_done = threading.Event()
@@ -86,11 +90,21 @@ class Worker(pool.Worker):
     def alive(self) -> bool:
         return self._proc is not None and self._proc.poll() is None
 
-    def invoke(self, event: Any, request_id: str, *, trace_id: str | None = None, invoked_function_arn: str | None = None, **_: Any) -> Json:
+    def invoke(
+        self,
+        event: Any,
+        request_id: str,
+        *,
+        trace_id: str | None = None,
+        invoked_function_arn: str | None = None,
+        **_: Any,
+    ) -> Json:
         """Return the handler's result. Raises WorkerFailed if there is none."""
         with self._lock:
             started = time.monotonic()
-            self._log.write([f"START RequestId: {request_id} Version: {self.config.get('Version', '$LATEST')}"])
+            self._log.write(
+                [f"START RequestId: {request_id} Version: {self.config.get('Version', '$LATEST')}"]
+            )
             initialised_ms = self._initialise(request_id)
             try:
                 return self._run(event, request_id, trace_id, invoked_function_arn)
@@ -104,7 +118,9 @@ class Worker(pool.Worker):
         started = time.monotonic()
         self._spawn()
         limit = INITIALISATION_SECONDS + self._timeout_seconds
-        failure = self._await(limit, request_id, f"Init phase timed out after {limit:.2f} seconds").get("error")
+        failure = self._await(limit, request_id, f"Init phase timed out after {limit:.2f} seconds").get(
+            "error"
+        )
         if failure:
             self._stop()
             raise WorkerFailed(failure["errorType"], failure["errorMessage"], failure["stackTrace"])
@@ -117,7 +133,8 @@ class Worker(pool.Worker):
                 "event": event,
                 "request_id": request_id,
                 "timeout_s": seconds,
-                "trace_id": trace_id or f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0",
+                "trace_id": trace_id
+                or f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0",
                 "function_arn": function_arn or self.config.get("FunctionArn", ""),
             }
         )
@@ -125,7 +142,10 @@ class Worker(pool.Worker):
         if failure := answer.get("error"):
             raise WorkerFailed(failure["errorType"], failure["errorMessage"], failure["stackTrace"])
         if len(answer["result"].encode()) > RESPONSE_LIMIT_BYTES:
-            raise WorkerFailed("Function.ResponseSizeTooLarge", f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).")
+            raise WorkerFailed(
+                "Function.ResponseSizeTooLarge",
+                f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
+            )
         return {"result": json.loads(answer["result"])}
 
     @property
@@ -144,7 +164,9 @@ class Worker(pool.Worker):
             answer = self._answers.get(timeout=seconds)
         except queue.Empty:
             self._stop()
-            self._log.write([f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {request_id} {timed_out}"])
+            self._log.write(
+                [f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {request_id} {timed_out}"]
+            )
             raise WorkerFailed("Sandbox.Timedout", f"RequestId: {request_id} Error: {timed_out}") from None
         if answer is None:
             reason = self._exit_reason()
@@ -160,18 +182,26 @@ class Worker(pool.Worker):
         code = process.wait() if process else 0
         if code < 0:
             return f"Runtime exited with error: signal: {'killed' if code == -signal.SIGKILL else signal.Signals(-code).name}"
-        return f"Runtime exited with error: exit status {code}" if code else "Runtime exited without providing a reason"
+        return (
+            f"Runtime exited with error: exit status {code}"
+            if code
+            else "Runtime exited without providing a reason"
+        )
 
     def _report(self, request_id: str, duration_ms: float, initialised_ms: float) -> None:
         size = self.config.get("MemorySize", 128)
         report = f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {int(duration_ms) + 1} ms\tMemory Size: {size} MB\t"
-        report += f"Max Memory Used: {self._memory_mb()} MB\t" + (f"Init Duration: {initialised_ms:.2f} ms\t" if initialised_ms else "")
+        report += f"Max Memory Used: {self._memory_mb()} MB\t" + (
+            f"Init Duration: {initialised_ms:.2f} ms\t" if initialised_ms else ""
+        )
         self._log.write([f"END RequestId: {request_id}", report])
 
     def _memory_mb(self) -> int:
         try:
             status = Path(f"/proc/{self._proc.pid}/status").read_text()
-            return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) // 1024
+            return (
+                int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) // 1024
+            )
         except (OSError, AttributeError, StopIteration):
             return 0
 
@@ -181,17 +211,28 @@ class Worker(pool.Worker):
         self.settings.scratch.mkdir(parents=True, exist_ok=True)
         self._tmpdir = tempfile.mkdtemp(dir=self.settings.scratch, prefix=f"lambda-{self.func_name[:40]}-")
         code = unpacked(self.settings.scratch / "code", [self.code_zip])
-        layers = [layer for layer in map(lambda_svc._resolve_layer_zip, self.config.get("Layers") or []) if layer]
+        layers = [
+            layer for layer in map(lambda_svc._resolve_layer_zip, self.config.get("Layers") or []) if layer
+        ]
         opt = unpacked(self.settings.scratch / "layers", layers) if layers else None
         self._start_process(code, opt)
-        self._send({"code": str(code), "opt": str(opt or ""), "handler": self.config.get("Handler", "index.handler")})
+        self._send(
+            {"code": str(code), "opt": str(opt or ""), "handler": self.config.get("Handler", "index.handler")}
+        )
 
     def _start_process(self, code: Path, opt: Path | None) -> None:
         request_out, request_in = os.pipe()
         response_out, response_in = os.pipe()
         try:
             self._proc = subprocess.Popen(
-                [self.settings.lambda_python, "-P", "-s", lambda_worker.__file__, str(request_out), str(response_in)],
+                [
+                    self.settings.lambda_python,
+                    "-P",
+                    "-s",
+                    lambda_worker.__file__,
+                    str(request_out),
+                    str(response_in),
+                ],
                 cwd=code,
                 env=self._environment(code, opt),
                 stdin=subprocess.DEVNULL,
@@ -206,8 +247,12 @@ class Worker(pool.Worker):
         self._requests = os.fdopen(request_in, "wb")
         self._answers = queue.SimpleQueue()
         self._output_done = threading.Event()
-        threading.Thread(target=_read_answers, args=(os.fdopen(response_out, "rb"), self._answers), daemon=True).start()
-        threading.Thread(target=_ship_output, args=(self._proc.stdout, self._log, self._output_done), daemon=True).start()
+        threading.Thread(
+            target=_read_answers, args=(os.fdopen(response_out, "rb"), self._answers), daemon=True
+        ).start()
+        threading.Thread(
+            target=_ship_output, args=(self._proc.stdout, self._log, self._output_done), daemon=True
+        ).start()
 
     def _environment(self, code: Path, opt: Path | None) -> dict[str, str]:
         """Return AWS's own variables and the function's, which cannot replace reserved ones; none of this
@@ -292,9 +337,17 @@ def _execute(func: Json, event: Any, request_id: str) -> Json:
     """Invoke a function: replaces MiniStack's path from a function record to a worker's result."""
     config = func.get("config") or func
     if len(json.dumps(event)) > REQUEST_LIMIT_BYTES:
-        return _failed({"errorType": "RequestEntityTooLargeException", "errorMessage": f"Request must be smaller than {REQUEST_LIMIT_BYTES} bytes"}, request_id)
+        return _failed(
+            {
+                "errorType": "RequestEntityTooLargeException",
+                "errorMessage": f"Request must be smaller than {REQUEST_LIMIT_BYTES} bytes",
+            },
+            request_id,
+        )
     lambda_svc._ensure_reaper_thread()
-    worker, _ = pool.acquire_worker(config["FunctionName"], config, func.get("code_zip"), qualifier=config.get("Version", "$LATEST"))
+    worker, _ = pool.acquire_worker(
+        config["FunctionName"], config, func.get("code_zip"), qualifier=config.get("Version", "$LATEST")
+    )
     try:
         result = worker.invoke(event, request_id, invoked_function_arn=config.get("FunctionArn"))
         return {"body": result["result"], "log": ""}
@@ -310,7 +363,9 @@ def _failed(answer: Json, request_id: str) -> Json:
 
 def _limit_invoke(invoke: Any) -> Any:
     async def limited(name: str, event: Any, headers: Json, *arguments: Any, **named: Any) -> Any:
-        kind = headers.get("x-amz-invocation-type") or headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        kind = (
+            headers.get("x-amz-invocation-type") or headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+        )
         limit = ASYNCHRONOUS_LIMIT_BYTES if kind == "Event" else REQUEST_LIMIT_BYTES
         if len(json.dumps(event)) > limit:
             operation = "InvokeFunction"

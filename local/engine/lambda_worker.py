@@ -62,7 +62,9 @@ class InvocationFormatter(logging.Formatter):
 
 
 def set_up_logging() -> InvocationFormatter:
-    formatter = InvocationFormatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = InvocationFormatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
@@ -92,9 +94,15 @@ def load(handler: str) -> tuple[Handler | None, Json | None]:
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as failure:
-        return None, error("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {failure}", traceback.format_exc().splitlines())
+        return None, error(
+            "Runtime.ImportModuleError",
+            f"Unable to import module '{module_name}': {failure}",
+            traceback.format_exc().splitlines(),
+        )
     except SyntaxError as failure:
-        return None, error("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {failure}")
+        return None, error(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {failure}"
+        )
     except Exception as failure:  # noqa: BLE001 (whatever the user's code raises is reported)
         return None, from_exception(failure, 1)
     if not hasattr(module, name):
@@ -107,7 +115,10 @@ def invoke(function: Handler, invocation: Json) -> Json:
         result = function(invocation["event"], LambdaContext(invocation))
     except Exception as failure:  # noqa: BLE001
         answer = from_exception(failure, 1)
-        print(f"[ERROR] {answer['errorType']}: {answer['errorMessage']}\nTraceback (most recent call last):\n{''.join(answer['stackTrace'])}", flush=True)
+        print(
+            f"[ERROR] {answer['errorType']}: {answer['errorMessage']}\nTraceback (most recent call last):\n{''.join(answer['stackTrace'])}",
+            flush=True,
+        )
         return {"error": answer}
     try:
         return {"result": json.dumps(result, ensure_ascii=False, allow_nan=False)}

@@ -21,7 +21,10 @@ BATCH_LIMIT_EVENTS = 10_000
 
 
 class LogStream:
-    """A log stream. Any thread may write to it; it uses the account and region of the thread that opened it."""
+    """A log stream.
+
+    Any thread may write to it; it uses the account and region of the thread that opened it.
+    """
 
     def __init__(self, group: str, stream: str) -> None:
         self.group, self.stream = group, stream
@@ -45,7 +48,9 @@ class LogStream:
     def _put(self, events: list[dict[str, object]]) -> None:
         if self.stream not in cloudwatch_logs._log_groups.get(self.group, {}).get("streams", {}):
             self._create()  # the group was deleted with its stack
-        cloudwatch_logs._put_log_events({"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events})
+        cloudwatch_logs._put_log_events(
+            {"logGroupName": self.group, "logStreamName": self.stream, "logEvents": events}
+        )
 
 
 def _pieces(line: str) -> Iterator[str]:

@@ -51,7 +51,9 @@ class Saver:
             if not path.exists():
                 continue
             content = path.read_bytes()
-            module.load_persisted_state(json.loads(content, object_hook=ministack_persistence._json_object_hook))
+            module.load_persisted_state(
+                json.loads(content, object_hook=ministack_persistence._json_object_hook)
+            )
             self._written[name] = hashlib.sha256(content).digest()
 
     def start(self) -> None:
@@ -64,7 +66,9 @@ class Saver:
             started = time.monotonic()
             try:
                 self.save()
-            except Exception:  # a full disk must be visible in the log, and saving must go on when there is space again
+            except (
+                Exception
+            ):  # a full disk must be visible in the log, and saving must go on when there is space again
                 logger.exception("state could not be saved")
             pause = max(EVERY_SECONDS, (time.monotonic() - started) / SHARE_OF_A_CORE)
 
@@ -72,7 +76,11 @@ class Saver:
         """Write what has changed since the last save. Each file is replaced atomically."""
         with self._lock:
             for name, module in MODULES.items():
-                content = json.dumps(_copy(module.get_state), default=ministack_persistence._json_default, separators=(",", ":")).encode()
+                content = json.dumps(
+                    _copy(module.get_state),
+                    default=ministack_persistence._json_default,
+                    separators=(",", ":"),
+                ).encode()
                 digest = hashlib.sha256(content).digest()
                 if self._written.get(name) != digest:
                     _replace(self.folder / f"{name}.json", content)

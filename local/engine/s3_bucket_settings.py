@@ -26,7 +26,12 @@ FLAT = {
     "ExpiredObjectDeleteMarker": ("Expiration", "ExpiredObjectDeleteMarker"),
     "NoncurrentVersionExpirationInDays": ("NoncurrentVersionExpiration", "NoncurrentDays"),
 }
-RENAMED = {"Id": "ID", "TransitionInDays": "Days", "TransitionDate": "Date", "TransitionInNoncurrentDays": "NoncurrentDays"}
+RENAMED = {
+    "Id": "ID",
+    "TransitionInDays": "Days",
+    "TransitionDate": "Date",
+    "TransitionInNoncurrentDays": "NoncurrentDays",
+}
 LISTS = {"Transitions": "Transition", "NoncurrentVersionTransitions": "NoncurrentVersionTransition"}
 
 
@@ -54,7 +59,10 @@ def encryption_xml(configuration: Json) -> bytes:
     root = ElementTree.Element("ServerSideEncryptionConfiguration", xmlns=NAMESPACE)
     for rule in configuration.get("ServerSideEncryptionConfiguration", []):
         default = rule.get("ServerSideEncryptionByDefault", {})
-        shaped = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": rule.get("BucketKeyEnabled", False)}
+        shaped = {
+            "ApplyServerSideEncryptionByDefault": default,
+            "BucketKeyEnabled": rule.get("BucketKeyEnabled", False),
+        }
         _fill(ElementTree.SubElement(root, "Rule"), shaped)
     return ElementTree.tostring(root)
 

@@ -13,4 +13,12 @@ expect(sts, "register_session", "access_key", "session")
 
 def register(access_key: str, name: str) -> None:
     role = f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name}"
-    sts.register_session(access_key, {"Arn": role, "UserId": f"{name}:{name}", "SecretAccessKey": SECRET, "SessionToken": session_token(name)})
+    sts.register_session(
+        access_key,
+        {
+            "Arn": role,
+            "UserId": f"{name}:{name}",
+            "SecretAccessKey": SECRET,
+            "SessionToken": session_token(name),
+        },
+    )

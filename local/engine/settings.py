@@ -88,5 +88,13 @@ def tell_ministack(settings: Settings) -> None:
         PERSIST_STATE="0",
         STATE_DIR=str(settings.data / "state"),
     )
-    for leftover in ("AWS_SESSION_TOKEN", "AWS_PROFILE", "SFN_MOCK_CONFIG", "LOCALSTACK_SFN_MOCK_CONFIG", "LOCALSTACK_PERSISTENCE", "USE_SSL", "AUTH"):
+    for leftover in (
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "SFN_MOCK_CONFIG",
+        "LOCALSTACK_SFN_MOCK_CONFIG",
+        "LOCALSTACK_PERSISTENCE",
+        "USE_SSL",
+        "AUTH",
+    ):
         os.environ.pop(leftover, None)

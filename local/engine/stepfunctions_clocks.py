@@ -39,7 +39,9 @@ def _with_resolved_clocks(state: Json, raw_input: Any, ctx: Json) -> Json:
         if path := state.get(f"{clock}Path"):
             resolved[clock] = stepfunctions._resolve_path_or_ctx(path, raw_input, ctx)
             if not isinstance(resolved[clock], int) or resolved[clock] <= 0:
-                raise ExecutionError("States.Runtime", f"The value of {clock}Path must be a positive whole number")
+                raise ExecutionError(
+                    "States.Runtime", f"The value of {clock}Path must be a positive whole number"
+                )
     return resolved
 
 
@@ -72,7 +74,10 @@ def _watch_token(token: str, heartbeat_seconds: float | None) -> None:
             last, seen_at = info["heartbeat"], time.monotonic()
         too_late = heartbeat_seconds is not None and time.monotonic() - seen_at > heartbeat_seconds
         if too_late or should_stop():
-            info["error"] = {"Error": "States.HeartbeatTimeout" if too_late else "States.Runtime", "Cause": ""}
+            info["error"] = {
+                "Error": "States.HeartbeatTimeout" if too_late else "States.Runtime",
+                "Cause": "",
+            }
             info["event"].set()
             return
 
@@ -80,8 +85,12 @@ def _watch_token(token: str, heartbeat_seconds: float | None) -> None:
 def _expire_at(execution: Json, seconds: float) -> threading.Timer:
     def expire() -> None:
         if execution["status"] == "RUNNING":
-            execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error="States.Timeout", cause=None)
-            stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
+            execution.update(
+                status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error="States.Timeout", cause=None
+            )
+            stepfunctions._add_event(
+                execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
+            )
             stepfunctions._emit_execution_status_event(execution)
 
     timer = threading.Timer(seconds, contextvars.copy_context().run, (expire,))
@@ -117,7 +126,11 @@ def install() -> None:
         def call_back() -> Any:
             return invoke_with_callback(resource, data, token, state)
 
-        watcher = threading.Thread(target=contextvars.copy_context().run, args=(_watch_when_registered, token, state.get("HeartbeatSeconds")), daemon=True)
+        watcher = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(_watch_when_registered, token, state.get("HeartbeatSeconds")),
+            daemon=True,
+        )
         watcher.start()
         return call_back()
 

@@ -71,10 +71,15 @@ def call_lambda(reference: str, event: Any) -> Any:
     function, config, name = lambda_svc._get_func_record_for_ref(reference)
     if not function or not config:
         raise ExecutionError("Lambda.ResourceNotFoundException", f"Function not found: {name}")
-    result = lambda_svc._execute_function_with_config_scope(lambda_svc._execution_record_for_config(function, config), event)
+    result = lambda_svc._execute_function_with_config_scope(
+        lambda_svc._execution_record_for_config(function, config), event
+    )
     body = result.get("body")
     if result.get("throttle"):
-        raise ExecutionError("Lambda.TooManyRequestsException", f"Rate Exceeded. (Service: Lambda, Status Code: 429): {body.get('message', '')}")
+        raise ExecutionError(
+            "Lambda.TooManyRequestsException",
+            f"Rate Exceeded. (Service: Lambda, Status Code: 429): {body.get('message', '')}",
+        )
     if result.get("error"):
         shown = {key: value for key, value in body.items() if key != "requestId"}
         # Step Functions calls the stack trace by another name than the runtime does.
@@ -86,7 +91,10 @@ def call_lambda(reference: str, event: Any) -> Any:
 
 def check_size(value: Any, what: str) -> None:
     if len(json.dumps(value, ensure_ascii=False).encode()) > PAYLOAD_LIMIT_BYTES:
-        raise ExecutionError("States.DataLimitExceeded", f"The {what} returned a result with a size exceeding the maximum number of bytes service limit.")
+        raise ExecutionError(
+            "States.DataLimitExceeded",
+            f"The {what} returned a result with a size exceeding the maximum number of bytes service limit.",
+        )
 
 
 def _limited_state(execute: Any) -> Any:

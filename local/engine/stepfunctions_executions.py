@@ -45,21 +45,28 @@ def _known(data: Json) -> Any:
     """Return the response for an existing name: the running execution if the input is the same, else a
     conflict.
     """
-    machine = stepfunctions._state_machines.get(stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", "")))
+    machine = stepfunctions._state_machines.get(
+        stepfunctions._resolve_state_machine_arn(data.get("stateMachineArn", ""))
+    )
     if not machine or not data.get("name"):
         return None
     arn = machine["stateMachineArn"].replace(":stateMachine:", ":execution:") + ":" + data["name"]
     existing = stepfunctions._executions.get(arn)
     if existing is None:
         return None
-    if existing["status"] == "RUNNING" and json.loads(existing["input"]) == json.loads(data.get("input", "{}")):
+    if existing["status"] == "RUNNING" and json.loads(existing["input"]) == json.loads(
+        data.get("input", "{}")
+    ):
         return json_response({"executionArn": arn, "startDate": existing["startDate"]})
     return error_response_json("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'", 400)
 
 
 def status_event(execution: Json) -> Json:
     status = execution["status"]
-    payloads = {"input": execution.get("input"), "output": execution.get("output") if status == "SUCCEEDED" else None}
+    payloads = {
+        "input": execution.get("input"),
+        "output": execution.get("output") if status == "SUCCEEDED" else None,
+    }
     details: Json = {}
     for name, payload in payloads.items():
         fits = payload is None or len(payload) <= EVENT_PAYLOAD_LIMIT
@@ -105,6 +112,10 @@ def install() -> None:
 
     stepfunctions._start_execution = start_once
     stepfunctions._emit_execution_status_event = emit
-    handlers = {name: value for name, value in vars(stepfunctions).items() if isinstance(value, dict) and value.get("StartExecution") is start}
+    handlers = {
+        name: value
+        for name, value in vars(stepfunctions).items()
+        if isinstance(value, dict) and value.get("StartExecution") is start
+    }
     for table in handlers.values():
         table["StartExecution"] = start_once

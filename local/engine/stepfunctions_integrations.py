@@ -18,11 +18,29 @@ expect(stepfunctions, "_invoke_nested_start_execution", "resource", "input_data"
 expect(stepfunctions, "_invoke_nested_start_execution_sync", "resource", "input_data")
 expect(stepfunctions, "_nested_start_execution_request", "input_data")
 expect(stepfunctions, "_stop_execution", "data")
-expect(stepfunctions, "_run_distributed_map", "state_def", "raw_input", "effective", "iterator", "execution", "ctx")
+expect(
+    stepfunctions,
+    "_run_distributed_map",
+    "state_def",
+    "raw_input",
+    "effective",
+    "iterator",
+    "execution",
+    "ctx",
+)
 
 # Fields of a distributed Map that MiniStack ignores silently.
 UNSUPPORTED_IN_DISTRIBUTED_MAP = ("ItemBatcher", "ResultWriter")
-SHOWN_OF_NESTED = ("executionArn", "input", "name", "output", "startDate", "stateMachineArn", "status", "stopDate")
+SHOWN_OF_NESTED = (
+    "executionArn",
+    "input",
+    "name",
+    "output",
+    "startDate",
+    "stateMachineArn",
+    "status",
+    "stopDate",
+)
 
 
 class BatchIntegration:
@@ -34,11 +52,17 @@ class BatchIntegration:
         request = to_api(data)
         overrides = request.setdefault("containerOverrides", {})
         # Step Functions tags the jobs that it starts this way.
-        overrides["environment"] = [*overrides.get("environment", []), {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"}]
+        overrides["environment"] = [
+            *overrides.get("environment", []),
+            {"name": "MANAGED_BY_AWS", "value": "STARTED_BY_STEP_FUNCTIONS"},
+        ]
         try:
             submitted = self.api.submit(request)
         except batch.Refused as refusal:
-            raise ExecutionError("Batch.ClientException", f"{refusal} (Service: AWSBatch; Status Code: 400; Error Code: ClientException)") from refusal
+            raise ExecutionError(
+                "Batch.ClientException",
+                f"{refusal} (Service: AWSBatch; Status Code: 400; Error Code: ClientException)",
+            ) from refusal
         if not resource.endswith(".sync"):
             return from_api(submitted)
         job = self.api.scheduler.jobs[submitted["jobId"]]
@@ -63,7 +87,10 @@ class BatchIntegration:
         try:
             return from_api(operation(to_api(data)))
         except batch.Refused as refusal:
-            raise ExecutionError("Batch.ClientException", f"{refusal} (Service: Batch; Status Code: 400; Error Code: ClientException)") from refusal
+            raise ExecutionError(
+                "Batch.ClientException",
+                f"{refusal} (Service: Batch; Status Code: 400; Error Code: ClientException)",
+            ) from refusal
 
     def _wait(self, job: batch.Job) -> None:
         while not job.finished.wait(LOOK_SECONDS):
@@ -86,14 +113,19 @@ def start_nested_and_wait(resource: str, data: Json) -> Json:
     child = stepfunctions._executions[arn]
     while child["status"] == "RUNNING":
         if should_stop():
-            stepfunctions._stop_execution({"executionArn": arn, "cause": "The execution that started this one has ended"})
+            stepfunctions._stop_execution(
+                {"executionArn": arn, "cause": "The execution that started this one has ended"}
+            )
             raise Stopped
         stepfunctions.time.sleep(LOOK_SECONDS / 2)
     description = {key[0].upper() + key[1:]: child.get(key) for key in SHOWN_OF_NESTED}
     description.update(InputDetails={"Included": True}, OutputDetails={"Included": True})
     if child["status"] != "SUCCEEDED":
         description.pop("Output")
-        cause = {**description, **{name.title(): child[name] for name in ("error", "cause") if child.get(name)}}
+        cause = {
+            **description,
+            **{name.title(): child[name] for name in ("error", "cause") if child.get(name)},
+        }
         raise ExecutionError("States.TaskFailed", json.dumps(cause))
     if resource.endswith(".sync:2"):
         description["Output"] = json.loads(child["output"])
@@ -102,7 +134,9 @@ def start_nested_and_wait(resource: str, data: Json) -> Json:
 
 def _put_events(put: Any) -> Any:
     def put_all_or_fail(resource: str, data: Json) -> Json:
-        result = put(resource, {**data, "Entries": [_with_text_detail(entry) for entry in data.get("Entries", [])]})
+        result = put(
+            resource, {**data, "Entries": [_with_text_detail(entry) for entry in data.get("Entries", [])]}
+        )
         if result.get("FailedEntryCount"):
             raise ExecutionError("EventBridge.FailedEntry", json.dumps(result))
         return result
@@ -120,7 +154,10 @@ def _checked_distributed_map(run: Any) -> Any:
     def distributed_map(state: Json, *arguments: Any) -> Any:
         check()
         if ignored := [field for field in UNSUPPORTED_IN_DISTRIBUTED_MAP if field in state]:
-            raise ExecutionError("States.Runtime", f"The local engine doesn't support {', '.join(ignored)} of a distributed Map")
+            raise ExecutionError(
+                "States.Runtime",
+                f"The local engine doesn't support {', '.join(ignored)} of a distributed Map",
+            )
         return run(state, *arguments)
 
     return distributed_map

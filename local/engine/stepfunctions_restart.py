@@ -55,8 +55,15 @@ class Journal:
         """Watch until all lost executions have been aborted."""
         while self.lost:
             time.sleep(LOOK_SECONDS)
-            if not any(stack.get("StackStatus", "").endswith("_IN_PROGRESS") for stack in list(cloudformation._stacks.values())):
-                for execution in [lost for lost in list(self.lost.values()) if lost["stateMachineArn"] in stepfunctions._state_machines]:
+            if not any(
+                stack.get("StackStatus", "").endswith("_IN_PROGRESS")
+                for stack in list(cloudformation._stacks.values())
+            ):
+                for execution in [
+                    lost
+                    for lost in list(self.lost.values())
+                    if lost["stateMachineArn"] in stepfunctions._state_machines
+                ]:
                     abort(execution)
 
 
@@ -75,7 +82,9 @@ def abort(lost: Json) -> None:
         "mockAttempts": {},
         "events": [],
     }
-    stepfunctions._add_event(execution, "ExecutionAborted", {"executionAbortedEventDetails": {"error": ERROR, "cause": CAUSE}})
+    stepfunctions._add_event(
+        execution, "ExecutionAborted", {"executionAbortedEventDetails": {"error": ERROR, "cause": CAUSE}}
+    )
     stepfunctions._executions[lost["executionArn"]] = execution
     stepfunctions._emit_execution_status_event(execution)
 

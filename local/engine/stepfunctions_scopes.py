@@ -104,7 +104,9 @@ def install() -> None:
     def items(state: Json, *arguments: Any) -> Any:
         processor = state.get("ItemProcessor") or state.get("Iterator") or {}
         if (processor.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED":
-            return run_items(state, *arguments)  # its items are executions of their own, with failure thresholds
+            return run_items(
+                state, *arguments
+            )  # its items are executions of their own, with failure thresholds
         with _together():
             return run_items(state, *arguments)
 

@@ -29,13 +29,17 @@ def install() -> None:
             return run_branches(state, raw_input, execution, ctx)
         value = stepfunctions._apply_jsonata_arguments(state, raw_input, ctx)
         # Pass only the branches: MiniStack would look for JSONPath fields in the rest.
-        results, _ = run_branches({"Type": "Parallel", "Branches": state["Branches"], "End": True}, value, execution, ctx)
+        results, _ = run_branches(
+            {"Type": "Parallel", "Branches": state["Branches"], "End": True}, value, execution, ctx
+        )
         output = stepfunctions._apply_jsonata_output(state, raw_input, ctx, result=results, default=results)
         stepfunctions._apply_state_assign(state, raw_input, ctx, result=results)
         return output, stepfunctions._next_or_end(state)
 
     def sub_machine(states: Json, start_at: str, value: Any, execution: Json, ctx: Json) -> Any:
         # A context per branch: branches run at the same time, each with its state and its task token.
-        return run_sub_machine(states, start_at, value, execution, {**ctx, "variables": dict(ctx.get("variables") or {})})
+        return run_sub_machine(
+            states, start_at, value, execution, {**ctx, "variables": dict(ctx.get("variables") or {})}
+        )
 
     stepfunctions._run_parallel_branches, stepfunctions._run_sub_machine = branches, sub_machine

@@ -22,7 +22,9 @@ expect(pool, "get_or_create_worker", "func_name", "config", "code_zip")
 expect(pool, "_account_region_from_function_config", "config")
 expect(apigateway, "handle_websocket", "scope", "receive", "send", "api_id", "path_override")
 expect(apigateway, "_invoke_ws_lambda")
-expect(apigateway, "_refuse_ws_handshake", "scope", "send", "status", "message", "connection_id", "request_id")
+expect(
+    apigateway, "_refuse_ws_handshake", "scope", "send", "status", "message", "connection_id", "request_id"
+)
 expect(lambda_svc, "_get_func_record_for_ref_in_scope", "function_ref", "account_id", "region")
 expect(lambda_svc, "_execution_record_for_config")
 expect(lambda_svc, "_execute_function_with_config_scope", "func", "event")
@@ -39,8 +41,12 @@ class Environment:
 
     def invoke(self, event: Json, request_id: str) -> Json:
         account, region = pool._account_region_from_function_config(self.config)
-        function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(self.config["FunctionArn"], account_id=account, region=region)
-        result = lambda_svc._execute_function_with_config_scope(lambda_svc._execution_record_for_config(function, config), event)
+        function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(
+            self.config["FunctionArn"], account_id=account, region=region
+        )
+        result = lambda_svc._execute_function_with_config_scope(
+            lambda_svc._execution_record_for_config(function, config), event
+        )
         return {"status": "success", "result": answer(event, result, request_id)}
 
 
@@ -48,8 +54,17 @@ def answer(event: Json, result: Json, request_id: str) -> Json:
     """Convert a function's result to API Gateway's response."""
     context = event["requestContext"]
     payload = result.get("body")
-    if result.get("error") or result.get("throttle") or not isinstance(payload, dict) or "statusCode" not in payload:
-        error = {"message": "Internal server error", "connectionId": context["connectionId"], "requestId": request_id}
+    if (
+        result.get("error")
+        or result.get("throttle")
+        or not isinstance(payload, dict)
+        or "statusCode" not in payload
+    ):
+        error = {
+            "message": "Internal server error",
+            "connectionId": context["connectionId"],
+            "requestId": request_id,
+        }
         return {"statusCode": HTTPStatus.BAD_GATEWAY, "body": json.dumps(error)}
     return {"statusCode": payload["statusCode"]}
 
@@ -62,7 +77,9 @@ def install() -> None:
         _handshake.get().append(int((response or {}).get("statusCode", HTTPStatus.OK)))
         return response
 
-    async def handle_with_status(scope: Json, receive: Any, send: Any, api_id: str, path_override: str | None = None) -> None:
+    async def handle_with_status(
+        scope: Json, receive: Any, send: Any, api_id: str, path_override: str | None = None
+    ) -> None:
         statuses: list[int] = []
         _handshake.set(statuses)
         closed = False

@@ -15,19 +15,31 @@ CALLS = {
         "If you learned something new, follow for more of these.",
         "If you learned something new today, follow along for more stories like this one.",
     ),
-    "es": ("Síguenos para más.", "Síguenos para más historias como esta.", "Si has aprendido algo nuevo, síguenos para más historias."),
+    "es": (
+        "Síguenos para más.",
+        "Síguenos para más historias como esta.",
+        "Si has aprendido algo nuevo, síguenos para más historias.",
+    ),
     "fr": (
         "Abonnez-vous pour la suite.",
         "Abonnez-vous pour d'autres histoires comme celle-ci.",
         "Si vous avez appris quelque chose, abonnez-vous pour la suite.",
     ),
-    "de": ("Mehr davon im Abo.", "Abonniere für mehr Geschichten wie diese.", "Wenn du etwas Neues gelernt hast, abonniere für mehr Geschichten."),
+    "de": (
+        "Mehr davon im Abo.",
+        "Abonniere für mehr Geschichten wie diese.",
+        "Wenn du etwas Neues gelernt hast, abonniere für mehr Geschichten.",
+    ),
 }
 QUESTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {
         "question": ("Ever wondered {0}?", "Have you ever wondered {0}?", "Here is {0}."),
         "educational": ("What do you know about {0}?", "Here is the story of {0}.", "{1}, explained."),
-        "entertainment": ("You have never heard {0} told like this.", "Ready for {0}?", "{1}, and why it is stranger than it looks."),
+        "entertainment": (
+            "You have never heard {0} told like this.",
+            "Ready for {0}?",
+            "{1}, and why it is stranger than it looks.",
+        ),
         "news": ("{1}: here is what is known.", "{1}, in brief.", "Here is the latest on {0}."),
     },
     "es": {"educational": ("¿Qué sabes de {0}?", "{1}, en pocas palabras.")},
@@ -92,7 +104,9 @@ def closings(language: str, words: int) -> Sequence[str]:
 def questions(subject: str, style: str, language: str) -> list[str]:
     """Return opening questions about the subject: "Ever wondered how cables carry the internet?"."""
     known = QUESTIONS.get(language[:2].lower(), QUESTIONS["en"])
-    is_question = re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "question" in known
+    is_question = (
+        re.match(r"(?:how|why|what|where|when|who)\b", subject, re.IGNORECASE) and "question" in known
+    )
     first = subject.split(maxsplit=1)[0]
     inner = subject if first[1:] != first[1:].lower() else subject[:1].lower() + subject[1:]
     patterns = known["question"] if is_question else known.get(style, known["educational"])
@@ -106,7 +120,9 @@ def _is_name(subject: str) -> bool:
     return len(words) > 1 and words[1][:1].isupper()
 
 
-def extended(runs: list[list[str]], headings: Sequence[str], missing: int, used: Iterable[str], language: str) -> list[list[str]]:
+def extended(
+    runs: list[list[str]], headings: Sequence[str], missing: int, used: Iterable[str], language: str
+) -> list[list[str]]:
     """Insert framing sentences between the runs until about `missing` words are added. None is used twice."""
     if not language.lower().startswith("en"):
         return runs
@@ -135,7 +151,9 @@ def _offers(headings: Sequence[str]) -> Iterator[tuple[int, bool, str]]:
             kind = (place + turn) % 3
             if kind == 0 and place > 0 and turn < 2 and (opener := next(openers, None)):
                 yield place, True, opener.format(named[place])
-            elif kind == 1 and place > 0 and named[place] != named[place - 1] and (recap := next(recaps, None)):
+            elif (
+                kind == 1 and place > 0 and named[place] != named[place - 1] and (recap := next(recaps, None))
+            ):
                 yield place, False, recap.format(named[place - 1], named[place])
             elif closer := next(closers, None):
                 yield place, False, closer

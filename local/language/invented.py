@@ -29,7 +29,9 @@ SURPLUS = 1.2
 # A small model repeats itself sooner or later; then use what there is.
 MOST_ROUNDS = 2
 
-LISTED = re.compile(r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+")
+LISTED = re.compile(
+    r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+"
+)
 
 Complete = Callable[[str, str, int, int], str]
 

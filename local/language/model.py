@@ -39,7 +39,9 @@ class Model:
     def count(self, text: str) -> int:
         """Count the tokens of the text with the model's own tokenizer."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._key}"}
-        request = urllib.request.Request(f"{self._server.listening_address}/tokenize", json.dumps({"content": text}).encode(), headers)
+        request = urllib.request.Request(
+            f"{self._server.listening_address}/tokenize", json.dumps({"content": text}).encode(), headers
+        )
         with urllib.request.urlopen(request, timeout=COUNT_TIMEOUT_S) as answer:
             return len(json.load(answer)["tokens"])
 

@@ -19,7 +19,8 @@ from local.language.writer import seed_of
 SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FEWEST_OUTPUT_TOKENS = 16
 LONGEST_IDENTIFIER = 64
-# https://developers.openai.com/api/docs/guides/prompt-caching: breakpoints exist since the GPT-5.6 family; four a request.
+# https://developers.openai.com/api/docs/guides/prompt-caching: breakpoints exist since the GPT-5.6 family;
+# four a request.
 NO_BREAKPOINTS = re.compile(r"gpt-(?:4|5(?:$|-|\.[0-5]))")
 MOST_BREAKPOINTS = 4
 ROLES = ("system", "developer", "user", "assistant")
@@ -116,14 +117,19 @@ def parameters() -> TypeAdapter[Any]:
 
 
 def _type_error(error: ValidationError) -> ApiError:
-    """Return the error of one parameter. An unknown key comes first: the SDK's unions report it beside others."""
+    """Return the error of one parameter.
+
+    An unknown key comes first: the SDK's unions report it beside others.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     unknown = [each for each in found if each["type"] == "extra_forbidden" and len(each["loc"]) == 1]
     missing = [each for each in found if each["type"] == "missing" and len(each["loc"]) == 1]
     nested = [each for each in found if each["type"] == "extra_forbidden"]
     first = next(iter([*unknown, *missing, *nested]), found[0])
     # Names of union branches, such as `list[union[...]]`, are not part of the request.
-    param = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or re.fullmatch(r"[a-z_]+", part))
+    param = ".".join(
+        str(part) for part in first["loc"] if isinstance(part, int) or re.fullmatch(r"[a-z_]+", part)
+    )
     if first["type"] == "extra_forbidden":
         return ApiError(400, f"Unknown parameter: '{param}'.", "unknown_parameter", param)
     if first["type"] == "missing":
@@ -154,7 +160,12 @@ def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
     if form["type"] == "text":
         return None
     if form["type"] != "json_schema":
-        raise ApiError(400, "This local server supports 'text' and 'json_schema'.", "unsupported_value", "text.format.type")
+        raise ApiError(
+            400,
+            "This local server supports 'text' and 'json_schema'.",
+            "unsupported_value",
+            "text.format.type",
+        )
     if not SCHEMA_NAME.fullmatch(form["name"]):
         message = "Invalid 'text.format.name': expected letters, digits, '_' and '-', at most 64."
         raise ApiError(400, message, "invalid_value", "text.format.name")
@@ -179,8 +190,12 @@ def _messages(body: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
     rendered, prefixes = instructions, []
     for number, message in enumerate(messages):
         if "role" not in message or "content" not in message:
-            raise ApiError(400, "This local server supports messages only.", "unsupported_value", f"input[{number}]")
-        for piece in [{"text": message["content"]}] if isinstance(message["content"], str) else message["content"]:
+            raise ApiError(
+                400, "This local server supports messages only.", "unsupported_value", f"input[{number}]"
+            )
+        for piece in (
+            [{"text": message["content"]}] if isinstance(message["content"], str) else message["content"]
+        ):
             if "text" not in piece:
                 place = f"input[{number}].content"
                 raise ApiError(400, "This local server supports text only.", "unsupported_value", place)
@@ -196,7 +211,9 @@ def _messages(body: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
 
 def _check_breakpoints(model: str, count: int) -> None:
     if count and NO_BREAKPOINTS.match(model):
-        message = f"Unsupported parameter: 'prompt_cache_breakpoint' is not supported with the model '{model}'."
+        message = (
+            f"Unsupported parameter: 'prompt_cache_breakpoint' is not supported with the model '{model}'."
+        )
         raise ApiError(400, message, "unsupported_parameter", "prompt_cache_breakpoint")
     if count > MOST_BREAKPOINTS:
         message = f"A request can have {MOST_BREAKPOINTS} cache breakpoints at most."

@@ -1,7 +1,8 @@
 """Every response that POST /v1/responses can give, in OpenAI's form.
 
 Sources: https://platform.openai.com/docs/api-reference/responses/object,
-https://platform.openai.com/docs/guides/error-codes and https://platform.openai.com/docs/guides/rate-limits (2026-11-28).
+https://platform.openai.com/docs/guides/error-codes and https://platform.openai.com/docs/guides/rate-limits
+(2026-11-28).
 """
 
 import threading
@@ -72,13 +73,21 @@ def document(answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> d
 def refusal(answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> dict[str, Any]:
     """Return a response of status completed whose message is a refusal."""
     content = {"type": "refusal", "refusal": "I'm sorry, but I can't help with that."}
-    return _response(body, answer.model, "completed", [_reasoning(), _message("completed", content)], _usage(answer, cached))
+    return _response(
+        body,
+        answer.model,
+        "completed",
+        [_reasoning(), _message("completed", content)],
+        _usage(answer, cached),
+    )
 
 
 def only_reasoning(answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> dict[str, Any]:
     """Return an incomplete response whose whole budget went into reasoning: it has no message."""
     details = {"reason": "max_output_tokens"}
-    return _response(body, answer.model, "incomplete", [_reasoning()], _usage(answer, cached), incomplete_details=details)
+    return _response(
+        body, answer.model, "incomplete", [_reasoning()], _usage(answer, cached), incomplete_details=details
+    )
 
 
 def filtered(answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> dict[str, Any]:
@@ -87,12 +96,17 @@ def filtered(answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> d
     content = {"type": "output_text", "text": half, "annotations": [], "logprobs": []}
     output = [_reasoning(), _message("incomplete", content)]
     details = {"reason": "content_filter"}
-    return _response(body, answer.model, "incomplete", output, _usage(answer, cached), incomplete_details=details)
+    return _response(
+        body, answer.model, "incomplete", output, _usage(answer, cached), incomplete_details=details
+    )
 
 
 def failed(answer: Answer, body: dict[str, Any], code: str) -> dict[str, Any]:
     """Return a response of status failed: HTTP 200, an error inside, no output and no usage."""
-    error = {"code": code, "message": "An error occurred while processing your request. You can retry your request."}
+    error = {
+        "code": code,
+        "message": "An error occurred while processing your request. You can retry your request.",
+    }
     return _response(body, answer.model, "failed", [], None, error=error)
 
 
@@ -101,7 +115,13 @@ def _reasoning() -> dict[str, Any]:
 
 
 def _message(status: str, content: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "message", "id": f"msg_{uuid.uuid4().hex}", "role": "assistant", "status": status, "content": [content]}
+    return {
+        "type": "message",
+        "id": f"msg_{uuid.uuid4().hex}",
+        "role": "assistant",
+        "status": status,
+        "content": [content],
+    }
 
 
 def _usage(answer: Answer, cached: tuple[int, int]) -> dict[str, Any]:
@@ -164,33 +184,60 @@ def _billing(code: str, message: str) -> Callable[[dict[str, Any]], ApiError]:
     return lambda _: ApiError(429, message, code, type_="insufficient_quota")
 
 
-def _plain(status: int, code: str | None, message: str, type_: str | None = None) -> Callable[[dict[str, Any]], ApiError]:
+def _plain(
+    status: int, code: str | None, message: str, type_: str | None = None
+) -> Callable[[dict[str, Any]], ApiError]:
     return lambda _: ApiError(status, message, code, type_=type_)
 
 
 # https://platform.openai.com/docs/guides/error-codes
 ERRORS: dict[str, Callable[[dict[str, Any]], ApiError]] = {
     "invalid_api_key": _plain(401, "invalid_api_key", "Incorrect API key provided."),
-    "unsupported_country": _plain(403, "unsupported_country_region_territory", "Country, region, or territory not supported", "request_forbidden"),
-    "invalid_prompt": _plain(400, "invalid_prompt", "Invalid prompt: your prompt was flagged as potentially violating our usage policy."),
+    "unsupported_country": _plain(
+        403,
+        "unsupported_country_region_territory",
+        "Country, region, or territory not supported",
+        "request_forbidden",
+    ),
+    "invalid_prompt": _plain(
+        400,
+        "invalid_prompt",
+        "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+    ),
     "request_timeout": _plain(408, None, "The request timed out."),
     "conflict": _plain(409, None, "The resource was updated by another request."),
-    "rate_limit": _rate("rate_limit_exceeded", "tokens", "Rate limit reached for tokens per min. Please try again in 2s."),
-    "slow_down": _rate("slow_down", "rate_limit_error", "Your request rate rose too fast. Reduce it and try again."),
-    "insufficient_quota": _billing("insufficient_quota", "You exceeded your current quota, please check your plan and billing details."),
-    "credit_balance_exhausted": _billing("credit_balance_exhausted", "Your organization has no credits left."),
-    "organization_spend_limit": _billing("organization_spend_limit_exceeded", "Your organization reached its spend limit."),
+    "rate_limit": _rate(
+        "rate_limit_exceeded", "tokens", "Rate limit reached for tokens per min. Please try again in 2s."
+    ),
+    "slow_down": _rate(
+        "slow_down", "rate_limit_error", "Your request rate rose too fast. Reduce it and try again."
+    ),
+    "insufficient_quota": _billing(
+        "insufficient_quota", "You exceeded your current quota, please check your plan and billing details."
+    ),
+    "credit_balance_exhausted": _billing(
+        "credit_balance_exhausted", "Your organization has no credits left."
+    ),
+    "organization_spend_limit": _billing(
+        "organization_spend_limit_exceeded", "Your organization reached its spend limit."
+    ),
     "project_spend_limit": _billing("project_spend_limit_exceeded", "Your project reached its spend limit."),
-    "organization_usage_limit": _billing("organization_usage_limit_exceeded", "Your organization reached its usage limit."),
+    "organization_usage_limit": _billing(
+        "organization_usage_limit_exceeded", "Your organization reached its usage limit."
+    ),
     "server_error": _plain(500, None, "The server had an error while processing your request."),
-    "overloaded": _plain(503, "server_is_overloaded", "The server is overloaded.", "service_unavailable_error"),
+    "overloaded": _plain(
+        503, "server_is_overloaded", "The server is overloaded.", "service_unavailable_error"
+    ),
 }
 # Outcomes that need the request, and `text`, which answers with the given text instead of the writer's.
 WRITTEN = ("text", "refusal", "only_reasoning", "content_filter", "failed", "incomplete", "bad_gateway")
 OUTCOMES = frozenset({*ERRORS, *WRITTEN})
 
 
-def scripted(outcome: Outcome, answer: Answer, body: dict[str, Any], cached: tuple[int, int]) -> dict[str, Any]:
+def scripted(
+    outcome: Outcome, answer: Answer, body: dict[str, Any], cached: tuple[int, int]
+) -> dict[str, Any]:
     """Return the response of an outcome in WRITTEN."""
     match outcome.name:
         case "refusal":

@@ -13,7 +13,16 @@ from local.language.text import capitalised, key_phrases, noun_phrases, split, t
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 MOST_PROPERTIES = 5000
 DEEPEST = 10
-FORBIDDEN = ("allOf", "not", "dependentRequired", "dependentSchemas", "if", "then", "else", "patternProperties")
+FORBIDDEN = (
+    "allOf",
+    "not",
+    "dependentRequired",
+    "dependentSchemas",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+)
 # Other names for the parts of a script.
 SYNONYMS = {
     "headline": "title", "name": "title", "summary": "description", "abstract": "description", "keywords": "tags", "hashtags": "tags", "topics": "tags",
@@ -63,7 +72,9 @@ def _check(schema: Any, place: tuple[str, ...], depth: int) -> None:
 
 def _check_object(schema: Mapping[str, Any], place: tuple[str, ...]) -> None:
     if schema.get("additionalProperties") is not False:
-        raise SchemaError(f"In context={place}, 'additionalProperties' is required to be supplied and to be false.")
+        raise SchemaError(
+            f"In context={place}, 'additionalProperties' is required to be supplied and to be false."
+        )
     missing = [name for name in schema.get("properties", {}) if name not in schema.get("required", [])]
     if missing:
         raise SchemaError(
@@ -123,12 +134,22 @@ class _Filler:
                 return None
         return self._string(schema, name, found, text)
 
-    def _first_fitting(self, options: Sequence[dict[str, Any]], name: str, found: Any, text: str, depth: int) -> Any:
-        """Return the first alternative that the content has. Null if there is no content and null is allowed."""
+    def _first_fitting(
+        self, options: Sequence[dict[str, Any]], name: str, found: Any, text: str, depth: int
+    ) -> Any:
+        """Return the first alternative that the content has.
+
+        Null if there is no content and null is allowed.
+        """
         resolved = [_resolved(option, self._root) for option in options]
         if found is None and any(option.get("type") == "null" for option in resolved):
             return None
-        fitting = [option for option in resolved if _kind(found) == option.get("type") or (option.get("type") == "number" and _kind(found) == "integer")]
+        fitting = [
+            option
+            for option in resolved
+            if _kind(found) == option.get("type")
+            or (option.get("type") == "number" and _kind(found) == "integer")
+        ]
         plain = [option for option in resolved if option.get("type") != "null"]
         return self.value((fitting or plain or resolved)[0], name, found, text, depth)
 
@@ -137,18 +158,32 @@ class _Filler:
         around = str(content.get("narration") or text)
         if depth > DEEPEST:
             return {}
-        return {name: self.value(child, name, _lookup(content, name), around, depth + 1) for name, child in schema.get("properties", {}).items()}
+        return {
+            name: self.value(child, name, _lookup(content, name), around, depth + 1)
+            for name, child in schema.get("properties", {}).items()
+        }
 
     def _array(self, schema: dict[str, Any], name: str, found: Any, text: str, depth: int) -> list[Any]:
         least, most = schema.get("minItems", 0), min(schema.get("maxItems", LONGEST_LIST), LONGEST_LIST)
         entries = (
-            list(found) if isinstance(found, list) else self._entries(_resolved(schema.get("items", {}), self._root), name, text) if found is None else [found]
+            list(found)
+            if isinstance(found, list)
+            else self._entries(_resolved(schema.get("items", {}), self._root), name, text)
+            if found is None
+            else [found]
         )
         entries = entries[:most]
-        spare = [each for each in self._entries(_resolved(schema.get("items", {}), self._root), name, text) if each not in entries]
+        spare = [
+            each
+            for each in self._entries(_resolved(schema.get("items", {}), self._root), name, text)
+            if each not in entries
+        ]
         entries += spare[: max(0, least - len(entries))]
         entries += [None] * max(0, least - len(entries))
-        return [self.value(schema.get("items", {}), name.removesuffix("s"), entry, text, depth + 1) for entry in entries]
+        return [
+            self.value(schema.get("items", {}), name.removesuffix("s"), entry, text, depth + 1)
+            for entry in entries
+        ]
 
     def _entries(self, items: Mapping[str, Any], name: str, text: str) -> list[Any]:
         kinds = items["type"] if isinstance(items.get("type"), list) else [items.get("type")]
@@ -156,10 +191,20 @@ class _Filler:
             return [{"narration": sentence, "text": sentence} for sentence in split(text)[:5]]
         if {"number", "integer"} & set(kinds):
             return [float(figure.replace(",", "")) for figure in re.findall(r"\d[\d,]*(?:\.\d+)?", text)][:5]
-        return split(text)[:LONGEST_LIST] if SYNONYMS.get(name) == "sentences" else [capitalised(phrase) for phrase in key_phrases(split(text), self._known, 6)]
+        return (
+            split(text)[:LONGEST_LIST]
+            if SYNONYMS.get(name) == "sentences"
+            else [capitalised(phrase) for phrase in key_phrases(split(text), self._known, 6)]
+        )
 
     def _string(self, schema: dict[str, Any], name: str, found: Any, text: str) -> str:
-        value = found if isinstance(found, str) else str(found) if isinstance(found, int | float) else self._sentence_or_phrase(name, schema, text)
+        value = (
+            found
+            if isinstance(found, str)
+            else str(found)
+            if isinstance(found, int | float)
+            else self._sentence_or_phrase(name, schema, text)
+        )
         value = _fit_length(value, schema.get("minLength", 0), schema.get("maxLength"), text)
         pattern = schema.get("pattern")
         if pattern and not re.search(pattern, value):
@@ -169,8 +214,12 @@ class _Filler:
 
     def _sentence_or_phrase(self, name: str, schema: Mapping[str, Any], text: str) -> str:
         """Return text for a leaf with an unknown name: a phrase if it must be short, else a sentence."""
-        short = schema.get("maxLength", 1000) < 60 or re.search(r"heading|label|title|tag|word|name|keyword|phrase", name)
-        phrases = key_phrases(split(text), self._known, 1) or noun_phrases(text) or [" ".join(terms(text)[:3])]
+        short = schema.get("maxLength", 1000) < 60 or re.search(
+            r"heading|label|title|tag|word|name|keyword|phrase", name
+        )
+        phrases = (
+            key_phrases(split(text), self._known, 1) or noun_phrases(text) or [" ".join(terms(text)[:3])]
+        )
         sentences = split(text)
         return capitalised(phrases[0]) if short or not sentences else sentences[0]
 
@@ -195,17 +244,38 @@ def _lookup(content: Mapping[str, Any], name: str) -> Any:
 
 
 def _nearest(options: Sequence[Any], text: str) -> Any:
-    return next((option for option in options if isinstance(option, str) and re.search(rf"\b{re.escape(option)}\b", text, re.IGNORECASE)), options[0])
+    return next(
+        (
+            option
+            for option in options
+            if isinstance(option, str) and re.search(rf"\b{re.escape(option)}\b", text, re.IGNORECASE)
+        ),
+        options[0],
+    )
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object", type(None): "null"}
+    kinds = {
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        str: "string",
+        list: "array",
+        dict: "object",
+        type(None): "null",
+    }
     return kinds.get(type(value), "string")
 
 
 def _number(schema: Mapping[str, Any], found: Any, text: str) -> float | int:
     figure = re.search(r"\d[\d,]*(?:\.\d+)?", text)
-    value: float = found if isinstance(found, int | float) and not isinstance(found, bool) else float(figure[0].replace(",", "")) if figure else 0.0
+    value: float = (
+        found
+        if isinstance(found, int | float) and not isinstance(found, bool)
+        else float(figure[0].replace(",", ""))
+        if figure
+        else 0.0
+    )
     value = min(max(value, schema.get("minimum", value)), schema.get("maximum", value))
     return round(value) if schema.get("type") == "integer" else value
 

@@ -29,7 +29,9 @@ class ChosenSentence:
         return count_words(self.text)
 
 
-def choose(sentences: Sequence[Sentence], words: int, tolerance: int, at_least: int, topic: str = "") -> list[ChosenSentence]:
+def choose(
+    sentences: Sequence[Sentence], words: int, tolerance: int, at_least: int, topic: str = ""
+) -> list[ChosenSentence]:
     """Choose the best sentences with `words` words in total (± `tolerance`), in source order.
 
     A sentence that refers to the previous one is only chosen together with it. Fewer than `at_least`
@@ -46,7 +48,9 @@ def _all(pool: Sequence[Sentence]) -> list[ChosenSentence]:
     chosen: list[ChosenSentence] = []
     for sentence in pool:
         follows = bool(chosen) and chosen[-1].origin.index == sentence.index - 1
-        chosen.append(ChosenSentence(sentence, sentence.text if follows else without_connective(sentence.text)))
+        chosen.append(
+            ChosenSentence(sentence, sentence.text if follows else without_connective(sentence.text))
+        )
     return chosen
 
 
@@ -72,7 +76,9 @@ def _quality(sentence: Sentence, known: dict[str, int], most: int, topic_terms: 
 def _strongest(sentences: Sequence[Sentence], words: int, topic: str) -> list[Sentence]:
     if len(sentences) <= MOST_SENTENCES:
         return list(sentences)
-    ranked = sorted(zip(_qualities(sentences, topic), sentences, strict=True), key=lambda pair: (-pair[0], pair[1].index))
+    ranked = sorted(
+        zip(_qualities(sentences, topic), sentences, strict=True), key=lambda pair: (-pair[0], pair[1].index)
+    )
     kept_indexes = {sentence.index for _, sentence in ranked[: max(MOST_SENTENCES, words // 8)]}
     return [sentence for sentence in sentences if sentence.index in kept_indexes]
 
@@ -82,29 +88,47 @@ class _Table:
     sentence, and the path to it.
     """
 
-    def __init__(self, pool: Sequence[Sentence], qualities: Sequence[float], most_words: int, at_least: int) -> None:
+    def __init__(
+        self, pool: Sequence[Sentence], qualities: Sequence[float], most_words: int, at_least: int
+    ) -> None:
         self._pool = pool
         self._most, self._least = most_words, min(at_least, len(pool))
         self._ways: list[dict[bool, np.ndarray]] = []
         self._forms: list[list[tuple[bool, str]]] = []
         self._history: list[dict[bool, np.ndarray]] = []
-        value = {False: np.full((self._least + 1, most_words + 1), UNREACHABLE), True: np.full((self._least + 1, most_words + 1), UNREACHABLE)}
+        value = {
+            False: np.full((self._least + 1, most_words + 1), UNREACHABLE),
+            True: np.full((self._least + 1, most_words + 1), UNREACHABLE),
+        }
         value[False][0, 0] = 0.0
         for place, (sentence, quality) in enumerate(zip(pool, qualities, strict=True)):
             self._history.append(value)
             value = self._step(value, place, sentence, quality)
         self._value = value
 
-    def _step(self, value: dict[bool, np.ndarray], place: int, sentence: Sentence, quality: float) -> dict[bool, np.ndarray]:
+    def _step(
+        self, value: dict[bool, np.ndarray], place: int, sentence: Sentence, quality: float
+    ) -> dict[bool, np.ndarray]:
         skipped = np.maximum(value[False], value[True])
-        ways = {False: (value[True] > value[False]).astype(np.int16), True: np.full(skipped.shape, -1, np.int16)}
+        ways = {
+            False: (value[True] > value[False]).astype(np.int16),
+            True: np.full(skipped.shape, -1, np.int16),
+        }
         chosen = np.full(skipped.shape, UNREACHABLE)
         forms = self._forms_of(place, sentence)
         for number, (after, text) in enumerate(forms):
             length = count_words(text)
             if length > self._most:
                 continue
-            worth = length * quality * (1.0 if number < 1 or text in (sentence.text, without_connective(sentence.text)) else SHORTENED)
+            worth = (
+                length
+                * quality
+                * (
+                    1.0
+                    if number < 1 or text in (sentence.text, without_connective(sentence.text))
+                    else SHORTENED
+                )
+            )
             moved = np.full(skipped.shape, UNREACHABLE)
             moved[:, length:] = value[after][:, : self._most + 1 - length] + worth
             counted = np.full(skipped.shape, UNREACHABLE)
@@ -123,22 +147,39 @@ class _Table:
         """
         follows = place > 0 and self._pool[place - 1].index == sentence.index - 1
         beside = [(True, text) for text in variants(sentence.text)] if follows else []
-        apart = [(after, text) for text in variants(without_connective(sentence.text)) for after in ((False,) if follows else (False, True))]
+        apart = [
+            (after, text)
+            for text in variants(without_connective(sentence.text))
+            for after in ((False,) if follows else (False, True))
+        ]
         return beside + ([] if sentence.needs_previous else apart)
 
     def best(self, words: int, tolerance: int) -> list[ChosenSentence]:
         value = np.maximum(self._value[False], self._value[True])
         fewest = max((count for count in range(self._least + 1) if (value[count] > 0).any()), default=0)
-        lengths = [length for length in range(max(words - tolerance, 0), self._most + 1) if value[fewest, length] > 0]
+        lengths = [
+            length for length in range(max(words - tolerance, 0), self._most + 1) if value[fewest, length] > 0
+        ]
         if not lengths:
             return self._nearest(value, words)
         # Closeness to the wanted length first, then content: giving up two words for better sentences is
         # worth it, ten are not.
-        return self._walk(fewest, max(lengths, key=lambda length: value[fewest, length] / max(length, 1) - abs(length - words) / (4 * max(words, 1))))
+        return self._walk(
+            fewest,
+            max(
+                lengths,
+                key=lambda length: (
+                    value[fewest, length] / max(length, 1) - abs(length - words) / (4 * max(words, 1))
+                ),
+            ),
+        )
 
     def _nearest(self, value: np.ndarray, words: int) -> list[ChosenSentence]:
         reachable = [
-            (abs(length - words), -count, count, length) for count in range(self._least + 1) for length in range(self._most + 1) if value[count, length] > 0
+            (abs(length - words), -count, count, length)
+            for count in range(self._least + 1)
+            for length in range(self._most + 1)
+            if value[count, length] > 0
         ]
         return self._walk(*min(reachable)[2:]) if reachable else []
 
@@ -206,4 +247,8 @@ def _cut(chosen: Sequence[ChosenSentence], end: int) -> float:
     """Return the cost of a cut. Inside a paragraph it costs as much as a scene that is half too long or too
     short.
     """
-    return 0.0 if end == len(chosen) or chosen[end - 1].origin.paragraph != chosen[end].origin.paragraph else 0.25
+    return (
+        0.0
+        if end == len(chosen) or chosen[end - 1].origin.paragraph != chosen[end].origin.paragraph
+        else 0.25
+    )

@@ -72,10 +72,16 @@ class LanguageServer:
         document = await run_in_threadpool(self._document, asked, body, outcome)
         return JSONResponse(document, headers=responses.RATE_LIMITS)
 
-    def _document(self, asked: LanguageRequest, body: dict[str, Any], outcome: Outcome | None) -> dict[str, Any]:
+    def _document(
+        self, asked: LanguageRequest, body: dict[str, Any], outcome: Outcome | None
+    ) -> dict[str, Any]:
         answer = self._answer(asked, outcome)
         cached = self._cache.use(asked.model, asked.prefixes)
-        return responses.scripted(outcome, answer, body, cached) if outcome else responses.document(answer, body, cached)
+        return (
+            responses.scripted(outcome, answer, body, cached)
+            if outcome
+            else responses.document(answer, body, cached)
+        )
 
     async def list_models(self, _: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model(name) for name in self.models]})
@@ -124,7 +130,9 @@ class LanguageServer:
         topic = brief.topic or " ".join(re.sub(r"<[^>]*>|[{}\[\]\"]", " ", asked.user).split())[:200]
         covered = " ".join(text for text in brief.part.get("covered", []) if isinstance(text, str))
         words = 40 * brief.part_count if "parts" in properties else brief.words_target
-        return invented.source(topic, min(words, MOST_INVENTED_WORDS), asked.seed, self.model.complete, covered)
+        return invented.source(
+            topic, min(words, MOST_INVENTED_WORDS), asked.seed, self.model.complete, covered
+        )
 
 
 def _limited(name: str, text: str, input_tokens: int, output_tokens: int, asked: LanguageRequest) -> Answer:
@@ -133,7 +141,14 @@ def _limited(name: str, text: str, input_tokens: int, output_tokens: int, asked:
     if asked.most_tokens is None or reasoning + output_tokens <= asked.most_tokens:
         return Answer(name, text, input_tokens, output_tokens, reasoning, cut=False)
     left = max(0, asked.most_tokens - reasoning)
-    return Answer(name, text[: len(text) * left // output_tokens], input_tokens, left, min(reasoning, asked.most_tokens), cut=True)
+    return Answer(
+        name,
+        text[: len(text) * left // output_tokens],
+        input_tokens,
+        left,
+        min(reasoning, asked.most_tokens),
+        cut=True,
+    )
 
 
 def _content(writer: Writer, properties: Container[str]) -> dict[str, Any]:
@@ -143,7 +158,10 @@ def _content(writer: Writer, properties: Container[str]) -> dict[str, Any]:
 
 
 def read_prompt(user: str, system: str = "") -> tuple[Brief, str]:
-    """Return the brief and the source text that the product marks; either may be missing. The source stands in the constant part of a request."""
+    """Return the brief and the source text that the product marks; either may be missing.
+
+    The source stands in the constant part of a request.
+    """
     marked = re.search(r"<brief>\s*(\{.*?\})\s*</brief>", user, re.DOTALL)
     try:
         found = json.loads(marked[1]) if marked else {}
@@ -169,7 +187,13 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": MODEL_CREATED, "owned_by": "showrunner-local", "shutdown_date": None}
+    return {
+        "id": name,
+        "object": "model",
+        "created": MODEL_CREATED,
+        "owned_by": "showrunner-local",
+        "shutdown_date": None,
+    }
 
 
 def application(server: LanguageServer) -> Counted:
@@ -188,11 +212,15 @@ def application(server: LanguageServer) -> Counted:
     return counted
 
 
-def _authorised(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _authorised(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
     async def checked(request: Request) -> Response:
         if not request.headers.get("authorization", "").removeprefix("Bearer").strip():
             raise ApiError(
-                401, "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth.", "invalid_api_key"
+                401,
+                "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth.",
+                "invalid_api_key",
             )
         return await endpoint(request)
 

@@ -79,11 +79,24 @@ def read(text: str) -> Source:
 
 
 def _sentences(paragraphs: Sequence[Sequence[str]]) -> list[Sentence]:
-    everywhere = {term for term, _ in weights(sentence for paragraph in paragraphs for sentence in paragraph).most_common(SUBJECTS)}
+    everywhere = {
+        term
+        for term, _ in weights(sentence for paragraph in paragraphs for sentence in paragraph).most_common(
+            SUBJECTS
+        )
+    }
     made: list[Sentence] = []
     for number, paragraph in enumerate(paragraphs):
         for place, sentence in enumerate(paragraph):
-            made.append(Sentence(len(made), number, place == 0, sentence, needs_previous(sentence, paragraph[:place], everywhere)))
+            made.append(
+                Sentence(
+                    len(made),
+                    number,
+                    place == 0,
+                    sentence,
+                    needs_previous(sentence, paragraph[:place], everywhere),
+                )
+            )
     return made
 
 
@@ -91,7 +104,10 @@ def _heading(block: str) -> tuple[str | None, list[str]]:
     """Return the block's heading and text. Wrapped lines are joined; list entries stay separate."""
     found = [(line.strip(), _without_markdown(line)) for line in block.split("\n") if _without_markdown(line)]
     heading = None
-    if found and (found[0][0].startswith("#") or (_looks_like_heading(found[0][1]) and (len(found) == 1 or not found[1][1][0].islower()))):
+    if found and (
+        found[0][0].startswith("#")
+        or (_looks_like_heading(found[0][1]) and (len(found) == 1 or not found[1][1][0].islower()))
+    ):
         heading = found.pop(0)[1].rstrip(":")
     lines: list[str] = []
     for line, bare in found:
@@ -104,7 +120,12 @@ def _heading(block: str) -> tuple[str | None, list[str]]:
 
 def _without_markdown(line: str) -> str:
     """Remove Markdown from a line: heading, list entry, bold."""
-    return re.sub(r"^(?:#{1,6}\s+|[-*•]\s+|\d{1,2}[.)]\s+)", "", line.strip()).replace("**", "").replace("__", "").strip()
+    return (
+        re.sub(r"^(?:#{1,6}\s+|[-*•]\s+|\d{1,2}[.)]\s+)", "", line.strip())
+        .replace("**", "")
+        .replace("__", "")
+        .strip()
+    )
 
 
 def _looks_like_heading(line: str) -> bool:
@@ -122,7 +143,9 @@ def split(paragraph: str) -> list[str]:
     for mark in re.finditer(r"[.!?…]+[\"”’)]*\s+(?=[\"“‘(]*[A-Z0-9À-Þ])", text):
         before = text[start : mark.start()].rsplit(None, 1)
         last = before[-1].lower().lstrip('("“‘') if before else ""
-        if mark.group().startswith(".") and (last in ABBREVIATIONS or re.fullmatch(r"[a-z]|(?:[a-z]\.)+[a-z]", last)):
+        if mark.group().startswith(".") and (
+            last in ABBREVIATIONS or re.fullmatch(r"[a-z]|(?:[a-z]\.)+[a-z]", last)
+        ):
             continue
         sentences.append(text[start : mark.end()].strip())
         start = mark.end()
@@ -148,7 +171,11 @@ def needs_previous(sentence: str, before: Sequence[str] = (), everywhere: Collec
     if definite:
         return bool(definite[1]) or first in terms(" ".join(before))
     # "Repeaters get ..." after "a repeater makes ...".
-    return plain.split()[0].endswith("s") and stem(plain.split()[0]) in terms(before[-1]) and first not in everywhere
+    return (
+        plain.split()[0].endswith("s")
+        and stem(plain.split()[0]) in terms(before[-1])
+        and first not in everywhere
+    )
 
 
 def _has_loose_pronoun(sentence: str) -> bool:
@@ -156,9 +183,18 @@ def _has_loose_pronoun(sentence: str) -> bool:
     if re.search(r"\b(?:\d+|many|some|most|all|none|each|one|two|both) of (?:them|these|those)\b", sentence):
         return True
     singular = plural = named = False
-    for word in re.findall(r"[^\W\d_][\w'-]*", re.sub(r"\b(?:[Ii]t (?:turns out|seems|takes|took|is|was)|that is)\b", "", sentence).replace("’", "'")):
+    for word in re.findall(
+        r"[^\W\d_][\w'-]*",
+        re.sub(r"\b(?:[Ii]t (?:turns out|seems|takes|took|is|was)|that is)\b", "", sentence).replace(
+            "’", "'"
+        ),
+    ):
         low = word.lower().removesuffix("'s")
-        if (low in SINGULAR and not singular) or (low in PLURAL and not plural) or (low in PERSONAL and not named):
+        if (
+            (low in SINGULAR and not singular)
+            or (low in PLURAL and not plural)
+            or (low in PERSONAL and not named)
+        ):
             return True
         if is_content(word) and low not in VAGUE and not is_verb(word) and not ADVERB.match(low):
             many = low.endswith("s") and not low.endswith("ss")
@@ -174,11 +210,17 @@ def without_connective(sentence: str) -> str:
 
 
 SHORTEST_VARIANT = 6  # minimum of words; shorter is a fragment
-ASIDES = (r"\s*\([^()]*\)", r" — [^—]*? — | – [^–]*? – ", r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?")
+ASIDES = (
+    r"\s*\([^()]*\)",
+    r" — [^—]*? — | – [^–]*? – ",
+    r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?",
+)
 LAST_CLAUSE = re.compile(
     r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|especially|mostly|mainly) [^,.!?;]*(?=[.!?]$)"
 )
-SUBORDINATE = re.compile(r"^(?:While|When|Whenever|If|Because|Although|Though|After|Before|Since|As|Unless|Until|Once|Where|Whereas|Despite|\w+ing|\w+ed)\b")
+SUBORDINATE = re.compile(
+    r"^(?:While|When|Whenever|If|Because|Although|Though|After|Before|Since|As|Unless|Until|Once|Where|Whereas|Despite|\w+ing|\w+ed)\b"
+)
 
 
 def variants(sentence: str) -> list[str]:
@@ -195,7 +237,11 @@ def variants(sentence: str) -> list[str]:
     tail = LAST_CLAUSE.sub("", found[-1])
     if tail != found[-1] and count_words(tail) >= SHORTEST_VARIANT and not SUBORDINATE.match(tail):
         found.append(tail)
-    return [variant for variant in found if variant.count("(") == variant.count(")") and variant.count("“") == variant.count("”")]
+    return [
+        variant
+        for variant in found
+        if variant.count("(") == variant.count(")") and variant.count("“") == variant.count("”")
+    ]
 
 
 @lru_cache(maxsize=20_000)
@@ -203,10 +249,19 @@ def is_verb(word: str) -> bool:
     word = word.lower()
     if word in VERBS or word in IRREGULAR:
         return True
-    for ending, replacements in (("ies", ("y",)), ("ied", ("y",)), ("es", ("", "e")), ("s", ("",)), ("ed", ("", "e")), ("ing", ("", "e"))):
+    for ending, replacements in (
+        ("ies", ("y",)),
+        ("ied", ("y",)),
+        ("es", ("", "e")),
+        ("s", ("",)),
+        ("ed", ("", "e")),
+        ("ing", ("", "e")),
+    ):
         if word.endswith(ending):
             stem = word[: -len(ending)]
-            if any(stem + replacement in VERBS for replacement in replacements) or (len(stem) > 2 and stem[-1] == stem[-2] and stem[:-1] in VERBS):
+            if any(stem + replacement in VERBS for replacement in replacements) or (
+                len(stem) > 2 and stem[-1] == stem[-2] and stem[:-1] in VERBS
+            ):
                 return True
     return False
 
@@ -219,7 +274,9 @@ def stem(word: str) -> str:
     word = word.lower().removesuffix("'s")
     for ending in ("ies", "es", "s"):
         if word.endswith(ending) and len(word) > len(ending) + 2 and not word.endswith("ss"):
-            return word[: -len(ending)] + ("y" if ending == "ies" else "e" if ending == "es" and word[-3] in "lgvkrt" else "")
+            return word[: -len(ending)] + (
+                "y" if ending == "ies" else "e" if ending == "es" and word[-3] in "lgvkrt" else ""
+            )
     return word
 
 
@@ -282,7 +339,11 @@ def _phrase(run: Sequence[str], opener: str) -> list[str]:
         words.pop()
     while words and words[0].lower() in NUMBERS:
         words.pop(0)
-    if not 1 <= len(words) <= 4 or words[-1].lower() in VAGUE or (words[-1].endswith(("er", "est")) and words[-1] in COMPARED):
+    if (
+        not 1 <= len(words) <= 4
+        or words[-1].lower() in VAGUE
+        or (words[-1].endswith(("er", "est")) and words[-1] in COMPARED)
+    ):
         return []
     # A single word is often an adjective ("is thin"): only a plural, or a word after a determiner, is surely
     # a noun.
@@ -312,7 +373,9 @@ def key_phrases(texts: Sequence[str], whole: Counter[str], limit: int) -> list[s
 def _weight(parts: Sequence[str], whole: Counter[str]) -> float:
     """Weigh a phrase. Two or three words say more than one, if the text repeats one of them."""
     known = sum(min(whole[part], 4) for part in parts) / len(parts)
-    return (known + 0.5) * (1.0 if len(parts) == 1 or len(parts) > 3 else 1.9 if max(whole[part] for part in parts) > 1 else 1.2)
+    return (known + 0.5) * (
+        1.0 if len(parts) == 1 or len(parts) > 3 else 1.9 if max(whole[part] for part in parts) > 1 else 1.2
+    )
 
 
 def label_of(phrases: Sequence[str]) -> str:
@@ -321,7 +384,9 @@ def label_of(phrases: Sequence[str]) -> str:
     """
     if not phrases or count_words(phrases[0]) > 1 or len(phrases) == 1:
         return capitalised("".join(phrases[:1]))
-    return capitalised(phrases[1] if count_words(phrases[1]) > 1 else f"{phrases[0]} and {_lowered(phrases[1])}")
+    return capitalised(
+        phrases[1] if count_words(phrases[1]) > 1 else f"{phrases[0]} and {_lowered(phrases[1])}"
+    )
 
 
 def _lowered(phrase: str) -> str:
@@ -334,6 +399,25 @@ def capitalised(phrase: str) -> str:
 
 
 def title_case(phrase: str) -> str:
-    small = {"a", "an", "the", "and", "or", "but", "of", "in", "on", "at", "to", "for", "by", "with", "from", "as"}
+    small = {
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "but",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "by",
+        "with",
+        "from",
+        "as",
+    }
     words = phrase.split()
-    return " ".join(word if word in small and place else capitalised(word) for place, word in enumerate(words))
+    return " ".join(
+        word if word in small and place else capitalised(word) for place, word in enumerate(words)
+    )

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.language.text import DETERMINERS, STOPWORDS, capitalised, count_words, is_verb, key_phrases, label_of, noun_phrases, read_words
+from local.language.text import (
+    DETERMINERS,
+    STOPWORDS,
+    capitalised,
+    count_words,
+    is_verb,
+    key_phrases,
+    label_of,
+    noun_phrases,
+    read_words,
+)
 
 MAGNITUDES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 FIGURE = re.compile(
@@ -20,7 +30,13 @@ LONGEST_LABEL = 5  # maximum of words in a label
 LONGEST_ITEM = 5
 LONGEST_PHRASE = 5
 LONGEST_QUOTE = 24
-FRAMINGS = ("Close view of {}", "Wide shot of {}", "Slow pan across {}", "Still life with {}", "View from above of {}")
+FRAMINGS = (
+    "Close view of {}",
+    "Wide shot of {}",
+    "Slow pan across {}",
+    "Still life with {}",
+    "View from above of {}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,11 @@ def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, u
     phrases = key_phrases(sentences, whole, 3)
     visual = Visual(_description(phrases, topic, number))
     visual.text = _phrase(phrases, topic)
-    offers = [offer for offer in (_quote(sentences), _chart(sentences), _list(sentences), _number(sentences)) if offer]
+    offers = [
+        offer
+        for offer in (_quote(sentences), _chart(sentences), _list(sentences), _number(sentences))
+        if offer
+    ]
     if offers:
         chosen = min(offers, key=lambda offer: (used[offer["template"]] > 1, offers.index(offer)))
         for name, value in chosen.items():
@@ -68,11 +88,17 @@ def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, u
 
 def _description(phrases: Sequence[str], topic: str, number: int) -> str:
     subject = " and ".join(phrases[:2]) or topic or "a quiet landscape"
-    return " ".join(FRAMINGS[number % len(FRAMINGS)].format(subject[:1].lower() + subject[1:] if not _is_name(subject) else subject).split()[:12])
+    return " ".join(
+        FRAMINGS[number % len(FRAMINGS)]
+        .format(subject[:1].lower() + subject[1:] if not _is_name(subject) else subject)
+        .split()[:12]
+    )
 
 
 def _is_name(phrase: str) -> bool:
-    return sum(word[0].isupper() for word in phrase.split()) > 1 or any(word[1:] != word[1:].lower() for word in phrase.split())
+    return sum(word[0].isupper() for word in phrase.split()) > 1 or any(
+        word[1:] != word[1:].lower() for word in phrase.split()
+    )
 
 
 def _phrase(phrases: Sequence[str], topic: str) -> str | None:
@@ -107,9 +133,17 @@ def _figure(match: re.Match[str], sentence: str) -> Figure | None:
         label = _share(after) or label or "dollars"
     if not label:
         return None
-    amount = float(match["number"].replace(",", "")) * MAGNITUDES.get((match["magnitude"] or "").strip(" -"), 1.0)
+    amount = float(match["number"].replace(",", "")) * MAGNITUDES.get(
+        (match["magnitude"] or "").strip(" -"), 1.0
+    )
     value = f"{match['currency'] or ''}{match['number']}{' ' + match['magnitude'].strip(' -') if match['magnitude'] else ''}{'%' if match['percent'] else ''}"
-    return Figure(value, amount, "%" if match["percent"] else match["currency"] or unit, label, _clause(sentence, match.start()))
+    return Figure(
+        value,
+        amount,
+        "%" if match["percent"] else match["currency"] or unit,
+        label,
+        _clause(sentence, match.start()),
+    )
 
 
 def _range(match: re.Match[str], sentence: str) -> Figure | None:
@@ -119,18 +153,33 @@ def _range(match: re.Match[str], sentence: str) -> Figure | None:
     label = _label(sentence[second.end() :])
     if not label:
         return None
-    return Figure(f"{match['number']}–{second['number']}", 0.0, "range", label, _clause(sentence, match.start()))
+    return Figure(
+        f"{match['number']}–{second['number']}", 0.0, "range", label, _clause(sentence, match.start())
+    )
 
 
 def _label(after: str) -> str:
-    """Return the words that a figure counts: "kilometers of cable", "times a year". Empty if no noun follows."""
+    """Return the words that a figure counts: "kilometers of cable", "times a year".
+
+    Empty if no noun follows.
+    """
     words: list[str] = []
     for raw in after.split()[: LONGEST_LABEL + 2]:
         word = raw.rstrip('.,;:!?…)”"')
         low = word.lower()
-        joins = low in {"of", "per", "a", "an", "every", "each"} and words and (low != "a" or words[-1] in {"times", "of"})
+        joins = (
+            low in {"of", "per", "a", "an", "every", "each"}
+            and words
+            and (low != "a" or words[-1] in {"times", "of"})
+        )
         measured = bool(words) and words[-1].lower() in {"per", "a", "an", "every", "each"} and low.isalpha()
-        if not joins and not measured and (low in STOPWORDS or (is_verb(word) and word not in UNITS) or not re.match(r"[^\W\d_]|°", word)):
+        if (
+            not joins
+            and not measured
+            and (
+                low in STOPWORDS or (is_verb(word) and word not in UNITS) or not re.match(r"[^\W\d_]|°", word)
+            )
+        ):
             break
         words.append(word)
         if word != raw or len(words) == LONGEST_LABEL:
@@ -140,7 +189,12 @@ def _label(after: str) -> str:
     if (
         not words
         or words[0].lower() in {"of", "per"}
-        or (words[0] not in UNITS and not words[-1].endswith("s") and words[0][0].islower() and not words[0].endswith("s"))
+        or (
+            words[0] not in UNITS
+            and not words[-1].endswith("s")
+            and words[0][0].islower()
+            and not words[0].endswith("s")
+        )
     ):
         return ""
     return " ".join(words)
@@ -160,16 +214,26 @@ def _share(after: str) -> str:
 
 
 def _clause(sentence: str, position: int) -> str:
-    marks = [mark.end() for mark in re.finditer(r"[,;:—] |\b(?:while|but|and|whereas|against) ", sentence[:position])]
+    marks = [
+        mark.end()
+        for mark in re.finditer(r"[,;:—] |\b(?:while|but|and|whereas|against) ", sentence[:position])
+    ]
     end = re.search(r"[,;:—] |\b(?:while|but|whereas|against)\b|[.!?]$", sentence[position:])
     return sentence[marks[-1] if marks else 0 : position + (end.start() if end else len(sentence))]
 
 
 def _number(sentences: Sequence[str]) -> dict[str, Any] | None:
-    found = [figure for sentence in sentences for figure in figures(sentence) if figure.amount >= 3 or figure.unit == "range"]
+    found = [
+        figure
+        for sentence in sentences
+        for figure in figures(sentence)
+        if figure.amount >= 3 or figure.unit == "range"
+    ]
     if not found:
         return None
-    best = max(found, key=lambda figure: (figure.unit != "range", len(figure.label.split()) > 1, figure.amount))
+    best = max(
+        found, key=lambda figure: (figure.unit != "range", len(figure.label.split()) > 1, figure.amount)
+    )
     counts = best.unit != "range" and "." not in best.value and best.amount >= 20
     return {"template": "counter" if counts else "number", "value": best.value, "label": best.label}
 
@@ -185,7 +249,11 @@ def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
     for unit, entries in by_unit.items():
         series = dict(entries)
         # With a ratio of more than a thousand, the smaller bar would be invisible.
-        if len(series) == len(entries) and 2 <= len(series) <= 5 and max(series.values()) <= 1000 * min(series.values()):
+        if (
+            len(series) == len(entries)
+            and 2 <= len(series) <= 5
+            and max(series.values()) <= 1000 * min(series.values())
+        ):
             return {
                 "template": "chart_bar",
                 "label": "Percent" if unit == "%" else capitalised(unit),
@@ -200,7 +268,11 @@ def _subject(figure: Figure, sentence: str) -> str | None:
     """
     if figure.unit == "%" and figure.label.startswith("of "):
         return capitalised(figure.label.removeprefix("of "))
-    before = figure.clause.split(figure.value.split()[0])[0] if figure.value.split()[0] in figure.clause else figure.clause
+    before = (
+        figure.clause.split(figure.value.split()[0])[0]
+        if figure.value.split()[0] in figure.clause
+        else figure.clause
+    )
     if len(figures(sentence)) > 1 and before == sentence:
         return None
     by = re.search(r"\b(?:by|via) (?:(?:a|an|the) )?([a-z]+)\b", before)
@@ -210,7 +282,14 @@ def _subject(figure: Figure, sentence: str) -> str | None:
         return f"{route[1]} to {route[2]}"
     found = by or where
     named = [found[1]] if found else noun_phrases(before)[:1]
-    name = next((name for name in named if count_words(name) <= 3 and name.split()[-1] not in STOPWORDS | DETERMINERS), None)
+    name = next(
+        (
+            name
+            for name in named
+            if count_words(name) <= 3 and name.split()[-1] not in STOPWORDS | DETERMINERS
+        ),
+        None,
+    )
     return capitalised(name) if name else None
 
 
@@ -218,7 +297,11 @@ def _list(sentences: Sequence[str]) -> dict[str, Any] | None:
     """Return an enumeration of three or more short items. Words before the first item are dropped."""
     for sentence in sentences:
         for match in re.finditer(r"(?:[^,;:.!?]+, )+[^,;:.!?]+,? (?:and|or) [^,;:.!?]+", sentence):
-            pieces = [piece.strip() for piece in re.split(r", (?:and |or )?| (?:and|or) ", match[0]) if piece.strip()]
+            pieces = [
+                piece.strip()
+                for piece in re.split(r", (?:and |or )?| (?:and|or) ", match[0])
+                if piece.strip()
+            ]
             items = _items(pieces)
             if 3 <= len(items) <= 5:
                 return {"template": "list", "items": [capitalised(item) for item in items]}
@@ -237,16 +320,32 @@ def _items(pieces: Sequence[str]) -> list[str]:
 
 
 def _item(piece: str, first: bool) -> str | None:
-    """Return one item. The first one still contains the words that open the enumeration ("wrapped in gel")."""
-    words = [word for word in piece.split() if word.lower() not in DETERMINERS] if not first else _after_opening(piece)
-    if not 1 <= len(words) <= LONGEST_ITEM or any(word.lower() in STOPWORDS - {"of"} or is_verb(word) or re.search(r"\d", word) for word in words):
+    """Return one item.
+
+    The first one still contains the words that open the enumeration ("wrapped in gel").
+    """
+    words = (
+        [word for word in piece.split() if word.lower() not in DETERMINERS]
+        if not first
+        else _after_opening(piece)
+    )
+    if not 1 <= len(words) <= LONGEST_ITEM or any(
+        word.lower() in STOPWORDS - {"of"} or is_verb(word) or re.search(r"\d", word) for word in words
+    ):
         return None
     return " ".join(words)
 
 
 def _after_opening(piece: str) -> list[str]:
     words = piece.split()
-    last = max((place for place, word in enumerate(words) if word.lower() in STOPWORDS - {"of"} | DETERMINERS or is_verb(word)), default=-1)
+    last = max(
+        (
+            place
+            for place, word in enumerate(words)
+            if word.lower() in STOPWORDS - {"of"} | DETERMINERS or is_verb(word)
+        ),
+        default=-1,
+    )
     return words[last + 1 :]
 
 
@@ -257,8 +356,11 @@ def _quote(sentences: Sequence[str]) -> dict[str, Any] | None:
             continue
         name = r"((?:[A-Z][\w.'-]+ ?){1,4})"
         quotation = re.search(
-            rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)", sentence
+            rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)",
+            sentence,
         )
-        attribution = next((group.strip() for group in quotation.groups() if group), None) if quotation else None
+        attribution = (
+            next((group.strip() for group in quotation.groups() if group), None) if quotation else None
+        )
         return {"template": "quote", "text": capitalised(match[1].rstrip(",")), "attribution": attribution}
     return None

@@ -11,7 +11,19 @@ from typing import Any
 
 from local.language import connectives, visuals
 from local.language.selection import ChosenSentence, choose, scenes
-from local.language.text import Sentence, Source, capitalised, count_words, key_phrases, label_of, noun_phrases, read, terms, title_case, weights
+from local.language.text import (
+    Sentence,
+    Source,
+    capitalised,
+    count_words,
+    key_phrases,
+    label_of,
+    noun_phrases,
+    read,
+    terms,
+    title_case,
+    weights,
+)
 
 TITLE_CHARACTERS = 90
 TAGS = 10
@@ -38,9 +50,26 @@ class Brief:
     @classmethod
     def read(cls, found: dict[str, Any]) -> "Brief":
         """Read the brief of a request. A field of the wrong type counts as absent."""
-        kinds = {"topic": str, "style": str, "language": str, "words_target": int, "scene_count": int, "part_count": int, "outline": dict, "part": dict}
-        known = {name: found[name] for name, kind in kinds.items() if isinstance(found.get(name), kind) and not isinstance(found[name], bool)}
-        known |= {name: max(1, min(known[name], 20_000)) for name in ("words_target", "scene_count", "part_count") if name in known}
+        kinds = {
+            "topic": str,
+            "style": str,
+            "language": str,
+            "words_target": int,
+            "scene_count": int,
+            "part_count": int,
+            "outline": dict,
+            "part": dict,
+        }
+        known = {
+            name: found[name]
+            for name, kind in kinds.items()
+            if isinstance(found.get(name), kind) and not isinstance(found[name], bool)
+        }
+        known |= {
+            name: max(1, min(known[name], 20_000))
+            for name in ("words_target", "scene_count", "part_count")
+            if name in known
+        }
         return cls(**known)
 
 
@@ -60,7 +89,11 @@ class Writer:
     def subject(self) -> str:
         """Return the subject in the words of the request, else of the source."""
         topic = re.sub(r"\s+", " ", self.brief.topic).strip().rstrip(".!?")
-        return topic or next(iter(self.source.headings.values()), "") or capitalised(" and ".join(self._phrases(2)) or "A short story")
+        return (
+            topic
+            or next(iter(self.source.headings.values()), "")
+            or capitalised(" and ".join(self._phrases(2)) or "A short story")
+        )
 
     def script(self) -> dict[str, Any]:
         hook, closing, chosen = self._framed(self.source.sentences, self.brief.words_target)
@@ -72,7 +105,10 @@ class Writer:
         hook, closing, _ = self._framed(self.source.sentences, 10_000)
         sections = self._sections(self.brief.part_count)
         share = max(1, self.brief.words_target // len(sections))
-        parts = [{"heading": self._heading(section), "points": self._points(section), "words_target": share} for section in sections]
+        parts = [
+            {"heading": self._heading(section), "points": self._points(section), "words_target": share}
+            for section in sections
+        ]
         return {**self._frame(hook, closing), "parts": _distinct_headings(parts)}
 
     def part(self) -> dict[str, Any]:
@@ -80,12 +116,21 @@ class Writer:
         part, outline = self.brief.part, self.brief.outline
         index, count = _whole(part.get("index"), 0), max(1, _whole(part.get("of"), 1))
         words = _whole(part.get("words_target"), self.brief.words_target)
-        covered = {" ".join(str(text).split()) for text in [*_texts(part.get("covered")), outline.get("hook", "")]}
+        covered = {
+            " ".join(str(text).split()) for text in [*_texts(part.get("covered")), outline.get("hook", "")]
+        }
         sections = self._sections(count)
         section = sections[min(max(index, 0), len(sections) - 1)]
-        fresh = [sentence for sentence in section if not any(sentence.text in text or _told_as(sentence.text, text) for text in covered)]
+        fresh = [
+            sentence
+            for sentence in section
+            if not any(sentence.text in text or _told_as(sentence.text, text) for text in covered)
+        ]
         chosen = choose(fresh, words, _room(words), self.brief.scene_count, self.brief.topic)
-        return {"scenes": self._scenes(chosen, self.brief.scene_count, words, covered), "heading": self._heading(section)}
+        return {
+            "scenes": self._scenes(chosen, self.brief.scene_count, words, covered),
+            "heading": self._heading(section),
+        }
 
     def _framed(self, sentences: Sequence[Sentence], words: int) -> tuple[str, str, list[ChosenSentence]]:
         """Return hook, call to action and the sentences between them that come closest to the wanted number
@@ -96,7 +141,17 @@ class Writer:
             rest = [sentence for sentence in sentences if sentence.index != spent]
             for closing in connectives.closings(self.brief.language, words):
                 left = words - count_words(hook) - count_words(closing)
-                chosen = choose(rest, left, _room(words), min(self.brief.scene_count, max(1, left // 8)), self.brief.topic) if left > 0 else []
+                chosen = (
+                    choose(
+                        rest,
+                        left,
+                        _room(words),
+                        min(self.brief.scene_count, max(1, left // 8)),
+                        self.brief.topic,
+                    )
+                    if left > 0
+                    else []
+                )
                 off = abs(sum(item.words for item in chosen) - left)
                 # A difference of three words weighs as much as the next-best hook.
                 score = off / 3 + rank + (50 if not chosen else 0)
@@ -111,8 +166,13 @@ class Writer:
         a striking fact.
         """
         limit = min(HOOK_WORDS, max(5, words // 3))
-        questions = [(text, None) for text in connectives.questions(self.subject, self.brief.style, self.brief.language)]
-        fitting = [(text, spent) for text, spent in [*self._facts(), *questions] if count_words(text) <= limit]
+        questions = [
+            (text, None)
+            for text in connectives.questions(self.subject, self.brief.style, self.brief.language)
+        ]
+        fitting = [
+            (text, spent) for text, spent in [*self._facts(), *questions] if count_words(text) <= limit
+        ]
         return fitting[:4] or [min(questions, key=lambda pair: count_words(pair[0]))]
 
     def _facts(self) -> list[tuple[str, int]]:
@@ -134,7 +194,12 @@ class Writer:
         ]
         return sorted(
             found,
-            key=lambda pair: (pair[1] > 0, not visuals.figures(pair[0]) and not re.search(r"\b(?:most|every|almost|no one|never|only)\b", pair[0]), pair[1]),
+            key=lambda pair: (
+                pair[1] > 0,
+                not visuals.figures(pair[0])
+                and not re.search(r"\b(?:most|every|almost|no one|never|only)\b", pair[0]),
+                pair[1],
+            ),
         )[:2]
 
     def _frame(self, hook: str, closing: str) -> dict[str, Any]:
@@ -153,12 +218,24 @@ class Writer:
         return title if len(title) <= TITLE_CHARACTERS else title[:TITLE_CHARACTERS].rsplit(" ", 1)[0]
 
     def _description(self, hook: str) -> str:
-        best = choose([sentence for sentence in self.source.sentences if sentence.text != hook], 45, 15, 2, self.brief.topic)
+        best = choose(
+            [sentence for sentence in self.source.sentences if sentence.text != hook],
+            45,
+            15,
+            2,
+            self.brief.topic,
+        )
         return re.sub(r"[<>]", "", " ".join([hook, *(item.text for item in best[:3])]))[:900].strip()
 
     def _tags(self) -> list[str]:
-        phrases = [phrase for phrase in [*noun_phrases(self.subject), *self._phrases(TAGS)] if len(phrase) <= 30]
-        return list(dict.fromkeys(phrase.lower() for phrase in phrases))[:TAGS] or terms(self.subject)[:TAGS] or ["explained"]
+        phrases = [
+            phrase for phrase in [*noun_phrases(self.subject), *self._phrases(TAGS)] if len(phrase) <= 30
+        ]
+        return (
+            list(dict.fromkeys(phrase.lower() for phrase in phrases))[:TAGS]
+            or terms(self.subject)[:TAGS]
+            or ["explained"]
+        )
 
     def _phrases(self, limit: int) -> list[str]:
         texts = [sentence.text for sentence in self.source.sentences]
@@ -171,7 +248,11 @@ class Writer:
         return runs + [[] for _ in range(count - len(runs))]
 
     def _heading(self, section: Sequence[Sentence]) -> str:
-        above = [self.source.headings[sentence.paragraph] for sentence in section if sentence.paragraph in self.source.headings]
+        above = [
+            self.source.headings[sentence.paragraph]
+            for sentence in section
+            if sentence.paragraph in self.source.headings
+        ]
         return above[0] if above else self._named([sentence.text for sentence in section])
 
     def _named(self, texts: Sequence[str]) -> str:
@@ -180,21 +261,31 @@ class Writer:
 
     def _points(self, section: Sequence[Sentence]) -> list[str]:
         texts = [sentence.text for sentence in section]
-        return [capitalised(phrase) for phrase in key_phrases(texts, weights(sentence.text for sentence in self.source.sentences), 4)] or [self.subject]
+        return [
+            capitalised(phrase)
+            for phrase in key_phrases(texts, weights(sentence.text for sentence in self.source.sentences), 4)
+        ] or [self.subject]
 
-    def _scenes(self, chosen: Sequence[ChosenSentence], count: int, words: int, used: Iterable[str]) -> list[dict[str, Any]]:
+    def _scenes(
+        self, chosen: Sequence[ChosenSentence], count: int, words: int, used: Iterable[str]
+    ) -> list[dict[str, Any]]:
         """Return heading, narration and visual of each scene. Framing sentences are added last: they do not
         affect visuals.
         """
         runs = [[item.text for item in run] for run in scenes(chosen, count)]
         headings = [self._named(run) for run in runs]
         known, templates = weights(sentence.text for sentence in self.source.sentences), Counter[str]()
-        shown = [asdict(visuals.of(run, known, self.subject, number, templates)) for number, run in enumerate(runs)]
+        shown = [
+            asdict(visuals.of(run, known, self.subject, number, templates)) for number, run in enumerate(runs)
+        ]
         missing = words - sum(item.words for item in chosen)
         if missing > _room(words):
             room = round(MOST_EXTENSION * sum(item.words for item in chosen))
             runs = connectives.extended(runs, headings, min(missing, room), set(used), self.brief.language)
-        return [{"heading": heading, "narration": " ".join(run), "visual": visual} for heading, run, visual in zip(headings, runs, shown, strict=True)]
+        return [
+            {"heading": heading, "narration": " ".join(run), "visual": visual}
+            for heading, run, visual in zip(headings, runs, shown, strict=True)
+        ]
 
 
 def _room(words: int) -> int:
@@ -221,7 +312,10 @@ def _distinct_headings(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for part in parts:
         seen[part["heading"]] += 1
         if seen[part["heading"]] > 1:
-            other = next((point for point in part["points"] if point not in seen), f"{part['heading']}, part {seen[part['heading']]}")
+            other = next(
+                (point for point in part["points"] if point not in seen),
+                f"{part['heading']}, part {seen[part['heading']]}",
+            )
             part["heading"] = other
             seen[other] += 1
     return parts

@@ -1,4 +1,6 @@
-"""Check calls of Google's APIs against the discovery documents that google-api-python-client carries. Nothing of it is imported.
+"""Check calls of Google's APIs against the discovery documents that google-api-python-client carries.
+
+Nothing of it is imported.
 
 https://developers.google.com/discovery/v1/reference/apis
 """
@@ -72,7 +74,11 @@ def _check_value(name: str, value: str, parameter: Json) -> Problem | None:
     if parameter.get("type") == "integer":
         low, high = int(parameter.get("minimum", -(2**31))), int(parameter.get("maximum", 2**31))
         if not value.isdigit() or not low <= int(value) <= high:
-            return Problem("invalidParameter", f"Invalid value '{value}'. Values must be within the range: [{low}, {high}]", name)
+            return Problem(
+                "invalidParameter",
+                f"Invalid value '{value}'. Values must be within the range: [{low}, {high}]",
+                name,
+            )
     return None
 
 

@@ -1,10 +1,10 @@
 """Google's sign-in: discovery, a page to choose an account and channel, tokens for codes, keys, revocation.
 
-The page asks for an email address and plays that person. For tests, `as=<address>` in its query answers at once, and
-`without=<scopes>` leaves scopes out. `channel=<id>` chooses one of the account's channels, but only if the request shows the
-picker (prompt=select_account): otherwise the account's default channel is taken, as Google does.
-It checks what Google checks: client and secret, the redirect_uri of the request, one use of a code within ten minutes, PKCE.
-https://developers.google.com/identity/protocols/oauth2/web-server
+The page asks for an email address and plays that person. For tests, `as=<address>` in its query answers at
+once, and `without=<scopes>` leaves scopes out. `channel=<id>` chooses one of the account's channels, but only
+if the request shows the picker (prompt=select_account): otherwise the account's default channel is taken, as
+Google does. It checks what Google checks: client and secret, the redirect_uri of the request, one use of a
+code within ten minutes, PKCE. https://developers.google.com/identity/protocols/oauth2/web-server
 """
 
 import base64
@@ -23,7 +23,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from local.platforms.http import Reply, Request
 
 CODE_SECONDS = 600
-DISCOVERY, AUTHORIZE, TOKEN, KEYS, REVOKE = "/.well-known/openid-configuration", "/o/oauth2/v2/auth", "/token", "/oauth2/v3/certs", "/revoke"
+DISCOVERY, AUTHORIZE, TOKEN, KEYS, REVOKE = (
+    "/.well-known/openid-configuration",
+    "/o/oauth2/v2/auth",
+    "/token",
+    "/oauth2/v3/certs",
+    "/revoke",
+)
 GET_PATHS = {DISCOVERY, AUTHORIZE, KEYS}
 POST_PATHS = {TOKEN, REVOKE}
 
@@ -107,7 +113,14 @@ def discovery(base: str) -> dict[str, Any]:
 
 def jwk(accounts: Accounts) -> dict[str, str]:
     numbers = accounts.key().public_key().public_numbers()
-    return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": accounts.kid, "n": _number(numbers.n), "e": _number(numbers.e)}
+    return {
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "kid": accounts.kid,
+        "n": _number(numbers.n),
+        "e": _number(numbers.e),
+    }
 
 
 def authorize(accounts: Accounts, query: dict[str, str]) -> Reply:
@@ -123,11 +136,19 @@ def authorize(accounts: Accounts, query: dict[str, str]) -> Reply:
     picked = query.get("channel", "") if "select_account" in query.get("prompt", "").split() else ""
     accounts.codes[code] = Code(query, query["as"].lower(), scopes, time.time(), picked)
     back = {"state": query["state"], "code": code, "scope": " ".join(scopes)}
-    return Reply(302, headers={"location": f"{query['redirect_uri']}{'&' if '?' in query['redirect_uri'] else '?'}{urlencode(back)}"})
+    return Reply(
+        302,
+        headers={
+            "location": f"{query['redirect_uri']}{'&' if '?' in query['redirect_uri'] else '?'}{urlencode(back)}"
+        },
+    )
 
 
 def page(query: dict[str, str]) -> str:
-    hidden = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in query.items())
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in query.items()
+    )
     scopes = "".join(f"<li>{escape(scope)}</li>" for scope in query["scope"].split())
     return (
         f"<!doctype html><title>Stand-in for Google</title><h1>Choose an account</h1><p>This page stands in for Google's.</p><ul>{scopes}</ul>"
@@ -162,9 +183,18 @@ def token(accounts: Accounts, base: str, form: dict[str, str]) -> dict[str, Any]
 
 
 def require_proof(query: dict[str, str], verifier: str | None) -> None:
-    """Check PKCE: RFC 7636, section 4.6. Without a challenge no verifier is allowed, or it could be dropped on the way."""
+    """Check PKCE:
+
+    RFC 7636, section 4.6. Without a challenge no verifier is allowed, or it could be dropped on the way.
+    """
     method, challenge = query.get("code_challenge_method", "plain"), query.get("code_challenge")
-    made = None if verifier is None else verifier if method == "plain" else _encode(hashlib.sha256(verifier.encode()).digest())
+    made = (
+        None
+        if verifier is None
+        else verifier
+        if method == "plain"
+        else _encode(hashlib.sha256(verifier.encode()).digest())
+    )
     if made != challenge:
         raise Refused(400, "invalid_grant", "Invalid code verifier.")
 
@@ -172,13 +202,25 @@ def require_proof(query: dict[str, str], verifier: str | None) -> None:
 def bearer(accounts: Accounts, grant: Grant) -> dict[str, Any]:
     token = f"ya29.{secrets.token_urlsafe(32)}"
     accounts.access_tokens[token] = grant
-    return {"access_token": token, "expires_in": 3599, "scope": " ".join(grant.scopes), "token_type": "Bearer"}
+    return {
+        "access_token": token,
+        "expires_in": 3599,
+        "scope": " ".join(grant.scopes),
+        "token_type": "Bearer",
+    }
 
 
 def claims(accounts: Accounts, base: str, code: Code) -> dict[str, Any]:
     now = int(time.time())
     subject = str(int(hashlib.sha256(code.email.encode()).hexdigest(), 16))[:21]
-    document: dict[str, Any] = {"iss": base, "azp": accounts.client_id, "aud": accounts.client_id, "sub": subject, "iat": now, "exp": now + 3600}
+    document: dict[str, Any] = {
+        "iss": base,
+        "azp": accounts.client_id,
+        "aud": accounts.client_id,
+        "sub": subject,
+        "iat": now,
+        "exp": now + 3600,
+    }
     document |= {"nonce": code.query["nonce"]} if "nonce" in code.query else {}
     document |= {"email": code.email, "email_verified": True} if "email" in code.scopes else {}
     document |= {"name": code.email.partition("@")[0].title()} if "profile" in code.scopes else {}
@@ -196,7 +238,9 @@ def revoke(accounts: Accounts, form: dict[str, str]) -> Reply:
 
     https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
     """
-    grant = accounts.refresh_tokens.get(form.get("token", "")) or accounts.access_tokens.get(form.get("token", ""))
+    grant = accounts.refresh_tokens.get(form.get("token", "")) or accounts.access_tokens.get(
+        form.get("token", "")
+    )
     if grant is None:
         raise Refused(400, "invalid_token", "Token expired or revoked")
     for tokens in (accounts.refresh_tokens, accounts.access_tokens):

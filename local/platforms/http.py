@@ -9,7 +9,10 @@ from urllib.parse import parse_qs
 
 @dataclass(frozen=True)
 class Request:
-    """`base` is the address that the caller used, without a path. Repeated query parameters are joined by commas."""
+    """`base` is the address that the caller used, without a path.
+
+    Repeated query parameters are joined by commas.
+    """
 
     method: str
     base: str
@@ -20,11 +23,16 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        return {name: ",".join(values) for name, values in parse_qs(self.query_string, keep_blank_values=True).items()}
+        return {
+            name: ",".join(values)
+            for name, values in parse_qs(self.query_string, keep_blank_values=True).items()
+        }
 
     @property
     def form(self) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(self.body.decode(), keep_blank_values=True).items()}
+        return {
+            name: values[0] for name, values in parse_qs(self.body.decode(), keep_blank_values=True).items()
+        }
 
 
 @dataclass(frozen=True)

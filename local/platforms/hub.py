@@ -1,4 +1,7 @@
-"""A WebSub hub: https://www.w3.org/TR/websub/. Google's answers 202 and verifies within seconds; this one verifies at once."""
+"""A WebSub hub: https://www.w3.org/TR/websub/.
+
+Google's answers 202 and verifies within seconds; this one verifies at once.
+"""
 
 import hmac
 import os
@@ -39,7 +42,14 @@ def verify(world: World, form: dict[str, str]) -> None:
     """Ask the callback whether it wants this: https://www.w3.org/TR/websub/#hub-verifies-intent"""
     mode, topic, callback = form["hub.mode"], form["hub.topic"], form["hub.callback"]
     lease = min(int(form.get("hub.lease_seconds") or LEASE_SECONDS), MOST_LEASE_SECONDS)
-    query = urlencode({"hub.mode": mode, "hub.topic": topic, "hub.challenge": os.urandom(8).hex(), "hub.lease_seconds": lease})
+    query = urlencode(
+        {
+            "hub.mode": mode,
+            "hub.topic": topic,
+            "hub.challenge": os.urandom(8).hex(),
+            "hub.lease_seconds": lease,
+        }
+    )
     challenge = parse_qs(query)["hub.challenge"][0]
     try:
         with urlopen(f"{callback}{'&' if '?' in callback else '?'}{query}", timeout=10) as answer:
@@ -57,5 +67,11 @@ def publish(world: World, channel_id: str) -> None:
     body = feed(world, channel_id).encode()
     for (topic, callback), secret in list(world.subscribers.items()):
         if topic.endswith(channel_id):
-            signed = {"X-Hub-Signature": f"sha1={hmac.new(secret.encode(), body, 'sha1').hexdigest()}"} if secret else {}
-            urlopen(Call(callback, body, {"Content-Type": "application/atom+xml", **signed}), timeout=10).close()
+            signed = (
+                {"X-Hub-Signature": f"sha1={hmac.new(secret.encode(), body, 'sha1').hexdigest()}"}
+                if secret
+                else {}
+            )
+            urlopen(
+                Call(callback, body, {"Content-Type": "application/atom+xml", **signed}), timeout=10
+            ).close()

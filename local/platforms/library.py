@@ -1,15 +1,14 @@
 """What the stand-in of YouTube keeps of uploaded videos, and the faults that an admin call sets.
 
-POST /_faults [{"on", "kind", …}]: `on` is uploads.start, uploads.send, uploads.ask or a method such as thumbnails.set. Each fault happens once, or `times`.
+POST /_faults [{"on", "kind", …}]: `on` is uploads.start, uploads.send, uploads.ask or a method such as
+thumbnails.set. Each fault happens once, or `times`.
 
 kind      effect
-status    answers `status` (503) with `reason`; with `after_bytes`, once so many bytes of the request are stored
-lost      does what was asked and hangs up without an answer
-close     hangs up at once; with `after_bytes`, once so many bytes of the request are stored
-gone      forgets the upload's session and answers `status` (404)
-move      stores what came and names another address for the session
-no_range  stores nothing and answers 308 without Range
-slow      waits `seconds`, then answers as usual
+status    answers `status` (503) with `reason`; with `after_bytes`, once so many bytes of the request are
+stored lost      does what was asked and hangs up without an answer close     hangs up at once; with
+`after_bytes`, once so many bytes of the request are stored gone      forgets the upload's session and answers
+`status` (404) move      stores what came and names another address for the session no_range  stores nothing
+and answers 308 without Range slow      waits `seconds`, then answers as usual
 """
 
 import hashlib
@@ -42,7 +41,10 @@ class Upload:
 
 @dataclass
 class Uploaded:
-    """A video that was uploaded. `resource`: snippet and status as written. `looks`: how often its processing was asked about."""
+    """A video that was uploaded.
+
+    `resource`: snippet and status as written. `looks`: how often its processing was asked about.
+    """
 
     id: str
     channel_id: str
@@ -69,10 +71,15 @@ class Processing:
 
 @dataclass
 class Library:
-    """`unverified`: channels that may set no thumbnails. `full`: channels that have reached their limit of uploads."""
+    """`unverified`: channels that may set no thumbnails.
+
+    `full`: channels that have reached their limit of uploads.
+    """
 
     # Uploaded films are removed with the library, or when the process ends.
-    storage: tempfile.TemporaryDirectory[str] = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="showrunner-youtube-"))
+    storage: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="showrunner-youtube-")
+    )
     uploads: dict[str, Upload] = field(default_factory=dict)
     videos: dict[str, Uploaded] = field(default_factory=dict)
     playlists: dict[str, list[str]] = field(default_factory=dict)
@@ -104,7 +111,12 @@ class Library:
 
     def status_of(self, video: Uploaded) -> Json:
         """`status` as YouTube shows it now: processing goes on, and what was scheduled becomes public at its time."""
-        status = {"license": "youtube", "embeddable": True, "publicStatsViewable": True, **video.resource["status"]}
+        status = {
+            "license": "youtube",
+            "embeddable": True,
+            "publicStatsViewable": True,
+            **video.resource["status"],
+        }
         status["madeForKids"] = bool(status.get("selfDeclaredMadeForKids"))
         publish_at = status.get("publishAt")
         if publish_at and datetime.fromisoformat(publish_at) <= datetime.now(UTC):
@@ -114,7 +126,9 @@ class Library:
             return {**status, "uploadStatus": "uploaded"}
         result = {"uploadStatus": self.processing.result}
         if self.processing.reason:
-            result["failureReason" if self.processing.result == "failed" else "rejectionReason"] = self.processing.reason
+            result["failureReason" if self.processing.result == "failed" else "rejectionReason"] = (
+                self.processing.reason
+            )
         return {**status, **result}
 
     def is_processed(self, video: Uploaded) -> bool:

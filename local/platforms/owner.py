@@ -45,7 +45,11 @@ def answer(world: World, request: Request) -> Reply | None:
     for prefix in UPLOAD_PREFIXES:
         path = path.removeprefix(prefix)
     called = discovery.method(youtube.API, request.method, path)
-    if called is None or called["id"] not in METHODS or not request.headers.get("authorization", "").lower().startswith("bearer "):
+    if (
+        called is None
+        or called["id"] not in METHODS
+        or not request.headers.get("authorization", "").lower().startswith("bearer ")
+    ):
         return None
     name = called["id"].removeprefix("youtube.")
     fault = world.library.take_fault(name)
@@ -77,18 +81,33 @@ def scripted(fault: Json | None, *, before: bool) -> None:
     if before and kind == "slow":
         time.sleep(float(fault.get("seconds", 1)))
     if before and kind == "status":
-        raise ApiError(int(fault.get("status", 503)), str(fault.get("reason", "backendError")), "Scripted.", str(fault.get("domain", "global")))
+        raise ApiError(
+            int(fault.get("status", 503)),
+            str(fault.get("reason", "backendError")),
+            "Scripted.",
+            str(fault.get("domain", "global")),
+        )
     if (before and kind == "close") or (not before and kind == "lost"):
         raise HangUp
 
 
 def channel_of(world: World, request: Request, called: Json) -> str:
-    """Return the channel that the access token stands for. Raises ApiError for a token without the method's scope, or without a channel."""
+    """Return the channel that the access token stands for.
+
+    Raises ApiError for a token without the method's scope, or without a channel.
+    """
     grant = world.sign_ins.access_tokens.get(request.headers.get("authorization", "").partition(" ")[2])
     if grant is None:
         raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
     if not set(grant.scopes) & set(called["scopes"]):
-        raise ApiError(403, "insufficientPermissions", "Request had insufficient authentication scopes.", "global", "PERMISSION_DENIED", SCOPED)
+        raise ApiError(
+            403,
+            "insufficientPermissions",
+            "Request had insufficient authentication scopes.",
+            "global",
+            "PERMISSION_DENIED",
+            SCOPED,
+        )
     channel_id = grant.channel or next(iter(world.owned.get(grant.email, [])), "")
     if not channel_id and called["id"] != "youtube.channels.list":
         raise ApiError(401, "youtubeSignupRequired", "The user has no YouTube channel.", "youtube.header")
@@ -98,7 +117,9 @@ def channel_of(world: World, request: Request, called: Json) -> str:
 def _own(world: World, channel_id: str, video_id: str) -> Uploaded:
     video = world.library.videos.get(video_id)
     if video is None:
-        raise ApiError(404, "videoNotFound", "The video that you are trying to reach cannot be found.", "youtube.video")
+        raise ApiError(
+            404, "videoNotFound", "The video that you are trying to reach cannot be found.", "youtube.video"
+        )
     if video.channel_id != channel_id:
         raise ApiError(403, "forbidden", "The request is not properly authorized.", "youtube.video")
     return video
@@ -107,15 +128,28 @@ def _own(world: World, channel_id: str, video_id: str) -> Uploaded:
 def resource(library: Library, video: Uploaded) -> Json:
     """Return the video as its owner sees it."""
     at = datetime.fromtimestamp(video.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    thumbnails = {"default": {"url": f"https://i.ytimg.com/vi/{video.id}/default.jpg", "width": 120, "height": 90}}
+    thumbnails = {
+        "default": {"url": f"https://i.ytimg.com/vi/{video.id}/default.jpg", "width": 120, "height": 90}
+    }
     processed = library.is_processed(video)
     file: Json = {"fileName": "unknown", "fileSize": str(video.size), "fileType": "video"}
-    details: Json = {"dimension": "2d", "definition": "hd", "caption": str(bool(video.captions)).lower(), "hasCustomThumbnail": video.thumbnail is not None}
+    details: Json = {
+        "dimension": "2d",
+        "definition": "hd",
+        "caption": str(bool(video.captions)).lower(),
+        "hasCustomThumbnail": video.thumbnail is not None,
+    }
     return {
         "kind": "youtube#video",
         "etag": f'"{video.id}-{video.version}"',
         "id": video.id,
-        "snippet": {**video.resource["snippet"], "publishedAt": at, "channelId": video.channel_id, "thumbnails": thumbnails, "liveBroadcastContent": "none"},
+        "snippet": {
+            **video.resource["snippet"],
+            "publishedAt": at,
+            "channelId": video.channel_id,
+            "thumbnails": thumbnails,
+            "liveBroadcastContent": "none",
+        },
         "status": library.status_of(video),
         "contentDetails": details | ({"duration": "PT1M"} if processed else {}),
         "fileDetails": file | ({"durationMs": str(_milliseconds(video))} if processed else {}),
@@ -150,10 +184,26 @@ def list_videos(world: World, request: Request, channel_id: str) -> Reply:
             video.looks += 1
             items.append(resource(library, video))
         elif library.is_public(video):
-            items.append({name: value for name, value in resource(library, video).items() if name not in ("fileDetails", "processingDetails")})
+            items.append(
+                {
+                    name: value
+                    for name, value in resource(library, video).items()
+                    if name not in ("fileDetails", "processingDetails")
+                }
+            )
     parts = request.query["part"].split(",")
-    shown = [{name: value for name, value in item.items() if name in ("kind", "etag", "id", *parts)} for item in items]
-    return Reply.json({"kind": "youtube#videoListResponse", "etag": "e", "pageInfo": {"totalResults": len(shown), "resultsPerPage": 5}, "items": shown})
+    shown = [
+        {name: value for name, value in item.items() if name in ("kind", "etag", "id", *parts)}
+        for item in items
+    ]
+    return Reply.json(
+        {
+            "kind": "youtube#videoListResponse",
+            "etag": "e",
+            "pageInfo": {"totalResults": len(shown), "resultsPerPage": 5},
+            "items": shown,
+        }
+    )
 
 
 def update_video(world: World, request: Request, channel_id: str) -> Reply:
@@ -164,12 +214,20 @@ def update_video(world: World, request: Request, channel_id: str) -> Reply:
     if match and match != f'"{video.id}-{video.version}"':
         raise ApiError(412, "conditionNotMet", "Precondition Failed", "global")
     parts = request.query["part"].split(",")
-    merged = {part: dict(document.get(part, {})) if part in parts else dict(video.resource[part]) for part in ("snippet", "status")}
+    merged = {
+        part: dict(document.get(part, {})) if part in parts else dict(video.resource[part])
+        for part in ("snippet", "status")
+    }
     merged["status"].setdefault("privacyStatus", "public")
     rules.require_metadata(merged)
     was_public = world.library.is_public(video)
     if was_public and merged["status"].get("publishAt"):
-        raise ApiError(400, "invalidPublishAt", "The request metadata specifies an invalid scheduled publishing time.", "youtube.video")
+        raise ApiError(
+            400,
+            "invalidPublishAt",
+            "The request metadata specifies an invalid scheduled publishing time.",
+            "youtube.video",
+        )
     video.resource, video.version = merged, video.version + 1
     return Reply.json(resource(world.library, video))
 
@@ -185,15 +243,30 @@ def set_thumbnail(world: World, request: Request, channel_id: str) -> Reply:
     """thumbnails.set; Shorts take one after their processing only, so this stand-in holds every video to that."""
     video = _own(world, channel_id, request.query["videoId"])
     if channel_id in world.library.unverified:
-        raise ApiError(403, "forbidden", "The authenticated user doesn't have permissions to upload and set custom video thumbnails.", "youtube.thumbnail")
+        raise ApiError(
+            403,
+            "forbidden",
+            "The authenticated user doesn't have permissions to upload and set custom video thumbnails.",
+            "youtube.thumbnail",
+        )
     picture = request.body
-    kind = "image/jpeg" if picture.startswith(b"\xff\xd8\xff") else "image/png" if picture.startswith(b"\x89PNG\r\n\x1a\n") else ""
+    kind = (
+        "image/jpeg"
+        if picture.startswith(b"\xff\xd8\xff")
+        else "image/png"
+        if picture.startswith(b"\x89PNG\r\n\x1a\n")
+        else ""
+    )
     if not picture:
-        raise ApiError(400, "mediaBodyRequired", "The request does not include the image content.", "youtube.thumbnail")
+        raise ApiError(
+            400, "mediaBodyRequired", "The request does not include the image content.", "youtube.thumbnail"
+        )
     if not kind or len(picture) > MOST_THUMBNAIL_BYTES or not world.library.is_processed(video):
         raise ApiError(400, "invalidImage", "The provided image content is invalid.", "youtube.thumbnail")
     video.thumbnail, video.version = (kind, picture), video.version + 1
-    default = {"default": {"url": f"https://i.ytimg.com/vi/{video.id}/default.jpg", "width": 120, "height": 90}}
+    default = {
+        "default": {"url": f"https://i.ytimg.com/vi/{video.id}/default.jpg", "width": 120, "height": 90}
+    }
     return Reply.json({"kind": "youtube#thumbnailSetResponse", "etag": "e", "items": [default]})
 
 
@@ -215,9 +288,23 @@ def insert_caption(world: World, request: Request, channel_id: str) -> Reply:
     if len(snippet["name"]) > 150:
         raise ApiError(400, "nameTooLong", "The name is too long.", "youtube.caption")
     video = _own(world, channel_id, snippet["videoId"])
-    if any((each["snippet"]["language"], each["snippet"]["name"]) == (snippet["language"], snippet["name"]) for each in video.captions):
-        raise ApiError(409, "captionExists", "The specified video already has a caption track of this language and name.", "youtube.caption")
-    item = {"kind": "youtube#caption", "etag": "e", "id": secrets.token_urlsafe(12), "snippet": {**snippet, "status": "serving"}, "text": track.decode()}
+    if any(
+        (each["snippet"]["language"], each["snippet"]["name"]) == (snippet["language"], snippet["name"])
+        for each in video.captions
+    ):
+        raise ApiError(
+            409,
+            "captionExists",
+            "The specified video already has a caption track of this language and name.",
+            "youtube.caption",
+        )
+    item = {
+        "kind": "youtube#caption",
+        "etag": "e",
+        "id": secrets.token_urlsafe(12),
+        "snippet": {**snippet, "status": "serving"},
+        "text": track.decode(),
+    }
     video.captions.append(item)
     return Reply.json({name: value for name, value in item.items() if name != "text"})
 
@@ -226,7 +313,11 @@ def list_playlist_items(world: World, request: Request, channel_id: str) -> Repl
     """playlistItems.list: uploads of a channel (its private ones for the owner only), or a playlist."""
     library, playlist = world.library, request.query.get("playlistId", "")
     if playlist.startswith("UU"):
-        own = sorted((each for each in library.videos.values() if each.channel_id[2:] == playlist[2:]), key=lambda each: each.at, reverse=True)
+        own = sorted(
+            (each for each in library.videos.values() if each.channel_id[2:] == playlist[2:]),
+            key=lambda each: each.at,
+            reverse=True,
+        )
         ids = [each.id for each in own if each.channel_id == channel_id or library.is_public(each)]
         ids += [key for key, _ in world.uploads("UC" + playlist[2:])]
         if "UC" + playlist[2:] not in world.channels:
@@ -236,15 +327,33 @@ def list_playlist_items(world: World, request: Request, channel_id: str) -> Repl
     else:
         raise ApiError(404, "playlistNotFound", "The playlist cannot be found.", "youtube.playlistItem")
     wanted = request.query.get("videoId")
-    items = [_playlist_item(playlist, key) for key in ids if wanted in (None, key)][: int(request.query.get("maxResults", "5"))]
+    items = [_playlist_item(playlist, key) for key in ids if wanted in (None, key)][
+        : int(request.query.get("maxResults", "5"))
+    ]
     parts = request.query["part"].split(",")
-    shown = [{name: value for name, value in item.items() if name in ("kind", "etag", "id", *parts)} for item in items]
-    return Reply.json({"kind": "youtube#playlistItemListResponse", "etag": "e", "pageInfo": {"totalResults": len(ids), "resultsPerPage": 5}, "items": shown})
+    shown = [
+        {name: value for name, value in item.items() if name in ("kind", "etag", "id", *parts)}
+        for item in items
+    ]
+    return Reply.json(
+        {
+            "kind": "youtube#playlistItemListResponse",
+            "etag": "e",
+            "pageInfo": {"totalResults": len(ids), "resultsPerPage": 5},
+            "items": shown,
+        }
+    )
 
 
 def _playlist_item(playlist: str, key: str) -> Json:
     snippet = {"playlistId": playlist, "resourceId": {"kind": "youtube#video", "videoId": key}}
-    return {"kind": "youtube#playlistItem", "etag": "e", "id": f"{playlist}-{key}", "snippet": snippet, "contentDetails": {"videoId": key}}
+    return {
+        "kind": "youtube#playlistItem",
+        "etag": "e",
+        "id": f"{playlist}-{key}",
+        "snippet": snippet,
+        "contentDetails": {"videoId": key},
+    }
 
 
 def insert_playlist_item(world: World, request: Request, channel_id: str) -> Reply:
@@ -276,7 +385,9 @@ def _related(request: Request) -> tuple[bytes, bytes]:
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/related"):
         raise ApiError(400, "contentRequired", "The caption track contents are required.", "youtube.caption")
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        f"Content-Type: {kind}\r\n\r\n".encode() + request.body
+    )
     parts = [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]
     if len(parts) != 2:
         raise ApiError(400, "badRequest", "A multipart/related body has two parts.", "global")

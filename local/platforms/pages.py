@@ -20,10 +20,23 @@ def answer(world: World, request: Request) -> Reply | None:
     head, _, key = request.path.strip("/").partition("/")
     library = world.library
     if request.path == "/":
-        return _page("Channels", "".join(f'<p><a href="/channel/{escape(each)}">{escape(row["title"])}</a></p>' for each, row in world.channels.items()))
+        return _page(
+            "Channels",
+            "".join(
+                f'<p><a href="/channel/{escape(each)}">{escape(row["title"])}</a></p>'
+                for each, row in world.channels.items()
+            ),
+        )
     if head == "channel" and key in world.channels:
-        videos = sorted((each for each in library.videos.values() if each.channel_id == key), key=lambda each: each.at, reverse=True)
-        return _page(world.channels[key]["title"], "".join(_card(world, each) for each in videos) or "<p>No uploads.</p>")
+        videos = sorted(
+            (each for each in library.videos.values() if each.channel_id == key),
+            key=lambda each: each.at,
+            reverse=True,
+        )
+        return _page(
+            world.channels[key]["title"],
+            "".join(_card(world, each) for each in videos) or "<p>No uploads.</p>",
+        )
     video = library.videos.get(request.query.get("v", "") if request.path == "/watch" else key)
     if video is None or head not in ("watch", "film", "thumbnail"):
         return None
@@ -49,7 +62,10 @@ def _card(world: World, video: Uploaded) -> str:
 
 def _watch(world: World, video: Uploaded) -> str:
     shown = owner.resource(world.library, video)
-    captions = "".join(f"<h2>{escape(each['snippet']['name'])}</h2><pre>{escape(each['text'])}</pre>" for each in video.captions)
+    captions = "".join(
+        f"<h2>{escape(each['snippet']['name'])}</h2><pre>{escape(each['text'])}</pre>"
+        for each in video.captions
+    )
     tags = ", ".join(map(escape, shown["snippet"].get("tags", [])))
     return (
         f'{_card(world, video)}<video controls src="/film/{video.id}"></video><pre>{escape(str(shown["snippet"].get("description", "")))}</pre>'

@@ -1,6 +1,7 @@
 """Pexels: the photo search, and the photographs behind the edge that refuses scripts.
 
-https://www.pexels.com/api/documentation (2026-11-28). The edge's refusals: github.com/calesthio/OpenMontage/issues/587.
+https://www.pexels.com/api/documentation (2026-11-28). The edge's refusals:
+github.com/calesthio/OpenMontage/issues/587.
 """
 
 import base64
@@ -63,7 +64,9 @@ def _search(library: Library, request: Request) -> Reply:
     query = request.query
     unknown = set(query) - PARAMETERS
     if unknown or not query.get("query") or query.get("orientation", "square") not in ORIENTATIONS:
-        return Reply.json({"status": 400, "code": f"Bad Request: {', '.join(unknown) or 'query, orientation'}"}, 400)
+        return Reply.json(
+            {"status": 400, "code": f"Bad Request: {', '.join(unknown) or 'query, orientation'}"}, 400
+        )
     per_page = query.get("per_page", "15")
     if not per_page.isdigit() or not 1 <= int(per_page) <= MOST_PER_PAGE:
         return Reply.json({"status": 400, "code": "Bad Request: per_page"}, 400)
@@ -75,12 +78,18 @@ def _search(library: Library, request: Request) -> Reply:
         return Reply(500, b"<!doctype html><title>Error</title>", "text/html; charset=utf-8")
     library.searches.append(query)
     base = "https://elsewhere.example" if scripted == "other_host" else request.base
-    photos = [_described(photo, base, scripted == "missing_size") for photo in library.photos[: int(per_page)]]
+    photos = [
+        _described(photo, base, scripted == "missing_size") for photo in library.photos[: int(per_page)]
+    ]
     if scripted == "html_photo":
         for photo in photos:
             photo["src"]["original"] = f"{base}{PHOTOS}{photo['id']}/{BLOCKED}"
     document = {"page": 1, "per_page": int(per_page), "photos": photos, "total_results": len(library.photos)}
-    limits = {"X-Ratelimit-Limit": "20000", "X-Ratelimit-Remaining": "19684", "X-Ratelimit-Reset": "1798761600"}
+    limits = {
+        "X-Ratelimit-Limit": "20000",
+        "X-Ratelimit-Remaining": "19684",
+        "X-Ratelimit-Reset": "1798761600",
+    }
     return Reply(200, Reply.json(document).body, headers=limits)
 
 

@@ -5,7 +5,14 @@ from typing import Any
 from local.platforms import discovery
 from local.platforms.discovery import Json, Problem
 
-KINDS: dict[str, tuple[type, ...]] = {"string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "array": (list,), "object": (dict,)}
+KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "array": (list,),
+    "object": (dict,),
+}
 
 
 def check_body(api: str, called: Json, body: Any) -> Problem | None:
@@ -35,7 +42,11 @@ def _check_fields(api: str, properties: Json, value: Json, path: str) -> Problem
     for name, each in value.items():
         inner = f"{path}.{name}" if path else name
         if name not in properties:
-            return Problem("badRequest", f"Invalid JSON payload received. Unknown name \"{name}\" at '{path}': Cannot find field.", inner)
+            return Problem(
+                "badRequest",
+                f"Invalid JSON payload received. Unknown name \"{name}\" at '{path}': Cannot find field.",
+                inner,
+            )
         found = _check(api, properties[name], each, inner)
         if found:
             return found

@@ -1,9 +1,11 @@
-"""One loopback server for all foreign platforms: YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
+"""One loopback server for all foreign platforms:
+
+YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
-GET / shows YouTube's channels and their videos. POST /_state adds what it knows (World.learn), POST /_faults what goes wrong (library).
-POST /publish?channel_id=… delivers that channel's feed to its subscribers.
+GET / shows YouTube's channels and their videos. POST /_state adds what it knows (World.learn), POST /_faults
+what goes wrong (library). POST /publish?channel_id=… delivers that channel's feed to its subscribers.
 """
 
 import json
@@ -83,14 +85,22 @@ class Handler(BaseHTTPRequestHandler):
         base = f"http://{self.headers['host']}"
         request = Request(self.command, base, parts.path, parts.query, headers, body)
         try:
-            reply = uploads.answer(self.world, request, uploads.Body(self.rfile, length)) if streamed else answer(self.world, request)
+            reply = (
+                uploads.answer(self.world, request, uploads.Body(self.rfile, length))
+                if streamed
+                else answer(self.world, request)
+            )
         except owner.HangUp:
             self.close_connection = True
             return
         if streamed:
             self.close_connection = True  # bytes of a refused body may be left
         self.send_response(reply.status)
-        for name, value in {"content-type": reply.kind, "content-length": str(len(reply.body)), **reply.headers}.items():
+        for name, value in {
+            "content-type": reply.kind,
+            "content-length": str(len(reply.body)),
+            **reply.headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(reply.body)

@@ -1,6 +1,7 @@
 """YouTube's resumable uploads: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol.
 
-Both paths of the discovery document and the guide. The bytes are streamed to a file: a film of many gigabytes needs no memory.
+Both paths of the discovery document and the guide. The bytes are streamed to a file: a film of many gigabytes
+needs no memory.
 """
 
 import hashlib
@@ -67,7 +68,12 @@ def _start(world: World, request: Request, raw: bytes) -> Reply:
     scripted(fault, before=True)
     channel_id = owner.channel_of(world, request, called)
     if library.inserts > library.inserts_a_day:
-        raise ApiError(403, "quotaExceeded", "The request cannot be completed because you have exceeded your quota.", "youtube.quota")
+        raise ApiError(
+            403,
+            "quotaExceeded",
+            "The request cannot be completed because you have exceeded your quota.",
+            "youtube.quota",
+        )
     query = {name: value for name, value in request.query.items() if name != "uploadType"}
     if request.query.get("uploadType") != "resumable":
         raise ApiError(400, "badRequest", "The stand-in takes uploadType=resumable only.", "global")
@@ -78,10 +84,17 @@ def _start(world: World, request: Request, raw: bytes) -> Reply:
     size = int(request.headers.get("x-upload-content-length", "0"))
     kind = request.headers.get("x-upload-content-type", "")
     if not 0 < size <= MOST_BYTES or not (kind.startswith("video/") or kind == "application/octet-stream"):
-        raise ApiError(400, "mediaBodyRequired", "The request does not include the video content.", "youtube.video")
+        raise ApiError(
+            400, "mediaBodyRequired", "The request does not include the video content.", "youtube.video"
+        )
     rules.require_metadata(document)
     if channel_id in library.full:
-        raise ApiError(400, "uploadLimitExceeded", "The user has exceeded the number of videos they may upload.", "youtube.video")
+        raise ApiError(
+            400,
+            "uploadLimitExceeded",
+            "The user has exceeded the number of videos they may upload.",
+            "youtube.video",
+        )
     key = secrets.token_urlsafe(24)
     library.uploads[key] = Upload(key, channel_id, document, size, Path(library.storage.name) / f"{key}.mp4")
     library.uploads[key].path.touch()
@@ -136,8 +149,14 @@ def _require_token(world: World, request: Request) -> None:
         raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
 
 
-def _received(library: Library, upload: Upload, request: Request, body: Body, asked: str, fault: Json | None) -> Reply:
-    if upload.video_id is None and not asked.startswith("bytes */") and (fault or {}).get("kind") != "no_range":
+def _received(
+    library: Library, upload: Upload, request: Request, body: Body, asked: str, fault: Json | None
+) -> Reply:
+    if (
+        upload.video_id is None
+        and not asked.startswith("bytes */")
+        and (fault or {}).get("kind") != "no_range"
+    ):
         start = _range(asked, upload, body)
         most = (fault or {}).get("after_bytes")
         _store(library, upload, body, start, most)
@@ -171,7 +190,9 @@ def _range(asked: str, upload: Upload, body: Body) -> int:
     except ValueError as error:
         raise ApiError(400, "badContentRange", "Failed to parse Content-Range header.", "global") from error
     end = last + 1
-    wrong = int(total) != upload.size or end > upload.size or end - start != body.length or start > upload.stored
+    wrong = (
+        int(total) != upload.size or end > upload.size or end - start != body.length or start > upload.stored
+    )
     if wrong or (end < upload.size and (end - start) % UNIT_BYTES):
         raise ApiError(400, "badContentRange", "Failed to parse Content-Range header.", "global")
     return start
@@ -198,6 +219,11 @@ def _store(library: Library, upload: Upload, body: Body, start: int, most: int |
 def finish(library: Library, upload: Upload) -> None:
     """The last byte has arrived: the video exists."""
     key = secrets.token_urlsafe(8)[:11].ljust(11, "A")
-    resource = {"snippet": dict(upload.body.get("snippet", {})), "status": {"privacyStatus": "public", **upload.body.get("status", {})}}
+    resource = {
+        "snippet": dict(upload.body.get("snippet", {})),
+        "status": {"privacyStatus": "public", **upload.body.get("status", {})},
+    }
     upload.video_id = key
-    library.videos[key] = Uploaded(key, upload.channel_id, resource, upload.size, upload.sha256.hexdigest(), upload.path, time.time())
+    library.videos[key] = Uploaded(
+        key, upload.channel_id, resource, upload.size, upload.sha256.hexdigest(), upload.path, time.time()
+    )

@@ -28,7 +28,10 @@ YOUTUBE_OUTCOMES = (
 
 
 class ChannelsOfAccounts(dict[str, list[str]]):
-    """Give each Google account a channel of its own, as most accounts that connect to YouTube have. `channels` learns of it."""
+    """Give each Google account a channel of its own, as most accounts that connect to YouTube have.
+
+    `channels` learns of it.
+    """
 
     def __init__(self, channels: dict[str, dict[str, Any]]) -> None:
         super().__init__()
@@ -38,7 +41,9 @@ class ChannelsOfAccounts(dict[str, list[str]]):
         if email not in self:
             digest = hashlib.sha256(email.encode()).digest()
             channel_id = f"UC{base64.urlsafe_b64encode(digest).decode()[:22]}"
-            self._channels.setdefault(channel_id, {"title": email.partition("@")[0], "handle": digest.hex()[:12]})
+            self._channels.setdefault(
+                channel_id, {"title": email.partition("@")[0], "handle": digest.hex()[:12]}
+            )
             self[email] = [channel_id]
         return super().get(email, default)
 
@@ -47,8 +52,8 @@ class ChannelsOfAccounts(dict[str, list[str]]):
 class World:
     """`channels`: id -> {title, handle, user}; `videos`: id -> {channel_id, title, published_at, updated_at, duration, tags…}.
 
-    `owned`: address of a Google account -> its channel ids, the first of which is the default. `failing`: path -> how many
-    requests get 503.
+    `owned`: address of a Google account -> its channel ids, the first of which is the default. `failing`:
+    path -> how many requests get 503.
     """
 
     key: str = "local"

@@ -20,16 +20,33 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An error in Google's form. With `info` the body also has the newer fields: status and a google.rpc.ErrorInfo."""
+    """An error in Google's form.
 
-    def __init__(self, status: int, reason: str, message: str, domain: str = "youtube", grpc: str | None = None, info: Json | None = None) -> None:
+    With `info` the body also has the newer fields: status and a google.rpc.ErrorInfo.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        domain: str = "youtube",
+        grpc: str | None = None,
+        info: Json | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
-        error: Json = {"code": status, "message": message, "errors": [{"message": message, "domain": domain, "reason": reason}]}
+        error: Json = {
+            "code": status,
+            "message": message,
+            "errors": [{"message": message, "domain": domain, "reason": reason}],
+        }
         if grpc:
             error["status"] = grpc
         if info:
-            error["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com", **info}]
+            error["details"] = [
+                {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": "googleapis.com", **info}
+            ]
         self.body = {"error": error}
 
 
@@ -66,7 +83,10 @@ def _caller(world: World, request: Request) -> str | None:
         if grant is None:
             raise ApiError(401, "authError", "Invalid Credentials", "global", "UNAUTHENTICATED")
         if not any(scope.rsplit("/", 1)[-1].startswith("youtube") for scope in grant.scopes):
-            info = {"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "metadata": {"service": "youtube.googleapis.com"}}
+            info = {
+                "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+                "metadata": {"service": "youtube.googleapis.com"},
+            }
             raise ApiError(
                 403,
                 "insufficientPermissions",
@@ -102,7 +122,10 @@ def _quota_info(limit: str, value: str) -> Json:
 
 
 def _key_error(reason: str, words: str) -> ApiError:
-    info = {"reason": reason, "metadata": {"service": "youtube.googleapis.com", "consumer": "projects/123456789"}}
+    info = {
+        "reason": reason,
+        "metadata": {"service": "youtube.googleapis.com", "consumer": "projects/123456789"},
+    }
     return ApiError(403, "forbidden", words, "global", "PERMISSION_DENIED", info)
 
 
@@ -111,9 +134,23 @@ _DAILY_NEW = "Quota exceeded for quota metric 'Queries' and limit 'Queries per d
 _MINUTE_NEW = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'youtube.googleapis.com'."
 ERRORS = {
     "daily_quota": ApiError(403, "quotaExceeded", _DAILY, "youtube.quota"),
-    "daily_quota_new": ApiError(429, "rateLimitExceeded", _DAILY_NEW, "global", "RESOURCE_EXHAUSTED", _quota_info("defaultPerDayPerProject", "10000")),
+    "daily_quota_new": ApiError(
+        429,
+        "rateLimitExceeded",
+        _DAILY_NEW,
+        "global",
+        "RESOURCE_EXHAUSTED",
+        _quota_info("defaultPerDayPerProject", "10000"),
+    ),
     "rate_limit": ApiError(403, "rateLimitExceeded", "Rate Limit Exceeded", "usageLimits"),
-    "rate_limit_new": ApiError(429, "rateLimitExceeded", _MINUTE_NEW, "global", "RESOURCE_EXHAUSTED", _quota_info("defaultPerMinutePerProject", "1800")),
+    "rate_limit_new": ApiError(
+        429,
+        "rateLimitExceeded",
+        _MINUTE_NEW,
+        "global",
+        "RESOURCE_EXHAUSTED",
+        _quota_info("defaultPerMinutePerProject", "1800"),
+    ),
     "key_invalid": ApiError(
         400,
         "badRequest",
@@ -122,9 +159,16 @@ ERRORS = {
         "INVALID_ARGUMENT",
         {"reason": "API_KEY_INVALID", "metadata": {"service": "youtube.googleapis.com"}},
     ),
-    "key_service_blocked": _key_error("API_KEY_SERVICE_BLOCKED", "Requests to this API youtube method youtube.api.v3.V3DataVideoService.List are blocked."),
-    "key_ip_blocked": _key_error("API_KEY_IP_ADDRESS_BLOCKED", "The provided API key has an IP address restriction."),
-    "key_referrer_blocked": _key_error("API_KEY_HTTP_REFERRER_BLOCKED", "Requests from referer <empty> are blocked."),
+    "key_service_blocked": _key_error(
+        "API_KEY_SERVICE_BLOCKED",
+        "Requests to this API youtube method youtube.api.v3.V3DataVideoService.List are blocked.",
+    ),
+    "key_ip_blocked": _key_error(
+        "API_KEY_IP_ADDRESS_BLOCKED", "The provided API key has an IP address restriction."
+    ),
+    "key_referrer_blocked": _key_error(
+        "API_KEY_HTTP_REFERRER_BLOCKED", "Requests from referer <empty> are blocked."
+    ),
     "service_disabled": ApiError(
         403,
         "accessNotConfigured",
@@ -140,7 +184,9 @@ ERRORS = {
 def _read(world: World, called: Json, query: dict[str, str], caller: str | None) -> Json:
     read = METHODS.get(called["id"])
     if read is None:
-        raise ApiError(501, "notImplemented", f"The stand-in does not have {called['id']}.", "global", "UNIMPLEMENTED")
+        raise ApiError(
+            501, "notImplemented", f"The stand-in does not have {called['id']}.", "global", "UNIMPLEMENTED"
+        )
     return read(world, query, caller)
 
 
@@ -169,7 +215,12 @@ def channels(world: World, query: dict[str, str], caller: str | None) -> Json:
         words = "No filter selected. Expected one of: forHandle, forUsername, id, mine"
         raise ApiError(400, "missingRequiredParameter", words, "youtube.parameter", "INVALID_ARGUMENT")
     if selectors == ["mine"] and caller is None:
-        raise ApiError(401, "authorizationRequired", "The request uses the mine parameter but is not authorized.", "youtube.header")
+        raise ApiError(
+            401,
+            "authorizationRequired",
+            "The request uses the mine parameter but is not authorized.",
+            "youtube.header",
+        )
     found = [(key, each) for key, each in world.channels.items() if matches[selectors[0]](key, each)]
     items = [_parts(_channel(key, each), query) for key, each in found]
     listed = _list("youtube#channelListResponse", items, query)
@@ -181,16 +232,29 @@ def channels(world: World, query: dict[str, str], caller: str | None) -> Json:
 def _channel(key: str, channel: Json) -> Json:
     snippet = {"title": channel["title"], "description": "", "customUrl": f"@{channel.get('handle', '')}"}
     uploads = {"relatedPlaylists": {"likes": "", "uploads": "UU" + key[2:]}}
-    return {"kind": "youtube#channel", "etag": "etag", "id": key, "snippet": snippet, "contentDetails": uploads}
+    return {
+        "kind": "youtube#channel",
+        "etag": "etag",
+        "id": key,
+        "snippet": snippet,
+        "contentDetails": uploads,
+    }
 
 
 def videos(world: World, query: dict[str, str], _: str | None) -> Json:
     """videos.list by id: 50 at most; unknown and private ones are missing."""
     ids = query.get("id", "").split(",")
     if "id" not in query:
-        raise ApiError(400, "missingRequiredParameter", "No filter selected. Expected one of: id, chart, myRating", "youtube.parameter")
+        raise ApiError(
+            400,
+            "missingRequiredParameter",
+            "No filter selected. Expected one of: id, chart, myRating",
+            "youtube.parameter",
+        )
     if len(ids) > MOST_IDS:
-        raise ApiError(400, "invalidFilters", f"At most {MOST_IDS} ids.", "youtube.parameter", "INVALID_ARGUMENT")
+        raise ApiError(
+            400, "invalidFilters", f"At most {MOST_IDS} ids.", "youtube.parameter", "INVALID_ARGUMENT"
+        )
     items = [_parts(_video(world, key), query) for key in ids if key in world.videos]
     return _list("youtube#videoListResponse", items, query)
 
@@ -202,7 +266,9 @@ def _video(world: World, key: str) -> Json:
         "channelId": video["channel_id"],
         "channelTitle": world.channels[video["channel_id"]]["title"],
         "title": video["title"],
-        "thumbnails": {"default": {"url": f"https://i.ytimg.com/vi/{key}/default.jpg", "width": 120, "height": 90}},
+        "thumbnails": {
+            "default": {"url": f"https://i.ytimg.com/vi/{key}/default.jpg", "width": 120, "height": 90}
+        },
         "tags": video.get("tags", []),
         "categoryId": video.get("category_id", "22"),
     }
@@ -220,7 +286,9 @@ def playlist_items(world: World, query: dict[str, str], _: str | None) -> Json:
     """playlistItems.list of a channel's uploads, newest first."""
     channel_id = "UC" + query.get("playlistId", "")[2:]
     if channel_id not in world.channels:
-        words = "The playlist identified with the request's <code>playlistId</code> parameter cannot be found."
+        words = (
+            "The playlist identified with the request's <code>playlistId</code> parameter cannot be found."
+        )
         raise ApiError(404, "playlistNotFound", words, "youtube.playlistItem")
     found = world.uploads(channel_id)[: int(query.get("maxResults", "5"))]
     items = [_parts(_playlist_item(world, channel_id, key, video), query) for key, video in found]

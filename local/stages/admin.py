@@ -11,12 +11,22 @@ ORGANISATION = "operator/organisation"
 def make_admin(stage: Stage, email: str, organisation: str | None) -> None:
     """Print what the person needs next. What is shown once is written nowhere."""
     if "@" not in email:
-        raise Refused(f"EMAIL={email} is no e-mail address (make admin STAGE={stage.name} EMAIL=you@label.com ORGANISATION='My label')")
-    event = {"command": "admin", "email": email, "organisation": organisation or "", "by": stage.caller()["arn"]}
+        raise Refused(
+            f"EMAIL={email} is no e-mail address (make admin STAGE={stage.name} EMAIL=you@label.com ORGANISATION='My label')"
+        )
+    event = {
+        "command": "admin",
+        "email": email,
+        "organisation": organisation or "",
+        "by": stage.caller()["arn"],
+    }
     told = stage.invoke_migrate(event, TIMEOUT_S)
     stage.put_secret(ORGANISATION, told["organisation_id"], overwrite=True)
     address = stage.deployed(stage.application_stack).get("PlatformUrl", "")
-    print(f"{email} is a platform admin of stage {stage.name}; organisation {told['organisation_id']}.", flush=True)
+    print(
+        f"{email} is a platform admin of stage {stage.name}; organisation {told['organisation_id']}.",
+        flush=True,
+    )
     if told["password_token"]:
         print(
             f"Set the password within an hour:\n    curl -X POST {address}/api/v1/auth/password/reset -H 'content-type: application/json' "

@@ -21,7 +21,8 @@ STATES, STEPS, STORED_BYTES = 60, 14, 40_000_000
 # Followed channels are looked at this often when the hub says nothing.
 POLL_MINUTES = 45
 
-# USD, us-east-1, list prices without discounts. Those of models, voices, renders and storage are in showrunner.production.prices with a source each.
+# USD, us-east-1, list prices without discounts. Those of models, voices, renders and storage are in
+# showrunner.production.prices with a source each.
 AWS = {
     "t4g.micro an hour": Decimal("0.0084"),
     "public IPv4 address an hour": Decimal("0.005"),
@@ -44,11 +45,17 @@ SOURCES = "aws.amazon.com/{ec2,vpc,ebs,kms,cloudwatch,ecr,rds/aurora,lambda,sqs,
 
 
 def count(kind: str) -> int:
-    return sum(len(re.findall(rf"^    Type: {re.escape(kind)}$", path.read_text(encoding="utf-8"), re.MULTILINE)) for path in build.TEMPLATES.values())
+    return sum(
+        len(re.findall(rf"^    Type: {re.escape(kind)}$", path.read_text(encoding="utf-8"), re.MULTILINE))
+        for path in build.TEMPLATES.values()
+    )
 
 
 def alarm_metrics() -> int:
-    """Alarms are paid by the metrics that they look at. Of the data stack's two for a way out, one is there."""
+    """Alarms are paid by the metrics that they look at.
+
+    Of the data stack's two for a way out, one is there.
+    """
     texts = [path.read_text(encoding="utf-8") for path in build.TEMPLATES.values()]
     of_expressions = sum(text.count("ReturnData: false, MetricStat") for text in texts)
     expressions = sum(text.count("Expression: 'SUM(FILL(METRICS(), 0))'") for text in texts)
@@ -67,9 +74,12 @@ def idle(*, schedules: bool) -> dict[str, Decimal]:
         "database: storage, 1 GB": AWS["Aurora storage a GB and month"],
     }
     if schedules:
-        # Two functions each minute; four times a day one of them looks into the database, which then stays awake for a quarter of an hour.
+        # Two functions each minute; four times a day one of them looks into the database, which then stays
+        # awake for a quarter of an hour.
         runs = 2 * HOURS * 60
-        items["schedules (`Schedules`): two functions a minute"] = runs * (AWS["Lambda a GB-second"] / 20 + AWS["Lambda a million requests"] / 1_000_000)
+        items["schedules (`Schedules`): two functions a minute"] = runs * (
+            AWS["Lambda a GB-second"] / 20 + AWS["Lambda a million requests"] / 1_000_000
+        )
         items["their metrics, 4"] = AWS["custom metric a month"] * 4
         items["database: awake for an hour a day"] = AWS["Aurora capacity unit an hour"] / 2 * DAYS
     return items
@@ -94,7 +104,9 @@ def videos(number: int, platform: str = "cpu") -> dict[str, Decimal]:
     items["machine and functions"] = (transitions + functions) * number
     awake = min(HOURS, Decimal(number) * 15 / 60)
     units = Decimal("0.5") if number <= 1000 else Decimal(1)
-    items[f"database: awake for {awake:.0f} hours, {units} units"] = AWS["Aurora capacity unit an hour"] * units * awake
+    items[f"database: awake for {awake:.0f} hours, {units} units"] = (
+        AWS["Aurora capacity unit an hour"] * units * awake
+    )
     return items
 
 
@@ -104,15 +116,25 @@ def channels(number: int) -> dict[str, Decimal]:
     units = Decimal("0.5") if number <= 1000 else Decimal(2)
     return {
         f"database: always awake, {units} units": AWS["Aurora capacity unit an hour"] * units * HOURS,
-        f"polls, {polls:,.0f}: functions": polls / 5 * (AWS["Lambda a GB-second"] * 4 + AWS["Lambda a million requests"] / 1_000_000),
+        f"polls, {polls:,.0f}: functions": polls
+        / 5
+        * (AWS["Lambda a GB-second"] * 4 + AWS["Lambda a million requests"] / 1_000_000),
         "queues, four requests a poll": polls * 4 * AWS["SQS a million requests"] / 1_000_000,
         "state table, two writes a poll": polls * 2 * AWS["DynamoDB a million writes"] / 1_000_000,
     }
 
 
 def table(items: dict[str, Decimal]) -> list[str]:
-    rows = [f"| {name} | {amount:,.2f} |" for name, amount in sorted(items.items(), key=lambda item: -item[1])]
-    return ["| what | USD a month |", "|---|---:|", *rows, f"| **together** | **{sum(items.values()):,.2f}** |", ""]
+    rows = [
+        f"| {name} | {amount:,.2f} |" for name, amount in sorted(items.items(), key=lambda item: -item[1])
+    ]
+    return [
+        "| what | USD a month |",
+        "|---|---:|",
+        *rows,
+        f"| **together** | **{sum(items.values()):,.2f}** |",
+        "",
+    ]
 
 
 def capacity() -> list[str]:
@@ -120,27 +142,72 @@ def capacity() -> list[str]:
     application = build.TEMPLATES["application"].read_text(encoding="utf-8")
     most = sum(int(value) for value in re.findall(r"^        MaxvCpus: (\d+)", application, re.MULTILINE))
     fargate = sum(int(value) for value in re.findall(r"FARGATE(?:_SPOT)?, MaxvCpus: (\d+)", application))
-    throttle = max(int(value) for value in re.findall(r"ThrottlingRateLimit: (\d+), DetailedMetricsEnabled: !If", application.split("  PlatformApi:")[1][:900]))
-    videos_reserved = int(re.search(r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application)[1])  # type: ignore[index]
+    throttle = max(
+        int(value)
+        for value in re.findall(
+            r"ThrottlingRateLimit: (\d+), DetailedMetricsEnabled: !If",
+            application.split("  PlatformApi:")[1][:900],
+        )
+    )
+    videos_reserved = int(
+        re.search(
+            r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application
+        )[1]
+    )  # type: ignore[index]
     gpu_at_once, cpu_at_once = 500 * (SECONDS / 4 + 240) / 3600, 500 * SECONDS * 1.2 / 3600
     speech_at_once = 500 * 6 * 3 / 3600
     rows = [
-        ("requests: the Platform API's own throttle", f"{throttle} a second", "1,000 a second", "ThrottlingRateLimit in template.yaml, after the functions'"),
+        (
+            "requests: the Platform API's own throttle",
+            f"{throttle} a second",
+            "1,000 a second",
+            "ThrottlingRateLimit in template.yaml, after the functions'",
+        ),
         (
             "requests: VideosFunction at 80 ms",
             f"{videos_reserved / 0.08:.0f} a second",
             "share of 1,000",
             "ReservedConcurrentExecutions, connections, Lambda quota",
         ),
-        ("renders on GPU, 4 vCPUs each", f"{most} vCPUs", f"{gpu_at_once * 4:.0f} vCPUs", "MaxvCpus and both G/VT quotas"),
-        ("renders on Fargate, 4 vCPUs each", f"{fargate} vCPUs", f"{cpu_at_once * 4:.0f} vCPUs", "MaxvCpus and the Fargate quota"),
-        ("speech: calls at once", "3 (SpeechConcurrency)", f"{speech_at_once:.1f}", "the ElevenLabs plan, then SpeechConcurrency"),
-        ("database connections at one capacity unit", "225", "what the functions reserve: at most 168 (tested)", "DatabaseMaxCapacity"),
+        (
+            "renders on GPU, 4 vCPUs each",
+            f"{most} vCPUs",
+            f"{gpu_at_once * 4:.0f} vCPUs",
+            "MaxvCpus and both G/VT quotas",
+        ),
+        (
+            "renders on Fargate, 4 vCPUs each",
+            f"{fargate} vCPUs",
+            f"{cpu_at_once * 4:.0f} vCPUs",
+            "MaxvCpus and the Fargate quota",
+        ),
+        (
+            "speech: calls at once",
+            "3 (SpeechConcurrency)",
+            f"{speech_at_once:.1f}",
+            "the ElevenLabs plan, then SpeechConcurrency",
+        ),
+        (
+            "database connections at one capacity unit",
+            "225",
+            "what the functions reserve: at most 168 (tested)",
+            "DatabaseMaxCapacity",
+        ),
         ("Batch SubmitJob", "50 a second", f"{500 / 3600:.2f} a second", "nothing"),
-        ("Step Functions transitions", "5,000 in the bucket, 1,500 a second", f"{500 * STATES / 3600:.1f} a second", "nothing"),
+        (
+            "Step Functions transitions",
+            "5,000 in the bucket, 1,500 a second",
+            f"{500 * STATES / 3600:.1f} a second",
+            "nothing",
+        ),
     ]
     body = [f"| {' | '.join(row)} |" for row in rows]
-    return ["| limit | is | 500 videos an hour or 1,000 requests a second need | raise |", "|---|---|---|---|", *body, ""]
+    return [
+        "| limit | is | 500 videos an hour or 1,000 requests a second need | raise |",
+        "|---|---|---|---|",
+        *body,
+        "",
+    ]
 
 
 def text() -> str:
@@ -165,7 +232,11 @@ def text() -> str:
             "costs idle:"
         ),
         "",
-        *[line for number in (100, 1_000, 10_000) for line in (f"### {number:,} a month, on Fargate", "", *table(videos(number)))],
+        *[
+            line
+            for number in (100, 1_000, 10_000)
+            for line in (f"### {number:,} a month, on Fargate", "", *table(videos(number)))
+        ],
         "## Followed channels",
         "",
         "Beside what the stage costs idle; the hub's notifications come on top and cost less than the polls.",
@@ -195,4 +266,6 @@ def write(path: Path = FILE) -> None:
 
 if __name__ == "__main__":
     write()
-    print(f"{FILE.relative_to(ROOT)} is written; prices of {len(AWS)} AWS items and {len(prices.TOKENS)} models went in.")
+    print(
+        f"{FILE.relative_to(ROOT)} is written; prices of {len(AWS)} AWS items and {len(prices.TOKENS)} models went in."
+    )

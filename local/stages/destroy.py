@@ -1,4 +1,7 @@
-"""`make destroy STAGE=dev DATA=keep|delete`: the application goes; the data stay and rest, or go with it. Run again, it goes on where it stopped."""
+"""`make destroy STAGE=dev DATA=keep|delete`: the application goes; the data stay and rest, or go with it.
+
+Run again, it goes on where it stopped.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -18,7 +21,9 @@ def destroy(stage: Stage, data: str, ask: Callable[[str], str] = input) -> None:
     Asks for a sentence to be typed. Raises Refused without it.
     """
     if data not in (KEEP, DELETE):
-        raise Refused(f"DATA={data}: say DATA=keep (videos, accounts and database stay) or DATA=delete (nothing stays)")
+        raise Refused(
+            f"DATA={data}: say DATA=keep (videos, accounts and database stay) or DATA=delete (nothing stays)"
+        )
     account = stage.caller()["account"]
     sentence = f"destroy {stage.name}" if data == KEEP else f"delete all data of {stage.name} in {account}"
     if ask(f"This can't be undone. Type '{sentence}' to go on: ").strip() != sentence:
@@ -27,7 +32,9 @@ def destroy(stage: Stage, data: str, ask: Callable[[str], str] = input) -> None:
     remove(stage, stage.application_stack)
     if data == KEEP:
         rest(stage)
-        print(f"The data of {stage.name} stay: media bucket, state table, database (asleep), keys and secrets. make deploy STAGE={stage.name} brings it back.")
+        print(
+            f"The data of {stage.name} stay: media bucket, state table, database (asleep), keys and secrets. make deploy STAGE={stage.name} brings it back."
+        )
         return
     unprotect(stage)
     remove(stage, stage.data_stack)
@@ -50,7 +57,9 @@ def remove(stage: Stage, name: str) -> None:
     client.delete_stack(StackName=name)
     if stage.wait(name) is not None:
         reasons = "".join(f"\n    {reason}" for reason in stage.failures(name))
-        raise Refused(f"stack {name} could not be deleted; put right what it says and run it again:{reasons}", code=1)
+        raise Refused(
+            f"stack {name} could not be deleted; put right what it says and run it again:{reasons}", code=1
+        )
 
 
 def update(stage: Stage, changes: dict[str, str]) -> None:
@@ -59,10 +68,14 @@ def update(stage: Stage, changes: dict[str, str]) -> None:
     deployed = stage.deployed(name)
     if not deployed or all(deployed.get(key) == value for key, value in changes.items()):
         return
-    parameters: list[dict[str, Any]] = [{"ParameterKey": key, "UsePreviousValue": True} for key in deployed if key not in changes]
+    parameters: list[dict[str, Any]] = [
+        {"ParameterKey": key, "UsePreviousValue": True} for key in deployed if key not in changes
+    ]
     parameters += [{"ParameterKey": key, "ParameterValue": value} for key, value in changes.items()]
     capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-    client.update_stack(StackName=name, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities)
+    client.update_stack(
+        StackName=name, UsePreviousTemplate=True, Parameters=parameters, Capabilities=capabilities
+    )
     if (status := stage.wait(name)) != "UPDATE_COMPLETE":
         raise Refused(f"stack {name} is in {status}; look at its events, then run it again", code=1)
 
@@ -79,11 +92,18 @@ def unprotect(stage: Stage) -> None:
 def what_is_left(stage: Stage) -> dict[str, str]:
     """Names of what the data stack keeps when it goes; read while it is still there."""
     outputs = stage.outputs(stage.data_stack)
-    return {name: outputs[name] for name in ("MediaBucket", "StateTable", "StageKeyArn", "DatabaseCluster") if outputs.get(name)}
+    return {
+        name: outputs[name]
+        for name in ("MediaBucket", "StateTable", "StageKeyArn", "DatabaseCluster")
+        if outputs.get(name)
+    }
 
 
 def delete_data(stage: Stage, left: dict[str, str], account: str) -> None:
-    """Delete bucket, table, snapshots and secrets; the key's deletion is scheduled. What is gone already is passed over."""
+    """Delete bucket, table, snapshots and secrets; the key's deletion is scheduled.
+
+    What is gone already is passed over.
+    """
     delete_bucket(stage, left.get("MediaBucket", f"showrunner-{stage.name}-media-{account}"))
     table = stage.aws("dynamodb")
     with contextlib.suppress(table.exceptions.ResourceNotFoundException):
@@ -92,7 +112,9 @@ def delete_data(stage: Stage, left: dict[str, str], account: str) -> None:
     delete_secrets(stage)
     if "StageKeyArn" in left:
         key = stage.aws("kms")
-        with contextlib.suppress(key.exceptions.KMSInvalidStateException, key.exceptions.NotFoundException):  # scheduled by a run before this one
+        with contextlib.suppress(
+            key.exceptions.KMSInvalidStateException, key.exceptions.NotFoundException
+        ):  # scheduled by a run before this one
             key.schedule_key_deletion(KeyId=left["StageKeyArn"], PendingWindowInDays=KEY_DAYS)
 
 
@@ -100,7 +122,11 @@ def delete_bucket(stage: Stage, name: str) -> None:
     client = stage.aws("s3")
     try:
         for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-            found = [{"Key": each["Key"], "VersionId": each["VersionId"]} for kind in ("Versions", "DeleteMarkers") for each in page.get(kind, [])]
+            found = [
+                {"Key": each["Key"], "VersionId": each["VersionId"]}
+                for kind in ("Versions", "DeleteMarkers")
+                for each in page.get(kind, [])
+            ]
             if found:
                 client.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
         client.delete_bucket(Bucket=name)
@@ -113,12 +139,16 @@ def delete_snapshots(stage: Stage) -> None:
     for page in client.get_paginator("describe_db_cluster_snapshots").paginate(SnapshotType="manual"):
         for each in page["DBClusterSnapshots"]:
             if each["DBClusterIdentifier"].startswith(f"showrunner-{stage.name}-"):
-                client.delete_db_cluster_snapshot(DBClusterSnapshotIdentifier=each["DBClusterSnapshotIdentifier"])
+                client.delete_db_cluster_snapshot(
+                    DBClusterSnapshotIdentifier=each["DBClusterSnapshotIdentifier"]
+                )
 
 
 def delete_secrets(stage: Stage) -> None:
     client = stage.aws("ssm")
-    pages = client.get_paginator("get_parameters_by_path").paginate(Path=f"/showrunner/{stage.name}/", Recursive=True)
+    pages = client.get_paginator("get_parameters_by_path").paginate(
+        Path=f"/showrunner/{stage.name}/", Recursive=True
+    )
     names = [each["Name"] for page in pages for each in page["Parameters"]]
     for start in range(0, len(names), 10):
         client.delete_parameters(Names=names[start : start + 10])

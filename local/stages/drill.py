@@ -1,7 +1,8 @@
 """`make restore-drill`: backs up the local stack's data, destroys them, restores them, and compares counts and checksums.
 
-The drill works on database, media and state table of the running stack, with PostgreSQL's own dump and through the engine's AWS API. In AWS the same three
-come back from snapshots and points of time; what the drill shows is that the data are whole when they do, and that the functions go on with them.
+The drill works on database, media and state table of the running stack, with PostgreSQL's own dump and
+through the engine's AWS API. In AWS the same three come back from snapshots and points of time; what the
+drill shows is that the data are whole when they do, and that the functions go on with them.
 """
 
 import contextlib
@@ -20,14 +21,18 @@ from local import deploy, postgres
 from local.settings import DATA_STACK, DATABASE, HOME, Refused
 
 Sums = dict[str, dict[str, str]]
-# Nobody has written in between when the copies are taken at once; a drill that finds a difference is run again before anybody worries.
+# Nobody has written in between when the copies are taken at once; a drill that finds a difference is run
+# again before anybody worries.
 TABLES = """
 SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1
 """
 
 
 def drill() -> None:
-    """Print what was compared, how old the restored data were (RPO), and how long they were gone (RTO). Raises Refused for any difference."""
+    """Print what was compared, how old the restored data were (RPO), and how long they were gone (RTO).
+
+    Raises Refused for any difference.
+    """
     if not deploy.is_complete(DATA_STACK):
         raise Refused("the local stack isn't up; run make up first")
     folder = HOME / "backups" / time.strftime("%Y%m%dT%H%M%S")
@@ -39,16 +44,29 @@ def drill() -> None:
     print(f"Backed up {told(before)} to {folder} in {lost_at - taken_at:.1f} s.", flush=True)
     destroy()
     if left := [kind for kind, found in sums().items() if found]:
-        raise Refused(f"the drill could not destroy {', '.join(left)}, so a restore would show nothing; the backup is in {folder}", code=1)
+        raise Refused(
+            f"the drill could not destroy {', '.join(left)}, so a restore would show nothing; the backup is in {folder}",
+            code=1,
+        )
     print("Destroyed: no table, no object and no item is left.", flush=True)
     restore(folder)
     gone_s = time.monotonic() - lost_at
     after = sums()
     if wrong := differences(before, after):
-        raise Refused(f"{len(wrong)} differences after the restore; the backup is in {folder}:\n    " + "\n    ".join(wrong[:20]), code=1)
+        raise Refused(
+            f"{len(wrong)} differences after the restore; the backup is in {folder}:\n    "
+            + "\n    ".join(wrong[:20]),
+            code=1,
+        )
     answers()
-    print(f"Restored {told(after)}; every count and checksum is as before, and the API lists the demo channel.", flush=True)
-    print(f"RPO {lost_at - taken_at:.1f} s (age of the backup), RTO {gone_s:.1f} s (data gone until they were back).", flush=True)
+    print(
+        f"Restored {told(after)}; every count and checksum is as before, and the API lists the demo channel.",
+        flush=True,
+    )
+    print(
+        f"RPO {lost_at - taken_at:.1f} s (age of the backup), RTO {gone_s:.1f} s (data gone until they were back).",
+        flush=True,
+    )
 
 
 # ---------------------------------------------------------------- What is there
@@ -62,7 +80,9 @@ def sums() -> Sums:
 def _tables() -> Iterator[tuple[str, str]]:
     with connected(str(DATABASE["name"])) as connection:
         for (name,) in connection.run(TABLES):
-            ((count, checksum),) = connection.run(f"SELECT count(*), md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {name} t")  # noqa: S608
+            ((count, checksum),) = connection.run(
+                f"SELECT count(*), md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {name} t"  # noqa: S608 - names from pg_class
+            )
             yield name, f"{count} {checksum}"
 
 
@@ -74,11 +94,18 @@ def _objects() -> Iterator[tuple[str, str]]:
 
 def _items() -> Iterator[tuple[str, str]]:
     for item in scan():
-        yield f"{item['pk']['S']} {item['sk']['S']}", hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
+        yield (
+            f"{item['pk']['S']} {item['sk']['S']}",
+            hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest(),
+        )
 
 
 def keys(s3: Any, bucket: str) -> list[str]:
-    return [each["Key"] for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket) for each in page.get("Contents", [])]
+    return [
+        each["Key"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for each in page.get("Contents", [])
+    ]
 
 
 def scan() -> list[dict[str, Any]]:
@@ -106,7 +133,11 @@ def differences(before: Sums, after: Sums) -> list[str]:
         now = after[kind]
         found += [f"{kind}: {name} is missing" for name in sorted(known.keys() - now.keys())]
         found += [f"{kind}: {name} is new" for name in sorted(now.keys() - known.keys())]
-        found += [f"{kind}: {name} was {known[name]}, is {now[name]}" for name in sorted(known.keys() & now.keys()) if known[name] != now[name]]
+        found += [
+            f"{kind}: {name} was {known[name]}, is {now[name]}"
+            for name in sorted(known.keys() & now.keys())
+            if known[name] != now[name]
+        ]
     return found
 
 
@@ -137,10 +168,18 @@ def destroy() -> None:
 
 
 def restore(folder: Path) -> None:
-    tool("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={DATABASE['name']}", str(folder / "database.dump"))
+    tool(
+        "pg_restore",
+        "--exit-on-error",
+        "--single-transaction",
+        f"--dbname={DATABASE['name']}",
+        str(folder / "database.dump"),
+    )
     s3, bucket = deploy.aws("s3"), media()
     for path in sorted(folder.glob("media/*.key")):
-        s3.put_object(Bucket=bucket, Key=path.read_text(encoding="utf-8"), Body=path.with_suffix("").read_bytes())
+        s3.put_object(
+            Bucket=bucket, Key=path.read_text(encoding="utf-8"), Body=path.with_suffix("").read_bytes()
+        )
     for item in json.loads((folder / "state.json").read_text(encoding="utf-8")):
         deploy.aws("dynamodb").put_item(TableName=table(), Item=item)
 
@@ -154,10 +193,26 @@ def answers() -> None:
 
 
 def tool(name: str, *arguments: str) -> None:
-    """Run a program of PostgreSQL's as the owner. The password goes by the environment, which other users can't read."""
-    options = ["--host", str(DATABASE["host"]), "--port", str(DATABASE["port"]), "--username", str(DATABASE["user"])]
+    """Run a program of PostgreSQL's as the owner.
+
+    The password goes by the environment, which other users can't read.
+    """
+    options = [
+        "--host",
+        str(DATABASE["host"]),
+        "--port",
+        str(DATABASE["port"]),
+        "--username",
+        str(DATABASE["user"]),
+    ]
     environment = {**os.environ, "PGPASSWORD": postgres.secrets_of(HOME)["database/owner_password"]}
-    done = subprocess.run([postgres.binary(name), *options, *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [postgres.binary(name), *options, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise Refused(f"{name} failed: {done.stderr.strip()[-500:]}", code=1)
 

@@ -47,7 +47,10 @@ class Account:
 
 
 def preflight(stage: Stage) -> Account:
-    """Ask the account and this machine. Raises Refused only for what makes asking impossible: no region, no credentials, no file."""
+    """Ask the account and this machine.
+
+    Raises Refused only for what makes asking impossible: no region, no credentials, no file.
+    """
     refuse_region(stage.region())
     stage.caller()
     told = stage.told()
@@ -71,28 +74,48 @@ def require(stage: Stage) -> Account:
     found = preflight(stage)
     blocking = [finding for finding in found.findings if finding.blocks]
     for finding in sorted(found.findings, key=lambda finding: not finding.blocks):
-        print(f"  {'missing' if finding.blocks else 'note':<8} {finding.what}\n           {finding.remedy}", flush=True)
+        print(
+            f"  {'missing' if finding.blocks else 'note':<8} {finding.what}\n           {finding.remedy}",
+            flush=True,
+        )
     if blocking:
-        raise Refused(f"{len(blocking)} of these have to be there first; then run it again (make preflight STAGE={stage.name} only looks)")
+        raise Refused(
+            f"{len(blocking)} of these have to be there first; then run it again (make preflight STAGE={stage.name} only looks)"
+        )
     return found
 
 
 def unfilled(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
     for name, what in WANTED.items():
         if name not in told:
-            yield Finding(blocks=True, what=f"{name} ({what}) is empty", remedy=f"fill it in, in stages/{stage.name}.toml")
+            yield Finding(
+                blocks=True,
+                what=f"{name} ({what}) is empty",
+                remedy=f"fill it in, in stages/{stage.name}.toml",
+            )
     if told.get("Egress") == "none":
-        yield Finding(blocks=True, what="Egress = none leaves the functions of the VPC without AWS, Google and YouTube", remedy="take instance or gateway")
+        yield Finding(
+            blocks=True,
+            what="Egress = none leaves the functions of the VPC without AWS, Google and YouTube",
+            remedy="take instance or gateway",
+        )
 
 
 def tools() -> Iterator[Finding]:
     if container_engine() is None:
-        yield Finding(blocks=True, what="neither docker nor podman runs here, and the render image is built with one of them", remedy="start one")
+        yield Finding(
+            blocks=True,
+            what="neither docker nor podman runs here, and the render image is built with one of them",
+            remedy="start one",
+        )
 
 
 def container_engine() -> str | None:
     for name in ("docker", "podman"):
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, timeout=30, check=False).returncode == 0:
+        if (
+            shutil.which(name)
+            and subprocess.run([name, "info"], capture_output=True, timeout=30, check=False).returncode == 0
+        ):
             return name
     return None
 
@@ -101,10 +124,18 @@ def missing_secrets(stage: Stage) -> Iterator[Finding]:
     there = stage.secrets_there([*secrets.BROUGHT, *secrets.OPTIONAL])
     missing = [service.title for name, service in secrets.BROUGHT.items() if name not in there]
     if missing:
-        yield Finding(blocks=True, what=f"keys of {', '.join(missing)} are not in SSM", remedy=f"make secrets STAGE={stage.name}")
+        yield Finding(
+            blocks=True,
+            what=f"keys of {', '.join(missing)} are not in SSM",
+            remedy=f"make secrets STAGE={stage.name}",
+        )
     for name, service in secrets.OPTIONAL.items():
         if name not in there:
-            yield Finding(blocks=False, what=f"{name} is not in SSM: {service.without}", remedy=f"make secrets STAGE={stage.name}")
+            yield Finding(
+                blocks=False,
+                what=f"{name} is not in SSM: {service.without}",
+                remedy=f"make secrets STAGE={stage.name}",
+            )
 
 
 def request_line(quota: tuple[str, str], value: int) -> str:
@@ -126,7 +157,11 @@ def concurrency(stage: Stage) -> Iterator[Finding]:
     needed = reserved() + UNRESERVED
     if allowed < needed:
         what = f"Lambda allows {allowed} executions at once; this stage reserves {reserved()} and AWS keeps {UNRESERVED} for the rest"
-        yield Finding(blocks=True, what=what, remedy=f"{request_line(LAMBDA_CONCURRENCY, 1000)}  (an answer takes hours to days)")
+        yield Finding(
+            blocks=True,
+            what=what,
+            remedy=f"{request_line(LAMBDA_CONCURRENCY, 1000)}  (an answer takes hours to days)",
+        )
 
 
 def reserved() -> int:
@@ -151,7 +186,13 @@ def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Find
         what = f"this account may start no GPU instance ({gpu:.0f} of {RENDER_VCPUS} vCPUs), so videos are rendered on Fargate"
         findings.append(Finding(blocks=asked == "gpu", what=what, remedy=remedy))
     if gpu < RENDER_VCPUS and (fargate := quota_of(stage, FARGATE)) < RENDER_VCPUS:
-        findings.append(Finding(blocks=True, what=f"Fargate allows {fargate:.0f} vCPUs, a render takes {RENDER_VCPUS}", remedy=request_line(FARGATE, 64)))
+        findings.append(
+            Finding(
+                blocks=True,
+                what=f"Fargate allows {fargate:.0f} vCPUs, a render takes {RENDER_VCPUS}",
+                remedy=request_line(FARGATE, 64),
+            )
+        )
     return ("cpu" if gpu < RENDER_VCPUS and asked is None else None), findings
 
 
@@ -159,10 +200,16 @@ def mail(stage: Stage, sender: str | None) -> Iterator[Finding]:
     client = stage.aws("sesv2")
     if not client.get_account().get("ProductionAccessEnabled"):
         remedy = "aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url <your site>"
-        yield Finding(blocks=False, what="SES is in its sandbox: letters reach only addresses that are verified here", remedy=remedy)
+        yield Finding(
+            blocks=False,
+            what="SES is in its sandbox: letters reach only addresses that are verified here",
+            remedy=remedy,
+        )
     if sender and not any(_is_verified(client, identity) for identity in (sender, sender.partition("@")[2])):
         yield Finding(
-            blocks=True, what=f"SES has verified neither {sender} nor its domain", remedy=f"aws sesv2 create-email-identity --email-identity {sender}"
+            blocks=True,
+            what=f"SES has verified neither {sender} nor its domain",
+            remedy=f"aws sesv2 create-email-identity --email-identity {sender}",
         )
 
 
@@ -174,14 +221,19 @@ def _is_verified(client: Any, identity: str) -> bool:
 
 
 def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
-    """Two availability zones, those first that have the NAT's type and a GPU. The zones that a stage has, it keeps: others would replace its subnets."""
+    """Two availability zones, those first that have the NAT's type and a GPU.
+
+    The zones that a stage has, it keeps: others would replace its subnets.
+    """
     deployed = stage.deployed(stage.data_stack)
     if deployed:
         return [deployed.get("ZoneA", ""), deployed.get("ZoneB", "")], []
     wanted = (NAT_TYPE, *GPU_TYPES)
     paginator = stage.aws("ec2").get_paginator("describe_instance_type_offerings")
     offered: dict[str, set[str]] = {}
-    for page in paginator.paginate(LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(wanted)}]):
+    for page in paginator.paginate(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(wanted)}]
+    ):
         for offer in page["InstanceTypeOfferings"]:
             offered.setdefault(offer["Location"], set()).add(offer["InstanceType"])
     usable = [zone for zone, types in offered.items() if NAT_TYPE in types]
@@ -190,7 +242,11 @@ def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
         what = f"{stage.region()} has {len(best)} availability zones with {NAT_TYPE}, and two are needed"
         return [], [Finding(blocks=True, what=what, remedy="deploy to another region")]
     without = [zone for zone in best if not offered[zone] & set(GPU_TYPES)]
-    note = Finding(blocks=False, what=f"{', '.join(without)} has none of {', '.join(GPU_TYPES)}", remedy="RenderPlatform = 'cpu' renders on Fargate")
+    note = Finding(
+        blocks=False,
+        what=f"{', '.join(without)} has none of {', '.join(GPU_TYPES)}",
+        remedy="RenderPlatform = 'cpu' renders on Fargate",
+    )
     return sorted(best), [note] if without else []
 
 

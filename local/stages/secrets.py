@@ -30,20 +30,35 @@ class Service:
 
 BROUGHT: Mapping[str, Service] = {
     "openai/api_key": Service(
-        "OpenAI", "https://platform.openai.com/api-keys", lambda key: ("https://api.openai.com/v1/models", {"Authorization": f"Bearer {key}"})
+        "OpenAI",
+        "https://platform.openai.com/api-keys",
+        lambda key: ("https://api.openai.com/v1/models", {"Authorization": f"Bearer {key}"}),
     ),
     "elevenlabs/api_key": Service(
-        "ElevenLabs", "https://elevenlabs.io/app/settings/api-keys", lambda key: ("https://api.elevenlabs.io/v1/user", {"xi-api-key": key})
+        "ElevenLabs",
+        "https://elevenlabs.io/app/settings/api-keys",
+        lambda key: ("https://api.elevenlabs.io/v1/user", {"xi-api-key": key}),
     ),
     "youtube/api_key": Service(
         "YouTube Data API",
         "https://console.cloud.google.com/apis/credentials (enable the YouTube Data API v3 first)",
-        lambda key: ("https://youtube.googleapis.com/youtube/v3/i18nLanguages?part=snippet", {"X-Goog-Api-Key": key}),
+        lambda key: (
+            "https://youtube.googleapis.com/youtube/v3/i18nLanguages?part=snippet",
+            {"X-Goog-Api-Key": key},
+        ),
     ),
 }
 OPTIONAL: Mapping[str, Service] = {
-    "google/client_id": Service("Google client id", "https://console.cloud.google.com/apis/credentials", without="no login with Google"),
-    "google/client_secret": Service("Google client secret", "https://console.cloud.google.com/apis/credentials", without="no login with Google"),
+    "google/client_id": Service(
+        "Google client id",
+        "https://console.cloud.google.com/apis/credentials",
+        without="no login with Google",
+    ),
+    "google/client_secret": Service(
+        "Google client secret",
+        "https://console.cloud.google.com/apis/credentials",
+        without="no login with Google",
+    ),
     "pexels/api_key": Service(
         "Pexels",
         "https://www.pexels.com/api/",
@@ -60,17 +75,25 @@ Ask = Callable[[str], str]
 
 
 def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
-    """Ask for each key that is missing, try it, and keep it. An empty answer skips an optional one. Raises Refused when a service refuses a key."""
+    """Ask for each key that is missing, try it, and keep it.
+
+    An empty answer skips an optional one. Raises Refused when a service refuses a key.
+    """
     stage.caller()
     there = stage.secrets_there([*BROUGHT, *OPTIONAL])
     for name, service in {**BROUGHT, **OPTIONAL}.items():
         if name in there:
-            print(f"{name}: there already (to change it, delete it first: aws ssm delete-parameter --name {stage.parameter_name(name)})", flush=True)
+            print(
+                f"{name}: there already (to change it, delete it first: aws ssm delete-parameter --name {stage.parameter_name(name)})",
+                flush=True,
+            )
             continue
         optional = f" - Enter to go on without ({service.without})" if name in OPTIONAL else ""
         value = ask(f"{service.title}, from {service.where}{optional}: ").strip()
         if not value and name in BROUGHT:
-            raise Refused(f"no video can be made without a key of {service.title}; make one there and run it again, what is in SSM stays")
+            raise Refused(
+                f"no video can be made without a key of {service.title}; make one there and run it again, what is in SSM stays"
+            )
         if value:
             print(f"{name}: {tried(service, value)}", flush=True)
             stage.put_secret(name, value)
@@ -86,12 +109,21 @@ def tried(service: Service, key: str) -> str:
     except httpx.HTTPError as error:
         return f"kept without trying it, because {httpx.URL(address).host} doesn't answer ({type(error).__name__})"
     if status in (400, 401, 403):  # Google says 400 to a key that it doesn't know
-        raise Refused(f"{service.title} refuses this key ({status}); make another at {service.where} and run it again, what is in SSM stays")
-    return "works" if status < 400 else f"kept; {httpx.URL(address).host} answered {status} instead of saying whether it works"
+        raise Refused(
+            f"{service.title} refuses this key ({status}); make another at {service.where} and run it again, what is in SSM stays"
+        )
+    return (
+        "works"
+        if status < 400
+        else f"kept; {httpx.URL(address).host} answered {status} instead of saying whether it works"
+    )
 
 
 def make_missing(stage: Stage) -> None:
-    """Make the secrets that nobody brings, where they aren't there. The public half of the signing key always follows the private one."""
+    """Make the secrets that nobody brings, where they aren't there.
+
+    The public half of the signing key always follows the private one.
+    """
     there = stage.secrets_there(list(MADE))
     for name in PASSWORDS:
         if name not in there:

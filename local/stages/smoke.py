@@ -32,7 +32,9 @@ def smoke(stage: Stage) -> None:
     if not address.startswith("https://") or SIGNING_KEY not in known:
         raise Refused(f"stage {stage.name} is not deployed completely; run make deploy STAGE={stage.name}")
     if ORGANISATION not in known:
-        raise Refused(f"stage {stage.name} has no organisation yet; run make admin STAGE={stage.name} EMAIL=you@label.com")
+        raise Refused(
+            f"stage {stage.name} has no organisation yet; run make admin STAGE={stage.name} EMAIL=you@label.com"
+        )
     claims = tokens.service_claims("smoke", known[ORGANISATION], SCOPES, address, TOKEN_SECONDS)
     token = tokens.sign(claims, json.loads(known[SIGNING_KEY]))
     with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60) as api:
@@ -52,4 +54,6 @@ def order(api: httpx.Client) -> None:
         raise Refused(f"video {video_id} is {summary['duration_s']} s long, ordered were {SECONDS}", code=1)
     if summary["bytes"].get("video", 0) < 100_000 or not summary["bytes"].get("thumbnail"):
         raise Refused(f"video {video_id} has no proper files: {summary['bytes']}", code=1)
-    run_video.show(summary | {"production_s": round(time.time() - begun, 1), "wall_s": round(time.time() - begun, 1)})
+    run_video.show(
+        summary | {"production_s": round(time.time() - begun, 1), "wall_s": round(time.time() - begun, 1)}
+    )

@@ -12,26 +12,42 @@ from local.settings import LAYER, ROOT, Refused
 
 NAMES = ("dev", "prod")
 FILES = ROOT / "stages"
-# The layer carries RDS's root certificates of each region; a function in another region could not verify its database.
+# The layer carries RDS's root certificates of each region; a function in another region could not verify its
+# database.
 CERTIFICATES = LAYER / "showrunner" / "rds"
-# How often CloudFormation is asked about a stack, and for how long: the slowest first deployment (Aurora, Batch) took AWS about 20 minutes.
+# How often CloudFormation is asked about a stack, and for how long: the slowest first deployment (Aurora,
+# Batch) took AWS about 20 minutes.
 POLL_SECONDS = 10
 LONGEST_SECONDS = 3600
 
-# A first deployment that failed: nothing of it was ever in use, and CloudFormation lets such a stack only be deleted.
+# A first deployment that failed: nothing of it was ever in use, and CloudFormation lets such a stack only be
+# deleted.
 NEVER_STOOD = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS")
-STANDS = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_FAILED", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE")
+STANDS = (
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_FAILED",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+)
 
 
 def refuse_unsafe(stage: str, confirm: str | None) -> None:
     """Refuse a stage that isn't one, production without its name typed, and an environment that leads elsewhere than AWS."""
     if stage not in NAMES:
-        raise Refused(f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes up with make up")
+        raise Refused(
+            f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes up with make up"
+        )
     if stage == "prod" and confirm != "prod":
-        raise Refused("this would change production; say so by CONFIRM=prod (make deploy STAGE=prod CONFIRM=prod)")
+        raise Refused(
+            "this would change production; say so by CONFIRM=prod (make deploy STAGE=prod CONFIRM=prod)"
+        )
     elsewhere = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
     if elsewhere:
-        raise Refused(f"{', '.join(elsewhere)} would send this to another place than AWS; unset it and run it again")
+        raise Refused(
+            f"{', '.join(elsewhere)} would send this to another place than AWS; unset it and run it again"
+        )
 
 
 def refuse_region(region: str) -> None:
@@ -74,7 +90,9 @@ class Stage:
     def region(self) -> str:
         region = self.session().region_name
         if not region:
-            raise Refused("no AWS region is set; set AWS_REGION, or a region in the profile that AWS_PROFILE names")
+            raise Refused(
+                "no AWS region is set; set AWS_REGION, or a region in the profile that AWS_PROFILE names"
+            )
         return str(region)
 
     def caller(self) -> dict[str, str]:
@@ -84,21 +102,30 @@ class Stage:
         try:
             told = self.aws("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
-            raise Refused(f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it again") from error
+            raise Refused(
+                f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it again"
+            ) from error
         return {"account": str(told["Account"]), "arn": str(told["Arn"])}
 
     # ------------------------------------------------------------ What the stage is told
 
     def told(self) -> dict[str, str]:
-        """Parameters from stages/<stage>.toml that are filled in, as text. Raises Refused for a file that can't be read or an address that leads nowhere."""
+        """Parameters from stages/<stage>.toml that are filled in, as text.
+
+        Raises Refused for a file that can't be read or an address that leads nowhere.
+        """
         path = FILES / f"{self.name}.toml"
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise Refused(f"{path.relative_to(ROOT)} doesn't exist; copy stages/dev.toml and fill it in") from error
+            raise Refused(
+                f"{path.relative_to(ROOT)} doesn't exist; copy stages/dev.toml and fill it in"
+            ) from error
         except tomllib.TOMLDecodeError as error:
             raise Refused(f"{path.relative_to(ROOT)} is not TOML: {error}") from error
-        values = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()}
+        values = {
+            name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()
+        }
         values |= {"PlatformUrl": os.environ["PLATFORM_URL"]} if os.environ.get("PLATFORM_URL") else {}
         refuse_placeholders(values, str(path.relative_to(ROOT)))
         return {name: value for name, value in values.items() if value}
@@ -118,7 +145,9 @@ class Stage:
         return found
 
     def put_secret(self, name: str, value: str, *, overwrite: bool = False) -> None:
-        self.aws("ssm").put_parameter(Name=self.parameter_name(name), Value=value, Type="SecureString", Overwrite=overwrite)
+        self.aws("ssm").put_parameter(
+            Name=self.parameter_name(name), Value=value, Type="SecureString", Overwrite=overwrite
+        )
 
     # ------------------------------------------------------------ Stacks
 
@@ -145,13 +174,18 @@ class Stage:
     def output(self, name: str, key: str) -> str:
         value = self.outputs(name).get(key)
         if value is None:
-            raise Refused(f"stack {name} has no output {key}; its deployment did not end well: run make deploy STAGE={self.name} again", code=1)
+            raise Refused(
+                f"stack {name} has no output {key}; its deployment did not end well: run make deploy STAGE={self.name} again",
+                code=1,
+            )
         return value
 
     def deployed(self, name: str) -> dict[str, str]:
         """The parameters that a stack was deployed with."""
         found = self.stack(name) or {}
-        return {each["ParameterKey"]: str(each.get("ParameterValue", "")) for each in found.get("Parameters", [])}
+        return {
+            each["ParameterKey"]: str(each.get("ParameterValue", "")) for each in found.get("Parameters", [])
+        }
 
     def settle(self, name: str) -> None:
         """Bring a stack into a state that CloudFormation can update: wait for what is under way, undo what never stood, finish a rollback that got stuck.
@@ -161,13 +195,19 @@ class Stage:
         deadline = time.monotonic() + LONGEST_SECONDS
         while (status := self.status(name)) is not None and status not in STANDS:
             if time.monotonic() > deadline:
-                raise Refused(f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again", code=1)
+                raise Refused(
+                    f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again",
+                    code=1,
+                )
             self._mend(name, status)
 
     def _mend(self, name: str, status: str) -> None:
         client = self.aws("cloudformation")
         if status in NEVER_STOOD:
-            print(f"Stack {name} is in {status}: nothing of it was ever in use, so it is deleted and made again.", flush=True)
+            print(
+                f"Stack {name} is in {status}: nothing of it was ever in use, so it is deleted and made again.",
+                flush=True,
+            )
             client.delete_stack(StackName=name)
             self.wait(name)
         elif status == "UPDATE_ROLLBACK_FAILED":
@@ -176,32 +216,48 @@ class Stage:
             self.wait(name, leaving=status)
         elif status == "DELETE_FAILED":
             reasons = "".join(f"\n    {reason}" for reason in self.failures(name)) or " (no reason given)"
-            raise Refused(f"somebody began to delete stack {name}, and it failed: {reasons}\nmake destroy STAGE={self.name} goes on with it", code=1)
+            raise Refused(
+                f"somebody began to delete stack {name}, and it failed: {reasons}\nmake destroy STAGE={self.name} goes on with it",
+                code=1,
+            )
         elif status.endswith("_IN_PROGRESS"):
             print(f"Stack {name} is in {status}; waiting for it to end ...", flush=True)
             self.wait(name)
         else:
-            raise Refused(f"stack {name} is in {status}, which this program doesn't know; look at it in the console", code=1)
+            raise Refused(
+                f"stack {name} is in {status}, which this program doesn't know; look at it in the console",
+                code=1,
+            )
 
     def wait(self, name: str, *, leaving: str | None = None) -> str | None:
-        """Until the stack has left `leaving` and nothing is under way, printing its events. Its status then; None once it is gone."""
+        """Until the stack has left `leaving` and nothing is under way, printing its events.
+
+        Its status then; None once it is gone.
+        """
         deadline, seen = time.monotonic() + LONGEST_SECONDS, self.event_ids(name)
         while True:
             status = self.status(name)
             for event in self.new_events(name, seen):
                 print(f"  {event}", flush=True)
-            busy = status is not None and (status == leaving or (status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"))
+            busy = status is not None and (
+                status == leaving or (status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS")
+            )
             if not busy:
                 return status
             if time.monotonic() > deadline:
-                raise Refused(f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again", code=1)
+                raise Refused(
+                    f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again",
+                    code=1,
+                )
             time.sleep(POLL_SECONDS)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         from botocore.exceptions import ClientError
 
         try:
-            found: list[dict[str, Any]] = self.aws("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+            found: list[dict[str, Any]] = self.aws("cloudformation").describe_stack_events(StackName=name)[
+                "StackEvents"
+            ]
         except ClientError as error:
             if "does not exist" in str(error):
                 return []
@@ -219,7 +275,9 @@ class Stage:
 
     def failures(self, name: str) -> list[str]:
         """Reasons of the resources that failed, newest first, without those that only fell with others."""
-        failed = [event for event in self.events(name) if str(event.get("ResourceStatus", "")).endswith("_FAILED")]
+        failed = [
+            event for event in self.events(name) if str(event.get("ResourceStatus", "")).endswith("_FAILED")
+        ]
         return [
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
             for event in failed
@@ -227,11 +285,16 @@ class Stage:
         ][:5]
 
     def invoke_migrate(self, event: dict[str, Any], timeout_s: int) -> dict[str, Any]:
-        """Call the data stack's function that works as the database's owner. Raises Refused with its own words when it failed."""
+        """Call the data stack's function that works as the database's owner.
+
+        Raises Refused with its own words when it failed.
+        """
         from botocore.config import Config
 
         name = self.output(self.data_stack, "MigrateFunction")
-        client = self.session().client("lambda", config=Config(read_timeout=timeout_s, retries={"total_max_attempts": 1}))
+        client = self.session().client(
+            "lambda", config=Config(read_timeout=timeout_s, retries={"total_max_attempts": 1})
+        )
         answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         told: dict[str, Any] = json.load(answer["Payload"])
         if answer.get("FunctionError"):

@@ -18,22 +18,32 @@ VIDEO = re.compile(r'"video_id": ?"([0-9a-f-]{36})"')
 
 
 def trace(stage: Stage, wanted: str) -> None:
-    """Print the lines with this id, and those of the videos that they name. Raises Refused for what is no id, and when nothing is found."""
+    """Print the lines with this id, and those of the videos that they name.
+
+    Raises Refused for what is no id, and when nothing is found.
+    """
     refuse_no_id(wanted)
     lines = query(stage, wanted)
     for video in sorted({found for _, _, text in lines for found in VIDEO.findall(text)} - {wanted}):
         lines += query(stage, video)
     for when, group, text in sorted(set(lines)):
         print(f"{when}  {group:<10} {text.strip()}")
-    for line in executions(stage, {wanted, *(found for _, _, text in lines for found in VIDEO.findall(text))}):
+    for line in executions(
+        stage, {wanted, *(found for _, _, text in lines for found in VIDEO.findall(text))}
+    ):
         print(line)
     if not lines:
-        raise Refused(f"no line of the last {DAYS} days has {wanted}; ids are in the x-request-id of an answer, and in the address of a video", code=1)
+        raise Refused(
+            f"no line of the last {DAYS} days has {wanted}; ids are in the x-request-id of an answer, and in the address of a video",
+            code=1,
+        )
 
 
 def refuse_no_id(wanted: str) -> None:
     if not ID.fullmatch(wanted):
-        raise Refused(f"ID={wanted}: an id is the x-request-id of an answer or a video's id (make trace STAGE=dev ID=...)")
+        raise Refused(
+            f"ID={wanted}: an id is the x-request-id of an answer or a video's id (make trace STAGE=dev ID=...)"
+        )
 
 
 def query(stage: Stage, wanted: str) -> list[tuple[str, str, str]]:
@@ -78,7 +88,11 @@ def trace_local(wanted: str) -> None:
     """The same of the stack on this machine: its processes' log files."""
     refuse_no_id(wanted)
     files = sorted((HOME / "logs").glob("*.log"))
-    texts = [(path.stem, line) for path in files for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    texts = [
+        (path.stem, line)
+        for path in files
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
     ids = {wanted, *(video for _, line in texts if wanted in line for video in VIDEO.findall(line))}
     found = [(stem, line) for stem, line in texts if any(each in line for each in ids)]
     for stem, line in found:

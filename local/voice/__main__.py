@@ -22,10 +22,17 @@ def main() -> None:
     # The first run of a session allocates memory and is slow: do it before the first request.
     kokoro.speak("Ready to speak.", next(iter(styles.values())), 1.0)
     absent = missing(folder)
-    print(f"voice: ready in {time.perf_counter() - started:.1f} s" + (f"; the bundled voice stands in for {', '.join(absent)}" if absent else ""), flush=True)
+    print(
+        f"voice: ready in {time.perf_counter() - started:.1f} s"
+        + (f"; the bundled voice stands in for {', '.join(absent)}" if absent else ""),
+        flush=True,
+    )
     plan = os.environ.get("VOICE_PLAN", "creator")
     # Two cores speak three passages at once without slowing each other down much; more wait in the queue.
-    concurrency, queue = int(os.environ.get("VOICE_CONCURRENCY", "3")), int(os.environ.get("VOICE_QUEUE", "3"))
+    concurrency, queue = (
+        int(os.environ.get("VOICE_CONCURRENCY", "3")),
+        int(os.environ.get("VOICE_QUEUE", "3")),
+    )
     serve(build(kokoro, styles, plan, concurrency, queue), listener)
 
 

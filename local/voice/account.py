@@ -1,6 +1,7 @@
 """The stand-in's account: its plan, what the plan allows, and what has been used.
 
-Plans: https://elevenlabs.io/docs/models#concurrency-and-priority and https://elevenlabs.io/pricing (2026-11-28).
+Plans: https://elevenlabs.io/docs/models#concurrency-and-priority and https://elevenlabs.io/pricing
+(2026-11-28).
 """
 
 import asyncio
@@ -18,10 +19,25 @@ class Plan(NamedTuple):
     concurrency: int
 
 
-PLANS = {plan.name: plan for plan in (Plan("free", 0, 2), Plan("starter", 1, 3), Plan("creator", 2, 5), Plan("pro", 3, 10), Plan("scale", 4, 15))}
+PLANS = {
+    plan.name: plan
+    for plan in (
+        Plan("free", 0, 2),
+        Plan("starter", 1, 3),
+        Plan("creator", 2, 5),
+        Plan("pro", 3, 10),
+        Plan("scale", 4, 15),
+    )
+}
 # The cheapest plan of an output format that not every plan has:
 # https://elevenlabs.io/docs/api-reference/text-to-speech/convert
-FORMAT_PLANS = {"mp3_44100_192": "creator", "pcm_44100": "pro", "pcm_48000": "pro", "wav_44100": "pro", "wav_48000": "pro"}
+FORMAT_PLANS = {
+    "mp3_44100_192": "creator",
+    "pcm_44100": "pro",
+    "pcm_48000": "pro",
+    "wav_44100": "pro",
+    "wav_48000": "pro",
+}
 # A month of credits far beyond what one machine can speak.
 CREDITS = 10_000_000
 

@@ -2,8 +2,8 @@
 
 # Two voices that the stand-in's account has made for itself, under ids that no real account has.
 FEMALE, MALE = "LocalFemaleVoice0001", "LocalMaleVoice000001"
-# The premade voices of old. An account that is younger than March 2026 has none of them, and no account after 2026-12-31:
-# https://help.elevenlabs.io/hc/en-us/articles/26942950589969
+# The premade voices of old. An account that is younger than March 2026 has none of them, and no account after
+# 2026-12-31: https://help.elevenlabs.io/hc/en-us/articles/26942950589969
 RETIRED = {
     "21m00Tcm4TlvDq8ikWAM": "Rachel",
     "pNInz6obpgDQGcFmaJgB": "Adam",

@@ -18,7 +18,9 @@ class Phonemes:
         """
         groups = [""]
         for token in self._g2p(" ".join(words))[1]:
-            groups[-1] += "".join(character for character in token.phonemes or "" if character in self._vocabulary)
+            groups[-1] += "".join(
+                character for character in token.phonemes or "" if character in self._vocabulary
+            )
             if token.whitespace:
                 groups.append("")
         return groups if len(groups) == len(words) else [self._alone(word) for word in words]

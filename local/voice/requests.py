@@ -1,7 +1,7 @@
 """Check a request to speak as ElevenLabs does, and what the local voice cannot do beside that.
 
-https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps. tests/contract compares the fields with
-those of the SDK's method.
+https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps. tests/contract compares the
+fields with those of the SDK's method.
 """
 
 from typing import Annotated, Any, Literal, NamedTuple
@@ -16,8 +16,9 @@ from local.voice.errors import ApiError
 class Model(NamedTuple):
     """`characters` is the limit of one request, `credits` the price of a character.
 
-    `normalizes` is True if the model reads numbers, units and dates as words: Flash does not unless the account is an
-    enterprise's (https://elevenlabs.io/docs/best-practices/prompting/normalization). `stitches`: previous_request_ids.
+    `normalizes` is True if the model reads numbers, units and dates as words: Flash does not unless the
+    account is an enterprise's (https://elevenlabs.io/docs/best-practices/prompting/normalization).
+    `stitches`: previous_request_ids.
     """
 
     characters: int
@@ -58,7 +59,10 @@ class DictionaryLocator(_Strict):
 
 
 class SpeechRequest(_Strict):
-    """The body. Fields that the local voice has no use for are checked and then ignored, as they change no words."""
+    """The body.
+
+    Fields that the local voice has no use for are checked and then ignored, as they change no words.
+    """
 
     text: StrictStr
     model_id: StrictStr = DEFAULT_MODEL
@@ -81,7 +85,11 @@ class SpeechRequest(_Strict):
 
     @property
     def speed(self) -> float:
-        return self.voice_settings.speed if self.voice_settings and self.voice_settings.speed is not None else 1.0
+        return (
+            self.voice_settings.speed
+            if self.voice_settings and self.voice_settings.speed is not None
+            else 1.0
+        )
 
     @property
     def normalizes(self) -> bool:
@@ -100,7 +108,12 @@ def check(request: SpeechRequest, output_format: str, account: Account) -> None:
     if not SLOWEST <= request.speed <= FASTEST:
         raise ApiError.of("invalid_voice_settings")
     if len(request.text) > request.model.characters:
-        raise ApiError.of("text_too_long", characters=len(request.text), model=request.model_id, limit=request.model.characters)
+        raise ApiError.of(
+            "text_too_long",
+            characters=len(request.text),
+            model=request.model_id,
+            limit=request.model.characters,
+        )
     if not request.text.strip():
         raise ApiError.of("empty_text")
     if (request.previous_request_ids or request.next_request_ids) and not request.model.stitches:

@@ -59,24 +59,39 @@ class VoiceServer:
         asked, speech, audio, headers = await self._spoken(request, outcome)
         alignment: dict[str, list[Any]] | None = _alignment(asked.text, speech.spans, speech.duration_s)
         # The real service puts a space around the normalized text; its written text comes back unchanged.
-        normalized: dict[str, list[Any]] | None = _padded(_alignment(speech.spoken, speech.spoken_spans, speech.duration_s))
+        normalized: dict[str, list[Any]] | None = _padded(
+            _alignment(speech.spoken, speech.spoken_spans, speech.duration_s)
+        )
         if not asked.normalizes:
             normalized = _padded(_alignment(asked.text, speech.spans, speech.duration_s))
         match outcome.name if outcome else "":
             case "stray_spaces":
                 alignment = _padded(alignment or {})
             case "unequal_alignment":
-                alignment = {**(alignment or {}), "character_end_times_seconds": (alignment or {})["character_end_times_seconds"][:-1]}
+                alignment = {
+                    **(alignment or {}),
+                    "character_end_times_seconds": (alignment or {})["character_end_times_seconds"][:-1],
+                }
             case "no_alignment":
                 alignment = normalized = None
-        body = {"audio_base64": base64.b64encode(audio).decode(), "alignment": alignment, "normalized_alignment": normalized}
+        body = {
+            "audio_base64": base64.b64encode(audio).decode(),
+            "alignment": alignment,
+            "normalized_alignment": normalized,
+        }
         return JSONResponse(body, headers=headers)
 
     async def speech(self, request: Request) -> Response:
         _, _, audio, headers = await self._spoken(request, self.outcomes.take())
-        return Response(audio, media_type=content_type(request.query_params.get("output_format", DEFAULT_FORMAT)), headers=headers)
+        return Response(
+            audio,
+            media_type=content_type(request.query_params.get("output_format", DEFAULT_FORMAT)),
+            headers=headers,
+        )
 
-    async def _spoken(self, request: Request, outcome: Outcome | None) -> tuple[SpeechRequest, Speech, bytes, dict[str, str]]:
+    async def _spoken(
+        self, request: Request, outcome: Outcome | None
+    ) -> tuple[SpeechRequest, Speech, bytes, dict[str, str]]:
         asked = await _body(request)
         output_format = request.query_params.get("output_format", DEFAULT_FORMAT)
         style = self._style(request.path_params["voice_id"])
@@ -87,7 +102,9 @@ class VoiceServer:
         cost = math.ceil(len(asked.text) * asked.model.credits)
         self.account.require_credits(cost)
         async with self.account as account:
-            speech = await run_in_threadpool(self.speaker.speak, asked.text, style, asked.speed, normalize=asked.normalizes)
+            speech = await run_in_threadpool(
+                self.speaker.speak, asked.text, style, asked.speed, normalize=asked.normalizes
+            )
             gapless = not (outcome and outcome.name == "encoder_delay")
             audio = await run_in_threadpool(self.encode, speech.samples, output_format, gapless=gapless)
             account.used += cost
@@ -113,7 +130,13 @@ class VoiceServer:
         return JSONResponse({"waiting": len(self.outcomes)})
 
     async def voices(self, _: Request) -> Response:
-        return JSONResponse({"voices": [_voice(voice_id) for voice_id in self.styles], "has_more": False, "total_count": len(self.styles)})
+        return JSONResponse(
+            {
+                "voices": [_voice(voice_id) for voice_id in self.styles],
+                "has_more": False,
+                "total_count": len(self.styles),
+            }
+        )
 
     async def voice(self, request: Request) -> Response:
         self._style(request.path_params["voice_id"])
@@ -151,7 +174,11 @@ def application(server: VoiceServer) -> Counted:
     app = Starlette(
         routes=[
             Route("/health", _health),
-            Route("/v1/text-to-speech/{voice_id}/with-timestamps", _authorised(server.speech_with_timestamps), methods=["POST"]),
+            Route(
+                "/v1/text-to-speech/{voice_id}/with-timestamps",
+                _authorised(server.speech_with_timestamps),
+                methods=["POST"],
+            ),
             Route("/v1/text-to-speech/{voice_id}", _authorised(server.speech), methods=["POST"]),
             Route("/v1/voices", _authorised(server.voices)),
             Route("/v2/voices", _authorised(server.voices)),
@@ -160,14 +187,21 @@ def application(server: VoiceServer) -> Counted:
             Route("/v1/user/subscription", _authorised(server.subscription)),
             Route("/_outcomes", server.add_outcomes, methods=["POST"]),
         ],
-        exception_handlers={ApiError: _refused, ValidationError: _invalid, HTTPException: _http_error, Exception: _failed},
+        exception_handlers={
+            ApiError: _refused,
+            ValidationError: _invalid,
+            HTTPException: _http_error,
+            Exception: _failed,
+        },
     )
     counted = Counted(app)
     app.add_route("/stats", counted.stats)
     return counted
 
 
-def _authorised(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+def _authorised(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
     async def checked(request: Request) -> Response:
         if not request.headers.get("xi-api-key", "").strip():
             raise ApiError.of("invalid_api_key")
@@ -191,7 +225,11 @@ async def _body(request: Request) -> SpeechRequest:
 
 def _alignment(text: str, spans: list[Span], duration_s: float) -> dict[str, list[Any]]:
     starts, ends = character_times(text, spans, duration_s)
-    return {"characters": list(text), "character_start_times_seconds": starts, "character_end_times_seconds": ends}
+    return {
+        "characters": list(text),
+        "character_start_times_seconds": starts,
+        "character_end_times_seconds": ends,
+    }
 
 
 def _padded(alignment: dict[str, list[Any]]) -> dict[str, list[Any]]:

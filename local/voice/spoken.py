@@ -13,8 +13,20 @@ from local.voice import numbers
 
 BREATHS = ".,!?;:…—"
 NUMBER = r"\d[\d,]*(?:\.\d+)?|\.\d+"
-CURRENCIES = {"$": ("dollar", "dollars", "cents"), "€": ("euro", "euros", "cents"), "£": ("pound", "pounds", "pence"), "¥": ("yen", "yen", "sen")}
-MAGNITUDES = {"k": "thousand", "m": "million", "b": "billion", "bn": "billion", "t": "trillion", "tn": "trillion"}
+CURRENCIES = {
+    "$": ("dollar", "dollars", "cents"),
+    "€": ("euro", "euros", "cents"),
+    "£": ("pound", "pounds", "pence"),
+    "¥": ("yen", "yen", "sen"),
+}
+MAGNITUDES = {
+    "k": "thousand",
+    "m": "million",
+    "b": "billion",
+    "bn": "billion",
+    "t": "trillion",
+    "tn": "trillion",
+}
 MAGNITUDE_WORDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
 # (singular, plural). Only these spellings match, so that m and M are not mixed up.
 UNITS = {
@@ -72,7 +84,8 @@ LETTERS = {
     "ð": "d",
 }
 ADDRESS = re.compile(
-    r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:com|org|net|io|gov|edu|tv|co|uk|de|fr|es|ai|app|dev)(?:/\S*)?", re.IGNORECASE
+    r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?:[\w-]+\.)+(?:com|org|net|io|gov|edu|tv|co|uk|de|fr|es|ai|app|dev)(?:/\S*)?",
+    re.IGNORECASE,
 )
 INITIALS = re.compile(r"(?:[A-Za-z]\.){2,}")
 # The letter-to-sound model reads letter by letter; longer unbroken words are cut here.
@@ -115,7 +128,10 @@ def units(text: str, *, normalize: bool = True) -> list[Unit]:
 def _unnormalized(word: str) -> str:
     """Read figures digit by digit; drop currencies, units' signs and grouping: "$3.50" is "three five zero"."""
     pieces = re.findall(r"\d|[^\W\d_]+", word)
-    read = " ".join(numbers.digits(piece) if piece.isdecimal() and piece.isascii() else _letters(piece) for piece in pieces)
+    read = " ".join(
+        numbers.digits(piece) if piece.isdecimal() and piece.isascii() else _letters(piece)
+        for piece in pieces
+    )
     spoken = " ".join(read.split())
     return spoken + _breath(re.search(r"\W*$", word).group()) if spoken else ""  # type: ignore[union-attr]
 
@@ -132,7 +148,9 @@ def _amount(word: str, following: str) -> str | None:
     magnitude = re.match(r"([A-Za-z]+)(\W*)$", following)
     if not money or not magnitude or magnitude[1].lower() not in MAGNITUDE_WORDS:
         return None
-    return f"{numbers.decimal(money[3])} {magnitude[1].lower()} {CURRENCIES[money[2]][1]}{_breath(magnitude[2])}"
+    return (
+        f"{numbers.decimal(money[3])} {magnitude[1].lower()} {CURRENCIES[money[2]][1]}{_breath(magnitude[2])}"
+    )
 
 
 def _breath(punctuation: str) -> str:
@@ -143,7 +161,9 @@ def _breath(punctuation: str) -> str:
 
 
 def _word(word: str, previous: str, following: str) -> str:
-    lead, core, trail = re.fullmatch(r"([\"'“”‘’(\[{«¿¡*_]*)(.*?)([.,;:!?…)\]}\"'“”‘’»*_—–-]*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
+    lead, core, trail = re.fullmatch(
+        r"([\"'“”‘’(\[{«¿¡*_]*)(.*?)([.,;:!?…)\]}\"'“”‘’»*_—–-]*)", word, re.DOTALL
+    ).groups()  # type: ignore[union-attr]
     dotted = core + "." if trail.startswith(".") else core
     if dotted.lower() in ABBREVIATIONS and not (dotted.lower() == "no." and not following[:1].isdigit()):
         return ABBREVIATIONS[dotted.lower()] + _breath(trail[1:] if dotted != core else trail)
@@ -179,7 +199,11 @@ def _plain(figures: str, following: str = "") -> str:
     """
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", figures) and following.strip(".,;:!?)") not in UNITS:
         return numbers.year(int(figures))
-    return numbers.decimal(figures) if len(figures.replace(",", "").partition(".")[0]) <= 18 else numbers.digits(re.sub(r"\D", "", figures))
+    return (
+        numbers.decimal(figures)
+        if len(figures.replace(",", "").partition(".")[0]) <= 18
+        else numbers.digits(re.sub(r"\D", "", figures))
+    )
 
 
 def _money(found: re.Match[str], _: str) -> str:
@@ -188,7 +212,11 @@ def _money(found: re.Match[str], _: str) -> str:
         return f"{numbers.decimal(found[2])} {MAGNITUDES[found[3].lower()]} {many}"
     whole, _, fraction = found[2].replace(",", "").partition(".")
     spoken = f"{numbers.decimal(whole or '0')} {one if whole == '1' else many}"
-    return f"{spoken} and {numbers.cardinal(int(fraction))} {cents}" if len(fraction) == 2 and int(fraction) else spoken
+    return (
+        f"{spoken} and {numbers.cardinal(int(fraction))} {cents}"
+        if len(fraction) == 2 and int(fraction)
+        else spoken
+    )
 
 
 def _range(found: re.Match[str], following: str) -> str:
@@ -197,7 +225,9 @@ def _range(found: re.Match[str], following: str) -> str:
 
 def _clock(found: re.Match[str], _: str) -> str:
     minutes = int(found[2])
-    return numbers.cardinal(int(found[1])) + ("" if minutes == 0 else f" {'oh ' if found[2][0] == '0' else ''}{numbers.cardinal(minutes)}")
+    return numbers.cardinal(int(found[1])) + (
+        "" if minutes == 0 else f" {'oh ' if found[2][0] == '0' else ''}{numbers.cardinal(minutes)}"
+    )
 
 
 def _with_unit(found: re.Match[str], _: str) -> str:
@@ -216,8 +246,14 @@ FIGURES = [
     (re.compile(r"['’]?(\d{1,3}0)s"), lambda found, _: numbers.decade(int(found[1]))),
     (re.compile(r"(\d{1,2}):([0-5]\d)"), _clock),
     (re.compile(rf"({NUMBER})[×x]"), lambda found, _: numbers.decimal(found[1]) + " times"),
-    (re.compile(rf"({NUMBER})(bn|tn|[KMB])"), lambda found, _: f"{numbers.decimal(found[1])} {MAGNITUDES[found[2].lower()]}"),
-    (re.compile(rf"({NUMBER})({'|'.join(sorted(map(re.escape, ATTACHED), key=len, reverse=True))})"), _with_unit),
+    (
+        re.compile(rf"({NUMBER})(bn|tn|[KMB])"),
+        lambda found, _: f"{numbers.decimal(found[1])} {MAGNITUDES[found[2].lower()]}",
+    ),
+    (
+        re.compile(rf"({NUMBER})({'|'.join(sorted(map(re.escape, ATTACHED), key=len, reverse=True))})"),
+        _with_unit,
+    ),
     (re.compile(rf"({NUMBER})"), lambda found, following: _plain(found[1], following)),
 ]
 
@@ -227,20 +263,30 @@ def _address(core: str) -> str:
     plain = re.sub(r"^https?://", "", core, flags=re.IGNORECASE)
     plain = re.sub(r"^www\.|[?#].*$|/$", "", plain, flags=re.IGNORECASE)
     pieces = re.findall(r"[A-Za-z']+|\d+|[./@_:-]", plain)
-    return " ".join(names.get(piece) or (numbers.digits(piece) if piece.isdigit() else _letters(piece)) for piece in pieces)
+    return " ".join(
+        names.get(piece) or (numbers.digits(piece) if piece.isdigit() else _letters(piece))
+        for piece in pieces
+    )
 
 
 def _mixed(core: str) -> str:
     """Convert "16-bit" to "sixteen bit", "A320" to "A three two zero", "4K" to "four K"."""
     pieces = re.findall(r"[0-9][0-9,]*(?:\.[0-9]+)?|[^0-9]+", core)
-    spoken = [(_figure(piece.rstrip(",")) if piece[0].isdecimal() else _letters(re.sub(r"[-–—/+]", " ", piece))) for piece in pieces]
+    spoken = [
+        (_figure(piece.rstrip(",")) if piece[0].isdecimal() else _letters(re.sub(r"[-–—/+]", " ", piece)))
+        for piece in pieces
+    ]
     return " ".join(" ".join(spoken).split())
 
 
 def _figure(figures: str) -> str:
     plain = figures.replace(",", "")
     glued = len(plain) > 2 and plain.isdigit() and "," not in figures
-    return numbers.digits(plain) if glued and not re.fullmatch(r"1[5-9]\d\d|20\d\d|\d+00", plain) else _plain(figures)
+    return (
+        numbers.digits(plain)
+        if glued and not re.fullmatch(r"1[5-9]\d\d|20\d\d|\d+00", plain)
+        else _plain(figures)
+    )
 
 
 def _letters(core: str) -> str:
@@ -250,5 +296,9 @@ def _letters(core: str) -> str:
     opened = re.sub(r"[—–]|--+", "— ", core).replace("’", "'").replace("&", " and ").replace("@", " at ")
     folded = unicodedata.normalize("NFKD", "".join(LETTERS.get(character, character) for character in opened))
     words = re.sub(r"[/_.+,;:]", " ", folded)
-    heard = "".join(character for character in words if (character.isascii() and character.isalpha()) or character in " '-—")
+    heard = "".join(
+        character
+        for character in words
+        if (character.isascii() and character.isalpha()) or character in " '-—"
+    )
     return " ".join(word.strip("-")[:LONGEST_WORD] for word in heard.split() if re.search(r"[A-Za-z]", word))

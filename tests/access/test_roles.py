@@ -23,15 +23,30 @@ ROLES = ("admin", "user", "owner", "viewer", "service", "nothing")
 def caller(tx, key, kind, organisation_id, user_id):
     """Return a logged-in client of this kind. Its permissions come from the database, not from its token."""
     if kind in ("service", "nothing"):
-        return service_client(key, organisation_id, *(("videos:read", "internal:all") if kind == "service" else ("nothing:all",)))
+        return service_client(
+            key,
+            organisation_id,
+            *(("videos:read", "internal:all") if kind == "service" else ("nothing:all",)),
+        )
     become(tx, user_id, kind)
     return Client(sessions.begin(tx, members.get(tx, user_id))["access_token"])
 
 
 def become(tx, user_id, kind):
-    db.run(tx, "UPDATE accounts.users SET platform_admin = :admin, verified_at = now() WHERE id = :id", admin=kind == "admin", id=user_id)
+    db.run(
+        tx,
+        "UPDATE accounts.users SET platform_admin = :admin, verified_at = now() WHERE id = :id",
+        admin=kind == "admin",
+        id=user_id,
+    )
     role = "viewer" if kind == "viewer" else "user"
-    db.run(tx, "UPDATE accounts.members SET role = :role, is_owner = :owner WHERE user_id = :id", role=role, owner=kind == "owner", id=user_id)
+    db.run(
+        tx,
+        "UPDATE accounts.members SET role = :role, is_owner = :owner WHERE user_id = :id",
+        role=role,
+        owner=kind == "owner",
+        id=user_id,
+    )
 
 
 @pytest.fixture
@@ -45,38 +60,75 @@ def things(tx, key):
     organisation_id = add_organisation(tx, "Own")
     client = service_client(key, organisation_id)
     channel_id = client("POST", "/api/v1/channels", {"name": "Own"}).body["channel"]["id"]
-    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
-    asset_id = client("POST", "/api/v1/assets", {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}).body["asset"]["id"]
+    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
+        "video_id"
+    ]
+    asset_id = client(
+        "POST",
+        "/api/v1/assets",
+        {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64},
+    ).body["asset"]["id"]
     email = f"{uuid.uuid4().hex[:12]}@example.com"
-    user_id = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:e, 'Own') RETURNING id", e=email))
-    db.run(tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", o=organisation_id, u=user_id)
-    made = {"organisation_id": organisation_id, "channel_id": channel_id, "video_id": video_id, "asset_id": asset_id, "user_id": user_id}
+    user_id = str(
+        db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:e, 'Own') RETURNING id", e=email)
+    )
+    db.run(
+        tx,
+        "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')",
+        o=organisation_id,
+        u=user_id,
+    )
+    made = {
+        "organisation_id": organisation_id,
+        "channel_id": channel_id,
+        "video_id": video_id,
+        "asset_id": asset_id,
+        "user_id": user_id,
+    }
     return made | {"key_id": str(uuid.uuid4()), "token_id": str(uuid.uuid4())}
 
 
 def granted(kind):
     if kind == "service":
         return frozenset({"videos:read", "internal:all"})
-    return frozenset() if kind == "nothing" else roles.of_user("user" if kind == "owner" else kind, owner=kind == "owner")
+    return (
+        frozenset()
+        if kind == "nothing"
+        else roles.of_user("user" if kind == "owner" else kind, owner=kind == "owner")
+    )
 
 
 @pytest.mark.parametrize("kind", ROLES)
-@pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_role_may_call_exactly_the_routes_its_permissions_allow(tx, own, signing_key, kind, method, path, permission):
+@pytest.mark.parametrize(
+    ("method", "path", "permission"), OPERATIONS, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_role_may_call_exactly_the_routes_its_permissions_allow(
+    tx, own, signing_key, kind, method, path, permission
+):
     client = caller(tx, signing_key, kind, own["organisation_id"], own["user_id"])
 
     response = client(method, path.format(**own), None if method == "GET" else {})
 
-    lacks = response.status == 403 and response.body["error"]["message"].startswith("This needs the permission")
+    lacks = response.status == 403 and response.body["error"]["message"].startswith(
+        "This needs the permission"
+    )
     assert lacks == (not roles.allows(granted(kind), permission))
     assert response.status < 500
 
 
-TAKEN = [("admin", "GET", "/api/v1/admin/users", None), ("owner", "GET", "/api/v1/auth/api-keys", None), ("user", "POST", "/api/v1/channels", {"name": "Bees"})]
+TAKEN = [
+    ("admin", "GET", "/api/v1/admin/users", None),
+    ("owner", "GET", "/api/v1/auth/api-keys", None),
+    ("user", "POST", "/api/v1/channels", {"name": "Bees"}),
+]
 
 
-@pytest.mark.parametrize(("was", "method", "path", "body"), TAKEN, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_permission_that_is_taken_away_is_gone_at_the_next_request(tx, own, signing_key, was, method, path, body):
+@pytest.mark.parametrize(
+    ("was", "method", "path", "body"), TAKEN, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_permission_that_is_taken_away_is_gone_at_the_next_request(
+    tx, own, signing_key, was, method, path, body
+):
     client = caller(tx, signing_key, was, own["organisation_id"], own["user_id"])
     before = client(method, path, body)
 
@@ -87,10 +139,14 @@ def test_a_permission_that_is_taken_away_is_gone_at_the_next_request(tx, own, si
 
 
 def test_a_service_loses_content_owner_scopes_when_its_organisation_is_unmarked(tx, own, signing_key):
-    identity = tokens.verify(service_client(signing_key, own["organisation_id"], "cms:all", "cms:read", "videos:read").token)
+    identity = tokens.verify(
+        service_client(signing_key, own["organisation_id"], "cms:all", "cms:read", "videos:read").token
+    )
 
     def now():
-        return limits.admit(tx, limits.windows("test", ((60, 1000),)), identity).identity(identity).permissions
+        return (
+            limits.admit(tx, limits.windows("test", ((60, 1000),)), identity).identity(identity).permissions
+        )
 
     assert now() == {"videos:read"}
     organisations.save_content_owner(tx, own["organisation_id"], content_owner=True)
@@ -103,7 +159,9 @@ WITH_IDS = [each for each in OPERATIONS if "{" in each[1] and not each[1].starts
 
 
 @pytest.mark.parametrize(("method", "path", "permission"), WITH_IDS, ids=lambda value: value)
-def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, signing_key, method, path, permission):
+def test_another_organisations_objects_are_answered_like_missing_ones(
+    tx, own, signing_key, method, path, permission
+):
     others = things(tx, signing_key)
     absent = {name: str(uuid.uuid4()) for name in own}
     client = caller(tx, signing_key, "owner", own["organisation_id"], own["user_id"])
@@ -124,7 +182,10 @@ def test_another_organisations_objects_are_answered_like_missing_ones(tx, own, s
 
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value)
 def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method, path, permission):
-    ids = dict.fromkeys(("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"), str(uuid.uuid4()))
+    ids = dict.fromkeys(
+        ("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"),
+        str(uuid.uuid4()),
+    )
 
     assert Client()(method, path.format(**ids)).status == 401
     assert Client("nonsense")(method, path.format(**ids), {}).status == 401

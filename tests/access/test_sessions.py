@@ -12,7 +12,8 @@ from showrunner.database import db
 from showrunner.errors import Unauthorized
 from showrunner.store.accounts import members, organisations, users
 
-# No sum of waits is within two seconds of the ten that are tolerated, because time also passes while the test runs.
+# No sum of waits is within two seconds of the ten that are tolerated, because time also passes while the test
+# runs.
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("refresh"), st.integers(0, 8)),
@@ -25,7 +26,10 @@ STEPS = st.lists(
 
 
 class Model:
-    """The expected state. A family ends at a logout, or when a token is reused more than ten seconds after its first use."""
+    """The expected state.
+
+    A family ends at a logout, or when a token is reused more than ten seconds after its first use.
+    """
 
     def __init__(self):
         self.now, self.families, self.held = 0, {}, []
@@ -71,7 +75,9 @@ def test_refresh_reuse_and_logout_in_any_order_match_the_model(member, steps, mo
 @pytest.mark.timeout(300)
 @given(steps=STEPS)
 @settings(max_examples=2000, **EXAMPLES)
-def test_refresh_reuse_and_logout_in_any_order_match_the_model_with_many_examples(member, steps, monkeypatch_module):
+def test_refresh_reuse_and_logout_in_any_order_match_the_model_with_many_examples(
+    member, steps, monkeypatch_module
+):
     run_and_roll_back(member, steps)
 
 
@@ -94,7 +100,11 @@ def run(tx, member, steps):
             model.add(begin(member))
         elif kind == "wait":
             model.now += number
-            db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :seconds) WHERE spent_at IS NOT NULL", seconds=number)
+            db.run(
+                tx,
+                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :seconds) WHERE spent_at IS NOT NULL",
+                seconds=number,
+            )
         elif kind == "logout":
             with db.transaction() as inner:
                 sessions.end(inner, tokens.verify(held[0]["access_token"]))
@@ -146,7 +156,11 @@ def test_a_thief_and_the_owner_never_have_two_living_chains(member, turns, monke
         start = begin(member)["refresh_token"]
         both = {"owner": Copy(start), "thief": Copy(start)}
         for who, wait in turns:
-            db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s) WHERE spent_at IS NOT NULL", s=wait)
+            db.run(
+                tx,
+                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s) WHERE spent_at IS NOT NULL",
+                s=wait,
+            )
             both[who].refresh()
             assert max(living_tokens(tx).values(), default=0) <= 1
         raise RollBack
@@ -166,7 +180,10 @@ def test_a_copy_used_within_the_grace_period_is_noticed_at_its_next_use(member, 
     assert owner.refresh()
     assert thief.refresh(), "within ten seconds nobody can tell them apart"
     assert owner.refresh()
-    db.run(tx, "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute' WHERE spent_at IS NOT NULL")
+    db.run(
+        tx,
+        "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute' WHERE spent_at IS NOT NULL",
+    )
 
     assert not thief.refresh(), "its token was spent by the owner"
     assert not owner.refresh(), "and the whole family has ended"

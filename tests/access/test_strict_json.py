@@ -9,7 +9,9 @@ from showrunner.errors import InvalidRequest, Unauthorized
 from showrunner.web import body
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig", "latin-1"]
+)
 def test_a_body_in_another_encoding_than_utf_8_is_refused(encoding):
     with pytest.raises(InvalidRequest) as refused:
         body.parse('{"name": "Ö"}'.encode(encoding))
@@ -32,9 +34,13 @@ def test_values_are_those_of_json():
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32-le"])
 def test_a_token_with_claims_in_another_encoding_is_refused(signing_key, encoding, monkeypatch):
-    claims = tokens.service_claims("test", "0f9619ff-8b86-4d01-b42d-00cf4fc964ff", ["videos:all"], "http://127.0.0.1:8000")
+    claims = tokens.service_claims(
+        "test", "0f9619ff-8b86-4d01-b42d-00cf4fc964ff", ["videos:all"], "http://127.0.0.1:8000"
+    )
     assert tokens.verify(tokens.sign(claims, signing_key)).subject == "service:test"
-    monkeypatch.setattr(tokens.json, "dumps", lambda value, real=json.dumps, **given: Text(real(value, **given), encoding))
+    monkeypatch.setattr(
+        tokens.json, "dumps", lambda value, real=json.dumps, **given: Text(real(value, **given), encoding)
+    )
 
     forged = tokens.sign(claims, signing_key)
 

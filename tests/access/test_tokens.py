@@ -25,12 +25,24 @@ def encode(value):
 
 
 def service(**change):
-    return {**tokens.service_claims("robot", ORGANISATION, ["videos:all", "internal:all"], os.environ["PLATFORM_URL"], 3600), **change}
+    return {
+        **tokens.service_claims(
+            "robot", ORGANISATION, ["videos:all", "internal:all"], os.environ["PLATFORM_URL"], 3600
+        ),
+        **change,
+    }
 
 
 def user(**change):
     now = int(time.time())
-    claims = {"iss": os.environ["PLATFORM_URL"], "aud": "showrunner", "sub": str(uuid.uuid4()), "org": ORGANISATION, "role": "user", "jti": "j"}
+    claims = {
+        "iss": os.environ["PLATFORM_URL"],
+        "aud": "showrunner",
+        "sub": str(uuid.uuid4()),
+        "org": ORGANISATION,
+        "role": "user",
+        "jti": "j",
+    }
     return claims | {"iat": now, "nbf": now, "exp": now + 3600} | change
 
 
@@ -48,7 +60,11 @@ def header(key, **change):
 def test_a_service_token_gives_its_scopes_and_organisation(signing_key):
     identity = tokens.verify(tokens.sign(service(), signing_key))
 
-    assert (identity.subject, identity.organisation_id, identity.role) == ("service:robot", ORGANISATION, "service")
+    assert (identity.subject, identity.organisation_id, identity.role) == (
+        "service:robot",
+        ORGANISATION,
+        "service",
+    )
     assert identity.permissions == {"videos:all", "internal:all"}
     assert roles.allows(identity.permissions, "videos:read")
     assert not roles.allows(identity.permissions, "channels:read")
@@ -69,9 +85,18 @@ def test_a_users_token_gives_its_roles_permissions(signing_key, role):
 
 
 def test_owners_and_content_owners_have_more_permissions(signing_key):
-    assert roles.allows(tokens.verify(tokens.sign(user(owner=True), signing_key)).permissions, "organisation:write")
-    assert roles.allows(tokens.verify(tokens.sign(user(content_owner=True), signing_key)).permissions, "cms:write")
-    assert not roles.allows(tokens.verify(tokens.sign(user(role="viewer", content_owner=True, owner=True), signing_key)).permissions, "cms:read")
+    assert roles.allows(
+        tokens.verify(tokens.sign(user(owner=True), signing_key)).permissions, "organisation:write"
+    )
+    assert roles.allows(
+        tokens.verify(tokens.sign(user(content_owner=True), signing_key)).permissions, "cms:write"
+    )
+    assert not roles.allows(
+        tokens.verify(
+            tokens.sign(user(role="viewer", content_owner=True, owner=True), signing_key)
+        ).permissions,
+        "cms:read",
+    )
 
 
 def test_joserfc_verifies_our_tokens_and_we_verify_its_tokens(signing_key):
@@ -79,16 +104,49 @@ def test_joserfc_verifies_our_tokens_and_we_verify_its_tokens(signing_key):
     claims = service()
 
     assert jwt.decode(tokens.sign(claims, signing_key), key, algorithms=["RS256"]).claims == claims
-    assert tokens.verify(jwt.encode(header(signing_key), claims, key, algorithms=["RS256"])).subject == "service:robot"
+    assert (
+        tokens.verify(jwt.encode(header(signing_key), claims, key, algorithms=["RS256"])).subject
+        == "service:robot"
+    )
     assert jwk.KeySet.import_key_set(tokens.jwk_set(signing_key)).keys[0].thumbprint() == key.thumbprint()
     assert set(tokens.jwk_set(signing_key)["keys"][0]) == {"kty", "kid", "use", "alg", "n", "e"}
 
 
 BAD_HEADERS = [
-    *({"alg": "none"}, {"alg": "None"}, {"alg": "HS256"}, {"alg": "RS512"}, {"alg": "PS256"}, {"alg": "ES256"}, {"alg": None}, {"alg": ["RS256"]}),
-    *({"typ": "JWT"}, {"typ": "mfa+jwt"}, {"typ": "refresh+jwt"}, {"typ": "id+jwt"}, {"typ": None}, {"typ": "AT+JWT"}, {"typ": 7}),
-    *({"kid": "unknown"}, {"kid": ""}, {"kid": None}, {"kid": 7}, {"kid": "../../etc/passwd"}, {"kid": {"$ne": 1}}),
-    *({"jku": "https://evil.example.com/jwks.json"}, {"x5u": "https://evil.example.com"}, {"x5c": ["MII"]}, {"crit": ["exp"]}, {"crit": []}),
+    *(
+        {"alg": "none"},
+        {"alg": "None"},
+        {"alg": "HS256"},
+        {"alg": "RS512"},
+        {"alg": "PS256"},
+        {"alg": "ES256"},
+        {"alg": None},
+        {"alg": ["RS256"]},
+    ),
+    *(
+        {"typ": "JWT"},
+        {"typ": "mfa+jwt"},
+        {"typ": "refresh+jwt"},
+        {"typ": "id+jwt"},
+        {"typ": None},
+        {"typ": "AT+JWT"},
+        {"typ": 7},
+    ),
+    *(
+        {"kid": "unknown"},
+        {"kid": ""},
+        {"kid": None},
+        {"kid": 7},
+        {"kid": "../../etc/passwd"},
+        {"kid": {"$ne": 1}},
+    ),
+    *(
+        {"jku": "https://evil.example.com/jwks.json"},
+        {"x5u": "https://evil.example.com"},
+        {"x5c": ["MII"]},
+        {"crit": ["exp"]},
+        {"crit": []},
+    ),
     *({"crit": ["b64"], "b64": False}, {"zip": "DEF"}, {"cty": "JWT"}, {"extra": 1}),
 ]
 
@@ -101,7 +159,10 @@ def test_a_token_with_a_foreign_header_is_refused(signing_key, change):
 
 def test_a_key_embedded_in_a_token_is_not_trusted(signing_key):
     other = tokens.new_key()
-    for change in ({"jwk": tokens.jwk_set(other)["keys"][0]}, {"jwk": tokens.jwk_set(other)["keys"][0], "kid": other["kid"]}):
+    for change in (
+        {"jwk": tokens.jwk_set(other)["keys"][0]},
+        {"jwk": tokens.jwk_set(other)["keys"][0], "kid": other["kid"]},
+    ):
         with pytest.raises(Unauthorized):
             tokens.verify(resigned(other, header(signing_key, **change), service()))
 
@@ -129,7 +190,12 @@ def test_a_token_signed_with_our_public_key_as_hmac_secret_is_refused(signing_ke
 
 def test_unsigned_tokens_are_refused(signing_key):
     head, body = encode(header(signing_key, alg="none")), encode(service())
-    for token in (f"{head}.{body}.", f"{head}.{body}", f"{head}.{body}.AA", f"{encode(header(signing_key))}.{body}."):
+    for token in (
+        f"{head}.{body}.",
+        f"{head}.{body}",
+        f"{head}.{body}.AA",
+        f"{encode(header(signing_key))}.{body}.",
+    ):
         with pytest.raises(Unauthorized):
             tokens.verify(token)
 
@@ -165,7 +231,16 @@ BAD_CLAIMS = [
 
 @pytest.mark.parametrize(
     "change",
-    BAD_TIMES + BAD_CLAIMS + [{"sub": "service:"}, {"sub": "service:" + "x" * 101}, {"scope": None}, {"scope": ["videos:all"]}, {"by": "x"}, {"by": 7}],
+    BAD_TIMES
+    + BAD_CLAIMS
+    + [
+        {"sub": "service:"},
+        {"sub": "service:" + "x" * 101},
+        {"scope": None},
+        {"scope": ["videos:all"]},
+        {"by": "x"},
+        {"by": 7},
+    ],
     ids=",".join,
 )
 def test_a_service_token_with_a_bad_claim_is_refused(signing_key, change):
@@ -177,7 +252,16 @@ def test_a_service_token_with_a_bad_claim_is_refused(signing_key, change):
     "change",
     [
         *(BAD_TIMES + BAD_CLAIMS),
-        *({"role": "root"}, {"role": None}, {"role": ["admin"]}, {"sub": "someone"}, {"exp": NOW + 86_400}, {"family": "x"}, {"act": 7}, {"act": "x"}),
+        *(
+            {"role": "root"},
+            {"role": None},
+            {"role": ["admin"]},
+            {"sub": "someone"},
+            {"exp": NOW + 86_400},
+            {"family": "x"},
+            {"act": 7},
+            {"act": "x"},
+        ),
         *({"act": str(uuid.uuid4())}, {"act": str(uuid.uuid4()), "role": "admin", "exp": NOW + 600}),
     ],
     ids=",".join,
@@ -216,7 +300,12 @@ def test_the_error_of_an_expired_token_says_expired(signing_key):
     "token",
     [
         *("", ".", "..", "a.b.c", "a" * 5000, "[" * 4000, "€.€.€", "a.b.c.d", "=.=.=", "\x00.\x00.\x00"),
-        *(f"{encode(b'[' * 2900)}.e30.AA", f"{encode(b'7')}.e30.AA", f"{encode(b'null')}.e30.AA", f"{encode(chr(0xFF).encode('latin-1'))}.e30.AA"),
+        *(
+            f"{encode(b'[' * 2900)}.e30.AA",
+            f"{encode(b'7')}.e30.AA",
+            f"{encode(b'null')}.e30.AA",
+            f"{encode(chr(0xFF).encode('latin-1'))}.e30.AA",
+        ),
     ],
     ids=lambda token: token[:10],
 )
@@ -229,14 +318,20 @@ def test_another_base64_spelling_of_a_valid_token_is_refused(signing_key):
     token = tokens.sign(service(), signing_key)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     # The last base64 character of 256 bytes has two unused bits.
-    for other in [token[:-1] + sign for sign in alphabet if sign != token[-1]] + [token + "=", " " + token, token + "\n"]:
+    for other in [token[:-1] + sign for sign in alphabet if sign != token[-1]] + [
+        token + "=",
+        " " + token,
+        token + "\n",
+    ]:
         with pytest.raises(Unauthorized):
             tokens.verify(other)
 
 
 def test_two_signing_keys_are_valid_during_a_rotation(signing_key, monkeypatch):
     new = tokens.new_key()
-    put = lambda document: sdk.client("ssm").put_parameter(Name="/showrunner/test/auth/jwks", Value=document, Type="SecureString", Overwrite=True)
+    put = lambda document: sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/auth/jwks", Value=document, Type="SecureString", Overwrite=True
+    )
     old = tokens.sign(service(), signing_key)
     tokens.verify(old)
     with pytest.raises(Unauthorized):

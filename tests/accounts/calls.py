@@ -32,7 +32,11 @@ def emails_to(address):
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.ses.models import ses_backends
 
-    return [each.__dict__ for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages if address in str(each.__dict__)]
+    return [
+        each.__dict__
+        for each in ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
+        if address in str(each.__dict__)
+    ]
 
 
 def token_in(email):
@@ -41,7 +45,9 @@ def token_in(email):
 
 def log_in(email, password=PASSWORD, address="192.0.2.1", **more):
     headers = more.pop("headers", {})
-    return Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": password, **more}, **headers)
+    return Client(address=address)(
+        "POST", "/api/v1/auth/login", {"email": email, "password": password, **more}, **headers
+    )
 
 
 def renew(refresh_token):

@@ -20,7 +20,9 @@ def email(tx, signing_key, aws, monkeypatch):
 
 @pytest.fixture
 def unconfirmed(email):
-    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
+    response = ANYONE(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"}
+    )
     assert response.status == 201, response
     return response.body
 
@@ -53,7 +55,12 @@ def guest(aws, me, members):
     """Invite a member who registers. Returns (email, user id)."""
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     me("POST", members, {"email": email})
-    body = {"email": email, "password": PASSWORD, "full_name": "Guest", "invitation": token_in(mailed(aws, email))}
+    body = {
+        "email": email,
+        "password": PASSWORD,
+        "full_name": "Guest",
+        "invitation": token_in(mailed(aws, email)),
+    }
     return email, ANYONE("POST", "/api/v1/auth/register", body).body["user_id"]
 
 
@@ -63,7 +70,9 @@ def hashes(monkeypatch):
     counted = []
     for name in ("checkpw", "hashpw"):
         real = getattr(passwords.bcrypt, name)
-        monkeypatch.setattr(passwords.bcrypt, name, lambda *given, real=real: counted.append(1) or real(*given))
+        monkeypatch.setattr(
+            passwords.bcrypt, name, lambda *given, real=real: counted.append(1) or real(*given)
+        )
     return counted
 
 

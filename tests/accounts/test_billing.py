@@ -24,16 +24,37 @@ def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
     order = {"channel_id": channel, "topic": "Bees"}
     video = me("POST", "/api/v1/videos/generate", order).body["video_id"]
     response = me("GET", "/api/v1/users/me/billing").body["billing"]
-    assert (response["plan"], response["currency"], response["credits"], response["invoices"]) == ("standard", "USD", None, [])
+    assert (response["plan"], response["currency"], response["credits"], response["invoices"]) == (
+        "standard",
+        "USD",
+        None,
+        [],
+    )
     assert (response["spent"]["total_usd"], response["spent"]["videos"]) == ("0", 0)
 
     spend(tx, me.organisation_id, video, "c1", "1.25000001")
     spend(tx, me.organisation_id, video, "c2", "7", list_price_only=True)
-    spend(tx, me.organisation_id, video, "c3", "5", at="date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 second'")
+    spend(
+        tx,
+        me.organisation_id,
+        video,
+        "c3",
+        "5",
+        at="date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 second'",
+    )
     spent = me("GET", "/api/v1/users/me/billing").body["billing"]["spent"]
-    assert (spent["total_usd"], spent["list_price_usd"], spent["videos"], spent["breakdown"]["voice"]) == ("1.25000001", "7.00000000", 1, "1.25000001")
+    assert (spent["total_usd"], spent["list_price_usd"], spent["videos"], spent["breakdown"]["voice"]) == (
+        "1.25000001",
+        "7.00000000",
+        1,
+        "1.25000001",
+    )
 
-    db.run(tx, "INSERT INTO ledger.credits VALUES (:o, 'first', 2.50, now() - interval '1 minute')", o=me.organisation_id)
+    db.run(
+        tx,
+        "INSERT INTO ledger.credits VALUES (:o, 'first', 2.50, now() - interval '1 minute')",
+        o=me.organisation_id,
+    )
     db.run(
         tx,
         "INSERT INTO ledger.invoices (organisation_id, number, period_begins, period_ends, amount_usd) VALUES (:o, :n, '2026-10-01', '2026-10-31', 12.5)",
@@ -41,8 +62,14 @@ def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
         n=str(uuid.uuid4()),
     )
     response = me("GET", "/api/v1/users/me/billing").body["billing"]
-    assert response["credits"] == {"added_usd": "2.50", "spent_usd": "1.25000001", "balance_usd": "1.24999999"}
-    assert [(each["amount_usd"], each["status"], each["paid_at"]) for each in response["invoices"]] == [("12.50", "open", None)]
+    assert response["credits"] == {
+        "added_usd": "2.50",
+        "spent_usd": "1.25000001",
+        "balance_usd": "1.24999999",
+    }
+    assert [(each["amount_usd"], each["status"], each["paid_at"]) for each in response["invoices"]] == [
+        ("12.50", "open", None)
+    ]
     assert me("POST", "/api/v1/videos/generate", order).status == 202
 
     spend(tx, me.organisation_id, video, "c4", "1.24999999")

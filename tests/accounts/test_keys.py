@@ -27,18 +27,27 @@ def test_an_api_key_is_shown_once_and_stored_hashed(tx, me):
 
 def test_a_repeated_request_returns_the_same_key_and_the_database_holds_no_plain_text(tx, me):
     body = {"name": "Feed", "scopes": ["videos:read"]}
-    first, again = (me("POST", "/api/v1/auth/api-keys", body, idempotency_key="3d2f6f0a-keep") for _ in range(2))
+    first, again = (
+        me("POST", "/api/v1/auth/api-keys", body, idempotency_key="3d2f6f0a-keep") for _ in range(2)
+    )
 
     assert first.body == again.body
     assert len(me("GET", "/api/v1/auth/api-keys").body["api_keys"]) == 1
     rows = str(db.rows(tx, "SELECT * FROM access.idempotency"))
     assert first.body["key"] not in rows
     assert "3d2f6f0a-keep" not in rows
-    assert me("POST", "/api/v1/auth/api-keys", {**body, "name": "Other"}, idempotency_key="3d2f6f0a-keep").status == 409
+    assert (
+        me("POST", "/api/v1/auth/api-keys", {**body, "name": "Other"}, idempotency_key="3d2f6f0a-keep").status
+        == 409
+    )
 
 
 def test_a_service_token_works_until_it_is_revoked(me):
-    response = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30})
+    response = me(
+        "POST",
+        "/api/v1/auth/service-tokens",
+        {"name": "robot", "scopes": ["videos:read"], "expires_in_days": 30},
+    )
     robot = Client(response.body["token"])
 
     assert robot("GET", "/api/v1/videos").status == 200
@@ -51,7 +60,13 @@ def test_a_service_token_works_until_it_is_revoked(me):
 
 def test_keys_an_admin_created_lose_admin_scopes_when_the_admin_does(tx, me, email):
     admin = make_admin(tx, email)
-    robot = Client(admin("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["internal:all", "videos:read"]}).body["token"])
+    robot = Client(
+        admin(
+            "POST",
+            "/api/v1/auth/service-tokens",
+            {"name": "robot", "scopes": ["internal:all", "videos:read"]},
+        ).body["token"]
+    )
     key = admin("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["ingestion"]}).body["key"]
     asked = [robot("GET", "/api/v1/admin/metrics").status != 403, opens_ingestion(tx, key)]
     assert asked == [True, True]
@@ -90,7 +105,10 @@ def test_keys_and_service_tokens_of_an_erased_person_are_revoked(tx, me):
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
 
     assert error(robot("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN")
-    known = db.one(tx, "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied FROM access.service_tokens")
+    known = db.one(
+        tx,
+        "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied FROM access.service_tokens",
+    )
     assert known["revoked_at"]
     assert known["denied"]
     assert db.value(tx, "SELECT count(*) FROM access.api_keys") == 0

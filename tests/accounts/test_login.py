@@ -31,10 +31,18 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(user, email
 
 
 def test_an_unknown_address_takes_as_long_as_a_wrong_password(tx, user, email, monkeypatch):
-    """Compare the CPU time of whole calls, which a busy machine does not change. Both kinds alternate; the median ratio counts."""
+    """Compare the CPU time of whole calls, which a busy machine does not change.
+
+    Both kinds alternate; the median ratio counts.
+    """
     monkeypatch.setenv("BCRYPT_COST", "9")
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
-    db.run(tx, "UPDATE accounts.users SET password_hash = :hash WHERE email = :email", hash=passwords.digest(PASSWORD), email=email)
+    db.run(
+        tx,
+        "UPDATE accounts.users SET password_hash = :hash WHERE email = :email",
+        hash=passwords.digest(PASSWORD),
+        email=email,
+    )
 
     def seconds(address):
         db.run(tx, "DELETE FROM access.login_attempts")
@@ -45,7 +53,9 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(tx, user, email, m
     pairs = [(seconds(email), seconds(f"{uuid.uuid4().hex[:12]}@example.com")) for _ in range(31)]
 
     assert statistics.median(known / unknown for known, unknown in pairs[1:]) == pytest.approx(1, abs=0.05)
-    assert pairs[0][1] < 1.5 * statistics.median(unknown for _, unknown in pairs), "the first login of a new process takes no longer either"
+    assert pairs[0][1] < 1.5 * statistics.median(unknown for _, unknown in pairs), (
+        "the first login of a new process takes no longer either"
+    )
 
 
 def test_no_password_matches_the_hash_for_unknown_addresses(monkeypatch):
@@ -59,7 +69,9 @@ def test_five_wrong_logins_lock_known_and_unknown_addresses(user, email):
         assert [each.status for each in responses] == [401] * 5 + [429]
         assert responses[5].body["error"]["code"] == "ACCOUNT_LOCKED"
         assert 0 < int(responses[5].headers["retry-after"]) <= 900
-    assert log_in(email, address="203.0.113.9").status == 429, "the right password from an unknown network is locked too"
+    assert log_in(email, address="203.0.113.9").status == 429, (
+        "the right password from an unknown network is locked too"
+    )
 
 
 def test_wrong_logins_from_elsewhere_do_not_lock_a_known_network(pair, email):
@@ -84,7 +96,9 @@ def test_many_wrong_logins_on_one_account_cost_ten_hashes(raised_limits, signing
     """Four attackers at a time, each attempt in its own transaction: from unknown networks, from the owner's network,
     with the owner's device id and others, and with the address in upper case."""
     email = f"{uuid.uuid4().hex[:12]}@example.com"
-    Client(address="198.51.100.98")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
+    Client(address="198.51.100.98")(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"}
+    )
     assert log_in(email, headers={"x_device_id": "d" * 32}).status == 200
     hashes.clear()
 
@@ -93,7 +107,9 @@ def test_many_wrong_logins_on_one_account_cost_ten_hashes(raised_limits, signing
         for n in range(worker, attempts, 4):
             address = ("192.0.2.1", f"203.0.113.{n % 250}", f"2001:db8:{n % (attempts // 2):x}::1")[n % 3]
             headers = {"x_device_id": "d" * 32 if n % 7 == 0 else f"{n:032d}"} if n % 2 else {}
-            statuses[log_in(email if n % 5 else email.upper(), OTHER, address=address, headers=headers).status] += 1
+            statuses[
+                log_in(email if n % 5 else email.upper(), OTHER, address=address, headers=headers).status
+            ] += 1
         return statuses
 
     statuses = sum(in_threads(4, attack), Counter())
@@ -130,7 +146,11 @@ def test_a_lock_ends_after_15_minutes_and_a_right_login_clears_the_count(tx, use
 
 def test_a_hash_of_another_cost_is_replaced_at_the_next_login(tx, user, email, monkeypatch):
     def cost():
-        return db.value(tx, "SELECT split_part(password_hash, '$', 3) FROM accounts.users WHERE email = :email", email=email)
+        return db.value(
+            tx,
+            "SELECT split_part(password_hash, '$', 3) FROM accounts.users WHERE email = :email",
+            email=email,
+        )
 
     assert cost() == "04"
     monkeypatch.setenv("BCRYPT_COST", "5")

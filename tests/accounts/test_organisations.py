@@ -18,7 +18,11 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     assert [each["status"] for each in me("GET", path).body["members"]] == ["member", "invited"]
     token = token_in(mailed(aws, guest))
 
-    response = ANYONE("POST", "/api/v1/auth/register", {"email": guest, "password": PASSWORD, "full_name": "Guest", "invitation": token})
+    response = ANYONE(
+        "POST",
+        "/api/v1/auth/register",
+        {"email": guest, "password": PASSWORD, "full_name": "Guest", "invitation": token},
+    )
 
     assert (response.status, response.body["verification_required"]) == (201, False)
     viewer = Client(log_in(guest).body["access_token"])
@@ -29,7 +33,9 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     refresh = log_in(guest).body["refresh_token"]
     assert me("DELETE", f"{path}/{response.body['user_id']}").status == 204
     assert renew(refresh).status == 401
-    assert error(viewer("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN"), "at once, not when the token expires"
+    assert error(viewer("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN"), (
+        "at once, not when the token expires"
+    )
     assert me("DELETE", f"{path}/{pair['user']['id']}").status == 409
 
 
@@ -40,7 +46,9 @@ def test_a_removed_member_gets_their_own_organisation(me, members, guest):
 
     response = log_in(email)
     assert (response.status, response.body["user"]["organisation_id"] != me.organisation_id) == (200, True)
-    own = Client(response.body["access_token"])("GET", f"/api/v1/organisations/{response.body['user']['organisation_id']}/members").body["members"]
+    own = Client(response.body["access_token"])(
+        "GET", f"/api/v1/organisations/{response.body['user']['organisation_id']}/members"
+    ).body["members"]
     assert [(each["email"], each["is_owner"]) for each in own] == [(email, True)]
 
 
@@ -48,7 +56,15 @@ def test_a_member_cannot_be_invited_and_removal_ends_open_invitations(aws, tx, m
     email, user_id = guest
     assert error(me("POST", members, {"email": email})) == (409, "CONFLICT")
     token = "A" * 43
-    email_tokens.add(tx, hashlib.sha256(token.encode()).hexdigest(), "invite", email, 60, organisation_id=me.organisation_id, role="user")
+    email_tokens.add(
+        tx,
+        hashlib.sha256(token.encode()).hexdigest(),
+        "invite",
+        email,
+        60,
+        organisation_id=me.organisation_id,
+        role="user",
+    )
 
     me("DELETE", f"{members}/{user_id}")
 
@@ -62,7 +78,12 @@ def test_an_invitation_can_be_withdrawn(aws, me, members):
     assert me("DELETE", members, {"email": email}).status == 204
 
     assert [each["status"] for each in me("GET", members).body["members"]] == ["member"]
-    body = {"email": email, "password": PASSWORD, "full_name": "Guest", "invitation": token_in(mailed(aws, email))}
+    body = {
+        "email": email,
+        "password": PASSWORD,
+        "full_name": "Guest",
+        "invitation": token_in(mailed(aws, email)),
+    }
     assert error(ANYONE("POST", "/api/v1/auth/register", body)) == (400, "VALIDATION_ERROR")
     assert me("DELETE", members, {"email": email}).status == 404
 
@@ -120,6 +141,11 @@ def test_an_organisations_name_is_never_a_link_in_an_email(aws, me, pair):
 def test_another_organisation_is_404(me, tx):
     path = f"/api/v1/organisations/{add_organisation(tx, 'Others')}"
 
-    responses = [me("GET", path), me("PUT", path, {"name": "Mine"}), me("GET", f"{path}/members"), me("POST", f"{path}/members", {"email": "a@example.com"})]
+    responses = [
+        me("GET", path),
+        me("PUT", path, {"name": "Mine"}),
+        me("GET", f"{path}/members"),
+        me("POST", f"{path}/members", {"email": "a@example.com"}),
+    ]
 
     assert {each.status for each in responses} == {404}

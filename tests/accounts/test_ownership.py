@@ -36,13 +36,26 @@ def test_the_owners_role_cannot_be_changed_or_taken_by_an_admin(me, members, gue
     me("PUT", members, {"email": guest[0], "role": "admin"})
 
     assert error(guest_client("PUT", members, {"email": email, "role": "viewer"})) == (409, "CONFLICT")
-    assert guest_client("POST", f"{members.removesuffix('/members')}/transfer", {"email": guest[0], "password": PASSWORD}).status == 403
+    assert (
+        guest_client(
+            "POST", f"{members.removesuffix('/members')}/transfer", {"email": guest[0], "password": PASSWORD}
+        ).status
+        == 403
+    )
     assert guest_client("DELETE", members.removesuffix("/members")).status == 403
 
 
 def test_ownership_is_transferred_with_the_password(me, members, organisation, guest, email, raised_limits):
-    assert me("POST", f"{organisation}/transfer", {"email": guest[0], "password": "Wrong-horse-7-battery"}).status == 400
-    assert me("POST", f"{organisation}/transfer", {"email": "nobody@example.com", "password": PASSWORD}).status == 404
+    assert (
+        me(
+            "POST", f"{organisation}/transfer", {"email": guest[0], "password": "Wrong-horse-7-battery"}
+        ).status
+        == 400
+    )
+    assert (
+        me("POST", f"{organisation}/transfer", {"email": "nobody@example.com", "password": PASSWORD}).status
+        == 404
+    )
 
     assert me("POST", f"{organisation}/transfer", {"email": guest[0], "password": PASSWORD}).status == 200
 
@@ -63,7 +76,9 @@ def test_an_owner_without_other_members_can_be_erased(me):
 
 
 def test_deleting_an_organisation_needs_a_confirmation_and_closes_it_at_once(me, organisation, guest_client):
-    robot = Client(me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body["token"])
+    robot = Client(
+        me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body["token"]
+    )
     first = me("DELETE", organisation)
     token = first.body["error"]["details"][0]["message"]
     assert first.status == 409
@@ -75,7 +90,9 @@ def test_deleting_an_organisation_needs_a_confirmation_and_closes_it_at_once(me,
     assert [each("GET", "/api/v1/videos").status for each in (me, guest_client, robot)] == [401, 401, 401]
 
 
-def test_a_deleted_organisation_can_be_restored_and_is_purged_after_30_days(tx, me, organisation, email, pair):
+def test_a_deleted_organisation_can_be_restored_and_is_purged_after_30_days(
+    tx, me, organisation, email, pair
+):
     from showrunner.store import retention
 
     organisation_id = pair["user"]["organisation_id"]
@@ -89,7 +106,11 @@ def test_a_deleted_organisation_can_be_restored_and_is_purged_after_30_days(tx, 
     assert admin("POST", f"/api/v1/admin/organisations/{organisation_id}/restore").status == 200
 
     assert log_in(email).status == 200
-    db.run(tx, "UPDATE accounts.organisations SET deleted_at = now() - interval '31 days' WHERE id = :id", id=organisation_id)
+    db.run(
+        tx,
+        "UPDATE accounts.organisations SET deleted_at = now() - interval '31 days' WHERE id = :id",
+        id=organisation_id,
+    )
     assert retention.list_deleted_organisations(tx, 10) == [organisation_id]
     retention.remove_organisation(tx, organisation_id)
     assert not db.value(tx, "SELECT EXISTS (SELECT FROM studio.channels WHERE id = :id)", id=channel)

@@ -27,7 +27,9 @@ def test_a_key_opens_the_routes_of_its_scopes_and_no_others(me, scope, path, hea
     given = {"authorization": f"Bearer {key}"} if header == "authorization" else {"x_api_key": key}
 
     assert Client()("GET", path, **given).status == 200
-    for other in {*READS.values(), "/api/v1/users/me", "/api/v1/auth/api-keys", "/api/v1/admin/users"} - {path}:
+    for other in {*READS.values(), "/api/v1/users/me", "/api/v1/auth/api-keys", "/api/v1/admin/users"} - {
+        path
+    }:
         assert error(Client()("GET", other, **given)) == (403, "INSUFFICIENT_PERMISSIONS"), other
 
 
@@ -74,7 +76,9 @@ def test_admin_scopes_of_a_key_end_with_its_creators_rights(tx, me, email):
 def test_a_key_belongs_to_its_organisation(tx, me, pair):
     key = new_key(me, "channels:read", "channels:write")
 
-    channel = Client()("POST", "/api/v1/channels", {"name": "Made by a program", "niche": "The sea"}, x_api_key=key)
+    channel = Client()(
+        "POST", "/api/v1/channels", {"name": "Made by a program", "niche": "The sea"}, x_api_key=key
+    )
 
     assert channel.status == 201
     assert me("GET", f"/api/v1/channels/{channel.body['channel']['id']}").status == 200

@@ -13,7 +13,9 @@ def test_the_profile_can_change_and_a_new_password_needs_the_old_one(me, pair, e
     response = me("PUT", "/api/v1/users/me", {"full_name": "Ada L.", "username": "ada.l"})
     assert (response.body["user"]["full_name"], response.body["user"]["username"]) == ("Ada L.", "ada.l")
     assert fields(me("PUT", "/api/v1/users/me", {"password": OTHER})) == ["current_password"]
-    assert fields(me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": "wrong"})) == ["password"]
+    assert fields(me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": "wrong"})) == [
+        "password"
+    ]
 
     assert me("PUT", "/api/v1/users/me", {"password": OTHER, "current_password": PASSWORD}).status == 200
 
@@ -40,7 +42,14 @@ def test_an_erased_person_remains_only_as_an_id(tx, me, pair, email):
 
     assert response.status == 200
     assert response.body["receipt"]["organisations_left_empty"] == [pair["user"]["organisation_id"]]
-    for table in ("accounts.users", "accounts.members", "access.mail_tokens", "access.refresh_families", "access.known_places", "audit.events"):
+    for table in (
+        "accounts.users",
+        "accounts.members",
+        "access.mail_tokens",
+        "access.refresh_families",
+        "access.known_places",
+        "audit.events",
+    ):
         text = str(db.rows(tx, f"SELECT * FROM {table}"))
         assert email not in text
         assert "Ada Test" not in text
@@ -52,7 +61,9 @@ def test_an_erased_person_remains_only_as_an_id(tx, me, pair, email):
 
 def test_the_placeholder_address_of_an_erased_person_cannot_be_registered(tx, me, pair, user):
     address = f"erased-{user['user_id']}@erased.invalid"
-    response = Client(address="203.0.113.9")("POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Eve"})
+    response = Client(address="203.0.113.9")(
+        "POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Eve"}
+    )
     assert fields(response) == ["email"]
     db.run(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:email, 'Eve')", email=address)
 
@@ -76,8 +87,17 @@ def test_an_erasure_removes_names_and_stored_answers_and_lists_what_stays(tx, me
     assert "/24" in response.body["receipt"]["kept"]
 
 
-@pytest.mark.parametrize(("address", "kept"), [("198.51.100.77", "198.51.100.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48")])
+@pytest.mark.parametrize(
+    ("address", "kept"), [("198.51.100.77", "198.51.100.0/24"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48")]
+)
 def test_the_audit_log_stores_the_callers_network_not_the_address(tx, user, email, address, kept):
     log_in(email, address=address)
 
-    assert db.value(tx, "SELECT address::text FROM audit.events WHERE action = 'login' AND subject = :id", id=user["user_id"]) == kept
+    assert (
+        db.value(
+            tx,
+            "SELECT address::text FROM audit.events WHERE action = 'login' AND subject = :id",
+            id=user["user_id"],
+        )
+        == kept
+    )

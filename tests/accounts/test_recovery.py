@@ -6,16 +6,33 @@ import time
 from showrunner.accounts import recovery
 from showrunner.aws import email as ses
 from showrunner.database import db
-from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, emails_to, error, fields, log_in, mailed, renew, token_in
+from tests.accounts.calls import (
+    ANYONE,
+    OTHER,
+    PASSWORD,
+    alive,
+    emails_to,
+    error,
+    fields,
+    log_in,
+    mailed,
+    renew,
+    token_in,
+)
 from tests.conftest import Client
 
 
 def test_a_forgotten_password_is_reset_by_email(aws, tx, pair, email):
-    known, unknown = (ANYONE("POST", "/api/v1/auth/password/forgot", {"email": each}) for each in (email, "nobody@example.com"))
+    known, unknown = (
+        ANYONE("POST", "/api/v1/auth/password/forgot", {"email": each})
+        for each in (email, "nobody@example.com")
+    )
     assert (known.status, known.body) == (unknown.status, unknown.body)
     token = token_in(mailed(aws, email))
 
-    assert fields(ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": "weak"})) == ["password"]
+    assert fields(ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": "weak"})) == [
+        "password"
+    ]
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": OTHER}).status == 200
 
     assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token, "password": OTHER}).status == 400
@@ -31,10 +48,17 @@ def test_many_recovery_requests_do_not_block_the_owner(aws, user, email):
     responses = [forget(email, f"203.0.113.{number}") for number in range(7)]
 
     messages = [token_in(each) for each in emails_to(email) if "Reset your password" in str(each)]
-    assert {(each.status, json.dumps(each.body)) for each in responses} == {(202, json.dumps(responses[0].body))}
+    assert {(each.status, json.dumps(each.body)) for each in responses} == {
+        (202, json.dumps(responses[0].body))
+    }
     assert len(messages) == 5, "the limit of emails per hour to one address"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[0], "password": OTHER}).status == 200, "the first link still works"
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[4], "password": PASSWORD}).status == 400, "and no other after it"
+    assert (
+        ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[0], "password": OTHER}).status == 200
+    ), "the first link still works"
+    assert (
+        ANYONE("POST", "/api/v1/auth/password/reset", {"token": messages[4], "password": PASSWORD}).status
+        == 400
+    ), "and no other after it"
 
 
 def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email, monkeypatch):
@@ -55,14 +79,23 @@ def test_the_response_time_does_not_reveal_whether_an_email_was_sent(user, email
 def test_the_audit_log_records_recovery_requests_as_anonymous(tx, user, email):
     forget(email)
 
-    row = db.one(tx, "SELECT subject FROM audit.events WHERE action = 'password_forgotten' AND thing_id = :id", id=user["user_id"])
+    row = db.one(
+        tx,
+        "SELECT subject FROM audit.events WHERE action = 'password_forgotten' AND thing_id = :id",
+        id=user["user_id"],
+    )
     assert row["subject"] == "anybody"
 
 
 def test_a_reset_ends_access_tokens_at_once_and_the_next_login_works(aws, me, email):
     ANYONE("POST", "/api/v1/auth/password/forgot", {"email": email})
 
-    assert ANYONE("POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER}).status == 200
+    assert (
+        ANYONE(
+            "POST", "/api/v1/auth/password/reset", {"token": token_in(mailed(aws, email)), "password": OTHER}
+        ).status
+        == 200
+    )
 
     assert error(me("GET", "/api/v1/users/me")) == (401, "INVALID_TOKEN")
     assert alive(Client(log_in(email, OTHER).body["access_token"])) == 200

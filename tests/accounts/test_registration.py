@@ -10,9 +10,17 @@ from tests.conftest import Client
 
 
 def test_a_person_registers_confirms_the_address_and_logs_in(aws, email):
-    response = ANYONE("POST", "/api/v1/auth/register", {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"})
+    response = ANYONE(
+        "POST",
+        "/api/v1/auth/register",
+        {"email": email.upper(), "password": PASSWORD, "full_name": "Ada", "company": "Bees Ltd"},
+    )
 
-    assert (response.status, response.body["email"], response.body["verification_required"]) == (201, email, True)
+    assert (response.status, response.body["email"], response.body["verification_required"]) == (
+        201,
+        email,
+        True,
+    )
     token = token_in(mailed(aws, email))
     assert ANYONE("POST", "/api/v1/auth/verify", {"token": token}).status == 200
     assert error(ANYONE("POST", "/api/v1/auth/verify", {"token": token})) == (400, "VALIDATION_ERROR")
@@ -43,11 +51,21 @@ def test_an_unconfirmed_person_cannot_order_upload_or_invite(aws, unconfirmed, e
     assert "Confirm your email address" in responses[0].body["error"]["message"]
     message = mailed(aws, email)
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(message)})
-    assert [somebody("POST", path, body).status for path, body in calls] == [202, 202, 404, 201, 202, 201, 201], "with the same token"
+    assert [somebody("POST", path, body).status for path, body in calls] == [
+        202,
+        202,
+        404,
+        201,
+        202,
+        201,
+        201,
+    ], "with the same token"
 
 
 def test_a_registered_address_cannot_be_registered_again(user, email):
-    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"})
+    response = ANYONE(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Eve"}
+    )
 
     assert error(response) == (409, "CONFLICT")
 
@@ -68,7 +86,9 @@ def test_a_registered_address_cannot_be_registered_again(user, email):
     ],
 )
 def test_the_error_of_a_weak_password_says_what_is_missing(email, password, words):
-    response = ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"})
+    response = ANYONE(
+        "POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada.Test"}
+    )
 
     assert (response.status, fields(response)) == (400, ["password"])
     assert words in response.body["error"]["message"]
@@ -82,13 +102,25 @@ def test_the_list_of_common_passwords_is_complete():
 def test_every_byte_of_a_72_byte_password_counts(email):
     password = "Aa1-" + "é" * 34
     assert len(password.encode()) == 72
-    assert ANYONE("POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"}).status == 201
+    assert (
+        ANYONE(
+            "POST", "/api/v1/auth/register", {"email": email, "password": password, "full_name": "Ada"}
+        ).status
+        == 201
+    )
     assert log_in(email, password[:-1] + "e").status == 401
     assert log_in(email, password).status == 200
 
 
 def test_one_network_address_may_register_five_times_an_hour(tx, signing_key):
     client = Client(address="198.51.100.7")
-    statuses = [client("POST", "/api/v1/auth/register", {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"}).status for n in range(6)]
+    statuses = [
+        client(
+            "POST",
+            "/api/v1/auth/register",
+            {"email": f"r{n}@example.org", "password": PASSWORD, "full_name": "Ada"},
+        ).status
+        for n in range(6)
+    ]
 
     assert statuses == [201] * 5 + [429]

@@ -15,7 +15,14 @@ def test_codes_match_rfc_6238():
     import base64
 
     secret = base64.b32encode(b"12345678901234567890").decode()
-    vectors = {59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"}
+    vectors = {
+        59: "287082",
+        1111111109: "081804",
+        1111111111: "050471",
+        1234567890: "005924",
+        2000000000: "279037",
+        20000000000: "353130",
+    }
     assert {at: mfa.code(secret, at // 30) for at in vectors} == vectors
     assert mfa.code(secret, 12345) == pyotp.TOTP(secret).at(12345 * 30)
 
@@ -25,7 +32,9 @@ def test_login_asks_for_the_second_factor_and_a_code_works_once(tx, me, email, f
     assert len(codes) == 10
     assert error(log_in(email)) == (401, "AUTH_REQUIRED")
     assert error(log_in(email, mfa_code="000000")) == (401, "INVALID_CREDENTIALS")
-    assert error(log_in(email, mfa_code=totp.now())) == (401, "INVALID_CREDENTIALS"), "the code that confirmed the enrolment has been used"
+    assert error(log_in(email, mfa_code=totp.now())) == (401, "INVALID_CREDENTIALS"), (
+        "the code that confirmed the enrolment has been used"
+    )
     code = totp.at(time.time() + 30)
 
     assert log_in(email, mfa_code=code).status == 200
@@ -51,8 +60,15 @@ def test_the_secret_is_encrypted_and_bound_to_its_row(tx, me, email, factor):
     stored = db.value(tx, "SELECT mfa_secret FROM accounts.users WHERE email = :email", email=email)
     assert totp.secret not in stored
     other = f"{uuid.uuid4().hex[:12]}@example.com"
-    Client(address="198.51.100.3")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
-    db.run(tx, "UPDATE accounts.users SET mfa_secret = :s, mfa_confirmed_at = now() WHERE email = :email", s=stored, email=other)
+    Client(address="198.51.100.3")(
+        "POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"}
+    )
+    db.run(
+        tx,
+        "UPDATE accounts.users SET mfa_secret = :s, mfa_confirmed_at = now() WHERE email = :email",
+        s=stored,
+        email=other,
+    )
 
     assert log_in(other, mfa_code=totp.now()).status == 502
 

@@ -44,13 +44,17 @@ def test_reuse_detection_ends_only_the_family_of_its_login(tx, pair, email):
 
 def test_a_refresh_token_may_be_sent_again_within_ten_seconds(postgres, signing_key):
     address = f"{uuid.uuid4().hex[:12]}@example.com"
-    Client(address="198.51.100.99")("POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Ada"})
+    Client(address="198.51.100.99")(
+        "POST", "/api/v1/auth/register", {"email": address, "password": PASSWORD, "full_name": "Ada"}
+    )
     token = log_in(address).body["refresh_token"]
 
     responses = in_threads(4, lambda _: renew(token))
 
     assert [each.status for each in responses] == [200] * 4
-    assert len({each.body["refresh_token"] for each in responses}) == 1, "a repeat gets the same successor, not a second chain"
+    assert len({each.body["refresh_token"] for each in responses}) == 1, (
+        "a repeat gets the same successor, not a second chain"
+    )
     assert {renew(each.body["refresh_token"]).status for each in responses} == {200}
 
 

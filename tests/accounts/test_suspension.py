@@ -17,13 +17,22 @@ def admin(tx, me):
 
 def test_a_suspended_user_is_refused_from_the_next_request_and_loses_nothing(tx, admin, me, pair, email):
     path = f"/api/v1/admin/users/{pair['user']['id']}"
-    key = Client(me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["channels:read"]}).body["token"])
+    key = Client(
+        me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["channels:read"]}).body[
+            "token"
+        ]
+    )
     me("POST", "/api/v1/channels", {"name": "Tides", "niche": "The sea"})
 
     suspended = admin("POST", f"{path}/suspend", REASON)
 
     assert suspended.body["user"]["suspended_reason"] == "Unpaid bills"
-    for response in (me("GET", "/api/v1/users/me"), log_in(email), renew(pair["refresh_token"]), key("GET", "/api/v1/channels")):
+    for response in (
+        me("GET", "/api/v1/users/me"),
+        log_in(email),
+        renew(pair["refresh_token"]),
+        key("GET", "/api/v1/channels"),
+    ):
         assert error(response) == (403, "SUSPENDED")
         assert "Unpaid" not in response.body["error"]["message"]
     assert admin("POST", f"{path}/restore").body["user"]["suspended_at"] is None
@@ -33,7 +42,11 @@ def test_a_suspended_user_is_refused_from_the_next_request_and_loses_nothing(tx,
 
 def test_a_suspended_organisation_is_refused_but_not_its_members_elsewhere(admin, me, pair, guest, email):
     path = f"/api/v1/admin/organisations/{pair['user']['organisation_id']}"
-    robot = Client(me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["channels:read"]}).body["token"])
+    robot = Client(
+        me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["channels:read"]}).body[
+            "token"
+        ]
+    )
 
     assert admin("POST", f"{path}/suspend", REASON).status == 200
 
@@ -49,11 +62,19 @@ def test_suspending_stops_productions_before_their_next_paid_call(tx, admin, me,
 
     organisation_id = pair["user"]["organisation_id"]
     channel = me("POST", "/api/v1/channels", {"name": "Tides", "niche": "The sea"}).body["channel"]["id"]
-    video = me("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Tides", "style": "educational", "length": "short"})
+    video = me(
+        "POST",
+        "/api/v1/videos/generate",
+        {"channel_id": channel, "topic": "Tides", "style": "educational", "length": "short"},
+    )
     assert video.status == 202, video
     video_id = video.body["video_id"]
 
-    assert admin("POST", f"/api/v1/admin/organisations/{organisation_id}/suspend", REASON).body["message"].endswith("1 videos were stopped.")
+    assert (
+        admin("POST", f"/api/v1/admin/organisations/{organisation_id}/suspend", REASON)
+        .body["message"]
+        .endswith("1 videos were stopped.")
+    )
 
     with pytest.raises(ProductionCancelled):
         productions.advance(tx, video_id, 1, "script", 10, "Writing the script.")
@@ -89,15 +110,24 @@ def test_an_organisations_limits_replace_those_of_its_plan(tx, admin, me, pair):
     assert admin("PUT", path, {"channels": 1, "assets": 0}).body["limits"]["channels"] == 1
 
     usage = me("GET", "/api/v1/users/me/usage").body["usage"]
-    assert (usage["channels"]["limit"], usage["assets"]["limit"], usage["videos_today"]["limit"]) == (1, 0, 100)
+    assert (usage["channels"]["limit"], usage["assets"]["limit"], usage["videos_today"]["limit"]) == (
+        1,
+        0,
+        100,
+    )
     assert me("POST", "/api/v1/channels", {"name": "One", "niche": "The sea"}).status == 201
-    assert error(me("POST", "/api/v1/channels", {"name": "Two", "niche": "The sea"})) == (409, "CHANNEL_LIMIT_REACHED")
+    assert error(me("POST", "/api/v1/channels", {"name": "Two", "niche": "The sea"})) == (
+        409,
+        "CHANNEL_LIMIT_REACHED",
+    )
     asset = {"kind": "image", "content_type": "image/png", "bytes": 100, "sha256": "0" * 64}
     assert error(me("POST", "/api/v1/assets", asset)) == (429, "QUOTA_EXCEEDED")
 
 
 def test_the_video_after_the_days_last_is_quota_exceeded(admin, me, pair):
-    admin("PUT", f"/api/v1/admin/organisations/{pair['user']['organisation_id']}/limits", {"videos_per_day": 1})
+    admin(
+        "PUT", f"/api/v1/admin/organisations/{pair['user']['organisation_id']}/limits", {"videos_per_day": 1}
+    )
     channel = me("POST", "/api/v1/channels", {"name": "Tides", "niche": "The sea"}).body["channel"]["id"]
     brief = {"channel_id": channel, "topic": "Tides", "style": "educational", "length": "short"}
 
@@ -111,6 +141,9 @@ def test_the_video_after_the_days_last_is_quota_exceeded(admin, me, pair):
 def test_a_platform_admin_of_a_suspended_organisation_keeps_access(tx, me, email, pair):
     boss = make_admin(tx, email)
 
-    assert boss("POST", f"/api/v1/admin/organisations/{pair['user']['organisation_id']}/suspend", REASON).status == 200
+    assert (
+        boss("POST", f"/api/v1/admin/organisations/{pair['user']['organisation_id']}/suspend", REASON).status
+        == 200
+    )
 
     assert boss("GET", "/api/v1/admin/users").status == 200

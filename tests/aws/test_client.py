@@ -12,7 +12,9 @@ def test_a_failed_call_is_retried_and_a_refused_one_raises(httpserver: HTTPServe
     httpserver.expect_ordered_request("/").respond_with_data("", status=500)
     httpserver.expect_ordered_request("/").respond_with_json({"ok": 1})
     assert rpc.call("sqs", "SendMessage", {}) == {"ok": 1}
-    httpserver.expect_ordered_request("/").respond_with_json({"__type": "com.amazonaws#NoSuchThing", "message": "words"}, status=400)
+    httpserver.expect_ordered_request("/").respond_with_json(
+        {"__type": "com.amazonaws#NoSuchThing", "message": "words"}, status=400
+    )
     with pytest.raises(rpc.AwsError) as refused:
         rpc.call("sqs", "SendMessage", {})
     assert refused.value.code == "NoSuchThing"

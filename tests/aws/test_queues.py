@@ -42,13 +42,20 @@ def dead_letters(aws):
 
 
 def received(url: str) -> list[str]:
-    found = rpc.call("sqs", "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0})
+    found = rpc.call(
+        "sqs", "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0}
+    )
     return sorted(each["Body"] for each in found.get("Messages", []))
 
 
 def event(*bodies: str, attempts: int = 1) -> dict:
     attributes = {"ApproximateReceiveCount": str(attempts)}
-    return {"Records": [{"messageId": str(number), "body": body, "attributes": attributes} for number, body in enumerate(bodies)]}
+    return {
+        "Records": [
+            {"messageId": str(number), "body": body, "attributes": attributes}
+            for number, body in enumerate(bodies)
+        ]
+    }
 
 
 def failed(answer: dict) -> list[str]:
@@ -68,7 +75,17 @@ def test_a_receiver_ignores_fields_of_a_newer_sender_and_fills_those_of_an_older
 
 @pytest.mark.parametrize(
     "body",
-    ["", "no", "[]", "null", '{"kind": "nothing"}', '{"number": 1}', '{"kind": "sample"}', '{"kind": "other", "number": "many"}', "[" * 100_000],
+    [
+        "",
+        "no",
+        "[]",
+        "null",
+        '{"kind": "nothing"}',
+        '{"number": 1}',
+        '{"kind": "sample"}',
+        '{"kind": "other", "number": "many"}',
+        "[" * 100_000,
+    ],
 )
 def test_a_body_that_no_class_can_hold_is_refused(body):
     with pytest.raises(InvalidRequest):
@@ -81,7 +98,9 @@ def test_sent_messages_arrive_and_more_than_ten_take_several_calls(aws):
     queues.send(url, Other(25))
 
     numbers: list[int] = []
-    while found := rpc.call("sqs", "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10}).get("Messages"):
+    while found := rpc.call("sqs", "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10}).get(
+        "Messages"
+    ):
         numbers += [queues.decode(each["Body"], (Other,)).number for each in found]
     assert sorted(numbers) == list(range(26))
 
@@ -94,7 +113,9 @@ def test_one_failing_message_is_delivered_again_and_the_others_are_not(dead_lett
             raise PlatformUnavailable("away")
         done.append(message.number)
 
-    answer = queues.process(event(*(queues.encode(Other(number)) for number in range(3))), (Other,), work, dead_letters)
+    answer = queues.process(
+        event(*(queues.encode(Other(number)) for number in range(3))), (Other,), work, dead_letters
+    )
 
     assert (failed(answer), done, received(dead_letters)) == (["1"], [0, 2], [])
 
@@ -110,7 +131,9 @@ def test_messages_that_can_never_be_processed_are_set_aside_at_once(dead_letters
     assert (failed(answer), received(dead_letters)) == ([], sorted(["no JSON", bad]))
 
 
-@pytest.mark.parametrize(("attempts", "again"), [(1, True), (queues.ATTEMPTS - 1, True), (queues.ATTEMPTS, False)])
+@pytest.mark.parametrize(
+    ("attempts", "again"), [(1, True), (queues.ATTEMPTS - 1, True), (queues.ATTEMPTS, False)]
+)
 def test_an_unforeseen_error_is_tried_again_before_the_message_is_set_aside(dead_letters, attempts, again):
     def work(_: Other) -> None:
         raise KeyError("what")

@@ -37,9 +37,17 @@ def test_a_failing_s3_is_retried_and_then_unavailable(server):
         s3.get_bytes("key")
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, StorageMissing), (403, StorageDenied), (301, rpc.AwsError), (400, rpc.AwsError)])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(404, StorageMissing), (403, StorageDenied), (301, rpc.AwsError), (400, rpc.AwsError)],
+)
 def test_a_refusal_of_s3_raises_the_error_that_says_what_to_do(server, status, error):
-    for ask in (s3.get_bytes, s3.list_keys, lambda key: s3.put_bytes(key, b"x"), lambda key: s3.remove([key])):
+    for ask in (
+        s3.get_bytes,
+        s3.list_keys,
+        lambda key: s3.put_bytes(key, b"x"),
+        lambda key: s3.remove([key]),
+    ):
         server[1].append(Response(status=status))
         with pytest.raises(error):
             ask("key")
@@ -56,7 +64,10 @@ def test_a_connection_that_s3_closed_is_replaced(monkeypatch):
 
 def test_a_list_reads_every_page_and_every_key(server):
     page = "<ListBucketResult><Contents><Key>{}</Key></Contents>{}</ListBucketResult>"
-    pages = (page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"), page.format("z", ""))
+    pages = (
+        page.format("a&amp;b &lt;c&gt;", "<NextContinuationToken>t&amp;1</NextContinuationToken>"),
+        page.format("z", ""),
+    )
     server[1].extend(Response(text) for text in pages)
 
     assert s3.list_keys("p/") == ["a&b <c>", "z"]

@@ -22,7 +22,9 @@ REGION = "eu-west-1"
 SESSION_TOKEN = "a/session+token="
 
 
-KEYS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60).filter(lambda key: not key.startswith("/") and "//" not in key)
+KEYS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=60).filter(
+    lambda key: not key.startswith("/") and "//" not in key
+)
 
 
 @pytest.fixture(params=[None, "http://127.0.0.1:4566"], ids=["AWS", "an endpoint"])
@@ -56,7 +58,9 @@ def botocore_client(endpoint):
 
 
 def botocore_link(endpoint, operation, parameters, seconds):
-    return botocore_client(endpoint).generate_presigned_url(operation, Params={"Bucket": "bucket", **parameters}, ExpiresIn=seconds)
+    return botocore_client(endpoint).generate_presigned_url(
+        operation, Params={"Bucket": "bucket", **parameters}, ExpiresIn=seconds
+    )
 
 
 def parts(url):
@@ -72,8 +76,16 @@ def is_equal(url, *arguments):
         return parts(sigv4.presign(*arguments)) == parts(url)
 
 
-@given(key=KEYS, name=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40), seconds=st.integers(1, 604_800))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    key=KEYS,
+    name=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
+    seconds=st.integers(1, 604_800),
+)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_download_link_equals_botocores(endpoint, key, name, seconds):
     shown = f'attachment; filename="{name}"'
     url = botocore_link(endpoint, "get_object", {"Key": key, "ResponseContentDisposition": shown}, seconds)
@@ -82,12 +94,22 @@ def test_a_download_link_equals_botocores(endpoint, key, name, seconds):
 
 
 @given(key=KEYS, size=st.integers(1, 10**9))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_an_upload_link_equals_botocores_and_is_bound_to_type_and_size(endpoint, key, size):
-    url = botocore_link(endpoint, "put_object", {"Key": key, "ContentType": "image/png", "ContentLength": size}, 3600)
+    url = botocore_link(
+        endpoint, "put_object", {"Key": key, "ContentType": "image/png", "ContentLength": size}, 3600
+    )
 
-    assert is_equal(url, "put_object", "bucket", key, 3600, {"content-type": "image/png", "content-length": str(size)})
-    assert not is_equal(url, "put_object", "bucket", key, 3600, {"content-type": "image/png", "content-length": str(size + 1)})
+    assert is_equal(
+        url, "put_object", "bucket", key, 3600, {"content-type": "image/png", "content-length": str(size)}
+    )
+    assert not is_equal(
+        url, "put_object", "bucket", key, 3600, {"content-type": "image/png", "content-length": str(size + 1)}
+    )
 
 
 CALLS = [
@@ -96,7 +118,13 @@ CALLS = [
     ("put_object", "videos/empty", {}, b"", "application/octet-stream"),
     ("head_object", "videos/x.json", {}, b"", ""),
     ("delete_object", "videos/x.json", {}, b"", ""),
-    ("list_objects_v2", "", {"list-type": "2", "prefix": "videos/a b&c=/", "continuation-token": "1/+="}, b"", ""),
+    (
+        "list_objects_v2",
+        "",
+        {"list-type": "2", "prefix": "videos/a b&c=/", "continuation-token": "1/+="},
+        b"",
+        "",
+    ),
 ]
 
 
@@ -108,8 +136,12 @@ def test_a_request_has_the_signature_of_botocore(server, httpserver, call):
     method, _, headers, sent = server[0][0]
     given = {name.lower(): value for name, value in headers.items()}
     names = re.search("SignedHeaders=([^,]+)", given["authorization"])[1].split(";")
-    words = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query.items())
-    url = httpserver.url_for(f"/bucket/{quote(key, safe='/-_.~')}".rstrip("/")) + (f"?{words}" if words else "")
+    words = "&".join(
+        f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query.items()
+    )
+    url = httpserver.url_for(f"/bucket/{quote(key, safe='/-_.~')}".rstrip("/")) + (
+        f"?{words}" if words else ""
+    )
     request = AWSRequest(method, url, {name: given[name] for name in names if name != "host"}, sent)
     request.context |= {"timestamp": given["x-amz-date"], "payload_signing_enabled": True}
     theirs = S3SigV4Auth(Credentials("test", "test", "a/session+token="), "s3", os.environ["AWS_REGION"])

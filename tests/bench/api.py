@@ -1,4 +1,8 @@
-"""make bench-api: CPU a request of the Platform API in process on a real PostgreSQL, by turns with a FastAPI twin and the raw handler as limit."""
+"""make bench-api:
+
+CPU a request of the Platform API in process on a real PostgreSQL, by turns with a FastAPI twin and the raw
+handler as limit.
+"""
 
 import contextlib
 import json
@@ -14,7 +18,12 @@ import ground
 from ground import by_turns, event, ratio
 
 ROUNDS, SECONDS = 9, 0.25
-GOALS = {"get_bare_vs_twin": (10, "at least"), "list_bare_vs_twin": (10, "at least"), "get_vs_twin": (6, "at least"), "list_vs_twin": (6, "at least")}
+GOALS = {
+    "get_bare_vs_twin": (10, "at least"),
+    "list_bare_vs_twin": (10, "at least"),
+    "get_vs_twin": (6, "at least"),
+    "list_vs_twin": (6, "at least"),
+}
 GOALS |= {"get_vs_raw": (3, "at most")}
 
 
@@ -75,14 +84,27 @@ def cases(known: dict[str, Any]) -> dict[str, Any]:
     from functions.videos.app import handler as videos
     from showrunner.access import tokens
 
-    token = tokens.sign(tokens.service_claims("bench", known["organisation_id"], ["videos:all"], ground.ENVIRONMENT["PLATFORM_URL"]), known["key"])
+    token = tokens.sign(
+        tokens.service_claims(
+            "bench", known["organisation_id"], ["videos:all"], ground.ENVIRONMENT["PLATFORM_URL"]
+        ),
+        known["key"],
+    )
     url = f"postgresql+psycopg://showrunner:{known['password']}@127.0.0.1:{known['port']}/showrunner"
     peer = twin.make(url, known["key"], known["organisation_id"])
     bare, one = bare_application(known["organisation_id"])
     raw = raw_handler(one, known["organisation_id"])
     ids = iter(known["video_ids"] * 1000)
     email, password = f"{uuid.uuid4().hex[:12]}@example.com", "Correct-horse-7-battery"
-    response = accounts(event("POST", "/api/v1/auth/register", None, {"email": email, "password": password, "full_name": "Bench"}), None)
+    response = accounts(
+        event(
+            "POST",
+            "/api/v1/auth/register",
+            None,
+            {"email": email, "password": password, "full_name": "Bench"},
+        ),
+        None,
+    )
     assert response["statusCode"] == 201, response
     brief = {"channel_id": known["channel_id"], "topic": "How bees tell each other where flowers are"}
 
@@ -102,15 +124,20 @@ def cases(known: dict[str, Any]) -> dict[str, Any]:
         "LIST bare twin": lambda: good_peer(peer("/bare/videos", "limit=50")),
         "LIST": lambda: good(videos(event("GET", "/api/v1/videos?limit=50", token), None)),
         "LIST twin": lambda: good_peer(peer("/full/videos", "limit=50", token)),
-        "POST generate": lambda: good(videos(event("POST", "/api/v1/videos/generate", token, brief), None), 202),
-        "POST login": lambda: good(accounts(event("POST", "/api/v1/auth/login", None, {"email": email, "password": password}), None)),
+        "POST generate": lambda: good(
+            videos(event("POST", "/api/v1/videos/generate", token, brief), None), 202
+        ),
+        "POST login": lambda: good(
+            accounts(event("POST", "/api/v1/auth/login", None, {"email": email, "password": password}), None)
+        ),
     }
 
 
 def main() -> int:
     with ground.stage(videos=20_000) as known:
         made = cases(known)
-        # What a function writes to its log goes where Lambda would take it, at the same cost and out of the table's way.
+        # What a function writes to its log goes where Lambda would take it, at the same cost and out of the
+        # table's way.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
             spent = by_turns(made, ROUNDS, SECONDS)
     figures: dict[str, Any] = {
@@ -120,12 +147,16 @@ def main() -> int:
         "list_vs_twin": ratio(spent["LIST twin"], spent["LIST"]),
         "get_vs_raw": ratio(spent["GET bare"], spent["GET raw"]),
         "cpu_us": {name: round(statistics.median(each), 1) for name, each in spent.items()},
-        "requests_per_second_per_core": {name: round(1e6 / statistics.median(each)) for name, each in spent.items()},
+        "requests_per_second_per_core": {
+            name: round(1e6 / statistics.median(each)) for name, each in spent.items()
+        },
     }
     ground.write("api", figures)
     print(f"{'':18}{'CPU us min':>12}{'median':>10}{'max':>10}{'req/s/core':>12}")
     for name, each in spent.items():
-        print(f"{name:18}{min(each):12.0f}{statistics.median(each):10.0f}{max(each):10.0f}{1e6 / statistics.median(each):12.0f}")
+        print(
+            f"{name:18}{min(each):12.0f}{statistics.median(each):10.0f}{max(each):10.0f}{1e6 / statistics.median(each):12.0f}"
+        )
     for name, (goal, words) in GOALS.items():
         met = figures[name] >= goal if words == "at least" else figures[name] <= goal
         print(f"{name:20}{figures[name]:8.2f}   goal {words} {goal}: {'met' if met else 'MISSED'}")

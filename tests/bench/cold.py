@@ -1,7 +1,11 @@
-"""make bench-cold: CPU of a process that imports a function as it is built and serves its first request, beside one that imports json and awslambdaric.
+"""make bench-cold:
 
-Each sample is a fresh process on the artefacts of `make build`, which carry their byte code; all take turns. Every request is a good one, and its answer is
-checked. The database, SSM and the rest of AWS, and the platforms, answer from other processes, so their CPU isn't counted.
+CPU of a process that imports a function as it is built and serves its first request, beside one that imports
+json and awslambdaric.
+
+Each sample is a fresh process on the artefacts of `make build`, which carry their byte code; all take turns.
+Every request is a good one, and its answer is checked. The database, SSM and the rest of AWS, and the
+platforms, answer from other processes, so their CPU isn't counted.
 """
 
 import contextlib
@@ -64,7 +68,10 @@ def records(*messages: dict[str, Any]) -> dict[str, Any]:
 
 
 def tests(name: str) -> Any:
-    """Import a module of the tests, which know the platforms' answers. A package installs its own `tests`: put ours first."""
+    """Import a module of the tests, which know the platforms' answers.
+
+    A package installs its own `tests`: put ours first.
+    """
     ours = types.ModuleType("tests")
     ours.__path__ = [str(ROOT / "tests")]
     sys.modules["tests"] = ours
@@ -79,7 +86,16 @@ def settings(base: str) -> dict[str, str]:
     queues = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
     return {
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
-        **dict.fromkeys(("ELEVENLABS_BASE_URL", "PEXELS_BASE_URL", "PEXELS_PHOTO_HOST", "FEED_BASE_URL", "YOUTUBE_BASE_URL"), base),
+        **dict.fromkeys(
+            (
+                "ELEVENLABS_BASE_URL",
+                "PEXELS_BASE_URL",
+                "PEXELS_PHOTO_HOST",
+                "FEED_BASE_URL",
+                "YOUTUBE_BASE_URL",
+            ),
+            base,
+        ),
         "OPENAI_BASE_URL": f"{base}/v1",
         "OPENAI_MODEL": "gpt-6-luna",
         "OPENAI_FALLBACK_MODEL": " ",
@@ -101,7 +117,9 @@ def people(known: dict[str, Any]) -> dict[str, str]:
     from showrunner.database import db
     from showrunner.store.accounts import members, users
 
-    claims = tokens.service_claims("bench", known["organisation_id"], ["videos:all", "channels:read"], ground.ENVIRONMENT["PLATFORM_URL"])
+    claims = tokens.service_claims(
+        "bench", known["organisation_id"], ["videos:all", "channels:read"], ground.ENVIRONMENT["PLATFORM_URL"]
+    )
     key = f"sr_{uuid.uuid4().hex}"
     with db.transaction() as tx:
         user_id = users.add(tx, "bench@example.com", None, "Bench", None, None)
@@ -123,7 +141,12 @@ def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Req
 
     with db.transaction() as tx:
         asset = "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status)"
-        asset_id = db.value(tx, f"{asset} VALUES (:o, 'image', 'image/png', 1, :h, 'k', 'ready') RETURNING id::text", o=known["organisation_id"], h="0" * 64)
+        asset_id = db.value(
+            tx,
+            f"{asset} VALUES (:o, 'image', 'image/png', 1, :h, 'k', 'ready') RETURNING id::text",
+            o=known["organisation_id"],
+            h="0" * 64,
+        )
     feed = event("GET", "/api/v1/videos?limit=50")
     feed["headers"]["x-api-key"] = who["key"]
     asked = {
@@ -143,7 +166,17 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
 
     production = tests("functions/steps/stand_ins")
     with db.transaction() as tx:
-        order = json.dumps({"topic": "Bees", "style": "educational", "length_seconds": 45, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 1})
+        order = json.dumps(
+            {
+                "topic": "Bees",
+                "style": "educational",
+                "length_seconds": 45,
+                "voice": "female1",
+                "aspect": ["9:16"],
+                "assets": [],
+                "priority": 1,
+            }
+        )
         video = "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, :r) RETURNING id::text"
         video_id = db.value(tx, video, o=known["organisation_id"], c=known["channel_id"], r=order)
     start = {"video_id": video_id, "organisation_id": known["organisation_id"], "attempt": 1}
@@ -153,14 +186,20 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     def again(step: dict[str, Any]) -> dict[str, Any]:
         """Put the video into its state before the step, also if an earlier process has finished it."""
         with db.transaction() as tx:
-            db.run(tx, "UPDATE studio.videos SET status = 'processing', completed_at = NULL WHERE id = :id", id=video_id)
+            db.run(
+                tx,
+                "UPDATE studio.videos SET status = 'processing', completed_at = NULL WHERE id = :id",
+                id=video_id,
+            )
         return step
 
     def unseen() -> dict[str, Any]:
         """Return a scene whose visual is not chosen yet."""
         from showrunner.aws import s3
 
-        s3.remove([key for key in s3.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key])
+        s3.remove(
+            [key for key in s3.list_keys(f"organisations/{known['organisation_id']}/") if "/visual" in key]
+        )
         return {"scene": 0, **job}
 
     return {
@@ -194,12 +233,17 @@ def ingestion(server: Any, known: dict[str, Any]) -> dict[str, Request]:
     server.expect_request("/feeds/videos.xml").respond_with_data(atom(), content_type="text/xml")
     body = atom()
     delivered = event("POST", f"/webhook/{token}")
-    delivered["headers"] |= {"content-type": "application/atom+xml", "x-hub-signature": f"sha1={hmac.new(SECRET.encode(), body, 'sha1').hexdigest()}"}
+    delivered["headers"] |= {
+        "content-type": "application/atom+xml",
+        "x-hub-signature": f"sha1={hmac.new(SECRET.encode(), body, 'sha1').hexdigest()}",
+    }
     delivered["body"] = body.decode()
     return {
         "websub": Request(lambda: delivered, answered(202)),
         "feed_hub": Request(lambda: records({"token": token, "mode": "subscribe"}), took_all),
-        "feed_poll": Request(lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), took_all),
+        "feed_poll": Request(
+            lambda: records({"kind": "poll", "channel_id": CHANNEL, "paid": False}), took_all
+        ),
         "feed_intake": Request(lambda: records(notification(atom(f"v{uuid.uuid4().hex[:10]}"))), took_all),
     }
 
@@ -226,7 +270,14 @@ def live(who: dict[str, str]) -> dict[str, Request]:
 
     def connect() -> dict[str, Any]:
         ticket = tickets.issue(tokens.verify(who["person"]))
-        context = {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": uuid.uuid4().hex, "apiId": "a", "stage": "live", "domainName": "d"}
+        context = {
+            "routeKey": "$connect",
+            "eventType": "CONNECT",
+            "connectionId": uuid.uuid4().hex,
+            "apiId": "a",
+            "stage": "live",
+            "domainName": "d",
+        }
         return {"requestContext": context, "queryStringParameters": {"ticket": ticket}, "headers": {}}
 
     return {"live": Request(connect, answered(200))}
@@ -236,12 +287,21 @@ def artefacts() -> dict[str, str]:
     """Return, by function, the PYTHONPATH of what is deployed: its own files and its layers."""
     local = ROOT / ".local" / "env" / "local" / "bin" / "python"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    built = subprocess.run([local, "-m", "local", "build"], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+    built = subprocess.run(
+        [local, "-m", "local", "build"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout.split()[-1]
     found = {}
     for folder in sorted((ROOT / built).glob("*/*Function")):
         layer = next(path for path in folder.parent.iterdir() if path.name in ("SharedLayer", "MigrateLayer"))
         assert list(folder.rglob("*.pyc")), f"{folder} was built without byte code"
-        found[re.sub(r"(?<!^)(?=[A-Z])", "_", folder.name.removesuffix("Function")).lower()] = f"{folder}{os.pathsep}{layer / 'python'}"
+        found[re.sub(r"(?<!^)(?=[A-Z])", "_", folder.name.removesuffix("Function")).lower()] = (
+            f"{folder}{os.pathsep}{layer / 'python'}"
+        )
     return found
 
 
@@ -249,7 +309,9 @@ def cpu_ms(code: str, path: str = "", argument: str = "") -> tuple[float, Any]:
     """Return the CPU seconds of a new process, including system time, and its handler's answer."""
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", "-c", code, argument]
-    process = subprocess.Popen(command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     said = process.stderr.read() if process.stderr else ""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -284,20 +346,36 @@ def main() -> int:
             for name in ("openai", "elevenlabs"):
                 ground.put_secret(f"{name}/api_key", "key")
             who = people(known)
-            requests = {**behind_the_apis(known, who), **steps(server, known), **ingestion(server, known), **schedules(), **live(who)}
+            requests = {
+                **behind_the_apis(known, who),
+                **steps(server, known),
+                **ingestion(server, known),
+                **schedules(),
+                **live(who),
+            }
         missing = paths.keys() - requests.keys() - LEFT_OUT
         assert not missing, f"no first request for {', '.join(sorted(missing))}"
         spent = measure(requests, paths)
     ratios = {name: ground.ratio(each, spent["floor"]) for name, each in spent.items() if name != "floor"}
-    apis = {name for name in ratios if "Application(" in (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")}
-    figures: dict[str, Any] = {"ratio": ratios, "worst_api": max(ratios[name] for name in apis), "websub": ratios["websub"]}
+    apis = {
+        name
+        for name in ratios
+        if "Application(" in (ROOT / "functions" / name / "app.py").read_text(encoding="utf-8")
+    }
+    figures: dict[str, Any] = {
+        "ratio": ratios,
+        "worst_api": max(ratios[name] for name in apis),
+        "websub": ratios["websub"],
+    }
     figures["worst_other"] = max(each for name, each in ratios.items() if name not in {*apis, "websub"})
     ground.write("cold", figures)
     print(f"{'':16}{'CPU ms':>8}{'ratio':>8}")
     for name, each in spent.items():
         print(f"{name:16}{statistics.median(each):8.0f}{ratios.get(name, 1.0):8.2f}")
     for name, goal in GOALS.items():
-        print(f"{name:14}{figures[name]:6.2f}   goal at most {goal}: {'met' if figures[name] <= goal else 'MISSED'}")
+        print(
+            f"{name:14}{figures[name]:6.2f}   goal at most {goal}: {'met' if figures[name] <= goal else 'MISSED'}"
+        )
     return 0
 
 

@@ -47,7 +47,11 @@ def free_port() -> int:
 def aws() -> Iterator[None]:
     """Start moto in its own process, so that its CPU time is not measured."""
     port = free_port()
-    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
+    command = [
+        sys.executable,
+        "-c",
+        f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
@@ -76,7 +80,11 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
     with aws(), postgres.server(HOME, free_port(), throwaway=True) as server:
         os.environ.update(server.environment)
         key = tokens.new_key()
-        secrets = {**server.secrets, "auth/jwks": json.dumps(tokens.jwk_set(key)), "auth/signing_key": json.dumps(key)}
+        secrets = {
+            **server.secrets,
+            "auth/jwks": json.dumps(tokens.jwk_set(key)),
+            "auth/signing_key": json.dumps(key),
+        }
         for name, value in secrets.items():
             put_secret(name, value)
         definition = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
@@ -88,7 +96,9 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
         )
         sdk.client("s3").create_bucket(Bucket=ENVIRONMENT["MEDIA_BUCKET"])
-        sdk.client("stepfunctions").create_state_machine(name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition)
+        sdk.client("stepfunctions").create_state_machine(
+            name="production", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition
+        )
         migrate.handler({}, None)
         yield {**_fill(videos), "key": key, "port": server.port, "password": server.password}
         db.close()
@@ -98,7 +108,9 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
 def put_secret(name: str, value: str) -> None:
     from showrunner.aws import sdk
 
-    sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name=f"/showrunner/test/{name}", Value=value, Type="SecureString", Overwrite=True
+    )
 
 
 def _fill(videos: int) -> dict[str, Any]:
@@ -106,7 +118,9 @@ def _fill(videos: int) -> dict[str, Any]:
 
     with db.transaction() as tx:
         db.run(tx, "SET LOCAL statement_timeout = 0")
-        organisation_id = str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Bench') RETURNING id"))
+        organisation_id = str(
+            db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Bench') RETURNING id")
+        )
         channel = "INSERT INTO studio.channels (organisation_id, name) VALUES (:o, 'Bench') RETURNING id"
         channel_id = str(db.value(tx, channel, o=organisation_id))
         db.run(
@@ -144,9 +158,20 @@ def _fill(videos: int) -> dict[str, Any]:
 
 def event(method: str, path: str, token: str | None = None, body: object = None) -> dict[str, Any]:
     raw_path, _, query = path.partition("?")
-    headers = {"accept": "application/json", "host": "127.0.0.1", "user-agent": "bench", "content-type": "application/json"}
+    headers = {
+        "accept": "application/json",
+        "host": "127.0.0.1",
+        "user-agent": "bench",
+        "content-type": "application/json",
+    }
     headers |= {"authorization": f"Bearer {token}"} if token else {}
-    http = {"method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "bench"}
+    http = {
+        "method": method,
+        "path": raw_path,
+        "protocol": "HTTP/1.1",
+        "sourceIp": "192.0.2.1",
+        "userAgent": "bench",
+    }
     made: dict[str, Any] = {
         "version": "2.0",
         "routeKey": "$default",
@@ -164,7 +189,10 @@ def event(method: str, path: str, token: str | None = None, body: object = None)
 
 
 def by_turns(cases: dict[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the CPU microseconds per call for each case and round. The cases alternate, so that a busy machine affects all equally."""
+    """Return the CPU microseconds per call for each case and round.
+
+    The cases alternate, so that a busy machine affects all equally.
+    """
     counts = {}
     for name, case in cases.items():
         for _ in range(5):

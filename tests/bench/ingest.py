@@ -1,10 +1,12 @@
 """make bench-ingest: the receiver and the worker of notifications beside their limits and the naive way, all in one run, by turns.
 
-receive   HMAC, envelope and enqueue, signed but for the socket, against a bare expat + HMAC loop; and the whole handler, state item and log line included
-worker    the whole handler (SQS event, parse, dedupe, merge, commit, events) in batches of 10 and 100, against defusedxml with SELECT then INSERT and a
+receive   HMAC, envelope and enqueue, signed but for the socket, against a bare expat + HMAC loop; and the
+whole handler, state item and log line included worker    the whole handler (SQS event, parse, dedupe, merge,
+commit, events) in batches of 10 and 100, against defusedxml with SELECT then INSERT and a
           commit each over the same tables, feedparser in its place, and the bare COPY of the same rows
 
-`events_s_core` counts the CPU of this process, as a worker has a core of its own; `events_s_both` adds that of its PostgreSQL backend; wall is one stream. Medians of --rounds rounds (5).
+`events_s_core` counts the CPU of this process, as a worker has a core of its own; `events_s_both` adds that
+of its PostgreSQL backend; wall is one stream. Medians of --rounds rounds (5).
 """
 
 import argparse
@@ -68,7 +70,9 @@ class Meter:
     def run(self, call, events: int) -> None:
         before = self.now()
         call()
-        wall, own, server = ((after - begun) / events * 1e6 for begun, after in zip(before, self.now(), strict=True))
+        wall, own, server = (
+            (after - begun) / events * 1e6 for begun, after in zip(before, self.now(), strict=True)
+        )
         self.wall.append(wall)
         self.own.append(own)
         self.cpu.append(own + server)
@@ -109,7 +113,11 @@ def bare(body: bytes, signature: str) -> list[str]:
         depth -= 1
 
     parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text.append
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
+        start,
+        end,
+        text.append,
+    )
     parser.Parse(body, True)
     assert hmac.compare_digest(hmac.digest(SECRET, body, "sha1").hex(), signature)
     return found
@@ -190,7 +198,11 @@ def receive_cases(rpc, sealed: bytes):  # noqa: C901 - one small function for ea
         sent.clear()
 
     connection = Connection()
-    return {"receive": (path_only, 500), "receive, whole handler": (ours, 500), "floor (expat + HMAC)": (floor, 500)}, one
+    return {
+        "receive": (path_only, 500),
+        "receive, whole handler": (ours, 500),
+        "floor (expat + HMAC)": (floor, 500),
+    }, one
 
 
 def paced(call, per_second: int, seconds: float) -> list[float]:
@@ -242,12 +254,21 @@ def naive(connection, bodies: list[bytes], parse) -> None:
         if not known:
             run("INSERT INTO feed.seen (content_hash, event_id) VALUES (:h, :e)", h=digest, e=event)
             if run("SELECT 1 FROM feed.channels WHERE channel_id = :c", c=channel):
-                run("UPDATE feed.channels SET title = :t, last_updated_at = now() WHERE channel_id = :c", t=name, c=channel)
+                run(
+                    "UPDATE feed.channels SET title = :t, last_updated_at = now() WHERE channel_id = :c",
+                    t=name,
+                    c=channel,
+                )
             else:
                 run("INSERT INTO feed.channels (channel_id, title) VALUES (:c, :t)", c=channel, t=name)
             before = run("SELECT title, feed_updated_at FROM feed.videos WHERE video_id = :v", v=video)
             if before:
-                run("UPDATE feed.videos SET title = :t, feed_updated_at = :u, last_updated_at = now() WHERE video_id = :v", t=title, u=updated, v=video)
+                run(
+                    "UPDATE feed.videos SET title = :t, feed_updated_at = :u, last_updated_at = now() WHERE video_id = :v",
+                    t=title,
+                    u=updated,
+                    v=video,
+                )
             else:
                 run(
                     "INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at) VALUES (:v, :c, :t, :p, :u)",
@@ -291,9 +312,14 @@ def copy(connection, count: int) -> None:
         number = next(COUNTER)
         body = atom(number)
         text = body.decode().replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
-        rows.append(f"2026-11-20T00:00:00Z\t\\\\x{hashlib.sha256(body).hexdigest()}\t{text}\tV{number:010d}\tUC{number % 5000:022d}\tt\n")
+        rows.append(
+            f"2026-11-20T00:00:00Z\t\\\\x{hashlib.sha256(body).hexdigest()}\t{text}\tV{number:010d}\tUC{number % 5000:022d}\tt\n"
+        )
     stream = io.BytesIO("".join(rows).encode())
-    connection.run("COPY feed.events (received_at, content_hash, raw_xml, video_id, channel_id, processed) FROM STDIN", stream=stream)
+    connection.run(
+        "COPY feed.events (received_at, content_hash, raw_xml, video_id, channel_id, processed) FROM STDIN",
+        stream=stream,
+    )
 
 
 def bodies_of(count: int) -> list[bytes]:
@@ -352,7 +378,8 @@ def main() -> int:
     receive, one = receive_cases(rpc, sealed)
     # A worker tells the schedule of its work once in seven minutes.
     schedules._words["subscriptions"] = time.time() + 3600
-    # The bus is a network call of its own for each ten updates, which no database work can hide; its JSON is counted, its socket isn't.
+    # The bus is a network call of its own for each ten updates, which no database work can hide; its JSON is
+    # counted, its socket isn't.
     events.rpc = type("Quiet", (), {"call": staticmethod(lambda *arguments: {"sent": json.dumps(arguments)})})
 
     with tempfile.TemporaryDirectory(dir=OUT) as folder, database(Path(folder)) as connection:
@@ -376,7 +403,10 @@ def main() -> int:
             "worker, batches of 100": (own, lambda: (by(100), count)),
             "naive (defusedxml)": (backend, lambda: (naively(by_defusedxml, count // 5), count // 5)),
             "naive (feedparser)": (backend, lambda: (naively(by_feedparser, count // 5), count // 5)),
-            "bare COPY of the events": (backend, lambda: ((lambda: [copy(connection, 100) for _ in range(count // 100)]), count)),
+            "bare COPY of the events": (
+                backend,
+                lambda: ((lambda: [copy(connection, 100) for _ in range(count // 100)]), count),
+            ),
         }
         meters |= {name: Meter(pid) for name, (pid, _) in ways.items()}
         for round_ in range(options.rounds + 1):
@@ -393,7 +423,11 @@ def main() -> int:
             connection.run("ANALYZE feed.videos")
     measured = {name: meter.measured() for name, meter in meters.items()}
     latency = paced_receive(one)
-    ten, hundred, naive_way = measured["worker, batches of 10"], measured["worker, batches of 100"], measured["naive (defusedxml)"]
+    ten, hundred, naive_way = (
+        measured["worker, batches of 10"],
+        measured["worker, batches of 100"],
+        measured["naive (defusedxml)"],
+    )
     figures = {
         "worker_vs_naive": round(naive_way["wall_us"] / ten["wall_us"], 1),
         "worker_vs_naive_cpu": round(naive_way["cpu_us"] / ten["cpu_us"], 1),
@@ -405,15 +439,23 @@ def main() -> int:
         "worker_events_s_wall": ten["events_s"],
         "worker_events_s_100_wall": hundred["events_s"],
         "worker_100_vs_copy": round(hundred["wall_us"] / measured["bare COPY of the events"]["wall_us"], 1),
-        "receive_vs_floor": round(measured["receive"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2),
-        "handler_vs_floor": round(measured["receive, whole handler"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2),
+        "receive_vs_floor": round(
+            measured["receive"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2
+        ),
+        "handler_vs_floor": round(
+            measured["receive, whole handler"]["cpu_us"] / measured["floor (expat + HMAC)"]["cpu_us"], 2
+        ),
         **latency,
         "ways": measured,
     }
-    print(f"{'':28s}{'wall µs':>10s}{'own CPU':>10s}{'+ backend':>10s}{'events/s':>10s}{'per core':>10s}{'of both':>10s}")
+    print(
+        f"{'':28s}{'wall µs':>10s}{'own CPU':>10s}{'+ backend':>10s}{'events/s':>10s}{'per core':>10s}{'of both':>10s}"
+    )
     for name, each in measured.items():
         times = f"{each['wall_us']:10.1f}{each['own_cpu_us']:10.1f}{each['cpu_us']:10.1f}"
-        print(f"{name:28s}{times}{each['events_s']:10d}{each['events_s_core']:10d}{each['events_s_both']:10d}")
+        print(
+            f"{name:28s}{times}{each['events_s']:10d}{each['events_s_core']:10d}{each['events_s_both']:10d}"
+        )
     print({name: value for name, value in figures.items() if name != "ways"})
     (OUT / "ingest.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
@@ -423,7 +465,10 @@ def paced_receive(one) -> dict[str, float]:
     """200 posts a second for five seconds, in process."""
     with contextlib.redirect_stdout(io.StringIO()):
         times = paced(one, 200, 5)
-    return {"receive_p50_ms": round(times[len(times) // 2], 2), "receive_p99_ms": round(times[int(len(times) * 0.99)], 2)}
+    return {
+        "receive_p50_ms": round(times[len(times) // 2], 2),
+        "receive_p99_ms": round(times[int(len(times) * 0.99)], 2),
+    }
 
 
 if __name__ == "__main__":

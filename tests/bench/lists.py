@@ -1,6 +1,7 @@
 """How fast the feed's lists are at 5 million video updates and 1 million videos: python tests/bench/lists.py [--rows 5000000]. Takes about five minutes.
 
-Each query goes through the API's own store function on a PostgreSQL of its own; p50 and p95 over 40 calls each, written to .local/bench/lists.json.
+Each query goes through the API's own store function on a PostgreSQL of its own; p50 and p95 over 40 calls
+each, written to .local/bench/lists.json.
 """
 
 import argparse
@@ -90,7 +91,11 @@ def cases(tx) -> dict:
         key = what.key.column.removeprefix("t.")
         sql = f"SELECT {sort}::text AS value, {key}::text AS key FROM {what.table} WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1"
         row = db.one(tx, sql, days=int(400 * share))
-        return lists._write(what, ListRequest(50, 0, None, next(iter(what.sorts)), "desc"), lists._Place(row["value"], row["key"], 10_000, "gte"))
+        return lists._write(
+            what,
+            ListRequest(50, 0, None, next(iter(what.sorts)), "desc"),
+            lists._Place(row["value"], row["key"], 10_000, "gte"),
+        )
 
     updates, videos = lists.UPDATES, lists.VIDEOS
     return {
@@ -132,7 +137,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=OUT) as folder, database(Path(folder)) as connection:
         begun = time.perf_counter()
         fill(connection, options.rows, options.videos)
-        print(f"{options.rows:,} updates and {options.videos:,} videos in {time.perf_counter() - begun:.0f} s")
+        print(
+            f"{options.rows:,} updates and {options.videos:,} videos in {time.perf_counter() - begun:.0f} s"
+        )
         with db.reading() as tx:
             for name, call in cases(tx).items():
                 call()
@@ -142,8 +149,13 @@ def main() -> int:
                     call()
                     times.append((time.perf_counter() - at) * 1000)
                 times.sort()
-                figures[name] = {"p50_ms": round(statistics.median(times), 1), "p95_ms": round(times[int(CALLS * 0.95)], 1)}
-                print(f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} ms")
+                figures[name] = {
+                    "p50_ms": round(statistics.median(times), 1),
+                    "p95_ms": round(times[int(CALLS * 0.95)], 1),
+                }
+                print(
+                    f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} ms"
+                )
     (OUT / "lists.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 

@@ -1,6 +1,7 @@
 """make bench-load: 50 users at once on a local stack of its own, over HTTP on the engine itself, by turns with an empty function: what of the time is ours.
 
-The stack has a home and ports apart and is stopped at the end. Nothing paid is asked: no video is made. Closed loop: each user asks again when answered.
+The stack has a home and ports apart and is stopped at the end. Nothing paid is asked: no video is made.
+Closed loop: each user asks again when answered.
 """
 
 import asyncio
@@ -29,12 +30,21 @@ import aiohttp  # noqa: E402
 import psutil  # noqa: E402
 
 HOME = ROOT / ".local" / "bench" / "load"
-# Far from the everyday ports and those of the tests. By name, since local.settings reads the environment when it is imported.
-PORTS = {"PLATFORM_PORT": 28000, "INGESTION_PORT": 28080, "LIVE_PORT": 28001, "ENGINE_PORT": 24566, "POSTGRES_PORT": 25433, "PLATFORMS_PORT": 28103}
+# Far from the everyday ports and those of the tests. By name, since local.settings reads the environment when
+# it is imported.
+PORTS = {
+    "PLATFORM_PORT": 28000,
+    "INGESTION_PORT": 28080,
+    "LIVE_PORT": 28001,
+    "ENGINE_PORT": 24566,
+    "POSTGRES_PORT": 25433,
+    "PLATFORMS_PORT": 28103,
+}
 USERS, ROUNDS, SECONDS = 50, 3, 6
 # The engine starts a process for each environment of a function: that is not what is measured.
 WARM_SECONDS = 8
-# What template.yaml reserves for the function that is asked; more calls at once are refused with 503, here as in AWS.
+# What template.yaml reserves for the function that is asked; more calls at once are refused with 503, here as
+# in AWS.
 AT_ONCE = 20
 EMPTY = 'def handler(event, context):\n    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": "{}"}\n'
 
@@ -42,7 +52,12 @@ EMPTY = 'def handler(event, context):\n    return {"statusCode": 200, "headers":
 def environment() -> dict[str, str]:
     ports = {name: str(port) for name, port in PORTS.items()}
     # With these keys set the stand-ins for language and voice are not started; nothing here calls them.
-    nobody = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": "http://127.0.0.1:9", "ELEVENLABS_API_KEY": "none", "ELEVENLABS_BASE_URL": "http://127.0.0.1:9"}
+    nobody = {
+        "OPENAI_API_KEY": "none",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9",
+        "ELEVENLABS_API_KEY": "none",
+        "ELEVENLABS_BASE_URL": "http://127.0.0.1:9",
+    }
     return {**os.environ, **ports, **nobody, "SHOWRUNNER_HOME": str(HOME), "RATE_LIMIT_FACTOR": "1000000"}
 
 
@@ -68,12 +83,19 @@ def empty_function() -> str:
     role = "arn:aws:iam::000000000000:role/empty"
     functions, name = deploy.aws("lambda"), f"empty-{uuid.uuid4().hex[:8]}"
     made = functions.create_function(
-        FunctionName=name, Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": archive.getvalue()}, MemorySize=512
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+        MemorySize=512,
     )
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=AT_ONCE)
     apis = deploy.aws("apigatewayv2")
     api = apis.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
-    integration = apis.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=made["FunctionArn"], PayloadFormatVersion="2.0")
+    integration = apis.create_integration(
+        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=made["FunctionArn"], PayloadFormatVersion="2.0"
+    )
     apis.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration['IntegrationId']}")
     apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
     return f"/_aws/execute-api/{api}/"
@@ -87,7 +109,12 @@ def fill() -> list[str]:
     from local.settings import DATABASE
 
     password = postgres.secrets_of(HOME)["database/owner_password"]
-    where = {"host": str(DATABASE["host"]), "port": int(DATABASE["port"]), "database": str(DATABASE["name"]), "ssl_context": False}
+    where = {
+        "host": str(DATABASE["host"]),
+        "port": int(DATABASE["port"]),
+        "database": str(DATABASE["name"]),
+        "ssl_context": False,
+    }
     with contextlib.closing(Connection(str(DATABASE["user"]), password=password, **where)) as owner:
         owner.run("DELETE FROM studio.videos")
         made = owner.run(
@@ -112,13 +139,22 @@ def cases() -> dict[str, Callable[[int], Call]]:
     key, ids, empty, numbers = access.signing_key(HOME), fill(), empty_function(), itertools.count()
     # Fifty accounts, because the calls of one account are counted in one row.
     tokens = [
-        access.service_token(key, issuer=address("PLATFORM_PORT"), name=f"user{number}", organisation_id=deploy.ORGANISATION, scopes=["videos:read"])
+        access.service_token(
+            key,
+            issuer=address("PLATFORM_PORT"),
+            name=f"user{number}",
+            organisation_id=deploy.ORGANISATION,
+            scopes=["videos:read"],
+        )
         for number in range(USERS)
     ]
     bearer = [{"authorization": f"Bearer {token}"} for token in tokens]
     return {
         "empty function": lambda _: (empty, {}),
-        "GET /videos/{id}": lambda user: (f"{platform}/api/v1/videos/{ids[next(numbers) % len(ids)]}", bearer[user]),
+        "GET /videos/{id}": lambda user: (
+            f"{platform}/api/v1/videos/{ids[next(numbers) % len(ids)]}",
+            bearer[user],
+        ),
         "GET /videos": lambda user: (f"{platform}/api/v1/videos?limit=20", bearer[user]),
     }
 
@@ -131,7 +167,9 @@ async def ask(session: aiohttp.ClientSession, call: Call) -> tuple[float, int]:
         return (time.perf_counter() - begun) * 1000, answer.status
 
 
-async def load(base: str, make: Callable[[int], Call], users: int, seconds: float) -> tuple[list[float], Counter[int], float]:
+async def load(
+    base: str, make: Callable[[int], Call], users: int, seconds: float
+) -> tuple[list[float], Counter[int], float]:
     """Milliseconds of each good answer, answers by status, and the seconds that it took."""
     spent: list[float] = []
     statuses: Counter[int] = Counter()
@@ -144,7 +182,9 @@ async def load(base: str, make: Callable[[int], Call], users: int, seconds: floa
                 spent.append(milliseconds)
 
     connector = aiohttp.TCPConnector(limit=users)
-    async with aiohttp.ClientSession(base, connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
+    async with aiohttp.ClientSession(
+        base, connector=connector, timeout=aiohttp.ClientTimeout(total=60)
+    ) as session:
         begun = time.perf_counter()
         await asyncio.gather(*(user(number, session, begun + seconds) for number in range(users)))
         return spent, statuses, time.perf_counter() - begun
@@ -152,7 +192,10 @@ async def load(base: str, make: Callable[[int], Call], users: int, seconds: floa
 
 def parts() -> dict[str, list[psutil.Process]]:
     """Return the processes of the engine, its functions and PostgreSQL. The client is this process."""
-    pids = {name: json.loads((HOME / "run" / f"{name}.json").read_text())["pid"] for name in ("engine", "postgres")}
+    pids = {
+        name: json.loads((HOME / "run" / f"{name}.json").read_text())["pid"]
+        for name in ("engine", "postgres")
+    }
     engine, postgres = (psutil.Process(pids[name]) for name in ("engine", "postgres"))
     return {
         "engine": [engine],
@@ -174,7 +217,9 @@ def cpu_seconds() -> dict[str, float]:
     return found
 
 
-def figures(spent: list[float], statuses: Counter[int], seconds: float, cpu: dict[str, float]) -> dict[str, Any]:
+def figures(
+    spent: list[float], statuses: Counter[int], seconds: float, cpu: dict[str, float]
+) -> dict[str, Any]:
     marks = statistics.quantiles(spent, n=100)
     return {
         "p50_ms": round(marks[49], 1),
@@ -187,7 +232,9 @@ def figures(spent: list[float], statuses: Counter[int], seconds: float, cpu: dic
     }
 
 
-def measure(base: str, made: dict[str, Callable[[int], Call]], users: int, rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
+def measure(
+    base: str, made: dict[str, Callable[[int], Call]], users: int, rounds: int, seconds: float
+) -> dict[str, dict[str, Any]]:
     """Alternate the cases, so that a busy machine affects all equally."""
     spent: dict[str, list[float]] = {name: [] for name in made}
     statuses: dict[str, Counter[int]] = {name: Counter() for name in made}
@@ -205,7 +252,9 @@ def measure(base: str, made: dict[str, Callable[[int], Call]], users: int, round
 
 
 def show(title: str, answers: dict[str, dict[str, Any]]) -> None:
-    print(f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU ms a request")
+    print(
+        f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU ms a request"
+    )
     for name, each in answers.items():
         cpu = "  ".join(f"{part} {spent:.1f}" for part, spent in each["cpu_ms_a_request"].items())
         print(
@@ -225,7 +274,9 @@ def main() -> int:
     show("one user", alone)
     show(f"{USERS} users at once", crowd)
     figures_ = {"users": USERS, "cores": os.cpu_count(), "one_user": alone, "crowd": crowd}
-    figures_["p50_over_empty_ms"] = {name: round(each["p50_ms"] - crowd["empty function"]["p50_ms"], 1) for name, each in crowd.items()}
+    figures_["p50_over_empty_ms"] = {
+        name: round(each["p50_ms"] - crowd["empty function"]["p50_ms"], 1) for name, each in crowd.items()
+    }
     target = ROOT / ".local" / "bench" / "load.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(figures_, indent=1) + "\n")

@@ -1,9 +1,10 @@
 """Benchmark of the renderer's encoder options: CPU seconds, bytes and VMAF for each kind of content.
 
-For each content the frames are drawn once, then encoded alternately with the preset's own options ("plain") and with
-those that the renderer uses ("ours", see render.encode.encoders.options), on one thread as in a render. CPU seconds are
-the median of the encoder alone. VMAF (model 0.6.1) is the mean and the 5th percentile of every fifth frame against the
-drawn frames. `make bench-quality` calls it and writes $SHOWRUNNER_HOME/bench/quality.json.
+For each content the frames are drawn once, then encoded alternately with the preset's own options ("plain")
+and with those that the renderer uses ("ours", see render.encode.encoders.options), on one thread as in a
+render. CPU seconds are the median of the encoder alone. VMAF (model 0.6.1) is the mean and the 5th percentile
+of every fifth frame against the drawn frames. `make bench-quality` calls it and writes
+$SHOWRUNNER_HOME/bench/quality.json.
 """
 
 import argparse
@@ -32,11 +33,24 @@ from render.picture.compositor import Compositor  # noqa: E402
 from render.plan import timeline  # noqa: E402
 
 WIDTH, HEIGHT, FPS = 1080, 1920, 30
-SERIES = [{"label": label, "value": value} for label, value in (("Octopus", 3), ("Human", 1), ("Worm", 5), ("Hagfish", 4))]
+SERIES = [
+    {"label": label, "value": value}
+    for label, value in (("Octopus", 3), ("Human", 1), ("Worm", 5), ("Hagfish", 4))
+]
 CONTENTS: dict[str, dict[str, Any]] = {
-    "photograph": {"kind": "image", "asset": {"uri": "photo.jpg"}, "motion": {"kind": "zoom_in", "amount": 0.15}},
-    "chart": {"kind": "generated", "generated": {"template": "chart_bar", "text": "Hearts", "series": SERIES}},
-    "typographic": {"kind": "generated", "generated": {"template": "phrase", "text": "Its heart stops every time it swims"}},
+    "photograph": {
+        "kind": "image",
+        "asset": {"uri": "photo.jpg"},
+        "motion": {"kind": "zoom_in", "amount": 0.15},
+    },
+    "chart": {
+        "kind": "generated",
+        "generated": {"template": "chart_bar", "text": "Hearts", "series": SERIES},
+    },
+    "typographic": {
+        "kind": "generated",
+        "generated": {"template": "phrase", "text": "Its heart stops every time it swims"},
+    },
     "clip": {"kind": "clip", "asset": {"uri": "clip.mp4"}},
 }
 
@@ -49,7 +63,10 @@ def plan(folder: Path, content: str, seconds: float, photo: Path | None) -> time
     else:
         samples.photograph(folder / "photo.jpg", 1620, 2880, 1)
     samples.clip(folder / "clip.mp4", seconds, "1920x1080", 30, ("-vf", "noise=alls=6:allf=t"))
-    words = [{"text": word, "start_s": 0.3 * index, "end_s": 0.3 * index + 0.28} for index, word in enumerate(samples.TEXT.split()[: int(seconds / 0.3)])]
+    words = [
+        {"text": word, "start_s": 0.3 * index, "end_s": 0.3 * index + 0.28}
+        for index, word in enumerate(samples.TEXT.split()[: int(seconds / 0.3)])
+    ]
     narration = {"audio": {"uri": "none.wav"}, "start_s": 0, "duration_s": seconds, "words": words}
     scene = {"id": "0", "start_s": 0, "end_s": seconds, "visual": CONTENTS[content], "narration": narration}
     path = samples.timeline(folder, [scene], WIDTH, HEIGHT, fps=FPS)
@@ -75,7 +92,10 @@ def encode(raw: Path, target: Path, options: dict[str, str]) -> float:
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "nv12"
         stream.codec_context.time_base = Fraction(1, FPS)
         for number, flat in enumerate(frames):
-            planes = (flat[:area].reshape(HEIGHT, WIDTH).copy(), flat[area:].reshape(HEIGHT // 2, WIDTH // 2, 2).copy())
+            planes = (
+                flat[:area].reshape(HEIGHT, WIDTH).copy(),
+                flat[area:].reshape(HEIGHT // 2, WIDTH // 2, 2).copy(),
+            )
             frame = av.VideoFrame.from_dlpack(planes, format="nv12")
             frame.pts = number
             start = time.process_time()
@@ -92,7 +112,18 @@ def encode(raw: Path, target: Path, options: dict[str, str]) -> float:
 def vmaf(encoded: Path, raw: Path, folder: Path) -> tuple[float, float]:
     """Return the mean and the 5th percentile of VMAF of every fifth frame."""
     log = folder / "vmaf.json"
-    source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), "-i", raw)
+    source = (
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "nv12",
+        "-video_size",
+        f"{WIDTH}x{HEIGHT}",
+        "-framerate",
+        str(FPS),
+        "-i",
+        raw,
+    )
     graph = f"[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]libvmaf=log_fmt=json:log_path={log}:n_subsample=5:n_threads=2"
     ffmpeg.run("-i", encoded, *source, "-lavfi", graph, "-f", "null", "-")
     scores = [frame["metrics"]["vmaf"] for frame in json.loads(log.read_text())["frames"]]
@@ -104,8 +135,12 @@ def variants(parsed: timeline.Timeline, extra: list[str]) -> dict[str, dict[str,
     encoder = Encoder("libx264", "", still_bits=encoders.STILL_BITS)
     (piece, *_) = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {})
     ours = encoders.options(encoder, FPS, piece.photographs)
-    plain = {name: value for name, value in ours.items() if name != "x264-params"} | {"crf": str(encoders.X264_CRF)}
-    tried = {name: {**plain, "x264-params": params} for name, _, params in (each.partition("=") for each in extra)}
+    plain = {name: value for name, value in ours.items() if name != "x264-params"} | {
+        "crf": str(encoders.X264_CRF)
+    }
+    tried = {
+        name: {**plain, "x264-params": params} for name, _, params in (each.partition("=") for each in extra)
+    }
     return {"plain": plain, "ours": ours, **tried}
 
 
@@ -123,7 +158,13 @@ def compare(folder: Path, content: str, arguments: argparse.Namespace) -> dict[s
     for name, times in spent.items():
         mean, low = vmaf(folder / f"{name}.mp4", raw, folder)
         size = (folder / f"{name}.mp4").stat().st_size
-        found[name] = {"cpu_s": statistics.median(times), "cpu_min_s": min(times), "bytes": size, "vmaf": mean, "vmaf_p5": low}
+        found[name] = {
+            "cpu_s": statistics.median(times),
+            "cpu_min_s": min(times),
+            "bytes": size,
+            "vmaf": mean,
+            "vmaf_p5": low,
+        }
         print(
             f"  {content:12} {name:8} {statistics.median(times):6.2f} s CPU ({min(times):.2f} to {max(times):.2f}) "
             f"{size:10,} bytes  VMAF {mean:6.2f}, 5 % below {low:6.2f}",
@@ -140,11 +181,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--contents", nargs="+", default=list(CONTENTS), choices=list(CONTENTS))
     parser.add_argument("--photo", type=Path, help="a photograph to use in place of the generated one")
-    parser.add_argument("--tries", nargs="*", default=[], metavar="NAME=X264-PARAMS", help="further options to compare")
+    parser.add_argument(
+        "--tries", nargs="*", default=[], metavar="NAME=X264-PARAMS", help="further options to compare"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     home = Path(os.environ.get("SHOWRUNNER_HOME", ROOT / ".local")) / "bench"
-    print(f"x264 {encoders.preset()}, CRF {encoders.X264_CRF}, {WIDTH}x{HEIGHT}p{FPS}, {arguments.seconds:g} s")
+    print(
+        f"x264 {encoders.preset()}, CRF {encoders.X264_CRF}, {WIDTH}x{HEIGHT}p{FPS}, {arguments.seconds:g} s"
+    )
     found = {content: compare(home / "quality", content, arguments) for content in arguments.contents}
     (home / "quality.json").write_text(json.dumps({"preset": encoders.preset(), "contents": found}, indent=2))
 

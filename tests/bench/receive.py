@@ -1,7 +1,8 @@
 """make bench-receive: what a hub waits for over HTTP on the local engine, beside a function that does nothing. Wants a running stack (make up).
 
-The receiver looks up the callback, checks the signature and queues the body; the empty function answers. Both are asked by turns, at a steady rate, over one
-kept connection; a late answer is counted from when its request was due. Written to .local/bench/receive.json.
+The receiver looks up the callback, checks the signature and queues the body; the empty function answers. Both
+are asked by turns, at a steady rate, over one kept connection; a late answer is counted from when its request
+was due. Written to .local/bench/receive.json.
 """
 
 import argparse
@@ -48,7 +49,9 @@ def empty_api() -> str:
     import boto3
 
     formation = boto3.client("cloudformation")
-    formation.create_stack(StackName="bench-empty", TemplateBody=EMPTY, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
+    formation.create_stack(
+        StackName="bench-empty", TemplateBody=EMPTY, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    )
     formation.get_waiter("stack_create_complete").wait(StackName="bench-empty", WaiterConfig={"Delay": 1})
     return stack("bench-empty")["ApiId"]
 
@@ -79,11 +82,19 @@ class Way:
     """Send posts to one API and measure them."""
 
     def __init__(self, port: int, path: str, secret: str) -> None:
-        self.connection, self.path, self.secret, self.times = http.client.HTTPConnection("127.0.0.1", port, timeout=30), path, secret, []
+        self.connection, self.path, self.secret, self.times = (
+            http.client.HTTPConnection("127.0.0.1", port, timeout=30),
+            path,
+            secret,
+            [],
+        )
 
     def post(self, number: int, due: float) -> None:
         content = body(number)
-        headers = {"content-type": "application/atom+xml", "x-hub-signature": f"sha1={hmac.new(self.secret.encode(), content, 'sha1').hexdigest()}"}
+        headers = {
+            "content-type": "application/atom+xml",
+            "x-hub-signature": f"sha1={hmac.new(self.secret.encode(), content, 'sha1').hexdigest()}",
+        }
         self.connection.request("POST", self.path, content, headers)
         answer = self.connection.getresponse()
         answer.read()
@@ -92,7 +103,10 @@ class Way:
 
     def measured(self) -> dict[str, float]:
         times = sorted(self.times)
-        return {"p50_ms": round(statistics.median(times), 2), "p99_ms": round(times[int(len(times) * 0.99)], 2)}
+        return {
+            "p50_ms": round(statistics.median(times), 2),
+            "p99_ms": round(times[int(len(times) * 0.99)], 2),
+        }
 
 
 def main() -> int:
@@ -106,7 +120,11 @@ def main() -> int:
     token, secret = callback(stack(DATA_STACK))
     base = "/_aws/execute-api/"
     ways = {
-        "receiver": Way(PORTS["ENGINE_PORT"], f"{base}{stack(APPLICATION_STACK)['IngestionApiId']}/webhook/{token}", secret),
+        "receiver": Way(
+            PORTS["ENGINE_PORT"],
+            f"{base}{stack(APPLICATION_STACK)['IngestionApiId']}/webhook/{token}",
+            secret,
+        ),
         "empty function": Way(PORTS["ENGINE_PORT"], f"{base}{empty_api()}/", secret),
     }
     try:

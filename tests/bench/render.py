@@ -1,6 +1,7 @@
 """Benchmark of the renderer on one content: ours, the bare encoder fed with the same raw frames (the limit), and ffmpeg's one-command filter graph (the naive way).
 
-Run alternately, medians of at least three; writes $SHOWRUNNER_HOME/bench/render.json. `make bench-render` calls it; --quick is a smoke run.
+Run alternately, medians of at least three; writes $SHOWRUNNER_HOME/bench/render.json. `make bench-render`
+calls it; --quick is a smoke run.
 """
 
 import argparse
@@ -50,14 +51,26 @@ def content(folder: Path, length_s: float) -> Path:
             samples.photograph(folder / f"photo{index}.jpg", 1620, 2880, index)
     scenes = [_scene(folder, index, length_s) for index in range(round(length_s / SCENE_S + 0.49))]
     return samples.timeline(
-        folder, scenes, WIDTH, HEIGHT, title_card={"text": "Why an octopus has three hearts", "kicker": "Deep sea", "start_s": 0, "end_s": 3}, fps=FPS
+        folder,
+        scenes,
+        WIDTH,
+        HEIGHT,
+        title_card={
+            "text": "Why an octopus has three hearts",
+            "kicker": "Deep sea",
+            "start_s": 0,
+            "end_s": 3,
+        },
+        fps=FPS,
     )
 
 
 def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
     start, end = index * SCENE_S, min((index + 1) * SCENE_S, length_s)
     audio = folder / f"voice{index % 5}.wav"
-    _, words = samples.speech(audio, f"{samples.TEXT} {samples.TEXT}", start + 0.3, words_per_s=3.0, seed=index % 5)
+    _, words = samples.speech(
+        audio, f"{samples.TEXT} {samples.TEXT}", start + 0.3, words_per_s=3.0, seed=index % 5
+    )
     return {
         "id": str(index),
         "start_s": start,
@@ -68,7 +81,11 @@ def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
             "duration_s": end - start - 0.4,
             "words": [word for word in words if word["end_s"] < end - 0.1],
         },
-        "visual": {"kind": "image", "asset": {"uri": f"photo{index % 5}.jpg"}, "motion": {"kind": "zoom_out" if index % 2 else "zoom_in", "amount": 0.15}},
+        "visual": {
+            "kind": "image",
+            "asset": {"uri": f"photo{index % 5}.jpg"},
+            "motion": {"kind": "zoom_out" if index % 2 else "zoom_in", "amount": 0.15},
+        },
         "transition": {"kind": "cut"},
     }
 
@@ -84,7 +101,9 @@ def trim_voices(folder: Path) -> None:
 def raw_frames(plan: Path, target: Path) -> None:
     """The very frames that our encoder gets."""
     parsed = timeline.parse(json.loads(plan.read_text()))
-    composer = compose.Composer(parsed, parsed.outputs[0], {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()})
+    composer = compose.Composer(
+        parsed, parsed.outputs[0], {asset.uri: plan.parent / asset.uri for _, asset in parsed.assets()}
+    )
     with target.open("wb", buffering=0) as file:
         for number in range(parsed.frame_count):
             file.write(composer.draw(number).as_bytes())
@@ -96,7 +115,8 @@ def ours(plan: Path, out: Path, preset: str) -> list[str]:
         f"RENDER_X264_PRESET={preset}",
         "RENDER_ENCODER=cpu",
         f"PYTHONPATH={ROOT / 'functions'}",
-        # The environment that renders are run in; this one, with everything for tests, takes a quarter of a second longer to start.
+        # The environment that renders are run in; this one, with everything for tests, takes a quarter of a
+        # second longer to start.
         str(python_of("render")),
         "-m",
         "render",
@@ -106,8 +126,34 @@ def ours(plan: Path, out: Path, preset: str) -> list[str]:
 
 
 def limit(raw: Path, out: Path, preset: str, *options: str) -> list[str]:
-    source = ["-f", "rawvideo", "-pix_fmt", "nv12", "-video_size", f"{WIDTH}x{HEIGHT}", "-framerate", str(FPS), *BT709, "-i", str(raw)]
-    return ffmpeg.command("-y", *source, "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-g", str(2 * FPS), *options, *BT709, out)
+    source = [
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "nv12",
+        "-video_size",
+        f"{WIDTH}x{HEIGHT}",
+        "-framerate",
+        str(FPS),
+        *BT709,
+        "-i",
+        str(raw),
+    ]
+    return ffmpeg.command(
+        "-y",
+        *source,
+        "-c:v",
+        "libx264",
+        "-preset",
+        preset,
+        "-crf",
+        str(encoders.X264_CRF),
+        "-g",
+        str(2 * FPS),
+        *options,
+        *BT709,
+        out,
+    )
 
 
 def own_options(preset: str) -> list[str]:
@@ -130,11 +176,17 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
         graph += f"[{index}:v]scale={2 * WIDTH}:{2 * HEIGHT}:flags=lanczos,format=yuv420p,zoompan=z='{zoom}':x='iw/2-(iw/zoom/2)':y='ih/2-(ih/zoom/2)':d={frames}:s={WIDTH}x{HEIGHT}:fps={FPS}[v{index}];"
     count = len(parsed.scenes)
     inputs += [part for index in range(count) for part in ("-i", str(folder / f"voice{index % 5}.wav"))]
-    graph += "".join(f"[v{index}]" for index in range(count)) + f"concat=n={count}:v=1:a=0,setsar=1,ass={folder / 'captions.ass'}[v];"
-    graph += "".join(
-        f"[{count + index}:a]aresample=48000,adelay={round((scene.start_s + 0.3) * 1000)}:all=1[n{index}];" for index, scene in enumerate(parsed.scenes)
+    graph += (
+        "".join(f"[v{index}]" for index in range(count))
+        + f"concat=n={count}:v=1:a=0,setsar=1,ass={folder / 'captions.ass'}[v];"
     )
-    graph += "".join(f"[n{index}]" for index in range(count)) + f"amix=inputs={count}:normalize=0,asplit[n][key];"
+    graph += "".join(
+        f"[{count + index}:a]aresample=48000,adelay={round((scene.start_s + 0.3) * 1000)}:all=1[n{index}];"
+        for index, scene in enumerate(parsed.scenes)
+    )
+    graph += (
+        "".join(f"[n{index}]" for index in range(count)) + f"amix=inputs={count}:normalize=0,asplit[n][key];"
+    )
     graph += f"[{2 * count}:a]volume=0.35[m];[m][key]sidechaincompress=threshold=0.03:ratio=8:attack=20:release=400[bed];[n][bed]amix=inputs=2:duration=first:normalize=0,loudnorm=I=-14:TP=-1.5:LRA=11,aresample=48000[a]"
     inputs += ["-stream_loop", "-1", "-i", str(_music(folder))]
     return ffmpeg.command(
@@ -171,7 +223,10 @@ def _ass(parsed: timeline.Timeline) -> str:
         units = page.units
         for index, unit in enumerate(units):
             end = units[index + 1].start_s if index + 1 < len(units) else page.end_s
-            text = " ".join("{\\c&H4DB8FF&}" + other.text + "{\\c&HFFFFFF&}" if other is unit else other.text for other in units)
+            text = " ".join(
+                "{\\c&H4DB8FF&}" + other.text + "{\\c&HFFFFFF&}" if other is unit else other.text
+                for other in units
+            )
             lines.append(f"Dialogue: 0,{clock(unit.start_s)},{clock(end)},Cap,{text}")
     return head + "\n".join(lines) + "\n"
 
@@ -179,7 +234,8 @@ def _ass(parsed: timeline.Timeline) -> str:
 def measured(command: list[str], memory: bool = False) -> Run:
     """Wall time, processor time of the whole tree and, where asked for, the peak of its proportional memory (shared pages counted once).
 
-    Asking costs: each look goes through the page tables of the processes and holds them up, 4 % of a core for ours.
+    Asking costs: each look goes through the page tables of the processes and holds them up, 4 % of a core for
+    ours.
     """
     start = time.monotonic()
     before = os.times()
@@ -191,7 +247,9 @@ def measured(command: list[str], memory: bool = False) -> Run:
     if peak:
         peak.stop()
     if process.returncode:
-        raise SystemExit(f"failed ({process.returncode}): {' '.join(command[:6])} …\n{errors.decode()[-2000:]}")
+        raise SystemExit(
+            f"failed ({process.returncode}): {' '.join(command[:6])} …\n{errors.decode()[-2000:]}"
+        )
     return Run(
         round(wall, 2),
         round(after.children_user + after.children_system - before.children_user - before.children_system, 2),
@@ -270,7 +328,10 @@ def compare(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, 
         for name, way in ways.items():
             result = measured(way())
             results[name].append(result)
-            print(f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} s cpu", flush=True)
+            print(
+                f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} s cpu",
+                flush=True,
+            )
     for name, way in ways.items():
         results[name][-1].peak_mb = measured(way(), memory=True).peak_mb
     raw.unlink()
@@ -305,24 +366,38 @@ def main() -> None:
     cv2.setNumThreads(1)
     home = Path(os.environ.get("SHOWRUNNER_HOME", ROOT / ".local")) / "bench"
     folder = home / "render"
-    print(f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start")
-    comparisons = {preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets}
+    print(
+        f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start"
+    )
+    comparisons = {
+        preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets
+    }
     lengths = by_length(folder, arguments.lengths, arguments.presets[0])
     report(home, comparisons, lengths, arguments.seconds)
 
 
-def report(home: Path, comparisons: dict[str, dict[str, dict[str, float]]], lengths: dict[str, dict[str, float]], seconds: float) -> None:
+def report(
+    home: Path,
+    comparisons: dict[str, dict[str, dict[str, float]]],
+    lengths: dict[str, dict[str, float]],
+    seconds: float,
+) -> None:
     ratios = {
         preset: {
             "ratio_to_limit": round(found["ours"]["wall_s"] / found["limit"]["wall_s"], 3),
             "ratio_to_naive": round(found["ours"]["wall_s"] / found["naive"]["wall_s"], 3),
             "goal_to_limit": GOALS.get(preset),
-            "ratio_to_same_options": round(found["ours"]["wall_s"] / found.get("same", found["limit"])["wall_s"], 3),
+            "ratio_to_same_options": round(
+                found["ours"]["wall_s"] / found.get("same", found["limit"])["wall_s"], 3
+            ),
         }
         for preset, found in comparisons.items()
     }
     first = next(iter(ratios.values()))
-    peak = max([found["ours"]["peak_mb"] for found in comparisons.values()] + [found["peak_mb"] for found in lengths.values()])
+    peak = max(
+        [found["ours"]["peak_mb"] for found in comparisons.values()]
+        + [found["peak_mb"] for found in lengths.values()]
+    )
     document = {
         "ratio_to_limit": first["ratio_to_limit"],
         "ratio_to_naive": first["ratio_to_naive"],
@@ -347,7 +422,9 @@ def report(home: Path, comparisons: dict[str, dict[str, dict[str, float]]], leng
             f"{preset}: {ratio['ratio_to_limit']:.2f} x the bare encoder (goal {ratio['goal_to_limit']}; {ratio['ratio_to_same_options']:.2f} x with our options), "
             f"{ratio['ratio_to_naive']:.2f} x the filter graph"
         )
-    print(f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to {home / 'render.json'}")
+    print(
+        f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to {home / 'render.json'}"
+    )
 
 
 if __name__ == "__main__":

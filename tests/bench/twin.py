@@ -129,7 +129,8 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
 ) -> Callable[[str, str, str | None], tuple[int, bytes]]:
     """call(path, query, token) -> (status, body), in process over ASGI."""
     engine = sa.create_engine(url, pool_size=4)
-    # The same statement as ours, since the work is to be the same; SQLAlchemy reads no cast behind a parameter.
+    # The same statement as ours, since the work is to be the same; SQLAlchemy reads no cast behind a
+    # parameter.
     sql = sa.text(re.sub(r":(\w+)::(\w+(\[\])?)", r"CAST(:\1 AS \2)", windows._ADMIT))
     app = FastAPI()
     public = tokens.public_key(key)
@@ -149,12 +150,19 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
             return _page(session, uuid.UUID(organisation_id), limit, total=False)
 
     def caller(request: Request, authorization: Annotated[str, Header()]) -> dict[str, Any]:
-        claims = jwt.decode(authorization.removeprefix("Bearer "), public, algorithms=["RS256"], audience="showrunner", issuer="http://127.0.0.1:8000")
+        claims = jwt.decode(
+            authorization.removeprefix("Bearer "),
+            public,
+            algorithms=["RS256"],
+            audience="showrunner",
+            issuer="http://127.0.0.1:8000",
+        )
         if "videos:all" not in claims["scope"]:
             raise HTTPException(403)
         windows = limits.windows(f"twin:{claims['sub']}", limits.USER)
         with orm.Session(engine) as session:
-            # A service made by nobody in particular; whatever else the statement asks about a person is unknown of it.
+            # A service made by nobody in particular; whatever else the statement asks about a person is
+            # unknown of it.
             who = limits._who(None) | {"token_id": claims["jti"], "organisation_id": claims["org"]}
             rows = session.execute(sql, {**who, **limits._columns(windows, 1)}).mappings().all()
             session.commit()
@@ -173,26 +181,57 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
         headers = {**dict(response.headers), **SECURITY_HEADERS, "x-request-id": str(uuid.uuid4())}
         headers["etag"] = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         limit, remaining, reset = request.state.standing
-        headers |= {"ratelimit-limit": str(limit), "ratelimit-remaining": str(remaining), "ratelimit-reset": str(reset)}
+        headers |= {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(remaining),
+            "ratelimit-reset": str(reset),
+        }
         counts[f"{response.status_code}"] += 1
-        logger.info(json.dumps({"path": request.url.path, "status": response.status_code, "request_id": headers["x-request-id"]}))
+        logger.info(
+            json.dumps(
+                {
+                    "path": request.url.path,
+                    "status": response.status_code,
+                    "request_id": headers["x-request-id"],
+                }
+            )
+        )
         return Response(body, response.status_code, headers)
 
     @app.get("/full/videos/{video_id}")
     def full_one(video_id: uuid.UUID, claims: Annotated[dict, Depends(caller)]) -> Whole:
         with orm.Session(engine) as session:
-            where = VideoRow.id == video_id, VideoRow.organisation_id == uuid.UUID(claims["org"]), VideoRow.deleted_at.is_(None)
+            where = (
+                VideoRow.id == video_id,
+                VideoRow.organisation_id == uuid.UUID(claims["org"]),
+                VideoRow.deleted_at.is_(None),
+            )
             row = session.scalar(sa.select(VideoRow).where(*where))
             if row is None:
                 raise HTTPException(404)
-            lines = session.scalars(sa.select(LogRow).where(LogRow.video_id == video_id).order_by(LogRow.id.desc()).limit(200)).all()
+            lines = session.scalars(
+                sa.select(LogRow).where(LogRow.video_id == video_id).order_by(LogRow.id.desc()).limit(200)
+            ).all()
             costs = session.scalars(sa.select(CostRow).where(CostRow.video_id == video_id)).all()
-            steps = {step: str(sum((each.amount_usd for each in costs if each.step == step), decimal.Decimal(0))) for step in ("script", "voice", "render")}
-            response = {"currency": "USD", "total_usd": str(sum(each.amount_usd for each in costs)), "breakdown": steps}
-            return Whole(video=Video.model_validate(row), processing_logs=[Line.model_validate(line) for line in reversed(lines)], costs=response)
+            steps = {
+                step: str(sum((each.amount_usd for each in costs if each.step == step), decimal.Decimal(0)))
+                for step in ("script", "voice", "render")
+            }
+            response = {
+                "currency": "USD",
+                "total_usd": str(sum(each.amount_usd for each in costs)),
+                "breakdown": steps,
+            }
+            return Whole(
+                video=Video.model_validate(row),
+                processing_logs=[Line.model_validate(line) for line in reversed(lines)],
+                costs=response,
+            )
 
     @app.get("/full/videos")
-    def full_list(claims: Annotated[dict, Depends(caller)], limit: Annotated[int, Query(ge=1, le=100)] = 50) -> Page:
+    def full_list(
+        claims: Annotated[dict, Depends(caller)], limit: Annotated[int, Query(ge=1, le=100)] = 50
+    ) -> Page:
         with orm.Session(engine) as session:
             return _page(session, uuid.UUID(claims["org"]), limit, total=True)
 
@@ -208,8 +247,21 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
             sent.append(message)
 
         headers = [(b"host", b"h")] + ([(b"authorization", f"Bearer {token}".encode())] if token else [])
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": path, "raw_path": path.encode()}
-        scope |= {"query_string": query.encode(), "headers": headers, "client": ("192.0.2.1", 1), "server": ("h", 80)}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+        }
+        scope |= {
+            "query_string": query.encode(),
+            "headers": headers,
+            "client": ("192.0.2.1", 1),
+            "server": ("h", 80),
+        }
         loop.run_until_complete(app(scope, receive, send))
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
 
@@ -218,10 +270,22 @@ def make(  # noqa: C901 - the routes of one application, as FastAPI has them
 
 def _page(session: orm.Session, organisation_id: uuid.UUID, limit: int, *, total: bool) -> Page:
     where = VideoRow.organisation_id == organisation_id, VideoRow.deleted_at.is_(None)
-    rows = session.scalars(sa.select(VideoRow).where(*where).order_by(VideoRow.created_at.desc(), VideoRow.id.desc()).limit(limit + 1)).all()
+    rows = session.scalars(
+        sa.select(VideoRow)
+        .where(*where)
+        .order_by(VideoRow.created_at.desc(), VideoRow.id.desc())
+        .limit(limit + 1)
+    ).all()
     counted = (
-        session.scalar(sa.select(sa.func.count()).select_from(sa.select(sa.literal(1)).select_from(VideoRow).where(*where).limit(10_001).subquery()))
+        session.scalar(
+            sa.select(sa.func.count()).select_from(
+                sa.select(sa.literal(1)).select_from(VideoRow).where(*where).limit(10_001).subquery()
+            )
+        )
         if total
         else 0
     )
-    return Page(videos=[Summary.model_validate(row) for row in rows[:limit]], pagination={"limit": limit, "total": counted})
+    return Page(
+        videos=[Summary.model_validate(row) for row in rows[:limit]],
+        pagination={"limit": limit, "total": counted},
+    )

@@ -18,8 +18,12 @@ class Wrong(Exception):
 
 
 @functools.cache
-def _client(service: str, endpoint: str, checked: bool) -> Any:  # a checked client answers nothing, so it is another one
-    return botocore.session.get_session().create_client(service, region_name="us-east-1", endpoint_url=endpoint)
+def _client(
+    service: str, endpoint: str, checked: bool
+) -> Any:  # a checked client answers nothing, so it is another one
+    return botocore.session.get_session().create_client(
+        service, region_name="us-east-1", endpoint_url=endpoint
+    )
 
 
 def run(line: str, endpoint: str, *, only_check: bool = False) -> dict[str, Any]:
@@ -42,7 +46,9 @@ def run(line: str, endpoint: str, *, only_check: bool = False) -> dict[str, Any]
 
 
 def _parameters(shape: Any, options: list[str], line: str) -> dict[str, Any]:
-    members = {xform_name(name, "-"): (name, member) for name, member in (shape.members if shape else {}).items()}
+    members = {
+        xform_name(name, "-"): (name, member) for name, member in (shape.members if shape else {}).items()
+    }
     given: dict[str, Any] = {}
     rest = list(options)
     while rest:
@@ -69,5 +75,9 @@ def _value(shape: Any, values: list[str]) -> Any:
     if shape.type_name in ("integer", "long"):
         return int(value)
     if shape.type_name == "structure":
-        return json.loads(value) if value.startswith("{") else dict(part.split("=", 1) for part in value.split(","))
+        return (
+            json.loads(value)
+            if value.startswith("{")
+            else dict(part.split("=", 1) for part in value.split(","))
+        )
     return value

@@ -39,7 +39,12 @@ def state(alarm: Json, points: list[Point]) -> str:
     missing = alarm.get("TreatMissingData", "missing")
     if all(value is None for value in values) and missing in ("missing", "ignore"):
         return "INSUFFICIENT_DATA"
-    breaching = [missing == "breaching" if value is None else COMPARE[alarm["ComparisonOperator"]](value, float(alarm["Threshold"])) for value in values]
+    breaching = [
+        missing == "breaching"
+        if value is None
+        else COMPARE[alarm["ComparisonOperator"]](value, float(alarm["Threshold"]))
+        for value in values
+    ]
     return "ALARM" if sum(breaching) >= int(alarm.get("DatapointsToAlarm", periods)) else "OK"
 
 
@@ -47,7 +52,12 @@ def metrics(alarm: Json) -> list[Json]:
     """The metrics that an alarm looks at: Namespace, MetricName, Dimensions, Stat, Period."""
     if "Metrics" not in alarm:
         stat = alarm.get("ExtendedStatistic") or alarm["Statistic"]
-        return [{**{name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions", "Period")}, "Stat": stat}]
+        return [
+            {
+                **{name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions", "Period")},
+                "Stat": stat,
+            }
+        ]
     stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
     return [{**each["Metric"], "Stat": each["Stat"], "Period": each["Period"]} for each in stats]
 
@@ -71,7 +81,8 @@ def _statistic(metric: Json, points: list[Point], number: int) -> float | None:
     found = [
         point.value
         for point in points
-        if (point.namespace, point.metric, point.dimensions) == (metric["Namespace"], metric["MetricName"], wanted)
+        if (point.namespace, point.metric, point.dimensions)
+        == (metric["Namespace"], metric["MetricName"], wanted)
         and number * period < point.ago <= (number + 1) * period
     ]
     if not found:
@@ -79,7 +90,15 @@ def _statistic(metric: Json, points: list[Point], number: int) -> float | None:
     stat = str(metric["Stat"])
     if stat.startswith("p"):
         return sorted(found)[max(0, math.ceil(len(found) * float(stat[1:]) / 100) - 1)]
-    return float({"Sum": sum, "Maximum": max, "Minimum": min, "Average": lambda each: sum(each) / len(each), "SampleCount": len}[stat](found))
+    return float(
+        {
+            "Sum": sum,
+            "Maximum": max,
+            "Minimum": min,
+            "Average": lambda each: sum(each) / len(each),
+            "SampleCount": len,
+        }[stat](found)
+    )
 
 
 def dimension(value: Any) -> str:

@@ -1,8 +1,9 @@
 """Readers of the product's source code, which is parsed and never run: imports, settings, secrets and AWS calls per function.
 
-A definition reaches every top-level definition of ours that it mentions by name, in its own module or through an import.
-A class is reached as a whole; importing a module runs its top-level statements. The result may contain a little more than
-what is called, never less, unless a name is looked up by a string. test_code.py shows which forms the readers understand.
+A definition reaches every top-level definition of ours that it mentions by name, in its own module or through
+an import. A class is reached as a whole; importing a module runs its top-level statements. The result may
+contain a little more than what is called, never less, unless a name is looked up by a string. test_code.py
+shows which forms the readers understand.
 """
 
 import ast
@@ -25,9 +26,20 @@ Definition = tuple[str, str]
 
 
 def function_names() -> list[str]:
-    """Return the names of the folders of Lambda functions. A folder without files is left over from another branch."""
-    found = (path for path in FUNCTIONS.iterdir() if path.is_dir() and path.name not in {*CONTAINERS, "__pycache__"})
-    return sorted(path.name for path in found if any(each.is_file() and each.parent.name != "__pycache__" for each in path.rglob("*")))
+    """Return the names of the folders of Lambda functions.
+
+    A folder without files is left over from another branch.
+    """
+    found = (
+        path
+        for path in FUNCTIONS.iterdir()
+        if path.is_dir() and path.name not in {*CONTAINERS, "__pycache__"}
+    )
+    return sorted(
+        path.name
+        for path in found
+        if any(each.is_file() and each.parent.name != "__pycache__" for each in path.rglob("*"))
+    )
 
 
 def app(function: str) -> str:
@@ -50,7 +62,10 @@ def tree(path: Path) -> ast.Module:
 
 @cache
 def walk(node: ast.AST) -> tuple[ast.AST, ...]:
-    """Return the node and all nodes inside it, like ast.walk. Cached, because many checks read the same statements."""
+    """Return the node and all nodes inside it, like ast.walk.
+
+    Cached, because many checks read the same statements.
+    """
     return tuple(ast.walk(node))
 
 
@@ -78,7 +93,13 @@ class Import(NamedTuple):
 @cache
 def imports(path: Path) -> tuple[Import, ...]:
     """Return every import of a file, except those for type checkers only."""
-    return tuple(_imports(tree(path), module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "", at_top=True))
+    return tuple(
+        _imports(
+            tree(path),
+            module_of(path) if path.is_relative_to(LAYER) or path.is_relative_to(FUNCTIONS) else "",
+            at_top=True,
+        )
+    )
 
 
 def _imports(node: ast.AST, module: str, *, at_top: bool) -> Iterator[Import]:
@@ -90,7 +111,11 @@ def _imports(node: ast.AST, module: str, *, at_top: bool) -> Iterator[Import]:
         elif isinstance(child, ast.ImportFrom):
             source = _absolute(child, module)
             yield Import(source, child.lineno, at_top)
-            yield from (Import(f"{source}.{alias.name}", child.lineno, at_top) for alias in child.names if path_of(f"{source}.{alias.name}"))
+            yield from (
+                Import(f"{source}.{alias.name}", child.lineno, at_top)
+                for alias in child.names
+                if path_of(f"{source}.{alias.name}")
+            )
         else:
             inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             yield from _imports(child, module, at_top=at_top and not inside)
@@ -134,13 +159,21 @@ def names(module: str) -> dict[str, Definition]:
 
 @cache
 def definitions(module: str) -> dict[str, list[ast.AST]]:
-    """Return the top-level statements by the name they define. TOP has those that run at import: without a name, or assigning a call."""
+    """Return the top-level statements by the name they define.
+
+    TOP has those that run at import: without a name, or assigning a call.
+    """
     path = path_of(module)
     found: dict[str, list[ast.AST]] = {TOP: []}
     for node in tree(path).body if path else ():
         targets = _targets(node)
-        runs = _is_handler(node) or (isinstance(node, ast.Assign | ast.AnnAssign) and any(isinstance(inner, ast.Call) for inner in walk(node)))
-        for target in [*targets, *([TOP] if runs else [])] or ([] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]):
+        runs = _is_handler(node) or (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and any(isinstance(inner, ast.Call) for inner in walk(node))
+        )
+        for target in [*targets, *([TOP] if runs else [])] or (
+            [] if isinstance(node, ast.Import | ast.ImportFrom) else [TOP]
+        ):
             found.setdefault(target, []).append(node)
     return found
 
@@ -148,7 +181,9 @@ def definitions(module: str) -> dict[str, list[ast.AST]]:
 def _is_handler(node: ast.AST) -> bool:
     """Whether it is a function that `@routes.get(...)` registers when its module is imported."""
     decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
-    return any(isinstance(each, ast.Call) and ast.unparse(each.func).startswith("routes.") for each in decorators)
+    return any(
+        isinstance(each, ast.Call) and ast.unparse(each.func).startswith("routes.") for each in decorators
+    )
 
 
 def _targets(node: ast.AST) -> list[str]:
@@ -158,7 +193,12 @@ def _targets(node: ast.AST) -> list[str]:
         return [node.name.id]
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]
+        return [
+            name.id
+            for target in targets
+            for name in ast.walk(target)
+            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+        ]
     return []
 
 
@@ -173,7 +213,13 @@ def mentioned(module: str, name: str) -> set[Definition]:
                 if target and target[1] == TOP:
                     found.add((target[0], inner.attr))
             elif isinstance(inner, ast.Name):
-                found |= {(module, inner.id)} if inner.id in definitions(module) else {names(module)[inner.id]} if inner.id in names(module) else set()
+                found |= (
+                    {(module, inner.id)}
+                    if inner.id in definitions(module)
+                    else {names(module)[inner.id]}
+                    if inner.id in names(module)
+                    else set()
+                )
     return found
 
 
@@ -211,10 +257,17 @@ class SettingRead(NamedTuple):
 
 @cache
 def settings(function: str) -> set[SettingRead]:
-    """Return the settings that a function reads by config.setting(...). Reading a secret needs STAGE too, for its path."""
+    """Return the settings that a function reads by config.setting(...).
+
+    Reading a secret needs STAGE too, for its path.
+    """
     found = set()
-    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
-        found |= {SettingRead(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))}
+    for _, node in nodes(
+        function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
+    ):
+        found |= {
+            SettingRead(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))
+        }
     return found | ({SettingRead("STAGE", optional=False)} if secrets(function) else set())
 
 
@@ -222,12 +275,20 @@ def settings(function: str) -> set[SettingRead]:
 def secrets(function: str) -> set[SettingRead]:
     """Return the secrets that a function reads by ssm.secret(...) or ssm.secrets([...])."""
     found = set()
-    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
+    for _, node in nodes(
+        function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
+    ):
         found |= {SettingRead(_literal(call), _has_default(call)) for call in calls(node, "ssm", ("secret",))}
         for call in calls(node, "ssm", ("secrets",)):
             if not isinstance(call.args[0], ast.List | ast.Tuple):
-                raise TypeError(f"line {call.lineno}: ssm.secrets needs its names written out, or no check can see them")
-            found |= {SettingRead(str(element.value), _has_default(call)) for element in call.args[0].elts if isinstance(element, ast.Constant)}
+                raise TypeError(
+                    f"line {call.lineno}: ssm.secrets needs its names written out, or no check can see them"
+                )
+            found |= {
+                SettingRead(str(element.value), _has_default(call))
+                for element in call.args[0].elts
+                if isinstance(element, ast.Constant)
+            }
     return found
 
 
@@ -235,7 +296,9 @@ def secrets(function: str) -> set[SettingRead]:
 def operations(function: str) -> set[tuple[str, str]]:
     """Return (service, boto3's method name) of every AWS call that a function can make, including those that presigned URLs allow."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
-    for _, node in nodes(function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")):
+    for _, node in nodes(
+        function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
+    ):
         found |= _operations(node)
     return found
 
@@ -243,7 +306,10 @@ def operations(function: str) -> set[tuple[str, str]]:
 @cache
 def _operations(node: ast.AST) -> set[tuple[str, str]]:
     found = {(_literal(call), _snake(_literal(call, 1))) for call in calls(node, "rpc", ("call",))}
-    found |= {("s3", _literal(call)) for call in [*calls(node, "sigv4", ("presign",)), *calls(node, "objects", ("request",))]}
+    found |= {
+        ("s3", _literal(call))
+        for call in [*calls(node, "sigv4", ("presign",)), *calls(node, "objects", ("request",))]
+    }
     clients = {id(call): _literal(call) for call in calls(node, "sdk", ("client",))}
     variables = {
         target.id: clients[id(inner.value)]
@@ -258,11 +324,16 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
         held = inner.func.value
         service = clients.get(id(held)) or (variables.get(held.id) if isinstance(held, ast.Name) else None)
         if service:
-            named = inner.func.attr in ("generate_presigned_url", "get_paginator")  # the operation is their first argument
+            named = inner.func.attr in (
+                "generate_presigned_url",
+                "get_paginator",
+            )  # the operation is their first argument
             found.add((service, _literal(inner) if named else inner.func.attr))
     used = {service for service, _ in found}
     if missing := set(clients.values()) - used:
-        raise TypeError(f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what it calls; call it where it is made")
+        raise TypeError(
+            f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what it calls; call it where it is made"
+        )
     return found
 
 
@@ -289,7 +360,9 @@ def _literal(call: ast.Call, index: int = 0) -> str:
     argument = call.args[index] if len(call.args) > index else None
     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
         return argument.value
-    raise TypeError(f"line {call.lineno}: {ast.unparse(call)} needs its name written out, or no check can see it")
+    raise TypeError(
+        f"line {call.lineno}: {ast.unparse(call)} needs its name written out, or no check can see it"
+    )
 
 
 def _has_default(call: ast.Call) -> bool:
@@ -299,9 +372,9 @@ def _has_default(call: ast.Call) -> bool:
 def unused() -> list[str]:
     """Return "file: name" of every function, class and method of the layer that no code of the layer, the functions or local/ mentions.
 
-    A top-level definition is found through its module, so another one of the same name does not hide it. Methods, and
-    what local/ mentions, are compared by name alone. A definition that mentions itself does not count. Functions that
-    only a decorator registers (`@app.get(...)`) count as used.
+    A top-level definition is found through its module, so another one of the same name does not hide it.
+    Methods, and what local/ mentions, are compared by name alone. A definition that mentions itself does not
+    count. Functions that only a decorator registers (`@app.get(...)`) count as used.
     """
     modules = [module_of(path) for path in (*layer_files(), *function_files())]
     used: set[Definition] = set()
@@ -314,17 +387,32 @@ def unused() -> list[str]:
     for path in layer_files():
         module = module_of(path)
         for node in tree(path).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not any(isinstance(each, ast.Call) for each in node.decorator_list):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not any(
+                isinstance(each, ast.Call) for each in node.decorator_list
+            ):
                 if (module, node.name) not in used and node.name not in local_names:
                     found.append(f"{path.relative_to(ROOT)}: {node.name}")
-                found += [f"{path.relative_to(ROOT)}: {node.name}.{name}" for name in _methods(node) if name not in names_used | local_names]
+                found += [
+                    f"{path.relative_to(ROOT)}: {node.name}.{name}"
+                    for name in _methods(node)
+                    if name not in names_used | local_names
+                ]
     return found
 
 
 def _methods(node: ast.AST) -> list[str]:
     """Return the methods of a class that a caller must name: not special ones and not those that pydantic calls through a decorator."""
-    methods = [each for each in node.body if isinstance(each, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
-    return [each.name for each in methods if not each.name.startswith("__") and not any(isinstance(one, ast.Call) for one in each.decorator_list)]
+    methods = (
+        [each for each in node.body if isinstance(each, ast.FunctionDef)]
+        if isinstance(node, ast.ClassDef)
+        else []
+    )
+    return [
+        each.name
+        for each in methods
+        if not each.name.startswith("__")
+        and not any(isinstance(one, ast.Call) for one in each.decorator_list)
+    ]
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
@@ -337,7 +425,21 @@ def _names_in(node: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in inner.names)
 
 
-CACHES = (path_of, tree, walk, imports, names, definitions, mentioned, reach, settings, secrets, operations, _operations, calls)
+CACHES = (
+    path_of,
+    tree,
+    walk,
+    imports,
+    names,
+    definitions,
+    mentioned,
+    reach,
+    settings,
+    secrets,
+    operations,
+    _operations,
+    calls,
+)
 
 
 def forget() -> None:

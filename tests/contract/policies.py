@@ -4,10 +4,12 @@ The end-to-end test starts the engine with ENGINE_CALLS=<file> and ends with:
 
     faults = policies.faults(policies.read(calls), callers, policies.Stacks(parameters, physical))
 
-`callers` is $SHOWRUNNER_HOME/engine/callers.json; `physical` maps the logical ids of both stacks to physical ones (describe_stack_resources); `parameters` are
-those that the stacks were deployed with (Stage at least; the rest have defaults).
+`callers` is $SHOWRUNNER_HOME/engine/callers.json; `physical` maps the logical ids of both stacks to physical
+ones (describe_stack_resources); `parameters` are those that the stacks were deployed with (Stage at least;
+the rest have defaults).
 
-What a request needs: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+What a request needs:
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
 import json
@@ -48,13 +50,23 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
     if line["service"] == "s3":
         return list(_of_s3(line))
     if line["service"] == "lambda":
-        return [Need("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}")]
+        return [
+            Need(
+                "lambda:InvokeFunction",
+                f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}",
+            )
+        ]
     if line["service"] == "ses":
         asked = {name: values[0] for name, values in parse_qs(line["body"]).items()}
         return [Need(f"ses:{asked['Action']}", f"arn:aws:ses:{region}:{account}:identity/{asked['Source']}")]
     if line["service"] == "execute-api":
         api, stage, connection = _parts(line, r"/_aws/execute-api/([^/]+)/([^/]+)/@connections/(.+)")
-        return [Need("execute-api:ManageConnections", f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}")]
+        return [
+            Need(
+                "execute-api:ManageConnections",
+                f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}",
+            )
+        ]
     if line["service"] == "sts":
         return []  # everyone may call GetCallerIdentity
     return _of_json(line, f"{region}:{account}")
@@ -106,7 +118,11 @@ def _s3_bucket_action(line: Json, query: dict[str, list[str]]) -> str:
 
 def _s3_object_action(method: str, query: dict[str, list[str]]) -> str:
     if "tagging" in query:
-        return {"GET": "s3:GetObjectTagging", "PUT": "s3:PutObjectTagging", "DELETE": "s3:DeleteObjectTagging"}[method]
+        return {
+            "GET": "s3:GetObjectTagging",
+            "PUT": "s3:PutObjectTagging",
+            "DELETE": "s3:DeleteObjectTagging",
+        }[method]
     if method == "DELETE":
         return "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"
     if method in ("GET", "HEAD"):
@@ -121,11 +137,16 @@ def _of_json(line: Json, place: str) -> list[Need]:
     service, resources = JSON_SERVICES[prefix]
     if line["body"] is None:
         return [Need(f"{service}:{operation}", None)]  # too long to be recorded: check the action at least
-    return [Need(f"{service}:{operation}", resource) for resource in resources(json.loads(line["body"] or "{}"), place)]
+    return [
+        Need(f"{service}:{operation}", resource)
+        for resource in resources(json.loads(line["body"] or "{}"), place)
+    ]
 
 
 def _parameters(body: Json, place: str) -> list[str | None]:
-    return [f"arn:aws:ssm:{place}:parameter/{name.lstrip('/')}" for name in body.get("Names") or [body["Name"]]]
+    return [
+        f"arn:aws:ssm:{place}:parameter/{name.lstrip('/')}" for name in body.get("Names") or [body["Name"]]
+    ]
 
 
 def _executions(body: Json, _: str) -> list[str | None]:
@@ -134,7 +155,9 @@ def _executions(body: Json, _: str) -> list[str | None]:
 
 def _buses(body: Json, place: str) -> list[str | None]:
     names = {entry.get("EventBusName", "default") for entry in body["Entries"]}
-    return sorted(name if name.startswith("arn:") else f"arn:aws:events:{place}:event-bus/{name}" for name in names)
+    return sorted(
+        name if name.startswith("arn:") else f"arn:aws:events:{place}:event-bus/{name}" for name in names
+    )
 
 
 def _tables(body: Json, place: str) -> list[str | None]:
@@ -165,7 +188,10 @@ JSON_SERVICES: dict[str, tuple[str, Callable[[Json, str], list[str | None]]]] = 
 
 
 def allows(statements: Iterable[Json], need: Need) -> bool:
-    """Apply IAM's rule: one statement allows it and none denies it. Statements are resolved, with lists of actions and resources."""
+    """Apply IAM's rule: one statement allows it and none denies it.
+
+    Statements are resolved, with lists of actions and resources.
+    """
     matching = [statement["Effect"] for statement in statements if _applies(statement, need)]
     return "Allow" in matching and "Deny" not in matching
 
@@ -174,7 +200,9 @@ def _applies(statement: Json, need: Need) -> bool:
     if unread := statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
         raise Unknown(f"a statement with {sorted(unread)}")
     acts = any(matches(pattern.lower(), need.action.lower()) for pattern in statement["Action"])
-    return acts and (need.resource is None or any(matches(pattern, need.resource) for pattern in statement["Resource"]))
+    return acts and (
+        need.resource is None or any(matches(pattern, need.resource) for pattern in statement["Resource"])
+    )
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -205,7 +233,11 @@ class Stacks:
             if self.text(definition["JobDefinitionName"], application) == definition_name:
                 (role,) = template.references(definition["ContainerProperties"]["JobRoleArn"])
                 policies = application["Resources"][role]["Properties"]["Policies"]
-                return [self._statement(each, application) for policy in policies for each in listed(policy["PolicyDocument"]["Statement"])]
+                return [
+                    self._statement(each, application)
+                    for policy in policies
+                    for each in listed(policy["PolicyDocument"]["Statement"])
+                ]
         raise Unknown(f"the job definition {definition_name}")
 
     def function_named(self, physical_name: str) -> template.Function:
@@ -215,11 +247,17 @@ class Stacks:
         raise Unknown(f"the function {physical_name}")
 
     def _statement(self, statement: Json, each: Json) -> Json:
-        resolved = {name: [self.text(value, each) for value in listed(statement[name])] for name in ("Action", "Resource")}
+        resolved = {
+            name: [self.text(value, each) for value in listed(statement[name])]
+            for name in ("Action", "Resource")
+        }
         return {**statement, **resolved}
 
     def text(self, value: Any, each: Json) -> str:
-        """Return a value of a template as text. `each` is that template: logical ids and parameters belong to it."""
+        """Return a value of a template as text.
+
+        `each` is that template: logical ids and parameters belong to it.
+        """
         match value:
             case {"Ref": str(name)}:
                 return self._ref(name, each)
@@ -252,7 +290,11 @@ class Stacks:
             parameter = each["Parameters"][name]
             return str(self.parameters[name] if name in self.parameters else parameter["Default"])
         kind = each["Resources"][name]["Type"]
-        return self._attribute(name, "Arn", each) if kind == "AWS::Serverless::StateMachine" else self._name(name, each)
+        return (
+            self._attribute(name, "Arn", each)
+            if kind == "AWS::Serverless::StateMachine"
+            else self._name(name, each)
+        )
 
     def _name(self, name: str, each: Json) -> str:
         """Return a resource's name from the template, otherwise the one that CloudFormation assigned."""
@@ -302,7 +344,10 @@ ARNS = {
 
 
 def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> list[str]:
-    """Return each call that the caller's policy does not allow, once. Calls of the launcher, sam and tests are ignored."""
+    """Return each call that the caller's policy does not allow, once.
+
+    Calls of the launcher, sam and tests are ignored.
+    """
     found = set()
     policies: dict[str, tuple[str, list[Json]]] = {}
     for line in lines:
@@ -317,7 +362,11 @@ def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> l
         except Unknown as unknown:
             found.add(f"{name}: can't judge {unknown}")
             continue
-        found |= {f"{name}: {need.action} on {need.resource or 'the key'} is not allowed" for need in asked if not allows(statements, need)}
+        found |= {
+            f"{name}: {need.action} on {need.resource or 'the key'} is not allowed"
+            for need in asked
+            if not allows(statements, need)
+        }
     return sorted(found)
 
 
@@ -326,7 +375,9 @@ def used(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> dic
     found: dict[str, set[str]] = {}
     for line in lines:
         if caller := callers.get(line["access_key"]):
-            found.setdefault(_policy(caller, stacks)[0], set()).update(need.action for need in needs(line, stacks.region, stacks.account))
+            found.setdefault(_policy(caller, stacks)[0], set()).update(
+                need.action for need in needs(line, stacks.region, stacks.account)
+            )
     return found
 
 

@@ -1,8 +1,9 @@
 """What protects a stage, read from both templates: rules that hold for every resource of a kind, and a file that holds every value beside them.
 
-A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which object a role may read, how many failures an alarm
-waits for, no rule can know: protections.txt has a line for each, and a change of the templates that changes one has to change that line, too, where a
-reviewer sees it. `make protections` writes the file.
+A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which
+object a role may read, how many failures an alarm waits for, no rule can know: protections.txt has a line for
+each, and a change of the templates that changes one has to change that line, too, where a reviewer sees it.
+`make protections` writes the file.
 """
 
 import json
@@ -21,8 +22,30 @@ FILE = ROOT / "tests" / "contract" / "protections.txt"
 
 # What neither protects nor exposes: texts, names of things, what code runs and where it is built.
 NO_PROTECTION = {
-    *("Description", "AlarmDescription", "GroupDescription", "DBSubnetGroupDescription", "Comment", "Label", "Handler", "Runtime", "Architectures", "CodeUri"),
-    *("ContentUri", "DefinitionUri", "DefinitionSubstitutions", "LayerName", "CompatibleRuntimes", "MemorySize", "Layers", "Tags", "Metadata", "DashboardBody"),
+    *(
+        "Description",
+        "AlarmDescription",
+        "GroupDescription",
+        "DBSubnetGroupDescription",
+        "Comment",
+        "Label",
+        "Handler",
+        "Runtime",
+        "Architectures",
+        "CodeUri",
+    ),
+    *(
+        "ContentUri",
+        "DefinitionUri",
+        "DefinitionSubstitutions",
+        "LayerName",
+        "CompatibleRuntimes",
+        "MemorySize",
+        "Layers",
+        "Tags",
+        "Metadata",
+        "DashboardBody",
+    ),
     *("DashboardName", "QueryString", "Format"),
 }
 
@@ -31,7 +54,10 @@ NO_PROTECTION = {
 
 
 def facts(document: Json, name: str) -> list[str]:
-    """A line for every value of a template that may protect: resource, path, value. Globals count where they are written."""
+    """A line for every value of a template that may protect: resource, path, value.
+
+    Globals count where they are written.
+    """
     found = []
     for kind in ("Parameters", "Conditions"):
         for identity, body in (document.get(kind) or {}).items():
@@ -43,7 +69,9 @@ def facts(document: Json, name: str) -> list[str]:
     for identity, output in (document.get("Outputs") or {}).items():
         if "Export" in output:
             found += _lines(name, f"Outputs {identity}", output)
-    counted = Counter(found)  # the same value at the same place of several list items: losing one of them counts
+    counted = Counter(
+        found
+    )  # the same value at the same place of several list items: losing one of them counts
     return sorted(line if count == 1 else f"{line} (in {count})" for line, count in counted.items())
 
 
@@ -55,11 +83,14 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
     """Path and value of everything that can't be taken apart without losing its meaning: scalars, references, statements of policies, lists of scalars."""
     if isinstance(value, dict) and not _is_whole(value):
         for key, inner in value.items():
-            # What a variable refers to follows the function's code, which other tests compare; one that is written out has a rule.
+            # What a variable refers to follows the function's code, which other tests compare; one that is
+            # written out has a rule.
             if key not in NO_PROTECTION and path[-1:] != ("Variables",):
                 yield from _leaves(inner, (*path, str(key)))
         return
-    if isinstance(value, list) and any(isinstance(inner, dict | list) and not _is_whole(inner) for inner in value):
+    if isinstance(value, list) and any(
+        isinstance(inner, dict | list) and not _is_whole(inner) for inner in value
+    ):
         for inner in value:
             yield from _leaves(inner, (*path, "-"))
         return
@@ -69,15 +100,23 @@ def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 def _is_whole(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    return "Effect" in value or (len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref", "Condition")))
+    return "Effect" in value or (
+        len(value) == 1 and next(iter(value)).startswith(("Fn::", "Ref", "Condition"))
+    )
 
 
 def all_facts(documents: dict[str, Json] | None = None) -> list[str]:
-    return [fact for name, document in (documents or {path.name: load(path) for path in FILES}).items() for fact in facts(document, name)]
+    return [
+        fact
+        for name, document in (documents or {path.name: load(path) for path in FILES}).items()
+        for fact in facts(document, name)
+    ]
 
 
 def written(path: Path = FILE) -> set[str]:
-    return {line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")}
+    return {
+        line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    }
 
 
 def write(path: Path = FILE) -> int:
@@ -90,7 +129,9 @@ def write(path: Path = FILE) -> int:
 
 
 def differences(found: list[str], known: set[str]) -> list[str]:
-    return [f"- {line}" for line in sorted(known - set(found))] + [f"+ {line}" for line in sorted(set(found) - known)]
+    return [f"- {line}" for line in sorted(known - set(found))] + [
+        f"+ {line}" for line in sorted(set(found) - known)
+    ]
 
 
 # ---------------------------------------------------------------- Rules
@@ -113,7 +154,9 @@ def faults(resources: list[Resource]) -> list[str]:
     found = []
     for each in resources:
         if each.type not in KNOWN:
-            found.append(f"{each.id}: nobody has said how {each.type} is protected; add it to KNOWN with rules of its own")
+            found.append(
+                f"{each.id}: nobody has said how {each.type} is protected; add it to KNOWN with rules of its own"
+            )
         for check in RULES.get(each.type, []):
             found += [f"{each.id}: {fault}" for fault in check(each)]
     return found
@@ -141,30 +184,54 @@ def buckets(each: Resource) -> Iterator[str]:
     properties = each.properties
     rules = (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration", [])
     default = [inner.get("ServerSideEncryptionByDefault", {}) for inner in rules]
-    if not default or any(inner.get("SSEAlgorithm") != "aws:kms" or not _is_stage_key(inner.get("KMSMasterKeyID")) for inner in default):
+    if not default or any(
+        inner.get("SSEAlgorithm") != "aws:kms" or not _is_stage_key(inner.get("KMSMasterKeyID"))
+        for inner in default
+    ):
         yield "objects are not sealed with the stage's key"
     block = properties.get("PublicAccessBlockConfiguration") or {}
-    if [block.get(name) for name in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")] != [True] * 4:
+    if [
+        block.get(name)
+        for name in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    ] != [True] * 4:
         yield "public access is not blocked in all four ways"
-    if (properties.get("OwnershipControls") or {}).get("Rules") != [{"ObjectOwnership": "BucketOwnerEnforced"}]:
+    if (properties.get("OwnershipControls") or {}).get("Rules") != [
+        {"ObjectOwnership": "BucketOwnerEnforced"}
+    ]:
         yield "access control lists are not switched off"
-    for cors in [inner for inner in walk(properties) if isinstance(inner, dict) and "AllowedOrigins" in inner]:
-        if cors["AllowedOrigins"] != {"Ref": "CorsOrigins"} or not set(cors["AllowedMethods"]) <= {"GET", "HEAD", "PUT"}:
+    for cors in [
+        inner for inner in walk(properties) if isinstance(inner, dict) and "AllowedOrigins" in inner
+    ]:
+        if cors["AllowedOrigins"] != {"Ref": "CorsOrigins"} or not set(cors["AllowedMethods"]) <= {
+            "GET",
+            "HEAD",
+            "PUT",
+        }:
             yield "pages of others may use the bucket"
     if any(name in properties for name in ("WebsiteConfiguration", "AccessControl")):
         yield "a bucket is neither a website nor has access control lists"
     yield from _outlives(each, "Retain")
 
 
-@rule("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy")
+@rule(
+    "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy"
+)
 def resource_policies(each: Resource) -> Iterator[str]:
     statements = [inner for inner in walk(each.properties) if isinstance(inner, dict) and "Effect" in inner]
     for statement in statements:
         yield from _resource_statement(statement, each.id)
     if each.type == "AWS::S3::BucketPolicy":
-        tls = [s for s in statements if s["Effect"] == "Deny" and s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}]
+        tls = [
+            s
+            for s in statements
+            if s["Effect"] == "Deny" and s.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
         wanted = {"Action": "s3:*", "Principal": "*"}
-        if not [s for s in tls if {name: s.get(name) for name in wanted} == wanted and len(listed(s["Resource"])) == 2]:
+        if not [
+            s
+            for s in tls
+            if {name: s.get(name) for name in wanted} == wanted and len(listed(s["Resource"])) == 2
+        ]:
             yield "requests without TLS are not denied"
 
 
@@ -183,7 +250,8 @@ def _resource_statement(statement: Json, identity: str) -> Iterator[str]:
     if "AWS" in named and named["AWS"] != root:
         yield "another account is let in"
     if "Service" in named and not re.search(
-        r"aws:SourceAccount|aws:SourceArn|kms:EncryptionContext|kms:ViaService", json.dumps(statement.get("Condition", {}))
+        r"aws:SourceAccount|aws:SourceArn|kms:EncryptionContext|kms:ViaService",
+        json.dumps(statement.get("Condition", {})),
     ):
         yield f"a service is let in for any account ({json.dumps(named['Service'])})"
 
@@ -202,9 +270,15 @@ def kept_keys(each: Resource) -> Iterator[str]:
 @rule("AWS::DynamoDB::Table")
 def tables(each: Resource) -> Iterator[str]:
     sealed = each.properties.get("SSESpecification") or {}
-    if sealed.get("SSEEnabled") is not True or sealed.get("SSEType") != "KMS" or not _is_stage_key(sealed.get("KMSMasterKeyId")):
+    if (
+        sealed.get("SSEEnabled") is not True
+        or sealed.get("SSEType") != "KMS"
+        or not _is_stage_key(sealed.get("KMSMasterKeyId"))
+    ):
         yield "items are not sealed with the stage's key"
-    if (each.properties.get("PointInTimeRecoverySpecification") or {}).get("PointInTimeRecoveryEnabled") is not True:
+    if (each.properties.get("PointInTimeRecoverySpecification") or {}).get(
+        "PointInTimeRecoveryEnabled"
+    ) is not True:
         yield "no point of time can be restored"
     if not each.properties.get("TimeToLiveSpecification", {}).get("Enabled"):
         yield "items never expire"
@@ -216,7 +290,10 @@ def clusters(each: Resource) -> Iterator[str]:
     properties = each.properties
     if properties.get("StorageEncrypted") is not True or not _is_stage_key(properties.get("KmsKeyId")):
         yield "storage is not sealed with the stage's key"
-    if not isinstance(properties.get("BackupRetentionPeriod"), int) or properties["BackupRetentionPeriod"] < 14:
+    if (
+        not isinstance(properties.get("BackupRetentionPeriod"), int)
+        or properties["BackupRetentionPeriod"] < 14
+    ):
         yield "backups are kept for less than two weeks"
     if properties.get("DeletionProtection") != {"Fn::If": ["IsProtected", True, False]}:
         yield "it can be deleted"
@@ -247,7 +324,9 @@ def subnet_groups(each: Resource) -> Iterator[str]:
 
 @rule("AWS::SQS::Queue")
 def queues(each: Resource) -> Iterator[str]:
-    if each.properties.get("SqsManagedSseEnabled") is not True and not _is_stage_key(each.properties.get("KmsMasterKeyId")):
+    if each.properties.get("SqsManagedSseEnabled") is not True and not _is_stage_key(
+        each.properties.get("KmsMasterKeyId")
+    ):
         yield "messages are not encrypted"
     if each.properties.get("MessageRetentionPeriod") != 1_209_600:
         yield "messages are not kept for 14 days"
@@ -261,7 +340,9 @@ def topics(each: Resource) -> Iterator[str]:
 
 @rule("AWS::SNS::Subscription")
 def subscriptions(each: Resource) -> Iterator[str]:
-    if each.properties.get("Protocol") not in ("email", "https") or not isinstance(each.properties.get("Endpoint"), dict):
+    if each.properties.get("Protocol") not in ("email", "https") or not isinstance(
+        each.properties.get("Endpoint"), dict
+    ):
         yield "alarms leave by another way than a mail or https, to an address that no parameter gives"
 
 
@@ -294,20 +375,40 @@ def repositories(each: Resource) -> Iterator[str]:
 @rule("AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
 def security_groups(each: Resource) -> Iterator[str]:
     """In only from groups of ours and on one port; out only by TCP to named ports."""
-    inward = listed(each.properties.get("SecurityGroupIngress", [])) if each.type == "AWS::EC2::SecurityGroup" else []
-    outward = listed(each.properties.get("SecurityGroupEgress", [])) if each.type == "AWS::EC2::SecurityGroup" else []
+    inward = (
+        listed(each.properties.get("SecurityGroupIngress", []))
+        if each.type == "AWS::EC2::SecurityGroup"
+        else []
+    )
+    outward = (
+        listed(each.properties.get("SecurityGroupEgress", []))
+        if each.type == "AWS::EC2::SecurityGroup"
+        else []
+    )
     inward += [each.properties] if each.type == "AWS::EC2::SecurityGroupIngress" else []
     outward += [each.properties] if each.type == "AWS::EC2::SecurityGroupEgress" else []
     for opened in [*inward, *outward]:
-        if opened.get("IpProtocol") != "tcp" or opened.get("FromPort") is None or opened.get("FromPort") != opened.get("ToPort"):
+        if (
+            opened.get("IpProtocol") != "tcp"
+            or opened.get("FromPort") is None
+            or opened.get("FromPort") != opened.get("ToPort")
+        ):
             yield "more than one TCP port is open"
     for opened in inward:
-        if "SourceSecurityGroupId" not in opened or any(name.startswith("Cidr") or name.endswith("PrefixListId") for name in opened):
+        if "SourceSecurityGroupId" not in opened or any(
+            name.startswith("Cidr") or name.endswith("PrefixListId") for name in opened
+        ):
             yield "it is open to addresses instead of to a group of ours"
     for opened in outward:
-        if opened.get("FromPort") not in (443, 80, {"Ref": "DatabasePort"}) or (opened.get("FromPort") == 80 and each.id != "NatSecurityGroup"):
+        if opened.get("FromPort") not in (443, 80, {"Ref": "DatabasePort"}) or (
+            opened.get("FromPort") == 80 and each.id != "NatSecurityGroup"
+        ):
             yield "a way out is open that nothing takes"
-    if each.type == "AWS::EC2::SecurityGroup" and not outward and each.id in ("FunctionSecurityGroup", "RenderSecurityGroup", "NatSecurityGroup"):
+    if (
+        each.type == "AWS::EC2::SecurityGroup"
+        and not outward
+        and each.id in ("FunctionSecurityGroup", "RenderSecurityGroup", "NatSecurityGroup")
+    ):
         yield "without a rule of its own every way out is open"
 
 
@@ -335,7 +436,10 @@ def machines(each: Resource) -> Iterator[str]:
     data = each.properties.get("LaunchTemplateData", each.properties)
     if (data.get("MetadataOptions") or {}).get("HttpTokens") != "required":
         yield "whoever makes it ask its own address gets its role"
-    if each.type == "AWS::EC2::LaunchTemplate" and data["MetadataOptions"].get("HttpPutResponseHopLimit") != 1:
+    if (
+        each.type == "AWS::EC2::LaunchTemplate"
+        and data["MetadataOptions"].get("HttpPutResponseHopLimit") != 1
+    ):
         yield "containers reach the instance's role"
     volumes = [inner["Ebs"] for inner in walk(data) if isinstance(inner, dict) and "Ebs" in inner]
     if not volumes or any(volume.get("Encrypted") is not True for volume in volumes):
@@ -363,12 +467,30 @@ MANAGED = {
         "AWSXRayDaemonWriteAccess",
         "AmazonECSTaskExecutionRolePolicy",
     ),
-    *("AmazonEC2ContainerServiceforEC2Role", "AmazonAPIGatewayPushToCloudWatchLogs", "AWSLambdaSQSQueueExecutionRole", "AWSCodeDeployRoleForLambdaLimited"),
+    *(
+        "AmazonEC2ContainerServiceforEC2Role",
+        "AmazonAPIGatewayPushToCloudWatchLogs",
+        "AWSLambdaSQSQueueExecutionRole",
+        "AWSCodeDeployRoleForLambdaLimited",
+    ),
 }
 # Actions that AWS knows no resource for: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 WITHOUT_RESOURCE = {
-    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy"),
-    *("logs:DescribeResourcePolicies", "logs:DescribeLogGroups", "xray:PutTraceSegments", "xray:PutTelemetryRecords", "batch:DescribeJobs"),
+    *(
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+    ),
+    *(
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "batch:DescribeJobs",
+    ),
     *("batch:ListJobs", "batch:TerminateJob"),
 }
 # Where a wildcard in an ARN is right: everything before it is the stage's, or names a thing of ours.
@@ -384,7 +506,11 @@ WILDCARDS = (
 def roles(each: Resource) -> Iterator[str]:
     for statement in each.properties["AssumeRolePolicyDocument"]["Statement"]:
         principal = statement.get("Principal")
-        if not isinstance(principal, dict) or set(principal) != {"Service"} or not set(listed(principal["Service"])) <= SERVICES:
+        if (
+            not isinstance(principal, dict)
+            or set(principal) != {"Service"}
+            or not set(listed(principal["Service"])) <= SERVICES
+        ):
             yield "somebody else than a service of AWS may take this role"
     for arn in each.properties.get("ManagedPolicyArns", []):
         name = json.dumps(arn).rstrip('"}').rpartition("/")[2]
@@ -424,7 +550,13 @@ def _arn(value: Any) -> str:
 @rule("AWS::Lambda::Permission")
 def permissions(each: Resource) -> Iterator[str]:
     principal = each.properties.get("Principal")
-    if principal not in ("apigateway.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com", "sns.amazonaws.com", "s3.amazonaws.com"):
+    if principal not in (
+        "apigateway.amazonaws.com",
+        "events.amazonaws.com",
+        "scheduler.amazonaws.com",
+        "sns.amazonaws.com",
+        "s3.amazonaws.com",
+    ):
         yield "somebody else than a service of AWS may call the function"
     if "SourceArn" not in each.properties and "SourceAccount" not in each.properties:
         yield "any account's service may call the function"
@@ -446,11 +578,16 @@ def functions(each: Resource) -> Iterator[str]:
     properties = each.properties
     if properties.get("TracingConfig") != {"Mode": "Active"} and each.template == "template.yaml":
         yield "calls are not traced"
-    if "LogGroup" not in properties.get("LoggingConfig", {}) or properties["LoggingConfig"].get("LogFormat") != "JSON":
+    if (
+        "LogGroup" not in properties.get("LoggingConfig", {})
+        or properties["LoggingConfig"].get("LogFormat") != "JSON"
+    ):
         yield "it logs to a group that keeps lines for ever, or not as JSON"
     if "Timeout" not in properties or properties["Timeout"] > 900 or properties["Timeout"] < 10:
         yield "it may not run, or run for ever"
-    if "VpcConfig" in properties and not ({"SubnetIds", "SecurityGroupIds"} <= properties["VpcConfig"].keys()):
+    if "VpcConfig" in properties and not (
+        {"SubnetIds", "SecurityGroupIds"} <= properties["VpcConfig"].keys()
+    ):
         yield "it has no subnet or no security group"
     if "VpcConfig" in properties and "Public" in json.dumps(properties["VpcConfig"]):
         yield "it lies in a public subnet"
@@ -500,18 +637,27 @@ def event_rules(each: Resource) -> Iterator[str]:
 @rule("AWS::ApiGatewayV2::Stage")
 def stages(each: Resource) -> Iterator[str]:
     settings = each.properties.get("DefaultRouteSettings", {})
-    if not (0 < settings.get("ThrottlingBurstLimit", 0) <= 2000 and 0 < settings.get("ThrottlingRateLimit", 0) <= 1000):
+    if not (
+        0 < settings.get("ThrottlingBurstLimit", 0) <= 2000
+        and 0 < settings.get("ThrottlingRateLimit", 0) <= 1000
+    ):
         yield "calls are not throttled"
     if settings.get("DataTraceEnabled") or settings.get("LoggingLevel", "OFF") != "OFF":
         yield "requests are logged with their tickets"
     access = each.properties.get("AccessLogSettings", {})
     if "AccessLogs" not in references(access.get("DestinationArn")):
         yield "calls are not logged"
-    if re.search(r"\$context\.(path\b|authorizer|requestOverride)|querystring|\$request\.|header", str(access.get("Format"))):
-        yield "the access log holds tokens"
-    if not {"$context.requestId", "$context.status", "$context.identity.sourceIp", "$context.routeKey"} <= set(
-        re.findall(r"\$context[\w.]+", str(access.get("Format")))
+    if re.search(
+        r"\$context\.(path\b|authorizer|requestOverride)|querystring|\$request\.|header",
+        str(access.get("Format")),
     ):
+        yield "the access log holds tokens"
+    if not {
+        "$context.requestId",
+        "$context.status",
+        "$context.identity.sourceIp",
+        "$context.routeKey",
+    } <= set(re.findall(r"\$context[\w.]+", str(access.get("Format")))):
         yield "the access log doesn't say who called what, and how it ended"
     if each.properties.get("RouteSettings"):
         yield "a route has limits of its own"
@@ -532,7 +678,11 @@ def apis(each: Resource) -> Iterator[str]:
 @rule("AWS::StepFunctions::StateMachine")
 def state_machines(each: Resource) -> Iterator[str]:
     logging = each.properties.get("LoggingConfiguration", {})
-    if logging.get("Level") not in ("ERROR", "ALL") or logging.get("IncludeExecutionData") is not False or not logging.get("Destinations"):
+    if (
+        logging.get("Level") not in ("ERROR", "ALL")
+        or logging.get("IncludeExecutionData") is not False
+        or not logging.get("Destinations")
+    ):
         yield "failures are not logged, or with what users wrote"
     if each.properties.get("TracingConfiguration") != {"Enabled": True}:
         yield "executions are not traced"
@@ -546,7 +696,11 @@ def jobs(each: Resource) -> Iterator[str]:
     container = each.properties["ContainerProperties"]
     if container.get("ReadonlyRootFilesystem") is not True:
         yield "a job may change its own program"
-    if container.get("Privileged") or container.get("User") in ("root", "0") or container.get("LinuxParameters"):
+    if (
+        container.get("Privileged")
+        or container.get("User") in ("root", "0")
+        or container.get("LinuxParameters")
+    ):
         yield "a job may do what its host may"
     if "JobRoleArn" not in container or "ExecutionRoleArn" not in container:
         yield "a job has no role of its own"
@@ -565,7 +719,9 @@ def environments(each: Resource) -> Iterator[str]:
     maximum = each.properties["ComputeResources"].get("MaxvCpus", 0)
     if not 0 < maximum <= 64:
         yield "nothing bounds what it costs"
-    if each.properties.get("State") != "ENABLED" or each.properties["ComputeResources"].get("SecurityGroupIds") in (None, []):
+    if each.properties.get("State") != "ENABLED" or each.properties["ComputeResources"].get(
+        "SecurityGroupIds"
+    ) in (None, []):
         yield "it is off, or has no security group of ours"
 
 
@@ -590,9 +746,29 @@ def alarms(each: Resource) -> Iterator[str]:
 
 
 WITHOUT_RULES = {
-    *("AWS::KMS::Alias", "AWS::ApiGateway::Account", "AWS::EC2::VPC", "AWS::EC2::InternetGateway", "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::RouteTable"),
-    *("AWS::EC2::VPCEndpoint", "AWS::EC2::EIP", "AWS::EC2::NatGateway", "AWS::Budgets::Budget", "AWS::Lambda::LayerVersion", "AWS::Events::EventBus"),
-    *("AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Integration", "AWS::Batch::SchedulingPolicy", "AWS::CloudWatch::Dashboard", "AWS::Logs::QueryDefinition"),
+    *(
+        "AWS::KMS::Alias",
+        "AWS::ApiGateway::Account",
+        "AWS::EC2::VPC",
+        "AWS::EC2::InternetGateway",
+        "AWS::EC2::VPCGatewayAttachment",
+        "AWS::EC2::RouteTable",
+    ),
+    *(
+        "AWS::EC2::VPCEndpoint",
+        "AWS::EC2::EIP",
+        "AWS::EC2::NatGateway",
+        "AWS::Budgets::Budget",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Events::EventBus",
+    ),
+    *(
+        "AWS::ApiGatewayV2::Route",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::Batch::SchedulingPolicy",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Logs::QueryDefinition",
+    ),
 }
 KNOWN = {*RULES, *WITHOUT_RULES}
 

@@ -60,7 +60,11 @@ class Function(NamedTuple):
 
     @property
     def statements(self) -> list[Json]:
-        return [statement for policy in self.properties.get("Policies", ()) for statement in listed(policy["Statement"])]
+        return [
+            statement
+            for policy in self.properties.get("Policies", ())
+            for statement in listed(policy["Statement"])
+        ]
 
 
 def functions(*templates: Json) -> dict[str, Function]:
@@ -78,7 +82,11 @@ def _functions(template: Json) -> Iterator[Function]:
 
 def resources(template: Json, kind: str) -> dict[str, Json]:
     """Return the properties of the resources of a type by logical id."""
-    return {name: each.get("Properties") or {} for name, each in template["Resources"].items() if each["Type"] == kind}
+    return {
+        name: each.get("Properties") or {}
+        for name, each in template["Resources"].items()
+        if each["Type"] == kind
+    }
 
 
 def merged(common: Any, own: Any) -> Any:
@@ -86,8 +94,15 @@ def merged(common: Any, own: Any) -> Any:
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """
-    if isinstance(common, dict) and isinstance(own, dict) and not (_is_intrinsic(common) or _is_intrinsic(own)):
-        return {**common, **{name: merged(common[name], value) if name in common else value for name, value in own.items()}}
+    if (
+        isinstance(common, dict)
+        and isinstance(own, dict)
+        and not (_is_intrinsic(common) or _is_intrinsic(own))
+    ):
+        return {
+            **common,
+            **{name: merged(common[name], value) if name in common else value for name, value in own.items()},
+        }
     if isinstance(common, list) and isinstance(own, list):
         return [*common, *own]
     return own
@@ -120,5 +135,7 @@ def references(value: Any) -> set[str]:
             found.add(inner["Fn::GetAtt"][0])
         if "Fn::Sub" in inner:
             text, given = inner["Fn::Sub"] if isinstance(inner["Fn::Sub"], list) else (inner["Fn::Sub"], {})
-            found |= {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text) if name not in given}
+            found |= {
+                name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text) if name not in given
+            }
     return found

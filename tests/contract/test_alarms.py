@@ -13,18 +13,36 @@ from tests.contract.template import Json, references
 RUNBOOKS = ROOT / "docs" / "runbooks"
 HOUR, DAY = 3600, 86_400
 
-# Metrics with the dimensions that AWS sends them by, from the page of each service. Only sets of dimensions that an alarm may name as a whole.
+# Metrics with the dimensions that AWS sends them by, from the page of each service. Only sets of dimensions
+# that an alarm may name as a whole.
 PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
     "AWS/States": {
-        name: [{"StateMachineArn"}] for name in ("ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionTime")
+        name: [{"StateMachineArn"}]
+        for name in (
+            "ExecutionsStarted",
+            "ExecutionsSucceeded",
+            "ExecutionsFailed",
+            "ExecutionsTimedOut",
+            "ExecutionTime",
+        )
     },
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible": [{"QueueName"}], "ApproximateAgeOfOldestMessage": [{"QueueName"}]},
+    "AWS/SQS": {
+        "ApproximateNumberOfMessagesVisible": [{"QueueName"}],
+        "ApproximateAgeOfOldestMessage": [{"QueueName"}],
+    },
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-    "AWS/Lambda": {name: [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Invocations", "Duration")},
-    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and .../apigateway-websocket-api-logging.html
-    "AWS/ApiGateway": {name: [{"ApiId"}, {"ApiId", "Stage"}] for name in ("5xx", "4xx", "Latency", "IntegrationError", "ExecutionError")},
+    "AWS/Lambda": {
+        name: [{"FunctionName"}, {"FunctionName", "Resource"}]
+        for name in ("Errors", "Throttles", "Invocations", "Duration")
+    },
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html and
+    # .../apigateway-websocket-api-logging.html
+    "AWS/ApiGateway": {
+        name: [{"ApiId"}, {"ApiId", "Stage"}]
+        for name in ("5xx", "4xx", "Latency", "IntegrationError", "ExecutionError")
+    },
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     "AWS/Events": {"MatchedEvents": [{"RuleName"}, {"EventBusName", "RuleName"}]},
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html
@@ -32,7 +50,10 @@ PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
     # https://docs.aws.amazon.com/vpc/latest/userguide/metrics-dimensions-nat-gateway.html
     "AWS/NATGateway": {"ErrorPortAllocation": [{"NatGatewayId"}]},
     # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
-    "AWS/RDS": {name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}] for name in ("ACUUtilization", "DatabaseConnections")},
+    "AWS/RDS": {
+        name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}]
+        for name in ("ACUUtilization", "DatabaseConnections")
+    },
 }
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/monitor_estimated_charges_with_cloudwatch.html
 PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
@@ -60,28 +81,46 @@ def waiting(name: str, count: float) -> Point:
 
 
 def api(name: str, metric: str, values: list[float], every: float = 1) -> list[Point]:
-    return [Point("AWS/ApiGateway", metric, {"ApiId": name}, value, 1 + number * every) for number, value in enumerate(values)]
+    return [
+        Point("AWS/ApiGateway", metric, {"ApiId": name}, value, 1 + number * every)
+        for number, value in enumerate(values)
+    ]
 
 
 def machine(metric: str, values: list[float]) -> list[Point]:
-    return [Point("AWS/States", metric, {"StateMachineArn": "ProductionMachine"}, value, 60 + 60 * number) for number, value in enumerate(values)]
+    return [
+        Point("AWS/States", metric, {"StateMachineArn": "ProductionMachine"}, value, 60 + 60 * number)
+        for number, value in enumerate(values)
+    ]
 
 
 def database(metric: str, values: list[float]) -> list[Point]:
-    return [Point("AWS/RDS", metric, {"DBClusterIdentifier": "Database"}, value, 60 + 300 * number) for number, value in enumerate(values)]
+    return [
+        Point("AWS/RDS", metric, {"DBClusterIdentifier": "Database"}, value, 60 + 300 * number)
+        for number, value in enumerate(values)
+    ]
 
 
 # For each alarm: what sets it off, and what comes close and doesn't.
 TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "ProductionsFail": (machine("ExecutionsFailed", [1, 1, 1]), machine("ExecutionsFailed", [1, 1])),
     "PublicationsFail": (
-        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "PublicationMachine"}, 1, 10 + number) for number in range(3)],
+        [
+            Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "PublicationMachine"}, 1, 10 + number)
+            for number in range(3)
+        ],
         machine("ExecutionsFailed", [1, 1, 1]),
     ),
     "ProductionsTimeOut": (machine("ExecutionsTimedOut", [1]), machine("ExecutionsFailed", [1])),
     "RendersFail": (
-        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(3)],
-        [Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number) for number in range(2)],
+        [
+            Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number)
+            for number in range(3)
+        ],
+        [
+            Point("AWS/Events", "MatchedEvents", {"RuleName": "RenderJobFailed"}, 1, 10 + number)
+            for number in range(2)
+        ],
     ),
     "GpuEncodersFail": (
         [Point("AWS/Events", "MatchedEvents", {"RuleName": "GpuEncoderFailed"}, 1, 10)],
@@ -95,12 +134,26 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "HubRequestsWait": ([age("HubRequests", HOUR)], [age("HubRequests", HOUR - 1)]),
     "PollRequestsWait": ([age("PollRequests", HOUR)], [age("PollRequests", HOUR - 1)]),
     "LeasesEnd": (
-        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 1)],
-        [Point("Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 0)],
+        [
+            Point(
+                "Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 1
+            )
+        ],
+        [
+            Point(
+                "Showrunner", "LeasesEnding", {"service": "showrunner", "function": "FeedScheduleFunction"}, 0
+            )
+        ],
     ),
     "PlatformErrors": (api("PlatformApi", "5xx", [1] * 11), api("PlatformApi", "5xx", [1] * 10)),
-    "IngestionErrors": (api("IngestionApi", "5xx", [1] * 11), api("IngestionApi", "5xx", [1] * 10) + api("IngestionApi", "4xx", [1] * 99)),
-    "LiveErrors": (api("LiveApi", "IntegrationError", [1] * 11), api("LiveApi", "IntegrationError", [1] * 10)),
+    "IngestionErrors": (
+        api("IngestionApi", "5xx", [1] * 11),
+        api("IngestionApi", "5xx", [1] * 10) + api("IngestionApi", "4xx", [1] * 99),
+    ),
+    "LiveErrors": (
+        api("LiveApi", "IntegrationError", [1] * 11),
+        api("LiveApi", "IntegrationError", [1] * 10),
+    ),
     # Six of a hundred slow in each of three periods; then only in two of them.
     "PlatformSlow": (
         [
@@ -116,27 +169,64 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
             for point in [point._replace(ago=point.ago + 300 * period)]
         ],
     ),
-    "ApiFunctionsFail": ([lambda_("Errors", "VideosFunction", 3), lambda_("Errors", "AccountsFunction", 2)], [lambda_("Errors", "VideosFunction", 4)]),
-    "WorkersFail": ([lambda_("Errors", "FeedIntakeFunction", 5)], [lambda_("Errors", "FeedIntakeFunction", 5, 301)]),
-    "StepsFail": ([lambda_("Errors", "ScriptFunction", 15), lambda_("Errors", "VoiceFunction", 5)], [lambda_("Errors", "ScriptFunction", 19)]),
-    "SchedulesFail": ([lambda_("Errors", "RetentionFunction", 1)], [lambda_("Errors", "RetentionFunction", 0)]),
-    "ApiFunctionsThrottled": ([lambda_("Throttles", "VideosFunction", 10)], [lambda_("Throttles", "VoiceFunction", 500)]),
-    "WorkersThrottled": ([lambda_("Throttles", "FeedIntakeFunction", 50)], [lambda_("Throttles", "FeedIntakeFunction", 49)]),
-    "SweepStands": ([], [lambda_("Invocations", "SweepFunction", 5, 10), lambda_("Invocations", "SweepFunction", 5, 310)]),
+    "ApiFunctionsFail": (
+        [lambda_("Errors", "VideosFunction", 3), lambda_("Errors", "AccountsFunction", 2)],
+        [lambda_("Errors", "VideosFunction", 4)],
+    ),
+    "WorkersFail": (
+        [lambda_("Errors", "FeedIntakeFunction", 5)],
+        [lambda_("Errors", "FeedIntakeFunction", 5, 301)],
+    ),
+    "StepsFail": (
+        [lambda_("Errors", "ScriptFunction", 15), lambda_("Errors", "VoiceFunction", 5)],
+        [lambda_("Errors", "ScriptFunction", 19)],
+    ),
+    "SchedulesFail": (
+        [lambda_("Errors", "RetentionFunction", 1)],
+        [lambda_("Errors", "RetentionFunction", 0)],
+    ),
+    "ApiFunctionsThrottled": (
+        [lambda_("Throttles", "VideosFunction", 10)],
+        [lambda_("Throttles", "VoiceFunction", 500)],
+    ),
+    "WorkersThrottled": (
+        [lambda_("Throttles", "FeedIntakeFunction", 50)],
+        [lambda_("Throttles", "FeedIntakeFunction", 49)],
+    ),
+    "SweepStands": (
+        [],
+        [lambda_("Invocations", "SweepFunction", 5, 10), lambda_("Invocations", "SweepFunction", 5, 310)],
+    ),
     "SubscriptionsStand": ([], [lambda_("Invocations", "FeedScheduleFunction", 1, 10)]),
-    "RetentionStands": ([lambda_("Invocations", "RetentionFunction", 1, DAY + 1)], [lambda_("Invocations", "RetentionFunction", 1, DAY - 1)]),
+    "RetentionStands": (
+        [lambda_("Invocations", "RetentionFunction", 1, DAY + 1)],
+        [lambda_("Invocations", "RetentionFunction", 1, DAY - 1)],
+    ),
     "NatFails": (
-        [Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, 1, 1 + 60 * number) for number in range(3)],
-        [Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, number == 0, 1 + 60 * number) for number in range(3)],
+        [
+            Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, 1, 1 + 60 * number)
+            for number in range(3)
+        ],
+        [
+            Point("AWS/EC2", "StatusCheckFailed", {"InstanceId": "NatInstance"}, number == 0, 1 + 60 * number)
+            for number in range(3)
+        ],
     ),
     "NatGatewayFails": (
         [Point("AWS/NATGateway", "ErrorPortAllocation", {"NatGatewayId": "NatGateway"}, 1)],
         [Point("AWS/NATGateway", "ErrorPortAllocation", {"NatGatewayId": "NatGateway"}, 0)],
     ),
-    "DatabaseAtItsLimit": (database("ACUUtilization", [95, 92, 91]), database("ACUUtilization", [100, 60, 100])),
-    "DatabaseConnectionsFull": (database("DatabaseConnections", [190, 185]), database("DatabaseConnections", [190, 120])),
+    "DatabaseAtItsLimit": (
+        database("ACUUtilization", [95, 92, 91]),
+        database("ACUUtilization", [100, 60, 100]),
+    ),
+    "DatabaseConnectionsFull": (
+        database("DatabaseConnections", [190, 185]),
+        database("DatabaseConnections", [190, 120]),
+    ),
 }
-# What silence means: a machine or a schedule that says nothing is gone; all others say nothing while nothing happens.
+# What silence means: a machine or a schedule that says nothing is gone; all others say nothing while nothing
+# happens.
 SILENCE = dict.fromkeys(("SweepStands", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM")
 # Functions whose throttling is planned: the machine waits for them.
 WAITED_FOR = {
@@ -192,7 +282,9 @@ def test_every_alarm_is_triggered_above_and_has_a_runbook():
     assert sorted(alarms()) == sorted(TRIGGERS)
     assert sorted(alarms()) == sorted(pages)
     for name, alarm in alarms().items():
-        assert alarm["AlarmDescription"].endswith(f"docs/runbooks/{name}.md"), "whoever gets the mail finds the page"
+        assert alarm["AlarmDescription"].endswith(f"docs/runbooks/{name}.md"), (
+            "whoever gets the mail finds the page"
+        )
         assert alarm["OKActions"] == alarm["AlarmActions"], f"{name}: nobody would hear that it is over"
 
 
@@ -220,7 +312,11 @@ def test_every_function_is_watched_once(metric):
 
 def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html: ten."""
-    assert {name: len(cloudwatch.metrics(alarm)) for name, alarm in alarms().items() if len(cloudwatch.metrics(alarm)) > 10} == {}
+    assert {
+        name: len(cloudwatch.metrics(alarm))
+        for name, alarm in alarms().items()
+        if len(cloudwatch.metrics(alarm)) > 10
+    } == {}
 
 
 # ---------------------------------------------------------------- The dashboard
@@ -248,7 +344,11 @@ def test_the_dashboard_shows_metrics_that_are_sent_of_resources_that_are_there()
     for namespace, metric, dimensions in shown():
         sets = [OURS[metric][1]] if namespace == "Showrunner" else PUBLISHED[namespace][metric]
         assert set(dimensions) in sets, metric
-        named = {name.partition(".")[0] for value in dimensions.values() for name in re.findall(r"\$\{([\w.]+)\}", value)}
+        named = {
+            name.partition(".")[0]
+            for value in dimensions.values()
+            for name in re.findall(r"\$\{([\w.]+)\}", value)
+        }
         assert named <= ids, metric
 
 
@@ -265,7 +365,10 @@ def test_every_saved_query_asks_a_group_of_the_template():
 
 
 def test_both_stacks_stay_far_from_the_greatest_number_of_resources():
-    """500 a stack: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html. The rest is for what is to come."""
+    """500 a stack: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
+
+    The rest is for what is to come.
+    """
     counts = {path.name: len(transformed.stack(path)["Resources"]) for path in template.FILES}
 
     assert {name: count for name, count in counts.items() if count >= 450} == {}
@@ -282,7 +385,9 @@ def test_both_templates_and_their_outputs_fit():
 
 def test_what_a_stage_reserves_fits_beside_another_stage_into_the_quota_that_is_asked_for():
     """1,000 executions, the first increase that AWS grants without questions (README, step 4), for dev and prod in one account."""
-    reserved = [function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()]
+    reserved = [
+        function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()
+    ]
     total = sum(15 if isinstance(count, dict) else count for count in reserved if count)
 
     assert 2 * total + 100 <= 1000

@@ -1,4 +1,7 @@
-"""Rules about the code that no tool checks by itself. Who may import whom is in pyproject.toml, [tool.importlinter]."""
+"""Rules about the code that no tool checks by itself.
+
+Who may import whom is in pyproject.toml, [tool.importlinter].
+"""
 
 import ast
 import re
@@ -11,12 +14,26 @@ from tests.contract import code
 from tests.contract.code import FUNCTIONS, LAYER, PACKAGE, ROOT
 
 # Module names that say nothing about what the module holds.
-VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "services", "managers", "interfaces", "misc", "lib", "core", "base"}
+VAGUE_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "services",
+    "managers",
+    "interfaces",
+    "misc",
+    "lib",
+    "core",
+    "base",
+}
 # What a function's folder may contain besides app.py.
 BESIDE_APP = {"migrate": {"sql"}}
 # The build writes it, and so do the tests; git ignores it.
 GENERATED = "openapi.json"
-# These compose the SQL of lists from constants that stores pass and from integers; their tests try to inject text.
+# These compose the SQL of lists from constants that stores pass and from integers; their tests try to inject
+# text.
 COMPOSES_SQL = {"showrunner.database.pages", "showrunner.store.feed.lists"}
 STATEMENT = re.compile(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", re.DOTALL)
 QUERIES = {"one", "rows", "value", "run"}
@@ -36,12 +53,22 @@ def where(path: Path, node: ast.AST) -> str:
 def reads_environment(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return ast.unparse(node) in ("os.environ", "os.getenv", "os.environb", "os.putenv")
-    return isinstance(node, ast.ImportFrom) and node.module == "os" and bool({alias.name for alias in node.names} & {"environ", "getenv", "environb", "putenv"})
+    return (
+        isinstance(node, ast.ImportFrom)
+        and node.module == "os"
+        and bool({alias.name for alias in node.names} & {"environ", "getenv", "environb", "putenv"})
+    )
 
 
 def test_only_config_reads_the_environment():
     config = LAYER / PACKAGE / "config.py"
-    found = [where(path, node) for path in product() if path != config for node in code.walk(code.tree(path)) if reads_environment(node)]
+    found = [
+        where(path, node)
+        for path in product()
+        if path != config
+        for node in code.walk(code.tree(path))
+        if reads_environment(node)
+    ]
 
     assert found == []
     assert any(reads_environment(node) for node in code.walk(code.tree(config)))
@@ -58,7 +85,9 @@ def test_only_aws_sdk_makes_botocore_clients():
     ]
 
     assert found == []
-    assert [each for each in code.imports(sdk) if each.name == "botocore.session" and not each.at_top], "it costs 200 ms and is imported where it is used"
+    assert [each for each in code.imports(sdk) if each.name == "botocore.session" and not each.at_top], (
+        "it costs 200 ms and is imported where it is used"
+    )
 
 
 # ---------------------------------------------------------------- Files
@@ -66,13 +95,20 @@ def test_only_aws_sdk_makes_botocore_clients():
 
 def test_a_function_is_one_file():
     for name in code.function_names():
-        found = {path.name for path in (FUNCTIONS / name).iterdir() if path.name not in ("__pycache__", GENERATED)}
+        found = {
+            path.name for path in (FUNCTIONS / name).iterdir() if path.name not in ("__pycache__", GENERATED)
+        }
 
         assert found == {"app.py"} | BESIDE_APP.get(name, set()), name
 
 
 def test_no_module_has_a_name_that_says_nothing():
-    files = [*product(), *(FUNCTIONS / "render").rglob("*.py"), *(ROOT / "local").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    files = [
+        *product(),
+        *(FUNCTIONS / "render").rglob("*.py"),
+        *(ROOT / "local").rglob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+    ]
     names = {name for path in files for name in path.relative_to(ROOT).with_suffix("").parts}
 
     assert sorted(names & VAGUE_NAMES) == []
@@ -83,11 +119,15 @@ def test_every_handler_file_names_its_trigger_and_effect():
     for name in code.function_names():
         docstring = ast.get_docstring(code.tree(FUNCTIONS / name / "app.py")) or ""
 
-        assert re.search("->|→", docstring.splitlines()[0] if docstring else ""), f"functions/{name}/app.py: no docstring, or it doesn't say trigger -> effect"
+        assert re.search("->|→", docstring.splitlines()[0] if docstring else ""), (
+            f"functions/{name}/app.py: no docstring, or it doesn't say trigger -> effect"
+        )
 
 
 def test_every_module_of_the_layer_has_a_docstring():
-    assert [str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))] == []
+    assert [
+        str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))
+    ] == []
 
 
 # ---------------------------------------------------------------- Code
@@ -96,7 +136,11 @@ def test_every_module_of_the_layer_has_a_docstring():
 def catches_everything(node: ast.AST) -> bool:
     if not isinstance(node, ast.ExceptHandler):
         return False
-    names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"Exception"}
+    names = (
+        {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}
+        if node.type
+        else {"Exception"}
+    )
     raises = any(isinstance(inner, ast.Raise) for statement in node.body for inner in ast.walk(statement))
     return bool(names & {"Exception", "BaseException"}) and not raises
 
@@ -107,7 +151,11 @@ def test_a_handler_of_every_exception_says_why():
     for path in product():
         lines = path.read_text(encoding="utf-8").splitlines()
         nodes = [node for node in code.walk(code.tree(path)) if catches_everything(node)]
-        found += [where(path, node) for node in nodes if not re.search(r"#\s*noqa: BLE001 - \w", lines[node.lineno - 1])]
+        found += [
+            where(path, node)
+            for node in nodes
+            if not re.search(r"#\s*noqa: BLE001 - \w", lines[node.lineno - 1])
+        ]
 
     assert found == []
 
@@ -121,7 +169,8 @@ def test_only_the_store_holds_sql():
     found = [
         where(path, node)
         for path in product()
-        if not any(path.is_relative_to(folder) for folder in SQL_FOLDERS) and code.module_of(path) not in COMPOSES_SQL
+        if not any(path.is_relative_to(folder) for folder in SQL_FOLDERS)
+        and code.module_of(path) not in COMPOSES_SQL
         for node in code.walk(code.tree(path))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.search(node.value)
     ]
@@ -129,7 +178,9 @@ def test_only_the_store_holds_sql():
     assert found == []
 
 
-@pytest.mark.parametrize("text", ["SELECT 1\n FROM x", "INSERT INTO x VALUES (1)", "UPDATE x SET y = 1", "DELETE FROM x"])
+@pytest.mark.parametrize(
+    "text", ["SELECT 1\n FROM x", "INSERT INTO x VALUES (1)", "UPDATE x SET y = 1", "DELETE FROM x"]
+)
 def test_a_statement_of_sql_is_detected(text):
     assert STATEMENT.search(f"-- why\n{text}")
     assert not STATEMENT.search("Select a video and update its title.")
@@ -143,7 +194,11 @@ def sql_faults(path: Path) -> Iterator[str]:
         if not isinstance(definition, ast.FunctionDef):
             continue
         for node in code.walk(definition):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in QUERIES:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in QUERIES
+            ):
                 owner = ast.unparse(node.func.value)
                 index = {"db": 1, "connection": 0}.get(owner)
                 if index is not None and not _is_constant_sql(node.args[index], definition):
@@ -154,19 +209,33 @@ def _is_constant_sql(node: ast.expr, definition: ast.FunctionDef) -> bool:
     if isinstance(node, ast.Constant):
         return True
     if isinstance(node, ast.JoinedStr):
-        return all(_is_constant_sql(value.value, definition) for value in node.values if isinstance(value, ast.FormattedValue))
+        return all(
+            _is_constant_sql(value.value, definition)
+            for value in node.values
+            if isinstance(value, ast.FormattedValue)
+        )
     if isinstance(node, ast.IfExp):
         return _is_constant_sql(node.body, definition) and _is_constant_sql(node.orelse, definition)
     if isinstance(node, ast.Name) and not _is_constant_name(node):
         # A local variable to which only constant SQL is assigned.
-        given = [inner.value for inner in code.walk(definition) if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id]
+        given = [
+            inner.value
+            for inner in code.walk(definition)
+            if isinstance(inner, ast.Assign) and ast.unparse(inner.targets[0]) == node.id
+        ]
         return bool(given) and all(_is_constant_sql(value, definition) for value in given)
     return _is_constant_name(node)
 
 
 def _is_constant_name(node: ast.expr) -> bool:
     """A constant of this module, or of another one (`users.PROFILE`)."""
-    name = node.attr if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else node.id if isinstance(node, ast.Name) else ""
+    name = (
+        node.attr
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        else node.id
+        if isinstance(node, ast.Name)
+        else ""
+    )
     return re.fullmatch("_?[A-Z][A-Z0-9_]*", name) is not None
 
 
@@ -195,7 +264,9 @@ def test_values_enter_sql_only_through_placeholders():
 )
 def test_a_value_in_sql_text_is_detected(tmp_path, monkeypatch, sql, faults):
     path = FUNCTIONS / "sample" / "app.py"
-    monkeypatch.setattr(code, "tree", lambda _: ast.parse(f"def read(tx, name):\n    return db.one(tx, {sql}, name=name)"))
+    monkeypatch.setattr(
+        code, "tree", lambda _: ast.parse(f"def read(tx, name):\n    return db.one(tx, {sql}, name=name)")
+    )
 
     assert len(list(sql_faults(path))) == faults
 
@@ -214,8 +285,14 @@ def test_every_patch_says_why():
     for path in sorted((ROOT / "tests").rglob("*.py")):
         lines = path.read_text(encoding="utf-8").splitlines()
         for node in code.walk(code.tree(path)):
-            patches = isinstance(node, ast.Attribute) and re.search(r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node))
-            imported = isinstance(node, ast.ImportFrom) and node.module == "unittest.mock" and any(alias.name == "patch" for alias in node.names)
+            patches = isinstance(node, ast.Attribute) and re.search(
+                r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node)
+            )
+            imported = (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "unittest.mock"
+                and any(alias.name == "patch" for alias in node.names)
+            )
             if (patches or imported) and "#" not in lines[node.lineno - 1]:
                 found.append(where(path, node))
 
@@ -246,4 +323,6 @@ def test_every_test_file_is_named_after_what_it_tests():
     }
     found = [path.stem.removeprefix("test_") for path in (ROOT / "tests" / "functions").glob("test_*.py")]
 
-    assert [name for name in found if not any(name == each or name.startswith(f"{each}_") for each in known)] == []
+    assert [
+        name for name in found if not any(name == each or name.startswith(f"{each}_") for each in known)
+    ] == []

@@ -14,7 +14,9 @@ def source(tmp_path, monkeypatch):
 
     def write(**files: str) -> None:
         for name, text in files.items():
-            path = tmp_path / ("functions/f/app.py" if name == "app" else f"layer/showrunner/{name.replace('__', '/')}.py")
+            path = tmp_path / (
+                "functions/f/app.py" if name == "app" else f"layer/showrunner/{name.replace('__', '/')}.py"
+            )
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         for package in (path for path in (tmp_path / "layer").rglob("*") if path.is_dir()):
@@ -68,7 +70,12 @@ handler = [start, link, item, fetch]
         rpc="def call(service, action, payload): ...",
     )
 
-    assert code.operations("f") == {("stepfunctions", "start_execution"), ("s3", "put_object"), ("s3", "get_object"), ("dynamodb", "get_item")}
+    assert code.operations("f") == {
+        ("stepfunctions", "start_execution"),
+        ("s3", "put_object"),
+        ("s3", "get_object"),
+        ("dynamodb", "get_item"),
+    }
 
 
 def test_statements_that_run_at_import_count(source):
@@ -83,15 +90,29 @@ def test_statements_that_run_at_import_count(source):
 
 
 def test_reading_a_secret_needs_ssm_and_the_stage(source):
-    source(app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')", config="")
+    source(
+        app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')",
+        config="",
+    )
 
-    assert {(read.name, read.optional) for read in code.secrets("f")} == {("a/b", False), ("c/d", False), ("e/f", True)}
+    assert {(read.name, read.optional) for read in code.secrets("f")} == {
+        ("a/b", False),
+        ("c/d", False),
+        ("e/f", True),
+    }
     assert code.operations("f") == {("ssm", "get_parameters")}
     assert code.settings("f") == {code.SettingRead("STAGE", optional=False)}
 
 
 @pytest.mark.parametrize(
-    "line", ["config.setting(name)", "ssm.secret(f'{name}/key')", "ssm.secrets(names)", "sdk.client(name).get()", "keep(sdk.client('s3'))"]
+    "line",
+    [
+        "config.setting(name)",
+        "ssm.secret(f'{name}/key')",
+        "ssm.secrets(names)",
+        "sdk.client(name).get()",
+        "keep(sdk.client('s3'))",
+    ],
 )
 def test_code_that_the_readers_cannot_follow_is_refused(source, line):
     source(app=f"from showrunner import config\ndef handler(name, names):\n    {line}", config="")
@@ -101,9 +122,15 @@ def test_code_that_the_readers_cannot_follow_is_refused(source, line):
 
 
 def test_imports_for_type_checkers_are_ignored(source):
-    source(app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json", config="")
+    source(
+        app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json",
+        config="",
+    )
 
-    assert [(each.name, each.at_top) for each in code.imports(code.FUNCTIONS / "f" / "app.py")] == [("typing", True), ("json", False)]
+    assert [(each.name, each.at_top) for each in code.imports(code.FUNCTIONS / "f" / "app.py")] == [
+        ("typing", True),
+        ("json", False),
+    ]
 
 
 def test_a_function_or_method_that_nothing_mentions_is_unused(source):

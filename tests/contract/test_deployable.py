@@ -1,6 +1,7 @@
 """Faults that only a real account would show, looked for in the transformed templates: names, routes, start scripts, exports, certificates, the image.
 
-Each test is for a whole kind of fault; what it would find is written out beside it where the templates hold no example.
+Each test is for a whole kind of fault; what it would find is written out beside it where the templates hold
+no example.
 """
 
 import re
@@ -33,8 +34,15 @@ def resources() -> list[Resource]:
 
 def scripts(each: Resource) -> list[str]:
     """The UserData of a resource as its machine gets it, with made-up values for what CloudFormation fills in."""
-    found = [inner["UserData"] for inner in walk(each.properties) if isinstance(inner, dict) and "UserData" in inner]
-    return [_filled(value["Fn::Base64"] if isinstance(value, dict) and "Fn::Base64" in value else value) for value in found]
+    found = [
+        inner["UserData"]
+        for inner in walk(each.properties)
+        if isinstance(inner, dict) and "UserData" in inner
+    ]
+    return [
+        _filled(value["Fn::Base64"] if isinstance(value, dict) and "Fn::Base64" in value else value)
+        for value in found
+    ]
 
 
 def _filled(value: Any) -> str:
@@ -59,10 +67,15 @@ def bash_faults(script: str) -> str:
 
 
 def nft_faults(rules: str, folder: Path) -> str:
-    """What nft says of the rules. It asks the kernel even to check, so it runs in a network namespace of its own."""
+    """What nft says of the rules.
+
+    It asks the kernel even to check, so it runs in a network namespace of its own.
+    """
     file = folder / "rules.nft"
     file.write_text(rules)
-    done = subprocess.run(["unshare", "-rn", "nft", "-c", "-f", str(file)], text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["unshare", "-rn", "nft", "-c", "-f", str(file)], text=True, capture_output=True, check=False
+    )
     return done.stderr if done.returncode else ""
 
 
@@ -74,9 +87,15 @@ def test_every_start_script_is_a_script(resources):
 
 
 def test_every_rule_that_a_start_script_writes_is_understood_by_nft(resources, tmp_path):
-    rules = [(each.id, text) for each, script in with_script(resources) for text in heredocs(script, "nftables.conf")]
+    rules = [
+        (each.id, text)
+        for each, script in with_script(resources)
+        for text in heredocs(script, "nftables.conf")
+    ]
     assert rules
-    assert sorted({each.id for each, script in with_script(resources) if "nft" in script}) == sorted({name for name, _ in rules}), "a rule that isn't looked at"
+    assert sorted({each.id for each, script in with_script(resources) if "nft" in script}) == sorted(
+        {name for name, _ in rules}
+    ), "a rule that isn't looked at"
     if not shutil.which("nft"):
         pytest.skip("nft is not installed here; CI installs nftables and runs this test")
     for name, text in rules:
@@ -85,17 +104,33 @@ def test_every_rule_that_a_start_script_writes_is_understood_by_nft(resources, t
 
 def test_a_broken_script_and_a_broken_rule_would_be_found(tmp_path):
     assert bash_faults("#!/bin/bash\nif true; then\n")
-    assert heredocs("cat > /etc/x/nftables.conf <<'RULES'\ntable ip nat {}\nRULES\n", "nftables.conf") == ["table ip nat {}\n"]
+    assert heredocs("cat > /etc/x/nftables.conf <<'RULES'\ntable ip nat {}\nRULES\n", "nftables.conf") == [
+        "table ip nat {}\n"
+    ]
     if shutil.which("nft"):
-        assert "syntax error" in nft_faults("table ip nat { chain c { type nat hook postrouting priority srcnat; masquerade } }\n", tmp_path)
+        assert "syntax error" in nft_faults(
+            "table ip nat { chain c { type nat hook postrouting priority srcnat; masquerade } }\n", tmp_path
+        )
 
 
 def signal_faults(each: Resource, script: str) -> list[str]:
     """CloudFormation waits for a machine only where a CreationPolicy says so, and hears of a failure only where the script tells it."""
-    faults = [] if "ResourceSignal" in each.whole.get("CreationPolicy", {}) else [f"{each.id} has no CreationPolicy"]
-    if not re.search(r"cfn-signal .*--exit-code", script) or "trap 'signal 1' ERR" not in script or not script.rstrip().endswith("signal 0"):
+    faults = (
+        []
+        if "ResourceSignal" in each.whole.get("CreationPolicy", {})
+        else [f"{each.id} has no CreationPolicy"]
+    )
+    if (
+        not re.search(r"cfn-signal .*--exit-code", script)
+        or "trap 'signal 1' ERR" not in script
+        or not script.rstrip().endswith("signal 0")
+    ):
         faults.append(f"{each.id} doesn't tell CloudFormation how its start ended")
-    return faults + ([] if re.search(r"^set -e", script, re.MULTILINE) else [f"{each.id} goes on after a command that failed"])
+    return faults + (
+        []
+        if re.search(r"^set -e", script, re.MULTILINE)
+        else [f"{each.id} goes on after a command that failed"]
+    )
 
 
 def test_every_machine_tells_cloudformation_how_its_start_ended(resources):
@@ -111,22 +146,34 @@ def test_a_machine_that_says_nothing_would_be_found():
 def test_no_machine_that_installs_packages_has_less_memory_than_dnf_takes(resources):
     small = {"t4g.nano", "t3.nano", "t3a.nano", "t2.nano"}
 
-    assert [each.id for each, script in with_script(resources) if "dnf " in script and each.properties.get("InstanceType") in small] == []
+    assert [
+        each.id
+        for each, script in with_script(resources)
+        if "dnf " in script and each.properties.get("InstanceType") in small
+    ] == []
 
 
 # ---------------------------------------------------------------- Names
 
 
 def names(each: Resource) -> dict[str, Any]:
-    """Physical names that a resource is given: of its identifier, or fixed for its life. Only what the template itself says."""
+    """Physical names that a resource is given: of its identifier, or fixed for its life.
+
+    Only what the template itself says.
+    """
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", each.type).schema
     paths = {
-        path for path in [*schema.get("primaryIdentifier", ()), *schema.get("createOnlyProperties", ())] if path not in schema.get("readOnlyProperties", ())
+        path
+        for path in [*schema.get("primaryIdentifier", ()), *schema.get("createOnlyProperties", ())]
+        if path not in schema.get("readOnlyProperties", ())
     }
     found = {}
     for path in paths:
         parts = path.removeprefix("/properties/").split("/")
-        if not (parts[-1].endswith(("Name", "Identifier")) or path in schema.get("primaryIdentifier", ())) or parts[-1] in _NO_NAMES:
+        if (
+            not (parts[-1].endswith(("Name", "Identifier")) or path in schema.get("primaryIdentifier", ()))
+            or parts[-1] in _NO_NAMES
+        ):
             continue
         value: Any = each.properties
         for part in parts:
@@ -141,7 +188,10 @@ _NO_NAMES = {"ServiceName", "DatabaseName", "DBName", "MasterUsername", "Snapsho
 
 
 def name_faults(resources: list[Resource]) -> list[str]:
-    """Names that two stages of one account and region would share. One that refers to another resource of the stack is as distinct as that one."""
+    """Names that two stages of one account and region would share.
+
+    One that refers to another resource of the stack is as distinct as that one.
+    """
     faults = []
     for each in resources:
         given = names(each)
@@ -155,7 +205,13 @@ def name_faults(resources: list[Resource]) -> list[str]:
 def test_every_physical_name_contains_the_stage(resources):
     named = [each.type for each in resources if names(each)]
 
-    assert {"AWS::SQS::Queue", "AWS::S3::Bucket", "AWS::Scheduler::Schedule", "AWS::Lambda::LayerVersion", "AWS::Batch::JobQueue"} <= set(named)
+    assert {
+        "AWS::SQS::Queue",
+        "AWS::S3::Bucket",
+        "AWS::Scheduler::Schedule",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Batch::JobQueue",
+    } <= set(named)
     assert name_faults(resources) == []
 
 
@@ -171,7 +227,10 @@ def test_a_constant_name_would_be_found():
           Free: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 1}}
     """)
 
-    assert sorted(fault.split(" ")[0] for fault in name_faults(list(transformed.resources(("x", sam))))) == ["Orders", "ShopFunctionNightly"]
+    assert sorted(fault.split(" ")[0] for fault in name_faults(list(transformed.resources(("x", sam))))) == [
+        "Orders",
+        "ShopFunctionNightly",
+    ]
 
 
 # ---------------------------------------------------------------- Routes
@@ -182,9 +241,15 @@ def route_faults(resources: list[Resource]) -> list[str]:
     claimed = defaultdict(list)
     for each in resources:
         if each.type == "AWS::EC2::Route":
-            destination = each.properties.get("DestinationCidrBlock") or each.properties.get("DestinationIpv6CidrBlock")
+            destination = each.properties.get("DestinationCidrBlock") or each.properties.get(
+                "DestinationIpv6CidrBlock"
+            )
             claimed[(str(each.properties["RouteTableId"]), str(destination))].append(each.id)
-    return [f"{', '.join(sorted(ids))} claim {destination}" for (_, destination), ids in claimed.items() if len(ids) > 1]
+    return [
+        f"{', '.join(sorted(ids))} claim {destination}"
+        for (_, destination), ids in claimed.items()
+        if len(ids) > 1
+    ]
 
 
 def test_every_destination_has_one_route(resources):
@@ -195,7 +260,14 @@ def test_every_destination_has_one_route(resources):
 def test_two_routes_for_one_destination_would_be_found():
     ids = ("Instance", "Gateway")
     rows = [
-        Resource("x", name, "AWS::EC2::Route", {"RouteTableId": {"Ref": "T"}, "DestinationCidrBlock": "0.0.0.0/0"}, {"Condition": f"Has{name}"}) for name in ids
+        Resource(
+            "x",
+            name,
+            "AWS::EC2::Route",
+            {"RouteTableId": {"Ref": "T"}, "DestinationCidrBlock": "0.0.0.0/0"},
+            {"Condition": f"Has{name}"},
+        )
+        for name in ids
     ]
 
     assert route_faults(rows) == ["Gateway, Instance claim 0.0.0.0/0"]
@@ -212,13 +284,23 @@ def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(resources)
 def test_every_way_out_that_can_be_chosen_leads_where_the_functions_go():
     """Functions in the VPC ask platforms, too (WAITS_OUTSIDE in test_network): endpoints of AWS services alone are no way out."""
     data = load(DATA)
-    (route,) = [value["Properties"] for value in data["Resources"].values() if value["Type"] == "AWS::EC2::Route" and "Condition" in value]
+    (route,) = [
+        value["Properties"]
+        for value in data["Resources"].values()
+        if value["Type"] == "AWS::EC2::Route" and "Condition" in value
+    ]
     ways = {inner["Fn::If"][0] for inner in walk(route) if isinstance(inner, dict) and "Fn::If" in inner}
-    chosen = {condition: inner["Fn::Equals"][1] for condition in ways for inner in [data["Conditions"][condition]]}
+    chosen = {
+        condition: inner["Fn::Equals"][1] for condition in ways for inner in [data["Conditions"][condition]]
+    }
 
     assert set(data["Parameters"]["Egress"]["AllowedValues"]) == {*chosen.values(), "none"}
     assert data["Parameters"]["Egress"]["Default"] != "none"
-    assert [name for name, each in template.resources(data, "AWS::EC2::VPCEndpoint").items() if each.get("VpcEndpointType") != "Gateway"] == []
+    assert [
+        name
+        for name, each in template.resources(data, "AWS::EC2::VPCEndpoint").items()
+        if each.get("VpcEndpointType") != "Gateway"
+    ] == []
 
 
 # ---------------------------------------------------------------- Parameters
@@ -228,7 +310,9 @@ def test_every_way_out_that_can_be_chosen_leads_where_the_functions_go():
 def test_no_default_points_at_a_machine_that_isnt_there(path):
     """A placeholder that somebody forgets is deployed: what only a stage knows has no default."""
     for name, parameter in load(path)["Parameters"].items():
-        assert not re.search(r"localhost|127\.0\.0\.1|\.invalid|example\.(com|org)|:local$", str(parameter.get("Default", ""))), name
+        assert not re.search(
+            r"localhost|127\.0\.0\.1|\.invalid|example\.(com|org)|:local$", str(parameter.get("Default", ""))
+        ), name
 
 
 def test_a_new_account_can_render():
@@ -241,14 +325,21 @@ def test_metrics_of_every_route_are_a_choice(resources):
     for each in resources:
         for inner in walk(each.properties):
             if isinstance(inner, dict) and "DetailedMetricsEnabled" in inner:
-                assert inner["DetailedMetricsEnabled"] == {"Fn::If": ["HasDetailedMetrics", True, False]}, each.id
+                assert inner["DetailedMetricsEnabled"] == {"Fn::If": ["HasDetailedMetrics", True, False]}, (
+                    each.id
+                )
     assert load(APPLICATION)["Parameters"]["DetailedMetrics"]["Default"] == "false"
 
 
 def test_the_whole_account_s_settings_can_be_left_alone(resources):
     """AWS::ApiGateway::Account is one for all stages and all else in the account and region."""
     for each in resources:
-        if each.type in ("AWS::ApiGateway::Account", "AWS::S3::AccountPublicAccessBlock", "AWS::SES::ReceiptRuleSet", "AWS::ECR::RegistryPolicy"):
+        if each.type in (
+            "AWS::ApiGateway::Account",
+            "AWS::S3::AccountPublicAccessBlock",
+            "AWS::SES::ReceiptRuleSet",
+            "AWS::ECR::RegistryPolicy",
+        ):
             assert "Condition" in each.whole, each.id
 
 
@@ -259,18 +350,31 @@ def test_a_running_execution_keeps_the_job_definition_that_it_began_with(resourc
     definitions = [each for each in resources if each.type == "AWS::Batch::JobDefinition"]
 
     assert definitions
-    assert [each.id for each in definitions if each.properties.get("ResourceRetentionPolicy") != {"SkipDeregisterOnUpdate": True}] == []
+    assert [
+        each.id
+        for each in definitions
+        if each.properties.get("ResourceRetentionPolicy") != {"SkipDeregisterOnUpdate": True}
+    ] == []
 
 
 def test_no_version_is_whatever_is_newest(resources):
     """$Latest is read when an instance starts: a change would reach half of a fleet, and no change of the template would say so."""
     for each in resources:
-        if each.type in ("AWS::Batch::ComputeEnvironment", "AWS::AutoScaling::AutoScalingGroup", "AWS::EC2::Instance"):
-            versions = [inner["Version"] for inner in walk(each.properties) if isinstance(inner, dict) and "LaunchTemplateId" in inner]
+        if each.type in (
+            "AWS::Batch::ComputeEnvironment",
+            "AWS::AutoScaling::AutoScalingGroup",
+            "AWS::EC2::Instance",
+        ):
+            versions = [
+                inner["Version"]
+                for inner in walk(each.properties)
+                if isinstance(inner, dict) and "LaunchTemplateId" in inner
+            ]
             assert [version for version in versions if version in ("$Latest", "$Default")] == [], each.id
 
 
-# Resources that a restore, a move to another zone or a change of way out replaces: an exported value of theirs that is in use would forbid it.
+# Resources that a restore, a move to another zone or a change of way out replaces: an exported value of
+# theirs that is in use would forbid it.
 REPLACEABLE = ("AWS::RDS::", "AWS::EC2::Instance", "AWS::EC2::EIP", "AWS::EC2::NatGateway", "AWS::Lambda::")
 
 
@@ -278,7 +382,11 @@ def test_nothing_that_is_exported_stands_in_the_way_of_a_restore():
     for path in FILES:
         document = load(path)
         for name, output in (document.get("Outputs") or {}).items():
-            kinds = [document["Resources"][each]["Type"] for each in references(output["Value"]) if each in document["Resources"]]
+            kinds = [
+                document["Resources"][each]["Type"]
+                for each in references(output["Value"])
+                if each in document["Resources"]
+            ]
             if "Export" in output:
                 assert [kind for kind in kinds if kind.startswith(REPLACEABLE)] == [], name
 
@@ -288,15 +396,23 @@ def test_the_database_can_be_made_from_a_snapshot_beside_the_one_that_is_there()
     cluster = template.resources(data, "AWS::RDS::DBCluster")["Database"]
 
     assert "DatabaseSnapshot" in references(cluster.get("SnapshotIdentifier"))
-    assert "DatabaseGeneration" in references(cluster.get("DBClusterIdentifier")), "a replacement with the name of what it replaces is refused"
+    assert "DatabaseGeneration" in references(cluster.get("DBClusterIdentifier")), (
+        "a replacement with the name of what it replaces is refused"
+    )
     for name in ("DatabaseName", "MasterUsername", "MasterUserPassword"):
-        assert cluster[name]["Fn::If"][:2] == ["IsRestored", {"Ref": "AWS::NoValue"}], f"RDS refuses {name} together with a snapshot"
+        assert cluster[name]["Fn::If"][:2] == ["IsRestored", {"Ref": "AWS::NoValue"}], (
+            f"RDS refuses {name} together with a snapshot"
+        )
 
 
 def test_a_failed_first_deployment_can_be_undone():
     """Deletion protection from the first moment on would leave a stack that neither rolls back nor can be repeated."""
     data = load(DATA)
-    protected = [inner for inner in walk(data["Resources"]) if isinstance(inner, dict) and "DeletionProtection" in inner]
+    protected = [
+        inner
+        for inner in walk(data["Resources"])
+        if isinstance(inner, dict) and "DeletionProtection" in inner
+    ]
 
     assert [each["DeletionProtection"] for each in protected] == [{"Fn::If": ["IsProtected", True, False]}]
     assert data["Parameters"]["Protected"]["Default"] == "true"
@@ -309,11 +425,20 @@ def without_destination(resources: list[Resource]) -> list[str]:
     """Functions that rules, schedules or topics invoke, and whose own failures would be gone after Lambda's retries."""
     invoked: set[str] = set()
     for each in resources:
-        if each.type in ("AWS::Scheduler::Schedule", "AWS::Events::Rule", "AWS::SNS::Subscription", "AWS::S3::Bucket"):
-            invoked |= references(each.properties) & {other.id for other in resources if other.type == "AWS::Lambda::Function"}
+        if each.type in (
+            "AWS::Scheduler::Schedule",
+            "AWS::Events::Rule",
+            "AWS::SNS::Subscription",
+            "AWS::S3::Bucket",
+        ):
+            invoked |= references(each.properties) & {
+                other.id for other in resources if other.type == "AWS::Lambda::Function"
+            }
     kept = set()
     for each in resources:
-        if each.type == "AWS::Lambda::EventInvokeConfig" and "OnFailure" in each.properties.get("DestinationConfig", {}):
+        if each.type == "AWS::Lambda::EventInvokeConfig" and "OnFailure" in each.properties.get(
+            "DestinationConfig", {}
+        ):
             kept |= references(each.properties["FunctionName"])
     return sorted(invoked - kept)
 
@@ -336,11 +461,18 @@ def test_a_schedule_without_a_destination_for_failures_would_be_found():
 
 def test_every_log_group_that_aws_makes_by_itself_is_made_here_and_forgets(resources):
     """RDS names its groups for the cluster; one that it makes itself keeps everything for ever."""
-    groups = {str(each.properties.get("LogGroupName")): each.properties.get("RetentionInDays") for each in resources if each.type == "AWS::Logs::LogGroup"}
+    groups = {
+        str(each.properties.get("LogGroupName")): each.properties.get("RetentionInDays")
+        for each in resources
+        if each.type == "AWS::Logs::LogGroup"
+    }
     for each in resources:
         if each.type == "AWS::RDS::DBCluster":
             name = each.properties["DBClusterIdentifier"]["Fn::Sub"]
-            wanted = [str({"Fn::Sub": f"/aws/rds/cluster/{name}/{kind}"}) for kind in each.properties["EnableCloudwatchLogsExports"]]
+            wanted = [
+                str({"Fn::Sub": f"/aws/rds/cluster/{name}/{kind}"})
+                for kind in each.properties["EnableCloudwatchLogsExports"]
+            ]
             assert [group for group in wanted if not groups.get(group)] == []
             assert "DatabaseLogs" in listed(each.whole.get("DependsOn")), "RDS would make the group first"
 
@@ -350,9 +482,15 @@ def test_what_is_overwritten_by_mistake_can_be_brought_back_and_goes_in_time(res
         if each.type == "AWS::S3::Bucket":
             rules = each.properties["LifecycleConfiguration"]["Rules"]
             assert each.properties.get("VersioningConfiguration") == {"Status": "Enabled"}, each.id
-            days = [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules if "NoncurrentVersionExpiration" in rule and "Prefix" not in rule]
+            days = [
+                rule["NoncurrentVersionExpiration"]["NoncurrentDays"]
+                for rule in rules
+                if "NoncurrentVersionExpiration" in rule and "Prefix" not in rule
+            ]
             assert days, f"{each.id} keeps every old version for ever"
-            assert min(days) <= 7, f"{each.id}: what a person asked to be deleted is there for longer than we promise"
+            assert min(days) <= 7, (
+                f"{each.id}: what a person asked to be deleted is there for longer than we promise"
+            )
 
 
 # ---------------------------------------------------------------- Secrets, certificates, the image
@@ -385,10 +523,18 @@ def instructions(text: str) -> list[str]:
 def image_faults(text: str) -> list[str]:
     """Bases that can change under the same name, packages without hashes, and checks that docker would run beside the work."""
     faults = []
-    stages = {found[1] for line in instructions(text) if (found := re.search(r"^FROM .* AS (\w+)$", line, re.IGNORECASE))}
+    stages = {
+        found[1]
+        for line in instructions(text)
+        if (found := re.search(r"^FROM .* AS (\w+)$", line, re.IGNORECASE))
+    }
     for line in instructions(text):
         source = re.match(r"FROM (\S+)", line) or re.match(r"COPY --from=(\S+)", line)
-        if source and source[1] not in {*stages, "lock"} and not re.search(r"@sha256:[0-9a-f]{64}$", source[1]):
+        if (
+            source
+            and source[1] not in {*stages, "lock"}
+            and not re.search(r"@sha256:[0-9a-f]{64}$", source[1])
+        ):
             faults.append(f"{source[1]} is not pinned by its digest")
         if re.search(r"\bpip\s+(install|sync)\b", line) and "--require-hashes" not in line:
             faults.append("packages are installed without their hashes")
@@ -402,7 +548,9 @@ def test_the_image_is_built_from_what_was_tested():
 
 
 def test_an_image_that_is_not_would_be_found():
-    assert image_faults("FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n  install numpy\nHEALTHCHECK CMD true\n") == [
+    assert image_faults(
+        "FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n  install numpy\nHEALTHCHECK CMD true\n"
+    ) == [
         "ubuntu:24.04 is not pinned by its digest",
         "uv:1 is not pinned by its digest",
         "packages are installed without their hashes",

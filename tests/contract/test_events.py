@@ -1,4 +1,7 @@
-"""The sample events of the production machine form one execution. Those of the Platform API: tests/functions/test_samples.py."""
+"""The sample events of the production machine form one execution.
+
+Those of the Platform API: tests/functions/test_samples.py.
+"""
 
 import json
 import uuid
@@ -20,10 +23,22 @@ from showrunner.production import files
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 
-REQUEST = {"style": "educational", "length_seconds": 10, "voice": "female1", "aspect": ["9:16"], "assets": [], "priority": 2}
+REQUEST = {
+    "style": "educational",
+    "length_seconds": 10,
+    "voice": "female1",
+    "aspect": ["9:16"],
+    "assets": [],
+    "priority": 2,
+}
 REQUEST["manual_script"] = "Five words are spoken here."
 FILES = {"file": "video.mp4", "thumbnail": "thumbnail.jpg", "srt": "captions.srt", "vtt": "captions.vtt"}
-REPORT = {"duration_s": 10.0, "loudness_lufs": -14.0, "true_peak_dbtp": -1.5, "outputs": [{"name": "9x16", **FILES, "bytes": 5, "width": 9, "height": 16}]}
+REPORT = {
+    "duration_s": 10.0,
+    "loudness_lufs": -14.0,
+    "true_peak_dbtp": -1.5,
+    "outputs": [{"name": "9x16", **FILES, "bytes": 5, "width": 9, "height": 16}],
+}
 
 
 @pytest.fixture
@@ -31,7 +46,11 @@ def video(tx, event, aws):
     """Add the queued video that all samples of the steps refer to."""
     start = event("prepare.start")
     channel = str(uuid.uuid4())
-    db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Samples')", id=start["organisation_id"])
+    db.run(
+        tx,
+        "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Samples')",
+        id=start["organisation_id"],
+    )
     db.run(
         tx,
         "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Samples', '{}')",
@@ -51,8 +70,15 @@ def video(tx, event, aws):
 
 @pytest.fixture
 def settings(monkeypatch):
-    """Set the steps' environment as template.yaml does. No platform is called: script and recordings exist."""
-    for name, value in {"RENDER_PLATFORM": "cpu", "OPENAI_MODEL": "gpt-6-luna", "ELEVENLABS_MODEL": "eleven_flash_v2_5"}.items():
+    """Set the steps' environment as template.yaml does.
+
+    No platform is called: script and recordings exist.
+    """
+    for name, value in {
+        "RENDER_PLATFORM": "cpu",
+        "OPENAI_MODEL": "gpt-6-luna",
+        "ELEVENLABS_MODEL": "eleven_flash_v2_5",
+    }.items():
         monkeypatch.setenv(name, value)
 
 
@@ -109,7 +135,12 @@ def test_every_failed_execution_fails_its_video(tx, event, video, settings, case
 def test_the_sweeper_accepts_the_schedulers_event(tx, event, aws):
     db.run(tx, "DELETE FROM studio.videos")  # tests that commit leave rows; these come back with the rollback
 
-    assert sweep.handler(event("sweep.scheduled"), None) == {"started": 0, "ended": 0, "stopped": 0, "published": 0}
+    assert sweep.handler(event("sweep.scheduled"), None) == {
+        "started": 0,
+        "ended": 0,
+        "stopped": 0,
+        "published": 0,
+    }
 
 
 def test_migrate_accepts_an_empty_event(postgres, event):

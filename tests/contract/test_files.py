@@ -10,19 +10,34 @@ from showrunner.production import files
 
 ROOT = Path(__file__).parents[2]
 FOLDER = files.video_folder("0b9d6a52-3c1f-4f0e-8d55-6f1e2a7c9b10", "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21")
-NAMES = re.compile(r"(job|script|timeline|progress|report|error)\.json|\.(voice|visual)\.json|/(charges|products|videos|render)/")
+NAMES = re.compile(
+    r"(job|script|timeline|progress|report|error)\.json|\.(voice|visual)\.json|/(charges|products|videos|render)/"
+)
 
 
 def strings(path: Path) -> list[str]:
     """String constants of a module without its docstrings."""
     tree = ast.parse(path.read_text())
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
-    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose]
+    prose = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
 
 
 def test_only_one_module_names_the_objects_of_a_video():
     paths = [*(ROOT / "layers/showrunner/showrunner").rglob("*.py"), *(ROOT / "functions").glob("*/app.py")]
-    named = {str(path.relative_to(ROOT)) for path in paths for text in strings(path) if NAMES.search(text) and not text.startswith("/api/")}
+    named = {
+        str(path.relative_to(ROOT))
+        for path in paths
+        for text in strings(path)
+        if NAMES.search(text) and not text.startswith("/api/")
+    }
 
     assert named == {"layers/showrunner/showrunner/production/files.py"}
 
@@ -51,6 +66,8 @@ def test_the_rule_of_the_live_function_matches_the_progress_key():
 )  # fmt: skip
 def test_the_policies_of_the_template_cover_each_object(key):
     text = (ROOT / "template.yaml").read_text()
-    patterns = {found.replace("*", "[^:]*") for found in re.findall(r"s3:::\$\{Bucket\}/(organisations/\S+)", text)}
+    patterns = {
+        found.replace("*", "[^:]*") for found in re.findall(r"s3:::\$\{Bucket\}/(organisations/\S+)", text)
+    }
 
     assert any(re.fullmatch(pattern, key) for pattern in patterns)

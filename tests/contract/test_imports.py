@@ -38,10 +38,20 @@ class Loaded(NamedTuple):
 
 
 def load(function: str) -> Loaded:
-    # Lambda's own variables are set when AWS imports the function; ours must not be read before the first event.
-    environment = {"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_NAME": function, "AWS_REGION": "us-east-1", "POWERTOOLS_METRICS_DISABLED": "true"}
+    # Lambda's own variables are set when AWS imports the function; ours must not be read before the first
+    # event.
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": function,
+        "AWS_REGION": "us-east-1",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }
     done = subprocess.run(
-        [sys.executable, "-I", "-c", PROGRAM, str(FUNCTIONS / function), str(LAYER)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", PROGRAM, str(FUNCTIONS / function), str(LAYER)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{function} can't be imported without an event:\n{done.stderr[-2000:]}"
     report = json.loads(done.stdout)
@@ -56,7 +66,11 @@ def loaded() -> dict[str, Loaded]:
 
 
 def behind_an_api() -> set[str]:
-    return {name for name, each in template.functions().items() if any(event["Type"] == "HttpApi" for event in (each.properties.get("Events") or {}).values())}
+    return {
+        name
+        for name, each in template.functions().items()
+        if any(event["Type"] == "HttpApi" for event in (each.properties.get("Events") or {}).values())
+    }
 
 
 def holds_database(function: str) -> bool:
@@ -88,9 +102,17 @@ def test_every_function_can_be_imported_before_its_first_event(loaded):
 def test_no_function_imports_a_forbidden_package_at_its_start(loaded, record_property):
     for name, each in loaded.items():
         record_property(f"import_cpu_ms_{name}", round(each.seconds * 1000))
-    print("\n".join(f"{name:<12} {each.seconds * 1000:5.0f} ms of CPU, {len(each.modules)} packages" for name, each in sorted(loaded.items())))
+    print(
+        "\n".join(
+            f"{name:<12} {each.seconds * 1000:5.0f} ms of CPU, {len(each.modules)} packages"
+            for name, each in sorted(loaded.items())
+        )
+    )
 
-    wrong = {name: {module: why for module, why in forbidden(name).items() if module in each.modules} for name, each in loaded.items()}
+    wrong = {
+        name: {module: why for module, why in forbidden(name).items() if module in each.modules}
+        for name, each in loaded.items()
+    }
 
     assert {name: modules for name, modules in wrong.items() if modules} == {}
 
@@ -111,13 +133,23 @@ def test_every_imported_package_is_in_the_functions_layers(loaded):
     }
     for name, each in template.functions().items():
         layers = {reference["Ref"] for reference in each.properties["Layers"]}
-        imported = {found.name.split(".")[0] for module in code.closure(code.app(name)) if (path := code.path_of(module)) for found in code.imports(path)}
+        imported = {
+            found.name.split(".")[0]
+            for module in code.closure(code.app(name))
+            if (path := code.path_of(module))
+            for found in code.imports(path)
+        }
         needed = {layer for layer, packages in provided.items() if imported & packages}
         assert layers - {"SharedLayer", "MigrateLayer"} == needed, f"{name}: layers and imports differ"
 
 
 def test_every_package_that_the_product_imports_is_required_by_a_layer():
-    lines = [line for path in LAYER.parent.glob("*/requirements.txt") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [
+        line
+        for path in LAYER.parent.glob("*/requirements.txt")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     requirements = {line.split("==")[0].strip().lower() for line in lines}
     # Import name -> distribution; httpx and urllib3 are what the openai SDK and requests raise errors from.
     names = {
@@ -142,4 +174,6 @@ def test_no_handler_file_does_work_when_it_is_imported():
         for node in code.tree(FUNCTIONS / name / "app.py").body[1:]:
             if isinstance(node, ast.Expr) and ast.unparse(node).startswith("app.include("):
                 continue
-            assert not isinstance(node, ast.Expr | ast.For | ast.While | ast.With | ast.Try), f"functions/{name}/app.py:{node.lineno}"
+            assert not isinstance(node, ast.Expr | ast.For | ast.While | ast.With | ast.Try), (
+                f"functions/{name}/app.py:{node.lineno}"
+            )

@@ -1,4 +1,7 @@
-"""The migration files on a real server, and the lists of the stores. How `migrate` works: tests/functions/test_migrate.py."""
+"""The migration files on a real server, and the lists of the stores.
+
+How `migrate` works: tests/functions/test_migrate.py.
+"""
 
 import ast
 import contextlib
@@ -26,7 +29,14 @@ def empty_database(postgres, monkeypatch):
     from pg8000.native import Connection
 
     with contextlib.closing(
-        Connection("postgres", host="127.0.0.1", port=postgres.port, database="postgres", password=postgres.password, ssl_context=False)
+        Connection(
+            "postgres",
+            host="127.0.0.1",
+            port=postgres.port,
+            database="postgres",
+            password=postgres.password,
+            ssl_context=False,
+        )
     ) as administrator:
         administrator.run(f"DROP DATABASE IF EXISTS {EMPTY}")
         administrator.run(f"CREATE DATABASE {EMPTY} OWNER showrunner")
@@ -55,9 +65,16 @@ def test_four_concurrent_migrations_apply_each_file_once(empty_database):
 def test_no_migration_ends_its_transaction():
     """Each file runs in one transaction: after a COMMIT inside, half of it would remain when the rest fails."""
     for path in migrate.FOLDER.iterdir():
-        statements = re.sub(r"--.*|\$\$.*?\$\$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL if "$$" in path.read_text(encoding="utf-8") else 0)
+        statements = re.sub(
+            r"--.*|\$\$.*?\$\$",
+            "",
+            path.read_text(encoding="utf-8"),
+            flags=re.DOTALL if "$$" in path.read_text(encoding="utf-8") else 0,
+        )
 
-        assert not re.search(r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;|CONCURRENTLY", statements, re.MULTILINE | re.IGNORECASE), path.name
+        assert not re.search(
+            r"^\s*(BEGIN|COMMIT|ROLLBACK)\s*;|CONCURRENTLY", statements, re.MULTILINE | re.IGNORECASE
+        ), path.name
 
 
 def test_every_foreign_key_has_an_index(postgres):
@@ -82,13 +99,20 @@ def test_every_foreign_key_has_an_index(postgres):
 def lists() -> list[tuple[str, list[ast.expr]]]:
     """Return (module, arguments) of every pages.select of the stores."""
     stores = [path for path in code.layer_files() if "store" in path.parts]
-    return [(code.module_of(path), call.args) for path in stores for call in code.calls(code.tree(path), "pages", ("select",))]
+    return [
+        (code.module_of(path), call.args)
+        for path in stores
+        for call in code.calls(code.tree(path), "pages", ("select",))
+    ]
 
 
 def default_order(module_name: str, arguments: list[ast.expr]) -> str:
     """Return the statement of a list's first page, in its default order and without filters."""
     module = importlib.import_module(module_name)
-    source, item, columns, default = (getattr(module, each.id) if isinstance(each, ast.Name) else ast.literal_eval(each) for each in arguments[1:5])
+    source, item, columns, default = (
+        getattr(module, each.id) if isinstance(each, ast.Name) else ast.literal_eval(each)
+        for each in arguments[1:5]
+    )
     parameters = {name: ("true", str(uuid.uuid4())) for name in re.findall(r"(?<!:):(\w+)", source)}
     db.close()  # a new connection has no prepared statements
     with db.transaction() as tx:
@@ -100,7 +124,9 @@ def default_order(module_name: str, arguments: list[ast.expr]) -> str:
 def plan(statement: str) -> list[str]:
     """Return the steps below LIMIT in its plan, with table scans and sorts allowed only if nothing else is possible."""
     names: dict[str, int] = {}
-    numbered = re.sub(r"(?<!:):(\w+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    numbered = re.sub(
+        r"(?<!:):(\w+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement
+    )
     with db.transaction() as tx:
         for step in ("seqscan", "sort", "incremental_sort", "bitmapscan"):
             tx.command(f"SET LOCAL enable_{step} = off")
@@ -125,7 +151,11 @@ SORTED = {"showrunner.store.accounts.members"}
 LARGE = [each for each in lists() if each[0] not in SORTED]
 
 
-@pytest.mark.parametrize(("module", "arguments"), LARGE, ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    LARGE,
+    ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "",
+)
 def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module, arguments):
     steps = plan(default_order(module, arguments))
 
@@ -134,6 +164,8 @@ def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module,
 
 
 def test_an_order_without_an_index_is_detected(postgres):
-    steps = plan("SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL ORDER BY v.progress LIMIT :limit")
+    steps = plan(
+        "SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL ORDER BY v.progress LIMIT :limit"
+    )
 
     assert "Sort" in steps

@@ -16,8 +16,8 @@ MOST_CONNECTIONS = 5_000
 MOST_CONNECTIONS_OF_A_PAUSING_CLUSTER = 2_000
 
 
-# Share of max_connections. The rest is for the superuser's reserve, a person with psql, and environments that Lambda is replacing
-# while sessions of the old ones have not ended (db.IDLE_SESSION_MS).
+# Share of max_connections. The rest is for the superuser's reserve, a person with psql, and environments that
+# Lambda is replacing while sessions of the old ones have not ended (db.IDLE_SESSION_MS).
 SHARE_OF_CONNECTIONS = 0.75
 
 
@@ -28,11 +28,17 @@ def uses_database(function: str) -> bool:
 def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
     for name, function in functions.items():
         assert ("VpcConfig" in function.properties) == uses_database(name), name
-        assert any(variable.startswith("DATABASE_") for variable in function.variables) == uses_database(name), name
+        assert any(variable.startswith("DATABASE_") for variable in function.variables) == uses_database(
+            name
+        ), name
 
 
-# Routes whose caller waits for a platform, with a timeout and a breaker; and modules that only parse (the hub function uses their client).
-WAITS_OUTSIDE = {"feed": {"showrunner.platforms.youtube"}, "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"}}
+# Routes whose caller waits for a platform, with a timeout and a breaker; and modules that only parse (the hub
+# function uses their client).
+WAITS_OUTSIDE = {
+    "feed": {"showrunner.platforms.youtube"},
+    "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"},
+}
 
 
 READS = {"showrunner.platforms.answers", "showrunner.platforms.credentials", "showrunner.platforms.websub"}
@@ -40,19 +46,30 @@ READS = {"showrunner.platforms.answers", "showrunner.platforms.credentials", "sh
 
 def test_functions_that_use_the_database_call_no_platform(functions):
     for name in filter(uses_database, functions):
-        platforms = {module for module in code.closure(code.app(name)) if module.startswith("showrunner.platforms.")}
+        platforms = {
+            module for module in code.closure(code.app(name)) if module.startswith("showrunner.platforms.")
+        }
         assert platforms - READS - WAITS_OUTSIDE.get(name, set()) == set(), name
 
 
 def test_database_functions_have_bounded_concurrency_that_fits_the_connections(functions):
-    counts = {name: function.properties.get("ReservedConcurrentExecutions") for name, function in functions.items() if uses_database(name)}
-    assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, "each environment uses one connection"
+    counts = {
+        name: function.properties.get("ReservedConcurrentExecutions")
+        for name, function in functions.items()
+        if uses_database(name)
+    }
+    assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, (
+        "each environment uses one connection"
+    )
 
     assert sum(counts.values()) <= SHARE_OF_CONNECTIONS * smallest_max_connections(load(DATA))
 
 
 def smallest_max_connections(data: dict) -> int:
-    """Return the least max_connections. Aurora derives it from the maximum capacity; use the smallest that the parameter allows."""
+    """Return the least max_connections.
+
+    Aurora derives it from the maximum capacity; use the smallest that the parameter allows.
+    """
     scaling = resources(data, "AWS::RDS::DBCluster")["Database"]["ServerlessV2ScalingConfiguration"]
     units = data["Parameters"][scaling["MaxCapacity"]["Ref"]]["MinValue"]
     found = min(MOST_CONNECTIONS, units * 2 * GIBIBYTE // BYTES_A_CONNECTION)

@@ -22,7 +22,9 @@ def planned(style: str, template: str = "gradient", aspect: str = "9:16", seed: 
     """The timeline of a small film of this style, as the steps plan it."""
     name, width, height = SIZES[aspect]
     ordered = job(style=style, outputs=[Output(name=name, width=width, height=height)], seed=seed)
-    written = planning.manual("One sentence about the sea.\n\n---\n\nAnd another one about ships.", "Sea", "en")
+    written = planning.manual(
+        "One sentence about the sea.\n\n---\n\nAnd another one about ships.", "Sea", "en"
+    )
     content = visual(template=template, text="Words", items=["a", "b"], value="7", label="seas", series=[])
     pictures = [timeline.Picture.model_validate(visuals.generated(content, 1)) for _ in written.passages]
     recordings = [recording(text, 2.0) for text in written.passages]
@@ -54,7 +56,9 @@ def test_moods_transitions_and_motions_are_the_renderers():
 
     assert set(timeline._MOODS.values()) <= set(DEFINITIONS["music"]["properties"]["mood"]["enum"])
     assert transitions <= set(DEFINITIONS["scene"]["properties"]["transition"]["properties"]["kind"]["enum"])
-    assert set(timeline._MOTIONS) <= set(DEFINITIONS["visual"]["properties"]["motion"]["properties"]["kind"]["enum"])
+    assert set(timeline._MOTIONS) <= set(
+        DEFINITIONS["visual"]["properties"]["motion"]["properties"]["kind"]["enum"]
+    )
 
 
 def test_fonts_and_presets_of_a_channel_are_the_renderers():

@@ -20,17 +20,41 @@ CALLERS = {
 
 @pytest.fixture
 def stacks() -> Stacks:
-    physical = {"PrepareFunction": "showrunner-local-PrepareFunction-1A2B", "VideosFunction": "showrunner-local-VideosFunction-3C4D", "StageKey": "1234"}
+    physical = {
+        "PrepareFunction": "showrunner-local-PrepareFunction-1A2B",
+        "VideosFunction": "showrunner-local-VideosFunction-3C4D",
+        "StageKey": "1234",
+    }
     return Stacks({"Stage": "local", "PlatformUrl": "http://127.0.0.1:8000"}, physical)
 
 
 def s3(method: str, path: str, query: str = "", status: int = 200, key: str = "ASIAPREPARE") -> dict:
-    return {"at": 1.0, "access_key": key, "service": "s3", "method": method, "path": path, "query": query, "target": None, "body": None, "status": status}
+    return {
+        "at": 1.0,
+        "access_key": key,
+        "service": "s3",
+        "method": method,
+        "path": path,
+        "query": query,
+        "target": None,
+        "body": None,
+        "status": status,
+    }
 
 
 def call(service: str, target: str, body: dict | None, key: str = "ASIAPREPARE") -> dict:
     text = None if body is None else json.dumps(body)
-    return {"at": 1.0, "access_key": key, "service": service, "method": "POST", "path": "/", "query": "", "target": target, "body": text, "status": 200}
+    return {
+        "at": 1.0,
+        "access_key": key,
+        "service": service,
+        "method": "POST",
+        "path": "/",
+        "query": "",
+        "target": target,
+        "body": text,
+        "status": 200,
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,7 +75,9 @@ def test_wildcards_match_as_in_iam(pattern, text, found):
     assert matches(pattern, text) is found
 
 
-def statement(effect: str = "Allow", action: str = "s3:GetObject", resource: str = "arn:aws:s3:::b/*") -> dict:
+def statement(
+    effect: str = "Allow", action: str = "s3:GetObject", resource: str = "arn:aws:s3:::b/*"
+) -> dict:
     return {"Effect": effect, "Action": [action], "Resource": [resource]}
 
 
@@ -74,46 +100,91 @@ def test_a_statement_that_cannot_be_evaluated_is_an_error():
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (s3("GET", "/b/organisations/a%20b.json"), [("s3:GetObject", "arn:aws:s3:::b/organisations/a b.json"), ("kms:Decrypt", None)]),
-        (s3("HEAD", "/b/k", status=404), [("s3:GetObject", "arn:aws:s3:::b/k"), ("s3:ListBucket", "arn:aws:s3:::b")]),
+        (
+            s3("GET", "/b/organisations/a%20b.json"),
+            [("s3:GetObject", "arn:aws:s3:::b/organisations/a b.json"), ("kms:Decrypt", None)],
+        ),
+        (
+            s3("HEAD", "/b/k", status=404),
+            [("s3:GetObject", "arn:aws:s3:::b/k"), ("s3:ListBucket", "arn:aws:s3:::b")],
+        ),
         (s3("PUT", "/b/k"), [("s3:PutObject", "arn:aws:s3:::b/k"), ("kms:GenerateDataKey", None)]),
-        (s3("PUT", "/b/k", "partNumber=1&uploadId=x"), [("s3:PutObject", "arn:aws:s3:::b/k"), ("kms:GenerateDataKey", None), ("kms:Decrypt", None)]),
-        (s3("POST", "/b/k", "uploads"), [("s3:PutObject", "arn:aws:s3:::b/k"), ("kms:GenerateDataKey", None), ("kms:Decrypt", None)]),
+        (
+            s3("PUT", "/b/k", "partNumber=1&uploadId=x"),
+            [("s3:PutObject", "arn:aws:s3:::b/k"), ("kms:GenerateDataKey", None), ("kms:Decrypt", None)],
+        ),
+        (
+            s3("POST", "/b/k", "uploads"),
+            [("s3:PutObject", "arn:aws:s3:::b/k"), ("kms:GenerateDataKey", None), ("kms:Decrypt", None)],
+        ),
         (s3("DELETE", "/b/k", "uploadId=x"), [("s3:AbortMultipartUpload", "arn:aws:s3:::b/k")]),
         (s3("DELETE", "/b/k"), [("s3:DeleteObject", "arn:aws:s3:::b/k")]),
         (s3("PUT", "/b/k", "tagging"), [("s3:PutObjectTagging", "arn:aws:s3:::b/k")]),
         (s3("GET", "/b", "list-type=2&prefix=x"), [("s3:ListBucket", "arn:aws:s3:::b")]),
         (
             call("ssm", "AmazonSSM.GetParameters", {"Names": ["/showrunner/local/a/b", "/c"]}),
-            [("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/showrunner/local/a/b"), ("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/c")],
+            [
+                ("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/showrunner/local/a/b"),
+                ("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/c"),
+            ],
         ),
-        (call("states", "AWSStepFunctions.StartExecution", {"stateMachineArn": "arn:m", "input": "{}"}), [("states:StartExecution", "arn:m")]),
-        (call("states", "AWSStepFunctions.StopExecution", {"executionArn": "arn:e"}), [("states:StopExecution", "arn:e")]),
         (
-            call("events", "AWSEvents.PutEvents", {"Entries": [{"EventBusName": "b"}, {"EventBusName": "b"}]}),
+            call("states", "AWSStepFunctions.StartExecution", {"stateMachineArn": "arn:m", "input": "{}"}),
+            [("states:StartExecution", "arn:m")],
+        ),
+        (
+            call("states", "AWSStepFunctions.StopExecution", {"executionArn": "arn:e"}),
+            [("states:StopExecution", "arn:e")],
+        ),
+        (
+            call(
+                "events", "AWSEvents.PutEvents", {"Entries": [{"EventBusName": "b"}, {"EventBusName": "b"}]}
+            ),
             [("events:PutEvents", f"arn:aws:events:{PLACE}:event-bus/b")],
         ),
-        (call("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "t"}), [("dynamodb:GetItem", f"arn:aws:dynamodb:{PLACE}:table/t")]),
-        (call("sqs", "AmazonSQS.SendMessage", {"QueueUrl": "http://x/000000000000/q"}), [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")]),
+        (
+            call("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "t"}),
+            [("dynamodb:GetItem", f"arn:aws:dynamodb:{PLACE}:table/t")],
+        ),
+        (
+            call("sqs", "AmazonSQS.SendMessage", {"QueueUrl": "http://x/000000000000/q"}),
+            [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")],
+        ),
         (call("kms", "TrentService.Decrypt", {"CiphertextBlob": "x"}), [("kms:Decrypt", None)]),
         (
-            {**call("ses", "", None), "body": "Action=SendEmail&Source=a%40example.com&Message.Subject.Data=x"},
+            {
+                **call("ses", "", None),
+                "body": "Action=SendEmail&Source=a%40example.com&Message.Subject.Data=x",
+            },
             [("ses:SendEmail", f"arn:aws:ses:{PLACE}:identity/a@example.com")],
         ),
         (
             {**s3("POST", "/_aws/execute-api/a1b2c3d4/live/@connections/L0SM9%3D"), "service": "execute-api"},
-            [("execute-api:ManageConnections", f"arn:aws:execute-api:{PLACE}:a1b2c3d4/live/POST/@connections/L0SM9=")],
+            [
+                (
+                    "execute-api:ManageConnections",
+                    f"arn:aws:execute-api:{PLACE}:a1b2c3d4/live/POST/@connections/L0SM9=",
+                )
+            ],
         ),
         (call("dynamodb", "DynamoDB_20120810.PutItem", None), [("dynamodb:PutItem", None)]),
         (call("sts", "", {}), []),
     ],
-    ids=lambda value: f"{value['service']} {value['method']} {value['target'] or value['path']}?{value['query']}" if isinstance(value, dict) else "",
+    ids=lambda value: (
+        f"{value['service']} {value['method']} {value['target'] or value['path']}?{value['query']}"
+        if isinstance(value, dict)
+        else ""
+    ),
 )
 def test_a_request_needs_these_actions_on_these_resources(line, expected):
     assert needs(line) == [Need(*each) for each in expected]
 
 
-@pytest.mark.parametrize("line", [s3("POST", "/b", "delete"), call("rds", "AmazonRDS.Stop", {}), s3("GET", "/b", "policy")], ids=["delete", "rds", "policy"])
+@pytest.mark.parametrize(
+    "line",
+    [s3("POST", "/b", "delete"), call("rds", "AmazonRDS.Stop", {}), s3("GET", "/b", "policy")],
+    ids=["delete", "rds", "policy"],
+)
 def test_an_unknown_request_is_an_error_that_names_it(line, stacks):
     with pytest.raises(Unknown):
         needs(line)
@@ -126,9 +197,17 @@ def test_a_permitted_action_is_allowed(stacks):
         call("ssm", "AmazonSSM.GetParameters", {"Names": ["/showrunner/local/database/password"]}),
         s3("PUT", f"{folder}/job.json"),
         call(
-            "states", "AWSStepFunctions.StartExecution", {"stateMachineArn": f"arn:aws:states:{PLACE}:stateMachine:showrunner-local-production"}, "ASIAVIDEOS"
+            "states",
+            "AWSStepFunctions.StartExecution",
+            {"stateMachineArn": f"arn:aws:states:{PLACE}:stateMachine:showrunner-local-production"},
+            "ASIAVIDEOS",
         ),
-        call("states", "AWSStepFunctions.StopExecution", {"executionArn": f"arn:aws:states:{PLACE}:execution:showrunner-local-production:x-1"}, "ASIAVIDEOS"),
+        call(
+            "states",
+            "AWSStepFunctions.StopExecution",
+            {"executionArn": f"arn:aws:states:{PLACE}:execution:showrunner-local-production:x-1"},
+            "ASIAVIDEOS",
+        ),
         s3("GET", f"{folder}/render/progress.json", status=404, key="ASIAVIDEOS"),
         s3("GET", f"/{BUCKET}/{ORGANISATION}/products/voice/1.mp3", key="ASIARENDER"),
         s3("PUT", f"{folder}/render/video.mp4", key="ASIARENDER"),
@@ -144,7 +223,12 @@ def test_a_forbidden_action_is_detected(stacks):
         s3("PUT", f"/{BUCKET}/{ORGANISATION}/products/voice/1.mp3"),
         s3("PUT", f"/{BUCKET}/{ORGANISATION}/videos/5f0a/job.json", key="ASIARENDER"),
         call("ssm", "AmazonSSM.GetParameters", {"Names": ["/showrunner/local/openai/api_key"]}, "ASIAVIDEOS"),
-        call("states", "AWSStepFunctions.StartExecution", {"stateMachineArn": f"arn:aws:states:{PLACE}:stateMachine:other"}, "ASIAVIDEOS"),
+        call(
+            "states",
+            "AWSStepFunctions.StartExecution",
+            {"stateMachineArn": f"arn:aws:states:{PLACE}:stateMachine:other"},
+            "ASIAVIDEOS",
+        ),
         s3("DELETE", f"/{BUCKET}/x", key="test"),
     ]
 
@@ -165,7 +249,10 @@ def test_an_unknown_caller_is_an_error(stacks):
 def test_every_statement_of_every_function_and_job_can_be_resolved(stacks):
     """SAM policy templates and managed policies are not used: they would hide what a function may do."""
     for function in template.functions().values():
-        assert all(isinstance(policy, dict) and "Statement" in policy for policy in function.properties.get("Policies", ())), function.name
+        assert all(
+            isinstance(policy, dict) and "Statement" in policy
+            for policy in function.properties.get("Policies", ())
+        ), function.name
         for each in stacks.statements_of_function(function):
             assert not [text for text in (*each["Action"], *each["Resource"]) if "${" in text]
             assert each["Effect"] == "Allow"

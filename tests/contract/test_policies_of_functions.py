@@ -13,7 +13,8 @@ IAM_SERVICE = {"stepfunctions": "states"}
 
 
 # The actions that a call needs, where they are not the action of the same name.
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (and its like for each operation, section Permissions)
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (and its like for each operation,
+# section Permissions)
 IAM_ACTIONS = {
     ("sqs", "send_message_batch"): {"sqs:SendMessage"},
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-control-access-iam.html
@@ -53,16 +54,32 @@ def _stars(node: yaml.Node) -> list[yaml.ScalarNode]:
     keys = {key.value for key, _ in node.value}
     found = [star for _, value in node.value for star in _stars(value)]
     if "Effect" in keys:
-        found += [star for key, value in node.value if key.value in ("Action", "NotAction", "Resource", "Principal") for star in _wide(value, key.value)]
+        found += [
+            star
+            for key, value in node.value
+            if key.value in ("Action", "NotAction", "Resource", "Principal")
+            for star in _wide(value, key.value)
+        ]
     return found
 
 
 def _wide(node: yaml.Node, key: str) -> list[yaml.ScalarNode]:
-    scalars = [node] if isinstance(node, yaml.ScalarNode) else [each[1] if isinstance(each, tuple) else each for each in node.value]
+    scalars = (
+        [node]
+        if isinstance(node, yaml.ScalarNode)
+        else [each[1] if isinstance(each, tuple) else each for each in node.value]
+    )
     scalars = [
-        inner for scalar in scalars for inner in (scalar.value if isinstance(scalar, yaml.SequenceNode) else [scalar]) if isinstance(inner, yaml.ScalarNode)
+        inner
+        for scalar in scalars
+        for inner in (scalar.value if isinstance(scalar, yaml.SequenceNode) else [scalar])
+        if isinstance(inner, yaml.ScalarNode)
     ]
-    return [scalar for scalar in scalars if (scalar.value == "*" or (key in ("Action", "NotAction") and "*" in scalar.value))]
+    return [
+        scalar
+        for scalar in scalars
+        if (scalar.value == "*" or (key in ("Action", "NotAction") and "*" in scalar.value))
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -83,7 +100,9 @@ def test_an_unexplained_wildcard_is_detected():
 def required(function: str) -> set[str]:
     """Return the IAM actions that a function's code needs, except kms."""
     operations = code.operations(function)
-    found = {action for operation in operations for action in IAM_ACTIONS.get(operation) or {_action(*operation)}}
+    found = {
+        action for operation in operations for action in IAM_ACTIONS.get(operation) or {_action(*operation)}
+    }
     return found | ({"s3:ListBucket"} if code.reach(function) & DETECT_MISSING_OBJECTS else set())
 
 
@@ -92,7 +111,12 @@ def _action(service: str, method: str) -> str:
 
 
 def granted(function: Function) -> set[str]:
-    return {action for statement in function.statements if statement["Effect"] == "Allow" for action in listed(statement["Action"])}
+    return {
+        action
+        for statement in function.statements
+        if statement["Effect"] == "Allow"
+        for action in listed(statement["Action"])
+    }
 
 
 def test_a_functions_policy_allows_what_its_code_calls(functions):
@@ -104,7 +128,10 @@ def test_a_functions_policy_allows_what_its_code_calls(functions):
 def test_a_functions_policy_allows_nothing_that_its_code_does_not_call(functions):
     # A function that reads objects may list them, to distinguish a missing object from a forbidden one.
     more = {name: {"s3:ListBucket"} if "s3:GetObject" in required(name) else set() for name in functions}
-    superfluous = {name: {action for action in granted(f) if not action.startswith("kms:")} - required(name) - more[name] for name, f in functions.items()}
+    superfluous = {
+        name: {action for action in granted(f) if not action.startswith("kms:")} - required(name) - more[name]
+        for name, f in functions.items()
+    }
 
     assert {name: sorted(actions) for name, actions in superfluous.items() if actions} == {}
 
@@ -115,13 +142,22 @@ def test_a_function_may_use_the_key_exactly_when_it_uses_encrypted_data(function
         kms = {action for action in granted(function) if action.startswith("kms:")}
 
         if "s3:PutObject" in required(name):
-            assert "kms:GenerateDataKey" in kms, f"{name} writes objects that S3 encrypts with the stage's key"
+            assert "kms:GenerateDataKey" in kms, (
+                f"{name} writes objects that S3 encrypts with the stage's key"
+            )
         assert ("kms:Decrypt" in kms) == bool(services & {"s3", "ssm", "dynamodb"}), name
 
 
 def test_a_functions_policy_allows_exactly_the_secrets_it_reads(functions):
     for name, function in functions.items():
-        resources_ = [resource for s in function.statements if "ssm:GetParameters" in listed(s["Action"]) for resource in listed(s["Resource"])]
-        allowed = sorted(resource["Fn::Sub"].partition("parameter/showrunner/${Stage}/")[2] for resource in resources_)
+        resources_ = [
+            resource
+            for s in function.statements
+            if "ssm:GetParameters" in listed(s["Action"])
+            for resource in listed(s["Resource"])
+        ]
+        allowed = sorted(
+            resource["Fn::Sub"].partition("parameter/showrunner/${Stage}/")[2] for resource in resources_
+        )
 
         assert allowed == sorted(read.name for read in code.secrets(name)), name

@@ -18,7 +18,11 @@ def test_every_value_that_protects_is_the_one_that_was_reviewed():
         print(f"{protections.write()} values written to {protections.FILE.name}")
     found = protections.differences(protections.all_facts(), protections.written())
     if found:
-        pytest.fail("these values of the templates changed; if they are meant to, `make protections` writes them down:\n" + "\n".join(found), pytrace=False)
+        pytest.fail(
+            "these values of the templates changed; if they are meant to, `make protections` writes them down:\n"
+            + "\n".join(found),
+            pytrace=False,
+        )
 
 
 # ---------------------------------------------------------------- Weakenings
@@ -111,7 +115,11 @@ def test_the_rules_alone_find_what_exposes_and_what_unseals():
         "PointInTime",
     )
     # A fifth of them: each takes a transform of its own, and all together take eight minutes.
-    chosen = [(name, each) for name, each in all_weakenings() if any(word in each.what for word in (*serious, *keys))][::5]
+    chosen = [
+        (name, each)
+        for name, each in all_weakenings()
+        if any(word in each.what for word in (*serious, *keys))
+    ][::5]
     missed = by_rules_alone(chosen)
     print(f"{len(chosen) - len(missed)} of {len(chosen)} serious weakenings are found by a rule")
 

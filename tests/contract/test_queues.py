@@ -33,7 +33,11 @@ def _reader_faults(function: Function, event: dict, queues: dict) -> list[str]:
     if "ReportBatchItemFailures" not in event.get("FunctionResponseTypes", ()):
         faults.append(f"{function.name} has no partial batch response")
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    early = [name for name in references(event["Queue"]) if queues[name].get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]]
+    early = [
+        name
+        for name in references(event["Queue"])
+        if queues[name].get("VisibilityTimeout", 30) < 6 * function.properties["Timeout"]
+    ]
     return faults + [f"{name} is visible again before six timeouts of {function.name}" for name in early]
 
 
@@ -62,9 +66,18 @@ def test_a_queue_that_lacks_one_of_them_is_detected():
 
 def test_every_dead_letter_queue_has_an_alarm():
     application = load(APPLICATION)
-    dead = {name for queue in resources(application, "AWS::SQS::Queue").values() for name in references(queue.get("RedrivePolicy"))}
+    dead = {
+        name
+        for queue in resources(application, "AWS::SQS::Queue").values()
+        for name in references(queue.get("RedrivePolicy"))
+    }
     alarms = resources(application, "AWS::CloudWatch::Alarm").values()
-    watched = {name for alarm in alarms if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible" for name in references(alarm["Dimensions"])}
+    watched = {
+        name
+        for alarm in alarms
+        if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+        for name in references(alarm["Dimensions"])
+    }
 
     assert dead
     assert sorted(dead - watched) == []

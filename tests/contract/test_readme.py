@@ -18,12 +18,16 @@ def text() -> str:
 
 def listed_functions(text: str) -> list[str]:
     """Return the first column of the table whose header begins with Function."""
-    table = re.search(r"^\|\s*\**Function\**\s*\|.*\n\|[-:| ]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE | re.IGNORECASE)
+    table = re.search(
+        r"^\|\s*\**Function\**\s*\|.*\n\|[-:| ]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE | re.IGNORECASE
+    )
     return re.findall(r"^\|\s*`([a-z_]+)`", table[1], re.MULTILINE) if table else []
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(
+        re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 def links(text: str) -> list[str]:
@@ -32,7 +36,10 @@ def links(text: str) -> list[str]:
 
 def anchors(text: str) -> set[str]:
     """Return the anchors of the headings, as GitHub makes them."""
-    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    return {
+        re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
 
 
 def test_the_table_of_functions_is_complete(text):
@@ -41,7 +48,11 @@ def test_the_table_of_functions_is_complete(text):
 
 def test_every_make_target_in_the_readme_exists(text):
     # Only in code: in prose `make` is also an ordinary word.
-    named = {name for block in re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL) for name in re.findall(r"\bmake ([a-z][a-z-]*)", block)}
+    named = {
+        name
+        for block in re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL)
+        for name in re.findall(r"\bmake ([a-z][a-z-]*)", block)
+    }
 
     assert named
     assert sorted(named - targets()) == []
@@ -63,8 +74,16 @@ def test_every_make_target_has_a_help_line():
 
 def test_no_path_or_host_of_one_machine_is_in_the_repository(text):
     """Other machines have other folders."""
-    for path in (README, ROOT / "Makefile", *ROOT.glob("*.toml"), *ROOT.glob("*.yaml"), *sorted((ROOT / "events").glob("*.json"))):
-        assert not re.search(r"/(root|home|work|Users)/|/tmp/[a-z]+/", path.read_text(encoding="utf-8")), path.name
+    for path in (
+        README,
+        ROOT / "Makefile",
+        *ROOT.glob("*.toml"),
+        *ROOT.glob("*.yaml"),
+        *sorted((ROOT / "events").glob("*.json")),
+    ):
+        assert not re.search(r"/(root|home|work|Users)/|/tmp/[a-z]+/", path.read_text(encoding="utf-8")), (
+            path.name
+        )
 
 
 @pytest.mark.parametrize(
@@ -79,6 +98,10 @@ def test_the_table_is_found_by_its_header(sample, found):
 
 
 def test_a_dead_link_is_detected():
-    assert links("[a](docs/a.md#x) [b](https://example.com) [c](#here) ![d](picture.png)") == ["docs/a.md#x", "#here", "picture.png"]
+    assert links("[a](docs/a.md#x) [b](https://example.com) [c](#here) ![d](picture.png)") == [
+        "docs/a.md#x",
+        "#here",
+        "picture.png",
+    ]
     assert anchors("# What it does\n## Run it: `make run`") == {"what-it-does", "run-it-make-run"}
     assert isinstance(README, Path)

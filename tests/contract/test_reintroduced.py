@@ -37,15 +37,30 @@ FAULTS: dict[str, tuple[Any, str, str, Callable[..., Any]]] = {
         "Metadata: {ResourceSignal",
         OF.test_every_machine_tells_cloudformation_how_its_start_ended,
     ),
-    "512 MB for dnf": (DATA, "t4g.micro", "t4g.nano", OF.test_no_machine_that_installs_packages_has_less_memory_than_dnf_takes),
+    "512 MB for dnf": (
+        DATA,
+        "t4g.micro",
+        "t4g.nano",
+        OF.test_no_machine_that_installs_packages_has_less_memory_than_dnf_takes,
+    ),
     "names that stay after a failure": (
         DATA,
         "DeletionPolicy: RetainExceptOnCreate",
         "DeletionPolicy: Retain",
         test_template.test_resources_with_data_are_retained,
     ),
-    "protected from the start": (DATA, "!If [IsProtected, true, false]", "true", OF.test_a_failed_first_deployment_can_be_undone),
-    "a schedule without a name": (APPLICATION, "            Name: !Sub showrunner-${Stage}-sweep\n", "", OF.test_every_physical_name_contains_the_stage),
+    "protected from the start": (
+        DATA,
+        "!If [IsProtected, true, false]",
+        "true",
+        OF.test_a_failed_first_deployment_can_be_undone,
+    ),
+    "a schedule without a name": (
+        APPLICATION,
+        "            Name: !Sub showrunner-${Stage}-sweep\n",
+        "",
+        OF.test_every_physical_name_contains_the_stage,
+    ),
     "two routes": (DATA, DATABASE, SECOND_ROUTE + DATABASE, OF.test_every_destination_has_one_route),
     "an address before the gateway": (
         DATA,
@@ -59,7 +74,12 @@ FAULTS: dict[str, tuple[Any, str, str, Callable[..., Any]]] = {
         "  IngestionUrl:\n    Type: String\n    Default: https://ingestion.invalid\n",
         OF.test_no_default_points_at_a_machine_that_isnt_there,
     ),
-    "a GPU that nobody may start": (APPLICATION, "    Default: auto\n", "    Default: gpu\n", OF.test_a_new_account_can_render),
+    "a GPU that nobody may start": (
+        APPLICATION,
+        "    Default: auto\n",
+        "    Default: gpu\n",
+        OF.test_a_new_account_can_render,
+    ),
     "a late job that goes on": (
         MACHINE,
         '"Next": "FindGpuJob"',
@@ -72,7 +92,12 @@ FAULTS: dict[str, tuple[Any, str, str, Callable[..., Any]]] = {
         "{SkipDeregisterOnUpdate: false}",
         OF.test_a_running_execution_keeps_the_job_definition_that_it_began_with,
     ),
-    "an exported host": (DATA, HOST, f"{HOST}, Export: {{Name: x}}", OF.test_nothing_that_is_exported_stands_in_the_way_of_a_restore),
+    "an exported host": (
+        DATA,
+        HOST,
+        f"{HOST}, Export: {{Name: x}}",
+        OF.test_nothing_that_is_exported_stands_in_the_way_of_a_restore,
+    ),
     "no snapshot": (
         DATA,
         "      SnapshotIdentifier: !If [IsRestored, !Ref DatabaseSnapshot, !Ref AWS::NoValue]\n",
@@ -91,7 +116,12 @@ FAULTS: dict[str, tuple[Any, str, str, Callable[..., Any]]] = {
         "    Type: AWS::ApiGateway::Account\n",
         OF.test_the_whole_account_s_settings_can_be_left_alone,
     ),
-    "a cause that isn't there": (MACHINE, CAUSE, "{% $states.errorOutput.Cause %}", test_statemachine.test_a_cause_that_is_missing_breaks_no_failure_path),
+    "a cause that isn't there": (
+        MACHINE,
+        CAUSE,
+        "{% $states.errorOutput.Cause %}",
+        test_statemachine.test_a_cause_that_is_missing_breaks_no_failure_path,
+    ),
     "metrics of every route": (
         APPLICATION,
         "DetailedMetricsEnabled: !If [HasDetailedMetrics, true, false]",
@@ -104,7 +134,12 @@ FAULTS: dict[str, tuple[Any, str, str, Callable[..., Any]]] = {
         "/postgresql'}",
         OF.test_every_log_group_that_aws_makes_by_itself_is_made_here_and_forgets,
     ),
-    "$Latest": (APPLICATION, "!GetAtt RenderLaunchTemplate.LatestVersionNumber", "$Latest", OF.test_no_version_is_whatever_is_newest),
+    "$Latest": (
+        APPLICATION,
+        "!GetAtt RenderLaunchTemplate.LatestVersionNumber",
+        "$Latest",
+        OF.test_no_version_is_whatever_is_newest,
+    ),
     "no versions": (
         DATA,
         "VersioningConfiguration: {Status: Enabled}",
@@ -131,10 +166,19 @@ def test_a_fault_of_before_is_refused(name, monkeypatch, tmp_path):
     if path == MACHINE:
         given |= {"machine": json.loads(text.replace(now, then))}
     else:
-        documents = {each: template.parse(text.replace(now, then)) if each == path else template.load(each) for each in FILES}
+        documents = {
+            each: template.parse(text.replace(now, then)) if each == path else template.load(each)
+            for each in FILES
+        }
         for module in (test_deployable, test_template, template):
             monkeypatch.setattr(module, "load", documents.__getitem__, raising=False)
-        given |= {"resources": list(transformed.resources(*[(each.name, transformed.transform(document)) for each, document in documents.items()]))}
+        given |= {
+            "resources": list(
+                transformed.resources(
+                    *[(each.name, transformed.transform(document)) for each, document in documents.items()]
+                )
+            )
+        }
     wanted = inspect.signature(check).parameters
     if "path" in wanted and path != MACHINE:
         given["path"] = path

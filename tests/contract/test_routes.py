@@ -13,7 +13,11 @@ def routes(function: str) -> list[Route]:
 
 
 def api_events(function: Function) -> list[dict]:
-    return [event.get("Properties") or {} for event in (function.properties.get("Events") or {}).values() if event["Type"] == "HttpApi"]
+    return [
+        event.get("Properties") or {}
+        for event in (function.properties.get("Events") or {}).values()
+        if event["Type"] == "HttpApi"
+    ]
 
 
 # Hubs call it with the callback's token and a signature; the callback is its only route.
@@ -32,7 +36,9 @@ def test_every_route_has_an_event_of_its_function(functions):
     for name, function in functions.items():
         paths = {event.get("Path") for event in api_events(function)}
         prefixes = {path for path in paths if path and not path.endswith("/{proxy+}")}
-        assert {path for path in paths if path} == prefixes | {f"{prefix}/{{proxy+}}" for prefix in prefixes}, name
+        assert {path for path in paths if path} == prefixes | {
+            f"{prefix}/{{proxy+}}" for prefix in prefixes
+        }, name
         if None in paths:
             continue  # $default gets all other paths
         for route in routes(name):
@@ -42,4 +48,8 @@ def test_every_route_has_an_event_of_its_function(functions):
 
 def test_a_function_behind_an_api_times_out_before_its_gateway(functions):
     """An HTTP API waits for 30 seconds at most: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html."""
-    assert {name: f.properties["Timeout"] for name, f in functions.items() if api_events(f) and f.properties["Timeout"] > 29} == {}
+    assert {
+        name: f.properties["Timeout"]
+        for name, f in functions.items()
+        if api_events(f) and f.properties["Timeout"] > 29
+    } == {}

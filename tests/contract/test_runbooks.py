@@ -42,30 +42,60 @@ def stage(aws: str) -> dict[str, str]:
         dead = client("sqs").create_queue(QueueName=f"showrunner-test-{suffix}-dead")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:{DEFAULT_ACCOUNT_ID}:showrunner-test-{suffix}-dead"
         policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "3"}}'
-        client("sqs").create_queue(QueueName=f"showrunner-test-{suffix}", Attributes={"RedrivePolicy": policy})
+        client("sqs").create_queue(
+            QueueName=f"showrunner-test-{suffix}", Attributes={"RedrivePolicy": policy}
+        )
         assert dead
     client("sqs").create_queue(QueueName="showrunner-test-undelivered-events")
-    for group in ("/showrunner/test/functions", "/showrunner/test/access", "/showrunner/test/render", "/aws/rds/cluster/showrunner-test-1/postgresql"):
+    for group in (
+        "/showrunner/test/functions",
+        "/showrunner/test/access",
+        "/showrunner/test/render",
+        "/aws/rds/cluster/showrunner-test-1/postgresql",
+    ):
         client("logs").create_log_group(logGroupName=group)
     role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
     for machine in ("production", "publication"):
-        client("stepfunctions").create_state_machine(name=f"showrunner-test-{machine}", definition=definition, roleArn=role)
+        client("stepfunctions").create_state_machine(
+            name=f"showrunner-test-{machine}", definition=definition, roleArn=role
+        )
     client("rds").create_db_cluster(
-        DBClusterIdentifier="showrunner-test-1", Engine="aurora-postgresql", MasterUsername="showrunner", MasterUserPassword="x" * 12
+        DBClusterIdentifier="showrunner-test-1",
+        Engine="aurora-postgresql",
+        MasterUsername="showrunner",
+        MasterUserPassword="x" * 12,
     )
-    environment = client("batch").create_compute_environment(computeEnvironmentName="any", type="UNMANAGED", state="ENABLED", serviceRole=role)
+    environment = client("batch").create_compute_environment(
+        computeEnvironmentName="any", type="UNMANAGED", state="ENABLED", serviceRole=role
+    )
     for name in ("gpu", "cpu"):
         order = [{"order": 1, "computeEnvironment": environment["computeEnvironmentArn"]}]
-        client("batch").create_job_queue(jobQueueName=f"showrunner-test-{name}", priority=1, state="ENABLED", computeEnvironmentOrder=order)
+        client("batch").create_job_queue(
+            jobQueueName=f"showrunner-test-{name}", priority=1, state="ENABLED", computeEnvironmentOrder=order
+        )
     target = {"Arn": "arn:aws:lambda:us-east-1:1:function:x", "RoleArn": role}
     for name in ("sweep", "feed-schedule", "retention"):
         window = {"Mode": "OFF"}
-        client("scheduler").create_schedule(Name=f"showrunner-test-{name}", ScheduleExpression="rate(1 minute)", Target=target, FlexibleTimeWindow=window)
-    instance = client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        client("scheduler").create_schedule(
+            Name=f"showrunner-test-{name}",
+            ScheduleExpression="rate(1 minute)",
+            Target=target,
+            FlexibleTimeWindow=window,
+        )
+    instance = client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0][
+        "InstanceId"
+    ]
     now = time.time()
     moments = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in (now - 3 * HOUR, now)]
-    names = {"STAGE": "test", "REGION": "us-east-1", "ACCOUNT": DEFAULT_ACCOUNT_ID, "API": "a1b2c3d4", "INSTANCE": instance, "GATEWAY": "nat-0123456789abcdef0"}
+    names = {
+        "STAGE": "test",
+        "REGION": "us-east-1",
+        "ACCOUNT": DEFAULT_ACCOUNT_ID,
+        "API": "a1b2c3d4",
+        "INSTANCE": instance,
+        "GATEWAY": "nat-0123456789abcdef0",
+    }
     return {**names, "START": moments[0], "END": moments[1], "endpoint": aws}
 
 
@@ -78,7 +108,9 @@ def test_every_command_of_a_runbook_runs(page, stage):
         assert only_check or answer["ResponseMetadata"]["HTTPStatusCode"] == 200, line
 
 
-@pytest.mark.parametrize("line", ["ls", "aws sqs do-it", "aws sqs list-queues --colour red", "aws sqs purge-queue"])
+@pytest.mark.parametrize(
+    "line", ["ls", "aws sqs do-it", "aws sqs list-queues --colour red", "aws sqs purge-queue"]
+)
 def test_a_command_that_aws_would_refuse_is_refused(line, aws):
     from botocore.exceptions import ParamValidationError
 
@@ -90,6 +122,8 @@ def test_every_function_of_a_runbook_s_names_exists():
     """A page that names a resource by the template's own word keeps up with it."""
     known = {each.id for each in transformed.resources()} | {"ERROR_CODE"}
     for page in RUNBOOKS.glob("*.md"):
-        named = set(re.findall(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)*Function)\b", page.read_text(encoding="utf-8")))
+        named = set(
+            re.findall(r"\b([A-Z][a-z]+(?:[A-Z][a-z]+)*Function)\b", page.read_text(encoding="utf-8"))
+        )
         assert sorted(named - known) == [], page.stem
     assert code.function_names()

@@ -32,7 +32,12 @@ def test_every_sample_is_named_function_dot_case_and_holds_an_object():
 
 def test_every_sample_is_read_by_a_test():
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
-    named = {node.value for path in tests for node in code.walk(code.tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    named = {
+        node.value
+        for path in tests
+        for node in code.walk(code.tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
     assert [path.stem for path in samples() if path.stem not in named and path.name not in named] == []
 
@@ -41,6 +46,10 @@ def test_every_function_is_called_by_a_test(functions):
     """Check that a test imports the function, or that the client of conftest.py routes calls to it."""
     files = [path for path in (ROOT / "tests").rglob("*.py") if path.parent.name not in ("contract", "bench")]
     imported = {each.name for path in files for each in code.imports(path)}
-    missing = [name for name in functions if code.app(name) not in imported and name not in {*PREFIXES.values(), "admin"}]
+    missing = [
+        name
+        for name in functions
+        if code.app(name) not in imported and name not in {*PREFIXES.values(), "admin"}
+    ]
 
     assert missing == []

@@ -23,21 +23,49 @@ LAMBDA = "arn:aws:states:::lambda:invoke"
 BATCH = "arn:aws:states:::batch:submitJob.sync"
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-OF_STEP_FUNCTIONS = {"States.ALL", "States.Timeout", "States.TaskFailed", "States.Permissions", "States.HeartbeatTimeout", "States.DataLimitExceeded"}
+OF_STEP_FUNCTIONS = {
+    "States.ALL",
+    "States.Timeout",
+    "States.TaskFailed",
+    "States.Permissions",
+    "States.HeartbeatTimeout",
+    "States.DataLimitExceeded",
+}
 # A Task that invokes a function retries these: https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
-TRANSIENT = {"Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException"}
-# Lambda.Unknown: the function ended without an answer (memory, crash), on the page above. Lambda.TooManyRequestsException: Invoke's own error for throttling.
-# A worker that crashed or timed out: Lambda.Unknown in older runtimes, separate errors in newer ones.
-OF_LAMBDA = TRANSIENT | {"Lambda.TooManyRequestsException", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout"}
-# https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions calls an error of Batch that is not among its
-# modelled ones, throttling included: https://github.com/ASFHyP3/hyp3/issues/911
-OF_BATCH = {"Batch.ServerException", "Batch.ClientException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"}
+TRANSIENT = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+}
+# Lambda.Unknown: the function ended without an answer (memory, crash), on the page above.
+# Lambda.TooManyRequestsException: Invoke's own error for throttling. A worker that crashed or timed out:
+# Lambda.Unknown in older runtimes, separate errors in newer ones.
+OF_LAMBDA = TRANSIENT | {
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+}
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html (Errors), and what Step Functions
+# calls an error of Batch that is not among its modelled ones, throttling included:
+# https://github.com/ASFHyP3/hyp3/issues/911
+OF_BATCH = {
+    "Batch.ServerException",
+    "Batch.ClientException",
+    "Batch.TooManyRequestsException",
+    "Batch.AWSBatchException",
+}
 SDK = "arn:aws:states:::aws-sdk:"
 # Cleans up after a failed attempt; if that fails, the video must not fail.
 CLEANS_UP = {"FindGpuJob", "EndGpuJobs"}
 # Raised by our own Fail states.
 OF_MACHINES = {"VisualsFailed"}
-OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.ShowrunnerError)}
+OURS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.ShowrunnerError)
+}
 
 Json = dict[str, Any]
 
@@ -73,7 +101,9 @@ def machines(machine: Json) -> Iterator[Json]:
 
 def onward(body: Json) -> list[str]:
     """Return the states that may follow a state that does not fail."""
-    return [body[key] for key in ("Next", "Default") if key in body] + [choice["Next"] for choice in body.get("Choices", ())]
+    return [body[key] for key in ("Next", "Default") if key in body] + [
+        choice["Next"] for choice in body.get("Choices", ())
+    ]
 
 
 def caught(body: Json) -> list[str]:
@@ -93,7 +123,11 @@ def reached(all_states: Json, start: str, *, stop: str | None = None, catches: b
 
 
 def tasks(machine: Json, resource: str = "") -> list[State]:
-    return [state for state in states(machine) if state.body["Type"] == "Task" and state.body["Resource"].startswith(resource)]
+    return [
+        state
+        for state in states(machine)
+        if state.body["Type"] == "Task" and state.body["Resource"].startswith(resource)
+    ]
 
 
 def is_fail_step(state: State) -> bool:
@@ -108,7 +142,9 @@ def expressions(value: Any) -> list[str]:
 def resource_of(path: Path) -> Json:
     """Return the template's state machine that this file defines."""
     return next(
-        each for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values() if each["DefinitionUri"] == f"statemachines/{path.name}"
+        each
+        for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values()
+        if each["DefinitionUri"] == f"statemachines/{path.name}"
     )
 
 
@@ -131,7 +167,10 @@ def machine(path) -> Json:
 
 
 def test_definitions_and_machines_of_the_template_match():
-    uris = [each["DefinitionUri"] for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values()]
+    uris = [
+        each["DefinitionUri"]
+        for each in resources(load(APPLICATION), "AWS::Serverless::StateMachine").values()
+    ]
 
     assert sorted(uris) == [f"statemachines/{path.name}" for path in FILES]
     assert FILES
@@ -144,18 +183,30 @@ def test_a_definition_is_valid_amazon_states_language(machine):
         # cfn-lint's schema allows no expression there, though JSONata states accept one:
         # https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html
         if isinstance(body, dict):
-            return {name: 1 if name == "TimeoutSeconds" and isinstance(value, str) else numbered(value) for name, value in body.items()}
+            return {
+                name: 1 if name == "TimeoutSeconds" and isinstance(value, str) else numbered(value)
+                for name, value in body.items()
+            }
         return [numbered(each) for each in body] if isinstance(body, list) else body
 
     properties = {"RoleArn": "arn:aws:iam::123456789012:role/machine", "Definition": numbered(machine)}
-    document = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    document = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}},
+    }
 
-    assert [f"{match.rule.id} {match.message}" for match in lint_all(json.dumps(document)) if not match.rule.id.startswith("I")] == []
+    assert [
+        f"{match.rule.id} {match.message}"
+        for match in lint_all(json.dumps(document))
+        if not match.rule.id.startswith("I")
+    ] == []
 
 
 def test_every_state_is_reachable_and_every_target_exists(machine):
     for each in machines(machine):
-        targets = {name for body in each["States"].values() for name in onward(body) + caught(body)} | {each["StartAt"]}
+        targets = {name for body in each["States"].values() for name in onward(body) + caught(body)} | {
+            each["StartAt"]
+        }
         assert sorted(targets - each["States"].keys()) == []
 
         assert sorted(each["States"].keys() - reached(each["States"], each["StartAt"])) == []
@@ -169,7 +220,9 @@ def test_every_task_has_a_timeout_a_retry_with_full_jitter_and_a_bound(machine):
             assert retry.get("JitterStrategy") == "FULL", state.name
             assert retry.get("MaxDelaySeconds", 0) > retry.get("IntervalSeconds", 1), state.name
             assert 1 <= retry.get("MaxAttempts", 3) <= 20, state.name
-            assert "States.ALL" not in retry["ErrorEquals"], f"{state.name}: an error that a retry cannot fix is not retried"
+            assert "States.ALL" not in retry["ErrorEquals"], (
+                f"{state.name}: an error that a retry cannot fix is not retried"
+            )
 
 
 def test_every_lambda_task_retries_lambdas_transient_errors(machine):
@@ -183,18 +236,29 @@ def test_every_failure_is_caught_except_those_of_the_fail_step(machine):
     for state in tasks(machine):
         catches = [catch for each in (*state.around, state) for catch in each.body.get("Catch", ())]
 
-        assert is_fail_step(state) or any("States.ALL" in catch["ErrorEquals"] for catch in catches), state.name
+        assert is_fail_step(state) or any("States.ALL" in catch["ErrorEquals"] for catch in catches), (
+            state.name
+        )
 
 
 def test_every_failure_path_ends_in_a_fail_state(machine):
-    """Follow each Catch to its end. A way back to the failed state (another platform) is a second attempt, not an end."""
+    """Follow each Catch to its end.
+
+    A way back to the failed state (another platform) is a second attempt, not an end.
+    """
     for state in states(machine):
         if state.name in CLEANS_UP:
             continue
         for target in caught(state.body):
-            ends = [name for name in reached(state.siblings, target, stop=state.name, catches=False) if not onward(state.siblings[name])]
+            ends = [
+                name
+                for name in reached(state.siblings, target, stop=state.name, catches=False)
+                if not onward(state.siblings[name])
+            ]
 
-            assert {state.siblings[name]["Type"] for name in ends} == {"Fail"}, f"{state.name} → {target} ends in {ends}"
+            assert {state.siblings[name]["Type"] for name in ends} == {"Fail"}, (
+                f"{state.name} → {target} ends in {ends}"
+            )
 
 
 def test_the_last_catch_of_a_state_is_for_everything(machine):
@@ -204,7 +268,12 @@ def test_the_last_catch_of_a_state_is_for_everything(machine):
 
 
 def test_every_error_name_is_one_of_our_classes_or_of_aws(machine):
-    names = {name for state in states(machine) for each in (*state.body.get("Retry", ()), *state.body.get("Catch", ())) for name in each["ErrorEquals"]}
+    names = {
+        name
+        for state in states(machine)
+        for each in (*state.body.get("Retry", ()), *state.body.get("Catch", ()))
+        for name in each["ErrorEquals"]
+    }
 
     assert sorted(names - OURS - OF_STEP_FUNCTIONS - OF_LAMBDA - OF_BATCH) == []
 
@@ -213,7 +282,12 @@ def test_every_retried_error_can_be_raised_by_the_tasks_function(machine, path):
     """A retry for an error that the function cannot raise never happens, or was forgotten in a change."""
     for state in tasks(machine, LAMBDA):
         function = function_of(state, path).name
-        possible = {node.id for _, top in code.nodes(function) for node in code.walk(top) if isinstance(node, ast.Name)}
+        possible = {
+            node.id
+            for _, top in code.nodes(function)
+            for node in code.walk(top)
+            if isinstance(node, ast.Name)
+        }
         named = {name for retry in state.body["Retry"] for name in retry["ErrorEquals"]} & OURS
 
         assert sorted(named - possible) == [], f"{state.name} → functions/{function}"
@@ -228,7 +302,11 @@ def test_a_task_that_uses_the_database_waits_for_a_paused_one(machine, path):
 
 
 def test_errors_of_fail_states_are_known(machine):
-    invented = {state.body["Error"] for state in states(machine) if state.body["Type"] == "Fail" and "{%" not in state.body["Error"]}
+    invented = {
+        state.body["Error"]
+        for state in states(machine)
+        if state.body["Type"] == "Fail" and "{%" not in state.body["Error"]
+    }
 
     assert invented <= OF_MACHINES
 
@@ -247,11 +325,21 @@ def test_a_task_waits_at_least_as_long_as_its_function_may_run(machine, path):
 
 
 def test_the_machines_timeout_exceeds_its_longest_wait_and_the_sweeper_waits_longer():
-    """Waiting for a GPU, then a day on the CPU. The sweeper stops a video past its deadline, so the machine must end before."""
-    machine = json.loads((ROOT / "statemachines" / "production.asl.json").read_text(encoding="utf-8"))
-    render = next(each["Timeout"]["AttemptDurationSeconds"] for each in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values())
+    """Waiting for a GPU, then a day on the CPU.
 
-    assert prepare.FALL_BACK_SECONDS + prepare.RENDER_SECONDS < machine["TimeoutSeconds"] <= prepare.DEADLINE_SECONDS
+    The sweeper stops a video past its deadline, so the machine must end before.
+    """
+    machine = json.loads((ROOT / "statemachines" / "production.asl.json").read_text(encoding="utf-8"))
+    render = next(
+        each["Timeout"]["AttemptDurationSeconds"]
+        for each in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values()
+    )
+
+    assert (
+        prepare.FALL_BACK_SECONDS + prepare.RENDER_SECONDS
+        < machine["TimeoutSeconds"]
+        <= prepare.DEADLINE_SECONDS
+    )
     assert render < prepare.RENDER_SECONDS
 
 
@@ -260,24 +348,37 @@ def test_the_machines_role_allows_what_its_states_call(machine, path):
     statements = [statement for policy in resource["Policies"] for statement in listed(policy["Statement"])]
 
     def allowed(action: str) -> set[str]:
-        return {name for statement in statements if action in listed(statement["Action"]) for name in references(statement["Resource"])}
+        return {
+            name
+            for statement in statements
+            if action in listed(statement["Action"])
+            for name in references(statement["Resource"])
+        }
 
     invoked = {function_of(state, path).id for state in tasks(machine, LAMBDA)}
     assert sorted(invoked) == sorted(allowed("lambda:InvokeFunction"))
     if tasks(machine, BATCH):
-        queues = {name for value in resource["DefinitionSubstitutions"].values() for name in references(value)} & resources(
-            load(APPLICATION), "AWS::Batch::JobQueue"
-        ).keys()
+        queues = {
+            name for value in resource["DefinitionSubstitutions"].values() for name in references(value)
+        } & resources(load(APPLICATION), "AWS::Batch::JobQueue").keys()
         assert queues
         assert queues <= allowed("batch:SubmitJob")
         # https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
         actions = {action for statement in statements for action in listed(statement["Action"])}
-        assert {"batch:DescribeJobs", "batch:TerminateJob", "events:PutTargets", "events:PutRule", "events:DescribeRule"} <= actions
+        assert {
+            "batch:DescribeJobs",
+            "batch:TerminateJob",
+            "events:PutTargets",
+            "events:PutRule",
+            "events:DescribeRule",
+        } <= actions
 
 
 def test_the_machine_may_do_what_its_direct_calls_do(machine, path):
     """aws-sdk:<service>:<operation> needs the action of the same name: https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html"""
-    statements = [statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])]
+    statements = [
+        statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])
+    ]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
     for state in tasks(machine, SDK):
         service, operation = state.body["Resource"].removeprefix(SDK).split(":")
@@ -309,9 +410,21 @@ def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
     if path.name != "production.asl.json":
         return
     expression = machine["States"]["FindGpuJob"]["Assign"]["left"][2:-2]
-    for statuses, expected in ((["RUNNABLE"], ["0"]), ([], []), (["SUCCEEDED"], []), (["RUNNING", "FAILED", "STARTING"], ["0", "2"])):
-        answer = {"JobSummaryList": [{"JobId": str(number), "Status": status} for number, status in enumerate(statuses)]}
-        assert list(Jsonata(expression.replace("$states.result", "result")).evaluate({"result": answer}) or []) == expected, statuses
+    for statuses, expected in (
+        (["RUNNABLE"], ["0"]),
+        ([], []),
+        (["SUCCEEDED"], []),
+        (["RUNNING", "FAILED", "STARTING"], ["0", "2"]),
+    ):
+        answer = {
+            "JobSummaryList": [
+                {"JobId": str(number), "Status": status} for number, status in enumerate(statuses)
+            ]
+        }
+        assert (
+            list(Jsonata(expression.replace("$states.result", "result")).evaluate({"result": answer}) or [])
+            == expected
+        ), statuses
 
 
 @pytest.mark.parametrize(
@@ -324,14 +437,19 @@ def test_the_ids_of_a_late_job_are_read_from_every_answer(machine, path):
         ("gpu", None, "FailProduction"),
     ],
 )
-def test_a_gpu_that_does_not_encode_is_replaced_by_the_cpu_queue(machine, path, platform, exit_code, expected):
+def test_a_gpu_that_does_not_encode_is_replaced_by_the_cpu_queue(
+    machine, path, platform, exit_code, expected
+):
     if path.name != "production.asl.json":
         return
     states = machine["States"]
     (catch,) = [each for each in states["RenderVideo"]["Catch"] if each["ErrorEquals"] == ["States.ALL"]]
     choice = states[catch["Next"]]
     (option,) = choice["Choices"]
-    ended = {"Container": {} if exit_code is None else {"ExitCode": exit_code, "LogStreamName": "x"}, "Status": "FAILED"}
+    ended = {
+        "Container": {} if exit_code is None else {"ExitCode": exit_code, "LogStreamName": "x"},
+        "Status": "FAILED",
+    }
     for cause in (json.dumps(ended), json.dumps(ended, separators=(",", ":")), ""):
         condition = option["Condition"][2:-2].replace("$job", "job").replace("$failure", "failure")
         taken = Jsonata(condition).evaluate({"job": {"platform": platform}, "failure": {"cause": cause}})
@@ -341,7 +459,9 @@ def test_a_gpu_that_does_not_encode_is_replaced_by_the_cpu_queue(machine, path, 
 def test_the_queue_and_the_alarm_know_the_renders_exit_codes():
     application = load(APPLICATION)
     rule = application["Resources"]["GpuEncoderFailed"]["Properties"]["EventPattern"]["detail"]
-    retried = resources(application, "AWS::Batch::JobDefinition")["GpuJobDefinition"]["RetryStrategy"]["EvaluateOnExit"]
+    retried = resources(application, "AWS::Batch::JobDefinition")["GpuJobDefinition"]["RetryStrategy"][
+        "EvaluateOnExit"
+    ]
 
     assert rule["container"] == {"exitCode": [EXIT_GPU]}
     assert str(EXIT_HOST) in {each.get("OnExitCode") for each in retried if each["Action"] == "RETRY"}
@@ -355,9 +475,19 @@ def test_every_expression_parses(machine):
 
 
 def test_every_variable_is_assigned_before_it_is_read(machine):
-    """Assigned somewhere in the machine, in the state's own scope or one around it. Step Functions provides $states."""
-    assigned = {name for state in states(machine) for each in (state.body, *state.body.get("Catch", ())) for name in each.get("Assign", {})}
-    read = {name for text in expressions(machine) for name in re.findall(r"\$([A-Za-z_]\w*)\b(?!\s*\()", text)}
+    """Assigned somewhere in the machine, in the state's own scope or one around it.
+
+    Step Functions provides $states.
+    """
+    assigned = {
+        name
+        for state in states(machine)
+        for each in (state.body, *state.body.get("Catch", ()))
+        for name in each.get("Assign", {})
+    }
+    read = {
+        name for text in expressions(machine) for name in re.findall(r"\$([A-Za-z_]\w*)\b(?!\s*\()", text)
+    }
 
     assert sorted(read - assigned - {"states"}) == []
     assert sorted(assigned - read) == []
@@ -368,15 +498,22 @@ def test_a_machine_passes_only_ids_and_references(machine):
     for state in tasks(machine, LAMBDA):
         payload = state.body["Arguments"]["Payload"]
         if isinstance(payload, dict):
-            assert payload.keys() <= {"step", "scene", "video_id", "organisation_id", "attempt", "folder"}, state.name
+            assert payload.keys() <= {"step", "scene", "video_id", "organisation_id", "attempt", "folder"}, (
+                state.name
+            )
 
 
 def test_a_sample_event_has_the_fields_that_the_machine_sends(machine, path):
     for state in tasks(machine, LAMBDA):
         payload, function = state.body["Arguments"]["Payload"], function_of(state, path).name
-        samples = [json.loads(each.read_text(encoding="utf-8")) for each in (ROOT / "events").glob(f"{function}.*.json")]
+        samples = [
+            json.loads(each.read_text(encoding="utf-8"))
+            for each in (ROOT / "events").glob(f"{function}.*.json")
+        ]
         if isinstance(payload, dict):
-            assert any(sample.keys() == payload.keys() for sample in samples), f"{state.name}: no sample of {function} has {sorted(payload)}"
+            assert any(sample.keys() == payload.keys() for sample in samples), (
+                f"{state.name}: no sample of {function} has {sorted(payload)}"
+            )
 
 
 def test_the_steps_shown_to_users_are_the_machines_states(machine, path):
@@ -394,9 +531,16 @@ def test_every_failure_names_a_step_shown_to_users(machine, path):
 
     if path.name == "production.asl.json":
         steps = {
-            catch["Assign"]["failure"]["step"] for state in states(machine) for catch in state.body.get("Catch", ()) if "failure" in catch.get("Assign", {})
+            catch["Assign"]["failure"]["step"]
+            for state in states(machine)
+            for catch in state.body.get("Catch", ())
+            if "failure" in catch.get("Assign", {})
         }
-        named = {name for step in steps for name in ([step] if "{%" not in step else re.findall(r"[?:] '(\w+)'", step))}
+        named = {
+            name
+            for step in steps
+            for name in ([step] if "{%" not in step else re.findall(r"[?:] '(\w+)'", step))
+        }
 
         assert named <= set(progress.BEGUN)
         assert named

@@ -34,7 +34,9 @@ def test_the_handler_exists_and_is_last_in_its_file(functions):
         module, _, handler = function.properties["Handler"].partition(".")
         tree = code.tree(FUNCTIONS / name / f"{module}.py")
 
-        assert handler in template_names(tree.body[-1]), f"functions/{name}/app.py: {handler} is not its last definition"
+        assert handler in template_names(tree.body[-1]), (
+            f"functions/{name}/app.py: {handler} is not its last definition"
+        )
 
 
 def template_names(node: ast.AST) -> list[str]:
@@ -43,13 +45,27 @@ def template_names(node: ast.AST) -> list[str]:
 
 def test_both_render_jobs_differ_only_where_their_platform_requires():
     definitions = resources(load(APPLICATION), "AWS::Batch::JobDefinition")
-    gpu, cpu = (json.loads(json.dumps(definitions[name])) for name in ("GpuJobDefinition", "CpuJobDefinition"))
+    gpu, cpu = (
+        json.loads(json.dumps(definitions[name])) for name in ("GpuJobDefinition", "CpuJobDefinition")
+    )
     needs = {
-        name: {each["Type"]: int(each["Value"]) for each in job["ContainerProperties"]["ResourceRequirements"]} for name, job in (("gpu", gpu), ("cpu", cpu))
+        name: {
+            each["Type"]: int(each["Value"]) for each in job["ContainerProperties"]["ResourceRequirements"]
+        }
+        for name, job in (("gpu", gpu), ("cpu", cpu))
     }
     for job in (gpu, cpu):
-        del job["JobDefinitionName"], job["PlatformCapabilities"], job["ContainerProperties"]["ResourceRequirements"]
-    for only_fargate in ("NetworkConfiguration", "EphemeralStorage", "RuntimePlatform", "FargatePlatformConfiguration"):
+        del (
+            job["JobDefinitionName"],
+            job["PlatformCapabilities"],
+            job["ContainerProperties"]["ResourceRequirements"],
+        )
+    for only_fargate in (
+        "NetworkConfiguration",
+        "EphemeralStorage",
+        "RuntimePlatform",
+        "FargatePlatformConfiguration",
+    ):
         cpu["ContainerProperties"].pop(only_fargate, None)
     # A host with a GPU is not paid for to encode on its CPU; the CPU's job takes what there is.
     assert gpu["ContainerProperties"].pop("Environment") == [{"Name": "RENDER_ENCODER", "Value": "gpu"}]
@@ -58,13 +74,17 @@ def test_both_render_jobs_differ_only_where_their_platform_requires():
 
     assert gpu == cpu
     assert needs["gpu"]["VCPU"] == needs["cpu"]["VCPU"]
-    # https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html: 4 vCPUs take 8 to 30 GiB in steps of 1.
+    # https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html: 4 vCPUs take 8 to 30
+    # GiB in steps of 1.
     assert needs["cpu"]["VCPU"] == 4
     assert needs["cpu"]["MEMORY"] in range(8192, 30_721, 1024)
 
 
 def test_the_jobs_pass_on_the_machines_parameters():
-    commands = [job["ContainerProperties"]["Command"] for job in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values()]
+    commands = [
+        job["ContainerProperties"]["Command"]
+        for job in resources(load(APPLICATION), "AWS::Batch::JobDefinition").values()
+    ]
 
     assert commands == [["python", "-m", "render", "Ref::timeline", "Ref::destination"]] * 2
 
@@ -90,7 +110,9 @@ def test_everything_logs_to_a_log_group_of_the_template(functions):
     }
     keys = ("AccessLogSettings", "Logging", "LogConfiguration")
     for name, resource in others.items():
-        settings = [inner[key] for inner in walk(resource) if isinstance(inner, dict) for key in keys if key in inner]
+        settings = [
+            inner[key] for inner in walk(resource) if isinstance(inner, dict) for key in keys if key in inner
+        ]
         assert references(settings) & groups, name
 
 
@@ -100,12 +122,18 @@ def test_alarms_go_to_a_topic_whose_key_cloudwatch_may_use():
     assert topics
     key = resources(load(DATA), "AWS::KMS::Key")["StageKey"]["KeyPolicy"]["Statement"]
 
-    assert {name: topic.get("KmsMasterKeyId") for name, topic in topics.items() if references(topic.get("KmsMasterKeyId")) != {"StageKey"}} == {}
+    assert {
+        name: topic.get("KmsMasterKeyId")
+        for name, topic in topics.items()
+        if references(topic.get("KmsMasterKeyId")) != {"StageKey"}
+    } == {}
     assert any(statement["Principal"].get("Service") == "cloudwatch.amazonaws.com" for statement in key)
 
 
 def test_the_data_stack_exports_what_the_application_imports():
-    exported = {output["Export"]["Name"]["Fn::Sub"] for output in load(DATA)["Outputs"].values() if "Export" in output}
+    exported = {
+        output["Export"]["Name"]["Fn::Sub"] for output in load(DATA)["Outputs"].values() if "Export" in output
+    }
     imported = {
         json.dumps(inner["Fn::ImportValue"]["Fn::Sub"]).strip('"')
         for inner in walk(load(APPLICATION))
@@ -141,6 +169,11 @@ def test_resources_with_data_are_retained(path):
     """Buckets, tables, keys and databases outlive their stack and their own replacement; only what a first deployment made and failed with is undone,
     because its fixed names would make the next attempt fail ("already exists")."""
     for name, resource in load(path)["Resources"].items():
-        if resource["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::RDS::DBCluster"):
+        if resource["Type"] in (
+            "AWS::S3::Bucket",
+            "AWS::DynamoDB::Table",
+            "AWS::KMS::Key",
+            "AWS::RDS::DBCluster",
+        ):
             assert resource.get("DeletionPolicy") in ("RetainExceptOnCreate", "Snapshot"), name
             assert resource.get("UpdateReplacePolicy") in ("Retain", "Snapshot"), name

@@ -22,12 +22,16 @@ def steps(workflow: dict) -> list[dict]:
 
 
 def test_every_command_is_a_make_target(workflow):
-    targets = set(re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
     commands = [step["run"] for step in steps(workflow) if "run" in step]
 
     assert commands
     for command in commands:
-        assert command == SYSTEM or re.fullmatch(r"make ([a-z-]+)( STAGE=dev)?", command)[1] in targets, command
+        assert command == SYSTEM or re.fullmatch(r"make ([a-z-]+)( STAGE=dev)?", command)[1] in targets, (
+            command
+        )
 
 
 def test_every_action_is_one_commit_and_no_job_has_more_rights_than_it_names(workflow):

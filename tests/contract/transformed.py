@@ -1,6 +1,7 @@
 """The two templates as CloudFormation gets them: after the SAM transform, which adds names, roles, permissions and defaults of its own.
 
-No account is asked: the transform is AWS's own (aws-sam-translator), and the managed policies that it would look up are none of ours.
+No account is asked: the transform is AWS's own (aws-sam-translator), and the managed policies that it would
+look up are none of ours.
 """
 
 import functools
@@ -41,7 +42,9 @@ def transform(template: Json) -> Json:
 
 def _packaged(template: Json) -> Json:
     """A copy with code in S3, as `sam package` leaves it: the transform refuses local paths."""
-    plain = json.loads(json.dumps(template))  # not deepcopy: that keeps YAML's anchors shared, and the transform changes what it is given
+    plain = json.loads(
+        json.dumps(template)
+    )  # not deepcopy: that keeps YAML's anchors shared, and the transform changes what it is given
     for each in plain["Resources"].values():
         properties = each.get("Properties") or {}
         for name in ("CodeUri", "ContentUri", "DefinitionUri"):
@@ -62,7 +65,9 @@ def text(yaml: str) -> Json:
 
 def resources(*templates: tuple[str, Json]) -> Iterator[Resource]:
     """Every resource of the transformed templates (by default of both files)."""
-    for name, each in templates or [(path.name, stack(path)) for path in (DATA, *(path for path in FILES if path != DATA))]:
+    for name, each in templates or [
+        (path.name, stack(path)) for path in (DATA, *(path for path in FILES if path != DATA))
+    ]:
         for identity, whole in each["Resources"].items():
             yield Resource(name, identity, whole["Type"], whole.get("Properties") or {}, whole)
 

@@ -1,7 +1,8 @@
 """Weakenings of a template, one at a time: what a hurried person, or somebody with bad intent, would take away, switch off, open or widen.
 
-They are made from what the templates hold, not from a list: every property is taken away, every switch turned, every number made smaller and larger, every
-right widened, every way in opened; and each resource that can be exposed gets the exposures of its kind.
+They are made from what the templates hold, not from a list: every property is taken away, every switch
+turned, every number made smaller and larger, every right widened, every way in opened; and each resource that
+can be exposed gets the exposures of its kind.
 """
 
 import copy
@@ -60,10 +61,16 @@ def at(document: Any, path: Path) -> Any:
 
 def paths(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Everything in a value but texts and names, each with the way to it. References are taken whole."""
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     for key, inner in items:
         # What a function is told is compared with what its code reads by test_template.py.
-        if key in NO_PROTECTION or key == "Environment" or (isinstance(key, str) and key.startswith("Fn::") and key != "Fn::If"):
+        if (
+            key in NO_PROTECTION
+            or key == "Environment"
+            or (isinstance(key, str) and key.startswith("Fn::") and key != "Fn::If")
+        ):
             continue
         yield (*path, key), inner
         yield from paths(inner, (*path, key))
@@ -76,7 +83,10 @@ def weakenings(document: Json) -> Iterator[Weakening]:
             for path, value in paths(whole):
                 yield from _of_value((*base, *path), value)
             if section == "Resources":
-                yield Weakening(f"{identity}: taken away", lambda changed, identity=identity: changed["Resources"].pop(identity))
+                yield Weakening(
+                    f"{identity}: taken away",
+                    lambda changed, identity=identity: changed["Resources"].pop(identity),
+                )
                 yield from _exposures(identity, whole)
     for identity, parameter in (document.get("Parameters") or {}).items():
         for key in ("AllowedPattern", "AllowedValues", "MinValue", "MaxValue", "NoEcho"):
@@ -116,10 +126,17 @@ def _of_value(path: Path, value: Any) -> Iterator[Weakening]:
     elif isinstance(value, dict) and "Effect" in value:
         yield from _of_statement(path, value)
     elif isinstance(value, dict) and "SourceSecurityGroupId" in value:
-        open_ = {key: each for key, each in value.items() if key != "SourceSecurityGroupId"} | {"CidrIp": "0.0.0.0/0"}
+        open_ = {key: each for key, each in value.items() if key != "SourceSecurityGroupId"} | {
+            "CidrIp": "0.0.0.0/0"
+        }
         yield _set(path, open_, "is open to everybody")
         yield _set(path, {**value, "FromPort": 0, "ToPort": 65535}, "opens every port")
-    elif isinstance(value, list) and path[-1] in ("Statement", "InstanceTypes", "SecurityGroupIds", "EnableCloudwatchLogsExports"):
+    elif isinstance(value, list) and path[-1] in (
+        "Statement",
+        "InstanceTypes",
+        "SecurityGroupIds",
+        "EnableCloudwatchLogsExports",
+    ):
         more = {"Statement": EVERYTHING, "InstanceTypes": "p5.48xlarge"}.get(str(path[-1]))
         yield _set(path, [*value, more] if more else [], f"gets {json.dumps(more)}" if more else "is emptied")
 
@@ -137,7 +154,11 @@ def _of_statement(path: Path, statement: Json) -> Iterator[Weakening]:
                 yield _set(path, {**statement, "Resource": wider}, f"is for {json.dumps(wider)[:80]}")
     if "Principal" in statement and statement["Effect"] == "Allow":
         yield _set(path, {**statement, "Principal": "*"}, "lets everybody in")
-        yield _set(path, {**statement, "Principal": {"AWS": "arn:aws:iam::999999999999:root"}}, "lets another account in")
+        yield _set(
+            path,
+            {**statement, "Principal": {"AWS": "arn:aws:iam::999999999999:root"}},
+            "lets another account in",
+        )
 
 
 def _wider(resource: Any) -> Any:
@@ -158,9 +179,17 @@ EXPOSURES: dict[str, list[tuple[tuple[str, ...], Any, str]]] = {
         (("Policies",), ["AdministratorAccess"], "becomes an administrator"),
         (("Role",), "arn:aws:iam::123456789012:role/Admin", "gets another role"),
         (("ReservedConcurrentExecutions",), 900, "takes every execution"),
-        (("VpcConfig",), {"SubnetIds": [{"Ref": "PublicSubnetA"}], "SecurityGroupIds": []}, "moves to a public subnet"),
+        (
+            ("VpcConfig",),
+            {"SubnetIds": [{"Ref": "PublicSubnetA"}], "SecurityGroupIds": []},
+            "moves to a public subnet",
+        ),
         (("LoggingConfig",), {"LogFormat": "Text"}, "logs to a group of Lambda's own"),
-        (("Environment",), {"Variables": {"HTTP_HOSTS": "*", "RATE_LIMIT_FACTOR": "1000000"}}, "gets open settings"),
+        (
+            ("Environment",),
+            {"Variables": {"HTTP_HOSTS": "*", "RATE_LIMIT_FACTOR": "1000000"}},
+            "gets open settings",
+        ),
     ],
     "AWS::EC2::SecurityGroup": [
         (("SecurityGroupIngress",), [OPEN], "opens SSH"),
@@ -175,21 +204,33 @@ EXPOSURES: dict[str, list[tuple[tuple[str, ...], Any, str]]] = {
         (("ManagedPolicyArns",), ["arn:aws:iam::aws:policy/AdministratorAccess"], "becomes an administrator"),
         (
             ("AssumeRolePolicyDocument",),
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]},
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+            },
             "is anybody's",
         ),
     ],
     "AWS::RDS::DBInstance": [(("PubliclyAccessible",), True, "gets a public address")],
     "AWS::RDS::DBCluster": [(("EnableHttpEndpoint",), True, "gets an HTTP endpoint")],
-    "AWS::Batch::JobDefinition": [(("ContainerProperties", "Privileged"), True, "is Privileged"), (("ContainerProperties", "User"), "root", "is root")],
+    "AWS::Batch::JobDefinition": [
+        (("ContainerProperties", "Privileged"), True, "is Privileged"),
+        (("ContainerProperties", "User"), "root", "is root"),
+    ],
     "AWS::EC2::Subnet": [(("MapPublicIpOnLaunch",), True, "gives public addresses")],
-    "AWS::Serverless::StateMachine": [(("Logging",), {"Level": "ALL", "IncludeExecutionData": True}, "logs what users wrote")],
+    "AWS::Serverless::StateMachine": [
+        (("Logging",), {"Level": "ALL", "IncludeExecutionData": True}, "logs what users wrote")
+    ],
     "AWS::CloudWatch::Alarm": [(("ActionsEnabled",), False, "is switched off")],
 }
 for _api in ("AWS::Serverless::HttpApi", "AWS::Serverless::WebSocketApi"):
     EXPOSURES[_api] = [
         (("CorsConfiguration",), {"AllowOrigins": ["*"], "AllowCredentials": False}, "answers every origin"),
-        (("DefaultRouteSettings",), {"ThrottlingBurstLimit": 1_000_000, "ThrottlingRateLimit": 1_000_000}, "has no limit"),
+        (
+            ("DefaultRouteSettings",),
+            {"ThrottlingBurstLimit": 1_000_000, "ThrottlingRateLimit": 1_000_000},
+            "has no limit",
+        ),
     ]
 
 
@@ -207,7 +248,10 @@ def additions() -> Iterator[Weakening]:
     """New resources that expose what is there."""
     new: dict[str, Json] = {
         "Open": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {"GroupId": "sg-1", **OPEN}},
-        "Anybody": {"Type": "AWS::Lambda::Permission", "Properties": {"Action": "lambda:InvokeFunction", "FunctionName": "x", "Principal": "*"}},
+        "Anybody": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {"Action": "lambda:InvokeFunction", "FunctionName": "x", "Principal": "*"},
+        },
         "Address": {"Type": "AWS::Lambda::Url", "Properties": {"AuthType": "NONE", "TargetFunctionArn": "x"}},
         "Person": {"Type": "AWS::IAM::User", "Properties": {}},
         "Key": {"Type": "AWS::IAM::AccessKey", "Properties": {"UserName": "x"}},

@@ -33,7 +33,10 @@ def test_an_inner_transaction_is_rolled_back_alone(tx):
     with pytest.raises(RuntimeError), db.transaction() as inner:  # noqa: PT012
         db.run(inner, insert, name="inner")
         raise RuntimeError
-    names = [row["name"] for row in db.rows(tx, "SELECT name FROM accounts.organisations WHERE name IN ('outer', 'inner')")]
+    names = [
+        row["name"]
+        for row in db.rows(tx, "SELECT name FROM accounts.organisations WHERE name IN ('outer', 'inner')")
+    ]
     assert names == ["outer"]
 
 
@@ -63,7 +66,9 @@ def session(postgres):
 def kill_others():
     """End every other session of the role, as a failover does."""
     connection = db.connect()
-    connection.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()")
+    connection.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+    )
     connection.close()
 
 
@@ -121,7 +126,10 @@ def test_tls_is_verified_against_the_one_ca(monkeypatch, tmp_path):
     assert db.tls() is None
     import certifi
 
-    first = Path(certifi.where()).read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    first = (
+        Path(certifi.where()).read_text().split("-----END CERTIFICATE-----")[0]
+        + "-----END CERTIFICATE-----\n"
+    )
     (tmp_path / "ca.pem").write_text(first[first.index("-----BEGIN") :])
     monkeypatch.setenv("DATABASE_CA", str(tmp_path / "ca.pem"))
     context = db.tls()

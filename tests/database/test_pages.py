@@ -17,19 +17,84 @@ from showrunner.store.accounts import members, users
 from tests.conftest import Client, add_organisation
 
 # Each list with pages, and the order that its cursors name.
-LISTS = {"/api/v1/videos": "-created_at,-id", "/api/v1/channels": "name,id", "/api/v1/admin/audit": "-id", "/api/v1/admin/users": "-created_at,-id"}
+LISTS = {
+    "/api/v1/videos": "-created_at,-id",
+    "/api/v1/channels": "name,id",
+    "/api/v1/admin/audit": "-id",
+    "/api/v1/admin/users": "-created_at,-id",
+}
 
 # Values that PostgreSQL and Python may parse differently.
 HOSTILE = [
-    *("1e999999", "-1e999999", "1e-999999", "NaN", "infinity", "-infinity", "0x10", "1_000", "٣", "9" * 400, "-0", "", " 1", "1 "),
-    *("2026-W01-1", "2026-001", "20260101", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T24:00:00", "2026-01-01T00:00:00.1234567890"),
-    *("2026-01-01 00:00:00+99:99", "2026-02-30", "now", "epoch", "allballs", "2026-01-01T00:00:00+00:00:00.000001", "2026-01-01,5", "24:00"),
-    *("00000000-0000-4000-8000-00000000000G", "{00000000-0000-4000-8000-000000000000}", "00000000000040008000000000000000"),
+    *(
+        "1e999999",
+        "-1e999999",
+        "1e-999999",
+        "NaN",
+        "infinity",
+        "-infinity",
+        "0x10",
+        "1_000",
+        "٣",
+        "9" * 400,
+        "-0",
+        "",
+        " 1",
+        "1 ",
+    ),
+    *(
+        "2026-W01-1",
+        "2026-001",
+        "20260101",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "2026-01-01T24:00:00",
+        "2026-01-01T00:00:00.1234567890",
+    ),
+    *(
+        "2026-01-01 00:00:00+99:99",
+        "2026-02-30",
+        "now",
+        "epoch",
+        "allballs",
+        "2026-01-01T00:00:00+00:00:00.000001",
+        "2026-01-01,5",
+        "24:00",
+    ),
+    *(
+        "00000000-0000-4000-8000-00000000000G",
+        "{00000000-0000-4000-8000-000000000000}",
+        "00000000000040008000000000000000",
+    ),
     *("'; DROP TABLE studio.videos; --", "\0", "\ud800", "a" * 501, "%", "\\", "\u202e", "🦜"),
 ]
-VALUES = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40), st.none(), st.booleans(), st.integers(), st.floats(), st.just([]), st.just({}))
+VALUES = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(max_size=40),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.just([]),
+    st.just({}),
+)
 NEAR = st.tuples(
-    st.sampled_from([*LISTS.values(), "-created_at", "id", "created_at,created_at", "colour", "", "-", "--id", ",id", "title;", "id\0"]) | st.text(max_size=20),
+    st.sampled_from(
+        [
+            *LISTS.values(),
+            "-created_at",
+            "id",
+            "created_at,created_at",
+            "colour",
+            "",
+            "-",
+            "--id",
+            ",id",
+            "title;",
+            "id\0",
+        ]
+    )
+    | st.text(max_size=20),
     st.lists(VALUES, max_size=4),
     st.one_of(st.integers(-2, 20_000), st.just(10**400), st.just(1e308), st.just(True), VALUES),
 )
@@ -71,7 +136,11 @@ def caller(postgres, signing_key):
 
 @pytest.mark.parametrize("path", LISTS)
 @given(cursor=CURSORS)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_cursor_is_answered_or_refused(caller, path, cursor):
     response = caller("GET", f"{path}?cursor={quote(cursor, safe='', errors='surrogatepass')}")
 
@@ -83,7 +152,11 @@ def test_any_cursor_is_answered_or_refused(caller, path, cursor):
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("path", LISTS)
 def test_a_valid_cursor_with_an_invalid_value_is_answered_or_refused(caller, path, value):
-    good = {"-created_at,-id": ["2026-01-01 00:00:00+00", str(uuid.uuid4())], "name,id": ["n", str(uuid.uuid4())], "-id": ["7"]}[LISTS[path]]
+    good = {
+        "-created_at,-id": ["2026-01-01 00:00:00+00", str(uuid.uuid4())],
+        "name,id": ["n", str(uuid.uuid4())],
+        "-id": ["7"],
+    }[LISTS[path]]
     for place in range(len(good)):
         values = [value if number == place else each for number, each in enumerate(good)]
 
@@ -99,7 +172,19 @@ def test_a_valid_cursor_with_an_invalid_value_is_answered_or_refused(caller, pat
         *((f"limit={value}", "limit") for value in ("1e5", 10**30, "-1", "1.5", "٣", "NaN")),
         *(
             (f"sort={value}", "sort")
-            for value in ("id%00", "title%0A", "title%0D%0Aid", "%7F", "title%E2%80%AE", "-", ",", "id,id", "1", "id--", "created_at DESC")
+            for value in (
+                "id%00",
+                "title%0A",
+                "title%0D%0Aid",
+                "%7F",
+                "title%E2%80%AE",
+                "-",
+                ",",
+                "id,id",
+                "1",
+                "id--",
+                "created_at DESC",
+            )
         ),
         *((f"cursor={value}", "cursor") for value in ("%00", "=", "a b", "é", "A" * 1001)),
     ],
@@ -107,10 +192,19 @@ def test_a_valid_cursor_with_an_invalid_value_is_answered_or_refused(caller, pat
 def test_the_error_of_an_invalid_query_names_the_field(caller, query, field):
     response = caller("GET", f"/api/v1/videos?{query}")
 
-    assert (response.status, [detail["field"] for detail in response.body["error"]["details"]]) in ((400, [field]), (400, [""])), response.body
+    assert (response.status, [detail["field"] for detail in response.body["error"]["details"]]) in (
+        (400, [field]),
+        (400, [""]),
+    ), response.body
 
 
-@given(value=st.one_of(st.sampled_from(HOSTILE), st.from_regex(r"\A-?[0-9]{1,30}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,8})?\Z"), st.text(max_size=20)))
+@given(
+    value=st.one_of(
+        st.sampled_from(HOSTILE),
+        st.from_regex(r"\A-?[0-9]{1,30}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,8})?\Z"),
+        st.text(max_size=20),
+    )
+)
 @example(value="1e999999")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_number_in_a_cursor_is_one_that_postgresql_accepts(postgres, value):

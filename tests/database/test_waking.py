@@ -1,4 +1,7 @@
-"""showrunner.database.db with a database that sleeps: Aurora accepts a connection at once and answers when it has woken."""
+"""showrunner.database.db with a database that sleeps:
+
+Aurora accepts a connection at once and answers when it has woken.
+"""
 
 import contextlib
 import os

@@ -31,15 +31,25 @@ class Stack:
         # The tests poll the status several times a second; the rate limits have their own tests.
         self.environment = {**suite.environment(), "RATE_LIMIT_FACTOR": "100"}
         self.home = Path(self.environment["SHOWRUNNER_HOME"])
-        # Record every AWS call of the functions, to check it against their policies: the engine enforces none.
+        # Record every AWS call of the functions, to check it against their policies: the engine enforces
+        # none.
         self.calls = self.home / "calls.jsonl"
         self.calls.unlink(missing_ok=True)
         self.environment["ENGINE_CALLS"] = str(self.calls)
 
     def command(self, *arguments: str) -> str:
-        """Run `python -m local …` and return its output. Fails the test with that output if the command fails."""
+        """Run `python -m local …` and return its output.
+
+        Fails the test with that output if the command fails.
+        """
         done = subprocess.run(
-            [sys.executable, "-m", "local", *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+            [sys.executable, "-m", "local", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -48,14 +58,24 @@ class Stack:
         self.command("up")
         self.command("open")
         token = (self.home / "keys" / "token").read_text()
-        self.api = httpx.Client(base_url=f"{self.address('PLATFORM')}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        self.api = httpx.Client(
+            base_url=f"{self.address('PLATFORM')}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
+        )
         self.channel = self.api.get("/channels").raise_for_status().json()["channels"][0]["id"]
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'{name}_PORT']}"
 
     def aws(self, service: str) -> Any:
-        return boto3.client(service, endpoint_url=self.address("ENGINE"), region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+        return boto3.client(
+            service,
+            endpoint_url=self.address("ENGINE"),
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
     def pid(self, name: str) -> int:
         return int(json.loads((self.home / "run" / f"{name}.json").read_text())["pid"])
@@ -69,8 +89,17 @@ class Stack:
         return sum(count for path, count in counts.items() if "responses" in path or "text-to-speech" in path)
 
     def generate(self, key: str | None = None, **brief: Any) -> str:
-        body = {"channel_id": self.channel, "style": "educational", "length_seconds": 10, "voice": "female1", "aspect": ["9:16"], **brief}
-        answer = self.api.post("/videos/generate", json=body, headers={"Idempotency-Key": key or str(uuid.uuid4())})
+        body = {
+            "channel_id": self.channel,
+            "style": "educational",
+            "length_seconds": 10,
+            "voice": "female1",
+            "aspect": ["9:16"],
+            **brief,
+        }
+        answer = self.api.post(
+            "/videos/generate", json=body, headers={"Idempotency-Key": key or str(uuid.uuid4())}
+        )
         assert answer.status_code == 202, answer.text
         return str(answer.json()["video_id"])
 
@@ -98,21 +127,36 @@ class Stack:
 
     def product(self, video_id: str, name: str) -> Any:
         """Read a JSON object from the video's folder."""
-        bucket = next(each["Name"] for each in self.aws("s3").list_buckets()["Buckets"] if "media" in each["Name"])
-        keys = [each["Key"] for page in self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket) for each in page.get("Contents", [])]
+        bucket = next(
+            each["Name"] for each in self.aws("s3").list_buckets()["Buckets"] if "media" in each["Name"]
+        )
+        keys = [
+            each["Key"]
+            for page in self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+            for each in page.get("Contents", [])
+        ]
         key = next(key for key in keys if key.endswith(f"videos/{video_id}/{name}"))
         return json.loads(self.aws("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def resources(self) -> dict[str, str]:
         """Return physical names by logical names of both stacks."""
         stacks = ("showrunner-data-local", "showrunner-local")
-        found = (self.aws("cloudformation").describe_stack_resources(StackName=stack)["StackResources"] for stack in stacks)
-        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for resources in found for each in resources}
+        found = (
+            self.aws("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+            for stack in stacks
+        )
+        return {
+            each["LogicalResourceId"]: each["PhysicalResourceId"] for resources in found for each in resources
+        }
 
     def executions(self, video_id: str) -> list[str]:
         """Return the names of all executions of the video."""
         client = self.aws("stepfunctions")
-        machine = next(each["stateMachineArn"] for each in client.list_state_machines()["stateMachines"] if each["name"].endswith("-production"))
+        machine = next(
+            each["stateMachineArn"]
+            for each in client.list_state_machines()["stateMachines"]
+            if each["name"].endswith("-production")
+        )
         return [
             each["name"]
             for page in client.get_paginator("list_executions").paginate(stateMachineArn=machine)

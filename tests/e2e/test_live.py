@@ -28,8 +28,14 @@ def stranger(stack: Any) -> str:
     """Register a person. Returns their access token."""
     email, password = f"{uuid.uuid4().hex}@example.com", "Correct-Horse-7-Battery"
     with httpx.Client(base_url=f"{stack.address('PLATFORM')}/api/v1/auth", timeout=60) as api:
-        api.post("/register", json={"email": email, "password": password, "full_name": "A Stranger"}).raise_for_status()
-        return str(api.post("/login", json={"email": email, "password": password}).raise_for_status().json()["access_token"])
+        api.post(
+            "/register", json={"email": email, "password": password, "full_name": "A Stranger"}
+        ).raise_for_status()
+        return str(
+            api.post("/login", json={"email": email, "password": password})
+            .raise_for_status()
+            .json()["access_token"]
+        )
 
 
 class Client:
@@ -49,7 +55,11 @@ class Client:
             while True:
                 message = json.loads(await self.socket.receive_str())
                 self.messages.append(message)
-                if message["type"] == "processing_update" and message["video_id"] == video_id and message["status"] != "processing":
+                if (
+                    message["type"] == "processing_update"
+                    and message["video_id"] == video_id
+                    and message["status"] != "processing"
+                ):
                     return
 
 
@@ -76,7 +86,9 @@ def watched(stack: Any) -> tuple[str, Client, Client]:
     return asyncio.run(watch(stack))
 
 
-def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(stack: Any, watched: tuple[str, Client, Client]) -> None:
+def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(
+    stack: Any, watched: tuple[str, Client, Client]
+) -> None:
     video_id, owner, _ = watched
     messages = [message for message in owner.messages if message["video_id"] == video_id]
     steps = [message for message in messages if message["type"] == "processing_update"]
@@ -104,7 +116,9 @@ def test_a_ticket_opens_one_connection_and_a_made_up_one_none(stack: Any) -> Non
         async with aiohttp.ClientSession() as session:
             for each in given:
                 try:
-                    socket = await session.ws_connect(f"{stack.address('LIVE')}/", params={"ticket": each} if each else {})
+                    socket = await session.ws_connect(
+                        f"{stack.address('LIVE')}/", params={"ticket": each} if each else {}
+                    )
                     found.append(101)
                     await socket.close()
                 except aiohttp.WSServerHandshakeError as refusal:
@@ -125,7 +139,10 @@ def test_no_ticket_stands_in_a_log(stack: Any) -> None:
     given = ticket(stack)
 
     async def use() -> None:
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{stack.address('LIVE')}/", params={"ticket": given}) as socket:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{stack.address('LIVE')}/", params={"ticket": given}) as socket,
+        ):
             await socket.send_str("nonsense")
             assert json.loads(await socket.receive_str(timeout=ANSWER_SECONDS))["code"] == "INVALID_FORMAT"
 

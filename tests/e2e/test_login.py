@@ -20,9 +20,15 @@ def through_google(api: httpx.Client, provider: str, email: str) -> httpx.Respon
     cookie = started.headers["set-cookie"].partition(";")[0]
     page = httpx.get(started.json()["authorization_url"]).raise_for_status()
     assert "Choose an account" in page.text
-    back = httpx.get(f"{started.json()['authorization_url']}&{urlencode({'as': email})}", follow_redirects=False).headers["location"]
+    back = httpx.get(
+        f"{started.json()['authorization_url']}&{urlencode({'as': email})}", follow_redirects=False
+    ).headers["location"]
     returned = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
-    return api.post(f"/auth/oauth/{provider}", json={"code": returned["code"], "state": returned["state"]}, headers={"cookie": cookie})
+    return api.post(
+        f"/auth/oauth/{provider}",
+        json={"code": returned["code"], "state": returned["state"]},
+        headers={"cookie": cookie},
+    )
 
 
 def test_somebody_logs_in_with_google_and_connects_a_youtube_account(stack: Any) -> None:
@@ -34,11 +40,20 @@ def test_somebody_logs_in_with_google_and_connects_a_youtube_account(stack: Any)
         connected = through_google(api, "youtube", email).raise_for_status().json()["connection"]
 
         assert api.get("/users/me").json()["user"]["verified"] is True
-    table = next(name for name in stack.aws("dynamodb").list_tables()["TableNames"] if name.endswith("-state"))
-    item = stack.aws("dynamodb").get_item(TableName=table, Key={"pk": {"S": f"connection#{connected['id']}"}, "sk": {"S": "tokens"}})["Item"]
+    table = next(
+        name for name in stack.aws("dynamodb").list_tables()["TableNames"] if name.endswith("-state")
+    )
+    item = stack.aws("dynamodb").get_item(
+        TableName=table, Key={"pk": {"S": f"connection#{connected['id']}"}, "sk": {"S": "tokens"}}
+    )["Item"]
     assert b"1//" not in item["refresh_token"]["B"]
     stacks = policies.Stacks({"Stage": "local", "PlatformUrl": stack.address("PLATFORM")}, stack.resources())
     callers = json.loads((stack.home / "engine" / "callers.json").read_text())
     calls = policies.read(stack.calls)
-    assert {"ssm:GetParameters", "kms:GenerateDataKey", "dynamodb:PutItem", "dynamodb:DeleteItem"} <= policies.used(calls, callers, stacks)["accounts"]
+    assert {
+        "ssm:GetParameters",
+        "kms:GenerateDataKey",
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
+    } <= policies.used(calls, callers, stacks)["accounts"]
     assert policies.faults(calls, callers, stacks) == []

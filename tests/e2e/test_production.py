@@ -33,13 +33,36 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 def ffmpeg(*arguments: str) -> str:
     """Return ffmpeg's report about a file, which it writes to standard error."""
-    return subprocess.run([FFMPEG, "-hide_banner", *arguments, "-f", "null", "-"], capture_output=True, text=True, check=True).stderr
+    return subprocess.run(
+        [FFMPEG, "-hide_banner", *arguments, "-f", "null", "-"], capture_output=True, text=True, check=True
+    ).stderr
 
 
 def brief(**changes: Any) -> dict[str, Any]:
     """Return a brief with a new topic, so that script and voice are not reused from another test."""
-    words = random.sample(["old", "long", "deep", "thin", "modern", "quiet", "heavy", "bright", "hidden", "steel", "copper", "coastal", "northern"], 4)
-    return {"topic": f"How {' '.join(words)} cables carry the internet", "source_text": BRIEF["source_text"], **changes}
+    words = random.sample(
+        [
+            "old",
+            "long",
+            "deep",
+            "thin",
+            "modern",
+            "quiet",
+            "heavy",
+            "bright",
+            "hidden",
+            "steel",
+            "copper",
+            "coastal",
+            "northern",
+        ],
+        4,
+    )
+    return {
+        "topic": f"How {' '.join(words)} cables carry the internet",
+        "source_text": BRIEF["source_text"],
+        **changes,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +74,14 @@ def made(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
     status = stack.wait(video_id)
     assert status["status"] == "completed", status
     files = stack.files(video_id, tmp_path_factory.mktemp("made"))
-    return {"id": video_id, "brief": asked, "files": files, "timeline": stack.product(video_id, "timeline.json"), "before": before, "after": stack.paid_calls()}
+    return {
+        "id": video_id,
+        "brief": asked,
+        "files": files,
+        "timeline": stack.product(video_id, "timeline.json"),
+        "before": before,
+        "after": stack.paid_calls(),
+    }
 
 
 def test_the_file_has_the_streams_and_the_length_of_its_timeline(made: dict[str, Any]) -> None:
@@ -85,7 +115,9 @@ def test_nothing_is_black_or_frozen_or_silent(made: dict[str, Any]) -> None:
 
 def test_the_captions_are_the_words_of_the_script(stack: Any, made: dict[str, Any]) -> None:
     script = stack.product(made["id"], "script.json")["script"]
-    spoken = " ".join([script["hook"], *(scene["narration"] for scene in script["scenes"]), script["call_to_action"]]).split()
+    spoken = " ".join(
+        [script["hook"], *(scene["narration"] for scene in script["scenes"]), script["call_to_action"]]
+    ).split()
 
     for name in ("srt", "vtt"):
         lines = made["files"][name].read_text().removeprefix("\ufeff").splitlines()
@@ -100,7 +132,9 @@ def test_the_thumbnail_is_small_enough_for_youtube(made: dict[str, Any]) -> None
     assert made["files"]["thumbnail"].stat().st_size <= 2_000_000
 
 
-def test_the_video_says_that_it_is_a_demo_and_what_it_would_have_cost(stack: Any, made: dict[str, Any]) -> None:
+def test_the_video_says_that_it_is_a_demo_and_what_it_would_have_cost(
+    stack: Any, made: dict[str, Any]
+) -> None:
     video = stack.api.get(f"/videos/{made['id']}").json()["video"]
     cost = stack.api.get(f"/videos/{made['id']}/cost").json()
 
@@ -130,7 +164,11 @@ def test_the_same_key_twice_is_one_video_and_one_execution(stack: Any) -> None:
     assert first == second
     stack.wait(first)
     assert stack.executions(first) == [f"{first}-1"]
-    other = stack.api.post("/videos/generate", json={"channel_id": stack.channel, "topic": "other"}, headers={"Idempotency-Key": key})
+    other = stack.api.post(
+        "/videos/generate",
+        json={"channel_id": stack.channel, "topic": "other"},
+        headers={"Idempotency-Key": key},
+    )
     assert other.status_code == 409
 
 
@@ -171,7 +209,9 @@ def test_a_render_that_is_killed_goes_on_by_itself(stack: Any) -> None:
     assert stack.executions(video_id) == [f"{video_id}-1"]
 
 
-def test_a_render_that_never_gets_through_fails_in_words_and_a_retry_pays_for_nothing_twice(stack: Any) -> None:
+def test_a_render_that_never_gets_through_fails_in_words_and_a_retry_pays_for_nothing_twice(
+    stack: Any,
+) -> None:
     video_id = stack.generate(**brief())
     stack.wait(video_id, "render")
     for _ in range(RENDER_ATTEMPTS):
@@ -191,17 +231,41 @@ def test_a_dashboard_uploads_a_picture_from_its_own_origin(stack: Any) -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "teal").save(file, "PNG")
     picture, origin = file.getvalue(), {"Origin": "http://localhost:5173"}
-    report = {"kind": "image", "content_type": "image/png", "bytes": len(picture), "sha256": hashlib.sha256(picture).hexdigest()}
-    announced = stack.api.post("/assets", json=report, headers={"Idempotency-Key": str(uuid.uuid4())}).raise_for_status().json()
+    report = {
+        "kind": "image",
+        "content_type": "image/png",
+        "bytes": len(picture),
+        "sha256": hashlib.sha256(picture).hexdigest(),
+    }
+    announced = (
+        stack.api.post("/assets", json=report, headers={"Idempotency-Key": str(uuid.uuid4())})
+        .raise_for_status()
+        .json()
+    )
     upload = announced["upload"]
 
-    asks = {**origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": ",".join(upload["headers"])}
+    asks = {
+        **origin,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": ",".join(upload["headers"]),
+    }
     preflight = httpx.options(upload["url"], headers=asks, timeout=30)
-    sent = httpx.put(upload["url"], content=picture, headers={**upload["headers"], **origin}, timeout=30).raise_for_status()
+    sent = httpx.put(
+        upload["url"], content=picture, headers={**upload["headers"], **origin}, timeout=30
+    ).raise_for_status()
 
     assert preflight.status_code == 200
-    assert preflight.headers["access-control-allow-origin"] == sent.headers["access-control-allow-origin"] == origin["Origin"]
-    assert httpx.options(upload["url"], headers={**asks, "Origin": "https://elsewhere.example"}, timeout=30).status_code == 403
+    assert (
+        preflight.headers["access-control-allow-origin"]
+        == sent.headers["access-control-allow-origin"]
+        == origin["Origin"]
+    )
+    assert (
+        httpx.options(
+            upload["url"], headers={**asks, "Origin": "https://elsewhere.example"}, timeout=30
+        ).status_code
+        == 403
+    )
     found = stack.api.get(f"/assets/{announced['asset']['id']}").raise_for_status().json()
     assert found["asset"]["status"] == "ready"
     assert httpx.get(found["download_url"], timeout=30).content == picture
@@ -212,7 +276,18 @@ def test_no_function_asked_aws_for_more_than_its_policy_allows(stack: Any, made:
     callers = json.loads((stack.home / "engine" / "callers.json").read_text())
     calls = policies.read(stack.calls)
 
-    assert {"prepare", "script", "voice", "visuals", "timeline", "record", "finish", "videos", "live", "render"} <= policies.used(calls, callers, stacks).keys()
+    assert {
+        "prepare",
+        "script",
+        "voice",
+        "visuals",
+        "timeline",
+        "record",
+        "finish",
+        "videos",
+        "live",
+        "render",
+    } <= policies.used(calls, callers, stacks).keys()
     assert policies.faults(calls, callers, stacks) == []
 
 
@@ -254,7 +329,11 @@ def test_wrong_requests_are_answered_as_the_contract_says(stack: Any) -> None:
 
     def answer(body: Any, **headers: str) -> tuple[int, Any]:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        found = stack.api.post(url, content=content, headers={"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json", **headers})
+        found = stack.api.post(
+            url,
+            content=content,
+            headers={"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json", **headers},
+        )
         return found.status_code, found.json()["error"]
 
     def fields(error: Any) -> set[str]:
@@ -264,7 +343,10 @@ def test_wrong_requests_are_answered_as_the_contract_says(stack: Any) -> None:
     assert answer(b"{broken")[0] == 400
     assert "style" in fields(answer({**good, "style": "opera"})[1])
     assert "length_seconds" in fields(answer({**good, "length_seconds": "long"})[1])
-    assert "source_text" in fields(answer({**good, "source_text": "x" * 1_000_000})[1]) or answer({**good, "source_text": "x" * 1_000_000})[0] == 413
+    assert (
+        "source_text" in fields(answer({**good, "source_text": "x" * 1_000_000})[1])
+        or answer({**good, "source_text": "x" * 1_000_000})[0] == 413
+    )
     status, error = answer({"channel_id": stack.channel})
     assert status == 400
     assert {"topic", "source_text", "manual_script"} & fields(error)

@@ -49,7 +49,10 @@ def world(ingestion_aws: World, tx: Any) -> World:
 
 @pytest.fixture
 def own_database(ingestion_aws, postgres, tmp_path, monkeypatch):
-    """Start another server, because what a killed process committed cannot be rolled back. Returns a connection."""
+    """Start another server, because what a killed process committed cannot be rolled back.
+
+    Returns a connection.
+    """
     from functions.migrate import app as migrate
     from local import postgres as server
     from tests.conftest import free_port, put_secrets
@@ -79,7 +82,9 @@ def youtube(world, monkeypatch):
     address = f"http://127.0.0.1:{serving.server_port}"
     monkeypatch.setenv("FEED_BASE_URL", address)
     monkeypatch.setenv("YOUTUBE_BASE_URL", address)
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True
+    )
     ssm.forget()
     polling.feeds.cache_clear()
     polling._youtube.cache_clear()
@@ -107,8 +112,30 @@ def filled(world):
         channel, name = (CHANNEL, "Channel a") if number % 3 else (OTHER, "Channel b")
         title = f"Video {number:02d} {'cat_1' if number % 10 == 0 else 'dog'}{' 東京の夜' if number % 15 == 0 else ''}"
         day = f"2026-11-{number % 20 + 1:02d}T00:00:00Z"
-        messages.append(notification(atom(f"vid{number:08d}", title, channel, f"2026-11-20T08:{number:02d}:00Z", published=day, name=name), channel=channel))
-    messages.append(notification(atom("vid00000001", "Renamed", updated="2026-11-20T10:00:00Z", published="2026-11-02T00:00:00Z", name="Channel a")))
+        messages.append(
+            notification(
+                atom(
+                    f"vid{number:08d}",
+                    title,
+                    channel,
+                    f"2026-11-20T08:{number:02d}:00Z",
+                    published=day,
+                    name=name,
+                ),
+                channel=channel,
+            )
+        )
+    messages.append(
+        notification(
+            atom(
+                "vid00000001",
+                "Renamed",
+                updated="2026-11-20T10:00:00Z",
+                published="2026-11-02T00:00:00Z",
+                name="Channel a",
+            )
+        )
+    )
     messages.append(notification(tombstone("vid00000002")))
     messages += [notification(b"<broken"), notification(b"<broken too")]
     world.notify(*messages)

@@ -1,6 +1,7 @@
 """A real WebSub hub (flask-websub) in a process of its own: python tests/feed/hub.py PORT ALGORITHM FOLDER.
 
-/hub is the hub, /publish sends a body to all subscribers of a topic, /fail lets the next requests fail with 503 and Retry-After.
+/hub is the hub, /publish sends a body to all subscribers of a topic, /fail lets the next requests fail with
+503 and Retry-After.
 """
 
 import base64
@@ -59,7 +60,10 @@ def make(port: int, algorithm: str, folder: str) -> Flask:
     def publish():
         link = f'<http://127.0.0.1:{port}/hub>; rel="hub", <{request.args["topic"]}>; rel="self"'
         headers = {"Content-Type": "application/atom+xml", "Link": link}
-        hub.send_change_notification.delay(request.args["topic"], {"headers": headers, "content": base64.b64encode(request.get_data()).decode()})
+        hub.send_change_notification.delay(
+            request.args["topic"],
+            {"headers": headers, "content": base64.b64encode(request.get_data()).decode()},
+        )
         return ""
 
     @app.post("/reset")

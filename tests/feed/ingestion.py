@@ -17,7 +17,13 @@ CALLBACK = "https://ingest.example.com/webhook"
 TOPIC = f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}"
 
 
-def atom(video: str = "vid00000001", title: str = "Title", channel: str = CHANNEL, updated: str = "2026-11-20T08:13:10.038244318+00:00", **more: str) -> bytes:
+def atom(
+    video: str = "vid00000001",
+    title: str = "Title",
+    channel: str = CHANNEL,
+    updated: str = "2026-11-20T08:13:10.038244318+00:00",
+    **more: str,
+) -> bytes:
     """Return a notification as YouTube sends it."""
     published = more.get("published", "2026-11-20T08:12:50+00:00")
     return f"""<?xml version='1.0' encoding='UTF-8'?>
@@ -31,7 +37,9 @@ def atom(video: str = "vid00000001", title: str = "Title", channel: str = CHANNE
   <published>{published}</published><updated>{updated}</updated></entry></feed>""".encode()
 
 
-def tombstone(video: str = "vid00000001", when: str = "2026-11-20T09:00:00.000000+00:00", channel: str = CHANNEL) -> bytes:
+def tombstone(
+    video: str = "vid00000001", when: str = "2026-11-20T09:00:00.000000+00:00", channel: str = CHANNEL
+) -> bytes:
     return f"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns:at="http://purl.org/atompub/tombstones/1.0" xmlns="http://www.w3.org/2005/Atom">
  <at:deleted-entry ref="yt:video:{video}" when="{when}">
@@ -40,7 +48,9 @@ def tombstone(video: str = "vid00000001", when: str = "2026-11-20T09:00:00.00000
  </at:deleted-entry></feed>""".encode()
 
 
-def http(method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
+def http(
+    method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
+) -> dict[str, Any]:
     """Return an HTTP API event."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
     event: dict[str, Any] = {
@@ -57,7 +67,9 @@ def http(method: str, path: str, body: Any = None, query: dict[str, str] | None 
     return event
 
 
-def notification(body: bytes, delivery_id: str | None = None, channel: str = CHANNEL, subscription_id: int | None = None) -> dict[str, Any]:
+def notification(
+    body: bytes, delivery_id: str | None = None, channel: str = CHANNEL, subscription_id: int | None = None
+) -> dict[str, Any]:
     """Return a message as the receiver queues it."""
     return {
         "kind": "notification",
@@ -71,7 +83,12 @@ def notification(body: bytes, delivery_id: str | None = None, channel: str = CHA
 
 def batch(messages: list[Any]) -> dict[str, Any]:
     """Return an SQS event with these messages. Strings are sent as they are."""
-    return {"Records": [{"messageId": str(number), "body": each if isinstance(each, str) else json.dumps(each)} for number, each in enumerate(messages)]}
+    return {
+        "Records": [
+            {"messageId": str(number), "body": each if isinstance(each, str) else json.dumps(each)}
+            for number, each in enumerate(messages)
+        ]
+    }
 
 
 class World:
@@ -84,22 +101,45 @@ class World:
         """Remove all messages from a queue and return them."""
 
         found: list[dict[str, Any]] = []
-        while messages := rpc.call("sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}).get("Messages"):
+        while messages := rpc.call(
+            "sqs", "ReceiveMessage", {"QueueUrl": self.queues[name], "MaxNumberOfMessages": 10}
+        ).get("Messages"):
             for message in messages:
                 found.append(json.loads(message["Body"]))
-                rpc.call("sqs", "DeleteMessage", {"QueueUrl": self.queues[name], "ReceiptHandle": message["ReceiptHandle"]})
+                rpc.call(
+                    "sqs",
+                    "DeleteMessage",
+                    {"QueueUrl": self.queues[name], "ReceiptHandle": message["ReceiptHandle"]},
+                )
         return found
 
-    def api(self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, key: str | None = KEY, **headers: str) -> tuple[int, Any]:
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: dict[str, str] | None = None,
+        key: str | None = KEY,
+        **headers: str,
+    ) -> tuple[int, Any]:
         """Call the Ingestion API. Returns (status, body)."""
         from functions.feed import app
 
         given = {"x_api_key": key, **headers} if key else headers
         answer = app.handler(http(method, path, body, query, **given), None)
         text = answer["body"]
-        return answer["statusCode"], json.loads(text) if text and answer["headers"].get("content-type") == "application/json" else text
+        return answer["statusCode"], json.loads(text) if text and answer["headers"].get(
+            "content-type"
+        ) == "application/json" else text
 
-    def webhook(self, method: str, path: str, body: bytes | None = None, query: dict[str, str] | None = None, **headers: str) -> dict[str, Any]:
+    def webhook(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        query: dict[str, str] | None = None,
+        **headers: str,
+    ) -> dict[str, Any]:
         from functions.websub import app
 
         return app.handler(http(method, path, body, query, **headers), None)
@@ -118,7 +158,10 @@ class World:
 
 
 def events(tx):
-    return db.rows(tx, "SELECT processed, processing_error, repeat, origin, video_id, channel_id FROM feed.events ORDER BY id")
+    return db.rows(
+        tx,
+        "SELECT processed, processing_error, repeat, origin, video_id, channel_id FROM feed.events ORDER BY id",
+    )
 
 
 def kinds(tx):
@@ -131,10 +174,30 @@ def entries(*known):
     one = b"<entry>" + rest.partition(b"</feed>")[0]
     # Without what the reader ignores, so that a thousand entries fit into a notification.
     short = re.sub(rb"\s*<(link|author|id).*?(/>|</author>|</id>)", b"", one)
-    return head + b"".join(short.replace(b"vid00000001", video.encode()).replace(CHANNEL.encode(), channel.encode()) for video, channel in known) + b"</feed>"
+    return (
+        head
+        + b"".join(
+            short.replace(b"vid00000001", video.encode()).replace(CHANNEL.encode(), channel.encode())
+            for video, channel in known
+        )
+        + b"</feed>"
+    )
 
 
 def poll(delivery_id, **found):
     """Return the message of a poll that found one video."""
-    video = {"video_id": "vid00000001", "title": "Title", "published_at": "2026-11-20T08:12:50Z", "at": "2026-11-20T08:12:50Z", **found}
-    return {"kind": "polled", "channel_id": CHANNEL, "delivery_id": delivery_id, "origin": "playlist", "at": datetime.now(UTC).isoformat(), "found": [video]}
+    video = {
+        "video_id": "vid00000001",
+        "title": "Title",
+        "published_at": "2026-11-20T08:12:50Z",
+        "at": "2026-11-20T08:12:50Z",
+        **found,
+    }
+    return {
+        "kind": "polled",
+        "channel_id": CHANNEL,
+        "delivery_id": delivery_id,
+        "origin": "playlist",
+        "at": datetime.now(UTC).isoformat(),
+        "found": [video],
+    }

@@ -8,7 +8,14 @@ from tests.feed.ingestion import CALLBACK, CHANNEL, batch
 
 def upload(known, key, title="Missed", channel=CHANNEL, hours=1):
     at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat(timespec="seconds")
-    known.videos[key] = {"channel_id": channel, "title": title, "published_at": at, "duration": "PT4M13S", "tags": ["a", "b"], "views": 123}
+    known.videos[key] = {
+        "channel_id": channel,
+        "title": title,
+        "published_at": at,
+        "duration": "PT4M13S",
+        "tags": ["a", "b"],
+        "views": 123,
+    }
 
 
 def run_once(world):
@@ -31,7 +38,9 @@ def work(world, *messages):
     """Run the poll function on these messages. Returns (ids of failed ones, the reports it queued)."""
     from functions.feed_poll import app
 
-    failed = [each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]]
+    failed = [
+        each["itemIdentifier"] for each in app.handler(batch(list(messages)), None)["batchItemFailures"]
+    ]
     return failed, world.take("NOTIFICATIONS_QUEUE_URL")
 
 

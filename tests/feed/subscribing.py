@@ -11,7 +11,11 @@ AWAY = "http://127.0.0.1:9"
 
 def verified_subscription(world):
     """Create a subscription that the hub has verified. Returns (id, path of its callback)."""
-    _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    _, body = world.api(
+        "POST",
+        "/api/v1/subscriptions",
+        {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"},
+    )
     [job] = world.take("HUB_QUEUE_URL")
     hub_message(world, "verified", body["id"], lease_seconds=432_000)
     return body["id"], f"/webhook/{job['token']}"
@@ -19,7 +23,14 @@ def verified_subscription(world):
 
 def hub_message(world, kind, key, minutes=0, **words):
     """Deliver a message about the hub's answer, dated `minutes` from now."""
-    world.notify({"kind": kind, "subscription_id": key, "at": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(), **words})
+    world.notify(
+        {
+            "kind": kind,
+            "subscription_id": key,
+            "at": (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(),
+            **words,
+        }
+    )
 
 
 def status(world, key):
@@ -34,5 +45,7 @@ def run_schedule(world, tx):
     """Run the schedule without its record of the next due time. Returns its counts."""
     from functions.feed_schedule import app
 
-    dynamodb.remove("schedule#subscriptions", "next")  # tests change the times of rows, so the record is outdated
+    dynamodb.remove(
+        "schedule#subscriptions", "next"
+    )  # tests change the times of rows, so the record is outdated
     return app.handler({}, None)

@@ -10,7 +10,16 @@ from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, OTHER, http
 NEW = {"channel_id": CHANNEL, "callback_url": CALLBACK}
 
 
-@pytest.mark.parametrize("headers", [{}, {"x_api_key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {KEY}"}, {"x_api_key": ""}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_api_key": "wrong"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": f"Basic {KEY}"},
+        {"x_api_key": ""},
+    ],
+)
 def test_a_call_without_a_key_is_401_with_the_documented_body(world, headers):
     assert world.api("GET", "/api/v1/videos", key=None, **headers) == (401, {"error": "Unauthorized"})
 
@@ -32,7 +41,10 @@ def test_health_is_public(world):
     assert (status, body["status"]) == (200, "ok")
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")],
+)
 def test_the_openapi_document_and_its_page_are_public(world, served_documents, path, kind):
     from functions.feed import app as feed
 
@@ -96,7 +108,10 @@ def test_a_callback_outside_the_list_is_400(world, callback):
     assert (status, body["error"]) == (400, "validation failed")
 
 
-@pytest.mark.parametrize("callback", [CALLBACK, f"{CALLBACK}/", f"{CALLBACK}/deeper", f"{CALLBACK}?tenant=a", "http://127.0.0.1:8300/webhook"])
+@pytest.mark.parametrize(
+    "callback",
+    [CALLBACK, f"{CALLBACK}/", f"{CALLBACK}/deeper", f"{CALLBACK}?tenant=a", "http://127.0.0.1:8300/webhook"],
+)
 def test_callbacks_under_a_listed_address_are_accepted(world, callback):
     assert world.api("POST", "/api/v1/subscriptions", {**NEW, "callback_url": callback})[0] == 201
 
@@ -114,7 +129,9 @@ def test_undocumented_fields_are_400(world, change):
 
 
 def test_the_secret_is_never_in_an_error(world):
-    assert "hush-hush" not in json.dumps(world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "hush-hush" * 30}))
+    assert "hush-hush" not in json.dumps(
+        world.api("POST", "/api/v1/subscriptions", {**NEW, "secret": "hush-hush" * 30})
+    )
 
 
 def test_subscriptions_are_listed_by_channel_and_status(world):
@@ -122,7 +139,12 @@ def test_subscriptions_are_listed_by_channel_and_status(world):
         world.api("POST", "/api/v1/subscriptions", {**NEW, "channel_id": channel})
     assert world.api("GET", "/api/v1/subscriptions")[1]["count"] == 2
     assert world.api("GET", "/api/v1/subscriptions", query={"status": "active"})[1]["count"] == 0
-    assert world.api("GET", "/api/v1/subscriptions", query={"status": "pending", "channel_id": OTHER})[1]["count"] == 1
+    assert (
+        world.api("GET", "/api/v1/subscriptions", query={"status": "pending", "channel_id": OTHER})[1][
+            "count"
+        ]
+        == 1
+    )
     assert world.api("GET", "/api/v1/subscriptions", query={"channel_id": "UCx"})[0] == 400
 
 

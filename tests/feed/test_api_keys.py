@@ -1,4 +1,7 @@
-"""Every route of the Ingestion API with every kind of key. The data belong to the whole stage: a key opens all or nothing."""
+"""Every route of the Ingestion API with every kind of key.
+
+The data belong to the whole stage: a key opens all or nothing.
+"""
 
 import hashlib
 
@@ -14,7 +17,9 @@ OPERATIONS = [
     (method.upper(), path, bool(operation["security"]))
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
-    if not path.startswith("/webhook")  # the receiver's: it has its own token and a signature (test_callbacks)
+    if not path.startswith(
+        "/webhook"
+    )  # the receiver's: it has its own token and a signature (test_callbacks)
 ]
 LOCKED = [each for each in OPERATIONS if each[2]]
 KINDS = {
@@ -49,7 +54,10 @@ def keys(tx, world):
 @pytest.mark.parametrize(("method", "path", "locked"), LOCKED, ids=lambda value: str(value))
 def test_every_route_refuses_a_wrong_key(world, keys, method, path, locked):
     for key in keys:
-        for headers in ({} if key is None else {"x_api_key": key}, {} if key is None else {"authorization": f"Bearer {key}"}):
+        for headers in (
+            {} if key is None else {"x_api_key": key},
+            {} if key is None else {"authorization": f"Bearer {key}"},
+        ):
             status, body = call(world, method, path, headers)
 
             assert (status, body) == (401, {"error": "Unauthorized"}), (key, headers)
@@ -65,4 +73,9 @@ def test_every_route_accepts_the_key_in_either_header(world, method, path, locke
 
 
 def test_public_routes_show_no_data_of_the_feed():
-    assert {path for _, path, locked in OPERATIONS if not locked} == {"/health", "/openapi.json", "/docs", "/docs/style.css"}
+    assert {path for _, path, locked in OPERATIONS if not locked} == {
+        "/health",
+        "/openapi.json",
+        "/docs",
+        "/docs/style.css",
+    }

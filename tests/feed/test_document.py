@@ -21,7 +21,11 @@ from tests.feed.ingestion import CALLBACK, KEY, http
 
 def wsgi(environ, start_response):
     headers = {name[5:].lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) if environ.get("CONTENT_LENGTH") else None
+    raw = (
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if environ.get("CONTENT_LENGTH")
+        else None
+    )
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     from urllib.parse import parse_qsl
 
@@ -69,7 +73,9 @@ def hold(case, world):
     checks = CHECKS
     if case.method == "POST" and case.path.endswith(("subscriptions", "from-url", "renew")):
         checks = [check for check in CHECKS if check is not negative_data_rejection]
-    case.call_and_validate(checks=checks, headers={"X-API-Key": KEY} if not case.path.startswith("/webhook") else {})
+    case.call_and_validate(
+        checks=checks, headers={"X-API-Key": KEY} if not case.path.startswith("/webhook") else {}
+    )
 
 
 @pytest.mark.timeout(300)

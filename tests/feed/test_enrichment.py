@@ -32,7 +32,11 @@ def test_details_of_an_unreadable_video_are_retried_for_a_day(world, youtube, tx
             break
         waits.append(round(wait / 60))
         # Let this much time pass.
-        db.run(tx, "UPDATE feed.videos SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)", wait=wait)
+        db.run(
+            tx,
+            "UPDATE feed.videos SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)",
+            wait=wait,
+        )
     assert waits == [5, 5, 10, 20, 40, 80, 160, 320, 640, 1280]
     assert youtube.spent == 11
 

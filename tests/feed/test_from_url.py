@@ -39,8 +39,17 @@ def test_every_form_of_youtube_address_finds_its_channel(world, youtube, url):
     upload(youtube, "dQw4w9WgXcQ")
     status, body = from_url(world, url)
     assert status == 201
-    assert body["channel"] == {"channel_id": CHANNEL, "title": "Channel", "channel_url": f"https://www.youtube.com/channel/{CHANNEL}"}
-    assert body["subscription"] == {"id": body["subscription"]["id"], "channel_id": CHANNEL, "callback_url": CALLBACK, "status": "pending"}
+    assert body["channel"] == {
+        "channel_id": CHANNEL,
+        "title": "Channel",
+        "channel_url": f"https://www.youtube.com/channel/{CHANNEL}",
+    }
+    assert body["subscription"] == {
+        "id": body["subscription"]["id"],
+        "channel_id": CHANNEL,
+        "callback_url": CALLBACK,
+        "status": "pending",
+    }
     assert world.api("GET", f"/api/v1/channels/{CHANNEL}")[1]["title"] == "Channel"
 
 

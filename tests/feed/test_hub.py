@@ -13,7 +13,10 @@ from tests.feed.ingestion import CALLBACK, CHANNEL, KEY, batch
 def test_the_samples_of_the_api_are_answered(world, event):
     from functions.feed import app
 
-    for name, header, value, status in (("feed.subscribe", "x-api-key", KEY, 201), ("feed.videos", "authorization", f"Bearer {KEY}", 200)):
+    for name, header, value, status in (
+        ("feed.subscribe", "x-api-key", KEY, 201),
+        ("feed.videos", "authorization", f"Bearer {KEY}", 200),
+    ):
         sample = event(name)
         sample["headers"][header] = value
         assert app.handler(sample, None)["statusCode"] == status
@@ -49,7 +52,9 @@ def test_a_failing_message_does_not_fail_its_batch(world, tx, monkeypatch):
 def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monkeypatch):
     from showrunner.aws import sdk, ssm
 
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/youtube/api_key", Value="local", Type="SecureString", Overwrite=True
+    )
     ssm.forget()
     poll.handler(event("feed_poll.channel"), None)
     [response] = world.take("NOTIFICATIONS_QUEUE_URL")
@@ -57,4 +62,8 @@ def test_the_sample_of_the_poll_function_reports_what_failed(world, event, monke
 
 
 def test_the_sample_of_the_schedule_finds_nothing_due(world, event):
-    assert subscriptions.handler(event("feed_schedule.scheduled"), None) == {"asked": 0, "polled": 0, "enriched": 0}
+    assert subscriptions.handler(event("feed_schedule.scheduled"), None) == {
+        "asked": 0,
+        "polled": 0,
+        "enriched": 0,
+    }

@@ -30,7 +30,14 @@ def test_the_hubs_answers_change_the_state_of_a_subscription(world, tx):
         return db.value(tx, "SELECT status FROM feed.subscriptions WHERE id = :id", id=key)
 
     def hub_message(kind, minutes=0, **words):
-        world.notify({"kind": kind, "subscription_id": key, "at": (now + timedelta(minutes=minutes)).isoformat(), **words})
+        world.notify(
+            {
+                "kind": kind,
+                "subscription_id": key,
+                "at": (now + timedelta(minutes=minutes)).isoformat(),
+                **words,
+            }
+        )
 
     assert state() == "pending"
     hub_message("answered", outcome="unavailable", reason="503", retry_after=120)
@@ -49,6 +56,15 @@ def test_the_hubs_answers_change_the_state_of_a_subscription(world, tx):
 
 def test_retry_after_delays_the_next_request_of_the_subscription(world, tx):
     key, now = subscribed(tx), datetime.now(UTC)
-    world.notify({"kind": "answered", "subscription_id": key, "outcome": "unavailable", "reason": "503", "retry_after": 7200, "at": now.isoformat()})
+    world.notify(
+        {
+            "kind": "answered",
+            "subscription_id": key,
+            "outcome": "unavailable",
+            "reason": "503",
+            "retry_after": 7200,
+            "at": now.isoformat(),
+        }
+    )
     at = db.value(tx, "SELECT ask_at FROM feed.subscriptions WHERE id = :id", id=key)
     assert at >= now + timedelta(seconds=7199)

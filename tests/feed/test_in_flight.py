@@ -1,6 +1,7 @@
 """Messages that the release before put into the queues are understood by this one.
 
-Recorded from the release of 2026-11-22. When a message changes, its old form is added here and stays for one release.
+Recorded from the release of 2026-11-22. When a message changes, its old form is added here and stays for one
+release.
 """
 
 import base64
@@ -31,16 +32,51 @@ def test_requests_to_poll_and_to_look_up_are_understood():
 
 
 def test_every_message_to_the_intake_is_processed(world, tx):
-    _, subscription = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    _, subscription = world.api(
+        "POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK}
+    )
     key = subscription["id"]
-    found = {"video_id": "vid00000002", "title": "Polled", "channel_title": None, "published_at": AT, "at": AT}
+    found = {
+        "video_id": "vid00000002",
+        "title": "Polled",
+        "channel_title": None,
+        "published_at": AT,
+        "at": AT,
+    }
     body = base64.b64encode(atom()).decode()
     old = [
         {"kind": "verified", "subscription_id": key, "lease_seconds": 432_000, "at": AT},
-        {"kind": "answered", "subscription_id": key, "outcome": "unavailable", "reason": "503", "retry_after": None, "at": AT},
-        {"kind": "notification", "delivery_id": str(uuid.uuid4()), "subscription_id": key, "channel_id": CHANNEL, "body": body, "at": AT},
-        {"kind": "polled", "delivery_id": str(uuid.uuid4()), "channel_id": CHANNEL, "origin": "feed", "found": [found], "error": None, "at": AT},
-        {"kind": "enriched", "videos": [{"video_id": "vid00000001", "details": {"duration_seconds": 5}}], "missing": ["vid00000002"], "at": AT},
+        {
+            "kind": "answered",
+            "subscription_id": key,
+            "outcome": "unavailable",
+            "reason": "503",
+            "retry_after": None,
+            "at": AT,
+        },
+        {
+            "kind": "notification",
+            "delivery_id": str(uuid.uuid4()),
+            "subscription_id": key,
+            "channel_id": CHANNEL,
+            "body": body,
+            "at": AT,
+        },
+        {
+            "kind": "polled",
+            "delivery_id": str(uuid.uuid4()),
+            "channel_id": CHANNEL,
+            "origin": "feed",
+            "found": [found],
+            "error": None,
+            "at": AT,
+        },
+        {
+            "kind": "enriched",
+            "videos": [{"video_id": "vid00000001", "details": {"duration_seconds": 5}}],
+            "missing": ["vid00000002"],
+            "at": AT,
+        },
         {"kind": "denied", "subscription_id": key, "reason": "no", "at": AT},
     ]
 

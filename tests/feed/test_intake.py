@@ -7,9 +7,11 @@ from tests.feed.ingestion import CHANNEL, atom, events, kinds, notification, tom
 
 
 def test_notifications_become_channels_videos_and_updates(world, tx):
-    assert world.notify(notification(atom()), notification(atom(title="New title", updated="2026-11-20T10:00:00+00:00")), notification(tombstone())) == {
-        "batchItemFailures": []
-    }
+    assert world.notify(
+        notification(atom()),
+        notification(atom(title="New title", updated="2026-11-20T10:00:00+00:00")),
+        notification(tombstone()),
+    ) == {"batchItemFailures": []}
     assert sorted(kinds(tx)) == ["deleted", "new_video", "title_update"]
     status, body = world.api("GET", "/api/v1/videos/vid00000001")
     assert (status, body["title"], body["published_at"]) == (200, "New title", "2026-11-20T08:12:50.000000Z")
@@ -20,7 +22,10 @@ def test_notifications_become_channels_videos_and_updates(world, tx):
 
 def test_the_channel_of_a_tombstone_comes_from_its_author(world, tx):
     world.notify(notification(tombstone()))
-    assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {"channel_id": CHANNEL, "update_type": "deleted"}
+    assert db.one(tx, "SELECT channel_id, update_type FROM feed.updates") == {
+        "channel_id": CHANNEL,
+        "update_type": "deleted",
+    }
     assert world.api("GET", "/api/v1/videos/vid00000001")[0] == 404
     world.notify(notification(atom()))
     status, body = world.api("GET", "/api/v1/videos/vid00000001")
@@ -41,7 +46,9 @@ def test_dates_with_an_offset_are_the_same_moment(world, tx):
 
 def test_a_message_that_the_database_refuses_stops_no_other(world, tx):
     """No code of ours writes such a message."""
-    assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {"batchItemFailures": []}
+    assert world.notify(notification(atom(), delivery_id="no uuid"), notification(atom("vid00000002"))) == {
+        "batchItemFailures": []
+    }
     assert kinds(tx) == ["new_video"]
     assert [each["delivery_id"] for each in world.take("NOTIFICATIONS_DEAD_URL")] == ["no uuid"]
 
@@ -55,10 +62,18 @@ def test_a_feed_without_entries_is_processed_without_updates(world, tx):
 def test_an_unreadable_message_goes_to_the_dead_letter_queue_unchanged(world, tx):
     assert world.notify('"no', notification(atom()), "[]") == {"batchItemFailures": []}
     assert kinds(tx) == ["new_video"]
-    dead = rpc.call("sqs", "ReceiveMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10})["Messages"]
+    dead = rpc.call(
+        "sqs",
+        "ReceiveMessage",
+        {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "MaxNumberOfMessages": 10},
+    )["Messages"]
     assert sorted(each["Body"] for each in dead) == ['"no', "[]"]
     for each in dead:
-        rpc.call("sqs", "DeleteMessage", {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]})
+        rpc.call(
+            "sqs",
+            "DeleteMessage",
+            {"QueueUrl": world.queues["NOTIFICATIONS_DEAD_URL"], "ReceiptHandle": each["ReceiptHandle"]},
+        )
 
 
 def test_a_message_with_missing_fields_is_set_aside(world, tx):
@@ -75,7 +90,9 @@ def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypa
             raise RuntimeError("boom")
         return take(tx, deliveries)
 
-    monkeypatch.setattr(webhook_events, "take", fails)  # no content that the reader accepts is known to break the database
+    monkeypatch.setattr(
+        webhook_events, "take", fails
+    )  # no content that the reader accepts is known to break the database
     world.notify(notification(atom()), notification(atom("vid00000bad")), notification(atom("vid00000002")))
     assert kinds(tx) == ["new_video", "new_video"]
     assert [row["processing_error"] for row in events(tx)] == [None, "RuntimeError: boom", None]
@@ -90,6 +107,10 @@ def test_a_premiere_is_stored_with_its_date_in_the_future(world, tx):
 
 def test_an_edit_of_a_video_published_years_ago_is_no_new_video(world, tx):
     world.notify(notification(atom(published="2019-01-01T00:00:00+00:00")))
-    world.notify(notification(atom(title="Renamed", published="2019-01-01T00:00:00+00:00", updated="2026-11-21T00:00:00+00:00")))
+    world.notify(
+        notification(
+            atom(title="Renamed", published="2019-01-01T00:00:00+00:00", updated="2026-11-21T00:00:00+00:00")
+        )
+    )
 
     assert kinds(tx) == ["unknown", "title_update"]

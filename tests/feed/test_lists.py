@@ -13,26 +13,72 @@ def test_lists_have_the_documented_shape(filled):
     status, page = filled.api("GET", "/api/v1/videos", query={"limit": "2"})
     assert status == 200
     assert {"videos", "count", "total", "limit", "offset", "total_relation", "next_cursor"} == set(page)
-    assert (page["count"], page["total"], page["total_relation"], page["limit"], page["offset"]) == (2, 30, "eq", 2, 0)
-    assert {"video_id", "channel_id", "title", "video_url", "published_at", "first_seen_at", "last_updated_at", "created_at", "updated_at"} <= set(
-        page["videos"][0]
+    assert (page["count"], page["total"], page["total_relation"], page["limit"], page["offset"]) == (
+        2,
+        30,
+        "eq",
+        2,
+        0,
     )
+    assert {
+        "video_id",
+        "channel_id",
+        "title",
+        "video_url",
+        "published_at",
+        "first_seen_at",
+        "last_updated_at",
+        "created_at",
+        "updated_at",
+    } <= set(page["videos"][0])
     assert page["videos"][0]["published_at"] == "2026-11-20T00:00:00.000000Z"
     event = filled.api("GET", "/api/v1/webhook-events", query={"limit": "1"})[1]["webhook_events"][0]
-    names = {"id", "raw_xml", "content_hash", "received_at", "processed", "processed_at", "processing_error", "video_id", "channel_id", "created_at"}
+    names = {
+        "id",
+        "raw_xml",
+        "content_hash",
+        "received_at",
+        "processed",
+        "processed_at",
+        "processing_error",
+        "video_id",
+        "channel_id",
+        "created_at",
+    }
     assert names <= set(event)
     update = filled.api("GET", "/api/v1/video-updates", query={"limit": "1"})[1]["video_updates"][0]
     assert set(update) == {
         "id", "webhook_event_id", "video_id", "channel_id", "title", "published_at", "feed_updated_at", "update_type", "created_at",
     }  # fmt: skip
     channel = filled.api("GET", "/api/v1/channels", query={"limit": "1"})[1]["channels"][0]
-    assert set(channel) == {"channel_id", "title", "channel_url", "first_seen_at", "last_updated_at", "created_at", "updated_at"}
+    assert set(channel) == {
+        "channel_id",
+        "title",
+        "channel_url",
+        "first_seen_at",
+        "last_updated_at",
+        "created_at",
+        "updated_at",
+    }
 
 
 @pytest.mark.parametrize(
     ("path", "plural", "key", "orders"),
     [
-        ("videos", "videos", "video_id", ["published_at", "video_id", "title", "first_seen_at", "last_updated_at", "created_at", "updated_at"]),
+        (
+            "videos",
+            "videos",
+            "video_id",
+            [
+                "published_at",
+                "video_id",
+                "title",
+                "first_seen_at",
+                "last_updated_at",
+                "created_at",
+                "updated_at",
+            ],
+        ),
         ("channels", "channels", "channel_id", ["channel_id", "title", "last_updated_at", "first_seen_at"]),
         ("webhook-events", "webhook_events", "id", ["received_at", "created_at", "processed_at", "id"]),
         ("video-updates", "video_updates", "id", ["created_at", "published_at", "feed_updated_at", "id"]),
@@ -42,13 +88,25 @@ def test_lists_have_the_documented_shape(filled):
 def test_pages_by_offset_and_by_cursor_are_complete_and_equal(filled, path, plural, key, orders, order):
     for order_by in orders:
         query = {"order_by": order_by, "order": order}
-        whole = [row[key] for row in filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "1000"})[1][plural]]
+        whole = [
+            row[key]
+            for row in filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "1000"})[1][plural]
+        ]
         assert len(whole) == len(set(whole))
         offsets, cursors, cursor = [], [], None
         while True:
-            page = filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "7", **({"cursor": cursor} if cursor else {})})[1]
+            page = filled.api(
+                "GET",
+                f"/api/v1/{path}",
+                query={**query, "limit": "7", **({"cursor": cursor} if cursor else {})},
+            )[1]
             cursors += [row[key] for row in page[plural]]
-            offsets += [row[key] for row in filled.api("GET", f"/api/v1/{path}", query={**query, "limit": "7", "offset": str(len(offsets))})[1][plural]]
+            offsets += [
+                row[key]
+                for row in filled.api(
+                    "GET", f"/api/v1/{path}", query={**query, "limit": "7", "offset": str(len(offsets))}
+                )[1][plural]
+            ]
             cursor = page["next_cursor"]
             if cursor is None:
                 break
@@ -86,7 +144,9 @@ def searched(world, title, **query):
     """Read all pages of a search by cursor. Returns (titles, each page's total_relation, the last total)."""
     titles, relations, cursor, total = [], [], None, 0
     for _ in range(100):
-        page = world.api("GET", "/api/v1/videos", query={"title": title, **query, **({"cursor": cursor} if cursor else {})})[1]
+        page = world.api(
+            "GET", "/api/v1/videos", query={"title": title, **query, **({"cursor": cursor} if cursor else {})}
+        )[1]
         titles += [row["title"] for row in page["videos"]]
         relations.append(page["total_relation"])
         cursor, total = page["next_cursor"], page["total"]
@@ -99,14 +159,32 @@ def searched(world, title, **query):
 @pytest.mark.parametrize(("glance", "walk"), [(2_000, 10_000), (5, 7), (30, 30), (29, 31), (1, 1)])
 @pytest.mark.parametrize(
     ("title", "count"),
-    [("dog", 26), ("cat_1", 3), ("cat", 3), ("do", 26), ("g", 26), ("1", 13), ("zzz", 0), ("zz", 0), ("renamed", 1), ("東京の夜", 2), ("東京", 2)],
+    [
+        ("dog", 26),
+        ("cat_1", 3),
+        ("cat", 3),
+        ("do", 26),
+        ("g", 26),
+        ("1", 13),
+        ("zzz", 0),
+        ("zz", 0),
+        ("renamed", 1),
+        ("東京の夜", 2),
+        ("東京", 2),
+    ],
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance, walk, title, count, order):
-    monkeypatch.setattr(lists, "_estimate", lambda _tx, _what: 30)  # what ANALYZE would estimate; the functions' role may not run it
+    monkeypatch.setattr(
+        lists, "_estimate", lambda _tx, _what: 30
+    )  # what ANALYZE would estimate; the functions' role may not run it
     monkeypatch.setattr(lists, "GLANCE", glance)  # the real limits would need tens of thousands of rows
     monkeypatch.setattr(lists, "WALK", walk)
-    whole = [row["title"] for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"] if title in row["title"].lower()]
+    whole = [
+        row["title"]
+        for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"]
+        if title in row["title"].lower()
+    ]
     titles, relations, total = searched(filled, title, limit="10", order=order)
     assert titles == whole
     assert len(whole) == count
@@ -124,7 +202,10 @@ def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatc
 
 def test_a_search_that_takes_too_long_is_503(filled, monkeypatch, tx):
     monkeypatch.setattr(lists, "SEARCH_MS", 1)
-    db.run(tx, "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$")
+    db.run(
+        tx,
+        "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$",
+    )
     monkeypatch.setattr(lists, "VIDEOS", lists.VIDEOS._replace(always="pg_temp.slow(t.title) IS NOT NULL"))
     status, body = filled.api("GET", "/api/v1/videos", query={"title": "dog"})
     assert (status, body["error"]) == (503, "service unavailable")
@@ -145,7 +226,9 @@ def test_undocumented_query_parameters_are_refused(world, query):
 
 
 def test_the_error_of_a_too_large_offset_suggests_the_cursor(world):
-    assert "cursor" in world.api("GET", "/api/v1/videos", query={"offset": "9999", "limit": "50"})[1]["message"]
+    assert (
+        "cursor" in world.api("GET", "/api/v1/videos", query={"offset": "9999", "limit": "50"})[1]["message"]
+    )
 
 
 def test_a_cursor_is_valid_for_its_own_list_and_order_only(filled):
@@ -156,7 +239,10 @@ def test_a_cursor_is_valid_for_its_own_list_and_order_only(filled):
 
 
 # As many events as make several pages: characters that JSON escapes take up to six bytes.
-@pytest.mark.parametrize(("limit", "character", "count"), [("50", b"x", 40), ("1000", b'"', 40), ("50", b"\xff", 12), ("1000", b"\x01", 12)])
+@pytest.mark.parametrize(
+    ("limit", "character", "count"),
+    [("50", b"x", 40), ("1000", b'"', 40), ("50", b"\xff", 12), ("1000", b"\x01", 12)],
+)
 def test_a_page_of_large_events_stays_under_lambdas_response_limit(world, limit, character, count):
     """Lambda's response may have 6 MB; the body's JSON is escaped once more inside it."""
     from functions.feed import app

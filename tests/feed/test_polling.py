@@ -48,7 +48,9 @@ def test_the_uploads_playlist_is_polled_when_the_feed_fails(world, youtube, foll
     run_once(world)
     assert kinds(tx) == []
     assert youtube.spent == 0
-    assert db.value(tx, "SELECT poll_at < now() + interval '6 minutes' FROM feed.polls")  # the hour has not passed yet
+    assert db.value(
+        tx, "SELECT poll_at < now() + interval '6 minutes' FROM feed.polls"
+    )  # the hour has not passed yet
     make_polls_due(tx)
     run_once(world)
     assert origins(tx) == ["playlist"]
@@ -81,8 +83,8 @@ TIMES = ("poll_at", "paid_at", "last_polled_at", "last_found_at")
 def test_missed_videos_are_found_within_an_hour_and_the_quota_lasts_all_day(postgres):
     """Simulate a day with a silent hub on the store's own SQL, and a new video on every channel now and then.
 
-    Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the rows,
-    and the steps get slower and slower.
+    Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the
+    rows, and the steps get slower and slower.
     """
     chance = random.Random(11)
     channels = [f"UC{number:022d}" for number in range(40)]
@@ -90,7 +92,11 @@ def test_missed_videos_are_found_within_an_hour_and_the_quota_lasts_all_day(post
     units, waiting, delays, step = 1_500, {}, [], 4
     try:
         with db.transaction() as tx:
-            db.run(tx, "INSERT INTO feed.polls (channel_id, poll_at) SELECT unnest(:channels::text[]), now()", channels=channels)
+            db.run(
+                tx,
+                "INSERT INTO feed.polls (channel_id, poll_at) SELECT unnest(:channels::text[]), now()",
+                channels=channels,
+            )
         for at in range(0, 1440, step):
             for channel in channels:
                 if channel not in waiting and chance.random() < 0.04:
@@ -116,8 +122,12 @@ def test_missed_videos_are_found_within_an_hour_and_the_quota_lasts_all_day(post
     assert all(at > 1440 - 60 for at in waiting.values())
 
 
-@pytest.mark.parametrize(("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)])
-def test_every_channel_is_polled_within_an_hour_and_a_suspect_one_sooner(world, youtube, followed, tx, active, found, longest):
+@pytest.mark.parametrize(
+    ("active", "found", "longest"), [(False, False, 1200), (True, False, 2700), (True, True, 1200)]
+)
+def test_every_channel_is_polled_within_an_hour_and_a_suspect_one_sooner(
+    world, youtube, followed, tx, active, found, longest
+):
     if active:
         db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() + interval '1 day'")
     if found:
@@ -160,5 +170,7 @@ def test_a_replaced_key_is_used_at_once(world, youtube):
     upload(youtube, "vid00000001")
     youtube.key = "new"
     assert work(world, ENRICH) == ([], [])
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/youtube/api_key", Value="new", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/youtube/api_key", Value="new", Type="SecureString", Overwrite=True
+    )
     assert work(world, ENRICH)[1][0]["videos"]

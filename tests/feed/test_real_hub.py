@@ -29,7 +29,9 @@ class Receiver(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("content-length") or 0)) or None
         headers = {name.lower().replace("-", "_"): value for name, value in self.headers.items()}
-        answer = app.handler(http(self.command, path, body, dict(urllib.parse.parse_qsl(query)), **headers), None)
+        answer = app.handler(
+            http(self.command, path, body, dict(urllib.parse.parse_qsl(query)), **headers), None
+        )
         self.answers.append(answer["statusCode"])
         self.send_response(answer["statusCode"])
         for name, value in answer["headers"].items():
@@ -55,7 +57,9 @@ class RealHub:
         requests.post(f"{self.url}/reset", timeout=5).raise_for_status()
 
     def fail(self, times, retry_after="120"):
-        requests.post(f"{self.url}/fail", data={"times": times, "retry_after": retry_after}, timeout=5).raise_for_status()
+        requests.post(
+            f"{self.url}/fail", data={"times": times, "retry_after": retry_after}, timeout=5
+        ).raise_for_status()
 
     def subscribers(self):
         return requests.get(f"{self.url}/subscribers", params={"topic": TOPIC}, timeout=5).json()
@@ -65,7 +69,13 @@ class RealHub:
 def hub_server(request, tmp_path_factory):
     """Start a hub that signs with this algorithm, once for all tests of this module: a start takes a second."""
     port = free_port()
-    command = [sys.executable, str(ROOT / "tests" / "feed" / "hub.py"), str(port), request.param, str(tmp_path_factory.mktemp("hub"))]
+    command = [
+        sys.executable,
+        str(ROOT / "tests" / "feed" / "hub.py"),
+        str(port),
+        request.param,
+        str(tmp_path_factory.mktemp("hub")),
+    ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         wait(lambda: reachable(f"http://127.0.0.1:{port}"))
         yield port, request.param
@@ -116,7 +126,9 @@ def ask_hub(world):
 
 
 def subscribe(world, hub, **more):
-    status, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": hub.callback, **more})
+    status, body = world.api(
+        "POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": hub.callback, **more}
+    )
     assert (status, body["status"]) == (201, "pending")
     assert ask_hub(world) == {"batchItemFailures": []}
     wait(world.drain)
@@ -157,7 +169,10 @@ def test_a_503_of_the_hub_is_retried_after_its_retry_after_and_stops_no_other(wo
     ask_hub(world)
     wait(lambda: world.drain() and db.value(tx, "SELECT 1 FROM feed.subscriptions WHERE status = 'active'"))
     world.drain()
-    states = {row["channel_id"]: row for row in db.rows(tx, "SELECT channel_id, status, last_answer, ask_at FROM feed.subscriptions")}
+    states = {
+        row["channel_id"]: row
+        for row in db.rows(tx, "SELECT channel_id, status, last_answer, ask_at FROM feed.subscriptions")
+    }
     assert sorted(row["status"] for row in states.values()) == ["active", "pending"]
     [waiting] = [row for row in states.values() if row["status"] == "pending"]
     assert "503" in waiting["last_answer"]

@@ -16,8 +16,15 @@ from tests.feed.subscribing import AWAY, hub_message, make_due, run_schedule, st
 
 
 def test_an_ended_lease_is_expired_and_still_renewed(world, tx):
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
-    db.run(tx, "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'")
+    world.api(
+        "POST",
+        "/api/v1/subscriptions",
+        {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"},
+    )
+    db.run(
+        tx,
+        "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'",
+    )
     assert run_schedule(world, tx)["asked"] == 1
     assert world.api("GET", "/api/v1/subscriptions", query={"status": "expired"})[1]["count"] == 1
 
@@ -35,12 +42,20 @@ def test_a_denied_subscription_is_not_renewed_until_a_caller_renews_it(world, tx
 @pytest.mark.parametrize("was", ["pending", "expired"])
 def test_a_refused_subscription_is_counted_and_retried_within_a_day(world, tx, was):
     key, _ = verified_subscription(world)
-    db.run(tx, "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL", was=was)
+    db.run(
+        tx,
+        "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL",
+        was=was,
+    )
     now = datetime.now(UTC)
     hub_message(world, "answered", key, outcome="refused", reason="The hub answers 403: Restricted topic")
     assert status(world, key) == "failed"
     assert subscriptions.count_ending(tx, 12) == 1
-    assert timedelta(hours=6) <= db.value(tx, "SELECT ask_at FROM feed.subscriptions") - now <= timedelta(hours=24, minutes=1)
+    assert (
+        timedelta(hours=6)
+        <= db.value(tx, "SELECT ask_at FROM feed.subscriptions") - now
+        <= timedelta(hours=24, minutes=1)
+    )
     make_due(tx)
     assert run_schedule(world, tx)["asked"] == 1
     hub_message(world, "verified", key, minutes=1, lease_seconds=432_000)
@@ -70,7 +85,11 @@ def test_a_denial_ends_an_earlier_verification_in_any_order_of_arrival(world, tx
 @pytest.mark.parametrize(("left", "longest"), [(3600, 1801), (30, 61)])
 def test_a_long_retry_after_is_shortened_so_that_the_lease_does_not_end(world, tx, left, longest):
     key, _ = verified_subscription(world)
-    db.run(tx, "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)", left=left)
+    db.run(
+        tx,
+        "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)",
+        left=left,
+    )
     now = datetime.now(UTC)
     hub_message(world, "answered", key, outcome="unavailable", reason="503", retry_after=86_400)
     assert db.value(tx, "SELECT ask_at FROM feed.subscriptions") <= now + timedelta(seconds=longest)
@@ -80,7 +99,11 @@ def test_a_subscription_created_during_an_outage_is_requested_by_the_schedule(wo
     with monkeypatch.context() as away:
         away.setenv("AWS_ENDPOINT_URL", AWAY)
         away.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
-        code, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+        code, body = world.api(
+            "POST",
+            "/api/v1/subscriptions",
+            {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"},
+        )
     assert (code, body["status"]) == (201, "pending")
     make_due(tx)
     assert run_schedule(world, tx)["asked"] == 1
@@ -110,17 +133,26 @@ def test_a_clock_that_was_set_back_does_not_block_renewals(world, tx):
 def test_no_lease_ends_in_ninety_days_with_a_hub_outage_of_36_hours(postgres):
     """Simulate 90 days on the store's own SQL: stored times are moved back instead of the server's clock forward.
 
-    Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the rows,
-    and the steps get slower and slower.
+    Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the
+    rows, and the steps get slower and slower.
     """
     chance = random.Random(7)
     now = datetime.now(UTC)
     hours, asked, renewals = 6, 0, 0
-    moved = ", ".join(f"{name} = {name} - make_interval(hours => :step)" for name in ("ask_at", "expires_at", "last_verified_at"))
+    moved = ", ".join(
+        f"{name} = {name} - make_interval(hours => :step)"
+        for name in ("ask_at", "expires_at", "last_verified_at")
+    )
     try:
         with db.transaction() as tx:
             for number in range(20):
-                known = {"channel_id": f"UC{number:022d}", "topic_url": "t", "callback_url": "https://x", "callback_token": f"{number}", "hub_url": "h"}
+                known = {
+                    "channel_id": f"UC{number:022d}",
+                    "topic_url": "t",
+                    "callback_url": "https://x",
+                    "callback_token": f"{number}",
+                    "hub_url": "h",
+                }
                 row = subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})
                 subscriptions.save_verified(tx, row["id"], 432_000, now.isoformat())
         for step in range(90 * 24 // hours):
@@ -147,7 +179,13 @@ def test_no_lease_ends_in_ninety_days_with_a_hub_outage_of_36_hours(postgres):
 
 
 def test_renewals_are_spread_around_half_the_lease(tx):
-    known = {"channel_id": CHANNEL, "topic_url": "t", "callback_url": "https://x", "callback_token": "t", "hub_url": "h"}
+    known = {
+        "channel_id": CHANNEL,
+        "topic_url": "t",
+        "callback_url": "https://x",
+        "callback_token": "t",
+        "hub_url": "h",
+    }
     key = subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})["id"]
     now = datetime.now(UTC)
     found = set()
@@ -161,5 +199,13 @@ def test_renewals_are_spread_around_half_the_lease(tx):
 
 
 def test_queued_hub_requests_contain_no_secret(world):
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook", "secret": "s3cr3t-value"})
+    world.api(
+        "POST",
+        "/api/v1/subscriptions",
+        {
+            "channel_id": CHANNEL,
+            "callback_url": "https://ingest.example.com/webhook",
+            "secret": "s3cr3t-value",
+        },
+    )
     assert "s3cr3t-value" not in json.dumps(world.take("HUB_QUEUE_URL"))

@@ -19,10 +19,15 @@ def test_a_replay_processes_an_event_that_was_set_aside(world, tx):
 
 def test_a_replay_of_a_repeat_changes_nothing(world, tx):
     world.notify(notification(atom()), notification(atom()))
-    first, repeat = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
+    first, repeat = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1][
+        "webhook_events"
+    ]
     assert repeat["repeat_of"] == first["id"]
     for event in (repeat, first, repeat):
-        assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay") == (200, event | {"processed_at": processed_at(world, event)})
+        assert world.api("POST", f"/api/v1/webhook-events/{event['id']}/replay") == (
+            200,
+            event | {"processed_at": processed_at(world, event)},
+        )
     assert kinds(tx) == ["new_video"]
 
 
@@ -34,9 +39,16 @@ def processed_at(world, event):
 def test_a_replay_of_content_that_another_event_delivered_is_a_repeat(world, tx):
     body = atom(channel=OTHER)
     world.notify(notification(body), notification(body, channel=OTHER))
-    aside, delivered = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[1]["webhook_events"]
+    aside, delivered = world.api("GET", "/api/v1/webhook-events", query={"order": "asc", "order_by": "id"})[
+        1
+    ]["webhook_events"]
     status, event = world.api("POST", f"/api/v1/webhook-events/{aside['id']}/replay")
-    assert (status, event["processed"], event["processing_error"], event["repeat_of"]) == (200, True, None, delivered["id"])
+    assert (status, event["processed"], event["processing_error"], event["repeat_of"]) == (
+        200,
+        True,
+        None,
+        delivered["id"],
+    )
     assert kinds(tx) == ["new_video"]
 
 
@@ -70,6 +82,8 @@ def test_a_replay_is_retried_when_another_worker_adds_the_same_videos(world, tx,
 
 def test_a_poll_that_the_database_refuses_is_set_aside_alone(world, tx):
     bad = poll(str(uuid.uuid4()), video_id="vid00000bad", title="a\0b")
-    assert world.notify(notification(atom()), bad, poll(str(uuid.uuid4()), video_id="vid00000002")) == {"batchItemFailures": []}
+    assert world.notify(notification(atom()), bad, poll(str(uuid.uuid4()), video_id="vid00000002")) == {
+        "batchItemFailures": []
+    }
     assert sorted(kinds(tx)) == ["new_video", "new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == [bad]

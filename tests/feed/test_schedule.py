@@ -17,7 +17,11 @@ def test_the_schedule_asks_the_database_only_when_something_is_due(world, tx, mo
     run_schedule(world, tx)
     assert app.handler({}, None) == {}, "no channel is subscribed: nothing is due until the next check"
 
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"})
+    world.api(
+        "POST",
+        "/api/v1/subscriptions",
+        {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"},
+    )
     assert app.handler({}, None) != {}
     dynamodb.remove("schedule#subscriptions", "expected")  # the mark has expired
     assert app.handler({}, None) == {}
@@ -44,7 +48,13 @@ def test_concurrent_schedules_claim_each_subscription_once(postgres):
 
     with db.transaction() as tx:
         for number in range(40):
-            known = {"channel_id": f"UC{number:022d}", "topic_url": "t", "callback_url": "https://two", "callback_token": f"two{number}", "hub_url": "h"}
+            known = {
+                "channel_id": f"UC{number:022d}",
+                "topic_url": "t",
+                "callback_url": "https://two",
+                "callback_token": f"two{number}",
+                "hub_url": "h",
+            }
             subscriptions.add(tx, {**known, "lease_seconds": 432_000, "secret": None})
         db.run(tx, "UPDATE feed.subscriptions SET ask_at = now() - interval '1 hour'")
 

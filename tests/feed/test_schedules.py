@@ -21,7 +21,11 @@ def test_a_schedule_waits_until_the_time_it_recorded():
     now = time.time()
     schedules.look_again("test-named", now + 100)
 
-    assert [schedules.is_work_due("test-named", now + later) for later in (0, 98, 101)] == [False, False, True]
+    assert [schedules.is_work_due("test-named", now + later) for later in (0, 98, 101)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_schedule_with_nothing_due_runs_again_within_hours():
@@ -38,7 +42,9 @@ def test_a_mark_of_new_work_outlives_a_schedules_record():
     """Work is committed after the schedule looked: its record says "nothing due", but the mark says there is work."""
     now = time.time()
     schedules.expect_work("test-word")
-    schedules.look_again("test-word", None, now + schedules.LOOK_AGAIN_SECONDS)  # far ahead of any time used here
+    schedules.look_again(
+        "test-word", None, now + schedules.LOOK_AGAIN_SECONDS
+    )  # far ahead of any time used here
 
     assert schedules.is_work_due("test-word", now + schedules.WORK_SECONDS - 60)
     assert not schedules.is_work_due("test-word", now + schedules.WORK_SECONDS + 60)
@@ -46,7 +52,9 @@ def test_a_mark_of_new_work_outlives_a_schedules_record():
 
 def test_an_environment_renews_its_mark_in_time_but_not_at_every_request(monkeypatch):
     puts = []
-    monkeypatch.setattr(dynamodb, "put", lambda *item: puts.append(item))  # only counts the calls; their effect is tested above
+    monkeypatch.setattr(
+        dynamodb, "put", lambda *item: puts.append(item)
+    )  # only counts the calls; their effect is tested above
     for _ in range(10):
         schedules.expect_work("test-often")
     schedules._words["test-often"] -= schedules.WORK_SECONDS / 2 + 1

@@ -45,7 +45,11 @@ def test_every_route_has_a_permission_that_some_role_or_scope_grants():
     for path, operations in documents.platform()["paths"].items():
         for method, operation in operations.items():
             permission = operation["x-permission"]
-            assert permission == roles.PUBLIC or roles.allows(frozenset(grantable), permission) or permission.startswith("admin:"), (method, path)
+            assert (
+                permission == roles.PUBLIC
+                or roles.allows(frozenset(grantable), permission)
+                or permission.startswith("admin:")
+            ), (method, path)
             assert operation["summary"], (method, path)
 
 
@@ -77,10 +81,19 @@ def person(tx, signing_key, aws):
 
     def make(*, admin=False, address="198.51.100.1"):
         email = f"{uuid.uuid4().hex[:12]}@example.com"
-        response = Client(address=f"203.0.113.{len(made)}")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"})
+        response = Client(address=f"203.0.113.{len(made)}")(
+            "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"}
+        )
         made.append(email)
-        db.run(tx, "UPDATE accounts.users SET platform_admin = :admin WHERE email = :email", admin=admin, email=email)
-        pair = Client(address=address)("POST", "/api/v1/auth/login", {"email": email, "password": PASSWORD}).body
+        db.run(
+            tx,
+            "UPDATE accounts.users SET platform_admin = :admin WHERE email = :email",
+            admin=admin,
+            email=email,
+        )
+        pair = Client(address=address)(
+            "POST", "/api/v1/auth/login", {"email": email, "password": PASSWORD}
+        ).body
         client = Client(pair["access_token"], pair["user"]["organisation_id"])
         client.email, client.user_id = email, response.body["user_id"]
         return client
@@ -93,14 +106,26 @@ def person(tx, signing_key, aws):
 def queues(aws, monkeypatch):
     """Create a stage's queues as template.yaml names them."""
     sqs = sdk.client("sqs")
-    urls = {name: sqs.create_queue(QueueName=f"showrunner-test-{name}")["QueueUrl"] for name in ("notifications", "notifications-dead")}
+    urls = {
+        name: sqs.create_queue(QueueName=f"showrunner-test-{name}")["QueueUrl"]
+        for name in ("notifications", "notifications-dead")
+    }
     monkeypatch.setenv("QUEUE_URLS", ",".join(urls.values()))
     yield urls
     for url in urls.values():
         sqs.delete_queue(QueueUrl=url)
 
 
-@pytest.mark.parametrize("path", ["/api/v1/admin/users", "/api/v1/admin/audit", "/api/v1/admin/health", "/api/v1/admin/metrics", "/api/v1/admin/quotas"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/admin/users",
+        "/api/v1/admin/audit",
+        "/api/v1/admin/health",
+        "/api/v1/admin/metrics",
+        "/api/v1/admin/quotas",
+    ],
+)
 def test_admin_pages_are_for_admins(person, queues, path):
     assert person()("GET", path).status == 403
     assert person(admin=True)("GET", path).status == 200
@@ -117,14 +142,22 @@ def test_health_reports_that_all_parts_work(client, queues):
 
 @pytest.mark.parametrize(
     ("setting", "value", "part"),
-    [("MEDIA_BUCKET", "not-there", "object_store"), ("STATE_TABLE", "not-there", "state_table"), ("QUEUE_URLS", "http://127.0.0.1:9/1/not-there", "queues")],
+    [
+        ("MEDIA_BUCKET", "not-there", "object_store"),
+        ("STATE_TABLE", "not-there", "state_table"),
+        ("QUEUE_URLS", "http://127.0.0.1:9/1/not-there", "queues"),
+    ],
 )
 def test_a_failing_part_degrades_health_and_is_named(client, queues, monkeypatch, setting, value, part):
     monkeypatch.setenv(setting, value)
 
     response = client("GET", "/api/v1/admin/system/health").body
 
-    assert (response["status"], response["probes"][part]["status"], response["probes"]["database"]["status"]) == ("degraded", "failed", "ok")
+    assert (
+        response["status"],
+        response["probes"][part]["status"],
+        response["probes"]["database"]["status"],
+    ) == ("degraded", "failed", "ok")
     assert any(reason.startswith(f"{part}: ") for reason in response["reasons"])
 
 
@@ -146,7 +179,9 @@ def test_health_reports_messages_in_dead_letter_queues(client, queues):
     response = client("GET", "/api/v1/admin/health").body
 
     assert (response["status"], response["queues"]["notifications-dead"]["waiting"]) == ("degraded", 1)
-    assert response["reasons"] == ["notifications-dead: 1 messages failed for good; fix the cause and send them again"]
+    assert response["reasons"] == [
+        "notifications-dead: 1 messages failed for good; fix the cause and send them again"
+    ]
 
 
 def test_health_reports_an_open_breaker(client, queues):
@@ -166,8 +201,15 @@ def test_health_answers_without_the_database_and_is_down(postgres, signing_key, 
     monkeypatch.setenv("DATABASE_PORT", "1")
     response = service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/health")
 
-    assert (response.status, response.body["status"], response.body["probes"]["database"]["reason"]) == (200, "down", "DatabaseUnavailable")
-    assert service_client(signing_key, str(uuid.uuid4()), "videos:read")("GET", "/api/v1/admin/health").status == 403
+    assert (response.status, response.body["status"], response.body["probes"]["database"]["reason"]) == (
+        200,
+        "down",
+        "DatabaseUnavailable",
+    )
+    assert (
+        service_client(signing_key, str(uuid.uuid4()), "videos:read")("GET", "/api/v1/admin/health").status
+        == 403
+    )
     assert ANYONE("GET", "/api/v1/admin/health").status == 401
     assert service_client(signing_key, str(uuid.uuid4()))("GET", "/api/v1/admin/metrics").status == 503
 
@@ -182,14 +224,18 @@ def test_a_hanging_probe_is_abandoned_without_delaying_the_others(client, queues
 
     assert time.perf_counter() - begun < 0.9
     assert response["probes"]["object_store"]["reason"] == "no answer within 0.3 s"
-    assert [response["probes"][name]["status"] for name in ("database", "object_store", "state_table", "breakers")] == ["ok", "failed", "ok", "failed"]
+    assert [
+        response["probes"][name]["status"] for name in ("database", "object_store", "state_table", "breakers")
+    ] == ["ok", "failed", "ok", "failed"]
 
 
 def test_health_covers_every_queue_and_every_breaker():
     """Add a new one to QUEUE_URLS and the policy of AdminFunction, or to BREAKERS."""
     application = template.load(template.APPLICATION)
     function = template.functions(application)["admin"]
-    (allowed,) = [statement for statement in function.statements if statement["Action"] == "sqs:GetQueueAttributes"]
+    (allowed,) = [
+        statement for statement in function.statements if statement["Action"] == "sqs:GetQueueAttributes"
+    ]
     named = {
         code._literal(call)
         for path in [*code.layer_files(), *code.function_files()]
@@ -198,7 +244,11 @@ def test_health_covers_every_queue_and_every_breaker():
     }
 
     queues = set(template.resources(application, "AWS::SQS::Queue"))
-    assert template.references(function.variables["QUEUE_URLS"]) == template.references(allowed["Resource"]) == queues
+    assert (
+        template.references(function.variables["QUEUE_URLS"])
+        == template.references(allowed["Resource"])
+        == queues
+    )
     assert named == set(probes.BREAKERS)
 
 
@@ -209,7 +259,10 @@ def test_quotas_report_todays_units(person):
 
     response = admin("GET", "/api/v1/admin/quotas").body["quotas"]
 
-    assert [(each["project"], each["bucket"], each["limit"]) for each in response] == [("youtube", "general", 10_000), ("youtube", "insert", 100)]
+    assert [(each["project"], each["bucket"], each["limit"]) for each in response] == [
+        ("youtube", "general", 10_000),
+        ("youtube", "insert", 100),
+    ]
     assert response[0]["used"] == before[0]["used"] + 7
     assert response[0]["resets_at"] > datetime.now(UTC).isoformat()
 
@@ -225,9 +278,16 @@ def test_the_prometheus_parser_reads_the_metrics(client, queues):
     response = client("GET", "/api/v1/admin/metrics")
 
     families = {family.name: family for family in text_string_to_metric_families(response.body)}
-    queued = [sample.value for sample in families["showrunner_videos"].samples if sample.labels == {"status": "queued"}]
+    queued = [
+        sample.value
+        for sample in families["showrunner_videos"].samples
+        if sample.labels == {"status": "queued"}
+    ]
     assert queued[0] >= 1
-    figures = {name: {tuple(sorted(sample.labels.items())): sample.value for sample in family.samples} for name, family in families.items()}
+    figures = {
+        name: {tuple(sorted(sample.labels.items())): sample.value for sample in family.samples}
+        for name, family in families.items()
+    }
     assert figures["showrunner_queue_messages"][("queue", "notifications"), ("state", "waiting")] == 1
     assert figures["showrunner_breaker_open"][(("platform", "youtube"),)] == 0
     assert set(figures["showrunner_up"].values()) == {1}
@@ -257,7 +317,12 @@ def test_impersonation_is_audited_under_both_names(person):
         ("add", somebody.user_id, admin.user_id),
         ("post", somebody.user_id, admin.user_id),
     }
-    assert admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0]["thing_id"] == somebody.user_id
+    assert (
+        admin("GET", f"/api/v1/admin/audit?subject={admin.user_id}&action=impersonate").body["events"][0][
+            "thing_id"
+        ]
+        == somebody.user_id
+    )
 
 
 def test_reads_during_impersonation_are_audited_and_exports_refused(person):
@@ -277,9 +342,17 @@ def test_reads_during_impersonation_are_audited_and_exports_refused(person):
 
 def test_impersonation_ends_with_the_admins_session_or_role(tx, person):
     somebody, admin = person(), person(admin=True)
-    acting = [Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"]) for _ in range(2)]
+    acting = [
+        Client(admin("POST", f"/api/v1/admin/users/{somebody.user_id}/impersonate").body["access_token"])
+        for _ in range(2)
+    ]
     assert acting[0]("POST", "/api/v1/auth/logout").status == 204
-    assert [each("GET", "/api/v1/videos").status for each in (*acting, somebody, admin)] == [401, 200, 200, 200], "it ends the impersonation only"
+    assert [each("GET", "/api/v1/videos").status for each in (*acting, somebody, admin)] == [
+        401,
+        200,
+        200,
+        200,
+    ], "it ends the impersonation only"
 
     db.run(tx, "UPDATE accounts.users SET platform_admin = false WHERE id = :id", id=admin.user_id)
     assert acting[1]("GET", "/api/v1/videos").status == 401
@@ -296,7 +369,9 @@ def test_impersonation_cannot_change_credentials(person):
     responses = [
         acting("POST", "/api/v1/auth/mfa", {"password": PASSWORD}),
         acting("DELETE", "/api/v1/auth/mfa", {"password": PASSWORD}),
-        acting("PUT", "/api/v1/users/me", {"password": "Another-staple-9-horse", "current_password": PASSWORD}),
+        acting(
+            "PUT", "/api/v1/users/me", {"password": "Another-staple-9-horse", "current_password": PASSWORD}
+        ),
         acting("DELETE", "/api/v1/users/me", {"password": PASSWORD}),
         acting("POST", "/api/v1/auth/api-keys", {"name": "x", "scopes": ["ingestion"]}),
         acting("POST", "/api/v1/auth/service-tokens", {"name": "x", "scopes": ["videos:read"]}),
@@ -316,12 +391,24 @@ def test_an_admin_cannot_be_impersonated(person):
 def test_maintenance_takes_effect_at_the_next_request(person):
     somebody, admin = person(), person(admin=True)
 
-    assert admin("POST", "/api/v1/admin/maintenance", {"enabled": True, "message": "Moving.", "estimated_time": 30}).body["enabled"] is True
+    assert (
+        admin(
+            "POST", "/api/v1/admin/maintenance", {"enabled": True, "message": "Moving.", "estimated_time": 30}
+        ).body["enabled"]
+        is True
+    )
 
     response = somebody("GET", "/api/v1/videos")
-    assert (response.status, response.body["error"]["code"], response.headers["retry-after"]) == (503, "MAINTENANCE_MODE", "1800")
+    assert (response.status, response.body["error"]["code"], response.headers["retry-after"]) == (
+        503,
+        "MAINTENANCE_MODE",
+        "1800",
+    )
     assert admin("GET", "/api/v1/admin/users").status == 200
-    logins = [ANYONE("POST", "/api/v1/auth/login", {"email": each.email, "password": PASSWORD}) for each in (somebody, admin)]
+    logins = [
+        ANYONE("POST", "/api/v1/auth/login", {"email": each.email, "password": PASSWORD})
+        for each in (somebody, admin)
+    ]
     assert [each.status for each in logins] == [503, 200]
     assert ANYONE("GET", "/health").status == 200
     admin("POST", "/api/v1/admin/maintenance", {"enabled": False})
@@ -342,12 +429,18 @@ def test_admins_assign_cloned_voices_to_one_organisation_each(person):
     somebody, other, admin = person(), person(), person(admin=True)
     path = "/api/v1/admin/organisations/{}/voices"
 
-    response = admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001", "Voice0000000002"]})
+    response = admin(
+        "PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001", "Voice0000000002"]}
+    )
 
     assert response.body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
-    assert somebody("GET", f"/api/v1/organisations/{somebody.organisation_id}").body["organisation"]["voices"] == ["Voice0000000001", "Voice0000000002"]
+    assert somebody("GET", f"/api/v1/organisations/{somebody.organisation_id}").body["organisation"][
+        "voices"
+    ] == ["Voice0000000001", "Voice0000000002"]
     assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 409
-    assert admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001"]}).body["organisation"]["voices"] == ["Voice0000000001"]
+    assert admin("PUT", path.format(somebody.organisation_id), {"voice_ids": ["Voice0000000001"]}).body[
+        "organisation"
+    ]["voices"] == ["Voice0000000001"]
     assert admin("PUT", path.format(other.organisation_id), {"voice_ids": ["Voice0000000002"]}).status == 200
     assert admin("PUT", path.format(uuid.uuid4()), {"voice_ids": []}).status == 404
     assert somebody("PUT", path.format(somebody.organisation_id), {"voice_ids": []}).status == 403
@@ -355,11 +448,15 @@ def test_admins_assign_cloned_voices_to_one_organisation_each(person):
 
 def test_the_audit_log_stores_long_values_as_length_and_hash(person):
     somebody, admin = person(), person(admin=True)
-    channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "settings": {"language": "en"}}).body["channel"]["id"]
+    channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "settings": {"language": "en"}}).body[
+        "channel"
+    ]["id"]
     topics = [f"Why bees dance, part {number}" for number in range(100)]
     assert somebody("PUT", f"/api/v1/channels/{channel}", {"settings": {"topics": topics}}).status == 200
 
-    change = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}&action=change").body["events"][0]["change"]
+    change = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}&action=change").body[
+        "events"
+    ][0]["change"]
 
     assert set(change["before"]) == {"settings.topics"}  # and not the unchanged settings
     digest = hashlib.sha256(json.dumps(topics).encode()).hexdigest()
@@ -371,10 +468,17 @@ def test_every_change_of_a_channel_is_in_the_audit_log(person):
     channel = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     somebody("PUT", f"/api/v1/channels/{channel}", {"name": "Wasps"}, x_request_id="rename")
     asked = somebody("DELETE", f"/api/v1/channels/{channel}")
-    somebody("DELETE", f"/api/v1/channels/{channel}?confirmation_token={asked.body['error']['details'][0]['message']}")
+    somebody(
+        "DELETE",
+        f"/api/v1/channels/{channel}?confirmation_token={asked.body['error']['details'][0]['message']}",
+    )
 
     rows = admin("GET", f"/api/v1/admin/audit?thing=channel&thing_id={channel}").body["events"]
 
     assert [row["action"] for row in rows] == ["remove", "change", "add"]
     assert rows[1]["change"] == {"before": {"name": "Bees"}, "after": {"name": "Wasps"}}
-    assert (rows[1]["request_id"], rows[1]["address"], rows[1]["subject"]) == ("rename", "192.0.2.0/24", somebody.user_id)
+    assert (rows[1]["request_id"], rows[1]["address"], rows[1]["subject"]) == (
+        "rename",
+        "192.0.2.0/24",
+        somebody.user_id,
+    )

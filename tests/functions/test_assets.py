@@ -15,12 +15,18 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
 
 def announce(client, content=PNG, **change):
     digest = hashlib.sha256(content).hexdigest()
-    return client("POST", "/api/v1/assets", {"kind": "image", "content_type": "image/png", "bytes": len(content), "sha256": digest, **change})
+    return client(
+        "POST",
+        "/api/v1/assets",
+        {"kind": "image", "content_type": "image/png", "bytes": len(content), "sha256": digest, **change},
+    )
 
 
 def upload(response, content):
     target = response.body["upload"]
-    request = urllib.request.Request(target["url"], data=content, method=target["method"], headers=target["headers"])
+    request = urllib.request.Request(
+        target["url"], data=content, method=target["method"], headers=target["headers"]
+    )
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
 
@@ -45,10 +51,14 @@ def test_an_upload_link_accepts_only_the_announced_bytes(client):
     signed = parse_qs(urlsplit(target["url"]).query)["X-Amz-SignedHeaders"][0].split(";")
 
     assert {"content-length", "content-type", "x-amz-checksum-sha256"} <= set(signed)
-    assert target["headers"]["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(PNG).digest()).decode()
+    assert (
+        target["headers"]["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(PNG).digest()).decode()
+    )
 
 
-@pytest.mark.parametrize("content", [PNG + b"1", b"\x89PNG\r\n\x1a\n" + b"1" * 92], ids=["other size", "other bytes"])
+@pytest.mark.parametrize(
+    "content", [PNG + b"1", b"\x89PNG\r\n\x1a\n" + b"1" * 92], ids=["other size", "other bytes"]
+)
 def test_a_file_that_differs_from_its_announcement_is_deleted(client, content):
     response = announce(client)
     upload(response, content)
@@ -63,7 +73,9 @@ def test_a_file_of_another_type_is_refused(client):
     response = announce(client, content)
     upload(response, content)
 
-    assert client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body["asset"]["status"] == "refused"
+    assert (
+        client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body["asset"]["status"] == "refused"
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,21 +108,36 @@ def test_ordering_a_video_checks_an_uploaded_asset(client):
 
 def test_a_call_checks_only_as_many_uploads_as_its_time_allows(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
-    clips = [announce(client, kind="clip", content_type="video/mp4", bytes=150 * 1_048_576).body["asset"]["id"] for _ in range(2)]
+    clips = [
+        announce(client, kind="clip", content_type="video/mp4", bytes=150 * 1_048_576).body["asset"]["id"]
+        for _ in range(2)
+    ]
     brief = {"channel_id": channel_id, "topic": "Bees", "assets": clips}
 
-    responses = [client("POST", "/api/v1/videos/generate", brief), client("POST", "/api/v1/videos/generate/batch", {"videos": [brief]})]
+    responses = [
+        client("POST", "/api/v1/videos/generate", brief),
+        client("POST", "/api/v1/videos/generate/batch", {"videos": [brief]}),
+    ]
 
     assert [(each.status, each.body["error"]["code"]) for each in responses] == [(409, "CONFLICT")] * 2
-    assert f"GET /assets/{min(clips)}" in responses[0].body["error"]["message"] or f"GET /assets/{max(clips)}" in responses[0].body["error"]["message"]
-    assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, "only one was checked, and its file is missing"
+    assert (
+        f"GET /assets/{min(clips)}" in responses[0].body["error"]["message"]
+        or f"GET /assets/{max(clips)}" in responses[0].body["error"]["message"]
+    )
+    assert client("POST", "/api/v1/videos/generate", {**brief, "assets": clips[:1]}).status == 400, (
+        "only one was checked, and its file is missing"
+    )
 
 
 def test_additions_and_removals_are_in_the_audit_log(client, tx):
     asset_id = announce(client).body["asset"]["id"]
     client("DELETE", f"/api/v1/assets/{asset_id}")
 
-    rows = db.rows(tx, "SELECT action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'asset' ORDER BY id", o=client.organisation_id)
+    rows = db.rows(
+        tx,
+        "SELECT action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'asset' ORDER BY id",
+        o=client.organisation_id,
+    )
 
     assert [(row["action"], row["thing_id"]) for row in rows] == [("add", asset_id), ("remove", asset_id)]
 

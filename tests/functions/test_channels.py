@@ -38,7 +38,15 @@ def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
     assert response.status == 201
     channel = response.body["channel"]
     assert (channel["name"], channel["status"], channel["niche"]) == ("Bees", "active", None)
-    defaults = {"auto_publish": True, "privacy": "private", "videos_per_day": 1, "language": "en", "voice": "female1", "made_for_kids": False, "category": 22}
+    defaults = {
+        "auto_publish": True,
+        "privacy": "private",
+        "videos_per_day": 1,
+        "language": "en",
+        "voice": "female1",
+        "made_for_kids": False,
+        "category": 22,
+    }
     assert channel["settings"].items() >= defaults.items()
     assert [task["done"] for task in response.body["setup_tasks"]] == [False, False, False]
 
@@ -95,13 +103,17 @@ def test_each_user_may_have_ten_channels(client, tx, signing_key):
     path = f"/api/v1/channels/{client('GET', '/api/v1/channels?sort=name').body['channels'][0]['id']}"
     token = colleague("DELETE", path).body["error"]["details"][0]["message"]
     assert colleague("DELETE", f"{path}?confirmation_token={token}").status == 204
-    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, "its creator may create another, whoever removes it"
+    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, (
+        "its creator may create another, whoever removes it"
+    )
 
 
 def test_services_of_one_creator_share_the_channel_limit(client, tx, signing_key):
     creator = add_user(tx)
     responses = [
-        service_client(signing_key, client.organisation_id, name=f"service-{number}", creator=creator)("POST", "/api/v1/channels", {"name": "One"})
+        service_client(signing_key, client.organisation_id, name=f"service-{number}", creator=creator)(
+            "POST", "/api/v1/channels", {"name": "One"}
+        )
         for number in range(11)
     ]
 
@@ -125,8 +137,17 @@ def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, servic
     assert response.status == 201
     assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
     theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
-    assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == ["settings.voice_clone_id"]
-    assert other("POST", "/api/v1/channels", {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}}).status == 201, "everyone may use it"
+    assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == [
+        "settings.voice_clone_id"
+    ]
+    assert (
+        other(
+            "POST",
+            "/api/v1/channels",
+            {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}},
+        ).status
+        == 201
+    ), "everyone may use it"
     order = {"channel_id": response.body["channel"]["id"], "topic": "Bees"}
     assert client("POST", "/api/v1/videos/generate", order).status == 202
     clones(tx, client.organisation_id)
@@ -186,9 +207,15 @@ def test_a_list_is_filtered_and_paged(client):
         client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
     first = client("GET", "/api/v1/channels?limit=2&sort=name")
 
-    rest = client("GET", f"/api/v1/channels?limit=2&sort=name&cursor={first.body['pagination']['next_cursor']}")
+    rest = client(
+        "GET", f"/api/v1/channels?limit=2&sort=name&cursor={first.body['pagination']['next_cursor']}"
+    )
 
-    assert [each["name"] for each in first.body["channels"] + rest.body["channels"]] == ["Channel 0", "Channel 1", "Channel 2"]
+    assert [each["name"] for each in first.body["channels"] + rest.body["channels"]] == [
+        "Channel 0",
+        "Channel 1",
+        "Channel 2",
+    ]
     assert client("GET", "/api/v1/channels?status=paused").body["channels"] == []
     assert first.headers["cache-control"] == "private, max-age=60"
 
@@ -196,7 +223,9 @@ def test_a_list_is_filtered_and_paged(client):
 def test_removing_a_channel_needs_confirmation(client):
     channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
     path = f"/api/v1/channels/{channel_id}"
-    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
+    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
+        "video_id"
+    ]
 
     asked = client("DELETE", path)
     assert (asked.status, fields(asked)) == (409, ["confirmation_token"])
@@ -214,7 +243,11 @@ def test_another_organisations_channel_is_not_found(client, tx, service):
     other = service(add_organisation(tx, "Others"))
     path = f"/api/v1/channels/{channel_id}"
 
-    assert {other("GET", path).status, other("PUT", path, {"name": "Mine"}).status, other("DELETE", path).status} == {404}
+    assert {
+        other("GET", path).status,
+        other("PUT", path, {"name": "Mine"}).status,
+        other("DELETE", path).status,
+    } == {404}
 
 
 def test_brand_options_match_the_renderers_assets():

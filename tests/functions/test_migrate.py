@@ -15,7 +15,9 @@ from tests.conftest import in_threads, put_secrets
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "0001_first.sql").write_text("CREATE SCHEMA trial; CREATE TABLE trial.one (a int); -- two statements in one file")
+    (tmp_path / "0001_first.sql").write_text(
+        "CREATE SCHEMA trial; CREATE TABLE trial.one (a int); -- two statements in one file"
+    )
     (tmp_path / "0002_second.sql").write_text("INSERT INTO trial.one VALUES (1);")
     return tmp_path
 
@@ -34,7 +36,14 @@ def database(postgres, monkeypatch):
 def administrator(postgres):
     from pg8000.native import Connection
 
-    return Connection("postgres", host="127.0.0.1", port=postgres.port, database="postgres", password=postgres.password, ssl_context=False)
+    return Connection(
+        "postgres",
+        host="127.0.0.1",
+        port=postgres.port,
+        database="postgres",
+        password=postgres.password,
+        ssl_context=False,
+    )
 
 
 def test_migrations_apply_to_an_empty_database_and_a_second_run_changes_nothing(database):
@@ -87,7 +96,9 @@ PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", 
 
 def privileges(owner, table):
     ask = "SELECT has_table_privilege('showrunner_functions_local', :table, :privilege)"
-    return {privilege for privilege in PRIVILEGES if owner.run(ask, table=table, privilege=privilege) == [[True]]}
+    return {
+        privilege for privilege in PRIVILEGES if owner.run(ask, table=table, privilege=privilege) == [[True]]
+    }
 
 
 def test_the_functions_role_may_use_our_tables_only(postgres):
@@ -105,7 +116,9 @@ def test_the_functions_role_may_use_our_tables_only(postgres):
     kept = {table for table, is_kept in tables if is_kept}
     assert {"audit.events", "feed.updates"} <= kept
     assert {
-        table: given for table, given in found.items() if given != ({"SELECT", "INSERT"} if table in kept else {"SELECT", "INSERT", "UPDATE", "DELETE"})
+        table: given
+        for table, given in found.items()
+        if given != ({"SELECT", "INSERT"} if table in kept else {"SELECT", "INSERT", "UPDATE", "DELETE"})
     } == {}
 
 
@@ -114,7 +127,12 @@ def test_the_functions_role_uses_partitions_only_through_their_tables(postgres):
     with contextlib.closing(app.connect()) as owner:
         owner.run("BEGIN")
         owner.run("SELECT feed.prepare_month('2032-05-17')")
-        parts = [name for (name,) in owner.run("SELECT oid::regclass::text FROM pg_class WHERE relispartition AND relkind = 'r'")]
+        parts = [
+            name
+            for (name,) in owner.run(
+                "SELECT oid::regclass::text FROM pg_class WHERE relispartition AND relkind = 'r'"
+            )
+        ]
         found = {part: given for part in parts if (given := privileges(owner, part))}
         owner.run("ROLLBACK")
 
@@ -127,7 +145,9 @@ def test_the_functions_role_owns_nothing_and_has_no_privileges(postgres):
         (role,) = owner.run(
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'showrunner_functions_local'"
         )
-        owned = owner.run("SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname LIKE 'showrunner_functions%'")
+        owned = owner.run(
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname LIKE 'showrunner_functions%'"
+        )
 
     assert role == [False] * 5
     assert owned == [[0]]
@@ -149,7 +169,10 @@ WAYS_AROUND = (
 def test_the_functions_role_may_only_insert_audit_rows(tx):
     """The database enforces it: the functions' role lacks the privilege, and cannot disable the owner's trigger."""
     for statement in (*CHANGES, *WAYS_AROUND):
-        with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), db.transaction() as inner:
+        with (
+            pytest.raises(DatabaseError, match=r"permission denied|must be owner"),
+            db.transaction() as inner,
+        ):
             inner.command(statement)
 
 
@@ -157,7 +180,9 @@ def test_the_owner_cannot_change_audit_rows(postgres):
     with contextlib.closing(app.connect()) as owner:
         for statement in CHANGES:
             owner.run("BEGIN")
-            owner.run("INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'a', 't', 't', 'r')")
+            owner.run(
+                "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'a', 't', 't', 'r')"
+            )
             with pytest.raises(DatabaseError, match="only added"):
                 owner.run(statement)
             owner.run("ROLLBACK")
@@ -167,7 +192,10 @@ def test_only_the_functions_role_prepares_a_months_partition(tx):
     db.run(tx, "SELECT feed.prepare_month('2031-05-17')")
 
     assert db.value(tx, "SELECT to_regclass('feed.events_2031_05') IS NOT NULL") is True
-    assert db.value(tx, "SELECT has_function_privilege('public', 'feed.prepare_month(date)', 'EXECUTE')") is False
+    assert (
+        db.value(tx, "SELECT has_function_privilege('public', 'feed.prepare_month(date)', 'EXECUTE')")
+        is False
+    )
 
 
 def test_the_next_migration_applies_a_new_password_from_ssm(postgres):
@@ -187,4 +215,7 @@ def test_no_statement_contains_the_password():
     verifier = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 
     assert "pencil" not in verifier
-    assert verifier == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    assert (
+        verifier
+        == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+    )

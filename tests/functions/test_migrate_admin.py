@@ -38,7 +38,9 @@ def follow(key: str) -> dict:
 def test_the_first_admin_sets_a_password_opens_admin_routes_and_the_ingestion_api(stage, event):
     told = app.handler(event("migrate.admin"), None)
 
-    reset = ANYONE("POST", "/api/v1/auth/password/reset", {"token": told["password_token"], "password": PASSWORD})
+    reset = ANYONE(
+        "POST", "/api/v1/auth/password/reset", {"token": told["password_token"], "password": PASSWORD}
+    )
     assert reset.status == 200, reset
     login = ANYONE("POST", "/api/v1/auth/login", {"email": "owner@label.example", "password": PASSWORD})
     assert login.status == 200, login
@@ -46,8 +48,13 @@ def test_the_first_admin_sets_a_password_opens_admin_routes_and_the_ingestion_ap
     assert admin("GET", "/api/v1/admin/quotas").status == 200
     assert follow(told["ingestion_key"])["statusCode"] == 200
     with db.reading() as tx:
-        (row,) = db.rows(tx, "SELECT subject, action, thing_id, change FROM audit.events WHERE action = 'make_admin'")
-        assert db.value(tx, "SELECT name FROM accounts.organisations WHERE id = :id", id=told["organisation_id"]) == "Label"
+        (row,) = db.rows(
+            tx, "SELECT subject, action, thing_id, change FROM audit.events WHERE action = 'make_admin'"
+        )
+        assert (
+            db.value(tx, "SELECT name FROM accounts.organisations WHERE id = :id", id=told["organisation_id"])
+            == "Label"
+        )
     assert (row["subject"], row["thing_id"]) == ("operator", told["user_id"])
     assert row["change"]["by"] == "arn:aws:iam::123456789012:user/operator"
     assert told["ingestion_key"] not in json.dumps(row)
@@ -66,7 +73,12 @@ def test_run_again_it_changes_nothing_that_is_there(stage, event):
 
 
 def test_somebody_who_registered_keeps_their_password_and_organisation(stage, event, aws):
-    body = {"email": "owner@label.example", "password": PASSWORD, "full_name": "Owner", "company": "Their label"}
+    body = {
+        "email": "owner@label.example",
+        "password": PASSWORD,
+        "full_name": "Owner",
+        "company": "Their label",
+    }
     registered = ANYONE("POST", "/api/v1/auth/register", body)
     assert registered.status == 201, registered
 
@@ -74,12 +86,23 @@ def test_somebody_who_registered_keeps_their_password_and_organisation(stage, ev
 
     assert told["user_id"] == registered.body["user_id"]
     assert told["password_token"] is None
-    assert ANYONE("POST", "/api/v1/auth/login", {"email": "owner@label.example", "password": PASSWORD}).status == 200
+    assert (
+        ANYONE("POST", "/api/v1/auth/login", {"email": "owner@label.example", "password": PASSWORD}).status
+        == 200
+    )
     with db.reading() as tx:
         assert db.value(tx, "SELECT count(*) FROM accounts.organisations") == 1
 
 
-@pytest.mark.parametrize("broken", [{"command": "admin"}, {"command": "admin", "email": "nobody", "by": "x"}, {"command": "admin", "email": "a@b.c"}, {"a": 1}])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"command": "admin"},
+        {"command": "admin", "email": "nobody", "by": "x"},
+        {"command": "admin", "email": "a@b.c"},
+        {"a": 1},
+    ],
+)
 def test_what_is_no_command_changes_nothing(stage, broken):
     with pytest.raises(InvalidRequest):
         app.handler(broken, None)

@@ -38,7 +38,13 @@ def organisation(tx):
 
 @pytest.fixture
 def user(tx):
-    return str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:email, 'Ada') RETURNING id", email=f"{uuid.uuid4()}@example.com"))
+    return str(
+        db.value(
+            tx,
+            "INSERT INTO accounts.users (email, full_name) VALUES (:email, 'Ada') RETURNING id",
+            email=f"{uuid.uuid4()}@example.com",
+        )
+    )
 
 
 @pytest.fixture
@@ -97,13 +103,22 @@ def test_a_session_is_deleted_with_its_last_token_and_used_tokens_stay_until_exp
 
     app.handler({}, None)
 
-    assert [row["id"] for row in db.rows(tx, "SELECT id::text FROM access.refresh_families WHERE user_id = :u", u=user)] == [new]
-    assert [row["token_sha256"] for row in db.rows(tx, "SELECT token_sha256 FROM access.refresh_tokens WHERE family_id = :f", f=new)] == ["3"]
+    assert [
+        row["id"]
+        for row in db.rows(tx, "SELECT id::text FROM access.refresh_families WHERE user_id = :u", u=user)
+    ] == [new]
+    assert [
+        row["token_sha256"]
+        for row in db.rows(tx, "SELECT token_sha256 FROM access.refresh_tokens WHERE family_id = :f", f=new)
+    ] == ["3"]
 
 
 def test_several_batches_are_deleted_in_one_run(tx, monkeypatch):
     monkeypatch.setattr(app, "BATCH", 10)
-    db.run(tx, "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' FROM generate_series(1, 35) n")
+    db.run(
+        tx,
+        "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' FROM generate_series(1, 35) n",
+    )
 
     assert app.handler({}, None)["denied_tokens"] == 35
 
@@ -124,11 +139,19 @@ def test_a_removed_channel_is_deleted_after_a_month_but_costs_and_history_stay(t
 
     app.handler({}, None)
 
-    left = [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.channels WHERE organisation_id = :o", o=organisation)]
+    left = [
+        row["id"]
+        for row in db.rows(
+            tx, "SELECT id::text FROM studio.channels WHERE organisation_id = :o", o=organisation
+        )
+    ]
     assert sorted(left) == sorted([recent, live])
     assert [len(files(organisation, each)) for each in (old_video, recent_video, live_video)] == [0, 2, 2]
     assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE id = :v", v=old_video) == 0
-    assert db.value(tx, "SELECT sum(amount_usd)::text FROM ledger.costs WHERE video_id = :v", v=old_video) == "0.50000000"
+    assert (
+        db.value(tx, "SELECT sum(amount_usd)::text FROM ledger.costs WHERE video_id = :v", v=old_video)
+        == "0.50000000"
+    )
     assert db.value(tx, "SELECT count(*) FROM audit.events WHERE thing_id = :id", id=old) == 1
 
 
@@ -139,7 +162,10 @@ def test_a_removed_video_of_an_active_channel_is_deleted(tx, organisation, chann
     app.handler({}, None)
 
     assert (len(files(organisation, gone)), len(files(organisation, kept))) == (0, 2)
-    assert [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.videos WHERE channel_id = :c", c=channel_id)] == [kept]
+    assert [
+        row["id"]
+        for row in db.rows(tx, "SELECT id::text FROM studio.videos WHERE channel_id = :c", c=channel_id)
+    ] == [kept]
 
 
 def test_a_channel_is_deleted_only_after_all_its_videos(tx, channel, monkeypatch):
@@ -165,7 +191,13 @@ def test_a_restored_video_is_kept(tx, channel):
 def test_partitions_of_coming_months_are_created(tx):
     app.handler({}, None)
 
-    assert db.value(tx, "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL") is True
+    assert (
+        db.value(
+            tx,
+            "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL",
+        )
+        is True
+    )
 
 
 def months_ahead(months):
@@ -174,7 +206,10 @@ def months_ahead(months):
 
 def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, monkeypatch):
     """If the schedule was off for months, new rows are in the default partition."""
-    db.run(tx, f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')")
+    db.run(
+        tx,
+        f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')",
+    )
     add = "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, update_type)"
     db.run(tx, f"{add} VALUES ({months_ahead(5)}, 1, 'vid00000001', 't', now(), 'new_video')")
     monkeypatch.setattr(app, "MONTHS_AHEAD", 5)
@@ -182,14 +217,26 @@ def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, mon
     app.handler({}, None)
 
     suffix = db.value(tx, f"SELECT to_char({months_ahead(5)}, 'YYYY_MM')")
-    assert where(tx, "feed.events", "content_hash IN ('early', 'later')") == [f"feed.events_{suffix}", "feed.events_default"]
+    assert where(tx, "feed.events", "content_hash IN ('early', 'later')") == [
+        f"feed.events_{suffix}",
+        "feed.events_default",
+    ]
     assert where(tx, "feed.updates", "video_id = 'vid00000001'") == [f"feed.updates_{suffix}"]
     # The default partition is protected again: not even its owner can change the audit rows in it.
-    assert db.value(tx, "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'") == 1
+    assert (
+        db.value(
+            tx,
+            "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'",
+        )
+        == 1
+    )
 
 
 def where(tx, table, condition):
-    return sorted(row["place"] for row in db.rows(tx, f"SELECT tableoid::regclass::text AS place FROM {table} WHERE {condition}"))
+    return sorted(
+        row["place"]
+        for row in db.rows(tx, f"SELECT tableoid::regclass::text AS place FROM {table} WHERE {condition}")
+    )
 
 
 def test_a_failing_part_is_reported_after_all_others_ran(tx, monkeypatch):

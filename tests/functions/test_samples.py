@@ -28,11 +28,17 @@ def test_every_sample_has_its_expected_answer(name, event, client):
     response = send(sample)
 
     assert response["statusCode"] == EXPECTED[name], response["body"]
-    assert response["headers"]["x-request-id"] == sample["headers"].get("x-request-id", response["headers"]["x-request-id"])
+    assert response["headers"]["x-request-id"] == sample["headers"].get(
+        "x-request-id", response["headers"]["x-request-id"]
+    )
     assert response["body"] is None or json.loads(response["body"])
 
 
 def test_every_sample_of_these_functions_has_an_expectation():
-    found = {path.stem for kind in ("accounts", "videos", "channels", "assets", "admin") for path in (ROOT / "events").glob(f"{kind}.*.json")}
+    found = {
+        path.stem
+        for kind in ("accounts", "videos", "channels", "assets", "admin")
+        for path in (ROOT / "events").glob(f"{kind}.*.json")
+    }
 
     assert found == set(EXPECTED)

@@ -32,20 +32,36 @@ from tests.conftest import Client, add_organisation, payload, send
 
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CHECKS = [
-    *(not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance, response_schema_conformance),
+    *(
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_headers_conformance,
+        response_schema_conformance,
+    ),
     *(negative_data_rejection, unsupported_method, ignored_auth),
 ]
 
 
 def wsgi(environ, start_response):
     """Call the handlers as a WSGI application, which schemathesis can call in process."""
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     length = int(environ.get("CONTENT_LENGTH") or 0)
     raw = environ["wsgi.input"].read(length) if length else b""
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    event = payload(environ["REQUEST_METHOD"], path.replace("?", "%3F"), headers, raw.decode("utf-8", "replace") if raw else None, "198.18.0.1")
+    event = payload(
+        environ["REQUEST_METHOD"],
+        path.replace("?", "%3F"),
+        headers,
+        raw.decode("utf-8", "replace") if raw else None,
+        "198.18.0.1",
+    )
     event |= query(environ.get("QUERY_STRING", ""))
     response = send(event)
     start_response(f"{response['statusCode']} -", list(response["headers"].items()))
@@ -59,8 +75,11 @@ def query(text):
 
 # A text far over its maximum length makes the body too large: 413 is right then.
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 429]
-CONFIG = SchemathesisConfig.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
-# Lazy: the cases of a hundred operations take half a minute to build, which no collection of tests should wait for.
+CONFIG = SchemathesisConfig.from_dict(
+    {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
+)
+# Lazy: the cases of a hundred operations take half a minute to build, which no collection of tests should
+# wait for.
 schema = schemathesis.pytest.from_fixture("api_schema")
 
 
@@ -80,21 +99,41 @@ def api_schema():
 
 @pytest.fixture(scope="module")
 def known(postgres, platforms, signing_key, served_documents):
-    """Create an admin and one object of each kind, so that many requests succeed. Returns their ids by name."""
+    """Create an admin and one object of each kind, so that many requests succeed.
+
+    Returns their ids by name.
+    """
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Fuzzed")
-        people = [users.add(tx, f"{name}@example.com", passwords.digest("Correct-horse-7-battery"), name, None, None) for name in ("boss", "worker")]
+        people = [
+            users.add(
+                tx, f"{name}@example.com", passwords.digest("Correct-horse-7-battery"), name, None, None
+            )
+            for name in ("boss", "worker")
+        ]
         for user_id in people:
             members.add(tx, organisation_id, user_id, "user")
-        db.run(tx, "UPDATE accounts.users SET platform_admin = true, verified_at = now() WHERE id = :id", id=people[0])
+        db.run(
+            tx,
+            "UPDATE accounts.users SET platform_admin = true, verified_at = now() WHERE id = :id",
+            id=people[0],
+        )
         member = members.get(tx, people[0])
     os.environ["RATE_LIMIT_FACTOR"] = "100000"
     client = Client(logged_in(member), organisation_id)
     channel_id = client("POST", "/api/v1/channels", {"name": "Fuzzed"}).body["channel"]["id"]
-    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body["video_id"]
+    video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
+        "video_id"
+    ]
     asset = {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}
     asset_id = client("POST", "/api/v1/assets", asset).body["asset"]["id"]
-    ids = {"channel_id": channel_id, "video_id": video_id, "asset_id": asset_id, "organisation_id": organisation_id, "user_id": people[1]}
+    ids = {
+        "channel_id": channel_id,
+        "video_id": video_id,
+        "asset_id": asset_id,
+        "organisation_id": organisation_id,
+        "user_id": people[1],
+    }
     yield {"member": member, **ids}
     os.environ.pop("RATE_LIMIT_FACTOR")
     with db.transaction() as tx:
@@ -115,7 +154,9 @@ def check(case, known):
     positive = case.meta.generation.mode is GenerationMode.POSITIVE
     if positive:
         make_sense(case, known)
-    response = case.call_and_validate(checks=CHECKS, headers={"Authorization": f"Bearer {logged_in(known['member'])}"})
+    response = case.call_and_validate(
+        checks=CHECKS, headers={"Authorization": f"Bearer {logged_in(known['member'])}"}
+    )
     if case.operation.label == "POST /api/v1/admin/maintenance":
         with db.transaction() as tx:
             maintenance.save(tx, None, 1, "test")
@@ -148,7 +189,12 @@ def replace_ids(values, known):
 
 
 STATUSES = Counter()
-MANY = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+MANY = [
+    HealthCheck.too_slow,
+    HealthCheck.filter_too_much,
+    HealthCheck.function_scoped_fixture,
+    HealthCheck.data_too_large,
+]
 
 
 @pytest.mark.timeout(900)

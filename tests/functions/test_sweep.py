@@ -17,11 +17,15 @@ from showrunner.videos import executions, receipts
 
 @pytest.fixture
 def machine(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    definition = json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+    definition = json.dumps(
+        {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+    )
     client = sdk.client("stepfunctions")
-    arn = client.create_state_machine(name=f"production-{uuid.uuid4()}", definition=definition, roleArn="arn:aws:iam::123456789012:role/machine")[
-        "stateMachineArn"
-    ]
+    arn = client.create_state_machine(
+        name=f"production-{uuid.uuid4()}",
+        definition=definition,
+        roleArn="arn:aws:iam::123456789012:role/machine",
+    )["stateMachineArn"]
     monkeypatch.setenv("PRODUCTION_MACHINE_ARN", arn)
     return str(arn)
 
@@ -44,7 +48,10 @@ def announced(aws: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[di
     events.put_rule(Name="all", EventBusName=name, EventPattern='{"source": ["showrunner"]}')
     events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "queue", "Arn": arn}])
     monkeypatch.setenv("EVENT_BUS_NAME", name)
-    return lambda: [json.loads(each["Body"]) for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+    return lambda: [
+        json.loads(each["Body"])
+        for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    ]
 
 
 @pytest.fixture
@@ -54,7 +61,12 @@ def video(tx: Any) -> Callable[..., str]:
     def add(status: str, **columns: str) -> str:
         organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
         db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'o')", id=organisation)
-        db.run(tx, "INSERT INTO studio.channels (id, organisation_id, name) VALUES (:id, :organisation, 'c')", id=channel, organisation=organisation)
+        db.run(
+            tx,
+            "INSERT INTO studio.channels (id, organisation_id, name) VALUES (:id, :organisation, 'c')",
+            id=channel,
+            organisation=organisation,
+        )
         db.run(
             tx,
             """
@@ -80,7 +92,9 @@ def organisation(tx: Any, video_id: str) -> str:
     return str(db.value(tx, "SELECT organisation_id FROM studio.videos WHERE id = :id", id=video_id))
 
 
-def test_a_video_that_was_never_started_is_started_under_its_own_name(tx: Any, machine: str, video: Any) -> None:
+def test_a_video_that_was_never_started_is_started_under_its_own_name(
+    tx: Any, machine: str, video: Any
+) -> None:
     video_id = video("queued")
 
     app.handler({}, None)
@@ -101,22 +115,42 @@ def test_a_video_whose_execution_is_lost_fails_and_can_be_retried(tx: Any, machi
     assert "Retry" in error["message"]
 
 
-def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(tx: Any, machine: str, video: Any, announced: Any) -> None:
+def test_a_failure_found_by_the_sweeper_is_announced_with_its_costs(
+    tx: Any, machine: str, video: Any, announced: Any
+) -> None:
     video_id = video("processing")
     folder = f"organisations/{organisation(tx, video_id)}/videos/{video_id}"
-    paid = Charge(charge="voice:1", step="voice", provider="elevenlabs", item="flash", quantity=Decimal(100), unit="credit", amount_usd=Decimal("0.01"))
+    paid = Charge(
+        charge="voice:1",
+        step="voice",
+        provider="elevenlabs",
+        item="flash",
+        quantity=Decimal(100),
+        unit="credit",
+        amount_usd=Decimal("0.01"),
+    )
     receipts.add(folder, paid)
 
     app.handler({}, None)
 
-    assert [(each["detail-type"], each["detail"]["video_id"], each["detail"]["error"]["code"]) for each in announced()] == [("video.failed", video_id, "LOST")]
-    assert db.value(tx, "SELECT amount_usd::text FROM ledger.costs WHERE video_id = :id", id=video_id) == "0.01000000"
+    assert [
+        (each["detail-type"], each["detail"]["video_id"], each["detail"]["error"]["code"])
+        for each in announced()
+    ] == [("video.failed", video_id, "LOST")]
+    assert (
+        db.value(tx, "SELECT amount_usd::text FROM ledger.costs WHERE video_id = :id", id=video_id)
+        == "0.01000000"
+    )
 
 
-def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_aws_refuses_stops_no_other(
+    tx: Any, machine: str, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused, other = video("queued"), video("queued")
     start = executions.start
-    monkeypatch.setattr(executions, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest))  # AWS refuses this name
+    monkeypatch.setattr(
+        executions, "start", lambda video_id, *rest: start("a:b" if video_id == refused else video_id, *rest)
+    )  # AWS refuses this name
 
     app.handler({}, None)
 
@@ -127,7 +161,9 @@ def test_a_video_that_aws_refuses_stops_no_other(tx: Any, machine: str, video: A
     assert executions.status(refused, 1) == "RUNNING", "the next minute tries again"
 
 
-def test_the_database_is_not_queried_while_no_video_is_open(tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_is_not_queried_while_no_video_is_open(
+    tx: Any, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     db.run(tx, "UPDATE studio.videos SET status = 'completed'")
     app.handler({}, None)
 
@@ -141,7 +177,9 @@ def test_an_open_video_keeps_the_sweeper_running(tx: Any, machine: str, video: A
         assert app.handler({}, None) != {}
 
 
-def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_video_wakes_the_sweeper(
+    tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     db.run(tx, "UPDATE studio.videos SET status = 'completed'")
     app.handler({}, None)
@@ -153,7 +191,9 @@ def test_a_new_video_wakes_the_sweeper(tx: Any, machine: str, client: Any, monke
     assert app.handler({}, None) != {}
 
 
-def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(
+    tx: Any, machine: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     monkeypatch.setenv("STATE_TABLE", "not-there")
     channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
@@ -184,4 +224,7 @@ def test_an_executions_name_identifies_its_video() -> None:
     video_id = str(uuid.uuid4())
 
     assert executions.parse_name(executions.name(video_id, 12)) == (video_id, 12)
-    assert executions.parse_name(f"arn:aws:states:us-east-1:1:execution:production:{video_id}-3") == (video_id, 3)
+    assert executions.parse_name(f"arn:aws:states:us-east-1:1:execution:production:{video_id}-3") == (
+        video_id,
+        3,
+    )

@@ -35,7 +35,9 @@ class Clients:
         if connection_id in self.gone:
             return Response("{}", status=410, headers={"x-amzn-ErrorType": "GoneException"})
         if connection_id in self.broken:
-            return Response('{"message": "Forbidden"}', status=403, headers={"x-amzn-ErrorType": "ForbiddenException"})
+            return Response(
+                '{"message": "Forbidden"}', status=403, headers={"x-amzn-ErrorType": "ForbiddenException"}
+            )
         if connection_id in self.slow:
             time.sleep(0.3)  # long compared with the milliseconds of the others
         if request.method == "DELETE":
@@ -56,20 +58,38 @@ def items() -> list[dict[str, Any]]:
     return [item for item in found if item["pk"]["S"].startswith("live#")]
 
 
-def caller(organisation_id: str, *permissions: str, subject: str | None = None, seconds: int = 3600) -> tokens.Identity:
+def caller(
+    organisation_id: str, *permissions: str, subject: str | None = None, seconds: int = 3600
+) -> tokens.Identity:
     granted = frozenset(permissions) or roles.ROLES["user"]
-    return tokens.Identity(subject or str(uuid.uuid4()), organisation_id, granted, str(uuid.uuid4()), int(time.time()) + seconds, "user")
+    return tokens.Identity(
+        subject or str(uuid.uuid4()),
+        organisation_id,
+        granted,
+        str(uuid.uuid4()),
+        int(time.time()) + seconds,
+        "user",
+    )
 
 
-def websocket(kind: str, connection_id: str, body: str | None = None, ticket: str | None = None) -> dict[str, Any]:
+def websocket(
+    kind: str, connection_id: str, body: str | None = None, ticket: str | None = None
+) -> dict[str, Any]:
     """Return a WebSocket event of API Gateway."""
-    event: dict[str, Any] = {"requestContext": {"eventType": kind, "connectionId": connection_id, "routeKey": "$default"}, "isBase64Encoded": False}
+    event: dict[str, Any] = {
+        "requestContext": {"eventType": kind, "connectionId": connection_id, "routeKey": "$default"},
+        "isBase64Encoded": False,
+    }
     query = {"queryStringParameters": {"ticket": ticket}} if ticket is not None else {}
     return event | query | ({"body": body} if body is not None else {})
 
 
 def handshake(ticket: str | None, connection_id: str | None = None) -> int:
-    return int(app.handler(websocket("CONNECT", connection_id or uuid.uuid4().hex, ticket=ticket), None)["statusCode"])
+    return int(
+        app.handler(websocket("CONNECT", connection_id or uuid.uuid4().hex, ticket=ticket), None)[
+            "statusCode"
+        ]
+    )
 
 
 def connected(identity: tokens.Identity) -> str:
@@ -89,11 +109,19 @@ def say(clients: Clients, connection_id: str, message: Any) -> dict[str, Any]:
 
 def subscribed(clients: Clients, identity: tokens.Identity, *topics: str) -> str:
     connection_id = connected(identity)
-    assert say(clients, connection_id, {"action": "subscribe", "topics": list(topics)})["type"] == "connection_status"
+    assert (
+        say(clients, connection_id, {"action": "subscribe", "topics": list(topics)})["type"]
+        == "connection_status"
+    )
     return connection_id
 
 
-def progress(organisation_id: str, percent: int = 15, at: str = "2026-11-22T08:00:05.123456+00:00", kind: str = "video.progress") -> dict[str, Any]:
+def progress(
+    organisation_id: str,
+    percent: int = 15,
+    at: str = "2026-11-22T08:00:05.123456+00:00",
+    kind: str = "video.progress",
+) -> dict[str, Any]:
     detail = {
         "event_id": f"{VIDEO}:1:{kind}:{percent}",
         "video_id": VIDEO,
@@ -103,7 +131,13 @@ def progress(organisation_id: str, percent: int = 15, at: str = "2026-11-22T08:0
         "status": "processing",
     }
     detail |= {"progress": percent, "current_step": "voice", "attempt": 1, "message": "Spoken.", "at": at}
-    return {"id": str(uuid.uuid4()), "source": "showrunner", "detail-type": kind, "time": "2026-11-22T08:00:06Z", "detail": detail}
+    return {
+        "id": str(uuid.uuid4()),
+        "source": "showrunner",
+        "detail-type": kind,
+        "time": "2026-11-22T08:00:06Z",
+        "detail": detail,
+    }
 
 
 def organisation() -> str:

@@ -1,4 +1,7 @@
-"""Fixtures of the Live API's tests: API Gateway's connections as a server on loopback, and a logged-in person."""
+"""Fixtures of the Live API's tests:
+
+API Gateway's connections as a server on loopback, and a logged-in person.
+"""
 
 import os
 import uuid
@@ -17,7 +20,11 @@ from tests.live.clients import Clients, items
 def clients(httpserver: HTTPServer, aws: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     monkeypatch.setenv("LIVE_URL", httpserver.url_for("").rstrip("/").replace("http", "ws", 1))
     for item in items():
-        rpc.call("dynamodb", "DeleteItem", {"TableName": os.environ["STATE_TABLE"], "Key": {name: item[name] for name in ("pk", "sk")}})
+        rpc.call(
+            "dynamodb",
+            "DeleteItem",
+            {"TableName": os.environ["STATE_TABLE"], "Key": {name: item[name] for name in ("pk", "sk")}},
+        )
     return Clients(httpserver)
 
 

@@ -25,7 +25,13 @@ def test_a_videos_event_is_delivered_as_the_contract_says(clients):
 
     at = "2026-11-22T08:00:05.123456+00:00"
     assert clients.take(connection_id) == [
-        {"type": "video_update", "video_id": VIDEO, "title": "Cables", "status": "processing", "last_updated": at},
+        {
+            "type": "video_update",
+            "video_id": VIDEO,
+            "title": "Cables",
+            "status": "processing",
+            "last_updated": at,
+        },
         {
             "type": "processing_update",
             "video_id": VIDEO,
@@ -42,7 +48,10 @@ def test_a_videos_event_is_delivered_as_the_contract_says(clients):
 def test_a_client_of_another_organisation_gets_no_events_of_the_video(clients):
     owner, stranger = organisation(), organisation()
     watching = subscribed(clients, caller(owner), f"video:{VIDEO}")
-    others = [subscribed(clients, caller(stranger, *granted), f"video:{VIDEO}", "videos") for granted in (("videos:all",), ("*",))]
+    others = [
+        subscribed(clients, caller(stranger, *granted), f"video:{VIDEO}", "videos")
+        for granted in (("videos:all",), ("*",))
+    ]
 
     assert app.handler(progress(owner), None) == {"told": 1}
     assert clients.take(watching)
@@ -62,7 +71,10 @@ def test_clients_of_other_topics_get_nothing(clients):
 def test_repeated_and_outdated_events_are_not_delivered(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
-    early, late = progress(organisation_id, 15, "2026-11-22T08:00:05.1+00:00"), progress(organisation_id, 50, "2026-11-22T08:00:05.2+00:00")
+    early, late = (
+        progress(organisation_id, 15, "2026-11-22T08:00:05.1+00:00"),
+        progress(organisation_id, 50, "2026-11-22T08:00:05.2+00:00"),
+    )
 
     for event in (late, early, late, early):
         app.handler(event, None)
@@ -73,7 +85,10 @@ def test_repeated_and_outdated_events_are_not_delivered(clients):
 def test_an_end_is_delivered_once_and_only_a_retry_follows_it(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
-    rendering, last_words = (progress(organisation_id, percent, f"2026-11-22T08:00:{second}+00:00") for percent, second in ((90, "09.5"), (96, "09.9")))
+    rendering, last_words = (
+        progress(organisation_id, percent, f"2026-11-22T08:00:{second}+00:00")
+        for percent, second in ((90, "09.5"), (96, "09.9"))
+    )
     end = progress(organisation_id, 97, "2026-11-22T08:00:08+00:00", kind="video.failed")
     end["detail"]["status"] = "failed"
     retry = progress(organisation_id, 98, "2026-11-22T08:00:11+00:00")
@@ -87,7 +102,9 @@ def test_an_end_is_delivered_once_and_only_a_retry_follows_it(clients):
 def test_concurrent_events_never_replace_a_later_one(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), "videos")
-    events = [progress(organisation_id, percent, f"2026-11-22T08:00:{percent}+00:00") for percent in range(10, 30)]
+    events = [
+        progress(organisation_id, percent, f"2026-11-22T08:00:{percent}+00:00") for percent in range(10, 30)
+    ]
 
     in_threads(20, lambda number: app.handler(events[number], None))
 
@@ -128,7 +145,11 @@ def test_an_event_that_reached_nobody_is_delivered_by_the_retry(clients):
 
 def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
     video_id = str(uuid.uuid4())
-    channel = db.value(tx, "INSERT INTO studio.channels (organisation_id, name, settings) VALUES (:o, 'Live', '{}') RETURNING id", o=client.organisation_id)
+    channel = db.value(
+        tx,
+        "INSERT INTO studio.channels (organisation_id, name, settings) VALUES (:o, 'Live', '{}') RETURNING id",
+        o=client.organisation_id,
+    )
     db.run(
         tx,
         "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :o, :channel, '{}')",
@@ -140,13 +161,25 @@ def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
     productions.advance(tx, video_id, 1, "render", 50, "Rendering.")
     key = f"organisations/{client.organisation_id}/videos/{video_id}/render/progress.json"
     connection_id = subscribed(clients, caller(client.organisation_id), f"video:{video_id}")
-    event = {"id": "1", "source": "aws.s3", "detail-type": "Object Created", "time": "2026-11-22T08:00:06Z", "detail": {"object": {"key": key}}}
+    event = {
+        "id": "1",
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "time": "2026-11-22T08:00:06Z",
+        "detail": {"object": {"key": key}},
+    }
 
-    for number, said in enumerate(({"phase": "frames", "done": 5, "total": 10}, {"phase": "join", "done": 1, "total": 2})):
+    for number, said in enumerate(
+        ({"phase": "frames", "done": 5, "total": 10}, {"phase": "join", "done": 1, "total": 2})
+    ):
         s3.put_json(key, said)
         app.handler({**event, "id": str(number), "time": f"2026-11-22T08:00:0{number}Z"}, None)
         (message,) = clients.take(connection_id)
-        assert message["progress"] == client("GET", f"/api/v1/videos/{video_id}/status").body["progress"] == (73, 96)[number]
+        assert (
+            message["progress"]
+            == client("GET", f"/api/v1/videos/{video_id}/status").body["progress"]
+            == (73, 96)[number]
+        )
 
     s3.remove([key])
     assert app.handler({**event, "id": "9", "time": "2026-11-22T08:00:09Z"}, None) == {"told": 1}
@@ -155,17 +188,47 @@ def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
 
 def test_reports_and_syncs_are_delivered_to_the_content_owner(clients):
     organisation_id = organisation()
-    connection_id = subscribed(clients, caller(organisation_id, *roles.of_user("user", content_owner=True)), "reports", "syncs")
+    connection_id = subscribed(
+        clients, caller(organisation_id, *roles.of_user("user", content_owner=True)), "reports", "syncs"
+    )
     common = {"organisation_id": organisation_id, "at": "2026-11-22T08:00:05+00:00"}
     sync = {"event_id": "s1", "video_id": "dQw4w9WgXcQ", "status": "failed", **common}
-    report = {"event_id": "r1", "report_id": "7", "status": "completed", "progress": 100, "message": "10 rows", **common}
+    report = {
+        "event_id": "r1",
+        "report_id": "7",
+        "status": "completed",
+        "progress": 100,
+        "message": "10 rows",
+        **common,
+    }
 
     for kind, detail in (("sync.failed", sync), ("report.processed", report)):
-        assert app.handler({"id": "1", "source": "showrunner", "detail-type": kind, "time": "2026-11-22T08:00:06Z", "detail": detail}, None) == {"told": 1}
+        assert app.handler(
+            {
+                "id": "1",
+                "source": "showrunner",
+                "detail-type": kind,
+                "time": "2026-11-22T08:00:06Z",
+                "detail": detail,
+            },
+            None,
+        ) == {"told": 1}
 
     assert clients.take(connection_id) == [
-        {"type": "sync_status_update", "video_id": "dQw4w9WgXcQ", "status": "failed", "timestamp": common["at"]},
-        {"type": "processing_update", "report_id": "7", "status": "completed", "progress": 100, "message": "10 rows", "timestamp": common["at"]},
+        {
+            "type": "sync_status_update",
+            "video_id": "dQw4w9WgXcQ",
+            "status": "failed",
+            "timestamp": common["at"],
+        },
+        {
+            "type": "processing_update",
+            "report_id": "7",
+            "status": "completed",
+            "progress": 100,
+            "message": "10 rows",
+            "timestamp": common["at"],
+        },
     ]
 
 
@@ -178,7 +241,9 @@ def test_the_samples_form_one_connection_that_watches_a_video(clients, event, aw
     assert app.handler(sample, None) == {"statusCode": 200}
 
     assert app.handler(event("live.subscribe"), None) == {"statusCode": 200}
-    s3.put_json(event("live.rendering")["detail"]["object"]["key"], {"phase": "frames", "done": 1, "total": 2})
+    s3.put_json(
+        event("live.rendering")["detail"]["object"]["key"], {"phase": "frames", "done": 1, "total": 2}
+    )
     assert app.handler(event("live.rendering"), None) == {"told": 1}
     assert app.handler(event("live.progress"), None) == {"told": 1}
     clients.take(connection_id)
@@ -202,4 +267,6 @@ def test_the_templates_event_rules_match_the_delivered_kinds():
     rules = template.functions()["live"].properties["Events"]
     prefixes = {each["prefix"] for each in rules["Announced"]["Properties"]["Pattern"]["detail-type"]}
 
-    assert {prefix.rstrip(".") for prefix in prefixes} | set(rules["Rendering"]["Properties"]["Pattern"]["detail-type"]) == set(updates.KINDS)
+    assert {prefix.rstrip(".") for prefix in prefixes} | set(
+        rules["Rendering"]["Properties"]["Pattern"]["detail-type"]
+    ) == set(updates.KINDS)

@@ -23,7 +23,9 @@ def test_every_message_is_answered_with_the_connections_topics(clients):
         "status": "connected",
         "topics": [f"video:{VIDEO}", "videos"],
     }
-    assert say(clients, connection_id, {"action": "unsubscribe", "topics": ["videos", "reports"]})["topics"] == [f"video:{VIDEO}"]
+    assert say(clients, connection_id, {"action": "unsubscribe", "topics": ["videos", "reports"]})[
+        "topics"
+    ] == [f"video:{VIDEO}"]
     assert say(clients, connection_id, {"action": "ping"})["topics"] == [f"video:{VIDEO}"]
 
 
@@ -50,7 +52,10 @@ def test_every_message_is_answered_with_the_connections_topics(clients):
         ({"action": "subscribe", "topics": ["videos", f"video:{VIDEO.upper()}"]}, "VALIDATION_ERROR"),
         ({"action": "subscribe", "topics": [f"video:{VIDEO}#feed"]}, "VALIDATION_ERROR"),
         ({"action": "subscribe", "topics": ["\ud800\x00"]}, "VALIDATION_ERROR"),
-        ({"action": "subscribe", "topics": [f"video:{uuid.uuid4()}" for _ in range(101)]}, "VALIDATION_ERROR"),
+        (
+            {"action": "subscribe", "topics": [f"video:{uuid.uuid4()}" for _ in range(101)]},
+            "VALIDATION_ERROR",
+        ),
         ("x" * 8193, "PAYLOAD_TOO_LARGE"),
         ("é" * 5000, "PAYLOAD_TOO_LARGE"),
     ],
@@ -87,7 +92,9 @@ def test_the_message_limit_starts_again_every_minute(clients, monkeypatch):
     assert [connections.is_over_rate("one", at) for at in (60.0, 119.0, 120.0)] == [False, True, False]
 
 
-WORDS = st.sampled_from(["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]) | st.text(max_size=20)
+WORDS = st.sampled_from(
+    ["action", "topics", "subscribe", "unsubscribe", "ping", "videos", "feed", f"video:{VIDEO}"]
+) | st.text(max_size=20)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
@@ -103,7 +110,11 @@ def connection_id(clients, monkeypatch):
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(message=st.text(max_size=60) | JSON.map(json.dumps) | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps))
+@given(
+    message=st.text(max_size=60)
+    | JSON.map(json.dumps)
+    | st.fixed_dictionaries({"action": WORDS, "topics": JSON}).map(json.dumps)
+)
 def test_any_message_has_one_answer(clients, connection_id, message):
     answer = say(clients, connection_id, message)
 

@@ -6,11 +6,29 @@ from functions.live import app
 from showrunner.database import db
 from showrunner.live import connections, topics
 from tests.conftest import Client
-from tests.live.clients import VIDEO, caller, items, organisation, progress, say, subscribed, watching, websocket
+from tests.live.clients import (
+    VIDEO,
+    caller,
+    items,
+    organisation,
+    progress,
+    say,
+    subscribed,
+    watching,
+    websocket,
+)
 
 
 def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(clients):
-    ended = connections.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = connections.Connection(
+        "ended",
+        "account",
+        "login",
+        organisation(),
+        frozenset({"videos:read"}),
+        int(time.time()) - 1,
+        frozenset(),
+    )
     connections.add(ended)
 
     answer = say(clients, "ended", {"action": "ping"})
@@ -20,7 +38,15 @@ def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(
 
 
 def test_nothing_is_delivered_after_the_sessions_end(clients):
-    ended = connections.Connection("ended", "account", "login", organisation(), frozenset({"videos:read"}), int(time.time()) - 1, frozenset())
+    ended = connections.Connection(
+        "ended",
+        "account",
+        "login",
+        organisation(),
+        frozenset({"videos:read"}),
+        int(time.time()) - 1,
+        frozenset(),
+    )
     connections.add(ended)
     topics.subscribe(ended, frozenset({"videos"}))
 
@@ -52,7 +78,11 @@ def test_a_new_password_closes_every_connection(clients, person):
     first, second = person(), person()
     watching(clients, first), watching(clients, second)
 
-    response = first("PUT", "/api/v1/users/me", {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"})
+    response = first(
+        "PUT",
+        "/api/v1/users/me",
+        {"password": "Another-Horse-8-Battery", "current_password": "Correct-Horse-7-Battery"},
+    )
 
     assert response.status == 200
     assert app.handler(progress(first.organisation_id), None) == {"told": 0}
@@ -61,7 +91,9 @@ def test_a_new_password_closes_every_connection(clients, person):
 def test_revoking_a_service_token_closes_its_connections(clients, person, tx):
     owner = person()
     db.run(tx, "UPDATE accounts.users SET verified_at = now()")
-    made = owner("POST", "/api/v1/auth/service-tokens", {"name": "wall", "scopes": ["live:read", "videos:read"]}).body
+    made = owner(
+        "POST", "/api/v1/auth/service-tokens", {"name": "wall", "scopes": ["live:read", "videos:read"]}
+    ).body
     wall = Client(made["token"], owner.organisation_id)
     on_wall, at_desk = watching(clients, wall), watching(clients, owner)
 
@@ -74,12 +106,22 @@ def test_revoking_a_service_token_closes_its_connections(clients, person, tx):
 
 def test_a_removed_member_gets_no_more_events_of_the_organisation(clients, person, tx):
     owner = person()
-    member = str(db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id"))
+    member = str(
+        db.value(
+            tx,
+            "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id",
+        )
+    )
     place = {"o": owner.organisation_id, "u": member}
-    db.run(tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", **place)
+    db.run(
+        tx, "INSERT INTO accounts.members (organisation_id, user_id, role) VALUES (:o, :u, 'user')", **place
+    )
     subscribed(clients, caller(owner.organisation_id, subject=member), "videos")
     staying = watching(clients, owner)
 
-    assert owner("DELETE", f"/api/v1/organisations/{owner.organisation_id}/members/{member.upper()}").status == 204
+    assert (
+        owner("DELETE", f"/api/v1/organisations/{owner.organisation_id}/members/{member.upper()}").status
+        == 204
+    )
     assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
     assert clients.take(staying)

@@ -21,7 +21,11 @@ def test_a_ticket_needs_the_permission(service, organisation_id, clients):
 def test_a_ticket_opens_one_connection(service, organisation_id, clients):
     response = service(organisation_id, "live:read")("POST", "/api/v1/live/tickets")
 
-    assert (response.status, response.body["expires_in"], response.body["url"]) == (201, 30, os.environ["LIVE_URL"])
+    assert (response.status, response.body["expires_in"], response.body["url"]) == (
+        201,
+        30,
+        os.environ["LIVE_URL"],
+    )
     assert response.headers["cache-control"] == "no-store"
     assert handshake(response.body["ticket"]) == 200
     assert handshake(response.body["ticket"]) == 401
@@ -40,7 +44,9 @@ def test_a_ticket_is_not_stored_in_plain_text(clients):
     assert ticket not in json.dumps(items())
 
 
-@pytest.mark.parametrize("ticket", [None, "", "x", "A" * 43, "A" * 44, "é" * 43, "' OR 1=1 --", "A" * 100_000])
+@pytest.mark.parametrize(
+    "ticket", [None, "", "x", "A" * 43, "A" * 44, "é" * 43, "' OR 1=1 --", "A" * 100_000]
+)
 def test_an_invented_ticket_is_refused(clients, ticket):
     assert handshake(ticket) == 401
     assert items() == []
@@ -54,6 +60,10 @@ def test_a_ticket_expires_after_30_seconds(clients):
 
 
 def test_a_connection_expires_with_the_token_behind_its_ticket(clients):
-    assert tickets.redeem(tickets.issue(caller(organisation(), seconds=600)), "user").ends_at == pytest.approx(time.time() + 600, abs=2)
-    assert tickets.redeem(tickets.issue(caller(organisation(), seconds=86_400)), "service").ends_at == pytest.approx(time.time() + 7200, abs=2)
+    assert tickets.redeem(
+        tickets.issue(caller(organisation(), seconds=600)), "user"
+    ).ends_at == pytest.approx(time.time() + 600, abs=2)
+    assert tickets.redeem(
+        tickets.issue(caller(organisation(), seconds=86_400)), "service"
+    ).ends_at == pytest.approx(time.time() + 7200, abs=2)
     assert tickets.redeem(tickets.issue(caller(organisation(), seconds=0)), "ended") is None

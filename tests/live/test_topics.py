@@ -48,7 +48,12 @@ def test_concurrent_subscriptions_cannot_exceed_the_topic_limit(clients):
     bundles = [[f"video:{uuid.uuid4()}" for _ in range(30)] for _ in range(6)]
 
     def ask(number: int) -> None:
-        app.handler(websocket("MESSAGE", connection_id, json.dumps({"action": "subscribe", "topics": bundles[number]})), None)
+        app.handler(
+            websocket(
+                "MESSAGE", connection_id, json.dumps({"action": "subscribe", "topics": bundles[number]})
+            ),
+            None,
+        )
 
     in_threads(6, ask)
 

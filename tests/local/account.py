@@ -1,6 +1,7 @@
 """An AWS account that answers boto3 in memory, as strictly as AWS where a deployment could notice: names that are taken, states that a stack can't leave.
 
-Calls go through botocore's own parameter check, and answers through its output shapes, so neither side can invent a field. `fail_at` breaks the n-th call.
+Calls go through botocore's own parameter check, and answers through its output shapes, so neither side can
+invent a field. `fail_at` breaks the n-th call.
 """
 
 import base64
@@ -50,7 +51,14 @@ class Account:
     stacks: dict[str, Stack] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     migrated: int = 0
-    quotas: dict[str, float] = field(default_factory=lambda: {"L-3819A6DF": 64.0, "L-DB2E81BA": 32.0, "L-3032A538": 64.0, "L-0263D0A3": 5.0})
+    quotas: dict[str, float] = field(
+        default_factory=lambda: {
+            "L-3819A6DF": 64.0,
+            "L-DB2E81BA": 32.0,
+            "L-3032A538": 64.0,
+            "L-0263D0A3": 5.0,
+        }
+    )
     concurrency: int = 1000
     verified: set[str] = field(default_factory=lambda: {"mail.showrunner.tv"})
     production_mail: bool = True
@@ -68,9 +76,13 @@ class Account:
     )
     deployed: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     commands: list[list[str]] = field(default_factory=list)
-    objects: list[str] | None = field(default_factory=lambda: ["organisations/1/a.mp4", "organisations/1/b.mp4"])
+    objects: list[str] | None = field(
+        default_factory=lambda: ["organisations/1/a.mp4", "organisations/1/b.mp4"]
+    )
     table: bool = True
-    snapshots: list[str] = field(default_factory=lambda: ["showrunner-dev-1-final", "showrunner-prod-1-final"])
+    snapshots: list[str] = field(
+        default_factory=lambda: ["showrunner-dev-1-final", "showrunner-prod-1-final"]
+    )
     key_ends: bool = False
     queries: list[str] = field(default_factory=list)
     lines: list[Json] = field(default_factory=list)
@@ -132,21 +144,44 @@ class Account:
             return 1  # "can not be updated"
         kept = {**(stack.parameters if stack else {}), **values}
         if breaks or self.stack_failures:
-            failed = self.stack_failures.pop(0) if self.stack_failures else ("UPDATE_ROLLBACK_COMPLETE" if stack else "ROLLBACK_COMPLETE")
+            failed = (
+                self.stack_failures.pop(0)
+                if self.stack_failures
+                else ("UPDATE_ROLLBACK_COMPLETE" if stack else "ROLLBACK_COMPLETE")
+            )
             event = {
                 "EventId": str(len(self.deployed)),
                 "LogicalResourceId": "Database",
                 "ResourceStatus": "CREATE_FAILED",
                 "ResourceStatusReason": "no capacity",
             }
-            fallen = Stack(failed, stack.parameters if stack else kept, stack.outputs if stack else {}, bool(stack and stack.protected), [event])
+            fallen = Stack(
+                failed,
+                stack.parameters if stack else kept,
+                stack.outputs if stack else {},
+                bool(stack and stack.protected),
+                [event],
+            )
             self.stacks[name] = fallen
             return 1
-        if stack is not None and name == "showrunner-data-dev" and kept.get("DatabaseSnapshot", "") != stack.parameters.get("DatabaseSnapshot", ""):
-            assert stack.parameters.get("Protected") == "false", "the cluster that is replaced can't be deleted"
-            assert kept["DatabaseGeneration"] != stack.parameters.get("DatabaseGeneration", "1"), "a cluster of that name is there"
+        if (
+            stack is not None
+            and name == "showrunner-data-dev"
+            and kept.get("DatabaseSnapshot", "") != stack.parameters.get("DatabaseSnapshot", "")
+        ):
+            assert stack.parameters.get("Protected") == "false", (
+                "the cluster that is replaced can't be deleted"
+            )
+            assert kept["DatabaseGeneration"] != stack.parameters.get("DatabaseGeneration", "1"), (
+                "a cluster of that name is there"
+            )
         self.deployed.append((name, values))
-        self.stacks[name] = Stack("UPDATE_COMPLETE" if stack else "CREATE_COMPLETE", kept, self.outputs(name, kept), bool(stack and stack.protected))
+        self.stacks[name] = Stack(
+            "UPDATE_COMPLETE" if stack else "CREATE_COMPLETE",
+            kept,
+            self.outputs(name, kept),
+            bool(stack and stack.protected),
+        )
         return 0
 
     def outputs(self, name: str, parameters: dict[str, str]) -> dict[str, str]:
@@ -175,14 +210,20 @@ class Account:
 
     def ssm_GetParameters(self, asked: Json) -> Json:  # noqa: N802
         assert len(asked["Names"]) <= 10
-        found = [{"Name": name, "Value": self.secrets[name], "Type": "SecureString"} for name in asked["Names"] if name in self.secrets]
+        found = [
+            {"Name": name, "Value": self.secrets[name], "Type": "SecureString"}
+            for name in asked["Names"]
+            if name in self.secrets
+        ]
         missing = [name for name in asked["Names"] if name not in self.secrets]
         return {"Parameters": found, **({"InvalidParameters": missing} if missing else {})}
 
     def ssm_GetParameter(self, asked: Json) -> Json:  # noqa: N802
         if asked["Name"] not in self.secrets:
             raise refused("ParameterNotFound", "", "GetParameter")
-        return {"Parameter": {"Name": asked["Name"], "Value": self.secrets[asked["Name"]], "Type": "SecureString"}}
+        return {
+            "Parameter": {"Name": asked["Name"], "Value": self.secrets[asked["Name"]], "Type": "SecureString"}
+        }
 
     def ssm_PutParameter(self, asked: Json) -> Json:  # noqa: N802
         if asked["Name"] in self.secrets and not asked.get("Overwrite"):
@@ -197,17 +238,28 @@ class Account:
         return {"DeletedParameters": asked["Names"]}
 
     def ssm_GetParametersByPath(self, asked: Json) -> Json:  # noqa: N802
-        found = [{"Name": name, "Value": value, "Type": "SecureString"} for name, value in self.secrets.items() if name.startswith(asked["Path"])]
+        found = [
+            {"Name": name, "Value": value, "Type": "SecureString"}
+            for name, value in self.secrets.items()
+            if name.startswith(asked["Path"])
+        ]
         return {"Parameters": found}
 
     def cloudformation_DescribeStacks(self, asked: Json) -> Json:  # noqa: N802
         stack = self.stacks.get(asked["StackName"])
         if stack is None:
-            raise refused("ValidationError", f"Stack with id {asked['StackName']} does not exist", "DescribeStacks")
+            raise refused(
+                "ValidationError", f"Stack with id {asked['StackName']} does not exist", "DescribeStacks"
+            )
         if stack.status == "DELETE_IN_PROGRESS":
             del self.stacks[asked["StackName"]]
         elif stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
-            now, stack.status = stack.status, stack.status.replace("_COMPLETE_CLEANUP_IN_PROGRESS", "_COMPLETE").replace("_IN_PROGRESS", "_COMPLETE")
+            now, stack.status = (
+                stack.status,
+                stack.status.replace("_COMPLETE_CLEANUP_IN_PROGRESS", "_COMPLETE").replace(
+                    "_IN_PROGRESS", "_COMPLETE"
+                ),
+            )
             return {"Stacks": [self._shown(asked["StackName"], stack, now)]}
         return {"Stacks": [self._shown(asked["StackName"], stack, stack.status)]}
 
@@ -218,20 +270,33 @@ class Account:
             "StackStatus": status,
             "CreationTime": MOMENT,
             "EnableTerminationProtection": stack.protected,
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in stack.parameters.items()
+            ],
             "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()],
         }
 
     def cloudformation_DescribeStackEvents(self, asked: Json) -> Json:  # noqa: N802
         stack = self.stacks.get(asked["StackName"])
         if stack is None:
-            raise refused("ValidationError", f"Stack [{asked['StackName']}] does not exist", "DescribeStackEvents")
-        return {"StackEvents": [{"StackId": "x", "StackName": asked["StackName"], "Timestamp": MOMENT, **event} for event in stack.events]}
+            raise refused(
+                "ValidationError", f"Stack [{asked['StackName']}] does not exist", "DescribeStackEvents"
+            )
+        return {
+            "StackEvents": [
+                {"StackId": "x", "StackName": asked["StackName"], "Timestamp": MOMENT, **event}
+                for event in stack.events
+            ]
+        }
 
     def cloudformation_DeleteStack(self, asked: Json) -> Json:  # noqa: N802
         stack = self.stacks[asked["StackName"]]
         if stack.protected:
-            raise refused("ValidationError", "Stack cannot be deleted while TerminationProtection is enabled", "DeleteStack")
+            raise refused(
+                "ValidationError",
+                "Stack cannot be deleted while TerminationProtection is enabled",
+                "DeleteStack",
+            )
         if asked["StackName"] == "showrunner-data-dev" and "showrunner-dev" in self.stacks:
             raise refused("ValidationError", "Export is in use by showrunner-dev", "DeleteStack")
         if stack.parameters.get("Protected") == "true":
@@ -242,8 +307,16 @@ class Account:
 
     def cloudformation_UpdateStack(self, asked: Json) -> Json:  # noqa: N802
         stack = self.stacks[asked["StackName"]]
-        assert set(asked["Capabilities"]) == {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
-        given = {each["ParameterKey"]: each["ParameterValue"] for each in asked["Parameters"] if not each.get("UsePreviousValue")}
+        assert set(asked["Capabilities"]) == {
+            "CAPABILITY_IAM",
+            "CAPABILITY_NAMED_IAM",
+            "CAPABILITY_AUTO_EXPAND",
+        }
+        given = {
+            each["ParameterKey"]: each["ParameterValue"]
+            for each in asked["Parameters"]
+            if not each.get("UsePreviousValue")
+        }
         if all(stack.parameters.get(name) == value for name, value in given.items()):
             raise refused("ValidationError", "No updates are to be performed.", "UpdateStack")
         stack.parameters = {**stack.parameters, **given}
@@ -309,14 +382,25 @@ class Account:
         return {"imageDetails": [{"imageDigest": "sha256:" + "0" * 64}]}
 
     def stepfunctions_ListExecutions(self, asked: Json) -> Json:  # noqa: N802
-        row = {"executionArn": "e", "stateMachineArn": asked["stateMachineArn"], "name": "n", "status": "RUNNING", "startDate": MOMENT}
+        row = {
+            "executionArn": "e",
+            "stateMachineArn": asked["stateMachineArn"],
+            "name": "n",
+            "status": "RUNNING",
+            "startDate": MOMENT,
+        }
         return {"executions": [row] if self.running else []}
 
     def batch_DescribeJobDefinitions(self, asked: Json) -> Json:  # noqa: N802
         name = asked["jobDefinitionName"]
         gone = set(self.deregistered)
         rows = [(f"{name}:{number}", number) for number in self.revisions if f"{name}:{number}" not in gone]
-        return {"jobDefinitions": [{"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": number, "type": "container"} for arn, number in rows]}
+        return {
+            "jobDefinitions": [
+                {"jobDefinitionName": name, "jobDefinitionArn": arn, "revision": number, "type": "container"}
+                for arn, number in rows
+            ]
+        }
 
     def batch_DeregisterJobDefinition(self, asked: Json) -> Json:  # noqa: N802
         self.deregistered.append(asked["jobDefinition"])
@@ -347,7 +431,12 @@ class Account:
         return {}
 
     def rds_DescribeDBClusterSnapshots(self, asked: Json) -> Json:  # noqa: N802
-        return {"DBClusterSnapshots": [{"DBClusterSnapshotIdentifier": name, "DBClusterIdentifier": name.removesuffix("-final")} for name in self.snapshots]}
+        return {
+            "DBClusterSnapshots": [
+                {"DBClusterSnapshotIdentifier": name, "DBClusterIdentifier": name.removesuffix("-final")}
+                for name in self.snapshots
+            ]
+        }
 
     def rds_DeleteDBClusterSnapshot(self, asked: Json) -> Json:  # noqa: N802
         self.snapshots.remove(asked["DBClusterSnapshotIdentifier"])
@@ -364,24 +453,51 @@ class Account:
         return {"queryId": str(len(self.queries))}
 
     def logs_GetQueryResults(self, asked: Json) -> Json:  # noqa: N802
-        rows = [row for row in self.lines if re.search('like "([^"]+)"', self.queries[int(asked["queryId"]) - 1])[1] in row["@message"]]
-        return {"status": "Complete", "results": [[{"field": name, "value": value} for name, value in row.items()] for row in rows]}
+        rows = [
+            row
+            for row in self.lines
+            if re.search('like "([^"]+)"', self.queries[int(asked["queryId"]) - 1])[1] in row["@message"]
+        ]
+        return {
+            "status": "Complete",
+            "results": [[{"field": name, "value": value} for name, value in row.items()] for row in rows],
+        }
 
     def stepfunctions_DescribeExecution(self, asked: Json) -> Json:  # noqa: N802
         if not asked["executionArn"].endswith("-1"):
             raise refused("ExecutionDoesNotExist", "", "DescribeExecution")
-        return {"executionArn": asked["executionArn"], "stateMachineArn": "m", "status": "FAILED", "startDate": MOMENT, "error": "States.Timeout"}
+        return {
+            "executionArn": asked["executionArn"],
+            "stateMachineArn": "m",
+            "status": "FAILED",
+            "startDate": MOMENT,
+            "error": "States.Timeout",
+        }
 
     def summary(self) -> Json:
         """What a person would find of it in the end: the same, whatever went wrong on the way."""
         stacks = {
-            name: (stack.status.startswith(("CREATE", "UPDATE")), stack.parameters, stack.outputs, stack.protected) for name, stack in self.stacks.items()
+            name: (
+                stack.status.startswith(("CREATE", "UPDATE")),
+                stack.parameters,
+                stack.outputs,
+                stack.protected,
+            )
+            for name, stack in self.stacks.items()
         }
-        return {"stacks": stacks, "secrets": sorted(self.secrets), "images": sorted(self.images), "migrated": bool(self.migrated)}
+        return {
+            "stacks": stacks,
+            "secrets": sorted(self.secrets),
+            "images": sorted(self.images),
+            "migrated": bool(self.migrated),
+        }
 
 
 class Session:
-    """In place of boto3.Session. Clients are real and shared by all accounts of a test run, because making one takes longer than using it."""
+    """In place of boto3.Session.
+
+    Clients are real and shared by all accounts of a test run, because making one takes longer than using it.
+    """
 
     account: Account
     region_name = REGION

@@ -68,7 +68,9 @@ class Engine:
         }
 
     def healthy(self) -> bool:
-        assert self.process is None or self.process.poll() is None, (self.home / "engine.log").read_text()[-2000:]
+        assert self.process is None or self.process.poll() is None, (self.home / "engine.log").read_text()[
+            -2000:
+        ]
         try:
             with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2) as response:
                 return response.status == 200
@@ -99,7 +101,9 @@ class Engine:
             "StackName": stack,
             "TemplateBody": template.read_text(),
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "CAPABILITY_NAMED_IAM"],
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
         }
         try:
             formation.describe_stacks(StackName=stack)
@@ -116,7 +120,16 @@ class Engine:
         described = wait_until(settled, 60)
         if described["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             events = formation.describe_stack_events(StackName=stack)["StackEvents"]
-            pytest.fail(json.dumps([(e["LogicalResourceId"], e.get("ResourceStatusReason")) for e in events if "FAILED" in e["ResourceStatus"]], indent=1))
+            pytest.fail(
+                json.dumps(
+                    [
+                        (e["LogicalResourceId"], e.get("ResourceStatusReason"))
+                        for e in events
+                        if "FAILED" in e["ResourceStatus"]
+                    ],
+                    indent=1,
+                )
+            )
         return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 

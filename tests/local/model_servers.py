@@ -16,7 +16,12 @@ START_S = 60
 
 def process(module: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [str(PYTHON), "-m", module], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [str(PYTHON), "-m", module],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

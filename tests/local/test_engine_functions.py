@@ -53,11 +53,19 @@ def failure(engine: Engine, function: str, event: Any) -> dict[str, Any]:
 
 def log(engine: Engine, function: str) -> list[str]:
     logs, group = engine.client("logs"), f"/aws/lambda/{function.rsplit(':', 1)[-1]}"
-    streams = [stream["logStreamName"] for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]]
-    return [event["message"] for stream in streams for event in logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]]
+    streams = [
+        stream["logStreamName"] for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+    ]
+    return [
+        event["message"]
+        for stream in streams
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
+    ]
 
 
-def test_the_environment_is_aws_s_and_the_function_s_own_and_nothing_else(engine: Engine, outputs: dict[str, str]) -> None:
+def test_the_environment_is_aws_s_and_the_function_s_own_and_nothing_else(
+    engine: Engine, outputs: dict[str, str]
+) -> None:
     environment = invoke(engine, outputs["Behave"])[0]["environment"]
 
     assert set(environment) == RESERVED | OURS | {"OWN", "AWS_REGION_LOOKALIKE"}
@@ -66,28 +74,41 @@ def test_the_environment_is_aws_s_and_the_function_s_own_and_nothing_else(engine
     assert os.environ["HOME"] != environment["HOME"]
 
 
-def test_code_comes_before_layers_and_both_before_the_runtime(engine: Engine, outputs: dict[str, str]) -> None:
+def test_code_comes_before_layers_and_both_before_the_runtime(
+    engine: Engine, outputs: dict[str, str]
+) -> None:
     path = invoke(engine, outputs["Behave"])[0]["path"]
 
     assert path[0] == invoke(engine, outputs["Behave"])[0]["environment"]["LAMBDA_TASK_ROOT"]
     assert path[-1].endswith("site-packages")
 
 
-def test_a_module_of_the_function_hides_one_of_its_layer_and_later_layers_hide_earlier_ones(engine: Engine) -> None:
+def test_a_module_of_the_function_hides_one_of_its_layer_and_later_layers_hide_earlier_ones(
+    engine: Engine,
+) -> None:
     functions = engine.client("lambda")
     layers = [
         functions.publish_layer_version(LayerName=name, Content={"ZipFile": zipped(files)})["LayerVersionArn"]
         for name, files in (
-            ("first", {"python/both.py": "WHO = 'first'", "python/layered.py": "WHO = 'first'", "bin/tool": "#!/bin/sh\necho from opt"}),
+            (
+                "first",
+                {
+                    "python/both.py": "WHO = 'first'",
+                    "python/layered.py": "WHO = 'first'",
+                    "bin/tool": "#!/bin/sh\necho from opt",
+                },
+            ),
             (
                 "second",
-                {"python/both.py": "WHO = 'second'", "python/layered.py": "WHO = 'second'", "python/lib/python3.13/site-packages/deep.py": "WHO = 'deep'"},
+                {
+                    "python/both.py": "WHO = 'second'",
+                    "python/layered.py": "WHO = 'second'",
+                    "python/lib/python3.13/site-packages/deep.py": "WHO = 'deep'",
+                },
             ),
         )
     ]
-    code = (
-        "import both, deep, layered, subprocess\ndef handler(e, c): return [both.WHO, layered.WHO, deep.WHO, subprocess.check_output('tool').decode().strip()]"
-    )
+    code = "import both, deep, layered, subprocess\ndef handler(e, c): return [both.WHO, layered.WHO, deep.WHO, subprocess.check_output('tool').decode().strip()]"
     create(engine, "layered", {"app.py": code, "both.py": "WHO = 'function'"}, Layers=layers)
 
     assert invoke(engine, "layered") == (["function", "second", "deep", "from opt"], None)
@@ -108,7 +129,12 @@ def zipped(files: dict[str, str]) -> bytes:
 
 def create(engine: Engine, name: str, files: dict[str, str], **settings: Any) -> None:
     engine.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.13", Role="arn:aws:iam::000000000000:role/any", Handler="app.handler", Code={"ZipFile": zipped(files)}, **settings
+        FunctionName=name,
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": zipped(files)},
+        **settings,
     )
 
 
@@ -121,7 +147,14 @@ def test_what_the_runtime_of_aws_lacks_cannot_be_imported(engine: Engine) -> Non
 
 
 def test_boto3_reaches_the_engine_without_being_told_where_it_is(engine: Engine) -> None:
-    create(engine, "asks", {"app.py": "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Account']"}, Timeout=30)
+    create(
+        engine,
+        "asks",
+        {
+            "app.py": "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Account']"
+        },
+        Timeout=30,
+    )
 
     assert invoke(engine, "asks") == ("000000000000", None)
 
@@ -143,7 +176,10 @@ def handler(event, context):
     with urllib.request.urlopen(urllib.request.Request(put, b"video", method="PUT")) as answer:
         assert answer.status == 200
     with urllib.request.urlopen(get) as answer:
-        assert (answer.read(), answer.headers["content-disposition"]) == (b"video", 'attachment; filename="video.mp4"')
+        assert (answer.read(), answer.headers["content-disposition"]) == (
+            b"video",
+            'attachment; filename="video.mp4"',
+        )
     expired = invoke(engine, "signs", {"seconds": 1})[0][1]
     time.sleep(2.1)
     for refused in (get.replace("video.mp4%22", "other.mp4%22"), expired):
@@ -190,11 +226,16 @@ def test_a_killed_worker_is_replaced(engine: Engine, outputs: dict[str, str]) ->
     assert invoke(engine, outputs["Behave"])[0]["pid"] != pid
 
 
-def test_workers_are_reused_when_idle_and_several_run_at_once(engine: Engine, outputs: dict[str, str]) -> None:
+def test_workers_are_reused_when_idle_and_several_run_at_once(
+    engine: Engine, outputs: dict[str, str]
+) -> None:
     assert invoke(engine, outputs["Behave"])[0]["pid"] == invoke(engine, outputs["Behave"])[0]["pid"]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         started = time.monotonic()
-        pids = {answer["pid"] for answer, _ in pool.map(lambda _: invoke(engine, outputs["Behave"], {"sleep": 0.7}), range(4))}
+        pids = {
+            answer["pid"]
+            for answer, _ in pool.map(lambda _: invoke(engine, outputs["Behave"], {"sleep": 0.7}), range(4))
+        }
     assert len(pids) == 4
     assert time.monotonic() - started < 2.5
 
@@ -219,7 +260,9 @@ def test_the_log_tells_what_the_function_printed_between_start_end_and_report(en
     create(
         engine,
         "prints",
-        {"app.py": "import logging, sys\ndef handler(e, c):\n print('out')\n print('err', file=sys.stderr)\n logging.getLogger().error('logged')"},
+        {
+            "app.py": "import logging, sys\ndef handler(e, c):\n print('out')\n print('err', file=sys.stderr)\n logging.getLogger().error('logged')"
+        },
     )
     invoke(engine, "prints")
 
@@ -250,7 +293,9 @@ def alive(pid: int) -> bool:
 def test_new_code_is_what_runs_after_an_update(engine: Engine) -> None:
     create(engine, "changes", {"app.py": "def handler(e, c): return 1"})
     assert invoke(engine, "changes")[0] == 1
-    engine.client("lambda").update_function_code(FunctionName="changes", ZipFile=zipped({"app.py": "def handler(e, c): return 2"}))
+    engine.client("lambda").update_function_code(
+        FunctionName="changes", ZipFile=zipped({"app.py": "def handler(e, c): return 2"})
+    )
     assert invoke(engine, "changes")[0] == 2
 
 
@@ -258,8 +303,14 @@ def test_a_function_in_a_network_deploys_and_runs(engine: Engine, outputs: dict[
     assert invoke(engine, outputs["InVpc"])[1] is None
 
 
-def test_an_asynchronous_call_is_tried_again_after_an_error(engine: Engine, outputs: dict[str, str], tmp_path: Any) -> None:
+def test_an_asynchronous_call_is_tried_again_after_an_error(
+    engine: Engine, outputs: dict[str, str], tmp_path: Any
+) -> None:
     counter = tmp_path / "counter"
-    engine.client("lambda").invoke(FunctionName=outputs["Behave"], InvocationType="Event", Payload=json.dumps({"fails_before": 1, "counter": str(counter)}))
+    engine.client("lambda").invoke(
+        FunctionName=outputs["Behave"],
+        InvocationType="Event",
+        Payload=json.dumps({"fails_before": 1, "counter": str(counter)}),
+    )
 
     wait_until(lambda: counter.exists() and counter.read_text() == "2", 20)

@@ -15,7 +15,9 @@ class Api:
     def __init__(self, engine: Engine, api_id: str) -> None:
         self.port, self.base = engine.port, f"/_aws/execute-api/{api_id}"
 
-    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, http.client.HTTPMessage, bytes]:
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, self.base + path, body, headers or {})
         response = connection.getresponse()
@@ -23,7 +25,9 @@ class Api:
         connection.close()
         return answer
 
-    def event(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    def event(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         status, _, answer = self.ask(method, path, body, headers)
         assert status == 200, answer
         return json.loads(answer)
@@ -42,7 +46,9 @@ def api(engine: Engine, outputs: dict[str, str]) -> Api:
     ("GET", "/nothing/of/the/kind", "$default", None),
     ("GET", "/", "$default", None),
 ])  # fmt: skip
-def test_the_most_specific_route_answers(api: Api, method: str, path: str, route: str, parameters: Any) -> None:
+def test_the_most_specific_route_answers(
+    api: Api, method: str, path: str, route: str, parameters: Any
+) -> None:
     event = api.event(method, path)
 
     assert (event["routeKey"], event["rawPath"], event.get("pathParameters")) == (route, path, parameters)
@@ -50,7 +56,12 @@ def test_the_most_specific_route_answers(api: Api, method: str, path: str, route
 
 
 def test_an_event_has_the_shape_of_payload_format_2(api: Api) -> None:
-    headers = {"X-Twice": "1", "Cookie": "a=1; b=2", "Content-Type": "application/json", "User-Agent": "probe"}
+    headers = {
+        "X-Twice": "1",
+        "Cookie": "a=1; b=2",
+        "Content-Type": "application/json",
+        "User-Agent": "probe",
+    }
     event = api.event("POST", "/api/v1/items/%C3%A4?b=2&a=1&a=3&empty=", '{"ä": 1}'.encode(), headers)
 
     assert event["version"] == "2.0"
@@ -62,7 +73,13 @@ def test_an_event_has_the_shape_of_payload_format_2(api: Api) -> None:
     assert all(name == name.lower() for name in event["headers"])
     assert (event["body"], event["isBase64Encoded"]) == ('{"ä": 1}', False)
     context = event["requestContext"]
-    assert context["http"] == {"method": "POST", "path": event["rawPath"], "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "probe"}
+    assert context["http"] == {
+        "method": "POST",
+        "path": event["rawPath"],
+        "protocol": "HTTP/1.1",
+        "sourceIp": "127.0.0.1",
+        "userAgent": "probe",
+    }
     assert (context["accountId"], context["stage"]) == ("000000000000", "$default")
     assert context["requestId"]
     assert abs(context["timeEpoch"] - time.time() * 1000) < 5000
@@ -70,7 +87,9 @@ def test_an_event_has_the_shape_of_payload_format_2(api: Api) -> None:
 
 
 def test_what_a_request_does_not_have_is_absent_from_its_event(api: Api) -> None:
-    assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & set(api.event("GET", "/health"))
+    assert not {"body", "cookies", "queryStringParameters", "pathParameters"} & set(
+        api.event("GET", "/health")
+    )
 
 
 def test_a_header_sent_twice_is_joined(api: Api) -> None:
@@ -96,7 +115,9 @@ def test_a_body_that_is_not_text_is_base64(api: Api) -> None:
     ("/plain", 200, "application/json", b'{"inferred": true}'),
     ("/raise", 500, "application/json", b'{"message":"Internal Server Error"}'),
 ])  # fmt: skip
-def test_an_answer_is_what_the_function_made_of_it(api: Api, path: str, status: int, content_type: str, body: bytes) -> None:
+def test_an_answer_is_what_the_function_made_of_it(
+    api: Api, path: str, status: int, content_type: str, body: bytes
+) -> None:
     found = api.ask("GET", path)
 
     assert (found[0], found[1]["content-type"], found[2]) == (status, content_type, body)
@@ -107,26 +128,45 @@ def test_an_answer_is_what_the_function_made_of_it(api: Api, path: str, status: 
 
 def test_a_preflight_is_answered_by_the_api_for_its_origins_only(api: Api) -> None:
     asked = {"Access-Control-Request-Method": "GET"}
-    status, headers, body = api.ask("OPTIONS", "/api/v1/items", headers={"Origin": "http://localhost:5173", **asked})
+    status, headers, body = api.ask(
+        "OPTIONS", "/api/v1/items", headers={"Origin": "http://localhost:5173", **asked}
+    )
     assert (status, body) == (204, b"")
     assert headers["access-control-allow-origin"] == "http://localhost:5173"
     assert (headers["access-control-allow-methods"], headers["access-control-max-age"]) == ("GET,POST", "600")
 
-    status, headers, _ = api.ask("OPTIONS", "/api/v1/items", headers={"Origin": "http://evil.example", **asked})
+    status, headers, _ = api.ask(
+        "OPTIONS", "/api/v1/items", headers={"Origin": "http://evil.example", **asked}
+    )
     assert (status, headers["access-control-allow-origin"]) == (204, None)
 
 
 def test_answers_carry_cors_headers_for_allowed_origins_only(api: Api) -> None:
-    assert api.ask("GET", "/health", headers={"Origin": "http://localhost:5173"})[1]["access-control-allow-origin"] == "http://localhost:5173"
-    assert api.ask("GET", "/health", headers={"Origin": "http://evil.example"})[1]["access-control-allow-origin"] is None
+    assert (
+        api.ask("GET", "/health", headers={"Origin": "http://localhost:5173"})[1][
+            "access-control-allow-origin"
+        ]
+        == "http://localhost:5173"
+    )
+    assert (
+        api.ask("GET", "/health", headers={"Origin": "http://evil.example"})[1]["access-control-allow-origin"]
+        is None
+    )
     assert api.ask("GET", "/health")[1]["access-control-allow-origin"] is None
 
 
-def test_without_a_cors_configuration_options_is_a_request_like_any_other(engine: Engine, outputs: dict[str, str]) -> None:
+def test_without_a_cors_configuration_options_is_a_request_like_any_other(
+    engine: Engine, outputs: dict[str, str]
+) -> None:
     plain = Api(engine, outputs["IngestionApiId"])
 
     assert plain.event("OPTIONS", "/some/path")["requestContext"]["http"]["method"] == "OPTIONS"
-    assert plain.ask("GET", "/some/path", headers={"Origin": "http://any.example"})[1]["access-control-allow-origin"] is None
+    assert (
+        plain.ask("GET", "/some/path", headers={"Origin": "http://any.example"})[1][
+            "access-control-allow-origin"
+        ]
+        is None
+    )
     assert plain.ask("GET", "/")[0] == 404
 
 
@@ -167,7 +207,12 @@ def test_an_authorizer_is_refused_instead_of_left_out(engine: Engine, tmp_path: 
     guarded = tmp_path / "guarded.yaml"
     authorizer = "{IdentitySource: $request.header.Authorization, JwtConfiguration: {issuer: 'https://a', audience: [b]}}"
     jwt = f"{{Auth: {{DefaultAuthorizer: Own, Authorizers: {{Own: {authorizer}}}}}}}"
-    guarded.write_text(template.replace("Platform: {Type: AWS::Serverless::HttpApi}", f"Platform: {{Type: AWS::Serverless::HttpApi, Properties: {jwt}}}"))
+    guarded.write_text(
+        template.replace(
+            "Platform: {Type: AWS::Serverless::HttpApi}",
+            f"Platform: {{Type: AWS::Serverless::HttpApi, Properties: {jwt}}}",
+        )
+    )
 
     with pytest.raises(pytest.fail.Exception, match="authorizer"):
         engine.deploy("guarded", guarded)

@@ -26,16 +26,23 @@ def data(own: Engine) -> dict[str, str]:
     return own.deploy("data", TEMPLATES / "data.yaml")
 
 
-def test_what_the_data_stack_exports_can_be_imported_by_a_function_in_its_network(own: Engine, data: dict[str, str]) -> None:
+def test_what_the_data_stack_exports_can_be_imported_by_a_function_in_its_network(
+    own: Engine, data: dict[str, str]
+) -> None:
     function = own.deploy("importing", TEMPLATES / "importing.yaml", DataStack="data")["Function"]
 
     answer = own.client("lambda").invoke(FunctionName=function)
-    assert json.loads(answer["Payload"].read()) == {"bucket": data["MediaBucket"], "table": data["StateTable"]}
+    assert json.loads(answer["Payload"].read()) == {
+        "bucket": data["MediaBucket"],
+        "table": data["StateTable"],
+    }
     network = own.client("lambda").get_function_configuration(FunctionName=function)["VpcConfig"]
     assert network["SubnetIds"] == data["Subnets"].split(",")
 
 
-def test_the_settings_of_buckets_and_tables_are_what_the_template_says(own: Engine, data: dict[str, str]) -> None:
+def test_the_settings_of_buckets_and_tables_are_what_the_template_says(
+    own: Engine, data: dict[str, str]
+) -> None:
     s3, bucket = own.client("s3"), data["MediaBucket"]
 
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
@@ -44,7 +51,9 @@ def test_the_settings_of_buckets_and_tables_are_what_the_template_says(own: Engi
     assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"][0]["MaxAgeSeconds"] == 3600
     encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
     assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    lifetime = own.client("dynamodb").describe_time_to_live(TableName=data["StateTable"])["TimeToLiveDescription"]
+    lifetime = own.client("dynamodb").describe_time_to_live(TableName=data["StateTable"])[
+        "TimeToLiveDescription"
+    ]
     assert (lifetime["TimeToLiveStatus"], lifetime["AttributeName"]) == ("ENABLED", "expires_at")
 
 
@@ -52,16 +61,30 @@ def test_a_condition_that_is_false_makes_no_cluster(own: Engine, data: dict[str,
     resources = own.client("cloudformation").describe_stack_resources(StackName="data")["StackResources"]
 
     assert "Cluster" not in {resource["LogicalResourceId"] for resource in resources}
-    assert own.client("ssm").get_parameter(Name="/showrunner/test/database/host")["Parameter"]["Value"] == "127.0.0.1"
+    assert (
+        own.client("ssm").get_parameter(Name="/showrunner/test/database/host")["Parameter"]["Value"]
+        == "127.0.0.1"
+    )
 
 
 def write(own: Engine, data: dict[str, str]) -> bytes:
     """One thing of each kind; the sealed text."""
     s3 = own.client("s3")
-    s3.put_object(Bucket=data["MediaBucket"], Key="organisations/ö/video.mp4", Body=b"video" * 100_000, ContentType="video/mp4", Metadata={"own": "yes"})
+    s3.put_object(
+        Bucket=data["MediaBucket"],
+        Key="organisations/ö/video.mp4",
+        Body=b"video" * 100_000,
+        ContentType="video/mp4",
+        Metadata={"own": "yes"},
+    )
     s3.put_object(Bucket=data["UnnamedBucket"], Key="key", Body=b"unnamed")
-    own.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Type="SecureString", Value="secret", Overwrite=True)
-    own.client("dynamodb").put_item(TableName=data["StateTable"], Item={"pk": {"S": "a"}, "sk": {"S": "b"}, "n": {"N": "1.5"}, "raw": {"B": b"\x00\xff"}})
+    own.client("ssm").put_parameter(
+        Name="/showrunner/test/openai/api_key", Type="SecureString", Value="secret", Overwrite=True
+    )
+    own.client("dynamodb").put_item(
+        TableName=data["StateTable"],
+        Item={"pk": {"S": "a"}, "sk": {"S": "b"}, "n": {"N": "1.5"}, "raw": {"B": b"\x00\xff"}},
+    )
     own.client("secretsmanager").create_secret(Name="one", SecretString="kept")
     return own.client("kms").encrypt(KeyId="alias/showrunner-test", Plaintext=b"sealed")["CiphertextBlob"]
 
@@ -72,14 +95,25 @@ def check(own: Engine, data: dict[str, str], sealed: bytes) -> None:
     assert found["Body"].read() == b"video" * 100_000
     assert (found["ContentType"], found["Metadata"]) == ("video/mp4", {"own": "yes"})
     assert s3.get_object(Bucket=data["UnnamedBucket"], Key="key")["Body"].read() == b"unnamed"
-    assert own.client("ssm").get_parameter(Name="/showrunner/test/openai/api_key", WithDecryption=True)["Parameter"]["Value"] == "secret"
-    assert own.client("dynamodb").get_item(TableName=data["StateTable"], Key=item)["Item"] == {**item, "n": {"N": "1.5"}, "raw": {"B": b"\x00\xff"}}
+    assert (
+        own.client("ssm").get_parameter(Name="/showrunner/test/openai/api_key", WithDecryption=True)[
+            "Parameter"
+        ]["Value"]
+        == "secret"
+    )
+    assert own.client("dynamodb").get_item(TableName=data["StateTable"], Key=item)["Item"] == {
+        **item,
+        "n": {"N": "1.5"},
+        "raw": {"B": b"\x00\xff"},
+    }
     assert own.client("secretsmanager").get_secret_value(SecretId="one")["SecretString"] == "kept"
     assert own.client("kms").decrypt(CiphertextBlob=sealed)["Plaintext"] == b"sealed"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_data_survives_the_end_of_the_engine_and_the_deployment_after_it(own: Engine, data: dict[str, str], number: signal.Signals) -> None:
+def test_data_survives_the_end_of_the_engine_and_the_deployment_after_it(
+    own: Engine, data: dict[str, str], number: signal.Signals
+) -> None:
     if number == signal.SIGKILL:
         sealed = write(own, data)
         own.home.joinpath("sealed").write_bytes(sealed)
@@ -109,7 +143,9 @@ def test_an_email_lies_in_the_outbox(own: Engine) -> None:
     ses = own.client("ses")
     ses.verify_email_identity(EmailAddress="from@example.com")
     ses.send_email(
-        Source="from@example.com", Destination={"ToAddresses": ["to@example.com"]}, Message={"Subject": {"Data": "Grüße"}, "Body": {"Text": {"Data": "Hello"}}}
+        Source="from@example.com",
+        Destination={"ToAddresses": ["to@example.com"]},
+        Message={"Subject": {"Data": "Grüße"}, "Body": {"Text": {"Data": "Hello"}}},
     )
     own.client("sesv2").send_email(
         FromEmailAddress="from@example.com",
@@ -122,15 +158,25 @@ def test_an_email_lies_in_the_outbox(own: Engine) -> None:
     assert b"second" in second.read_bytes()
 
 
-def test_an_execution_that_was_cut_off_is_aborted_with_an_event_once_its_machine_is_there_again(own: Engine) -> None:
+def test_an_execution_that_was_cut_off_is_aborted_with_an_event_once_its_machine_is_there_again(
+    own: Engine,
+) -> None:
     outputs = own.deploy("cut", TEMPLATES / "cut.yaml")
-    arn = own.client("stepfunctions").start_execution(stateMachineArn=outputs["Machine"], name="video-1", input='{"video": 1}')["executionArn"]
+    arn = own.client("stepfunctions").start_execution(
+        stateMachineArn=outputs["Machine"], name="video-1", input='{"video": 1}'
+    )["executionArn"]
     own.kill(signal.SIGKILL)
     own.start()
     assert own.deploy("cut", TEMPLATES / "cut.yaml")["Machine"] == outputs["Machine"]
 
     queue = own.client("sqs")
-    body = json.loads(wait_until(lambda: queue.receive_message(QueueUrl=outputs["Messages"]).get("Messages"))[0]["Body"])
-    assert (body["detail"]["status"], body["detail"]["executionArn"], body["detail"]["error"]) == ("ABORTED", arn, "Engine.Restarted")
+    body = json.loads(
+        wait_until(lambda: queue.receive_message(QueueUrl=outputs["Messages"]).get("Messages"))[0]["Body"]
+    )
+    assert (body["detail"]["status"], body["detail"]["executionArn"], body["detail"]["error"]) == (
+        "ABORTED",
+        arn,
+        "Engine.Restarted",
+    )
     assert json.loads(body["detail"]["input"]) == {"video": 1}
     assert own.client("stepfunctions").describe_execution(executionArn=arn)["status"] == "ABORTED"

@@ -22,16 +22,28 @@ def test_it_listens_on_loopback_only_and_on_no_other_port(engine: Engine) -> Non
     inodes = {link.removeprefix("socket:[").rstrip("]") for link in links if link.startswith("socket:")}
     listening = []
     for table in ("tcp", "tcp6"):
-        rows = [line.split() for line in Path(f"/proc/{engine.process.pid}/net/{table}").read_text().splitlines()[1:]]
+        rows = [
+            line.split()
+            for line in Path(f"/proc/{engine.process.pid}/net/{table}").read_text().splitlines()[1:]
+        ]
         listening += [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
 
     assert listening == [f"0100007F:{engine.port:04X}"]
 
 
 def test_a_port_in_use_is_said_in_one_line_with_exit_status_2(engine: Engine) -> None:
-    environment = {**os.environ, "ENGINE_PORT": str(engine.port), "SHOWRUNNER_HOME": str(engine.home / "other")}
+    environment = {
+        **os.environ,
+        "ENGINE_PORT": str(engine.port),
+        "SHOWRUNNER_HOME": str(engine.home / "other"),
+    }
     second = subprocess.run(
-        [str(ENVIRONMENTS / "engine/bin/python"), "-m", "local.engine"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [str(ENVIRONMENTS / "engine/bin/python"), "-m", "local.engine"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert second.returncode == 2
@@ -50,29 +62,45 @@ def test_it_leaves_nothing_outside_its_home(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "engine").iterdir()) == ["s3", "state"]
     assert not Path(f"/tmp/ministack-{own.port}.pid").exists()
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # Connections that were closed still linger.
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # Connections that were closed still linger.
         probe.bind(("127.0.0.1", own.port))
 
 
 def test_every_request_is_written_down_with_its_caller(engine: Engine, outputs: dict[str, str]) -> None:
     code = "import boto3, os; boto3.client('ssm').put_parameter(Name='/from/job', Value='x', Type='String', Overwrite=True)"
     batch = engine.client("batch")
-    job_id = batch.submit_job(jobName="calls", jobQueue=outputs["Jobs"], jobDefinition=outputs["Job"], parameters={"what": code})["jobId"]
+    job_id = batch.submit_job(
+        jobName="calls", jobQueue=outputs["Jobs"], jobDefinition=outputs["Job"], parameters={"what": code}
+    )["jobId"]
     wait_until(lambda: batch.describe_jobs(jobs=[job_id])["jobs"][0]["status"] == "SUCCEEDED")
 
     name = outputs["Job"].rsplit("/", 1)[1].partition(":")[0]
     calls = [json.loads(line) for line in (engine.home / "calls.jsonl").read_text().splitlines()]
     (call,) = [call for call in calls if call["access_key"] == access_key(name)]
-    assert (call["service"], call["target"], call["method"], call["status"]) == ("ssm", "AmazonSSM.PutParameter", "POST", 200)
+    assert (call["service"], call["target"], call["method"], call["status"]) == (
+        "ssm",
+        "AmazonSSM.PutParameter",
+        "POST",
+        200,
+    )
     assert json.loads(call["body"])["Name"] == "/from/job"
-    assert json.loads((engine.home / "engine" / "callers.json").read_text())[access_key(name)] == {"kind": "batch", "name": name}
+    assert json.loads((engine.home / "engine" / "callers.json").read_text())[access_key(name)] == {
+        "kind": "batch",
+        "name": name,
+    }
 
 
-def test_a_web_page_of_another_origin_cannot_read_what_the_engine_holds(engine: Engine, outputs: dict[str, str]) -> None:
+def test_a_web_page_of_another_origin_cannot_read_what_the_engine_holds(
+    engine: Engine, outputs: dict[str, str]
+) -> None:
     own, s3 = f"127.0.0.1:{engine.port}", engine.client("s3", signature_version="s3v4")
     s3.create_bucket(Bucket="pages")
     s3.put_object(Bucket="pages", Key="video", Body=b"video")
-    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "pages", "Key": "video"}).removeprefix(engine.url)
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "pages", "Key": "video"}).removeprefix(
+        engine.url
+    )
     api = f"/_aws/execute-api/{outputs['PlatformApiId']}/health"
 
     def status(path: str, **headers: str) -> int:
@@ -98,7 +126,9 @@ def test_a_changed_ministack_is_named_at_start() -> None:
     module.TABLE = {"a": 1}
 
     assert expect(module, "call", "first") is module.call
-    with pytest.raises(MinistackChanged, match=r"ministack changed: ministack.services.example.missing is gone"):
+    with pytest.raises(
+        MinistackChanged, match=r"ministack changed: ministack.services.example.missing is gone"
+    ):
         expect(module, "missing")
     with pytest.raises(MinistackChanged, match=r"takes \('first', 'second'\), expected \('renamed',\)"):
         expect(module, "call", "renamed")
@@ -109,7 +139,18 @@ def test_a_changed_ministack_is_named_at_start() -> None:
 def test_a_changed_ministack_ends_the_start_with_that_line(tmp_path: Path) -> None:
     code = "import ministack.services.batch as b; del b._now_ms; import runpy, sys; sys.argv = ['x']; runpy.run_module('local.engine', run_name='__main__')"
     environment = {**os.environ, "ENGINE_PORT": str(free_port()), "SHOWRUNNER_HOME": str(tmp_path)}
-    started = subprocess.run([str(ENVIRONMENTS / "engine/bin/python"), "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    started = subprocess.run(
+        [str(ENVIRONMENTS / "engine/bin/python"), "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert started.returncode == 1
-    assert started.stderr.strip().splitlines()[-1].startswith("ministack changed: ministack.services.batch._now_ms is gone")
+    assert (
+        started.stderr.strip()
+        .splitlines()[-1]
+        .startswith("ministack changed: ministack.services.batch._now_ms is gone")
+    )

@@ -24,12 +24,23 @@ from tests.local.conftest import ROOT, TEMPLATES, Engine, free_port, wait_until
 class Gateway:
     def __init__(self, engine_port: int, stage: str) -> None:
         self.ports = {name: free_port() for name in ("PLATFORM_PORT", "INGESTION_PORT", "LIVE_PORT")}
-        self.environment = {**os.environ, **{name: str(port) for name, port in self.ports.items()}, "ENGINE_PORT": str(engine_port), "STAGE": stage}
+        self.environment = {
+            **os.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "ENGINE_PORT": str(engine_port),
+            "STAGE": stage,
+        }
         self.process = self.start()
         wait_until(lambda: self.listening("LIVE_PORT"))
 
     def start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-m", "local.gateway"], cwd=ROOT, env=self.environment, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", "local.gateway"],
+            cwd=ROOT,
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def listening(self, name: str) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports[name]), 1):
@@ -37,7 +48,12 @@ class Gateway:
         return False
 
     def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, port: str = "PLATFORM_PORT"
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        port: str = "PLATFORM_PORT",
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[port], timeout=40)
         try:
@@ -47,7 +63,9 @@ class Gateway:
         finally:
             connection.close()
 
-    def event(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    def event(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """What the function behind the Platform API was called with."""
         status, _, answer = self.ask(method, path, body, headers)
         assert status == 200, answer
@@ -68,7 +86,12 @@ def gateway(engine: Engine) -> Iterator[Gateway]:
 
 
 def test_a_request_reaches_the_api_with_its_method_path_query_headers_and_body(gateway: Gateway) -> None:
-    event = gateway.event("PUT", "/api/v1/items/a%2Fb?x=1&x=2&y=%20", b'{"a": 1}', {"Content-Type": "application/json", "X-Own": "yes", "Cookie": "s=1"})
+    event = gateway.event(
+        "PUT",
+        "/api/v1/items/a%2Fb?x=1&x=2&y=%20",
+        b'{"a": 1}',
+        {"Content-Type": "application/json", "X-Own": "yes", "Cookie": "s=1"},
+    )
 
     assert event["routeKey"] == "$default"
     assert event["requestContext"]["http"]["method"] == "PUT"
@@ -137,7 +160,9 @@ def test_a_route_that_the_api_does_not_have_is_a_404_of_the_api(gateway: Gateway
 def test_a_websocket_is_joined_through_to_the_api(gateway: Gateway) -> None:
     async def talk() -> tuple[str, str, int]:
         async with aiohttp.ClientSession() as session:
-            async with session.ws_connect(f"http://127.0.0.1:{gateway.ports['LIVE_PORT']}/?ticket=good") as live:
+            async with session.ws_connect(
+                f"http://127.0.0.1:{gateway.ports['LIVE_PORT']}/?ticket=good"
+            ) as live:
                 await live.send_str("hello")
                 answer = await live.receive_str(timeout=10)
                 await live.send_str("fail")
@@ -162,7 +187,10 @@ def test_the_new_api_is_found_after_the_stack_was_made_anew(engine: Engine, gate
 
     def gone() -> bool:
         try:
-            return formation.describe_stacks(StackName="showrunner-gatewaytest")["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+            return (
+                formation.describe_stacks(StackName="showrunner-gatewaytest")["Stacks"][0]["StackStatus"]
+                == "DELETE_COMPLETE"
+            )
         except formation.exceptions.ClientError:
             return True
 

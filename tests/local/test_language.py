@@ -17,7 +17,16 @@ from pydantic import BaseModel
 from local.language import visuals
 from local.language.schema import SchemaError, check_strict, fill
 from local.language.selection import choose, scenes
-from local.language.text import count_words, needs_previous, noun_phrases, read, split, variants, weights, without_connective
+from local.language.text import (
+    count_words,
+    needs_previous,
+    noun_phrases,
+    read,
+    split,
+    variants,
+    weights,
+    without_connective,
+)
 from local.language.writer import Brief, Writer
 from showrunner.production import script as product
 from tests.local.model_servers import process, running
@@ -30,7 +39,13 @@ SCRIPT = product.Question(shape="Script", instructions="", source="", prompt="",
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with running("local.language", "LANGUAGE_PORT", PORT, LANGUAGE_MODELS="own-model, other", LANGUAGE_CONTEXT_TOKENS="8000") as address:
+    with running(
+        "local.language",
+        "LANGUAGE_PORT",
+        PORT,
+        LANGUAGE_MODELS="own-model, other",
+        LANGUAGE_CONTEXT_TOKENS="8000",
+    ) as address:
         yield address
 
 
@@ -39,19 +54,36 @@ def client(address: str) -> openai.OpenAI:
     return openai.OpenAI(api_key="local", base_url=f"{address}/v1", max_retries=0, timeout=110)
 
 
-def prompt(words: int, scene_count: int, source: str | None = SOURCE, topic: str = TOPIC, **more: object) -> str:
-    brief = {"topic": topic, "style": "educational", "words_target": words, "scene_count": scene_count, "language": "en", "outline": None, "part": None, **more}
+def prompt(
+    words: int, scene_count: int, source: str | None = SOURCE, topic: str = TOPIC, **more: object
+) -> str:
+    brief = {
+        "topic": topic,
+        "style": "educational",
+        "words_target": words,
+        "scene_count": scene_count,
+        "language": "en",
+        "outline": None,
+        "part": None,
+        **more,
+    }
     text = f"<brief>\n{json.dumps(brief)}\n</brief>"
     return f"{text}\n<source_text>\n{source}\n</source_text>" if source else text
 
 
 def said(script: dict) -> int:
-    passages = [script.get("hook", ""), script.get("call_to_action", ""), *(scene["narration"] for scene in script["scenes"])]
+    passages = [
+        script.get("hook", ""),
+        script.get("call_to_action", ""),
+        *(scene["narration"] for scene in script["scenes"]),
+    ]
     return sum(count_words(passage) for passage in passages)
 
 
 def written(words: int, scene_count: int, source: str = SOURCE, **more: object) -> dict:
-    return Writer.of(source, Brief.read({"topic": TOPIC, "words_target": words, "scene_count": scene_count, **more})).script()
+    return Writer.of(
+        source, Brief.read({"topic": TOPIC, "words_target": words, "scene_count": scene_count, **more})
+    ).script()
 
 
 def stats(address: str) -> dict:
@@ -68,7 +100,8 @@ def refused(client: openai.OpenAI, **request: object) -> openai.APIStatusError:
 SHORT_SCRIPT = written(60, 2)
 
 
-# --- sentences -------------------------------------------------------------------------------------------------------
+# --- sentences
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_sentences_end_where_they_end() -> None:
@@ -83,8 +116,14 @@ def test_sentences_end_where_they_end() -> None:
 
 
 def test_headings_and_lists_are_not_told_as_sentences() -> None:
-    source = read("# Cables\n\nThe sea floor\n\nA cable lies on\nthe sea floor. It is thin.\n\n- Ships repair the cables.\n- glass")
-    assert [sentence.text for sentence in source.sentences] == ["A cable lies on the sea floor.", "It is thin.", "Ships repair the cables."]
+    source = read(
+        "# Cables\n\nThe sea floor\n\nA cable lies on\nthe sea floor. It is thin.\n\n- Ships repair the cables.\n- glass"
+    )
+    assert [sentence.text for sentence in source.sentences] == [
+        "A cable lies on the sea floor.",
+        "It is thin.",
+        "Ships repair the cables.",
+    ]
     assert source.headings[0] in {"Cables", "The sea floor"}
 
 
@@ -107,15 +146,23 @@ def test_a_sentence_that_needs_its_neighbour_is_known(sentence: str, expected: b
 
 def test_a_sentence_told_alone_loses_its_connective() -> None:
     assert without_connective("However, the cable failed.") == "The cable failed."
-    assert without_connective("A message therefore needs 30 milliseconds.") == "A message needs 30 milliseconds."
+    assert (
+        without_connective("A message therefore needs 30 milliseconds.") == "A message needs 30 milliseconds."
+    )
 
 
 def test_a_shorter_form_keeps_the_main_clause() -> None:
-    assert variants("While assigned to bridges, such as long ones, Fresnel developed an interest in light.") == [
+    assert variants(
         "While assigned to bridges, such as long ones, Fresnel developed an interest in light."
-    ]
-    assert variants("The lens, which was made of glass, sent out a bright beam.")[-1] == "The lens sent out a bright beam."
-    assert variants("The beam went far out to sea, making the coast safer.")[-1] == "The beam went far out to sea."
+    ) == ["While assigned to bridges, such as long ones, Fresnel developed an interest in light."]
+    assert (
+        variants("The lens, which was made of glass, sent out a bright beam.")[-1]
+        == "The lens sent out a bright beam."
+    )
+    assert (
+        variants("The beam went far out to sea, making the coast safer.")[-1]
+        == "The beam went far out to sea."
+    )
 
 
 @given(st.text(alphabet=st.sampled_from("ab A.!?, \n“”()-—1"), max_size=200))
@@ -127,7 +174,8 @@ def test_any_text_is_read_without_losing_count(text: str) -> None:
         assert all(count_words(shorter) <= sentence.words for shorter in variants(sentence.text))
 
 
-# --- what is told ----------------------------------------------------------------------------------------------------
+# --- what is told
+# ----------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(20, 400), st.integers(1, 12))
@@ -156,8 +204,16 @@ def test_a_script_has_the_words_that_were_asked_for(words: int, scene_count: int
 
 def test_what_is_told_stands_in_the_source_and_nothing_twice() -> None:
     script = written(300, 10)
-    told = [sentence for text in [script["hook"], *(scene["narration"] for scene in script["scenes"])] for sentence in split(text)]
-    known = {form for sentence in read(SOURCE).sentences for form in [*variants(sentence.text), *variants(without_connective(sentence.text))]}
+    told = [
+        sentence
+        for text in [script["hook"], *(scene["narration"] for scene in script["scenes"])]
+        for sentence in split(text)
+    ]
+    known = {
+        form
+        for sentence in read(SOURCE).sentences
+        for form in [*variants(sentence.text), *variants(without_connective(sentence.text))]
+    }
     assert len(told) == len(set(told))
     assert all(sentence in known or "wondered" in sentence for sentence in told)
     assert all(sentence[-1] in ".!?" for sentence in told)
@@ -174,20 +230,34 @@ def test_a_short_source_is_told_whole_and_framed_but_never_repeated() -> None:
 
 def test_the_parts_of_a_long_script_share_the_source_without_repeating() -> None:
     count = 4
-    outline = Writer.of(SOURCE, Brief.read({"topic": TOPIC, "words_target": 380, "part_count": count})).outline()
+    outline = Writer.of(
+        SOURCE, Brief.read({"topic": TOPIC, "words_target": 380, "part_count": count})
+    ).outline()
     assert len(outline["parts"]) == count
     assert len({part["heading"] for part in outline["parts"]}) == count
     covered: list[str] = []
     for index, part in enumerate(outline["parts"]):
-        asked = {"index": index, "of": count, "heading": part["heading"], "words_target": 90, "covered": covered}
-        answer = Writer.of(SOURCE, Brief.read({"topic": TOPIC, "words_target": 90, "scene_count": 3, "outline": outline, "part": asked})).part()
+        asked = {
+            "index": index,
+            "of": count,
+            "heading": part["heading"],
+            "words_target": 90,
+            "covered": covered,
+        }
+        answer = Writer.of(
+            SOURCE,
+            Brief.read(
+                {"topic": TOPIC, "words_target": 90, "scene_count": 3, "outline": outline, "part": asked}
+            ),
+        ).part()
         assert abs(said(answer) - 90) <= 9
         covered += [scene["narration"] for scene in answer["scenes"]]
     sentences = [sentence for narration in covered for sentence in split(narration)]
     assert max(Counter(sentences).values()) == 1
 
 
-# --- what is shown ---------------------------------------------------------------------------------------------------
+# --- what is shown
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -208,7 +278,13 @@ def test_figures_come_with_what_they_count(sentence: str, expected: list[tuple[s
 @pytest.mark.parametrize(
     ("sentences", "template"),
     [
-        (["A message by cable needs 30 milliseconds.", "The same message by satellite needs 250 milliseconds."], "chart_bar"),
+        (
+            [
+                "A message by cable needs 30 milliseconds.",
+                "The same message by satellite needs 250 milliseconds.",
+            ],
+            "chart_bar",
+        ),
         (["It is wrapped in gel, steel wires, a copper tube and a skin of plastic."], "list"),
         (["“The Eagle has landed on the Moon,” said Neil Armstrong."], "quote"),
         (["A repeater needs up to 15,000 volts."], "counter"),
@@ -221,36 +297,68 @@ def test_the_template_follows_what_is_said(sentences: list[str], template: str) 
 
 
 def test_a_chart_names_its_bars() -> None:
-    sentences = ["A message by cable needs 30 milliseconds.", "The same message by satellite needs 250 milliseconds."]
+    sentences = [
+        "A message by cable needs 30 milliseconds.",
+        "The same message by satellite needs 250 milliseconds.",
+    ]
     visual = visuals.of(sentences, weights(sentences), "cables", 0, Counter())
     assert visual.series == [{"label": "Cable", "value": 30.0}, {"label": "Satellite", "value": 250.0}]
     assert visual.label == "Milliseconds"
 
 
 def test_noun_phrases_are_no_chopped_sentences() -> None:
-    assert noun_phrases("A repair ship drags a small grapnel along the muddy bottom.")[:2] == ["repair ship", "small grapnel"]
+    assert noun_phrases("A repair ship drags a small grapnel along the muddy bottom.")[:2] == [
+        "repair ship",
+        "small grapnel",
+    ]
 
 
-# --- schemas ---------------------------------------------------------------------------------------------------------
+# --- schemas
+# ---------------------------------------------------------------------------------------------------------
 
 
 def strict(properties: dict) -> dict:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 @given(
     st.recursive(
         st.one_of(
-            st.builds(lambda least, more: {"type": "string", "minLength": least, "maxLength": least + more}, st.integers(0, 30), st.integers(0, 200)),
-            st.builds(lambda least: {"type": "integer", "minimum": least, "maximum": least + 5}, st.integers(-5, 5)),
+            st.builds(
+                lambda least, more: {"type": "string", "minLength": least, "maxLength": least + more},
+                st.integers(0, 30),
+                st.integers(0, 200),
+            ),
+            st.builds(
+                lambda least: {"type": "integer", "minimum": least, "maximum": least + 5}, st.integers(-5, 5)
+            ),
             st.just({"type": "boolean"}),
             st.just({"enum": ["calm", "bright", "cable"]}),
             st.just({"anyOf": [{"type": "number"}, {"type": "null"}]}),
             st.just({"type": ["string", "null"]}),
         ),
         lambda inner: st.one_of(
-            st.builds(lambda items, least: {"type": "array", "items": items, "minItems": least, "maxItems": least + 3}, inner, st.integers(0, 4)),
-            st.dictionaries(st.sampled_from(["title", "scenes", "tags", "lines", "label", "mood", "narration"]), inner, min_size=1, max_size=4).map(strict),
+            st.builds(
+                lambda items, least: {
+                    "type": "array",
+                    "items": items,
+                    "minItems": least,
+                    "maxItems": least + 3,
+                },
+                inner,
+                st.integers(0, 4),
+            ),
+            st.dictionaries(
+                st.sampled_from(["title", "scenes", "tags", "lines", "label", "mood", "narration"]),
+                inner,
+                min_size=1,
+                max_size=4,
+            ).map(strict),
         ),
         max_leaves=8,
     )
@@ -267,8 +375,22 @@ def test_any_strict_schema_gets_an_answer_that_keeps_it(schema: dict) -> None:
     [
         {"type": "array", "items": {"type": "string"}},
         {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
-        {"type": "object", "properties": {"a": {"type": "string"}}, "required": [], "additionalProperties": False},
-        strict({"a": {"type": "object", "properties": {"b": {"type": "string"}}, "required": [], "additionalProperties": False}}),
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}},
+            "required": [],
+            "additionalProperties": False,
+        },
+        strict(
+            {
+                "a": {
+                    "type": "object",
+                    "properties": {"b": {"type": "string"}},
+                    "required": [],
+                    "additionalProperties": False,
+                }
+            }
+        ),
         strict({"a": {"allOf": [{"type": "string"}]}}),
         strict({"a": {}}),
         strict({"a": {"type": "array"}}),
@@ -279,11 +401,14 @@ def test_a_schema_that_is_not_strict_is_known(schema: dict) -> None:
         check_strict(schema)
 
 
-# --- over HTTP, with OpenAI's own library ----------------------------------------------------------------------------
+# --- over HTTP, with OpenAI's own library
+# ----------------------------------------------------------------------------
 
 
 def test_the_products_script_is_parsed_and_keeps_its_rules(client: openai.OpenAI) -> None:
-    response = client.responses.parse(model="gpt-6-luna", input=[{"role": "user", "content": prompt(119, 4)}], text_format=product.Script)
+    response = client.responses.parse(
+        model="gpt-6-luna", input=[{"role": "user", "content": prompt(119, 4)}], text_format=product.Script
+    )
     script = response.output_parsed
     assert response.model == "smollm2-135m-extract"
     assert abs(sum(count_words(passage) for passage in script.passages) - 119) <= 6
@@ -295,12 +420,21 @@ def test_the_products_script_is_parsed_and_keeps_its_rules(client: openai.OpenAI
 
 def test_the_same_request_gives_the_same_answer(client: openai.OpenAI) -> None:
     form = {"format": {"type": "json_schema", "name": "script", "strict": True, "schema": SCRIPT}}
-    texts = {client.responses.create(model="gpt-6-luna", input=prompt(45, 2, None, "why the sea is salty"), text=form).output_text for _ in range(2)}
+    texts = {
+        client.responses.create(
+            model="gpt-6-luna", input=prompt(45, 2, None, "why the sea is salty"), text=form
+        ).output_text
+        for _ in range(2)
+    }
     assert len(texts) == 1
 
 
 def test_a_topic_alone_is_written_by_the_model(client: openai.OpenAI) -> None:
-    response = client.responses.parse(model="gpt-6-luna", input=prompt(70, 3, None, "how compound interest works"), text_format=product.Script)
+    response = client.responses.parse(
+        model="gpt-6-luna",
+        input=prompt(70, 3, None, "how compound interest works"),
+        text_format=product.Script,
+    )
     script = response.output_parsed
     assert response.model == "smollm2-135m-generate"
     assert abs(sum(count_words(passage) for passage in script.passages) - 70) <= 7
@@ -322,7 +456,9 @@ def test_another_schema_is_filled_from_the_source(client: openai.OpenAI) -> None
 
 def test_an_answer_that_is_too_long_is_marked_as_cut(client: openai.OpenAI) -> None:
     form = {"format": {"type": "json_schema", "name": "script", "strict": True, "schema": SCRIPT}}
-    response = client.responses.create(model="gpt-6-luna", input=prompt(119, 4), text=form, max_output_tokens=120)
+    response = client.responses.create(
+        model="gpt-6-luna", input=prompt(119, 4), text=form, max_output_tokens=120
+    )
     assert response.status == "incomplete"
     assert response.incomplete_details.reason == "max_output_tokens"
 
@@ -340,8 +476,25 @@ def test_models_are_listed(client: openai.OpenAI) -> None:
         ({"model": "gpt-4"}, 404, "model_not_found"),
         ({"input": []}, 400, "missing_required_parameter"),
         ({"input": [{"role": "nobody", "content": "x"}]}, 400, "invalid_value"),
-        ({"text": {"format": {"type": "json_schema", "name": "s", "strict": True, "schema": {"type": "array"}}}}, 400, "invalid_json_schema"),
-        ({"text": {"format": {"type": "json_schema", "name": "no spaces", "schema": SCRIPT}}}, 400, "invalid_value"),
+        (
+            {
+                "text": {
+                    "format": {
+                        "type": "json_schema",
+                        "name": "s",
+                        "strict": True,
+                        "schema": {"type": "array"},
+                    }
+                }
+            },
+            400,
+            "invalid_json_schema",
+        ),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "no spaces", "schema": SCRIPT}}},
+            400,
+            "invalid_value",
+        ),
         ({"temperature": 0.5}, 400, "unsupported_parameter"),
         ({"input": prompt(60, 2, "A cable lies on the sea floor. " * 1500)}, 400, "context_length_exceeded"),
     ],
@@ -355,10 +508,20 @@ def test_refusals_have_openais_codes(client: openai.OpenAI, request_: dict, stat
 
 
 @pytest.mark.parametrize(
-    ("body", "key", "status"), [(b"{}", "", 401), (b"{not json", "Bearer k", 400), (b"[]", "Bearer k", 400), (b"x" * 4_000_001, "Bearer k", 413)]
+    ("body", "key", "status"),
+    [
+        (b"{}", "", 401),
+        (b"{not json", "Bearer k", 400),
+        (b"[]", "Bearer k", 400),
+        (b"x" * 4_000_001, "Bearer k", 413),
+    ],
 )
 def test_bad_bodies_and_missing_keys_are_refused(address: str, body: bytes, key: str, status: int) -> None:
-    request = urllib.request.Request(f"{address}/v1/responses", body, {"content-type": "application/json", **({"authorization": key} if key else {})})
+    request = urllib.request.Request(
+        f"{address}/v1/responses",
+        body,
+        {"content-type": "application/json", **({"authorization": key} if key else {})},
+    )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=10)
     assert caught.value.code == status
@@ -368,7 +531,9 @@ def test_bad_bodies_and_missing_keys_are_refused(address: str, body: bytes, key:
 def test_requests_are_counted_and_timed(client: openai.OpenAI, address: str) -> None:
     before = stats(address)["by_endpoint"]["POST /v1/responses"]
     raw = client.responses.with_raw_response.create(
-        model="gpt-6-luna", input=prompt(30, 1), text={"format": {"type": "json_schema", "name": "s", "schema": SCRIPT}}
+        model="gpt-6-luna",
+        input=prompt(30, 1),
+        text={"format": {"type": "json_schema", "name": "s", "schema": SCRIPT}},
     )
     assert int(raw.headers["openai-processing-ms"]) >= 0
     assert raw.headers["x-request-id"]

@@ -1,4 +1,7 @@
-"""The stand-in for OpenAI answers as the service does: SDK types in, every kind of response out. No model is loaded."""
+"""The stand-in for OpenAI answers as the service does:
+
+SDK types in, every kind of response out. No model is loaded.
+"""
 
 from collections.abc import Iterator
 
@@ -36,7 +39,9 @@ def client(server: LanguageServer) -> Iterator[openai.OpenAI]:
 
 def ask(client: openai.OpenAI, server: LanguageServer, outcome: str, **details) -> Response:
     server.outcomes.add(outcome, text=TEXT, **details)
-    return client.responses.create(model="gpt-6-luna", input="Write.", reasoning={"effort": "low"}, store=False)
+    return client.responses.create(
+        model="gpt-6-luna", input="Write.", reasoning={"effort": "low"}, store=False
+    )
 
 
 def refused(client: openai.OpenAI, **parameters) -> openai.APIStatusError:
@@ -98,7 +103,10 @@ def test_every_error_has_openais_body(client, server, outcome) -> None:
 
     assert error.type
     assert error.request_id
-    assert (error.type == "insufficient_quota") == (outcome.startswith(("insufficient", "credit")) or (outcome.endswith("_limit") and "rate" not in outcome))
+    assert (error.type == "insufficient_quota") == (
+        outcome.startswith(("insufficient", "credit"))
+        or (outcome.endswith("_limit") and "rate" not in outcome)
+    )
 
 
 def test_the_edge_may_answer_in_html(client, server) -> None:
@@ -111,12 +119,20 @@ def test_the_edge_may_answer_in_html(client, server) -> None:
     ("parameters", "code", "param"),
     [
         ({"extra_body": {"max_tokens": 5}}, "unknown_parameter", "max_tokens"),
-        ({"extra_body": {"reasoning": {"effort": "low", "depth": 3}}}, "unknown_parameter", "reasoning.depth"),
+        (
+            {"extra_body": {"reasoning": {"effort": "low", "depth": 3}}},
+            "unknown_parameter",
+            "reasoning.depth",
+        ),
         ({"reasoning": {"effort": "enormous"}}, "invalid_value", "reasoning.effort"),
         ({"max_output_tokens": 5}, "integer_below_min_value", "max_output_tokens"),
         ({"safety_identifier": "x" * 65}, "string_above_max_length", "safety_identifier"),
         ({"temperature": 0.5}, "unsupported_parameter", "temperature"),
-        ({"prompt_cache_options": {"mode": "explicit"}, "prompt_cache_retention": "24h"}, "invalid_value", "prompt_cache_retention"),
+        (
+            {"prompt_cache_options": {"mode": "explicit"}, "prompt_cache_retention": "24h"},
+            "invalid_value",
+            "prompt_cache_retention",
+        ),
     ],
 )
 def test_requests_are_checked_against_the_sdks_types(client, parameters, code, param) -> None:
@@ -126,7 +142,9 @@ def test_requests_are_checked_against_the_sdks_types(client, parameters, code, p
 
 
 def cached_request(client: openai.OpenAI, model: str, words: int, user: str) -> Response:
-    constant = [{"type": "input_text", "text": "rule " * words, "prompt_cache_breakpoint": {"mode": "explicit"}}]
+    constant = [
+        {"type": "input_text", "text": "rule " * words, "prompt_cache_breakpoint": {"mode": "explicit"}}
+    ]
     messages = [{"role": "developer", "content": constant}, {"role": "user", "content": user}]
     return client.responses.create(model=model, input=messages, prompt_cache_options={"mode": "explicit"})
 

@@ -16,8 +16,20 @@ from local.settings import ROOT, Refused
 
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "AWS_", "SHOWRUNNER"))}
-    return subprocess.run(["make", *arguments], cwd=ROOT, env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False)
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAKE", "AWS_", "SHOWRUNNER"))
+    }
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=ROOT,
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 # make
@@ -28,7 +40,19 @@ def test_make_alone_lists_every_target_with_its_help():
     targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     assert told.returncode == 0
-    for target in ("run", "test", "test-full", "check", "up", "down", "open", "build", "deploy", "lock", "clean"):
+    for target in (
+        "run",
+        "test",
+        "test-full",
+        "check",
+        "up",
+        "down",
+        "open",
+        "build",
+        "deploy",
+        "lock",
+        "clean",
+    ):
         assert target in targets
         assert re.search(rf"^  make {target} +\S", told.stdout, re.MULTILINE)
 
@@ -98,7 +122,11 @@ def test_the_sample_brief_is_accepted():
 def test_aspect_and_length_go_before_what_the_brief_says(tmp_path):
     file = written(tmp_path, {"topic": "a", "length": "short", "aspect": "9:16"})
 
-    assert brief.read(file, "16:9, 1:1", "30") == {"topic": "a", "length_seconds": 30, "aspect": ["16:9", "1:1"]}
+    assert brief.read(file, "16:9, 1:1", "30") == {
+        "topic": "a",
+        "length_seconds": 30,
+        "aspect": ["16:9", "1:1"],
+    }
     assert brief.read(file, None, "long") == {"topic": "a", "length": "long", "aspect": "9:16"}
 
 
@@ -128,7 +156,11 @@ def test_a_wrong_brief_is_refused_with_field_and_reason(tmp_path, body, told):
 def test_a_missing_brief_a_folder_and_other_bytes_are_refused(tmp_path):
     (tmp_path / "latin.json").write_bytes(b'{"topic": "caf\xe9"}')
 
-    for file, told in ((tmp_path / "none.json", "doesn't exist"), (tmp_path, "is a folder"), (tmp_path / "latin.json", "not UTF-8")):
+    for file, told in (
+        (tmp_path / "none.json", "doesn't exist"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "latin.json", "not UTF-8"),
+    ):
         with pytest.raises(Refused, match=told):
             brief.read(file)
 
@@ -176,7 +208,9 @@ def test_an_environment_is_made_again_when_its_lock_file_changes(environments):
     assert not setup.is_current("models")
 
 
-def test_an_environment_is_made_again_when_its_interpreter_is_gone_or_its_folder_moved(environments, monkeypatch):
+def test_an_environment_is_made_again_when_its_interpreter_is_gone_or_its_folder_moved(
+    environments, monkeypatch
+):
     made(environments, "local")
     made(environments, "lambda")
     setup.python_of("lambda").unlink()
@@ -184,7 +218,9 @@ def test_an_environment_is_made_again_when_its_interpreter_is_gone_or_its_folder
 
     (environments / "env").rename(environments / "elsewhere")
     monkeypatch.setattr(setup, "ENVIRONMENTS", environments / "elsewhere")
-    monkeypatch.setattr(setup, "python_of", lambda group: environments / "elsewhere" / group / "bin" / "python")
+    monkeypatch.setattr(
+        setup, "python_of", lambda group: environments / "elsewhere" / group / "bin" / "python"
+    )
 
     assert not setup.is_current("local")
 
@@ -198,7 +234,9 @@ def test_what_is_up_to_date_is_not_touched_and_says_nothing(environments, capsys
 
 
 def test_too_little_disk_is_told_with_what_is_needed(monkeypatch):
-    monkeypatch.setattr(setup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 5 * 10**8))
+    monkeypatch.setattr(
+        setup.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, 5 * 10**8)
+    )
 
     with pytest.raises(Refused, match=r"about \d\.\d GB of free disk are needed .* there are 0\.5 GB"):
         setup.refuse_little_disk(setup.RUN)
@@ -266,7 +304,8 @@ def test_the_suite_uses_other_ports_and_no_real_keys(monkeypatch):
 def test_parameters_are_read_from_the_templates_themselves():
     assert {"Stage", "DatabaseHost", "Egress"} <= build.declared(build.TEMPLATES["data"])
     assert {"Stage", "PlatformUrl", "ImageUri", "Demo"} <= build.declared(build.TEMPLATES["application"])
-    # What the local stage is given exists in one template or the other; a renamed parameter shows here, not as a default in use.
+    # What the local stage is given exists in one template or the other; a renamed parameter shows here, not
+    # as a default in use.
     known = build.declared(build.TEMPLATES["data"]) | build.declared(build.TEMPLATES["application"])
     assert set(deploy.parameters()) - known <= {"IngestionUrl", "LiveUrl"}
 
@@ -275,7 +314,9 @@ def test_parameters_are_read_from_the_templates_themselves():
 
 
 def answer(status: int, body: object) -> httpx.Response:
-    return httpx.Response(status, json=body, request=httpx.Request("POST", "http://127.0.0.1/api/v1/videos/generate"))
+    return httpx.Response(
+        status, json=body, request=httpx.Request("POST", "http://127.0.0.1/api/v1/videos/generate")
+    )
 
 
 def test_the_apis_own_error_is_told_with_its_fields():
@@ -286,7 +327,10 @@ def test_the_apis_own_error_is_told_with_its_fields():
         "request_id": "r-1",
     }
 
-    with pytest.raises(deploy.ApiRefused, match=r"400 .*VALIDATION_ERROR: The body is wrong\. \(request r-1\)\n    style: Input should be 'news'") as refused:
+    with pytest.raises(
+        deploy.ApiRefused,
+        match=r"400 .*VALIDATION_ERROR: The body is wrong\. \(request r-1\)\n    style: Input should be 'news'",
+    ) as refused:
         deploy.answered(answer(400, {"error": error}))
 
     assert refused.value.code == 2
@@ -303,7 +347,9 @@ def test_a_failed_video_names_step_reason_and_logs():
     status = {
         "status": "failed",
         "current_step": "voice",
-        "errors": [{"step": "voice", "code": "QuotaExceeded", "message": "The account has used up its quota."}],
+        "errors": [
+            {"step": "voice", "code": "QuotaExceeded", "message": "The account has used up its quota."}
+        ],
     }
 
     told = run_video.failure("v-1", status)
@@ -316,7 +362,16 @@ def test_a_failed_video_names_step_reason_and_logs():
 
 
 def test_each_check_of_the_design_is_there():
-    assert {"format", "lint", "types", "imports", "templates", "state machines", "sam template.yaml", "sam template.data.yaml"} <= set(check.checks())
+    assert {
+        "format",
+        "lint",
+        "types",
+        "imports",
+        "templates",
+        "state machines",
+        "sam template.yaml",
+        "sam template.data.yaml",
+    } <= set(check.checks())
 
 
 @pytest.mark.parametrize(
@@ -325,7 +380,12 @@ def test_each_check_of_the_design_is_there():
         ("", None, {}, "a stage is dev or prod"),
         ("local", None, {}, "make up"),
         ("prod", None, {}, "CONFIRM=prod"),
-        ("dev", None, {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}, "AWS_ENDPOINT_URL_S3 would send this to another place"),
+        (
+            "dev",
+            None,
+            {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"},
+            "AWS_ENDPOINT_URL_S3 would send this to another place",
+        ),
     ],
 )
 def test_an_unsafe_release_is_refused(monkeypatch, stage, confirm, environment, told):

@@ -47,7 +47,14 @@ def free_port() -> int:
 def server(name="one", *arguments, port=None, version="1") -> Server:
     port = port or free_port()
     ready = lambda: processes.is_healthy(f"http://127.0.0.1:{port}/")
-    return Server(name, (sys.executable, "-c", SERVER, str(port), *arguments), os.environ, {"ONE_PORT": port}, ready, version)
+    return Server(
+        name,
+        (sys.executable, "-c", SERVER, str(port), *arguments),
+        os.environ,
+        {"ONE_PORT": port},
+        ready,
+        version,
+    )
 
 
 def start(supervisor, wanted) -> Record:
@@ -98,7 +105,9 @@ def test_a_pid_that_belongs_to_someone_else_by_now_is_left_alone(supervisor, tmp
     bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
         (tmp_path / "run").mkdir()
-        (tmp_path / "run" / "one.json").write_text(json.dumps({"pid": bystander.pid, "started": "12345", "version": "1"}))
+        (tmp_path / "run" / "one.json").write_text(
+            json.dumps({"pid": bystander.pid, "started": "12345", "version": "1"})
+        )
 
         assert supervisor.find("one") is None
         assert not supervisor.stop("one")
@@ -110,7 +119,9 @@ def test_a_pid_that_belongs_to_someone_else_by_now_is_left_alone(supervisor, tmp
         bystander.wait()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": 999999999, "started": "1", "version": ""}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"pid": 1}', '{"pid": 999999999, "started": "1", "version": ""}']
+)
 def test_a_pid_file_that_says_nothing_useful_counts_as_none(supervisor, tmp_path, text):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "one.json").write_text(text)
@@ -131,7 +142,9 @@ def test_a_port_in_use_is_told_with_the_remedy_and_nothing_is_started(supervisor
 
 
 def test_a_server_that_ends_while_starting_is_told_with_its_last_words(supervisor):
-    wanted = Server("one", (sys.executable, "-c", "raise SystemExit('no model file')"), os.environ, {}, lambda: False)
+    wanted = Server(
+        "one", (sys.executable, "-c", "raise SystemExit('no model file')"), os.environ, {}, lambda: False
+    )
     supervisor.start(wanted)
 
     with pytest.raises(Refused, match="one ended while starting: no model file"):
@@ -150,7 +163,9 @@ def test_two_homes_do_not_see_each_other(tmp_path):
 
 def test_a_command_that_fails_is_told_with_the_end_of_its_output(tmp_path):
     with pytest.raises(processes.CommandFailed, match=r"status 3 .*log: .*call.log.*\n.*the reason"):
-        processes.call([sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], log=tmp_path / "call.log")
+        processes.call(
+            [sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], log=tmp_path / "call.log"
+        )
 
     assert (tmp_path / "call.log").read_text() == "the reason\n"
 
@@ -177,7 +192,9 @@ LAUNCHER = textwrap.dedent("""
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_launcher_leaves_no_process_behind(tmp_path, number):
-    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     pids = [int(word) for word in launcher.stdout.readline().split()[1:]]
     assert len(pids) == 2
 
@@ -203,5 +220,8 @@ def test_start_times_tell_processes_apart():
 def test_the_folder_of_a_home_holds_pid_files_and_logs(supervisor, tmp_path):
     start(supervisor, server())
 
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == ["logs/one.log", "run/one.json"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == [
+        "logs/one.log",
+        "run/one.json",
+    ]
     assert Path(tmp_path / "run" / "one.json").stat().st_size > 0

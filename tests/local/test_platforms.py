@@ -19,7 +19,11 @@ CHANNEL = "UC" + "a" * 22
 @pytest.fixture
 def world() -> World:
     world = World(channels={CHANNEL: {"title": "Depths", "handle": "depths"}})
-    world.videos["vid00000001"] = {"channel_id": CHANNEL, "title": "Cables", "published_at": "2026-11-20T08:00:00Z"}
+    world.videos["vid00000001"] = {
+        "channel_id": CHANNEL,
+        "title": "Cables",
+        "published_at": "2026-11-20T08:00:00Z",
+    }
     world.photographs.photos = [{"id": 7, "photographer": "Ada"}]
     return world
 
@@ -34,7 +38,9 @@ def address(world: World) -> Iterator[str]:
 
 def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes]:
     """Status and body, errors included."""
-    request = urllib.request.Request(url, data, {name.replace("_", "-"): value for name, value in headers.items()})
+    request = urllib.request.Request(
+        url, data, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read()
@@ -55,7 +61,9 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("path", "query"), CALLS)
-def test_responses_have_only_fields_of_the_discovery_document(address: str, path: str, query: dict[str, str]) -> None:
+def test_responses_have_only_fields_of_the_discovery_document(
+    address: str, path: str, query: dict[str, str]
+) -> None:
     status, body = call(address, path, **query)
 
     method = discovery.method("youtube.v3", "GET", f"youtube/v3/{path}")
@@ -75,7 +83,9 @@ def conforms(value: Any, schema: dict[str, Any]) -> None:
         for each in value:
             conforms(each, schema["items"])
     else:
-        assert isinstance(value, {"string": str, "integer": int, "boolean": bool, "number": float}[schema["type"]])
+        assert isinstance(
+            value, {"string": str, "integer": int, "boolean": bool, "number": float}[schema["type"]]
+        )
 
 
 def test_only_the_requested_parts_are_returned(address: str) -> None:
@@ -95,7 +105,9 @@ def test_only_the_requested_parts_are_returned(address: str) -> None:
         ({"part": "snippet", "id": "x", "maxResults": "500"}, "invalidParameter"),
     ],
 )
-def test_calls_are_checked_against_the_discovery_document(address: str, query: dict[str, str], reason: str) -> None:
+def test_calls_are_checked_against_the_discovery_document(
+    address: str, query: dict[str, str], reason: str
+) -> None:
     status, body = call(address, "videos", **query)
 
     assert (status, body["error"]["errors"][0]["reason"]) == (400, reason)
@@ -104,7 +116,11 @@ def test_calls_are_checked_against_the_discovery_document(address: str, query: d
 def test_a_wrong_key_gets_both_generations_of_the_error(address: str) -> None:
     status, body = call(address, "videos", "wrong", part="snippet", id="x")
 
-    assert (status, body["error"]["status"], body["error"]["details"][0]["reason"]) == (400, "INVALID_ARGUMENT", "API_KEY_INVALID")
+    assert (status, body["error"]["status"], body["error"]["details"][0]["reason"]) == (
+        400,
+        "INVALID_ARGUMENT",
+        "API_KEY_INVALID",
+    )
 
 
 def test_the_days_quota_ends_calls(world: World, address: str) -> None:
@@ -121,7 +137,9 @@ def test_mine_needs_an_access_token(address: str) -> None:
 
 
 def test_outcomes_are_scripted_over_http_and_unknown_ones_refused(address: str) -> None:
-    known, unknown = (json.dumps({"outcomes": [{"outcome": name}]}).encode() for name in ("daily_quota_new", "nonsense"))
+    known, unknown = (
+        json.dumps({"outcomes": [{"outcome": name}]}).encode() for name in ("daily_quota_new", "nonsense")
+    )
 
     assert get(f"{address}/_state", known)[0] == 200
     assert get(f"{address}/_state", unknown)[0] == 400
@@ -138,7 +156,12 @@ def test_every_outcome_of_youtube_has_an_error() -> None:
         {"hub.mode": "listen", "hub.topic": "https://t", "hub.callback": "https://c"},
         {"hub.mode": "subscribe", "hub.topic": "t", "hub.callback": "https://c"},
         {"hub.mode": "subscribe", "hub.topic": "https://t"},
-        {"hub.mode": "subscribe", "hub.topic": "https://t", "hub.callback": "https://c", "hub.secret": "s" * 200},
+        {
+            "hub.mode": "subscribe",
+            "hub.topic": "https://t",
+            "hub.callback": "https://c",
+            "hub.secret": "s" * 200,
+        },
     ],
 )
 def test_the_hub_refuses_malformed_requests(address: str, form: dict[str, str]) -> None:
@@ -154,13 +177,20 @@ def test_pexels_edge_refuses_scripts_in_html(address: str, agent: str, path: str
 
 
 def search(address: str, key: str = pexels.KEY, **query: str) -> tuple[int, Any]:
-    status, body = get(f"{address}/v1/search?{urllib.parse.urlencode(query)}", User_Agent="showrunner/1.0", Authorization=key)
+    status, body = get(
+        f"{address}/v1/search?{urllib.parse.urlencode(query)}", User_Agent="showrunner/1.0", Authorization=key
+    )
     return status, json.loads(body)
 
 
 @pytest.mark.parametrize(
     ("query", "status"),
-    [({}, 400), ({"query": "sea", "orientation": "tall"}, 400), ({"query": "sea", "per_page": "81"}, 400), ({"query": "sea", "colour": "red"}, 400)],
+    [
+        ({}, 400),
+        ({"query": "sea", "orientation": "tall"}, 400),
+        ({"query": "sea", "per_page": "81"}, 400),
+        ({"query": "sea", "colour": "red"}, 400),
+    ],
 )
 def test_pexels_checks_its_parameters(address: str, query: dict[str, str], status: int) -> None:
     assert search(address, **query)[0] == status
@@ -172,4 +202,13 @@ def test_pexels_checks_the_key_and_gives_all_sizes(address: str) -> None:
     status, body = search(address, query="sea", orientation="portrait")
 
     assert status == 200
-    assert set(body["photos"][0]["src"]) == {"original", "large2x", "large", "medium", "small", "portrait", "landscape", "tiny"}
+    assert set(body["photos"][0]["src"]) == {
+        "original",
+        "large2x",
+        "large",
+        "medium",
+        "small",
+        "portrait",
+        "landscape",
+        "tiny",
+    }

@@ -27,7 +27,14 @@ def home():
 def ask(server, sql="SELECT 1"):
     from pg8000.native import Connection
 
-    with Connection("showrunner", host="127.0.0.1", port=server.port, database="showrunner", password=server.password, ssl_context=False) as connection:
+    with Connection(
+        "showrunner",
+        host="127.0.0.1",
+        port=server.port,
+        database="showrunner",
+        password=server.password,
+        ssl_context=False,
+    ) as connection:
         return connection.run(sql)[0][0]
 
 
@@ -48,7 +55,9 @@ def test_data_outlives_the_server_and_its_violent_death(home):
 def test_a_pid_file_that_names_another_program_by_now_is_stale(home):
     with postgres.server(home, free_port(), throwaway=True):
         pass
-    (home / "postgres/data/postmaster.pid").write_text(f"{os.getpid()}\n{home}\n0\n5432\n\n127.0.0.1\n0 0\nready\n")
+    (home / "postgres/data/postmaster.pid").write_text(
+        f"{os.getpid()}\n{home}\n0\n5432\n\n127.0.0.1\n0 0\nready\n"
+    )
 
     with postgres.server(home, free_port(), throwaway=True) as server:
         assert ask(server) == 1
@@ -88,7 +97,13 @@ def test_a_port_in_use_is_said_in_one_line(home):
 
 def run(home, port):
     environment = {**os.environ, "SHOWRUNNER_HOME": str(home), "POSTGRES_PORT": str(port)}
-    return subprocess.Popen([sys.executable, "-m", "local.postgres"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.postgres"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -24,14 +24,25 @@ SECRET = "top-secret-key"
 
 @pytest.fixture(scope="module")
 def addresses():
-    world = World(key=SECRET, videos={"dQw4w9WgXcQ": {"channel_id": "UC1", "title": "Private title", "published_at": "2026-11-01T00:00:00Z"}})
+    world = World(
+        key=SECRET,
+        videos={
+            "dQw4w9WgXcQ": {
+                "channel_id": "UC1",
+                "title": "Private title",
+                "published_at": "2026-11-01T00:00:00Z",
+            }
+        },
+    )
     world.channels["UC1"] = {"title": "Channel"}
     world.photographs.key = SECRET
     world.photographs.photos = [{"id": 1, "photographer": "Ada"}]
     others = server(world, 0)
     threading.Thread(target=others.serve_forever, daemon=True).start()
     model = LanguageServer(Words(), "stand-in", ("gpt-6-luna",), 128_000)
-    model.outcomes.extend([Outcome("text", {"text": '{"title": "x"}'}), Outcome("text", {"text": "one two three " * 20})])
+    model.outcomes.extend(
+        [Outcome("text", {"text": '{"title": "x"}'}), Outcome("text", {"text": "one two three " * 20})]
+    )
     speaker = VoiceServer(Tone(), {FEMALE: np.zeros((1, 256), np.float32)}, Account(PLANS["creator"], 3, 3))
     platforms = f"http://127.0.0.1:{others.server_port}"
     with serving(language(model)) as openai, serving(voice(speaker)) as elevenlabs:

@@ -31,7 +31,9 @@ def account(monkeypatch, tmp_path) -> Account:
 
 def use(monkeypatch, tmp_path, account: Account, told: dict[str, str] = TOLD) -> None:
     (tmp_path / "stages").mkdir(exist_ok=True)
-    (tmp_path / "stages" / "dev.toml").write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items()))
+    (tmp_path / "stages" / "dev.toml").write_text(
+        "".join(f"{name} = {json.dumps(value)}\n" for name, value in told.items())
+    )
     for name in ("data", "application"):
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "template.yaml").write_text(build.TEMPLATES[name].read_text())
@@ -76,10 +78,14 @@ def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypat
     ):
         assert part in told, part
     assert account.deployed == []
-    assert not [name for name in account.secrets if "password" in name], "nothing is made before everything is there"
+    assert not [name for name in account.secrets if "password" in name], (
+        "nothing is made before everything is there"
+    )
 
 
-def test_without_a_gpu_quota_videos_are_rendered_on_fargate_unless_somebody_insists(account, monkeypatch, tmp_path):
+def test_without_a_gpu_quota_videos_are_rendered_on_fargate_unless_somebody_insists(
+    account, monkeypatch, tmp_path
+):
     account.quotas.update({"L-3819A6DF": 0.0, "L-DB2E81BA": 0.0})
     deploy()
     assert account.stacks["showrunner-dev"].parameters["RenderPlatform"] == "cpu"
@@ -119,7 +125,9 @@ def test_a_role_for_api_logs_that_the_account_has_is_left_alone(account, role, e
 def test_the_reserved_executions_are_those_of_the_templates():
     from tests.contract import template
 
-    counts = [function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()]
+    counts = [
+        function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()
+    ]
 
     assert preflight.reserved() == sum(count if isinstance(count, int) else 15 for count in counts if count)
 
@@ -130,7 +138,10 @@ def test_the_reserved_executions_are_those_of_the_templates():
 def test_the_stage_s_file_and_what_the_stacks_say_meet_in_the_parameters(account):
     deploy()
 
-    data, application = account.stacks["showrunner-data-dev"].parameters, account.stacks["showrunner-dev"].parameters
+    data, application = (
+        account.stacks["showrunner-data-dev"].parameters,
+        account.stacks["showrunner-dev"].parameters,
+    )
     assert data["AlarmEmail"] == TOLD["AlarmEmail"]
     assert data["CorsOrigins"] == application["CorsOrigins"] == application["PlatformUrl"] == PLATFORM
     assert application["IngestionUrl"] == "https://i1.execute-api.us-east-1.amazonaws.com"
@@ -147,12 +158,21 @@ def test_every_parameter_without_a_default_is_given(account):
     for name, stack in (("data", "showrunner-data-dev"), ("application", "showrunner-dev")):
         text = build.TEMPLATES[name].read_text()
         section = re.search(r"^Parameters:\n(.*?)^\S", text, re.MULTILINE | re.DOTALL)[1]
-        without = {each for each, body in re.findall(r"^  (\w+):(.*?)(?=^  \w|\Z)", section, re.MULTILINE | re.DOTALL) if "Default:" not in body}
+        without = {
+            each
+            for each, body in re.findall(r"^  (\w+):(.*?)(?=^  \w|\Z)", section, re.MULTILINE | re.DOTALL)
+            if "Default:" not in body
+        }
         assert without <= account.stacks[stack].parameters.keys()
 
 
 def test_a_domain_of_the_stage_s_own_is_the_issuer_from_the_first_moment_on(account, monkeypatch, tmp_path):
-    use(monkeypatch, tmp_path, account, {**TOLD, "PlatformUrl": "https://api.showrunner.tv", "CorsOrigins": "https://app.showrunner.tv"})
+    use(
+        monkeypatch,
+        tmp_path,
+        account,
+        {**TOLD, "PlatformUrl": "https://api.showrunner.tv", "CorsOrigins": "https://app.showrunner.tv"},
+    )
     deploy()
 
     urls = [values["PlatformUrl"] for name, values in account.deployed if name == "showrunner-dev"]
@@ -237,7 +257,15 @@ def test_a_first_deployment_that_never_stood_is_undone_and_made_again(account, s
     assert account.stacks["showrunner-data-dev"].parameters["Protected"] == "true"
 
 
-@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        "UPDATE_ROLLBACK_FAILED",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+    ],
+)
 def test_a_stack_that_is_busy_or_stuck_is_waited_for_or_mended(account, status):
     deploy()
     account.stacks["showrunner-dev"].status = status
@@ -299,9 +327,17 @@ def test_a_restore_frees_the_old_cluster_makes_another_and_hands_its_host_over(a
     deploy(snapshot="before-the-mistake")
 
     data = account.stacks["showrunner-data-dev"]
-    assert (data.parameters["DatabaseSnapshot"], data.parameters["DatabaseGeneration"], data.parameters["Protected"]) == ("before-the-mistake", "2", "true")
+    assert (
+        data.parameters["DatabaseSnapshot"],
+        data.parameters["DatabaseGeneration"],
+        data.parameters["Protected"],
+    ) == ("before-the-mistake", "2", "true")
     assert account.stacks["showrunner-dev"].parameters["DatabaseHost"] == data.outputs["DatabaseHost"]
-    assert [values["Protected"] for name, values in account.deployed if name == "showrunner-data-dev"] == ["false", "false", "true"]
+    assert [values["Protected"] for name, values in account.deployed if name == "showrunner-data-dev"] == [
+        "false",
+        "false",
+        "true",
+    ]
 
     deploy()  # the next release must not empty it again
     assert account.stacks["showrunner-data-dev"].parameters["DatabaseSnapshot"] == "before-the-mistake"

@@ -43,13 +43,21 @@ def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
     def answer(request):
         from werkzeug import Response
 
-        given = [value.removeprefix("Bearer ") for name, value in request.headers.items() if name.lower() in ("authorization", "xi-api-key", "x-goog-api-key")]
+        given = [
+            value.removeprefix("Bearer ")
+            for name, value in request.headers.items()
+            if name.lower() in ("authorization", "xi-api-key", "x-goog-api-key")
+        ]
         return Response(status=200 if given == ["right"] else 401)
 
     for path in ("/v1/models", "/v1/user", "/youtube/v3/i18nLanguages", "/v1/search"):
         httpserver.expect_request(path).respond_with_handler(answer)
-    monkeypatch.setattr(secrets, "BROUGHT", {name: at_test(service) for name, service in secrets.BROUGHT.items()})
-    monkeypatch.setattr(secrets, "OPTIONAL", {name: at_test(service) for name, service in secrets.OPTIONAL.items()})
+    monkeypatch.setattr(
+        secrets, "BROUGHT", {name: at_test(service) for name, service in secrets.BROUGHT.items()}
+    )
+    monkeypatch.setattr(
+        secrets, "OPTIONAL", {name: at_test(service) for name, service in secrets.OPTIONAL.items()}
+    )
     return httpserver
 
 
@@ -59,7 +67,10 @@ def test_each_missing_key_is_asked_for_tried_and_kept(monkeypatch, tmp_path, ser
 
     secrets.ask_all(stage, lambda question: "" if "Google" in question else "right")
 
-    assert sorted(account.secrets) == [f"/showrunner/dev/{name}" for name in ("elevenlabs/api_key", "openai/api_key", "pexels/api_key", "youtube/api_key")]
+    assert sorted(account.secrets) == [
+        f"/showrunner/dev/{name}"
+        for name in ("elevenlabs/api_key", "openai/api_key", "pexels/api_key", "youtube/api_key")
+    ]
     said = capsys.readouterr().out
     assert said.count(": works") == 4
     assert "right" not in said
@@ -74,7 +85,9 @@ def test_a_key_that_is_refused_is_not_kept_and_those_before_it_stay(monkeypatch,
     assert sorted(account.secrets) == ["/showrunner/dev/openai/api_key"]
 
     asked = []
-    secrets.ask_all(stage, lambda question: asked.append(question) or ("" if "Enter to go on" in question else "right"))
+    secrets.ask_all(
+        stage, lambda question: asked.append(question) or ("" if "Enter to go on" in question else "right")
+    )
     assert not any("OpenAI" in question for question in asked)
 
 
@@ -103,7 +116,14 @@ def test_the_first_admin_is_told_what_is_shown_once(account, stage, monkeypatch,
     admin.make_admin(stage, "you@label.com", "My label")
 
     said = capsys.readouterr().out
-    assert asked == [{"command": "admin", "email": "you@label.com", "organisation": "My label", "by": "arn:aws:iam::123456789012:user/operator"}]
+    assert asked == [
+        {
+            "command": "admin",
+            "email": "you@label.com",
+            "organisation": "My label",
+            "by": "arn:aws:iam::123456789012:user/operator",
+        }
+    ]
     assert "https://p1.execute-api.us-east-1.amazonaws.com/api/v1/auth/password/reset" in said
     assert "TOKEN" in said
     assert "sr_KEY" in said
@@ -128,7 +148,11 @@ def test_smoke_says_which_step_is_missing(account, stage):
 
 
 def line(when: str, group: str, **fields: str) -> dict[str, str]:
-    return {"@timestamp": when, "@log": f"123456789012:/showrunner/dev/{group}", "@message": json.dumps(fields)}
+    return {
+        "@timestamp": when,
+        "@log": f"123456789012:/showrunner/dev/{group}",
+        "@message": json.dumps(fields),
+    }
 
 
 def test_one_id_leads_from_the_request_to_the_render(account, stage, capsys):
@@ -158,7 +182,9 @@ def test_the_local_stack_s_logs_are_searched_in_the_same_way(monkeypatch, tmp_pa
     monkeypatch.setattr(trace, "HOME", tmp_path)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "gateway.log").write_text("GET / request-1\nGET / another\n")
-    (tmp_path / "logs" / "engine.log").write_text(f'{{"request_id": "request-1", "video_id": "{VIDEO}"}}\n{{"video_id": "{VIDEO}", "step": "render"}}\n')
+    (tmp_path / "logs" / "engine.log").write_text(
+        f'{{"request_id": "request-1", "video_id": "{VIDEO}"}}\n{{"video_id": "{VIDEO}", "step": "render"}}\n'
+    )
 
     trace.trace_local("request-1")
 
@@ -223,7 +249,9 @@ def test_whatever_call_of_a_destruction_fails_the_next_run_goes_on(monkeypatch, 
         with pytest.raises((BotoCoreError, Refused)):
             destroy.destroy(stage, "delete", confirmed)
         destroy.destroy(stage, "delete", confirmed)
-        assert (account.stacks, account.secrets, account.objects, account.table) == ({}, {}, None, False), f"step {step}"
+        assert (account.stacks, account.secrets, account.objects, account.table) == ({}, {}, None, False), (
+            f"step {step}"
+        )
 
 
 def test_a_stack_that_cannot_be_deleted_says_why(account, stage):

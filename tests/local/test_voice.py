@@ -35,7 +35,9 @@ HARD = "In 1969, it ran 1,200 km for $3.5M… said Dr. Smith at https://example.
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with running("local.voice", "VOICE_PORT", PORT, VOICE_PLAN="pro", VOICE_CONCURRENCY="2", VOICE_QUEUE="1") as address:
+    with running(
+        "local.voice", "VOICE_PORT", PORT, VOICE_PLAN="pro", VOICE_CONCURRENCY="2", VOICE_QUEUE="1"
+    ) as address:
         yield address
 
 
@@ -61,7 +63,14 @@ def refusal(client: ElevenLabs, voice_id: str = FEMALE, **request: object) -> Ap
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(0, "zero"), (13, "thirteen"), (21, "twenty one"), (100, "one hundred"), (1_200, "one thousand two hundred"), (1_000_001, "one million one")],
+    [
+        (0, "zero"),
+        (13, "thirteen"),
+        (21, "twenty one"),
+        (100, "one hundred"),
+        (1_200, "one thousand two hundred"),
+        (1_000_001, "one million one"),
+    ],
 )
 def test_cardinals_are_spelled_out(number: int, words: str) -> None:
     assert numbers.cardinal(number) == words
@@ -71,7 +80,10 @@ def test_cardinals_are_spelled_out(number: int, words: str) -> None:
     ("written", "said"),
     [
         ("It ran 1,200 km.", "It ran one thousand two hundred kilometers."),
-        ("It cost $3.5M, or $3.5 million.", "It cost three point five million dollars, or three point five million dollars."),
+        (
+            "It cost $3.5M, or $3.5 million.",
+            "It cost three point five million dollars, or three point five million dollars.",
+        ),
         ("$1 and $2.50", "one dollar and two dollars and fifty cents"),
         ("In 1969 and 2026", "In nineteen sixty nine and twenty twenty six"),
         ("The 1960s, 21st", "The nineteen sixties, twenty first"),
@@ -95,7 +107,9 @@ def test_what_is_written_is_said_in_words(written: str, said: str) -> None:
 def test_units_cover_the_words_of_any_text_in_order(text: str) -> None:
     found = units(text)
     assert all(one.end <= other.start for one, other in pairwise(found))
-    assert "".join(text[unit.start : unit.end] for unit in found).replace(" ", "") == "".join(text.split()).replace(" ", "") or len(found) < len(text.split())
+    assert "".join(text[unit.start : unit.end] for unit in found).replace(" ", "") == "".join(
+        text.split()
+    ).replace(" ", "") or len(found) < len(text.split())
     assert all(character.isascii() or character in "…—" for unit in found for character in unit.spoken)
     assert not any(character.isdigit() for unit in found for character in unit.spoken)
 
@@ -107,7 +121,9 @@ def test_times_of_characters_are_monotone_whatever_was_heard(text: str, data: st
     times = sorted(data.draw(st.lists(st.floats(0, 30), min_size=2 * len(found), max_size=2 * len(found))))
     silent = data.draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
     spans = [
-        Span(unit.start, unit.end, None, None) if quiet else Span(unit.start, unit.end, times[2 * place], times[2 * place + 1])
+        Span(unit.start, unit.end, None, None)
+        if quiet
+        else Span(unit.start, unit.end, times[2 * place], times[2 * place + 1])
         for place, (unit, quiet) in enumerate(zip(found, silent, strict=True))
     ]
     starts, ends = character_times(text, spans, 30.0)
@@ -125,7 +141,9 @@ def test_a_word_is_timed_without_the_comma_behind_it() -> None:
 
 
 def test_speech_comes_with_the_time_of_every_character_of_the_original_text(client: ElevenLabs) -> None:
-    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(FEMALE, text=HARD, model_id="eleven_multilingual_v2", output_format="pcm_24000")
+    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(
+        FEMALE, text=HARD, model_id="eleven_multilingual_v2", output_format="pcm_24000"
+    )
     alignment, normalized = answer.data.alignment, answer.data.normalized_alignment
     duration_s = len(base64.b64decode(answer.data.audio_base_64)) / 2 / 24_000
     assert "".join(alignment.characters) == HARD
@@ -142,11 +160,17 @@ def test_speech_comes_with_the_time_of_every_character_of_the_original_text(clie
 
 
 def test_flash_reads_figures_digit_by_digit(client: ElevenLabs) -> None:
-    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(FEMALE, text="It cost $3.50.", model_id="eleven_flash_v2_5")
+    answer = client.text_to_speech.with_raw_response.convert_with_timestamps(
+        FEMALE, text="It cost $3.50.", model_id="eleven_flash_v2_5"
+    )
 
     assert "".join(answer.data.normalized_alignment.characters) == " It cost $3.50. "
     assert answer.headers["character-cost"] == "7"
-    assert [unit.spoken for unit in units("It cost $3.50.", normalize=False)] == ["It", "cost", "three five zero."]
+    assert [unit.spoken for unit in units("It cost $3.50.", normalize=False)] == [
+        "It",
+        "cost",
+        "three five zero.",
+    ]
 
 
 def test_words_are_where_a_forced_alignment_hears_them(client: ElevenLabs) -> None:
@@ -160,10 +184,15 @@ def test_words_are_where_a_forced_alignment_hears_them(client: ElevenLabs) -> No
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
-    heard = [(segment.word.split("(")[0], segment.start_frame / 100) for segment in decoder.seg() if segment.word[0] not in "<([" and segment.word != "sil"]
+    heard = [
+        (segment.word.split("(")[0], segment.start_frame / 100)
+        for segment in decoder.seg()
+        if segment.word[0] not in "<([" and segment.word != "sil"
+    ]
     assert [word for word, _ in heard] == [word for word, _ in ours]
     off = np.array([theirs - mine for (_, theirs), (_, mine) in zip(heard, ours, strict=True)])
-    # The recogniser's own frames begin earlier by a constant; what matters is that words don't wander against each other.
+    # The recogniser's own frames begin earlier by a constant; what matters is that words don't wander against
+    # each other.
     residual = np.abs(off - np.median(off))
     assert np.percentile(residual, 90) <= 0.08
     assert abs(np.median(off)) <= 0.12
@@ -179,7 +208,9 @@ def word_starts(text: str, starts: list[float]) -> list[tuple[str, float]]:
 
 
 def test_the_first_and_last_word_sit_at_the_ends_of_the_audio(client: ElevenLabs) -> None:
-    answer = client.text_to_speech.convert_with_timestamps(MALE, text="Cables break. Ships repair them.", output_format="pcm_24000")
+    answer = client.text_to_speech.convert_with_timestamps(
+        MALE, text="Cables break. Ships repair them.", output_format="pcm_24000"
+    )
     samples = np.frombuffer(base64.b64decode(answer.audio_base_64), "<i2").astype(np.float32) / 32768
     audible = np.flatnonzero(np.abs(samples) > 0.02) / 24_000
     assert audible[0] < 0.2
@@ -190,8 +221,13 @@ def test_the_first_and_last_word_sit_at_the_ends_of_the_audio(client: ElevenLabs
 
 
 def test_the_same_request_gives_the_same_bytes(client: ElevenLabs) -> None:
-    first, again = (client.text_to_speech.convert_with_timestamps(FEMALE, text="The same, twice over.", seed=1) for _ in range(2))
-    client.text_to_speech.convert_with_timestamps(MALE, text="Something else between.", output_format="pcm_24000")
+    first, again = (
+        client.text_to_speech.convert_with_timestamps(FEMALE, text="The same, twice over.", seed=1)
+        for _ in range(2)
+    )
+    client.text_to_speech.convert_with_timestamps(
+        MALE, text="Something else between.", output_format="pcm_24000"
+    )
     third = client.text_to_speech.convert_with_timestamps(FEMALE, text="The same, twice over.", seed=1)
     assert first.audio_base_64 == again.audio_base_64 == third.audio_base_64
     assert first.alignment == third.alignment
@@ -199,18 +235,41 @@ def test_the_same_request_gives_the_same_bytes(client: ElevenLabs) -> None:
 
 def test_speed_and_voice_change_what_is_heard(client: ElevenLabs) -> None:
     def seconds(voice_id: str, speed: float) -> float:
-        chunks = client.text_to_speech.convert(voice_id, text="A ship repairs the cable.", output_format="pcm_24000", voice_settings={"speed": speed})
+        chunks = client.text_to_speech.convert(
+            voice_id,
+            text="A ship repairs the cable.",
+            output_format="pcm_24000",
+            voice_settings={"speed": speed},
+        )
         return len(b"".join(chunks)) / 48_000
 
     assert seconds(FEMALE, 0.8) > 1.1 * seconds(FEMALE, 1.1)
     assert seconds(FEMALE, 1.0) != seconds(MALE, 1.0)
 
 
-@pytest.mark.parametrize(("output_format", "rate"), [("mp3_44100_128", 44_100), ("mp3_22050_32", 22_050), ("wav_44100", 44_100)])
-def test_every_format_plays_for_as_long_as_the_alignment_says(client: ElevenLabs, output_format: str, rate: int) -> None:
-    answer = client.text_to_speech.convert_with_timestamps(FEMALE, text="A ship repairs the cable.", output_format=output_format)
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "wav", "-bitexact", "pipe:1"]
-    decoded = subprocess.run(command, input=base64.b64decode(answer.audio_base_64), capture_output=True, check=True).stdout
+@pytest.mark.parametrize(
+    ("output_format", "rate"), [("mp3_44100_128", 44_100), ("mp3_22050_32", 22_050), ("wav_44100", 44_100)]
+)
+def test_every_format_plays_for_as_long_as_the_alignment_says(
+    client: ElevenLabs, output_format: str, rate: int
+) -> None:
+    answer = client.text_to_speech.convert_with_timestamps(
+        FEMALE, text="A ship repairs the cable.", output_format=output_format
+    )
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        "pipe:0",
+        "-f",
+        "wav",
+        "-bitexact",
+        "pipe:1",
+    ]
+    decoded = subprocess.run(
+        command, input=base64.b64decode(answer.audio_base_64), capture_output=True, check=True
+    ).stdout
     with wave.open(io.BytesIO(decoded)) as sound:
         assert sound.getframerate() == rate
         heard_s = (len(decoded) - 44) / 2 / rate
@@ -228,7 +287,10 @@ def test_any_text_is_spoken_and_aligned(client: ElevenLabs, text: str) -> None:
 
 
 def test_a_sentence_that_is_too_long_for_the_model_is_cut_at_a_breath() -> None:
-    words = [Word(0, "sea," if place % 9 == 8 else "floor", "flˈɔɹ" + ("," if place % 9 == 8 else "")) for place in range(200)]
+    words = [
+        Word(0, "sea," if place % 9 == 8 else "floor", "flˈɔɹ" + ("," if place % 9 == 8 else ""))
+        for place in range(200)
+    ]
     parts = list(fitting(words))
     assert [word for part in parts for word in part] == words
     assert all(sum(len(word.phonemes) + 1 for word in part) <= LONGEST_CHUNK for part in parts)
@@ -258,7 +320,9 @@ def test_the_place_of_a_word_leaves_its_punctuation_out() -> None:
         (FEMALE, {"text": "  "}, 400, "empty_text"),
     ],
 )
-def test_refusals_say_what_is_wrong(client: ElevenLabs, voice_id: str, request_: dict, status: int, code: str) -> None:
+def test_refusals_say_what_is_wrong(
+    client: ElevenLabs, voice_id: str, request_: dict, status: int, code: str
+) -> None:
     error = refusal(client, voice_id, **request_)
     assert error.status_code == status
     assert error.body["detail"]["status"] == code
@@ -272,7 +336,9 @@ def test_wrong_types_name_their_field(client: ElevenLabs) -> None:
 
 
 def test_without_a_key_nothing_is_spoken(address: str) -> None:
-    request = urllib.request.Request(f"{address}/v1/text-to-speech/{FEMALE}", b'{"text": "Hello."}', {"content-type": "application/json"})
+    request = urllib.request.Request(
+        f"{address}/v1/text-to-speech/{FEMALE}", b'{"text": "Hello."}', {"content-type": "application/json"}
+    )
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=5)
     assert caught.value.code == 401
@@ -284,7 +350,11 @@ def test_a_crowd_is_refused_past_the_queue(address: str) -> None:
 
     def ask() -> None:
         body = json.dumps({"text": "One of many voices."}).encode()
-        request = urllib.request.Request(f"{address}/v1/text-to-speech/{FEMALE}", body, {"xi-api-key": "k", "content-type": "application/json"})
+        request = urllib.request.Request(
+            f"{address}/v1/text-to-speech/{FEMALE}",
+            body,
+            {"xi-api-key": "k", "content-type": "application/json"},
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 statuses.append((answer.status, "ok"))
@@ -304,7 +374,9 @@ def test_the_offer_and_the_account_are_listed(client: ElevenLabs) -> None:
     assert {FEMALE, MALE} <= {voice.voice_id for voice in client.voices.get_all().voices}
     assert "eleven_flash_v2_5" in {model.model_id for model in client.models.list()}
     before = client.user.subscription.get().character_count
-    client.text_to_speech.convert_with_timestamps(FEMALE, text="Ten chars.", model_id="eleven_multilingual_v2", output_format="pcm_24000")
+    client.text_to_speech.convert_with_timestamps(
+        FEMALE, text="Ten chars.", model_id="eleven_multilingual_v2", output_format="pcm_24000"
+    )
     assert client.user.subscription.get().character_count == before + 10
 
 

@@ -1,4 +1,7 @@
-"""The stand-in for ElevenLabs refuses and pads as the service does. No model is loaded: a tone stands for the voice."""
+"""The stand-in for ElevenLabs refuses and pads as the service does.
+
+No model is loaded: a tone stands for the voice.
+"""
 
 import base64
 import inspect
@@ -58,7 +61,11 @@ def pair() -> Iterator[tuple[VoiceServer, ElevenLabs]]:
 def test_the_body_has_the_fields_of_the_sdks_method_and_no_others() -> None:
     method = set(inspect.signature(RawTextToSpeechClient.convert_with_timestamps).parameters)
 
-    assert set(requests.SpeechRequest.model_fields) == method - QUERY - {"self", "voice_id", "request_options"}
+    assert set(requests.SpeechRequest.model_fields) == method - QUERY - {
+        "self",
+        "voice_id",
+        "request_options",
+    }
     assert set(requests.VoiceSettings.model_fields) == set(VoiceSettings.model_fields)
 
 
@@ -95,7 +102,9 @@ def test_alignments_come_padded_unequal_or_not_at_all(pair) -> None:
     for outcome in ("stray_spaces", "unequal_alignment", "no_alignment"):
         standing_in.outcomes.add(outcome)
 
-    padded, unequal, none = (client.text_to_speech.convert_with_timestamps(FEMALE, text="Hello.").alignment for _ in range(3))
+    padded, unequal, none = (
+        client.text_to_speech.convert_with_timestamps(FEMALE, text="Hello.").alignment for _ in range(3)
+    )
 
     assert "".join(padded.characters) == " Hello. "
     assert len(unequal.characters) == len(unequal.character_end_times_seconds) + 1
@@ -105,13 +114,28 @@ def test_alignments_come_padded_unequal_or_not_at_all(pair) -> None:
 def test_a_streamed_mp3_starts_late_by_the_encoders_delay(pair) -> None:
     standing_in, client = pair
     standing_in.outcomes.add("encoder_delay")
-    late, exact = (client.text_to_speech.convert_with_timestamps(FEMALE, text="Hello.").audio_base_64 for _ in range(2))
+    late, exact = (
+        client.text_to_speech.convert_with_timestamps(FEMALE, text="Hello.").audio_base_64 for _ in range(2)
+    )
 
     assert 0.02 < first_sound_s(late) - first_sound_s(exact) < 0.06
 
 
 def first_sound_s(audio: str) -> float:
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", "44100", "pipe:1"]
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-v",
+        "error",
+        "-i",
+        "pipe:0",
+        "-f",
+        "s16le",
+        "-ac",
+        "1",
+        "-ar",
+        "44100",
+        "pipe:1",
+    ]
     decoded = subprocess.run(command, input=base64.b64decode(audio), capture_output=True, check=True).stdout
     return np.flatnonzero(np.abs(np.frombuffer(decoded, "<i2")) > 3000)[0] / 44_100
 
@@ -125,7 +149,11 @@ def test_a_free_plan_speaks_with_no_voice_of_the_library() -> None:
     with running(plan="free") as (_, client):
         error = refused(client, LIBRARY)
 
-    assert (error.status_code, error.body["detail"]["code"], error.body["detail"]["status"]) == (402, "paid_plan_required", "payment_required")
+    assert (error.status_code, error.body["detail"]["code"], error.body["detail"]["status"]) == (
+        402,
+        "paid_plan_required",
+        "payment_required",
+    )
 
 
 def test_formats_and_concurrency_are_the_plans(pair) -> None:

@@ -54,7 +54,9 @@ def test_a_notification_with_a_damaged_byte_is_parsed_or_refused(place, byte):
         return
 
 
-printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=80).map(str.strip)
+printable = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=80
+).map(str.strip)
 
 
 @given(printable.filter(bool), printable)
@@ -70,7 +72,10 @@ def test_several_entries_and_tombstones_in_one_feed_are_all_read():
         atom("vid00000002").partition(b"</updated>\n")[2].partition(b"</feed>")[0]
         + b'<at:deleted-entry xmlns:at="http://purl.org/atompub/tombstones/1.0" ref="yt:video:vid00000003" when="2026-11-20T09:00:00Z"/></feed>',
     )
-    assert [(each.video_id, each.title) for each in websub.read(body)][0::2] == [("vid00000001", "Title"), ("vid00000003", None)]
+    assert [(each.video_id, each.title) for each in websub.read(body)][0::2] == [
+        ("vid00000001", "Title"),
+        ("vid00000003", None),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,18 @@ def test_times_may_have_any_number_of_digits(text, expected):
     assert websub.moment(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "2026-11-22", "20261122T081310Z", "2026-11-22T08:13:10", "2026-11-22T25:00:00Z", "0001-01-01T00:00:00+23:00", "now"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-11-22",
+        "20261122T081310Z",
+        "2026-11-22T08:13:10",
+        "2026-11-22T25:00:00Z",
+        "0001-01-01T00:00:00+23:00",
+        "now",
+    ],
+)
 def test_invalid_times_are_refused(text):
     with pytest.raises(InvalidRequest):
         websub.moment(text)
@@ -128,7 +144,10 @@ def test_retry_after_is_read_in_either_form(text, seconds):
     assert websub.retry_after(text, NOW) == seconds
 
 
-@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,30} \d{1,9}:\d{1,4}:\d{1,4} [+-]?\w{0,12}"))
+@given(
+    st.text()
+    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,30} \d{1,9}:\d{1,4}:\d{1,4} [+-]?\w{0,12}")
+)
 def test_any_retry_after_is_read_as_at_most_a_day_or_ignored(text):
     seconds = websub.retry_after(text, NOW)
     assert seconds is None or 0 <= seconds <= 86_400
@@ -157,7 +176,9 @@ def test_the_hubs_status_decides_the_outcome(httpserver: HTTPServer, status, kin
     assert kind is PlatformRejected or refused.value.retry_after == 120
 
 
-@pytest.mark.parametrize(("status", "kind"), [(202, None), (400, PlatformRejected), (503, PlatformUnavailable)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(202, None), (400, PlatformRejected), (503, PlatformUnavailable)]
+)
 @pytest.mark.parametrize("body", ["endless", "broken", "dripping"])
 def test_the_hubs_status_counts_whatever_its_body_does(status, kind, body, monkeypatch):
     monkeypatch.setattr(websub, "HUB_SECONDS", 0.5)

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from local.platforms import server as stand_ins
-from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.errors import (
+    CredentialRejected,
+    InvalidRequest,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+)
 from showrunner.platforms import youtube
 from tests.servers import speaking
 
@@ -25,7 +31,17 @@ def test_any_text_is_read_as_a_link_or_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("duration", "seconds"), [("PT4M13S", 253), ("PT1H", 3600), ("P1DT2H", 93_600), ("PT0S", 0), ("P0D", 0), ("", None), ("P", None), ("4:13", None)]
+    ("duration", "seconds"),
+    [
+        ("PT4M13S", 253),
+        ("PT1H", 3600),
+        ("P1DT2H", 93_600),
+        ("PT0S", 0),
+        ("P0D", 0),
+        ("", None),
+        ("P", None),
+        ("4:13", None),
+    ],
 )
 def test_durations_are_read_in_seconds(duration, seconds):
     assert youtube.seconds(duration) == seconds
@@ -54,7 +70,11 @@ class Count:
 ERRORS = [
     (403, {"errors": [{"reason": "quotaExceeded"}]}, QuotaExceeded),
     (403, {"errors": [{"reason": "rateLimitExceeded"}]}, PlatformUnavailable),
-    (400, {"errors": [{"reason": "badRequest"}], "message": "API key not valid. Please pass a valid API key."}, CredentialRejected),
+    (
+        400,
+        {"errors": [{"reason": "badRequest"}], "message": "API key not valid. Please pass a valid API key."},
+        CredentialRejected,
+    ),
     (403, {"errors": [{"reason": "accessNotConfigured"}]}, CredentialRejected),
     (401, {"errors": [{"reason": "authError"}]}, CredentialRejected),
     (404, {"errors": [{"reason": "playlistNotFound"}]}, PlatformRejected),
@@ -156,7 +176,10 @@ def test_an_incomplete_or_endless_answer_is_platform_unavailable(monkeypatch, ho
 
 def test_an_endless_feed_is_read_only_up_to_the_limit(monkeypatch):
     monkeypatch.setattr(youtube, "FEED_BYTES", 100_000)
-    with speaking([HEAD + b"\r\n", *[b" " * 50_000] * 40]) as address, pytest.raises(PlatformRejected, match="100001 bytes"):
+    with (
+        speaking([HEAD + b"\r\n", *[b" " * 50_000] * 40]) as address,
+        pytest.raises(PlatformRejected, match="100001 bytes"),
+    ):
         youtube.Feeds(address).get("UC" + "a" * 22, datetime.now(UTC))
 
 
@@ -182,7 +205,9 @@ def test_the_key_is_never_in_a_url(httpserver: HTTPServer):
     assert request.headers["X-Goog-Api-Key"] == "top-secret"
 
 
-@pytest.mark.parametrize("handle", ["@ชาวสวนลุงดำ", "@हिन्दी", "@தமிழ்", "@اَلْعَرَبِيَّة", "@שָׁלוֹם", "@Ünï.code", "@東京ch", "@한국어"])
+@pytest.mark.parametrize(
+    "handle", ["@ชาวสวนลุงดำ", "@हिन्दी", "@தமிழ்", "@اَلْعَرَبِيَّة", "@שָׁלוֹם", "@Ünï.code", "@東京ch", "@한국어"]
+)
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_handle_in_any_script_is_read_in_either_form(handle, form):
     import unicodedata

@@ -18,7 +18,9 @@ TIMELINE = jsonschema.Draft202012Validator(SCHEMA)
 GENERATED = jsonschema.Draft202012Validator({**SCHEMA["$defs"]["generated"], "$defs": SCHEMA["$defs"]})
 
 
-words_text = st.text(alphabet=st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=200).filter(str.strip)
+words_text = st.text(
+    alphabet=st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=200
+).filter(str.strip)
 
 
 def job(**changes: object) -> Job:
@@ -44,7 +46,16 @@ def job(**changes: object) -> Job:
 
 
 def visual(**changes: object) -> script.Visual:
-    plain = {"description": "a ship", "template": "gradient", "text": None, "items": [], "value": None, "label": None, "attribution": None, "series": []}
+    plain = {
+        "description": "a ship",
+        "template": "gradient",
+        "text": None,
+        "items": [],
+        "value": None,
+        "label": None,
+        "attribution": None,
+        "series": [],
+    }
     return script.Visual.model_validate({**plain, **changes})
 
 
@@ -52,13 +63,29 @@ def written(words: int, scenes: int = 3) -> script.Script:
     """Return a script of exactly this many spoken words."""
     each, rest = divmod(words - 8, scenes)
     narrations = [" ".join(["word"] * (each + (1 if index < rest else 0))) for index in range(scenes)]
-    parts = [script.Scene(heading=f"Part {index}", narration=text, visual=visual()) for index, text in enumerate(narrations)]
-    return script.Script(title="A title", description="About it.", tags=["a"], hook="one two three four", scenes=parts, call_to_action="five six seven eight")
+    parts = [
+        script.Scene(heading=f"Part {index}", narration=text, visual=visual())
+        for index, text in enumerate(narrations)
+    ]
+    return script.Script(
+        title="A title",
+        description="About it.",
+        tags=["a"],
+        hook="one two three four",
+        scenes=parts,
+        call_to_action="five six seven eight",
+    )
 
 
 def recording(text: str, seconds: float) -> timeline.Recording:
     step = seconds / max(1, len(text))
     starts = [index * step for index in range(len(text))]
     return timeline.Recording(
-        text=text, uri="s3://b/k.mp3", sha256="0" * 64, duration_seconds=seconds, characters=list(text), starts=starts, ends=[start + step for start in starts]
+        text=text,
+        uri="s3://b/k.mp3",
+        sha256="0" * 64,
+        duration_seconds=seconds,
+        characters=list(text),
+        starts=starts,
+        ends=[start + step for start in starts],
     )

@@ -17,7 +17,9 @@ STARTS = [index * STEP for index in range(len(TEXT))]
 ENDS = [start + STEP for start in STARTS]
 
 
-def aligned(characters=TEXT, starts=STARTS, ends=ENDS, text=TEXT, seconds=SECONDS, language="en") -> Alignment:
+def aligned(
+    characters=TEXT, starts=STARTS, ends=ENDS, text=TEXT, seconds=SECONDS, language="en"
+) -> Alignment:
     return captions.align(text, list(characters), list(starts), list(ends), seconds, language)
 
 
@@ -42,15 +44,24 @@ def test_good_times_are_kept_and_nothing_is_reported() -> None:
 
 HALF = len(TEXT) // 2
 BAD = {
-    "collapsed half-way": {"starts": STARTS[:HALF] + [STARTS[HALF]] * (len(TEXT) - HALF), "ends": ENDS[:HALF] + [STARTS[HALF]] * (len(TEXT) - HALF)},
+    "collapsed half-way": {
+        "starts": STARTS[:HALF] + [STARTS[HALF]] * (len(TEXT) - HALF),
+        "ends": ENDS[:HALF] + [STARTS[HALF]] * (len(TEXT) - HALF),
+    },
     "all at zero": {"starts": [0.0] * len(TEXT), "ends": [0.0] * len(TEXT)},
     "all at the end": {"starts": [SECONDS] * len(TEXT), "ends": [SECONDS] * len(TEXT)},
     "fewer times than characters": {"starts": STARTS[:40], "ends": ENDS[:35]},
     "fewer characters than times": {"characters": TEXT[:30]},
-    "one word goes back": {"starts": STARTS[:40] + [0.1] * 6 + STARTS[46:], "ends": ENDS[:40] + [0.2] * 6 + ENDS[46:]},
+    "one word goes back": {
+        "starts": STARTS[:40] + [0.1] * 6 + STARTS[46:],
+        "ends": ENDS[:40] + [0.2] * 6 + ENDS[46:],
+    },
     "backwards altogether": {"starts": STARTS[::-1], "ends": ENDS[::-1]},
     "ends before it starts": {"ends": [start - 0.5 for start in STARTS]},
-    "crammed into a second": {"starts": [index / len(TEXT) for index in range(len(TEXT))], "ends": [(index + 1) / len(TEXT) for index in range(len(TEXT))]},
+    "crammed into a second": {
+        "starts": [index / len(TEXT) for index in range(len(TEXT))],
+        "ends": [(index + 1) / len(TEXT) for index in range(len(TEXT))],
+    },
     "behind the audio": {"starts": [start * 3 for start in STARTS], "ends": [end * 3 for end in ENDS]},
     "negative": {"starts": [start - 3 for start in STARTS]},
     "not a number": {"starts": [math.nan if index % 9 == 0 else start for index, start in enumerate(STARTS)]},
@@ -89,7 +100,14 @@ def test_words_before_a_collapse_keep_their_times() -> None:
     ],
 )
 def test_no_word_is_too_long_for_a_line(language: str, text: str) -> None:
-    found = captions.align(text, list(text), [i * 0.1 for i in range(len(text))], [(i + 1) * 0.1 for i in range(len(text))], len(text) * 0.1, language)
+    found = captions.align(
+        text,
+        list(text),
+        [i * 0.1 for i in range(len(text))],
+        [(i + 1) * 0.1 for i in range(len(text))],
+        len(text) * 0.1,
+        language,
+    )
 
     check(found, text, len(text) * 0.1)
     assert max(len(word.text) for word in found.words) <= 40

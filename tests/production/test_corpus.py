@@ -11,10 +11,18 @@ from tests.production.samples import TIMELINE, job, recording
 
 # Three sentences of our own each: an abbreviation or a number, a question, and a plain one.
 SENTENCES = {
-    "en": ("Dr. Okafor left St. Ives at 9 a.m. with 3.5 tons of salt.", "Who would buy it?", "The harbour was already asleep."),
+    "en": (
+        "Dr. Okafor left St. Ives at 9 a.m. with 3.5 tons of salt.",
+        "Who would buy it?",
+        "The harbour was already asleep.",
+    ),
     "de": ("Prof. Lind kam z. B. am 3. Mai um 9 Uhr.", "Wer hätte das gedacht?", "Der Hafen schlief schon."),
     "fr": ("M. Dupont a payé 3,50 € à Mme. Curie.", "Qui l'aurait cru ?", "Le port dormait déjà."),
-    "es": ("El Sr. López llegó a las 9 a. m. con 1.200 kg de sal.", "¿Quién lo diría?", "El puerto ya dormía."),
+    "es": (
+        "El Sr. López llegó a las 9 a. m. con 1.200 kg de sal.",
+        "¿Quién lo diría?",
+        "El puerto ya dormía.",
+    ),
     "pt": ("A Sra. Costa pagou R$ 3,50 na av. Central.", "Quem diria?", "O porto já dormia."),
     "it": ("Il sig. Rossi arrivò alle 9 con 3,5 t di sale.", "Chi l'avrebbe detto?", "Il porto dormiva già."),
     "ru": ("Проф. Иванов приехал в г. Казань в 9 ч.", "Кто бы мог подумать?", "Порт уже спал."),
@@ -74,7 +82,10 @@ def test_every_script_becomes_a_timeline_without_loss(language):
         assert not re.search(r"https?://|\*\*|\[pause\]|hidden|b{50}", "".join(script.passages)), form
 
         recordings = [recording(passage, max(0.5, len(passage) * 0.06)) for passage in script.passages]
-        pictures = [timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(script)]
+        pictures = [
+            timeline.Picture.model_validate(visuals.generated(each, 1))
+            for each in visuals.of_passages(script)
+        ]
         planned = timeline.plan(job(language=language, manual_script=text), script, recordings, pictures)
         TIMELINE.validate(planned)
         renderer.parse(planned)

@@ -13,19 +13,39 @@ from tests.production.samples import job
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_the_price_of_an_answer_is_exact_to_the_token(fresh: int, cached: int, cache_write: int, output: int) -> None:
-    charge = costs.language_charge("n", "gpt-6-luna", Usage(fresh + cached + cache_write, cached, cache_write, output))
+def test_the_price_of_an_answer_is_exact_to_the_token(
+    fresh: int, cached: int, cache_write: int, output: int
+) -> None:
+    charge = costs.language_charge(
+        "n", "gpt-6-luna", Usage(fresh + cached + cache_write, cached, cache_write, output)
+    )
 
-    assert charge.amount_usd * 1_000_000 == fresh * Decimal("0.10") + cached * Decimal("0.01") + cache_write * Decimal("0.125") + output * Decimal("0.50")
+    assert charge.amount_usd * 1_000_000 == fresh * Decimal("0.10") + cached * Decimal(
+        "0.01"
+    ) + cache_write * Decimal("0.125") + output * Decimal("0.50")
 
 
 def test_prices_are_the_vendors_of_november_2026() -> None:
-    """Sources: prices.py. ElevenLabs' were 2.2 times too high, and four cache writes were those of the input."""
-    thousand = {model: costs.speech_charge("n", model, 1000, None).amount_usd for model in ("eleven_flash_v2_5", "eleven_multilingual_v2")}
-    writes = {model: prices.TOKENS[model].cache_write for model in ("gpt-6.1-sol", "gpt-6-astra", "gpt-5.6-luna", "gpt-6.2-sol")}
+    """Sources: prices.py.
+
+    ElevenLabs' were 2.2 times too high, and four cache writes were those of the input.
+    """
+    thousand = {
+        model: costs.speech_charge("n", model, 1000, None).amount_usd
+        for model in ("eleven_flash_v2_5", "eleven_multilingual_v2")
+    }
+    writes = {
+        model: prices.TOKENS[model].cache_write
+        for model in ("gpt-6.1-sol", "gpt-6-astra", "gpt-5.6-luna", "gpt-6.2-sol")
+    }
 
     assert thousand == {"eleven_flash_v2_5": Decimal("0.05"), "eleven_multilingual_v2": Decimal("0.10")}
-    assert writes == {"gpt-6.1-sol": Decimal("2.50"), "gpt-6-astra": Decimal("12.50"), "gpt-5.6-luna": Decimal("0.25"), "gpt-6.2-sol": Decimal("2.50")}
+    assert writes == {
+        "gpt-6.1-sol": Decimal("2.50"),
+        "gpt-6-astra": Decimal("12.50"),
+        "gpt-5.6-luna": Decimal("0.25"),
+        "gpt-6.2-sol": Decimal("2.50"),
+    }
 
 
 def test_every_price_has_a_source_and_is_outdated_after_sixty_days() -> None:
@@ -33,14 +53,21 @@ def test_every_price_has_a_source_and_is_outdated_after_sixty_days() -> None:
 
     assert {source.item.rpartition(" ")[2] for source in prices.SOURCES} >= {*prices.TOKENS, *prices.SPEECH}
     assert all(source.url.startswith("https://") for source in prices.SOURCES)
-    assert prices.outdated(min(source.read_on for source in prices.SOURCES) + timedelta(days=prices.OUTDATED_DAYS)) == []
+    assert (
+        prices.outdated(
+            min(source.read_on for source in prices.SOURCES) + timedelta(days=prices.OUTDATED_DAYS)
+        )
+        == []
+    )
     assert len(prices.outdated(read_on + timedelta(days=prices.OUTDATED_DAYS + 1))) == len(prices.SOURCES)
 
 
 def test_a_model_without_a_price_costs_as_much_as_the_dearest() -> None:
     usage = Usage(1000, 0, 0, 1000)
 
-    assert costs.language_charge("n", "unheard-of", usage).amount_usd == max(costs.language_charge("n", model, usage).amount_usd for model in prices.TOKENS)
+    assert costs.language_charge("n", "unheard-of", usage).amount_usd == max(
+        costs.language_charge("n", model, usage).amount_usd for model in prices.TOKENS
+    )
 
 
 def test_the_price_in_the_answers_header_wins_over_the_models_rate() -> None:

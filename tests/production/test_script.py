@@ -35,12 +35,19 @@ def test_a_script_within_a_tenth_of_its_words_is_accepted(words: int) -> None:
 def test_a_script_off_by_more_than_a_tenth_is_refused_with_its_length(words: int) -> None:
     asked = script.question(job()).model_copy(update={"words_target": 100})
 
-    assert any(f"they have {words}" in breach for breach in script.read(asked, written(words).model_dump_json())[1])
+    assert any(
+        f"they have {words}" in breach for breach in script.read(asked, written(words).model_dump_json())[1]
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "named"),
-    [("not json", "answer"), ("{}", "title"), (json.dumps({**written(100).model_dump(), "extra": 1}), "extra"), ("[" * 10_000, "answer")],
+    [
+        ("not json", "answer"),
+        ("{}", "title"),
+        (json.dumps({**written(100).model_dump(), "extra": 1}), "extra"),
+        ("[" * 10_000, "answer"),
+    ],
 )
 def test_an_answer_of_another_shape_is_refused_naming_the_field(answer: str, named: str) -> None:
     found, breaches = script.read(script.question(job()), answer)
@@ -59,7 +66,17 @@ def test_a_title_that_youtube_would_refuse_is_refused() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["The sea is deep.", "Why?", "It holds 95 % of everything we know, and more!", "Dr. Who said so.", "\n\n", "Ja"]), min_size=1
+        st.sampled_from(
+            [
+                "The sea is deep.",
+                "Why?",
+                "It holds 95 % of everything we know, and more!",
+                "Dr. Who said so.",
+                "\n\n",
+                "Ja",
+            ]
+        ),
+        min_size=1,
     ).filter(lambda parts: any(part.strip() for part in parts))
 )
 def test_a_manual_script_is_spoken_unchanged(parts: list[str]) -> None:
@@ -103,7 +120,9 @@ def test_the_parts_of_a_long_script_share_the_remaining_words() -> None:
         call_to_action="e f",
     )
     first = script.part_question(long, outline, [])
-    short_part = script.Part(scenes=[script.Scene(heading="h", narration="word " * (first.words_target - 40), visual=visual())])
+    short_part = script.Part(
+        scenes=[script.Scene(heading="h", narration="word " * (first.words_target - 40), visual=visual())]
+    )
     second = script.part_question(long, outline, [short_part])
 
     assert first.words_target == round((long.words_target - 6) / 8)

@@ -7,7 +7,11 @@ from showrunner.production import segmentation
 
 # Language, text, number of sentences.
 TABLE = [
-    ("en", "Dr. Okafor met Prof. Lind at 9 a.m. on Jan. 5 near St. Pancras: vaccines vs. serums. They agreed.", 2),
+    (
+        "en",
+        "Dr. Okafor met Prof. Lind at 9 a.m. on Jan. 5 near St. Pancras: vaccines vs. serums. They agreed.",
+        2,
+    ),
     ("en", "The U.S. economy grew 3.5 percent. Mr. Smith Jr. disagreed, e.g. about No. 5. Why?", 3),
     ("en", "It costs $3.50 vs. €4.20. Version 2.0.1 is out! Visit example.org today.", 3),
     ("en", 'J. R. R. Tolkien wrote it. He said "Stop." Then he left.', 3),
@@ -41,12 +45,18 @@ def test_sentences_are_found_and_no_letter_is_lost(language, text, count):
 
 
 def test_icu_alone_finds_fewer():
-    right = sum(len([part for part in SentenceBreaker(text, language) if str(part).strip()]) == count for language, text, count in TABLE)
+    right = sum(
+        len([part for part in SentenceBreaker(text, language) if str(part).strip()]) == count
+        for language, text, count in TABLE
+    )
 
     assert right < len(TABLE) / 2
 
 
-@pytest.mark.parametrize(("language", "text"), [("en", "word " * 3360), ("zh", "字" * 16_800), ("en", "x" * 5000), ("th", "สวัสดีครับ" * 400)])
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "word " * 3360), ("zh", "字" * 16_800), ("en", "x" * 5000), ("th", "สวัสดีครับ" * 400)],
+)
 def test_text_without_break_points_is_cut_within_the_limit(language, text):
     pieces = segmentation.pieces(text, 800, language)
 

@@ -18,11 +18,15 @@ def test_chapters_start_at_zero_and_are_omitted_when_youtube_would_ignore_them()
 
 @settings(max_examples=40)
 @given(st.integers(1, 12), st.sampled_from(["educational", "entertainment", "news"]), st.floats(0.4, 20))
-def test_a_timeline_follows_the_renderers_schema_without_gaps(scenes: int, style: str, seconds: float) -> None:
+def test_a_timeline_follows_the_renderers_schema_without_gaps(
+    scenes: int, style: str, seconds: float
+) -> None:
     planned_job = job(style=style)
     text = written(40 + scenes * 10, scenes)
     recordings = [recording(passage, seconds) for passage in text.passages]
-    pictures = [timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)]
+    pictures = [
+        timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)
+    ]
 
     planned = timeline.plan(planned_job, text, recordings, pictures)
 
@@ -36,20 +40,30 @@ def test_a_timeline_follows_the_renderers_schema_without_gaps(scenes: int, style
 
 
 @given(
-    st.sampled_from(["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]),
+    st.sampled_from(
+        ["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]
+    ),
     st.one_of(st.none(), st.text(max_size=900)),
     st.lists(st.text(max_size=400), max_size=12),
     st.one_of(st.none(), st.text(max_size=90)),
-    st.lists(st.builds(dict, label=st.text(max_size=100), value=st.floats(allow_nan=False, allow_infinity=False)), max_size=30),
+    st.lists(
+        st.builds(dict, label=st.text(max_size=100), value=st.floats(allow_nan=False, allow_infinity=False)),
+        max_size=30,
+    ),
 )
 def test_any_model_output_becomes_a_backdrop_that_the_renderer_accepts(
     template: str, text: str, items: list[str], value: str, series: list[dict[str, object]]
 ) -> None:
-    found = visuals.generated(visual(template=template, text=text, items=items, value=value, label=value, series=series), 3)
+    found = visuals.generated(
+        visual(template=template, text=text, items=items, value=value, label=value, series=series), 3
+    )
 
     GENERATED.validate(found["generated"])
 
 
 def test_a_chart_without_figures_falls_back_to_its_phrase() -> None:
-    assert visuals.generated(visual(template="chart_bar", text="Deep water"), 1)["generated"]["template"] == "phrase"
+    assert (
+        visuals.generated(visual(template="chart_bar", text="Deep water"), 1)["generated"]["template"]
+        == "phrase"
+    )
     assert visuals.generated(visual(template="number"), 1)["generated"]["template"] == "gradient"

@@ -50,9 +50,13 @@ class Studio(NamedTuple):
         """Every video on YouTube's side."""
         return list(self.library.videos.values())
 
-    def order(self, action: str = "publish", privacy: Any = None, publish_at: Any = None, **more: Any) -> dict[str, Any]:
+    def order(
+        self, action: str = "publish", privacy: Any = None, publish_at: Any = None, **more: Any
+    ) -> dict[str, Any]:
         source = publications.get_source(self.tx, self.organisation_id, self.video_id)
-        return publishing.order(self.tx, source, action, publishing.requested_metadata(source, privacy, publish_at), **more)
+        return publishing.order(
+            self.tx, source, action, publishing.requested_metadata(source, privacy, publish_at), **more
+        )
 
     def disconnect(self) -> None:
         connections.remove(self.connection_id)
@@ -116,13 +120,22 @@ def finished(organisation_id: str, video_id: str, film: bytes) -> dict[str, Any]
     s3.put_bytes(f"{folder}/thumbnail.jpg", b"\xff\xd8\xffpicture")
     s3.put_bytes(f"{folder}/captions.srt", b"1\n00:00:00,000 --> 00:00:02,000\nCables\n")
     output = {"name": "9x16", "bytes": len(film), "width": 1080, "height": 1920}
-    s3.put_json(f"{folder}/report.json", {"duration_s": 5.0, "outputs": [{**output, "sha256": hashlib.sha256(film).hexdigest()}]})
+    s3.put_json(
+        f"{folder}/report.json",
+        {"duration_s": 5.0, "outputs": [{**output, "sha256": hashlib.sha256(film).hexdigest()}]},
+    )
     names = {"video": "video.mp4", "thumbnail": "thumbnail.jpg", "srt": "captions.srt"}
-    return {"outputs": [{**output, **{name: f"{folder}/{file}" for name, file in names.items()}}], "report": f"{folder}/report.json"}
+    return {
+        "outputs": [{**output, **{name: f"{folder}/{file}" for name, file in names.items()}}],
+        "report": f"{folder}/report.json",
+    }
 
 
 class Machine:
-    """Runs the publication machine as statemachines/publication.asl.json does, without waiting. `waits`: the seconds that it would have waited."""
+    """Runs the publication machine as statemachines/publication.asl.json does, without waiting.
+
+    `waits`: the seconds that it would have waited.
+    """
 
     def __init__(self, row: dict[str, Any], before: Any = None) -> None:
         self.ids = {name: row[name] for name in ("video_id", "organisation_id", "attempt")}

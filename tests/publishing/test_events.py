@@ -12,6 +12,13 @@ def test_the_samples_are_one_publication_that_fails_at_its_file(studio, event):
     assert publish.handler({**begin, **ids}, None) == {"do": "work", "step": "check"}
     assert upload.handler({**event("upload.check"), **ids}, None) == {"do": "work", "step": "reserve"}
     waiting = publish.handler({**event("publish.record"), **ids}, None)
-    assert (waiting["do"], waiting["wait_seconds"], studio.row()["waiting_for"]) == ("wait", 900, "Today's quota of general is spent.")
+    assert (waiting["do"], waiting["wait_seconds"], studio.row()["waiting_for"]) == (
+        "wait",
+        900,
+        "Today's quota of general is spent.",
+    )
     assert publish.handler({**event("publish.fail"), **ids}, None) == {"do": "end", "step": "fail"}
-    assert (studio.status(), studio.row()["problems"][0]["message"]) == ("completed", "The file is not an MP4.")
+    assert (studio.status(), studio.row()["problems"][0]["message"]) == (
+        "completed",
+        "The file is not an MP4.",
+    )

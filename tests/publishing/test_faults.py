@@ -13,7 +13,16 @@ from showrunner.publishing import slices
 from tests.publishing.film import mp4
 from tests.publishing.studio import PLAYLIST, Machine
 
-CALLS = ["uploads.start", "uploads.ask", "uploads.send", "videos.list", "thumbnails.set", "captions.insert", "playlistItems.list", "playlistItems.insert"]
+CALLS = [
+    "uploads.start",
+    "uploads.ask",
+    "uploads.send",
+    "videos.list",
+    "thumbnails.set",
+    "captions.insert",
+    "playlistItems.list",
+    "playlistItems.insert",
+]
 FAULTS = {
     "503": {"kind": "status", "status": 503},
     "429": {"kind": "status", "status": 429, "reason": "rateLimitExceeded"},
@@ -26,9 +35,17 @@ def require_one_video(studio, status="published", problems=()):
     """One video with the film's bytes, its thumbnail, one track and one playlist item; the row says so."""
     (video,) = studio.uploaded()
     assert video.sha256 == hashlib.sha256(studio.film).hexdigest()
-    assert (video.thumbnail is not None, len(video.captions), studio.library.playlists[PLAYLIST]) == (True, 1, [video.id])
+    assert (video.thumbnail is not None, len(video.captions), studio.library.playlists[PLAYLIST]) == (
+        True,
+        1,
+        [video.id],
+    )
     row = studio.row()
-    assert (studio.status(), row["youtube_video_id"], [each["code"] for each in row["problems"]]) == (status, video.id, list(problems))
+    assert (studio.status(), row["youtube_video_id"], [each["code"] for each in row["problems"]]) == (
+        status,
+        video.id,
+        list(problems),
+    )
     assert quotas.spent_by_share("youtube")["publication"] == 506
     return video
 
@@ -54,7 +71,9 @@ def test_a_token_that_expires_is_renewed(studio, call):
     require_one_video(studio)
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 503}, {"kind": "close"}], ids=["503", "closed"])
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 503}, {"kind": "close"}], ids=["503", "closed"]
+)
 @pytest.mark.parametrize("stored", [0, 1, 262_144, 299_999])
 def test_an_upload_goes_on_at_the_byte_that_youtube_reports(studio, fault, stored):
     studio.library.add_faults([{"on": "uploads.send", "after_bytes": stored, **fault}])
@@ -105,7 +124,10 @@ def test_an_upload_that_nobody_can_find_waits_for_a_person(studio):
     Machine(studio.order()).run()
 
     assert studio.uploaded() == []
-    assert (studio.status(), studio.row()["problems"][-1]["code"]) == ("publish_unknown", UploadUnknown.__name__)
+    assert (studio.status(), studio.row()["problems"][-1]["code"]) == (
+        "publish_unknown",
+        UploadUnknown.__name__,
+    )
 
     Machine(studio.order(confirm_repeat=True)).run()
 
@@ -140,7 +162,9 @@ def test_a_track_that_is_there_is_no_error(studio):
 def test_an_exhausted_quota_waits_and_is_asked_for_once(studio):
     quotas.spend("youtube", "insert", 100, 100)
 
-    machine = Machine(studio.order(), before=lambda step: reset_inserts(studio) if machine_waited(studio) else None)
+    machine = Machine(
+        studio.order(), before=lambda step: reset_inserts(studio) if machine_waited(studio) else None
+    )
     machine.run()
 
     require_one_video(studio)
@@ -165,7 +189,11 @@ def test_a_video_that_youtube_fails_or_rejects_keeps_its_id(studio, result, reas
 
     Machine(studio.order()).run()
 
-    assert (studio.status(), studio.row()["youtube_video_id"], studio.row()["problems"][0]["code"]) == ("published", studio.uploaded()[0].id, reason)
+    assert (studio.status(), studio.row()["youtube_video_id"], studio.row()["problems"][0]["code"]) == (
+        "published",
+        studio.uploaded()[0].id,
+        reason,
+    )
 
 
 def test_processing_that_takes_time_is_polled_with_growing_intervals(studio):
@@ -189,12 +217,19 @@ def test_an_unverified_channel_is_published_without_its_thumbnail(studio):
 
     Machine(studio.order(is_repeat=True)).run()
 
-    assert (studio.status(), studio.row()["problems"], len(studio.uploaded()), len(studio.uploaded()[0].captions)) == ("published", [], 1, 1)
+    assert (
+        studio.status(),
+        studio.row()["problems"],
+        len(studio.uploaded()),
+        len(studio.uploaded()[0].captions),
+    ) == ("published", [], 1, 1)
 
 
 def test_a_channel_at_its_own_limit_waits_for_a_day(studio):
     studio.library.full.add(studio.youtube_channel_id)
-    machine = Machine(studio.order(), before=lambda step: studio.library.full.clear() if machine_waited(studio) else None).run()
+    machine = Machine(
+        studio.order(), before=lambda step: studio.library.full.clear() if machine_waited(studio) else None
+    ).run()
 
     require_one_video(studio)
     assert machine.waits[0] == 3600  # an hour at a time, so that a cancelled one ends

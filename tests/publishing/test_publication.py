@@ -12,7 +12,12 @@ def test_a_finished_video_is_on_youtube_as_requested(studio):
 
     (video,) = studio.uploaded()
     row = studio.row()
-    assert (studio.status(), row["problems"], row["youtube_video_id"], row["is_open"]) == ("published", [], video.id, False)
+    assert (studio.status(), row["problems"], row["youtube_video_id"], row["is_open"]) == (
+        "published",
+        [],
+        video.id,
+        False,
+    )
     assert video.sha256 == hashlib.sha256(studio.film).hexdigest()
     assert video.resource["snippet"]["title"] == "Cables under the sea"
     assert video.resource["status"]["privacyStatus"] == "unlisted"

@@ -20,8 +20,17 @@ def machine_arn(monkeypatch, aws):
 def owned(studio):
     """The connection as Google's page leaves it: its subject names the chosen channel."""
     subject = f"ada/{studio.youtube_channel_id}"
-    db.run(studio.tx, "UPDATE accounts.connections SET subject = :subject WHERE id = :id", subject=subject, id=studio.connection_id)
-    db.run(studio.tx, "UPDATE studio.channels SET connection_id = NULL, youtube_verified_at = NULL WHERE id = :id", id=studio.channel_id)
+    db.run(
+        studio.tx,
+        "UPDATE accounts.connections SET subject = :subject WHERE id = :id",
+        subject=subject,
+        id=studio.connection_id,
+    )
+    db.run(
+        studio.tx,
+        "UPDATE studio.channels SET connection_id = NULL, youtube_verified_at = NULL WHERE id = :id",
+        id=studio.channel_id,
+    )
     return studio
 
 
@@ -34,15 +43,23 @@ def test_a_channel_is_connected_to_a_youtube_channel_of_the_organisation(owned, 
 
 
 def test_a_youtube_channel_of_somebody_else_is_refused(owned, client, machine_arn):
-    response = client("POST", f"/api/v1/channels/{owned.channel_id}/connect-youtube", {"youtube_channel_id": "UC" + "x" * 22})
+    response = client(
+        "POST",
+        f"/api/v1/channels/{owned.channel_id}/connect-youtube",
+        {"youtube_channel_id": "UC" + "x" * 22},
+    )
 
     assert (response.status, response.body["error"]["code"]) == (403, "RESOURCE_NOT_OWNED")
 
 
-def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(owned, client, signing_key, machine_arn):
+def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(
+    owned, client, signing_key, machine_arn
+):
     assert client("POST", f"/api/v1/channels/{owned.channel_id}/connect-youtube", {}).status == 200
     other = add_organisation(owned.tx, "Other")
-    channel = service_client(signing_key, other)("POST", "/api/v1/channels", {"name": "Copy"}).body["channel"]["id"]
+    channel = service_client(signing_key, other)("POST", "/api/v1/channels", {"name": "Copy"}).body[
+        "channel"
+    ]["id"]
     db.run(
         owned.tx,
         "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) VALUES (:id, :organisation, 'youtube', :subject, '{}')",
@@ -51,7 +68,10 @@ def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(owned, cli
         subject=f"ada/{owned.youtube_channel_id}",
     )
 
-    assert service_client(signing_key, other)("POST", f"/api/v1/channels/{channel}/connect-youtube", {}).status == 409
+    assert (
+        service_client(signing_key, other)("POST", f"/api/v1/channels/{channel}/connect-youtube", {}).status
+        == 409
+    )
 
 
 def test_a_channel_without_connection_cannot_publish(owned, client, machine_arn):
@@ -70,7 +90,10 @@ def test_two_publishes_make_one_upload_and_two_equal_answers(studio, client, mac
     Machine(studio.row()).run()
     assert len(studio.uploaded()) == 1
     shown = client("GET", f"/api/v1/videos/{studio.video_id}").body["video"]
-    assert (shown["status"], shown["publication"]["youtube_video_id"]) == ("published", studio.uploaded()[0].id)
+    assert (shown["status"], shown["publication"]["youtube_video_id"]) == (
+        "published",
+        studio.uploaded()[0].id,
+    )
 
 
 @pytest.mark.parametrize("time", ["2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"])
@@ -93,7 +116,11 @@ def test_a_demo_never_reaches_the_real_youtube(studio, client, machine_arn, monk
 def test_a_change_reaches_youtube_and_resets_nothing_else(studio, client, machine_arn):
     Machine(studio.order(privacy="public")).run()
     (video,) = studio.uploaded()
-    video.resource["status"] |= {"embeddable": False, "publicStatsViewable": False, "license": "creativeCommon"}
+    video.resource["status"] |= {
+        "embeddable": False,
+        "publicStatsViewable": False,
+        "license": "creativeCommon",
+    }
 
     response = client("PUT", f"/api/v1/videos/{studio.video_id}", {"title": "Better"})
     Machine(studio.row()).run()
@@ -101,7 +128,12 @@ def test_a_change_reaches_youtube_and_resets_nothing_else(studio, client, machin
     assert response.status == 200, response
     status = video.resource["status"]
     assert video.resource["snippet"]["title"] == "Better"
-    assert (status["privacyStatus"], status["embeddable"], status["publicStatsViewable"], status["license"]) == ("public", False, False, "creativeCommon")
+    assert (
+        status["privacyStatus"],
+        status["embeddable"],
+        status["publicStatsViewable"],
+        status["license"],
+    ) == ("public", False, False, "creativeCommon")
     assert (studio.status(), studio.row()["problems"]) == ("published", [])
 
 

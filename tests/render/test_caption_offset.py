@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from PIL import Image
-from tests.local.model_servers import running
-from tests.render import samples
-from tests.render.program import call
 
 from local.voice.spoken import units
 from showrunner.production import captions as alignment
+from tests.local.model_servers import running
+from tests.render import samples
+from tests.render.program import call
 
 PORT, VOICE = 8164, "LocalFemaleVoice0001"
 RATE = 16_000

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.render.program import ROOT, environment
 
 DOCKERFILE = (ROOT / "functions/render/Dockerfile").read_text()

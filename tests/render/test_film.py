@@ -17,8 +17,6 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from tests.render import samples
-from tests.render.program import call, environment
 
 from render import ffmpeg, job
 from render.encode import segments
@@ -30,6 +28,8 @@ from render.plan import cuts as cuts_module
 from render.plan.cuts import cuts
 from render.sound import soundtrack
 from render.storage import Destination
+from tests.render import samples
+from tests.render.program import call, environment
 
 
 def test_all_files_are_written(film):

@@ -9,7 +9,6 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.render import samples
 
 from render import ffmpeg, storage
 from render.errors import AssetCorrupt, AssetRefused
@@ -17,6 +16,7 @@ from render.picture import clips, overlays, stills
 from render.plan import assets, timeline
 from render.plan.timeline import Asset, Output, Visual
 from render.sound import recordings
+from tests.render import samples
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import multiprocessing
 
 import boto3
 import pytest
-from tests.render import samples
-from tests.render.program import call
 
 from render import storage
+from tests.render import samples
+from tests.render.program import call
 
 
 @pytest.fixture

@@ -26,11 +26,22 @@ def tombstone(video="vid00000001", minute=0):
 
 
 def delivery(*seen, body=None, error=None, delivery_id=None, origin="push"):
-    return Delivery(delivery_id or str(uuid.uuid4()), datetime.now(UTC), origin, None, body or repr(seen).encode(), list(seen), error)
+    return Delivery(
+        delivery_id or str(uuid.uuid4()),
+        datetime.now(UTC),
+        origin,
+        None,
+        body or repr(seen).encode(),
+        list(seen),
+        error,
+    )
 
 
 def state(tx):
-    videos = db.rows(tx, "SELECT video_id, channel_id, title, published_at, feed_updated_at, deleted_at FROM feed.videos ORDER BY video_id")
+    videos = db.rows(
+        tx,
+        "SELECT video_id, channel_id, title, published_at, feed_updated_at, deleted_at FROM feed.videos ORDER BY video_id",
+    )
     channels = db.rows(tx, "SELECT channel_id, title FROM feed.channels ORDER BY channel_id")
     return videos, channels
 
@@ -74,16 +85,27 @@ def test_content_that_was_set_aside_does_not_count_as_known(tx):
     webhook_events.take(tx, [delivery(body=b"<x", error="broken")])
     webhook_events.take(tx, [delivery(entry(), body=b"<x")])
     assert kinds(tx) == ["new_video"]
-    assert [row["processing_error"] for row in db.rows(tx, "SELECT processing_error FROM feed.events ORDER BY id")] == ["broken", None]
+    assert [
+        row["processing_error"] for row in db.rows(tx, "SELECT processing_error FROM feed.events ORDER BY id")
+    ] == ["broken", None]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_the_order_of_arrival_does_not_change_the_result(tx, order):
-    seen = [entry(), entry(title="Second", minute=1), tombstone(minute=2), entry(title="Third", minute=3, name="Renamed")]
+    seen = [
+        entry(),
+        entry(title="Second", minute=1),
+        tombstone(minute=2),
+        entry(title="Third", minute=3, name="Renamed"),
+    ]
     for number in order:
         webhook_events.take(tx, [delivery(seen[number])])
     videos, channels = state(tx)
-    assert (videos[0]["title"], videos[0]["deleted_at"], videos[0]["feed_updated_at"]) == ("Third", NOON + timedelta(minutes=2), NOON + timedelta(minutes=3))
+    assert (videos[0]["title"], videos[0]["deleted_at"], videos[0]["feed_updated_at"]) == (
+        "Third",
+        NOON + timedelta(minutes=2),
+        NOON + timedelta(minutes=3),
+    )
     assert channels == [{"channel_id": CHANNEL, "title": "Renamed"}]
     assert sorted(kinds(tx)) == ["deleted", "new_video", "title_update", "title_update"]
 
@@ -162,7 +184,11 @@ def test_a_replay_stores_what_was_set_aside_and_nothing_twice(tx):
 
 def test_stored_events_cannot_be_changed(tx):
     webhook_events.take(tx, [delivery(entry())])
-    for statement in ("UPDATE feed.updates SET title = 'x'", "DELETE FROM feed.updates", "TRUNCATE feed.updates"):
+    for statement in (
+        "UPDATE feed.updates SET title = 'x'",
+        "DELETE FROM feed.updates",
+        "TRUNCATE feed.updates",
+    ):
         with pytest.raises(Exception, match="permission denied"), db.transaction():
             db.run(tx, statement)
 

@@ -4,7 +4,9 @@ import os
 
 from showrunner.aws import sdk
 
-TEXT = {"source_text": "Bees dance to tell each other where flowers are. The angle of the dance is the angle to the sun."}
+TEXT = {
+    "source_text": "Bees dance to tell each other where flowers are. The angle of the dance is the angle to the sun."
+}
 
 
 def order(channel_id, **more):
@@ -12,7 +14,9 @@ def order(channel_id, **more):
 
 
 def started_executions():
-    found = sdk.client("stepfunctions").list_executions(stateMachineArn=os.environ["PRODUCTION_MACHINE_ARN"])["executions"]
+    found = sdk.client("stepfunctions").list_executions(stateMachineArn=os.environ["PRODUCTION_MACHINE_ARN"])[
+        "executions"
+    ]
     return {execution["name"]: execution for execution in found}
 
 

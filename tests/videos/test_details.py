@@ -21,12 +21,20 @@ def test_a_video_has_its_log_and_costs(client, tx, video):
     response = client("GET", f"/api/v1/videos/{video['video_id']}")
 
     assert response.status == 200
-    assert (response.body["video"]["id"], response.body["video"]["status"], response.body["video"]["progress"]) == (video["video_id"], "processing", 5)
+    assert (
+        response.body["video"]["id"],
+        response.body["video"]["status"],
+        response.body["video"]["progress"],
+    ) == (video["video_id"], "processing", 5)
     assert [line["message"] for line in response.body["processing_logs"]] == ["Writing."]
     assert response.body["costs"]["total_usd"] == "0.00125000"
     assert response.body["costs"]["breakdown"]["script"] == "0.00125000"
     sheet = client("GET", f"/api/v1/videos/{video['video_id']}/cost").body
-    assert (sheet["list_price_only"], sheet["breakdown"]["voice"], sheet["charges"][0]["quantity"]) == (True, "0", "10.000000")
+    assert (sheet["list_price_only"], sheet["breakdown"]["voice"], sheet["charges"][0]["quantity"]) == (
+        True,
+        "0",
+        "10.000000",
+    )
     assert client("GET", f"/api/v1/videos/{video['video_id'].upper()}").status == 200
 
 
@@ -53,18 +61,26 @@ def test_the_status_has_progress_step_and_failure(client, tx, video):
         "errors": [],
     }
     productions.begin(tx, video["video_id"], 1, 600)
-    productions.fail(tx, video["video_id"], 1, {"step": "voice", "code": "QuotaExceeded", "message": "No characters left."})
+    productions.fail(
+        tx, video["video_id"], 1, {"step": "voice", "code": "QuotaExceeded", "message": "No characters left."}
+    )
 
     response = client("GET", path).body
 
-    assert (response["status"], response["current_step"], response["errors"][0]["message"]) == ("failed", "voice", "No characters left.")
+    assert (response["status"], response["current_step"], response["errors"][0]["message"]) == (
+        "failed",
+        "voice",
+        "No characters left.",
+    )
 
 
 def test_the_status_has_the_renders_progress(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     productions.advance(tx, video["video_id"], 1, "render", 50, "Rendering.")
     key = f"organisations/{client.organisation_id}/videos/{video['video_id']}/render/progress.json"
-    sdk.client("s3").put_object(Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=b'{"phase": "segments", "done": 5, "total": 10}')
+    sdk.client("s3").put_object(
+        Bucket=os.environ["MEDIA_BUCKET"], Key=key, Body=b'{"phase": "segments", "done": 5, "total": 10}'
+    )
 
     assert client("GET", f"/api/v1/videos/{video['video_id']}/status").body["progress"] == 73
 
@@ -73,7 +89,17 @@ def test_a_download_has_signed_links_or_says_why_not(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}/download"
     assert client("GET", path).body["error"]["code"] == "CONFLICT"
     productions.begin(tx, video["video_id"], 1, 600)
-    outputs = [{"name": "9x16", "video": "a/video.mp4", "thumbnail": "a/thumbnail.jpg", "srt": "a/captions.srt", "bytes": 7, "width": 1080, "height": 1920}]
+    outputs = [
+        {
+            "name": "9x16",
+            "video": "a/video.mp4",
+            "thumbnail": "a/thumbnail.jpg",
+            "srt": "a/captions.srt",
+            "bytes": 7,
+            "width": 1080,
+            "height": 1920,
+        }
+    ]
     productions.save_script(tx, video["video_id"], 1, 'The "Bees" ✓', "Text", ["bees"])
     productions.complete(tx, video["video_id"], 1, {"outputs": outputs}, 10.0, demo=True)
 
@@ -88,7 +114,9 @@ def test_a_download_has_signed_links_or_says_why_not(client, tx, video):
 
 
 def test_a_failed_videos_download_says_so(client, tx, video):
-    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    productions.fail(
+        tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."}
+    )
 
     response = client("GET", f"/api/v1/videos/{video['video_id']}/download")
 

@@ -14,13 +14,20 @@ def test_a_thumbnail_must_be_an_uploaded_image_of_the_organisation(client, tx, s
     other = service(add_organisation(tx, "Others"))
     mine, picture, theirs, pending = (
         asset(tx, each, kind, status)
-        for each, kind, status in ((client, "thumbnail", "ready"), (client, "image", "ready"), (other, "thumbnail", "ready"), (client, "thumbnail", "pending"))
+        for each, kind, status in (
+            (client, "thumbnail", "ready"),
+            (client, "image", "ready"),
+            (other, "thumbnail", "ready"),
+            (client, "thumbnail", "pending"),
+        )
     )
 
     assert client("PUT", path, {"thumbnail": mine.upper()}).body["video"]["thumbnail"] == mine
     for wrong in (picture, theirs, pending, str(uuid.uuid4())):
         assert fields(client("PUT", path, {"thumbnail": wrong})) == ["thumbnail"]
-    assert client("PUT", path, {"title": "Bees"}).body["video"]["thumbnail"] == mine, "omitted fields keep their value"
+    assert client("PUT", path, {"title": "Bees"}).body["video"]["thumbnail"] == mine, (
+        "omitted fields keep their value"
+    )
     assert client("PUT", path, {"thumbnail": None}).body["video"]["thumbnail"] is None
 
 
@@ -42,11 +49,17 @@ def asset(tx, client, kind, status):
 def test_texts_can_be_changed_once_they_are_written(client, tx, video):
     path = f"/api/v1/videos/{video['video_id']}"
     assert client("PUT", path, {"title": "New"}).status == 409
-    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    productions.fail(
+        tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."}
+    )
 
     response = client("PUT", path, {"title": "Neu ü", "tags": ["bees", "dancing bees"]})
 
-    assert (response.status, response.body["video"]["title"], response.body["video"]["tags"]) == (200, "Neu ü", ["bees", "dancing bees"])
+    assert (response.status, response.body["video"]["title"], response.body["video"]["tags"]) == (
+        200,
+        "Neu ü",
+        ["bees", "dancing bees"],
+    )
     assert fields(client("PUT", path, {"title": "x" * 101})) == ["title"]
     assert fields(client("PUT", path, {"description": "é" * 2501})) == ["description"]
     assert fields(client("PUT", path, {"tags": ["a b"] * 84})) == ["tags"]

@@ -17,7 +17,11 @@ def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, vi
 
     assert (again.status, again.body["job_id"]) == (202, f"{video['video_id']}-2")
     assert f"{video['video_id']}-2" in started_executions()
-    assert db.one(tx, "SELECT status, attempt, cancel_requested_at FROM studio.videos WHERE id = :id", id=video["video_id"]) == {
+    assert db.one(
+        tx,
+        "SELECT status, attempt, cancel_requested_at FROM studio.videos WHERE id = :id",
+        id=video["video_id"],
+    ) == {
         "status": "queued",
         "attempt": 2,
         "cancel_requested_at": None,
@@ -25,9 +29,13 @@ def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, vi
 
 
 def test_a_failed_video_is_retried_once_for_each_key(client, tx, video):
-    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    productions.fail(
+        tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."}
+    )
 
-    first, again = (client("POST", f"/api/v1/videos/{video['video_id']}/retry", idempotency_key="r") for _ in range(2))
+    first, again = (
+        client("POST", f"/api/v1/videos/{video['video_id']}/retry", idempotency_key="r") for _ in range(2)
+    )
 
     assert first.body == again.body
     assert db.value(tx, "SELECT attempt FROM studio.videos WHERE id = :id", id=video["video_id"]) == 2
@@ -44,9 +52,13 @@ def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, t
 def test_retries_have_a_daily_limit(client, tx, video, monkeypatch):
     monkeypatch.setitem(limits.PLAN, "videos_per_day", 1)
     retry = f"/api/v1/videos/{video['video_id']}/retry"
-    productions.fail(tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    productions.fail(
+        tx, video["video_id"], 1, {"step": "script", "code": "ScriptRejected", "message": "No script."}
+    )
     assert client("POST", retry).status == 202
-    productions.fail(tx, video["video_id"], 2, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+    productions.fail(
+        tx, video["video_id"], 2, {"step": "script", "code": "ScriptRejected", "message": "No script."}
+    )
 
     assert client("POST", retry).status == 429
 

@@ -19,13 +19,27 @@ def walk(client, query):
             return seen
 
 
-@pytest.mark.parametrize("sort", ["-created_at", "created_at", "title,-created_at", "-priority,title,created_at", "status", "-duration_seconds"])
+@pytest.mark.parametrize(
+    "sort",
+    [
+        "-created_at",
+        "created_at",
+        "title,-created_at",
+        "-priority,title,created_at",
+        "status",
+        "-duration_seconds",
+    ],
+)
 def test_pages_by_cursor_show_every_video_once_in_order(client, many, sort):
     whole = [each["id"] for each in client("GET", f"/api/v1/videos?limit=100&sort={sort}").body["videos"]]
 
     for limit in (1, 4, 7, 25):
         assert [each["id"] for each in walk(client, f"limit={limit}&sort={sort}")] == whole
-    numbered = [each["id"] for page in (1, 2, 3) for each in client("GET", f"/api/v1/videos?limit=10&page={page}&sort={sort}").body["videos"]]
+    numbered = [
+        each["id"]
+        for page in (1, 2, 3)
+        for each in client("GET", f"/api/v1/videos?limit=10&page={page}&sort={sort}").body["videos"]
+    ]
     assert numbered == whole
 
 
@@ -35,8 +49,15 @@ def test_a_list_is_newest_first_with_the_documented_pagination(client, many):
     created = [each["created_at"] for each in response.body["videos"]]
     assert created == sorted(created, reverse=True)
     pagination = response.body["pagination"]
-    assert {name: pagination[name] for name in ("limit", "page", "total", "total_relation")} == {"limit": 10, "page": 1, "total": 25, "total_relation": "eq"}
-    assert client("GET", f"/api/v1/videos?cursor={pagination['next_cursor']}").body["pagination"]["total"] == 25
+    assert {name: pagination[name] for name in ("limit", "page", "total", "total_relation")} == {
+        "limit": 10,
+        "page": 1,
+        "total": 25,
+        "total_relation": "eq",
+    }
+    assert (
+        client("GET", f"/api/v1/videos?cursor={pagination['next_cursor']}").body["pagination"]["total"] == 25
+    )
 
 
 def test_filters_select_videos(client, many, channel_id):
@@ -84,8 +105,21 @@ def test_a_changed_cursor_is_refused(client, many):
 
     number = str(uuid.uuid4())
     tampered = [
-        *(7, None, {}, "x", ["-created_at,-id", ["2026-01-01"], 3], ["-created_at,-id", ["soon", number], 3], ["-created_at,-id", ["2026-01-01", "7"], 3]),
-        *(["-created_at,-id", ["2026-01-01", number], "3"], ["colour", ["x"], 1], [["a"], [], 1], ["-created_at,-id", ["2026-01-01", number], -1]),
+        *(
+            7,
+            None,
+            {},
+            "x",
+            ["-created_at,-id", ["2026-01-01"], 3],
+            ["-created_at,-id", ["soon", number], 3],
+            ["-created_at,-id", ["2026-01-01", "7"], 3],
+        ),
+        *(
+            ["-created_at,-id", ["2026-01-01", number], "3"],
+            ["colour", ["x"], 1],
+            [["a"], [], 1],
+            ["-created_at,-id", ["2026-01-01", number], -1],
+        ),
     ]
     for value in tampered:
         response = client("GET", f"/api/v1/videos?cursor={cursor(value)}")

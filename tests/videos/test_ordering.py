@@ -14,7 +14,11 @@ from tests.videos.calls import TEXT, fields, order, started_executions
 
 
 def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id):
-    response = client("POST", "/api/v1/videos/generate", order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1))
+    response = client(
+        "POST",
+        "/api/v1/videos/generate",
+        order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1),
+    )
 
     assert response.status == 202
     video_id = response.body["video_id"]
@@ -26,7 +30,9 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         "estimated_duration": 240,
         "warnings": [],
     }
-    row = db.one(tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id)
+    row = db.one(
+        tx, "SELECT status, request, priority, attempt FROM studio.videos WHERE id = :id", id=video_id
+    )
     assert (row["status"], row["priority"], row["attempt"]) == ("queued", 1, 1)
     assert row["request"] == {
         "topic": None,
@@ -43,7 +49,11 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
     }
     assert f"{video_id}-1" in started_executions()
     client_ = sdk.client("stepfunctions")
-    said = json.loads(client_.describe_execution(executionArn=started_executions()[f"{video_id}-1"]["executionArn"])["input"])
+    said = json.loads(
+        client_.describe_execution(executionArn=started_executions()[f"{video_id}-1"]["executionArn"])[
+            "input"
+        ]
+    )
     assert said == {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
 
 
@@ -81,7 +91,11 @@ def test_the_error_of_an_invalid_brief_names_the_field(client, channel_id, chang
 def test_a_brief_without_a_channel_says_what_is_missing(client):
     response = client("POST", "/api/v1/videos/generate", TEXT)
 
-    assert (response.status, response.body["error"]["code"], fields(response)) == (400, "MISSING_FIELD", ["channel_id"])
+    assert (response.status, response.body["error"]["code"], fields(response)) == (
+        400,
+        "MISSING_FIELD",
+        ["channel_id"],
+    )
 
 
 def test_an_unknown_channel_and_one_of_another_organisation_are_not_found(client, tx, service):
@@ -109,7 +123,12 @@ def test_the_same_idempotency_key_gives_one_video_and_one_execution(client, tx, 
     assert first.body == again.body
     assert again.headers["idempotency-replayed"] == "true"
     assert (other.status, other.body["error"]["code"]) == (409, "CONFLICT")
-    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=client.organisation_id) == 1
+    assert (
+        db.value(
+            tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=client.organisation_id
+        )
+        == 1
+    )
 
 
 def test_a_refused_call_does_not_use_up_its_idempotency_key(client, channel_id):
@@ -126,12 +145,17 @@ def test_concurrent_repeats_get_the_answer_of_the_first(postgres, signing_key):
     client = service_client(signing_key, organisation_id)
     channel_id = client("POST", "/api/v1/channels", {"name": "Crowd"}).body["channel"]["id"]
 
-    responses = in_threads(8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same"))
+    responses = in_threads(
+        8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same")
+    )
 
     assert {each.status for each in responses} == {202}
     assert len({each.body["video_id"] for each in responses}) == 1
     with db.reading() as tx:
-        assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=organisation_id) == 1
+        assert (
+            db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :id", id=organisation_id)
+            == 1
+        )
 
 
 def test_a_start_that_fails_leaves_the_video_queued(client, tx, channel_id, monkeypatch):
@@ -140,13 +164,20 @@ def test_a_start_that_fails_leaves_the_video_queued(client, tx, channel_id, monk
     response = client("POST", "/api/v1/videos/generate", order(channel_id))
 
     assert response.status == 202
-    assert db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=response.body["video_id"]) == "queued"
+    assert (
+        db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=response.body["video_id"])
+        == "queued"
+    )
 
 
 def test_the_daily_limit_counts_accepted_videos_only(client, tx, channel_id):
     brief = order(channel_id)
     for _ in range(2):
-        response = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 45 + [{**brief, "style": "noir"}] * 5})
+        response = client(
+            "POST",
+            "/api/v1/videos/generate/batch",
+            {"videos": [brief] * 45 + [{**brief, "style": "noir"}] * 5},
+        )
         assert (response.status, response.body["accepted"], response.body["rejected"]) == (202, 45, 5)
 
     response = client("POST", "/api/v1/videos/generate/batch", {"videos": [brief] * 11})
@@ -158,15 +189,27 @@ def test_the_daily_limit_counts_accepted_videos_only(client, tx, channel_id):
     assert int(single.headers["retry-after"]) > 0
 
 
-def test_services_of_one_creator_share_the_daily_limit(client, tx, channel_id, video, signing_key, monkeypatch):
+def test_services_of_one_creator_share_the_daily_limit(
+    client, tx, channel_id, video, signing_key, monkeypatch
+):
     monkeypatch.setitem(limits.PLAN, "videos_per_day", 1)
     creator = add_user(tx)
-    first, second = (service_client(signing_key, client.organisation_id, name=name, creator=creator) for name in ("first", "second"))
+    first, second = (
+        service_client(signing_key, client.organisation_id, name=name, creator=creator)
+        for name in ("first", "second")
+    )
     retry = f"/api/v1/videos/{video['video_id']}/retry"
 
-    assert [each("POST", "/api/v1/videos/generate", order(channel_id)).status for each in (first, second)] == [202, 429]
+    assert [
+        each("POST", "/api/v1/videos/generate", order(channel_id)).status for each in (first, second)
+    ] == [202, 429]
     for attempt, (each, status) in enumerate([(first, 202), (second, 429)], 1):
-        productions.fail(tx, video["video_id"], attempt, {"step": "script", "code": "ScriptRejected", "message": "No script."})
+        productions.fail(
+            tx,
+            video["video_id"],
+            attempt,
+            {"step": "script", "code": "ScriptRejected", "message": "No script."},
+        )
         assert each("POST", retry).status == status
 
 
@@ -187,10 +230,14 @@ def test_orders_are_in_the_audit_log(client, tx, channel_id, video):
     path = f"/api/v1/videos/{video['video_id']}"
     assert client("POST", f"{path}/cancel").status == 200
     assert client("POST", f"{path}/retry").status == 202
-    batch = client("POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}]}).body["results"]
+    batch = client(
+        "POST", "/api/v1/videos/generate/batch", {"videos": [order(channel_id), {"channel_id": channel_id}]}
+    ).body["results"]
 
     rows = db.rows(
-        tx, "SELECT subject, action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'video' ORDER BY id", o=client.organisation_id
+        tx,
+        "SELECT subject, action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'video' ORDER BY id",
+        o=client.organisation_id,
     )
 
     assert {row["subject"] for row in rows} == {"service:test"}

@@ -20,10 +20,16 @@ See [the table](https://example.org/t) for the tides of every harbour in the nor
 @pytest.fixture
 def waiting(client, tx, channel_id):
     """A video whose production stopped after its script, by the steps themselves."""
-    response = client("POST", "/api/v1/videos/generate", order(channel_id, source_text=None, manual_script=SCRIPT, stop_after="script"))
+    response = client(
+        "POST",
+        "/api/v1/videos/generate",
+        order(channel_id, source_text=None, manual_script=SCRIPT, stop_after="script"),
+    )
     assert response.status == 202, response
     video_id = response.body["video_id"]
-    job = prepare.handler({"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None)
+    job = prepare.handler(
+        {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None
+    )
     assert job["stop_after"] == "script"
     script_step.handler(job, None)
     record.handler({**job, "step": "script"}, None)
@@ -58,7 +64,9 @@ def test_a_script_that_waits_can_be_read_edited_and_continued(client, tx, waitin
     assert client("POST", f"{path}/continue").status == 409
     assert client("PUT", f"{path}/script", {"title": "Late"}).status == 409
     assert f"{waiting}-2" in started_executions()
-    job = prepare.handler({"video_id": waiting, "organisation_id": client.organisation_id, "attempt": 2}, None)
+    job = prepare.handler(
+        {"video_id": waiting, "organisation_id": client.organisation_id, "attempt": 2}, None
+    )
     written = script_step.handler(job, None)
     assert (job["stop_after"], written["scenes"]) == ("", [0, 1])
     record.handler({**job, "step": "script"}, None)
@@ -92,11 +100,21 @@ def test_a_video_without_a_script_has_none_to_show(client, video):
 
 @pytest.mark.parametrize(
     "script",
-    ["***", "😀", "— … —", "(music)\n\n[pause]", "# \n\n---", "\n\n".join(f"# Part {number}\n\nYes." for number in range(5200))[:60_000], "word " * 11_000],
+    [
+        "***",
+        "😀",
+        "— … —",
+        "(music)\n\n[pause]",
+        "# \n\n---",
+        "\n\n".join(f"# Part {number}\n\nYes." for number in range(5200))[:60_000],
+        "word " * 11_000,
+    ],
     ids=["stars", "emoji", "dashes", "directions", "breaks", "too many parts", "too long"],
 )
 def test_a_script_that_cannot_be_made_is_refused_before_it_costs(client, channel_id, script):
-    response = client("POST", "/api/v1/videos/generate", order(channel_id, source_text=None, manual_script=script))
+    response = client(
+        "POST", "/api/v1/videos/generate", order(channel_id, source_text=None, manual_script=script)
+    )
 
     assert (response.status, fields(response)) == (400, ["manual_script"])
 
@@ -104,7 +122,10 @@ def test_a_script_that_cannot_be_made_is_refused_before_it_costs(client, channel
 def test_a_given_script_determines_the_length(client, channel_id):
     brief = order(channel_id, source_text=None, manual_script="Hi.", length_seconds=600)
 
-    ordered, estimated = client("POST", "/api/v1/videos/generate", brief).body, client("POST", "/api/v1/videos/estimate", brief).body
+    ordered, estimated = (
+        client("POST", "/api/v1/videos/generate", brief).body,
+        client("POST", "/api/v1/videos/estimate", brief).body,
+    )
 
     assert ordered["estimated_duration"] == estimated["estimated_duration"] < 5
     assert ordered["warnings"] == estimated["warnings"]
@@ -112,22 +133,40 @@ def test_a_given_script_determines_the_length(client, channel_id):
 
 
 def test_an_estimate_orders_nothing(client, tx, channel_id):
-    response = client("POST", "/api/v1/videos/estimate", order(channel_id, length="medium", aspect=["9:16", "16:9"]))
+    response = client(
+        "POST", "/api/v1/videos/estimate", order(channel_id, length="medium", aspect=["9:16", "16:9"])
+    )
 
     costs = response.body["cost_usd"]
-    assert (response.status, response.body["estimated_duration"], response.body["estimated_time"]) == (200, 240, 60 + 2 * 240 * 2)
-    assert float(costs["total"]) == pytest.approx(sum(float(amount) for name, amount in costs.items() if name != "total"), abs=0.001)
-    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :o", o=client.organisation_id) == 0
+    assert (response.status, response.body["estimated_duration"], response.body["estimated_time"]) == (
+        200,
+        240,
+        60 + 2 * 240 * 2,
+    )
+    assert float(costs["total"]) == pytest.approx(
+        sum(float(amount) for name, amount in costs.items() if name != "total"), abs=0.001
+    )
+    assert (
+        db.value(
+            tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :o", o=client.organisation_id
+        )
+        == 0
+    )
     assert client("POST", "/api/v1/videos/estimate", {"channel_id": channel_id}).status == 400
 
 
-def test_a_language_that_no_voice_speaks_is_refused_and_says_what_to_configure(client, channel_id, monkeypatch):
+def test_a_language_that_no_voice_speaks_is_refused_and_says_what_to_configure(
+    client, channel_id, monkeypatch
+):
     monkeypatch.setenv("VOICE_LANGUAGES", "en")
     response = client("POST", "/api/v1/videos/generate", order(channel_id, language="es"))
 
     assert (response.status, fields(response)) == (400, ["language"])
     assert "VoiceLanguages" in response.body["error"]["details"][0]["message"]
-    assert [voice["languages"] for voice in client("GET", "/api/v1/voices").body["voices"]] == [["en"], ["en"]]
+    assert [voice["languages"] for voice in client("GET", "/api/v1/voices").body["voices"]] == [
+        ["en"],
+        ["en"],
+    ]
 
 
 def test_a_videos_language_takes_the_place_of_the_channels(client, tx, channel_id, monkeypatch):
@@ -137,4 +176,8 @@ def test_a_videos_language_takes_the_place_of_the_channels(client, tx, channel_i
     prepare.handler({"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None)
 
     assert db.value(tx, "SELECT request->>'language' FROM studio.videos WHERE id = :id", id=video_id) == "es"
-    assert client("GET", "/api/v1/voices").body["voices"][0] == {"name": "female1", "provider": "elevenlabs", "languages": ["de", "en", "es", "fr"]}
+    assert client("GET", "/api/v1/voices").body["voices"][0] == {
+        "name": "female1",
+        "provider": "elevenlabs",
+        "languages": ["de", "en", "es", "fr"],
+    }

@@ -42,7 +42,13 @@ def test_an_invalid_request_id_is_replaced(client, given):
 
 
 def test_every_answer_has_security_headers(client):
-    responses = [client("GET", "/api/v1/videos"), client("GET", VIDEO), client("GET", "/nowhere"), Client()("GET", VIDEO), Client()("GET", "/health")]
+    responses = [
+        client("GET", "/api/v1/videos"),
+        client("GET", VIDEO),
+        client("GET", "/nowhere"),
+        Client()("GET", VIDEO),
+        Client()("GET", "/health"),
+    ]
 
     for response in responses:
         assert response.headers.items() >= answers.SECURITY_HEADERS.items()
@@ -87,7 +93,10 @@ def test_addresses_are_counted_by_network(address, counted):
 
 def test_addresses_of_one_network_share_a_limit(tx, aws):
     body = {"email": "nobody@example.com", "password": "x", "mfa_code": "1"}
-    statuses = [Client(address=f"2001:db8:7:7:{n:x}::{n:x}")("POST", "/api/v1/auth/login", body).status for n in range(11)]
+    statuses = [
+        Client(address=f"2001:db8:7:7:{n:x}::{n:x}")("POST", "/api/v1/auth/login", body).status
+        for n in range(11)
+    ]
 
     assert statuses == [400] * 10 + [429]
     assert Client(address="2001:db8:7:8::1")("POST", "/api/v1/auth/login", body).status == 400
@@ -103,7 +112,19 @@ def test_a_scope_that_lacks_the_permission_is_refused(service, organisation_id):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[1,", "nul", '{"a": NaN}', '{"a": Infinity}', "\ufeff{}", '{"a": "\\ud800"}', "[" * 100_000, '{"a":' * 40 + "1" + "}" * 40, "1" * 5000],
+    [
+        "",
+        "{",
+        "[1,",
+        "nul",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        "\ufeff{}",
+        '{"a": "\\ud800"}',
+        "[" * 100_000,
+        '{"a":' * 40 + "1" + "}" * 40,
+        "1" * 5000,
+    ],
     ids=lambda body: body[:12],
 )
 def test_a_body_that_is_not_valid_json_is_refused(client, body):
@@ -157,7 +178,10 @@ def test_a_request_with_a_matching_etag_is_304_without_a_body(client):
     first = client("GET", "/api/v1/videos")
 
     assert client("GET", "/api/v1/videos", if_none_match=first.headers["etag"]).status == 304
-    assert client("GET", "/api/v1/videos", if_none_match=f'W/{first.headers["etag"]}, "other"').body in (None, "")
+    assert client("GET", "/api/v1/videos", if_none_match=f'W/{first.headers["etag"]}, "other"').body in (
+        None,
+        "",
+    )
     assert client("GET", "/api/v1/videos", if_none_match='"other"').status == 200
     assert first.headers["cache-control"] == "private, max-age=0"
 
@@ -188,7 +212,10 @@ def test_callers_have_separate_limits(client, service, organisation_id):
 
 
 def test_maintenance_refuses_every_route_except_health(client, tx):
-    db.run(tx, "INSERT INTO access.maintenance (message, ends_at, started_by) VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')")
+    db.run(
+        tx,
+        "INSERT INTO access.maintenance (message, ends_at, started_by) VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')",
+    )
 
     response = client("GET", VIDEO)
 
@@ -202,7 +229,9 @@ def test_a_revoked_token_is_refused_at_the_next_call(client, tx):
     from showrunner.access import tokens
 
     identity = tokens.verify(client.token)
-    db.run(tx, "INSERT INTO access.denied_tokens VALUES (:id, now() + interval '1 hour')", id=identity.token_id)
+    db.run(
+        tx, "INSERT INTO access.denied_tokens VALUES (:id, now() + interval '1 hour')", id=identity.token_id
+    )
 
     assert error(client("GET", VIDEO)) == (401, "INVALID_TOKEN")
 
@@ -240,7 +269,9 @@ def test_names_of_aws_errors_are_not_shown(client):
 
     @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
     def broken(request):
-        raise rpc.AwsError("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized")
+        raise rpc.AwsError(
+            "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/x is not authorized"
+        )
 
     response = application.serve(app, payload("GET", "/broken", {}, None))
 
@@ -263,7 +294,12 @@ def test_a_request_logs_one_line_that_holds_its_metrics(client, capsys):
 
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
 
-    assert (line["request_id"], line["route"], line["status"], line["subject"]) == ("seen", "GET /api/v1/videos/{video_id}", 404, "service:test")
+    assert (line["request_id"], line["route"], line["status"], line["subject"]) == (
+        "seen",
+        "GET /api/v1/videos/{video_id}",
+        404,
+        "service:test",
+    )
     named = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert named == {"Duration", "Answers4xx"}
     assert named <= set(line)
@@ -288,7 +324,12 @@ def test_any_body_is_read_as_normalised_text_or_refused(value):
     assert not any(ord(sign) < 32 and sign not in "\t\n\r" for sign in text)
 
 
-@given(st.dictionaries(st.sampled_from(["rawPath", "headers", "body", "queryStringParameters"]), st.text() | st.none() | st.dictionaries(st.text(), st.text())))
+@given(
+    st.dictionaries(
+        st.sampled_from(["rawPath", "headers", "body", "queryStringParameters"]),
+        st.text() | st.none() | st.dictionaries(st.text(), st.text()),
+    )
+)
 @settings(max_examples=200, deadline=None)
 def test_any_path_header_or_query_is_answered(change):
     event = payload("GET", "/health", {}, None)
@@ -306,7 +347,11 @@ def test_any_path_header_or_query_is_answered(change):
 
 
 def limit_headers(response):
-    return {name for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset") if name in response.headers}
+    return {
+        name
+        for name in ("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+        if name in response.headers
+    }
 
 
 @pytest.mark.parametrize(
@@ -318,7 +363,9 @@ def limit_headers(response):
         (None, "PUT", "/api/v1/videos", 405),
     ],
 )
-def test_failed_requests_have_rate_limit_headers_and_slow_down(postgres, signing_key, tx, token, method, path, status):
+def test_failed_requests_have_rate_limit_headers_and_slow_down(
+    postgres, signing_key, tx, token, method, path, status
+):
     from showrunner.access import limits
     from tests.conftest import Client
 
@@ -345,7 +392,13 @@ def test_a_denied_permission_and_maintenance_have_rate_limit_headers(tx, service
 def test_a_refusal_describes_the_window_that_refused(tx, service, organisation_id):
     from tests.conftest import Client
 
-    responses = [Client(address="203.0.113.202")("POST", "/api/v1/auth/refresh", {"refresh_token": "x"}) for _ in range(61)]
+    responses = [
+        Client(address="203.0.113.202")("POST", "/api/v1/auth/refresh", {"refresh_token": "x"})
+        for _ in range(61)
+    ]
 
     assert responses[-1].status == 429
-    assert (responses[-1].headers["ratelimit-limit"], responses[-1].headers["ratelimit-remaining"]) == ("60", "0")
+    assert (responses[-1].headers["ratelimit-limit"], responses[-1].headers["ratelimit-remaining"]) == (
+        "60",
+        "0",
+    )

@@ -12,7 +12,25 @@ from showrunner.channels.schemas import ChannelSettings, NewChannel, Palette
 from showrunner.errors import InvalidRequest
 from showrunner.web import body, mistakes
 
-VALUES = [None, True, 7, -7, 0.5, 10**30, "", " ", "x", "4:5", "\u2028", "x" * 20_000, [], [None], ["x"] * 2_000, {}, {"x": 1}]
+VALUES = [
+    None,
+    True,
+    7,
+    -7,
+    0.5,
+    10**30,
+    "",
+    " ",
+    "x",
+    "4:5",
+    "\u2028",
+    "x" * 20_000,
+    [],
+    [None],
+    ["x"] * 2_000,
+    {},
+    {"x": 1},
+]
 # Regular expressions, pydantic's words and types, class names.
 FORBIDDEN = re.compile(
     r"\^|\\\\|\[0-9|\[a-z|\$$|pydantic|validat|Input should|Field required|Extra inputs|String should|literal\[|"
@@ -46,7 +64,11 @@ def nested(model):
 
 
 MODELS = models()
-CLASSES = re.compile(r"\b(" + "|".join(name.rpartition(".")[2] for name in MODELS if not name.endswith((".Page", ".Brand", ".Code"))) + r")\b")
+CLASSES = re.compile(
+    r"\b("
+    + "|".join(name.rpartition(".")[2] for name in MODELS if not name.endswith((".Page", ".Brand", ".Code")))
+    + r")\b"
+)
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -69,7 +91,10 @@ def test_an_unknown_field_suggests_the_nearest_one():
     top = details_of(NewChannel, {"nam": "A", "name": "A"})
     far = details_of(NewChannel, {"zzzz": 1, "name": "A"})
 
-    assert {"field": "settings.brand.pallete", "message": "there is no such field; did you mean palette?"} in brand
+    assert {
+        "field": "settings.brand.pallete",
+        "message": "there is no such field; did you mean palette?",
+    } in brand
     assert {"field": "nam", "message": "there is no such field; did you mean name?"} in top
     assert {"field": "zzzz", "message": "there is no such field"} in far
 
@@ -81,7 +106,11 @@ def test_an_unknown_field_suggests_the_nearest_one():
         (ChannelSettings, {"videos_per_day": 11}, ("videos_per_day", "must be at most 10")),
         (ChannelSettings, {"language": "it"}, ("language", "it is none of en, es, fr, de")),
         (ChannelSettings, {"auto_publish": "yes"}, ("auto_publish", "must be true or false")),
-        (schemas.EmailAddress, {"email": "ada"}, ("email", "ada is no email address; write it like name@example.com")),
+        (
+            schemas.EmailAddress,
+            {"email": "ada"},
+            ("email", "ada is no email address; write it like name@example.com"),
+        ),
         (schemas.EmailAddress, {}, ("email", "is required")),
         (schemas.EmailAddress, [], ("body", "must be an object")),
     ],

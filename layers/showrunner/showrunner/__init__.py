@@ -1,1 +1,5 @@
-"""What every function shares. Directions: functions -> api, access, production, platforms, store, config, telemetry; store -> db; never store <-> platforms."""
+"""What every function shares.
+
+Directions: functions -> api, access, production, platforms, store, config, telemetry; store -> db; never
+store <-> platforms.
+"""

@@ -19,7 +19,10 @@ def check(platform: str, now: float | None = None) -> None:
     at = time.time() if now is None else now
     found = dynamodb.find(f"breaker#{platform}", "state", at)
     if found and found["failures"] >= FAILURES:
-        raise PlatformUnavailable(f"{platform} has failed {FAILURES} times in a row: try again in {PAUSE_SECONDS} seconds.", PAUSE_SECONDS)
+        raise PlatformUnavailable(
+            f"{platform} has failed {FAILURES} times in a row: try again in {PAUSE_SECONDS} seconds.",
+            PAUSE_SECONDS,
+        )
 
 
 @contextmanager
@@ -35,10 +38,18 @@ def guard(platform: str) -> Iterator[None]:
 
 
 def record(platform: str, *, answered: bool, now: float | None = None) -> None:
-    """Counts a failure; an answer closes the breaker. After the pause one failure more opens it again, because the count expires only then."""
+    """Counts a failure; an answer closes the breaker.
+
+    After the pause one failure more opens it again, because the count expires only then.
+    """
     if answered:
         dynamodb.remove(f"breaker#{platform}", "state")
         return
     at = time.time() if now is None else now
     before = dynamodb.find(f"breaker#{platform}", "state", at)
-    dynamodb.put(f"breaker#{platform}", "state", {"failures": (before["failures"] if before else 0) + 1}, at + PAUSE_SECONDS)
+    dynamodb.put(
+        f"breaker#{platform}",
+        "state",
+        {"failures": (before["failures"] if before else 0) + 1},
+        at + PAUSE_SECONDS,
+    )

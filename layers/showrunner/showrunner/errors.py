@@ -1,13 +1,15 @@
-"""Errors by what their receiver should do. The class name is the contract: Step Functions matches it exactly in Retry and Catch.
+"""Errors by what their receiver should do.
+
+The class name is the contract: Step Functions matches it exactly in Retry and Catch.
 
 ShowrunnerError
-├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge LimitExceeded PaymentRequired
-├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key) Disconnected (connect again)
-│     UploadUnknown (a person decides) PlatformRejected (change the request) PlatformUnavailable (try again)
-│     VoiceUnavailable (choose another voice or plan) AnswerRefused (change the brief)
-├── our own stores: StorageMissing StorageDenied DatabaseUnavailable
-├── a step of a machine: ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong)
-└── the deployment: ConfigurationMissing ServiceUnavailable
+├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge
+LimitExceeded PaymentRequired ├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key)
+Disconnected (connect again) │     UploadUnknown (a person decides) PlatformRejected (change the request)
+PlatformUnavailable (try again) │     VoiceUnavailable (choose another voice or plan) AnswerRefused (change
+the brief) ├── our own stores: StorageMissing StorageDenied DatabaseUnavailable ├── a step of a machine:
+ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong) └── the
+deployment: ConfigurationMissing ServiceUnavailable
 """
 
 from datetime import datetime
@@ -24,7 +26,9 @@ class ShowrunnerError(Exception):
 class InvalidRequest(ShowrunnerError):
     """The request breaks a rule; `details` lists {"field", "message"}."""
 
-    def __init__(self, message: str, details: list[dict[str, str]] | None = None, code: str = "VALIDATION_ERROR") -> None:
+    def __init__(
+        self, message: str, details: list[dict[str, str]] | None = None, code: str = "VALIDATION_ERROR"
+    ) -> None:
         super().__init__(message)
         self.details = details or []
         self.code = code
@@ -53,7 +57,9 @@ class NotFound(ShowrunnerError):
 class Conflict(ShowrunnerError):
     """The state of the thing forbids it now."""
 
-    def __init__(self, message: str, code: str = "CONFLICT", details: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self, message: str, code: str = "CONFLICT", details: list[dict[str, str]] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.details = details or []
@@ -70,7 +76,9 @@ class PaymentRequired(ShowrunnerError):
 class LimitExceeded(ShowrunnerError):
     """Too many calls. retry_after: seconds. limit: calls that the window which refused allows."""
 
-    def __init__(self, message: str, retry_after: int, code: str = "RATE_LIMIT_EXCEEDED", limit: int | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after: int, code: str = "RATE_LIMIT_EXCEEDED", limit: int | None = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.code = code
@@ -98,7 +106,10 @@ class UploadUnknown(ShowrunnerError):
 
 
 class PlatformRejected(ShowrunnerError):
-    """A platform refuses this request; repeating it unchanged gives the same answer. `reason` is the platform's own word for it."""
+    """A platform refuses this request; repeating it unchanged gives the same answer.
+
+    `reason` is the platform's own word for it.
+    """
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
@@ -110,7 +121,10 @@ class VoiceUnavailable(ShowrunnerError):
 
 
 class AnswerRefused(ShowrunnerError):
-    """The language model declines to answer, or a content filter stopped it: only another brief helps. Paid once."""
+    """The language model declines to answer, or a content filter stopped it: only another brief helps.
+
+    Paid once.
+    """
 
 
 class PlatformUnavailable(ShowrunnerError):
@@ -148,7 +162,9 @@ class ConfigurationMissing(ShowrunnerError):
 class ServiceUnavailable(ShowrunnerError):
     """We can't serve now; `retry_after` in seconds."""
 
-    def __init__(self, message: str, retry_after: int | None = None, code: str = "SERVICE_UNAVAILABLE") -> None:
+    def __init__(
+        self, message: str, retry_after: int | None = None, code: str = "SERVICE_UNAVAILABLE"
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.code = code

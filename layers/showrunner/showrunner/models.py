@@ -27,12 +27,21 @@ class Sighting(NamedTuple):
 # Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.
 
 type VideoEventKind = Literal[
-    "video.progress", "video.completed", "video.failed", "video.cancelled", "video.scheduled", "video.published", "video.publish_failed"
+    "video.progress",
+    "video.completed",
+    "video.failed",
+    "video.cancelled",
+    "video.scheduled",
+    "video.published",
+    "video.publish_failed",
 ]
 
 
 class VideoEvent(NamedTuple):
-    """A video reached a step or its end. `event_id` identifies repeats; `error` is {code, message, ...} of a failed video."""
+    """A video reached a step or its end.
+
+    `event_id` identifies repeats; `error` is {code, message, ...} of a failed video.
+    """
 
     event_id: str
     video_id: str
@@ -50,7 +59,10 @@ class VideoEvent(NamedTuple):
 
 
 class VideoUpdate(NamedTuple):
-    """A channel on YouTube published, renamed or deleted a video: a row of the trail. `event_id` identifies repeats."""
+    """A channel on YouTube published, renamed or deleted a video: a row of the trail.
+
+    `event_id` identifies repeats.
+    """
 
     event_id: str
     webhook_event_id: int

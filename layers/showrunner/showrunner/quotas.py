@@ -14,7 +14,8 @@ from showrunner.errors import QuotaExceeded
 # https://developers.google.com/youtube/v3/determine_quota_cost: no bucket holds more in a day.
 ALL_UNITS = 10_000
 INSERTS_A_DAY = 100
-# The general units of a day, divided so that polling can't leave a video without its captions (400 units). The sum is the quota; a test adds it up.
+# The general units of a day, divided so that polling can't leave a video without its captions (400 units).
+# The sum is the quota; a test adds it up.
 SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
 # What polls may take of the share "polling"; the rest is for look-ups and for people who wait.
 POLL_UNITS = 2_000
@@ -22,14 +23,18 @@ POLL_UNITS = 2_000
 BUCKETS = {("youtube", "general"): ALL_UNITS, ("youtube", "insert"): INSERTS_A_DAY}
 # From this hour in Los Angeles on, what a share hasn't used is everybody's.
 SHARED_FROM_HOUR = 20
-# Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us for minutes only.
+# Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us
+# for minutes only.
 FRESH_SECONDS = 1800
 PAUSED_SECONDS = 300
 
 
 @cache
 def _pacific() -> ZoneInfo:
-    """Return the zone in which Google's quota days begin. Its data come with the package tzdata: a function's file system has none."""
+    """Return the zone in which Google's quota days begin.
+
+    Its data come with the package tzdata: a function's file system has none.
+    """
     return ZoneInfo("America/Los_Angeles")
 
 
@@ -53,12 +58,17 @@ def _is_fresh(now: datetime) -> bool:
     return pacific_day(now - timedelta(seconds=FRESH_SECONDS)) != pacific_day(now)
 
 
-def spend(project: str, bucket: str, units: int, limit: int, now: datetime | None = None, share: str | None = None) -> str:
-    """Take units from today's bucket before the call that costs them, refused calls included. `share` names an entry of SHARES.
+def spend(
+    project: str, bucket: str, units: int, limit: int, now: datetime | None = None, share: str | None = None
+) -> str:
+    """Take units from today's bucket before the call that costs them, refused calls included.
 
-    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded. The update can't be told from its repeat: where
-    its response is lost, `rpc` sends it again and the units may count twice. That errs to the safe side (the count is then more than
-    was spent, never less), costs a unit or two of 10,000, and ends at midnight; `reserve` is for what costs more.
+    `share` names an entry of SHARES.
+
+    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded. The update can't be told
+    from its repeat: where its response is lost, `rpc` sends it again and the units may count twice. That errs
+    to the safe side (the count is then more than was spent, never less), costs a unit or two of 10,000, and
+    ends at midnight; `reserve` is for what costs more.
     """
     at = now or datetime.now(UTC)
     day = pacific_day(at)
@@ -67,11 +77,21 @@ def spend(project: str, bucket: str, units: int, limit: int, now: datetime | Non
     return day
 
 
-def reserve(project: str, bucket: str, units: int, limit: int, holder: str, now: datetime | None = None, share: str | None = None) -> str:
+def reserve(
+    project: str,
+    bucket: str,
+    units: int,
+    limit: int,
+    holder: str,
+    now: datetime | None = None,
+    share: str | None = None,
+) -> str:
     """As `spend`, but once for each `holder` and day, however often it is called: a step that is repeated reserves nothing twice."""
     at = now or datetime.now(UTC)
     day = pacific_day(at)
-    if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(project, bucket, holder, at):
+    if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(
+        project, bucket, holder, at
+    ):
         raise _spent(bucket, at, share if spent(project, bucket, at) + units <= limit else None)
     return day
 
@@ -87,18 +107,39 @@ def release(project: str, bucket: str, units: int, holder: str, day: str, share:
     """Give back a reservation of which nothing was used. A second release changes nothing."""
     names = {"#share": f"used_{share}"} if share else {}
     update = {
-        "UpdateExpression": "ADD used :units" + (", #share :units" if share else "") + " DELETE holders :holders",
+        "UpdateExpression": "ADD used :units"
+        + (", #share :units" if share else "")
+        + " DELETE holders :holders",
         "ConditionExpression": "contains(holders, :holder)",
-        "ExpressionAttributeValues": {":units": dynamodb.typed(-units), ":holders": dynamodb.typed(frozenset({holder})), ":holder": dynamodb.typed(holder)},
+        "ExpressionAttributeValues": {
+            ":units": dynamodb.typed(-units),
+            ":holders": dynamodb.typed(frozenset({holder})),
+            ":holder": dynamodb.typed(holder),
+        },
     } | ({"ExpressionAttributeNames": names} if names else {})
     _update(project, bucket, day, update)
 
 
-def _take(project: str, bucket: str, day: str, units: int, limit: int, at: datetime, share: str | None, holder: str | None = None) -> bool:
-    """Whether the units could be taken. One conditional update, so that nothing is taken twice or over the limit."""
+def _take(
+    project: str,
+    bucket: str,
+    day: str,
+    units: int,
+    limit: int,
+    at: datetime,
+    share: str | None,
+    holder: str | None = None,
+) -> bool:
+    """Whether the units could be taken.
+
+    One conditional update, so that nothing is taken twice or over the limit.
+    """
     second = int(at.timestamp())
     adds, names = ["used :units"], {}
-    conditions = ["(attribute_not_exists(used) OR used <= :most)", "(attribute_not_exists(paused_until) OR paused_until <= :now)"]
+    conditions = [
+        "(attribute_not_exists(used) OR used <= :most)",
+        "(attribute_not_exists(paused_until) OR paused_until <= :now)",
+    ]
     values = {
         ":units": dynamodb.typed(units),
         ":most": dynamodb.typed(limit - units),
@@ -131,7 +172,11 @@ def is_shared_time(now: datetime) -> bool:
 def _update(project: str, bucket: str, day: str, update: dict[str, Any]) -> bool:
     """Whether the condition held."""
     try:
-        rpc.call("dynamodb", "UpdateItem", {"TableName": dynamodb.table(), "Key": _bucket(project, bucket, day), **update})
+        rpc.call(
+            "dynamodb",
+            "UpdateItem",
+            {"TableName": dynamodb.table(), "Key": _bucket(project, bucket, day), **update},
+        )
     except rpc.AwsError as error:
         if error.code != "ConditionalCheckFailedException":
             raise
@@ -142,7 +187,8 @@ def _update(project: str, bucket: str, day: str, update: dict[str, Any]) -> bool
 class Ledger(NamedTuple):
     """A bucket of a platform's quota, of which its holder may take so many units a day: reserved before a call, settled by what it really cost.
 
-    A call begun before midnight in Los Angeles may be answered after it: what is settled is the day that it was taken from.
+    A call begun before midnight in Los Angeles may be answered after it: what is settled is the day that it
+    was taken from.
     """
 
     project: str
@@ -160,20 +206,38 @@ class Ledger(NamedTuple):
         update = "ADD used :units" + (", #share :units" if self.share else "")
         values = {":units": dynamodb.typed(-units)}
         more = {"ExpressionAttributeNames": names} if names else {}
-        _update(self.project, self.bucket, day, {"UpdateExpression": update, "ExpressionAttributeValues": values} | more)
+        _update(
+            self.project,
+            self.bucket,
+            day,
+            {"UpdateExpression": update, "ExpressionAttributeValues": values} | more,
+        )
 
     def exhaust(self, day: str, now: datetime | None = None) -> QuotaExceeded:
         """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it. What to tell the caller."""
         at = now or datetime.now(UTC)
         if day == pacific_day(at) and _is_fresh(at):
-            self._settle(day, "SET paused_until = :until", {":until": dynamodb.typed(int(next_attempt_at(at).timestamp()))})
+            self._settle(
+                day,
+                "SET paused_until = :until",
+                {":until": dynamodb.typed(int(next_attempt_at(at).timestamp()))},
+            )
         else:
             self._settle(day, "SET used = :all", {":all": dynamodb.typed(ALL_UNITS)})
         return _spent(self.bucket, at)
 
     def _settle(self, day: str, update: str, values: dict[str, Any]) -> None:
         key = _bucket(self.project, self.bucket, day)
-        rpc.call("dynamodb", "UpdateItem", {"TableName": dynamodb.table(), "Key": key, "UpdateExpression": update, "ExpressionAttributeValues": values})
+        rpc.call(
+            "dynamodb",
+            "UpdateItem",
+            {
+                "TableName": dynamodb.table(),
+                "Key": key,
+                "UpdateExpression": update,
+                "ExpressionAttributeValues": values,
+            },
+        )
 
 
 def polling_ledger() -> Ledger:

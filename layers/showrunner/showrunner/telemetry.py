@@ -32,7 +32,8 @@ def entrypoint(handler: Handler) -> Handler:
                 return handler(event, context)
             except Exception as error:
                 if isinstance(error, CredentialRejected):
-                    ssm.forget()  # whoever replaces the key and retries must not meet the old one in a warm environment
+                    # Whoever replaces the key and retries must not meet the old one in a warm environment
+                    ssm.forget()
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})
                 raise

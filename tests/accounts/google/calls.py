@@ -38,7 +38,11 @@ class Begun(NamedTuple):
 def begin(path=START, client=ANYONE, **query):
     response = client("GET", f"{path}?{urlencode(query)}" if query else path)
     assert response.status == 200, response
-    return Begun(response.body["authorization_url"], response.headers["set-cookie"].partition(";")[0], response.body["state"])
+    return Begun(
+        response.body["authorization_url"],
+        response.headers["set-cookie"].partition(";")[0],
+        response.body["state"],
+    )
 
 
 def agree(begun, email, **more):

@@ -29,7 +29,10 @@ def stage(signing_key, tx, world, monkeypatch):
     monkeypatch.setenv("OAUTH_REDIRECTS", f"{BACK},https://app.example.com/oauth")
     put_secrets({"google/client_id": "local", "google/client_secret": "local"})
     world.sign_ins.people.clear()
-    world.channels = {CHANNEL: {"title": "Depths", "handle": "depths"}, OTHER_CHANNEL: {"title": "Heights", "handle": "heights"}}
+    world.channels = {
+        CHANNEL: {"title": "Depths", "handle": "depths"},
+        OTHER_CHANNEL: {"title": "Heights", "handle": "heights"},
+    }
     world.owned = Owned()
     monkeypatch.setenv("YOUTUBE_BASE_URL", os.environ["GOOGLE_URL"])
     google._documents.clear()

@@ -18,7 +18,14 @@ def test_a_login_started_in_another_browser_cannot_be_finished_here(email):
     attacker, victim = begin(), begin()
     returned = agree(attacker, email)
 
-    for cookie in ("", victim.cookie, "__Host-showrunner-oauth=", f"{attacker.cookie}; {victim.cookie}", attacker.cookie[:-1], attacker.cookie + "A"):
+    for cookie in (
+        "",
+        victim.cookie,
+        "__Host-showrunner-oauth=",
+        f"{attacker.cookie}; {victim.cookie}",
+        attacker.cookie[:-1],
+        attacker.cookie + "A",
+    ):
         response = finish(attacker, returned, cookie=cookie)
         assert error(response) == (400, "VALIDATION_ERROR"), cookie
     assert finish(attacker, returned).status == 200, "the failed attempts have not used up the state"
@@ -45,16 +52,24 @@ def test_concurrent_requests_with_one_state_log_in_once(email):
 def test_requests_that_meet_after_googles_answer_log_in_once(email, monkeypatch):
     (begun,) = in_threads(1, lambda _: begin())
     returned = agree(begun, email)
-    first_is_known, both_are_known, read = threading.Event(), threading.Barrier(2, timeout=20), google.second_factor.confirmed_secret
+    first_is_known, both_are_known, read = (
+        threading.Event(),
+        threading.Barrier(2, timeout=20),
+        google.second_factor.confirmed_secret,
+    )
 
     def meet(user):
         first_is_known.set()
         both_are_known.wait()
         return read(user)
 
-    monkeypatch.setattr(google.second_factor, "confirmed_secret", meet)  # nothing else can hold a request at this point
+    monkeypatch.setattr(
+        google.second_factor, "confirmed_secret", meet
+    )  # nothing else can hold a request at this point
 
-    statuses = in_threads(2, lambda number: (number and first_is_known.wait(20), finish(begun, returned).status)[1])
+    statuses = in_threads(
+        2, lambda number: (number and first_is_known.wait(20), finish(begun, returned).status)[1]
+    )
 
     in_threads(1, lambda _: forget(email))
     assert sorted(statuses) == [200, 400]
@@ -88,7 +103,10 @@ def test_a_code_stolen_from_another_login_is_refused(email):
 
 def test_a_removed_or_weakened_pkce_challenge_is_refused(email):
     """PKCE downgrade: without the challenge, or with a weaker method, Google's code does not match our verifier."""
-    for change in ({"code_challenge": None, "code_challenge_method": None}, {"code_challenge_method": "plain"}):
+    for change in (
+        {"code_challenge": None, "code_challenge_method": None},
+        {"code_challenge_method": "plain"},
+    ):
         begun = begin()
         asked = {name: value for name, value in {**begun.asked, **change}.items() if value is not None}
         changed = begun._replace(url=f"{begun.url.partition('?')[0]}?{urlencode(asked)}")
@@ -114,7 +132,10 @@ def test_a_login_state_is_refused_for_a_connection_and_the_reverse(me, email):
 
 def test_an_issuer_other_than_google_is_refused(world, email):
     begun = begin()
-    assert error(finish(begun, agree(begun, email), iss="https://evil.example.com")) == (400, "VALIDATION_ERROR")
+    assert error(finish(begun, agree(begun, email), iss="https://evil.example.com")) == (
+        400,
+        "VALIDATION_ERROR",
+    )
     begun = begin()
     assert finish(begun, agree(begun, email), iss=os.environ["GOOGLE_URL"]).status == 200
 
@@ -139,11 +160,16 @@ def test_only_listed_redirect_addresses_are_accepted(address):
 
     assert response.status == 400
     assert "set-cookie" not in response.headers
-    assert begin(redirect_uri="https://app.example.com/oauth").asked["redirect_uri"] == "https://app.example.com/oauth"
+    assert (
+        begin(redirect_uri="https://app.example.com/oauth").asked["redirect_uri"]
+        == "https://app.example.com/oauth"
+    )
 
 
 def test_starting_and_finishing_are_limited_by_address(email):
     client = Client(address="203.0.113.99")
 
     assert [client("GET", START).status for _ in range(21)] == [200] * 20 + [429]
-    assert [client("POST", LOGIN, {"state": "A" * 43, "code": "x"}).status for _ in range(21)] == [400] * 20 + [429]
+    assert [client("POST", LOGIN, {"state": "A" * 43, "code": "x"}).status for _ in range(21)] == [
+        400
+    ] * 20 + [429]

@@ -11,7 +11,17 @@ from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
 from showrunner.store.accounts import organisations
 from tests.accounts.calls import ANYONE, PASSWORD, error, log_in, mailed, token_in
-from tests.accounts.google.calls import CHANNEL, CONNECT, CONNECT_START, OTHER_CHANNEL, agree, begin, connect, finish, google_login
+from tests.accounts.google.calls import (
+    CHANNEL,
+    CONNECT,
+    CONNECT_START,
+    OTHER_CHANNEL,
+    agree,
+    begin,
+    connect,
+    finish,
+    google_login,
+)
 from tests.conftest import Client
 
 
@@ -59,7 +69,10 @@ def test_the_chosen_channel_of_an_account_is_connected_and_named(me):
 
 
 def test_two_channels_of_one_account_are_two_connections(tx, me):
-    ids = {connect(me, "channel@example.com", channel=channel).body["connection"]["id"] for channel in (CHANNEL, OTHER_CHANNEL)}
+    ids = {
+        connect(me, "channel@example.com", channel=channel).body["connection"]["id"]
+        for channel in (CHANNEL, OTHER_CHANNEL)
+    }
 
     assert len(ids) == 2
     assert db.value(tx, "SELECT count(*) FROM accounts.connections") == 2
@@ -80,7 +93,9 @@ def test_a_channel_that_youtube_does_not_name_now_is_connected_without_its_name(
     assert connect(me, "channel@example.com").body["connection"]["channel_id"] is None
 
 
-def test_erasing_one_of_two_people_with_the_same_google_account_keeps_the_others_connection(tx, world, me, member, email):
+def test_erasing_one_of_two_people_with_the_same_google_account_keeps_the_others_connection(
+    tx, world, me, member, email
+):
     other = organisations.add(tx, "Other label")
     kept = connect(me, "channel@example.com").body["connection"]["id"]
     token = connections.find(kept, me.organisation_id)
@@ -95,7 +110,9 @@ def test_erasing_one_of_two_people_with_the_same_google_account_keeps_the_others
 
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
 
-    assert token in world.sign_ins.refresh_tokens, "revoking it would have ended the other organisation's connection, too"
+    assert token in world.sign_ins.refresh_tokens, (
+        "revoking it would have ended the other organisation's connection, too"
+    )
     assert dynamodb.find(f"connection#{kept}", "tokens") is None
 
 
@@ -115,7 +132,9 @@ def test_only_content_owners_are_asked_for_the_partner_scope(tx, me):
 def test_a_connection_with_more_scopes_than_requested_is_accepted_without_the_content_owners(me):
     """Google adds scopes that the account granted before (include_granted_scopes)."""
     begun = begin(CONNECT_START, me)
-    widened = begun._replace(url=begun.url.replace("yt-analytics.readonly", f"yt-analytics.readonly+{google.PARTNER}"))
+    widened = begun._replace(
+        url=begun.url.replace("yt-analytics.readonly", f"yt-analytics.readonly+{google.PARTNER}")
+    )
 
     response = finish(begun, agree(widened, "channel@example.com"), CONNECT, me)
 
@@ -134,7 +153,9 @@ def test_scopes_the_person_declined_are_reported(me):
 def test_a_connection_started_by_someone_else_is_refused(aws, me, email):
     """Session swapping: a victim's session must not connect the attacker's account, nor another member's."""
     other = f"other-{email}"
-    Client(address="203.0.113.79")("POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"})
+    Client(address="203.0.113.79")(
+        "POST", "/api/v1/auth/register", {"email": other, "password": PASSWORD, "full_name": "Eve"}
+    )
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, other))})
     eve = Client(log_in(other).body["access_token"])
     begun = begin(CONNECT_START, eve)
@@ -147,7 +168,9 @@ def test_a_connection_started_by_someone_else_is_refused(aws, me, email):
 
 def test_an_unconfirmed_account_cannot_connect(email):
     """Otherwise an impostor's channel could receive the videos of the address's real owner."""
-    Client(address="203.0.113.82")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
+    Client(address="203.0.113.82")(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"}
+    )
     impostor = Client(log_in(email).body["access_token"])
 
     assert error(impostor("GET", CONNECT_START)) == (403, "EMAIL_NOT_VERIFIED")

@@ -16,7 +16,9 @@ def test_an_unreachable_google_is_a_502_and_then_opens_the_breaker(monkeypatch, 
     google._documents.clear()
     monkeypatch.setenv("GOOGLE_URL", "http://127.0.0.1:9")
 
-    assert [error(ANYONE("GET", START)) for _ in range(breakers.FAILURES)] == [(502, "UPSTREAM_ERROR")] * breakers.FAILURES
+    assert [error(ANYONE("GET", START)) for _ in range(breakers.FAILURES)] == [
+        (502, "UPSTREAM_ERROR")
+    ] * breakers.FAILURES
     response = ANYONE("GET", START)
     assert error(response) == (502, "UPSTREAM_ERROR")
     assert int(response.headers["retry-after"]) == breakers.PAUSE_SECONDS
@@ -53,7 +55,9 @@ def test_a_discovery_document_with_foreign_addresses_is_refused(httpserver, monk
 @pytest.mark.parametrize("status", [200, 301, 500])
 def test_an_invalid_discovery_answer_is_a_502(httpserver, monkeypatch, status):
     base = httpserver.url_for("").rstrip("/")
-    httpserver.expect_request(google.DISCOVERY).respond_with_data("<html>" * 20_000, status=status, headers={"location": f"{base}/elsewhere"})
+    httpserver.expect_request(google.DISCOVERY).respond_with_data(
+        "<html>" * 20_000, status=status, headers={"location": f"{base}/elsewhere"}
+    )
     monkeypatch.setenv("GOOGLE_URL", base)
 
     assert error(ANYONE("GET", START)) == (502, "UPSTREAM_ERROR")

@@ -19,13 +19,37 @@ def test_an_id_token_with_a_wrong_claim_is_refused(world):
     keys = lambda kid: [stand_in.jwk(world.sign_ins)]
 
     def read(claims):
-        return oauth.person(stand_in.sign(world.sign_ins, claims), keys, "local", os.environ["GOOGLE_URL"], "n" * 43)
+        return oauth.person(
+            stand_in.sign(world.sign_ins, claims), keys, "local", os.environ["GOOGLE_URL"], "n" * 43
+        )
 
     assert read(good).email == "ada@example.com"
     for change in (
-        *({"iss": "https://evil.example.com"}, {"iss": None}, {"aud": "another"}, {"aud": ["local", "another"]}, {"azp": "another"}),
-        *({"exp": now - 61}, {"exp": None}, {"exp": str(now + 60)}, {"iat": now + 3600}, {"iat": None}, {"exp": True}),
-        *({"nonce": "m" * 43}, {"nonce": "\ud800"}, {"nonce": None}, {"nonce": 7}, {"sub": ""}, {"sub": None}, {"sub": 7}, {"sub": "x" * 256}),
+        *(
+            {"iss": "https://evil.example.com"},
+            {"iss": None},
+            {"aud": "another"},
+            {"aud": ["local", "another"]},
+            {"azp": "another"},
+        ),
+        *(
+            {"exp": now - 61},
+            {"exp": None},
+            {"exp": str(now + 60)},
+            {"iat": now + 3600},
+            {"iat": None},
+            {"exp": True},
+        ),
+        *(
+            {"nonce": "m" * 43},
+            {"nonce": "\ud800"},
+            {"nonce": None},
+            {"nonce": 7},
+            {"sub": ""},
+            {"sub": None},
+            {"sub": 7},
+            {"sub": "x" * 256},
+        ),
     ):
         with pytest.raises(oauth.Unauthorized):
             read({**good, **change})
@@ -35,7 +59,11 @@ def test_a_forged_id_token_is_refused(world):
     from showrunner.access import tokens
 
     now = int(time.time())
-    good = stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], stand_in.Code({"nonce": "n" * 43}, "ada@example.com", ["openid", "email"], now))
+    good = stand_in.claims(
+        world.sign_ins,
+        os.environ["GOOGLE_URL"],
+        stand_in.Code({"nonce": "n" * 43}, "ada@example.com", ["openid", "email"], now),
+    )
     head, body, signature = stand_in.sign(world.sign_ins, good).split(".")
     own = tokens.jwk_set(tokens.new_key())["keys"][0]
 
@@ -56,18 +84,42 @@ def test_a_forged_id_token_is_refused(world):
     ]
     for token in forged:
         with pytest.raises(oauth.Unauthorized):
-            oauth.person(token, lambda kid: [stand_in.jwk(world.sign_ins)], "local", os.environ["GOOGLE_URL"], "n" * 43)
-    for keys in ([], [own], [{**stand_in.jwk(world.sign_ins), "use": "enc"}], [{**stand_in.jwk(world.sign_ins), "alg": "RS512"}]):
+            oauth.person(
+                token, lambda kid: [stand_in.jwk(world.sign_ins)], "local", os.environ["GOOGLE_URL"], "n" * 43
+            )
+    for keys in (
+        [],
+        [own],
+        [{**stand_in.jwk(world.sign_ins), "use": "enc"}],
+        [{**stand_in.jwk(world.sign_ins), "alg": "RS512"}],
+    ):
         with pytest.raises(oauth.Unauthorized):
-            oauth.person(f"{head}.{body}.{signature}", lambda kid, keys=keys: keys, "local", os.environ["GOOGLE_URL"], "n" * 43)
+            oauth.person(
+                f"{head}.{body}.{signature}",
+                lambda kid, keys=keys: keys,
+                "local",
+                os.environ["GOOGLE_URL"],
+                "n" * 43,
+            )
 
 
 def test_joserfc_verifies_the_stand_ins_id_tokens(world):
     from joserfc import jwk, jwt
 
-    claims = stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], stand_in.Code({"nonce": "n"}, "ada@example.com", ["openid"], time.time()))
+    claims = stand_in.claims(
+        world.sign_ins,
+        os.environ["GOOGLE_URL"],
+        stand_in.Code({"nonce": "n"}, "ada@example.com", ["openid"], time.time()),
+    )
 
-    assert jwt.decode(stand_in.sign(world.sign_ins, claims), jwk.RSAKey.import_key(stand_in.jwk(world.sign_ins)), algorithms=["RS256"]).claims == claims
+    assert (
+        jwt.decode(
+            stand_in.sign(world.sign_ins, claims),
+            jwk.RSAKey.import_key(stand_in.jwk(world.sign_ins)),
+            algorithms=["RS256"],
+        ).claims
+        == claims
+    )
 
 
 def test_googles_keys_are_fetched_again_but_not_for_every_unknown_kid(world, email, monkeypatch):

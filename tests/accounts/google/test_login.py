@@ -18,7 +18,11 @@ def test_the_authorization_request_has_state_nonce_and_pkce():
 
     asked = begun.asked
     assert asked["scope"].split() == ["openid", "email", "profile"]
-    assert (asked["response_type"], asked["code_challenge_method"], asked["redirect_uri"]) == ("code", "S256", BACK)
+    assert (asked["response_type"], asked["code_challenge_method"], asked["redirect_uri"]) == (
+        "code",
+        "S256",
+        BACK,
+    )
     assert len({asked["state"], asked["nonce"], asked["code_challenge"]}) == 3
     assert all(len(asked[name]) == 43 for name in ("state", "nonce", "code_challenge"))
     attributes = response.headers["set-cookie"].split("; ")
@@ -53,7 +57,12 @@ def test_a_first_login_with_google_creates_a_confirmed_account(tx, world, email)
     assert (profile["verified"], profile["full_name"]) == (True, "Ada Lovelace")
     again = google_login(email)
     assert again.body["user"]["id"] == response.body["user"]["id"]
-    assert db.value(tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=response.body["user"]["id"]) == 1
+    assert (
+        db.value(
+            tx, "SELECT count(*) FROM accounts.identities WHERE user_id = :id", id=response.body["user"]["id"]
+        )
+        == 1
+    )
 
 
 def test_a_confirmed_account_is_linked_and_its_password_still_works(member, email):
@@ -68,7 +77,9 @@ def test_a_confirmed_account_is_linked_and_its_password_still_works(member, emai
 
 def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
     """Pre-hijacking: an impostor registered the address; its owner, who logs in with Google, must not share that account."""
-    Client(address="203.0.113.78")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"})
+    Client(address="203.0.113.78")(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"}
+    )
 
     response = google_login(email)
 
@@ -84,7 +95,9 @@ def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
 @pytest.mark.parametrize(("hd", "expected"), [(None, 409), ("", 409), ("example.com", 200)])
 def test_google_links_only_addresses_whose_mailboxes_it_hosts(aws, tx, world, hd, expected):
     email = f"{uuid.uuid4().hex[:12]}@example.com"
-    Client(address="203.0.113.83")("POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"})
+    Client(address="203.0.113.83")(
+        "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada Test"}
+    )
     ANYONE("POST", "/api/v1/auth/verify", {"token": token_in(mailed(aws, email))})
     world.sign_ins.people[email] = {"hd": hd}
 
@@ -113,7 +126,9 @@ def test_the_first_login_with_google_ends_other_sessions_and_sends_an_email(aws,
 
 
 @pytest.mark.parametrize("claimed", [False, None, "true", 1])
-def test_an_address_not_verified_by_google_is_neither_linked_nor_registered(tx, world, member, email, claimed):
+def test_an_address_not_verified_by_google_is_neither_linked_nor_registered(
+    tx, world, member, email, claimed
+):
     world.sign_ins.people[email] = {"email_verified": claimed}
     other = f"new-{email}"
     world.sign_ins.people[other] = {"email_verified": claimed}
@@ -127,7 +142,10 @@ def test_an_address_not_verified_by_google_is_neither_linked_nor_registered(tx, 
 
 def test_a_linked_account_is_found_by_googles_id_not_by_its_address(world, member, email):
     assert google_login(email).status == 200
-    world.sign_ins.people["moved@example.org"] = {"sub": stand_in.claims(world.sign_ins, "", code_of(email))["sub"], "email_verified": False}
+    world.sign_ins.people["moved@example.org"] = {
+        "sub": stand_in.claims(world.sign_ins, "", code_of(email))["sub"],
+        "email_verified": False,
+    }
 
     assert google_login("moved@example.org").body["user"]["id"] == member
 
@@ -156,23 +174,35 @@ def test_a_login_with_google_still_needs_the_second_factor(tx, totp, member, ema
     returned = agree(begun, email)
 
     assert error(finish(begun, returned)) == (401, "AUTH_REQUIRED")
-    assert error(finish(begun, {"state": returned["state"]}, mfa_code="000000")) == (401, "INVALID_CREDENTIALS")
+    assert error(finish(begun, {"state": returned["state"]}, mfa_code="000000")) == (
+        401,
+        "INVALID_CREDENTIALS",
+    )
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 0
     response = finish(begun, {"state": returned["state"]}, mfa_code=totp.at(time.time() + 30))
 
     assert response.body["user"]["id"] == member
     assert db.value(tx, "SELECT count(*) FROM accounts.identities") == 1
-    assert error(finish(begun, returned, mfa_code=totp.now())) == (400, "VALIDATION_ERROR"), "the state has been used"
+    assert error(finish(begun, returned, mfa_code=totp.now())) == (400, "VALIDATION_ERROR"), (
+        "the state has been used"
+    )
 
 
 def test_wrong_codes_after_google_count_towards_the_login_lock(totp, email):
     begun = begin()
     returned = agree(begun, email)
 
-    responses = [finish(begun, returned, mfa_code=f"00000{n}", client=Client(address=f"203.0.113.{n}")) for n in range(6)]
+    responses = [
+        finish(begun, returned, mfa_code=f"00000{n}", client=Client(address=f"203.0.113.{n}"))
+        for n in range(6)
+    ]
 
-    assert [error(each) for each in responses] == [(401, "INVALID_CREDENTIALS")] * 5 + [(429, "ACCOUNT_LOCKED")]
-    assert log_in(email, mfa_code="000009", address="203.0.113.9").status == 429, "both kinds of login share one count"
+    assert [error(each) for each in responses] == [(401, "INVALID_CREDENTIALS")] * 5 + [
+        (429, "ACCOUNT_LOCKED")
+    ]
+    assert log_in(email, mfa_code="000009", address="203.0.113.9").status == 429, (
+        "both kinds of login share one count"
+    )
 
 
 def test_a_login_waiting_for_the_second_factor_expires_after_ten_minutes(tx, totp, email):
@@ -185,4 +215,7 @@ def test_a_login_waiting_for_the_second_factor_expires_after_ten_minutes(tx, tot
 
 
 def test_an_unknown_provider_is_404(me):
-    assert [me("GET", "/api/v1/auth/oauth/facebook/start").status, me("POST", "/api/v1/auth/oauth/facebook", {}).status] == [404, 404]
+    assert [
+        me("GET", "/api/v1/auth/oauth/facebook/start").status,
+        me("POST", "/api/v1/auth/oauth/facebook", {}).status,
+    ] == [404, 404]

@@ -16,7 +16,9 @@ def every_token(aws, tx, signing_key, world, me, email):
     """Return a started login and one valid token of each kind that we or Google issue."""
     pair = log_in(email).body
     admin_email = f"admin-{email}"
-    Client(address="203.0.113.80")("POST", "/api/v1/auth/register", {"email": admin_email, "password": PASSWORD, "full_name": "Boss"})
+    Client(address="203.0.113.80")(
+        "POST", "/api/v1/auth/register", {"email": admin_email, "password": PASSWORD, "full_name": "Boss"}
+    )
     verify = token_in(mailed(aws, admin_email))
     db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE email = :email", email=admin_email)
     admin = Client(log_in(admin_email).body["access_token"])
@@ -28,8 +30,12 @@ def every_token(aws, tx, signing_key, world, me, email):
         "access": pair["access_token"],
         "refresh": pair["refresh_token"],
         "acting": admin("POST", f"/api/v1/admin/users/{pair['user']['id']}/impersonate").body["access_token"],
-        "service": me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body["token"],
-        "api key": me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}).body["key"],
+        "service": me(
+            "POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}
+        ).body["token"],
+        "api key": me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}).body[
+            "key"
+        ],
         "ticket": me("POST", "/api/v1/live/tickets").body["ticket"],
         "verify": verify,
         "invitation": token_in(mailed(aws, guest)),
@@ -37,7 +43,9 @@ def every_token(aws, tx, signing_key, world, me, email):
         "state": begun.state,
         "browser": begun.cookie.partition("=")[2],
         "code": agree(begun, email)["code"],
-        "google": stand_in.sign(world.sign_ins, stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], code_of(email))),
+        "google": stand_in.sign(
+            world.sign_ins, stand_in.claims(world.sign_ins, os.environ["GOOGLE_URL"], code_of(email))
+        ),
     }
 
 
@@ -64,18 +72,31 @@ def test_each_kind_of_token_is_accepted_in_its_own_place_only(every_token, monke
         "refresh": lambda text: ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": text}),
         "verify": lambda text: ANYONE("POST", "/api/v1/auth/verify", {"token": text}),
         "invitation": lambda text: Client(address="203.0.113.81")(
-            "POST", "/api/v1/auth/register", {"email": "else@example.com", "password": OTHER, "full_name": "Eve", "invitation": text}
+            "POST",
+            "/api/v1/auth/register",
+            {"email": "else@example.com", "password": OTHER, "full_name": "Eve", "invitation": text},
         ),
         "state": lambda text: finish(begin(), {"code": known["code"], "state": text}),
         "code": lambda text: finish(fresh := begin(), {"code": text, "state": fresh.state}),
-        "reset": lambda text: ANYONE("POST", "/api/v1/auth/password/reset", {"token": text, "password": OTHER}),
+        "reset": lambda text: ANYONE(
+            "POST", "/api/v1/auth/password/reset", {"token": text, "password": OTHER}
+        ),
     }
     # Accepted tokens come last in each place, and the reset, which ends every session, last of all.
-    order = [(place, kind) for place in places for kind in sorted(known, key=lambda kind: kind in GOOD[place])]
+    order = [
+        (place, kind) for place in places for kind in sorted(known, key=lambda kind: kind in GOOD[place])
+    ]
     statuses = {(place, kind): places[place](known[kind]).status for place, kind in order}
 
-    assert {key for key, status in statuses.items() if status < 300} == {(place, kind) for place, kinds in GOOD.items() for kind in kinds}
-    assert {status for (place, kind), status in statuses.items() if kind not in GOOD[place]} == {400, 401, 403}
-    assert finish(begun, {"code": agree(begun, "another@example.com")["code"], "state": begun.state}).status == 200, (
-        "code and state of one login, in its browser"
-    )
+    assert {key for key, status in statuses.items() if status < 300} == {
+        (place, kind) for place, kinds in GOOD.items() for kind in kinds
+    }
+    assert {status for (place, kind), status in statuses.items() if kind not in GOOD[place]} == {
+        400,
+        401,
+        403,
+    }
+    assert (
+        finish(begun, {"code": agree(begun, "another@example.com")["code"], "state": begun.state}).status
+        == 200
+    ), "code and state of one login, in its browser"

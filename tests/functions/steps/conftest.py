@@ -24,14 +24,19 @@ def running_platforms() -> Iterator[tuple[Platforms, dict[str, str]]]:
     others = server.server(stand_ins.world, 0)
     threading.Thread(target=others.serve_forever, daemon=True).start()
     pexels = f"http://127.0.0.1:{others.server_port}"
-    with serving(language.application(stand_ins.openai)) as openai, serving(voice.application(stand_ins.elevenlabs)) as elevenlabs:
+    with (
+        serving(language.application(stand_ins.openai)) as openai,
+        serving(voice.application(stand_ins.elevenlabs)) as elevenlabs,
+    ):
         addresses = {"OPENAI_BASE_URL": f"{openai}/v1", "ELEVENLABS_BASE_URL": elevenlabs}
         yield stand_ins, {**addresses, "PEXELS_BASE_URL": pexels, "PEXELS_PHOTO_HOST": f"{pexels}/"}
     others.shutdown()
 
 
 @pytest.fixture
-def platforms(running_platforms: tuple[Platforms, dict[str, str]], aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platforms]:
+def platforms(
+    running_platforms: tuple[Platforms, dict[str, str]], aws: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platforms]:
     stand_ins, addresses = running_platforms
     settings = {
         **addresses,
@@ -43,7 +48,12 @@ def platforms(running_platforms: tuple[Platforms, dict[str, str]], aws: str, mon
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     for name in ("openai", "elevenlabs"):
-        sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{name}/api_key", Value=f"key-of-{name}", Type="SecureString", Overwrite=True)
+        sdk.client("ssm").put_parameter(
+            Name=f"/showrunner/test/{name}/api_key",
+            Value=f"key-of-{name}",
+            Type="SecureString",
+            Overwrite=True,
+        )
     ssm.forget()
     stand_ins.forget()
     yield stand_ins
@@ -66,7 +76,11 @@ def video(tx: Any) -> Callable[..., dict[str, Any]]:
             "priority": 1,
             **changes,
         }
-        db.run(tx, "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Deep Sea Media')", id=organisation)
+        db.run(
+            tx,
+            "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Deep Sea Media')",
+            id=organisation,
+        )
         db.run(
             tx,
             "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Depths', :settings)",
@@ -100,7 +114,10 @@ def bus(aws: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     sqs, events = sdk.client("sqs"), sdk.client("events")
     url = sqs.create_queue(QueueName=f"announced-{uuid.uuid4()}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name="announced", EventPattern=json.dumps({"source": ["showrunner"], "detail-type": [{"prefix": "video."}]}))
+    events.put_rule(
+        Name="announced",
+        EventPattern=json.dumps({"source": ["showrunner"], "detail-type": [{"prefix": "video."}]}),
+    )
     events.put_targets(Rule="announced", Targets=[{"Id": "queue", "Arn": arn}])
 
     def take() -> list[dict[str, Any]]:

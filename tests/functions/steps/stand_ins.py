@@ -47,7 +47,12 @@ def good_script(words: int, scenes: int = 4, title: str = "Cables under the sea"
         "tags": ["cables", "internet"],
         "hook": "Five words open the show",
         "scenes": [
-            {"heading": f"Part {number}", "narration": " ".join([f"word{number}"] * (each + (number < rest))), "visual": visual} for number in range(scenes)
+            {
+                "heading": f"Part {number}",
+                "narration": " ".join([f"word{number}"] * (each + (number < rest))),
+                "visual": visual,
+            }
+            for number in range(scenes)
         ],
         "call_to_action": "Five words close it again",
     }
@@ -74,7 +79,10 @@ class Tone:
     samples = 0.2 * np.sin(np.arange(SAMPLE_RATE // 2, dtype=np.float32) * 0.1)
 
     def speak(self, text: str, style: object, speed: float, *, normalize: bool = True) -> Speech:
-        spans = [Span(place, place + 1, 0.5 * place / len(text), 0.5 * (place + 1) / len(text)) for place in range(len(text))]
+        spans = [
+            Span(place, place + 1, 0.5 * place / len(text), 0.5 * (place + 1) / len(text))
+            for place in range(len(text))
+        ]
         return Speech(self.samples, spans, text, spans)
 
 
@@ -88,7 +96,9 @@ class Platforms:
     """OpenAI's, ElevenLabs' and Pexels' stand-ins: what each answers next (`language`, `voice`, `photographs`), and what it was asked."""
 
     def __init__(self) -> None:
-        self.openai = LanguageServer(Tokens(), "stand-in", ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"), 128_000)
+        self.openai = LanguageServer(
+            Tokens(), "stand-in", ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"), 128_000
+        )
         styles = {voice_id: np.zeros((1, 256), np.float32) for voice_id in VOICES}
         quick = lambda _, output_format, *, gapless: mp3(output_format, gapless)
         self.elevenlabs = VoiceServer(Tone(), styles, Account(PLANS["scale"], 15, 15), quick)
@@ -99,7 +109,12 @@ class Platforms:
         for outcomes in (self.openai.outcomes, self.elevenlabs.outcomes, self.world.photographs.outcomes):
             while outcomes.take():
                 pass
-        for received in (self.openai.received, self.openai.keys, self.elevenlabs.received, self.world.photographs.searches):
+        for received in (
+            self.openai.received,
+            self.openai.keys,
+            self.elevenlabs.received,
+            self.world.photographs.searches,
+        ):
             received.clear()
         self.world.photographs.photos = []
 
@@ -187,7 +202,9 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
 
 def stock(platforms: Platforms, count: int) -> None:
     """Pexels has `count` photographs, and there is a key for it."""
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/pexels/api_key", Value=pexels.KEY, Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/pexels/api_key", Value=pexels.KEY, Type="SecureString", Overwrite=True
+    )
     ssm.forget()
     platforms.photographs.photos = [{"id": number, "photographer": "Ada"} for number in range(count)]
 

@@ -17,14 +17,28 @@ def test_a_failure_names_its_step_and_what_to_do(tx: Any, platforms: Platforms, 
     event = video()
     job = prepare.handler(event, None)
 
-    finish.handler(failure(job, "voice", "QuotaExceeded", json.dumps({"errorMessage": "0 credits", "errorType": "QuotaExceeded"})), None)
+    finish.handler(
+        failure(
+            job,
+            "voice",
+            "QuotaExceeded",
+            json.dumps({"errorMessage": "0 credits", "errorType": "QuotaExceeded"}),
+        ),
+        None,
+    )
 
     after = row(tx, event["video_id"])
-    assert (after["status"], after["error"]["step"], after["error"]["code"]) == ("failed", "voice", "QuotaExceeded")
+    assert (after["status"], after["error"]["step"], after["error"]["code"]) == (
+        "failed",
+        "voice",
+        "QuotaExceeded",
+    )
     assert "ElevenLabs" in after["error"]["message"]
 
 
-def test_a_failure_in_the_visuals_branch_is_reported_as_visuals(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_failure_in_the_visuals_branch_is_reported_as_visuals(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     event = video()
     job = prepare.handler(event, None)
     inner = {"Error": "StorageMissing", "Cause": json.dumps({"errorMessage": "There is no object x."})}
@@ -37,15 +51,28 @@ def test_a_failure_in_the_visuals_branch_is_reported_as_visuals(tx: Any, platfor
 def test_a_failed_render_is_explained_by_its_error_file(tx: Any, platforms: Platforms, video: Any) -> None:
     event = video()
     job = prepare.handler(event, None)
-    s3.put_json(f"{job['folder']}/render/error.json", {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."})
+    s3.put_json(
+        f"{job['folder']}/render/error.json",
+        {"error": "AssetUnreadable", "message": "clip.mp4 can't be decoded: upload it again."},
+    )
 
-    finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "Essential container in task exited"})), None)
+    finish.handler(
+        failure(
+            job,
+            "render",
+            "States.TaskFailed",
+            json.dumps({"StatusReason": "Essential container in task exited"}),
+        ),
+        None,
+    )
 
     assert "clip.mp4" in row(tx, event["video_id"])["error"]["message"]
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED", "FAILED"])
-def test_an_execution_that_ended_uncaught_fails_its_video(tx: Any, platforms: Platforms, video: Any, status: str) -> None:
+def test_an_execution_that_ended_uncaught_fails_its_video(
+    tx: Any, platforms: Platforms, video: Any, status: str
+) -> None:
     event = video()
     prepare.handler(event, None)
     detail = {"name": f"{event['video_id']}-1", "status": status, "stateMachineArn": "arn", "cause": None}
@@ -62,7 +89,9 @@ def test_costs_of_a_cancelled_video_are_in_the_ledger(tx: Any, platforms: Platfo
     voice_step.handler({"scene": 0, **job}, None)
     db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])
 
-    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+    finish.handler(
+        {"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None
+    )
 
     assert [cost["step"] for cost in list_costs(tx, event["organisation_id"], event["video_id"])] == ["voice"]
 
@@ -71,7 +100,15 @@ def test_a_failed_render_is_charged(tx: Any, platforms: Platforms, video: Any) -
     event = video()
     job = prepare.handler(event, None)
 
-    finish.handler(failure(job, "render", "States.TaskFailed", json.dumps({"StatusReason": "x", "StartedAt": 0, "StoppedAt": 3_600_000})), None)
+    finish.handler(
+        failure(
+            job,
+            "render",
+            "States.TaskFailed",
+            json.dumps({"StatusReason": "x", "StartedAt": 0, "StoppedAt": 3_600_000}),
+        ),
+        None,
+    )
 
     (cost,) = list_costs(tx, event["organisation_id"], event["video_id"])
     assert (cost["step"], float(cost["amount_usd"])) == ("render", 0.19748)
@@ -82,6 +119,8 @@ def test_aborting_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Plat
     prepare.handler(event, None)
     db.run(tx, "UPDATE studio.videos SET status = 'cancelled' WHERE id = :id", id=event["video_id"])
 
-    finish.handler({"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None)
+    finish.handler(
+        {"source": "aws.states", "detail": {"name": f"{event['video_id']}-1", "status": "ABORTED"}}, None
+    )
 
     assert row(tx, event["video_id"])["status"] == "cancelled"

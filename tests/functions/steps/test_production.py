@@ -13,7 +13,9 @@ from showrunner.errors import ProductionCancelled
 from tests.functions.steps.stand_ins import Platforms, list_costs, produced, row, write
 
 
-def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     event = video()
 
     done = produced(tx, platforms, event)
@@ -25,9 +27,15 @@ def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(tx: Any,
     assert after["product"]["outputs"][0]["video"].endswith("/render/video.mp4")
     costs = list_costs(tx, event["organisation_id"], event["video_id"])
     assert {cost["step"] for cost in costs} == {"script", "voice", "render", "storage"}
-    assert float(next(cost["amount_usd"] for cost in costs if cost["step"] == "script")) == pytest.approx(1000 * 0.10e-6 + 500 * 0.50e-6)
-    assert sum(float(cost["quantity"]) for cost in costs if cost["step"] == "voice") == sum(len(text) for text in platforms.spoken)
-    assert next(float(cost["amount_usd"]) for cost in costs if cost["step"] == "render") == pytest.approx(0.19748 / 60, abs=1e-8)
+    assert float(next(cost["amount_usd"] for cost in costs if cost["step"] == "script")) == pytest.approx(
+        1000 * 0.10e-6 + 500 * 0.50e-6
+    )
+    assert sum(float(cost["quantity"]) for cost in costs if cost["step"] == "voice") == sum(
+        len(text) for text in platforms.spoken
+    )
+    assert next(float(cost["amount_usd"]) for cost in costs if cost["step"] == "render") == pytest.approx(
+        0.19748 / 60, abs=1e-8
+    )
 
 
 def test_a_repeated_step_pays_once_and_changes_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -36,13 +44,17 @@ def test_a_repeated_step_pays_once_and_changes_nothing(tx: Any, platforms: Platf
     before, spoken, asked = row(tx, event["video_id"]), list(platforms.spoken), len(platforms.questions)
     costs = list_costs(tx, event["organisation_id"], event["video_id"])
 
-    db.run(tx, "UPDATE studio.videos SET status = 'processing', attempt = 2 WHERE id = :id", id=event["video_id"])
+    db.run(
+        tx, "UPDATE studio.videos SET status = 'processing', attempt = 2 WHERE id = :id", id=event["video_id"]
+    )
     finish.handler(produced(tx, platforms, {**event, "attempt": 2}), None)
 
     assert (platforms.spoken, len(platforms.questions)) == (spoken, asked)
     assert row(tx, event["video_id"])["title"] == before["title"]
     again = list_costs(tx, event["organisation_id"], event["video_id"])
-    assert [cost for cost in again if cost["step"] != "render"] == [cost for cost in costs if cost["step"] != "render"]
+    assert [cost for cost in again if cost["step"] != "render"] == [
+        cost for cost in costs if cost["step"] != "render"
+    ]
 
 
 def test_a_second_video_of_the_same_brief_costs_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -65,7 +77,9 @@ def test_a_second_video_of_the_same_brief_costs_nothing(tx: Any, platforms: Plat
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "attempt = 2", "status = 'failed'"])
-def test_a_step_of_an_ended_attempt_changes_nothing(tx: Any, platforms: Platforms, video: Any, change: str) -> None:
+def test_a_step_of_an_ended_attempt_changes_nothing(
+    tx: Any, platforms: Platforms, video: Any, change: str
+) -> None:
     event = video(manual_script="One sentence.")
     job = prepare.handler(event, None)
     write(job)
@@ -76,4 +90,8 @@ def test_a_step_of_an_ended_attempt_changes_nothing(tx: Any, platforms: Platform
         record.handler({**job, "step": "script"}, None)
 
     after = row(tx, event["video_id"])
-    assert (after["status"], after["attempt"], after["current_step"]) == (before["status"], before["attempt"], before["current_step"])
+    assert (after["status"], after["attempt"], after["current_step"]) == (
+        before["status"],
+        before["attempt"],
+        before["current_step"],
+    )

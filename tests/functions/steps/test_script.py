@@ -10,17 +10,35 @@ from functions.prepare import app as prepare
 from functions.script import app as script_step
 from functions.voice import app as voice_step
 from showrunner.aws import s3
-from showrunner.errors import AnswerRefused, CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, ScriptRejected
+from showrunner.errors import (
+    AnswerRefused,
+    CredentialRejected,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    ScriptRejected,
+)
 from showrunner.production import script
 from showrunner.production.job import Job
 from showrunner.videos import receipts
-from tests.functions.steps.stand_ins import Platforms, answer, failure, good_script, list_costs, prompt_of, words_target, write
+from tests.functions.steps.stand_ins import (
+    Platforms,
+    answer,
+    failure,
+    good_script,
+    list_costs,
+    prompt_of,
+    words_target,
+    write,
+)
 
 
 def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     target = words_target(job)
-    platforms.language.extend([answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))])
+    platforms.language.extend(
+        [answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))]
+    )
 
     assert script_step.handler(job, None) == {"more": True}
     assert script_step.handler(job, None)["more"] is False
@@ -30,7 +48,9 @@ def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video
     assert len(receipts.list_(job["folder"])) == 2
 
 
-def test_the_closest_of_two_answers_that_nearly_keep_the_length_is_taken(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_the_closest_of_two_answers_that_nearly_keep_the_length_is_taken(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     job = prepare.handler(video(), None)
     target = words_target(job)
     far, near = target + 3 * script.words_tolerance(target), target + script.words_tolerance(target) + 2
@@ -47,18 +67,28 @@ def test_a_short_part_may_miss_its_length_by_eight_words(target: int, words: int
     assert script.words_tolerance(target) == words
 
 
-def test_a_configured_second_model_is_asked_after_the_repair_fails(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configured_second_model_is_asked_after_the_repair_fails(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_FALLBACK_MODEL", "gpt-6.1-terra")
     job = prepare.handler(video(), None)
-    platforms.language.extend([answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))))])
+    platforms.language.extend(
+        [answer("{}"), answer("nonsense"), answer(json.dumps(good_script(words_target(job))))]
+    )
 
     write(job)
 
-    assert [question["model"] for question in platforms.questions] == ["gpt-6-luna", "gpt-6-luna", "gpt-6.1-terra"]
+    assert [question["model"] for question in platforms.questions] == [
+        "gpt-6-luna",
+        "gpt-6-luna",
+        "gpt-6.1-terra",
+    ]
     assert "You answered" not in prompt_of(platforms.questions[2])
 
 
-def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     job = prepare.handler(video(), None)
     platforms.language.extend([answer("{}"), answer("{}")])
 
@@ -74,7 +104,9 @@ def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(tx: Any, 
     assert write(job)["scenes"]
 
 
-def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     job = prepare.handler(video(length_seconds=240), None)
     document = Job.model_validate(s3.get_json(f"{job['folder']}/job.json"))
     base = good_script(100)
@@ -96,7 +128,9 @@ def test_a_long_script_is_written_as_outline_and_parts_one_call_at_a_time(tx: An
     assert abs(spoken - document.words_target) <= document.words_target * 0.1
 
 
-def test_a_manual_script_is_spoken_unchanged_without_a_model(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_manual_script_is_spoken_unchanged_without_a_model(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     text = "Exactly this. Not a word more!\n\nAnd this, too."
     job = prepare.handler(video(manual_script=text), None)
 
@@ -131,7 +165,9 @@ def test_a_manual_script_is_spoken_unchanged_without_a_model(tx: Any, platforms:
         ("content_filter", AnswerRefused),
     ],
 )
-def test_openais_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]) -> None:
+def test_openais_errors_say_what_to_do(
+    tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]
+) -> None:
     job = prepare.handler(video(), None)
     platforms.language.add(outcome, text="{}")
 
@@ -142,7 +178,9 @@ def test_openais_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any
 
 
 @pytest.mark.parametrize("outcome", ["refusal", "content_filter"])
-def test_a_refusal_is_paid_once_however_often_the_step_runs(tx: Any, platforms: Platforms, video: Any, outcome: str) -> None:
+def test_a_refusal_is_paid_once_however_often_the_step_runs(
+    tx: Any, platforms: Platforms, video: Any, outcome: str
+) -> None:
     job = prepare.handler(video(), None)
     platforms.language.add(outcome, text="{}")
 
@@ -164,7 +202,9 @@ def test_the_provider_learns_the_tenant_only_as_a_hash(tx: Any, platforms: Platf
     assert job["organisation_id"] not in identifier
 
 
-def test_what_all_questions_share_comes_first_and_is_marked_for_the_cache(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_what_all_questions_share_comes_first_and_is_marked_for_the_cache(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     job = prepare.handler(video(source_text="A cable lies on the sea floor."), None)
     platforms.language.extend([answer("{}"), answer(json.dumps(good_script(words_target(job))))])
 
@@ -177,7 +217,9 @@ def test_what_all_questions_share_comes_first_and_is_marked_for_the_cache(tx: An
     assert {question["prompt_cache_options"]["mode"] for question in platforms.questions} == {"explicit"}
 
 
-def test_an_older_model_is_asked_without_marks(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_model_is_asked_without_marks(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_MODEL", "gpt-5.4-mini")
     job = prepare.handler(video(), None)
     platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])

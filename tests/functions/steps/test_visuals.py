@@ -17,7 +17,9 @@ from tests.servers import speaking
 
 
 @pytest.mark.usefixtures("without_pexels")
-def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     stock(platforms, 2)
     asset = str(uuid.uuid4())
     event = video(assets=[asset], manual_script="One sentence. " * 30)
@@ -37,14 +39,22 @@ def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(tx: Any, pl
 
     chosen = [s3.get_json(f"{job['folder']}/scenes/{scene}.visual.json") for scene in scenes]
     assert chosen[0]["source"] == f"asset:{asset}"
-    assert {chosen[1]["source"], chosen[2]["source"]} == {"https://www.pexels.com/photo/0/", "https://www.pexels.com/photo/1/"}
+    assert {chosen[1]["source"], chosen[2]["source"]} == {
+        "https://www.pexels.com/photo/0/",
+        "https://www.pexels.com/photo/1/",
+    }
     assert all(each["kind"] == "generated" for each in chosen[3:])
     assert all(each["licence"] for each in chosen)
 
 
 @pytest.mark.usefixtures("without_pexels")
-@pytest.mark.parametrize("outcome", ["unauthorized", "rate_limit", "server_error", "html", "missing_size", "html_photo", "other_host"])
-def test_a_failing_stock_search_is_replaced_by_the_backdrop(tx: Any, platforms: Platforms, video: Any, outcome: str) -> None:
+@pytest.mark.parametrize(
+    "outcome",
+    ["unauthorized", "rate_limit", "server_error", "html", "missing_size", "html_photo", "other_host"],
+)
+def test_a_failing_stock_search_is_replaced_by_the_backdrop(
+    tx: Any, platforms: Platforms, video: Any, outcome: str
+) -> None:
     stock(platforms, 1)
     platforms.photographs.outcomes.add(outcome)
     job = prepare.handler(video(manual_script="One sentence."), None)
@@ -56,7 +66,9 @@ def test_a_failing_stock_search_is_replaced_by_the_backdrop(tx: Any, platforms: 
 
 
 @pytest.mark.usefixtures("without_pexels")
-def test_a_photograph_is_cropped_to_the_portrait_frame_and_credited(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_photograph_is_cropped_to_the_portrait_frame_and_credited(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     stock(platforms, 1)
     event = video(manual_script="One sentence.")
     produced(tx, platforms, event)
@@ -67,11 +79,22 @@ def test_a_photograph_is_cropped_to_the_portrait_frame_and_credited(tx: Any, pla
 
 
 @pytest.mark.usefixtures("without_pexels")
-def test_an_incomplete_photograph_is_replaced_by_the_backdrop(tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_photograph_is_replaced_by_the_backdrop(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stock(platforms, 1)
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
-    answer = {"photos": [{"id": 1, "url": "https://www.pexels.com/photo/1/", "photographer": "Ada", "src": {"original": "ADDRESS/photo.jpg"}}]}
+    answer = {
+        "photos": [
+            {
+                "id": 1,
+                "url": "https://www.pexels.com/photo/1/",
+                "photographer": "Ada",
+                "src": {"original": "ADDRESS/photo.jpg"},
+            }
+        ]
+    }
 
     with speaking([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff"]) as address:
         found = json.dumps(answer).replace("ADDRESS", address).encode()
@@ -84,7 +107,9 @@ def test_an_incomplete_photograph_is_replaced_by_the_backdrop(tx: Any, platforms
     assert s3.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
 
 
-def test_prepare_fails_naming_an_asset_that_is_not_uploaded(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_prepare_fails_naming_an_asset_that_is_not_uploaded(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     missing = str(uuid.uuid4())
 
     with pytest.raises(InvalidRequest, match=missing):

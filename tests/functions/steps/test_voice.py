@@ -11,7 +11,13 @@ from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
 from showrunner.aws import s3, sdk, ssm
-from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, VoiceUnavailable
+from showrunner.errors import (
+    CredentialRejected,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    VoiceUnavailable,
+)
 from tests.functions.steps.stand_ins import Platforms, answer, good_script, words_target, write
 
 
@@ -32,7 +38,9 @@ from tests.functions.steps.stand_ins import Platforms, answer, good_script, word
         ("internal_server_error", PlatformUnavailable),
     ],
 )
-def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]) -> None:
+def test_elevenlabs_errors_say_what_to_do(
+    tx: Any, platforms: Platforms, video: Any, outcome: str, error: type[Exception]
+) -> None:
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
     platforms.voice.add(outcome)
@@ -43,7 +51,9 @@ def test_elevenlabs_errors_say_what_to_do(tx: Any, platforms: Platforms, video: 
     assert len(platforms.spoken) == 1  # the machine retries, not the SDK
 
 
-def test_the_edge_in_front_of_elevenlabs_may_answer_in_html(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_the_edge_in_front_of_elevenlabs_may_answer_in_html(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
     platforms.voice.add("bad_gateway")
@@ -58,7 +68,9 @@ def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Plat
     platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
     with pytest.raises(CredentialRejected):
         script_step.handler(job, None)
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/openai/api_key", Value="replaced", Type="SecureString", Overwrite=True
+    )
 
     script_step.handler(job, None)
 
@@ -67,8 +79,12 @@ def test_a_key_replaced_after_a_refusal_is_used_at_once(tx: Any, platforms: Plat
 
 
 @pytest.mark.parametrize("provider", ["openai", "elevenlabs"])
-def test_white_space_around_a_pasted_key_is_ignored(tx: Any, platforms: Platforms, video: Any, provider: str) -> None:
-    sdk.client("ssm").put_parameter(Name=f"/showrunner/test/{provider}/api_key", Value=" key-of-it\n", Type="SecureString", Overwrite=True)
+def test_white_space_around_a_pasted_key_is_ignored(
+    tx: Any, platforms: Platforms, video: Any, provider: str
+) -> None:
+    sdk.client("ssm").put_parameter(
+        Name=f"/showrunner/test/{provider}/api_key", Value=" key-of-it\n", Type="SecureString", Overwrite=True
+    )
     ssm.forget()
     job = prepare.handler(video(), None)
     platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
@@ -80,7 +96,12 @@ def test_white_space_around_a_pasted_key_is_ignored(tx: Any, platforms: Platform
 
 
 def test_a_key_that_cannot_be_one_is_refused_by_name(tx: Any, platforms: Platforms, video: Any) -> None:
-    sdk.client("ssm").put_parameter(Name="/showrunner/test/openai/api_key", Value="sk-two words\nand more", Type="SecureString", Overwrite=True)
+    sdk.client("ssm").put_parameter(
+        Name="/showrunner/test/openai/api_key",
+        Value="sk-two words\nand more",
+        Type="SecureString",
+        Overwrite=True,
+    )
     ssm.forget()
     job = prepare.handler(video(), None)
 
@@ -101,14 +122,20 @@ def test_a_recording_without_alignment_gets_captions(tx: Any, platforms: Platfor
     assert [word["text"] for word in words] == ["One", "sentence", "of", "five", "words."]
 
 
-def test_a_text_shared_by_two_scenes_is_spoken_and_paid_once(tx: Any, platforms: Platforms, video: Any) -> None:
+def test_a_text_shared_by_two_scenes_is_spoken_and_paid_once(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
     sentence = "The same ninety words. " * 23
-    job = prepare.handler(video(manual_script=f"{sentence}\n\nSomething else in between.\n\n{sentence}"), None)
+    job = prepare.handler(
+        video(manual_script=f"{sentence}\n\nSomething else in between.\n\n{sentence}"), None
+    )
     written = write(job)
 
     for scene in written["narrations"]:
         voice_step.handler({"scene": scene, **job}, None)
 
     recordings = [s3.get_json(f"{job['folder']}/scenes/{scene}.voice.json") for scene in written["scenes"]]
-    assert len(written["narrations"]) == len({recording["text"] for recording in recordings}) < len(recordings)
+    assert (
+        len(written["narrations"]) == len({recording["text"] for recording in recordings}) < len(recordings)
+    )
     assert len(platforms.spoken) == len(written["narrations"])

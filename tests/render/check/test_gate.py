@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import av
 import pytest
-from tests.render import samples
 
 from render.check import gate, stillness
 from render.encode import encoders, segments, workers
@@ -12,6 +11,7 @@ from render.errors import HostFailure
 from render.picture import colour, compose, motion, stills
 from render.plan import timeline
 from render.sound import loudness, soundtrack
+from tests.render import samples
 
 SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.render import samples
 
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.picture import clips
 from render.plan.timeline import Asset, Visual
+from tests.render import samples
 
 SIZE = (180, 320)
 

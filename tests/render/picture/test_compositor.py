@@ -11,8 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.render import samples
-from tests.render.program import call, environment
 
 from render import isolation
 from render.encode import segments
@@ -21,6 +19,8 @@ from render.errors import HostFailure
 from render.picture import compose, compositor
 from render.picture.compositor import Compositor
 from render.plan import timeline
+from tests.render import samples
+from tests.render.program import call, environment
 
 NVENC = Encoder("h264_nvenc", "")
 

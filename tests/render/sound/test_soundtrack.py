@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from tests.render import samples
 
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.plan import timeline
 from render.sound import loudness, mix, music, recordings, soundtrack
 from render.sound.music import RATE
+from tests.render import samples
 
 
 def film(

@@ -1,4 +1,7 @@
-"""Idempotency-Key: a repeat gets the first answer back. The record commits with the effect, so there is never one without the other."""
+"""Idempotency-Key: a repeat gets the first answer back.
+
+The record commits with the effect, so there is never one without the other.
+"""
 
 import base64
 import hashlib
@@ -21,7 +24,9 @@ def sealed(answer: str, key: str) -> str:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(12)
-    return json.dumps(base64.b64encode(nonce + AESGCM(_lock(key)).encrypt(nonce, answer.encode(), None)).decode())
+    return json.dumps(
+        base64.b64encode(nonce + AESGCM(_lock(key)).encrypt(nonce, answer.encode(), None)).decode()
+    )
 
 
 def opened(text: str, key: str) -> str:

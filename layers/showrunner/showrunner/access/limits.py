@@ -1,9 +1,9 @@
 """Rate limits: sliding windows in PostgreSQL.
 
-One statement counts a request in all its windows and reads what its caller may do at this moment, whether the token is
-denied, and the maintenance mode. A window is the current bucket and a share of the one before: the error is a few percent
-at most, and a key needs one row. A refused call isn't counted, so that somebody who waits as told gets in. The table is
-UNLOGGED; after a crash all counts start again, which harms nobody.
+One statement counts a request in all its windows and reads what its caller may do at this moment, whether the
+token is denied, and the maintenance mode. A window is the current bucket and a share of the one before: the
+error is a few percent at most, and a key needs one row. A refused call isn't counted, so that somebody who
+waits as told gets in. The table is UNLOGGED; after a crash all counts start again, which harms nobody.
 """
 
 import math
@@ -40,8 +40,8 @@ ADDRESS = ((60, 60), (3600, 1000))
 # Requests of one address that fail before anybody is known: bad tokens, unknown paths and methods.
 FAILURES = ((60, 60), (3600, 1000))
 DAY = 86_400
-# What every plan gives: videos_per_day and channels a person, assets and asset_bytes an organisation. 2,000 files and
-# 50 GB are ten times what the largest channel used; storage costs us $1.15 a month then.
+# What every plan gives: videos_per_day and channels a person, assets and asset_bytes an organisation. 2,000
+# files and 50 GB are ten times what the largest channel used; storage costs us $1.15 a month then.
 PLAN = {"videos_per_day": 100, "channels": 10, "assets": 2_000, "asset_bytes": 50_000_000_000}
 
 
@@ -56,7 +56,9 @@ def of_organisation(tx: db.Transaction, organisation_id: str) -> dict[str, int]:
 
 
 def spend_videos(tx: db.Transaction, caller: tokens.Identity, action: str) -> None:
-    """Count one video of the caller's day. action: "generate" or "retry", which are counted apart. Raises LimitExceeded
+    """Count one video of the caller's day. action: "generate" or "retry", which are counted apart.
+
+    Raises LimitExceeded
     (QUOTA_EXCEEDED)."""
     quota = of_organisation(tx, caller.organisation_id)["videos_per_day"] * factor()
     try:
@@ -72,15 +74,21 @@ class Admission(NamedTuple):
     standing: Standing
     known: dict[str, Any]
 
-    def identity(self, caller: tokens.Identity | None, *, open_in_maintenance: bool = False) -> tokens.Identity | None:
-        """Return the caller as it is now. Raises Unauthorized (a revoked token, an ended session or membership), Forbidden
+    def identity(
+        self, caller: tokens.Identity | None, *, open_in_maintenance: bool = False
+    ) -> tokens.Identity | None:
+        """Return the caller as it is now.
+
+        Raises Unauthorized (a revoked token, an ended session or membership), Forbidden
         (suspended) or ServiceUnavailable (maintenance)."""
         if self.known["denied"]:
             raise Unauthorized("The token has been revoked: log in again.")
         now = tokens.as_of_now(caller, self.known) if caller else None
         closed = self.known["maintenance"]
         if closed and not open_in_maintenance:
-            raise ServiceUnavailable(closed["message"], retry_after=int(closed["minutes"]) * 60, code="MAINTENANCE_MODE")
+            raise ServiceUnavailable(
+                closed["message"], retry_after=int(closed["minutes"]) * 60, code="MAINTENANCE_MODE"
+            )
         return now
 
 
@@ -92,14 +100,24 @@ def admit(tx: db.Transaction, windows: list[Window], caller: tokens.Identity | N
 
 def _who(caller: tokens.Identity | None) -> dict[str, Any]:
     if caller is None:
-        return {"token_id": "", "user_id": None, "actor": None, "creator": None, "family": None, "organisation_id": None}
+        return {
+            "token_id": "",
+            "user_id": None,
+            "actor": None,
+            "creator": None,
+            "family": None,
+            "organisation_id": None,
+        }
     user_id = None if caller.is_service else caller.subject
     who = {"user_id": user_id, "actor": caller.actor, "creator": caller.creator, "family": caller.family}
     return {"token_id": caller.token_id, "organisation_id": caller.organisation_id, **who}
 
 
 def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:
-    """Takes `amount` from one window inside the caller's own transaction: undone with it. Raises LimitExceeded."""
+    """Takes `amount` from one window inside the caller's own transaction: undone with it.
+
+    Raises LimitExceeded.
+    """
     _standing(call_windows.spend(tx, _columns([window], amount)))
 
 
@@ -118,7 +136,11 @@ def place(address: str) -> str:
         raw = b""  # nothing that API Gateway would send: counted as it stands
     if not raw:
         return address
-    return socket.inet_ntop(socket.AF_INET, raw[12:]) if raw.startswith(_MAPPED) else socket.inet_ntop(socket.AF_INET6, raw[:8] + bytes(8)) + "/64"
+    return (
+        socket.inet_ntop(socket.AF_INET, raw[12:])
+        if raw.startswith(_MAPPED)
+        else socket.inet_ntop(socket.AF_INET6, raw[:8] + bytes(8)) + "/64"
+    )
 
 
 def factor() -> int:
@@ -133,7 +155,9 @@ def _columns(windows_: list[Window], amount: int) -> dict[str, Any]:
 
 def _standing(rows: list[dict[str, Any]]) -> Standing:
     refused = [row for row in rows if not row["admitted"]]
-    tightest = max(refused or rows, key=lambda row: (row["seconds"] if refused else 0, row["used"] / row["quota"]))
+    tightest = max(
+        refused or rows, key=lambda row: (row["seconds"] if refused else 0, row["used"] / row["quota"])
+    )
     seconds, now = tightest["seconds"], float(tightest["now"])
     reset = max(1, math.ceil(seconds - now % seconds))
     if refused:
@@ -143,4 +167,6 @@ def _standing(rows: list[dict[str, Any]]) -> Standing:
 
 
 def _words(seconds: int) -> str:
-    return {60: "a minute", 900: "15 minutes", 3600: "an hour", DAY: "a day"}.get(seconds, f"{seconds} seconds")
+    return {60: "a minute", 900: "15 minutes", 3600: "an hour", DAY: "a day"}.get(
+        seconds, f"{seconds} seconds"
+    )

@@ -1,4 +1,7 @@
-"""Second factor: TOTP (RFC 6238, SHA-1, six digits, 30 seconds) and ten recovery codes that work once each."""
+"""Second factor:
+
+TOTP (RFC 6238, SHA-1, six digits, 30 seconds) and ten recovery codes that work once each.
+"""
 
 import base64
 import hashlib
@@ -25,9 +28,16 @@ def code(secret: str, step: int) -> str:
 
 
 def step_of(secret: str, given: str, now: float | None = None) -> int | None:
-    """The time step that this code belongs to, None when it belongs to none near now. All are looked at, so that time tells nothing."""
+    """The time step that this code belongs to, None when it belongs to none near now.
+
+    All are looked at, so that time tells nothing.
+    """
     current = int((time.time() if now is None else now) // STEP_SECONDS)
-    found = [step for step in range(current - WINDOW, current + WINDOW + 1) if hmac.compare_digest(code(secret, step), given)]
+    found = [
+        step
+        for step in range(current - WINDOW, current + WINDOW + 1)
+        if hmac.compare_digest(code(secret, step), given)
+    ]
     return found[-1] if found else None
 
 
@@ -38,7 +48,10 @@ def address(secret: str, email: str) -> str:
 
 def new_recovery_codes() -> list[str]:
     """50 bits each: with five tries in 15 minutes that is out of reach."""
-    texts = [base64.b32encode(secrets.token_bytes(7)).decode().rstrip("=").lower()[:10] for _ in range(RECOVERY_CODES)]
+    texts = [
+        base64.b32encode(secrets.token_bytes(7)).decode().rstrip("=").lower()[:10]
+        for _ in range(RECOVERY_CODES)
+    ]
     return [f"{text[:5]}-{text[5:]}" for text in texts]
 
 

@@ -1,7 +1,8 @@
 """Logging in and connecting through a provider: authorization code with PKCE, a state bound to the browser, and what an ID token must say.
 
-The browser keeps one random text in a cookie; verifier and nonce are derived from it and the state. So whoever reads the database finds hashes only, and
-whoever gets hold of a code or a state can do nothing with it in another browser. RFC 7636 (PKCE), RFC 9700 (best practice), RFC 9207 (issuer),
+The browser keeps one random text in a cookie; verifier and nonce are derived from it and the state. So
+whoever reads the database finds hashes only, and whoever gets hold of a code or a state can do nothing with
+it in another browser. RFC 7636 (PKCE), RFC 9700 (best practice), RFC 9207 (issuer),
 https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 """
 
@@ -37,8 +38,13 @@ class Person(NamedTuple):
 
 
 def cookie(browser: str) -> str:
-    """Set-Cookie; an empty text takes it away. Strict: it is sent by a page of ours, not by the provider's way back to it."""
-    return f"{COOKIE}={browser}; Path=/; Max-Age={SECONDS if browser else 0}; Secure; HttpOnly; SameSite=Strict"
+    """Set-Cookie; an empty text takes it away.
+
+    Strict: it is sent by a page of ours, not by the provider's way back to it.
+    """
+    return (
+        f"{COOKIE}={browser}; Path=/; Max-Age={SECONDS if browser else 0}; Secure; HttpOnly; SameSite=Strict"
+    )
 
 
 def browser_of(cookies: Sequence[str]) -> str:
@@ -73,18 +79,40 @@ def _encode(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def person(id_token: str, keys: Callable[[str], list[dict[str, str]]], client_id: str, issuer: str, expected_nonce: str, now: float | None = None) -> Person:
-    """Whom an ID token speaks of. `keys` gives the issuer's JWKs that may have the kid. Raises Unauthorized for one that isn't the issuer's, or not of this
+def person(
+    id_token: str,
+    keys: Callable[[str], list[dict[str, str]]],
+    client_id: str,
+    issuer: str,
+    expected_nonce: str,
+    now: float | None = None,
+) -> Person:
+    """Whom an ID token speaks of.
+
+    `keys` gives the issuer's JWKs that may have the kid. Raises Unauthorized for one that isn't the issuer's,
+    or not of this
     login."""
     header, claims, signed, signature = tokens.take_apart(id_token)
     kid = header.get("kid")
-    if header.get("alg") != "RS256" or not isinstance(kid, str) or "crit" in header or not _is_signed(signed, signature, kid, keys):
+    if (
+        header.get("alg") != "RS256"
+        or not isinstance(kid, str)
+        or "crit" in header
+        or not _is_signed(signed, signature, kid, keys)
+    ):
         raise _refused()
     at = time.time() if now is None else now
     # Google writes its issuer with and without the scheme: https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
-    if claims.get("iss") not in (issuer, issuer.removeprefix("https://")) or claims.get("aud") != client_id or claims.get("azp", client_id) != client_id:
+    if (
+        claims.get("iss") not in (issuer, issuer.removeprefix("https://"))
+        or claims.get("aud") != client_id
+        or claims.get("azp", client_id) != client_id
+    ):
         raise _refused()
-    if any(type(claims.get(name)) is not int for name in ("iat", "exp")) or not claims["iat"] - tokens.SKEW_SECONDS <= at < claims["exp"] + tokens.SKEW_SECONDS:
+    if (
+        any(type(claims.get(name)) is not int for name in ("iat", "exp"))
+        or not claims["iat"] - tokens.SKEW_SECONDS <= at < claims["exp"] + tokens.SKEW_SECONDS
+    ):
         raise _refused()
     given = claims.get("nonce")
     if not isinstance(given, str) or not given.isascii() or not hmac.compare_digest(given, expected_nonce):
@@ -92,9 +120,16 @@ def person(id_token: str, keys: Callable[[str], list[dict[str, str]]], client_id
     return _person(claims)
 
 
-def _is_signed(signed: bytes, signature: bytes, kid: str, keys: Callable[[str], list[dict[str, str]]]) -> bool:
+def _is_signed(
+    signed: bytes, signature: bytes, kid: str, keys: Callable[[str], list[dict[str, str]]]
+) -> bool:
     for key in keys(kid):
-        if key.get("kty") == "RSA" and key.get("kid") == kid and key.get("alg", "RS256") == "RS256" and key.get("use", "sig") == "sig":
+        if (
+            key.get("kty") == "RSA"
+            and key.get("kid") == kid
+            and key.get("alg", "RS256") == "RS256"
+            and key.get("use", "sig") == "sig"
+        ):
             try:
                 tokens.require_signature(tokens.public_key(key), signed, signature)
             except InvalidSignature:
@@ -109,10 +144,17 @@ def _person(claims: dict[str, Any]) -> Person:
         raise _refused()
     # In ASCII only: lower() makes a plain k of the Kelvin sign, and so another's address.
     email = (email.lower() if email.isascii() else email) if isinstance(email, str) else None
-    # https://developers.google.com/identity/gsi/web/guides/verify-google-id-token: it is authoritative for its own addresses and those of a hosted domain.
+    # https://developers.google.com/identity/gsi/web/guides/verify-google-id-token: it is authoritative for
+    # its own addresses and those of a hosted domain.
     owns_mailbox = (email or "").endswith("@gmail.com") or bool(claims.get("hd"))
     # Only true itself: a text or a number is not what the provider documents.
-    return Person(subject, email, claims.get("email_verified") is True, name if isinstance(name, str) else None, owns_mailbox)
+    return Person(
+        subject,
+        email,
+        claims.get("email_verified") is True,
+        name if isinstance(name, str) else None,
+        owns_mailbox,
+    )
 
 
 def _refused() -> Unauthorized:

@@ -13,7 +13,11 @@ LIST = Path(__file__).with_name("common_passwords.txt")
 SHORTEST = 12
 # bcrypt looks at 72 bytes and no further: a longer password would promise more than it gives.
 LONGEST_BYTES = 72
-_KINDS = (("an upper-case letter", str.isupper), ("a lower-case letter", str.islower), ("a digit", str.isdigit))
+_KINDS = (
+    ("an upper-case letter", str.isupper),
+    ("a lower-case letter", str.islower),
+    ("a digit", str.isdigit),
+)
 
 
 def require(password: str, *personal: str) -> None:
@@ -44,16 +48,28 @@ _LEET = str.maketrans("0134578@$!", "oleastbasi")
 def _is_common(password: str, personal: tuple[str, ...]) -> bool:
     """A list entry with decoration ("Password123!", "P@ssw0rd2026!") is as weak as the entry."""
     lowered = password.lower()
-    words = {lowered, lowered.strip("0123456789!?.,*#$@-_ "), re.sub(r"[^a-z]", "", lowered), re.sub(r"[^a-z]", "", lowered.translate(_LEET))}
+    words = {
+        lowered,
+        lowered.strip("0123456789!?.,*#$@-_ "),
+        re.sub(r"[^a-z]", "", lowered),
+        re.sub(r"[^a-z]", "", lowered.translate(_LEET)),
+    }
     words |= {re.sub(r"(.+?)\1+", r"\1", word) for word in words}
-    own = {part for name in personal for part in [*re.split(r"[^a-z0-9]+", name.lower()), re.sub(r"[^a-z]", "", name.lower())] if len(part) > 3}
+    own = {
+        part
+        for name in personal
+        for part in [*re.split(r"[^a-z0-9]+", name.lower()), re.sub(r"[^a-z]", "", name.lower())]
+        if len(part) > 3
+    }
     return any(word in common() or word in own for word in words if word)
 
 
 @functools.cache
 def common() -> frozenset[str]:
     """The 30,000 most common ones: read at the first registration, not at the start of the function."""
-    return frozenset(line for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
+    return frozenset(
+        line for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    )
 
 
 def cost() -> int:
@@ -74,7 +90,8 @@ def matches(password: str, stored: str | None) -> bool:
     return checked and fits and stored is not None
 
 
-# Salt and digest of no password at all. Written out: making one at its first use would make that answer twice as late.
+# Salt and digest of no password at all. Written out: making one at its first use would make that answer twice
+# as late.
 _NOBODYS = "Dum5vt1KBuX2GzDQkw5s3uNobodyHasThisPasswordAtAll0123456"[:53]
 
 

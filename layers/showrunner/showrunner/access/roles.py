@@ -1,12 +1,35 @@
-"""Roles and what they may do. A route names one permission; a role, a service token or an API key grants some."""
+"""Roles and what they may do.
+
+A route names one permission; a role, a service token or an API key grants some.
+"""
 
 # `<area>:all` grants every permission of the area, `*` every one there is.
 ROLES: dict[str, frozenset[str]] = {
     "admin": frozenset({"*"}),
     "user": frozenset(
-        {"channels:read", "channels:write", "videos:all", "artists:all", "analytics:read", "webhooks:all", "account:all", "organisation:read", "live:read"}
+        {
+            "channels:read",
+            "channels:write",
+            "videos:all",
+            "artists:all",
+            "analytics:read",
+            "webhooks:all",
+            "account:all",
+            "organisation:read",
+            "live:read",
+        }
     ),
-    "viewer": frozenset({"channels:read", "videos:read", "artists:read", "analytics:read", "account:all", "organisation:read", "live:read"}),
+    "viewer": frozenset(
+        {
+            "channels:read",
+            "videos:read",
+            "artists:read",
+            "analytics:read",
+            "account:all",
+            "organisation:read",
+            "live:read",
+        }
+    ),
 }
 # What an organisation's own admin may do beside what every user may: its members and its machines.
 OWNER = frozenset({"organisation:write", "tokens:all"})
@@ -47,13 +70,18 @@ def allows(granted: frozenset[str], permission: str) -> bool:
 
 def of_service(scopes: frozenset[str], *, content_owner: bool, platform_admin: bool) -> frozenset[str]:
     """What of a service token's scopes counts: those of a content owner and of a platform admin only while its organisation and its maker are one."""
-    lost = (frozenset() if content_owner else CONTENT_OWNER) | (frozenset() if platform_admin else PLATFORM_ADMIN)
+    lost = (frozenset() if content_owner else CONTENT_OWNER) | (
+        frozenset() if platform_admin else PLATFORM_ADMIN
+    )
     areas = {permission.partition(":")[0] for permission in lost}
     return frozenset(scope for scope in scopes if scope.partition(":")[0] not in areas)
 
 
 def of_user(role: str, *, owner: bool = False, content_owner: bool = False) -> frozenset[str]:
-    """A member's permissions. An unknown role has none: a token of a newer version must not become an admin of an older one."""
+    """A member's permissions.
+
+    An unknown role has none: a token of a newer version must not become an admin of an older one.
+    """
     granted = ROLES.get(role, frozenset())
     if owner and role != "viewer":
         granted |= OWNER

@@ -1,7 +1,10 @@
-"""Secrets that must be read again (WebSub secrets, tokens of connected accounts): AES-256-GCM under a data key of KMS.
+"""Secrets that must be read again (WebSub secrets, tokens of connected accounts):
 
-A sealed value is 2 bytes of length, the data key as KMS wrapped it, 12 bytes of nonce, the ciphertext. `purpose` is bound to both: a value moved elsewhere
-doesn't open. An environment makes one data key and unwraps each that it meets once.
+AES-256-GCM under a data key of KMS.
+
+A sealed value is 2 bytes of length, the data key as KMS wrapped it, 12 bytes of nonce, the ciphertext.
+`purpose` is bound to both: a value moved elsewhere doesn't open. An environment makes one data key and
+unwraps each that it meets once.
 """
 
 import base64
@@ -22,21 +25,41 @@ def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if purpose not in _own:
-        answer = rpc.call("kms", "GenerateDataKey", {"KeyId": config.setting("STAGE_KEY_ARN"), "KeySpec": "AES_256", "EncryptionContext": {"purpose": purpose}})
+        answer = rpc.call(
+            "kms",
+            "GenerateDataKey",
+            {
+                "KeyId": config.setting("STAGE_KEY_ARN"),
+                "KeySpec": "AES_256",
+                "EncryptionContext": {"purpose": purpose},
+            },
+        )
         _own[purpose] = base64.b64decode(answer["Plaintext"]), base64.b64decode(answer["CiphertextBlob"])
     key, wrapped = _own[purpose]
     nonce = os.urandom(NONCE_BYTES)
-    return len(wrapped).to_bytes(2) + wrapped + nonce + AESGCM(key).encrypt(nonce, plain, f"{purpose}:{bound_to}".encode())
+    return (
+        len(wrapped).to_bytes(2)
+        + wrapped
+        + nonce
+        + AESGCM(key).encrypt(nonce, plain, f"{purpose}:{bound_to}".encode())
+    )
 
 
 def open_(sealed: bytes, purpose: str, bound_to: str = "") -> bytes:
-    """The plain value. Raises cryptography's InvalidTag for a value that was changed or belongs elsewhere. Needs kms:Decrypt."""
+    """The plain value.
+
+    Raises cryptography's InvalidTag for a value that was changed or belongs elsewhere. Needs kms:Decrypt.
+    """
     end = 2 + int.from_bytes(sealed[:2])
     wrapped, nonce, encrypted = sealed[2:end], sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :]
     cipher = _opened.get((purpose, wrapped))
     if cipher is None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        answer = rpc.call("kms", "Decrypt", {"CiphertextBlob": base64.b64encode(wrapped).decode(), "EncryptionContext": {"purpose": purpose}})
+        answer = rpc.call(
+            "kms",
+            "Decrypt",
+            {"CiphertextBlob": base64.b64encode(wrapped).decode(), "EncryptionContext": {"purpose": purpose}},
+        )
         cipher = _opened[purpose, wrapped] = AESGCM(base64.b64decode(answer["Plaintext"]))
     return bytes(cipher.decrypt(nonce, encrypted, f"{purpose}:{bound_to}".encode()))

@@ -1,11 +1,12 @@
 """Sessions: an access token for an hour, and a refresh token that is exchanged for the next pair.
 
-Refresh-token reuse detection (RFC 9700, section 4.14.2): every refresh token works once. One that comes back later was
-copied, and nobody can tell who has the copy: the whole family ends.
+Refresh-token reuse detection (RFC 9700, section 4.14.2): every refresh token works once. One that comes back
+later was copied, and nobody can tell who has the copy: the whole family ends.
 
-An honest client may send the same token twice, for example from two tabs. Within GRACE_SECONDS a repeat returns the same
-successor: it is derived from the presented token and a server key, so it needs no storage and there is never a second
-living chain. A thief who uses a copy in that time shares the owner's chain, and the next reuse ends it.
+An honest client may send the same token twice, for example from two tabs. Within GRACE_SECONDS a repeat
+returns the same successor: it is derived from the presented token and a server key, so it needs no storage
+and there is never a second living chain. A thief who uses a copy in that time shares the owner's chain, and
+the next reuse ends it.
 """
 
 import functools
@@ -37,7 +38,10 @@ def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
 
 
 def renew(refresh_token: str) -> dict[str, Any]:
-    """Return the next TokenPair. Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended."""
+    """Return the next TokenPair.
+
+    Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended.
+    """
     with db.transaction() as tx:
         found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
         if found is None or found["revoked"] or found["expired"]:
@@ -67,7 +71,9 @@ def _next(tx: db.Transaction, found: dict[str, Any], refresh_token: str) -> dict
 
 
 def refuse_suspended(member: dict[str, Any]) -> None:
-    """Raises Forbidden (SUSPENDED) for a suspended user or organisation. `member` is a row of members.get. A platform admin
+    """Raises Forbidden (SUSPENDED) for a suspended user or organisation.
+
+    `member` is a row of members.get. A platform admin
     keeps access when their organisation is suspended."""
     if member["user_suspended"] or (member["organisation_suspended"] and not member["platform_admin"]):
         raise tokens.suspended(user=member["user_suspended"])

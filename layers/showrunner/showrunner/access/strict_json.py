@@ -1,7 +1,7 @@
 """Read JSON that a caller sent: UTF-8 only, every key once.
 
-json.loads accepts UTF-16 and UTF-32 and takes the last of two equal keys. Parts of a system that read one text
-differently can be played against each other (RFC 8259, sections 4 and 8.1).
+json.loads accepts UTF-16 and UTF-32 and takes the last of two equal keys. Parts of a system that read one
+text differently can be played against each other (RFC 8259, sections 4 and 8.1).
 """
 
 import json

@@ -1,12 +1,14 @@
-"""Access and service tokens: JWTs signed with RS256, verified in process against the JWK Set in SSM auth/jwks.
+"""Access and service tokens:
 
-Accepts only what we issue: one algorithm, one type, a known key, a header of three fields, every claim present and of
-its type, a bounded lifetime. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
+JWTs signed with RS256, verified in process against the JWK Set in SSM auth/jwks.
 
-Own code over `cryptography` instead of joserfc, because of cold starts. Measured on 2026-11-28, CPU of a process that
-imports functions/accounts, least of five, machine busy: 603 ms (7.0 times the process that imports only json and
-awslambdaric, 86 ms); with `from joserfc import jwt, jwk` 895 ms (10.4 times); the goal is 8. The tests compare this
-module with joserfc.
+Accepts only what we issue: one algorithm, one type, a known key, a header of three fields, every claim
+present and of its type, a bounded lifetime. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
+
+Own code over `cryptography` instead of joserfc, because of cold starts. Measured on 2026-11-28, CPU of a
+process that imports functions/accounts, least of five, machine busy: 603 ms (7.0 times the process that
+imports only json and awslambdaric, 86 ms); with `from joserfc import jwt, jwk` 895 ms (10.4 times); the goal
+is 8. The tests compare this module with joserfc.
 """
 
 import base64
@@ -38,7 +40,8 @@ SERVICE_SECONDS = 365 * 86_400
 NEVER = 253_402_214_400
 # Ours have about 900 bytes; every scope there is makes 1,300. More is somebody playing.
 MAX_BYTES = 4096
-# An unknown kid may be a key that was added a moment ago; asking SSM for every forged token would let anyone make us ask.
+# An unknown kid may be a key that was added a moment ago; asking SSM for every forged token would let anyone
+# make us ask.
 REFETCH_SECONDS = 30
 
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
@@ -49,7 +52,10 @@ _TEXTS = ("iss", "aud", "sub", "jti", "org")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls: `subject` is a user's uuid or "service:<name>"; `actor` the admin who acts as that user, if any."""
+    """Who calls:
+
+    `subject` is a user's uuid or "service:<name>"; `actor` the admin who acts as that user, if any.
+    """
 
     subject: str
     organisation_id: str
@@ -86,7 +92,12 @@ class Identity:
 def verify(token: str, now: float | None = None) -> Identity:
     """The caller behind a bearer token. Raises Unauthorized, whatever is wrong with it."""
     header, claims, signed, signature = take_apart(token)
-    if header.keys() != _HEADER or header["alg"] != "RS256" or header["typ"] != TYPE or not isinstance(header["kid"], str):
+    if (
+        header.keys() != _HEADER
+        or header["alg"] != "RS256"
+        or header["typ"] != TYPE
+        or not isinstance(header["kid"], str)
+    ):
         raise _refused()
     try:
         require_signature(_key(header["kid"]), signed, signature)
@@ -101,7 +112,10 @@ def require_signature(key: rsa.RSAPublicKey, signed: bytes, signature: bytes) ->
 
 
 def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
-    """Header, claims, what is signed, and the signature of a compact JWT; nothing of it is believed yet. Raises Unauthorized."""
+    """Header, claims, what is signed, and the signature of a compact JWT; nothing of it is believed yet.
+
+    Raises Unauthorized.
+    """
     match = _SHAPE.fullmatch(token) if len(token) <= MAX_BYTES else None
     if match is None:
         raise _refused()
@@ -116,7 +130,10 @@ def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes
 
 
 def _decode(part: str) -> bytes:
-    """Base64url without padding. A part that another text would also decode to is refused, so that one token has one spelling."""
+    """Base64url without padding.
+
+    A part that another text would also decode to is refused, so that one token has one spelling.
+    """
     raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
         raise binascii.Error("not canonical")
@@ -124,9 +141,15 @@ def _decode(part: str) -> bytes:
 
 
 def _identity(claims: dict[str, Any], now: float) -> Identity:
-    if any(type(claims.get(name)) is not int for name in _TIMES) or any(not isinstance(claims.get(name), str) for name in _TEXTS):
+    if any(type(claims.get(name)) is not int for name in _TIMES) or any(
+        not isinstance(claims.get(name), str) for name in _TEXTS
+    ):
         raise _refused()
-    if claims["iss"] != config.setting("PLATFORM_URL") or claims["aud"] != AUDIENCE or not _is_uuid(claims["org"]):
+    if (
+        claims["iss"] != config.setting("PLATFORM_URL")
+        or claims["aud"] != AUDIENCE
+        or not _is_uuid(claims["org"])
+    ):
         raise _refused()
     issued, begins, ends = (claims[name] for name in _TIMES)
     if now >= ends + SKEW_SECONDS:
@@ -138,29 +161,47 @@ def _identity(claims: dict[str, Any], now: float) -> Identity:
 
 def _of_service(claims: dict[str, Any]) -> Identity:
     scopes = claims.get("scope")
-    if not isinstance(scopes, str) or claims["exp"] - claims["iat"] > SERVICE_SECONDS or not 0 < len(claims["sub"]) - len("service:") <= 100:
+    if (
+        not isinstance(scopes, str)
+        or claims["exp"] - claims["iat"] > SERVICE_SECONDS
+        or not 0 < len(claims["sub"]) - len("service:") <= 100
+    ):
         raise _refused()
     creator = claims.get("by")
     if creator is not None and not (isinstance(creator, str) and _is_uuid(creator)):
         raise _refused()
     granted = frozenset(scopes.split()) & frozenset(roles.SCOPES)
-    return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], "service", creator=creator)
+    return Identity(
+        claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], "service", creator=creator
+    )
 
 
 def _of_user(claims: dict[str, Any]) -> Identity:
     role, actor, family = claims.get("role"), claims.get("act"), claims.get("family")
     life = USER_SECONDS if actor is None else IMPERSONATION_SECONDS
-    if not isinstance(role, str) or role not in roles.ROLES or claims["exp"] - claims["iat"] > life or not _is_uuid(claims["sub"]):
+    if (
+        not isinstance(role, str)
+        or role not in roles.ROLES
+        or claims["exp"] - claims["iat"] > life
+        or not _is_uuid(claims["sub"])
+    ):
         raise _refused()
-    if not all(value is None or (isinstance(value, str) and _is_uuid(value)) for value in (actor, family)) or (actor is not None and role == "admin"):
+    if not all(
+        value is None or (isinstance(value, str) and _is_uuid(value)) for value in (actor, family)
+    ) or (actor is not None and role == "admin"):
         raise _refused()
-    granted = roles.of_user(role, owner=claims.get("owner") is True, content_owner=claims.get("content_owner") is True)
+    granted = roles.of_user(
+        role, owner=claims.get("owner") is True, content_owner=claims.get("content_owner") is True
+    )
     return Identity(claims["sub"], claims["org"], granted, claims["jti"], claims["exp"], role, family, actor)
 
 
 def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
-    """The caller with what it may do at this moment. `known`: live, role, is_owner, platform_admin, verified, content_owner, user_suspended,
-    organisation_suspended as the database has them; for a service they are its maker's. Raises Unauthorized when the session, membership or
+    """The caller with what it may do at this moment.
+
+    `known`: live, role, is_owner, platform_admin, verified, content_owner, user_suspended,
+    organisation_suspended as the database has them; for a service they are its maker's. Raises Unauthorized
+    when the session, membership or
     organisation behind the token is gone, Forbidden (SUSPENDED) while one is suspended."""
     if not known["live"]:
         raise Unauthorized("The session is over: log in again.")
@@ -169,7 +210,12 @@ def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
         raise suspended(user=known["user_suspended"])
     if identity.is_service:
         by_admin = identity.creator is None or known["platform_admin"]
-        return replace(identity, permissions=roles.of_service(identity.permissions, content_owner=known["content_owner"], platform_admin=by_admin))
+        return replace(
+            identity,
+            permissions=roles.of_service(
+                identity.permissions, content_owner=known["content_owner"], platform_admin=by_admin
+            ),
+        )
     role = "admin" if is_admin else known["role"]
     granted = roles.of_user(role, owner=known["is_owner"], content_owner=known["content_owner"])
     return replace(identity, role=role, permissions=granted, verified=known["verified"])
@@ -238,13 +284,24 @@ def new_key() -> dict[str, str]:
     """A private signing key as JWK, for SSM auth/signing_key. Its kid is new too."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     numbers = private.private_numbers()
-    parts = {"n": numbers.public_numbers.n, "e": numbers.public_numbers.e, "d": numbers.d, "p": numbers.p, "q": numbers.q}
+    parts = {
+        "n": numbers.public_numbers.n,
+        "e": numbers.public_numbers.e,
+        "d": numbers.d,
+        "p": numbers.p,
+        "q": numbers.q,
+    }
     parts |= {"dp": numbers.dmp1, "dq": numbers.dmq1, "qi": numbers.iqmp}
-    return {"kty": "RSA", "kid": uuid.uuid4().hex, "use": "sig", "alg": "RS256"} | {name: _text(number) for name, number in parts.items()}
+    return {"kty": "RSA", "kid": uuid.uuid4().hex, "use": "sig", "alg": "RS256"} | {
+        name: _text(number) for name, number in parts.items()
+    }
 
 
 def jwk_set(*private: dict[str, str]) -> dict[str, list[dict[str, str]]]:
-    """The public halves, for SSM auth/jwks. During a rotation there are two: publish the new one first, sign with it when caches have it."""
+    """The public halves, for SSM auth/jwks.
+
+    During a rotation there are two: publish the new one first, sign with it when caches have it.
+    """
     return {"keys": [{name: key[name] for name in ("kty", "kid", "use", "alg", "n", "e")} for key in private]}
 
 
@@ -252,7 +309,9 @@ def sign(claims: dict[str, Any], private_jwk: dict[str, str]) -> str:
     """A token over these claims."""
     header = {"alg": "RS256", "kid": private_jwk["kid"], "typ": TYPE}
     signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
-    return f"{signed}.{_encode(_private_key(private_jwk).sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+    return (
+        f"{signed}.{_encode(_private_key(private_jwk).sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+    )
 
 
 _private: dict[str, rsa.RSAPrivateKey] = {}
@@ -268,15 +327,31 @@ def _private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
 def _read_private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
     part = {name: _number(jwk[name]) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi")}
     public = rsa.RSAPublicNumbers(part["e"], part["n"])
-    return rsa.RSAPrivateNumbers(part["p"], part["q"], part["d"], part["dp"], part["dq"], part["qi"], public).private_key()
+    return rsa.RSAPrivateNumbers(
+        part["p"], part["q"], part["d"], part["dp"], part["dq"], part["qi"], public
+    ).private_key()
 
 
 def service_claims(
-    name: str, organisation_id: str, scopes: list[str], issuer: str, seconds: int = SERVICE_SECONDS, creator: str | None = None
+    name: str,
+    organisation_id: str,
+    scopes: list[str],
+    issuer: str,
+    seconds: int = SERVICE_SECONDS,
+    creator: str | None = None,
 ) -> dict[str, Any]:
     """What a service token says; `seconds` at most 365 days; `creator` the user who makes it, None for the stage's own."""
     now = int(time.time())
-    claims = {"iss": issuer, "aud": AUDIENCE, "sub": f"service:{name}", "org": organisation_id, "scope": " ".join(scopes)} | (
-        {"by": creator} if creator else {}
-    )
-    return claims | {"iat": now, "nbf": now, "exp": now + min(seconds, SERVICE_SECONDS), "jti": str(uuid.uuid4())}
+    claims = {
+        "iss": issuer,
+        "aud": AUDIENCE,
+        "sub": f"service:{name}",
+        "org": organisation_id,
+        "scope": " ".join(scopes),
+    } | ({"by": creator} if creator else {})
+    return claims | {
+        "iat": now,
+        "nbf": now,
+        "exp": now + min(seconds, SERVICE_SECONDS),
+        "jti": str(uuid.uuid4()),
+    }

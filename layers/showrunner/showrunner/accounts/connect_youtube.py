@@ -6,9 +6,20 @@ from showrunner import config
 from showrunner.access import oauth
 from showrunner.accounts import google as authorization
 from showrunner.accounts.reauthentication import credential_owner
-from showrunner.accounts.schemas import AuthorizationRequest, AuthorizationResponse, AuthorizationUrl, ConnectionResponse
+from showrunner.accounts.schemas import (
+    AuthorizationRequest,
+    AuthorizationResponse,
+    AuthorizationUrl,
+    ConnectionResponse,
+)
 from showrunner.database import db
-from showrunner.errors import CredentialRejected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.errors import (
+    CredentialRejected,
+    InvalidRequest,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+)
 from showrunner.store.accounts import connected_accounts, organisations
 from showrunner.web import audit, log
 from showrunner.web.answers import Answer
@@ -85,7 +96,9 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
 
 
 def _chosen_channel(request: Request, access_token: str) -> Any:
-    """Return (id, title) of the channel that was chosen on Google's page, None while YouTube doesn't answer. Raises
+    """Return (id, title) of the channel that was chosen on Google's page, None while YouTube doesn't answer.
+
+    Raises
     InvalidRequest if the account has none."""
     from showrunner import quotas
     from showrunner.platforms.youtube import Youtube
@@ -98,20 +111,29 @@ def _chosen_channel(request: Request, access_token: str) -> Any:
         log.warn(request, "the connected channel is unknown", reason=error.message)
         return None
     if channel is None:
-        raise InvalidRequest("This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel.")
+        raise InvalidRequest(
+            "This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel."
+        )
     return channel
 
 
 def _usable_scopes(granted: Any, requested: set[str]) -> list[str]:
-    """Return the granted scopes, also those that nobody asked for: Google adds what the account granted before.
+    """Return the granted scopes, also those that nobody asked for:
 
-    The content owner's scope is left out unless the organisation is one. Raises PlatformRejected or InvalidRequest if the
-    grant is of no use."""
+    Google adds what the account granted before.
+
+    The content owner's scope is left out unless the organisation is one. Raises PlatformRejected or
+    InvalidRequest if the grant is of no use.
+    """
     from showrunner.platforms import google
 
     scopes = sorted(set(granted.scopes) - {"openid"})
     if granted.refresh_token is None:
-        raise PlatformRejected("Google gave no lasting permission: remove showrunner at myaccount.google.com/permissions and connect again.")
+        raise PlatformRejected(
+            "Google gave no lasting permission: remove showrunner at myaccount.google.com/permissions and connect again."
+        )
     if not requested.intersection(scopes):
-        raise InvalidRequest("Google gave none of the permissions: connect again, and leave the boxes of YouTube ticked.")
+        raise InvalidRequest(
+            "Google gave none of the permissions: connect again, and leave the boxes of YouTube ticked."
+        )
     return [scope for scope in scopes if scope in requested or scope != google.PARTNER]

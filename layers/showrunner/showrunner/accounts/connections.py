@@ -19,18 +19,29 @@ def id_of(organisation_id: str, provider: str, subject: str) -> str:
 
 def save(connection_id: str, organisation_id: str, refresh_token: str) -> None:
     sealed = sealing.seal(refresh_token.encode(), PURPOSE, f"{organisation_id}/{connection_id}")
-    dynamodb.put(f"connection#{connection_id}", "tokens", {"organisation_id": organisation_id, "refresh_token": sealed})
+    dynamodb.put(
+        f"connection#{connection_id}", "tokens", {"organisation_id": organisation_id, "refresh_token": sealed}
+    )
 
 
 def find(connection_id: str, organisation_id: str) -> str | None:
-    """The refresh token, for this organisation only. Raises CredentialRejected for one that was changed, or copied from another row."""
+    """The refresh token, for this organisation only.
+
+    Raises CredentialRejected for one that was changed, or copied from another row.
+    """
     from cryptography.exceptions import InvalidTag
 
     found = dynamodb.find(f"connection#{connection_id}", "tokens")
     try:
-        return sealing.open_(found["refresh_token"], PURPOSE, f"{organisation_id}/{connection_id}").decode() if found else None
+        return (
+            sealing.open_(found["refresh_token"], PURPOSE, f"{organisation_id}/{connection_id}").decode()
+            if found
+            else None
+        )
     except InvalidTag as error:
-        raise CredentialRejected("The connection's token can't be read: connect the account again.") from error
+        raise CredentialRejected(
+            "The connection's token can't be read: connect the account again."
+        ) from error
 
 
 def remove(connection_id: str) -> None:

@@ -21,7 +21,9 @@ def send(request: Request, to: str, email: Email) -> None:
 def verify(token: str) -> Email:
     warning = "If you didn't register, do nothing: somebody else has chosen the password."
     request = "Confirm that this address is yours within 24 hours:"
-    return Email("Confirm your email address", ("Welcome to showrunner.", request, _link("verify", token), warning))
+    return Email(
+        "Confirm your email address", ("Welcome to showrunner.", request, _link("verify", token), warning)
+    )
 
 
 def reset(token: str) -> Email:

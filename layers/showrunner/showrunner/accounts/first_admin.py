@@ -17,25 +17,52 @@ PASSWORD_MINUTES = 60
 def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
     """Make the person with this address a platform admin; run again, it changes nothing that is there.
 
-    `command`: email, organisation (name of a new organisation, for a person who belongs to none), by (the caller's ARN, for the audit log). Returns user_id,
-    organisation_id, and what is shown only now: `password_token` for POST /api/v1/auth/password/reset where the person has no password yet, `ingestion_key`
-    where the organisation had none. Raises InvalidRequest.
+    `command`: email, organisation (name of a new organisation, for a person who belongs to none), by (the
+    caller's ARN, for the audit log). Returns user_id, organisation_id, and what is shown only now:
+    `password_token` for POST /api/v1/auth/password/reset where the person has no password yet,
+    `ingestion_key` where the organisation had none. Raises InvalidRequest.
     """
     email, by = str(command.get("email") or "").strip().lower(), str(command.get("by") or "")
     if "@" not in email or not by:
-        raise InvalidRequest("An admin needs an e-mail address, and the audit log the name of who asks (email, by).")
+        raise InvalidRequest(
+            "An admin needs an e-mail address, and the audit log the name of who asks (email, by)."
+        )
     user_id, password_token = _user(tx, email)
-    organisation_id = _organisation(tx, user_id, str(command.get("organisation") or "").strip() or email.partition("@")[2])
+    organisation_id = _organisation(
+        tx, user_id, str(command.get("organisation") or "").strip() or email.partition("@")[2]
+    )
     promoted = users.save_platform_admin(tx, user_id)
-    ingestion_key = None if api_keys.has_ingestion_key(tx, organisation_id) else _ingestion_key(tx, user_id, organisation_id)
-    change = {"platform_admin": {"before": not promoted, "after": True}, "by": by, "ingestion_key": ingestion_key is not None}
-    who = {"organisation_id": organisation_id, "subject": "operator", "actor": None, "request_id": "make admin", "address": None}
+    ingestion_key = (
+        None
+        if api_keys.has_ingestion_key(tx, organisation_id)
+        else _ingestion_key(tx, user_id, organisation_id)
+    )
+    change = {
+        "platform_admin": {"before": not promoted, "after": True},
+        "by": by,
+        "ingestion_key": ingestion_key is not None,
+    }
+    who = {
+        "organisation_id": organisation_id,
+        "subject": "operator",
+        "actor": None,
+        "request_id": "make admin",
+        "address": None,
+    }
     audit_log.add(tx, who, "make_admin", "user", user_id, change)
-    return {"user_id": user_id, "organisation_id": organisation_id, "password_token": password_token, "ingestion_key": ingestion_key}
+    return {
+        "user_id": user_id,
+        "organisation_id": organisation_id,
+        "password_token": password_token,
+        "ingestion_key": ingestion_key,
+    }
 
 
 def _user(tx: db.Transaction, email: str) -> tuple[str, str | None]:
-    """The person's id, made if there is none; a token that sets the first password. The operator vouches for the address, so no letter has to confirm it."""
+    """The person's id, made if there is none; a token that sets the first password.
+
+    The operator vouches for the address, so no letter has to confirm it.
+    """
     found = users.find_login(tx, email, [])
     user_id = found["id"] if found else users.add(tx, email, None, email.partition("@")[0], None, None)
     users.save_verified(tx, user_id)
@@ -56,6 +83,13 @@ def _organisation(tx: db.Transaction, user_id: str, name: str) -> str:
 
 def _ingestion_key(tx: db.Transaction, user_id: str, organisation_id: str) -> str:
     text = f"sr_{secrets.token_urlsafe(32)}"
-    row = {"created_by": user_id, "name": "first", "prefix": text[:10], "key_sha256": sha256(text), "scopes": ["ingestion"], "expires_at": None}
+    row = {
+        "created_by": user_id,
+        "name": "first",
+        "prefix": text[:10],
+        "key_sha256": sha256(text),
+        "scopes": ["ingestion"],
+        "expires_at": None,
+    }
     api_keys.add(tx, organisation_id, row)
     return text

@@ -41,15 +41,20 @@ routes = Routes()
 def start_google(request: Request, query: AuthorizationRequest) -> Answer:
     """Return the address to send the browser to for a login with Google.
 
-    A cookie ties the response to this browser for ten minutes: call this and the POST from a page of the API's own site,
-    with credentials."""
+    A cookie ties the response to this browser for ten minutes: call this and the POST from a page of the
+    API's own site, with credentials.
+    """
     from showrunner.platforms import google
 
     return begin(query, "google", google.LOGIN, offline=False)
 
 
-def begin(query: AuthorizationRequest, provider: str, scopes: tuple[str, ...], *bound_to: str, offline: bool) -> Answer:
-    """Start an authorization. `bound_to`: ids that must be the same when the response is sent (user, organisation).
+def begin(
+    query: AuthorizationRequest, provider: str, scopes: tuple[str, ...], *bound_to: str, offline: bool
+) -> Answer:
+    """Start an authorization.
+
+    `bound_to`: ids that must be the same when the response is sent (user, organisation).
     offline: ask for a refresh token."""
     from showrunner import breakers
     from showrunner.platforms.google import Google
@@ -66,17 +71,24 @@ def begin(query: AuthorizationRequest, provider: str, scopes: tuple[str, ...], *
         google = Google(config.setting("GOOGLE_URL"))
         address = google.address(client_id, redirect_uri, scopes, offline=offline, **parameters)
     with db.transaction() as tx:
-        oauth_states.add(tx, sha256(state), oauth.bound(browser, *bound_to), provider, redirect_uri, oauth.SECONDS)
+        oauth_states.add(
+            tx, sha256(state), oauth.bound(browser, *bound_to), provider, redirect_uri, oauth.SECONDS
+        )
     body = {"authorization_url": address, "state": state, "expires_in": oauth.SECONDS}
     return Answer(body, headers={"set-cookie": oauth.cookie(browser)})
 
 
 def _redirect_uri(requested: str | None) -> str:
-    """Return the address if it is one of the stage's. Compared exactly: a prefix or pattern makes an open redirect."""
+    """Return the address if it is one of the stage's.
+
+    Compared exactly: a prefix or pattern makes an open redirect.
+    """
     allowed = config.setting("OAUTH_REDIRECTS").split(",")
     if (requested or allowed[0]) not in allowed:
         message = "not one of the addresses that a login may return to"
-        raise InvalidRequest(f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}])
+        raise InvalidRequest(
+            f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}]
+        )
     return requested or allowed[0]
 
 
@@ -96,7 +108,10 @@ def _client() -> tuple[str, str]:
     errors=(401, 403, 404, 409, 502),
 )
 def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
-    """Log in with a Google account. The first time, link the account that has confirmed the same address, or create one."""
+    """Log in with a Google account.
+
+    The first time, link the account that has confirmed the same address, or create one.
+    """
     state = take_state(request, body, "google")
     user_id, subject = state["user_id"], state["subject"]
     if user_id is None:
@@ -109,7 +124,8 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     secret = second_factor.confirmed_secret(user)
     attempt = _count_attempt(user) if secret else None
     with db.transaction() as tx:
-        # First of all, and undone if anything below fails: of several requests with one state only one may log in.
+        # First of all, and undone if anything below fails: of several requests with one state only one may
+        # log in.
         if not oauth_states.remove(tx, sha256(body.state)):
             raise expired("state")
         linked = identities.add(tx, "google", subject, user_id)
@@ -125,30 +141,44 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     return Answer(pair, headers={"set-cookie": oauth.cookie("")})
 
 
-def take_state(request: Request, body: AuthorizationResponse, provider: str, *bound_to: str) -> dict[str, Any]:
+def take_state(
+    request: Request, body: AuthorizationResponse, provider: str, *bound_to: str
+) -> dict[str, Any]:
     """Return what was started with this state in this browser, once. Raises InvalidRequest."""
     browser = oauth.browser_of(request.cookies)
     with db.transaction() as tx:
-        found = oauth_states.take(tx, sha256(body.state), oauth.bound(browser, *bound_to), provider) if browser else None
+        found = (
+            oauth_states.take(tx, sha256(body.state), oauth.bound(browser, *bound_to), provider)
+            if browser
+            else None
+        )
     if found is None:
         raise expired("state")
     return found
 
 
-def exchange_code(request: Request, body: AuthorizationResponse, redirect_uri: str) -> tuple[oauth.Person, Any]:
-    """Return the person and the grant (platforms.google.Grant) of an authorization. Timeouts and a breaker limit how long
+def exchange_code(
+    request: Request, body: AuthorizationResponse, redirect_uri: str
+) -> tuple[oauth.Person, Any]:
+    """Return the person and the grant (platforms.google.Grant) of an authorization.
+
+    Timeouts and a breaker limit how long
     the caller waits for Google."""
     from showrunner import breakers
     from showrunner.platforms.google import Google
 
     google, browser = Google(config.setting("GOOGLE_URL")), oauth.browser_of(request.cookies)
     if body.code is None:
-        raise InvalidRequest("The code is missing.", [{"field": "code", "message": "missing"}], code="MISSING_FIELD")
+        raise InvalidRequest(
+            "The code is missing.", [{"field": "code", "message": "missing"}], code="MISSING_FIELD"
+        )
     if body.iss not in (None, google.issuer):
         raise expired("iss")
     client_id, client_secret = _client()
     with breakers.guard("google"):
-        granted = google.exchange(client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state))
+        granted = google.exchange(
+            client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state)
+        )
         nonce = oauth.nonce(browser, body.state)
         person = oauth.person(granted.id_token, google.keys, client_id, google.issuer, nonce)
     return person, granted
@@ -157,8 +187,9 @@ def exchange_code(request: Request, body: AuthorizationResponse, redirect_uri: s
 def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
     """Return the id of the user with this Google account. Raises Forbidden or Conflict.
 
-    The address counts only if Google and we have both confirmed it: anyone can register somebody else's address and wait
-    for its owner."""
+    The address counts only if Google and we have both confirmed it: anyone can register somebody else's
+    address and wait for its owner.
+    """
     linked = identities.find_user(tx, "google", person.subject)
     if linked is not None:
         return linked
@@ -169,10 +200,14 @@ def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
     if user is None:
         return _register(tx, request, person.email, person.subject, person.name)
     if user["verified_at"] is None:
-        raise Conflict("This address has an account that nobody has confirmed: reset its password by email, then log in with Google.")
+        raise Conflict(
+            "This address has an account that nobody has confirmed: reset its password by email, then log in with Google."
+        )
     if not person.owns_mailbox:
         # Google confirmed the address once; only who runs the mailbox knows whose it is now.
-        raise Conflict("This address has an account, and its mailbox isn't Google's: log in with the password (POST /auth/password/forgot sets a new one).")
+        raise Conflict(
+            "This address has an account, and its mailbox isn't Google's: log in with the password (POST /auth/password/forgot sets a new one)."
+        )
     return str(user["id"])
 
 

@@ -38,11 +38,20 @@ def list_api_keys(request: Request, query: Page) -> Answer:
         return answers.listed("api_keys", api_keys.list_(tx, request.organisation_id, query.request()))
 
 
-@routes.post("/api/v1/auth/api-keys", permission="tokens:all", answer=NewApiKeyResponse, status=201, idempotent=True, verified=True)
+@routes.post(
+    "/api/v1/auth/api-keys",
+    permission="tokens:all",
+    answer=NewApiKeyResponse,
+    status=201,
+    idempotent=True,
+    verified=True,
+)
 def add_api_key(request: Request, body: NewApiKey) -> Answer:
     """Create a key. Its text is in this response only.
 
-    A key with the scope `ingestion` opens the Ingestion API of the whole stage: only platform admins can create one."""
+    A key with the scope `ingestion` opens the Ingestion API of the whole stage: only platform admins can
+    create one.
+    """
     creator = credential_owner(request)
     _require_grantable(request, body.scopes)
     text = f"sr_{secrets.token_urlsafe(32)}"
@@ -77,7 +86,9 @@ def remove_api_key(request: Request, key_id: str) -> Answer:
     with db.transaction() as tx:
         api_keys.remove(tx, request.organisation_id, key_id)
         audit.record(tx, request, "remove", "api_key", key_id.lower())
-    live_sessions.end(request, f"{request.organisation_id}/service:key:{key_id.lower()}", family=key_id.lower())
+    live_sessions.end(
+        request, f"{request.organisation_id}/service:key:{key_id.lower()}", family=key_id.lower()
+    )
     return Answer(status=204)
 
 
@@ -85,7 +96,9 @@ def remove_api_key(request: Request, key_id: str) -> Answer:
 def list_service_tokens(request: Request, query: Page) -> Answer:
     """List the organisation's service tokens, including revoked ones."""
     with db.reading() as tx:
-        return answers.listed("service_tokens", service_tokens.list_(tx, request.organisation_id, query.request()))
+        return answers.listed(
+            "service_tokens", service_tokens.list_(tx, request.organisation_id, query.request())
+        )
 
 
 @routes.post(

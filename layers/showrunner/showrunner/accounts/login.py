@@ -54,13 +54,17 @@ def finish(
 ) -> dict[str, Any]:
     """Check the second factor of a user who has proven who they are otherwise, and start a session.
 
-    secret: of the second factor, None without one. attempt: key of the counted attempt, which is forgiven. new_hash:
-    replaces the password's hash if that was made at another cost. Returns a TokenPair. Raises Unauthorized.
+    secret: of the second factor, None without one. attempt: key of the counted attempt, which is forgiven.
+    new_hash: replaces the password's hash if that was made at another cost. Returns a TokenPair. Raises
+    Unauthorized.
     """
     user_id = user["id"]
     if not users.hold_login(tx, user):
         # The owner has ended every session meanwhile; this login must not survive that.
-        raise Unauthorized("The password or the second factor was changed just now: log in again.", code="INVALID_CREDENTIALS")
+        raise Unauthorized(
+            "The password or the second factor was changed just now: log in again.",
+            code="INVALID_CREDENTIALS",
+        )
     second_factor.require_code(tx, user_id, secret, options.mfa_code)
     member = members.get(tx, user_id, options.organisation_id)
     sessions.refuse_suspended(member)
@@ -98,5 +102,7 @@ def log_out(request: Request) -> Answer:
     with db.transaction() as tx:
         sessions.end(tx, request.caller)
         audit.record(tx, request, "logout", "user", request.caller.subject)
-    live_sessions.end(request, request.caller.account, family=request.caller.family or request.caller.token_id)
+    live_sessions.end(
+        request, request.caller.account, family=request.caller.family or request.caller.token_id
+    )
     return Answer(status=204)

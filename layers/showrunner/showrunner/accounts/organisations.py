@@ -34,7 +34,9 @@ INVITE_MINUTES = 7 * 24 * 60
 CONFIRMATION_MINUTES = 10
 
 
-@routes.get("/api/v1/organisations/{organisation_id}", permission="organisation:read", answer=OrganisationResponse)
+@routes.get(
+    "/api/v1/organisations/{organisation_id}", permission="organisation:read", answer=OrganisationResponse
+)
 def show_organisation(request: Request, organisation_id: str) -> dict[str, Any]:
     """Show the caller's organisation."""
     with db.reading() as tx:
@@ -48,7 +50,9 @@ def _own(request: Request, organisation_id: str) -> str:
     return request.organisation_id
 
 
-@routes.put("/api/v1/organisations/{organisation_id}", permission="organisation:write", answer=OrganisationResponse)
+@routes.put(
+    "/api/v1/organisations/{organisation_id}", permission="organisation:write", answer=OrganisationResponse
+)
 def change_organisation(request: Request, organisation_id: str, body: OrganisationChanges) -> dict[str, Any]:
     """Rename the organisation."""
     with db.transaction() as tx:
@@ -58,7 +62,9 @@ def change_organisation(request: Request, organisation_id: str, body: Organisati
         return {"organisation": organisations.get(tx, request.organisation_id)}
 
 
-@routes.get("/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=MemberList)
+@routes.get(
+    "/api/v1/organisations/{organisation_id}/members", permission="organisation:read", answer=MemberList
+)
 def list_members(request: Request, organisation_id: str, query: Page) -> Answer:
     """List members and open invitations."""
     with db.reading() as tx:
@@ -95,16 +101,26 @@ def transfer_ownership(request: Request, organisation_id: str, body: OwnershipTr
     require_password(request, body.password)
     with db.transaction() as tx:
         user_id = members.transfer(tx, request.organisation_id, owner, body.email)
-        audit.record(tx, request, "transfer", "organisation", request.organisation_id, owner={"before": owner, "after": user_id})
+        audit.record(
+            tx,
+            request,
+            "transfer",
+            "organisation",
+            request.organisation_id,
+            owner={"before": owner, "after": user_id},
+        )
     return {"message": "The organisation has a new owner."}
 
 
-@routes.delete("/api/v1/organisations/{organisation_id}", permission="organisation:write", status=204, errors=(409,))
+@routes.delete(
+    "/api/v1/organisations/{organisation_id}", permission="organisation:write", status=204, errors=(409,)
+)
 def remove_organisation(request: Request, organisation_id: str, query: RemovalConfirmation) -> Answer:
     """Delete the organisation with everything that it made. Only its owner can.
 
-    The first call answers 409 with a confirmation token; repeat it with the token. Everything is closed at once, and purged
-    after 30 days; until then a platform admin can restore it."""
+    The first call answers 409 with a confirmation token; repeat it with the token. Everything is closed at
+    once, and purged after 30 days; until then a platform admin can restore it.
+    """
     owner = credential_owner(request)
     _own(request, organisation_id)
     if query.confirmation_token is None:
@@ -124,9 +140,7 @@ def _confirmation_required(request: Request, owner: str) -> Conflict:
     with db.transaction() as tx:
         _require_owner(tx, request, owner)
         organisations.ask_removal(tx, request.organisation_id, sha256(token), CONFIRMATION_MINUTES)
-    message = (
-        f"This deletes the organisation with its channels, videos and files. Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
-    )
+    message = f"This deletes the organisation with its channels, videos and files. Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
     return Conflict(message, details=[{"field": "confirmation_token", "message": token}])
 
 
@@ -176,7 +190,10 @@ def withdraw(request: Request, organisation_id: str, body: EmailAddress) -> Answ
     errors=(409,),
 )
 def remove_member(request: Request, organisation_id: str, user_id: str) -> Answer:
-    """Remove a member and end their sessions here. A person without another organisation gets one of their own."""
+    """Remove a member and end their sessions here.
+
+    A person without another organisation gets one of their own.
+    """
     credential_owner(request)
     with db.transaction() as tx:
         name = members.remove(tx, _own(request, organisation_id), user_id)

@@ -53,7 +53,9 @@ def change_me(request: Request, body: ProfileChanges) -> Answer:
         profile = users.save_profile(tx, request.caller.subject, changes)
         if password_hash is not None:
             users.save_password(tx, request.caller.subject, password_hash)
-        audit.record(tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set))
+        audit.record(
+            tx, request, "change", "user", request.caller.subject, fields=sorted(body.model_fields_set)
+        )
     if password_hash is not None:
         live_sessions.end(request, request.caller.subject)
     return Answer(f'{{"user":{profile}}}')
@@ -80,14 +82,18 @@ def export_me(request: Request) -> Answer:
         return Answer(personal_data.export(tx, request.caller.subject))
 
 
-@routes.delete("/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=ErasureResponse, errors=(409,))
+@routes.delete(
+    "/api/v1/users/me", permission="account:all", limits=((60, 5),), answer=ErasureResponse, errors=(409,)
+)
 def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
     """Erase the caller's account now. Audit records keep only its id. The receipt says what was done."""
     user_id = credential_owner(request)
     require_password(request, body.password)
     with db.transaction() as tx:
         if members.list_owned(tx, user_id):
-            raise Conflict("You own an organisation with other members: transfer it (POST /organisations/{id}/transfer) or delete it first.")
+            raise Conflict(
+                "You own an organisation with other members: transfer it (POST /organisations/{id}/transfer) or delete it first."
+            )
         connected = connected_accounts.list_(tx, user_id)
         left_empty = personal_data.erase(tx, user_id)
         in_use = connected_accounts.accounts_in_use(tx, [connection["account"] for connection in connected])
@@ -111,8 +117,9 @@ def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
 def _disconnect(request: Request, connection_id: str, organisation_id: str, *, revoke: bool) -> None:
     """Remove a connection's token, and revoke it at Google. What fails is logged.
 
-    revoke: False if the same Google account is connected elsewhere, because Google ends all tokens of an account with
-    one."""
+    revoke: False if the same Google account is connected elsewhere, because Google ends all tokens of an
+    account with one.
+    """
     from showrunner import breakers
     from showrunner.accounts import connections
     from showrunner.aws import rpc
@@ -138,7 +145,10 @@ def show_usage(request: Request) -> dict[str, Any]:
     with db.reading() as tx:
         limit = limits.of_organisation(tx, request.organisation_id)
         used = {
-            "videos_today": (windows.used(tx, f"generate:{request.caller.holder}", limits.DAY), limit["videos_per_day"]),
+            "videos_today": (
+                windows.used(tx, f"generate:{request.caller.holder}", limits.DAY),
+                limit["videos_per_day"],
+            ),
             "channels": (channels.count(tx, request.caller.holder), limit["channels"]),
         }
         count, size = assets.usage(tx, request.organisation_id)

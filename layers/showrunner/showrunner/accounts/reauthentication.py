@@ -9,7 +9,9 @@ from showrunner.web.routing import Request
 
 
 def credential_owner(request: Request) -> str:
-    """Return the caller's user id. Raises Forbidden for services, and for admins who act as somebody: nobody changes
+    """Return the caller's user id.
+
+    Raises Forbidden for services, and for admins who act as somebody: nobody changes
     another person's credentials."""
     caller = request.caller
     if caller.is_service:

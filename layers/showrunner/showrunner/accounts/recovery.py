@@ -26,7 +26,13 @@ EMAILS_AN_HOUR = 5
 RESPONSE_SECONDS = 1.0
 
 
-@routes.post("/api/v1/auth/password/forgot", permission=roles.PUBLIC, limits=((60, 5), (3600, 20)), answer=MessageResponse, status=202)
+@routes.post(
+    "/api/v1/auth/password/forgot",
+    permission=roles.PUBLIC,
+    limits=((60, 5), (3600, 20)),
+    answer=MessageResponse,
+    status=202,
+)
 def forgot_password(request: Request, body: EmailAddress) -> Answer:
     """Send an email with a link, if there is such an account. The response is the same either way.
 
@@ -46,7 +52,9 @@ def forgot_password(request: Request, body: EmailAddress) -> Answer:
 
 
 def _may_send(tx: db.Transaction, email: str) -> bool:
-    """Return whether this address may get another email now. A refusal is silent: an error would tell that the account
+    """Return whether this address may get another email now.
+
+    A refusal is silent: an error would tell that the account
     exists."""
     try:
         limits.spend(tx, limits.windows(f"forgot:{email}", ((3600, EMAILS_AN_HOUR),))[0])
@@ -55,7 +63,9 @@ def _may_send(tx: db.Transaction, email: str) -> bool:
     return True
 
 
-@routes.post("/api/v1/auth/password/reset", permission=roles.PUBLIC, limits=((60, 10),), answer=MessageResponse)
+@routes.post(
+    "/api/v1/auth/password/reset", permission=roles.PUBLIC, limits=((60, 10),), answer=MessageResponse
+)
 def reset_password(request: Request, body: PasswordReset) -> dict[str, str]:
     """Set a new password with the token of the email. Every session ends."""
     with db.reading() as tx:

@@ -20,11 +20,20 @@ routes = Routes()
 VERIFY_MINUTES = 24 * 60
 
 
-@routes.post("/api/v1/auth/register", permission=roles.PUBLIC, limits=((3600, 5),), answer=RegisteredUser, status=201, errors=(409,))
+@routes.post(
+    "/api/v1/auth/register",
+    permission=roles.PUBLIC,
+    limits=((3600, 5),),
+    answer=RegisteredUser,
+    status=201,
+    errors=(409,),
+)
 def register(request: Request, body: Registration) -> Answer:
     """Create an account. An email asks to confirm the address.
 
-    With `invitation` the person joins the organisation that invited them; without, they get an organisation of their own."""
+    With `invitation` the person joins the organisation that invited them; without, they get an organisation
+    of their own.
+    """
     passwords.require(body.password, body.email, body.full_name, body.username or "")
     password_hash = passwords.digest(body.password)
     token = secrets.token_urlsafe(32)
@@ -53,7 +62,10 @@ def _organisation(tx: db.Transaction, body: Registration) -> tuple[str, str, boo
 
 
 def expired(field: str) -> InvalidRequest:
-    """Return the error for a one-time token that doesn't work. One message for every reason: a guesser learns nothing."""
+    """Return the error for a one-time token that doesn't work.
+
+    One message for every reason: a guesser learns nothing.
+    """
     message = "not valid, used, or expired"
     return InvalidRequest(f"The {field} is {message}.", [{"field": field, "message": message}])
 

@@ -55,7 +55,10 @@ PATTERN_WORDS |= {
 
 
 class Registration(Body):
-    """`invitation` is the token of an invitation email. Without one the person gets an organisation of their own."""
+    """`invitation` is the token of an invitation email.
+
+    Without one the person gets an organisation of their own.
+    """
 
     email: Email
     password: Password
@@ -92,7 +95,10 @@ class AuthorizationResponse(Body):
 
 
 class GoogleLogin(LoginOptions, AuthorizationResponse):
-    """`code` and `state` as Google sent them. After AUTH_REQUIRED send the same `state` again, with `mfa_code`."""
+    """`code` and `state` as Google sent them.
+
+    After AUTH_REQUIRED send the same `state` again, with `mfa_code`.
+    """
 
 
 class RefreshRequest(Body):

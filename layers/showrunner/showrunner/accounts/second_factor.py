@@ -6,7 +6,12 @@ from typing import Any
 from showrunner.access import mfa
 from showrunner.accounts import live_sessions
 from showrunner.accounts.reauthentication import credential_owner, require_password
-from showrunner.accounts.schemas import PasswordConfirmation, RecoveryCodes, SecondFactorConfirmation, SecondFactorSecret
+from showrunner.accounts.schemas import (
+    PasswordConfirmation,
+    RecoveryCodes,
+    SecondFactorConfirmation,
+    SecondFactorSecret,
+)
 from showrunner.database import db
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest, Unauthorized
 from showrunner.store.access import refresh_tokens
@@ -49,7 +54,14 @@ def require_code(tx: db.Transaction, user_id: str, secret: str | None, code: str
         raise Unauthorized("The code is wrong, or was used before.", code="INVALID_CREDENTIALS")
 
 
-@routes.post("/api/v1/auth/mfa", permission="account:all", limits=((60, 10),), answer=SecondFactorSecret, status=201, errors=(409,))
+@routes.post(
+    "/api/v1/auth/mfa",
+    permission="account:all",
+    limits=((60, 10),),
+    answer=SecondFactorSecret,
+    status=201,
+    errors=(409,),
+)
 def add_second_factor(request: Request, body: PasswordConfirmation) -> Answer:
     """Return a secret for an authenticator app. It is in force once a code of it was confirmed."""
     from showrunner.access import sealing
@@ -67,9 +79,18 @@ def add_second_factor(request: Request, body: PasswordConfirmation) -> Answer:
     return Answer({"secret": secret, "otpauth_url": mfa.address(secret, stored["email"])}, 201)
 
 
-@routes.post("/api/v1/auth/mfa/confirm", permission="account:all", limits=((60, 5),), answer=RecoveryCodes, errors=(409, 502))
+@routes.post(
+    "/api/v1/auth/mfa/confirm",
+    permission="account:all",
+    limits=((60, 5),),
+    answer=RecoveryCodes,
+    errors=(409, 502),
+)
 def confirm_second_factor(request: Request, body: SecondFactorConfirmation) -> dict[str, list[str]]:
-    """Switch the second factor on with a first code. Returns ten recovery codes, shown only now. Other logins end."""
+    """Switch the second factor on with a first code.
+
+    Returns ten recovery codes, shown only now. Other logins end.
+    """
     user_id = credential_owner(request)
     with db.reading() as tx:
         sealed = second_factors.get(tx, user_id)["mfa_secret"]
@@ -81,7 +102,9 @@ def confirm_second_factor(request: Request, body: SecondFactorConfirmation) -> d
             raise Conflict("There is no second factor that waits to be confirmed.")
         step = mfa.step_of(secret, body.code)
         if step is None or not second_factors.spend_step(tx, user_id, step):
-            raise InvalidRequest("The code is wrong.", [{"field": "code", "message": "wrong, or used before"}])
+            raise InvalidRequest(
+                "The code is wrong.", [{"field": "code", "message": "wrong, or used before"}]
+            )
         second_factors.save(tx, user_id, sealed, confirmed=True, codes=[mfa.digest(code) for code in codes])
         refresh_tokens.revoke_other_families(tx, user_id, request.caller.family)
         audit.record(tx, request, "mfa_confirmed", "user", user_id)

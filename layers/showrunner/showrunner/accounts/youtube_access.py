@@ -1,4 +1,7 @@
-"""Give workers an access token of a connected YouTube account. One refresh at a time; only Google's own invalid_grant disconnects."""
+"""Give workers an access token of a connected YouTube account.
+
+One refresh at a time; only Google's own invalid_grant disconnects.
+"""
 
 import time
 
@@ -19,13 +22,21 @@ PURPOSE = "access-token"
 def access_token(connection_id: str, organisation_id: str, *, refused: str | None = None) -> str:
     """Return a token that lasts for a while. `refused`: the one that YouTube has just answered 401 to.
 
-    Raises Disconnected when the account must be connected again, PlatformUnavailable while another worker renews the token or Google is away.
+    Raises Disconnected when the account must be connected again, PlatformUnavailable while another worker
+    renews the token or Google is away.
     """
     known = _find(connection_id, organisation_id)
     if known is not None and known != refused:
         return known
     now = time.time()
-    if not dynamodb.put_if("attribute_not_exists(pk) OR expires_at < :now", {"now": int(now)}, _key(connection_id), "refreshing", {}, now + LOCK_SECONDS):
+    if not dynamodb.put_if(
+        "attribute_not_exists(pk) OR expires_at < :now",
+        {"now": int(now)},
+        _key(connection_id),
+        "refreshing",
+        {},
+        now + LOCK_SECONDS,
+    ):
         raise PlatformUnavailable("Another worker is renewing the token of this account.", 1)
     try:
         return _renew(connection_id, organisation_id)
@@ -41,23 +52,36 @@ def forget(connection_id: str) -> None:
 def _renew(connection_id: str, organisation_id: str) -> str:
     refresh_token = connections.find(connection_id, organisation_id)
     if refresh_token is None:
-        raise Disconnected("The account was disconnected: connect it again with GET /auth/oauth/youtube/start.")
+        raise Disconnected(
+            "The account was disconnected: connect it again with GET /auth/oauth/youtube/start."
+        )
     client = ssm.secrets(["google/client_id", "google/client_secret"])
     try:
-        token, seconds = Google(config.setting("GOOGLE_URL")).refresh(client["google/client_id"], client["google/client_secret"], refresh_token)
+        token, seconds = Google(config.setting("GOOGLE_URL")).refresh(
+            client["google/client_id"], client["google/client_secret"], refresh_token
+        )
     except Disconnected:
         connections.remove(connection_id)
         forget(connection_id)
         raise
     sealed = sealing.seal(token.encode(), PURPOSE, f"{organisation_id}/{connection_id}")
     # Longer than its life makes no sense, shorter costs a call: so it ends when it would be renewed anyway.
-    dynamodb.put(_key(connection_id), "access", {"organisation_id": organisation_id, "token": sealed}, time.time() + max(60, seconds - LEAST_SECONDS))
+    dynamodb.put(
+        _key(connection_id),
+        "access",
+        {"organisation_id": organisation_id, "token": sealed},
+        time.time() + max(60, seconds - LEAST_SECONDS),
+    )
     return token
 
 
 def _find(connection_id: str, organisation_id: str) -> str | None:
     found = dynamodb.find(_key(connection_id), "access")
-    return sealing.open_(found["token"], PURPOSE, f"{organisation_id}/{connection_id}").decode() if found else None
+    return (
+        sealing.open_(found["token"], PURPOSE, f"{organisation_id}/{connection_id}").decode()
+        if found
+        else None
+    )
 
 
 def _key(connection_id: str) -> str:

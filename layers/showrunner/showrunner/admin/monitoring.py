@@ -26,7 +26,12 @@ def jwks(request: Request) -> Answer:
     return Answer(ssm.secret("auth/jwks"))
 
 
-HEALTH = {"permission": "internal:read", "answer": SystemHealth, "open_in_maintenance": True, "outlives_database": True}
+HEALTH = {
+    "permission": "internal:read",
+    "answer": SystemHealth,
+    "open_in_maintenance": True,
+    "outlives_database": True,
+}
 
 
 @routes.get("/api/v1/admin/system/health", **HEALTH)
@@ -65,13 +70,19 @@ METRICS = {"permission": "internal:read", "content_type": PROMETHEUS, "open_in_m
 @routes.get("/api/v1/admin/system/metrics", **METRICS)
 @routes.get("/api/v1/admin/metrics", **METRICS)
 def system_metrics(request: Request) -> Answer:
-    """Return figures in Prometheus' text format. What doesn't answer is left out, and `showrunner_up` says so."""
+    """Return figures in Prometheus' text format.
+
+    What doesn't answer is left out, and `showrunner_up` says so.
+    """
     with db.reading() as tx:
         families = figures.list_(tx)
     lines = []
     for name, (description, samples) in (families | _figures_of_parts()).items():
         lines += [f"# HELP {name} {description}", f"# TYPE {name} gauge"]
-        lines += [f"{name}{{{_labels(labels)}}} {value}" if labels else f"{name} {value}" for labels, value in samples]
+        lines += [
+            f"{name}{{{_labels(labels)}}} {value}" if labels else f"{name} {value}"
+            for labels, value in samples
+        ]
     return Answer("\n".join(lines) + "\n", content_type=PROMETHEUS)
 
 
@@ -79,7 +90,11 @@ def _figures_of_parts() -> figures.Figures:
     results, found = probes.run_all()
     queues, states = found["queues"] or {}, found["breakers"] or {}
     up = [({"part": name}, int(probe["status"] == "ok")) for name, probe in results.items()]
-    messages = [({"queue": name, "state": state}, depth[state]) for name, depth in queues.items() for state in ("waiting", "in_flight")]
+    messages = [
+        ({"queue": name, "state": state}, depth[state])
+        for name, depth in queues.items()
+        for state in ("waiting", "in_flight")
+    ]
     open_ = [({"platform": name}, int(state == "open")) for name, state in states.items()]
     return {
         "showrunner_up": ("1 for each part that answers.", up),
@@ -98,7 +113,9 @@ def _shares(project: str, at: datetime) -> list[dict[str, Any]]:
     return [{"share": share, "used": used[share], "limit": limit} for share, limit in quotas.SHARES.items()]
 
 
-@routes.get("/api/v1/admin/quotas", permission="admin:all", answer=PlatformQuotaList, open_in_maintenance=True)
+@routes.get(
+    "/api/v1/admin/quotas", permission="admin:all", answer=PlatformQuotaList, open_in_maintenance=True
+)
 def list_quotas(request: Request) -> dict[str, Any]:
     """Show what was used today of each platform's daily quota."""
     at = datetime.now(UTC)

@@ -14,13 +14,17 @@ from showrunner.web.routing import Request
 routes = Routes()
 
 
-@routes.post("/api/v1/admin/maintenance", permission="admin:all", answer=MaintenanceState, open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/maintenance", permission="admin:all", answer=MaintenanceState, open_in_maintenance=True
+)
 def save_maintenance(request: Request, body: MaintenanceRequest) -> dict[str, Any]:
     """Close the API for everybody except admins, or open it again, effective from the next request."""
     message, minutes = (body.message, body.estimated_time) if body.enabled else (None, None)
     with db.transaction() as tx:
         maintenance.save(tx, message, body.estimated_time, request.caller.subject)
-        audit.record(tx, request, "maintenance", "platform", "all", enabled=body.enabled, message=body.message)
+        audit.record(
+            tx, request, "maintenance", "platform", "all", enabled=body.enabled, message=body.message
+        )
     return {"enabled": body.enabled, "message": message, "estimated_time": minutes}
 
 

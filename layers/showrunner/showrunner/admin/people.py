@@ -43,7 +43,10 @@ def list_users(request: Request, query: UserFilter) -> Answer:
     open_in_maintenance=True,
 )
 def impersonate(request: Request, user_id: str) -> dict[str, Any]:
-    """Return a token to act as a user for half an hour. Every action with it is audited with both identities."""
+    """Return a token to act as a user for half an hour.
+
+    Every action with it is audited with both identities.
+    """
     caller = request.caller
     if caller.actor is not None:
         raise Forbidden("Nobody acts as somebody while acting as somebody else.")
@@ -92,13 +95,23 @@ def save_voices(request: Request, organisation_id: str, body: ClonedVoices) -> d
     with db.transaction() as tx:
         organisations.get(tx, organisation_id)
         cloned_voices.save(tx, organisation_id, sorted(set(body.voice_ids)))
-        audit.record(tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids})
+        audit.record(
+            tx, request, "voices", "organisation", organisation_id.lower(), after={"voices": body.voice_ids}
+        )
         return {"organisation": organisations.get(tx, organisation_id)}
 
 
-@routes.post("/api/v1/admin/users/{user_id}/suspend", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/users/{user_id}/suspend",
+    permission="admin:all",
+    answer=AdminUserResponse,
+    errors=(409,),
+    open_in_maintenance=True,
+)
 def suspend_user(request: Request, user_id: str, body: Suspension) -> Answer:
-    """Refuse a user everywhere from their next request on, and stop what their channels have in production. Nothing is
+    """Refuse a user everywhere from their next request on, and stop what their channels have in production.
+
+    Nothing is
     deleted; stopped videos can be retried after a restore."""
     with db.transaction() as tx:
         _not_oneself(request, user_id)
@@ -106,13 +119,20 @@ def suspend_user(request: Request, user_id: str, body: Suspension) -> Answer:
             raise Conflict("This is a platform admin: demote them first.")
         users.save_suspension(tx, user_id, body.reason)
         stopped = videos.cancel_all(tx, None, user_id.lower())
-        audit.record(tx, request, "suspend", "user", user_id.lower(), reason=body.reason, videos_stopped=stopped)
+        audit.record(
+            tx, request, "suspend", "user", user_id.lower(), reason=body.reason, videos_stopped=stopped
+        )
         user = users.get(tx, user_id)["user"]
     live_sessions.end(request, user_id.lower())
     return Answer(f'{{"user":{user}}}')
 
 
-@routes.post("/api/v1/admin/users/{user_id}/restore", permission="admin:all", answer=AdminUserResponse, open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/users/{user_id}/restore",
+    permission="admin:all",
+    answer=AdminUserResponse,
+    open_in_maintenance=True,
+)
 def restore_user(request: Request, user_id: str) -> Answer:
     """End a user's suspension."""
     with db.transaction() as tx:
@@ -121,7 +141,13 @@ def restore_user(request: Request, user_id: str) -> Answer:
         return Answer(f'{{"user":{users.get(tx, user_id)["user"]}}}')
 
 
-@routes.post("/api/v1/admin/users/{user_id}/promote", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/users/{user_id}/promote",
+    permission="admin:all",
+    answer=AdminUserResponse,
+    errors=(409,),
+    open_in_maintenance=True,
+)
 def promote_user(request: Request, user_id: str) -> Answer:
     """Make a user a platform admin from their next login on."""
     with db.transaction() as tx:
@@ -132,9 +158,18 @@ def promote_user(request: Request, user_id: str) -> Answer:
         return Answer(f'{{"user":{users.get(tx, user_id)["user"]}}}')
 
 
-@routes.post("/api/v1/admin/users/{user_id}/demote", permission="admin:all", answer=AdminUserResponse, errors=(409,), open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/users/{user_id}/demote",
+    permission="admin:all",
+    answer=AdminUserResponse,
+    errors=(409,),
+    open_in_maintenance=True,
+)
 def demote_user(request: Request, user_id: str) -> Answer:
-    """Take the rights of a platform admin away, effective from their next request. The last admin can't be demoted."""
+    """Take the rights of a platform admin away, effective from their next request.
+
+    The last admin can't be demoted.
+    """
     with db.transaction() as tx:
         users.get(tx, user_id)
         demoted = users.remove_platform_admin(tx, user_id.lower())
@@ -147,31 +182,59 @@ def _not_oneself(request: Request, user_id: str) -> None:
         raise Conflict("Nobody suspends themselves.")
 
 
-@routes.post("/api/v1/admin/organisations/{organisation_id}/suspend", permission="admin:all", answer=MessageResponse, open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/organisations/{organisation_id}/suspend",
+    permission="admin:all",
+    answer=MessageResponse,
+    open_in_maintenance=True,
+)
 def suspend_organisation(request: Request, organisation_id: str, body: Suspension) -> dict[str, str]:
     """Refuse an organisation's people and programs from their next request on, and stop what it has in production."""
     with db.transaction() as tx:
         organisations.save_suspension(tx, organisation_id, body.reason)
         stopped = videos.cancel_all(tx, organisation_id, None)
-        audit.record(tx, request, "suspend", "organisation", organisation_id.lower(), reason=body.reason, videos_stopped=stopped)
+        audit.record(
+            tx,
+            request,
+            "suspend",
+            "organisation",
+            organisation_id.lower(),
+            reason=body.reason,
+            videos_stopped=stopped,
+        )
     return {"message": f"The organisation is suspended; {stopped} videos were stopped."}
 
 
-@routes.post("/api/v1/admin/organisations/{organisation_id}/restore", permission="admin:all", answer=MessageResponse, open_in_maintenance=True)
+@routes.post(
+    "/api/v1/admin/organisations/{organisation_id}/restore",
+    permission="admin:all",
+    answer=MessageResponse,
+    open_in_maintenance=True,
+)
 def restore_organisation(request: Request, organisation_id: str) -> dict[str, str]:
-    """End an organisation's suspension, or bring a deleted one back within its 30 days. Keys must be created again then."""
+    """End an organisation's suspension, or bring a deleted one back within its 30 days.
+
+    Keys must be created again then.
+    """
     with db.transaction() as tx:
         organisations.save_suspension(tx, organisation_id, None)
         audit.record(tx, request, "restore", "organisation", organisation_id.lower())
     return {"message": "The organisation is restored."}
 
 
-@routes.put("/api/v1/admin/organisations/{organisation_id}/limits", permission="admin:all", answer=LimitsResponse, open_in_maintenance=True)
+@routes.put(
+    "/api/v1/admin/organisations/{organisation_id}/limits",
+    permission="admin:all",
+    answer=LimitsResponse,
+    open_in_maintenance=True,
+)
 def save_limits(request: Request, organisation_id: str, body: LimitChanges) -> dict[str, Any]:
     """Set the limits that differ from the plan's. Omitted ones are the plan's."""
     overrides = body.model_dump(exclude_none=True)
     with db.transaction() as tx:
         before = organisations.get_limits(tx, organisation_id)
         organisations.save_limits(tx, organisation_id, overrides)
-        audit.record(tx, request, "limits", "organisation", organisation_id.lower(), before=before, after=overrides)
+        audit.record(
+            tx, request, "limits", "organisation", organisation_id.lower(), before=before, after=overrides
+        )
     return {"limits": limits.of_plan(overrides)}

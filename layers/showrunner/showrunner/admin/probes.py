@@ -27,7 +27,9 @@ def run_all() -> tuple[dict[str, Probe], dict[str, Any]]:
     futures = {name: pool.submit(_measure, probe) for name, probe in PROBES.items()}
     results = {name: _result(future, deadline) for name, future in futures.items()}
     pool.shutdown(wait=False)
-    return {name: probe for name, (probe, _) in results.items()}, {name: found for name, (_, found) in results.items()}
+    return {name: probe for name, (probe, _) in results.items()}, {
+        name: found for name, (_, found) in results.items()
+    }
 
 
 def _measure(probe: Callable[[], Any]) -> tuple[float, str | None, Any]:
@@ -70,7 +72,9 @@ def _queues() -> dict[str, dict[str, int]]:
 
 def _depth(url: str) -> dict[str, int]:
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    attributes = rpc.call("sqs", "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": list(names)})["Attributes"]
+    attributes = rpc.call("sqs", "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": list(names)})[
+        "Attributes"
+    ]
     return {"waiting": int(attributes[names[0]]), "in_flight": int(attributes[names[1]])}
 
 

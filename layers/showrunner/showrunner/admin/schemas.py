@@ -93,7 +93,10 @@ class SystemHealth(Result):
 
 
 class QuotaShare(Result):
-    """The part of a day's quota that belongs to one use. After 20:00 Pacific what a share hasn't used is everybody's."""
+    """The part of a day's quota that belongs to one use.
+
+    After 20:00 Pacific what a share hasn't used is everybody's.
+    """
 
     share: str
     used: int

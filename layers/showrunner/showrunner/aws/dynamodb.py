@@ -1,7 +1,9 @@
-"""The state table (DynamoDB): what functions without a database must know. Every read checks the expiry again, since DynamoDB deletes late.
+"""The state table (DynamoDB): what functions without a database must know.
 
-Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Values are str, int, bytes, bool, and sets of str that aren't empty.
-`expires_at` is in epoch seconds; without it an item stays.
+Every read checks the expiry again, since DynamoDB deletes late.
+
+Items: pk names the kind and the key ("websub#<token>"), sk the part of it. Values are str, int, bytes, bool,
+and sets of str that aren't empty. `expires_at` is in epoch seconds; without it an item stays.
 """
 
 import base64
@@ -20,10 +22,17 @@ type Value = str | int | bytes | bool | frozenset[str]
 
 
 def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
-    """The item's values, None when there is none or it has expired. Read consistently: what was written before is seen."""
-    answer = rpc.call("dynamodb", "GetItem", {"TableName": table(), "Key": key(pk, sk), "ConsistentRead": True})
+    """The item's values, None when there is none or it has expired.
+
+    Read consistently: what was written before is seen.
+    """
+    answer = rpc.call(
+        "dynamodb", "GetItem", {"TableName": table(), "Key": key(pk, sk), "ConsistentRead": True}
+    )
     item = answer.get("Item")
-    if item is None or ("expires_at" in item and int(item["expires_at"]["N"]) <= (time.time() if now is None else now)):
+    if item is None or (
+        "expires_at" in item and int(item["expires_at"]["N"]) <= (time.time() if now is None else now)
+    ):
         return None
     return _values(item)
 
@@ -33,12 +42,28 @@ def put(pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float 
     rpc.call("dynamodb", "PutItem", {"TableName": table(), "Item": _item(pk, sk, values, expires_at)})
 
 
-def put_if(condition: str, parameters: dict[str, Value], pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None) -> bool:
+def put_if(
+    condition: str,
+    parameters: dict[str, Value],
+    pk: str,
+    sk: str,
+    values: Mapping[str, Value | None],
+    expires_at: float | None,
+) -> bool:
     """Replaces the item where the condition (an expression of DynamoDB's) holds for what is there, in one step. Whether it did."""
     item = _item(pk, sk, values, expires_at)
     given = {f":{name}": typed(value) for name, value in parameters.items()}
     try:
-        rpc.call("dynamodb", "PutItem", {"TableName": table(), "Item": item, "ConditionExpression": condition, "ExpressionAttributeValues": given})
+        rpc.call(
+            "dynamodb",
+            "PutItem",
+            {
+                "TableName": table(),
+                "Item": item,
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": given,
+            },
+        )
     except rpc.AwsError as error:
         if error.code != "ConditionalCheckFailedException":
             raise
@@ -51,7 +76,10 @@ def remove(pk: str, sk: str) -> None:
 
 
 def take(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
-    """Removes the item and gives its values, None when there is none or it has expired. Of many who take it at once exactly one gets it."""
+    """Removes the item and gives its values, None when there is none or it has expired.
+
+    Of many who take it at once exactly one gets it.
+    """
     request = {
         "TableName": table(),
         "Key": key(pk, sk),
@@ -70,7 +98,11 @@ def take(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
 def list_(pk: str, now: float | None = None) -> list[tuple[str, dict[str, Any]]]:
     """Every item of a key that hasn't expired, as (sk, values) in the order of sk."""
     at = time.time() if now is None else now
-    request: dict[str, Any] = {"TableName": table(), "KeyConditionExpression": "pk = :pk", "ConsistentRead": True}
+    request: dict[str, Any] = {
+        "TableName": table(),
+        "KeyConditionExpression": "pk = :pk",
+        "ConsistentRead": True,
+    }
     request["ExpressionAttributeValues"] = {":pk": typed(pk)}
     found: list[dict[str, Any]] = []
     while True:
@@ -96,9 +128,14 @@ def count(pk: str, sk: str, expires_at: float) -> int:
 
 
 def extend(pk: str, sk: str, name: str, members: frozenset[str], most: int) -> None:
-    """Adds members to a set of an item, whatever others add at the same time. Raises Conflict when the item is gone or the set could get too large."""
+    """Adds members to a set of an item, whatever others add at the same time.
+
+    Raises Conflict when the item is gone or the set could get too large.
+    """
     request = _set_change(pk, sk, "ADD", name, members)
-    request["ConditionExpression"] = "attribute_exists(pk) AND (attribute_not_exists(#name) OR size(#name) <= :room)"
+    request["ConditionExpression"] = (
+        "attribute_exists(pk) AND (attribute_not_exists(#name) OR size(#name) <= :room)"
+    )
     request["ExpressionAttributeValues"][":room"] = typed(most - len(members))
     try:
         rpc.call("dynamodb", "UpdateItem", request)
@@ -121,7 +158,12 @@ def reduce(pk: str, sk: str, name: str, members: frozenset[str]) -> None:
 
 def _set_change(pk: str, sk: str, verb: str, name: str, members: frozenset[str]) -> dict[str, Any]:
     change = {"UpdateExpression": f"{verb} #name :members", "ExpressionAttributeNames": {"#name": name}}
-    return {"TableName": table(), "Key": key(pk, sk), **change, "ExpressionAttributeValues": {":members": typed(members)}}
+    return {
+        "TableName": table(),
+        "Key": key(pk, sk),
+        **change,
+        "ExpressionAttributeValues": {":members": typed(members)},
+    }
 
 
 def _item(pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None) -> dict[str, Any]:

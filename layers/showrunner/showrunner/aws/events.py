@@ -1,4 +1,6 @@
-"""Put events on the stage's EventBridge bus, and read them: Live and outgoing webhooks consume them off the critical path.
+"""Put events on the stage's EventBridge bus, and read them:
+
+Live and outgoing webhooks consume them off the critical path.
 
 An event is a NamedTuple whose field `kind` is the detail-type. Producer and consumer import the same class.
 """
@@ -18,9 +20,15 @@ BATCH = 10
 
 
 def put(events: Sequence[Message]) -> None:
-    """Put events on the bus, each at least once: consumers tell repeats by detail["event_id"]. Raises ServiceUnavailable."""
+    """Put events on the bus, each at least once: consumers tell repeats by detail["event_id"].
+
+    Raises ServiceUnavailable.
+    """
     bus = config.setting("EVENT_BUS_NAME")
-    entries = [{"Source": SOURCE, "DetailType": each.kind, "Detail": json.dumps(_detail(each)), "EventBusName": bus} for each in events]
+    entries = [
+        {"Source": SOURCE, "DetailType": each.kind, "Detail": json.dumps(_detail(each)), "EventBusName": bus}
+        for each in events
+    ]
     for start in range(0, len(entries), BATCH):
         answer = rpc.call("events", "PutEvents", {"Entries": entries[start : start + BATCH]})
         if answer.get("FailedEntryCount"):
@@ -32,7 +40,10 @@ def _detail(event: Message) -> dict[str, Any]:
 
 
 def read[Event](event_class: type[Event], event: dict[str, Any]) -> Event:
-    """Read an event that EventBridge delivered. Fields that the class doesn't have are ignored. Raises TypeError if one is missing."""
+    """Read an event that EventBridge delivered.
+
+    Fields that the class doesn't have are ignored. Raises TypeError if one is missing.
+    """
     detail = event["detail"]
     known = {name: detail[name] for name in event_class._fields if name in detail}  # type: ignore[attr-defined]
     return event_class(**known | {"kind": event["detail-type"]})

@@ -29,7 +29,9 @@ def request(
     content_type: str = "",
     part: tuple[int, int] | None = None,
 ) -> Response:
-    """Send one request for an object, or for the bucket's list. Raises ServiceUnavailable if S3 doesn't answer.
+    """Send one request for an object, or for the bucket's list.
+
+    Raises ServiceUnavailable if S3 doesn't answer.
 
     The caller reads S3's refusals. `part`: first and last byte to read of the object, both included.
 
@@ -43,26 +45,46 @@ def request(
     raise ServiceUnavailable("AWS s3 doesn't answer: try again.", retry_after=5)
 
 
-def _ask_s3(method: str, bucket: str, key: str, query: dict[str, str], body: bytes, content_type: str, part: tuple[int, int] | None) -> Response:
+def _ask_s3(
+    method: str,
+    bucket: str,
+    key: str,
+    query: dict[str, str],
+    body: bytes,
+    content_type: str,
+    part: tuple[int, int] | None,
+) -> Response:
     """Status 0 when the connection broke."""
     region, key_id, _, token = sigv4.credentials()
     base, host, path = sigv4.object_address(bucket, key, region)
-    stamp, digest, words = sigv4.timestamp(time.gmtime()[:6]), hashlib.sha256(body).hexdigest(), sigv4.query_text(query)
+    stamp, digest, words = (
+        sigv4.timestamp(time.gmtime()[:6]),
+        hashlib.sha256(body).hexdigest(),
+        sigv4.query_text(query),
+    )
     given = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     given |= {"content-type": content_type} if content_type else {}
     given |= {"range": f"bytes={part[0]}-{part[1]}"} if part else {}
     given |= {} if token == "none" else {"x-amz-security-token": token}  # noqa: S105
     names, scope = ";".join(sorted(given)), f"{stamp[:8]}/{region}/s3/aws4_request"
-    signature = sigv4.sign_s3(f"{method}\n{path}\n{words}\n{sigv4.header_lines(given)}\n{names}\n{digest}", stamp, scope)
-    authorization = f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    signature = sigv4.sign_s3(
+        f"{method}\n{path}\n{words}\n{sigv4.header_lines(given)}\n{names}\n{digest}", stamp, scope
+    )
+    authorization = (
+        f"AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
     known: dict[str, HTTPConnection] = rpc.threads.__dict__
     connection = known.get(f"objects {base}")
     if connection is None:
-        connection = (HTTPSConnection if base.startswith("https") else HTTPConnection)(host, timeout=OBJECT_TIMEOUT_S)
+        connection = (HTTPSConnection if base.startswith("https") else HTTPConnection)(
+            host, timeout=OBJECT_TIMEOUT_S
+        )
         known[f"objects {base}"] = connection
     try:
         target = f"{path}?{words}" if words else path
-        connection.request(method, target, body if method == "PUT" else None, {**given, "authorization": authorization})
+        connection.request(
+            method, target, body if method == "PUT" else None, {**given, "authorization": authorization}
+        )
         answer = connection.getresponse()
         return Response(answer.status, int(answer.headers.get("content-length") or 0), answer.read())
     except (HTTPException, OSError):

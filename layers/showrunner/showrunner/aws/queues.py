@@ -1,10 +1,14 @@
-"""Send SQS messages and process batches of them. No other module knows about partial batches or poison messages.
+"""Send SQS messages and process batches of them.
 
-A message is a NamedTuple whose last field `kind` has a default: its name in the queue. Names and fields of a class are the
-contract between its sender and its receiver, which import the same class. A receiver ignores fields that it doesn't know,
-and a new field has a default, so both ends may run different releases for a while.
+No other module knows about partial batches or poison messages.
 
-Powertools' BatchProcessor would do half of this. Its import takes 200 ms of CPU, more than all else that a receiver imports.
+A message is a NamedTuple whose last field `kind` has a default: its name in the queue. Names and fields of a
+class are the contract between its sender and its receiver, which import the same class. A receiver ignores
+fields that it doesn't know, and a new field has a default, so both ends may run different releases for a
+while.
+
+Powertools' BatchProcessor would do half of this. Its import takes 200 ms of CPU, more than all else that a
+receiver imports.
 """
 
 import json
@@ -18,7 +22,8 @@ from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavai
 
 # SendMessageBatch takes this many messages.
 BATCH = 10
-# An error that nobody foresaw may be a passing one: the queue delivers the message this often before it is set aside.
+# An error that nobody foresaw may be a passing one: the queue delivers the message this often before it is
+# set aside.
 ATTEMPTS = 3
 # What is away for all messages. The queue keeps them; waiting uses up none of their attempts.
 OUTAGES = (DatabaseUnavailable, ServiceUnavailable, rpc.AwsError)
@@ -44,7 +49,9 @@ def send_all(queue_url: str, messages: Sequence[Message]) -> int:
     for start in range(0, len(messages), BATCH):
         bodies = [encode(each) for each in messages[start : start + BATCH]]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
-        refused += len(rpc.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}).get("Failed", []))
+        refused += len(
+            rpc.call("sqs", "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries}).get("Failed", [])
+        )
     if refused:
         _logger().error("messages were refused", extra={"queue": queue_url, "count": refused})
     return refused
@@ -81,9 +88,13 @@ def _read(message: type, values: dict[str, Any]) -> Any:
     from pydantic import ValidationError
 
     try:
-        return _reader(message).validate_python({name: values[name] for name in message._fields if name in values})  # type: ignore[attr-defined]
+        fields: tuple[str, ...] = message._fields  # type: ignore[attr-defined]
+        return _reader(message).validate_python({name: values[name] for name in fields if name in values})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_url=False)[:5])
+        faults = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
+            for each in error.errors(include_url=False)[:5]
+        )
         raise InvalidRequest(f"The message can't be read: {faults[:500]}.") from error
 
 
@@ -99,9 +110,16 @@ def _reader(message: type) -> Any:
 type Outcome = Exception | None
 
 
-def process(event: dict[str, Any], classes: Sequence[type], work: Callable[[Any], None], dead_letter_url: str | None = None) -> dict[str, Any]:
+def process(
+    event: dict[str, Any],
+    classes: Sequence[type],
+    work: Callable[[Any], None],
+    dead_letter_url: str | None = None,
+) -> dict[str, Any]:
     """Process an SQS event with one call of `work` a message, as `process_together` does."""
-    return process_together(event, classes, lambda messages: [attempt(work, each) for each in messages], dead_letter_url)
+    return process_together(
+        event, classes, lambda messages: [attempt(work, each) for each in messages], dead_letter_url
+    )
 
 
 def attempt[*Arguments](work: Callable[[*Arguments], object], *arguments: *Arguments) -> Outcome:
@@ -114,13 +132,19 @@ def attempt[*Arguments](work: Callable[[*Arguments], object], *arguments: *Argum
 
 
 def process_together(
-    event: dict[str, Any], classes: Sequence[type], work: Callable[[list[Any]], Iterable[Outcome]], dead_letter_url: str | None = None
+    event: dict[str, Any],
+    classes: Sequence[type],
+    work: Callable[[list[Any]], Iterable[Outcome]],
+    dead_letter_url: str | None = None,
 ) -> dict[str, Any]:
-    """Process an SQS event with one call of `work` for all messages. Returns the response with the ids that SQS delivers again.
+    """Process an SQS event with one call of `work` for all messages.
 
-    `work` returns each message's outcome. What will fail the same way each time (InvalidRequest, or an unforeseen error for the
-    third time) is copied to the dead-letter queue at once, where there is one: an outage may use up the attempts that SQS counts.
-    Without a dead-letter queue of ours SQS's own rule applies. Raises the error if an outage failed every message.
+    Returns the response with the ids that SQS delivers again.
+
+    `work` returns each message's outcome. What will fail the same way each time (InvalidRequest, or an
+    unforeseen error for the third time) is copied to the dead-letter queue at once, where there is one: an
+    outage may use up the attempts that SQS counts. Without a dead-letter queue of ours SQS's own rule
+    applies. Raises the error if an outage failed every message.
     """
     records = event["Records"]
     messages, outcomes = _decode_all(records, classes)
@@ -133,7 +157,11 @@ def process_together(
         error = outcomes[number]
         if error is None:
             continue
-        _logger().error("a message failed", exc_info=error, extra={"message_id": record["messageId"], "error": type(error).__name__})
+        _logger().error(
+            "a message failed",
+            exc_info=error,
+            extra={"message_id": record["messageId"], "error": type(error).__name__},
+        )
         if dead_letter_url is not None and _is_poison(error, record):
             rpc.call("sqs", "SendMessage", {"QueueUrl": dead_letter_url, "MessageBody": record["body"]})
         else:
@@ -141,7 +169,9 @@ def process_together(
     return {"batchItemFailures": failed}
 
 
-def _decode_all(records: list[dict[str, Any]], classes: Sequence[type]) -> tuple[dict[int, Any], dict[int, Outcome]]:
+def _decode_all(
+    records: list[dict[str, Any]], classes: Sequence[type]
+) -> tuple[dict[int, Any], dict[int, Outcome]]:
     """Return ({number: message}, {number: why it can't be read})."""
     messages: dict[int, Any] = {}
     outcomes: dict[int, Outcome] = {}

@@ -1,7 +1,9 @@
 """AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
 
-Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-Only services whose protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and objects in S3; everything else goes through `sdk.client`.
+Signature Version 4:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html Only services whose
+protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and objects in S3; everything else goes through
+`sdk.client`.
 """
 
 import json
@@ -17,7 +19,8 @@ from showrunner.errors import ServiceUnavailable, ShowrunnerError
 
 # The shortest caller is an HTTP API's integration (30 s); a webhook's sender gives up after ten.
 TIMEOUT_S = 4
-# A kept connection may have been closed meanwhile, and AWS fails a call now and then; two more attempts see both through.
+# A kept connection may have been closed meanwhile, and AWS fails a call now and then; two more attempts see
+# both through.
 ATTEMPTS = 3
 # json.dumps with separators makes an encoder for each call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -50,7 +53,10 @@ def _error(answer: bytes) -> AwsError:
         told = json.loads(answer)
     except ValueError:
         told = {}
-    return AwsError(str(told.get("__type", "Unknown")).rpartition("#")[2], str(told.get("message") or told.get("Message") or ""))
+    return AwsError(
+        str(told.get("__type", "Unknown")).rpartition("#")[2],
+        str(told.get("message") or told.get("Message") or ""),
+    )
 
 
 threads = threading.local()
@@ -62,9 +68,13 @@ def _send(service: str, action: str, body: bytes) -> tuple[int, bytes]:
     known: dict[str, HTTPConnection] = threads.__dict__
     connection = known.get(endpoint)
     if connection is None:
-        connection = known[endpoint] = (HTTPSConnection if secure else HTTPConnection)(host, timeout=TIMEOUT_S)
+        connection = known[endpoint] = (HTTPSConnection if secure else HTTPConnection)(
+            host, timeout=TIMEOUT_S
+        )
     try:
-        connection.request("POST", "/", body, sigv4.headers(sigv4.SERVICES[service], action, host, body, time.gmtime()))
+        connection.request(
+            "POST", "/", body, sigv4.headers(sigv4.SERVICES[service], action, host, body, time.gmtime())
+        )
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (HTTPException, OSError):

@@ -15,7 +15,8 @@ from showrunner.errors import StorageDenied, StorageMissing
 
 # Few requests for a large file, and a small part of a function's memory.
 PART_BYTES = 8 * 1_048_576
-# Large enough that a piece costs nothing beside its bytes, small enough to be nothing beside a function's memory.
+# Large enough that a piece costs nothing beside its bytes, small enough to be nothing beside a function's
+# memory.
 PIECE_BYTES = 1 << 20
 
 
@@ -47,7 +48,9 @@ def find_json(key: str) -> Any:
 
 
 def put_json(key: str, value: object) -> str:
-    return put_bytes(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json")
+    return put_bytes(
+        key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
+    )
 
 
 def remove(keys: list[str]) -> None:
@@ -100,10 +103,17 @@ def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
     return sigv4.presign("get_object", _bucket(), key, seconds, query=query)
 
 
-def presigned_put(key: str, content_type: str, bytes_: int, sha256: str, seconds: int) -> tuple[str, dict[str, str]]:
+def presigned_put(
+    key: str, content_type: str, bytes_: int, sha256: str, seconds: int
+) -> tuple[str, dict[str, str]]:
     """A signed URL that accepts these bytes and no others for so many seconds, and the headers to send with them: S3 refuses what has another hash."""
-    headers = {"content-type": content_type, "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode()}
-    return sigv4.presign("put_object", _bucket(), key, seconds, {**headers, "content-length": str(bytes_)}), headers
+    headers = {
+        "content-type": content_type,
+        "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+    }
+    return sigv4.presign(
+        "put_object", _bucket(), key, seconds, {**headers, "content-length": str(bytes_)}
+    ), headers
 
 
 def _bucket() -> str:
@@ -116,5 +126,7 @@ def _answered(key: str, answer: objects.Response) -> objects.Response:
     if answer.status == HTTPStatus.FORBIDDEN:
         raise StorageDenied(f"The function may not use {key}: its policy in template.yaml lacks the action.")
     if not 200 <= answer.status < 300:
-        raise rpc.AwsError(str(answer.status), f"S3 refuses {key}: {answer.body[:300].decode(errors='replace')}")
+        raise rpc.AwsError(
+            str(answer.status), f"S3 refuses {key}: {answer.body[:300].decode(errors='replace')}"
+        )
     return answer

@@ -4,16 +4,21 @@ import time
 
 from showrunner.aws import dynamodb
 
-# Somebody's word that there is work holds for so long, which is longer than any transaction: it may come before the commit of the work or after it.
+# Somebody's word that there is work holds for so long, which is longer than any transaction: it may come
+# before the commit of the work or after it.
 WORK_SECONDS = 900
-# Should a word have been lost, the schedules look again this often, all of them in the same minute: waking the database costs a quarter of an hour of it.
+# Should a word have been lost, the schedules look again this often, all of them in the same minute: waking
+# the database costs a quarter of an hour of it.
 LOOK_AGAIN_SECONDS = 6 * 3600
 
 _words: dict[str, float] = {}
 
 
 def expect_work(schedule: str) -> None:
-    """There is work for the schedule, or will be at once. An environment says so once in half the time that it holds."""
+    """There is work for the schedule, or will be at once.
+
+    An environment says so once in half the time that it holds.
+    """
     now = time.time()
     if now - _words.get(schedule, 0.0) > WORK_SECONDS / 2:
         dynamodb.put(f"schedule#{schedule}", "expected", {}, now + WORK_SECONDS)
@@ -21,7 +26,10 @@ def expect_work(schedule: str) -> None:
 
 
 def is_work_due(schedule: str, now: float | None = None) -> bool:
-    """Whether the schedule is to look: somebody said so, or the time that it named itself has come. True where nothing is known."""
+    """Whether the schedule is to look: somebody said so, or the time that it named itself has come.
+
+    True where nothing is known.
+    """
     at = time.time() if now is None else now
     named = dynamodb.find(f"schedule#{schedule}", "next", at)
     return named is None or dynamodb.find(f"schedule#{schedule}", "expected", at) is not None

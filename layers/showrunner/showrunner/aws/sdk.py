@@ -11,7 +11,10 @@ def client(service: str, endpoint: str | None = None) -> Any:
     import botocore.session
     from botocore.config import Config
 
-    # Connect fast or fail; a read waits less than the shortest function's timeout. Retries are AWS's standard mode, bounded at three.
+    # Connect fast or fail; a read waits less than the shortest function's timeout. Retries are AWS's standard
+    # mode, bounded at three.
     settings = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
-    make: Any = botocore.session.get_session().create_client  # its stubs know each service by a literal name only
+    make: Any = (
+        botocore.session.get_session().create_client
+    )  # its stubs know each service by a literal name only
     return make(service, endpoint_url=endpoint, config=settings)

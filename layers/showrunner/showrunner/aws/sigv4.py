@@ -45,9 +45,17 @@ def _key(secret: str, day: str, region: str, service: str) -> bytes:
 
 @cache
 def credentials() -> tuple[str, str, str, str]:
-    """Region, key id, key, session token. An environment's credentials outlive it: Lambda never changes them under a running one."""
+    """Region, key id, key, session token.
+
+    An environment's credentials outlive it: Lambda never changes them under a running one.
+    """
     token = config.setting("AWS_SESSION_TOKEN", "none")
-    return config.setting("AWS_REGION"), config.setting("AWS_ACCESS_KEY_ID"), config.setting("AWS_SECRET_ACCESS_KEY"), token
+    return (
+        config.setting("AWS_REGION"),
+        config.setting("AWS_ACCESS_KEY_ID"),
+        config.setting("AWS_SECRET_ACCESS_KEY"),
+        token,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -62,7 +70,9 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
     region, key_id, secret, token = credentials()
     day, name = stamp[:8], service.name
     content_type, target = f"application/x-amz-json-{service.version}", f"{service.target}.{action}"
-    token_line, token_name = ("", "") if token == "none" else (f"x-amz-security-token:{token}\n", "x-amz-security-token;")  # noqa: S105 - no token at all
+    token_line = token_name = ""
+    if token != "none":  # noqa: S105 - the word for no token
+        token_line, token_name = f"x-amz-security-token:{token}\n", "x-amz-security-token;"
     names = f"content-type;host;x-amz-date;{token_name}x-amz-target"
     canonical = (
         f"POST\n/\n\ncontent-type:{content_type}\nhost:{host}\nx-amz-date:{stamp}\n{token_line}x-amz-target:{target}\n\n"
@@ -83,11 +93,26 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
 
 # ------------------------------------------------------------------------------------------------ Objects
 
-METHODS = {"get_object": "GET", "head_object": "HEAD", "put_object": "PUT", "delete_object": "DELETE", "list_objects_v2": "GET"}
+METHODS = {
+    "get_object": "GET",
+    "head_object": "HEAD",
+    "put_object": "PUT",
+    "delete_object": "DELETE",
+    "list_objects_v2": "GET",
+}
 
 
-def presign(operation: str, bucket: str, key: str, seconds: int, headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> str:
-    """A URL that allows one operation on an object, for so many seconds, with exactly these headers. Arithmetic only: no call is made.
+def presign(
+    operation: str,
+    bucket: str,
+    key: str,
+    seconds: int,
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> str:
+    """A URL that allows one operation on an object, for so many seconds, with exactly these headers.
+
+    Arithmetic only: no call is made.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"""
     region, key_id, _, token = credentials()
@@ -104,7 +129,11 @@ def presign(operation: str, bucket: str, key: str, seconds: int, headers: dict[s
         **({} if token == "none" else {"X-Amz-Security-Token": token}),  # noqa: S105
     }
     words = query_text(asked)
-    signature = sign_s3(f"{METHODS[operation]}\n{path}\n{words}\n{header_lines(given)}\n{names}\nUNSIGNED-PAYLOAD", stamp, scope)
+    signature = sign_s3(
+        f"{METHODS[operation]}\n{path}\n{words}\n{header_lines(given)}\n{names}\nUNSIGNED-PAYLOAD",
+        stamp,
+        scope,
+    )
     return f"{base}{path}?{words}&X-Amz-Signature={signature}"
 
 
@@ -115,7 +144,9 @@ def sign_s3(canonical: str, stamp: str, scope: str) -> str:
 
 
 def query_text(query: dict[str, str]) -> str:
-    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
+    return "&".join(
+        f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(query.items())
+    )
 
 
 def header_lines(headers: dict[str, str]) -> str:

@@ -7,7 +7,8 @@ from showrunner import config
 from showrunner.aws import rpc
 from showrunner.errors import ConfigurationMissing
 
-# A rotated key is picked up within this time without a new start; one GetParameters per function and five minutes costs nothing.
+# A rotated key is picked up within this time without a new start; one GetParameters per function and five
+# minutes costs nothing.
 SECRET_SECONDS = 300
 
 _secrets: dict[str, tuple[float, str | None]] = {}
@@ -34,8 +35,12 @@ def forget() -> None:
 
 def _fetch(names: list[str]) -> None:
     prefix = f"/showrunner/{config.setting('STAGE')}/"
-    answer = rpc.call("ssm", "GetParameters", {"Names": [prefix + name for name in names], "WithDecryption": True})
-    values = {parameter["Name"].removeprefix(prefix): parameter["Value"] for parameter in answer["Parameters"]}
+    answer = rpc.call(
+        "ssm", "GetParameters", {"Names": [prefix + name for name in names], "WithDecryption": True}
+    )
+    values = {
+        parameter["Name"].removeprefix(prefix): parameter["Value"] for parameter in answer["Parameters"]
+    }
     for name in names:
         _secrets[name] = (time.monotonic(), values.get(name))
 
@@ -43,5 +48,7 @@ def _fetch(names: list[str]) -> None:
 def _known(name: str, default: str | None) -> str:
     value = _secrets[name][1] or default
     if value is None:
-        raise ConfigurationMissing(f"The secret /showrunner/{config.setting('STAGE')}/{name} is not in SSM: put it there as a SecureString.")
+        raise ConfigurationMissing(
+            f"The secret /showrunner/{config.setting('STAGE')}/{name} is not in SSM: put it there as a SecureString."
+        )
     return value

@@ -49,7 +49,9 @@ def list_channels(request: Request, query: ChannelFilter) -> Answer:
 )
 def add(request: Request, body: NewChannel) -> Answer:
     """Create a channel. `setup_tasks` says what is left to do before its first video is published."""
-    settings = checked(ChannelSettings, body.settings.model_dump(exclude_none=True)).model_dump(exclude_none=True)
+    settings = checked(ChannelSettings, body.settings.model_dump(exclude_none=True)).model_dump(
+        exclude_none=True
+    )
     check_voice(settings)
 
     def work(tx: db.Transaction) -> Answer:
@@ -65,7 +67,11 @@ def add(request: Request, body: NewChannel) -> Answer:
 
 
 def _setup_tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
-    done = {"connect_youtube": False, "add_brand": bool(settings.get("brand")), "add_topics": bool(settings.get("topics"))}
+    done = {
+        "connect_youtube": False,
+        "add_brand": bool(settings.get("brand")),
+        "add_topics": bool(settings.get("topics")),
+    }
     descriptions = {
         "connect_youtube": "Connect the YouTube account, so that videos can be published.",
         "add_brand": "Choose colours, logo and caption style.",
@@ -81,14 +87,18 @@ def show(request: Request, channel_id: str) -> Answer:
         return Answer(channels.get_overview(tx, request.organisation_id, channel_id))
 
 
-@routes.put("/api/v1/channels/{channel_id}", permission="channels:write", answer=ChannelResponse, errors=(409,))
+@routes.put(
+    "/api/v1/channels/{channel_id}", permission="channels:write", answer=ChannelResponse, errors=(409,)
+)
 def change(request: Request, channel_id: str, body: ChannelChanges) -> Answer:
     """Change the given fields."""
     changes = body.model_dump(exclude_unset=True, exclude={"settings"})
     given = body.settings.model_dump(exclude_unset=True) if body.settings else {}
     with db.transaction() as tx:
         before = parse(channels.get(tx, request.organisation_id, channel_id).encode())
-        settings = {name: value for name, value in {**before["settings"], **given}.items() if value is not None}
+        settings = {
+            name: value for name, value in {**before["settings"], **given}.items() if value is not None
+        }
         check_voice({"language": "en", "voice": "female1", **settings})
         check_logo(tx, request, given)
         check_cloned_voice(tx, request, given)
@@ -101,7 +111,10 @@ def change(request: Request, channel_id: str, body: ChannelChanges) -> Answer:
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the fields and settings that differ, as they were and as they are."""
-    old, new = ({**channel, **{f"settings.{name}": value for name, value in channel["settings"].items()}} for channel in (before, after))
+    old, new = (
+        {**channel, **{f"settings.{name}": value for name, value in channel["settings"].items()}}
+        for channel in (before, after)
+    )
     names = [name for name in {**old, **new} if name not in ("settings", "updated_at")]
     changed = [name for name in names if old.get(name) != new.get(name)]
     return {name: old.get(name) for name in changed}, {name: new.get(name) for name in changed}
@@ -109,12 +122,17 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[st
 
 @routes.delete("/api/v1/channels/{channel_id}", permission="channels:write", status=204, errors=(409,))
 def remove(request: Request, channel_id: str, query: RemovalConfirmation) -> Answer:
-    """Remove a channel with its videos. The first call answers 409 with a confirmation token; repeat it with the token."""
+    """Remove a channel with its videos.
+
+    The first call answers 409 with a confirmation token; repeat it with the token.
+    """
     if query.confirmation_token is None:
         raise _confirmation_required(request, channel_id)
     with db.transaction() as tx:
         channels.get(tx, request.organisation_id, channel_id)
-        if not channels.confirm_removal(tx, request.organisation_id, channel_id, sha256(query.confirmation_token)):
+        if not channels.confirm_removal(
+            tx, request.organisation_id, channel_id, sha256(query.confirmation_token)
+        ):
             raise Conflict("The confirmation is not valid or has expired: ask again without it.")
         channels.remove(tx, request.organisation_id, channel_id)
         audit.record(tx, request, "remove", "channel", channel_id.lower())

@@ -50,7 +50,9 @@ class ChannelSettings(Body):
     privacy: Literal["private", "unlisted", "public"] = "private"
     videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
     publish_times: Annotated[list[TimeOfDay], Field(max_length=10)] = Field(default_factory=list)
-    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = Field(default_factory=list)
+    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = Field(
+        default_factory=list
+    )
     language: Language = "en"
     voice: Voice = "female1"
     voice_clone_id: ClonedVoiceId | None = None
@@ -112,7 +114,10 @@ class ChannelResponse(Result):
 
 
 class YoutubeChoice(Body):
-    """Which YouTube channel it is. Without it the one that the channel notes, or the only one that is connected."""
+    """Which YouTube channel it is.
+
+    Without it the one that the channel notes, or the only one that is connected.
+    """
 
     youtube_channel_id: YoutubeChannelId | None = None
 

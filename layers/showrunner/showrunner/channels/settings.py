@@ -14,15 +14,24 @@ from showrunner.web.routing import Request
 def check_voice(settings: dict[str, Any]) -> None:
     """Raises InvalidRequest for a language that has no such voice."""
     language, voice = settings["language"], settings["voice"]
-    if voices.find(language, voice, settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")) is None:
-        reason = "settings.voice_clone_id is missing" if voice == "ai_clone" else voices.missing(language, voice)
-        raise InvalidRequest(f"The voice can't be used: {reason}.", [{"field": "settings.voice", "message": reason}])
+    if (
+        voices.find(language, voice, settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
+        is None
+    ):
+        reason = (
+            "settings.voice_clone_id is missing" if voice == "ai_clone" else voices.missing(language, voice)
+        )
+        raise InvalidRequest(
+            f"The voice can't be used: {reason}.", [{"field": "settings.voice", "message": reason}]
+        )
 
 
 def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
     """Raises InvalidRequest unless the logo is an image that the organisation has uploaded completely."""
     logo = (settings.get("brand") or {}).get("logo")
-    if logo and not any(row["kind"] == "image" for row in assets.list_ready(tx, request.organisation_id, [logo])):
+    if logo and not any(
+        row["kind"] == "image" for row in assets.list_ready(tx, request.organisation_id, [logo])
+    ):
         reason = "not an image of yours that is uploaded completely"
         raise InvalidRequest("The logo can't be used.", [{"field": "settings.brand.logo", "message": reason}])
 
@@ -30,7 +39,11 @@ def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -
 def check_cloned_voice(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
     """Raises InvalidRequest for a voice that was cloned for another organisation."""
     voice = settings.get("voice_clone_id")
-    if voice and not voices.is_configured(voice, setting=config.setting("VOICES", " ")) and not cloned_voices.belongs(tx, request.organisation_id, voice):
+    if (
+        voice
+        and not voices.is_configured(voice, setting=config.setting("VOICES", " "))
+        and not cloned_voices.belongs(tx, request.organisation_id, voice)
+    ):
         reason = "not a voice of your organisation; we add it once it is yours"
         details = [{"field": "settings.voice_clone_id", "message": reason}]
         raise InvalidRequest("The cloned voice can't be used.", details)

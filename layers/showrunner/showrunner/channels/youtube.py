@@ -30,25 +30,45 @@ FEATURES = {
 def connect_youtube(request: Request, channel_id: str, body: YoutubeChoice) -> Answer:
     """Bind a channel to a YouTube channel of an account that was connected through /auth/oauth/youtube.
 
-    YouTube itself named the channel of each connection, so only what is among them belongs to the caller. `disabled_features` are those whose permission
-    was declined."""
+    YouTube itself named the channel of each connection, so only what is among them belongs to the caller.
+    `disabled_features` are those whose permission was declined.
+    """
     with db.transaction() as tx:
         channel = channels.get_noted(tx, request.organisation_id, channel_id)
         connections = connected_accounts.list_channels(tx, request.organisation_id)
         if not connections:
-            raise Conflict("No YouTube account is connected: GET /auth/oauth/youtube/start leads to Google's page.")
-        wanted = body.youtube_channel_id or channel["youtube_channel_id"] or _only(sorted({each["youtube_channel_id"] for each in connections}))
+            raise Conflict(
+                "No YouTube account is connected: GET /auth/oauth/youtube/start leads to Google's page."
+            )
+        wanted = (
+            body.youtube_channel_id
+            or channel["youtube_channel_id"]
+            or _only(sorted({each["youtube_channel_id"] for each in connections}))
+        )
         owned = next((each for each in connections if each["youtube_channel_id"] == wanted), None)
         if owned is None:
             message = "None of your connected accounts owns this YouTube channel: connect the one that does, and choose the channel on Google's page."
             raise Forbidden(message, code="RESOURCE_NOT_OWNED")
-        text = channels.connect(tx, request.organisation_id, channel_id, owned["youtube_channel_id"], owned["id"])
-        audit.record(tx, request, "connect", "channel", channel_id.lower(), youtube_channel_id=owned["youtube_channel_id"])
+        text = channels.connect(
+            tx, request.organisation_id, channel_id, owned["youtube_channel_id"], owned["id"]
+        )
+        audit.record(
+            tx,
+            request,
+            "connect",
+            "channel",
+            channel_id.lower(),
+            youtube_channel_id=owned["youtube_channel_id"],
+        )
     disabled = [feature for scope, feature in FEATURES.items() if scope not in owned["scopes"]]
-    return Answer({"channel": parse(text.encode()), "connection_id": owned["id"], "disabled_features": disabled})
+    return Answer(
+        {"channel": parse(text.encode()), "connection_id": owned["id"], "disabled_features": disabled}
+    )
 
 
 def _only(youtube_channel_ids: list[str]) -> str:
     if len(youtube_channel_ids) > 1:
-        raise Conflict(f"Several YouTube channels are connected: name one of {', '.join(youtube_channel_ids)} in youtube_channel_id.")
+        raise Conflict(
+            f"Several YouTube channels are connected: name one of {', '.join(youtube_channel_ids)} in youtube_channel_id."
+        )
     return youtube_channel_ids[0]

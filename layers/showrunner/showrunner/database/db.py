@@ -28,15 +28,16 @@ STATEMENT_TIMEOUT_MS = 10_000
 IDLE_IN_TRANSACTION_MS = 15_000
 # Aurora pauses after 300 s without a connection, at the earliest: idle sessions must be gone before.
 IDLE_SESSION_MS = 240_000
-# A paused Aurora accepts a connection and answers when it has woken: after about 15 s, later when it slept for more than a day. API Gateway gives up after 29,
-# and the rest of a request fits into what is left.
+# A paused Aurora accepts a connection and answers when it has woken: after about 15 s, later when it slept
+# for more than a day. API Gateway gives up after 29, and the rest of a request fits into what is left.
 WAKE_SECONDS = 22.0
 # How long to wait before asking a server again that is starting up and refuses connections meanwhile.
 WAKE_PAUSE_SECONDS = 0.5
 # The socket waits longer than the server's own limit, so that the server's answer is the one that arrives.
 SOCKET_TIMEOUT_S = 12
 
-# Constraint name -> what its violation means to the caller. Stores add theirs beside the SQL that can violate them.
+# Constraint name -> what its violation means to the caller. Stores add theirs beside the SQL that can violate
+# them.
 CONSTRAINTS: dict[str, tuple[type[ShowrunnerError], str]] = {}
 
 # SQLSTATE of a session that is over, though the server still said so.
@@ -49,7 +50,10 @@ _LOST = (InterfaceError, OSError, struct.error, AttributeError)
 
 
 class Session:
-    """A thread's connection, its prepared statements, and how deep it is in transactions. `tx` in the stores is one of these."""
+    """A thread's connection, its prepared statements, and how deep it is in transactions.
+
+    `tx` in the stores is one of these.
+    """
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
@@ -71,8 +75,13 @@ class Session:
             except (*_LOST, DatabaseError):
                 pass  # it was gone already, which is why it is dropped
 
-    def execute(self, sql: str, params: dict[str, Any]) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
-        """Runs a prepared statement. A session that died while idle is replaced once, when no transaction has begun on it."""
+    def execute(
+        self, sql: str, params: dict[str, Any]
+    ) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
+        """Runs a prepared statement.
+
+        A session that died while idle is replaced once, when no transaction has begun on it.
+        """
         try:
             return self._execute(sql, params)
         except DatabaseError as error:
@@ -93,7 +102,9 @@ class Session:
             self.drop()
             raise DatabaseUnavailable("The database doesn't answer: try again.") from error
 
-    def _execute(self, sql: str, params: dict[str, Any]) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
+    def _execute(
+        self, sql: str, params: dict[str, Any]
+    ) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
         known = self.statements.get(sql)
         if known is None:
             statement = self.open().prepare(sql)
@@ -147,7 +158,10 @@ def session() -> Session:
 
 
 class transaction:  # noqa: N801 - it reads as a verb where it is used
-    """`with db.transaction() as tx:` commits at the end, rolls back on an exception. Inside another one it is a SAVEPOINT."""
+    """`with db.transaction() as tx:` commits at the end, rolls back on an exception.
+
+    Inside another one it is a SAVEPOINT.
+    """
 
     __slots__ = ("session",)
 
@@ -160,11 +174,14 @@ class transaction:  # noqa: N801 - it reads as a verb where it is used
         self.session.depth += 1
         return self.session
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.session.depth -= 1
         depth = self.session.depth
         if self.session.connection is None:
-            return  # lost on the way: the server has rolled back, and the error that says so is already rising
+            # Lost on the way: the server has rolled back, and the error that says so is already rising
+            return
         if kind is None:
             self.session.command(f"RELEASE s{depth}" if depth else "COMMIT")
         else:
@@ -212,11 +229,16 @@ def run(tx: Transaction, sql: str, **params: Any) -> int:
 
 
 def connect(
-    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, socket_timeout_s: float | None = SOCKET_TIMEOUT_S, role: tuple[str, str] | None = None
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    socket_timeout_s: float | None = SOCKET_TIMEOUT_S,
+    role: tuple[str, str] | None = None,
 ) -> Connection:
-    """Open a connection, as the functions' role or as `role` (name and password). Waits up to WAKE_SECONDS for a database that is waking or starting.
+    """Open a connection, as the functions' role or as `role` (name and password).
 
-    TLS is verified against DATABASE_CA where that is set; a server on loopback has none. Raises DatabaseUnavailable.
+    Waits up to WAKE_SECONDS for a database that is waking or starting.
+
+    TLS is verified against DATABASE_CA where that is set; a server on loopback has none. Raises
+    DatabaseUnavailable.
     """
     deadline = time.monotonic() + WAKE_SECONDS
     while True:
@@ -234,9 +256,7 @@ def connect(
 
 def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None) -> Connection:
     user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
-    options = (
-        f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
-    )
+    options = f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
     connection = Connection(
         user,
         host=config.setting("DATABASE_HOST"),
@@ -248,7 +268,8 @@ def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] 
         application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
         startup_params={"options": options + " -c timezone=UTC"},
     )
-    # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the server's acknowledgement of the first.
+    # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the
+    # server's acknowledgement of the first.
     connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
     return connection
 
@@ -284,7 +305,9 @@ def translate(error: DatabaseError) -> ShowrunnerError | DatabaseError:
     if code in ("23514", "23502", "22001", "22003", "22021", "22P02", "22P05", "22007", "22008", "22009"):
         return InvalidRequest("A value is outside what the database accepts.")
     if code == "57014":
-        return DatabaseUnavailable("It took longer than a request may: narrow what you ask for, or try again.")
+        return DatabaseUnavailable(
+            "It took longer than a request may: narrow what you ask for, or try again."
+        )
     if code.startswith((*_ENDED, *_PASSING)):
         return DatabaseUnavailable("The database is busy or restarting: try again.")
     return error

@@ -1,7 +1,7 @@
 """Pages of a list by keyset: where the last row stood, instead of how many rows lie before it.
 
-A cursor is base64url of JSON: the sort, the last row's values, and the total that the first page counted. Nothing in it is trusted: the sort must be one
-that the list offers, and values reach SQL as parameters.
+A cursor is base64url of JSON: the sort, the last row's values, and the total that the first page counted.
+Nothing in it is trusted: the sort must be one that the list offers, and values reach SQL as parameters.
 """
 
 import base64
@@ -14,14 +14,17 @@ from typing import Any, NamedTuple
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 
-# Counting stops here: a capped count is 3 ms, an exact one of millions is seconds, and nobody reads the difference.
+# Counting stops here: a capped count is 3 ms, an exact one of millions is seconds, and nobody reads the
+# difference.
 TOTAL_CAP = 10_000
 # Pages by number skip their rows by reading them; behind this they would cost too much.
 OFFSET_CAP = 10_000
 
 # How the server writes them, in the time zone that every session has (db.connect).
 _WRITTEN = {
-    "timestamptz": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00|infinity"),
+    "timestamptz": re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00|infinity"
+    ),
     "uuid": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "bigint": re.compile("-?[0-9]{1,18}"),
     "numeric": re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?"),
@@ -58,11 +61,18 @@ class _Place(NamedTuple):
 
 
 def select(
-    tx: db.Transaction, source: str, item: str, columns: dict[str, Column], default: str, wanted: PageRequest, filters: dict[str, tuple[str, Any]]
+    tx: db.Transaction,
+    source: str,
+    item: str,
+    columns: dict[str, Column],
+    default: str,
+    wanted: PageRequest,
+    filters: dict[str, tuple[str, Any]],
 ) -> PageResult:
     """A page of `source` (FROM and WHERE without filters) with `item` as each row's JSON expression.
 
-    `filters` maps parameter names to (condition, value); those whose value is None don't apply. `columns` must hold "id", which ends every order.
+    `filters` maps parameter names to (condition, value); those whose value is None don't apply. `columns`
+    must hold "id", which ends every order.
     """
     place = _read(wanted, columns)
     order = _order(place.sort if place else wanted.sort or default, columns)
@@ -90,11 +100,19 @@ def select(
 def _pagination(wanted: PageRequest, total: int, following: str | None) -> dict[str, Any]:
     relation = "gte" if total > TOTAL_CAP else "eq"
     number = None if wanted.cursor else wanted.page or 1
-    return {"limit": wanted.limit, "page": number, "total": min(total, TOTAL_CAP), "total_relation": relation, "next_cursor": following}
+    return {
+        "limit": wanted.limit,
+        "page": number,
+        "total": min(total, TOTAL_CAP),
+        "total_relation": relation,
+        "next_cursor": following,
+    }
 
 
 def _count(tx: db.Transaction, source: str, applied: dict[str, Any]) -> int:
-    return int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {TOTAL_CAP + 1}) capped", **applied))
+    return int(
+        db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {TOTAL_CAP + 1}) capped", **applied)
+    )
 
 
 def _offset(wanted: PageRequest) -> int:
@@ -120,7 +138,9 @@ def _order(sort: str, columns: dict[str, Column]) -> list[tuple[str, bool]]:
 
 
 def _by(order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
-    return ", ".join(f"{columns[name].expression} {'DESC' if descending else 'ASC'}" for name, descending in order)
+    return ", ".join(
+        f"{columns[name].expression} {'DESC' if descending else 'ASC'}" for name, descending in order
+    )
 
 
 def _texts(order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
@@ -128,10 +148,16 @@ def _texts(order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
 
 
 def _after(place: _Place | None, order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
-    """The condition for rows behind the place. One direction throughout is a row comparison, which an index serves from its first byte."""
+    """The condition for rows behind the place.
+
+    One direction throughout is a row comparison, which an index serves from its first byte.
+    """
     if place is None:
         return ""
-    terms = [(columns[name].expression, f":p{number}::{columns[name].type}", ">" if not descending else "<") for number, (name, descending) in enumerate(order)]
+    terms = [
+        (columns[name].expression, f":p{number}::{columns[name].type}", ">" if not descending else "<")
+        for number, (name, descending) in enumerate(order)
+    ]
     if len({sign for *_, sign in terms}) == 1:
         left, right = ", ".join(term[0] for term in terms), ", ".join(term[1] for term in terms)
         return f" AND ({left}) {terms[0][2]} ({right})"
@@ -151,21 +177,30 @@ def _read(wanted: PageRequest, columns: dict[str, Column]) -> _Place | None:
     if wanted.cursor is None:
         return None
     try:
-        sort, values, total = json.loads(base64.urlsafe_b64decode(wanted.cursor + "=" * (-len(wanted.cursor) % 4)))
+        sort, values, total = json.loads(
+            base64.urlsafe_b64decode(wanted.cursor + "=" * (-len(wanted.cursor) % 4))
+        )
         order = _order(sort, columns)
-        if len(values) != len(order) or not all(fits(value, columns[name].type) for value, (name, _) in zip(values, order, strict=True)):
+        if len(values) != len(order) or not all(
+            fits(value, columns[name].type) for value, (name, _) in zip(values, order, strict=True)
+        ):
             raise ValueError("values")
         if type(total) is not int or not 0 <= total <= TOTAL_CAP + 1:
             raise ValueError("total")
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, InvalidRequest) as error:
-        raise _invalid("cursor", "This is not a cursor of this list: take next_cursor of a page as it is.") from error
+        raise _invalid(
+            "cursor", "This is not a cursor of this list: take next_cursor of a page as it is."
+        ) from error
     if wanted.sort is not None and _order(wanted.sort, columns) != order:
         raise _invalid("cursor", "The cursor belongs to another sort: begin again without it.")
     return _Place(sort, values, total)
 
 
 def fits(value: object, kind: str) -> bool:
-    """Whether it is a text as the server itself writes this type, which it reads again. It would refuse others with words that mean nothing to the caller."""
+    """Whether it is a text as the server itself writes this type, which it reads again.
+
+    It would refuse others with words that mean nothing to the caller.
+    """
     if not isinstance(value, str) or len(value) > 1000:
         return False
     if kind in _WRITTEN and not _WRITTEN[kind].fullmatch(value):

@@ -28,7 +28,14 @@ def authenticate(headers: dict[str, str]) -> tokens.Identity:
             found = api_keys.use(tx, hashlib.sha256(key.encode()).hexdigest(), "ingestion")
     if found is None:
         raise Unauthorized("Unauthorized")
-    return tokens.Identity(f"key:{found['id']}", str(found["organisation_id"]), frozenset({"ingestion:all"}), str(found["id"]), 0, "service")
+    return tokens.Identity(
+        f"key:{found['id']}",
+        str(found["organisation_id"]),
+        frozenset({"ingestion:all"}),
+        str(found["id"]),
+        0,
+        "service",
+    )
 
 
 def refuse(request: Request, error: ShowrunnerError) -> Answer:
@@ -37,11 +44,18 @@ def refuse(request: Request, error: ShowrunnerError) -> Answer:
     if answer.status == 401:
         answer.body = {"error": WORDS[401]}
         return answer
-    body: dict[str, Any] = {"error": WORDS.get(answer.status, "error"), "message": answer.body["error"]["message"]}
+    body: dict[str, Any] = {
+        "error": WORDS.get(answer.status, "error"),
+        "message": answer.body["error"]["message"],
+    }
     details = getattr(error, "details", None)
     if details:
         first = details[0]
-        body["message"] = first["message"] if len(details) == 1 else "; ".join(f"{each['field']}: {each['message']}" for each in details[:10])
+        body["message"] = (
+            first["message"]
+            if len(details) == 1
+            else "; ".join(f"{each['field']}: {each['message']}" for each in details[:10])
+        )
         body["details"] = {"field": first["field"], **_refused_value(request, first["field"])}
     answer.body = body
     return answer

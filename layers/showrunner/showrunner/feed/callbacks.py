@@ -1,4 +1,6 @@
-"""What the receiver of notifications must know of a subscription, in the state table by the callback's token. The database's row is the source; this follows.
+"""What the receiver of notifications must know of a subscription, in the state table by the callback's token.
+
+The database's row is the source; this follows.
 
 The token is the last segment of the callback that the hub is given; nobody else learns it.
 """
@@ -14,7 +16,8 @@ from showrunner.aws import dynamodb
 
 # A removed subscription answers 410 for so long: the hub's last retries come within hours.
 REMOVED_SECONDS = 2 * 86_400
-# What the hub signed with the secret before may be under way for so long after it has verified the new one; it tries a failed push again within minutes.
+# What the hub signed with the secret before may be under way for so long after it has verified the new one;
+# it tries a failed push again within minutes.
 OVERLAP_SECONDS = 900
 # The receiver expects the hub until after it is asked next.
 GRACE_SECONDS = 3600
@@ -65,20 +68,39 @@ def find(token: str) -> Callback | None:
 
 
 def save(row: dict[str, Any], asked_until: float, previous_until: float | None = None) -> bool:
-    """Tells the receiver that the hub is about to be asked for the subscription. `row` has its sealed secrets; the one before counts until `previous_until`.
+    """Tells the receiver that the hub is about to be asked for the subscription.
 
-    False where something newer is there already: whoever changed the row since has told of it, and what was removed stays so.
+    `row` has its sealed secrets; the one before counts until `previous_until`.
+
+    False where something newer is there already: whoever changed the row since has told of it, and what was
+    removed stays so.
     """
-    values = {**_told(row, "subscribe", asked_until), "secret": row["secret"], "previous": row["previous_secret"]}
+    values = {
+        **_told(row, "subscribe", asked_until),
+        "secret": row["secret"],
+        "previous": row["previous_secret"],
+    }
     if previous_until is not None:
         values["previous_until"] = int(previous_until)
     is_newest = "attribute_not_exists(removed) AND (attribute_not_exists(version) OR version <= :version)"
-    return dynamodb.put_if(is_newest, {"version": values["version"]}, f"websub#{row['callback_token']}", "subscription", values, None)
+    return dynamodb.put_if(
+        is_newest,
+        {"version": values["version"]},
+        f"websub#{row['callback_token']}",
+        "subscription",
+        values,
+        None,
+    )
 
 
 def remove(row: dict[str, Any], asked_until: float) -> None:
     """The receiver answers 410 from now on, but for the hub's question whether this is meant."""
-    dynamodb.put(f"websub#{row['callback_token']}", "subscription", {**_told(row, "unsubscribe", asked_until), "removed": True}, time.time() + REMOVED_SECONDS)
+    dynamodb.put(
+        f"websub#{row['callback_token']}",
+        "subscription",
+        {**_told(row, "unsubscribe", asked_until), "removed": True},
+        time.time() + REMOVED_SECONDS,
+    )
 
 
 def _told(row: dict[str, Any], mode: Mode, asked_until: float) -> dict[str, Any]:

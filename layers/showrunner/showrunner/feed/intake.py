@@ -11,20 +11,31 @@ from showrunner.aws.queues import Outcome
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, InvalidRequest
 from showrunner.feed import callbacks, messages
-from showrunner.feed.messages import ChannelPolled, HubAnswered, LeaseGranted, Notification, SubscriptionDenied, VideosLookedUp
+from showrunner.feed.messages import (
+    ChannelPolled,
+    HubAnswered,
+    LeaseGranted,
+    Notification,
+    SubscriptionDenied,
+    VideosLookedUp,
+)
 from showrunner.models import Sighting
 from showrunner.platforms import websub
 from showrunner.store.feed import polls, subscriptions, webhook_events
 from showrunner.store.feed.webhook_events import Delivery
 
-# A feed may have a thousand entries, a batch a hundred feeds: one statement can process this many entries in its time.
+# A feed may have a thousand entries, a batch a hundred feeds: one statement can process this many entries in
+# its time.
 ENTRIES = 2000
 
 CLASSES = (Notification, LeaseGranted, SubscriptionDenied, HubAnswered, ChannelPolled, VideosLookedUp)
 
 
 def process(batch: list[Any]) -> list[Outcome]:
-    """Process a batch of messages, the notifications in as few transactions as possible. Returns each message's outcome."""
+    """Process a batch of messages, the notifications in as few transactions as possible.
+
+    Returns each message's outcome.
+    """
     schedules.expect_work("subscriptions")  # videos to look up, and leases that were granted
     outcomes: list[Outcome] = [None] * len(batch)
     deliveries = []
@@ -38,7 +49,8 @@ def process(batch: list[Any]) -> list[Outcome]:
     return outcomes
 
 
-# ------------------------------------------------------------------------------------------------ Notifications
+# ------------------------------------------------------------------------------------------------
+# Notifications
 
 
 def _process_notifications(numbered: list[tuple[int, Notification]]) -> Iterator[tuple[int, Outcome]]:
@@ -79,13 +91,18 @@ def _portions(deliveries: list[tuple[int, Delivery]]) -> Iterator[list[tuple[int
 
 
 def _take(deliveries: list[Delivery]) -> list[Outcome]:
-    """Save deliveries in one transaction, or each in its own if one of them breaks that. Returns each delivery's outcome."""
+    """Save deliveries in one transaction, or each in its own if one of them breaks that.
+
+    Returns each delivery's outcome.
+    """
     try:
         updates = _save(deliveries)
     except DatabaseUnavailable as error:
         return [error] * len(deliveries)
     except Exception:  # noqa: BLE001 - one delivery is at fault, and the others must not suffer
-        from showrunner.telemetry import logger  # here: it imports botocore, and the API replays events with this module
+        from showrunner.telemetry import (
+            logger,
+        )  # here: it imports botocore, and the API replays events with this module
 
         logger.exception("a batch can't be saved as a whole")
         return [_take_alone(each) for each in deliveries]
@@ -125,17 +142,22 @@ def announce(updates: list[dict[str, Any]]) -> None:
     events.put([messages.video_update(each) for each in updates])
 
 
-# ------------------------------------------------------------------------------------------------ The hub's answers
+# ------------------------------------------------------------------------------------------------ The hub's
+# answers
 
 
 def _save_lease(message: LeaseGranted) -> None:
     _end_rotation(message)
     with db.transaction() as tx:
-        subscriptions.save_verified(tx, message.subscription_id, message.lease_seconds, message.at.isoformat())
+        subscriptions.save_verified(
+            tx, message.subscription_id, message.lease_seconds, message.at.isoformat()
+        )
 
 
 def _end_rotation(message: LeaseGranted) -> None:
-    """Let the previous secret count a little longer: the hub may have signed with it. The receiver is told before the row forgets that secret,
+    """Let the previous secret count a little longer: the hub may have signed with it.
+
+    The receiver is told before the row forgets that secret,
     so a repeat does it again."""
     with db.reading() as tx:
         row = subscriptions.find(tx, message.subscription_id)
@@ -146,7 +168,9 @@ def _end_rotation(message: LeaseGranted) -> None:
 
 def _save_denied(message: SubscriptionDenied) -> None:
     with db.transaction() as tx:
-        subscriptions.save_denied(tx, message.subscription_id, f"denied: {message.reason}", message.at.isoformat())
+        subscriptions.save_denied(
+            tx, message.subscription_id, f"denied: {message.reason}", message.at.isoformat()
+        )
 
 
 def _save_answer(message: HubAnswered) -> None:
@@ -155,7 +179,9 @@ def _save_answer(message: HubAnswered) -> None:
         if message.outcome == "refused":
             subscriptions.save_refused(tx, message.subscription_id, message.reason, at)
         else:
-            subscriptions.save_unavailable(tx, message.subscription_id, message.reason, message.retry_after, at)
+            subscriptions.save_unavailable(
+                tx, message.subscription_id, message.reason, message.retry_after, at
+            )
 
 
 # ------------------------------------------------------------------------------------------------ Polls
@@ -169,7 +195,9 @@ def _save_poll(message: ChannelPolled) -> None:
         polls.save(tx, message.channel_id, message.error)
         new = webhook_events.drop_known(tx, seen) if seen else []
         if new:
-            webhook_events.take(tx, [Delivery(message.delivery_id, message.at, message.origin, None, entries(new), new, None)])
+            webhook_events.take(
+                tx, [Delivery(message.delivery_id, message.at, message.origin, None, entries(new), new, None)]
+            )
             polls.save_found(tx, message.channel_id)
         # By the delivery, so that a run that died after its commit is announced by the next.
         return webhook_events.list_updates_of_delivery(tx, message.delivery_id)
@@ -178,17 +206,35 @@ def _save_poll(message: ChannelPolled) -> None:
 
 
 def sighting(video: messages.PolledVideo, channel_id: str) -> Sighting:
-    return Sighting(video.video_id, channel_id, video.channel_title or None, video.title, video.published_at.astimezone(UTC), video.at.astimezone(UTC))
+    return Sighting(
+        video.video_id,
+        channel_id,
+        video.channel_title or None,
+        video.title,
+        video.published_at.astimezone(UTC),
+        video.at.astimezone(UTC),
+    )
 
 
 def entries(seen: list[Sighting]) -> bytes:
     """Write what a poll found as JSON, which an event of the feed keeps in place of a hub's XML."""
-    return json.dumps([each._asdict() for each in seen], default=datetime.isoformat, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(
+        [each._asdict() for each in seen],
+        default=datetime.isoformat,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
 
 
 def read_entries(body: list[dict[str, Any]]) -> list[Sighting]:
     """Read what `entries` wrote."""
-    return [Sighting(**each | {name: datetime.fromisoformat(each[name]) for name in ("published_at", "at") if each[name]}) for each in body]
+    return [
+        Sighting(
+            **each
+            | {name: datetime.fromisoformat(each[name]) for name in ("published_at", "at") if each[name]}
+        )
+        for each in body
+    ]
 
 
 def _save_details(message: VideosLookedUp) -> None:

@@ -19,11 +19,15 @@ class HubRequest(NamedTuple):
     kind: Literal["hub_request"] = "hub_request"
 
 
-# ------------------------------------------------------------------------------------------------ To feed_poll
+# ------------------------------------------------------------------------------------------------ To
+# feed_poll
 
 
 class PollChannel(NamedTuple):
-    """Read a channel's feed. `paid`: if the feed fails, read the uploads playlist, which costs a unit of quota."""
+    """Read a channel's feed.
+
+    `paid`: if the feed fails, read the uploads playlist, which costs a unit of quota.
+    """
 
     channel_id: str
     paid: bool = False
@@ -37,11 +41,15 @@ class LookUpVideos(NamedTuple):
     kind: Literal["enrich"] = "enrich"
 
 
-# ------------------------------------------------------------------------------------------------ To feed_intake
+# ------------------------------------------------------------------------------------------------ To
+# feed_intake
 
 
 class Notification(NamedTuple):
-    """A hub delivered a body, whose signature was right where the subscription has a secret. `body` is base64."""
+    """A hub delivered a body, whose signature was right where the subscription has a secret.
+
+    `body` is base64.
+    """
 
     delivery_id: str
     channel_id: str
@@ -81,7 +89,10 @@ class HubAnswered(NamedTuple):
 
 
 class PolledVideo(NamedTuple):
-    """A video of a channel's feed or uploads playlist. `at`: when it last changed, as far as the source says."""
+    """A video of a channel's feed or uploads playlist.
+
+    `at`: when it last changed, as far as the source says.
+    """
 
     video_id: str
     title: str

@@ -1,4 +1,7 @@
-"""Read channels' feeds and upload lists and videos' details, and report them to feed_intake. Without the database."""
+"""Read channels' feeds and upload lists and videos' details, and report them to feed_intake.
+
+Without the database.
+"""
 
 import uuid
 from datetime import UTC, datetime
@@ -24,7 +27,14 @@ from showrunner.telemetry import logger
 # As many videos as fit a message with titles of the greatest length.
 FOUND = 50
 # Why a call that costs a unit may fail. The schedule asks again by itself; the free feeds go on.
-PAID_FAILURES = (PlatformUnavailable, PlatformRejected, QuotaExceeded, CredentialRejected, ConfigurationMissing, InvalidRequest)
+PAID_FAILURES = (
+    PlatformUnavailable,
+    PlatformRejected,
+    QuotaExceeded,
+    CredentialRejected,
+    ConfigurationMissing,
+    InvalidRequest,
+)
 
 
 @cache
@@ -62,15 +72,22 @@ def poll(message: PollChannel) -> ChannelPolled:
     return _polled(message, "feed", [], failure)
 
 
-def _polled(message: PollChannel, origin: Literal["feed", "playlist"], found: list[Sighting], error: str | None) -> ChannelPolled:
+def _polled(
+    message: PollChannel, origin: Literal["feed", "playlist"], found: list[Sighting], error: str | None
+) -> ChannelPolled:
     videos = [
-        PolledVideo(each.video_id, each.title, each.published_at or each.at, each.at, each.channel_title) for each in found[:FOUND] if each.title is not None
+        PolledVideo(each.video_id, each.title, each.published_at or each.at, each.at, each.channel_title)
+        for each in found[:FOUND]
+        if each.title is not None
     ]
     return ChannelPolled(str(uuid.uuid4()), message.channel_id, origin, videos, datetime.now(UTC), error)
 
 
 def look_up(message: LookUpVideos) -> VideosLookedUp | None:
-    """Look up details of videos. Returns None if YouTube can't be asked now: the videos come due again by themselves."""
+    """Look up details of videos.
+
+    Returns None if YouTube can't be asked now: the videos come due again by themselves.
+    """
     try:
         videos = youtube().details(message.video_ids)
     except PAID_FAILURES as error:
@@ -81,7 +98,10 @@ def look_up(message: LookUpVideos) -> VideosLookedUp | None:
 
 
 def _log_paid(error: ShowrunnerError) -> str:
-    """Log and return why a paid call failed. A key that is refused or missing needs a person: read it anew at the next call."""
+    """Log and return why a paid call failed.
+
+    A key that is refused or missing needs a person: read it anew at the next call.
+    """
     if isinstance(error, CredentialRejected | ConfigurationMissing):
         ssm.forget()
         logger.error("YouTube's key is refused or missing", extra={"reason": error.message})

@@ -11,8 +11,8 @@ from showrunner.feed.messages import HubRequest, LookUpVideos, PollChannel
 from showrunner.store.feed import polls, subscriptions
 from showrunner.telemetry import logger, metrics
 
-# A minute's share at most. 288,000 renewals a day are ten times what the design counts on, and an outage's backlog spreads itself;
-# 22,500 channels are polled in the time in which each must be.
+# A minute's share at most. 288,000 renewals a day are ten times what the design counts on, and an outage's
+# backlog spreads itself; 22,500 channels are polled in the time in which each must be.
 RENEWALS = 200
 POLLS = 500
 LOOK_UPS = 500
@@ -36,16 +36,27 @@ def renew() -> int:
     saved: list[dict[str, Any]] = []
     outdated: list[dict[str, Any]] = []
     for row in due:
-        (saved if callbacks.save(row, row["ask_at"].timestamp() + callbacks.GRACE_SECONDS) else outdated).append(row)
-    queues.send_all(config.setting("HUB_QUEUE_URL"), [HubRequest(row["callback_token"], "subscribe") for row in saved])
+        (
+            saved if callbacks.save(row, row["ask_at"].timestamp() + callbacks.GRACE_SECONDS) else outdated
+        ).append(row)
+    queues.send_all(
+        config.setting("HUB_QUEUE_URL"), [HubRequest(row["callback_token"], "subscribe") for row in saved]
+    )
     finish_removals(outdated)
     return len(saved)
 
 
 def finish_removals(rows: list[dict[str, Any]]) -> None:
-    """Remove subscriptions whose callback is removed but whose row was left. A row that somebody renewed meanwhile stays."""
-    removed = [row for row in rows if (callback := callbacks.find(row["callback_token"])) and callback.removed]
-    queues.send_all(config.setting("HUB_QUEUE_URL"), [HubRequest(row["callback_token"], "unsubscribe") for row in removed])
+    """Remove subscriptions whose callback is removed but whose row was left.
+
+    A row that somebody renewed meanwhile stays.
+    """
+    removed = [
+        row for row in rows if (callback := callbacks.find(row["callback_token"])) and callback.removed
+    ]
+    queues.send_all(
+        config.setting("HUB_QUEUE_URL"), [HubRequest(row["callback_token"], "unsubscribe") for row in removed]
+    )
     with db.transaction() as tx:
         for row in removed:
             subscriptions.remove(tx, row["id"])
@@ -57,7 +68,9 @@ def poll(now: datetime) -> int:
     left = (quotas.pacific_midnight(now) - now).total_seconds()
     with db.transaction() as tx:
         due = polls.claim_due(tx, POLLS, polls.playlist_seconds(polls.count_failing(tx), units, left))
-    queues.send_all(config.setting("POLL_QUEUE_URL"), [PollChannel(row["channel_id"], row["paid"]) for row in due])
+    queues.send_all(
+        config.setting("POLL_QUEUE_URL"), [PollChannel(row["channel_id"], row["paid"]) for row in due]
+    )
     return len(due)
 
 

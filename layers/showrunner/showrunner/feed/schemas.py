@@ -1,4 +1,7 @@
-"""Define the requests and responses of the Ingestion API. The documents' own words stand in the error messages."""
+"""Define the requests and responses of the Ingestion API.
+
+The documents' own words stand in the error messages.
+"""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -44,7 +47,9 @@ def _callback_url(text: str) -> str:
         raise ValueError("invalid callback_url (must be an HTTPS URL)")
     bases = [base for base in config.setting("CALLBACK_URLS").split(",") if base.strip()]
     if ".." in parts.path or "%" in parts.path or not any(_is_below(text, base) for base in bases):
-        raise ValueError("invalid callback_url (must be under the address where this service receives notifications)")
+        raise ValueError(
+            "invalid callback_url (must be under the address where this service receives notifications)"
+        )
     return text
 
 
@@ -63,7 +68,9 @@ def _secret(text: str) -> str:
     return text
 
 
-ChannelId = Annotated[str, AfterValidator(_channel_id), WithJsonSchema({"type": "string", "pattern": "^UC[A-Za-z0-9_-]{22}$"})]
+ChannelId = Annotated[
+    str, AfterValidator(_channel_id), WithJsonSchema({"type": "string", "pattern": "^UC[A-Za-z0-9_-]{22}$"})
+]
 CallbackUrl = Annotated[str, StringConstraints(max_length=1900), AfterValidator(_callback_url)]
 Secret = Annotated[str, AfterValidator(_secret)]
 Lease = Annotated[int, Field(ge=1, le=MAX_LEASE, strict=True)]
@@ -122,7 +129,9 @@ class EventQuery(Listing):
 
 class ChannelQuery(Listing):
     title: Text | None = None
-    order_by: Literal["channel_id", "title", "last_updated_at", "first_seen_at", "created_at", "updated_at"] = "last_updated_at"
+    order_by: Literal[
+        "channel_id", "title", "last_updated_at", "first_seen_at", "created_at", "updated_at"
+    ] = "last_updated_at"
 
 
 class VideoQuery(Listing):
@@ -130,7 +139,9 @@ class VideoQuery(Listing):
     title: Text | None = None
     published_after: Moment | None = None
     published_before: Moment | None = None
-    order_by: Literal["published_at", "video_id", "title", "first_seen_at", "last_updated_at", "created_at", "updated_at"] = "published_at"
+    order_by: Literal[
+        "published_at", "video_id", "title", "first_seen_at", "last_updated_at", "created_at", "updated_at"
+    ] = "published_at"
 
 
 class UpdateQuery(Listing):

@@ -1,4 +1,7 @@
-"""Follow channels: add, renew and end subscriptions. The row is the source; the callback and the request to the hub follow it."""
+"""Follow channels: add, renew and end subscriptions.
+
+The row is the source; the callback and the request to the hub follow it.
+"""
 
 import json
 import secrets
@@ -15,8 +18,13 @@ from showrunner.platforms import websub
 from showrunner.store.feed import lists, subscriptions, webhook_events
 
 
-def follow(channel_id: str, callback_url: str, lease_seconds: int, secret: str | None, title: str | None = None) -> dict[str, Any]:
-    """Add a subscription and request it from the hub. `title` is the channel's, if somebody has looked it up. Returns the row."""
+def follow(
+    channel_id: str, callback_url: str, lease_seconds: int, secret: str | None, title: str | None = None
+) -> dict[str, Any]:
+    """Add a subscription and request it from the hub.
+
+    `title` is the channel's, if somebody has looked it up. Returns the row.
+    """
     token = secrets.token_urlsafe(32)
     values = {
         "channel_id": channel_id,
@@ -36,7 +44,10 @@ def follow(channel_id: str, callback_url: str, lease_seconds: int, secret: str |
 
 
 def renew(subscription_id: int, lease_seconds: int | None, secret: str | None) -> None:
-    """Request a subscription again now. A new secret is sealed here; the previous one still counts for a while. Raises NotFound."""
+    """Request a subscription again now.
+
+    A new secret is sealed here; the previous one still counts for a while. Raises NotFound.
+    """
     with db.reading() as tx:
         row = subscriptions.get(tx, subscription_id)
     sealed = callbacks.seal(secret, row["callback_token"]) if secret is not None else None
@@ -64,7 +75,9 @@ def read(subscription_id: int) -> dict[str, Any]:
 
 
 def _request(row: dict[str, Any]) -> None:
-    """Prepare the receiver for the hub's verification, then send the request. If this fails, the schedule sends it.
+    """Prepare the receiver for the hub's verification, then send the request.
+
+    If this fails, the schedule sends it.
 
     Raises NotFound if somebody removed the subscription meanwhile.
     """
@@ -76,7 +89,9 @@ def _request(row: dict[str, Any]) -> None:
     except (ServiceUnavailable, rpc.AwsError):
         from showrunner.telemetry import logger
 
-        logger.exception("the schedule will send the request to the hub", extra={"subscription_id": row["id"]})
+        logger.exception(
+            "the schedule will send the request to the hub", extra={"subscription_id": row["id"]}
+        )
         return
     if not is_saved and (callback := callbacks.find(row["callback_token"])) and callback.removed:
         raise NotFound(f"subscription with id {row['id']} not found")

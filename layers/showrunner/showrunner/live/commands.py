@@ -13,7 +13,10 @@ MAX_BYTES = 8192
 
 
 def answer(connection: Connection, event: dict[str, Any]) -> dict[str, Any]:
-    """Do what a client's message asks for. Returns the answer to send: the connection's status, or what is wrong."""
+    """Do what a client's message asks for.
+
+    Returns the answer to send: the connection's status, or what is wrong.
+    """
     try:
         return _status(_act(connection, _read(event)))
     except (InvalidRequest, Forbidden, Conflict, ServiceUnavailable) as error:
@@ -25,7 +28,10 @@ def fault(code: str, message: str) -> dict[str, Any]:
 
 
 def _act(connection: Connection, message: Any) -> Connection:
-    """Return the connection as it is afterwards. Raises InvalidRequest, Forbidden, Conflict or ServiceUnavailable."""
+    """Return the connection as it is afterwards.
+
+    Raises InvalidRequest, Forbidden, Conflict or ServiceUnavailable.
+    """
     match message:
         case {"action": "ping", **more} if not more:
             return connection
@@ -33,7 +39,9 @@ def _act(connection: Connection, message: Any) -> Connection:
             return topics.subscribe(connection, frozenset(names))
         case {"action": "unsubscribe", "topics": list(names), **more} if not more and _are_topics(names):
             return topics.unsubscribe(connection, frozenset(names))
-    raise InvalidRequest('Send {"action": "subscribe", "topics": ["video:<id>"]}, the same with "unsubscribe", or {"action": "ping"}.')
+    raise InvalidRequest(
+        'Send {"action": "subscribe", "topics": ["video:<id>"]}, the same with "unsubscribe", or {"action": "ping"}.'
+    )
 
 
 def _are_topics(values: list[Any]) -> bool:
@@ -54,4 +62,9 @@ def _read(event: dict[str, Any]) -> Any:
 
 def _status(connection: Connection) -> dict[str, Any]:
     ends_at = datetime.fromtimestamp(connection.ends_at, UTC).isoformat()
-    return {"type": "connection_status", "status": "connected", "topics": sorted(connection.topics), "ends_at": ends_at}
+    return {
+        "type": "connection_status",
+        "status": "connected",
+        "topics": sorted(connection.topics),
+        "ends_at": ends_at,
+    }

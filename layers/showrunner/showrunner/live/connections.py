@@ -6,7 +6,8 @@
     live#topic#<scope>#<topic>  <id>   who gets what is told of a topic; the scope is the subscriber's organisation, so no other's events come here
     live#last#<scope>#<subject>        the latest that was told of something: repeats, and what comes too late, are dropped
 
-Everything of a connection ends with the access token that its ticket was made with, and when AWS ends connections anyway.
+Everything of a connection ends with the access token that its ticket was made with, and when AWS ends
+connections anyway.
 """
 
 import time
@@ -14,9 +15,11 @@ from typing import Any, NamedTuple
 
 from showrunner.aws import dynamodb
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html: no connection lives longer.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html:
+# no connection lives longer.
 CONNECTION_SECONDS = 7200
-# Tabs of one person; with one more the oldest is closed, since AWS doesn't promise to tell of every end, and the dead must not lock anybody out.
+# Tabs of one person; with one more the oldest is closed, since AWS doesn't promise to tell of every end, and
+# the dead must not lock anybody out.
 MOST_CONNECTIONS = 10
 UNTENANTED = "feed"
 # One a second: a dashboard that shows another page changes its topics, and pings every nine minutes.
@@ -39,11 +42,19 @@ class Connection(NamedTuple):
 
 
 def add(connection: Connection) -> list[str]:
-    """Remembers a connection. The ids of the same user's that are too many now, the oldest; they are forgotten."""
+    """Remembers a connection.
+
+    The ids of the same user's that are too many now, the oldest; they are forgotten.
+    """
     names = ("account", "family", "organisation_id", "permissions", "ends_at")
     values: dict[str, dynamodb.Value | None] = {name: getattr(connection, name) for name in names}
     dynamodb.put(item_key(connection.id), "connection", values, connection.ends_at)
-    dynamodb.put(_user(connection.account), connection.id, {"at_ms": int(time.time() * 1000), "family": connection.family}, connection.ends_at)
+    dynamodb.put(
+        _user(connection.account),
+        connection.id,
+        {"at_ms": int(time.time() * 1000), "family": connection.family},
+        connection.ends_at,
+    )
     opened = sorted(dynamodb.list_(_user(connection.account)), key=lambda item: int(item[1]["at_ms"]))
     oldest = [connection_id for connection_id, _ in opened[:-MOST_CONNECTIONS]]
     for each in oldest:
@@ -67,7 +78,10 @@ def read(connection_id: str, found: dict[str, Any] | None) -> Connection | None:
 
 
 def forget(connection_id: str, account: str | None = None) -> None:
-    """Nothing goes to this connection any more. `account` helps where the connection's own item may be gone already."""
+    """Nothing goes to this connection any more.
+
+    `account` helps where the connection's own item may be gone already.
+    """
     connection = read(connection_id, dynamodb.take(item_key(connection_id), "connection"))
     for minute, _ in dynamodb.list_(item_key(connection_id)):
         dynamodb.remove(item_key(connection_id), minute)
@@ -80,7 +94,10 @@ def forget(connection_id: str, account: str | None = None) -> None:
 
 
 def end(account: str, *, family: str | None = None, but: str | None = None) -> None:
-    """From now on nothing is told to a user's connections: all, those of one login, or all but those of one. What they say next closes them."""
+    """From now on nothing is told to a user's connections: all, those of one login, or all but those of one.
+
+    What they say next closes them.
+    """
     for connection_id, values in dynamodb.list_(_user(account)):
         if (family is None or values["family"] == family) and (but is None or values["family"] != but):
             forget(connection_id, account)

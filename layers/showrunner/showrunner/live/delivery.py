@@ -8,12 +8,13 @@ from showrunner.aws import dynamodb
 
 # Longer than any retry of an event.
 REMEMBERED_SECONDS = 3600
-# The database's clock tells when a video ended, S3's when its render last spoke. Between computers in the cloud less than a second lies; a person who
-# retries a video that failed isn't faster either.
+# The database's clock tells when a video ended, S3's when its render last spoke. Between computers in the
+# cloud less than a second lies; a person who retries a video that failed isn't faster either.
 CLOCKS_US = 2_000_000
 
 
-# ------------------------------------------------------------------------------------------------ What was told
+# ------------------------------------------------------------------------------------------------ What was
+# told
 
 
 class Delivery(NamedTuple):
@@ -27,11 +28,18 @@ class Delivery(NamedTuple):
 
 def delivery(organisation_id: str, subject: str, event_id: str, at: str, *, final: bool = False) -> Delivery:
     """`at` in ISO 8601, as events have it; a `final` event stands behind what seems to have come a little later."""
-    return Delivery(organisation_id, subject, event_id, int(datetime.fromisoformat(at).timestamp() * 1_000_000) + CLOCKS_US * final)
+    return Delivery(
+        organisation_id,
+        subject,
+        event_id,
+        int(datetime.fromisoformat(at).timestamp() * 1_000_000) + CLOCKS_US * final,
+    )
 
 
 def claim(event: Delivery) -> bool:
-    """Right before it is told: whether that is news. Events come more than once and out of their order: what is the last of its subject, or was before
+    """Right before it is told: whether that is news.
+
+    Events come more than once and out of their order: what is the last of its subject, or was before
     it, is none, unless the run that claimed it died before it had told."""
     news = "event_id <> :event_id AND at_us <= :at_us"
     untold = "event_id = :event_id AND told = :no"
@@ -46,4 +54,11 @@ def record(event: Delivery) -> None:
 
 def _save(event: Delivery, condition: str, parameters: dict[str, dynamodb.Value], *, told: bool) -> bool:
     values: dict[str, dynamodb.Value] = {"event_id": event.event_id, "at_us": event.at_us, "told": told}
-    return dynamodb.put_if(condition, parameters, f"live#last#{event.organisation_id}#{event.subject}", "event", values, time.time() + REMEMBERED_SECONDS)
+    return dynamodb.put_if(
+        condition,
+        parameters,
+        f"live#last#{event.organisation_id}#{event.subject}",
+        "event",
+        values,
+        time.time() + REMEMBERED_SECONDS,
+    )

@@ -17,11 +17,16 @@ POSTS_AT_ONCE = 10
 FAN_OUT_SECONDS = 10
 
 
-def send(connection_ids: list[str], messages: list[dict[str, Any]], is_current: Callable[[], bool] = lambda: True) -> bool:
-    """Send the messages in their order to each connection. Returns False, and sends nothing, if `is_current` says so.
+def send(
+    connection_ids: list[str], messages: list[dict[str, Any]], is_current: Callable[[], bool] = lambda: True
+) -> bool:
+    """Send the messages in their order to each connection.
 
-    `is_current` is asked right before the posts: the less time lies between, the less can overtake. Connections that are gone are
-    forgotten, and no client waits for another. Raises ServiceUnavailable if no client could be reached.
+    Returns False, and sends nothing, if `is_current` says so.
+
+    `is_current` is asked right before the posts: the less time lies between, the less can overtake.
+    Connections that are gone are forgotten, and no client waits for another. Raises ServiceUnavailable if no
+    client could be reached.
     """
     management = sdk.client("apigatewaymanagementapi", _endpoint())
     texts = [json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() for message in messages]
@@ -41,9 +46,14 @@ def send(connection_ids: list[str], messages: list[dict[str, Any]], is_current: 
     pool.shutdown(wait=False, cancel_futures=True)
     failures = [error for error in (each.exception() for each in done) if error]
     if failures or late:
-        logger.warning("some clients were not reached", extra={"of": len(posts), "failed": len(failures), "late": len(late), "reason": str(failures[:1])})
+        logger.warning(
+            "some clients were not reached",
+            extra={"of": len(posts), "failed": len(failures), "late": len(late), "reason": str(failures[:1])},
+        )
     if len(failures) + len(late) == len(posts):
-        raise ServiceUnavailable("No client could be reached: the event is delivered again.") from next(iter(failures), None)
+        raise ServiceUnavailable("No client could be reached: the event is delivered again.") from next(
+            iter(failures), None
+        )
     return True
 
 

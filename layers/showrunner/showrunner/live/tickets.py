@@ -35,7 +35,10 @@ def issue(identity: "tokens.Identity") -> str:
 
 
 def redeem(ticket: str, connection_id: str, now: float | None = None) -> connections.Connection | None:
-    """The connection that a ticket opens, None for one that is wrong, spent or expired. Of several at once with the same ticket one gets it."""
+    """The connection that a ticket opens, None for one that is wrong, spent or expired.
+
+    Of several at once with the same ticket one gets it.
+    """
     at = time.time() if now is None else now
     found = dynamodb.take(_ticket(ticket), "ticket", at) if _TICKET.fullmatch(ticket) else None
     if found is None or found["ends_at"] <= at:

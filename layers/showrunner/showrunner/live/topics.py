@@ -11,7 +11,8 @@ from showrunner.live.connections import Connection
 # A page of videos; who wants more asks for all of them by "videos".
 MOST_TOPICS = 100
 _VIDEO = re.compile(r"video:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-# Topic -> what one must be allowed to read. `feed` is what YouTube's channels publish: the whole stage's, so only for who may give its keys away.
+# Topic -> what one must be allowed to read. `feed` is what YouTube's channels publish: the whole stage's, so
+# only for who may give its keys away.
 READS = {"videos": "videos:read", "reports": "cms:read", "syncs": "cms:read", "feed": "ingestion:read"}
 
 
@@ -37,7 +38,12 @@ def subscribe(connection: Connection, topics: frozenset[str]) -> Connection:
             raise Conflict(f"A connection has at most {MOST_TOPICS} topics.")
         dynamodb.extend(connections.item_key(connection.id), "connection", "topics", new, MOST_TOPICS)
         for topic in new:
-            dynamodb.put(connections.topic_key(connection.organisation_id, topic), connection.id, {}, connection.ends_at)
+            dynamodb.put(
+                connections.topic_key(connection.organisation_id, topic),
+                connection.id,
+                {},
+                connection.ends_at,
+            )
     return connection._replace(topics=connection.topics | new)
 
 
@@ -53,4 +59,10 @@ def unsubscribe(connection: Connection, topics: frozenset[str]) -> Connection:
 
 def subscribers(organisation_id: str, topics: list[str]) -> list[str]:
     """Ids of the connections that have one of these topics, each once."""
-    return sorted({connection_id for topic in topics for connection_id, _ in dynamodb.list_(connections.topic_key(organisation_id, topic))})
+    return sorted(
+        {
+            connection_id
+            for topic in topics
+            for connection_id, _ in dynamodb.list_(connections.topic_key(organisation_id, topic))
+        }
+    )

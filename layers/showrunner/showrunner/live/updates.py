@@ -19,7 +19,10 @@ class Update(NamedTuple):
 
 
 def read(event: dict[str, Any]) -> Update:
-    """Read an event by the first word of its detail-type. Raises InvalidRequest or TypeError for one that no rule should let through."""
+    """Read an event by the first word of its detail-type.
+
+    Raises InvalidRequest or TypeError for one that no rule should let through.
+    """
     return KINDS[event["detail-type"].partition(".")[0]](event)
 
 
@@ -27,15 +30,26 @@ def _video(event: dict[str, Any]) -> Update:
     """A video of an organisation reached a step or its end."""
     video = events.read(VideoEvent, event)
     row = {"video_id": video.video_id, "title": video.title, "status": video.status}
-    step = {name: getattr(video, name) for name in ("video_id", "status", "progress", "current_step", "attempt", "message")}
-    messages = [{"type": "video_update", **row, "last_updated": video.at}, {"type": "processing_update", **step, "timestamp": video.at}]
+    step = {
+        name: getattr(video, name)
+        for name in ("video_id", "status", "progress", "current_step", "attempt", "message")
+    }
+    messages = [
+        {"type": "video_update", **row, "last_updated": video.at},
+        {"type": "processing_update", **step, "timestamp": video.at},
+    ]
     topic = f"video:{video.video_id}"
-    order = delivery.delivery(video.organisation_id, topic, video.event_id, video.at, final=video.status != "processing")
+    order = delivery.delivery(
+        video.organisation_id, topic, video.event_id, video.at, final=video.status != "processing"
+    )
     return Update(order, [topic, "videos"], lambda: messages)
 
 
 def _render(event: dict[str, Any]) -> Update:
-    """The render wrote its progress into S3. The key, which only a render can write, says whose video it is."""
+    """The render wrote its progress into S3.
+
+    The key, which only a render can write, says whose video it is.
+    """
     key = event["detail"]["object"]["key"]
     found = files.parse_progress_key(key)
     if found is None:
@@ -47,11 +61,19 @@ def _render(event: dict[str, Any]) -> Update:
             percent = progress.rendering(s3.get_json(key))
         except StorageMissing:
             return []  # the render has ended meanwhile, which is an event of its own
-        step = {"video_id": video_id, "status": "processing", "progress": percent, "current_step": "render", "message": "The video is being rendered."}
+        step = {
+            "video_id": video_id,
+            "status": "processing",
+            "progress": percent,
+            "current_step": "render",
+            "message": "The video is being rendered.",
+        }
         return [{"type": "processing_update", **step, "timestamp": event["time"]}]
 
     topic = f"video:{video_id}"
-    return Update(delivery.delivery(organisation_id, topic, event["id"], event["time"]), [topic, "videos"], messages)
+    return Update(
+        delivery.delivery(organisation_id, topic, event["id"], event["time"]), [topic, "videos"], messages
+    )
 
 
 def _feed(event: dict[str, Any]) -> Update:
@@ -65,15 +87,23 @@ def _feed(event: dict[str, Any]) -> Update:
 def _report(event: dict[str, Any]) -> Update:
     detail = event["detail"]
     row = {name: detail[name] for name in ("report_id", "status", "progress", "message")}
-    order = delivery.delivery(detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"])
-    return Update(order, ["reports"], lambda: [{"type": "processing_update", **row, "timestamp": detail["at"]}])
+    order = delivery.delivery(
+        detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"]
+    )
+    return Update(
+        order, ["reports"], lambda: [{"type": "processing_update", **row, "timestamp": detail["at"]}]
+    )
 
 
 def _sync(event: dict[str, Any]) -> Update:
     detail = event["detail"]
     row = {"video_id": detail["video_id"], "status": detail["status"]}
-    order = delivery.delivery(detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"])
-    return Update(order, ["syncs"], lambda: [{"type": "sync_status_update", **row, "timestamp": detail["at"]}])
+    order = delivery.delivery(
+        detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"]
+    )
+    return Update(
+        order, ["syncs"], lambda: [{"type": "sync_status_update", **row, "timestamp": detail["at"]}]
+    )
 
 
 # By the first word of the event's detail-type; the template's rules let these through.

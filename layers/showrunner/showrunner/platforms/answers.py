@@ -13,7 +13,8 @@ PART_BYTES = 65_536
 def read(answer: requests.Response, most_bytes: int, until: float) -> bytes:
     """What an answer asked for with `stream` brings, decoded, at most one byte more than `most_bytes`; closes it.
 
-    Raises PlatformUnavailable where it breaks off or isn't there by `until` (time.monotonic), late by one silence at most.
+    Raises PlatformUnavailable where it breaks off or isn't there by `until` (time.monotonic), late by one
+    silence at most.
     """
     parts, room = [], most_bytes + 1
     try:

@@ -1,7 +1,8 @@
 """Google's OAuth 2.0 and OpenID Connect: https://developers.google.com/identity/protocols/oauth2/web-server and …/identity/openid-connect. No quota.
 
-Where its endpoints are, its discovery document says; so one address points all of it elsewhere. That document and the keys are kept as long as their
-Cache-Control allows. Plain requests: the SDK's import takes a quarter of a second, for three calls.
+Where its endpoints are, its discovery document says; so one address points all of it elsewhere. That document
+and the keys are kept as long as their Cache-Control allows. Plain requests: the SDK's import takes a quarter
+of a second, for three calls.
 """
 
 import json
@@ -12,21 +13,34 @@ from urllib.parse import urlencode
 
 import requests
 
-from showrunner.errors import CredentialRejected, Disconnected, InvalidRequest, PlatformRejected, PlatformUnavailable
+from showrunner.errors import (
+    CredentialRejected,
+    Disconnected,
+    InvalidRequest,
+    PlatformRejected,
+    PlatformUnavailable,
+)
 
 # A login waits for three of these at most (discovery, token, keys), within API Gateway's 30 s.
 SECONDS = 8
 # The largest of these documents has 2 KB.
 MOST_BYTES = 65_536
 DISCOVERY = "/.well-known/openid-configuration"
-# Kept at least so long, or an unknown kid would make us ask for every forged token; at most so long, whatever the header says.
+# Kept at least so long, or an unknown kid would make us ask for every forged token; at most so long, whatever
+# the header says.
 FRESH_SECONDS, STALE_SECONDS = 300, 86_400
 
 _SCOPE = "https://www.googleapis.com/auth/"
 LOGIN = ("openid", "email", "profile")
 # openid names the account, so that a second consent replaces the first.
 # force-ssl writes captions, playlists and changes of metadata, which youtube.upload doesn't cover.
-YOUTUBE = ("openid", f"{_SCOPE}youtube.upload", f"{_SCOPE}youtube.force-ssl", f"{_SCOPE}youtube.readonly", f"{_SCOPE}yt-analytics.readonly")
+YOUTUBE = (
+    "openid",
+    f"{_SCOPE}youtube.upload",
+    f"{_SCOPE}youtube.force-ssl",
+    f"{_SCOPE}youtube.readonly",
+    f"{_SCOPE}yt-analytics.readonly",
+)
 PARTNER = f"{_SCOPE}youtubepartner"
 READ = f"{_SCOPE}youtube.readonly"
 
@@ -34,7 +48,10 @@ _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
 
 
 class Granted(NamedTuple):
-    """An answered code. `scopes` are what the person left ticked, which may be less than what was asked for."""
+    """An answered code.
+
+    `scopes` are what the person left ticked, which may be less than what was asked for.
+    """
 
     access_token: str
     id_token: str
@@ -48,29 +65,77 @@ class Google:
     def __init__(self, url: str) -> None:
         self.issuer = url.rstrip("/")
 
-    def address(self, client_id: str, redirect_uri: str, scopes: tuple[str, ...], *, offline: bool, **proof: str) -> str:
-        """Where the browser goes. `proof`: state, nonce, code_challenge (by S256). With `offline` a refresh token comes back, every time anew."""
-        asked = {"client_id": client_id, "redirect_uri": redirect_uri, "response_type": "code", "scope": " ".join(scopes), "code_challenge_method": "S256"}
-        lasting = {"access_type": "offline", "prompt": "consent select_account"} if offline else {"prompt": "select_account"}
+    def address(
+        self, client_id: str, redirect_uri: str, scopes: tuple[str, ...], *, offline: bool, **proof: str
+    ) -> str:
+        """Where the browser goes.
+
+        `proof`: state, nonce, code_challenge (by S256). With `offline` a refresh token comes back, every time
+        anew.
+        """
+        asked = {
+            "client_id": client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(scopes),
+            "code_challenge_method": "S256",
+        }
+        lasting = (
+            {"access_type": "offline", "prompt": "consent select_account"}
+            if offline
+            else {"prompt": "select_account"}
+        )
         return f"{self._endpoint('authorization_endpoint')}?{urlencode({**asked, **proof, **lasting})}"
 
-    def exchange(self, client_id: str, client_secret: str, redirect_uri: str, code: str, code_verifier: str) -> Granted:
-        """The tokens for a code. Raises InvalidRequest for a code that was used, is too old or was never given to us."""
-        form = {"grant_type": "authorization_code", "code": code, "code_verifier": code_verifier, "redirect_uri": redirect_uri}
-        status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), {**form, "client_id": client_id, "client_secret": client_secret})[:2])
+    def exchange(
+        self, client_id: str, client_secret: str, redirect_uri: str, code: str, code_verifier: str
+    ) -> Granted:
+        """The tokens for a code.
+
+        Raises InvalidRequest for a code that was used, is too old or was never given to us.
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": code_verifier,
+            "redirect_uri": redirect_uri,
+        }
+        status, answer = _json(
+            *_send(
+                "POST",
+                self._endpoint("token_endpoint"),
+                {**form, "client_id": client_id, "client_secret": client_secret},
+            )[:2]
+        )
         if status != 200:
             raise _failure(status, answer)
-        access_token, id_token, refresh_token = (answer.get(name) for name in ("access_token", "id_token", "refresh_token"))
-        if not isinstance(access_token, str) or not isinstance(id_token, str) or not isinstance(refresh_token, str | None):
+        access_token, id_token, refresh_token = (
+            answer.get(name) for name in ("access_token", "id_token", "refresh_token")
+        )
+        if (
+            not isinstance(access_token, str)
+            or not isinstance(id_token, str)
+            or not isinstance(refresh_token, str | None)
+        ):
             raise PlatformRejected("Google's answer lacks a token.")
         return Granted(access_token, id_token, refresh_token, tuple(str(answer.get("scope", "")).split()))
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> tuple[str, int]:
-        """Return an access token and how many seconds it lasts. Raises Disconnected when the permission has ended."""
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id, "client_secret": client_secret}
+        """Return an access token and how many seconds it lasts.
+
+        Raises Disconnected when the permission has ended.
+        """
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
         status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), form)[:2])
         if status == 400 and answer.get("error") == "invalid_grant":
-            raise Disconnected("Google says that the permission was withdrawn or has expired: connect the account again.")
+            raise Disconnected(
+                "Google says that the permission was withdrawn or has expired: connect the account again."
+            )
         token, seconds = answer.get("access_token"), answer.get("expires_in")
         if status != 200 or not isinstance(token, str) or not isinstance(seconds, int):
             raise _failure(status, answer)
@@ -80,7 +145,10 @@ class Google:
         """Google's signing keys; asked for anew when none has this kid, as after a rotation."""
         url = self._endpoint("jwks_uri")
         found = _document(url).get("keys", [])
-        if not any(key.get("kid") == kid for key in found) and time.monotonic() - _documents[url][1] > FRESH_SECONDS:
+        if (
+            not any(key.get("kid") == kid for key in found)
+            and time.monotonic() - _documents[url][1] > FRESH_SECONDS
+        ):
             del _documents[url]
             found = _document(url).get("keys", [])
         return list(found)
@@ -94,8 +162,14 @@ class Google:
     def _endpoint(self, name: str) -> str:
         document = _document(self.issuer + DISCOVERY)
         address = document.get(name)
-        if document.get("issuer") != self.issuer or not isinstance(address, str) or not address.startswith(self.issuer.partition(":")[0] + "://"):
-            raise PlatformRejected(f"The discovery document of {self.issuer} is not its own, or has no {name}.")
+        if (
+            document.get("issuer") != self.issuer
+            or not isinstance(address, str)
+            or not address.startswith(self.issuer.partition(":")[0] + "://")
+        ):
+            raise PlatformRejected(
+                f"The discovery document of {self.issuer} is not its own, or has no {name}."
+            )
         return address
 
 
@@ -113,11 +187,16 @@ def _document(url: str) -> dict[str, Any]:
 
 
 def _send(method: str, url: str, form: dict[str, str] | None = None) -> tuple[int, bytes, str]:
-    """Status, body and Cache-Control. No redirect is followed: what is sent is meant for this address alone."""
+    """Status, body and Cache-Control.
+
+    No redirect is followed: what is sent is meant for this address alone.
+    """
     try:
         with requests.Session() as session:
             session.trust_env = False  # neither a proxy nor a .netrc of the machine sees a code or a secret
-            with session.request(method, url, data=form, timeout=SECONDS, allow_redirects=False, stream=True) as answer:
+            with session.request(
+                method, url, data=form, timeout=SECONDS, allow_redirects=False, stream=True
+            ) as answer:
                 body = b""
                 for part in answer.iter_content(MOST_BYTES + 1):
                     body += part
@@ -142,7 +221,12 @@ def _failure(status: int, answer: dict[str, Any]) -> Exception:
     if status >= 500 or status in (408, 429):
         return PlatformUnavailable(f"Google answers {status} {reason}.")
     if reason == "invalid_grant":
-        return InvalidRequest("The code is not valid, used, or too old: begin again.", [{"field": "code", "message": "not valid, used, or too old"}])
+        return InvalidRequest(
+            "The code is not valid, used, or too old: begin again.",
+            [{"field": "code", "message": "not valid, used, or too old"}],
+        )
     if reason in ("invalid_client", "unauthorized_client"):
-        return CredentialRejected(f"Google refuses our client: {reason}. The secrets google/client_id and google/client_secret must be those of its console.")
+        return CredentialRejected(
+            f"Google refuses our client: {reason}. The secrets google/client_id and google/client_secret must be those of its console."
+        )
     return PlatformRejected(f"Google refuses the request with {status} {reason}.")

@@ -1,4 +1,7 @@
-"""OpenAI, Responses API: https://platform.openai.com/docs/api-reference/responses. Priced by token; responses carry no price."""
+"""OpenAI, Responses API: https://platform.openai.com/docs/api-reference/responses.
+
+Priced by token; responses carry no price.
+"""
 
 import hashlib
 import re
@@ -13,13 +16,16 @@ from showrunner.platforms import credentials
 
 # A script of 350 words takes a model 10 to 40 s with reasoning; past two minutes something hangs.
 ANSWER_SECONDS = 120
-# The largest answer asked for is a part of 400 words with its visuals, about 2,500 tokens; reasoning counts too.
+# The largest answer asked for is a part of 400 words with its visuals, about 2,500 tokens; reasoning counts
+# too.
 ANSWER_TOKENS = 12_000
 KEY = "openai/api_key"
 
-# The error codes of a failed response (HTTP 200) that another try may overcome; of others the prompt is the cause.
+# The error codes of a failed response (HTTP 200) that another try may overcome; of others the prompt is the
+# cause.
 _TRANSIENT = ("server_error", "rate_limit_exceeded", "vector_store_timeout")
-# https://platform.openai.com/docs/guides/error-codes: all have the type insufficient_quota, and retrying is no use.
+# https://platform.openai.com/docs/guides/error-codes: all have the type insufficient_quota, and retrying is
+# no use.
 _REMEDIES = {
     "credit_balance_exhausted": "the account has no credits left: add some",
     "organization_spend_limit_exceeded": "the organisation reached its spend limit: raise it or wait for the next month",
@@ -31,9 +37,12 @@ Problem = Literal["", "refused", "truncated", "filtered"]
 
 
 class Answer(NamedTuple):
-    """A paid answer. `text` is the model's JSON, unchecked, or the words of a refusal. `model` is who answered.
+    """A paid answer.
 
-    `problem`: "refused" (the model declines), "truncated" (its tokens ran out), "filtered" (the content filter ended it).
+    `text` is the model's JSON, unchecked, or the words of a refusal. `model` is who answered.
+
+    `problem`: "refused" (the model declines), "truncated" (its tokens ran out), "filtered" (the content
+    filter ended it).
     """
 
     id: str
@@ -51,18 +60,21 @@ class Language:
         key = credentials.checked(key, "OpenAI", KEY)
         self._client = openai.OpenAI(api_key=key, base_url=base_url, max_retries=0, timeout=ANSWER_SECONDS)
 
-    def answer(self, model: str, name: str, schema: dict[str, Any], constant: str, prompt: str, tenant: str) -> Answer:
+    def answer(
+        self, model: str, name: str, schema: dict[str, Any], constant: str, prompt: str, tenant: str
+    ) -> Answer:
         """Ask once, for an answer in the form of `schema` (strict structured output).
 
-        `constant` is the same for all questions about a video and comes first, so that the provider can cache it. `tenant` is
-        an id of who asks; OpenAI gets its hash, to block one tenant instead of the account.
+        `constant` is the same for all questions about a video and comes first, so that the provider can cache
+        it. `tenant` is an id of who asks; OpenAI gets its hash, to block one tenant instead of the account.
         Raises CredentialRejected, QuotaExceeded, PlatformRejected, PlatformUnavailable.
         """
         text: dict[str, Any] = {"type": "input_text", "text": constant}
         options: dict[str, Any] = {}
         if _has_breakpoints(model):
             text["prompt_cache_breakpoint"] = {"mode": "explicit"}
-            # Explicit only: what follows the mark differs from question to question, and writing it costs a quarter more.
+            # Explicit only: what follows the mark differs from question to question, and writing it costs a
+            # quarter more.
             options["prompt_cache_options"] = {"mode": "explicit"}
         try:
             response = self._client.responses.create(
@@ -94,7 +106,13 @@ def _read(response: Any) -> Answer:
         raise PlatformUnavailable("OpenAI's answer is none: something between us and OpenAI answered.")
     if response.status == "failed" or response.error is not None:
         raise _failure(response)
-    refusals = [part.refusal for item in response.output if item.type == "message" for part in item.content if part.type == "refusal"]
+    refusals = [
+        part.refusal
+        for item in response.output
+        if item.type == "message"
+        for part in item.content
+        if part.type == "refusal"
+    ]
     usage = _usage(response.usage)
     if refusals:
         return Answer(response.id, " ".join(refusals), response.model, usage, "refused")
@@ -109,14 +127,21 @@ def _failure(response: Response) -> Exception:
     code = response.error.code if response.error else "server_error"
     if code in _TRANSIENT:
         return PlatformUnavailable(f"OpenAI failed while answering: {code}.")
-    return PlatformRejected(f"OpenAI refuses the request: {response.error.message if response.error else code}")
+    return PlatformRejected(
+        f"OpenAI refuses the request: {response.error.message if response.error else code}"
+    )
 
 
 def _usage(usage: Any) -> Usage:
     if usage is None:
         return Usage(0, 0, 0, 0)
     details = usage.input_tokens_details
-    return Usage(usage.input_tokens, getattr(details, "cached_tokens", 0) or 0, getattr(details, "cache_write_tokens", 0) or 0, usage.output_tokens)
+    return Usage(
+        usage.input_tokens,
+        getattr(details, "cached_tokens", 0) or 0,
+        getattr(details, "cache_write_tokens", 0) or 0,
+        usage.output_tokens,
+    )
 
 
 def _translated(error: openai.APIError) -> Exception:
@@ -125,7 +150,9 @@ def _translated(error: openai.APIError) -> Exception:
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return CredentialRejected(f"OpenAI refuses the key: {error.message}")
     if status == 429 and (error.type == "insufficient_quota" or error.code == "insufficient_quota"):
-        remedy = _REMEDIES.get(error.code or "", "the account has no credit left or reached a limit: see its billing page")
+        remedy = _REMEDIES.get(
+            error.code or "", "the account has no credit left or reached a limit: see its billing page"
+        )
         return QuotaExceeded(f"OpenAI: {remedy}.")
     if status == 429:
         return PlatformUnavailable("OpenAI's rate limit is reached.", _retry_after(error))

@@ -11,10 +11,17 @@ from elevenlabs import ElevenLabs, VoiceSettings
 from elevenlabs.core.api_error import ApiError
 from elevenlabs.core.parse_error import ParsingError
 
-from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, VoiceUnavailable
+from showrunner.errors import (
+    CredentialRejected,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    VoiceUnavailable,
+)
 from showrunner.platforms import credentials
 
-# A passage of 5,000 characters takes half a minute; the local voice is slower than real time on a busy machine.
+# A passage of 5,000 characters takes half a minute; the local voice is slower than real time on a busy
+# machine.
 ANSWER_SECONDS = 150
 AUDIO_FORMAT = "mp3_44100_128"
 KEY = "elevenlabs/api_key"
@@ -36,7 +43,9 @@ class Narrator:
     """A client of one account."""
 
     def __init__(self, key: str, base_url: str) -> None:
-        self._client = ElevenLabs(api_key=credentials.checked(key, "ElevenLabs", KEY), base_url=base_url, timeout=ANSWER_SECONDS)
+        self._client = ElevenLabs(
+            api_key=credentials.checked(key, "ElevenLabs", KEY), base_url=base_url, timeout=ANSWER_SECONDS
+        )
 
     def speak(self, text: str, voice_id: str, model: str, language: str, settings: dict[str, Any]) -> Speech:
         """Speak one passage.
@@ -85,17 +94,24 @@ def _whole(text: str) -> int | None:
 
 
 def _translated(error: ApiError) -> Exception:
-    """https://elevenlabs.io/docs/developers/resources/error-messages. The HTTP status tells less than the body's code."""
+    """https://elevenlabs.io/docs/developers/resources/error-messages.
+
+    The HTTP status tells less than the body's code.
+    """
     code, message = _detail(error.body)
     status = error.status_code or 0
     if code in ("quota_exceeded", "insufficient_credits"):
-        return QuotaExceeded(f"The ElevenLabs account has too few credits: add some or wait for the new period. {message}")
+        return QuotaExceeded(
+            f"The ElevenLabs account has too few credits: add some or wait for the new period. {message}"
+        )
     if code in ("paid_plan_required", "payment_required", "voice_not_found") or status == 402:
         return VoiceUnavailable(f"ElevenLabs: {message} {_VOICE_REMEDY}")
     if status == 401 or code in ("invalid_api_key", "missing_permissions"):
         return CredentialRejected(f"ElevenLabs refuses the key: {message}")
     if status in (408, 409, 425, 429) or status >= 500 or status < 400:
-        return PlatformUnavailable(f"ElevenLabs is busy: {message}", _seconds((error.headers or {}).get("retry-after", "")))
+        return PlatformUnavailable(
+            f"ElevenLabs is busy: {message}", _seconds((error.headers or {}).get("retry-after", ""))
+        )
     return PlatformRejected(f"ElevenLabs refuses the request: {message}")
 
 
@@ -109,5 +125,7 @@ def _detail(body: Any) -> tuple[str, str]:
         # `code` is exact; the legacy `status` calls several errors by one name.
         return str(detail.get("code") or detail.get("status") or ""), str(detail.get("message") or detail)
     if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        return "invalid", "; ".join(f"{'.'.join(map(str, each.get('loc', [])))}: {each.get('msg', '')}" for each in detail)
+        return "invalid", "; ".join(
+            f"{'.'.join(map(str, each.get('loc', [])))}: {each.get('msg', '')}" for each in detail
+        )
     return "", str(detail)[:500]

@@ -18,7 +18,8 @@ SEARCH_BYTES = 1 << 20
 PHOTO_BYTES = 30 << 20
 LICENCE = "Pexels License (https://www.pexels.com/license/)"
 KEY = "pexels/api_key"
-# The edge in front of Pexels refuses libraries that name themselves, such as python-requests, with 401 or 403.
+# The edge in front of Pexels refuses libraries that name themselves, such as python-requests, with 401 or
+# 403.
 _AGENT = {"User-Agent": "showrunner/1.0 (video production)"}
 # Where Pexels serves its photographs from; an address elsewhere isn't followed.
 _PHOTO_HOST = "https://images.pexels.com/"
@@ -26,7 +27,10 @@ _JPEG = b"\xff\xd8\xff"
 
 
 class Photo(NamedTuple):
-    """A photograph found. `page` is its source, to be credited with `author`; `original` is the address of the full size."""
+    """A photograph found.
+
+    `page` is its source, to be credited with `author`; `original` is the address of the full size.
+    """
 
     id: str
     original: str
@@ -34,7 +38,10 @@ class Photo(NamedTuple):
     author: str
 
     def cropped(self, width: int, height: int) -> str:
-        """Return the address of the photograph cropped to these pixels. The ready-made sizes are too small for portrait."""
+        """Return the address of the photograph cropped to these pixels.
+
+        The ready-made sizes are too small for portrait.
+        """
         size = {"auto": "compress", "cs": "tinysrgb", "fit": "crop", "w": width, "h": height}
         return f"{self.original.partition('?')[0]}?{urlencode(size)}"
 
@@ -56,12 +63,17 @@ class Stock:
         """
         parameters = {"query": query, "orientation": orientation, "per_page": "15"}
         until = time.monotonic() + SEARCH_SECONDS
-        response = self._get(f"{self._base_url}/v1/search", parameters, {"Authorization": self._key}, SEARCH_SECONDS)
+        response = self._get(
+            f"{self._base_url}/v1/search", parameters, {"Authorization": self._key}, SEARCH_SECONDS
+        )
         body = answers.read(response, SEARCH_BYTES, until)
         return _photos(response, body)
 
     def download(self, photo: Photo, width: int, height: int) -> bytes:
-        """Return the photograph as JPEG, cropped to these pixels. Raises PlatformRejected, PlatformUnavailable."""
+        """Return the photograph as JPEG, cropped to these pixels.
+
+        Raises PlatformRejected, PlatformUnavailable.
+        """
         if not photo.original.startswith(self._photo_host):
             raise PlatformRejected(f"Pexels names a photograph on another host: {photo.original[:100]}")
         # The key stays off this request: the host of the files doesn't need it.
@@ -76,9 +88,13 @@ class Stock:
             raise PlatformRejected(f"What Pexels gives for photograph {photo.id} is no JPEG.")
         return body
 
-    def _get(self, url: str, parameters: dict[str, str], headers: dict[str, str], seconds: int) -> requests.Response:
+    def _get(
+        self, url: str, parameters: dict[str, str], headers: dict[str, str], seconds: int
+    ) -> requests.Response:
         try:
-            return self._session.get(url, params=parameters, headers=headers, timeout=seconds, stream=True, allow_redirects=False)
+            return self._session.get(
+                url, params=parameters, headers=headers, timeout=seconds, stream=True, allow_redirects=False
+            )
         except requests.RequestException as error:
             raise PlatformUnavailable(f"Pexels doesn't answer: {type(error).__name__}") from error
 
@@ -106,4 +122,6 @@ def _photo(found: dict[str, Any]) -> Photo | None:
     original = (found.get("src") or {}).get("original")
     if not original or not found.get("url"):
         return None
-    return Photo(str(found["id"]), str(original), str(found["url"]), str(found.get("photographer") or "unknown"))
+    return Photo(
+        str(found["id"]), str(original), str(found["url"]), str(found.get("photographer") or "unknown")
+    )

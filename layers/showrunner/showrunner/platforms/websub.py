@@ -1,7 +1,8 @@
 """WebSub as YouTube's hub speaks it: https://www.w3.org/TR/websub/ and https://developers.google.com/youtube/v3/guides/push_notifications. No quota.
 
-Reading is pure: signatures, verification requests and Atom bodies. Only `Hub` talks, and only it imports an HTTP client: the receiver must start at once.
-The Atom reader is expat with every door shut: no document type, no entity, no second document. It reads a feed in a thirtieth of feedparser's time.
+Reading is pure: signatures, verification requests and Atom bodies. Only `Hub` talks, and only it imports an
+HTTP client: the receiver must start at once. The Atom reader is expat with every door shut: no document type,
+no entity, no second document. It reads a feed in a thirtieth of feedparser's time.
 """
 
 import hmac
@@ -19,17 +20,20 @@ from showrunner.models import Sighting
 if TYPE_CHECKING:
     import requests
 
-# A notification has 1.3 KB and one entry; the largest feed that YouTube serves (15 entries with descriptions) has about 60 KB.
+# A notification has 1.3 KB and one entry; the largest feed that YouTube serves (15 entries with descriptions)
+# has about 60 KB.
 MAX_BYTES = 262_144
 # https://www.w3.org/TR/websub/#recognized-signature-algorithms
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 # https://www.w3.org/TR/websub/#subscriber-sends-subscription-request: hub.secret must be less than 200 bytes.
 SECRET_BYTES = 199
-# A clock may be wrong by this much; what claims to be from later would win over every true entry that follows.
+# A clock may be wrong by this much; what claims to be from later would win over every true entry that
+# follows.
 FUTURE = timedelta(hours=1)
 # YouTube allows 100; what is far above is no title, and no index takes it.
 TITLE_CHARACTERS = 500
-# YouTube's feeds have 15 entries; a body of 256 KiB has room for 1,300, and a batch of such bodies would outlast its function.
+# YouTube's feeds have 15 entries; a body of 256 KiB has room for 1,300, and a batch of such bodies would
+# outlast its function.
 MAX_ENTRIES = 1000
 # An Atom entry is 4 deep; the extensions in YouTube's feeds (media:group) reach 6.
 MAX_DEPTH = 16
@@ -45,9 +49,19 @@ TOPIC_HOSTS = ("www.youtube.com", "youtube.com")
 CHANNEL = re.compile(r"UC[A-Za-z0-9_-]{22}", re.ASCII)
 VIDEO = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 
-_ATOM, _YT, _AT = "http://www.w3.org/2005/Atom ", "http://www.youtube.com/xml/schemas/2015 ", "http://purl.org/atompub/tombstones/1.0 "
+_ATOM, _YT, _AT = (
+    "http://www.w3.org/2005/Atom ",
+    "http://www.youtube.com/xml/schemas/2015 ",
+    "http://purl.org/atompub/tombstones/1.0 ",
+)
 _FEED, _ENTRY, _TOMBSTONE = _ATOM + "feed", _ATOM + "entry", _AT + "deleted-entry"
-_FIELDS = {_YT + "videoId": 0, _YT + "channelId": 1, _ATOM + "title": 2, _ATOM + "published": 3, _ATOM + "updated": 4}
+_FIELDS = {
+    _YT + "videoId": 0,
+    _YT + "channelId": 1,
+    _ATOM + "title": 2,
+    _ATOM + "published": 3,
+    _ATOM + "updated": 4,
+}
 _BY = (_ATOM + "author", _AT + "by")
 _BY_FIELDS = {_ATOM + "name": 5, _ATOM + "uri": 6}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -66,7 +80,9 @@ def is_signed(secrets: Iterable[bytes], header: str, body: bytes) -> bool:
     if algorithm.lower() not in ALGORITHMS or not _HEX.fullmatch(given):
         return False
     given = given.lower()
-    return any(hmac.compare_digest(hmac.digest(secret, body, algorithm.lower()).hex(), given) for secret in secrets)
+    return any(
+        hmac.compare_digest(hmac.digest(secret, body, algorithm.lower()).hex(), given) for secret in secrets
+    )
 
 
 # ------------------------------------------------------------------------------------------------ Topics
@@ -99,8 +115,12 @@ def _refuse(*_: object) -> int:
     raise InvalidRequest("The feed has a document type or entities, which no feed needs.")
 
 
-def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]]:  # noqa: C901 - three small functions over shared variables
-    """(what was seen, handlers of start, end and text) for one body. Closures, since a method call an element would cost as much as the parsing.
+def _reader() -> tuple[  # noqa: C901 - one parser's state
+    list[Sighting], Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]
+]:
+    """(what was seen, handlers of start, end and text) for one body.
+
+    Closures, since a method call an element would cost as much as the parsing.
 
     The depth is 1 in the feed, 2 in an entry, 3 in its fields, 4 in its author's.
     """
@@ -149,23 +169,33 @@ def _reader() -> tuple[list[Sighting], Callable[[str, dict[str, str]], None], Ca
 
 
 def read(body: bytes) -> list[Sighting]:
-    """The entries and tombstones of a notification or a feed. Raises InvalidRequest with the reason when it isn't one that YouTube would send."""
+    """The entries and tombstones of a notification or a feed.
+
+    Raises InvalidRequest with the reason when it isn't one that YouTube would send.
+    """
     seen, start, end, data = _reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = parser.SkippedEntityHandler = _refuse
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = parser.ExternalEntityRefHandler = (
+        parser.SkippedEntityHandler
+    ) = _refuse
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, data
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
-        raise InvalidRequest(f"The body is not well-formed XML: {expat.ErrorString(error.code)}, line {error.lineno}.") from error
+        raise InvalidRequest(
+            f"The body is not well-formed XML: {expat.ErrorString(error.code)}, line {error.lineno}."
+        ) from error
     except (LookupError, ValueError) as error:
         raise InvalidRequest("The body is in an encoding that can't be read.") from error
     return seen
 
 
 def check(seen: list[Sighting], channel_id: str, now: datetime) -> list[Sighting]:
-    """Them, each with the channel. Raises InvalidRequest when one belongs to another channel than the subscription, or to the future."""
+    """Them, each with the channel.
+
+    Raises InvalidRequest when one belongs to another channel than the subscription, or to the future.
+    """
     latest = now + FUTURE
     for each in seen:
         if each.channel_id not in (channel_id, None):
@@ -182,7 +212,11 @@ def _entry(found: list[str | None]) -> Sighting:
     if channel_id and not CHANNEL.fullmatch(channel_id):
         raise InvalidRequest(f"An entry has no channel id of YouTube's form: {channel_id[:50]}.")
     if title is None or len(title) > TITLE_CHARACTERS:
-        raise InvalidRequest("An entry has no title." if title is None else f"A title has more than {TITLE_CHARACTERS} characters.")
+        raise InvalidRequest(
+            "An entry has no title."
+            if title is None
+            else f"A title has more than {TITLE_CHARACTERS} characters."
+        )
     if not (published or updated):
         raise InvalidRequest("An entry has no date.")
     written, changed = moment(published or updated or ""), moment(updated or published or "")
@@ -226,7 +260,10 @@ def plain(text: str) -> str:
 
 
 class Hub:
-    """The hub at `url`. `ask` returns when it has accepted the request; whether it keeps its word is told by its verification."""
+    """The hub at `url`.
+
+    `ask` returns when it has accepted the request; whether it keeps its word is told by its verification.
+    """
 
     def __init__(self, url: str) -> None:
         import requests
@@ -238,28 +275,46 @@ class Hub:
         self._failures = requests.RequestException
         self._url = url
 
-    def ask(self, mode: str, topic_url: str, callback_url: str, lease_seconds: int, secret: str | None) -> None:
-        """https://www.w3.org/TR/websub/#subscriber-sends-subscription-request. Raises PlatformUnavailable(retry_after) or PlatformRejected(reason)."""
+    def ask(
+        self, mode: str, topic_url: str, callback_url: str, lease_seconds: int, secret: str | None
+    ) -> None:
+        """https://www.w3.org/TR/websub/#subscriber-sends-subscription-request.
+
+        Raises PlatformUnavailable(retry_after) or PlatformRejected(reason).
+        """
         form = {"hub.mode": mode, "hub.topic": topic_url, "hub.callback": callback_url, "hub.verify": "async"}
         if mode == "subscribe":
             form["hub.lease_seconds"] = str(lease_seconds)
         if secret is not None:
             form["hub.secret"] = secret
         try:
-            answer = self._session.post(self._url, data=form, timeout=(HUB_CONNECT_SECONDS, HUB_SECONDS), allow_redirects=False, stream=True)
+            answer = self._session.post(
+                self._url,
+                data=form,
+                timeout=(HUB_CONNECT_SECONDS, HUB_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            )
         except self._failures as error:
             raise PlatformUnavailable(f"The hub doesn't answer: {type(error).__name__}.") from error
         code, words = answer.status_code, self._words(answer)
         if 200 <= code < 300:
             return
         if code >= 500 or code in (408, 429):
-            raise PlatformUnavailable(f"The hub answers {code}: {words}", retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
+            raise PlatformUnavailable(
+                f"The hub answers {code}: {words}",
+                retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
+            )
         raise PlatformRejected(f"The hub answers {code}: {words}")
 
     def _words(self, answer: "requests.Response") -> str:
         """What it says beside its status, which stands whether or not its words arrive."""
         try:
-            return plain(self._read(answer, HUB_BYTES, time.monotonic() + HUB_SECONDS)[:HUB_BYTES].decode("utf-8", "replace")[:200])
+            return plain(
+                self._read(answer, HUB_BYTES, time.monotonic() + HUB_SECONDS)[:HUB_BYTES].decode(
+                    "utf-8", "replace"
+                )[:200]
+            )
         except PlatformUnavailable as error:
             return error.message
 

@@ -1,7 +1,11 @@
-"""YouTube: Data API v3 reads by API key (https://developers.google.com/youtube/v3/docs), channels' feeds, and the addresses that people paste.
+"""YouTube:
 
-Quota: every call here costs one unit of the general 10,000 a day, refused ones too; a page of a list is a call. Feeds cost none. Plain requests instead of the
-SDK: three GETs by key, from functions whose caller waits, and the SDK's import alone takes a quarter of a second.
+Data API v3 reads by API key (https://developers.google.com/youtube/v3/docs), channels' feeds, and the
+addresses that people paste.
+
+Quota: every call here costs one unit of the general 10,000 a day, refused ones too; a page of a list is a
+call. Feeds cost none. Plain requests instead of the SDK: three GETs by key, from functions whose caller
+waits, and the SDK's import alone takes a quarter of a second.
 """
 
 import json
@@ -15,7 +19,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import requests
 
-from showrunner.errors import CredentialRejected, InvalidRequest, NotFound, PlatformRejected, PlatformUnavailable, QuotaExceeded
+from showrunner.errors import (
+    CredentialRejected,
+    InvalidRequest,
+    NotFound,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+)
 from showrunner.models import Sighting
 from showrunner.platforms import answers, credentials, websub
 
@@ -23,7 +34,8 @@ from showrunner.platforms import answers, credentials, websub
 CONNECT_SECONDS, SECONDS = 3, 8
 # A call with all of its answer.
 CALL_SECONDS = 12
-# The caller of from-url waits for two calls; a last silence and our own work must fit too into API Gateway's 30 s.
+# The caller of from-url waits for two calls; a last silence and our own work must fit too into API Gateway's
+# 30 s.
 RESOLVE_SECONDS = 18
 # Details of 50 videos with descriptions of the greatest length have 2 MB.
 API_BYTES = 8 << 20
@@ -32,7 +44,8 @@ FEED_BYTES = 2 << 20
 KEY = "youtube/api_key"
 HOSTS = ("www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com")
 
-# YouTube takes letters of 75 scripts. In many of them vowels are marks beside the letters, which \w leaves out: `_plain` drops them first.
+# YouTube takes letters of 75 scripts. In many of them vowels are marks beside the letters, which \w leaves
+# out: `_plain` drops them first.
 _HANDLE = re.compile(r"@[\w.\-·]{1,60}")
 _NAME = re.compile(r"(?=.*\w)[\w.\-%]{1,100}")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
@@ -58,12 +71,23 @@ def parse(url: str) -> Link:
         host, port, user = (parts.hostname or "").lower(), parts.port, parts.username
     except ValueError as error:
         raise _no_address() from error
-    if parts.scheme.lower() not in ("https", "http") or port not in (None, 80, 443) or user is not None or any(c in url for c in "\\\r\n\t"):
+    if (
+        parts.scheme.lower() not in ("https", "http")
+        or port not in (None, 80, 443)
+        or user is not None
+        or any(c in url for c in "\\\r\n\t")
+    ):
         raise _no_address()
     if "//" in parts.path:
         raise _no_address()
     segments = [unicodedata.normalize("NFC", unquote(each)) for each in parts.path.split("/") if each]
-    link = _short(segments) if host == "youtu.be" else _long(segments, parse_qs(parts.query)) if host in HOSTS else None
+    link = (
+        _short(segments)
+        if host == "youtu.be"
+        else _long(segments, parse_qs(parts.query))
+        if host in HOSTS
+        else None
+    )
     if link is None:
         raise _no_address()
     return link
@@ -102,7 +126,10 @@ def _plain(name: str) -> str:
 
 
 class Quota(Protocol):
-    """Who keeps count: units are reserved before a call and given back where it never left. `day` is the one that they were taken from."""
+    """Who keeps count: units are reserved before a call and given back where it never left.
+
+    `day` is the one that they were taken from.
+    """
 
     def spend(self, units: int) -> str: ...
     def give_back(self, units: int, day: str) -> None: ...
@@ -131,7 +158,9 @@ class Youtube:
                 found = self._channel(until, forUsername=link.value)
             case "custom":
                 # The API knows no custom names; their owners mostly took them as handle.
-                found = self._channel(until, forHandle=link.value) or self._channel(until, forUsername=link.value)
+                found = self._channel(until, forHandle=link.value) or self._channel(
+                    until, forUsername=link.value
+                )
             case "video":
                 found = self._channel_of_video(until, link.value)
         if found is None:
@@ -148,16 +177,26 @@ class Youtube:
 
     def _channel_of_video(self, until: float, video_id: str) -> Channel | None:
         items = self._get("videos", until, part="snippet", id=video_id).get("items") or []
-        return Channel(items[0]["snippet"]["channelId"], items[0]["snippet"]["channelTitle"]) if items else None
+        return (
+            Channel(items[0]["snippet"]["channelId"], items[0]["snippet"]["channelTitle"]) if items else None
+        )
 
     def details(self, video_ids: list[str]) -> list[dict[str, Any]]:
         """{video_id, details} of up to 50 videos for one unit; those that are private or gone are missing."""
-        answer = self._get("videos", _soon(), part="snippet,contentDetails,statistics", id=",".join(video_ids))
+        answer = self._get(
+            "videos", _soon(), part="snippet,contentDetails,statistics", id=",".join(video_ids)
+        )
         return [{"video_id": each["id"], "details": _details(each)} for each in answer.get("items") or []]
 
     def uploads(self, channel_id: str) -> list[Sighting]:
         """The newest 50 uploads, for one unit. Their playlist is the channel's id with UU in front."""
-        answer = self._get("playlistItems", _soon(), part="snippet,contentDetails", playlistId="UU" + channel_id[2:], maxResults="50")
+        answer = self._get(
+            "playlistItems",
+            _soon(),
+            part="snippet,contentDetails",
+            playlistId="UU" + channel_id[2:],
+            maxResults="50",
+        )
         return [_upload(each, channel_id) for each in answer.get("items") or []]
 
     def _get(self, path: str, until: float, **parameters: str) -> dict[str, Any]:
@@ -188,7 +227,10 @@ class Youtube:
         raise failure
 
     def _credential(self) -> dict[str, str]:
-        """Return it as a header, so that no address in a log holds it. Raises CredentialRejected before a unit is spent."""
+        """Return it as a header, so that no address in a log holds it.
+
+        Raises CredentialRejected before a unit is spent.
+        """
         if self._access_token is not None:
             return {"Authorization": f"Bearer {self._access_token}"}
         return {"X-Goog-Api-Key": credentials.checked(self._key, "YouTube", KEY)}
@@ -200,7 +242,9 @@ def _soon() -> float:
 
 def _never_left(error: BaseException | None) -> bool:
     """Whether no connection came about: what was sent costs a unit, answered or not."""
-    while error is not None and not isinstance(error, (requests.ConnectTimeout, ConnectionRefusedError, socket.gaierror)):
+    while error is not None and not isinstance(
+        error, (requests.ConnectTimeout, ConnectionRefusedError, socket.gaierror)
+    ):
         error = error.__context__
     return error is not None
 
@@ -233,17 +277,28 @@ def _failure(answer: requests.Response, body: bytes) -> Exception:
     """
     error = _error(body)
     reason, words = _reason(error), str(error.get("message", ""))[:200]
-    info: dict[str, Any] = next((each for each in error.get("details") or [] if "ErrorInfo" in str(each.get("@type"))), {})
+    info: dict[str, Any] = next(
+        (each for each in error.get("details") or [] if "ErrorInfo" in str(each.get("@type"))), {}
+    )
     code = answer.status_code
     if reason in ("quotaExceeded", "dailyLimitExceeded") or _is_daily(info, words):
         return QuotaExceeded("YouTube's quota of the day is spent.")
-    if code >= 500 or code in (408, 429) or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError"):
-        return PlatformUnavailable(f"YouTube answers {code} {reason}.", websub.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)))
+    if (
+        code >= 500
+        or code in (408, 429)
+        or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError")
+    ):
+        return PlatformUnavailable(
+            f"YouTube answers {code} {reason}.",
+            websub.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
+        )
     remedy = _KEY_REMEDIES.get(str(info.get("reason")))
     if remedy or code == 401 or reason in _KEY_REASONS or "API key" in words:
         detail = str(info.get("reason") or reason)
         return CredentialRejected(
-            f"YouTube refuses the API key: {detail}. {remedy[0].upper() + remedy[1:]}." if remedy else f"YouTube refuses the key: {detail}."
+            f"YouTube refuses the API key: {detail}. {remedy[0].upper() + remedy[1:]}."
+            if remedy
+            else f"YouTube refuses the key: {detail}."
         )
     return PlatformRejected(f"YouTube refuses the request with {code} {reason}: {words}")
 
@@ -258,13 +313,17 @@ def _error(body: bytes) -> dict[str, Any]:
 
 def _reason(error: dict[str, Any]) -> str:
     errors = error.get("errors") or [{}]
-    return str((errors[0] if isinstance(errors[0], dict) else {}).get("reason") or error.get("status") or "unknown")
+    return str(
+        (errors[0] if isinstance(errors[0], dict) else {}).get("reason") or error.get("status") or "unknown"
+    )
 
 
 def _is_daily(info: dict[str, Any], words: str) -> bool:
     """Return True if a limit of the day is meant: the newer form has one reason for the day's and the minute's."""
     limit = str((info.get("metadata") or {}).get("quota_limit", ""))
-    return info.get("reason") == "RATE_LIMIT_EXCEEDED" and ("perday" in limit.lower() or "per day" in words.lower())
+    return info.get("reason") == "RATE_LIMIT_EXCEEDED" and (
+        "perday" in limit.lower() or "per day" in words.lower()
+    )
 
 
 def _details(item: dict[str, Any]) -> dict[str, Any]:
@@ -276,14 +335,25 @@ def _details(item: dict[str, Any]) -> dict[str, Any]:
         "category_id": snippet.get("categoryId"),
         "thumbnails": {name: each["url"] for name, each in snippet.get("thumbnails", {}).items()},
         # Counters come as text; one that the owner hides is absent.
-        "statistics": {ours: int(statistics[theirs]) for ours, theirs in counts.items() if theirs in statistics},
+        "statistics": {
+            ours: int(statistics[theirs]) for ours, theirs in counts.items() if theirs in statistics
+        },
     }
 
 
 def _upload(item: dict[str, Any], channel_id: str) -> Sighting:
-    published = websub.moment(item["contentDetails"].get("videoPublishedAt") or item["snippet"]["publishedAt"])
+    published = websub.moment(
+        item["contentDetails"].get("videoPublishedAt") or item["snippet"]["publishedAt"]
+    )
     # The list doesn't say when a title changed; by its date of publication it never wins over a push.
-    return Sighting(item["contentDetails"]["videoId"], channel_id, item["snippet"].get("channelTitle"), item["snippet"]["title"], published, published)
+    return Sighting(
+        item["contentDetails"]["videoId"],
+        channel_id,
+        item["snippet"].get("channelTitle"),
+        item["snippet"]["title"],
+        published,
+        published,
+    )
 
 
 def seconds(duration: str) -> int | None:

@@ -3,7 +3,13 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded, ShowrunnerError
+from showrunner.errors import (
+    CredentialRejected,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    ShowrunnerError,
+)
 
 # The channel's own limit over site, app and API counts 24 hours; so does the one for thumbnails.
 CHANNEL_LIMITS = {
@@ -19,7 +25,9 @@ def failure(status: int, body: bytes) -> ShowrunnerError:
     reason, words = _reason(body)
     said = f"YouTube answers {status} {reason}: {words}" if reason else f"YouTube answers {status}."
     if reason in CHANNEL_LIMITS:
-        return QuotaExceeded(f"{CHANNEL_LIMITS[reason]} Try again in 24 hours.", datetime.now(UTC) + timedelta(hours=24))
+        return QuotaExceeded(
+            f"{CHANNEL_LIMITS[reason]} Try again in 24 hours.", datetime.now(UTC) + timedelta(hours=24)
+        )
     if reason in DAILY:
         return QuotaExceeded("The project's daily quota at YouTube is spent.")
     if status == 401:

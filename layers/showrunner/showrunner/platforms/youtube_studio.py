@@ -1,6 +1,7 @@
 """YouTube Data API v3 on behalf of a channel's owner, through google-api-python-client: https://developers.google.com/youtube/v3/docs.
 
-Quota of the general bucket: UNITS below, https://developers.google.com/youtube/v3/determine_quota_cost. The bytes of a film go through youtube_upload.
+Quota of the general bucket: UNITS below, https://developers.google.com/youtube/v3/determine_quota_cost. The
+bytes of a film go through youtube_upload.
 """
 
 import json
@@ -13,34 +14,68 @@ from showrunner.platforms.youtube_errors import failure
 
 SECONDS = 60
 # Units a call; refused calls cost them too.
-UNITS = {"list": 1, "captions.list": 50, "captions.insert": 400, "thumbnails.set": 50, "videos.update": 50, "videos.delete": 50, "playlistItems.insert": 50}
+UNITS = {
+    "list": 1,
+    "captions.list": 50,
+    "captions.insert": 400,
+    "thumbnails.set": 50,
+    "videos.update": 50,
+    "videos.delete": 50,
+    "playlistItems.insert": 50,
+}
 SHOWN_PARTS = "snippet,status,contentDetails,fileDetails,processingDetails,localizations"
 # The properties of `status` and `snippet` that videos.update writes: what is left out would be reset.
-WRITABLE_STATUS = ("privacyStatus", "publishAt", "license", "embeddable", "publicStatsViewable", "selfDeclaredMadeForKids", "containsSyntheticMedia")
+WRITABLE_STATUS = (
+    "privacyStatus",
+    "publishAt",
+    "license",
+    "embeddable",
+    "publicStatsViewable",
+    "selfDeclaredMadeForKids",
+    "containsSyntheticMedia",
+)
 WRITABLE_SNIPPET = ("title", "description", "tags", "categoryId", "defaultLanguage", "defaultAudioLanguage")
 
 
 class _Transport:
-    """What the SDK sends by. Its own, httplib2, sends a request again whose answer was lost, and so inserts a second item: our caller looks first."""
+    """What the SDK sends by.
 
-    def request(self, uri: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None, **_: Any) -> tuple[Any, bytes]:
+    Its own, httplib2, sends a request again whose answer was lost, and so inserts a second item: our caller
+    looks first.
+    """
+
+    def request(
+        self, uri: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None, **_: Any
+    ) -> tuple[Any, bytes]:
         import httplib2
 
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.request(method, uri, data=body, headers=headers, timeout=SECONDS, allow_redirects=False)
-        shown = httplib2.Response({name.lower(): value for name, value in answer.headers.items()} | {"status": str(answer.status_code)})
+            answer = session.request(
+                method, uri, data=body, headers=headers, timeout=SECONDS, allow_redirects=False
+            )
+        shown = httplib2.Response(
+            {name.lower(): value for name, value in answer.headers.items()}
+            | {"status": str(answer.status_code)}
+        )
         return shown, answer.content
 
 
 class Studio:
-    """`base_url`: https://youtube.googleapis.com or a stand-in. `token`: an access token of the channel's owner."""
+    """`base_url`: https://youtube.googleapis.com or a stand-in.
+
+    `token`: an access token of the channel's owner.
+    """
 
     def __init__(self, base_url: str, token: str) -> None:
         from googleapiclient import discovery, discovery_cache
 
         document = json.loads(discovery_cache.get_static_doc("youtube", "v3"))
-        document |= {"rootUrl": f"{base_url.rstrip('/')}/", "baseUrl": f"{base_url.rstrip('/')}/", "mtlsRootUrl": f"{base_url.rstrip('/')}/"}
+        document |= {
+            "rootUrl": f"{base_url.rstrip('/')}/",
+            "baseUrl": f"{base_url.rstrip('/')}/",
+            "mtlsRootUrl": f"{base_url.rstrip('/')}/",
+        }
         self._token = token
         self._api = discovery.build_from_document(document, http=_Transport())
 
@@ -51,12 +86,18 @@ class Studio:
 
     def find_marked(self, channel_id: str, marker: str) -> str | None:
         """Return the id of the channel's newest upload that carries the tag `marker`, None if none of the last 50 does. Two units."""
-        uploads = self._run(self._api.playlistItems().list(part="contentDetails", playlistId=f"UU{channel_id[2:]}", maxResults=50))
+        uploads = self._run(
+            self._api.playlistItems().list(
+                part="contentDetails", playlistId=f"UU{channel_id[2:]}", maxResults=50
+            )
+        )
         ids = [item["contentDetails"]["videoId"] for item in uploads.get("items", [])]
         if not ids:
             return None
         videos = self._run(self._api.videos().list(part="snippet", id=",".join(ids))).get("items", [])
-        return next((str(video["id"]) for video in videos if marker in video["snippet"].get("tags", [])), None)
+        return next(
+            (str(video["id"]) for video in videos if marker in video["snippet"].get("tags", [])), None
+        )
 
     def set_thumbnail(self, video_id: str, picture: bytes, content_type: str) -> None:
         """50 units. Shorts take a thumbnail only after their processing."""
@@ -68,28 +109,44 @@ class Studio:
         return {(track["snippet"]["language"], track["snippet"]["name"]) for track in tracks}
 
     def add_captions(self, video_id: str, language: str, name: str, track: bytes) -> None:
-        """400 units. A track of this language and name that is there already is no error: an answer was lost. Needs the scope youtube.force-ssl."""
+        """400 units.
+
+        A track of this language and name that is there already is no error: an answer was lost. Needs the
+        scope youtube.force-ssl.
+        """
         body = {"snippet": {"videoId": video_id, "language": language, "name": name, "isDraft": False}}
         try:
-            self._run(self._api.captions().insert(part="snippet", body=body, media_body=_media(track, "application/octet-stream")))
+            self._run(
+                self._api.captions().insert(
+                    part="snippet", body=body, media_body=_media(track, "application/octet-stream")
+                )
+            )
         except PlatformRejected as error:
             if error.reason != "captionExists":
                 raise
 
     def is_in_playlist(self, playlist_id: str, video_id: str) -> bool:
         """One unit."""
-        return bool(self._run(self._api.playlistItems().list(part="id", playlistId=playlist_id, videoId=video_id)).get("items"))
+        return bool(
+            self._run(
+                self._api.playlistItems().list(part="id", playlistId=playlist_id, videoId=video_id)
+            ).get("items")
+        )
 
     def add_to_playlist(self, playlist_id: str, video_id: str) -> None:
         """50 units. Inserting twice makes two items: ask is_in_playlist first."""
         resource = {"kind": "youtube#video", "videoId": video_id}
-        self._run(self._api.playlistItems().insert(part="snippet", body={"snippet": {"playlistId": playlist_id, "resourceId": resource}}))
+        self._run(
+            self._api.playlistItems().insert(
+                part="snippet", body={"snippet": {"playlistId": playlist_id, "resourceId": resource}}
+            )
+        )
 
     def update(self, shown: dict[str, Any], changes: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Write `changes` (part -> fields) over what `shown` (find_video) has, unless the video changed since. 50 units.
 
-        Fields that nobody changes are sent as they are, since videos.update resets what is left out. Raises PlatformRejected with the reason
-        conditionNotMet when somebody else changed the video meanwhile.
+        Fields that nobody changes are sent as they are, since videos.update resets what is left out. Raises
+        PlatformRejected with the reason conditionNotMet when somebody else changed the video meanwhile.
         """
         body: dict[str, Any] = {"id": shown["id"]}
         for part, writable in (("snippet", WRITABLE_SNIPPET), ("status", WRITABLE_STATUS)):

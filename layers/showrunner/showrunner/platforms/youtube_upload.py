@@ -1,8 +1,9 @@
 """Send a film to YouTube by the resumable protocol: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol.
 
-Plain requests for these bytes only; everything else goes through the SDK (youtube_studio). The SDK's MediaUpload needs a file or its bytes in memory, keeps
-no state over processes, and continues at its own count after an error; here the offset always comes from YouTube, and a part streams from S3.
-Quota: starting a session costs one of the project's 100 videos.insert calls a day.
+Plain requests for these bytes only; everything else goes through the SDK (youtube_studio). The SDK's
+MediaUpload needs a file or its bytes in memory, keeps no state over processes, and continues at its own count
+after an error; here the offset always comes from YouTube, and a part streams from S3. Quota: starting a
+session costs one of the project's 100 videos.insert calls a day.
 """
 
 import json
@@ -25,7 +26,10 @@ class SessionGone(Exception):
 
 
 class Progress(NamedTuple):
-    """`stored`: bytes that YouTube has. `uri`: where to go on, which may be a new address. `video`: the resource once the upload is complete."""
+    """`stored`: bytes that YouTube has.
+
+    `uri`: where to go on, which may be a new address. `video`: the resource once the upload is complete.
+    """
 
     stored: int
     uri: str
@@ -46,7 +50,10 @@ class _Pieces:
 
 
 class Uploader:
-    """`base_url`: https://www.googleapis.com or a stand-in. `token`: an access token with the scope youtube.upload."""
+    """`base_url`: https://www.googleapis.com or a stand-in.
+
+    `token`: an access token with the scope youtube.upload.
+    """
 
     def __init__(self, base_url: str, token: str) -> None:
         self._base_url = base_url.rstrip("/")
@@ -56,8 +63,16 @@ class Uploader:
 
     def start(self, body: dict[str, Any], size: int, *, notify: bool) -> str:
         """Start a session and return its URI. No video exists before the last byte has arrived."""
-        query = {"uploadType": "resumable", "part": "snippet,status", "notifySubscribers": str(notify).lower()}
-        headers = {"X-Upload-Content-Length": str(size), "X-Upload-Content-Type": "video/mp4", "Content-Type": "application/json; charset=UTF-8"}
+        query = {
+            "uploadType": "resumable",
+            "part": "snippet,status",
+            "notifySubscribers": str(notify).lower(),
+        }
+        headers = {
+            "X-Upload-Content-Length": str(size),
+            "X-Upload-Content-Type": "video/mp4",
+            "Content-Type": "application/json; charset=UTF-8",
+        }
         answer = self._send("POST", self._base_url + PATH, json.dumps(body).encode(), headers, query)
         if answer.status_code != 200:
             raise failure(answer.status_code, answer.content)
@@ -79,16 +94,33 @@ class Uploader:
             raise SessionGone
         if status == 308:
             stored = answer.headers.get("Range")
-            return Progress(int(stored.rpartition("-")[2]) + 1 if stored else 0, answer.headers.get("Location") or uri, None)
+            return Progress(
+                int(stored.rpartition("-")[2]) + 1 if stored else 0,
+                answer.headers.get("Location") or uri,
+                None,
+            )
         if status in (200, 201):
             return Progress(total, uri, _video(answer))
         raise failure(status, answer.content)
 
-    def _send(self, method: str, url: str, body: Iterable[bytes] | bytes, headers: dict[str, str], query: dict[str, str] | None = None) -> requests.Response:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        body: Iterable[bytes] | bytes,
+        headers: dict[str, str],
+        query: dict[str, str] | None = None,
+    ) -> requests.Response:
         try:
             # 308 is an answer of this protocol, not a redirect.
             return self._session.request(
-                method, url, params=query, data=body, headers={**self._headers, **headers}, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False
+                method,
+                url,
+                params=query,
+                data=body,
+                headers={**self._headers, **headers},
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
             raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error

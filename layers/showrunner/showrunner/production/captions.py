@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from showrunner.production.segmentation import caption_words
 
-# Faster speech than this (characters a second) is no speech: the times have collapsed. Fast speakers reach 25.
+# Faster speech than this (characters a second) is no speech: the times have collapsed. Fast speakers reach
+# 25.
 _FASTEST = 35.0
 # Characters at one and the same time that a voice may have: digits of "2,000", signs that are not spoken.
 _SAME_TIME = 12
@@ -27,17 +28,23 @@ class Word(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """Words in order, without overlap. `repair` tells what was wrong with the provider's times; empty: nothing."""
+    """Words in order, without overlap.
+
+    `repair` tells what was wrong with the provider's times; empty: nothing.
+    """
 
     words: list[Word]
     repair: str
 
 
-def align(text: str, characters: list[str], starts: list[float], ends: list[float], seconds: float, language: str) -> Alignment:
+def align(
+    text: str, characters: list[str], starts: list[float], ends: list[float], seconds: float, language: str
+) -> Alignment:
     """Return every word of `text` with times inside `seconds`.
 
-    Times that can't be right (missing, backwards, collapsed, outside the audio, of other text) are replaced: evenly
-    by length between the nearest words with good times."""
+    Times that can't be right (missing, backwards, collapsed, outside the audio, of other text) are replaced:
+    evenly by length between the nearest words with good times.
+    """
     spans = caption_words(text, language)
     times, faults = _character_times(text, characters, starts, ends, seconds)
     last_s = max((each[1] for each in times if each is not None), default=seconds)
@@ -56,7 +63,9 @@ def align(text: str, characters: list[str], starts: list[float], ends: list[floa
 type _Time = tuple[float, float] | None
 
 
-def _character_times(text: str, characters: list[str], starts: list[float], ends: list[float], seconds: float) -> tuple[list[_Time], set[str]]:
+def _character_times(
+    text: str, characters: list[str], starts: list[float], ends: list[float], seconds: float
+) -> tuple[list[_Time], set[str]]:
     """Return a time, or None, for each character of the text, and what is wrong with the given ones."""
     faults: set[str] = set()
     if not len(characters) == len(starts) == len(ends):
@@ -81,12 +90,17 @@ def _character_times(text: str, characters: list[str], starts: list[float], ends
     return times, faults | _drop_collapsed(times)
 
 
+def _begins_with(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Return True if both times are known and have the same start."""
+    return one is not None and other is not None and one[0] == other[0]
+
+
 def _drop_collapsed(times: list[_Time]) -> set[str]:
     """Remove runs of characters that all have the same time, but for the first character."""
     at, dropped = 0, False
     while at < len(times):
         end = at + 1
-        while end < len(times) and times[at] is not None and times[end] is not None and times[end][0] == times[at][0]:  # type: ignore[index]
+        while end < len(times) and _begins_with(times[at], times[end]):
             end += 1
         if end - at > _SAME_TIME:
             times[at + 1 : end] = [None] * (end - at - 1)
@@ -97,7 +111,11 @@ def _drop_collapsed(times: list[_Time]) -> set[str]:
 
 def _span_times(times: list[_Time]) -> _Time:
     known = [each for each in times if each is not None]
-    return (min(start for start, _ in known), max(end for _, end in known)) if known and times[0] is not None else None
+    return (
+        (min(start for start, _ in known), max(end for _, end in known))
+        if known and times[0] is not None
+        else None
+    )
 
 
 def _drop_unordered(anchors: list[_Time], spans: list[tuple[int, int]]) -> set[str]:
@@ -140,7 +158,9 @@ def _fill(text: str, spans: list[tuple[int, int]], anchors: list[_Time], seconds
         if end > at:
             begin_s = found[-1].end_s if found else 0.0
             following = anchors[end] if end < len(spans) else None
-            found += _spread(text, spans[at:end], begin_s, max(begin_s, following[0] if following else seconds))
+            found += _spread(
+                text, spans[at:end], begin_s, max(begin_s, following[0] if following else seconds)
+            )
             at = end
             continue
         start_s, end_s = anchors[at]  # type: ignore[misc]

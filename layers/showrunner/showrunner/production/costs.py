@@ -1,4 +1,7 @@
-"""Charges at the prices of prices.py. A charge names what was bought, so that recording it twice changes nothing."""
+"""Charges at the prices of prices.py.
+
+A charge names what was bought, so that recording it twice changes nothing.
+"""
 
 from decimal import Decimal
 
@@ -29,16 +32,35 @@ def language_charge(name: str, model: str, usage: Usage) -> Charge:
     """What one answer of a language model costs; `name` is the answer's id."""
     price = prices.TOKENS.get(model, prices.DEAREST_TOKENS)
     fresh = usage.input - usage.cached - usage.cache_write
-    amount = (fresh * price.input + usage.cached * price.cached + usage.cache_write * price.cache_write + usage.output * price.output) / _MILLION
+    amount = (
+        fresh * price.input
+        + usage.cached * price.cached
+        + usage.cache_write * price.cache_write
+        + usage.output * price.output
+    ) / _MILLION
     tokens = Decimal(usage.input + usage.output)
-    return Charge(charge=f"script:{name}", step="script", provider="openai", item=model, quantity=tokens, unit="token", amount_usd=amount)
+    return Charge(
+        charge=f"script:{name}",
+        step="script",
+        provider="openai",
+        item=model,
+        quantity=tokens,
+        unit="token",
+        amount_usd=amount,
+    )
 
 
 def speech_charge(name: str, model: str, characters: int, credits: int | None) -> Charge:
     """What one passage costs: the credits that the answer's header names, else by the model's rate; `name` is the request's id."""
     spent = Decimal(credits) if credits is not None else characters * _credits_per_character(model)
     return Charge(
-        charge=f"voice:{name}", step="voice", provider="elevenlabs", item=model, quantity=spent, unit="credit", amount_usd=spent * prices.USD_PER_CREDIT
+        charge=f"voice:{name}",
+        step="voice",
+        provider="elevenlabs",
+        item=model,
+        quantity=spent,
+        unit="credit",
+        amount_usd=spent * prices.USD_PER_CREDIT,
     )
 
 
@@ -51,11 +73,25 @@ def render_charge(attempt: int, platform: str, seconds: float) -> Charge:
     """What the render job costs on this platform; each attempt that ran is paid for."""
     amount = prices.RENDER_HOUR[platform] * Decimal(str(round(seconds, 3))) / 3600
     return Charge(
-        charge=f"render:{attempt}", step="render", provider="aws", item=platform, quantity=Decimal(str(round(seconds, 3))), unit="second", amount_usd=amount
+        charge=f"render:{attempt}",
+        step="render",
+        provider="aws",
+        item=platform,
+        quantity=Decimal(str(round(seconds, 3))),
+        unit="second",
+        amount_usd=amount,
     )
 
 
 def storage_charge(stored_bytes: int) -> Charge:
     """The first month of the finished files."""
     amount = prices.STORAGE_GIB_MONTH * stored_bytes / _GIB
-    return Charge(charge="storage:first-month", step="storage", provider="aws", item="s3", quantity=Decimal(stored_bytes), unit="byte", amount_usd=amount)
+    return Charge(
+        charge="storage:first-month",
+        step="storage",
+        provider="aws",
+        item="s3",
+        quantity=Decimal(stored_bytes),
+        unit="byte",
+        amount_usd=amount,
+    )

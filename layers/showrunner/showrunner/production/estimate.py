@@ -7,9 +7,11 @@ from showrunner.production import prices
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS
 from showrunner.production.text import count_words
 
-# A production starts in about a minute, then voice and render take twice the length. Measured on two cores; a hint.
+# A production starts in about a minute, then voice and render take twice the length. Measured on two cores; a
+# hint.
 BASE_SECONDS, SECONDS_PER_SECOND = 60, 2
-# A question with its rules, and what a model writes and thinks for each spoken word. Estimates: no order was measured with the real service.
+# A question with its rules, and what a model writes and thinks for each spoken word. Estimates: no order was
+# measured with the real service.
 _PROMPT_TOKENS, _TOKENS_PER_WORD = 1500, 6
 _CHARACTERS_PER_TOKEN, _CHARACTERS_PER_WORD = 4, 6
 # What the finished files of one aspect need for a second of video.
@@ -38,7 +40,9 @@ def of_passages(passages: list[str], words_per_minute: int, outputs: int, speech
     return _estimate(seconds, sum(map(len, passages)), Decimal(0), outputs, speech_model)
 
 
-def of_length(seconds: int, words_per_minute: int, source_characters: int, outputs: int, models: tuple[str, str]) -> Estimate:
+def of_length(
+    seconds: int, words_per_minute: int, source_characters: int, outputs: int, models: tuple[str, str]
+) -> Estimate:
     """Estimate a video that a model writes. `models`: the language model and the speech model."""
     words = seconds * words_per_minute / 60
     questions = max(1, round(seconds / 80)) + (seconds > 120)
@@ -58,5 +62,8 @@ def _estimate(seconds: float, characters: int, script: Decimal, outputs: int, sp
     render = prices.RENDER_HOUR["cpu"] * Decimal(SECONDS_PER_SECOND * seconds * outputs) / 3600
     storage = prices.STORAGE_GIB_MONTH * Decimal(_BYTES_PER_SECOND * seconds * outputs) / _GIB
     parts = {"script": script, "voice": speech, "visuals": Decimal(0), "render": render, "storage": storage}
-    costs = {name: str(round(amount, 4)) for name, amount in {**parts, "total": sum(parts.values(), Decimal(0))}.items()}
+    costs = {
+        name: str(round(amount, 4))
+        for name, amount in {**parts, "total": sum(parts.values(), Decimal(0))}.items()
+    }
     return Estimate(max(1, round(seconds)), ready_seconds(seconds, outputs), costs)

@@ -8,12 +8,15 @@ import json
 import re
 from typing import Any
 
-# What the renderer writes below `render_folder`; tests/contract/test_files.py compares these names with functions/render and template.yaml.
+# What the renderer writes below `render_folder`; tests/contract/test_files.py compares these names with
+# functions/render and template.yaml.
 PROGRESS_NAME = "progress.json"
 REPORT_NAME = "report.json"
 ERROR_NAME = "error.json"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_PROGRESS_KEY = re.compile(rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII)
+_PROGRESS_KEY = re.compile(
+    rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII
+)
 
 
 def video_folder(organisation_id: str, video_id: str) -> str:
@@ -109,4 +112,6 @@ def product_key(organisation_id: str, step: str, digest: str, suffix: str) -> st
 
 def digest(*parts: Any) -> str:
     """Return the sha256 (hex) over the parts in order: the name of a product."""
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()

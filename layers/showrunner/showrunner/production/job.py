@@ -15,13 +15,21 @@ LEAD_IN_SECONDS = 0.6
 TAIL_SECONDS = 0.8
 # A scene of this length holds one thought and one picture; shorter ones flicker, longer ones tire.
 SCENE_SECONDS = 9.0
-# Up to this length one answer holds the whole script; beyond it models lose the count of words, so an outline comes first.
+# Up to this length one answer holds the whole script; beyond it models lose the count of words, so an outline
+# comes first.
 SINGLE_ANSWER_SECONDS = 120
 # Seconds that one part of a long script covers: about 220 words, which a model hits within a tenth.
 PART_SECONDS = 80
 SIZES = {"9:16": ("9x16", 1080, 1920), "16:9": ("16x9", 1920, 1080), "1:1": ("1x1", 1080, 1080)}
-# A brand without a palette of its own gets this one: dark ground, high contrast for captions, one warm accent.
-PALETTE = {"background": "#0f172a", "surface": "#1e293b", "primary": "#38bdf8", "accent": "#fbbf24", "text": "#f8fafc"}
+# A brand without a palette of its own gets this one: dark ground, high contrast for captions, one warm
+# accent.
+PALETTE = {
+    "background": "#0f172a",
+    "surface": "#1e293b",
+    "primary": "#38bdf8",
+    "accent": "#fbbf24",
+    "text": "#f8fafc",
+}
 
 
 class Asset(BaseModel):
@@ -43,7 +51,10 @@ class Output(BaseModel):
 
 
 class Job(BaseModel):
-    """What Prepare writes and every later step reads. Nothing in it changes between attempts but `attempt`."""
+    """What Prepare writes and every later step reads.
+
+    Nothing in it changes between attempts but `attempt`.
+    """
 
     model_config = ConfigDict(frozen=True)
     video_id: str
@@ -65,7 +76,8 @@ class Job(BaseModel):
     demo: bool
     # "script": the production stops when the script is written, and waits for the user.
     stop_after: Literal["script"] | None = None
-    # Words change, pictures and their motion don't: the seed comes from what was asked, so the same brief looks the same.
+    # Words change, pictures and their motion don't: the seed comes from what was asked, so the same brief
+    # looks the same.
     seed: int
 
     @property

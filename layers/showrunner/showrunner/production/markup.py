@@ -1,8 +1,9 @@
 """Read a user's script: Markdown, URLs and stage directions are neither shown nor spoken.
 
-The rule, in text.SCRIPT_RULE as POST /videos/generate documents it: markup is dropped; a link becomes its text and a bare URL its host;
-a heading becomes the heading of the scenes after it; `---` is a scene break; [directions] in square brackets and known
-directions in parentheses, such as (music), are dropped. All other words stay as they are and in their order.
+The rule, in text.SCRIPT_RULE as POST /videos/generate documents it: markup is dropped; a link becomes its
+text and a bare URL its host; a heading becomes the heading of the scenes after it; `---` is a scene break;
+[directions] in square brackets and known directions in parentheses, such as (music), are dropped. All other
+words stay as they are and in their order.
 """
 
 import re
@@ -37,7 +38,9 @@ def read(text: str) -> list[Section]:
     reader = _Reader()
     for token in parser.parse(text):
         reader.take(token)
-    cleaned = [Section(each.heading, [words for words in each.paragraphs if words]) for each in reader.sections]
+    cleaned = [
+        Section(each.heading, [words for words in each.paragraphs if words]) for each in reader.sections
+    ]
     return [each for each in cleaned if each.paragraphs or each.heading]
 
 
@@ -71,7 +74,10 @@ class _Reader:
                     self._add(_clean(paragraph))
 
     def _take_list(self, token: Any) -> None:
-        """Keep the numbers of a list that doesn't begin at 1: "2025. That was it." is a list to Markdown only."""
+        """Keep the numbers of a list that doesn't begin at 1: "2025.
+
+        That was it." is a list to Markdown only.
+        """
         if token.type == "ordered_list_open":
             self._list_starts.append(str(token.attrs.get("start", 1)))
         elif token.type == "ordered_list_close":

@@ -16,11 +16,11 @@ from showrunner.production.script import (
 from showrunner.production.segmentation import pieces, sentences
 from showrunner.production.text import count_words, is_speakable
 
-# Longest text of one recording. ElevenLabs' smallest limit is 3,000 characters (eleven_v3); a passage of this length
-# takes a minute, and a picture that stands longer than that is a fault.
+# Longest text of one recording. ElevenLabs' smallest limit is 3,000 characters (eleven_v3); a passage of this
+# length takes a minute, and a picture that stands longer than that is a fault.
 PASSAGE_CHARACTERS = 800
-# Step Functions ends an execution after 25,000 events. A passage needs 14 (two Map iterations of 7), and 50 with six
-# retries of each of its two tasks.
+# Step Functions ends an execution after 25,000 events. A passage needs 14 (two Map iterations of 7), and 50
+# with six retries of each of its two tasks.
 MAX_PASSAGES = 480
 
 # A passage of about ten seconds, and the shortest that a paragraph's end closes.
@@ -38,11 +38,22 @@ def manual(text: str, topic: str | None, language: str) -> Script:
     if not scenes:
         raise _refused("The script has nothing to speak: it needs a letter or a digit.")
     if len(scenes) > MAX_PASSAGES:
-        raise _refused(f"The script has {len(scenes)} parts (headings, scene breaks, paragraphs); at most {MAX_PASSAGES} fit a video.")
+        raise _refused(
+            f"The script has {len(scenes)} parts (headings, scene breaks, paragraphs); at most {MAX_PASSAGES} fit a video."
+        )
     first = sentences(scenes[0].narration, language)
-    title = _shorten(topic or next((each.heading for each in sections if each.heading), first[0]), TITLE_CHARACTERS)
+    title = _shorten(
+        topic or next((each.heading for each in sections if each.heading), first[0]), TITLE_CHARACTERS
+    )
     narration = " ".join(scene.narration for scene in scenes)
-    return Script(title=title, description=_shorten(" ".join(first[:3]), 400), tags=_keywords(narration), hook="", scenes=scenes, call_to_action="")
+    return Script(
+        title=title,
+        description=_shorten(" ".join(first[:3]), 400),
+        tags=_keywords(narration),
+        hook="",
+        scenes=scenes,
+        call_to_action="",
+    )
 
 
 def _refused(message: str) -> InvalidRequest:
@@ -50,7 +61,10 @@ def _refused(message: str) -> InvalidRequest:
 
 
 def _manual_scenes(sections: list[markup.Section], language: str, short_words: int) -> list[Scene]:
-    """Fill passages with whole sentences. A paragraph ends its passage unless that has fewer than `short_words`."""
+    """Fill passages with whole sentences.
+
+    A paragraph ends its passage unless that has fewer than `short_words`.
+    """
     scenes: list[Scene] = []
     for section in sections:
         heading = _shorten(section.heading, HEADING_CHARACTERS)
@@ -67,7 +81,12 @@ def finished(script: Script, language: str) -> Script:
     for tag in dict.fromkeys(tag.strip().strip("#").strip() for tag in script.tags):
         if tag and tags_length([*tags, tag]) <= TAGS_CHARACTERS:
             tags.append(tag)
-    changes = {"title": script.title.strip(), "description": script.description.strip(), "tags": tags, "scenes": _cut_scenes(script.scenes, language)}
+    changes = {
+        "title": script.title.strip(),
+        "description": script.description.strip(),
+        "tags": tags,
+        "scenes": _cut_scenes(script.scenes, language),
+    }
     result = script.model_copy(update=changes)
     if not 0 < len(result.passages) <= MAX_PASSAGES:
         raise ScriptRejected(f"it has {len(result.passages)} passages; there must be 1 to {MAX_PASSAGES}")
@@ -80,7 +99,10 @@ def _cut_scenes(scenes: list[Scene], language: str) -> list[Scene]:
         if len(scene.narration) <= PASSAGE_CHARACTERS:
             found.append(scene)
         else:
-            found += [scene.model_copy(update={"narration": piece}) for piece in pieces(scene.narration, PASSAGE_CHARACTERS, language)]
+            found += [
+                scene.model_copy(update={"narration": piece})
+                for piece in pieces(scene.narration, PASSAGE_CHARACTERS, language)
+            ]
     return found
 
 
@@ -111,7 +133,16 @@ def _speakable_pieces(paragraph: str, language: str) -> list[str]:
 
 def plain_visual(narration: str) -> Visual:
     """Return the ground of a scene whose picture nobody described."""
-    return Visual(description=" ".join(narration.split()[:12]), template="gradient", text=None, items=[], value=None, label=None, attribution=None, series=[])
+    return Visual(
+        description=" ".join(narration.split()[:12]),
+        template="gradient",
+        text=None,
+        items=[],
+        value=None,
+        label=None,
+        attribution=None,
+        series=[],
+    )
 
 
 def _keywords(text: str) -> list[str]:

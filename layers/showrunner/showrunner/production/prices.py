@@ -38,7 +38,8 @@ def _tokens(input_: str, cached: str, cache_write: str, output: str) -> TokenPri
     return TokenPrice(Decimal(input_), Decimal(cached), Decimal(cache_write), Decimal(output))
 
 
-# Since the GPT-5.6 family, writing to the cache costs 1.25 times the input; earlier models don't charge extra for it.
+# Since the GPT-5.6 family, writing to the cache costs 1.25 times the input; earlier models don't charge extra
+# for it.
 TOKENS = {
     "gpt-6-luna": _tokens("0.10", "0.01", "0.125", "0.50"),
     "gpt-6.1-terra": _tokens("1.00", "0.05", "1.25", "5.00"),
@@ -62,7 +63,8 @@ SPEECH = {
 # One credit is one character of a model at the full price.
 USD_PER_CREDIT = SPEECH["eleven_multilingual_v2"] / 1000
 
-# us-east-1, on demand: g6.xlarge (NVIDIA L4); Fargate with 4 vCPU and 8 GiB. Spot costs a third to two thirds of it.
+# us-east-1, on demand: g6.xlarge (NVIDIA L4); Fargate with 4 vCPU and 8 GiB. Spot costs a third to two thirds
+# of it.
 RENDER_HOUR = {"gpu": Decimal("0.8048"), "cpu": Decimal("0.19748")}
 # S3 Standard, first 50 TB, per GiB and month.
 STORAGE_GIB_MONTH = Decimal("0.023")
@@ -79,4 +81,6 @@ SOURCES = [
 def outdated(today: date) -> list[Source]:
     """Return the sources that were read more than OUTDATED_DAYS ago, oldest first."""
     oldest = today - timedelta(days=OUTDATED_DAYS)
-    return sorted((source for source in SOURCES if source.read_on < oldest), key=lambda source: source.read_on)
+    return sorted(
+        (source for source in SOURCES if source.read_on < oldest), key=lambda source: source.read_on
+    )

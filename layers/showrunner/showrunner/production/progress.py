@@ -2,7 +2,8 @@
 
 from typing import Any
 
-# Percent that a video has reached when the step begins. Voice and render take most of the time, so they get most of the bar.
+# Percent that a video has reached when the step begins. Voice and render take most of the time, so they get
+# most of the bar.
 BEGUN = {"prepare": 1, "script": 5, "voice": 15, "visuals": 15, "timeline": 45, "render": 50, "finish": 96}
 
 
@@ -53,11 +54,17 @@ _WORDS = {
     "LOST": "The execution no longer exists. Retry the video: finished work is kept.",
 }
 
-_PROVIDERS = {"script": ("OpenAI", "openai/api_key"), "voice": ("ElevenLabs", "elevenlabs/api_key"), "visuals": ("Pexels", "pexels/api_key")}
+_PROVIDERS = {
+    "script": ("OpenAI", "openai/api_key"),
+    "voice": ("ElevenLabs", "elevenlabs/api_key"),
+    "visuals": ("Pexels", "pexels/api_key"),
+}
 
 
 def explain(step: str, code: str, message: str) -> dict[str, str]:
     """The `error` of a failed video: which step, the error's class and words that say what to do."""
     provider, parameter = _PROVIDERS.get(step, ("The platform", "the platform's key"))
-    words = _WORDS.get(code, "The step {step} failed: {message}").format(provider=provider, parameter=parameter, message=message, step=step)
+    words = _WORDS.get(code, "The step {step} failed: {message}").format(
+        provider=provider, parameter=parameter, message=message, step=step
+    )
     return {"step": step, "code": code, "message": words[:2000]}

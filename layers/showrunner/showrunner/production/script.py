@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from showrunner.production.job import PART_SECONDS, Job
 from showrunner.production.text import count_words, is_speakable
 
-# https://developers.google.com/youtube/v3/docs/videos: snippet.title, snippet.description (bytes), snippet.tags.
+# https://developers.google.com/youtube/v3/docs/videos: snippet.title, snippet.description (bytes),
+# snippet.tags.
 TITLE_CHARACTERS = 100
 DESCRIPTION_BYTES = 5000
 TAGS_CHARACTERS = 500
-# How far the number of words may be off what the length needs: beyond it the video is audibly too short or too long.
+# How far the number of words may be off what the length needs: beyond it the video is audibly too short or
+# too long.
 WORDS_TOLERANCE = 0.10
 # A tenth of a short part is less than models can count: 2 words of 20 were hit by chance only.
 WORDS_TOLERANCE_WORDS = 8
@@ -27,7 +29,9 @@ HEADING_CHARACTERS = 80
 # The hook and the call to action are one recording each.
 FRAME_CHARACTERS = 400
 
-Template = Literal["title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"]
+Template = Literal[
+    "title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"
+]
 
 
 class _Strict(BaseModel):
@@ -72,7 +76,11 @@ class Script(_Strict):
     @property
     def passages(self) -> list[str]:
         """Return what the voice speaks, one recording each. Texts without a letter or digit are left out."""
-        return [text for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action) if is_speakable(text)]
+        return [
+            text
+            for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action)
+            if is_speakable(text)
+        ]
 
     @property
     def narrations(self) -> list[int]:
@@ -103,7 +111,8 @@ class Part(_Strict):
 class Question(BaseModel):
     """One request to a model: how the answer must look, and which rules it must keep.
 
-    `instructions` and `source` are the same for all questions about a video: together they are what the provider caches.
+    `instructions` and `source` are the same for all questions about a video: together they are what the
+    provider caches.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -157,7 +166,13 @@ def question(job: Job) -> Question:
             words_target=0,
             part_count=part_count(job),
         )
-    return Question(shape="Script", instructions=_instructions(job), source=_source(job), prompt=_prompt(job, {}), words_target=job.words_target)
+    return Question(
+        shape="Script",
+        instructions=_instructions(job),
+        source=_source(job),
+        prompt=_prompt(job, {}),
+        words_target=job.words_target,
+    )
 
 
 def part_count(job: Job) -> int:
@@ -181,24 +196,38 @@ def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
         "covered": covered,
     }
     scenes = max(1, round(job.scene_count / len(outline.parts)))
-    prompt = _prompt(job, {"outline": outline.model_dump(), "part": part, "words_target": words, "scene_count": scenes})
-    return Question(shape="Part", instructions=_instructions(job), source=_source(job), prompt=prompt, words_target=words)
+    prompt = _prompt(
+        job, {"outline": outline.model_dump(), "part": part, "words_target": words, "scene_count": scenes}
+    )
+    return Question(
+        shape="Part", instructions=_instructions(job), source=_source(job), prompt=prompt, words_target=words
+    )
 
 
 def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
     """The one second try: the same question with the answer and what is wrong with it."""
-    complaint = "Your answer breaks these rules:\n- " + "\n- ".join(breaches) + "\nAnswer again, the whole JSON, with these mended and the rest kept."
+    complaint = (
+        "Your answer breaks these rules:\n- "
+        + "\n- ".join(breaches)
+        + "\nAnswer again, the whole JSON, with these mended and the rest kept."
+    )
     return asked.model_copy(update={"prompt": f"{asked.prompt}\n\nYou answered:\n{answer}\n\n{complaint}"})
 
 
 def read(asked: Question, answer: str) -> tuple[Script | Outline | Part | None, list[str]]:
-    """Return the answer and what is wrong with it, in words that a model can act on. None: not of the shape at all."""
+    """Return the answer and what is wrong with it, in words that a model can act on.
+
+    None: not of the shape at all.
+    """
     if not answer.strip():
         return None, ["answer: it is empty"]
     try:
         found = _SHAPES[asked.shape].model_validate_json(_without_fence(answer))
     except ValidationError as error:
-        return None, [f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}" for each in error.errors()[:10]]
+        return None, [
+            f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}"
+            for each in error.errors()[:10]
+        ]
     return found, _breaches(asked, found)  # type: ignore[arg-type, return-value]
 
 
@@ -284,18 +313,33 @@ def _source(job: Job) -> str:
 def _breaches(asked: Question, found: Script | Outline | Part) -> list[str]:
     match found:
         case Script():
-            return [*_frame_breaches(found), *_scene_breaches(found.scenes), *_length_breaches(sum(map(count_words, found.passages)), asked.words_target)]
+            return [
+                *_frame_breaches(found),
+                *_scene_breaches(found.scenes),
+                *_length_breaches(sum(map(count_words, found.passages)), asked.words_target),
+            ]
         case Outline():
-            wrong = [] if len(found.parts) == asked.part_count else [f"parts: there must be {asked.part_count}, there are {len(found.parts)}"]
+            wrong = (
+                []
+                if len(found.parts) == asked.part_count
+                else [f"parts: there must be {asked.part_count}, there are {len(found.parts)}"]
+            )
             return [*_frame_breaches(found), *wrong]
         case Part():
-            return [*_scene_breaches(found.scenes), *_length_breaches(sum(count_words(scene.narration) for scene in found.scenes), asked.words_target)]
+            return [
+                *_scene_breaches(found.scenes),
+                *_length_breaches(
+                    sum(count_words(scene.narration) for scene in found.scenes), asked.words_target
+                ),
+            ]
 
 
 def _frame_breaches(found: Script | Outline) -> list[str]:
     wrong = []
     if not 1 <= len(found.title.strip()) <= TITLE_CHARACTERS:
-        wrong.append(f"title: must have 1 to {TITLE_CHARACTERS} characters, it has {len(found.title.strip())}")
+        wrong.append(
+            f"title: must have 1 to {TITLE_CHARACTERS} characters, it has {len(found.title.strip())}"
+        )
     if re.search(r"[<>]", found.title + found.description):
         wrong.append("title and description: must not contain < or >")
     if len(found.description.encode()) > DESCRIPTION_BYTES:
@@ -315,14 +359,20 @@ def _scene_breaches(scenes: list[Scene]) -> list[str]:
         return ["scenes: must not be empty"]
     if len(scenes) > MAX_ANSWER_SCENES:
         return [f"scenes: there must be at most {MAX_ANSWER_SCENES}, there are {len(scenes)}"]
-    return [f"scenes.{index}.narration: must have words, not only signs or emoji" for index, scene in enumerate(scenes) if not is_speakable(scene.narration)]
+    return [
+        f"scenes.{index}.narration: must have words, not only signs or emoji"
+        for index, scene in enumerate(scenes)
+        if not is_speakable(scene.narration)
+    ]
 
 
 def _length_breaches(words: int, target: int) -> list[str]:
     allowed = words_tolerance(target)
     if abs(words - target) <= allowed:
         return []
-    return [f"length: hook, narration and call to action together must have {target} words (at most {allowed} more or fewer), they have {words}"]
+    return [
+        f"length: hook, narration and call to action together must have {target} words (at most {allowed} more or fewer), they have {words}"
+    ]
 
 
 def words_tolerance(target: int) -> int:
@@ -334,9 +384,17 @@ def closest(asked: Question, answers: list[Script | Outline | Part]) -> Script |
     """Return the answer closest to its length among those that break no other rule, None if none is close enough."""
 
     def off(found: Script | Outline | Part) -> int:
-        spoken = found.passages if isinstance(found, Script) else [scene.narration for scene in getattr(found, "scenes", [])]
+        spoken = (
+            found.passages
+            if isinstance(found, Script)
+            else [scene.narration for scene in getattr(found, "scenes", [])]
+        )
         return abs(sum(map(count_words, spoken)) - asked.words_target)
 
-    usable = [found for found in answers if all(breach.startswith("length:") for breach in _breaches(asked, found))]
+    usable = [
+        found for found in answers if all(breach.startswith("length:") for breach in _breaches(asked, found))
+    ]
     best = min(usable, key=off, default=None)
-    return best if best is not None and off(best) <= CLOSE_ENOUGH * words_tolerance(asked.words_target) else None
+    return (
+        best if best is not None and off(best) <= CLOSE_ENOUGH * words_tolerance(asked.words_target) else None
+    )

@@ -1,8 +1,9 @@
 """Split text into sentences, words and pieces of bounded length, by language.
 
-Sentences: sentencex (Wikimedia, about 300 languages), which tests/production/test_segmentation.py compares with ICU
-on a table of our own, plus the abbreviations that it lacks. Words: ICU's break iterator (UAX 29, with dictionaries
-for Chinese, Japanese, Thai, Lao, Khmer and Burmese). Both come with the text layer and are imported at the first use.
+Sentences: sentencex (Wikimedia, about 300 languages), which tests/production/test_segmentation.py compares
+with ICU on a table of our own, plus the abbreviations that it lacks. Words: ICU's break iterator (UAX 29,
+with dictionaries for Chinese, Japanese, Thai, Lao, Khmer and Burmese). Both come with the text layer and are
+imported at the first use.
 """
 
 import re
@@ -13,7 +14,22 @@ from showrunner.production.text import UNSPACED_RUN, is_speakable
 
 # Abbreviations that sentencex does not know, in lower case and without the last full stop.
 _ABBREVIATIONS = {
-    "en": ("approx", "est", "dept", "fig", "vol", "capt", "col", "gen", "lt", "sgt", "rev", "hon", "mt", "ft"),
+    "en": (
+        "approx",
+        "est",
+        "dept",
+        "fig",
+        "vol",
+        "capt",
+        "col",
+        "gen",
+        "lt",
+        "sgt",
+        "rev",
+        "hon",
+        "mt",
+        "ft",
+    ),
     "fr": ("m", "mm", "mme", "mmes", "mlle", "mlles", "me", "dr", "pr", "env", "av", "bd", "st", "ste"),
     "es": ("av", "avda", "sr", "sra", "srta", "dr", "dra", "d", "dña", "ud", "uds", "pág", "núm", "aprox"),
     "pt": ("av", "sr", "sra", "dr", "dra", "prof", "profa", "pág", "aprox"),
@@ -26,13 +42,17 @@ _ABBREVIATIONS = {
     "tr": ("dr", "prof", "doç", "av", "sn", "no"),
     "ru": ("г", "ул", "д", "проф", "акад", "им", "стр", "рис"),
 }
-# A word on the screen: longer ones (URLs, chains without spaces) are cut so that they can be broken over lines.
+# A word on the screen: longer ones (URLs, chains without spaces) are cut so that they can be broken over
+# lines.
 WORD_CHARACTERS = 40
 _CLAUSE_END = re.compile(r"(?<=[,;:，、；：،؛–—…।॥])\s*|(?<=\s[-–—])\s+")
 
 
 def sentences(text: str, language: str) -> list[str]:
-    """Return the sentences without white space around them. Joined by single spaces they are the whole text."""
+    """Return the sentences without white space around them.
+
+    Joined by single spaces they are the whole text.
+    """
     import sentencex
 
     base = language.partition("-")[0].lower()

@@ -1,4 +1,7 @@
-"""The plan of a video: which passage is heard and which picture is seen when. Its form is functions/render/timeline.schema.json."""
+"""The plan of a video: which passage is heard and which picture is seen when.
+
+Its form is functions/render/timeline.schema.json.
+"""
 
 from typing import Any
 
@@ -14,7 +17,11 @@ TITLE_SECONDS = (2.2, 4.0)
 TRANSITION_SECONDS = 0.4
 # A loop of motions and transitions that never repeats one scene's pair in the next.
 _MOTIONS = ("zoom_in", "pan_right", "zoom_out", "pan_left", "pan_up")
-_TRANSITIONS = {"educational": ("fade", "slide", "fade", "push"), "entertainment": ("zoom", "push", "wipe", "slide"), "news": ("cut", "wipe", "fade", "cut")}
+_TRANSITIONS = {
+    "educational": ("fade", "slide", "fade", "push"),
+    "entertainment": ("zoom", "push", "wipe", "slide"),
+    "news": ("cut", "wipe", "fade", "cut"),
+}
 _MOODS = {"educational": "calm", "entertainment": "bright", "news": "news"}
 _CAPTIONS = {"educational": "bold", "entertainment": "bold", "news": "boxed"}
 
@@ -85,15 +92,23 @@ def headings(script: Script) -> list[str | None]:
     hook: list[str | None] = [None] if is_speakable(script.hook) else []
     return [
         *hook,
-        *(scene.heading[:HEADING_CHARACTERS] or None for scene in script.scenes if is_speakable(scene.narration)),
+        *(
+            scene.heading[:HEADING_CHARACTERS] or None
+            for scene in script.scenes
+            if is_speakable(scene.narration)
+        ),
         *([None] if is_speakable(script.call_to_action) else []),
     ]
 
 
-def _scenes(job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]) -> list[dict[str, Any]]:
+def _scenes(
+    job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]
+) -> list[dict[str, Any]]:
     scenes, spoken_from, cut = [], LEAD_IN_SECONDS, 0.0
     kinds = _TRANSITIONS[job.style]
-    for index, (recording, picture, heading) in enumerate(zip(recordings, pictures, headings(script), strict=True)):
+    for index, (recording, picture, heading) in enumerate(
+        zip(recordings, pictures, headings(script), strict=True)
+    ):
         spoken_to = spoken_from + recording.duration_seconds
         last = index == len(recordings) - 1
         end = spoken_to + (TAIL_SECONDS if last else PAUSE_SECONDS / 2)
@@ -105,7 +120,10 @@ def _scenes(job: Job, script: Script, recordings: list[Recording], pictures: lis
                 "heading": heading,
                 "narration": _narration(recording, spoken_from, job.language),
                 "visual": _visual(picture, _MOTIONS[(job.seed + index) % len(_MOTIONS)]),
-                "transition": {"kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)], "duration_s": TRANSITION_SECONDS},
+                "transition": {
+                    "kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)],
+                    "duration_s": TRANSITION_SECONDS,
+                },
             }
         )
         spoken_from, cut = spoken_to + PAUSE_SECONDS, end
@@ -120,15 +138,36 @@ def align(recording: Recording, language: str) -> captions.Alignment:
 
 def _narration(recording: Recording, start: float, language: str) -> dict[str, Any]:
     words = align(recording, language).words
-    placed = [{"text": word.text, "start_s": round(start + word.start_s, 3), "end_s": round(start + word.end_s, 3)} for word in words]
-    return {"audio": {"uri": recording.uri, "sha256": recording.sha256}, "start_s": round(start, 3), "duration_s": recording.duration_seconds, "words": placed}
+    placed = [
+        {"text": word.text, "start_s": round(start + word.start_s, 3), "end_s": round(start + word.end_s, 3)}
+        for word in words
+    ]
+    return {
+        "audio": {"uri": recording.uri, "sha256": recording.sha256},
+        "start_s": round(start, 3),
+        "duration_s": recording.duration_seconds,
+        "words": placed,
+    }
 
 
 def _visual(picture: Picture, motion: str) -> dict[str, Any]:
-    visual: dict[str, Any] = {"kind": picture.kind, "fit": "smart", "motion": {"kind": motion, "amount": 0.12}}
+    visual: dict[str, Any] = {
+        "kind": picture.kind,
+        "fit": "smart",
+        "motion": {"kind": motion, "amount": 0.12},
+    }
     if picture.kind == "generated":
         return {**visual, "generated": picture.generated}
-    return {**visual, "asset": {"uri": picture.uri, "sha256": picture.sha256, "source": picture.source, "author": picture.author, "licence": picture.licence}}
+    return {
+        **visual,
+        "asset": {
+            "uri": picture.uri,
+            "sha256": picture.sha256,
+            "source": picture.source,
+            "author": picture.author,
+            "licence": picture.licence,
+        },
+    }
 
 
 def _title_card(script: Script, first: Recording) -> dict[str, Any]:
@@ -139,7 +178,12 @@ def _title_card(script: Script, first: Recording) -> dict[str, Any]:
 
 def _music(job: Job) -> dict[str, Any]:
     bed = next((asset for asset in job.assets if asset.kind == "audio"), None)
-    return {"asset": _asset(bed.key, bed.sha256) if bed else None, "mood": _MOODS[job.style], "level_db": -20.0, "duck_db": 12.0}
+    return {
+        "asset": _asset(bed.key, bed.sha256) if bed else None,
+        "mood": _MOODS[job.style],
+        "level_db": -20.0,
+        "duck_db": 12.0,
+    }
 
 
 def _asset_of_logo(job: Job) -> dict[str, str] | None:

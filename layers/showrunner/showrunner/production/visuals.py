@@ -21,7 +21,9 @@ _TEXT, _VALUE, _LABEL, _ITEM, _ITEMS, _SERIES = 200, 40, 120, 120, 5, 12
 def of_passages(script: Script) -> list[Visual]:
     """The visual of each passage: the hook opens on its own ground, the call to action closes on its words."""
     opening = [_ground(script.hook, None)] if is_speakable(script.hook) else []
-    closing = [_ground(script.call_to_action, script.call_to_action)] if is_speakable(script.call_to_action) else []
+    closing = (
+        [_ground(script.call_to_action, script.call_to_action)] if is_speakable(script.call_to_action) else []
+    )
     return [*opening, *(scene.visual for scene in script.scenes if is_speakable(scene.narration)), *closing]
 
 
@@ -34,9 +36,16 @@ def generated(visual: Visual, seed: int) -> dict[str, Any]:
         "value": _cut(visual.value, _VALUE),
         "label": _cut(visual.label, _LABEL),
         "attribution": _cut(visual.attribution, _LABEL),
-        "series": [{"label": _cut(figure.label, 60) or "", "value": figure.value} for figure in visual.series][:_SERIES],
+        "series": [
+            {"label": _cut(figure.label, 60) or "", "value": figure.value} for figure in visual.series
+        ][:_SERIES],
     }
-    return {"kind": "generated", "generated": content, "source": f"generated:{content['template']}:{seed}", "licence": LICENCE}
+    return {
+        "kind": "generated",
+        "generated": content,
+        "source": f"generated:{content['template']}:{seed}",
+        "licence": LICENCE,
+    }
 
 
 def _fitting(visual: Visual) -> str:
@@ -59,7 +68,14 @@ def _fitting(visual: Visual) -> str:
 def _ground(description: str, text: str | None) -> Visual:
     template: Template = "phrase" if text and len(text.split()) <= 8 else "gradient"
     return Visual(
-        description=description, template=template, text=text if template == "phrase" else None, items=[], value=None, label=None, attribution=None, series=[]
+        description=description,
+        template=template,
+        text=text if template == "phrase" else None,
+        items=[],
+        value=None,
+        label=None,
+        attribution=None,
+        series=[],
     )
 
 

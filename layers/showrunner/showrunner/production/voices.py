@@ -1,7 +1,7 @@
 """Which provider's voice speaks for a (language, voice) pair, and how fast.
 
-The ids are settings of the stage (VOICES): ElevenLabs' premade voices end on 2026-12-31, accounts younger than March 2026 have
-none of them, and every account has other voices of its own (docs/services.md).
+The ids are settings of the stage (VOICES): ElevenLabs' premade voices end on 2026-12-31, accounts younger
+than March 2026 have none of them, and every account has other voices of its own (docs/services.md).
 """
 
 from typing import NamedTuple
@@ -14,8 +14,8 @@ class Voice(NamedTuple):
     words_per_minute: int
 
 
-# English paces were measured on 190 words spoken by the local voices (66.7 s and 76.7 s); the others follow the usual ratio of
-# each language to English.
+# English paces were measured on 190 words spoken by the local voices (66.7 s and 76.7 s); the others follow
+# the usual ratio of each language to English.
 _WORDS_PER_MINUTE = {
     ("en", "female1"): 171,
     ("en", "male1"): 149,
@@ -30,9 +30,16 @@ _CLONE_WORDS_PER_MINUTE = 155
 
 
 def configured(setting: str) -> dict[str, str]:
-    """Return voice -> provider's id from a setting such as "female1=<id>,male1=<id>". Parts without an id are left out."""
+    """Return voice -> provider's id from a setting such as "female1=<id>,male1=<id>".
+
+    Parts without an id are left out.
+    """
     pairs = (part.strip().partition("=") for part in setting.split(","))
-    return {name.strip(): provider_id.strip() for name, _, provider_id in pairs if name.strip() and provider_id.strip()}
+    return {
+        name.strip(): provider_id.strip()
+        for name, _, provider_id in pairs
+        if name.strip() and provider_id.strip()
+    }
 
 
 def languages(name: str) -> list[str]:
@@ -46,7 +53,10 @@ def is_configured(provider_id: str, *, setting: str) -> bool:
 
 
 def find(language: str, voice: str, clone_id: str | None = None, *, setting: str) -> Voice | None:
-    """Return the voice, None if there is none. `ai_clone` speaks with the channel's own voice id, if it has one."""
+    """Return the voice, None if there is none.
+
+    `ai_clone` speaks with the channel's own voice id, if it has one.
+    """
     if voice == "ai_clone":
         return Voice(clone_id, _CLONE_WORDS_PER_MINUTE) if clone_id else None
     pace, provider_id = _WORDS_PER_MINUTE.get((language, voice)), configured(setting).get(voice)

@@ -1,4 +1,7 @@
-"""The job document of a publication: everything that the worker without a database needs to know. Kept in S3 beside the video."""
+"""The job document of a publication: everything that the worker without a database needs to know.
+
+Kept in S3 beside the video.
+"""
 
 from datetime import datetime
 from typing import Literal
@@ -34,7 +37,10 @@ class Caption(BaseModel):
 
 
 class PublicationJob(BaseModel):
-    """`attempt` is the publication's. `key` and `size` are the film's in the media bucket; `sha256` is hex, as the render reported it."""
+    """`attempt` is the publication's.
+
+    `key` and `size` are the film's in the media bucket; `sha256` is hex, as the render reported it.
+    """
 
     model_config = ConfigDict(frozen=True)
     publication_id: str
@@ -52,7 +58,8 @@ class PublicationJob(BaseModel):
     thumbnail: str | None
     captions: list[Caption]
     playlist: str | None
-    # A person has accepted that a second video may appear, because nobody knows what became of the first upload.
+    # A person has accepted that a second video may appear, because nobody knows what became of the first
+    # upload.
     confirm_repeat: bool = False
 
     @property

@@ -1,6 +1,7 @@
 """Check a video's metadata by YouTube's rules before a byte is sent, and write it as the Data API takes it.
 
-Rules: https://developers.google.com/youtube/v3/docs/videos and its errors; the discovery document, revision 20261104.
+Rules: https://developers.google.com/youtube/v3/docs/videos and its errors; the discovery document, revision
+20261104.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ TITLE_CHARACTERS, DESCRIPTION_BYTES = 100, 5000
 SOONEST = timedelta(minutes=15)
 # The machine waits for the time; an execution lives for a year at most.
 LATEST = timedelta(days=180)
-# https://developers.google.com/youtube/v3/docs/videoCategories/list: those that can be assigned in every region.
+# https://developers.google.com/youtube/v3/docs/videoCategories/list: those that can be assigned in every
+# region.
 CATEGORIES = {1, 2, 10, 15, 17, 19, 20, 22, 23, 24, 25, 26, 27, 28, 29}
 
 Fault = dict[str, str]
@@ -34,7 +36,11 @@ def _text_faults(metadata: Metadata) -> list[Fault]:
     if len(metadata.description.encode()) > DESCRIPTION_BYTES:
         faults.append(_fault("description", f"at most {DESCRIPTION_BYTES} bytes in UTF-8"))
     texts = {"title": metadata.title, "description": metadata.description}
-    faults += [_fault(field, "YouTube takes neither < nor >") for field, text in texts.items() if any(sign in text for sign in "<>")]
+    faults += [
+        _fault(field, "YouTube takes neither < nor >")
+        for field, text in texts.items()
+        if any(sign in text for sign in "<>")
+    ]
     if tags_length(metadata.tags) > TAGS_CHARACTERS:
         faults.append(_fault("tags", f"at most {TAGS_CHARACTERS} characters in all"))
     if any(sign in tag for tag in metadata.tags for sign in "<>,"):
@@ -52,7 +58,12 @@ def _schedule_faults(metadata: Metadata, now: datetime) -> list[Fault]:
     if metadata.publish_at > now + LATEST:
         return [_fault("schedule_time", f"at most {LATEST.days} days from now")]
     if metadata.privacy == "unlisted":
-        return [_fault("privacy", "a scheduled video becomes public at its time; leave out schedule_time for an unlisted one")]
+        return [
+            _fault(
+                "privacy",
+                "a scheduled video becomes public at its time; leave out schedule_time for an unlisted one",
+            )
+        ]
     return []
 
 
@@ -90,7 +101,10 @@ def api_time(at: datetime) -> str:
 
 
 def with_marker(tags: list[str], marker: str) -> list[str]:
-    """Put our marker first. Tags that then exceed YouTube's limit are left out from the end: the marker prevents a second upload."""
+    """Put our marker first.
+
+    Tags that then exceed YouTube's limit are left out from the end: the marker prevents a second upload.
+    """
     kept = [marker, *(tag for tag in tags if tag != marker)]
     while tags_length(kept) > TAGS_CHARACTERS:
         kept.pop()

@@ -16,7 +16,10 @@ type Read = Callable[[int, int], bytes]
 
 
 class Facts(NamedTuple):
-    """What the header says. `shift_ms` is the largest delay or cut that an edit list asks for, 0 without one that changes anything."""
+    """What the header says.
+
+    `shift_ms` is the largest delay or cut that an edit list asks for, 0 without one that changes anything.
+    """
 
     video_tracks: int
     audio_tracks: int
@@ -25,7 +28,10 @@ class Facts(NamedTuple):
 
 
 def read_facts(read: Read, size: int) -> Facts:
-    """Return the facts of a file of `size` bytes. `read(start, length)` gives a part of it. Raises InvalidRequest for what is no MP4."""
+    """Return the facts of a file of `size` bytes.
+
+    `read(start, length)` gives a part of it. Raises InvalidRequest for what is no MP4.
+    """
     if read(4, 4) != b"ftyp":
         raise InvalidRequest("The file is not an MP4.")
     for kind, start, end in _top_boxes(read, size):
@@ -53,7 +59,10 @@ def _top_boxes(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    return ((kind, data[start:end]) for kind, start, end in _top_boxes(lambda at, length: data[at : at + length], len(data)))
+    return (
+        (kind, data[start:end])
+        for kind, start, end in _top_boxes(lambda at, length: data[at : at + length], len(data))
+    )
 
 
 def _facts(moov: bytes) -> Facts:

@@ -6,7 +6,19 @@ from typing import Any, Literal, TypedDict
 from showrunner.publishing.job import PublicationJob
 from showrunner.publishing.metadata import api_time
 
-Step = Literal["check", "reserve", "send", "process", "thumbnail", "captions", "playlist", "compare", "reconcile", "change", "remove"]
+Step = Literal[
+    "check",
+    "reserve",
+    "send",
+    "process",
+    "thumbnail",
+    "captions",
+    "playlist",
+    "compare",
+    "reconcile",
+    "change",
+    "remove",
+]
 # After the id is saved: each has a result of its own, and none of them loses the video.
 FINISHING: tuple[Step, ...] = ("thumbnail", "captions", "playlist")
 FOLLOWING: dict[Step, Step] = {
@@ -60,13 +72,24 @@ def find_differences(job: PublicationJob, shown: dict[str, Any], now: datetime) 
         step = "Look at the video in YouTube Studio: account settings or a policy can lock it, and an email to the channel says why."
         found.append(problem("compare", "PRIVACY", why, step))
     if metadata.publish_at and not is_due and status.get("publishAt") != api_time(metadata.publish_at):
-        found.append(problem("compare", "PUBLISH_AT", "YouTube doesn't keep the time of publication.", "PUT … with schedule_time sets it again."))
+        found.append(
+            problem(
+                "compare",
+                "PUBLISH_AT",
+                "YouTube doesn't keep the time of publication.",
+                "PUT … with schedule_time sets it again.",
+            )
+        )
     for code, name, wanted in (
         ("MADE_FOR_KIDS", "selfDeclaredMadeForKids", metadata.made_for_kids),
         ("SYNTHETIC", "containsSyntheticMedia", metadata.synthetic),
     ):
         if bool(status.get(name, False)) != wanted:
-            found.append(problem("compare", code, f"YouTube shows {name} as {not wanted}.", "Set it in YouTube Studio."))
+            found.append(
+                problem(
+                    "compare", code, f"YouTube shows {name} as {not wanted}.", "Set it in YouTube Studio."
+                )
+            )
     return [*found, *_file_differences(job, shown)]
 
 
@@ -77,5 +100,12 @@ def _file_differences(job: PublicationJob, shown: dict[str, Any]) -> list[dict[s
         why = f"YouTube's copy lasts {int(milliseconds) / 1000:.1f} s instead of {job.duration_s:.1f} s."
         found.append(problem("compare", "DURATION", why, "Delete the video and publish it again."))
     if job.thumbnail and not shown.get("contentDetails", {}).get("hasCustomThumbnail", False):
-        found.append(problem("thumbnail", "NO_THUMBNAIL", "YouTube shows no custom thumbnail.", "POST …/publish repeats only what is missing."))
+        found.append(
+            problem(
+                "thumbnail",
+                "NO_THUMBNAIL",
+                "YouTube shows no custom thumbnail.",
+                "POST …/publish repeats only what is missing.",
+            )
+        )
     return found

@@ -10,8 +10,14 @@ type Figures = dict[str, tuple[str, list[tuple[dict[str, str], Any]]]]
 
 def list_(tx: db.Transaction) -> Figures:
     """For the metrics page."""
-    videos = db.rows(tx, "SELECT status, count(*) AS n FROM studio.videos WHERE deleted_at IS NULL GROUP BY status ORDER BY status")
-    spent = db.rows(tx, "SELECT step, sum(amount_usd)::text AS n FROM ledger.costs WHERE recorded_at > now() - interval '30 days' GROUP BY step ORDER BY step")
+    videos = db.rows(
+        tx,
+        "SELECT status, count(*) AS n FROM studio.videos WHERE deleted_at IS NULL GROUP BY status ORDER BY status",
+    )
+    spent = db.rows(
+        tx,
+        "SELECT step, sum(amount_usd)::text AS n FROM ledger.costs WHERE recorded_at > now() - interval '30 days' GROUP BY step ORDER BY step",
+    )
     counts = db.one(
         tx,
         """
@@ -25,10 +31,19 @@ def list_(tx: db.Transaction) -> Figures:
         raise AssertionError("an aggregate always gives a row")
     return {
         "showrunner_videos": ("Videos by status.", [({"status": row["status"]}, row["n"]) for row in videos]),
-        "showrunner_costs_usd": ("What was paid in 30 days, by step, in US dollars.", [({"step": row["step"]}, row["n"]) for row in spent]),
+        "showrunner_costs_usd": (
+            "What was paid in 30 days, by step, in US dollars.",
+            [({"step": row["step"]}, row["n"]) for row in spent],
+        ),
         "showrunner_organisations": ("Organisations.", [({}, counts["organisations"])]),
         "showrunner_users": ("People with an account.", [({}, counts["users"])]),
         "showrunner_channels": ("Channels that organisations run.", [({}, counts["channels"])]),
-        "showrunner_oldest_queued_seconds": ("Age of the video that waits longest for its production.", [({}, counts["oldest"])]),
-        "showrunner_maintenance": ("1 while the API is closed for maintenance.", [({}, counts["maintenance"])]),
+        "showrunner_oldest_queued_seconds": (
+            "Age of the video that waits longest for its production.",
+            [({}, counts["oldest"])],
+        ),
+        "showrunner_maintenance": (
+            "1 while the API is closed for maintenance.",
+            [({}, counts["maintenance"])],
+        ),
     }

@@ -1,4 +1,6 @@
-"""What is deleted when it has had its time. Each removes at most `limit` rows and says how many; rows that somebody holds are left to the next call.
+"""What is deleted when it has had its time.
+
+Each removes at most `limit` rows and says how many; rows that somebody holds are left to the next call.
 
 The audit log, the trail of videos' updates and what was paid are never deleted.
 """
@@ -20,7 +22,10 @@ DELIVERY_DAYS, SEEN_DAYS = 15, 400
 
 
 def remove_windows(tx: db.Transaction, limit: int) -> int:
-    """Counts whose bucket and the one after it are over: they say nothing any more. The table is small enough to be read whole."""
+    """Counts whose bucket and the one after it are over: they say nothing any more.
+
+    The table is small enough to be read whole.
+    """
     return db.run(
         tx,
         """
@@ -200,7 +205,9 @@ def remove_channels(tx: db.Transaction, limit: int) -> int:
 
 
 def list_unused_assets(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
-    """Return id and object_key of assets that were never uploaded, refused or removed, a day after that. Their upload
+    """Return id and object_key of assets that were never uploaded, refused or removed, a day after that.
+
+    Their upload
     addresses have expired, so nothing can be uploaded again."""
     return db.rows(
         tx,
@@ -230,7 +237,9 @@ def list_deleted_organisations(tx: db.Transaction, limit: int) -> list[str]:
 
 
 def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
-    """Delete an organisation's videos, channels, assets and memberships. Its row stays without a name, because costs and
+    """Delete an organisation's videos, channels, assets and memberships.
+
+    Its row stays without a name, because costs and
     invoices refer to it."""
     db.run(tx, "DELETE FROM studio.videos WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM studio.channels WHERE organisation_id = :id", id=organisation_id)
@@ -238,4 +247,8 @@ def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
     db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.connections WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :id", id=organisation_id)
-    return db.run(tx, "UPDATE accounts.organisations SET name = 'Deleted', deleted_at = 'infinity' WHERE id = :id", id=organisation_id)
+    return db.run(
+        tx,
+        "UPDATE accounts.organisations SET name = 'Deleted', deleted_at = 'infinity' WHERE id = :id",
+        id=organisation_id,
+    )

@@ -33,7 +33,9 @@ def continue_video(request: Request, video_id: str) -> Answer:
     return _start_next(request, video_id.lower(), lambda tx: proceed(tx, request, video_id))
 
 
-def _start_next(request: Request, video_id: str, queue: Callable[[db.Transaction], tuple[OrderedVideo, int]]) -> Answer:
+def _start_next(
+    request: Request, video_id: str, queue: Callable[[db.Transaction], tuple[OrderedVideo, int]]
+) -> Answer:
     ordering.announce_work(request)
     queued: list[int] = []
 
@@ -65,25 +67,34 @@ def cancel_video(request: Request, video_id: str) -> Answer:
 
 
 def is_dead(state: dict[str, Any]) -> bool:
-    """Return whether an unfinished video has no running execution. Asks Step Functions: no transaction may be open."""
+    """Return whether an unfinished video has no running execution.
+
+    Asks Step Functions: no transaction may be open.
+    """
     return state["status"] in UNFINISHED and executions.status(state["id"], state["attempt"]) != "RUNNING"
 
 
-def retry(tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead: bool) -> tuple[OrderedVideo, int]:
+def retry(
+    tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead: bool
+) -> tuple[OrderedVideo, int]:
     """Queue the next attempt and return it with its number. `seen` is the state for which `dead` was found.
 
     Raises Conflict if the video is neither failed, cancelled nor dead, PaymentRequired, LimitExceeded."""
     state = videos.get_state(tx, request.organisation_id, seen["id"], locked=True)
     moved = (state["status"], state["attempt"]) != (seen["status"], seen["attempt"])
     if moved or not (dead or state["status"] in ("failed", "cancelled")):
-        raise Conflict(f"The video is {state['status']}: only one that failed or was cancelled can be retried.")
+        raise Conflict(
+            f"The video is {state['status']}: only one that failed or was cancelled can be retried."
+        )
     # A rejected script is written again: a retry can cost as much as a new video.
     billing.require_credit(tx, request.organisation_id)
     limits.spend_videos(tx, request.caller, "retry")
     return queue_next(tx, request, state, "retry")
 
 
-def queue_next(tx: db.Transaction, request: Request, state: dict[str, Any], action: str) -> tuple[OrderedVideo, int]:
+def queue_next(
+    tx: db.Transaction, request: Request, state: dict[str, Any], action: str
+) -> tuple[OrderedVideo, int]:
     """Queue the next attempt of a locked video and record `action` in the audit log."""
     attempt = videos.restart(tx, request.organisation_id, state["id"])
     audit.record(tx, request, action, "video", state["id"], attempt=attempt)

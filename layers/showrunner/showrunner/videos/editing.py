@@ -12,8 +12,12 @@ from showrunner.web import audit
 from showrunner.web.routing import Request
 
 
-def change(tx: db.Transaction, request: Request, video_id: str, changes: VideoChanges) -> tuple[str, dict[str, Any] | None]:
-    """Save the given fields. Returns the video as JSON text, and the publication to start if YouTube shows the video.
+def change(
+    tx: db.Transaction, request: Request, video_id: str, changes: VideoChanges
+) -> tuple[str, dict[str, Any] | None]:
+    """Save the given fields.
+
+    Returns the video as JSON text, and the publication to start if YouTube shows the video.
 
     Raises NotFound, Conflict, InvalidRequest.
     """
@@ -35,7 +39,10 @@ def _require_thumbnail(tx: db.Transaction, organisation_id: str, asset_id: str) 
 
 
 def remove(tx: db.Transaction, request: Request, video_id: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Remove a video that isn't being made. Returns what publishing.remove does. Raises NotFound, Conflict."""
+    """Remove a video that isn't being made.
+
+    Returns what publishing.remove does. Raises NotFound, Conflict.
+    """
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
     if state["status"] in UNFINISHED:
         raise Conflict(f"The video is {state['status']}: cancel it first.")

@@ -1,4 +1,7 @@
-"""Executions of the production machine. Their name is <video_id>-<attempt>, so that the service itself refuses to start an attempt twice."""
+"""Executions of the production machine.
+
+Their name is <video_id>-<attempt>, so that the service itself refuses to start an attempt twice.
+"""
 
 import json
 
@@ -21,7 +24,11 @@ def start(video_id: str, organisation_id: str, attempt: int) -> bool:
     client = sdk.client("stepfunctions")
     document = {"video_id": video_id, "organisation_id": organisation_id, "attempt": attempt}
     try:
-        client.start_execution(stateMachineArn=config.setting("PRODUCTION_MACHINE_ARN"), name=name(video_id, attempt), input=json.dumps(document))
+        client.start_execution(
+            stateMachineArn=config.setting("PRODUCTION_MACHINE_ARN"),
+            name=name(video_id, attempt),
+            input=json.dumps(document),
+        )
     except client.exceptions.ExecutionAlreadyExists:
         return False
     return True

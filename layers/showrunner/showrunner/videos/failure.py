@@ -1,4 +1,7 @@
-"""How a production fails: its final state, what was paid for it, and one event. For the machine's own last step and for the sweeper."""
+"""How a production fails: its final state, what was paid for it, and one event.
+
+For the machine's own last step and for the sweeper.
+"""
 
 from typing import Any
 
@@ -11,7 +14,15 @@ from showrunner.store.studio import productions
 from showrunner.videos import announcements, receipts
 
 
-def fail(organisation_id: str, video_id: str, attempt: int, error: dict[str, str], ran: list[Charge], *, repeat: bool = False) -> dict[str, Any]:
+def fail(
+    organisation_id: str,
+    video_id: str,
+    attempt: int,
+    error: dict[str, str],
+    ran: list[Charge],
+    *,
+    repeat: bool = False,
+) -> dict[str, Any]:
     """The video as it is now (productions.get_step): failed, unless it was cancelled, finished or retried since. `ran`: what was paid beside the receipts;
     `repeat`: this may be the second call for the same end, and the first may have died before its event."""
     folder = files.video_folder(organisation_id, video_id)

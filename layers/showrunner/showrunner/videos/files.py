@@ -42,5 +42,8 @@ def download_links(state: dict[str, Any]) -> dict[str, Any]:
 
 def _signed(output: dict[str, Any], stem: str) -> dict[str, Any]:
     keys = {kind: output[kind] for kind in ("video", "thumbnail", "srt", "vtt") if output.get(kind)}
-    links = {kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}") for kind, key in keys.items()}
+    links = {
+        kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}")
+        for kind, key in keys.items()
+    }
     return {**{name: value for name, value in output.items() if name not in keys}, **links}

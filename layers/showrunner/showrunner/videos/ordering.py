@@ -6,7 +6,14 @@ from showrunner import config, errors
 from showrunner.access import limits
 from showrunner.aws import rpc, schedules
 from showrunner.database import db
-from showrunner.errors import Conflict, InvalidRequest, NotFound, ScriptRejected, ServiceUnavailable, ShowrunnerError
+from showrunner.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ScriptRejected,
+    ServiceUnavailable,
+    ShowrunnerError,
+)
 from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
@@ -80,7 +87,10 @@ def _read_brief(given: dict[str, Any]) -> Brief | InvalidRequest:
 
 
 def accept_each(request: Request, briefs: list[Brief | InvalidRequest]) -> BatchResult:
-    """Add a video for each valid brief, in savepoints of the transaction that is open. A refused one gets its error in `results` and stops no other."""
+    """Add a video for each valid brief, in savepoints of the transaction that is open.
+
+    A refused one gets its error in `results` and stops no other.
+    """
     results = [{"index": index, **_accept_one(request, brief, index)} for index, brief in enumerate(briefs)]
     accepted = sum(result["status"] == "accepted" for result in results)
     return BatchResult(accepted=accepted, rejected=len(results) - accepted, results=results)
@@ -96,7 +106,10 @@ def _accept_one(request: Request, brief: Brief | InvalidRequest, index: int) -> 
         raise
     except ShowrunnerError as error:
         refused = answers.refusal(request, error).body["error"]
-        return {"status": "rejected", "error": {name: refused[name] for name in ("code", "message", "details")}}
+        return {
+            "status": "rejected",
+            "error": {name: refused[name] for name in ("code", "message", "details")},
+        }
 
 
 def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "") -> OrderedVideo:
@@ -135,16 +148,22 @@ def estimate_brief(tx: db.Transaction, request: Request, brief: Brief) -> VideoE
 
 
 def _estimate(brief: Brief, order: dict[str, Any], prefix: str) -> tuple[estimate.Estimate, list[str]]:
-    """Return the estimate of an order and its warnings. Checks every limit of the later steps for a given script.
+    """Return the estimate of an order and its warnings.
+
+    Checks every limit of the later steps for a given script.
 
     Raises InvalidRequest for a script that can't be spoken, or not within one video."""
     pace, outputs = order["words_per_minute"], len(order["aspect"])
     speech_model = config.setting("ELEVENLABS_MODEL", "-")
     if not brief.manual_script:
         models = config.setting("OPENAI_MODEL", "-"), speech_model
-        return estimate.of_length(order["length_seconds"], pace, len(brief.source_text or ""), outputs, models), []
+        return estimate.of_length(
+            order["length_seconds"], pace, len(brief.source_text or ""), outputs, models
+        ), []
     try:
-        script = planning.finished(planning.manual(brief.manual_script, brief.topic, order["language"]), order["language"])
+        script = planning.finished(
+            planning.manual(brief.manual_script, brief.topic, order["language"]), order["language"]
+        )
     except InvalidRequest as error:
         error.details = [{**each, "field": f"{prefix}{each['field']}"} for each in error.details]
         raise
@@ -153,11 +172,15 @@ def _estimate(brief: Brief, order: dict[str, Any], prefix: str) -> tuple[estimat
     found = estimate.of_passages(script.passages, pace, outputs, speech_model)
     if found.duration_seconds > MAX_SECONDS:
         minutes = round(found.duration_seconds / 60)
-        raise _unspoken(f"The script takes about {minutes} minutes to speak; at most 60 fit a video. Split it.", prefix)
+        raise _unspoken(
+            f"The script takes about {minutes} minutes to speak; at most 60 fit a video. Split it.", prefix
+        )
     asked = brief.length_seconds or (LENGTHS[brief.length] if "length" in brief.model_fields_set else None)
     if asked is None or abs(found.duration_seconds - asked) <= TOLERANCE * asked:
         return found, []
-    return found, [f"The script determines the length: the video takes about {found.duration_seconds} s, not the {asked} s asked for."]
+    return found, [
+        f"The script determines the length: the video takes about {found.duration_seconds} s, not the {asked} s asked for."
+    ]
 
 
 def _unspoken(message: str, prefix: str) -> InvalidRequest:
@@ -173,7 +196,11 @@ def list_voices() -> VoiceList:
     """Return the voices with the languages that this stage can use."""
     spoken = spoken_languages()
     found = [
-        VoiceInfo(name=name, provider="elevenlabs", languages=[each for each in voices.languages(name) if each in spoken])
+        VoiceInfo(
+            name=name,
+            provider="elevenlabs",
+            languages=[each for each in voices.languages(name) if each in spoken],
+        )
         for name in sorted(voices.configured(config.setting("VOICES", " ")))
     ]
     return VoiceList(voices=found)
@@ -211,7 +238,9 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
             "or have the parameter VoiceLanguages set (on one machine: ELEVENLABS_API_KEY)."
         )
         raise InvalidRequest(message, [{"field": f"{prefix}language", "message": message}])
-    voice = voices.find(language, order["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
+    voice = voices.find(
+        language, order["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")
+    )
     if voice is None:
         reason = voices.missing(language, order["voice"])
         message = f"{reason[0].upper()}{reason[1:]}."
@@ -220,7 +249,9 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     return order
 
 
-def _require_voice(tx: db.Transaction, organisation_id: str, voice: str, settings: dict[str, Any], prefix: str) -> None:
+def _require_voice(
+    tx: db.Transaction, organisation_id: str, voice: str, settings: dict[str, Any], prefix: str
+) -> None:
     """Raise InvalidRequest if the channel's cloned voice no longer belongs to the organisation."""
     clone = settings.get("voice_clone_id")
     if voice != "ai_clone" or not clone or voices.is_configured(clone, setting=config.setting("VOICES", " ")):
@@ -233,7 +264,11 @@ def _require_voice(tx: db.Transaction, organisation_id: str, voice: str, setting
 
 
 def _require_assets(tx: db.Transaction, request: Request, asset_ids: list[str], prefix: str) -> None:
-    ready = {str(row["id"]) for row in assets.list_ready(tx, request.organisation_id, asset_ids)} if asset_ids else set()
+    ready = (
+        {str(row["id"]) for row in assets.list_ready(tx, request.organisation_id, asset_ids)}
+        if asset_ids
+        else set()
+    )
     missing = [
         {"field": f"{prefix}assets.{number}", "message": "not there, or not uploaded completely"}
         for number, asset in enumerate(asset_ids)
@@ -255,7 +290,9 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
     with db.reading() as tx:
         pending = assets.list_pending(tx, request.organisation_id, wanted)
     if sum(asset["bytes"] for asset in pending) > max(uploads.MAX_BYTES.values()):
-        raise Conflict(f"Too many bytes were uploaded that have not been checked yet: GET /assets/{pending[0]['id']} first, and each of the others.")
+        raise Conflict(
+            f"Too many bytes were uploaded that have not been checked yet: GET /assets/{pending[0]['id']} first, and each of the others."
+        )
     for asset in pending:
         uploads.check(request.organisation_id, asset["id"])
 

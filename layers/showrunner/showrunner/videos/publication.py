@@ -12,7 +12,15 @@ from typing import Any
 from showrunner import config, quotas
 from showrunner.accounts import youtube_access
 from showrunner.aws import s3
-from showrunner.errors import CredentialRejected, Disconnected, InvalidRequest, PlatformRejected, PlatformUnavailable, QuotaExceeded, UploadUnknown
+from showrunner.errors import (
+    CredentialRejected,
+    Disconnected,
+    InvalidRequest,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    UploadUnknown,
+)
 from showrunner.platforms.youtube_studio import UNITS, Studio
 from showrunner.platforms.youtube_upload import Progress, SessionGone, Uploader
 from showrunner.production.files import digest
@@ -26,7 +34,8 @@ from showrunner.videos import upload_state
 PROJECT = "youtube"
 # The function has 900 s, and one part takes at most two minutes of silence.
 SEND_SECONDS = 600
-# AAC encoders write about a thousand silent samples first, which an edit list of 21 ms cuts off. Anything longer sets sound and picture visibly apart.
+# AAC encoders write about a thousand silent samples first, which an edit list of 21 ms cuts off. Anything
+# longer sets sound and picture visibly apart.
 MOST_SHIFT_MS = 100
 MOST_BYTES = 274_877_906_944
 # With retry_seconds, forty failures in a row take three hours.
@@ -52,7 +61,11 @@ class Publication:
         self._token: str | None = None
 
     def run(self, step: Step) -> Outcome:
-        """Do one step and say what comes next. Errors that a wait can cure become a wait; others end the attempt, or are a problem of a finishing step."""
+        """Do one step and say what comes next.
+
+        Errors that a wait can cure become a wait; others end the attempt, or are a problem of a finishing
+        step.
+        """
         if step != "remove" and upload_state.is_cancelled(self.job.publication_id):
             return {"do": "work", "step": "remove"}
         try:
@@ -75,15 +88,27 @@ class Publication:
     def _wait_until(self, step: Step, error: QuotaExceeded) -> Outcome:
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else 300
         logger.info("waits for quota", extra={"step": step, "seconds": seconds})
-        return {"do": "record", "step": step, "wait_seconds": int(min(max(seconds, 1), MOST_WAIT_SECONDS)), "waiting_for": error.message}
+        return {
+            "do": "record",
+            "step": step,
+            "wait_seconds": int(min(max(seconds, 1), MOST_WAIT_SECONDS)),
+            "waiting_for": error.message,
+        }
 
     def _wait_for_reconnection(self, step: Step, error: Disconnected) -> Outcome:
         now = int(time.time())
         since = self.progress["waiting_since"] or now
         self.progress["waiting_since"] = since
         if now - since > steps.RECONNECT_DAYS * 86_400:
-            raise Disconnected(f"The channel's account was not connected again within {steps.RECONNECT_DAYS} days.") from error
-        return {"do": "record", "step": step, "wait_seconds": RECONNECT_POLL_SECONDS, "waiting_for": error.message}
+            raise Disconnected(
+                f"The channel's account was not connected again within {steps.RECONNECT_DAYS} days."
+            ) from error
+        return {
+            "do": "record",
+            "step": step,
+            "wait_seconds": RECONNECT_POLL_SECONDS,
+            "waiting_for": error.message,
+        }
 
     def _try_again(self, step: Step, error: PlatformUnavailable) -> Outcome:
         self.progress["tries"] += 1
@@ -98,11 +123,22 @@ class Publication:
         if step not in FINISHING and step not in ("process", "compare", "reconcile", "change"):
             raise error
         code = getattr(error, "reason", "") or "UNAVAILABLE"
-        self._add_problem(problem(step, code, error.message, NEXT_STEPS.get(step, "POST …/publish repeats only what is missing.")))
+        self._add_problem(
+            problem(
+                step,
+                code,
+                error.message,
+                NEXT_STEPS.get(step, "POST …/publish repeats only what is missing."),
+            )
+        )
         return self._after(step)
 
     def _add_problem(self, found: dict[str, str]) -> None:
-        kept = [each for each in self.progress["problems"] if (each["step"], each["code"]) != (found["step"], found["code"])]
+        kept = [
+            each
+            for each in self.progress["problems"]
+            if (each["step"], each["code"]) != (found["step"], found["code"])
+        ]
         self.progress["problems"] = [*kept, found]
 
     def _after(self, step: Step) -> Outcome:
@@ -118,7 +154,9 @@ class Publication:
         try:
             return call(token)
         except CredentialRejected:
-            return call(youtube_access.access_token(self.job.connection_id, self.job.organisation_id, refused=token))
+            return call(
+                youtube_access.access_token(self.job.connection_id, self.job.organisation_id, refused=token)
+            )
 
     def _studio[T](self, call: Callable[[Studio], T]) -> T:
         return self._call(lambda token: call(Studio(config.setting("YOUTUBE_BASE_URL"), token)))
@@ -140,11 +178,17 @@ class Publication:
         job = self.job
         if s3.size(job.key) != job.size or not 0 < job.size <= MOST_BYTES:
             raise InvalidRequest("The finished file is not the one that the render reported.")
-        facts = mp4.read_facts(lambda start, length: b"".join(s3.stream(job.key, start, min(start + length, job.size))), job.size)
+        facts = mp4.read_facts(
+            lambda start, length: b"".join(s3.stream(job.key, start, min(start + length, job.size))), job.size
+        )
         if facts.video_tracks != 1 or facts.audio_tracks < 1:
-            raise InvalidRequest(f"The file has {facts.video_tracks} pictures and {facts.audio_tracks} sounds instead of one of each.")
+            raise InvalidRequest(
+                f"The file has {facts.video_tracks} pictures and {facts.audio_tracks} sounds instead of one of each."
+            )
         if facts.shift_ms > MOST_SHIFT_MS:
-            raise InvalidRequest(f"The file's edit list moves a track by {facts.shift_ms:.0f} ms: YouTube would show sound and picture apart.")
+            raise InvalidRequest(
+                f"The file's edit list moves a track by {facts.shift_ms:.0f} ms: YouTube would show sound and picture apart."
+            )
         return self._after("check")
 
     def reserve(self) -> Outcome:
@@ -171,7 +215,11 @@ class Publication:
             session = self._session()
             try:
                 progress = self._uploader(lambda uploader: uploader.ask(session.uri, session.total))
-                while progress.video is None and time.monotonic() < until and not upload_state.is_cancelled(publication_id):
+                while (
+                    progress.video is None
+                    and time.monotonic() < until
+                    and not upload_state.is_cancelled(publication_id)
+                ):
                     progress = self._send_slice(session, progress)
             except SessionGone:
                 return self._session_gone(session)
@@ -187,7 +235,11 @@ class Publication:
             raise PlatformUnavailable("YouTube has every byte and no answer yet.")
         if end == session.total:
             upload_state.mark_final(self.job.publication_id, session.generation)
-        sent = self._uploader(lambda uploader: uploader.send(progress.uri, s3.stream(self.job.key, start, end), start, end, session.total))
+        sent = self._uploader(
+            lambda uploader: uploader.send(
+                progress.uri, s3.stream(self.job.key, start, end), start, end, session.total
+            )
+        )
         if sent.uri != session.uri:
             upload_state.move_session(self.job.publication_id, session, sent.uri)
         return sent
@@ -196,13 +248,17 @@ class Publication:
         """The session to go on with; a new one where there is none. It is saved before its first byte."""
         job, body = self.job, request_body(self.job)
         known, name = upload_state.find_session(job.publication_id), digest(body, job.sha256)
-        if known is not None and (known.digest == name or upload_state.final_generation(job.publication_id) == known.generation):
+        if known is not None and (
+            known.digest == name or upload_state.final_generation(job.publication_id) == known.generation
+        ):
             return known
         return self._start_session(known.generation + 1 if known else 1, body, name)
 
     def _start_session(self, generation: int, body: dict[str, Any], name: str) -> upload_state.Session:
         job = self.job
-        uri = self._uploader(lambda uploader: uploader.start(body, job.size, notify=job.metadata.privacy == "public"))
+        uri = self._uploader(
+            lambda uploader: uploader.start(body, job.size, notify=job.metadata.privacy == "public")
+        )
         session = upload_state.Session(generation, uri, job.size, job.sha256, name)
         if upload_state.save_session(job.publication_id, session):
             return session
@@ -221,9 +277,15 @@ class Publication:
                 return {"do": "record", "step": "process"}
             self.progress["polls"] += 1
             if self.progress["polls"] < SEARCHES:
-                return {"do": "wait", "step": "send", "wait_seconds": steps.polling_seconds(self.progress["polls"])}
+                return {
+                    "do": "wait",
+                    "step": "send",
+                    "wait_seconds": steps.polling_seconds(self.progress["polls"]),
+                }
             if not job.confirm_repeat:
-                raise UploadUnknown("YouTube has every byte, but no answer came and the channel shows no such video. Look in YouTube Studio, then decide.")
+                raise UploadUnknown(
+                    "YouTube has every byte, but no answer came and the channel shows no such video. Look in YouTube Studio, then decide."
+                )
         self.progress["polls"] = 0
         quotas.reserve(PROJECT, "insert", 1, quotas.INSERTS_A_DAY, f"{self._holder}-{session.generation + 1}")
         body = request_body(job)
@@ -241,15 +303,30 @@ class Publication:
             status = (shown or {})["status"]
             reason = str(status.get("failureReason") or status.get("rejectionReason") or state)
             next_step = (
-                "DELETE the video and publish another." if state == "rejected" else "Look at the video in YouTube Studio, then delete it and publish again."
+                "DELETE the video and publish another."
+                if state == "rejected"
+                else "Look at the video in YouTube Studio, then delete it and publish again."
             )
-            self._add_problem(problem("process", reason, f"YouTube has {state} the video: {reason}.", next_step))
+            self._add_problem(
+                problem("process", reason, f"YouTube has {state} the video: {reason}.", next_step)
+            )
             return {"do": "record", "step": "settle"}
         self.progress["polls"] += 1
         if self.progress["polls"] > MOST_POLLS:
-            self._add_problem(problem("process", "PROCESSING", "YouTube is still processing the video after two days.", "Look at the video in YouTube Studio."))
+            self._add_problem(
+                problem(
+                    "process",
+                    "PROCESSING",
+                    "YouTube is still processing the video after two days.",
+                    "Look at the video in YouTube Studio.",
+                )
+            )
             return self._after("process")
-        return {"do": "wait", "step": "process", "wait_seconds": steps.polling_seconds(self.progress["polls"] - 1)}
+        return {
+            "do": "wait",
+            "step": "process",
+            "wait_seconds": steps.polling_seconds(self.progress["polls"] - 1),
+        }
 
     def thumbnail(self) -> Outcome:
         if self.job.thumbnail:
@@ -261,7 +338,11 @@ class Publication:
     def captions(self) -> Outcome:
         """Add what isn't there. Only a repeat looks first, since looking costs 50 units."""
         is_repeat = self.job.attempt > 1 or self.progress["tries"] > 0
-        there = self._studio(lambda studio: studio.list_captions(self.video_id)) if is_repeat and self.job.captions else set()
+        there = (
+            self._studio(lambda studio: studio.list_captions(self.video_id))
+            if is_repeat and self.job.captions
+            else set()
+        )
         for caption in self.job.captions:
             if (caption.language, caption.name) not in there:
                 track = s3.get_bytes(caption.key)
@@ -279,7 +360,12 @@ class Publication:
         self.progress["problems"] = [each for each in self.progress["problems"] if each["step"] != "compare"]
         shown = self._studio(lambda studio: studio.find_video(self.video_id))
         if shown is None:
-            gone = problem("compare", "GONE", "YouTube doesn't show the video any more.", "Look in YouTube Studio; POST …/publish with confirm_repeat.")
+            gone = problem(
+                "compare",
+                "GONE",
+                "YouTube doesn't show the video any more.",
+                "Look in YouTube Studio; POST …/publish with confirm_repeat.",
+            )
             self._add_problem(gone)
         for each in steps.find_differences(self.job, shown, datetime.now(UTC)) if shown else ():
             self._add_problem(each)
@@ -288,7 +374,14 @@ class Publication:
     def change(self) -> Outcome:
         """Write the new title, description, tags and time over what YouTube has, with its etag; a live video stays live."""
         job, changed = self.job, False
-        quotas.reserve(PROJECT, "general", 2 + UNITS["videos.update"] + UNITS["thumbnails.set"], quotas.ALL_UNITS, self._holder, share="metadata")
+        quotas.reserve(
+            PROJECT,
+            "general",
+            2 + UNITS["videos.update"] + UNITS["thumbnails.set"],
+            quotas.ALL_UNITS,
+            self._holder,
+            share="metadata",
+        )
         for _ in range(MOST_CONFLICTS):
             shown = self._studio(lambda studio: studio.find_video(self.video_id))
             if shown is None:
@@ -312,7 +405,11 @@ class Publication:
         """Delete what has arrived. A session without a video is left to expire: it makes none."""
         found = upload_state.find_video(self.job.publication_id)
         session = upload_state.find_session(self.job.publication_id)
-        if found is None and session is not None and upload_state.final_generation(self.job.publication_id) == session.generation:
+        if (
+            found is None
+            and session is not None
+            and upload_state.final_generation(self.job.publication_id) == session.generation
+        ):
             found = self._late_video(session)
         if found is not None:
             self._studio(lambda studio: studio.delete(found))
@@ -324,7 +421,11 @@ class Publication:
             finished = self._uploader(lambda uploader: uploader.ask(session.uri, session.total)).video
         except SessionGone:
             finished = None
-        return finished["id"] if finished else self._studio(lambda studio: studio.find_marked(self.job.youtube_channel_id, self.job.marker))
+        return (
+            finished["id"]
+            if finished
+            else self._studio(lambda studio: studio.find_marked(self.job.youtube_channel_id, self.job.marker))
+        )
 
     _steps: dict[Step, Callable[["Publication"], Outcome]] = {  # noqa: RUF012 - filled once, with the class
         "check": check,
@@ -362,7 +463,10 @@ def units_of(job: PublicationJob) -> int:
 
 
 def changes_of(job: PublicationJob, shown: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what to write over the shown video. Its privacy is left alone unless it waits for its time of publication."""
+    """Return what to write over the shown video.
+
+    Its privacy is left alone unless it waits for its time of publication.
+    """
     metadata = job.metadata
     snippet = {
         "title": metadata.title,
@@ -370,5 +474,9 @@ def changes_of(job: PublicationJob, shown: dict[str, Any]) -> dict[str, dict[str
         "tags": with_marker(metadata.tags, job.marker),
         "categoryId": str(metadata.category_id),
     }
-    waits = shown.get("status", {}).get("privacyStatus") == "private" and metadata.publish_at and metadata.publish_at > datetime.now(UTC) + timedelta(minutes=1)
+    waits = (
+        shown.get("status", {}).get("privacyStatus") == "private"
+        and metadata.publish_at
+        and metadata.publish_at > datetime.now(UTC) + timedelta(minutes=1)
+    )
     return {"snippet": snippet, "status": status_body(metadata) if waits else {}}

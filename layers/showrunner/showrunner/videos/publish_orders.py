@@ -1,4 +1,7 @@
-"""Take orders to publish from the API. Apart from `publishing`, which the machine's functions import without the text packages of `ordering`."""
+"""Take orders to publish from the API.
+
+Apart from `publishing`, which the machine's functions import without the text packages of `ordering`.
+"""
 
 from typing import Any
 
@@ -12,7 +15,10 @@ from showrunner.web.routing import Request
 
 
 def order(request: Request, video_id: str, body: PublishRequest) -> Answer:
-    """Record the order to publish, once for each Idempotency-Key, and start the machine. Raises as `publishing.publish` does."""
+    """Record the order to publish, once for each Idempotency-Key, and start the machine.
+
+    Raises as `publishing.publish` does.
+    """
     ordering.announce_work(request)
     begun: list[dict[str, Any]] = []
 
@@ -20,8 +26,18 @@ def order(request: Request, video_id: str, body: PublishRequest) -> Answer:
         row, begins = publishing.publish(tx, request.organisation_id, video_id, body)
         if begins:
             begun.append(row)
-            audit.record(tx, request, "publish", "video", row["video_id"], attempt=row["attempt"], privacy=row["metadata"]["privacy"])
-        return Answer(publishing.describe(row, videos.get_state(tx, request.organisation_id, video_id)["status"]), 202)
+            audit.record(
+                tx,
+                request,
+                "publish",
+                "video",
+                row["video_id"],
+                attempt=row["attempt"],
+                privacy=row["metadata"]["privacy"],
+            )
+        return Answer(
+            publishing.describe(row, videos.get_state(tx, request.organisation_id, video_id)["status"]), 202
+        )
 
     answer = idempotency.once(request, work)
     for row in begun:

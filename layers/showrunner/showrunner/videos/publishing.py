@@ -24,8 +24,13 @@ LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "de": "Deutsc
 SHORT_SECONDS = 180
 
 
-def requested_metadata(source: dict[str, Any], privacy: Privacy | None = None, publish_at: datetime | None = None) -> Metadata:
-    """Return what YouTube is to show, from the video and its channel's settings. A scheduled video becomes public at its time."""
+def requested_metadata(
+    source: dict[str, Any], privacy: Privacy | None = None, publish_at: datetime | None = None
+) -> Metadata:
+    """Return what YouTube is to show, from the video and its channel's settings.
+
+    A scheduled video becomes public at its time.
+    """
     settings = source["settings"]
     return Metadata(
         title=source["title"] or "",
@@ -40,8 +45,12 @@ def requested_metadata(source: dict[str, Any], privacy: Privacy | None = None, p
     )
 
 
-def publish(tx: db.Transaction, organisation_id: str, video_id: str, wanted: PublishRequest) -> tuple[dict[str, Any], bool]:
-    """Order the publication of a video and return its row, and whether an attempt begins. A video that is on its way or there already isn't sent again.
+def publish(
+    tx: db.Transaction, organisation_id: str, video_id: str, wanted: PublishRequest
+) -> tuple[dict[str, Any], bool]:
+    """Order the publication of a video and return its row, and whether an attempt begins.
+
+    A video that is on its way or there already isn't sent again.
 
     Raises NotFound, Conflict, InvalidRequest.
     """
@@ -53,10 +62,14 @@ def publish(tx: db.Transaction, organisation_id: str, video_id: str, wanted: Pub
     if known and (status == "publishing" or (status in ("published", "scheduled") and not known["problems"])):
         return known, False
     if status == "publish_unknown" and not wanted.confirm_repeat:
-        raise Conflict("Nobody knows whether the first upload arrived: look in YouTube Studio, then repeat with confirm_repeat if the video isn't there.")
+        raise Conflict(
+            "Nobody knows whether the first upload arrived: look in YouTube Studio, then repeat with confirm_repeat if the video isn't there."
+        )
     if status not in ("completed", "published", "scheduled", "publish_unknown"):
         raise Conflict(f"The video is {status}: only a finished one can be published.")
-    publish_at = datetime.fromisoformat(wanted.schedule_time).astimezone(UTC) if wanted.schedule_time else None
+    publish_at = (
+        datetime.fromisoformat(wanted.schedule_time).astimezone(UTC) if wanted.schedule_time else None
+    )
     if known and known["youtube_video_id"]:
         # The video is there: only what is missing of it is done again.
         return order(tx, source, "publish", Metadata.model_validate(known["metadata"]), is_repeat=True), True
@@ -65,10 +78,18 @@ def publish(tx: db.Transaction, organisation_id: str, video_id: str, wanted: Pub
 
 
 def publish_automatically(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
-    """Order the publication of a video that has just been finished, if its channel wants that and can. Returns the row, None if nothing begins."""
+    """Order the publication of a video that has just been finished, if its channel wants that and can.
+
+    Returns the row, None if nothing begins.
+    """
     source = publications.get_source(tx, organisation_id, video_id)
     settings, is_connected = source["settings"], bool(source["connection_id"] and source["is_verified"])
-    if source["status"] != "completed" or not settings.get("auto_publish", True) or settings.get("review") or not is_connected:
+    if (
+        source["status"] != "completed"
+        or not settings.get("auto_publish", True)
+        or settings.get("review")
+        or not is_connected
+    ):
         return None
     if source["demo"] and is_real_youtube():
         return None
@@ -90,26 +111,46 @@ def describe(row: dict[str, Any], status: Status) -> Publication:
         youtube_url=f"https://www.youtube.com/watch?v={youtube_video_id}" if youtube_video_id else None,
         privacy=metadata["privacy"],
         schedule_time=metadata["publish_at"],
-        published_at=published_at.astimezone(UTC).isoformat().replace("+00:00", "Z") if published_at else None,
+        published_at=published_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if published_at
+        else None,
         waiting_for=row["waiting_for"],
         problems=row["problems"],
     )
 
 
 def change(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
-    """Order that YouTube shows a video's new texts and thumbnail. Returns the row, None for a video that isn't there. Raises Conflict while it is sent."""
+    """Order that YouTube shows a video's new texts and thumbnail.
+
+    Returns the row, None for a video that isn't there. Raises Conflict while it is sent.
+    """
     known = publications.find(tx, organisation_id, video_id)
     if known is None or not known["youtube_video_id"]:
         return None
     source = publications.get_source(tx, organisation_id, video_id)
     if source["status"] == "publishing":
         raise Conflict("The video is being published: change it when it is there.")
-    texts = {"title": source["title"] or "", "description": source["description"] or "", "tags": source["tags"]}
-    return order(tx, source, "change", Metadata.model_validate(known["metadata"]).model_copy(update=texts), is_repeat=True)
+    texts = {
+        "title": source["title"] or "",
+        "description": source["description"] or "",
+        "tags": source["tags"],
+    }
+    return order(
+        tx,
+        source,
+        "change",
+        Metadata.model_validate(known["metadata"]).model_copy(update=texts),
+        is_repeat=True,
+    )
 
 
-def remove(tx: db.Transaction, organisation_id: str, video_id: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Order that a removed video goes from YouTube too. Returns the row of an attempt to start, and the id of a publication whose upload must stop."""
+def remove(
+    tx: db.Transaction, organisation_id: str, video_id: str
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Order that a removed video goes from YouTube too.
+
+    Returns the row of an attempt to start, and the id of a publication whose upload must stop.
+    """
     known = publications.find(tx, organisation_id, video_id)
     if known is None:
         return None, None
@@ -122,19 +163,38 @@ def remove(tx: db.Transaction, organisation_id: str, video_id: str) -> tuple[dic
 
 
 def order(
-    tx: db.Transaction, source: dict[str, Any], action: str, metadata: Metadata, *, confirm_repeat: bool = False, is_repeat: bool = False
+    tx: db.Transaction,
+    source: dict[str, Any],
+    action: str,
+    metadata: Metadata,
+    *,
+    confirm_repeat: bool = False,
+    is_repeat: bool = False,
 ) -> dict[str, Any]:
-    """Begin an attempt; the caller starts the machine after the commit. `source` is locked (publications.get_source). Raises Conflict or InvalidRequest.
+    """Begin an attempt; the caller starts the machine after the commit.
+
+    `source` is locked (publications.get_source). Raises Conflict or InvalidRequest.
 
     `is_repeat`: the video is on YouTube already, so its time of publication may be near or over.
     """
     require_connected(source)
     if source["demo"] and is_real_youtube():
-        raise Conflict("This video is a demo: stand-ins wrote or spoke it, and it is never published on the real YouTube. Order it again on a stage with keys.")
-    faults = find_faults(metadata.model_copy(update={"publish_at": None}) if is_repeat else metadata, datetime.now(UTC))
+        raise Conflict(
+            "This video is a demo: stand-ins wrote or spoke it, and it is never published on the real YouTube. Order it again on a stage with keys."
+        )
+    faults = find_faults(
+        metadata.model_copy(update={"publish_at": None}) if is_repeat else metadata, datetime.now(UTC)
+    )
     if faults:
-        raise InvalidRequest("YouTube would refuse the video: " + "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults) + ".", faults)
-    row = publications.open_(tx, source, action, metadata.model_dump(mode="json"), confirm_repeat=confirm_repeat)
+        raise InvalidRequest(
+            "YouTube would refuse the video: "
+            + "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+            + ".",
+            faults,
+        )
+    row = publications.open_(
+        tx, source, action, metadata.model_dump(mode="json"), confirm_repeat=confirm_repeat
+    )
     if action == "publish":
         publications.save_status(tx, source["video_id"], "publishing")
     return row
@@ -151,15 +211,24 @@ def is_real_youtube() -> bool:
 
 
 def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
-    """Write the document that the worker without a database reads. The first output is the one that is published."""
+    """Write the document that the worker without a database reads.
+
+    The first output is the one that is published.
+    """
     product = source["product"]
     output, report = product["outputs"][0], s3.get_json(product["report"])
     measured = next(each for each in report["outputs"] if each["name"] == output["name"])
     if "sha256" not in measured:
-        raise Conflict("The video was rendered by an older version that kept no checksum: POST …/retry renders it again.")
+        raise Conflict(
+            "The video was rendered by an older version that kept no checksum: POST …/retry renders it again."
+        )
     metadata = Metadata.model_validate(row["metadata"])
     language = metadata.language
-    captions = [Caption(language=language, name=LANGUAGES.get(language, language), key=output["srt"])] if output.get("srt") else []
+    captions = (
+        [Caption(language=language, name=LANGUAGES.get(language, language), key=output["srt"])]
+        if output.get("srt")
+        else []
+    )
     job = PublicationJob(
         publication_id=row["id"],
         attempt=row["attempt"],
@@ -184,10 +253,17 @@ def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
 def start(row: dict[str, Any]) -> bool:
     """Start the machine for an attempt. False when it has been started before."""
     client = sdk.client("stepfunctions")
-    document = {"video_id": row["video_id"], "organisation_id": row["organisation_id"], "attempt": row["attempt"], "step": "begin"}
+    document = {
+        "video_id": row["video_id"],
+        "organisation_id": row["organisation_id"],
+        "attempt": row["attempt"],
+        "step": "begin",
+    }
     name = f"{row['video_id']}-{row['attempt']}"
     try:
-        client.start_execution(stateMachineArn=config.setting("PUBLICATION_MACHINE_ARN"), name=name, input=json.dumps(document))
+        client.start_execution(
+            stateMachineArn=config.setting("PUBLICATION_MACHINE_ARN"), name=name, input=json.dumps(document)
+        )
     except client.exceptions.ExecutionAlreadyExists:
         return False
     return True

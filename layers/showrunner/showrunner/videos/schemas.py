@@ -27,28 +27,43 @@ Aspect = Literal["9:16", "16:9", "1:1"]
 
 
 class Brief(Body):
-    """A brief: what the video is about and how it looks. One of topic, source_text and manual_script is required.
+    """A brief: what the video is about and how it looks.
+
+    One of topic, source_text and manual_script is required.
 
     `length_seconds` takes precedence over `length`."""
 
     model_config: ClassVar[ConfigDict] = {
-        "json_schema_extra": {"anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("topic", "source_text", "manual_script")]}
+        "json_schema_extra": {
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("topic", "source_text", "manual_script")
+            ]
+        }
     }
 
     channel_id: Id
     topic: Annotated[Line, Field(max_length=500)] | None = None
     source_text: Annotated[Text, Field(max_length=100_000)] | None = None
     manual_script: Annotated[Text, Field(max_length=60_000, description=SCRIPT_RULE)] | None = None
-    language: Annotated[Literal["en", "es", "fr", "de"] | None, Field(description="Omitted: the channel's language. See GET /voices.")] = None
+    language: Annotated[
+        Literal["en", "es", "fr", "de"] | None,
+        Field(description="Omitted: the channel's language. See GET /voices."),
+    ] = None
     stop_after: Annotated[
         Literal["script"] | None,
-        Field(description="script: stop when the script is written (status script_ready), before the voice is paid."),
+        Field(
+            description="script: stop when the script is written (status script_ready), before the voice is paid."
+        ),
     ] = None
     style: Literal["educational", "entertainment", "news"] | None = None
     length: Literal["short", "medium", "long"] = "short"
     length_seconds: Annotated[int, Field(ge=10, le=3600, strict=True)] | None = None
     voice: Literal["male1", "female1", "ai_clone"] | None = None
-    aspect: Aspect | Annotated[list[Aspect], Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})] = "9:16"
+    aspect: (
+        Aspect
+        | Annotated[list[Aspect], Field(min_length=1, max_length=3, json_schema_extra={"uniqueItems": True})]
+    ) = "9:16"
     priority: Annotated[int, Field(ge=1, le=3, strict=True)] = 2
     assets: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
 
@@ -62,7 +77,10 @@ class Brief(Body):
 
 
 class Batch(Body):
-    """Several briefs. Each is checked on its own like the body of POST /videos/generate: a bad one stops no other."""
+    """Several briefs.
+
+    Each is checked on its own like the body of POST /videos/generate: a bad one stops no other.
+    """
 
     videos: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_BATCH)]
 
@@ -71,8 +89,12 @@ class VideoChanges(Body):
     """Editable fields of a video. Omitted fields keep their value."""
 
     title: Annotated[Line, Field(max_length=100)] | None = None
-    description: Annotated[Text, Field(max_length=5000, description="At most 5,000 bytes in UTF-8.")] | None = None
-    thumbnail: Annotated[Id | None, Field(description="The id of an uploaded thumbnail; null returns to the rendered one.")] = None
+    description: (
+        Annotated[Text, Field(max_length=5000, description="At most 5,000 bytes in UTF-8.")] | None
+    ) = None
+    thumbnail: Annotated[
+        Id | None, Field(description="The id of an uploaded thumbnail; null returns to the rendered one.")
+    ] = None
     tags: (
         Annotated[
             list[Annotated[Line, Field(max_length=500)]],
@@ -94,16 +116,23 @@ class VideoChanges(Body):
         from showrunner.production.script import TAGS_CHARACTERS, tags_length
 
         if value is not None and tags_length(value) > TAGS_CHARACTERS:
-            raise ValueError("must have at most 500 characters in all, commas and the quotes around tags with spaces included")
+            raise ValueError(
+                "must have at most 500 characters in all, commas and the quotes around tags with spaces included"
+            )
         return value
 
 
 class PublishRequest(Body):
-    """How a finished video is published. Without `privacy` the channel's setting counts; with `schedule_time` the video becomes public then."""
+    """How a finished video is published.
+
+    Without `privacy` the channel's setting counts; with `schedule_time` the video becomes public then.
+    """
 
     schedule_time: Annotated[Moment, Field(description="15 minutes to 180 days from now.")] | None = None
     privacy: Literal["public", "unlisted", "private"] | None = None
-    confirm_repeat: Annotated[bool, Field(strict=True, description="Send it again although a first upload may have arrived unseen.")] = False
+    confirm_repeat: Annotated[
+        bool, Field(strict=True, description="Send it again although a first upload may have arrived unseen.")
+    ] = False
 
 
 class VideoFilter(Page):
@@ -122,7 +151,9 @@ class OrderedVideo(Result):
     video_id: str
     estimated_time: Annotated[int, Field(description="Seconds until the video is about ready.")]
     queue_position: Annotated[int, Field(description="1 is the next of the organisation's videos to begin.")]
-    estimated_duration: Annotated[int, Field(description="Seconds of the finished video. A given script sets it.")]
+    estimated_duration: Annotated[
+        int, Field(description="Seconds of the finished video. A given script sets it.")
+    ]
     warnings: Annotated[list[str], Field(description="What of the brief can't be met as asked.")]
 
 
@@ -227,7 +258,10 @@ class Problem(Result):
 
 
 class Publication(Result):
-    """A video on YouTube, or on its way there. `waiting_for` says why the upload pauses, for instance for quota."""
+    """A video on YouTube, or on its way there.
+
+    `waiting_for` says why the upload pauses, for instance for quota.
+    """
 
     video_id: str
     status: Status
@@ -248,7 +282,10 @@ class VideoDetails(VideoSummary):
     thumbnail: str | None
     request: dict[str, Any]
     product: dict[str, Any]
-    publication: Annotated[dict[str, Any] | None, Field(description="As POST …/publish returns it; null for a video that was never published.")]
+    publication: Annotated[
+        dict[str, Any] | None,
+        Field(description="As POST …/publish returns it; null for a video that was never published."),
+    ]
 
 
 class VideoList(Result):

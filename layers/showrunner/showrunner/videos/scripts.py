@@ -25,14 +25,19 @@ def show(request: Request, video_id: str) -> VideoScript:
 def edit(request: Request, video_id: str, changes: ScriptChanges) -> VideoScript:
     """Replace the given parts of a script that waits. Raises NotFound, Conflict, InvalidRequest."""
     with db.transaction() as tx:
-        # Locked until the script is stored: a continuation that comes meanwhile waits and reads the edited one.
+        # Locked until the script is stored: a continuation that comes meanwhile waits and reads the edited
+        # one.
         state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
         if state["status"] != "script_ready":
-            raise Conflict(f"The video is {state['status']}: only a script that waits (script_ready) can be edited.")
+            raise Conflict(
+                f"The video is {state['status']}: only a script that waits (script_ready) can be edited."
+            )
         job, written = _read(request.organisation_id, state)
         edited = _edited(job, written, changes)
         s3.put_json(files.edited_script_key(job.folder), edited.model_dump())
-        audit.record(tx, request, "edit_script", "video", state["id"], fields=sorted(changes.model_fields_set))
+        audit.record(
+            tx, request, "edit_script", "video", state["id"], fields=sorted(changes.model_fields_set)
+        )
     return _shown(job, edited)
 
 
@@ -58,7 +63,11 @@ def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
 
 def _scene(written: Script, number: int, scene: ScriptScene) -> Scene:
     """Keep the picture of the scene at this place; one that is added gets a plain ground."""
-    visual = written.scenes[number].visual if number < len(written.scenes) else planning.plain_visual(scene.narration)
+    visual = (
+        written.scenes[number].visual
+        if number < len(written.scenes)
+        else planning.plain_visual(scene.narration)
+    )
     return Scene(heading=scene.heading, narration=scene.narration, visual=visual)
 
 

@@ -1,6 +1,7 @@
 """What is known of a publication's upload, in the state table: the worker that sends has no database.
 
-Each fact has an item of its own under publication#<id>, so that a worker which wakes up late overwrites none of a newer one's.
+Each fact has an item of its own under publication#<id>, so that a worker which wakes up late overwrites none
+of a newer one's.
 """
 
 import json
@@ -14,7 +15,10 @@ PURPOSE = "upload-session"
 
 
 class Session(NamedTuple):
-    """`generation` counts the sessions of a publication. `digest` names the metadata that it was started with."""
+    """`generation` counts the sessions of a publication.
+
+    `digest` names the metadata that it was started with.
+    """
 
     generation: int
     uri: str
@@ -33,16 +37,28 @@ def find_session(publication_id: str) -> Session | None:
 
 
 def save_session(publication_id: str, session: Session) -> bool:
-    """Keep a session before its first byte. False when another worker has saved one of this generation: use that."""
+    """Keep a session before its first byte.
+
+    False when another worker has saved one of this generation: use that.
+    """
     values = {**session._asdict(), "uri": sealing.seal(session.uri.encode(), PURPOSE, publication_id)}
     condition = "attribute_not_exists(pk) OR generation < :generation"
-    return dynamodb.put_if(condition, {"generation": session.generation}, _key(publication_id), "session", values, None)
+    return dynamodb.put_if(
+        condition, {"generation": session.generation}, _key(publication_id), "session", values, None
+    )
 
 
 def move_session(publication_id: str, session: Session, uri: str) -> None:
     """YouTube named another address for the same session."""
     values = {**session._asdict(), "uri": sealing.seal(uri.encode(), PURPOSE, publication_id)}
-    dynamodb.put_if("generation = :generation", {"generation": session.generation}, _key(publication_id), "session", values, None)
+    dynamodb.put_if(
+        "generation = :generation",
+        {"generation": session.generation},
+        _key(publication_id),
+        "session",
+        values,
+        None,
+    )
 
 
 def mark_final(publication_id: str, generation: int) -> None:
@@ -58,7 +74,14 @@ def final_generation(publication_id: str) -> int | None:
 
 def save_video(publication_id: str, video_id: str) -> str:
     """Keep the id of the video on YouTube. The first one that is saved stays; returns it."""
-    dynamodb.put_if("attribute_not_exists(pk) OR video_id = :video_id", {"video_id": video_id}, _key(publication_id), "video", {"video_id": video_id}, None)
+    dynamodb.put_if(
+        "attribute_not_exists(pk) OR video_id = :video_id",
+        {"video_id": video_id},
+        _key(publication_id),
+        "video",
+        {"video_id": video_id},
+        None,
+    )
     return find_video(publication_id) or video_id
 
 
@@ -74,7 +97,11 @@ def find_progress(job: PublicationJob) -> dict[str, Any]:
 
 def find_progress_of(publication_id: str, attempt: int) -> dict[str, Any]:
     found = dynamodb.find(_key(publication_id), f"progress#{attempt}")
-    return json.loads(found["json"]) if found else {"tries": 0, "polls": 0, "waiting_since": None, "problems": []}
+    return (
+        json.loads(found["json"])
+        if found
+        else {"tries": 0, "polls": 0, "waiting_since": None, "problems": []}
+    )
 
 
 def save_progress(job: PublicationJob, progress: dict[str, Any]) -> None:

@@ -25,7 +25,12 @@ TYPES: dict[str, tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]] = {
 }
 # YouTube accepts thumbnails up to 2 MB (https://developers.google.com/youtube/v3/docs/thumbnails/set).
 # The others are what one request can hash within its 30 s.
-MAX_BYTES = {"thumbnail": 2 * MEGABYTE, "image": 20 * MEGABYTE, "audio": 50 * MEGABYTE, "clip": 200 * MEGABYTE}
+MAX_BYTES = {
+    "thumbnail": 2 * MEGABYTE,
+    "image": 20 * MEGABYTE,
+    "audio": 50 * MEGABYTE,
+    "clip": 200 * MEGABYTE,
+}
 
 
 def check(organisation_id: str, asset_id: str) -> str:
@@ -55,4 +60,6 @@ def _has_content(asset: dict[str, Any]) -> bool:
         first = first or part[:64]
         digest.update(part)
     signatures = TYPES[asset["content_type"]][1]
-    return digest.hexdigest() == asset["sha256"] and any(first[at:].startswith(sign) for at, sign in signatures)
+    return digest.hexdigest() == asset["sha256"] and any(
+        first[at:].startswith(sign) for at, sign in signatures
+    )

@@ -27,7 +27,11 @@ SECURITY_HEADERS = {
 
 @dataclass(slots=True)
 class Answer:
-    """A response. `body` is a model, a value for JSON, or JSON text (PostgreSQL builds lists eight times cheaper than Python)."""
+    """A response.
+
+    `body` is a model, a value for JSON, or JSON text (PostgreSQL builds lists eight times cheaper than
+    Python).
+    """
 
     body: Any = None
     status: int = 200
@@ -39,7 +43,11 @@ class Answer:
             return ""
         if isinstance(self.body, BaseModel):
             return self.body.model_dump_json()
-        return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), default=_plain)
+        return (
+            self.body
+            if isinstance(self.body, str)
+            else json.dumps(self.body, ensure_ascii=False, separators=(",", ":"), default=_plain)
+        )
 
 
 def _plain(value: object) -> str:
@@ -49,14 +57,19 @@ def _plain(value: object) -> str:
 
 
 def make_cacheable(request: Request, answer: Answer, max_age: int) -> None:
-    """ETag over the body: a caller that has it already gets 304 without a body. What sets a cookie is for this once and this browser."""
+    """ETag over the body: a caller that has it already gets 304 without a body.
+
+    What sets a cookie is for this once and this browser.
+    """
     if "set-cookie" in answer.headers:
         return
     answer.body = answer.text()
     tag = f'"{hashlib.blake2b(answer.body.encode(), digest_size=12).hexdigest()}"'
     answer.headers |= {"etag": tag, "cache-control": f"private, max-age={max_age}"}
     known = request.headers.get("if-none-match")
-    if known and (tag in {each.strip().removeprefix("W/") for each in known.split(",")} or known.strip() == "*"):
+    if known and (
+        tag in {each.strip().removeprefix("W/") for each in known.split(",")} or known.strip() == "*"
+    ):
         answer.status, answer.body = 304, None
 
 
@@ -65,17 +78,30 @@ _STATUS = errors.HTTP | {MethodNotAllowed: (405, "METHOD_NOT_ALLOWED")}
 
 def refusal(request: Request, error: ShowrunnerError) -> Answer:
     """An error of ours as the contract tells it."""
-    status, code = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "INTERNAL_ERROR"))
+    status, code = next(
+        (_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "INTERNAL_ERROR")
+    )
     if status >= 500 and not isinstance(error, ServiceUnavailable):
         log.failure(request, "refused")
-    message = error.message if status != 500 else f"Something failed on our side. Tell us the request id {request.id}."
+    message = (
+        error.message
+        if status != 500
+        else f"Something failed on our side. Tell us the request id {request.id}."
+    )
     # What is our own fault keeps its name to itself, AWS's names for errors among them.
-    answer = error_answer(request, status, code if status == 500 else getattr(error, "code", code), message, getattr(error, "details", []))
+    answer = error_answer(
+        request,
+        status,
+        code if status == 500 else getattr(error, "code", code),
+        message,
+        getattr(error, "details", []),
+    )
     retry_after = getattr(error, "retry_after", None)
     if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
         retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
     if retry_after is None and status == 503:
-        # What waited in vain for a waking database: it needs a second wait of that kind. All else is soon over.
+        # What waited in vain for a waking database: it needs a second wait of that kind. All else is soon
+        # over.
         retry_after = 15 if isinstance(error, errors.DatabaseUnavailable) else 5
     if retry_after is not None:
         answer.headers["retry-after"] = str(max(1, round(retry_after)))
@@ -90,19 +116,43 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     return answer
 
 
-def error_answer(request: Request, status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> Answer:
+def error_answer(
+    request: Request, status: int, code: str, message: str, details: list[dict[str, str]] | None = None
+) -> Answer:
     timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Answer({"error": {"code": code, "message": message, "details": details or [], "request_id": request.id, "timestamp": timestamp}}, status)
+    return Answer(
+        {
+            "error": {
+                "code": code,
+                "message": message,
+                "details": details or [],
+                "request_id": request.id,
+                "timestamp": timestamp,
+            }
+        },
+        status,
+    )
 
 
 def respond(request: Request, answer: Answer) -> dict[str, Any]:
-    # A browser keeps an answer by its address: without `vary` the next user of the same browser would see the one before.
-    headers = {**SECURITY_HEADERS, "x-request-id": request.id, "cache-control": "no-store", "vary": "authorization, x-api-key, origin", **answer.headers}
+    # A browser keeps an answer by its address: without `vary` the next user of the same browser would see the
+    # one before.
+    headers = {
+        **SECURITY_HEADERS,
+        "x-request-id": request.id,
+        "cache-control": "no-store",
+        "vary": "authorization, x-api-key, origin",
+        **answer.headers,
+    }
     if answer.body is not None:
         headers["content-type"] = answer.content_type
     if request.standing is not None and "ratelimit-limit" not in headers:
         limit, remaining, reset = request.standing
-        headers |= {"ratelimit-limit": str(limit), "ratelimit-remaining": str(remaining), "ratelimit-reset": str(reset)}
+        headers |= {
+            "ratelimit-limit": str(limit),
+            "ratelimit-remaining": str(remaining),
+            "ratelimit-reset": str(reset),
+        }
     origin = request.headers.get("origin")
     if origin:
         headers |= _cross_origin(origin)
@@ -114,7 +164,8 @@ def _cross_origin(origin: str) -> dict[str, str]:
         return {}
     return {
         "access-control-allow-origin": origin,
-        # Nobody is known by a cookie here; the one that there is ties a login through a provider to the browser that began it.
+        # Nobody is known by a cookie here; the one that there is ties a login through a provider to the
+        # browser that began it.
         "access-control-allow-credentials": "true",
         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
         "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match",
@@ -124,4 +175,6 @@ def _cross_origin(origin: str) -> dict[str, str]:
 
 def listed(plural: str, found: PageResult) -> Answer:
     """A page as the contract has it; its rows are JSON already."""
-    return Answer(f'{{"{plural}":{found.rows},"pagination":{json.dumps(found.pagination, separators=(",", ":"))}}}')
+    return Answer(
+        f'{{"{plural}":{found.rows},"pagination":{json.dumps(found.pagination, separators=(",", ":"))}}}'
+    )

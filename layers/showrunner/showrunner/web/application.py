@@ -1,12 +1,15 @@
-"""HTTP API events (payload 2.0) in, answers in the contract's shape out. Every route is declared once; what a handler sees has passed every check.
+"""HTTP API events (payload 2.0) in, answers in the contract's shape out.
+
+Every route is declared once; what a handler sees has passed every check.
 
     app = Application("videos")
 
     @app.get("/api/v1/videos/{video_id}", permission="videos:read", answer=VideoAnswer)
     def show(request: Request, video_id: str) -> Answer: ...
 
-Order: route, token, permission, limits with what the caller is now and maintenance, size, JSON, model, handler, headers.
-A parameter `body` or `query` of the handler names the model that checks it. Errors are those of `errors`, told by its one table.
+Order: route, token, permission, limits with what the caller is now and maintenance, size, JSON, model,
+handler, headers. A parameter `body` or `query` of the handler names the model that checks it. Errors are
+those of `errors`, told by its one table.
 """
 
 import re
@@ -64,10 +67,10 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """Declare a route.
 
-        limits: windows of this route as (seconds, calls), beside the caller's general ones. unlimited: no limits, and
-        no database access before the handler. verified: only for people who confirmed their email address, because the
-        route costs money or contacts others. outlives_database: served without the database, on the token alone.
-        errors: statuses beside those that the declaration implies.
+        limits: windows of this route as (seconds, calls), beside the caller's general ones. unlimited: no
+        limits, and no database access before the handler. verified: only for people who confirmed their email
+        address, because the route costs money or contacts others. outlives_database: served without the
+        database, on the token alone. errors: statuses beside those that the declaration implies.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -89,7 +92,10 @@ class Routes:
 
 
 class Application(Routes):
-    """All routes of one function. `authenticate` and `refuse` are for an API with its own keys and error bodies."""
+    """All routes of one function.
+
+    `authenticate` and `refuse` are for an API with its own keys and error bodies.
+    """
 
     def __init__(
         self,
@@ -104,7 +110,9 @@ class Application(Routes):
         self._tree: dict[str | None, Any] = {}
 
     def include(self, routes: Routes, *paths: str) -> None:
-        """Add the routes of a module. `paths` lists what the module serves: raises ValueError if the module declares
+        """Add the routes of a module.
+
+        `paths` lists what the module serves: raises ValueError if the module declares
         others, so that the table in app.py is true."""
         declared = dict.fromkeys(route.path for route in routes.routes)
         if set(declared) != set(paths):
@@ -154,7 +162,14 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     http = event["requestContext"]["http"]
     headers = event.get("headers") or {}
     asked = headers.get("x-request-id", "")
-    request = Request(asked if TOKEN.fullmatch(asked) else str(uuid.uuid4()), http["method"], event["rawPath"], "", headers, http.get("sourceIp", ""))
+    request = Request(
+        asked if TOKEN.fullmatch(asked) else str(uuid.uuid4()),
+        http["method"],
+        event["rawPath"],
+        "",
+        headers,
+        http.get("sourceIp", ""),
+    )
     request.cookies = event.get("cookies") or []
     try:
         answer = _answer(app, request, event)
@@ -163,7 +178,11 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - the last line: whatever nobody foresaw becomes a 500 with its trace in the log
         log.failure(request, "unexpected")
         words = f"Something failed on our side. Tell us the request id {request.id}."
-        answer = app.refuse(request, ShowrunnerError(words)) if app.refuse else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
+        answer = (
+            app.refuse(request, ShowrunnerError(words))
+            if app.refuse
+            else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
+        )
     told = answers.respond(request, answer)
     log.request(app.name, request, told["statusCode"], begun)
     return told
@@ -193,7 +212,9 @@ def _permit(request: Request, route: Route) -> None:
 
 
 def _identify(app: Application, request: Request) -> tuple[Route, dict[str, str]]:
-    """Return the route and the values in its path, and set the caller. Failures count against the address, except in an API
+    """Return the route and the values in its path, and set the caller.
+
+    Failures count against the address, except in an API
     with its own keys. Raises NotFound, MethodNotAllowed, Unauthorized, LimitExceeded."""
     try:
         route, values = app.find(request.method, request.path)
@@ -231,5 +252,8 @@ def _preflight(app: Application, request: Request) -> Answer:
     try:
         app.find("OPTIONS", request.path)
     except MethodNotAllowed as error:
-        return Answer(status=204, headers={"allow": ", ".join([*error.allowed, "OPTIONS"]), "access-control-max-age": "600"})
+        return Answer(
+            status=204,
+            headers={"allow": ", ".join([*error.allowed, "OPTIONS"]), "access-control-max-age": "600"},
+        )
     raise NotFound(f"There is nothing at {request.path[:200]}.")

@@ -6,8 +6,19 @@ from showrunner.database import db
 from showrunner.web.routing import Request
 
 
-def record(tx: db.Transaction, request: Request, action: str, thing: str, thing_id: str, *, subject: str | None = None, **change: Any) -> None:
-    """A row in the audit log, in the transaction of what it tells; under impersonation it names both. `subject`: who did it, where neither a token nor the
+def record(
+    tx: db.Transaction,
+    request: Request,
+    action: str,
+    thing: str,
+    thing_id: str,
+    *,
+    subject: str | None = None,
+    **change: Any,
+) -> None:
+    """A row in the audit log, in the transaction of what it tells; under impersonation it names both.
+
+    `subject`: who did it, where neither a token nor the
     thing itself says so."""
     from showrunner.store.audit import audit_log
 

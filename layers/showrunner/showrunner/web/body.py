@@ -12,7 +12,10 @@ from showrunner.web.fields import CONTROL_CHARACTERS, MAX_DEPTH
 
 
 def unknown_query(given: dict[str, str]) -> InvalidRequest:
-    return InvalidRequest("The query has parameters that this route doesn't know.", [{"field": name[:100], "message": "unknown"} for name in given])
+    return InvalidRequest(
+        "The query has parameters that this route doesn't know.",
+        [{"field": name[:100], "message": "unknown"} for name in given],
+    )
 
 
 def read_body(event: dict[str, Any], most: int) -> bytes:
@@ -30,7 +33,9 @@ def read_body(event: dict[str, Any], most: int) -> bytes:
 
 
 def parse(raw: bytes) -> Any:
-    """Return the JSON of a body: UTF-8, no key twice, no NaN, at most 32 levels, strings in NFC without control characters.
+    """Return the JSON of a body:
+
+    UTF-8, no key twice, no NaN, at most 32 levels, strings in NFC without control characters.
 
     Raises InvalidRequest."""
     if not raw:
@@ -52,7 +57,10 @@ def clean(value: Any, path: str = "", depth: int = 0) -> Any:
         return _clean_text(value, path)
     if isinstance(value, dict):
         _refuse_depth(depth)
-        return {_clean_text(name, path): clean(each, f"{path}.{name}" if path else name, depth + 1) for name, each in value.items()}
+        return {
+            _clean_text(name, path): clean(each, f"{path}.{name}" if path else name, depth + 1)
+            for name, each in value.items()
+        }
     if isinstance(value, list):
         _refuse_depth(depth)
         return [clean(each, f"{path}.{number}", depth + 1) for number, each in enumerate(value)]
@@ -61,7 +69,10 @@ def clean(value: Any, path: str = "", depth: int = 0) -> Any:
 
 def _clean_text(text: str, path: str) -> str:
     if CONTROL_CHARACTERS.search(text):
-        raise InvalidRequest("A text has control characters.", [{"field": path[:200], "message": "control characters are not allowed"}])
+        raise InvalidRequest(
+            "A text has control characters.",
+            [{"field": path[:200], "message": "control characters are not allowed"}],
+        )
     if text.isascii():
         return text
     composed = unicodedata.normalize("NFC", text)
@@ -87,6 +98,13 @@ def invalid(error: ValidationError, model: type[BaseModel]) -> InvalidRequest:
     from showrunner.web import mistakes
 
     details = mistakes.details(error, model)
-    missing = all(fault["type"] == "missing" for fault in error.errors(include_url=False, include_context=False, include_input=False))
+    missing = all(
+        fault["type"] == "missing"
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )
     names = ", ".join(detail["field"] for detail in details)
-    return InvalidRequest(f"The request is not valid: {names[:500]}.", details, code="MISSING_FIELD" if missing else "VALIDATION_ERROR")
+    return InvalidRequest(
+        f"The request is not valid: {names[:500]}.",
+        details,
+        code="MISSING_FIELD" if missing else "VALIDATION_ERROR",
+    )

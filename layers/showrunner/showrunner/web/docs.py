@@ -20,7 +20,10 @@ class Health(Result):
 
 
 def serve(app: Application, document: Path) -> Application:
-    """Add the routes to the application. `document` is the OpenAPI document, which the build writes (local/build.py)."""
+    """Add the routes to the application.
+
+    `document` is the OpenAPI document, which the build writes (local/build.py).
+    """
 
     @app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
     def health(request: Request) -> dict[str, Any]:  # noqa: ARG001 - every handler takes one
@@ -32,14 +35,22 @@ def serve(app: Application, document: Path) -> Application:
         """This document."""
         return Answer(document.read_text(encoding="utf-8"))
 
-    @app.get("/docs", permission=roles.PUBLIC, unlimited=True, content_type="text/html; charset=utf-8", max_age=300)
+    @app.get(
+        "/docs", permission=roles.PUBLIC, unlimited=True, content_type="text/html; charset=utf-8", max_age=300
+    )
     def docs(request: Request) -> Answer:  # noqa: ARG001
         """The document as a page for people."""
         from showrunner.web.docs_page import page
 
         return Answer(page(parse(document.read_bytes())), content_type="text/html; charset=utf-8")
 
-    @app.get("/docs/style.css", permission=roles.PUBLIC, unlimited=True, content_type="text/css; charset=utf-8", max_age=300)
+    @app.get(
+        "/docs/style.css",
+        permission=roles.PUBLIC,
+        unlimited=True,
+        content_type="text/css; charset=utf-8",
+        max_age=300,
+    )
     def style(request: Request) -> Answer:  # noqa: ARG001
         """The look of the page."""
         from showrunner.web.docs_page import STYLE

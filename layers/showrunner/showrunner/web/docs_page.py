@@ -15,9 +15,17 @@ def page(document: dict[str, Any]) -> str:
     for path, operations in document["paths"].items():
         for method in METHODS:
             if method in operations:
-                groups.setdefault(operations[method]["tags"][0], []).append(_operation(path, method, operations[method]))
-    menu = "".join(f'<li><a href="#{name}">{escape(name)}</a> <small>{len(each)}</small></li>' for name, each in sorted(groups.items()))
-    sections = "".join(f'<section id="{name}"><h2>{escape(name)}</h2>{"".join(each)}</section>' for name, each in sorted(groups.items()))
+                groups.setdefault(operations[method]["tags"][0], []).append(
+                    _operation(path, method, operations[method])
+                )
+    menu = "".join(
+        f'<li><a href="#{name}">{escape(name)}</a> <small>{len(each)}</small></li>'
+        for name, each in sorted(groups.items())
+    )
+    sections = "".join(
+        f'<section id="{name}"><h2>{escape(name)}</h2>{"".join(each)}</section>'
+        for name, each in sorted(groups.items())
+    )
     models = "".join(_model(name, schema) for name, schema in document["components"]["schemas"].items())
     info = document["info"]
     return (
@@ -89,10 +97,18 @@ def _type(schema: dict[str, Any]) -> str:
         return f'<a href="#{escape(name)}">{escape(name)}</a>'
     if "anyOf" in schema:
         return " or ".join(
-            dict.fromkeys(_type({**each, **({"type": schema["type"]} if "type" in schema and "type" not in each else {})}) for each in schema["anyOf"])
+            dict.fromkeys(
+                _type(
+                    {**each, **({"type": schema["type"]} if "type" in schema and "type" not in each else {})}
+                )
+                for each in schema["anyOf"]
+            )
         )
     if "enum" in schema or "const" in schema:
-        return " ".join(f"<code>{escape(json.dumps(each, ensure_ascii=False))}</code>" for each in schema.get("enum", [schema.get("const")]))
+        return " ".join(
+            f"<code>{escape(json.dumps(each, ensure_ascii=False))}</code>"
+            for each in schema.get("enum", [schema.get("const")])
+        )
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}{_bounds(schema)}"
     return f"{escape(str(schema.get('format') or schema.get('type') or 'any'))}{_bounds(schema)}"
@@ -108,5 +124,9 @@ def _bounds(schema: dict[str, Any]) -> str:
         "maxItems": "at most",
         "default": "default",
     }
-    told = [f"{word} {escape(json.dumps(schema[name], ensure_ascii=False))}" for name, word in words.items() if schema.get(name) not in (None, [])]
+    told = [
+        f"{word} {escape(json.dumps(schema[name], ensure_ascii=False))}"
+        for name, word in words.items()
+        if schema.get(name) not in (None, [])
+    ]
     return f" <small>{', '.join(told)}</small>" if told else ""

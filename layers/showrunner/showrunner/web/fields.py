@@ -9,15 +9,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from showrunner.database.pages import PageRequest
 
 MEGABYTE = 1_048_576
-# Regular expression of a field -> what an error says about a value that doesn't match it. Each module that defines such a
-# field adds its words; a test finds one that has none.
+# Regular expression of a field -> what an error says about a value that doesn't match it. Each module that
+# defines such a field adds its words; a test finds one that has none.
 PATTERN_WORDS: dict[str, str] = {}
 MAX_DEPTH = 32
 # One line of text, and several lines: no control characters, and at least one visible character.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 type Line = Annotated[str, Field(pattern=rf"^[^{_CONTROL}\t\n\r]*[^{_CONTROL}\s][^{_CONTROL}\t\n\r]*$")]
 type Text = Annotated[str, Field(pattern=rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$")]
-type Id = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", json_schema_extra={"format": "uuid"})]
+type Id = Annotated[
+    str,
+    Field(
+        pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+        json_schema_extra={"format": "uuid"},
+    ),
+]
 CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}\ud800-\udfff]")
 UUID = re.compile("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", re.ASCII)
 # A request id or idempotency key of a caller: printable ASCII, as allowed in a header.
@@ -40,7 +46,10 @@ class Body(BaseModel):
 
 
 class Result(BaseModel):
-    """The base of response bodies. It documents them: a handler may return an instance, plain values or JSON text."""
+    """The base of response bodies.
+
+    It documents them: a handler may return an instance, plain values or JSON text.
+    """
 
     model_config = ConfigDict(defer_build=True, frozen=True)
 
@@ -89,4 +98,8 @@ def _moment(text: str) -> str:
     raise ValueError("must be a date (2026-11-22) or a time (2026-11-22T08:00:00Z)")
 
 
-type Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})]
+type Moment = Annotated[
+    str,
+    AfterValidator(_moment),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
+]

@@ -15,14 +15,21 @@ def check_headers(headers: dict[str, str]) -> None:
             try:
                 value.encode()
             except UnicodeEncodeError as error:
-                raise InvalidRequest("A header isn't text in UTF-8.", [{"field": name[:100], "message": "not UTF-8"}], code="INVALID_FORMAT") from error
+                raise InvalidRequest(
+                    "A header isn't text in UTF-8.",
+                    [{"field": name[:100], "message": "not UTF-8"}],
+                    code="INVALID_FORMAT",
+                ) from error
 
 
 def permit(caller: tokens.Identity, route: Route) -> None:
     if not roles.allows(caller.permissions, route.permission):
         raise Forbidden(f"This needs the permission {route.permission}.")
     if route.verified and not caller.verified:
-        raise Forbidden("Confirm your email address first, with the link in the email that we sent to it.", code="EMAIL_NOT_VERIFIED")
+        raise Forbidden(
+            "Confirm your email address first, with the link in the email that we sent to it.",
+            code="EMAIL_NOT_VERIFIED",
+        )
 
 
 def authenticate(headers: dict[str, str]) -> tokens.Identity:
@@ -50,15 +57,27 @@ def _key_identity(key: str) -> tokens.Identity:
     if found["creator"] is None:
         scopes = roles.of_service(scopes, content_owner=True, platform_admin=False)
     subject = f"service:key:{found['id']}"
-    return tokens.Identity(subject, found["organisation_id"], scopes, found["id"], tokens.NEVER, "service", creator=found["creator"])
+    return tokens.Identity(
+        subject,
+        found["organisation_id"],
+        scopes,
+        found["id"],
+        tokens.NEVER,
+        "service",
+        creator=found["creator"],
+    )
 
 
 def admit(request: Request, route: Route) -> None:
     """Count the request, and bring its caller up to date: sets request.standing and request.identity.
 
-    Raises LimitExceeded, Unauthorized, Forbidden or ServiceUnavailable; all but the first after the standing is known."""
+    Raises LimitExceeded, Unauthorized, Forbidden or ServiceUnavailable; all but the first after the standing
+    is known.
+    """
     caller = request.identity
-    name, sizes = (f"user:{caller.account}", limits.USER) if caller else (f"address:{request.place}", limits.ADDRESS)
+    name, sizes = (
+        (f"user:{caller.account}", limits.USER) if caller else (f"address:{request.place}", limits.ADDRESS)
+    )
     own = limits.windows(f"{route.name} {caller.account if caller else request.place}", route.limits or ())
     with db.reading() as tx:
         admission = limits.admit(tx, own + limits.windows(name, sizes), caller)
@@ -72,6 +91,8 @@ def count_failure(request: Request) -> None:
     Sets request.standing. Raises LimitExceeded. Without a database nothing is counted."""
     try:
         with db.reading() as tx:
-            request.standing = limits.admit(tx, limits.windows(f"failures:{request.place}", limits.FAILURES)).standing
+            request.standing = limits.admit(
+                tx, limits.windows(f"failures:{request.place}", limits.FAILURES)
+            ).standing
     except DatabaseUnavailable:
         return

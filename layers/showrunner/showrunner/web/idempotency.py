@@ -12,11 +12,16 @@ from showrunner.web.routing import Request
 
 
 def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: bool = False) -> Answer:
-    """`work` in one transaction; with an Idempotency-Key a repeat gets the first answer instead. A `secret` answer is kept so that only who has the
+    """`work` in one transaction; with an Idempotency-Key a repeat gets the first answer instead.
+
+    A `secret` answer is kept so that only who has the
     key can read it."""
     key = request.headers.get("idempotency-key")
     if key is not None and not TOKEN.fullmatch(key):
-        raise InvalidRequest("The Idempotency-Key must have 1 to 128 printable characters.", [{"field": "Idempotency-Key", "message": "not valid"}])
+        raise InvalidRequest(
+            "The Idempotency-Key must have 1 to 128 printable characters.",
+            [{"field": "Idempotency-Key", "message": "not valid"}],
+        )
     with db.transaction() as tx:
         if key is None:
             return work(tx)
@@ -26,5 +31,7 @@ def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: 
             body = idempotency.opened(stored.body, key) if secret else stored.body
             return Answer(body, stored.status, {"idempotency-replayed": "true"})
         answer = work(tx)
-        idempotency_keys.save(tx, *scope, answer.status, idempotency.sealed(answer.text(), key) if secret else answer.text())
+        idempotency_keys.save(
+            tx, *scope, answer.status, idempotency.sealed(answer.text(), key) if secret else answer.text()
+        )
         return answer

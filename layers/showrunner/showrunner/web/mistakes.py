@@ -44,7 +44,10 @@ _TYPES = {
 
 
 def details(error: ValidationError, model: type[BaseModel]) -> list[dict[str, str]]:
-    """Return one {"field", "message"} per wrong field, at most MAX_DETAILS. `model` is the one that refused the value."""
+    """Return one {"field", "message"} per wrong field, at most MAX_DETAILS.
+
+    `model` is the one that refused the value.
+    """
     found: dict[str, tuple[bool, str]] = {}
     for fault in error.errors(include_url=False):
         field, message = field_of(fault), message_of(fault, model)
@@ -52,7 +55,10 @@ def details(error: ValidationError, model: type[BaseModel]) -> list[dict[str, st
         is_type = fault["type"].endswith("_type")
         if field not in found or (found[field][0] and not is_type):
             found[field] = is_type, message
-    return [{"field": field, "message": message[:500]} for field, (_, message) in list(found.items())[:MAX_DETAILS]]
+    return [
+        {"field": field, "message": message[:500]}
+        for field, (_, message) in list(found.items())[:MAX_DETAILS]
+    ]
 
 
 def field_of(fault: ErrorDetails) -> str:
@@ -60,7 +66,9 @@ def field_of(fault: ErrorDetails) -> str:
     location = fault["loc"]
     last = len(location) - 1
     given = fault["type"] == "extra_forbidden"
-    parts = [str(part) for number, part in enumerate(location) if _is_field(part) or (given and number == last)]
+    parts = [
+        str(part) for number, part in enumerate(location) if _is_field(part) or (given and number == last)
+    ]
     return ".".join(parts)[:200] or "body"
 
 

@@ -1,4 +1,7 @@
-"""OpenAPI 3.1 out of the routes' own declarations. Runs when the project is built and tested, never in a function."""
+"""OpenAPI 3.1 out of the routes' own declarations.
+
+Runs when the project is built and tested, never in a function.
+"""
 
 from typing import Any
 
@@ -56,7 +59,9 @@ _ERROR = {
 }
 
 
-def document(applications: list[Application], title: str = "showrunner Platform API", version: str = "1") -> dict[str, Any]:
+def document(
+    applications: list[Application], title: str = "showrunner Platform API", version: str = "1"
+) -> dict[str, Any]:
     """One document over all functions of an API. Raises ValueError when two declare the same route."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Error": _ERROR}
@@ -72,12 +77,22 @@ def document(applications: list[Application], title: str = "showrunner Platform 
             if used[named] > 1:  # two addresses of one handler
                 operation["operationId"] = f"{named}_{used[named]}"
     schemes = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An access token, a service token or an API key."},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token, a service token or an API key.",
+        },
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     components = {"schemas": dict(sorted(schemas.items())), "securitySchemes": schemes}
     info = {"title": title, "version": version, "description": DESCRIPTION}
-    return {"openapi": "3.1.0", "info": info, "servers": [{"url": "/"}], "paths": dict(sorted(paths.items())), "components": components}
+    return {
+        "openapi": "3.1.0",
+        "info": info,
+        "servers": [{"url": "/"}],
+        "paths": dict(sorted(paths.items())),
+        "components": components,
+    }
 
 
 def _operation(app: Application, route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
@@ -93,14 +108,20 @@ def _operation(app: Application, route: Route, schemas: dict[str, Any]) -> dict[
         "responses": _responses(app, route, schemas),
     }
     if route.body is not None:
-        known["requestBody"] = {"required": True, "content": {"application/json": {"schema": _schema(app, route.body, schemas, "validation")}}}
+        known["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _schema(app, route.body, schemas, "validation")}},
+        }
     return known
 
 
 def _path(route: Route) -> list[dict[str, Any]]:
     uuid = {"type": "string", "format": "uuid"}
     text = {"type": "string"}
-    return [{"name": name, "in": "path", "required": True, "schema": uuid if name.endswith("_id") else text} for name in route.parameters]
+    return [
+        {"name": name, "in": "path", "required": True, "schema": uuid if name.endswith("_id") else text}
+        for name in route.parameters
+    ]
 
 
 def _query(route: Route) -> list[dict[str, Any]]:
@@ -109,7 +130,12 @@ def _query(route: Route) -> list[dict[str, Any]]:
     schema = route.query.model_json_schema(mode="validation")
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": _without_null(_inlined(each, schema.get("$defs", {})))}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _without_null(_inlined(each, schema.get("$defs", {}))),
+        }
         for name, each in schema.get("properties", {}).items()
     ]
 
@@ -117,7 +143,11 @@ def _query(route: Route) -> list[dict[str, Any]]:
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter that may be left out can't be sent as null: a query holds only text."""
     kinds = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
-    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "title", "default") or (name == "default" and value is not None)}
+    rest = {
+        name: value
+        for name, value in schema.items()
+        if name not in ("anyOf", "title", "default") or (name == "default" and value is not None)
+    }
     if len(kinds) == 1 and "type" in kinds[0]:
         return {**kinds[0], **rest}
     return {"anyOf": kinds, **rest} if kinds else rest
@@ -136,21 +166,34 @@ def _headers(route: Route) -> list[dict[str, Any]]:
     found = []
     if route.idempotent:
         words = "A repeat with the same key and body gets the first answer; with another body 409."
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": token, "description": words})
+        found.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": token,
+                "description": words,
+            }
+        )
     return found
 
 
 def _responses(app: Application, route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"description": "Done."}
     if route.answer is not None:
-        told["content"] = {route.content_type: {"schema": _schema(app, route.answer, schemas, "serialization")}}
+        told["content"] = {
+            route.content_type: {"schema": _schema(app, route.answer, schemas, "serialization")}
+        }
     elif route.content_type != "application/json":
         told["content"] = {route.content_type: {"schema": {"type": "string"}}}
     responses: dict[str, Any] = {str(route.status): told}
     if route.method == "GET":
         responses["304"] = {"description": _WORDS[304]}
     for status in sorted(_statuses(route)):
-        responses[str(status)] = {"description": _WORDS[status], "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+        responses[str(status)] = {
+            "description": _WORDS[status],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
     return responses
 
 
@@ -169,7 +212,11 @@ def _schema(app: Application, kind: Any, schemas: dict[str, Any], mode: Any) -> 
     if isinstance(kind, dict):
         return kind
     template = f"#/components/schemas/{app.name.capitalize()}.{{model}}"
-    found = kind.model_json_schema(mode=mode, ref_template=template) if _is_model(kind) else TypeAdapter(kind).json_schema(mode=mode, ref_template=template)
+    found = (
+        kind.model_json_schema(mode=mode, ref_template=template)
+        if _is_model(kind)
+        else TypeAdapter(kind).json_schema(mode=mode, ref_template=template)
+    )
     for name, each in found.pop("$defs", {}).items():
         schemas[f"{app.name.capitalize()}.{name}"] = each
     if "$ref" in found:

@@ -11,7 +11,9 @@ def use(tx: db.Transaction, key_sha256: str, scope: str | None = None) -> dict[s
     """Return id, organisation_id, scopes and creator (a user's id, or None) of the valid key with this hash, and record its
     use at most once a minute. None if there is none, it has expired, or it lacks `scope`.
 
-    A key with the scope `ingestion` opens the whole stage: that scope is valid while its creator is a platform admin."""
+    A key with the scope `ingestion` opens the whole stage: that scope is valid while its creator is a
+    platform admin.
+    """
     return db.one(
         tx,
         """
@@ -37,7 +39,11 @@ _ITEM = """
     json_build_object('id', k.id, 'name', k.name, 'prefix', k.prefix, 'scopes', k.scopes, 'created_by', k.created_by, 'created_at', k.created_at,
                       'expires_at', k.expires_at, 'last_used_at', k.last_used_at)
 """
-_COLUMNS = {"created_at": Column("k.created_at", "timestamptz"), "name": Column("k.name", "text"), "id": Column("k.id", "uuid")}
+_COLUMNS = {
+    "created_at": Column("k.created_at", "timestamptz"),
+    "name": Column("k.name", "text"),
+    "id": Column("k.id", "uuid"),
+}
 
 
 def add(tx: db.Transaction, organisation_id: str, key: dict[str, Any]) -> str:
@@ -56,11 +62,24 @@ def add(tx: db.Transaction, organisation_id: str, key: dict[str, Any]) -> str:
 
 def list_(tx: db.Transaction, organisation_id: str, wanted: PageRequest) -> PageResult:
     filters = {"organisation_id": ("true", organisation_id)}
-    return pages.select(tx, "access.api_keys k WHERE k.organisation_id = :organisation_id", _ITEM, _COLUMNS, "-created_at", wanted, filters)
+    return pages.select(
+        tx,
+        "access.api_keys k WHERE k.organisation_id = :organisation_id",
+        _ITEM,
+        _COLUMNS,
+        "-created_at",
+        wanted,
+        filters,
+    )
 
 
 def remove(tx: db.Transaction, organisation_id: str, key_id: str) -> None:
-    if not db.run(tx, "DELETE FROM access.api_keys WHERE id = :id AND organisation_id = :organisation_id", id=key_id, organisation_id=organisation_id):
+    if not db.run(
+        tx,
+        "DELETE FROM access.api_keys WHERE id = :id AND organisation_id = :organisation_id",
+        id=key_id,
+        organisation_id=organisation_id,
+    ):
         raise NotFound("There is no such API key.")
 
 

@@ -5,8 +5,13 @@ from typing import Any
 from showrunner.database import db
 
 
-def add(tx: db.Transaction, token_sha256: str, kind: str, email: str, minutes: int, **about: str | None) -> None:
-    """`about`: user_id, organisation_id, role. A new one of the kind replaces the last for the same address; not so those that reset a password, or whoever
+def add(
+    tx: db.Transaction, token_sha256: str, kind: str, email: str, minutes: int, **about: str | None
+) -> None:
+    """`about`: user_id, organisation_id, role.
+
+    A new one of the kind replaces the last for the same address; not so those that reset a password, or
+    whoever
     asks for one would take the owner's letter away."""
     db.run(
         tx,

@@ -14,7 +14,8 @@ class Stored(NamedTuple):
 def claim(tx: db.Transaction, organisation_id: str, route: str, key: str, body_sha256: str) -> Stored | None:
     """None: the work is ours to do in this transaction. Otherwise the first caller's answer.
 
-    Whoever comes while the first is still at work waits on the primary key until that transaction ends. Raises Conflict for another body.
+    Whoever comes while the first is still at work waits on the primary key until that transaction ends.
+    Raises Conflict for another body.
     """
     mine = db.run(
         tx,

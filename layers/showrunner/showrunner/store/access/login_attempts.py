@@ -1,7 +1,8 @@
 """Wrong logins: five lock an account for 15 minutes, whether it exists or not, before any hash is computed.
 
-An attempt is taken before the password is looked at and given back when it was right, so that ten thousand at once cost five hashes. Places that the
-account's owner has logged in from have five attempts of their own: a stranger can lock out strangers only.
+An attempt is taken before the password is looked at and given back when it was right, so that ten thousand at
+once cost five hashes. Places that the account's owner has logged in from have five attempts of their own: a
+stranger can lock out strangers only.
 """
 
 import hashlib
@@ -14,7 +15,10 @@ LOCK_SECONDS = 900
 
 
 def take(tx: db.Transaction, account: str, place: str | None = None) -> str:
-    """Counts an attempt and gives the key to forgive it by. `place` is one that the owner is known from. Raises LimitExceeded when there is none left."""
+    """Counts an attempt and gives the key to forgive it by.
+
+    `place` is one that the owner is known from. Raises LimitExceeded when there is none left.
+    """
     # One key for all known places: an owner has ten attempts in 15 minutes at most, wherever they come from.
     key = digest(f"{account}\n{'known' if place else 'anywhere'}")
     left = db.one(
@@ -33,7 +37,9 @@ def take(tx: db.Transaction, account: str, place: str | None = None) -> str:
     if left is not None and left["attempts"] > MOST:
         seconds = max(1, left["seconds"])
         minutes = -(-seconds // 60)
-        message = f"Too many wrong logins: the account is locked for {minutes} more minute{'s' * (minutes > 1)}."
+        message = (
+            f"Too many wrong logins: the account is locked for {minutes} more minute{'s' * (minutes > 1)}."
+        )
         raise LimitExceeded(message, retry_after=seconds, code="ACCOUNT_LOCKED", limit=MOST)
     return key
 

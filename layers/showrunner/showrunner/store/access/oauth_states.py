@@ -5,7 +5,9 @@ from typing import Any
 from showrunner.database import db
 
 
-def add(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str, redirect_uri: str, seconds: int) -> None:
+def add(
+    tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str, redirect_uri: str, seconds: int
+) -> None:
     db.run(
         tx,
         """
@@ -23,7 +25,9 @@ def add(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: st
 def take(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str) -> dict[str, Any] | None:
     """Return redirect_uri, user_id and subject of a started authorization, None if it was taken before or has expired.
 
-    user_id and subject are None until the provider has named the user. After that the state can be taken again, for the second factor."""
+    user_id and subject are None until the provider has named the user. After that the state can be taken
+    again, for the second factor.
+    """
     return db.one(
         tx,
         """
@@ -50,5 +54,8 @@ def save_proven(tx: db.Transaction, state_sha256: str, user_id: str, subject: st
 
 
 def remove(tx: db.Transaction, state_sha256: str) -> bool:
-    """Remove a started authorization. Returns False if it is gone; waits while another transaction removes it."""
+    """Remove a started authorization.
+
+    Returns False if it is gone; waits while another transaction removes it.
+    """
     return bool(db.run(tx, "DELETE FROM access.oauth_states WHERE state_sha256 = :state", state=state_sha256))

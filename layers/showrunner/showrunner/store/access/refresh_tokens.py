@@ -28,7 +28,10 @@ def add_refresh_token(tx: db.Transaction, family_id: str, token_sha256: str) -> 
 
 
 def find_refresh_token(tx: db.Transaction, token_sha256: str) -> dict[str, Any] | None:
-    """family_id, user_id, organisation_id, revoked, expired, spent_seconds (None while it isn't spent). The family is held until the transaction ends."""
+    """family_id, user_id, organisation_id, revoked, expired, spent_seconds (None while it isn't spent).
+
+    The family is held until the transaction ends.
+    """
     return db.one(
         tx,
         """
@@ -51,7 +54,11 @@ def spend_refresh_token(tx: db.Transaction, token_sha256: str) -> None:
 
 
 def revoke_family(tx: db.Transaction, family_id: str) -> None:
-    db.run(tx, "UPDATE access.refresh_families SET revoked_at = coalesce(revoked_at, now()) WHERE id = :id", id=family_id)
+    db.run(
+        tx,
+        "UPDATE access.refresh_families SET revoked_at = coalesce(revoked_at, now()) WHERE id = :id",
+        id=family_id,
+    )
 
 
 def revoke_other_families(tx: db.Transaction, user_id: str, family_id: str | None) -> None:

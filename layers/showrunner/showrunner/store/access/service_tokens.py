@@ -7,7 +7,11 @@ from showrunner.database.pages import Column, PageRequest, PageResult
 from showrunner.errors import NotFound
 from showrunner.store.access import refresh_tokens
 
-_COLUMNS = {"created_at": Column("k.created_at", "timestamptz"), "name": Column("k.name", "text"), "id": Column("k.id", "uuid")}
+_COLUMNS = {
+    "created_at": Column("k.created_at", "timestamptz"),
+    "name": Column("k.name", "text"),
+    "id": Column("k.id", "uuid"),
+}
 _SERVICE = """
     json_build_object('id', k.id, 'name', k.name, 'scopes', k.scopes, 'created_by', k.created_by, 'created_at', k.created_at, 'expires_at', k.expires_at,
                       'revoked_at', k.revoked_at)
@@ -30,7 +34,15 @@ def add(tx: db.Transaction, organisation_id: str, token: dict[str, Any]) -> str:
 
 def list_(tx: db.Transaction, organisation_id: str, wanted: PageRequest) -> PageResult:
     filters = {"organisation_id": ("true", organisation_id)}
-    return pages.select(tx, "access.service_tokens k WHERE k.organisation_id = :organisation_id", _SERVICE, _COLUMNS, "-created_at", wanted, filters)
+    return pages.select(
+        tx,
+        "access.service_tokens k WHERE k.organisation_id = :organisation_id",
+        _SERVICE,
+        _COLUMNS,
+        "-created_at",
+        wanted,
+        filters,
+    )
 
 
 def revoke_made_by(tx: db.Transaction, user_id: str) -> None:

@@ -19,7 +19,8 @@ ON CONFLICT (key, seconds) DO UPDATE SET
           + CASE WHEN access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota THEN excluded.count ELSE 0 END
 RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
 """  # the order of the rows is that of their locks: two calls of one user never wait for each other crosswise
-# What a token says was true when it was made, up to an hour ago; this is true now. Six lookups by primary key.
+# What a token says was true when it was made, up to an hour ago; this is true now. Six lookups by primary
+# key.
 _CALLER = """
 SELECT o.content_owner, m.role, m.is_owner OR m.is_admin AS is_owner,
        coalesce(u.suspended_at, c.suspended_at) IS NOT NULL AS user_suspended, o.suspended_at IS NOT NULL AS organisation_suspended,
@@ -48,19 +49,30 @@ SELECT spent.*, caller.*,
 def admit(tx: db.Transaction, caller: dict[str, Any], windows: dict[str, Any]) -> list[dict[str, Any]]:
     """Count one call in all `windows` and read what is true of the caller now. Returns one row per window.
 
-    `caller`: token_id, user_id, actor, creator, family, organisation_id. `windows`: keys, seconds, quotas, amount; lists of equal length.
+    `caller`: token_id, user_id, actor, creator, family, organisation_id. `windows`: keys, seconds, quotas,
+    amount; lists of equal length.
     """
     return db.rows(tx, _ADMIT, **caller, **windows)
 
 
 def spend(tx: db.Transaction, windows: dict[str, Any]) -> list[dict[str, Any]]:
-    """Count `amount` in each of `windows` (as `admit` takes them). Undone with the transaction. Returns one row per window."""
-    return db.rows(tx, f"WITH spent AS ({_SPENT}) SELECT *, extract(epoch FROM clock_timestamp()) AS now FROM spent", **windows)
+    """Count `amount` in each of `windows` (as `admit` takes them).
+
+    Undone with the transaction. Returns one row per window.
+    """
+    return db.rows(
+        tx,
+        f"WITH spent AS ({_SPENT}) SELECT *, extract(epoch FROM clock_timestamp()) AS now FROM spent",
+        **windows,
+    )
 
 
 def used(tx: db.Transaction, key: str, seconds: int) -> int:
     """Return how much of a window is used now."""
     spent = db.value(
-        tx, "SELECT access.used(bucket, count, previous, seconds) FROM access.windows WHERE key = :key AND seconds = :seconds", key=key, seconds=seconds
+        tx,
+        "SELECT access.used(bucket, count, previous, seconds) FROM access.windows WHERE key = :key AND seconds = :seconds",
+        key=key,
+        seconds=seconds,
     )
     return math.ceil(spent or 0)

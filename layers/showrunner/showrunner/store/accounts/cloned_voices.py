@@ -19,7 +19,12 @@ def belongs(tx: db.Transaction, organisation_id: str, provider_id: str) -> bool:
 
 def save(tx: db.Transaction, organisation_id: str, provider_ids: list[str]) -> None:
     """These and no others. Raises Conflict for another organisation's."""
-    db.run(tx, "DELETE FROM accounts.voices WHERE organisation_id = :id AND provider_id <> ALL(:voices::text[])", id=organisation_id, voices=provider_ids)
+    db.run(
+        tx,
+        "DELETE FROM accounts.voices WHERE organisation_id = :id AND provider_id <> ALL(:voices::text[])",
+        id=organisation_id,
+        voices=provider_ids,
+    )
     db.run(
         tx,
         """

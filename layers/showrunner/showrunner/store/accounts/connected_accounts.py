@@ -1,6 +1,7 @@
 """Accounts at providers that an organisation may act on.
 
-`subject` is the provider's id of the account; a channel of it follows after a slash, since one Google account may have several.
+`subject` is the provider's id of the account; a channel of it follows after a slash, since one Google account
+may have several.
 """
 
 from typing import Any
@@ -9,7 +10,10 @@ from showrunner.database import db
 
 
 def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
-    """`connection`: id, organisation_id, provider, subject, user_id (who connects), scopes. Gives id, provider, scopes, connected_at."""
+    """`connection`: id, organisation_id, provider, subject, user_id (who connects), scopes.
+
+    Gives id, provider, scopes, connected_at.
+    """
     row = db.one(
         tx,
         """

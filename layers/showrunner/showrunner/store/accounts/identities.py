@@ -4,12 +4,20 @@ from showrunner.database import db
 from showrunner.errors import Conflict
 
 db.CONSTRAINTS["identities_pkey"] = (Conflict, "This account of the provider is linked already.")
-db.CONSTRAINTS["identities_of_user_key"] = (Conflict, "The account is linked with another account of the provider: log in with that one, or with the password.")
+db.CONSTRAINTS["identities_of_user_key"] = (
+    Conflict,
+    "The account is linked with another account of the provider: log in with that one, or with the password.",
+)
 
 
 def find_user(tx: db.Transaction, provider: str, subject: str) -> str | None:
     """The id of the user that this account of the provider is linked with."""
-    found = db.value(tx, "SELECT user_id::text FROM accounts.identities WHERE provider = :provider AND subject = :subject", provider=provider, subject=subject)
+    found = db.value(
+        tx,
+        "SELECT user_id::text FROM accounts.identities WHERE provider = :provider AND subject = :subject",
+        provider=provider,
+        subject=subject,
+    )
     return None if found is None else str(found)
 
 

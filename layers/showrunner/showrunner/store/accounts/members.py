@@ -24,8 +24,9 @@ def add(tx: db.Transaction, organisation_id: str, user_id: str, role: str, *, ow
 def get(tx: db.Transaction, user_id: str, organisation_id: str | None = None) -> dict[str, Any]:
     """Return the membership in that organisation, or in the one joined first.
 
-    Columns: organisation_id, role, is_owner (owner or admin of the organisation), content_owner, platform_admin, user_id,
-    email, full_name, user_suspended, organisation_suspended. Raises NotFound."""
+    Columns: organisation_id, role, is_owner (owner or admin of the organisation), content_owner,
+    platform_admin, user_id, email, full_name, user_suspended, organisation_suspended. Raises NotFound.
+    """
     row = db.one(
         tx,
         """
@@ -71,7 +72,9 @@ def list_(tx: db.Transaction, organisation_id: str, page: PageRequest) -> PageRe
 
 
 def save_role(tx: db.Transaction, organisation_id: str, email: str, role: str) -> str:
-    """Set a member's role: admin (of the organisation), user or viewer. Returns the user's id. Raises NotFound, or Conflict
+    """Set a member's role: admin (of the organisation), user or viewer.
+
+    Returns the user's id. Raises NotFound, or Conflict
     for the owner."""
     row = db.one(
         tx,
@@ -102,8 +105,9 @@ def save_role(tx: db.Transaction, organisation_id: str, email: str, role: str) -
 def transfer(tx: db.Transaction, organisation_id: str, owner_id: str, email: str) -> str:
     """Make another member the owner; the owner until now becomes an admin. Returns the new owner's id.
 
-    Raises Forbidden unless `owner_id` is the owner, NotFound if nobody with this address is a member, Conflict if the new
-    owner hasn't confirmed their address or is suspended."""
+    Raises Forbidden unless `owner_id` is the owner, NotFound if nobody with this address is a member,
+    Conflict if the new owner hasn't confirmed their address or is suspended.
+    """
     rows = db.rows(
         tx,
         """
@@ -121,7 +125,9 @@ def transfer(tx: db.Transaction, organisation_id: str, owner_id: str, email: str
     if following is None:
         raise NotFound("There is no such member.")
     if not following["able"]:
-        raise Conflict("This member can't own the organisation: the address isn't confirmed, or the account is suspended.")
+        raise Conflict(
+            "This member can't own the organisation: the address isn't confirmed, or the account is suspended."
+        )
     sql = """
         UPDATE accounts.members SET is_owner = user_id = :user_id, is_admin = user_id <> :user_id AND (is_admin OR is_owner), role = 'user'
          WHERE organisation_id = :organisation_id AND user_id IN (:user_id, :owner_id)
@@ -162,12 +168,20 @@ def is_owner(tx: db.Transaction, organisation_id: str, user_id: str) -> bool:
 
 
 def remove_invitation(tx: db.Transaction, organisation_id: str, email: str) -> None:
-    if not db.run(tx, "DELETE FROM access.mail_tokens WHERE kind = 'invite' AND organisation_id = :id AND email = :email", id=organisation_id, email=email):
+    if not db.run(
+        tx,
+        "DELETE FROM access.mail_tokens WHERE kind = 'invite' AND organisation_id = :id AND email = :email",
+        id=organisation_id,
+        email=email,
+    ):
         raise NotFound("There is no such invitation.")
 
 
 def remove(tx: db.Transaction, organisation_id: str, user_id: str) -> str | None:
-    """The name for an organisation of their own where they are in no other. Raises Conflict for the owner: an organisation that nobody may steer is lost."""
+    """The name for an organisation of their own where they are in no other.
+
+    Raises Conflict for the owner: an organisation that nobody may steer is lost.
+    """
     row = db.one(
         tx,
         "SELECT is_owner FROM accounts.members WHERE organisation_id = :organisation_id AND user_id = :user_id FOR UPDATE",
@@ -178,7 +192,12 @@ def remove(tx: db.Transaction, organisation_id: str, user_id: str) -> str | None
         raise NotFound("There is no such member.")
     if row["is_owner"]:
         raise Conflict("The organisation's owner can't be removed.")
-    db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :organisation_id AND user_id = :user_id", organisation_id=organisation_id, user_id=user_id)
+    db.run(
+        tx,
+        "DELETE FROM accounts.members WHERE organisation_id = :organisation_id AND user_id = :user_id",
+        organisation_id=organisation_id,
+        user_id=user_id,
+    )
     db.run(
         tx,
         "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :user_id AND organisation_id = :organisation_id AND revoked_at IS NULL",

@@ -8,7 +8,9 @@ from showrunner.errors import NotFound
 
 
 def add(tx: db.Transaction, name: str) -> str:
-    return str(db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name))
+    return str(
+        db.value(tx, "INSERT INTO accounts.organisations (name) VALUES (:name) RETURNING id", name=name)
+    )
 
 
 def get(tx: db.Transaction, organisation_id: str) -> dict[str, Any]:
@@ -31,7 +33,12 @@ def save(tx: db.Transaction, organisation_id: str, name: str) -> None:
 
 
 def save_content_owner(tx: db.Transaction, organisation_id: str, *, content_owner: bool) -> None:
-    if not db.run(tx, "UPDATE accounts.organisations SET content_owner = :mark WHERE id = :id", id=organisation_id, mark=content_owner):
+    if not db.run(
+        tx,
+        "UPDATE accounts.organisations SET content_owner = :mark WHERE id = :id",
+        id=organisation_id,
+        mark=content_owner,
+    ):
         raise NotFound("There is no such organisation.")
 
 
@@ -56,7 +63,9 @@ def save_limits(tx: db.Transaction, organisation_id: str, limits: dict[str, int]
 
 def get_limits(tx: db.Transaction, organisation_id: str) -> dict[str, int]:
     """Return the limits that a platform admin has set for the organisation; the plan's apply to the rest."""
-    return dict(db.value(tx, "SELECT limits FROM accounts.organisations WHERE id = :id", id=organisation_id) or {})
+    return dict(
+        db.value(tx, "SELECT limits FROM accounts.organisations WHERE id = :id", id=organisation_id) or {}
+    )
 
 
 def ask_removal(tx: db.Transaction, organisation_id: str, token_sha256: str, minutes: int) -> None:
@@ -81,8 +90,19 @@ def confirm_removal(tx: db.Transaction, organisation_id: str, token_sha256: str)
 
 
 def remove(tx: db.Transaction, organisation_id: str) -> None:
-    """Close the organisation: nobody can log in to it, its keys and tokens stop working. It is purged after 30 days."""
-    db.run(tx, "UPDATE accounts.organisations SET deleted_at = now() WHERE id = :id AND deleted_at IS NULL", id=organisation_id)
+    """Close the organisation: nobody can log in to it, its keys and tokens stop working.
+
+    It is purged after 30 days.
+    """
+    db.run(
+        tx,
+        "UPDATE accounts.organisations SET deleted_at = now() WHERE id = :id AND deleted_at IS NULL",
+        id=organisation_id,
+    )
     db.run(tx, "DELETE FROM access.api_keys WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM access.mail_tokens WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "UPDATE access.refresh_families SET revoked_at = now() WHERE organisation_id = :id AND revoked_at IS NULL", id=organisation_id)
+    db.run(
+        tx,
+        "UPDATE access.refresh_families SET revoked_at = now() WHERE organisation_id = :id AND revoked_at IS NULL",
+        id=organisation_id,
+    )

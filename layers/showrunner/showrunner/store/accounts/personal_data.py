@@ -48,7 +48,11 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
         """,
         id=user_id,
     )
-    db.run(tx, "DELETE FROM access.mail_tokens WHERE user_id = :id OR email = (SELECT email FROM accounts.users WHERE id = :id)", id=user_id)
+    db.run(
+        tx,
+        "DELETE FROM access.mail_tokens WHERE user_id = :id OR email = (SELECT email FROM accounts.users WHERE id = :id)",
+        id=user_id,
+    )
     db.run(
         tx,
         """
@@ -69,7 +73,9 @@ def erase(tx: db.Transaction, user_id: str) -> list[str]:
     db.run(tx, "DELETE FROM accounts.members WHERE user_id = :id", id=user_id)
     service_tokens.revoke_made_by(tx, user_id)
     empty = [row["id"] for row in alone]
-    db.run(tx, "UPDATE accounts.organisations SET name = 'Erased' WHERE id = ANY(:empty::uuid[])", empty=empty)
+    db.run(
+        tx, "UPDATE accounts.organisations SET name = 'Erased' WHERE id = ANY(:empty::uuid[])", empty=empty
+    )
     db.run(tx, "DELETE FROM access.mail_tokens WHERE organisation_id = ANY(:empty::uuid[])", empty=empty)
     db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = ANY(:empty::uuid[])", empty=empty)
     return empty

@@ -8,7 +8,11 @@ from showrunner.errors import NotFound
 
 def get(tx: db.Transaction, user_id: str) -> dict[str, Any]:
     """mfa_secret (sealed), mfa_confirmed_at, mfa_step, email; the row is held until the transaction ends."""
-    row = db.one(tx, "SELECT mfa_secret, mfa_confirmed_at, mfa_step, email FROM accounts.users WHERE id = :id AND erased_at IS NULL FOR UPDATE", id=user_id)
+    row = db.one(
+        tx,
+        "SELECT mfa_secret, mfa_confirmed_at, mfa_step, email FROM accounts.users WHERE id = :id AND erased_at IS NULL FOR UPDATE",
+        id=user_id,
+    )
     if row is None:
         raise NotFound("There is no such user.")
     return row
@@ -24,13 +28,32 @@ def save(tx: db.Transaction, user_id: str, secret: str | None, *, confirmed: boo
         confirmed=confirmed,
     )
     db.run(tx, "DELETE FROM access.recovery_codes WHERE user_id = :id", id=user_id)
-    db.run(tx, "INSERT INTO access.recovery_codes (user_id, code_sha256) SELECT :id::uuid, c FROM unnest(:codes::text[]) c", id=user_id, codes=codes)
+    db.run(
+        tx,
+        "INSERT INTO access.recovery_codes (user_id, code_sha256) SELECT :id::uuid, c FROM unnest(:codes::text[]) c",
+        id=user_id,
+        codes=codes,
+    )
 
 
 def spend_step(tx: db.Transaction, user_id: str, step: int) -> bool:
     """False when a code of this time step or a later one was taken before."""
-    return bool(db.run(tx, "UPDATE accounts.users SET mfa_step = :step WHERE id = :id AND mfa_step < :step", id=user_id, step=step))
+    return bool(
+        db.run(
+            tx,
+            "UPDATE accounts.users SET mfa_step = :step WHERE id = :id AND mfa_step < :step",
+            id=user_id,
+            step=step,
+        )
+    )
 
 
 def spend_recovery_code(tx: db.Transaction, user_id: str, code_sha256: str) -> bool:
-    return bool(db.run(tx, "DELETE FROM access.recovery_codes WHERE user_id = :id AND code_sha256 = :code", id=user_id, code=code_sha256))
+    return bool(
+        db.run(
+            tx,
+            "DELETE FROM access.recovery_codes WHERE user_id = :id AND code_sha256 = :code",
+            id=user_id,
+            code=code_sha256,
+        )
+    )

@@ -6,7 +6,10 @@ from showrunner.database import db, pages
 from showrunner.database.pages import Column, PageRequest, PageResult
 from showrunner.errors import Conflict, NotFound
 
-db.CONSTRAINTS["users_email_key"] = (Conflict, "This e-mail address has an account already: log in, or reset the password.")
+db.CONSTRAINTS["users_email_key"] = (
+    Conflict,
+    "This e-mail address has an account already: log in, or reset the password.",
+)
 db.CONSTRAINTS["users_username_key"] = (Conflict, "This username is taken.")
 db.CONSTRAINTS["members_pkey"] = (Conflict, "This person is a member already.")
 PROFILE = """
@@ -21,10 +24,21 @@ _USER = """
                       'suspended_at', u.suspended_at, 'suspended_reason', u.suspended_reason,
                       'created_at', u.created_at, 'last_login_at', u.last_login_at)
 """
-_COLUMNS = {"created_at": Column("u.created_at", "timestamptz"), "email": Column("u.email", "text"), "id": Column("u.id", "uuid")}
+_COLUMNS = {
+    "created_at": Column("u.created_at", "timestamptz"),
+    "email": Column("u.email", "text"),
+    "id": Column("u.id", "uuid"),
+}
 
 
-def add(tx: db.Transaction, email: str, password_hash: str | None, full_name: str, company: str | None, username: str | None) -> str:
+def add(
+    tx: db.Transaction,
+    email: str,
+    password_hash: str | None,
+    full_name: str,
+    company: str | None,
+    username: str | None,
+) -> str:
     """The new user's id. Raises Conflict when the address or the username is taken."""
     return str(
         db.value(
@@ -49,7 +63,9 @@ def find_login(tx: db.Transaction, email: str, places: list[str]) -> dict[str, A
 
 def get_login(tx: db.Transaction, user_id: str, places: list[str]) -> dict[str, Any]:
     """The same, of somebody whom another than the password has named."""
-    row = db.one(tx, f"{_LOGIN} WHERE u.id = :user_id AND u.erased_at IS NULL", user_id=user_id, places=places)
+    row = db.one(
+        tx, f"{_LOGIN} WHERE u.id = :user_id AND u.erased_at IS NULL", user_id=user_id, places=places
+    )
     if row is None:
         raise NotFound("There is no such user.")
     return row
@@ -65,12 +81,22 @@ _LOGIN = """
 
 
 def find(tx: db.Transaction, email: str) -> dict[str, Any] | None:
-    return db.one(tx, "SELECT id::text, email, full_name, verified_at FROM accounts.users WHERE email = :email AND erased_at IS NULL", email=email)
+    return db.one(
+        tx,
+        "SELECT id::text, email, full_name, verified_at FROM accounts.users WHERE email = :email AND erased_at IS NULL",
+        email=email,
+    )
 
 
 def get_profile(tx: db.Transaction, user_id: str) -> str:
     """The profile as JSON text."""
-    return found(db.value(tx, f"SELECT {PROFILE}::text FROM accounts.users u WHERE u.id = :id AND u.erased_at IS NULL", id=user_id))
+    return found(
+        db.value(
+            tx,
+            f"SELECT {PROFILE}::text FROM accounts.users u WHERE u.id = :id AND u.erased_at IS NULL",
+            id=user_id,
+        )
+    )
 
 
 def found(text: str | None) -> str:
@@ -136,34 +162,76 @@ def save_login(tx: db.Transaction, user_id: str, places: list[str], password_has
 
 
 def save_password(tx: db.Transaction, user_id: str, password_hash: str | None) -> None:
-    """A new password ends every session, every letter that could set another, and forgets every known place. None: nobody logs in before a reset by letter."""
+    """A new password ends every session, every letter that could set another, and forgets every known place.
+
+    None: nobody logs in before a reset by letter.
+    """
     db.run(tx, "DELETE FROM access.mail_tokens WHERE kind = 'reset' AND user_id = :id", id=user_id)
-    db.run(tx, "UPDATE accounts.users SET password_hash = :hash, updated_at = now() WHERE id = :id", id=user_id, hash=password_hash)
-    db.run(tx, "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :id AND revoked_at IS NULL", id=user_id)
+    db.run(
+        tx,
+        "UPDATE accounts.users SET password_hash = :hash, updated_at = now() WHERE id = :id",
+        id=user_id,
+        hash=password_hash,
+    )
+    db.run(
+        tx,
+        "UPDATE access.refresh_families SET revoked_at = now() WHERE user_id = :id AND revoked_at IS NULL",
+        id=user_id,
+    )
     db.run(tx, "DELETE FROM access.known_places WHERE user_id = :id", id=user_id)
 
 
 def save_verified(tx: db.Transaction, user_id: str) -> None:
-    db.run(tx, "UPDATE accounts.users SET verified_at = coalesce(verified_at, now()), updated_at = now() WHERE id = :id", id=user_id)
+    db.run(
+        tx,
+        "UPDATE accounts.users SET verified_at = coalesce(verified_at, now()), updated_at = now() WHERE id = :id",
+        id=user_id,
+    )
 
 
 def list_(tx: db.Transaction, email: str | None, wanted: PageRequest) -> PageResult:
     """Every user there is, for platform admins; `email` is a part of the address."""
     pattern = f"%{email.lower()}%" if email else None
-    return pages.select(tx, "accounts.users u WHERE u.erased_at IS NULL", _USER, _COLUMNS, "-created_at", wanted, {"email": ("u.email LIKE :email", pattern)})
+    return pages.select(
+        tx,
+        "accounts.users u WHERE u.erased_at IS NULL",
+        _USER,
+        _COLUMNS,
+        "-created_at",
+        wanted,
+        {"email": ("u.email LIKE :email", pattern)},
+    )
 
 
 def save_platform_admin(tx: db.Transaction, user_id: str) -> bool:
     """Make the user a platform admin. False if they were one already."""
-    return bool(db.run(tx, "UPDATE accounts.users SET platform_admin = true, updated_at = now() WHERE id = :id AND NOT platform_admin", id=user_id))
+    return bool(
+        db.run(
+            tx,
+            "UPDATE accounts.users SET platform_admin = true, updated_at = now() WHERE id = :id AND NOT platform_admin",
+            id=user_id,
+        )
+    )
 
 
 def remove_platform_admin(tx: db.Transaction, user_id: str) -> bool:
-    """Make the user an ordinary one again. False if they weren't an admin. Raises Conflict for the last admin."""
-    admins = db.rows(tx, "SELECT id::text FROM accounts.users WHERE platform_admin AND erased_at IS NULL ORDER BY id FOR UPDATE")
+    """Make the user an ordinary one again.
+
+    False if they weren't an admin. Raises Conflict for the last admin.
+    """
+    admins = db.rows(
+        tx,
+        "SELECT id::text FROM accounts.users WHERE platform_admin AND erased_at IS NULL ORDER BY id FOR UPDATE",
+    )
     if [row["id"] for row in admins] == [user_id]:
         raise Conflict("This is the last platform admin: promote another one first.")
-    return bool(db.run(tx, "UPDATE accounts.users SET platform_admin = false, updated_at = now() WHERE id = :id AND platform_admin", id=user_id))
+    return bool(
+        db.run(
+            tx,
+            "UPDATE accounts.users SET platform_admin = false, updated_at = now() WHERE id = :id AND platform_admin",
+            id=user_id,
+        )
+    )
 
 
 def save_suspension(tx: db.Transaction, user_id: str, reason: str | None) -> None:
@@ -178,7 +246,10 @@ def save_suspension(tx: db.Transaction, user_id: str, reason: str | None) -> Non
 
 
 def get(tx: db.Transaction, user_id: str) -> dict[str, Any]:
-    """Return {"user": JSON text as admins see it, platform_admin, verified}. The row is locked. Raises NotFound."""
+    """Return {"user":
+
+    JSON text as admins see it, platform_admin, verified}. The row is locked. Raises NotFound.
+    """
     row = db.one(
         tx,
         f"""

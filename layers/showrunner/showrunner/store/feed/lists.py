@@ -1,7 +1,8 @@
 """The lists of the feed: by offset to a bound, by cursor beyond, with totals that are exact where that is cheap and say so where they aren't.
 
-Rows become JSON in PostgreSQL. A title is searched by what it costs: with ORDER BY and LIMIT the planner walks millions of rows for a rare word instead of
-asking the trigram index. A glance at the newest rows tells how often the words come; often: the walk goes on, rarely: the index answers.
+Rows become JSON in PostgreSQL. A title is searched by what it costs: with ORDER BY and LIMIT the planner
+walks millions of rows for a rare word instead of asking the trigram index. A glance at the newest rows tells
+how often the words come; often: the walk goes on, rarely: the index answers.
 """
 
 import base64
@@ -21,9 +22,11 @@ OFFSET_CAP = 10_000
 GLANCE = 2_000
 # A row that the index finds costs about twice what a row of a walk does.
 FOUND_COST = 2
-# So many rows are looked through in 15 ms for titles that no index knows: it has runs of three letters or digits.
+# So many rows are looked through in 15 ms for titles that no index knows: it has runs of three letters or
+# digits.
 WALK = 10_000
-# The index answers within a second even for words in every fifth of five million titles; what takes longer would keep others waiting.
+# The index answers within a second even for words in every fifth of five million titles; what takes longer
+# would keep others waiting.
 SEARCH_MS = 3_000
 
 # A function answers with 6 MB at most, in which what is quoted within quotes may take twice its room.
@@ -168,31 +171,62 @@ SUBSCRIPTIONS = List(
 
 def get(tx: db.Transaction, what: List, key: str | int, name: str) -> str:
     """One row as JSON text. Raises NotFound."""
-    text = db.value(tx, f"SELECT {what.item}::text FROM {what.table} t WHERE {what.always} AND {what.key.column} = :key::{what.key.type}", key=key)
+    text = db.value(
+        tx,
+        f"SELECT {what.item}::text FROM {what.table} t WHERE {what.always} AND {what.key.column} = :key::{what.key.type}",
+        key=key,
+    )
     if text is None:
-        raise NotFound(f"{name} with id '{key}' not found" if isinstance(key, str) else f"{name} with id {key} not found")
+        raise NotFound(
+            f"{name} with id '{key}' not found" if isinstance(key, str) else f"{name} with id {key} not found"
+        )
     return str(text)
 
 
-def select(tx: db.Transaction, what: List, wanted: ListRequest, filters: dict[str, Any], title: str | None = None) -> str:
-    """A page as the document has it, as JSON text. Raises InvalidRequest for a depth or a cursor that isn't served."""
+def select(
+    tx: db.Transaction, what: List, wanted: ListRequest, filters: dict[str, Any], title: str | None = None
+) -> str:
+    """A page as the document has it, as JSON text.
+
+    Raises InvalidRequest for a depth or a cursor that isn't served.
+    """
     place = _read(what, wanted)
     given = {name: value for name, value in filters.items() if value is not None}
     where = what.always + "".join(f" AND {what.filters[name]}" for name in given)
     if wanted.offset + wanted.limit > OFFSET_CAP:
-        raise _invalid("offset", f"offset and limit end at row {OFFSET_CAP}: go on with `cursor`, which has no end")
+        raise _invalid(
+            "offset", f"offset and limit end at row {OFFSET_CAP}: go on with `cursor`, which has no end"
+        )
     if title is None:
         found = _page(tx, what, wanted, where, given, place)
         total, relation = (place.total, place.relation) if place else _total(tx, what, where, given)
     else:
-        found, total, relation = _search(tx, what, wanted, where, {**given, "title": f"%{_escaped(title)}%"}, place)
-    more = _write(what, wanted, _Place(found["value"], found["key"], total, relation)) if found["more"] else None
-    tail = {"count": found["count"], "total": total, "limit": wanted.limit, "offset": wanted.offset, "total_relation": relation, "next_cursor": more}
+        found, total, relation = _search(
+            tx, what, wanted, where, {**given, "title": f"%{_escaped(title)}%"}, place
+        )
+    more = (
+        _write(what, wanted, _Place(found["value"], found["key"], total, relation)) if found["more"] else None
+    )
+    tail = {
+        "count": found["count"],
+        "total": total,
+        "limit": wanted.limit,
+        "offset": wanted.offset,
+        "total_relation": relation,
+        "next_cursor": more,
+    }
     return f'{{"{what.plural}":{found["rows"]},{json.dumps(tail, separators=(",", ":"))[1:]}'
 
 
 def _page(
-    tx: db.Transaction, what: List, wanted: ListRequest, where: str, given: dict[str, Any], place: _Place | None, source: str = "", matches: str = ""
+    tx: db.Transaction,
+    what: List,
+    wanted: ListRequest,
+    where: str,
+    given: dict[str, Any],
+    place: _Place | None,
+    source: str = "",
+    matches: str = "",
 ) -> dict[str, Any]:
     """A page of `source`, the table where none is given; with `matches` it is that query's and their number is `total`. It ends early where it gets too large,
     and no item is made in vain."""
@@ -236,8 +270,18 @@ def _position(place: _Place | None) -> dict[str, str]:
     return {"place_value": place.value, "place_key": place.key} if place else {}
 
 
-def _search(tx: db.Transaction, what: List, wanted: ListRequest, where: str, given: dict[str, Any], place: _Place | None) -> tuple[dict[str, Any], int, str]:
-    """(page, total, relation). Where a walk fills the page the total is what was counted so far: counting it all would take a second."""
+def _search(
+    tx: db.Transaction,
+    what: List,
+    wanted: ListRequest,
+    where: str,
+    given: dict[str, Any],
+    place: _Place | None,
+) -> tuple[dict[str, Any], int, str]:
+    """(page, total, relation).
+
+    Where a walk fills the page the total is what was counted so far: counting it all would take a second.
+    """
     db.value(tx, "SELECT set_config('statement_timeout', :milliseconds::text, true)", milliseconds=SEARCH_MS)
     if not _is_indexed(tx, given["title"]):
         return _search_in_steps(tx, what, wanted, where, given, place)
@@ -246,18 +290,36 @@ def _search(tx: db.Transaction, what: List, wanted: ListRequest, where: str, giv
     found = _walk(tx, what, wanted, where, given, place, steps) if steps else None
     if found and (found["more"] or looked < GLANCE):
         return found, *_counted(wanted, found, place, hits if looked < GLANCE else None)
-    found = _page(tx, what, wanted, "true", given, place, matches=f"SELECT * FROM {what.table} t WHERE t.title ILIKE :title AND {where}")
+    found = _page(
+        tx,
+        what,
+        wanted,
+        "true",
+        given,
+        place,
+        matches=f"SELECT * FROM {what.table} t WHERE t.title ILIKE :title AND {where}",
+    )
     return found, found["total"], "eq"
 
 
 def _is_indexed(tx: db.Transaction, title: str) -> bool:
-    """Whether the trigrams' index can find it. Which letters beyond English ones make words is up to the database's locale."""
+    """Whether the trigrams' index can find it.
+
+    Which letters beyond English ones make words is up to the database's locale.
+    """
     run = _RUN.search(title)
-    return _PLAIN_RUN.search(title) is not None or (run is not None and bool(db.value(tx, "SELECT cardinality(show_trgm(:run)) > 0", run=run[0])))
+    return _PLAIN_RUN.search(title) is not None or (
+        run is not None and bool(db.value(tx, "SELECT cardinality(show_trgm(:run)) > 0", run=run[0]))
+    )
 
 
 def _search_in_steps(
-    tx: db.Transaction, what: List, wanted: ListRequest, where: str, given: dict[str, Any], place: _Place | None
+    tx: db.Transaction,
+    what: List,
+    wanted: ListRequest,
+    where: str,
+    given: dict[str, Any],
+    place: _Place | None,
 ) -> tuple[dict[str, Any], int, str]:
     """As `_search`, for titles that no index knows: a page may be short of its limit, and its cursor goes on behind the last row that was looked at."""
     found = _walk(tx, what, wanted, where, given, place, WALK)
@@ -265,11 +327,16 @@ def _search_in_steps(
         return found, *_counted(wanted, found, place, None)
     begin = f"SELECT {_place_of(what, wanted)} FROM {what.table} t WHERE {where}{_after(what, wanted, place)}"
     sql = f"{begin} ORDER BY {_by(what, wanted)} LIMIT 1 OFFSET {WALK - 1}"
-    last = db.one(tx, sql, **{name: value for name, value in given.items() if name != "title"}, **_position(place))
+    last = db.one(
+        tx, sql, **{name: value for name, value in given.items() if name != "title"}, **_position(place)
+    )
     if last is None:
         return found, *_counted(wanted, found, place, _glance(tx, what, wanted, where, given, place, WALK)[1])
     if wanted.offset:
-        raise _invalid("offset", "so short a title is searched step by step: begin without offset and go on with `cursor`")
+        raise _invalid(
+            "offset",
+            "so short a title is searched step by step: begin without offset and go on with `cursor`",
+        )
     return found | {"more": True} | last, *_counted(wanted, found, place, None)
 
 
@@ -277,7 +344,15 @@ def _window(what: List, wanted: ListRequest, where: str, place: _Place | None, r
     return f"(SELECT * FROM {what.table} t WHERE {where}{_after(what, wanted, place)} ORDER BY {_by(what, wanted)} LIMIT {rows})"
 
 
-def _glance(tx: db.Transaction, what: List, wanted: ListRequest, where: str, given: dict[str, Any], place: _Place | None, rows: int) -> tuple[int, int]:
+def _glance(
+    tx: db.Transaction,
+    what: List,
+    wanted: ListRequest,
+    where: str,
+    given: dict[str, Any],
+    place: _Place | None,
+    rows: int,
+) -> tuple[int, int]:
     """(how many rows there are from the place on, how many of them have the title), up to so many rows."""
     sql = f"SELECT count(*) AS looked, count(*) FILTER (WHERE t.title ILIKE :title) AS hits FROM {_window(what, wanted, where, place, rows)} t"
     row = db.one(tx, sql, **given, **_position(place))
@@ -293,12 +368,24 @@ def _steps(tx: db.Transaction, what: List, wanted: ListRequest, hits: int) -> in
     return 2 * needed if needed < matches * FOUND_COST else 0
 
 
-def _walk(tx: db.Transaction, what: List, wanted: ListRequest, where: str, given: dict[str, Any], place: _Place | None, rows: int) -> dict[str, Any]:
+def _walk(
+    tx: db.Transaction,
+    what: List,
+    wanted: ListRequest,
+    where: str,
+    given: dict[str, Any],
+    place: _Place | None,
+    rows: int,
+) -> dict[str, Any]:
     """The page out of so many rows from the place on."""
-    return _page(tx, what, wanted, "t.title ILIKE :title", given, place, _window(what, wanted, where, place, rows))
+    return _page(
+        tx, what, wanted, "t.title ILIKE :title", given, place, _window(what, wanted, where, place, rows)
+    )
 
 
-def _counted(wanted: ListRequest, found: dict[str, Any], place: _Place | None, hits: int | None) -> tuple[int, str]:
+def _counted(
+    wanted: ListRequest, found: dict[str, Any], place: _Place | None, hits: int | None
+) -> tuple[int, str]:
     """The total and its relation; `hits` where all rows have been looked through."""
     if place is not None and place.relation == "eq":
         return place.total, "eq"
@@ -312,7 +399,13 @@ def _escaped(text: str) -> str:
 
 
 def _total(tx: db.Transaction, what: List, where: str, given: dict[str, Any]) -> tuple[int, str]:
-    count = int(db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {what.table} t WHERE {where} LIMIT {TOTAL_CAP + 1}) capped", **given))
+    count = int(
+        db.value(
+            tx,
+            f"SELECT count(*) FROM (SELECT 1 FROM {what.table} t WHERE {where} LIMIT {TOTAL_CAP + 1}) capped",
+            **given,
+        )
+    )
     if count <= TOTAL_CAP:
         return count, "eq"
     estimate = 0 if given else _estimate(tx, what)
@@ -330,7 +423,9 @@ def _estimate(tx: db.Transaction, what: List) -> int:
 
 
 def _write(what: List, wanted: ListRequest, place: _Place) -> str:
-    text = json.dumps([what.plural, wanted.order_by, wanted.order, *place], ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        [what.plural, wanted.order_by, wanted.order, *place], ensure_ascii=False, separators=(",", ":")
+    )
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
@@ -340,15 +435,27 @@ def _read(what: List, wanted: ListRequest) -> _Place | None:
     if wanted.offset:
         raise _invalid("cursor", "give either offset or cursor, not both")
     try:
-        plural, order_by, order, *place = json.loads(base64.urlsafe_b64decode(wanted.cursor + "=" * (-len(wanted.cursor) % 4)))
+        plural, order_by, order, *place = json.loads(
+            base64.urlsafe_b64decode(wanted.cursor + "=" * (-len(wanted.cursor) % 4))
+        )
         value, key, total, relation = place
-        fits = pages.fits(value, what.sorts[wanted.order_by].type) and pages.fits(key, what.key.type) and type(total) is int and 0 <= total < 1 << 62
+        fits = (
+            pages.fits(value, what.sorts[wanted.order_by].type)
+            and pages.fits(key, what.key.type)
+            and type(total) is int
+            and 0 <= total < 1 << 62
+        )
         if not fits or plural != what.plural or relation not in ("eq", "gte", "approx"):
             raise ValueError("not ours")
     except (ValueError, TypeError, RecursionError, binascii.Error) as error:
-        raise _invalid("cursor", "this is not a cursor of this list: take next_cursor of a page as it is") from error
+        raise _invalid(
+            "cursor", "this is not a cursor of this list: take next_cursor of a page as it is"
+        ) from error
     if (order_by, order) != (wanted.order_by, wanted.order):
-        raise _invalid("cursor", "the cursor belongs to another order: give the same order_by and order, or begin again without it")
+        raise _invalid(
+            "cursor",
+            "the cursor belongs to another order: give the same order_by and order, or begin again without it",
+        )
     return _Place(value, key, total, relation)
 
 

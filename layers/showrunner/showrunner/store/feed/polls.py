@@ -5,7 +5,8 @@ from typing import Any
 
 from showrunner.database import db
 
-# A video that the hub doesn't tell of is to be found within the hour: less the minute of the schedule, the queue and a retry.
+# A video that the hub doesn't tell of is to be found within the hour: less the minute of the schedule, the
+# queue and a retry.
 HEALTHY_SECONDS = 2700
 # Without a subscription that works, or where the last polls found what no push had told.
 SUSPECT_SECONDS = 1200
@@ -17,8 +18,8 @@ SUSPECT_DAYS = 7
 IDS_A_UNIT = 50
 # A stream or premiere has no length yet; it is asked for again.
 ENRICH_AGAIN_SECONDS = 6 * 3600
-# A video may be readable only minutes after the hub has told of it, or be public only later: one that is missing is asked for again, each time after twice
-# as long, until the last word about it is so old.
+# A video may be readable only minutes after the hub has told of it, or be public only later: one that is
+# missing is asked for again, each time after twice as long, until the last word about it is so old.
 MISSING_FIRST_SECONDS, MISSING_SECONDS = 300, 86_400
 
 
@@ -33,7 +34,9 @@ def count_failing(tx: db.Transaction) -> int:
 
 
 def claim_due(tx: db.Transaction, limit: int, paid_seconds: float | None) -> list[dict[str, Any]]:
-    """{channel_id, paid} of the channels to poll now; each comes due again by itself. One whose feed fails may ask for its playlist (`paid`) as often as
+    """{channel_id, paid} of the channels to poll now; each comes due again by itself.
+
+    One whose feed fails may ask for its playlist (`paid`) as often as
     `paid_seconds` says, never where that is None."""
     return db.rows(
         tx,
@@ -77,7 +80,11 @@ def save(tx: db.Transaction, channel_id: str, error: str | None) -> None:
 
 def save_found(tx: db.Transaction, channel_id: str) -> None:
     """A poll found what no push had told."""
-    db.run(tx, "UPDATE feed.polls SET last_found_at = now() WHERE channel_id = :channel_id", channel_id=channel_id)
+    db.run(
+        tx,
+        "UPDATE feed.polls SET last_found_at = now() WHERE channel_id = :channel_id",
+        channel_id=channel_id,
+    )
 
 
 def claim_enrichment(tx: db.Transaction, limit: int) -> list[str]:
@@ -124,7 +131,11 @@ def save_details(tx: db.Transaction, videos: list[dict[str, Any]], missing: list
 
 def prepare_month(tx: db.Transaction, ahead: int) -> None:
     """Partitions of the month that is so many months ahead. Rows that came before them move in."""
-    db.run(tx, "SELECT feed.prepare_month((date_trunc('month', now()) + make_interval(months => :ahead))::date)", ahead=ahead)
+    db.run(
+        tx,
+        "SELECT feed.prepare_month((date_trunc('month', now()) + make_interval(months => :ahead))::date)",
+        ahead=ahead,
+    )
 
 
 def next_due(tx: db.Transaction) -> float | None:

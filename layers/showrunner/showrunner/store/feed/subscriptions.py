@@ -1,25 +1,35 @@
-"""Subscriptions at the hub: pending → active → expired or failed. The hub's own verification makes one active, nothing else."""
+"""Subscriptions at the hub: pending → active → expired or failed.
+
+The hub's own verification makes one active, nothing else.
+"""
 
 from typing import Any
 
 from showrunner.database import db
 from showrunner.errors import Conflict, NotFound
 
-db.CONSTRAINTS["subscriptions_of_channel"] = (Conflict, "subscription already exists for this channel and callback URL")
+db.CONSTRAINTS["subscriptions_of_channel"] = (
+    Conflict,
+    "subscription already exists for this channel and callback URL",
+)
 
-# A lease is renewed at half its time, a little earlier or later, so that thousands don't come due in the same minute.
+# A lease is renewed at half its time, a little earlier or later, so that thousands don't come due in the same
+# minute.
 RENEW_AT, RENEW_SPREAD = 0.45, 0.10
-# A hub that is down is asked again after a minute, then twice as long each time up to this; an outage lasts days, and asking is cheap.
+# A hub that is down is asked again after a minute, then twice as long each time up to this; an outage lasts
+# days, and asking is cheap.
 MOST_BACKOFF_SECONDS = 6 * 3600
 # A hub that takes a request verifies it within seconds; after this long it is asked again.
 VERIFICATION_SECONDS = 900
-# A hub that refuses may have a bad day: on 2021-02-26 YouTube's answered 4xx for every topic. It is asked again after 6 to 24 hours.
+# A hub that refuses may have a bad day: on 2021-02-26 YouTube's answered 4xx for every topic. It is asked
+# again after 6 to 24 hours.
 REFUSED_SECONDS, REFUSED_SPREAD = 6 * 3600, 18 * 3600
 
 _COLUMNS = """id, channel_id, topic_url, callback_url, callback_token, hub_url, status, failure, asked_seconds, lease_seconds, expires_at, secret,
     previous_secret, rotated_at, last_verified_at, last_push_at, ask_at, attempts, created_at, updated_at"""
 
-# Later than every time before, whichever statement waited for which: the receiver goes by it (callbacks.save).
+# Later than every time before, whichever statement waited for which: the receiver goes by it
+# (callbacks.save).
 _CHANGED = "greatest(updated_at + interval '1 microsecond', clock_timestamp())"
 
 
@@ -58,8 +68,15 @@ def get(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
 
 
 def renew_now(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
-    """The row, due in a minute: should its removal stop half-way, the schedule sees to it. Raises NotFound."""
-    found = db.one(tx, f"UPDATE feed.subscriptions SET ask_at = now() + interval '1 minute' WHERE id = :id RETURNING {_COLUMNS}", id=subscription_id)
+    """The row, due in a minute: should its removal stop half-way, the schedule sees to it.
+
+    Raises NotFound.
+    """
+    found = db.one(
+        tx,
+        f"UPDATE feed.subscriptions SET ask_at = now() + interval '1 minute' WHERE id = :id RETURNING {_COLUMNS}",
+        id=subscription_id,
+    )
     if found is None:
         raise NotFound(f"subscription with id {subscription_id} not found")
     return found
@@ -67,7 +84,9 @@ def renew_now(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
 
 def remove(tx: db.Transaction, subscription_id: int) -> None:
     """One that is gone already stays so."""
-    found = db.one(tx, "DELETE FROM feed.subscriptions WHERE id = :id RETURNING channel_id", id=subscription_id)
+    found = db.one(
+        tx, "DELETE FROM feed.subscriptions WHERE id = :id RETURNING channel_id", id=subscription_id
+    )
     if found is None:
         return
     db.run(
@@ -77,8 +96,12 @@ def remove(tx: db.Transaction, subscription_id: int) -> None:
     )
 
 
-def renew(tx: db.Transaction, subscription_id: int, lease_seconds: int | None, secret: bytes | None) -> dict[str, Any]:
-    """The row that the hub is asked about now: a failed or expired one is pending again. With a new secret the one that the hub verified last, or none, stays
+def renew(
+    tx: db.Transaction, subscription_id: int, lease_seconds: int | None, secret: bytes | None
+) -> dict[str, Any]:
+    """The row that the hub is asked about now: a failed or expired one is pending again.
+
+    With a new secret the one that the hub verified last, or none, stays
     valid beside it until a verification follows, however many new ones come meanwhile."""
     found = db.one(
         tx,
@@ -102,7 +125,10 @@ def renew(tx: db.Transaction, subscription_id: int, lease_seconds: int | None, s
 
 
 def save_verified(tx: db.Transaction, subscription_id: int, lease_seconds: int, at: str) -> bool:
-    """The hub keeps its lease from `at` on, and signs with the newest secret. False when something newer is known, or the subscription is gone."""
+    """The hub keeps its lease from `at` on, and signs with the newest secret.
+
+    False when something newer is known, or the subscription is gone.
+    """
     return bool(
         db.run(
             tx,
@@ -160,7 +186,9 @@ def save_refused(tx: db.Transaction, subscription_id: int, reason: str, at: str)
     )
 
 
-def save_unavailable(tx: db.Transaction, subscription_id: int, reason: str, retry_after: float | None, at: str) -> None:
+def save_unavailable(
+    tx: db.Transaction, subscription_id: int, reason: str, retry_after: float | None, at: str
+) -> None:
     """The hub couldn't be asked: again after what it says, but in half of what is left of a lease, or later each time. Only this subscription waits."""
     db.run(
         tx,
@@ -182,11 +210,17 @@ def save_unavailable(tx: db.Transaction, subscription_id: int, reason: str, retr
 
 
 def expire(tx: db.Transaction) -> int:
-    return db.run(tx, f"UPDATE feed.subscriptions SET status = 'expired', updated_at = {_CHANGED} WHERE status = 'active' AND expires_at <= now()")
+    return db.run(
+        tx,
+        f"UPDATE feed.subscriptions SET status = 'expired', updated_at = {_CHANGED} WHERE status = 'active' AND expires_at <= now()",
+    )
 
 
 def claim_due(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
-    """Those whose hub is to be asked now. Each is due again by itself if no answer comes; another caller gets others."""
+    """Those whose hub is to be asked now.
+
+    Each is due again by itself if no answer comes; another caller gets others.
+    """
     return db.rows(
         tx,
         f"""
@@ -207,7 +241,8 @@ def count_ending(tx: db.Transaction, hours: int) -> int:
     return int(
         db.value(
             tx,
-            # A short lease is always near its end: it counts in its last tenth. Of what a hub denied somebody has heard by its status.
+            # A short lease is always near its end: it counts in its last tenth. Of what a hub denied somebody
+            # has heard by its status.
             """
             SELECT (SELECT count(*) FROM feed.subscriptions
                      WHERE status = 'active' AND expires_at < now() + least(make_interval(hours => :hours), make_interval(secs => lease_seconds / 10.0)))

@@ -1,7 +1,8 @@
 """What was told of YouTube's videos: events, channels, videos and the trail of their updates.
 
-The state is the same whatever the order and however often things are told: a video takes title and date from its newest entry, is gone when its newest
-tombstone is newer, and its trail counts each change of title once, even when the entry in the middle comes last.
+The state is the same whatever the order and however often things are told: a video takes title and date from
+its newest entry, is gone when its newest tombstone is newer, and its trail counts each change of title once,
+even when the entry in the middle comes last.
 """
 
 import bisect
@@ -67,16 +68,26 @@ class Raced(Exception):
     """Another worker added a video of ours meanwhile: the transaction is to be undone and begun again."""
 
 
-# ------------------------------------------------------------------------------------------------ The rules, without a database
+# ------------------------------------------------------------------------------------------------ The rules,
+# without a database
 
 
 def merged(known: Known, seen: Sighting) -> Known:
     """The state with one more thing told: a maximum, so that order and repetition don't matter."""
     if seen.title is None:
         gone = known.deleted_at is None or seen.at > known.deleted_at
-        return known._replace(deleted_at=seen.at if gone else known.deleted_at, channel_id=known.channel_id or seen.channel_id)
-    if known.updated_at is None or _rank(seen.at, seen.title, seen.published_at) > _rank(known.updated_at, known.title, known.published_at):
-        return known._replace(channel_id=seen.channel_id or known.channel_id, title=seen.title, published_at=seen.published_at, updated_at=seen.at)
+        return known._replace(
+            deleted_at=seen.at if gone else known.deleted_at, channel_id=known.channel_id or seen.channel_id
+        )
+    if known.updated_at is None or _rank(seen.at, seen.title, seen.published_at) > _rank(
+        known.updated_at, known.title, known.published_at
+    ):
+        return known._replace(
+            channel_id=seen.channel_id or known.channel_id,
+            title=seen.title,
+            published_at=seen.published_at,
+            updated_at=seen.at,
+        )
     return known
 
 
@@ -85,7 +96,10 @@ def _rank(at: datetime, title: str, published_at: datetime | None) -> tuple[date
 
 
 def kind(known: Known, seen: Sighting, titles: list[tuple[datetime, str]] | None) -> str:
-    """The update's type. `titles` are (at, title) of all entries known, in order; needed when the entry isn't the newest."""
+    """The update's type.
+
+    `titles` are (at, title) of all entries known, in order; needed when the entry isn't the newest.
+    """
     if seen.title is None:
         return "deleted"
     if known.updated_at is None:
@@ -111,12 +125,16 @@ def _reveals(titles: list[tuple[datetime, str]], at: datetime, title: str) -> bo
 
 # ------------------------------------------------------------------------------------------------ Taking in
 
-# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a row.
+# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a
+# row.
 ATTEMPTS = 3
 
 
 def without_race[T](work: Callable[[db.Transaction], T]) -> T:
-    """What `work` gives in a transaction of its own, begun again where another worker was faster. Raises DatabaseUnavailable when it always was."""
+    """What `work` gives in a transaction of its own, begun again where another worker was faster.
+
+    Raises DatabaseUnavailable when it always was.
+    """
     for _ in range(ATTEMPTS):
         with contextlib.suppress(Raced), db.transaction() as tx:
             return work(tx)
@@ -124,7 +142,10 @@ def without_race[T](work: Callable[[db.Transaction], T]) -> T:
 
 
 def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
-    """A batch of deliveries inside the caller's transaction. A delivery that was taken in before changes nothing. Raises Raced: begin again."""
+    """A batch of deliveries inside the caller's transaction.
+
+    A delivery that was taken in before changes nothing. Raises Raced: begin again.
+    """
     row = db.one(
         tx,
         _RECORD,
@@ -139,13 +160,24 @@ def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
     again = [each["earlier"] for each in rows if each["earlier"] is not None]
     fresh = [(each["id"], deliveries[each["n"]]) for each in rows if each["fresh"]]
     told = [(event_id, each) for event_id, delivery in fresh for each in delivery.seen]
-    pushed = sorted({delivery.subscription_id for _, delivery in fresh if delivery.subscription_id and delivery.origin == "push"})
+    pushed = sorted(
+        {
+            delivery.subscription_id
+            for _, delivery in fresh
+            if delivery.subscription_id and delivery.origin == "push"
+        }
+    )
     return Taken(events, again, _merge(tx, told, _known(row["videos"] or []), pushed) if told else [])
 
 
 def _known(rows: list[dict[str, Any]]) -> dict[str, Known]:
     times = ("published_at", "updated_at", "deleted_at")
-    return {each["video_id"]: Known(**each | {name: datetime.fromisoformat(each[name]) for name in times if each[name]}) for each in rows}
+    return {
+        each["video_id"]: Known(
+            **each | {name: datetime.fromisoformat(each[name]) for name in times if each[name]}
+        )
+        for each in rows
+    }
 
 
 def _row(number: int, each: Delivery) -> dict[str, Any]:
@@ -177,8 +209,9 @@ def _text(body: bytes) -> tuple[str, str | None]:
     return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), body.hex())
 
 
-# One round trip: ids are drawn first, so that events, deliveries and hashes can name each other; inserts and locks are sorted, so that two batches never wait
-# crosswise. The videos' rows are locked and told as they are then.
+# One round trip: ids are drawn first, so that events, deliveries and hashes can name each other; inserts and
+# locks are sorted, so that two batches never wait crosswise. The videos' rows are locked and told as they are
+# then.
 _RECORD = """
 WITH d AS MATERIALIZED (
     SELECT nextval('feed.event_ids') AS id, decode(x.content_hash, 'hex') AS hash, x.*
@@ -215,14 +248,18 @@ SELECT (SELECT json_agg(told) FROM told) AS events, (SELECT json_agg(locked) FRO
 """
 
 
-def _merge(tx: db.Transaction, told: list[tuple[int, Sighting]], before: dict[str, Known], pushed: list[int]) -> list[dict[str, Any]]:
+def _merge(
+    tx: db.Transaction, told: list[tuple[int, Sighting]], before: dict[str, Known], pushed: list[int]
+) -> list[dict[str, Any]]:
     """Channels, videos and the trail with what was told of them. The rows of the trail that were added."""
     told.sort(key=lambda each: (each[1].at, each[0]))
     after, updates = _judge(tx, before, told)
     row = db.one(
         tx,
         _SAVE,
-        videos=json.dumps([_video(video, video.video_id not in before) for video in after.values()], default=str),
+        videos=json.dumps(
+            [_video(video, video.video_id not in before) for video in after.values()], default=str
+        ),
         channels=json.dumps(_channels(told), default=str),
         updates=json.dumps([_update(number, each) for number, each in enumerate(updates)], default=str),
         pushed=pushed,
@@ -244,9 +281,17 @@ def _lock(tx: db.Transaction, video_ids: list[str]) -> dict[str, Known]:
     return {row["video_id"]: Known(**row) for row in rows}
 
 
-def _judge(tx: db.Transaction, before: dict[str, Known], told: list[tuple[int, Sighting]]) -> tuple[dict[str, Known], list[Update]]:
+def _judge(
+    tx: db.Transaction, before: dict[str, Known], told: list[tuple[int, Sighting]]
+) -> tuple[dict[str, Known], list[Update]]:
     """The state of each video afterwards, and the updates in the order in which they happened."""
-    late = sorted({seen.video_id for _, seen in told if seen.video_id in before and is_late(before[seen.video_id], seen)})
+    late = sorted(
+        {
+            seen.video_id
+            for _, seen in told
+            if seen.video_id in before and is_late(before[seen.video_id], seen)
+        }
+    )
     titles = _titles(tx, late) if late else {}
     after: dict[str, Known] = {}
     updates = []
@@ -261,7 +306,9 @@ def _judge(tx: db.Transaction, before: dict[str, Known], told: list[tuple[int, S
 
 def _titles(tx: db.Transaction, video_ids: list[str]) -> dict[str, list[tuple[datetime, str]]]:
     rows = db.rows(
-        tx, "SELECT video_id, feed_updated_at, title FROM feed.updates WHERE video_id = ANY(:video_ids) AND update_type <> 'deleted'", video_ids=video_ids
+        tx,
+        "SELECT video_id, feed_updated_at, title FROM feed.updates WHERE video_id = ANY(:video_ids) AND update_type <> 'deleted'",
+        video_ids=video_ids,
     )
     found: dict[str, list[tuple[datetime, str]]] = {video_id: [] for video_id in video_ids}
     for row in rows:
@@ -281,9 +328,16 @@ def _channels(told: list[tuple[int, Sighting]]) -> list[dict[str, Any]]:
     newest: dict[str, tuple[datetime, str]] = {}
     for _, seen in told:
         if seen.channel_id:
-            named = (seen.at, seen.channel_title) if seen.channel_title else (datetime.min.replace(tzinfo=seen.at.tzinfo), "")
+            named = (
+                (seen.at, seen.channel_title)
+                if seen.channel_title
+                else (datetime.min.replace(tzinfo=seen.at.tzinfo), "")
+            )
             newest[seen.channel_id] = max(newest.get(seen.channel_id, named), named)
-    return [{"channel_id": channel_id, "title": title, "titled_at": at if title else None} for channel_id, (at, title) in sorted(newest.items())]
+    return [
+        {"channel_id": channel_id, "title": title, "titled_at": at if title else None}
+        for channel_id, (at, title) in sorted(newest.items())
+    ]
 
 
 def _update(number: int, each: Update) -> dict[str, Any]:
@@ -368,14 +422,23 @@ def drop_known(tx: db.Transaction, seen: list[Sighting]) -> list[Sighting]:
             ids=[each.video_id for each in seen],
         )
     }
-    return [each for each in seen if each.video_id not in known or (each.at > known[each.video_id][0] and each.title != known[each.video_id][1])]
+    return [
+        each
+        for each in seen
+        if each.video_id not in known
+        or (each.at > known[each.video_id][0] and each.title != known[each.video_id][1])
+    ]
 
 
 # ------------------------------------------------------------------------------------------------ Replays
 
 
 class Stored(NamedTuple):
-    """An event as it came: `body` is a hub's Atom, `entries` what a poll found. `channel_id` is the subscription's where that still exists."""
+    """An event as it came:
+
+    `body` is a hub's Atom, `entries` what a poll found. `channel_id` is the subscription's where that still
+    exists.
+    """
 
     id: int
     body: bytes
@@ -402,8 +465,12 @@ def lock_event(tx: db.Transaction, event_id: int) -> Stored:
     return Stored(**row)
 
 
-def replay(tx: db.Transaction, event: Stored, seen: list[Sighting], error: str | None) -> list[dict[str, Any]]:
-    """Takes in the event again inside the caller's transaction. What it, or the one that it repeats, has told already isn't told twice. The rows of the trail
+def replay(
+    tx: db.Transaction, event: Stored, seen: list[Sighting], error: str | None
+) -> list[dict[str, Any]]:
+    """Takes in the event again inside the caller's transaction.
+
+    What it, or the one that it repeats, has told already isn't told twice. The rows of the trail
     that were added."""
     if event.repeat and event.processed:
         return []
@@ -424,10 +491,20 @@ def replay(tx: db.Transaction, event: Stored, seen: list[Sighting], error: str |
     if error is not None or repeat:
         return []
     told: defaultdict[tuple[str, datetime, bool], int] = defaultdict(int)
-    for row in db.rows(tx, "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id", id=event.id):
+    for row in db.rows(
+        tx,
+        "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id",
+        id=event.id,
+    ):
         told[row["video_id"], row["feed_updated_at"], row["update_type"] == "deleted"] += 1
     left = [each for each in seen if not told[each.video_id, each.at, each.title is None]]
-    return _merge(tx, [(event.id, each) for each in left], _lock(tx, sorted({each.video_id for each in left})), []) if left else []
+    return (
+        _merge(
+            tx, [(event.id, each) for each in left], _lock(tx, sorted({each.video_id for each in left})), []
+        )
+        if left
+        else []
+    )
 
 
 def _is_first(tx: db.Transaction, event: Stored) -> bool:

@@ -1,4 +1,7 @@
-"""What an organisation has paid ahead, what it has used, and its invoices. Money as decimal strings in USD; list prices of stand-ins are no money."""
+"""What an organisation has paid ahead, what it has used, and its invoices.
+
+Money as decimal strings in USD; list prices of stand-ins are no money.
+"""
 
 from decimal import Decimal
 
@@ -12,14 +15,22 @@ _CREDITS = """
       FROM (SELECT sum(amount_usd) AS added, min(added_at) AS since FROM ledger.credits WHERE organisation_id = :organisation_id) c
 """
 _STEPS = ("script", "voice", "visuals", "render", "upload", "storage")
-_BREAKDOWN = ", ".join(f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}' AND NOT k.list_price_only), 0)::text" for step in _STEPS)
+_BREAKDOWN = ", ".join(
+    f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}' AND NOT k.list_price_only), 0)::text"
+    for step in _STEPS
+)
 _MONTH = "date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
 _NEXT_MONTH = "(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'"
 
 
 def require_credit(tx: db.Transaction, organisation_id: str) -> None:
-    """Raises PaymentRequired when what was paid ahead is used up. What is being made at the moment has no price yet."""
-    balance: Decimal | None = db.value(tx, f"SELECT added - spent FROM ({_CREDITS}) b", organisation_id=organisation_id)
+    """Raises PaymentRequired when what was paid ahead is used up.
+
+    What is being made at the moment has no price yet.
+    """
+    balance: Decimal | None = db.value(
+        tx, f"SELECT added - spent FROM ({_CREDITS}) b", organisation_id=organisation_id
+    )
     if balance is not None and balance <= 0:
         raise PaymentRequired("Your organisation's credits are used up: add some, then try again.")
 

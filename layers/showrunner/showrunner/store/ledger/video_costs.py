@@ -6,7 +6,9 @@ from showrunner.database import db
 from showrunner.production.costs import Charge
 
 
-def add(tx: db.Transaction, organisation_id: str, video_id: str, charges: list[Charge], list_price_only: bool) -> None:
+def add(
+    tx: db.Transaction, organisation_id: str, video_id: str, charges: list[Charge], list_price_only: bool
+) -> None:
     """Records charges; one recorded before stays as it was."""
     db.run(
         tx,

@@ -1,4 +1,8 @@
-"""Users' own files. The row comes first, the upload goes straight to S3, and the file counts once its type, size and hash were checked."""
+"""Users' own files.
+
+The row comes first, the upload goes straight to S3, and the file counts once its type, size and hash were
+checked.
+"""
 
 from typing import Any
 
@@ -11,7 +15,15 @@ _ITEM = """
 """
 
 
-def add(tx: db.Transaction, organisation_id: str, kind: str, content_type: str, size_bytes: int, sha256: str, licence: str | None) -> dict[str, Any]:
+def add(
+    tx: db.Transaction,
+    organisation_id: str,
+    kind: str,
+    content_type: str,
+    size_bytes: int,
+    sha256: str,
+    licence: str | None,
+) -> dict[str, Any]:
     """{"id", "object_key", "item": JSON text} of the pending asset."""
     row = db.one(
         tx,
@@ -50,7 +62,11 @@ def usage(tx: db.Transaction, organisation_id: str) -> tuple[int, int]:
 
 def lock(tx: db.Transaction, organisation_id: str) -> None:
     """Let one transaction at a time add assets of the organisation: two at once must not both be the last allowed one."""
-    db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))::text", name=f"assets of {organisation_id}")
+    db.value(
+        tx,
+        "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))::text",
+        name=f"assets of {organisation_id}",
+    )
 
 
 def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, Any]:
@@ -105,7 +121,9 @@ def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status:
 def remove(tx: db.Transaction, organisation_id: str, asset_id: str) -> str:
     """Return the object's key, for the caller to delete.
 
-    The row stays for a day as `removed`: its upload address may still work, and what is uploaded again must be found."""
+    The row stays for a day as `removed`: its upload address may still work, and what is uploaded again must
+    be found.
+    """
     key = db.value(
         tx,
         """
@@ -117,5 +135,7 @@ def remove(tx: db.Transaction, organisation_id: str, asset_id: str) -> str:
     )
     if key is None:
         raise NotFound("There is no such asset.")
-    db.run(tx, "UPDATE studio.videos SET thumbnail_asset_id = NULL WHERE thumbnail_asset_id = :id", id=asset_id)
+    db.run(
+        tx, "UPDATE studio.videos SET thumbnail_asset_id = NULL WHERE thumbnail_asset_id = :id", id=asset_id
+    )
     return str(key)

@@ -1,4 +1,8 @@
-"""Channels. At most ten live ones a user, and a YouTube channel belongs to one of an organisation's: another may note it too, for nobody has proved it yet."""
+"""Channels.
+
+At most ten live ones a user, and a YouTube channel belongs to one of an organisation's: another may note it
+too, for nobody has proved it yet.
+"""
 
 import json
 from typing import Any
@@ -7,11 +11,18 @@ from showrunner.database import db, pages
 from showrunner.database.pages import Column, PageRequest, PageResult
 from showrunner.errors import Conflict, NotFound
 
-# A removed channel can be brought back by support for this long; then the retention job purges it with everything that hangs on it.
+# A removed channel can be brought back by support for this long; then the retention job purges it with
+# everything that hangs on it.
 KEPT_DAYS = 30
 
-db.CONSTRAINTS["channels_youtube_verified"] = (Conflict, "This YouTube channel is connected to another channel of this stage already.")
-db.CONSTRAINTS["channels_youtube_channel_id"] = (Conflict, "This YouTube channel belongs to another of your channels already.")
+db.CONSTRAINTS["channels_youtube_verified"] = (
+    Conflict,
+    "This YouTube channel is connected to another channel of this stage already.",
+)
+db.CONSTRAINTS["channels_youtube_channel_id"] = (
+    Conflict,
+    "This YouTube channel belongs to another of your channels already.",
+)
 
 _ITEM = """
     json_build_object('id', c.id, 'name', c.name, 'niche', c.niche, 'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
@@ -33,18 +44,34 @@ def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: 
 
 def count(tx: db.Transaction, creator: str) -> int:
     """Return how many channels a user, or a service, has created."""
-    return int(db.value(tx, "SELECT count(*) FROM studio.channels WHERE created_by = :creator AND deleted_at IS NULL", creator=creator))
+    return int(
+        db.value(
+            tx,
+            "SELECT count(*) FROM studio.channels WHERE created_by = :creator AND deleted_at IS NULL",
+            creator=creator,
+        )
+    )
 
 
 def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
     """The channel as JSON text."""
-    text = db.value(tx, f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id", organisation_id=organisation_id, channel_id=channel_id)
+    text = db.value(
+        tx,
+        f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id",
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
     return _found(text)
 
 
 def get_noted(tx: db.Transaction, organisation_id: str, channel_id: str) -> dict[str, Any]:
     """Return the YouTube channel that a channel notes, as {youtube_channel_id}; locked until the transaction ends. Raises NotFound."""
-    row = db.one(tx, f"SELECT c.youtube_channel_id FROM {_SOURCE} AND c.id = :channel_id FOR UPDATE", organisation_id=organisation_id, channel_id=channel_id)
+    row = db.one(
+        tx,
+        f"SELECT c.youtube_channel_id FROM {_SOURCE} AND c.id = :channel_id FOR UPDATE",
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
     if row is None:
         raise NotFound("There is no such channel.")
     return row
@@ -78,7 +105,9 @@ def _found(text: str | None) -> str:
     return text
 
 
-def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: list[str]) -> dict[str, dict[str, Any]]:
+def get_for_production(
+    tx: db.Transaction, organisation_id: str, channel_ids: list[str]
+) -> dict[str, dict[str, Any]]:
     """id -> {status, settings} of those that are there; locked, so that none is paused or removed before the videos stand."""
     found = db.rows(
         tx,
@@ -90,11 +119,23 @@ def get_for_production(tx: db.Transaction, organisation_id: str, channel_ids: li
 
 
 def add(
-    tx: db.Transaction, organisation_id: str, creator: str, name: str, niche: str | None, youtube_channel_id: str | None, settings: dict[str, Any], limit: int
+    tx: db.Transaction,
+    organisation_id: str,
+    creator: str,
+    name: str,
+    niche: str | None,
+    youtube_channel_id: str | None,
+    settings: dict[str, Any],
+    limit: int,
 ) -> str:
     """Return the new channel as JSON text. Raises Conflict when its creator has `limit` channels already."""
-    # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of several organisations.
-    db.value(tx, "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text", creator=f"channels of {creator}")
+    # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of
+    # several organisations.
+    db.value(
+        tx,
+        "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text",
+        creator=f"channels of {creator}",
+    )
     if count(tx, creator) >= limit:
         raise Conflict(f"You can have {limit} channels: remove one first.", code="CHANNEL_LIMIT_REACHED")
     text = db.value(
@@ -113,8 +154,17 @@ def add(
     return str(text)
 
 
-def save(tx: db.Transaction, organisation_id: str, channel_id: str, changes: dict[str, Any], settings: dict[str, Any]) -> str:
-    """Sets the given columns (name, niche, youtube_channel_id, status) and settings, leaves the others. The channel as JSON text."""
+def save(
+    tx: db.Transaction,
+    organisation_id: str,
+    channel_id: str,
+    changes: dict[str, Any],
+    settings: dict[str, Any],
+) -> str:
+    """Sets the given columns (name, niche, youtube_channel_id, status) and settings, leaves the others.
+
+    The channel as JSON text.
+    """
     text = db.value(
         tx,
         f"""
@@ -141,8 +191,13 @@ def save(tx: db.Transaction, organisation_id: str, channel_id: str, changes: dic
     return _found(text)
 
 
-def connect(tx: db.Transaction, organisation_id: str, channel_id: str, youtube_channel_id: str, connection_id: str) -> str:
-    """Bind the channel to a YouTube channel that the connection has proved. Returns it as JSON text. Raises Conflict when another channel has it."""
+def connect(
+    tx: db.Transaction, organisation_id: str, channel_id: str, youtube_channel_id: str, connection_id: str
+) -> str:
+    """Bind the channel to a YouTube channel that the connection has proved.
+
+    Returns it as JSON text. Raises Conflict when another channel has it.
+    """
     text = db.value(
         tx,
         f"""
@@ -169,10 +224,16 @@ def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
     )
     if not hidden:
         raise NotFound("There is no such channel.")
-    db.run(tx, "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE channel_id = :channel_id AND deleted_at IS NULL", channel_id=channel_id)
+    db.run(
+        tx,
+        "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE channel_id = :channel_id AND deleted_at IS NULL",
+        channel_id=channel_id,
+    )
 
 
-def ask_removal(tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str, minutes: int) -> None:
+def ask_removal(
+    tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str, minutes: int
+) -> None:
     """Remembers the confirmation that the second DELETE must bring. A new one replaces the last."""
     db.run(
         tx,

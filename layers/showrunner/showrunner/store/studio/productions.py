@@ -1,6 +1,7 @@
 """The making of a video: the part of studio.videos and studio.video_log that the production machine writes.
 
-Every write names the attempt it belongs to, so that a step of an older attempt which wakes up late changes nothing.
+Every write names the attempt it belongs to, so that a step of an older attempt which wakes up late changes
+nothing.
 """
 
 import json
@@ -13,7 +14,9 @@ _OPEN = "status IN ('queued', 'processing')"
 
 
 def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int) -> dict[str, Any]:
-    """The attempt starts: the video is processing until `deadline_seconds` from now. Gives video, channel and ready assets.
+    """The attempt starts: the video is processing until `deadline_seconds` from now.
+
+    Gives video, channel and ready assets.
 
     Raises ProductionCancelled when the video was cancelled or a newer attempt took its place."""
     row = db.one(
@@ -54,7 +57,10 @@ def advance(tx: db.Transaction, video_id: str, attempt: int, step: str, progress
 
 
 def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None:
-    """The attempt ends with its script: the video waits for its owner. Raises ProductionCancelled as `begin`."""
+    """The attempt ends with its script: the video waits for its owner.
+
+    Raises ProductionCancelled as `begin`.
+    """
     changed = db.run(
         tx,
         """
@@ -69,7 +75,9 @@ def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None
     add_log(tx, video_id, attempt, "script", message)
 
 
-def save_script(tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]) -> None:
+def save_script(
+    tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]
+) -> None:
     db.run(
         tx,
         "UPDATE studio.videos SET title = :title, description = :description, tags = :tags, updated_at = now() WHERE id = :video_id AND attempt = :attempt",
@@ -81,8 +89,18 @@ def save_script(tx: db.Transaction, video_id: str, attempt: int, title: str, des
     )
 
 
-def complete(tx: db.Transaction, video_id: str, attempt: int, product: dict[str, Any], duration_seconds: float, demo: bool) -> bool:
-    """The video is finished. False when it was already, so that its event goes out once for each delivery that changed something."""
+def complete(
+    tx: db.Transaction,
+    video_id: str,
+    attempt: int,
+    product: dict[str, Any],
+    duration_seconds: float,
+    demo: bool,
+) -> bool:
+    """The video is finished.
+
+    False when it was already, so that its event goes out once for each delivery that changed something.
+    """
     changed = db.run(
         tx,
         """
@@ -103,7 +121,10 @@ def complete(tx: db.Transaction, video_id: str, attempt: int, product: dict[str,
 
 
 def fail(tx: db.Transaction, video_id: str, attempt: int, error: dict[str, str]) -> bool:
-    """The attempt failed at error["step"]. False when the video isn't open any more: cancelled, finished, or retried since."""
+    """The attempt failed at error["step"].
+
+    False when the video isn't open any more: cancelled, finished, or retried since.
+    """
     changed = db.run(
         tx,
         f"""
@@ -132,9 +153,14 @@ def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[s
         attempt=attempt,
     )
     begun = {row["step"]: row["at"] for row in rows}
-    # The line of a step is written when the one before it is done: "voice" when the script is recorded, "render" when the timeline is.
+    # The line of a step is written when the one before it is done: "voice" when the script is recorded,
+    # "render" when the timeline is.
     spans = {"script": ("prepare", "voice"), "voice": ("voice", "render")}
-    return {step: round(begun[end] - begun[start], 1) for step, (start, end) in spans.items() if start in begun and end in begun}
+    return {
+        step: round(begun[end] - begun[start], 1)
+        for step, (start, end) in spans.items()
+        if start in begun and end in begun
+    }
 
 
 def get_step(tx: db.Transaction, video_id: str) -> dict[str, Any]:
@@ -207,8 +233,13 @@ def is_any_open(tx: db.Transaction, within_seconds: int) -> bool:
     )
 
 
-def add_log(tx: db.Transaction, video_id: str, attempt: int, step: str, message: str, level: str = "info") -> None:
-    """A line of the video's processing log. The same line of the same attempt stands once, however often its step was retried."""
+def add_log(
+    tx: db.Transaction, video_id: str, attempt: int, step: str, message: str, level: str = "info"
+) -> None:
+    """A line of the video's processing log.
+
+    The same line of the same attempt stands once, however often its step was retried.
+    """
     db.run(
         tx,
         """
@@ -226,4 +257,6 @@ def add_log(tx: db.Transaction, video_id: str, attempt: int, step: str, message:
 
 def _gone(tx: db.Transaction, video_id: str) -> ProductionCancelled:
     row = get_step(tx, video_id)
-    return ProductionCancelled(f"The video is {row['status']} in attempt {row['attempt']}: this attempt ends here.")
+    return ProductionCancelled(
+        f"The video is {row['status']} in attempt {row['attempt']}: this attempt ends here."
+    )

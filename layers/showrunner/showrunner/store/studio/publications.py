@@ -6,7 +6,10 @@ from typing import Any
 from showrunner.database import db
 from showrunner.errors import Conflict, NotFound, ProductionCancelled
 
-db.CONSTRAINTS["publications_youtube_video_id"] = (Conflict, "This YouTube video belongs to another video of ours already.")
+db.CONSTRAINTS["publications_youtube_video_id"] = (
+    Conflict,
+    "This YouTube video belongs to another video of ours already.",
+)
 
 _ROW = """
     p.id::text, p.video_id::text, p.organisation_id::text, p.channel_id::text, p.attempt, p.action, p.is_open, p.metadata, p.confirm_repeat,
@@ -25,7 +28,10 @@ def find(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, A
 
 
 def get_source(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any]:
-    """Return what a publication is made from: the video, its channel's settings and connection. Locks the video. Raises NotFound."""
+    """Return what a publication is made from: the video, its channel's settings and connection.
+
+    Locks the video. Raises NotFound.
+    """
     row = db.one(
         tx,
         """
@@ -43,8 +49,13 @@ def get_source(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[
     return row
 
 
-def open_(tx: db.Transaction, source: dict[str, Any], action: str, metadata: dict[str, Any], *, confirm_repeat: bool) -> dict[str, Any]:
-    """Begin the next attempt of a publication and return its row. The caller holds the video and has seen that no attempt is open."""
+def open_(
+    tx: db.Transaction, source: dict[str, Any], action: str, metadata: dict[str, Any], *, confirm_repeat: bool
+) -> dict[str, Any]:
+    """Begin the next attempt of a publication and return its row.
+
+    The caller holds the video and has seen that no attempt is open.
+    """
     row = db.one(
         tx,
         f"""
@@ -69,18 +80,30 @@ def open_(tx: db.Transaction, source: dict[str, Any], action: str, metadata: dic
 
 def save_status(tx: db.Transaction, video_id: str, status: str) -> None:
     """Set the video's status."""
-    db.run(tx, "UPDATE studio.videos SET status = :status, updated_at = now() WHERE id = :video_id", video_id=video_id, status=status)
+    db.run(
+        tx,
+        "UPDATE studio.videos SET status = :status, updated_at = now() WHERE id = :video_id",
+        video_id=video_id,
+        status=status,
+    )
 
 
 def begin(tx: db.Transaction, video_id: str, attempt: int) -> dict[str, Any]:
     """As get_open, and record that the machine runs."""
     row = get_open(tx, video_id, attempt)
-    db.run(tx, "UPDATE studio.publications SET begun_at = coalesce(begun_at, now()), updated_at = now() WHERE video_id = :video_id", video_id=video_id)
+    db.run(
+        tx,
+        "UPDATE studio.publications SET begun_at = coalesce(begun_at, now()), updated_at = now() WHERE video_id = :video_id",
+        video_id=video_id,
+    )
     return row
 
 
 def get_open(tx: db.Transaction, video_id: str, attempt: int) -> dict[str, Any]:
-    """Return the open attempt, its video locked. Raises ProductionCancelled when it is over or another has taken its place."""
+    """Return the open attempt, its video locked.
+
+    Raises ProductionCancelled when it is over or another has taken its place.
+    """
     row = db.one(
         tx,
         f"""
@@ -95,7 +118,9 @@ def get_open(tx: db.Transaction, video_id: str, attempt: int) -> dict[str, Any]:
     return row
 
 
-def save_progress(tx: db.Transaction, video_id: str, attempt: int, youtube_video_id: str | None, waiting_for: str | None) -> None:
+def save_progress(
+    tx: db.Transaction, video_id: str, attempt: int, youtube_video_id: str | None, waiting_for: str | None
+) -> None:
     """Save the id as soon as it is known, and why the attempt waits. An id that is known is never lost."""
     db.run(
         tx,
@@ -111,9 +136,19 @@ def save_progress(tx: db.Transaction, video_id: str, attempt: int, youtube_video
 
 
 def close(
-    tx: db.Transaction, video_id: str, attempt: int, problems: list[dict[str, str]], youtube_video_id: str | None, *, published: bool, is_open: bool = False
+    tx: db.Transaction,
+    video_id: str,
+    attempt: int,
+    problems: list[dict[str, str]],
+    youtube_video_id: str | None,
+    *,
+    published: bool,
+    is_open: bool = False,
 ) -> None:
-    """Save the result of an attempt. `is_open`: it goes on, for a look at YouTube after the time of publication."""
+    """Save the result of an attempt.
+
+    `is_open`: it goes on, for a look at YouTube after the time of publication.
+    """
     db.run(
         tx,
         """

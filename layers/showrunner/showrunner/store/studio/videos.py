@@ -37,7 +37,9 @@ _SOURCE = "studio.videos v WHERE v.organisation_id = :organisation_id AND v.dele
 _ONE = _SOURCE + " AND v.id = :video_id"
 
 
-def list_(tx: db.Transaction, organisation_id: str, filters: dict[str, Any], wanted: PageRequest) -> PageResult:
+def list_(
+    tx: db.Transaction, organisation_id: str, filters: dict[str, Any], wanted: PageRequest
+) -> PageResult:
     """`filters`: channel_id, status, date_from (inclusive), date_to (exclusive)."""
     conditions = {
         "organisation_id": ("true", organisation_id),
@@ -96,7 +98,9 @@ def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
     return _found(text)
 
 
-def get_state(tx: db.Transaction, organisation_id: str, video_id: str, *, locked: bool = False) -> dict[str, Any]:
+def get_state(
+    tx: db.Transaction, organisation_id: str, video_id: str, *, locked: bool = False
+) -> dict[str, Any]:
     """id, status, progress, current_step, error, attempt, product, title, demo; `locked` until the transaction ends."""
     row = db.one(
         tx,
@@ -119,7 +123,9 @@ def _found(text: str | None) -> str:
     return text
 
 
-def add(tx: db.Transaction, organisation_id: str, channel_id: str, request: dict[str, Any], priority: int) -> str:
+def add(
+    tx: db.Transaction, organisation_id: str, channel_id: str, request: dict[str, Any], priority: int
+) -> str:
     """The id of the new, queued video."""
     return str(
         db.value(
@@ -137,7 +143,10 @@ def add(tx: db.Transaction, organisation_id: str, channel_id: str, request: dict
 
 
 def queue_position(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
-    """1 is the next to begin. A video's organisation has a share of its own, so nobody else's count; higher priority (1) goes first."""
+    """1 is the next to begin.
+
+    A video's organisation has a share of its own, so nobody else's count; higher priority (1) goes first.
+    """
     return int(
         db.value(
             tx,
@@ -153,7 +162,10 @@ def queue_position(tx: db.Transaction, organisation_id: str, video_id: str) -> i
 
 
 def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
-    """Queues the next attempt and gives its number. The caller holds the row and has seen that the last attempt is over."""
+    """Queues the next attempt and gives its number.
+
+    The caller holds the row and has seen that the last attempt is over.
+    """
     return int(
         db.value(
             tx,
@@ -196,7 +208,9 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
 
 
 def cancel_all(tx: db.Transaction, organisation_id: str | None, creator: str | None) -> int:
-    """Cancel what an organisation, or a user in their channels, has in production. Returns the number of videos.
+    """Cancel what an organisation, or a user in their channels, has in production.
+
+    Returns the number of videos.
 
     Each step stops before its next paid call; the sweep stops the executions. They can be retried later."""
     return db.run(
