@@ -1,4 +1,4 @@
-"""Fixtures for every test: a real PostgreSQL that is rolled back per test, AWS as moto over HTTP, sample events, API clients."""
+"""Fixtures for every test: PostgreSQL, rolled back per test, AWS as moto over HTTP, events, API clients."""
 
 import contextlib
 import importlib
@@ -56,7 +56,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def postgres(aws: str) -> Iterator[Any]:
-    """Start a server for this test process alone and delete it at the end, so that parallel workers do not share one."""
+    """Start a server for this test process alone, and delete it at the end.
+
+    Parallel workers must not share one.
+    """
     from functions.migrate import app as migrate
     from local import postgres as server
     from showrunner.database import db
@@ -135,7 +138,10 @@ def aws() -> Iterator[str]:
 
 
 def make_dynamodb_atomic() -> None:
-    """Let moto handle one DynamoDB request at a time: it checks a condition and writes in two steps, DynamoDB in one."""
+    """Let moto handle one DynamoDB request at a time.
+
+    DynamoDB checks a condition and writes in one step, moto in two.
+    """
     from moto.dynamodb.responses import DynamoHandler
 
     handle, lock = DynamoHandler.call_action, threading.Lock()
@@ -262,7 +268,7 @@ def send(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the handler that template.yaml routes this path to: the function of its prefix, otherwise admin."""
+    """Return the handler that template.yaml routes this path to: its prefix's function, otherwise admin."""
     segments = path.split("/")
     prefix = segments[3] if segments[:3] == ["", "api", "v1"] and len(segments) > 3 else "admin"
     name = PREFIXES.get(prefix, "admin")

@@ -49,9 +49,10 @@ def bare_application(organisation_id: str) -> Any:
             return Answer('{"videos":' + db.value(tx, SOME, o=organisation_id, limit=query.limit) + "}")
 
     # The item and the summary are the product's own expressions.
-    ONE = f"SELECT {videos._ITEM}::text FROM studio.videos v WHERE v.organisation_id = :o AND v.deleted_at IS NULL AND v.id = :id"  # noqa: N806
-    SOME = f"""SELECT coalesce(json_agg(item), '[]')::text FROM (SELECT {videos._SUMMARY} AS item FROM studio.videos v
-               WHERE v.organisation_id = :o AND v.deleted_at IS NULL ORDER BY v.created_at DESC, v.id DESC LIMIT :limit) x"""  # noqa: N806
+    OWN = "FROM studio.videos v WHERE v.organisation_id = :o AND v.deleted_at IS NULL"  # noqa: N806
+    ONE = f"SELECT {videos._ITEM}::text {OWN} AND v.id = :id"  # noqa: N806
+    SOME = f"""SELECT coalesce(json_agg(item), '[]')::text FROM (SELECT {videos._SUMMARY} AS item {OWN}
+               ORDER BY v.created_at DESC, v.id DESC LIMIT :limit) x"""  # noqa: N806
     del pages
 
     def serve(made: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +156,8 @@ def main() -> int:
     print(f"{'':18}{'CPU us min':>12}{'median':>10}{'max':>10}{'req/s/core':>12}")
     for name, each in spent.items():
         print(
-            f"{name:18}{min(each):12.0f}{statistics.median(each):10.0f}{max(each):10.0f}{1e6 / statistics.median(each):12.0f}"
+            f"{name:18}{min(each):12.0f}{statistics.median(each):10.0f}{max(each):10.0f}"
+            f"{1e6 / statistics.median(each):12.0f}"
         )
     for name, (goal, words) in GOALS.items():
         met = figures[name] >= goal if words == "at least" else figures[name] <= goal

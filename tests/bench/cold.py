@@ -34,7 +34,8 @@ ROUNDS = 7
 FLOOR = "import json\nimport awslambdaric.bootstrap\n"
 SERVE = """
 import sys, app
-class context: aws_request_id = "r"; function_name = "f"; invoked_function_arn = "a"; memory_limit_in_mb = 1024
+class context:
+    aws_request_id = "r"; function_name = "f"; invoked_function_arn = "a"; memory_limit_in_mb = 1024
 context.get_remaining_time_in_millis = staticmethod(lambda: 30000)
 try:
     said = app.handler(json.loads(sys.argv[1]), context)
@@ -128,7 +129,8 @@ def people(known: dict[str, Any]) -> dict[str, str]:
         person = sessions.begin(tx, members.get(tx, user_id))["access_token"]
         db.run(
             tx,
-            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'bench', 'b', 'sr_', :h, '{ingestion}')",
+            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) "
+            "VALUES (:o, 'bench', 'b', 'sr_', :h, '{ingestion}')",
             o=known["organisation_id"],
             h=hashlib.sha256(key.encode()).hexdigest(),
         )
@@ -140,7 +142,8 @@ def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Req
     from showrunner.database import db
 
     with db.transaction() as tx:
-        asset = "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status)"
+        columns = "organisation_id, kind, content_type, bytes, sha256, object_key, status"
+        asset = f"INSERT INTO studio.assets ({columns})"
         asset_id = db.value(
             tx,
             f"{asset} VALUES (:o, 'image', 'image/png', 1, :h, 'k', 'ready') RETURNING id::text",
@@ -177,7 +180,8 @@ def steps(server: Any, known: dict[str, Any]) -> dict[str, Request]:
                 "priority": 1,
             }
         )
-        video = "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, :r) RETURNING id::text"
+        columns = "organisation_id, channel_id, request"
+        video = f"INSERT INTO studio.videos ({columns}) VALUES (:o, :c, :r) RETURNING id::text"
         video_id = db.value(tx, video, o=known["organisation_id"], c=known["channel_id"], r=order)
     start = {"video_id": video_id, "organisation_id": known["organisation_id"], "attempt": 1}
     rendered = production.produced(None, production.Platforms(server), start)
@@ -374,7 +378,8 @@ def main() -> int:
         print(f"{name:16}{statistics.median(each):8.0f}{ratios.get(name, 1.0):8.2f}")
     for name, goal in GOALS.items():
         print(
-            f"{name:14}{figures[name]:6.2f}   goal at most {goal}: {'met' if figures[name] <= goal else 'MISSED'}"
+            f"{name:14}{figures[name]:6.2f}   goal at most {goal}: "
+            f"{'met' if figures[name] <= goal else 'MISSED'}"
         )
     return 0
 

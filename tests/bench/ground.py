@@ -1,4 +1,7 @@
-"""Common parts of the benchmarks: their own PostgreSQL, moto in another process, an organisation with videos, alternating timing."""
+"""Common parts of the benchmarks.
+
+PostgreSQL of their own, moto in another process, an organisation with videos, and timing by turns.
+"""
 
 import contextlib
 import json
@@ -126,8 +129,10 @@ def _fill(videos: int) -> dict[str, Any]:
         db.run(
             tx,
             """
-            INSERT INTO studio.videos (organisation_id, channel_id, request, title, description, tags, status, created_at)
-            SELECT :o::uuid, :c::uuid, '{"topic": "Bees", "style": "educational"}', 'Title of video ' || n, repeat('What it is about. ', 10),
+            INSERT INTO studio.videos
+              (organisation_id, channel_id, request, title, description, tags, status, created_at)
+            SELECT :o::uuid, :c::uuid, '{"topic": "Bees", "style": "educational"}', 'Title of video ' || n,
+                   repeat('What it is about. ', 10),
                    ARRAY['bees', 'dance'], 'completed', now() - make_interval(secs => n)
               FROM generate_series(1, :n::integer) n
             """,
@@ -145,8 +150,10 @@ def _fill(videos: int) -> dict[str, Any]:
         db.run(
             tx,
             """
-            INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd)
-            SELECT organisation_id, id, s, s, 'p', 'i', 10, 'token', 0.00125 FROM studio.videos, unnest(ARRAY['script','voice','render']) s
+            INSERT INTO ledger.costs
+              (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd)
+            SELECT organisation_id, id, s, s, 'p', 'i', 10, 'token', 0.00125
+              FROM studio.videos, unnest(ARRAY['script','voice','render']) s
             """,
         )
         video_ids = [row["id"] for row in db.rows(tx, "SELECT id::text FROM studio.videos LIMIT 5000")]

@@ -1,4 +1,4 @@
-"""make bench-ingest: the receiver and the worker of notifications beside their limits and the naive way, all in one run, by turns.
+"""make bench-ingest: the receiver and the worker of notifications, their limits and the naive way, by turns.
 
 receive   HMAC, envelope and enqueue, signed but for the socket, against a bare expat + HMAC loop; and the
 whole handler, state item and log line included worker    the whole handler (SQS event, parse, dedupe, merge,
@@ -81,7 +81,8 @@ class Meter:
         wall, own, both = (statistics.median(each) for each in (self.wall, self.own, self.cpu))
         return {
             "wall_us": round(wall, 1), "own_cpu_us": round(own, 1), "cpu_us": round(both, 1),
-            "events_s": round(1e6 / wall), "events_s_core": round(1e6 / own), "events_s_both": round(1e6 / both),
+            "events_s": round(1e6 / wall),
+            "events_s_core": round(1e6 / own), "events_s_both": round(1e6 / both),
         }  # fmt: skip
 
 
@@ -89,7 +90,9 @@ class Meter:
 
 
 FIELDS = {
-    "http://www.youtube.com/xml/schemas/2015 videoId": 0, "http://www.youtube.com/xml/schemas/2015 channelId": 1, "http://www.w3.org/2005/Atom title": 2,
+    "http://www.youtube.com/xml/schemas/2015 videoId": 0,
+    "http://www.youtube.com/xml/schemas/2015 channelId": 1,
+    "http://www.w3.org/2005/Atom title": 2,
     "http://www.w3.org/2005/Atom published": 3, "http://www.w3.org/2005/Atom updated": 4,
 }  # fmt: skip
 
@@ -127,8 +130,10 @@ def receive_cases(rpc, sealed: bytes):  # noqa: C901 - one small function for ea
     from functions.websub import app
 
     item = {
-        "subscription_id": {"N": "1"}, "channel_id": {"S": "UC" + "0" * 22}, "topic_url": {"S": "t"}, "address": {"S": "a"}, "lease_seconds": {"N": "432000"},
-        "asked": {"S": "subscribe"}, "asked_until": {"N": "0"}, "secret": {"B": base64.b64encode(sealed).decode()},
+        "subscription_id": {"N": "1"}, "channel_id": {"S": "UC" + "0" * 22}, "topic_url": {"S": "t"},
+        "address": {"S": "a"}, "lease_seconds": {"N": "432000"},
+        "asked": {"S": "subscribe"}, "asked_until": {"N": "0"},
+        "secret": {"B": base64.b64encode(sealed).decode()},
     }  # fmt: skip
     state = json.dumps({"Item": item}).encode()
     sent: list[bytes] = []
@@ -206,7 +211,7 @@ def receive_cases(rpc, sealed: bytes):  # noqa: C901 - one small function for ea
 
 
 def paced(call, per_second: int, seconds: float) -> list[float]:
-    """Milliseconds of each call when they come at a steady rate; a late one is counted from when it was due."""
+    """Return the milliseconds of each call at a steady rate; a late call counts from when it was due."""
     begun, times = time.perf_counter(), []
     for number in range(int(per_second * seconds)):
         due = begun + number / per_second
@@ -239,7 +244,10 @@ def sqs_event(count: int) -> dict:
 
 
 def naive(connection, bodies: list[bytes], parse) -> None:
-    """Each event by itself: is it known, else record it, then channel, video and update, each looked for before it is written."""
+    """Process one event after another the naive way.
+
+    Is it known? Else record it, then its channel, video and update; each is looked for before it is written.
+    """
     run = connection.run
     for body in bodies:
         digest = hashlib.sha256(body).digest()
@@ -247,7 +255,8 @@ def naive(connection, bodies: list[bytes], parse) -> None:
         video, channel, name, title, published, updated = parse(body)
         run("BEGIN")
         [[event]] = run(
-            "INSERT INTO feed.events (received_at, content_hash, raw_xml, video_id, channel_id, processed, processed_at, repeat) "
+            "INSERT INTO feed.events (received_at, content_hash, raw_xml, video_id, channel_id, processed, "
+            "processed_at, repeat) "
             "VALUES (now(), :h, :x, :v, :c, true, now(), :r) RETURNING id",
             h=digest, x=body.decode(), v=video, c=channel, r=bool(known),
         )  # fmt: skip
@@ -264,20 +273,24 @@ def naive(connection, bodies: list[bytes], parse) -> None:
             before = run("SELECT title, feed_updated_at FROM feed.videos WHERE video_id = :v", v=video)
             if before:
                 run(
-                    "UPDATE feed.videos SET title = :t, feed_updated_at = :u, last_updated_at = now() WHERE video_id = :v",
+                    "UPDATE feed.videos SET title = :t, feed_updated_at = :u, last_updated_at = now() WHERE "
+                    "video_id = :v",
                     t=title,
                     u=updated,
                     v=video,
                 )
             else:
                 run(
-                    "INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at) VALUES (:v, :c, :t, :p, :u)",
+                    "INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at) "
+                    "VALUES (:v, :c, :t, :p, :u)",
                     v=video, c=channel, t=title, p=published, u=updated,
                 )  # fmt: skip
             run(
-                "INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type) "
+                "INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, "
+                "feed_updated_at, update_type) "
                 "VALUES (:e, :v, :c, :t, :p, :u, :k)",
-                e=event, v=video, c=channel, t=title, p=published, u=updated, k="unknown" if before else "new_video",
+                e=event, v=video, c=channel, t=title, p=published, u=updated,
+                k="unknown" if before else "new_video",
             )  # fmt: skip
         run("COMMIT")
 
@@ -313,7 +326,8 @@ def copy(connection, count: int) -> None:
         body = atom(number)
         text = body.decode().replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
         rows.append(
-            f"2026-11-20T00:00:00Z\t\\\\x{hashlib.sha256(body).hexdigest()}\t{text}\tV{number:010d}\tUC{number % 5000:022d}\tt\n"
+            f"2026-11-20T00:00:00Z\t\\\\x{hashlib.sha256(body).hexdigest()}\t{text}\tV{number:010d}"
+            f"\tUC{number % 5000:022d}\tt\n"
         )
     stream = io.BytesIO("".join(rows).encode())
     connection.run(
@@ -358,7 +372,8 @@ def main() -> int:
     options = arguments.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     os.environ.update(
-        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_REGION="us-east-1", STAGE="bench", STATE_TABLE="state", EVENT_BUS_NAME="bus",
+        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_REGION="us-east-1",
+        STAGE="bench", STATE_TABLE="state", EVENT_BUS_NAME="bus",
         AWS_ENDPOINT_URL="http://127.0.0.1:9", NOTIFICATIONS_QUEUE_URL="q", NOTIFICATIONS_DEAD_URL="d", TOPIC_BASE_URL="https://www.youtube.com",
         POWERTOOLS_LOG_LEVEL="WARNING",
     )  # fmt: skip
@@ -449,7 +464,8 @@ def main() -> int:
         "ways": measured,
     }
     print(
-        f"{'':28s}{'wall µs':>10s}{'own CPU':>10s}{'+ backend':>10s}{'events/s':>10s}{'per core':>10s}{'of both':>10s}"
+        f"{'':28s}{'wall µs':>10s}{'own CPU':>10s}{'+ backend':>10s}{'events/s':>10s}{'per core':>10s}"
+        f"{'of both':>10s}"
     )
     for name, each in measured.items():
         times = f"{each['wall_us']:10.1f}{each['own_cpu_us']:10.1f}{each['cpu_us']:10.1f}"

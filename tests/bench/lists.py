@@ -1,4 +1,6 @@
-"""How fast the feed's lists are at 5 million video updates and 1 million videos: python tests/bench/lists.py [--rows 5000000]. Takes about five minutes.
+"""How fast the feed's lists are at 5 million video updates and 1 million videos.
+
+python tests/bench/lists.py [--rows 5000000] takes about five minutes.
 
 Each query goes through the API's own store function on a PostgreSQL of its own; p50 and p95 over 40 calls
 each, written to .local/bench/lists.json.
@@ -21,21 +23,29 @@ OUT = ROOT / ".local" / "bench"
 CALLS = 40
 
 UPDATES = """
-INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type, created_at)
+INSERT INTO feed.updates
+  (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type, created_at)
 SELECT g, 'V' || lpad((g % 1000000)::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
-       (ARRAY['Official','Live','Remix','Lyrics','Cover','Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
+       (ARRAY['Official','Live','Remix','Lyrics','Cover',
+              'Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
        || ' ' || substr(md5((g * 3)::text), 1, 8),
-       now() - interval '400 days' + g * interval '6 seconds', now() - interval '400 days' + g * interval '6 seconds',
-       (ARRAY['new_video','title_update','unknown','unknown'])[1 + g % 4], now() - interval '400 days' + g * interval '6 seconds'
+       now() - interval '400 days' + g * interval '6 seconds',
+       now() - interval '400 days' + g * interval '6 seconds',
+       (ARRAY['new_video','title_update','unknown','unknown'])[1 + g % 4],
+       now() - interval '400 days' + g * interval '6 seconds'
   FROM generate_series(:first::bigint, :last::bigint) g
 """
 VIDEOS = """
-INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at, first_seen_at, last_updated_at, enrich_at)
+INSERT INTO feed.videos
+  (video_id, channel_id, title, published_at, feed_updated_at, first_seen_at, last_updated_at, enrich_at)
 SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
-       (ARRAY['Official','Live','Remix','Lyrics','Cover','Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
+       (ARRAY['Official','Live','Remix','Lyrics','Cover',
+              'Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
        || ' ' || substr(md5((g * 3)::text), 1, 8)
-       || ' ' || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6], at, at, at, at, NULL
-  FROM (SELECT g, now() - interval '400 days' + g * interval '30 seconds' AS at FROM generate_series(:first::bigint, :last::bigint) g) x
+       || ' ' || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6],
+       at, at, at, at, NULL
+  FROM (SELECT g, now() - interval '400 days' + g * interval '30 seconds' AS at
+          FROM generate_series(:first::bigint, :last::bigint) g) x
 """
 
 
@@ -89,7 +99,9 @@ def cases(tx) -> dict:
         """A cursor far down, as many pages would have led to."""
         sort = next(iter(what.sorts.values())).column.removeprefix("t.")
         key = what.key.column.removeprefix("t.")
-        sql = f"SELECT {sort}::text AS value, {key}::text AS key FROM {what.table} WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1"
+        older = f"{sort} < now() - :days * interval '1 day'"
+        columns = f"{sort}::text AS value, {key}::text AS key"
+        sql = f"SELECT {columns} FROM {what.table} WHERE {older} ORDER BY {sort} DESC LIMIT 1"
         row = db.one(tx, sql, days=int(400 * share))
         return lists._write(
             what,
@@ -154,7 +166,8 @@ def main() -> int:
                     "p95_ms": round(times[int(CALLS * 0.95)], 1),
                 }
                 print(
-                    f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} ms"
+                    f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} "
+                    "ms"
                 )
     (OUT / "lists.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0

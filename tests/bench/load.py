@@ -1,4 +1,6 @@
-"""make bench-load: 50 users at once on a local stack of its own, over HTTP on the engine itself, by turns with an empty function: what of the time is ours.
+"""make bench-load: 50 users at once over HTTP on a local stack of its own.
+
+The calls take turns with calls of an empty function, which shows how much of the time is ours.
 
 The stack has a home and ports apart and is stopped at the end. Nothing paid is asked: no video is made.
 Closed loop: each user asks again when answered.
@@ -46,7 +48,9 @@ WARM_SECONDS = 8
 # What template.yaml reserves for the function that is asked; more calls at once are refused with 503, here as
 # in AWS.
 AT_ONCE = 20
-EMPTY = 'def handler(event, context):\n    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": "{}"}\n'
+EMPTY = """def handler(event, context):
+    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": "{}"}
+"""
 
 
 def environment() -> dict[str, str]:
@@ -120,8 +124,11 @@ def fill() -> list[str]:
         made = owner.run(
             """
             INSERT INTO studio.videos (organisation_id, channel_id, request, title, status, created_at)
-            SELECT c.organisation_id, c.id, '{"topic": "Bees"}', 'Video ' || n, 'completed', now() - make_interval(secs => n)
-              FROM (SELECT organisation_id, id FROM studio.channels LIMIT 1) c, generate_series(1, 500) n RETURNING id::text
+            SELECT c.organisation_id, c.id, '{"topic": "Bees"}', 'Video ' || n, 'completed',
+                   now() - make_interval(secs => n)
+              FROM (SELECT organisation_id, id FROM studio.channels LIMIT 1) c,
+                   generate_series(1, 500) n
+            RETURNING id::text
             """
         )
     return [row[0] for row in made]
@@ -253,12 +260,15 @@ def measure(
 
 def show(title: str, answers: dict[str, dict[str, Any]]) -> None:
     print(
-        f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU ms a request"
+        f"\n{title:24}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'per s':>8}{'refused %':>10}{'cores':>7}   CPU "
+        "ms a request"
     )
     for name, each in answers.items():
         cpu = "  ".join(f"{part} {spent:.1f}" for part, spent in each["cpu_ms_a_request"].items())
         print(
-            f"{name:24}{each['p50_ms']:9.1f}{each['p95_ms']:9.1f}{each['p99_ms']:9.1f}{each['answers_per_second']:8.0f}{each['refused_percent']:10.1f}{each['cores_busy']:7.2f}   {cpu}"
+            f"{name:24}{each['p50_ms']:9.1f}{each['p95_ms']:9.1f}{each['p99_ms']:9.1f}"
+            f"{each['answers_per_second']:8.0f}{each['refused_percent']:10.1f}{each['cores_busy']:7.2f}   "
+            f"{cpu}"
         )
 
 

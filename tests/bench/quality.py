@@ -124,7 +124,8 @@ def vmaf(encoded: Path, raw: Path, folder: Path) -> tuple[float, float]:
         "-i",
         raw,
     )
-    graph = f"[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]libvmaf=log_fmt=json:log_path={log}:n_subsample=5:n_threads=2"
+    vmaf = f"libvmaf=log_fmt=json:log_path={log}:n_subsample=5:n_threads=2"
+    graph = f"[0:v]format=yuv420p[a];[1:v]format=yuv420p[b];[a][b]{vmaf}"
     ffmpeg.run("-i", encoded, *source, "-lavfi", graph, "-f", "null", "-")
     scores = [frame["metrics"]["vmaf"] for frame in json.loads(log.read_text())["frames"]]
     return float(np.mean(scores)), float(np.percentile(scores, 5))
@@ -166,7 +167,8 @@ def compare(folder: Path, content: str, arguments: argparse.Namespace) -> dict[s
             "vmaf_p5": low,
         }
         print(
-            f"  {content:12} {name:8} {statistics.median(times):6.2f} s CPU ({min(times):.2f} to {max(times):.2f}) "
+            f"  {content:12} {name:8} {statistics.median(times):6.2f} s CPU ({min(times):.2f} to "
+            f"{max(times):.2f}) "
             f"{size:10,} bytes  VMAF {mean:6.2f}, 5 % below {low:6.2f}",
             flush=True,
         )

@@ -1,4 +1,6 @@
-"""make bench-receive: what a hub waits for over HTTP on the local engine, beside a function that does nothing. Wants a running stack (make up).
+"""make bench-receive: how long a hub waits on the local engine, beside a function that does nothing.
+
+It needs a running stack (make up).
 
 The receiver looks up the callback, checks the signature and queues the body; the empty function answers. Both
 are asked by turns, at a steady rate, over one kept connection; a late answer is counted from when its request
@@ -64,7 +66,8 @@ def callback(data: dict[str, str]) -> tuple[str, str]:
     token, secret = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
     row = {
         "callback_token": token, "id": 1, "channel_id": CHANNEL, "topic_url": f"https://www.youtube.com/xml/feeds/videos.xml?channel_id={CHANNEL}",
-        "callback_url": "https://bench.example/webhook", "asked_seconds": 432_000, "secret": callbacks.seal(secret, token), "previous_secret": None,
+        "callback_url": "https://bench.example/webhook", "asked_seconds": 432_000,
+        "secret": callbacks.seal(secret, token), "previous_secret": None,
         "updated_at": datetime.now(UTC),
     }  # fmt: skip
     callbacks.save(row, time.time() + 3600)
@@ -72,10 +75,11 @@ def callback(data: dict[str, str]) -> tuple[str, str]:
 
 
 def body(number: int) -> bytes:
-    """Return a notification as long as YouTube's but without a video: the running stack stores its event and nothing else."""
+    """Return a notification as long as YouTube's but without a video: only its event is stored."""
     return f"""<?xml version='1.0' encoding='UTF-8'?>
 <feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
- <title>Benchmark {number}</title><updated>2026-11-20T08:13:10.038244318+00:00</updated><subtitle>{"x" * 900}</subtitle></feed>""".encode()
+ <title>Benchmark {number}</title><updated>2026-11-20T08:13:10.038244318+00:00</updated>
+  <subtitle>{"x" * 900}</subtitle></feed>""".encode()
 
 
 class Way:

@@ -1,4 +1,6 @@
-"""Benchmark of the renderer on one content: ours, the bare encoder fed with the same raw frames (the limit), and ffmpeg's one-command filter graph (the naive way).
+"""Benchmark of the renderer on one content, in three ways by turns.
+
+Ours, the bare encoder fed with the same raw frames (the limit), and one ffmpeg command with filters (naive).
 
 Run alternately, medians of at least three; writes $SHOWRUNNER_HOME/bench/render.json. `make bench-render`
 calls it; --quick is a smoke run.
@@ -44,7 +46,10 @@ class Run:
 
 
 def content(folder: Path, length_s: float) -> Path:
-    """Stills of 1.5 times the output's size with slow zooms, narration all through with a highlight for each word, a title card and the music bed."""
+    """Return a timeline of stills with slow zooms, narration with word highlights, a title card and music.
+
+    The stills are 1.5 times as large as the output.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(5):
         if not (folder / f"photo{index}.jpg").exists():
@@ -157,14 +162,14 @@ def limit(raw: Path, out: Path, preset: str, *options: str) -> list[str]:
 
 
 def own_options(preset: str) -> list[str]:
-    """Return the options that the renderer uses for photographs, so that the ratio to the bare encoder is reported with them too."""
+    """Return the options that the renderer uses for photographs, for a bare encoder with the same options."""
     os.environ["RENDER_X264_PRESET"] = preset
     options = encoders.options(encoders.Encoder("libx264", ""), FPS, photographs=True)
     return ["-crf", options["crf"], "-x264-params", options["x264-params"]]
 
 
 def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> list[str]:
-    """zoompan on a doubled still, libass for the words, side-chain ducking and one-pass loudnorm, all in one process."""
+    """Run one ffmpeg: zoompan on doubled stills, libass for words, side-chain ducking, one-pass loudnorm."""
     parsed = timeline.parse(json.loads(plan.read_text()))
     (folder / "captions.ass").write_text(_ass(parsed))
     inputs: list[str] = []
@@ -173,7 +178,11 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
         frames = round((scene.end_s - scene.start_s) * FPS)
         zoom = f"1+0.15*on/{frames}" if index % 2 == 0 else f"1.15-0.15*on/{frames}"
         inputs += ["-i", str(folder / f"photo{index % 5}.jpg")]
-        graph += f"[{index}:v]scale={2 * WIDTH}:{2 * HEIGHT}:flags=lanczos,format=yuv420p,zoompan=z='{zoom}':x='iw/2-(iw/zoom/2)':y='ih/2-(ih/zoom/2)':d={frames}:s={WIDTH}x{HEIGHT}:fps={FPS}[v{index}];"
+        graph += (
+            f"[{index}:v]scale={2 * WIDTH}:{2 * HEIGHT}:flags=lanczos,format=yuv420p,"
+            f"zoompan=z='{zoom}':x='iw/2-(iw/zoom/2)':y='ih/2-(ih/zoom/2)'"
+            f":d={frames}:s={WIDTH}x{HEIGHT}:fps={FPS}[v{index}];"
+        )
     count = len(parsed.scenes)
     inputs += [part for index in range(count) for part in ("-i", str(folder / f"voice{index % 5}.wav"))]
     graph += (
@@ -187,11 +196,16 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
     graph += (
         "".join(f"[n{index}]" for index in range(count)) + f"amix=inputs={count}:normalize=0,asplit[n][key];"
     )
-    graph += f"[{2 * count}:a]volume=0.35[m];[m][key]sidechaincompress=threshold=0.03:ratio=8:attack=20:release=400[bed];[n][bed]amix=inputs=2:duration=first:normalize=0,loudnorm=I=-14:TP=-1.5:LRA=11,aresample=48000[a]"
+    graph += (
+        f"[{2 * count}:a]volume=0.35[m];"
+        "[m][key]sidechaincompress=threshold=0.03:ratio=8:attack=20:release=400[bed];"
+        "[n][bed]amix=inputs=2:duration=first:normalize=0,loudnorm=I=-14:TP=-1.5:LRA=11,aresample=48000[a]"
+    )
     inputs += ["-stream_loop", "-1", "-i", str(_music(folder))]
     return ffmpeg.command(
         "-y", *inputs, "-filter_complex", graph, "-map", "[v]", "-map", "[a]", "-t", str(length_s),
-        "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", out,
+        "-c:v", "libx264", "-preset", preset, "-crf", str(encoders.X264_CRF), "-pix_fmt", "yuv420p",
+        "-c:a", "aac", "-b:a", "192k", "-movflags", "+faststart", out,
     )  # fmt: skip
 
 
@@ -215,8 +229,10 @@ def _ass(parsed: timeline.Timeline) -> str:
 
     head = (
         f"[Script Info]\nPlayResX: {WIDTH}\nPlayResY: {HEIGHT}\nScaledBorderAndShadow: yes\n\n[V4+ Styles]\n"
-        "Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Bold, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV\n"
-        "Style: Cap,Sans,84,&H00FFFFFF,&H00170D0B,-1,1,8,4,2,120,120,480\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
+        "Format: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Bold, BorderStyle, Outline, Shadow, "
+        "Alignment, MarginL, MarginR, MarginV\n"
+        "Style: Cap,Sans,84,&H00FFFFFF,&H00170D0B,-1,1,8,4,2,120,120,480\n\n[Events]\nFormat: Layer, Start, "
+        "End, Style, Text\n"
     )
     lines = []
     for page in paginate(parsed, parsed.outputs[0]):
@@ -232,7 +248,9 @@ def _ass(parsed: timeline.Timeline) -> str:
 
 
 def measured(command: list[str], memory: bool = False) -> Run:
-    """Wall time, processor time of the whole tree and, where asked for, the peak of its proportional memory (shared pages counted once).
+    """Return the wall time, the CPU time of the process tree and, where asked for, its peak memory.
+
+    Memory is proportional: pages that processes share are counted once.
 
     Asking costs: each look goes through the page tables of the processes and holds them up, 4 % of a core for
     ours.
@@ -329,7 +347,8 @@ def compare(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, 
             result = measured(way())
             results[name].append(result)
             print(
-                f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} s cpu",
+                f"  {preset:10} {name:6} run {number + 1}: {result.wall_s:7.2f} s wall, {result.cpu_s:7.2f} "
+                "s cpu",
                 flush=True,
             )
     for name, way in ways.items():
@@ -347,7 +366,9 @@ def by_length(folder: Path, lengths: list[float], preset: str) -> dict[str, dict
         result = measured(ours(plan, folder / "out", preset), memory=True)
         found[f"{length_s:g}"] = {"wall_s": result.wall_s, "cpu_s": result.cpu_s, "peak_mb": result.peak_mb}
         print(
-            f"  {preset:10} ours {length_s:5.0f} s of video: {result.wall_s:7.2f} s wall ({length_s / result.wall_s:.2f} x real time), {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} MB",
+            f"  {preset:10} ours {length_s:5.0f} s of video: {result.wall_s:7.2f} s wall "
+            f"({length_s / result.wall_s:.2f} x real time), {result.cpu_s:7.2f} s cpu, {result.peak_mb:5.0f} "
+            "MB",
             flush=True,
         )
     return found
@@ -367,7 +388,8 @@ def main() -> None:
     home = Path(os.environ.get("SHOWRUNNER_HOME", ROOT / ".local")) / "bench"
     folder = home / "render"
     print(
-        f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start"
+        f"1080x1920p30, {arguments.seconds:g} s, {os.process_cpu_count()} cores, load average "
+        f"{os.getloadavg()[0]:.1f} at the start"
     )
     comparisons = {
         preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets
@@ -415,15 +437,18 @@ def report(
     for preset, found in comparisons.items():
         for name, result in found.items():
             print(
-                f"{preset:10} {name:6} {result['wall_s']:9.2f} {result['wall_min_s']:7.2f} {result['wall_max_s']:7.2f} {result['cpu_s']:8.2f} {result['peak_mb']:8.0f}"
+                f"{preset:10} {name:6} {result['wall_s']:9.2f} {result['wall_min_s']:7.2f} "
+                f"{result['wall_max_s']:7.2f} {result['cpu_s']:8.2f} {result['peak_mb']:8.0f}"
             )
     for preset, ratio in ratios.items():
         print(
-            f"{preset}: {ratio['ratio_to_limit']:.2f} x the bare encoder (goal {ratio['goal_to_limit']}; {ratio['ratio_to_same_options']:.2f} x with our options), "
+            f"{preset}: {ratio['ratio_to_limit']:.2f} x the bare encoder (goal {ratio['goal_to_limit']}; "
+            f"{ratio['ratio_to_same_options']:.2f} x with our options), "
             f"{ratio['ratio_to_naive']:.2f} x the filter graph"
         )
     print(
-        f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to {home / 'render.json'}"
+        f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to "
+        f"{home / 'render.json'}"
     )
 
 

@@ -1,4 +1,7 @@
-"""The peer: the same two routes by FastAPI, SQLAlchemy's ORM and psycopg, bare and with the work that ours does around a request."""
+"""The peer: the same two routes by FastAPI, SQLAlchemy's ORM and psycopg.
+
+Once bare, and once with the work that ours does around a request.
+"""
 
 import asyncio
 import datetime

@@ -1,4 +1,4 @@
-"""The whole product on this machine: the real templates on the local engine, called over HTTP like a user does."""
+"""The whole product on this machine: the real templates on the local engine, called over HTTP."""
 
 import json
 import subprocess
@@ -104,7 +104,7 @@ class Stack:
         return str(answer.json()["video_id"])
 
     def wait(self, video_id: str, *until: str, seconds: float = PRODUCTION_SECONDS) -> dict[str, Any]:
-        """Poll the status until it, or the step, is one of these (or a later step); by default until the video has ended."""
+        """Poll until the status or the step is one of these (or a later step); by default until the end."""
         wanted = set(until) or {"completed", "failed", "cancelled"}
         reached = {step for name in wanted & set(STEPS) for step in STEPS[STEPS.index(name) :]}
         deadline = time.monotonic() + seconds

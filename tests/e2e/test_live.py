@@ -11,7 +11,10 @@ import pytest
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-SCRIPT = "Bees dance to tell the others where the flowers are. The angle of the dance shows the way. The length of it shows how far they have to fly today."
+SCRIPT = (
+    "Bees dance to tell the others where the flowers are. The angle of the dance shows the way. "
+    "The length of it shows how far they have to fly today."
+)
 # A production of ten seconds takes 20 to 40 s here; a cold machine with one core busy takes three times that.
 PRODUCTION_SECONDS = 240
 ANSWER_SECONDS = 30

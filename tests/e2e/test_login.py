@@ -1,4 +1,4 @@
-"""Login and connection through the stand-in for Google, on the gateway and deployed functions: real cookies, secrets and policies."""
+"""Login and connection through the stand-in for Google, with real cookies, secrets and policies."""
 
 import json
 import uuid
