@@ -102,7 +102,7 @@ def test_an_unknown_field_suggests_the_nearest_one():
 @pytest.mark.parametrize(
     ("model", "value", "detail"),
     [
-        (Palette, {"primary": "FF6600"}, ("primary", "FF6600 is no colour; write it like #ff6600")),
+        (Palette, {"primary": "FF6600"}, ("primary", "FF6600 is not a colour; write it like #ff6600")),
         (ChannelSettings, {"videos_per_day": 11}, ("videos_per_day", "must be at most 10")),
         (ChannelSettings, {"language": "it"}, ("language", "it is none of en, es, fr, de")),
         (ChannelSettings, {"auto_publish": "yes"}, ("auto_publish", "must be true or false")),

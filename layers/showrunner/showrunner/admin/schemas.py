@@ -8,7 +8,7 @@ from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Moment, Page, P
 
 # The other patterns of this module are those of channels and accounts.
 PATTERN_WORDS |= {
-    "^[A-Za-z0-9]{10,40}$": "is no id of a voice; copy it from the speech provider",
+    "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
     "^[A-Za-z0-9@._+-]+$": "is no part of an email address",
 }
 

@@ -1,1 +1,1 @@
-"""The channels that an organisation runs: what the functions of this subject share."""
+"""Channels that an organisation runs: settings, backlog and calendar."""

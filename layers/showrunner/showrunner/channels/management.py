@@ -48,7 +48,7 @@ def list_channels(request: Request, query: ChannelFilter) -> Answer:
     errors=(409,),
 )
 def add(request: Request, body: NewChannel) -> Answer:
-    """Create a channel. `setup_tasks` says what is left to do before its first video is published."""
+    """Create a channel. `setup_tasks` lists what to do before its first video can be published."""
     settings = checked(ChannelSettings, body.settings.model_dump(exclude_none=True)).model_dump(
         exclude_none=True
     )
@@ -110,7 +110,7 @@ def change(request: Request, channel_id: str, body: ChannelChanges) -> Answer:
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the fields and settings that differ, as they were and as they are."""
+    """Return the old and the new values of the fields and settings that differ."""
     old, new = (
         {**channel, **{f"settings.{name}": value for name, value in channel["settings"].items()}}
         for channel in (before, after)
@@ -144,5 +144,8 @@ def _confirmation_required(request: Request, channel_id: str) -> Conflict:
     with db.transaction() as tx:
         channels.get(tx, request.organisation_id, channel_id)
         channels.ask_removal(tx, request.organisation_id, channel_id, sha256(token), CONFIRMATION_MINUTES)
-    message = f"This removes the channel and its videos. Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
+    message = (
+        "This removes the channel and its videos. "
+        f"Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
+    )
     return Conflict(message, details=[{"field": "confirmation_token", "message": token}])

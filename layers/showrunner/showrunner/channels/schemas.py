@@ -21,10 +21,10 @@ ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
 
 
 PATTERN_WORDS |= {
-    "^#[0-9a-fA-F]{6}$": "is no colour; write it like #ff6600",
-    "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is no time; write it like 18:30",
-    "^UC[A-Za-z0-9_-]{22}$": "is no id of a YouTube channel; it has 24 characters and begins with UC",
-    "^[A-Za-z0-9]{10,40}$": "is no id of a voice; copy it from the speech provider",
+    "^#[0-9a-fA-F]{6}$": "is not a colour; write it like #ff6600",
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is not a time; write it like 18:30",
+    "^UC[A-Za-z0-9_-]{22}$": "is not the id of a YouTube channel; it has 24 characters and begins with UC",
+    "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
 }
 
 
@@ -114,9 +114,9 @@ class ChannelResponse(Result):
 
 
 class YoutubeChoice(Body):
-    """Which YouTube channel it is.
+    """The YouTube channel to connect.
 
-    Without it the one that the channel notes, or the only one that is connected.
+    Omitted: the channel's own `youtube_channel_id`, or the only YouTube channel that is connected.
     """
 
     youtube_channel_id: YoutubeChannelId | None = None

@@ -12,7 +12,7 @@ from showrunner.web.routing import Request
 
 
 def check_voice(settings: dict[str, Any]) -> None:
-    """Raises InvalidRequest for a language that has no such voice."""
+    """Raise InvalidRequest if the language doesn't have the voice."""
     language, voice = settings["language"], settings["voice"]
     if (
         voices.find(language, voice, settings.get("voice_clone_id"), setting=config.setting("VOICES", " "))
@@ -27,7 +27,7 @@ def check_voice(settings: dict[str, Any]) -> None:
 
 
 def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
-    """Raises InvalidRequest unless the logo is an image that the organisation has uploaded completely."""
+    """Raise InvalidRequest unless the logo is an image that the organisation has uploaded completely."""
     logo = (settings.get("brand") or {}).get("logo")
     if logo and not any(
         row["kind"] == "image" for row in assets.list_ready(tx, request.organisation_id, [logo])
@@ -37,7 +37,7 @@ def check_logo(tx: db.Transaction, request: Request, settings: dict[str, Any]) -
 
 
 def check_cloned_voice(tx: db.Transaction, request: Request, settings: dict[str, Any]) -> None:
-    """Raises InvalidRequest for a voice that was cloned for another organisation."""
+    """Raise InvalidRequest if the voice was cloned for another organisation."""
     voice = settings.get("voice_clone_id")
     if (
         voice

@@ -13,10 +13,12 @@ from showrunner.web.routing import Request
 
 routes = Routes()
 
-# Scope -> what does not work without it.
+# Scope of Google -> the features that need it.
 FEATURES = {
     "https://www.googleapis.com/auth/youtube.upload": "publishing",
-    "https://www.googleapis.com/auth/youtube.force-ssl": "captions, playlists, changes and deletion of published videos",
+    "https://www.googleapis.com/auth/youtube.force-ssl": (
+        "captions, playlists, changes and deletion of published videos"
+    ),
     "https://www.googleapis.com/auth/yt-analytics.readonly": "statistics",
 }
 
@@ -28,10 +30,10 @@ FEATURES = {
     errors=(409,),
 )
 def connect_youtube(request: Request, channel_id: str, body: YoutubeChoice) -> Answer:
-    """Bind a channel to a YouTube channel of an account that was connected through /auth/oauth/youtube.
+    """Connect a channel to a YouTube channel of an account that was connected through /auth/oauth/youtube.
 
-    YouTube itself named the channel of each connection, so only what is among them belongs to the caller.
-    `disabled_features` are those whose permission was declined.
+    Only a YouTube channel that Google listed for one of these accounts counts as the caller's.
+    `disabled_features` lists what doesn't work because its scope was declined.
     """
     with db.transaction() as tx:
         channel = channels.get_noted(tx, request.organisation_id, channel_id)
@@ -47,7 +49,10 @@ def connect_youtube(request: Request, channel_id: str, body: YoutubeChoice) -> A
         )
         owned = next((each for each in connections if each["youtube_channel_id"] == wanted), None)
         if owned is None:
-            message = "None of your connected accounts owns this YouTube channel: connect the one that does, and choose the channel on Google's page."
+            message = (
+                "None of your connected accounts owns this YouTube channel: connect the one that does, "
+                "and choose the channel on Google's page."
+            )
             raise Forbidden(message, code="RESOURCE_NOT_OWNED")
         text = channels.connect(
             tx, request.organisation_id, channel_id, owned["youtube_channel_id"], owned["id"]
@@ -69,6 +74,7 @@ def connect_youtube(request: Request, channel_id: str, body: YoutubeChoice) -> A
 def _only(youtube_channel_ids: list[str]) -> str:
     if len(youtube_channel_ids) > 1:
         raise Conflict(
-            f"Several YouTube channels are connected: name one of {', '.join(youtube_channel_ids)} in youtube_channel_id."
+            "Several YouTube channels are connected: name one of "
+            f"{', '.join(youtube_channel_ids)} in youtube_channel_id."
         )
     return youtube_channel_ids[0]

@@ -1,4 +1,4 @@
-"""The channels function: settings, limits, voices, lists and removal."""
+"""The routes of /channels: settings, limits, voices, lists and removal."""
 
 import json
 
