@@ -1,4 +1,7 @@
-"""Steps Finish and FailProduction, and the end of executions that no Catch sees (TIMED_OUT, ABORTED) -> the video's final state, its costs and one event."""
+"""Steps Finish and FailProduction -> the video's final state, its costs and one event.
+
+Also takes the end of executions that no Catch sees: TIMED_OUT and ABORTED.
+"""
 
 import json
 from typing import Any
@@ -43,7 +46,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return what the video's row stores of the finished files (keys, sizes, measured loudness) and their total bytes."""
+    """Return what the video's row stores of the finished files, and their total bytes."""
     document = s3.get_json(files.script_key(job.folder))
     outputs = [
         {
@@ -71,7 +74,7 @@ def _keys(folder: str, output: dict[str, Any]) -> dict[str, str]:
 
 
 def _explained(event: dict[str, Any]) -> dict[str, str]:
-    """The step, the class and the words of a failure, out of the machine's Error and Cause."""
+    """Return step, class and message of a failure, read from the machine's Error and Cause."""
     step, code, cause = event["failure"]["step"], event["failure"]["error"], event["failure"]["cause"]
     if code == "VisualsFailed":
         inner = _parsed(cause)
@@ -82,7 +85,7 @@ def _explained(event: dict[str, Any]) -> dict[str, str]:
 
 
 def _render_explained(event: dict[str, Any], code: str, cause: str) -> dict[str, str]:
-    """The render leaves its reason in error.json; without one the host failed it."""
+    """Read the reason that the render left in error.json; without one the host failed."""
     left = s3.find_json(files.error_key(files.video_folder(event["organisation_id"], event["video_id"])))
     if left and code != "States.Timeout":
         return progress.explain("render", left["error"], left["message"])
@@ -102,9 +105,9 @@ def _parsed(cause: str) -> dict[str, Any]:
 
 
 def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
-    """A failure that the machine caught.
+    """Record a failure that the machine caught.
 
-    A render that ran is paid for, whatever came of it: Batch tells its times in the Cause.
+    A render that ran is paid for even if it failed: Batch names its times in the Cause.
     """
     job = _parsed(event["failure"]["cause"])
     ran = (
@@ -123,10 +126,9 @@ def _failed_at_a_step(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ended_from_outside(detail: dict[str, Any]) -> dict[str, Any]:
-    """An execution's status change.
+    """Record the end of an execution as EventBridge reports it.
 
-    FAILED comes here too, for a machine whose FailProduction itself could not run, and ABORTED for a
-    cancelled video.
+    FAILED is reported here too, in case FailProduction could not run; ABORTED is a cancelled video.
     """
     video_id, attempt = executions.parse_name(detail["name"])
     with db.transaction() as tx:

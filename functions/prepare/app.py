@@ -1,4 +1,7 @@
-"""Step Prepare: a started execution -> the video is processing and its job document lies in S3 for the steps without a database."""
+"""Step Prepare: a started execution -> the video is processing, its job document is in S3.
+
+The steps without a database read that document.
+"""
 
 from typing import Any
 
@@ -24,7 +27,10 @@ CPU_SECONDS = 90
 
 
 def _rendering(job: Job, priority: int) -> dict[str, Any]:
-    """Where the video is rendered, how long the machine waits for it, and its place within the organisation's share (Batch runs the higher number first)."""
+    """Return where the video is rendered, how long the machine waits for it, and its priority.
+
+    Batch runs the higher number first within the organisation's share.
+    """
     wanted = config.setting("RENDER_PLATFORM")
     short = job.length_seconds * len(job.outputs) <= CPU_SECONDS
     platform = "cpu" if wanted == "cpu" or (wanted == "auto" and short) else "gpu"
@@ -38,7 +44,7 @@ def _rendering(job: Job, priority: int) -> dict[str, Any]:
 
 
 def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
-    """The ready assets that the brief or the brand name, by id."""
+    """Return the ready assets that the brief or the brand names, by id."""
     wanted = [str(asset) for asset in row["request"].get("assets") or []]
     logo = _brand(row).get("logo")
     found = {
@@ -48,7 +54,8 @@ def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
     missing = [asset for asset in wanted if asset not in found]
     if missing:
         raise InvalidRequest(
-            f"These assets are not there or not uploaded completely: {', '.join(missing)}. Upload them and retry the video."
+            f"These assets are not there or not uploaded completely: {', '.join(missing)}. "
+            "Upload them and retry the video."
         )
     return {
         key: Asset(

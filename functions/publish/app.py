@@ -1,4 +1,4 @@
-"""Steps of the publication machine that need the database -> the job document, the id on YouTube, the video's final status, and events."""
+"""Publication machine, steps with a database -> job document, id on YouTube, final status, events."""
 
 import json
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def _record(event: dict[str, Any]) -> Outcome:
 
 
 def _settle(event: dict[str, Any]) -> Outcome:
-    """The attempt has done what it can: the video is scheduled or published, with what is wrong about it, or removed."""
+    """Close the attempt: the video is scheduled, published (perhaps with problems) or removed."""
     with db.transaction() as tx:
         row = publications.get_open(tx, event["video_id"], event["attempt"])
         progress, found = (
@@ -71,7 +71,10 @@ def _settle(event: dict[str, Any]) -> Outcome:
 
 
 def _seconds_until_public(row: dict[str, Any]) -> int:
-    """Seconds until YouTube can be asked whether a scheduled video has become public. 0 where it was to be published at once, or that time is over."""
+    """Return the seconds until YouTube can be asked whether a scheduled video has become public.
+
+    0 if the video was to be published at once, or that time is over.
+    """
     at = Metadata.model_validate(row["metadata"]).publish_at
     if at is None:
         return 0
@@ -79,9 +82,9 @@ def _seconds_until_public(row: dict[str, Any]) -> int:
 
 
 def _fail(event: dict[str, Any]) -> Outcome:
-    """Nothing more can be done in this attempt.
+    """Close an attempt that failed.
 
-    An id that is known is never lost: then the video is published, with faults.
+    If YouTube has the video already, it keeps its id and is published with problems.
     """
     error, message = event["failure"]["error"], _message(event["failure"]["cause"])
     with db.transaction() as tx:
@@ -111,7 +114,7 @@ def _fail(event: dict[str, Any]) -> Outcome:
 
 
 def _message(cause: str) -> str:
-    """The words of an error out of the machine's Cause."""
+    """Return the message of an error, read from the machine's Cause."""
     try:
         told = json.loads(cause)
     except ValueError:

@@ -1,4 +1,7 @@
-"""Steps of the publication machine that talk to YouTube -> the film, its thumbnail and captions there; says what comes next. No database."""
+"""Publication machine, steps that talk to YouTube -> film, thumbnail, captions there. No database.
+
+Returns which step comes next.
+"""
 
 from typing import Any
 

@@ -53,7 +53,7 @@ def _methods(api: str) -> dict[tuple[str, str], Json]:
 
 
 def check(api: str, called: Json, query: dict[str, str]) -> Problem | None:
-    """Return the first problem of a call's query parameters: unknown, missing, not of the enum, or out of range."""
+    """Return the first problem of a call's query: an unknown or missing parameter, or a wrong value."""
     parameters = {**document(api)["parameters"], **called.get("parameters", {})}
     for name, value in query.items():
         if name not in parameters:

@@ -139,7 +139,9 @@ def authorize(accounts: Accounts, query: dict[str, str]) -> Reply:
     return Reply(
         302,
         headers={
-            "location": f"{query['redirect_uri']}{'&' if '?' in query['redirect_uri'] else '?'}{urlencode(back)}"
+            "location": query["redirect_uri"]
+            + ("&" if "?" in query["redirect_uri"] else "?")
+            + urlencode(back)
         },
     )
 
@@ -151,8 +153,10 @@ def page(query: dict[str, str]) -> str:
     )
     scopes = "".join(f"<li>{escape(scope)}</li>" for scope in query["scope"].split())
     return (
-        f"<!doctype html><title>Stand-in for Google</title><h1>Choose an account</h1><p>This page stands in for Google's.</p><ul>{scopes}</ul>"
-        f'<form>{hidden}<input name="as" type="email" required placeholder="ada@example.com"> <button>Continue</button></form>'
+        "<!doctype html><title>Stand-in for Google</title><h1>Choose an account</h1>"
+        f"<p>This page stands in for Google's.</p><ul>{scopes}</ul><form>{hidden}"
+        '<input name="as" type="email" required placeholder="ada@example.com">'
+        " <button>Continue</button></form>"
     )
 
 

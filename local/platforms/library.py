@@ -1,14 +1,15 @@
-"""What the stand-in of YouTube keeps of uploaded videos, and the faults that an admin call sets.
+"""Uploaded videos of the YouTube stand-in, and the faults that an admin call sets.
 
 POST /_faults [{"on", "kind", …}]: `on` is uploads.start, uploads.send, uploads.ask or a method such as
 thumbnails.set. Each fault happens once, or `times`.
 
-kind      effect
-status    answers `status` (503) with `reason`; with `after_bytes`, once so many bytes of the request are
-stored lost      does what was asked and hangs up without an answer close     hangs up at once; with
-`after_bytes`, once so many bytes of the request are stored gone      forgets the upload's session and answers
-`status` (404) move      stores what came and names another address for the session no_range  stores nothing
-and answers 308 without Range slow      waits `seconds`, then answers as usual
+- status: answers `status` (503) with `reason`; with `after_bytes`, after storing so many bytes of the request
+- lost: does what was asked and hangs up without an answer
+- close: hangs up at once; with `after_bytes`, after storing so many bytes of the request
+- gone: forgets the upload's session and answers `status` (404)
+- move: stores the bytes and names another address for the session
+- no_range: stores nothing and answers 308 without Range
+- slow: waits `seconds`, then answers as usual
 """
 
 import hashlib
@@ -101,7 +102,7 @@ class Library:
             self.faults.extend([fault] * int(fault.get("times", 1)))
 
     def take_fault(self, on: str) -> Json | None:
-        """The next fault of this call, once."""
+        """Return the next fault of this call and remove it, None if there is none."""
         self.log.append(on)
         with self.lock:
             found = next((fault for fault in self.faults if fault["on"] == on), None)
@@ -110,7 +111,7 @@ class Library:
         return found
 
     def status_of(self, video: Uploaded) -> Json:
-        """`status` as YouTube shows it now: processing goes on, and what was scheduled becomes public at its time."""
+        """Return `status` as of now: processing advances, scheduled videos become public."""
         status = {
             "license": "youtube",
             "embeddable": True,

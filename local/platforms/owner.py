@@ -1,7 +1,7 @@
-"""YouTube Data API v3 as a channel's owner meets it: their own videos, thumbnails, captions, playlists, checked against the discovery document.
+"""YouTube Data API v3 for a channel's owner: videos, thumbnails, captions, playlists.
 
-Only calls with an access token are answered here; those with an API key are youtube's.
-https://developers.google.com/youtube/v3/docs
+Calls are checked against the discovery document. Only calls with an access token are answered here; calls
+with an API key are answered by `youtube`. https://developers.google.com/youtube/v3/docs
 """
 
 import email.parser
@@ -36,7 +36,7 @@ SCOPED = {
 
 
 class HangUp(Exception):
-    """The connection ends without an answer."""
+    """Closes the connection without an answer."""
 
 
 def answer(world: World, request: Request) -> Reply | None:
@@ -174,7 +174,7 @@ def list_channels(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def list_videos(world: World, request: Request, channel_id: str) -> Reply:
-    """videos.list: everything of one's own videos, of others' what is public."""
+    """Answer videos.list: all of one's own videos, the public ones of others."""
     library, ids = world.library, request.query.get("id", "").split(",")
     if not ids[0] or len(ids) > youtube.MOST_IDS:
         raise ApiError(400, "invalidFilters", "One to 50 ids.", "youtube.parameter")
@@ -207,7 +207,7 @@ def list_videos(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def update_video(world: World, request: Request, channel_id: str) -> Reply:
-    """videos.update replaces every writable field of the named parts: what is left out is reset."""
+    """Answer videos.update. It replaces all writable fields of the named parts: omitted ones are reset."""
     document = _document("PUT", "/youtube/v3/videos", request.body)
     video = _own(world, channel_id, str(document.get("id", "")))
     match = request.headers.get("if-match")
@@ -240,7 +240,7 @@ def delete_video(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def set_thumbnail(world: World, request: Request, channel_id: str) -> Reply:
-    """thumbnails.set; Shorts take one after their processing only, so this stand-in holds every video to that."""
+    """Answer thumbnails.set. YouTube requires Shorts to be processed first; here every video must be."""
     video = _own(world, channel_id, request.query["videoId"])
     if channel_id in world.library.unverified:
         raise ApiError(
@@ -310,7 +310,7 @@ def insert_caption(world: World, request: Request, channel_id: str) -> Reply:
 
 
 def list_playlist_items(world: World, request: Request, channel_id: str) -> Reply:
-    """playlistItems.list: uploads of a channel (its private ones for the owner only), or a playlist."""
+    """Answer playlistItems.list: a channel's uploads (private ones for the owner only), or a playlist."""
     library, playlist = world.library, request.query.get("playlistId", "")
     if playlist.startswith("UU"):
         own = sorted(
@@ -357,7 +357,7 @@ def _playlist_item(playlist: str, key: str) -> Json:
 
 
 def insert_playlist_item(world: World, request: Request, channel_id: str) -> Reply:
-    """playlistItems.insert; inserting twice makes two items."""
+    """Answer playlistItems.insert. Inserting twice makes two items."""
     snippet = _document("POST", "/youtube/v3/playlistItems", request.body).get("snippet", {})
     playlist, key = snippet.get("playlistId", ""), snippet.get("resourceId", {}).get("videoId", "")
     if playlist not in world.library.playlists:
@@ -368,7 +368,7 @@ def insert_playlist_item(world: World, request: Request, channel_id: str) -> Rep
 
 
 def _document(method: str, path: str, raw: bytes) -> Json:
-    """The body, checked against the method's schema. Raises ApiError."""
+    """Return the body, checked against the method's schema. Raises ApiError."""
     called = discovery.method(youtube.API, method, path)
     try:
         document: Json = json.loads(raw)
@@ -381,7 +381,7 @@ def _document(method: str, path: str, raw: bytes) -> Json:
 
 
 def _related(request: Request) -> tuple[bytes, bytes]:
-    """The JSON and the media of a multipart/related body: https://developers.google.com/youtube/v3/docs/captions/insert."""
+    """Return the JSON and the media of a multipart/related body."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/related"):
         raise ApiError(400, "contentRequired", "The caption track contents are required.", "youtube.caption")

@@ -1,4 +1,4 @@
-"""The stand-in's YouTube as a person sees it in a browser: channels, their videos, thumbnails and captions."""
+"""Pages of the YouTube stand-in for a browser: channels, their videos, thumbnails and captions."""
 
 from html import escape
 
@@ -8,7 +8,8 @@ from local.platforms.library import Uploaded
 from local.platforms.world import World
 
 STYLE = (
-    "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto}article{display:flex;gap:1em;margin:1em 0}"
+    "<style>body{font:16px sans-serif;max-width:60em;margin:2em auto}"
+    "article{display:flex;gap:1em;margin:1em 0}"
     "img,video{max-width:20em;max-height:20em}</style>"
 )
 
@@ -48,7 +49,10 @@ def answer(world: World, request: Request) -> Reply | None:
 
 
 def _page(title: str, body: str) -> Reply:
-    text = f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title>{STYLE}<p><a href=/>Stand-in for YouTube</a></p><h1>{escape(title)}</h1>{body}"
+    text = (
+        f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title>{STYLE}"
+        f"<p><a href=/>Stand-in for YouTube</a></p><h1>{escape(title)}</h1>{body}"
+    )
     return Reply(200, text.encode(), "text/html; charset=utf-8")
 
 
@@ -56,7 +60,10 @@ def _card(world: World, video: Uploaded) -> str:
     picture = f'<img src="/thumbnail/{video.id}" alt="">' if video.thumbnail else ""
     status, title = world.library.status_of(video), escape(str(video.resource["snippet"]["title"]))
     when = f", public at {escape(status['publishAt'])}" if "publishAt" in status else ""
-    words = f"{escape(status['privacyStatus'])}{when}; {escape(status['uploadStatus'])}; {len(video.captions)} caption tracks; {video.size:,} bytes"
+    words = (
+        f"{escape(status['privacyStatus'])}{when}; {escape(status['uploadStatus'])}; "
+        f"{len(video.captions)} caption tracks; {video.size:,} bytes"
+    )
     return f'<article>{picture}<div><a href="/watch?v={video.id}">{title}</a><p>{words}</p></div></article>'
 
 
@@ -68,6 +75,7 @@ def _watch(world: World, video: Uploaded) -> str:
     )
     tags = ", ".join(map(escape, shown["snippet"].get("tags", [])))
     return (
-        f'{_card(world, video)}<video controls src="/film/{video.id}"></video><pre>{escape(str(shown["snippet"].get("description", "")))}</pre>'
+        f'{_card(world, video)}<video controls src="/film/{video.id}"></video>'
+        f"<pre>{escape(str(shown['snippet'].get('description', '')))}</pre>"
         f"<p>Tags: {tags}</p><p>sha256 {video.sha256}</p>{captions}"
     )

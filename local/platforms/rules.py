@@ -1,4 +1,4 @@
-"""What YouTube refuses in a video's metadata."""
+"""YouTube's rules for a video's metadata."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ def require_metadata(document: Json) -> None:
             raise ApiError(
                 400,
                 reason,
-                f"The request metadata specifies an {reason.removeprefix('invalid').lower()} that is not valid.",
+                f"The request metadata specifies an invalid {reason.removeprefix('invalid').lower()}.",
                 "youtube.video",
             )
 

@@ -16,7 +16,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 def check_body(api: str, called: Json, body: Any) -> Problem | None:
-    """Return the first problem of a body: no object, an unknown field, a wrong type, a value that the enum doesn't have."""
+    """Return the first problem of a body: an unknown field, a wrong type, or a value outside its enum."""
     name = called["request"]["$ref"]
     return _check(api, {"$ref": name}, body, "")
 

@@ -50,10 +50,11 @@ class ChannelsOfAccounts(dict[str, list[str]]):
 
 @dataclass
 class World:
-    """`channels`: id -> {title, handle, user}; `videos`: id -> {channel_id, title, published_at, updated_at, duration, tags…}.
+    """The state of all stand-ins.
 
-    `owned`: address of a Google account -> its channel ids, the first of which is the default. `failing`:
-    path -> how many requests get 503.
+    `channels`: id -> {title, handle, user}. `videos`: id -> {channel_id, title, published_at, …}.
+    `owned`: address of a Google account -> its channel ids, the first of which is the default.
+    `failing`: path -> how many requests get 503.
     """
 
     key: str = "local"
@@ -77,7 +78,7 @@ class World:
         return sorted(found, key=lambda each: each[1]["published_at"], reverse=True)
 
     def learn(self, known: dict[str, Any]) -> None:
-        """Add what POST /_state brings: channels, videos, owned, failing, people, outcomes, photos; and what _learn_library takes."""
+        """Apply the body of POST /_state: the fields of World by name, and those of `_learn_library`."""
         for name in ("channels", "videos", "owned", "failing"):
             getattr(self, name).update(known.get(name, {}))
         self._learn_library(known)
@@ -87,7 +88,7 @@ class World:
         self.photographs.photos.extend(known.get("photos", []))
 
     def _learn_library(self, known: dict[str, Any]) -> None:
-        """Add processing {looks, seconds, result, reason}, unverified, full (channel ids), playlists (id -> video ids), inserts_a_day."""
+        """Set processing, unverified and full (channel ids), playlists (id -> video ids), inserts_a_day."""
         library = self.library
         if "processing" in known:
             library.processing = Processing(**known["processing"])

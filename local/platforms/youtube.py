@@ -129,9 +129,15 @@ def _key_error(reason: str, words: str) -> ApiError:
     return ApiError(403, "forbidden", words, "global", "PERMISSION_DENIED", info)
 
 
-_DAILY = 'The request cannot be completed because you have exceeded your <a href="/youtube/v3/getting-started#quota">quota</a>.'
-_DAILY_NEW = "Quota exceeded for quota metric 'Queries' and limit 'Queries per day' of service 'youtube.googleapis.com'."
-_MINUTE_NEW = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute' of service 'youtube.googleapis.com'."
+_DAILY = (
+    "The request cannot be completed because you have exceeded your "
+    '<a href="/youtube/v3/getting-started#quota">quota</a>.'
+)
+_PER = (
+    "Quota exceeded for quota metric 'Queries' and limit 'Queries per {}' "
+    "of service 'youtube.googleapis.com'."
+)
+_DAILY_NEW, _MINUTE_NEW = _PER.format("day"), _PER.format("minute")
 ERRORS = {
     "daily_quota": ApiError(403, "quotaExceeded", _DAILY, "youtube.quota"),
     "daily_quota_new": ApiError(

@@ -83,7 +83,8 @@ def make_studio(world, tx, organisation_id, monkeypatch, film: bytes | None = No
     channel_id, video_id = str(uuid.uuid4()), str(uuid.uuid4())
     db.run(
         tx,
-        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) VALUES (:id, :organisation, 'youtube', :subject, '{}')",
+        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "
+        "VALUES (:id, :organisation, 'youtube', :subject, '{}')",
         id=connection_id,
         organisation=organisation_id,
         subject=OWNER,
@@ -91,7 +92,8 @@ def make_studio(world, tx, organisation_id, monkeypatch, film: bytes | None = No
     settings = {"language": "en", "privacy": "unlisted", "playlist": PLAYLIST, "category": 27}
     db.run(
         tx,
-        "INSERT INTO studio.channels (id, organisation_id, name, settings, youtube_channel_id, connection_id, youtube_verified_at) "
+        "INSERT INTO studio.channels "
+        "(id, organisation_id, name, settings, youtube_channel_id, connection_id, youtube_verified_at) "
         "VALUES (:id, :organisation, 'Depths', :settings, :youtube, :connection, now())",
         id=channel_id,
         organisation=organisation_id,
@@ -102,8 +104,10 @@ def make_studio(world, tx, organisation_id, monkeypatch, film: bytes | None = No
     product = finished(organisation_id, video_id, film)
     db.run(
         tx,
-        "INSERT INTO studio.videos (id, organisation_id, channel_id, request, status, title, description, tags, product, duration_seconds, completed_at) "
-        "VALUES (:id, :organisation, :channel, '{}', 'completed', 'Cables under the sea', 'What carries the internet.', '{cables,internet}', "
+        "INSERT INTO studio.videos (id, organisation_id, channel_id, request, status, title, description, "
+        "tags, product, duration_seconds, completed_at) "
+        "VALUES (:id, :organisation, :channel, '{}', 'completed', "
+        "'Cables under the sea', 'What carries the internet.', '{cables,internet}', "
         ":product, 5, now())",
         id=video_id,
         organisation=organisation_id,

@@ -1,4 +1,4 @@
-"""Every step of a publication under every fault: one video, the same bytes, the right end, nothing reserved twice."""
+"""Each step of a publication with each fault: one video, the same bytes, no quota counted twice."""
 
 import hashlib
 
@@ -261,7 +261,8 @@ def test_a_film_of_many_parts_arrives_whole(studio, monkeypatch):
 
     db.run(
         studio.tx,
-        "UPDATE studio.videos SET product = jsonb_set(product, '{outputs,0,bytes}', to_jsonb(:size::int)) WHERE id = :id",
+        "UPDATE studio.videos SET product = jsonb_set(product, '{outputs,0,bytes}', to_jsonb(:size::int)) "
+        "WHERE id = :id",
         size=len(film),
         id=studio.video_id,
     )

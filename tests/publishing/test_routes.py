@@ -62,7 +62,8 @@ def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(
     ]["id"]
     db.run(
         owned.tx,
-        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) VALUES (:id, :organisation, 'youtube', :subject, '{}')",
+        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "
+        "VALUES (:id, :organisation, 'youtube', :subject, '{}')",
         id=str(uuid.uuid4()),
         organisation=other,
         subject=f"ada/{owned.youtube_channel_id}",

@@ -5,7 +5,8 @@ import os
 from showrunner.aws import sdk
 
 TEXT = {
-    "source_text": "Bees dance to tell each other where flowers are. The angle of the dance is the angle to the sun."
+    "source_text": "Bees dance to tell each other where flowers are. "
+    "The angle of the dance is the angle to the sun."
 }
 
 

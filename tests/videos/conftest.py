@@ -27,7 +27,8 @@ def many(client, tx, channel_id):
         tx,
         """
         INSERT INTO studio.videos (organisation_id, channel_id, request, title, status, priority, created_at)
-        SELECT :o, :c, '{}', CASE WHEN n % 3 > 0 THEN 'Title ' || (n % 7) END, CASE n % 2 WHEN 0 THEN 'failed' ELSE 'completed' END, 1 + n % 3,
+        SELECT :o, :c, '{}', CASE WHEN n % 3 > 0 THEN 'Title ' || (n % 7) END,
+               CASE n % 2 WHEN 0 THEN 'failed' ELSE 'completed' END, 1 + n % 3,
                timestamptz '2026-01-01' + make_interval(mins => n / 5)
           FROM generate_series(0, 24) n
         """,

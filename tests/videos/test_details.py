@@ -13,7 +13,8 @@ def test_a_video_has_its_log_and_costs(client, tx, video):
     productions.advance(tx, video["video_id"], 1, "script", 5, "Writing.")
     db.run(
         tx,
-        "INSERT INTO ledger.costs VALUES (:o, :v, 'c1', 'script', 'openai', 'tokens', 10, 'token', 0.00125, true, now())",
+        "INSERT INTO ledger.costs "
+        "VALUES (:o, :v, 'c1', 'script', 'openai', 'tokens', 10, 'token', 0.00125, true, now())",
         o=client.organisation_id,
         v=video["video_id"],
     )

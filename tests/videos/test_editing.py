@@ -36,7 +36,8 @@ def asset(tx, client, kind, status):
     return str(
         db.value(
             tx,
-            "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, status) "
+            "INSERT INTO studio.assets "
+            "(organisation_id, kind, content_type, bytes, sha256, object_key, status) "
             "VALUES (:o, :kind, 'image/png', 1, repeat('0', 64), :key, :status) RETURNING id",
             o=client.organisation_id,
             kind=kind,

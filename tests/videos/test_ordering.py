@@ -236,7 +236,8 @@ def test_orders_are_in_the_audit_log(client, tx, channel_id, video):
 
     rows = db.rows(
         tx,
-        "SELECT subject, action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'video' ORDER BY id",
+        "SELECT subject, action, thing_id FROM audit.events "
+        "WHERE organisation_id = :o AND thing = 'video' ORDER BY id",
         o=client.organisation_id,
     )
 

@@ -1,4 +1,4 @@
-"""A video that stops after its script: read, edit, continue; and what an order says before anything is paid."""
+"""A video that stops after its script: read, edit, continue; warnings of an order before anything is paid."""
 
 import pytest
 

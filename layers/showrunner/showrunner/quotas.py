@@ -17,14 +17,14 @@ INSERTS_A_DAY = 100
 # The general units of a day, divided so that polling can't leave a video without its captions (400 units).
 # The sum is the quota; a test adds it up.
 SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
-# What polls may take of the share "polling"; the rest is for look-ups and for people who wait.
+# Units of the share "polling" that polls may use; the rest is for look-ups that a person waits for.
 POLL_UNITS = 2_000
 # Units a day by (project, bucket).
 BUCKETS = {("youtube", "general"): ALL_UNITS, ("youtube", "insert"): INSERTS_A_DAY}
-# From this hour in Los Angeles on, what a share hasn't used is everybody's.
+# From this hour in Los Angeles on, unused units of each share are available to the others.
 SHARED_FROM_HOUR = 20
-# Google's days begin with ours but for its clocks: a refusal so soon may be of the day before, and stops us
-# for minutes only.
+# Google's clocks differ a little from ours: a refusal this soon after midnight may belong to the day before,
+# and pauses the bucket for minutes only.
 FRESH_SECONDS = 1800
 PAUSED_SECONDS = 300
 
@@ -50,7 +50,7 @@ def pacific_midnight(now: datetime) -> datetime:
 
 
 def next_attempt_at(now: datetime) -> datetime:
-    """When who finds a day's quota spent may ask again: at its end, or in minutes while the day is fresh."""
+    """Return when a caller that was refused may ask again: at midnight, or in minutes just after it."""
     return now + timedelta(seconds=PAUSED_SECONDS) if _is_fresh(now) else pacific_midnight(now)
 
 
@@ -61,14 +61,12 @@ def _is_fresh(now: datetime) -> bool:
 def spend(
     project: str, bucket: str, units: int, limit: int, now: datetime | None = None, share: str | None = None
 ) -> str:
-    """Take units from today's bucket before the call that costs them, refused calls included.
+    """Reserve units in today's bucket before the call that costs them. Refused calls cost units too.
 
-    `share` names an entry of SHARES.
+    `share` names an entry of SHARES. Returns the quota day (Pacific date). Raises QuotaExceeded.
 
-    Returns the day that they are taken from (Pacific date). Raises QuotaExceeded. The update can't be told
-    from its repeat: where its response is lost, `rpc` sends it again and the units may count twice. That errs
-    to the safe side (the count is then more than was spent, never less), costs a unit or two of 10,000, and
-    ends at midnight; `reserve` is for what costs more.
+    If the response of the update is lost, `rpc` repeats it and the units may count twice: never too few, a
+    unit or two too many, until midnight. Use `reserve` for calls that cost more.
     """
     at = now or datetime.now(UTC)
     day = pacific_day(at)
@@ -86,7 +84,7 @@ def reserve(
     now: datetime | None = None,
     share: str | None = None,
 ) -> str:
-    """As `spend`, but once for each `holder` and day, however often it is called: a step that is repeated reserves nothing twice."""
+    """Reserve units as `spend` does, but once per `holder` and day, so that a step can be repeated."""
     at = now or datetime.now(UTC)
     day = pacific_day(at)
     if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(
@@ -97,14 +95,14 @@ def reserve(
 
 
 def is_reserved(project: str, bucket: str, holder: str, now: datetime | None = None) -> bool:
-    """Whether the holder has a reservation of today."""
+    """Return True if the holder has a reservation of today."""
     at = now or datetime.now(UTC)
     found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
     return bool(found) and holder in (found or {}).get("holders", frozenset())
 
 
 def release(project: str, bucket: str, units: int, holder: str, day: str, share: str | None = None) -> None:
-    """Give back a reservation of which nothing was used. A second release changes nothing."""
+    """Give back a reservation that was not used. A second release changes nothing."""
     names = {"#share": f"used_{share}"} if share else {}
     update = {
         "UpdateExpression": "ADD used :units"
@@ -130,10 +128,7 @@ def _take(
     share: str | None,
     holder: str | None = None,
 ) -> bool:
-    """Whether the units could be taken.
-
-    One conditional update, so that nothing is taken twice or over the limit.
-    """
+    """Add the units if the limit allows, in one conditional update. Returns False if it doesn't."""
     second = int(at.timestamp())
     adds, names = ["used :units"], {}
     conditions = [
@@ -165,12 +160,12 @@ def _take(
 
 
 def is_shared_time(now: datetime) -> bool:
-    """Whether what the shares haven't used is everybody's by now."""
+    """Return True if unused units of each share are available to the others by now."""
     return pacific_midnight(now) - now <= timedelta(hours=24 - SHARED_FROM_HOUR)
 
 
 def _update(project: str, bucket: str, day: str, update: dict[str, Any]) -> bool:
-    """Whether the condition held."""
+    """Send an update. Returns False if its condition failed."""
     try:
         rpc.call(
             "dynamodb",
@@ -185,10 +180,10 @@ def _update(project: str, bucket: str, day: str, update: dict[str, Any]) -> bool
 
 
 class Ledger(NamedTuple):
-    """A bucket of a platform's quota, of which its holder may take so many units a day: reserved before a call, settled by what it really cost.
+    """A bucket of a platform's quota with the daily `limit` of its user.
 
-    A call begun before midnight in Los Angeles may be answered after it: what is settled is the day that it
-    was taken from.
+    Units are reserved before a call and settled after it. A call begun before midnight in Los Angeles may be
+    answered after it, so the caller passes the day that `spend` returned.
     """
 
     project: str
@@ -197,11 +192,11 @@ class Ledger(NamedTuple):
     share: str | None = None
 
     def spend(self, units: int, now: datetime | None = None) -> str:
-        """The day that they are of. Raises QuotaExceeded."""
+        """Reserve units. Returns the quota day. Raises QuotaExceeded."""
         return spend(self.project, self.bucket, units, self.limit, now, self.share)
 
     def give_back(self, units: int, day: str) -> None:
-        """The call never left."""
+        """Give back units of a call that was never sent."""
         names = {"#share": f"used_{self.share}"} if self.share else {}
         update = "ADD used :units" + (", #share :units" if self.share else "")
         values = {":units": dynamodb.typed(-units)}
@@ -214,7 +209,7 @@ class Ledger(NamedTuple):
         )
 
     def exhaust(self, day: str, now: datetime | None = None) -> QuotaExceeded:
-        """The platform says that nothing is left, whatever we have counted: nobody else need hear that from it. What to tell the caller."""
+        """Mark the bucket as empty because the platform said so. Returns the error to raise."""
         at = now or datetime.now(UTC)
         if day == pacific_day(at) and _is_fresh(at):
             self._settle(
@@ -257,14 +252,14 @@ def _spent(bucket: str, now: datetime, share: str | None = None) -> QuotaExceede
 
 
 def spent(project: str, bucket: str, now: datetime | None = None) -> int:
-    """Units taken today."""
+    """Return the units reserved today."""
     at = now or datetime.now(UTC)
     found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
     return int(found.get("used", 0)) if found else 0
 
 
 def spent_by_share(project: str, now: datetime | None = None) -> dict[str, int]:
-    """Units of the general bucket that each share has taken today."""
+    """Return the units of the general bucket that each share has reserved today."""
     at = now or datetime.now(UTC)
     found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", "general", at.timestamp()) or {}
     return {share: int(found.get(f"used_{share}", 0)) for share in SHARES}

@@ -1,8 +1,11 @@
-"""Google's OAuth 2.0 and OpenID Connect: https://developers.google.com/identity/protocols/oauth2/web-server and …/identity/openid-connect. No quota.
+"""Google's OAuth 2.0 and OpenID Connect. No quota.
 
-Where its endpoints are, its discovery document says; so one address points all of it elsewhere. That document
-and the keys are kept as long as their Cache-Control allows. Plain requests: the SDK's import takes a quarter
-of a second, for three calls.
+https://developers.google.com/identity/protocols/oauth2/web-server
+https://developers.google.com/identity/openid-connect/openid-connect
+
+The discovery document names the endpoints, so a single address redirects all calls to a stand-in. The
+document and the signing keys are cached as long as their Cache-Control allows. Plain requests instead of
+the SDK, whose import takes a quarter of a second for three calls.
 """
 
 import json
@@ -26,8 +29,8 @@ SECONDS = 8
 # The largest of these documents has 2 KB.
 MOST_BYTES = 65_536
 DISCOVERY = "/.well-known/openid-configuration"
-# Kept at least so long, or an unknown kid would make us ask for every forged token; at most so long, whatever
-# the header says.
+# Cached at least this long, or every forged token with an unknown kid would cause a request; at most this
+# long, whatever the header says.
 FRESH_SECONDS, STALE_SECONDS = 300, 86_400
 
 _SCOPE = "https://www.googleapis.com/auth/"
@@ -48,9 +51,9 @@ _documents: dict[str, tuple[float, float, dict[str, Any]]] = {}
 
 
 class Granted(NamedTuple):
-    """An answered code.
+    """Tokens for an authorization code.
 
-    `scopes` are what the person left ticked, which may be less than what was asked for.
+    `scopes` are those that the person granted, perhaps fewer than requested.
     """
 
     access_token: str
@@ -68,10 +71,10 @@ class Google:
     def address(
         self, client_id: str, redirect_uri: str, scopes: tuple[str, ...], *, offline: bool, **proof: str
     ) -> str:
-        """Where the browser goes.
+        """Return the address of the consent page.
 
-        `proof`: state, nonce, code_challenge (by S256). With `offline` a refresh token comes back, every time
-        anew.
+        `proof`: state, nonce, code_challenge (S256). With `offline` Google returns a new refresh token each
+        time.
         """
         asked = {
             "client_id": client_id,
@@ -90,9 +93,9 @@ class Google:
     def exchange(
         self, client_id: str, client_secret: str, redirect_uri: str, code: str, code_verifier: str
     ) -> Granted:
-        """The tokens for a code.
+        """Return the tokens for a code.
 
-        Raises InvalidRequest for a code that was used, is too old or was never given to us.
+        Raises InvalidRequest if the code was used before, has expired or was never issued to us.
         """
         form = {
             "grant_type": "authorization_code",
@@ -142,7 +145,7 @@ class Google:
         return token, seconds
 
     def keys(self, kid: str) -> list[dict[str, str]]:
-        """Google's signing keys; asked for anew when none has this kid, as after a rotation."""
+        """Return Google's signing keys. Fetches them again if none has this kid (they are rotated)."""
         url = self._endpoint("jwks_uri")
         found = _document(url).get("keys", [])
         if (
@@ -154,7 +157,7 @@ class Google:
         return list(found)
 
     def revoke(self, token: str) -> None:
-        """Ends what a token stands for; one that has ended already is no error."""
+        """Revoke the grant of a token. A token that is revoked already is no error."""
         status, body, _ = _send("POST", self._endpoint("revocation_endpoint"), {"token": token})
         if status not in (200, 400):
             raise _failure(*_json(status, body))
@@ -187,9 +190,9 @@ def _document(url: str) -> dict[str, Any]:
 
 
 def _send(method: str, url: str, form: dict[str, str] | None = None) -> tuple[int, bytes, str]:
-    """Status, body and Cache-Control.
+    """Return status, body and Cache-Control.
 
-    No redirect is followed: what is sent is meant for this address alone.
+    Follows no redirect: codes and secrets are meant for this address alone.
     """
     try:
         with requests.Session() as session:
@@ -227,6 +230,7 @@ def _failure(status: int, answer: dict[str, Any]) -> Exception:
         )
     if reason in ("invalid_client", "unauthorized_client"):
         return CredentialRejected(
-            f"Google refuses our client: {reason}. The secrets google/client_id and google/client_secret must be those of its console."
+            f"Google refuses our client: {reason}. "
+            "The secrets google/client_id and google/client_secret must be those of its console."
         )
     return PlatformRejected(f"Google refuses the request with {status} {reason}.")

@@ -1,10 +1,9 @@
-"""YouTube:
+"""YouTube Data API v3 by API key, channels' feeds, and the addresses that people paste.
 
-Data API v3 reads by API key (https://developers.google.com/youtube/v3/docs), channels' feeds, and the
-addresses that people paste.
+https://developers.google.com/youtube/v3/docs
 
-Quota: every call here costs one unit of the general 10,000 a day, refused ones too; a page of a list is a
-call. Feeds cost none. Plain requests instead of the SDK: three GETs by key, from functions whose caller
+Quota: every call here costs one of the 10,000 general units a day, refused calls too; each page of a list is
+a call. Feeds cost none. Plain requests instead of the SDK: three GETs by key, from functions whose caller
 waits, and the SDK's import alone takes a quarter of a second.
 """
 
@@ -126,9 +125,9 @@ def _plain(name: str) -> str:
 
 
 class Quota(Protocol):
-    """Who keeps count: units are reserved before a call and given back where it never left.
+    """Counts units: reserved before a call, given back if the call was never sent.
 
-    `day` is the one that they were taken from.
+    `day` is the quota day that the units were reserved in.
     """
 
     def spend(self, units: int) -> str: ...
@@ -182,14 +181,14 @@ class Youtube:
         )
 
     def details(self, video_ids: list[str]) -> list[dict[str, Any]]:
-        """{video_id, details} of up to 50 videos for one unit; those that are private or gone are missing."""
+        """Return {video_id, details} of up to 50 videos, 1 unit. Private and deleted ones are missing."""
         answer = self._get(
             "videos", _soon(), part="snippet,contentDetails,statistics", id=",".join(video_ids)
         )
         return [{"video_id": each["id"], "details": _details(each)} for each in answer.get("items") or []]
 
     def uploads(self, channel_id: str) -> list[Sighting]:
-        """The newest 50 uploads, for one unit. Their playlist is the channel's id with UU in front."""
+        """Return the newest 50 uploads, 1 unit. Their playlist is the channel's id with UU instead of UC."""
         answer = self._get(
             "playlistItems",
             _soon(),
@@ -241,7 +240,7 @@ def _soon() -> float:
 
 
 def _never_left(error: BaseException | None) -> bool:
-    """Whether no connection came about: what was sent costs a unit, answered or not."""
+    """Return True if no connection was made. A request that was sent costs a unit even without an answer."""
     while error is not None and not isinstance(
         error, (requests.ConnectTimeout, ConnectionRefusedError, socket.gaierror)
     ):
@@ -260,7 +259,7 @@ def _json(body: bytes) -> dict[str, Any]:
 _KEY_REMEDIES = {
     "API_KEY_INVALID": f"store a valid key in SSM as {KEY}",
     "API_KEY_SERVICE_BLOCKED": "allow the YouTube Data API v3 in the key's restrictions in Google's console",
-    "API_KEY_IP_ADDRESS_BLOCKED": "take the IP addresses out of the key's restrictions, or add that of the stage's NAT",
+    "API_KEY_IP_ADDRESS_BLOCKED": "remove the IP addresses from the key's restrictions, or add the NAT's",
     "API_KEY_HTTP_REFERRER_BLOCKED": "take the websites out of the key's restrictions in Google's console",
     "API_KEY_ANDROID_APP_BLOCKED": "take the apps out of the key's restrictions in Google's console",
     "API_KEY_IOS_APP_BLOCKED": "take the apps out of the key's restrictions in Google's console",
@@ -319,7 +318,7 @@ def _reason(error: dict[str, Any]) -> str:
 
 
 def _is_daily(info: dict[str, Any], words: str) -> bool:
-    """Return True if a limit of the day is meant: the newer form has one reason for the day's and the minute's."""
+    """Return True if a daily limit is meant: the newer form has one reason for day and minute."""
     limit = str((info.get("metadata") or {}).get("quota_limit", ""))
     return info.get("reason") == "RATE_LIMIT_EXCEEDED" and (
         "perday" in limit.lower() or "per day" in words.lower()
@@ -357,7 +356,7 @@ def _upload(item: dict[str, Any], channel_id: str) -> Sighting:
 
 
 def seconds(duration: str) -> int | None:
-    """An ISO 8601 duration as YouTube writes it (PT4M13S, P1DT2H); None for none."""
+    """Return the seconds of an ISO 8601 duration (PT4M13S, P1DT2H), None if it isn't one."""
     match = _DURATION.fullmatch(duration)
     if match is None or duration in ("", "P"):
         return None
@@ -366,7 +365,7 @@ def seconds(duration: str) -> int | None:
 
 
 class Feeds:
-    """Channels' feeds: the last 15 videos, for nothing."""
+    """Channels' Atom feeds: the last 15 videos, without quota."""
 
     def __init__(self, base_url: str) -> None:
         self._session = requests.Session()

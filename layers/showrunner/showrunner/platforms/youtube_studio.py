@@ -1,7 +1,9 @@
-"""YouTube Data API v3 on behalf of a channel's owner, through google-api-python-client: https://developers.google.com/youtube/v3/docs.
+"""YouTube Data API v3 on behalf of a channel's owner, through google-api-python-client.
+
+https://developers.google.com/youtube/v3/docs
 
 Quota of the general bucket: UNITS below, https://developers.google.com/youtube/v3/determine_quota_cost. The
-bytes of a film go through youtube_upload.
+bytes of a film are sent by youtube_upload.
 """
 
 import json
@@ -13,7 +15,7 @@ from showrunner.errors import PlatformRejected, PlatformUnavailable
 from showrunner.platforms.youtube_errors import failure
 
 SECONDS = 60
-# Units a call; refused calls cost them too.
+# Units per call; refused calls cost them too.
 UNITS = {
     "list": 1,
     "captions.list": 50,
@@ -24,7 +26,7 @@ UNITS = {
     "playlistItems.insert": 50,
 }
 SHOWN_PARTS = "snippet,status,contentDetails,fileDetails,processingDetails,localizations"
-# The properties of `status` and `snippet` that videos.update writes: what is left out would be reset.
+# The properties of `status` and `snippet` that videos.update writes: it resets omitted ones.
 WRITABLE_STATUS = (
     "privacyStatus",
     "publishAt",
@@ -38,10 +40,9 @@ WRITABLE_SNIPPET = ("title", "description", "tags", "categoryId", "defaultLangua
 
 
 class _Transport:
-    """What the SDK sends by.
+    """The HTTP transport of the SDK.
 
-    Its own, httplib2, sends a request again whose answer was lost, and so inserts a second item: our caller
-    looks first.
+    The SDK's own transport, httplib2, repeats a request whose answer was lost, which inserts a second item.
     """
 
     def request(
@@ -85,7 +86,7 @@ class Studio:
         return items[0] if items else None
 
     def find_marked(self, channel_id: str, marker: str) -> str | None:
-        """Return the id of the channel's newest upload that carries the tag `marker`, None if none of the last 50 does. Two units."""
+        """Return the id of the upload with the tag `marker` among the channel's last 50, or None. 2 units."""
         uploads = self._run(
             self._api.playlistItems().list(
                 part="contentDetails", playlistId=f"UU{channel_id[2:]}", maxResults=50
@@ -100,7 +101,7 @@ class Studio:
         )
 
     def set_thumbnail(self, video_id: str, picture: bytes, content_type: str) -> None:
-        """50 units. Shorts take a thumbnail only after their processing."""
+        """Set the custom thumbnail, 50 units. Shorts take one only after they are processed."""
         self._run(self._api.thumbnails().set(videoId=video_id, media_body=_media(picture, content_type)))
 
     def list_captions(self, video_id: str) -> set[tuple[str, str]]:
@@ -109,10 +110,9 @@ class Studio:
         return {(track["snippet"]["language"], track["snippet"]["name"]) for track in tracks}
 
     def add_captions(self, video_id: str, language: str, name: str, track: bytes) -> None:
-        """400 units.
+        """Add a caption track, 400 units. Needs the scope youtube.force-ssl.
 
-        A track of this language and name that is there already is no error: an answer was lost. Needs the
-        scope youtube.force-ssl.
+        A track of this language and name that exists already is no error: its answer was lost.
         """
         body = {"snippet": {"videoId": video_id, "language": language, "name": name, "isDraft": False}}
         try:
@@ -126,7 +126,7 @@ class Studio:
                 raise
 
     def is_in_playlist(self, playlist_id: str, video_id: str) -> bool:
-        """One unit."""
+        """Return True if the playlist has the video. 1 unit."""
         return bool(
             self._run(
                 self._api.playlistItems().list(part="id", playlistId=playlist_id, videoId=video_id)
@@ -134,7 +134,7 @@ class Studio:
         )
 
     def add_to_playlist(self, playlist_id: str, video_id: str) -> None:
-        """50 units. Inserting twice makes two items: ask is_in_playlist first."""
+        """Add the video to a playlist, 50 units. Adding twice makes two items: ask is_in_playlist first."""
         resource = {"kind": "youtube#video", "videoId": video_id}
         self._run(
             self._api.playlistItems().insert(
@@ -143,10 +143,10 @@ class Studio:
         )
 
     def update(self, shown: dict[str, Any], changes: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        """Write `changes` (part -> fields) over what `shown` (find_video) has, unless the video changed since. 50 units.
+        """Write `changes` (part -> fields) over what `shown` (find_video) has. 50 units.
 
-        Fields that nobody changes are sent as they are, since videos.update resets what is left out. Raises
-        PlatformRejected with the reason conditionNotMet when somebody else changed the video meanwhile.
+        Unchanged fields are sent as they are, since videos.update resets omitted ones. Raises
+        PlatformRejected with the reason conditionNotMet if the video has changed since `shown` was read.
         """
         body: dict[str, Any] = {"id": shown["id"]}
         for part, writable in (("snippet", WRITABLE_SNIPPET), ("status", WRITABLE_STATUS)):
@@ -157,7 +157,7 @@ class Studio:
         return self._run(request)
 
     def delete(self, video_id: str) -> None:
-        """50 units. A video that is gone already is no error."""
+        """Delete the video, 50 units. One that is deleted already is no error."""
         try:
             self._run(self._api.videos().delete(id=video_id))
         except PlatformRejected as error:

@@ -1,4 +1,6 @@
-"""Send a film to YouTube by the resumable protocol: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol.
+"""Send a film to YouTube by the resumable protocol.
+
+https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 Plain requests for these bytes only; everything else goes through the SDK (youtube_studio). The SDK's
 MediaUpload needs a file or its bytes in memory, keeps no state over processes, and continues at its own count
@@ -17,18 +19,19 @@ from showrunner.platforms.youtube_errors import failure
 
 PATH = "/upload/youtube/v3/videos"
 CONNECT_SECONDS = 5
-# YouTube may think for a minute after the last byte; a part of 64 MiB itself needs no longer silence.
+# YouTube may take a minute to answer after the last byte.
 READ_SECONDS = 120
 
 
 class SessionGone(Exception):
-    """YouTube doesn't know the session (any more): 404, or 410 as at the sibling protocol of Cloud Storage."""
+    """YouTube doesn't know the upload session: 404, or 410 as in Cloud Storage's version of the protocol."""
 
 
 class Progress(NamedTuple):
-    """`stored`: bytes that YouTube has.
+    """How far an upload is.
 
-    `uri`: where to go on, which may be a new address. `video`: the resource once the upload is complete.
+    `stored`: bytes that YouTube has. `uri`: the session's address, which YouTube may change. `video`: the
+    resource once the upload is complete.
     """
 
     stored: int
@@ -37,7 +40,10 @@ class Progress(NamedTuple):
 
 
 class _Pieces:
-    """Bytes that come in pieces, of a known length: without one requests would send them chunked, which the protocol doesn't take."""
+    """An iterable body of known length.
+
+    Without a length requests would send it chunked, which the protocol doesn't allow.
+    """
 
     def __init__(self, pieces: Iterable[bytes], length: int) -> None:
         self._pieces, self._length = pieces, length
@@ -50,9 +56,10 @@ class _Pieces:
 
 
 class Uploader:
-    """`base_url`: https://www.googleapis.com or a stand-in.
+    """Client of the upload endpoint.
 
-    `token`: an access token with the scope youtube.upload.
+    `base_url`: https://www.googleapis.com or a stand-in. `token`: an access token with the scope
+    youtube.upload.
     """
 
     def __init__(self, base_url: str, token: str) -> None:

@@ -1,1 +1,1 @@
-"""Publishing to YouTube without input or output: rules for metadata and files, slices of an upload, order of the steps."""
+"""The pure rules of publishing on YouTube: metadata, files, slices of an upload, order of the steps."""

@@ -1,6 +1,6 @@
-"""The job document of a publication: everything that the worker without a database needs to know.
+"""The job document of a publication: everything that the worker without a database needs.
 
-Kept in S3 beside the video.
+It is stored in S3 beside the video.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ Privacy = Literal["public", "unlisted", "private"]
 
 
 class Metadata(BaseModel):
-    """What YouTube is to show. `publish_at` (UTC) makes a private video public then."""
+    """The requested metadata. A video with `publish_at` (UTC) is private until then."""
 
     model_config = ConfigDict(frozen=True)
     title: str
@@ -58,8 +58,7 @@ class PublicationJob(BaseModel):
     thumbnail: str | None
     captions: list[Caption]
     playlist: str | None
-    # A person has accepted that a second video may appear, because nobody knows what became of the first
-    # upload.
+    # A person has accepted that a second video may appear, because the result of the first upload is unknown.
     confirm_repeat: bool = False
 
     @property

@@ -5,8 +5,8 @@ https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
 
 # Every part but the last must be a multiple of this.
 UNIT_BYTES = 262_144
-# A part costs a round trip of about 0.1 s and is sent again as a whole when it breaks. It streams through in
-# pieces, so memory doesn't grow with it.
+# A part costs a round trip of about 0.1 s, and is sent again if it breaks off. It is streamed in pieces, so
+# memory doesn't grow with its size.
 SLICE_BYTES = 256 * UNIT_BYTES
 
 

@@ -1,4 +1,4 @@
-"""Order the steps of a publication, and say how long to wait between two looks at YouTube."""
+"""Order the steps of a publication, and compute the time between two requests to YouTube."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
@@ -19,7 +19,7 @@ Step = Literal[
     "change",
     "remove",
 ]
-# After the id is saved: each has a result of its own, and none of them loses the video.
+# Steps after the id is saved: each has its own result, and none of them loses the video.
 FINISHING: tuple[Step, ...] = ("thumbnail", "captions", "playlist")
 FOLLOWING: dict[Step, Step] = {
     "check": "reserve",
@@ -30,7 +30,7 @@ FOLLOWING: dict[Step, Step] = {
     "captions": "playlist",
     "playlist": "compare",
 }
-# A person is asked to connect again; for so long the publication waits.
+# So long a publication waits for a disconnected account to be connected again.
 RECONNECT_DAYS = 7
 # YouTube publishes on the minute, and its answers follow a little later.
 RECONCILE_AFTER = timedelta(minutes=5)
@@ -38,7 +38,7 @@ DURATION_TOLERANCE_S = 1.0
 
 
 class Outcome(TypedDict, total=False):
-    """What an invocation tells the machine: what to do next, with which step, after how many seconds."""
+    """What an invocation returns to the machine: what to do next, with which step, after how many seconds."""
 
     do: Literal["work", "record", "wait", "end"]
     step: str
@@ -47,29 +47,32 @@ class Outcome(TypedDict, total=False):
 
 
 def polling_seconds(polls: int) -> int:
-    """How long to wait before the next look at the processing: 5 s at first, ten minutes at most."""
+    """Return the wait before the next question about processing: 5 s at first, ten minutes at most."""
     return int(min(5 * 2 ** min(polls, 10), 600))
 
 
 def retry_seconds(tries: int) -> int:
-    """How long to wait after the given number of failures: 2 s at first, five minutes at most."""
+    """Return the wait after the given number of failures: 2 s at first, five minutes at most."""
     return int(min(2 ** min(tries, 10), 300))
 
 
 def problem(step: str, code: str, message: str, next_step: str) -> dict[str, str]:
-    """One entry of a video's `problems`."""
+    """Return one entry of a video's `problems`."""
     return {"step": step, "code": code, "message": message, "next_step": next_step}
 
 
 def find_differences(job: PublicationJob, shown: dict[str, Any], now: datetime) -> list[dict[str, str]]:
-    """Compare what YouTube shows (videos.list: snippet, status, contentDetails, fileDetails) with what was requested."""
+    """Return the differences between what YouTube shows (an item of videos.list) and the request."""
     status, metadata = shown.get("status", {}), job.metadata
     is_due = metadata.publish_at is not None and metadata.publish_at <= now
     privacy = "public" if is_due else "private" if metadata.publish_at else metadata.privacy
     found = []
     if status.get("privacyStatus") != privacy:
         why = "YouTube shows {} instead of {}.".format(status.get("privacyStatus"), privacy)
-        step = "Look at the video in YouTube Studio: account settings or a policy can lock it, and an email to the channel says why."
+        step = (
+            "Open the video in YouTube Studio: account settings or a policy can lock it, and YouTube's "
+            "email to the channel gives the reason."
+        )
         found.append(problem("compare", "PRIVACY", why, step))
     if metadata.publish_at and not is_due and status.get("publishAt") != api_time(metadata.publish_at):
         found.append(

@@ -10,17 +10,18 @@ from showrunner.aws import sdk
 
 
 def name(video_id: str, attempt: int) -> str:
+    """Return the name of an attempt's execution."""
     return f"{video_id}-{attempt}"
 
 
 def parse_name(execution: str) -> tuple[str, int]:
-    """(video_id, attempt) of an execution's name or ARN."""
+    """Return (video_id, attempt) of an execution's name or ARN."""
     video_id, _, attempt = execution.rsplit(":", 1)[-1].rpartition("-")
     return video_id, int(attempt)
 
 
 def start(video_id: str, organisation_id: str, attempt: int) -> bool:
-    """Starts an attempt. False when the machine has seen it before: it runs or has run."""
+    """Start an attempt. Returns False if it was started before."""
     client = sdk.client("stepfunctions")
     document = {"video_id": video_id, "organisation_id": organisation_id, "attempt": attempt}
     try:
@@ -35,7 +36,7 @@ def start(video_id: str, organisation_id: str, attempt: int) -> bool:
 
 
 def status(video_id: str, attempt: int) -> str | None:
-    """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None when there is no such execution."""
+    """Return RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; None if there is no such execution."""
     client = sdk.client("stepfunctions")
     try:
         return str(client.describe_execution(executionArn=_arn(video_id, attempt))["status"])
@@ -44,7 +45,7 @@ def status(video_id: str, attempt: int) -> str | None:
 
 
 def stop(video_id: str, attempt: int, cause: str) -> None:
-    """Ends an attempt at once, its render job included; one that is over or was never started is left as it is."""
+    """Stop an attempt and its render job. No error if it is over or was never started."""
     client = sdk.client("stepfunctions")
     try:
         client.stop_execution(executionArn=_arn(video_id, attempt), error="Stopped", cause=cause)

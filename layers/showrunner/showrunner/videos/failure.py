@@ -1,6 +1,6 @@
-"""How a production fails: its final state, what was paid for it, and one event.
+"""End a production that failed: its final state, its charges, and one event.
 
-For the machine's own last step and for the sweeper.
+Called by the machine's last step and by the sweeper.
 """
 
 from typing import Any
@@ -23,8 +23,11 @@ def fail(
     *,
     repeat: bool = False,
 ) -> dict[str, Any]:
-    """The video as it is now (productions.get_step): failed, unless it was cancelled, finished or retried since. `ran`: what was paid beside the receipts;
-    `repeat`: this may be the second call for the same end, and the first may have died before its event."""
+    """Mark an attempt as failed and return the video (productions.get_step).
+
+    Changes nothing if the video was cancelled, finished or retried since. `ran`: charges beside the receipts.
+    `repeat`: this may be the second call for the same failure, whose event may be missing.
+    """
     folder = files.video_folder(organisation_id, video_id)
     job = s3.find_json(files.job_key(folder)) or {"demo": False}
     charges = [*receipts.list_(folder), *ran]

@@ -42,7 +42,7 @@ TOLERANCE = 0.10
 
 
 def order(request: Request, brief: Brief) -> Answer:
-    """Order one video and start its production; a repeat with the same Idempotency-Key gets the first answer."""
+    """Order one video and start its production. A repeated Idempotency-Key gets the first answer."""
     check_uploads(request, brief.assets)
     announce_work(request)
     added: list[str] = []
@@ -178,9 +178,11 @@ def _estimate(brief: Brief, order: dict[str, Any], prefix: str) -> tuple[estimat
     asked = brief.length_seconds or (LENGTHS[brief.length] if "length" in brief.model_fields_set else None)
     if asked is None or abs(found.duration_seconds - asked) <= TOLERANCE * asked:
         return found, []
-    return found, [
-        f"The script determines the length: the video takes about {found.duration_seconds} s, not the {asked} s asked for."
-    ]
+    warning = (
+        f"The script determines the length: the video takes about {found.duration_seconds} s, "
+        f"not the {asked} s asked for."
+    )
+    return found, [warning]
 
 
 def _unspoken(message: str, prefix: str) -> InvalidRequest:
@@ -234,8 +236,8 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     language = order["language"] = brief.language or settings.get("language", "en")
     if language not in spoken_languages():
         message = (
-            f"No voice of this stage speaks {language}; it speaks {', '.join(spoken_languages())}. Choose one of these, "
-            "or have the parameter VoiceLanguages set (on one machine: ELEVENLABS_API_KEY)."
+            f"No voice of this stage speaks {language}; it speaks {', '.join(spoken_languages())}. "
+            "Choose one of these, or set the parameter VoiceLanguages (on one machine: ELEVENLABS_API_KEY)."
         )
         raise InvalidRequest(message, [{"field": f"{prefix}language", "message": message}])
     voice = voices.find(
@@ -291,7 +293,8 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
         pending = assets.list_pending(tx, request.organisation_id, wanted)
     if sum(asset["bytes"] for asset in pending) > max(uploads.MAX_BYTES.values()):
         raise Conflict(
-            f"Too many bytes were uploaded that have not been checked yet: GET /assets/{pending[0]['id']} first, and each of the others."
+            "Too many bytes were uploaded that have not been checked yet: "
+            f"GET /assets/{pending[0]['id']} first, and each of the others."
         )
     for asset in pending:
         uploads.check(request.organisation_id, asset["id"])

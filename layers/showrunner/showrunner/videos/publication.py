@@ -43,17 +43,17 @@ MOST_TRIES = 40
 # With polling_seconds, about two days: a film of hours in 4K takes one.
 MOST_POLLS = 300
 RECONNECT_POLL_SECONDS = 900
-# A wait for the next look never exceeds this, so that a cancelled publication ends within the hour.
+# No single wait exceeds this, so that a cancelled publication ends within the hour.
 MOST_WAIT_SECONDS = 3600
-# Others that change the same video at the same time: more than this in a row is a fight.
+# Give up after this many writes in a row that lost to somebody else's change.
 MOST_CONFLICTS = 3
-# Looks at the list of uploads for a video whose answer was lost: it shows a new one within minutes.
+# How often the list of uploads is searched for a video whose answer was lost: it appears within minutes.
 SEARCHES = 5
 UNIT_POLLS = 5
 
 
 class Publication:
-    """One invocation's work at a publication."""
+    """One invocation's work on a publication."""
 
     def __init__(self, job: PublicationJob) -> None:
         self.job = job
@@ -61,10 +61,10 @@ class Publication:
         self._token: str | None = None
 
     def run(self, step: Step) -> Outcome:
-        """Do one step and say what comes next.
+        """Do one step and return what comes next.
 
-        Errors that a wait can cure become a wait; others end the attempt, or are a problem of a finishing
-        step.
+        A temporary error becomes a wait. Another error ends the attempt; in a finishing step it is recorded
+        as a problem.
         """
         if step != "remove" and upload_state.is_cancelled(self.job.publication_id):
             return {"do": "work", "step": "remove"}
@@ -118,7 +118,7 @@ class Publication:
         return {"do": "wait", "step": step, "wait_seconds": steps.retry_seconds(self.progress["tries"])}
 
     def _give_up(self, step: Step, error: PlatformRejected | PlatformUnavailable) -> Outcome:
-        """A finishing step that fails costs the video nothing but that step."""
+        """Record a problem if a finishing step failed, else raise the error."""
         self.progress["tries"] = 0
         if step not in FINISHING and step not in ("process", "compare", "reconcile", "change"):
             raise error
@@ -183,16 +183,18 @@ class Publication:
         )
         if facts.video_tracks != 1 or facts.audio_tracks < 1:
             raise InvalidRequest(
-                f"The file has {facts.video_tracks} pictures and {facts.audio_tracks} sounds instead of one of each."
+                f"The file has {facts.video_tracks} video tracks and {facts.audio_tracks} audio tracks "
+                "instead of one of each."
             )
         if facts.shift_ms > MOST_SHIFT_MS:
             raise InvalidRequest(
-                f"The file's edit list moves a track by {facts.shift_ms:.0f} ms: YouTube would show sound and picture apart."
+                f"The file's edit list moves a track by {facts.shift_ms:.0f} ms: "
+                "on YouTube sound and picture would be out of step."
             )
         return self._after("check")
 
     def reserve(self) -> Outcome:
-        """Reserve the units of the whole publication, so that no video goes without captions because others used them."""
+        """Reserve the units of the whole publication, so that none are missing for its captions."""
         holder, job = self._holder, self.job
         day = quotas.reserve(PROJECT, "general", units_of(job), quotas.ALL_UNITS, holder, share="publication")
         if upload_state.find_video(job.publication_id) is None:
@@ -245,7 +247,7 @@ class Publication:
         return sent
 
     def _session(self) -> upload_state.Session:
-        """The session to go on with; a new one where there is none. It is saved before its first byte."""
+        """Return the session to continue, a new one if there is none. It is saved before its first byte."""
         job, body = self.job, request_body(self.job)
         known, name = upload_state.find_session(job.publication_id), digest(body, job.sha256)
         if known is not None and (
@@ -268,7 +270,7 @@ class Publication:
         return other
 
     def _session_gone(self, session: upload_state.Session) -> Outcome:
-        """Start anew, unless the last bytes may have arrived: then the video is looked for first."""
+        """Start a new session. If the last bytes may have arrived, search for the video first."""
         job = self.job
         if upload_state.final_generation(job.publication_id) == session.generation:
             found = self._studio(lambda studio: studio.find_marked(job.youtube_channel_id, job.marker))
@@ -284,7 +286,8 @@ class Publication:
                 }
             if not job.confirm_repeat:
                 raise UploadUnknown(
-                    "YouTube has every byte, but no answer came and the channel shows no such video. Look in YouTube Studio, then decide."
+                    "YouTube has every byte, but no answer came and the channel shows no such video. "
+                    "Look in YouTube Studio, then decide."
                 )
         self.progress["polls"] = 0
         quotas.reserve(PROJECT, "insert", 1, quotas.INSERTS_A_DAY, f"{self._holder}-{session.generation + 1}")
@@ -336,7 +339,7 @@ class Publication:
         return self._after("thumbnail")
 
     def captions(self) -> Outcome:
-        """Add what isn't there. Only a repeat looks first, since looking costs 50 units."""
+        """Add missing captions. Only a repeat lists them first, since that costs 50 units."""
         is_repeat = self.job.attempt > 1 or self.progress["tries"] > 0
         there = (
             self._studio(lambda studio: studio.list_captions(self.video_id))
@@ -372,7 +375,7 @@ class Publication:
         return self._after("compare")
 
     def change(self) -> Outcome:
-        """Write the new title, description, tags and time over what YouTube has, with its etag; a live video stays live."""
+        """Write title, description, tags and time over what YouTube has. A live video stays live."""
         job, changed = self.job, False
         quotas.reserve(
             PROJECT,
@@ -402,7 +405,7 @@ class Publication:
         return self._after("change")
 
     def remove(self) -> Outcome:
-        """Delete what has arrived. A session without a video is left to expire: it makes none."""
+        """Delete the video. A session without one is left to expire."""
         found = upload_state.find_video(self.job.publication_id)
         session = upload_state.find_session(self.job.publication_id)
         if (
@@ -416,7 +419,7 @@ class Publication:
         return self._after("remove")
 
     def _late_video(self, session: upload_state.Session) -> str | None:
-        """The id of a video whose last answer was lost."""
+        """Return the id of a video whose last answer was lost."""
         try:
             finished = self._uploader(lambda uploader: uploader.ask(session.uri, session.total)).video
         except SessionGone:
@@ -443,7 +446,8 @@ class Publication:
 
 
 NEXT_STEPS = {
-    "thumbnail": "Verify the channel's phone number at youtube.com/verify if YouTube refuses thumbnails; then POST …/publish repeats only this.",
+    "thumbnail": "If YouTube refuses thumbnails, verify the channel's phone number at youtube.com/verify; "
+    "then POST …/publish repeats only this.",
     "change": "PUT … again, or change the video in YouTube Studio.",
 }
 

@@ -1,4 +1,4 @@
-"""Order the publication of a finished video: for the route, for the end of a production, and for the machine's first step."""
+"""Order the publication of a finished video, its changes and its removal."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,10 @@ from showrunner.videos.schemas import Publication, PublishRequest, Status
 from showrunner.web import log
 from showrunner.web.routing import Request
 
-CONNECT_FIRST = "The channel is not connected to YouTube: GET /auth/oauth/youtube/start, then POST /channels/{id}/connect-youtube."
+CONNECT_FIRST = (
+    "The channel is not connected to YouTube: GET /auth/oauth/youtube/start, "
+    "then POST /channels/{id}/connect-youtube."
+)
 # YouTube's own names of the languages, as a viewer chooses them.
 LANGUAGES = {"en": "English", "es": "Español", "fr": "Français", "de": "Deutsch"}
 # A vertical or square film of up to three minutes is a Short: https://support.google.com/youtube/answer/15424877
@@ -27,7 +30,7 @@ SHORT_SECONDS = 180
 def requested_metadata(
     source: dict[str, Any], privacy: Privacy | None = None, publish_at: datetime | None = None
 ) -> Metadata:
-    """Return what YouTube is to show, from the video and its channel's settings.
+    """Return the requested metadata, from the video and its channel's settings.
 
     A scheduled video becomes public at its time.
     """
@@ -48,9 +51,9 @@ def requested_metadata(
 def publish(
     tx: db.Transaction, organisation_id: str, video_id: str, wanted: PublishRequest
 ) -> tuple[dict[str, Any], bool]:
-    """Order the publication of a video and return its row, and whether an attempt begins.
+    """Order the publication of a video. Returns its row, and whether a new attempt begins.
 
-    A video that is on its way or there already isn't sent again.
+    A video that is being sent or is on YouTube already isn't sent again.
 
     Raises NotFound, Conflict, InvalidRequest.
     """
@@ -63,7 +66,8 @@ def publish(
         return known, False
     if status == "publish_unknown" and not wanted.confirm_repeat:
         raise Conflict(
-            "Nobody knows whether the first upload arrived: look in YouTube Studio, then repeat with confirm_repeat if the video isn't there."
+            "It is unknown whether the first upload arrived: look in YouTube Studio, "
+            "and repeat with confirm_repeat if the video isn't there."
         )
     if status not in ("completed", "published", "scheduled", "publish_unknown"):
         raise Conflict(f"The video is {status}: only a finished one can be published.")
@@ -122,7 +126,7 @@ def describe(row: dict[str, Any], status: Status) -> Publication:
 def change(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
     """Order that YouTube shows a video's new texts and thumbnail.
 
-    Returns the row, None for a video that isn't there. Raises Conflict while it is sent.
+    Returns the row, None if the video isn't on YouTube. Raises Conflict while it is being sent.
     """
     known = publications.find(tx, organisation_id, video_id)
     if known is None or not known["youtube_video_id"]:
@@ -147,7 +151,7 @@ def change(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str,
 def remove(
     tx: db.Transaction, organisation_id: str, video_id: str
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """Order that a removed video goes from YouTube too.
+    """Order that a removed video is deleted on YouTube too.
 
     Returns the row of an attempt to start, and the id of a publication whose upload must stop.
     """
@@ -180,7 +184,8 @@ def order(
     require_connected(source)
     if source["demo"] and is_real_youtube():
         raise Conflict(
-            "This video is a demo: stand-ins wrote or spoke it, and it is never published on the real YouTube. Order it again on a stage with keys."
+            "This video is a demo: stand-ins wrote or spoke it, so it is never published on the real "
+            "YouTube. Order it again on a stage with keys."
         )
     faults = find_faults(
         metadata.model_copy(update={"publish_at": None}) if is_repeat else metadata, datetime.now(UTC)
@@ -201,11 +206,13 @@ def order(
 
 
 def require_connected(source: dict[str, Any]) -> None:
+    """Raise Conflict if the channel has no verified connection."""
     if not (source["connection_id"] and source["is_verified"]):
         raise Conflict(CONNECT_FIRST)
 
 
 def is_real_youtube() -> bool:
+    """Return True if uploads go to Google, False for a stand-in."""
     host = urlsplit(config.setting("YOUTUBE_UPLOAD_URL")).hostname or ""
     return host == "youtube.com" or host.endswith((".youtube.com", ".googleapis.com"))
 
@@ -251,7 +258,7 @@ def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
 
 
 def start(row: dict[str, Any]) -> bool:
-    """Start the machine for an attempt. False when it has been started before."""
+    """Start the machine for an attempt. Returns False if it was started before."""
     client = sdk.client("stepfunctions")
     document = {
         "video_id": row["video_id"],
@@ -270,7 +277,7 @@ def start(row: dict[str, Any]) -> bool:
 
 
 def start_patiently(request: Request, row: dict[str, Any]) -> None:
-    """Start the machine. Where that fails now, the sweeper starts it."""
+    """Start the machine. If that fails, the sweeper starts it later."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

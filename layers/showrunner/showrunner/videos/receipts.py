@@ -1,4 +1,7 @@
-"""What was paid for a video, kept by the step that paid, at once: one object for each charge, so that a video which fails or is cancelled has its costs too."""
+"""Charges of a video as objects in S3, written by the step that paid.
+
+A video that fails or is cancelled keeps its costs this way.
+"""
 
 from showrunner.aws import s3
 from showrunner.production import files
@@ -6,9 +9,10 @@ from showrunner.production.costs import Charge
 
 
 def add(folder: str, charge: Charge) -> None:
-    """Before the product itself is stored: a crash in between leaves a cost without a product, never the other way round."""
+    """Store a charge. Call it before storing the product: a crash in between must not lose the cost."""
     s3.put_json(files.charge_key(folder, charge.charge), charge.model_dump(mode="json"))
 
 
 def list_(folder: str) -> list[Charge]:
+    """Return all charges of a video."""
     return [Charge.model_validate(s3.get_json(key)) for key in s3.list_keys(files.charges_prefix(folder))]

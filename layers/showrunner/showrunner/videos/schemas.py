@@ -52,9 +52,7 @@ class Brief(Body):
     ] = None
     stop_after: Annotated[
         Literal["script"] | None,
-        Field(
-            description="script: stop when the script is written (status script_ready), before the voice is paid."
-        ),
+        Field(description="script: stop when the script is written (status script_ready), before the voice."),
     ] = None
     style: Literal["educational", "entertainment", "news"] | None = None
     length: Literal["short", "medium", "long"] = "short"
@@ -117,7 +115,7 @@ class VideoChanges(Body):
 
         if value is not None and tags_length(value) > TAGS_CHARACTERS:
             raise ValueError(
-                "must have at most 500 characters in all, commas and the quotes around tags with spaces included"
+                "must have at most 500 characters in all, including commas and quotes around tags with spaces"
             )
         return value
 
@@ -258,7 +256,7 @@ class Problem(Result):
 
 
 class Publication(Result):
-    """A video on YouTube, or on its way there.
+    """The publication of a video on YouTube.
 
     `waiting_for` says why the upload pauses, for instance for quota.
     """
