@@ -1,7 +1,7 @@
-"""Platform API: /api/v1/auth, /users, /organisations, /live -> accounts: who people are, their rights and credentials.
+"""Platform API: people, organisations, logins, credentials and Live tickets.
 
-Each subject module in showrunner/accounts declares its routes beside their handlers. The table below says
-which module serves which path; an application that starts with a wrong table fails.
+Serves /api/v1/auth, /users, /organisations and /live. Each module in showrunner/accounts declares its routes
+beside their handlers. The table below says which module serves which path; a wrong table fails at start.
 """
 
 from showrunner.accounts import (

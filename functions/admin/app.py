@@ -1,7 +1,8 @@
-"""Platform API: /health, /openapi.json, /docs, /.well-known, /api/v1/admin -> operations; as $default route also 404 and 405.
+"""Platform API: health, documentation, public keys and administration.
 
-Each module in showrunner/admin declares its routes beside their handlers. The table below says which serves
-which path.
+Also API Gateway's $default route: it answers unknown paths with 404 and wrong methods with 405. Each module
+in showrunner/admin declares its routes beside their handlers. The table below says which module serves which
+path.
 """
 
 from pathlib import Path

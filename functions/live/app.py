@@ -1,7 +1,6 @@
-"""Live API (WebSocket), the stage's bus and the render's progress -> connections in the state table, and messages to subscribed clients.
+"""Live API (WebSocket), events of the bus and the render's progress -> messages to subscribed clients.
 
-[no database]: what a client may read stands in its ticket, and a topic belongs to the subscriber's
-organisation.
+Uses no database: a ticket carries what its client may read, and connections are in the state table.
 """
 
 from collections.abc import Callable
@@ -28,7 +27,7 @@ def disconnect(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def receive(event: dict[str, Any]) -> dict[str, Any]:
-    """A client's message. Whatever is wrong with it, the client gets an answer."""
+    """Answer a client's message. A message that is wrong gets an answer too."""
     connection_id = event["requestContext"]["connectionId"]
     connection = connections.find(connection_id)
     if connection is None:

@@ -1,4 +1,7 @@
-"""Deployment or `make admin` → the numbered SQL files that the database lacks are applied, each in a transaction, once; and the functions can log in."""
+"""Deployment or `make admin` -> apply the SQL files that the database lacks, or make a platform admin.
+
+The files are numbered. Each is applied once, in a transaction. Then the functions' role gets its password.
+"""
 
 import base64
 import contextlib
@@ -41,10 +44,9 @@ CREATE TABLE IF NOT EXISTS public.migrations (
 
 
 def files(folder: Path) -> list[tuple[int, str, str]]:
-    """(number, name, SQL) in order.
+    """Return (number, name, SQL) in order. Raises Conflict if two files have the same number.
 
-    No number stands twice, so that two branches can't both use one unseen; a gap is a number that a branch
-    reserved.
+    Gaps are allowed: a branch may have reserved a number.
     """
     found = [
         (int(path.name.split("_")[0]), path.stem, path.read_text(encoding="utf-8"))
@@ -87,9 +89,9 @@ def checksum(sql: str) -> str:
 
 
 def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """The names of what was applied now.
+    """Apply the files that are missing and return their names.
 
-    A file that changed after it was applied stops everything: its change belongs in a new file.
+    Raises Conflict for a file that changed after it was applied: the change belongs in a new file.
     """
     with locked(connection):
         connection.run(TABLE)
@@ -101,13 +103,17 @@ def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
                 applied.append(name)
             elif known[number] != checksum(sql):
                 raise Conflict(
-                    f"Migration {name} was changed after it had been applied: restore it, and put the change into a new file."
+                    f"Migration {name} was changed after it had been applied: "
+                    "restore it, and put the change into a new file."
                 )
     return applied
 
 
 def admit_functions(connection: Connection) -> None:
-    """The role that this stage's functions log in as: a member of the one that the migrations grant to, with the password that SSM has now."""
+    """Create or update the role that the functions log in as, with the password that SSM has now.
+
+    It is a member of the role that the migrations grant to.
+    """
     name, password = config.setting("DATABASE_USER"), ssm.secret("database/password")
     role = identifier(name)
     with locked(connection):
@@ -118,7 +124,7 @@ def admit_functions(connection: Connection) -> None:
 
 
 def verifier(password: str, salt: bytes) -> str:
-    """What the server keeps of a password (RFC 5803), so that the password itself is in no statement and no log of one."""
+    """Return the SCRAM verifier of a password (RFC 5803), so that no statement or log holds the password."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ROUNDS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     parts = [
@@ -129,14 +135,14 @@ def verifier(password: str, salt: bytes) -> str:
 
 
 def connect() -> Connection:
-    """As the owner of everything, which functions are not."""
+    """Connect as the owner of all tables. Other functions connect as a role with fewer rights."""
     owner = config.setting("DATABASE_OWNER"), ssm.secret("database/owner_password")
     return db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None, role=owner)
 
 
 @contextlib.contextmanager
 def owner_transaction() -> Iterator[db.Transaction]:
-    """One transaction of the owner's, for the stores."""
+    """Open one transaction as the owner, for the functions of the stores."""
     session = db.Session()
     session.connection = connect()
     session.command("BEGIN")

@@ -1,4 +1,4 @@
-"""Schedule, every night -> what has had its time is deleted in batches, and what was removed a month ago is purged with its files."""
+"""Schedule, every night -> delete expired rows, and purge with its files what was removed a month ago."""
 
 import time
 from collections.abc import Callable
@@ -40,10 +40,7 @@ REMOVALS: dict[str, Callable[[db.Transaction, int], int]] = {
 
 
 def _remove_all(remove: Callable[[db.Transaction, int], int], until: float) -> int:
-    """Batch after batch, each in its own transaction.
-
-    What doesn't fit into this night is left to the next.
-    """
+    """Remove batch after batch, each in its own transaction. The next night continues what is left."""
     removed, batch = 0, BATCH
     while batch == BATCH and time.monotonic() < until:
         with db.transaction() as tx:
@@ -125,12 +122,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     for name, work in _parts(time.monotonic() + RUN_SECONDS).items():
         try:
             done[name] = work()
-        except Exception:  # noqa: BLE001 - what is wrong with one table is no reason to keep what has had its time in all others
+        except Exception:  # noqa: BLE001 - a fault in one table must not stop the work on the others
             logger.exception("a part of the night's work failed", extra={"part": name})
             failed.append(name)
     logger.info("removed", extra={"rows": done})
     if failed:
         raise ServiceUnavailable(
-            f"The rest is done, but not {', '.join(failed)}: the log above says why, and every night tries again."
+            f"The rest is done, but not {', '.join(failed)}: the log says why, the next night tries again."
         )
     return done

@@ -1,4 +1,4 @@
-"""Stop calling a platform that keeps failing, for a short time (circuit breaker, shared through the state table)."""
+"""Stop calling a platform that keeps failing for a short time (circuit breaker in the state table)."""
 
 import time
 from collections.abc import Iterator
@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from showrunner.aws import dynamodb
 from showrunner.errors import PlatformUnavailable
 
-# ------------------------------------------------------------------------------------------------ Breakers
-
-# So many failures in a row, and nobody waits for the platform's timeout any more until the pause is over.
+# After so many failures in a row the platform isn't called until the pause is over.
 FAILURES = 5
 PAUSE_SECONDS = 30
 
 
 def check(platform: str, now: float | None = None) -> None:
-    """Raises PlatformUnavailable while the platform is known to be down."""
+    """Raise PlatformUnavailable while the platform's breaker is open."""
     at = time.time() if now is None else now
     found = dynamodb.find(f"breaker#{platform}", "state", at)
     if found and found["failures"] >= FAILURES:
@@ -27,7 +25,7 @@ def check(platform: str, now: float | None = None) -> None:
 
 @contextmanager
 def guard(platform: str) -> Iterator[None]:
-    """Calls of a platform whose caller waits: refused at once while it is known to be down, and counted."""
+    """Guard calls of a platform: refuse them while its breaker is open, and record how they end."""
     check(platform)
     try:
         yield
@@ -38,10 +36,7 @@ def guard(platform: str) -> Iterator[None]:
 
 
 def record(platform: str, *, answered: bool, now: float | None = None) -> None:
-    """Counts a failure; an answer closes the breaker.
-
-    After the pause one failure more opens it again, because the count expires only then.
-    """
+    """Record the end of a call: an answer closes the breaker, FAILURES failures in a row open it."""
     if answered:
         dynamodb.remove(f"breaker#{platform}", "state")
         return

@@ -6,7 +6,7 @@ from showrunner.errors import ConfigurationMissing
 
 
 def setting(name: str, default: str | None = None) -> str:
-    """An environment variable. Raises ConfigurationMissing where it is unset or empty and has no default."""
+    """Return an environment variable. Raises ConfigurationMissing if it is empty and has no default."""
     value = os.environ.get(name) or default
     if value is None:
         raise ConfigurationMissing(f"The function has no setting {name}: template.yaml must give it.")

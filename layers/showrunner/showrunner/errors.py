@@ -1,22 +1,22 @@
-"""Errors by what their receiver should do.
+"""Errors, named by what whoever receives them should do.
 
-The class name is the contract: Step Functions matches it exactly in Retry and Catch.
+Step Functions matches the class names in Retry and Catch, so renaming a class changes the state machines.
 
-ShowrunnerError
-├── the caller must change something: InvalidRequest Unauthorized Forbidden NotFound Conflict PayloadTooLarge
-LimitExceeded PaymentRequired ├── a platform: QuotaExceeded (wait until) CredentialRejected (replace the key)
-Disconnected (connect again) │     UploadUnknown (a person decides) PlatformRejected (change the request)
-PlatformUnavailable (try again) │     VoiceUnavailable (choose another voice or plan) AnswerRefused (change
-the brief) ├── our own stores: StorageMissing StorageDenied DatabaseUnavailable ├── a step of a machine:
-ScriptRejected (the model's answer stays unusable) ProductionCancelled (stop, nothing is wrong) └── the
-deployment: ConfigurationMissing ServiceUnavailable
+- The caller must change something: InvalidRequest, Unauthorized, Forbidden, NotFound, Conflict,
+  PayloadTooLarge, LimitExceeded, PaymentRequired.
+- A platform: QuotaExceeded (wait), CredentialRejected (replace the key), Disconnected (connect again),
+  UploadUnknown (a person decides), PlatformRejected (change the request), PlatformUnavailable (try again),
+  VoiceUnavailable (choose another voice or plan), AnswerRefused (change the brief).
+- Our own stores: StorageMissing, StorageDenied, DatabaseUnavailable.
+- A step of a state machine: ScriptRejected (the model's answer is not usable), ProductionCancelled (stop).
+- The deployment: ConfigurationMissing, ServiceUnavailable.
 """
 
 from datetime import datetime
 
 
 class ShowrunnerError(Exception):
-    """Every error of ours: `message` is for the user and says what to do next."""
+    """Base of our errors. `message` is for the user and says what to do next."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class InvalidRequest(ShowrunnerError):
 
 
 class Unauthorized(ShowrunnerError):
-    """No identity, or one that can't be believed."""
+    """The request has no credentials, or credentials that are not valid."""
 
     def __init__(self, message: str, code: str = "INVALID_TOKEN") -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Unauthorized(ShowrunnerError):
 
 
 class Forbidden(ShowrunnerError):
-    """Known, but not allowed to."""
+    """The caller is known, but may not do this."""
 
     def __init__(self, message: str, code: str = "INSUFFICIENT_PERMISSIONS") -> None:
         super().__init__(message)
@@ -51,11 +51,11 @@ class Forbidden(ShowrunnerError):
 
 
 class NotFound(ShowrunnerError):
-    """No such thing, or none of the caller's."""
+    """The thing doesn't exist, or belongs to another organisation."""
 
 
 class Conflict(ShowrunnerError):
-    """The state of the thing forbids it now."""
+    """The state of the thing doesn't allow this now."""
 
     def __init__(
         self, message: str, code: str = "CONFLICT", details: list[dict[str, str]] | None = None
@@ -70,11 +70,11 @@ class PayloadTooLarge(ShowrunnerError):
 
 
 class PaymentRequired(ShowrunnerError):
-    """The organisation's credits don't cover it."""
+    """The organisation's credits or budget don't cover this."""
 
 
 class LimitExceeded(ShowrunnerError):
-    """Too many calls. retry_after: seconds. limit: calls that the window which refused allows."""
+    """Too many calls. retry_after: seconds to wait. limit: calls that the window allows."""
 
     def __init__(
         self, message: str, retry_after: int, code: str = "RATE_LIMIT_EXCEEDED", limit: int | None = None
@@ -86,7 +86,7 @@ class LimitExceeded(ShowrunnerError):
 
 
 class QuotaExceeded(ShowrunnerError):
-    """A platform's quota is spent until `retry_at` (UTC), or for good when that is None."""
+    """A platform's quota is used up until `retry_at` (UTC), or for good if that is None."""
 
     def __init__(self, message: str, retry_at: datetime | None = None) -> None:
         super().__init__(message)
@@ -94,21 +94,21 @@ class QuotaExceeded(ShowrunnerError):
 
 
 class CredentialRejected(ShowrunnerError):
-    """A platform refuses our key: nobody can go on before it is replaced."""
+    """A platform refuses our key: no call succeeds until an operator replaces it."""
 
 
 class Disconnected(ShowrunnerError):
-    """The owner of a connected account has ended our permission: nobody can go on before the account is connected again."""
+    """The owner of a connected account withdrew our permission: the account must be connected again."""
 
 
 class UploadUnknown(ShowrunnerError):
-    """Every byte was sent, and neither an answer nor the video can be found: a person decides whether to send it again."""
+    """All bytes were sent, but neither a response nor the video can be found: a person must decide."""
 
 
 class PlatformRejected(ShowrunnerError):
-    """A platform refuses this request; repeating it unchanged gives the same answer.
+    """A platform refuses this request. Repeating it unchanged gives the same answer.
 
-    `reason` is the platform's own word for it.
+    `reason` is the platform's name for the error.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:
@@ -117,18 +117,15 @@ class PlatformRejected(ShowrunnerError):
 
 
 class VoiceUnavailable(ShowrunnerError):
-    """The account has no such voice, or its plan may not use it: another voice or plan is needed."""
+    """The account has no such voice, or its plan doesn't allow it: choose another voice or plan."""
 
 
 class AnswerRefused(ShowrunnerError):
-    """The language model declines to answer, or a content filter stopped it: only another brief helps.
-
-    Paid once.
-    """
+    """The language model refuses to answer, or a content filter stopped it: the brief must change."""
 
 
 class PlatformUnavailable(ShowrunnerError):
-    """A platform is down or busy; `retry_after` in seconds when it said so."""
+    """A platform is down or busy. `retry_after` is in seconds, None if the platform didn't say."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -136,11 +133,11 @@ class PlatformUnavailable(ShowrunnerError):
 
 
 class StorageMissing(ShowrunnerError):
-    """An object that should be there isn't."""
+    """An object is missing from the object store."""
 
 
 class StorageDenied(ShowrunnerError):
-    """The object store refuses us: a policy is missing."""
+    """The object store refuses our call: a policy is missing."""
 
 
 class DatabaseUnavailable(ShowrunnerError):
@@ -148,19 +145,19 @@ class DatabaseUnavailable(ShowrunnerError):
 
 
 class ScriptRejected(ShowrunnerError):
-    """No model gave a usable script, repair included; nothing was spoken."""
+    """No model returned a usable script, even after repair. No speech was paid for."""
 
 
 class ProductionCancelled(ShowrunnerError):
-    """The user cancelled the video: stop before the next paid call."""
+    """The user cancelled the video: the production stops before its next paid call."""
 
 
 class ConfigurationMissing(ShowrunnerError):
-    """A setting or secret isn't there: the message names it and where it belongs."""
+    """A setting or secret is missing. The message names it and where it belongs."""
 
 
 class ServiceUnavailable(ShowrunnerError):
-    """We can't serve now; `retry_after` in seconds."""
+    """The API can't serve the request now. `retry_after` is in seconds."""
 
     def __init__(
         self, message: str, retry_after: int | None = None, code: str = "SERVICE_UNAVAILABLE"

@@ -1,11 +1,14 @@
-"""Values that cross from one room to another."""
+"""Values that several packages exchange."""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 
 class Usage(NamedTuple):
-    """Tokens of one answer as OpenAI counts them: cached and written ones are part of the input, reasoning is part of the output."""
+    """Tokens of one response as OpenAI counts them.
+
+    `cached` and `cache_write` are part of `input`; reasoning is part of `output`.
+    """
 
     input: int
     cached: int
@@ -14,7 +17,10 @@ class Usage(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """A YouTube video as somebody told of it: an entry with its title, or, where `title` is None, a tombstone. `at` (UTC) orders what is told of one video."""
+    """A YouTube video in a notification or feed. `title` is None for a deleted video.
+
+    `at` (UTC) orders the sightings of one video.
+    """
 
     video_id: str
     channel_id: str | None

@@ -1,4 +1,4 @@
-"""Structured logs and metrics, composed once for every handler."""
+"""Structured logs and metrics for all Lambda handlers."""
 
 import functools
 import time
@@ -21,7 +21,7 @@ _IDS = ("video_id", "organisation_id", "attempt", "scene")
 
 
 def entrypoint(handler: Handler) -> Handler:
-    """A Lambda handler with a log context of its own, a duration metric and its errors logged by class; it swallows none."""
+    """Wrap a Lambda handler with a log context and metrics. Errors are logged and raised again."""
 
     @functools.wraps(handler)
     def run(event: dict[str, Any], context: Any) -> Any:
@@ -32,7 +32,7 @@ def entrypoint(handler: Handler) -> Handler:
                 return handler(event, context)
             except Exception as error:
                 if isinstance(error, CredentialRejected):
-                    # Whoever replaces the key and retries must not meet the old one in a warm environment
+                    # A warm environment must not use the old key after it was replaced.
                     ssm.forget()
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})

@@ -10,17 +10,20 @@ import os
 
 
 def digest(path: str, body: bytes) -> str:
-    """What must be equal for two calls to be the same one: the path with its ids, and the body to the byte."""
+    """Return the digest that two calls share if they are the same: of the path with its ids, and the body."""
     return hashlib.sha256(path.encode() + b"\0" + body).hexdigest()
 
 
 def hidden(key: str) -> str:
-    """How the row names a key that also locks its answer."""
+    """Return the name of the row for a key that also encrypts the stored response."""
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def sealed(answer: str, key: str) -> str:
-    """An answer that is shown once (a new API key, say), readable only with the caller's own key, which we don't keep. As JSON text."""
+    """Return a response encrypted with the caller's Idempotency-Key, which is not stored, as JSON text.
+
+    For responses that are shown once, for example a new API key.
+    """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(12)
@@ -30,6 +33,7 @@ def sealed(answer: str, key: str) -> str:
 
 
 def opened(text: str, key: str) -> str:
+    """Return the response that `sealed` encrypted with this key."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     raw = base64.b64decode(json.loads(text))

@@ -56,10 +56,10 @@ def of_organisation(tx: db.Transaction, organisation_id: str) -> dict[str, int]:
 
 
 def spend_videos(tx: db.Transaction, caller: tokens.Identity, action: str) -> None:
-    """Count one video of the caller's day. action: "generate" or "retry", which are counted apart.
+    """Count one video of the caller's day. Raises LimitExceeded (QUOTA_EXCEEDED).
 
-    Raises LimitExceeded
-    (QUOTA_EXCEEDED)."""
+    action: "generate" or "retry", which are counted separately.
+    """
     quota = of_organisation(tx, caller.organisation_id)["videos_per_day"] * factor()
     try:
         spend(tx, Window(f"{action}:{caller.holder}", DAY, quota))
@@ -77,10 +77,11 @@ class Admission(NamedTuple):
     def identity(
         self, caller: tokens.Identity | None, *, open_in_maintenance: bool = False
     ) -> tokens.Identity | None:
-        """Return the caller as it is now.
+        """Return the caller with its current rights.
 
-        Raises Unauthorized (a revoked token, an ended session or membership), Forbidden
-        (suspended) or ServiceUnavailable (maintenance)."""
+        Raises Unauthorized (a revoked token, an ended session or membership), Forbidden (suspended) or
+        ServiceUnavailable (maintenance).
+        """
         if self.known["denied"]:
             raise Unauthorized("The token has been revoked: log in again.")
         now = tokens.as_of_now(caller, self.known) if caller else None
@@ -114,10 +115,7 @@ def _who(caller: tokens.Identity | None) -> dict[str, Any]:
 
 
 def spend(tx: db.Transaction, window: Window, amount: int = 1) -> None:
-    """Takes `amount` from one window inside the caller's own transaction: undone with it.
-
-    Raises LimitExceeded.
-    """
+    """Take `amount` from one window, inside the caller's transaction. Raises LimitExceeded."""
     _standing(call_windows.spend(tx, _columns([window], amount)))
 
 
@@ -129,7 +127,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def place(address: str) -> str:
-    """Whose address it is, for counting: who has one IPv6 address has at least the other 2^64 of its /64 too (RFC 6177)."""
+    """Return what an address counts as: itself, or for IPv6 its /64, which one subscriber has (RFC 6177)."""
     try:
         raw = socket.inet_pton(socket.AF_INET6, address) if ":" in address else b""
     except OSError:
@@ -144,7 +142,7 @@ def place(address: str) -> str:
 
 
 def factor() -> int:
-    """Tests and load runs raise every limit by RATE_LIMIT_FACTOR."""
+    """Return what every limit is multiplied by: RATE_LIMIT_FACTOR, for tests and load runs."""
     return int(config.setting("RATE_LIMIT_FACTOR", "1"))
 
 

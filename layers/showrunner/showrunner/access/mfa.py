@@ -1,7 +1,4 @@
-"""Second factor:
-
-TOTP (RFC 6238, SHA-1, six digits, 30 seconds) and ten recovery codes that work once each.
-"""
+"""Second factor: TOTP (RFC 6238, SHA-1, six digits, 30 seconds), and recovery codes that work once each."""
 
 import base64
 import hashlib
@@ -17,7 +14,7 @@ RECOVERY_CODES = 10
 
 
 def new_secret() -> str:
-    """160 bits in base32, what RFC 4226 asks for."""
+    """Return 160 random bits in base32, the length that RFC 4226 recommends."""
     return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
@@ -28,9 +25,9 @@ def code(secret: str, step: int) -> str:
 
 
 def step_of(secret: str, given: str, now: float | None = None) -> int | None:
-    """The time step that this code belongs to, None when it belongs to none near now.
+    """Return the time step of a code, None if it belongs to no step near `now`.
 
-    All are looked at, so that time tells nothing.
+    Compares with every step, so that the time taken reveals nothing.
     """
     current = int((time.time() if now is None else now) // STEP_SECONDS)
     found = [
@@ -42,12 +39,16 @@ def step_of(secret: str, given: str, now: float | None = None) -> int | None:
 
 
 def address(secret: str, email: str) -> str:
-    """What authenticator apps read from a QR code. https://github.com/google/google-authenticator/wiki/Key-Uri-Format"""
-    return f"otpauth://totp/showrunner:{quote(email)}?secret={secret}&issuer=showrunner&algorithm=SHA1&digits=6&period={STEP_SECONDS}"
+    """Return the address that authenticator apps read from a QR code.
+
+    https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+    """
+    options = f"issuer=showrunner&algorithm=SHA1&digits=6&period={STEP_SECONDS}"
+    return f"otpauth://totp/showrunner:{quote(email)}?secret={secret}&{options}"
 
 
 def new_recovery_codes() -> list[str]:
-    """50 bits each: with five tries in 15 minutes that is out of reach."""
+    """Return ten codes of 50 random bits, which five attempts in 15 minutes can't guess."""
     texts = [
         base64.b32encode(secrets.token_bytes(7)).decode().rstrip("=").lower()[:10]
         for _ in range(RECOVERY_CODES)

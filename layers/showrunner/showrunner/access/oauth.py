@@ -1,8 +1,8 @@
-"""Logging in and connecting through a provider: authorization code with PKCE, a state bound to the browser, and what an ID token must say.
+"""OAuth 2 authorization code flow with PKCE, a state bound to the browser, and validation of ID tokens.
 
-The browser keeps one random text in a cookie; verifier and nonce are derived from it and the state. So
-whoever reads the database finds hashes only, and whoever gets hold of a code or a state can do nothing with
-it in another browser. RFC 7636 (PKCE), RFC 9700 (best practice), RFC 9207 (issuer),
+The browser keeps one random text in a cookie. PKCE verifier and nonce are derived from it and the state. So
+the database holds only hashes, and a stolen code or state is useless in another browser. RFC 7636 (PKCE),
+RFC 9700 (best practice), RFC 9207 (issuer),
 https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 """
 
@@ -27,20 +27,23 @@ _TEXT = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 class Person(NamedTuple):
-    """Who the provider says it is: `subject` is its own id, which never changes hands."""
+    """A person as the provider knows them. `subject` is the provider's id, which is never reassigned.
+
+    `owns_mailbox`: the provider runs the mailbox. Otherwise the address was theirs when it was confirmed,
+    and may belong to somebody else by now.
+    """
 
     subject: str
     email: str | None
     email_verified: bool
     name: str | None
     owns_mailbox: bool
-    """Whether the provider runs the mailbox; else the address was somebody's when it was confirmed, and may be another's by now."""
 
 
 def cookie(browser: str) -> str:
-    """Set-Cookie; an empty text takes it away.
+    """Return the Set-Cookie header; an empty text removes the cookie.
 
-    Strict: it is sent by a page of ours, not by the provider's way back to it.
+    SameSite=Strict works because our own page sends it, not the provider's redirect.
     """
     return (
         f"{COOKIE}={browser}; Path=/; Max-Age={SECONDS if browser else 0}; Secure; HttpOnly; SameSite=Strict"
@@ -48,13 +51,13 @@ def cookie(browser: str) -> str:
 
 
 def browser_of(cookies: Sequence[str]) -> str:
-    """The browser's text, empty where it has none or more than one."""
+    """Return the text of the browser's cookie, empty if there is none or more than one."""
     found = [value for name, _, value in (each.strip().partition("=") for each in cookies) if name == COOKIE]
     return found[0] if len(found) == 1 and _TEXT.fullmatch(found[0]) else ""
 
 
 def bound(browser: str, *who: str) -> str:
-    """What a state is kept with: the browser, and for a connection who began it for whom."""
+    """Return the hash that binds a state to its browser and, for a connection, to user and organisation."""
     return hashlib.sha256("\n".join((browser, *who)).encode()).hexdigest()
 
 
@@ -71,7 +74,7 @@ def _derived(browser: str, text: str) -> str:
 
 
 def challenge(code_verifier: str) -> str:
-    """By S256, the only method that hides the verifier."""
+    """Return the PKCE challenge by S256, the only method that hides the verifier."""
     return _encode(hashlib.sha256(code_verifier.encode()).digest())
 
 
@@ -87,11 +90,10 @@ def person(
     expected_nonce: str,
     now: float | None = None,
 ) -> Person:
-    """Whom an ID token speaks of.
+    """Return the person of an ID token. Raises Unauthorized for a token that is not valid for this login.
 
-    `keys` gives the issuer's JWKs that may have the kid. Raises Unauthorized for one that isn't the issuer's,
-    or not of this
-    login."""
+    keys: returns the issuer's JWKs that may have a kid.
+    """
     header, claims, signed, signature = tokens.take_apart(id_token)
     kid = header.get("kid")
     if (
@@ -102,7 +104,8 @@ def person(
     ):
         raise _refused()
     at = time.time() if now is None else now
-    # Google writes its issuer with and without the scheme: https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
+    # Google writes its issuer with and without the scheme:
+    # https://developers.google.com/identity/openid-connect/openid-connect#validatinganidtoken
     if (
         claims.get("iss") not in (issuer, issuer.removeprefix("https://"))
         or claims.get("aud") != client_id

@@ -21,7 +21,10 @@ _KINDS = (
 
 
 def require(password: str, *personal: str) -> None:
-    """Raises InvalidRequest for a password that is too weak; `personal` are words that it must not be made of, the e-mail for one."""
+    """Raise InvalidRequest for a password that is too weak.
+
+    personal: texts that it must not consist of, for example the email address.
+    """
     fault = _fault(password, personal)
     if fault:
         raise InvalidRequest(f"The password {fault}.", [{"field": "password", "message": fault}])
@@ -46,7 +49,7 @@ _LEET = str.maketrans("0134578@$!", "oleastbasi")
 
 
 def _is_common(password: str, personal: tuple[str, ...]) -> bool:
-    """A list entry with decoration ("Password123!", "P@ssw0rd2026!") is as weak as the entry."""
+    """Return whether the password is a common or personal word, decorated or not ("P@ssw0rd2026!")."""
     lowered = password.lower()
     words = {
         lowered,
@@ -66,14 +69,14 @@ def _is_common(password: str, personal: tuple[str, ...]) -> bool:
 
 @functools.cache
 def common() -> frozenset[str]:
-    """The 30,000 most common ones: read at the first registration, not at the start of the function."""
+    """Return the 30,000 most common passwords. Read at the first registration, not at start."""
     return frozenset(
         line for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
     )
 
 
 def cost() -> int:
-    """12 is 240 ms of a core; tests lower it."""
+    """Return bcrypt's cost. 12 takes 240 ms of a core; tests lower it."""
     return int(config.setting("BCRYPT_COST", "12"))
 
 
@@ -82,7 +85,7 @@ def digest(password: str) -> str:
 
 
 def matches(password: str, stored: str | None) -> bool:
-    """Takes the same time whether or not there is such an account: without a stored hash it checks against one that nothing matches."""
+    """Return whether the password has this hash. Takes the same time without a stored hash."""
     raw = password.encode()
     # More than bcrypt would look at can't have been set, but must cost as much as what can.
     fits = len(raw) <= LONGEST_BYTES and b"\0" not in raw
@@ -96,5 +99,5 @@ _NOBODYS = "Dum5vt1KBuX2GzDQkw5s3uNobodyHasThisPasswordAtAll0123456"[:53]
 
 
 def is_outdated(stored: str) -> bool:
-    """Whether the hash was made at another cost than today's."""
+    """Return whether the hash was made at another cost than today's."""
     return int(stored.split("$")[2]) != cost()

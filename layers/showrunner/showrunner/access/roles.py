@@ -64,12 +64,16 @@ PUBLIC = "public"
 
 
 def allows(granted: frozenset[str], permission: str) -> bool:
-    """Whether what somebody has covers what a route asks for."""
+    """Return whether the granted permissions include the one that a route requires."""
     return permission in granted or f"{permission.partition(':')[0]}:all" in granted or "*" in granted
 
 
 def of_service(scopes: frozenset[str], *, content_owner: bool, platform_admin: bool) -> frozenset[str]:
-    """What of a service token's scopes counts: those of a content owner and of a platform admin only while its organisation and its maker are one."""
+    """Return the scopes of a service token that are valid now.
+
+    Those of content owners count only while its organisation is one, those of platform admins only while its
+    creator is one.
+    """
     lost = (frozenset() if content_owner else CONTENT_OWNER) | (
         frozenset() if platform_admin else PLATFORM_ADMIN
     )
@@ -78,10 +82,7 @@ def of_service(scopes: frozenset[str], *, content_owner: bool, platform_admin: b
 
 
 def of_user(role: str, *, owner: bool = False, content_owner: bool = False) -> frozenset[str]:
-    """A member's permissions.
-
-    An unknown role has none: a token of a newer version must not become an admin of an older one.
-    """
+    """Return a member's permissions. A role that this version doesn't know has none."""
     granted = ROLES.get(role, frozenset())
     if owner and role != "viewer":
         granted |= OWNER

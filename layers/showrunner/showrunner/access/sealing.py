@@ -1,10 +1,8 @@
-"""Secrets that must be read again (WebSub secrets, tokens of connected accounts):
+"""Encrypt secrets that must be read again (WebSub secrets, tokens of connected accounts): AES-256-GCM.
 
-AES-256-GCM under a data key of KMS.
-
-A sealed value is 2 bytes of length, the data key as KMS wrapped it, 12 bytes of nonce, the ciphertext.
-`purpose` is bound to both: a value moved elsewhere doesn't open. An environment makes one data key and
-unwraps each that it meets once.
+The key is a data key of KMS. A sealed value is 2 bytes of length, the data key as KMS wrapped it, 12 bytes of
+nonce, the ciphertext. `purpose` is bound to both: a value that is moved elsewhere can't be opened. An
+execution environment makes one data key, and unwraps each other data key once.
 """
 
 import base64
@@ -21,7 +19,10 @@ _opened: dict[tuple[str, bytes], Any] = {}
 
 
 def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
-    """`bound_to` names the row it belongs to. Needs STAGE_KEY_ARN and kms:GenerateDataKey."""
+    """Return the encrypted value. `bound_to` names the row that it belongs to.
+
+    Needs STAGE_KEY_ARN and kms:GenerateDataKey.
+    """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     if purpose not in _own:
@@ -46,9 +47,9 @@ def seal(plain: bytes, purpose: str, bound_to: str = "") -> bytes:
 
 
 def open_(sealed: bytes, purpose: str, bound_to: str = "") -> bytes:
-    """The plain value.
+    """Return the plain value. Needs kms:Decrypt.
 
-    Raises cryptography's InvalidTag for a value that was changed or belongs elsewhere. Needs kms:Decrypt.
+    Raises cryptography's InvalidTag for a value that was changed or belongs to another row.
     """
     end = 2 + int.from_bytes(sealed[:2])
     wrapped, nonce, encrypted = sealed[2:end], sealed[end : end + NONCE_BYTES], sealed[end + NONCE_BYTES :]

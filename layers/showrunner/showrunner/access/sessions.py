@@ -71,10 +71,10 @@ def _next(tx: db.Transaction, found: dict[str, Any], refresh_token: str) -> dict
 
 
 def refuse_suspended(member: dict[str, Any]) -> None:
-    """Raises Forbidden (SUSPENDED) for a suspended user or organisation.
+    """Raise Forbidden (SUSPENDED) for a suspended user or organisation. `member` is a row of members.get.
 
-    `member` is a row of members.get. A platform admin
-    keeps access when their organisation is suspended."""
+    A platform admin keeps access when their organisation is suspended.
+    """
     if member["user_suspended"] or (member["organisation_suspended"] and not member["platform_admin"]):
         raise tokens.suspended(user=member["user_suspended"])
 
@@ -114,8 +114,10 @@ def role_of(member: dict[str, Any]) -> str:
 
 
 def access_token(member: dict[str, Any], *, family: str | None = None, actor: str | None = None) -> str:
-    """Return an access token for a member, valid while its family is. actor: id of an admin who acts as the member, with
-    the admin's family and half the lifetime."""
+    """Return an access token for a member, valid while its family is.
+
+    actor: id of an admin who acts as the member, with the admin's family and half the lifetime.
+    """
     now = int(time.time())
     claims = {
         "iss": config.setting("PLATFORM_URL"),

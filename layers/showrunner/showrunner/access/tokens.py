@@ -1,6 +1,4 @@
-"""Access and service tokens:
-
-JWTs signed with RS256, verified in process against the JWK Set in SSM auth/jwks.
+"""Access and service tokens: JWTs signed with RS256, verified against the JWK Set in SSM auth/jwks.
 
 Accepts only what we issue: one algorithm, one type, a known key, a header of three fields, every claim
 present and of its type, a bounded lifetime. RFC 7515 (JWS), RFC 7519 (JWT), RFC 9068 (at+jwt).
@@ -52,9 +50,11 @@ _TEXTS = ("iss", "aud", "sub", "jti", "org")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who calls:
+    """The caller of a request.
 
-    `subject` is a user's uuid or "service:<name>"; `actor` the admin who acts as that user, if any.
+    subject: a user's uuid, or "service:<name>". actor: the admin who acts as that user. verified: the email
+    address is confirmed; always true for services. creator: the user who made a service's token, None for
+    the stage's own.
     """
 
     subject: str
@@ -66,18 +66,19 @@ class Identity:
     family: str | None = None
     actor: str | None = None
     verified: bool = True
-    """Whether the address is confirmed; a service has none."""
     creator: str | None = None
-    """The user who made a service's token; None for the stage's own."""
 
     @property
     def account(self) -> str:
-        """Whose limits these are: a user is one everywhere, a service's name means something in its organisation only."""
+        """The key of the caller's rate limits. A service's name is unique only within its organisation."""
         return f"{self.organisation_id}/{self.subject}" if self.is_service else self.subject
 
     @property
     def holder(self) -> str:
-        """Whose daily share of videos and whose channels these are: a service has none beside its maker's, or anybody could name more services."""
+        """The id that daily videos and channels count against.
+
+        A service counts as its creator: otherwise more services would mean more videos.
+        """
         return self.creator or (self.organisation_id if self.is_service else self.subject)
 
     @property
@@ -90,7 +91,7 @@ class Identity:
 
 
 def verify(token: str, now: float | None = None) -> Identity:
-    """The caller behind a bearer token. Raises Unauthorized, whatever is wrong with it."""
+    """Return the caller of a bearer token. Raises Unauthorized, whatever is wrong with it."""
     header, claims, signed, signature = take_apart(token)
     if (
         header.keys() != _HEADER
@@ -107,12 +108,12 @@ def verify(token: str, now: float | None = None) -> Identity:
 
 
 def require_signature(key: rsa.RSAPublicKey, signed: bytes, signature: bytes) -> None:
-    """By RS256. Raises cryptography's InvalidSignature."""
+    """Verify a signature by RS256. Raises cryptography's InvalidSignature."""
     key.verify(signature, signed, padding.PKCS1v15(), SHA256())
 
 
 def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
-    """Header, claims, what is signed, and the signature of a compact JWT; nothing of it is believed yet.
+    """Return header, claims, signed bytes and signature of a compact JWT, without verifying it.
 
     Raises Unauthorized.
     """
@@ -130,9 +131,9 @@ def take_apart(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes
 
 
 def _decode(part: str) -> bytes:
-    """Base64url without padding.
+    """Decode base64url without padding. Raises binascii.Error for an encoding that is not canonical.
 
-    A part that another text would also decode to is refused, so that one token has one spelling.
+    So one token has one spelling.
     """
     raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
@@ -197,12 +198,12 @@ def _of_user(claims: dict[str, Any]) -> Identity:
 
 
 def as_of_now(identity: Identity, known: dict[str, Any]) -> Identity:
-    """The caller with what it may do at this moment.
+    """Return the caller with its current permissions.
 
-    `known`: live, role, is_owner, platform_admin, verified, content_owner, user_suspended,
-    organisation_suspended as the database has them; for a service they are its maker's. Raises Unauthorized
-    when the session, membership or
-    organisation behind the token is gone, Forbidden (SUSPENDED) while one is suspended."""
+    known: live, role, is_owner, platform_admin, verified, content_owner, user_suspended and
+    organisation_suspended from the database; for a service they are its creator's. Raises Unauthorized if the
+    session, membership or organisation of the token is gone, Forbidden (SUSPENDED) if one is suspended.
+    """
     if not known["live"]:
         raise Unauthorized("The session is over: log in again.")
     is_admin = identity.is_admin and known["platform_admin"]
@@ -255,7 +256,7 @@ def _key(kid: str) -> rsa.RSAPublicKey:
 
 
 def _load(fresh: bool = False) -> None:
-    """Take in the JWK Set where it changed; config caches it for some minutes."""
+    """Read the JWK Set if it changed. aws/ssm.py caches it for some minutes."""
     text = ssm.secret("auth/jwks")
     if _source and _source[0][0] == text and not fresh:
         return
@@ -281,7 +282,7 @@ def _encode(raw: bytes) -> str:
 
 
 def new_key() -> dict[str, str]:
-    """A private signing key as JWK, for SSM auth/signing_key. Its kid is new too."""
+    """Return a new private signing key as JWK with a new kid, for SSM auth/signing_key."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     numbers = private.private_numbers()
     parts = {
@@ -298,15 +299,15 @@ def new_key() -> dict[str, str]:
 
 
 def jwk_set(*private: dict[str, str]) -> dict[str, list[dict[str, str]]]:
-    """The public halves, for SSM auth/jwks.
+    """Return the public keys as a JWK Set, for SSM auth/jwks.
 
-    During a rotation there are two: publish the new one first, sign with it when caches have it.
+    During a rotation there are two: publish the new key first, and sign with it when caches have it.
     """
     return {"keys": [{name: key[name] for name in ("kty", "kid", "use", "alg", "n", "e")} for key in private]}
 
 
 def sign(claims: dict[str, Any], private_jwk: dict[str, str]) -> str:
-    """A token over these claims."""
+    """Return a token with these claims."""
     header = {"alg": "RS256", "kid": private_jwk["kid"], "typ": TYPE}
     signed = ".".join(_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, claims))
     return (
@@ -318,7 +319,7 @@ _private: dict[str, rsa.RSAPrivateKey] = {}
 
 
 def _private_key(jwk: dict[str, str]) -> rsa.RSAPrivateKey:
-    """Checking a private key's numbers takes 60 ms; it is our own, so once is enough."""
+    """Return the key, read once per environment: reading it checks its numbers, which takes 60 ms."""
     if jwk["n"] not in _private:
         _private[jwk["n"]] = _read_private_key(jwk)
     return _private[jwk["n"]]
@@ -340,7 +341,10 @@ def service_claims(
     seconds: int = SERVICE_SECONDS,
     creator: str | None = None,
 ) -> dict[str, Any]:
-    """What a service token says; `seconds` at most 365 days; `creator` the user who makes it, None for the stage's own."""
+    """Return the claims of a service token.
+
+    seconds: at most 365 days. creator: the user who makes the token, None for the stage's own.
+    """
     now = int(time.time())
     claims = {
         "iss": issuer,

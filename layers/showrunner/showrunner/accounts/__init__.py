@@ -1,1 +1,1 @@
-"""People, organisations and their rights: what the functions of this subject share."""
+"""The routes and rules of people, organisations and their credentials."""

@@ -1,4 +1,4 @@
-"""Connect a YouTube account, so that the organisation may act on it. connections.py stores the refresh token."""
+"""Connect a YouTube account, so that the organisation may act on it (connections.py stores its token)."""
 
 from typing import Any
 
@@ -98,8 +98,8 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
 def _chosen_channel(request: Request, access_token: str) -> Any:
     """Return (id, title) of the channel that was chosen on Google's page, None while YouTube doesn't answer.
 
-    Raises
-    InvalidRequest if the account has none."""
+    Raises InvalidRequest if the account has no channel.
+    """
     from showrunner import quotas
     from showrunner.platforms.youtube import Youtube
 
@@ -112,25 +112,24 @@ def _chosen_channel(request: Request, access_token: str) -> Any:
         return None
     if channel is None:
         raise InvalidRequest(
-            "This Google account has no YouTube channel: create one at youtube.com, or choose another account or channel."
+            "This Google account has no YouTube channel: create one at youtube.com, or use another account."
         )
     return channel
 
 
 def _usable_scopes(granted: Any, requested: set[str]) -> list[str]:
-    """Return the granted scopes, also those that nobody asked for:
+    """Return the granted scopes, including those that the account granted earlier, which Google adds.
 
-    Google adds what the account granted before.
-
-    The content owner's scope is left out unless the organisation is one. Raises PlatformRejected or
-    InvalidRequest if the grant is of no use.
+    The content owner's scope is left out unless it was requested. Raises PlatformRejected or InvalidRequest
+    if the grant can't be used.
     """
     from showrunner.platforms import google
 
     scopes = sorted(set(granted.scopes) - {"openid"})
     if granted.refresh_token is None:
         raise PlatformRejected(
-            "Google gave no lasting permission: remove showrunner at myaccount.google.com/permissions and connect again."
+            "Google gave no lasting permission: "
+            "remove showrunner at myaccount.google.com/permissions and connect again."
         )
     if not requested.intersection(scopes):
         raise InvalidRequest(

@@ -1,6 +1,6 @@
-"""The tokens of accounts elsewhere that an organisation may act on: sealed in the state table, where the workers without a database find them.
+"""Store the refresh tokens of connected accounts, sealed, in the state table: workers have no database.
 
-The seal is bound to the connection and its organisation: a token that is copied to another row doesn't open.
+The seal is bound to the connection and its organisation: a token copied to another row can't be opened.
 """
 
 import uuid
@@ -13,7 +13,7 @@ PURPOSE = "connection"
 
 
 def id_of(organisation_id: str, provider: str, subject: str) -> str:
-    """The same account connected again is the same connection."""
+    """Return the connection's id. The same account connected again has the same id."""
     return str(uuid.uuid5(uuid.UUID(organisation_id), f"{provider}\n{subject}"))
 
 
@@ -25,9 +25,9 @@ def save(connection_id: str, organisation_id: str, refresh_token: str) -> None:
 
 
 def find(connection_id: str, organisation_id: str) -> str | None:
-    """The refresh token, for this organisation only.
+    """Return the refresh token of a connection of this organisation, None if there is none.
 
-    Raises CredentialRejected for one that was changed, or copied from another row.
+    Raises CredentialRejected for a token that was changed or copied from another row.
     """
     from cryptography.exceptions import InvalidTag
 

@@ -1,4 +1,4 @@
-"""Make somebody a platform admin of a new stage, which no API call can do for the very first one."""
+"""Make the first platform admin of a new stage, which no API call can do."""
 
 import secrets
 from typing import Any
@@ -10,22 +10,22 @@ from showrunner.store.access import api_keys, email_tokens
 from showrunner.store.accounts import members, organisations, users
 from showrunner.store.audit import audit_log
 
-# As long as a letter that resets a password.
+# As long as the link of an email that resets a password.
 PASSWORD_MINUTES = 60
 
 
 def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
-    """Make the person with this address a platform admin; run again, it changes nothing that is there.
+    """Make the person with this email address a platform admin. Running it again changes nothing.
 
-    `command`: email, organisation (name of a new organisation, for a person who belongs to none), by (the
-    caller's ARN, for the audit log). Returns user_id, organisation_id, and what is shown only now:
-    `password_token` for POST /api/v1/auth/password/reset where the person has no password yet,
-    `ingestion_key` where the organisation had none. Raises InvalidRequest.
+    command: email, organisation (name of a new organisation, for a person who belongs to none), by (the
+    caller's ARN, for the audit log). Returns user_id and organisation_id, and two secrets that are shown only
+    now: `password_token` for POST /api/v1/auth/password/reset if the person has no password yet, and
+    `ingestion_key` if the organisation had none. Raises InvalidRequest.
     """
     email, by = str(command.get("email") or "").strip().lower(), str(command.get("by") or "")
     if "@" not in email or not by:
         raise InvalidRequest(
-            "An admin needs an e-mail address, and the audit log the name of who asks (email, by)."
+            "The command needs email (of the new admin) and by (who runs it, for the audit log)."
         )
     user_id, password_token = _user(tx, email)
     organisation_id = _organisation(
@@ -59,9 +59,9 @@ def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _user(tx: db.Transaction, email: str) -> tuple[str, str | None]:
-    """The person's id, made if there is none; a token that sets the first password.
+    """Return the id of the person, who is added if new, and a token that sets a first password, if needed.
 
-    The operator vouches for the address, so no letter has to confirm it.
+    The address counts as confirmed, because the operator named it.
     """
     found = users.find_login(tx, email, [])
     user_id = found["id"] if found else users.add(tx, email, None, email.partition("@")[0], None, None)

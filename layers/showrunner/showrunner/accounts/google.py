@@ -1,4 +1,4 @@
-"""Log in with Google, and the steps that every authorization at a provider shares (OAuth 2, access/oauth.py)."""
+"""Log in with Google, and the steps that all OAuth 2 authorizations share (access/oauth.py)."""
 
 import secrets
 from typing import Any
@@ -54,8 +54,9 @@ def begin(
 ) -> Answer:
     """Start an authorization.
 
-    `bound_to`: ids that must be the same when the response is sent (user, organisation).
-    offline: ask for a refresh token."""
+    bound_to: ids that must be the same when the response is sent (user, organisation). offline: ask for a
+    refresh token.
+    """
     from showrunner import breakers
     from showrunner.platforms.google import Google
 
@@ -79,10 +80,7 @@ def begin(
 
 
 def _redirect_uri(requested: str | None) -> str:
-    """Return the address if it is one of the stage's.
-
-    Compared exactly: a prefix or pattern makes an open redirect.
-    """
+    """Return the address if it is in the stage's list. Compared exactly, to prevent open redirects."""
     allowed = config.setting("OAUTH_REDIRECTS").split(",")
     if (requested or allowed[0]) not in allowed:
         message = "not one of the addresses that a login may return to"
@@ -162,8 +160,8 @@ def exchange_code(
 ) -> tuple[oauth.Person, Any]:
     """Return the person and the grant (platforms.google.Grant) of an authorization.
 
-    Timeouts and a breaker limit how long
-    the caller waits for Google."""
+    Timeouts and a circuit breaker limit how long the caller waits for Google.
+    """
     from showrunner import breakers
     from showrunner.platforms.google import Google
 
@@ -194,19 +192,22 @@ def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
     if linked is not None:
         return linked
     if person.email is None or not person.email_verified:
-        message = "Google hasn't confirmed the address of this account: confirm it there, or log in with a password."
-        raise Forbidden(message)
+        raise Forbidden(
+            "Google hasn't confirmed this account's address: confirm it there, or log in with a password."
+        )
     user = users.find(tx, checked(EmailAddress, {"email": person.email}).email)
     if user is None:
         return _register(tx, request, person.email, person.subject, person.name)
     if user["verified_at"] is None:
         raise Conflict(
-            "This address has an account that nobody has confirmed: reset its password by email, then log in with Google."
+            "This address has an account that nobody has confirmed: "
+            "reset its password by email, then log in with Google."
         )
     if not person.owns_mailbox:
         # Google confirmed the address once; only who runs the mailbox knows whose it is now.
         raise Conflict(
-            "This address has an account, and its mailbox isn't Google's: log in with the password (POST /auth/password/forgot sets a new one)."
+            "This address has an account, and its mailbox isn't Google's: "
+            "log in with the password (POST /auth/password/forgot sets a new one)."
         )
     return str(user["id"])
 

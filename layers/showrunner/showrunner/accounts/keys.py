@@ -73,7 +73,7 @@ def add_api_key(request: Request, body: NewApiKey) -> Answer:
 
 
 def _require_grantable(request: Request, scopes: list[str]) -> None:
-    """Raises Forbidden for scopes that the caller doesn't have."""
+    """Raise Forbidden for scopes that the caller doesn't have."""
     missing = [scope for scope in scopes if not roles.allows(request.caller.permissions, scope)]
     if missing:
         raise Forbidden(f"You can't grant scopes that you don't have: {', '.join(missing)}.")

@@ -6,8 +6,11 @@ from showrunner.web.routing import Request
 
 
 def end(request: Request, account: str, *, family: str | None = None, but: str | None = None) -> None:
-    """Close the Live connections of an account: all, those of one login or token (`family`), or all except those of one
-    (`but`). A failure is only logged: connections end with their tokens anyway."""
+    """Close the Live connections of an account.
+
+    family: only those of this login or token. but: all except those of this login. A failure is only logged:
+    connections end with their tokens anyway.
+    """
     from showrunner.aws import rpc
     from showrunner.live import connections
 

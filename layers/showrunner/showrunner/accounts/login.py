@@ -29,7 +29,8 @@ routes = Routes()
 def log_in(request: Request, body: Login) -> dict[str, Any]:
     """Return an access token for an hour and a refresh token for seven days.
 
-    Five wrong attempts lock the login of the address for 15 minutes."""
+    Five wrong attempts lock the login of the address for 15 minutes.
+    """
     with db.transaction() as tx:
         user = users.find_login(tx, body.email, places(request))
         attempt = login_attempts.take(tx, body.email, "known" if user and user["known"] else None)
@@ -77,8 +78,10 @@ def finish(
 
 
 def places(request: Request) -> list[str]:
-    """Return hashes of where the login comes from: the network, and the device if the client names one (`X-Device-Id`, a
-    random text that it stores)."""
+    """Return hashes of where the login comes from: the network, and the device if the client names one.
+
+    A client names its device by the header X-Device-Id, a random text that it stores.
+    """
     device = request.headers.get("x-device-id", "")
     known = [f"address {request.place}"] + ([f"device {device}"] if len(device) >= 16 else [])
     return [sha256(place) for place in known]

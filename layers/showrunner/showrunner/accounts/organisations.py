@@ -140,7 +140,10 @@ def _confirmation_required(request: Request, owner: str) -> Conflict:
     with db.transaction() as tx:
         _require_owner(tx, request, owner)
         organisations.ask_removal(tx, request.organisation_id, sha256(token), CONFIRMATION_MINUTES)
-    message = f"This deletes the organisation with its channels, videos and files. Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
+    message = (
+        "This deletes the organisation with its channels, videos and files. "
+        f"Repeat the call within {CONFIRMATION_MINUTES} minutes with ?confirmation_token=…"
+    )
     return Conflict(message, details=[{"field": "confirmation_token", "message": token}])
 
 

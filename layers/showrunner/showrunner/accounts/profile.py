@@ -29,11 +29,11 @@ from showrunner.web.routing import Request
 
 routes = Routes()
 
-# What an erasure leaves, as its receipt says it.
+# The text of an erasure receipt about the data that stay.
 KEPT = (
-    "Audit records: they name the id and the network (a /24 or /48) of the calls. What organisations have made, under "
-    "their ids; those without members have lost their names. In organisations with other members, responses to repeated "
-    "calls, which name the id, for up to seven days."
+    "Audit records: they name the id and the network (a /24 or /48) of the calls. What organisations have "
+    "made, under their ids; those without members have lost their names. In organisations with other "
+    "members, responses to repeated calls, which name the id, for up to seven days."
 )
 
 
@@ -92,7 +92,8 @@ def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
     with db.transaction() as tx:
         if members.list_owned(tx, user_id):
             raise Conflict(
-                "You own an organisation with other members: transfer it (POST /organisations/{id}/transfer) or delete it first."
+                "You own an organisation with other members: "
+                "transfer it (POST /organisations/{id}/transfer) or delete it first."
             )
         connected = connected_accounts.list_(tx, user_id)
         left_empty = personal_data.erase(tx, user_id)

@@ -11,8 +11,8 @@ from showrunner.web.routing import Request
 def credential_owner(request: Request) -> str:
     """Return the caller's user id.
 
-    Raises Forbidden for services, and for admins who act as somebody: nobody changes
-    another person's credentials."""
+    Raises Forbidden for services, and for admins who act as somebody else.
+    """
     caller = request.caller
     if caller.is_service:
         raise Forbidden("A service has no account.")

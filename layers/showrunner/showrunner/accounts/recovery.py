@@ -36,7 +36,8 @@ RESPONSE_SECONDS = 1.0
 def forgot_password(request: Request, body: EmailAddress) -> Answer:
     """Send an email with a link, if there is such an account. The response is the same either way.
 
-    Links of earlier emails stay valid for their hour."""
+    Links of earlier emails stay valid for their hour.
+    """
     token, started_at = secrets.token_urlsafe(32), time.monotonic()
     with db.transaction() as tx:
         user = users.find(tx, body.email)
@@ -54,8 +55,8 @@ def forgot_password(request: Request, body: EmailAddress) -> Answer:
 def _may_send(tx: db.Transaction, email: str) -> bool:
     """Return whether this address may get another email now.
 
-    A refusal is silent: an error would tell that the account
-    exists."""
+    A refusal is silent: an error would reveal that the account exists.
+    """
     try:
         limits.spend(tx, limits.windows(f"forgot:{email}", ((3600, EMAILS_AN_HOUR),))[0])
     except LimitExceeded:

@@ -72,7 +72,10 @@ def expired(field: str) -> InvalidRequest:
 
 @routes.post("/api/v1/auth/verify", permission=roles.PUBLIC, limits=((60, 20),), answer=MessageResponse)
 def verify(request: Request, body: EmailToken) -> dict[str, str]:
-    """Confirm an email address with the token of its email, or accept an invitation with an existing account."""
+    """Confirm an email address with the token of its email, or accept an invitation.
+
+    An invitation is accepted here by a person who has an account; others register with it.
+    """
     with db.transaction() as tx:
         token = email_tokens.take(tx, sha256(body.token), ["verify", "invite"])
         user = users.find(tx, token["email"]) if token else None
@@ -88,6 +91,6 @@ def verify(request: Request, body: EmailToken) -> dict[str, str]:
 
 
 def remove_unconfirmed_credentials(tx: db.Transaction, user_id: str) -> None:
-    """Remove the password and second factor of an address that was never confirmed: anyone may have registered it."""
+    """Remove password and second factor of an unconfirmed address: anyone may have registered it."""
     users.save_password(tx, user_id, None)
     second_factors.save(tx, user_id, None, confirmed=False, codes=[])

@@ -81,7 +81,7 @@ class Login(LoginOptions):
 
 
 class AuthorizationRequest(Query):
-    """`redirect_uri` is where the provider sends the browser back to: one of the stage's list, by default its first."""
+    """`redirect_uri` is where the provider sends the browser back to, by default the first of the list."""
 
     redirect_uri: Annotated[str, Field(max_length=500, pattern="^[!-~]+$")] | None = None
 

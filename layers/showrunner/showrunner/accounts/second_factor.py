@@ -30,7 +30,7 @@ def confirmed_secret(user: dict[str, Any]) -> str | None:
 
 
 def _open(sealed: str, user_id: str) -> str:
-    """Raises CredentialRejected if the value was changed or belongs to another user."""
+    """Return the secret. Raises CredentialRejected if the value was changed or belongs to another user."""
     from cryptography.exceptions import InvalidTag
 
     from showrunner.access import sealing

@@ -39,7 +39,8 @@ HEALTH = {
 def system_health(request: Request) -> dict[str, Any]:
     """Report the parts that the API depends on.
 
-    `down`: the database fails. `degraded`: another part fails, or a person must act; `reasons` says what."""
+    `down`: the database fails. `degraded`: another part fails, or a person must act; `reasons` says what.
+    """
     results, found = probes.run_all()
     queues, states = found["queues"] or {}, found["breakers"] or {}
     reasons = [f"{name}: {probe['reason']}" for name, probe in results.items() if probe["reason"]]
@@ -49,7 +50,7 @@ def system_health(request: Request) -> dict[str, Any]:
         if depth["waiting"] > 0 and name.endswith(("-dead", "undelivered-events"))
     ]
     reasons += [
-        f"{name}: it failed {breakers.FAILURES} times in a row and is not called for {breakers.PAUSE_SECONDS} s"
+        f"{name}: {breakers.FAILURES} calls in a row failed; it is not called for {breakers.PAUSE_SECONDS} s"
         for name, state in states.items()
         if state == "open"
     ]
@@ -72,7 +73,7 @@ METRICS = {"permission": "internal:read", "content_type": PROMETHEUS, "open_in_m
 def system_metrics(request: Request) -> Answer:
     """Return figures in Prometheus' text format.
 
-    What doesn't answer is left out, and `showrunner_up` says so.
+    Parts that don't answer are missing, and their `showrunner_up` is 0.
     """
     with db.reading() as tx:
         families = figures.list_(tx)

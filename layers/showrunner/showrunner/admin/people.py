@@ -111,8 +111,8 @@ def save_voices(request: Request, organisation_id: str, body: ClonedVoices) -> d
 def suspend_user(request: Request, user_id: str, body: Suspension) -> Answer:
     """Refuse a user everywhere from their next request on, and stop what their channels have in production.
 
-    Nothing is
-    deleted; stopped videos can be retried after a restore."""
+    Nothing is deleted; stopped videos can be retried after a restore.
+    """
     with db.transaction() as tx:
         _not_oneself(request, user_id)
         if users.get(tx, user_id)["platform_admin"]:
@@ -189,7 +189,7 @@ def _not_oneself(request: Request, user_id: str) -> None:
     open_in_maintenance=True,
 )
 def suspend_organisation(request: Request, organisation_id: str, body: Suspension) -> dict[str, str]:
-    """Refuse an organisation's people and programs from their next request on, and stop what it has in production."""
+    """Refuse an organisation's people and programs from their next request on, and stop its productions."""
     with db.transaction() as tx:
         organisations.save_suspension(tx, organisation_id, body.reason)
         stopped = videos.cancel_all(tx, organisation_id, None)

@@ -1,4 +1,4 @@
-"""The state table (DynamoDB): what functions without a database must know.
+"""The state table (DynamoDB), for functions without a database.
 
 Every read checks the expiry again, since DynamoDB deletes late.
 
@@ -22,10 +22,7 @@ type Value = str | int | bytes | bool | frozenset[str]
 
 
 def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
-    """The item's values, None when there is none or it has expired.
-
-    Read consistently: what was written before is seen.
-    """
+    """Return the item's values, None if there is none or it has expired. The read is consistent."""
     answer = rpc.call(
         "dynamodb", "GetItem", {"TableName": table(), "Key": key(pk, sk), "ConsistentRead": True}
     )
@@ -38,7 +35,7 @@ def find(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
 
 
 def put(pk: str, sk: str, values: Mapping[str, Value | None], expires_at: float | None = None) -> None:
-    """Replaces the item. None is left out."""
+    """Replace the item. Values that are None are not stored."""
     rpc.call("dynamodb", "PutItem", {"TableName": table(), "Item": _item(pk, sk, values, expires_at)})
 
 
@@ -50,7 +47,10 @@ def put_if(
     values: Mapping[str, Value | None],
     expires_at: float | None,
 ) -> bool:
-    """Replaces the item where the condition (an expression of DynamoDB's) holds for what is there, in one step. Whether it did."""
+    """Replace the item if `condition` (a DynamoDB condition expression) holds for the stored one. Atomic.
+
+    Returns whether the item was replaced.
+    """
     item = _item(pk, sk, values, expires_at)
     given = {f":{name}": typed(value) for name, value in parameters.items()}
     try:
@@ -76,14 +76,13 @@ def remove(pk: str, sk: str) -> None:
 
 
 def take(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
-    """Removes the item and gives its values, None when there is none or it has expired.
-
-    Of many who take it at once exactly one gets it.
-    """
+    """Remove the item and return its values, None if there is none or it has expired. Atomic."""
     request = {
         "TableName": table(),
         "Key": key(pk, sk),
-        "ConditionExpression": "attribute_exists(pk) AND (attribute_not_exists(expires_at) OR expires_at > :now)",
+        "ConditionExpression": (
+            "attribute_exists(pk) AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+        ),
         "ExpressionAttributeValues": {":now": typed(int(time.time() if now is None else now))},
         "ReturnValues": "ALL_OLD",
     }
@@ -96,7 +95,7 @@ def take(pk: str, sk: str, now: float | None = None) -> dict[str, Any] | None:
 
 
 def list_(pk: str, now: float | None = None) -> list[tuple[str, dict[str, Any]]]:
-    """Every item of a key that hasn't expired, as (sk, values) in the order of sk."""
+    """Return the items of a key that haven't expired, as (sk, values) in the order of sk."""
     at = time.time() if now is None else now
     request: dict[str, Any] = {
         "TableName": table(),
@@ -116,7 +115,7 @@ def list_(pk: str, now: float | None = None) -> list[tuple[str, dict[str, Any]]]
 
 
 def count(pk: str, sk: str, expires_at: float) -> int:
-    """One more of what the item counts until it expires; how many that makes."""
+    """Add one to the item's counter, which expires, and return the new count."""
     request = {
         "TableName": table(),
         "Key": key(pk, sk),
@@ -128,9 +127,9 @@ def count(pk: str, sk: str, expires_at: float) -> int:
 
 
 def extend(pk: str, sk: str, name: str, members: frozenset[str], most: int) -> None:
-    """Adds members to a set of an item, whatever others add at the same time.
+    """Add members to a set of an item. Atomic.
 
-    Raises Conflict when the item is gone or the set could get too large.
+    Raises Conflict if the item is gone or the set could get too large.
     """
     request = _set_change(pk, sk, "ADD", name, members)
     request["ConditionExpression"] = (
@@ -146,7 +145,7 @@ def extend(pk: str, sk: str, name: str, members: frozenset[str], most: int) -> N
 
 
 def reduce(pk: str, sk: str, name: str, members: frozenset[str]) -> None:
-    """Takes members out of a set of an item; an item that is gone stays gone."""
+    """Remove members from a set of an item. Does nothing if the item is gone."""
     request = _set_change(pk, sk, "DELETE", name, members)
     request["ConditionExpression"] = "attribute_exists(pk)"
     try:

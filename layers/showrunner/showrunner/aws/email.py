@@ -8,19 +8,16 @@ from showrunner.aws import sdk
 
 
 class Email(NamedTuple):
-    """`lines` are paragraphs; a line that is an address becomes a link."""
+    """An email. `lines` are paragraphs; a line that is an address of the platform becomes a link."""
 
     subject: str
     lines: tuple[str, ...]
 
 
 def send(to: str, email: Email) -> None:
-    """Hands the letter to SES.
-
-    Raises botocore's errors; callers decide what a letter that didn't go is worth.
-    """
+    """Send an email through SES. Raises botocore's errors."""
     plain = "\n\n".join(email.lines) + "\n"
-    # Ours only: an organisation may be called "https://…" and would get a link of its own into our letter.
+    # Only our own addresses become links: an organisation's name may look like an address, too.
     own = f"{config.setting('PLATFORM_URL')}/"
     html = "".join(
         f'<p><a href="{escape(line)}">{escape(line)}</a></p>'

@@ -1,6 +1,4 @@
-"""Put events on the stage's EventBridge bus, and read them:
-
-Live and outgoing webhooks consume them off the critical path.
+"""Put events on the stage's EventBridge bus, and read them.
 
 An event is a NamedTuple whose field `kind` is the detail-type. Producer and consumer import the same class.
 """

@@ -13,7 +13,7 @@ OBJECT_TIMEOUT_S = 20
 
 
 class Response(NamedTuple):
-    """S3's answer; `length` is the object's, also where no body came."""
+    """S3's response. `length` is the object's size, even in a response without a body."""
 
     status: int
     length: int
@@ -29,13 +29,11 @@ def request(
     content_type: str = "",
     part: tuple[int, int] | None = None,
 ) -> Response:
-    """Send one request for an object, or for the bucket's list.
+    """Send one request for an object, or for the bucket's list. Raises ServiceUnavailable without an answer.
 
-    Raises ServiceUnavailable if S3 doesn't answer.
-
-    The caller reads S3's refusals. `part`: first and last byte to read of the object, both included.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
+    S3's refusals are returned. part: first and last byte to read of the object, both included.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    """
     for attempt in range(rpc.ATTEMPTS):
         if attempt:
             time.sleep(0.05 * 4**attempt)
@@ -54,7 +52,7 @@ def _ask_s3(
     content_type: str,
     part: tuple[int, int] | None,
 ) -> Response:
-    """Status 0 when the connection broke."""
+    """Return S3's response, with status 0 if the connection broke."""
     region, key_id, _, token = sigv4.credentials()
     base, host, path = sigv4.object_address(bucket, key, region)
     stamp, digest, words = (

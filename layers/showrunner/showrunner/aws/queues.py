@@ -69,13 +69,14 @@ def _plain(value: Any) -> Any:
 
 
 def decode(body: str, classes: Sequence[type]) -> Any:
-    """Read a message as the class whose `kind` it names; where there is one class only, `kind` may be missing.
+    """Read a message as the class whose `kind` it names. With one class only, `kind` may be missing.
 
     Raises InvalidRequest for anything that none of the classes can hold.
     """
     try:
         values = json.loads(body)
-        named = values.get("kind", classes[0]._field_defaults["kind"] if len(classes) == 1 else None)  # type: ignore[attr-defined]
+        only = classes[0]._field_defaults["kind"] if len(classes) == 1 else None  # type: ignore[attr-defined]
+        named = values.get("kind", only)
     except (ValueError, AttributeError, RecursionError) as error:
         raise InvalidRequest("The message is no JSON object.") from error
     for each in classes:

@@ -1,9 +1,7 @@
-"""AWS's JSON services called directly, signed by hand over a kept connection: boto3 takes 300 ms of a cold start, which a receiver of webhooks hasn't got.
+"""Call AWS's JSON services (DynamoDB, SQS, KMS, EventBridge, SSM) over a kept connection, without boto3.
 
-Signature Version 4:
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html Only services whose
-protocol is AWS JSON (DynamoDB, SQS, KMS, EventBridge, SSM), and objects in S3; everything else goes through
-`sdk.client`.
+boto3 takes 300 ms of a cold start, too long for a receiver of webhooks. objects.py does the same for objects
+in S3; everything else goes through `sdk.client`.
 """
 
 import json
@@ -27,7 +25,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class AwsError(ShowrunnerError):
-    """AWS refuses the call; `code` is its error's name, for instance ConditionalCheckFailedException."""
+    """AWS refuses the call. `code` is the error's name, for example ConditionalCheckFailedException."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -35,7 +33,7 @@ class AwsError(ShowrunnerError):
 
 
 def call(service: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """The service's answer. Raises AwsError, or ServiceUnavailable when it doesn't answer."""
+    """Return the service's answer. Raises AwsError, or ServiceUnavailable if it doesn't answer."""
     body = _encode(payload).encode()
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -63,7 +61,7 @@ threads = threading.local()
 
 
 def _send(service: str, action: str, body: bytes) -> tuple[int, bytes]:
-    """Status and body; status 0 when the connection broke."""
+    """Return status and body. The status is 0 if the connection broke."""
     endpoint, host, secure = _endpoint(service)
     known: dict[str, HTTPConnection] = threads.__dict__
     connection = known.get(endpoint)
@@ -83,7 +81,7 @@ def _send(service: str, action: str, body: bytes) -> tuple[int, bytes]:
 
 
 def _endpoint(service: str) -> tuple[str, str, bool]:
-    """(key of the connection, host, whether by TLS)."""
+    """Return (key of the connection, host, whether it uses TLS)."""
     given = config.setting("AWS_ENDPOINT_URL", "none")
     if given == "none":
         host = f"{sigv4.SERVICES[service].name}.{config.setting('AWS_REGION')}.amazonaws.com"

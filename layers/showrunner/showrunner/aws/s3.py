@@ -21,7 +21,7 @@ PIECE_BYTES = 1 << 20
 
 
 def uri(key: str) -> str:
-    """s3://bucket/key, as a timeline names its assets."""
+    """Return s3://bucket/key, as a timeline names its assets."""
     return f"s3://{_bucket()}/{key}"
 
 
@@ -30,7 +30,7 @@ def get_bytes(key: str) -> bytes:
 
 
 def put_bytes(key: str, body: bytes, content_type: str = "application/octet-stream") -> str:
-    """Stores the body and gives its sha256 as hex."""
+    """Store the body and return its sha256 in hexadecimal."""
     _answered(key, objects.request("put_object", _bucket(), key, body=body, content_type=content_type))
     return hashlib.sha256(body).hexdigest()
 
@@ -40,7 +40,7 @@ def get_json(key: str) -> Any:
 
 
 def find_json(key: str) -> Any:
-    """As `get_json`, but None when there is no such object: how a step finds its finished product."""
+    """Return the object's JSON, None if there is no such object."""
     try:
         return get_json(key)
     except StorageMissing:
@@ -54,13 +54,13 @@ def put_json(key: str, value: object) -> str:
 
 
 def remove(keys: list[str]) -> None:
-    """Removes objects; one that isn't there is no error."""
+    """Remove objects. Objects that don't exist are ignored."""
     for key in keys:
         _answered(key, objects.request("delete_object", _bucket(), key))
 
 
 def list_keys(prefix: str) -> list[str]:
-    """Keys below a prefix, in their order."""
+    """Return the keys below a prefix, in their order."""
     found, query = [], {"list-type": "2", "prefix": prefix}
     while True:
         text = _answered(prefix, objects.request("list_objects_v2", _bucket(), query=query)).body.decode()
@@ -72,12 +72,12 @@ def list_keys(prefix: str) -> list[str]:
 
 
 def probe() -> None:
-    """Whether the bucket answers. Raises as the others do."""
+    """Raise an error unless the bucket answers."""
     _answered("", objects.request("list_objects_v2", _bucket(), query={"list-type": "2", "max-keys": "1"}))
 
 
 def size(key: str) -> int | None:
-    """Bytes of the object, None when there is none."""
+    """Return the object's size in bytes, None if there is no such object."""
     try:
         return _answered(key, objects.request("head_object", _bucket(), key)).length
     except StorageMissing:
@@ -92,13 +92,13 @@ def read_parts(key: str, length: int) -> Iterator[bytes]:
 
 
 def stream(key: str, start: int, end: int) -> Iterator[bytes]:
-    """Yield the bytes from `start` to `end` (exclusive) in pieces of one long answer: what passes them on while they come needs no memory for them."""
+    """Yield the bytes from `start` to `end` (exclusive) in small pieces of one response."""
     body = sdk.client("s3").get_object(Bucket=_bucket(), Key=key, Range=f"bytes={start}-{end - 1}")["Body"]
     yield from body.iter_chunks(PIECE_BYTES)
 
 
 def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
-    """A signed URL that downloads the object for so many seconds."""
+    """Return a signed URL that downloads the object, valid for so many seconds."""
     query = {"response-content-disposition": f'attachment; filename="{filename}"'} if filename else {}
     return sigv4.presign("get_object", _bucket(), key, seconds, query=query)
 
@@ -106,7 +106,10 @@ def presigned_get(key: str, seconds: int, filename: str | None = None) -> str:
 def presigned_put(
     key: str, content_type: str, bytes_: int, sha256: str, seconds: int
 ) -> tuple[str, dict[str, str]]:
-    """A signed URL that accepts these bytes and no others for so many seconds, and the headers to send with them: S3 refuses what has another hash."""
+    """Return a signed URL that accepts exactly these bytes, and the headers to send with them.
+
+    S3 refuses a body with another length or hash.
+    """
     headers = {
         "content-type": content_type,
         "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),

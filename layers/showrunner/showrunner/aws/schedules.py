@@ -1,23 +1,26 @@
-"""When a schedule has to look for work, kept in the state table: a database that nobody uses pauses only while the schedules don't ask it every minute."""
+"""Record in the state table when a schedule has work, so that it doesn't ask the database every minute.
+
+A database that nobody asks pauses, and costs nothing while it does.
+"""
 
 import time
 
 from showrunner.aws import dynamodb
 
-# Somebody's word that there is work holds for so long, which is longer than any transaction: it may come
-# before the commit of the work or after it.
+# How long a mark of expected work is valid. Longer than any transaction, because the mark may be set before
+# the work is committed.
 WORK_SECONDS = 900
-# Should a word have been lost, the schedules look again this often, all of them in the same minute: waking
-# the database costs a quarter of an hour of it.
+# In case a mark was lost, the schedules look again this often, all in the same minute: each waking of the
+# database costs a quarter of an hour of it.
 LOOK_AGAIN_SECONDS = 6 * 3600
 
 _words: dict[str, float] = {}
 
 
 def expect_work(schedule: str) -> None:
-    """There is work for the schedule, or will be at once.
+    """Record that the schedule has work, now or when the caller's transaction commits.
 
-    An environment says so once in half the time that it holds.
+    One execution environment renews the mark at most once in half the time that it is valid.
     """
     now = time.time()
     if now - _words.get(schedule, 0.0) > WORK_SECONDS / 2:
@@ -26,9 +29,9 @@ def expect_work(schedule: str) -> None:
 
 
 def is_work_due(schedule: str, now: float | None = None) -> bool:
-    """Whether the schedule is to look: somebody said so, or the time that it named itself has come.
+    """Return whether the schedule must look for work: somebody expects it, or its next time has come.
 
-    True where nothing is known.
+    True if nothing is known.
     """
     at = time.time() if now is None else now
     named = dynamodb.find(f"schedule#{schedule}", "next", at)
@@ -36,6 +39,6 @@ def is_work_due(schedule: str, now: float | None = None) -> bool:
 
 
 def look_again(schedule: str, at: float | None, now: float | None = None) -> None:
-    """The schedule has looked and names the time of what it knows to come; None is nothing."""
+    """Record when the schedule must look next. `at` is None when nothing is due."""
     latest = ((time.time() if now is None else now) // LOOK_AGAIN_SECONDS + 1) * LOOK_AGAIN_SECONDS
     dynamodb.put(f"schedule#{schedule}", "next", {}, latest if at is None else min(at, latest))

@@ -6,8 +6,11 @@ from typing import Any
 
 @cache
 def client(service: str, endpoint: str | None = None) -> Any:
-    """A client of an AWS service, `endpoint` where an API of ours is one. botocore is imported here, since a route that needs no AWS call
-    shouldn't pay 200 ms for it; boto3, which would make the same client, takes 60 ms more."""
+    """Return a client of an AWS service. `endpoint` is the address of our own API for API Gateway's services.
+
+    botocore is imported here, because a route that calls no AWS service must not pay 200 ms for it. boto3
+    would make the same client and take 60 ms more.
+    """
     import botocore.session
     from botocore.config import Config
 

@@ -14,7 +14,7 @@ from showrunner import config
 
 
 class Service(NamedTuple):
-    """`name` in the address and in the signature, the prefix of X-Amz-Target, the version of the JSON protocol."""
+    """A JSON service: its name in address and signature, prefix of X-Amz-Target, version of the protocol."""
 
     name: str
     target: str
@@ -86,7 +86,9 @@ def headers(service: Service, action: str, host: str, body: bytes, now: time.str
         "content-type": content_type,
         "x-amz-date": stamp,
         "x-amz-target": target,
-        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}",
+        "authorization": (
+            f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names}, Signature={signature}"
+        ),
     }
     return signed if token == "none" else {**signed, "x-amz-security-token": token}  # noqa: S105
 
@@ -110,11 +112,10 @@ def presign(
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
 ) -> str:
-    """A URL that allows one operation on an object, for so many seconds, with exactly these headers.
+    """Return a URL that allows one operation on an object, for so many seconds, with exactly these headers.
 
-    Arithmetic only: no call is made.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html"""
+    It is computed without a call. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+    """
     region, key_id, _, token = credentials()
     base, host, path = object_address(bucket, key, region)
     stamp, given = timestamp(time.gmtime()[:6]), {**(headers or {}), "host": host}

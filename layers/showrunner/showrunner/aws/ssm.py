@@ -15,12 +15,12 @@ _secrets: dict[str, tuple[float, str | None]] = {}
 
 
 def secret(name: str, default: str | None = None) -> str:
-    """The SSM SecureString /showrunner/<stage>/<name>, for instance "openai/api_key"."""
+    """Return the SSM SecureString /showrunner/<stage>/<name>, for example "openai/api_key"."""
     return secrets([name], default)[name]
 
 
 def secrets(names: Sequence[str], default: str | None = None) -> dict[str, str]:
-    """Several of them by one GetParameters call (SSM takes ten names a call)."""
+    """Return several secrets by one GetParameters call, which takes at most ten names."""
     oldest = time.monotonic() - SECRET_SECONDS
     unknown = [name for name in names if name not in _secrets or _secrets[name][0] < oldest]
     if unknown:
@@ -29,7 +29,10 @@ def secrets(names: Sequence[str], default: str | None = None) -> dict[str, str]:
 
 
 def forget() -> None:
-    """The next look-up asks SSM again: called when a platform refuses a key or a token names an unknown one: either may have been rotated since."""
+    """Forget the cached secrets, so that the next look-up asks SSM.
+
+    Called when a platform refuses a key or a token names an unknown one: either may have been rotated.
+    """
     _secrets.clear()
 
 
@@ -49,6 +52,7 @@ def _known(name: str, default: str | None) -> str:
     value = _secrets[name][1] or default
     if value is None:
         raise ConfigurationMissing(
-            f"The secret /showrunner/{config.setting('STAGE')}/{name} is not in SSM: put it there as a SecureString."
+            f"The secret /showrunner/{config.setting('STAGE')}/{name} is not in SSM: "
+            "put it there as a SecureString."
         )
     return value

@@ -40,7 +40,8 @@ def _act(connection: Connection, message: Any) -> Connection:
         case {"action": "unsubscribe", "topics": list(names), **more} if not more and _are_topics(names):
             return topics.unsubscribe(connection, frozenset(names))
     raise InvalidRequest(
-        'Send {"action": "subscribe", "topics": ["video:<id>"]}, the same with "unsubscribe", or {"action": "ping"}.'
+        'Send {"action": "subscribe", "topics": ["video:<id>"]}, '
+        'the same with "unsubscribe", or {"action": "ping"}.'
     )
 
 

@@ -1,13 +1,15 @@
-"""Tickets, connections and subscriptions of the Live API, in the state table: a route makes tickets, the WebSocket's function does the rest.
+"""Store the Live API's connections in the state table.
 
-    live#ticket#<sha256>               once, for half a minute
-    live#connection#<id>               who it is, what they may read, until when, and the topics
+The items of the Live API:
+
+    live#ticket#<sha256>               a ticket; it can be used once, within half a minute
+    live#connection#<id>               caller, permissions, end and topics of a connection
     live#user#<account>    <id>        a user's connections
-    live#topic#<scope>#<topic>  <id>   who gets what is told of a topic; the scope is the subscriber's organisation, so no other's events come here
-    live#last#<scope>#<subject>        the latest that was told of something: repeats, and what comes too late, are dropped
+    live#topic#<scope>#<topic>  <id>   a topic's subscribers; the scope is their organisation
+    live#last#<scope>#<subject>        the last event sent about a subject, to drop repeats and late ones
 
-Everything of a connection ends with the access token that its ticket was made with, and when AWS ends
-connections anyway.
+A connection's items expire with the access token that its ticket was made with, and at the latest when AWS
+ends connections.
 """
 
 import time
@@ -18,16 +20,19 @@ from showrunner.aws import dynamodb
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html:
 # no connection lives longer.
 CONNECTION_SECONDS = 7200
-# Tabs of one person; with one more the oldest is closed, since AWS doesn't promise to tell of every end, and
-# the dead must not lock anybody out.
+# Tabs of one person. One more closes the oldest: AWS doesn't report every closed connection, and closed ones
+# must not lock anybody out.
 MOST_CONNECTIONS = 10
 UNTENANTED = "feed"
-# One a second: a dashboard that shows another page changes its topics, and pings every nine minutes.
+# One a second. A dashboard changes its topics when it shows another page, and pings every nine minutes.
 MESSAGES_A_MINUTE = 60
 
 
 class Connection(NamedTuple):
-    """`account` as tokens.Identity has it, `family` too (the login, or the token where there is none); `topics` as the client named them."""
+    """A client's connection. `account` and `family` are those of tokens.Identity.
+
+    For a token without a family, `family` is the token's id. `topics` are the names that the client sent.
+    """
 
     id: str
     account: str
@@ -38,14 +43,8 @@ class Connection(NamedTuple):
     topics: frozenset[str]
 
 
-# ------------------------------------------------------------------------------------------------ Connections
-
-
 def add(connection: Connection) -> list[str]:
-    """Remembers a connection.
-
-    The ids of the same user's that are too many now, the oldest; they are forgotten.
-    """
+    """Store a connection. If there are too many, forget the user's oldest and return their ids."""
     names = ("account", "family", "organisation_id", "permissions", "ends_at")
     values: dict[str, dynamodb.Value | None] = {name: getattr(connection, name) for name in names}
     dynamodb.put(item_key(connection.id), "connection", values, connection.ends_at)
@@ -63,12 +62,12 @@ def add(connection: Connection) -> list[str]:
 
 
 def find(connection_id: str) -> Connection | None:
-    """None for one that has ended, or whose user's token has."""
+    """Return the connection, None if it or its user's token has ended."""
     return read(connection_id, dynamodb.find(item_key(connection_id), "connection"))
 
 
 def is_over_rate(connection_id: str, now: float | None = None) -> bool:
-    """Counts a message of a connection; whether there were too many in this minute."""
+    """Count a message of a connection. Returns whether there were too many in this minute."""
     at = int(time.time() if now is None else now)
     return dynamodb.count(item_key(connection_id), f"minute#{at // 60}", at + 120) > MESSAGES_A_MINUTE
 
@@ -78,9 +77,9 @@ def read(connection_id: str, found: dict[str, Any] | None) -> Connection | None:
 
 
 def forget(connection_id: str, account: str | None = None) -> None:
-    """Nothing goes to this connection any more.
+    """Delete the connection's items, so that it gets no more messages.
 
-    `account` helps where the connection's own item may be gone already.
+    account: needed if the connection's own item may be gone already.
     """
     connection = read(connection_id, dynamodb.take(item_key(connection_id), "connection"))
     for minute, _ in dynamodb.list_(item_key(connection_id)):
@@ -94,9 +93,9 @@ def forget(connection_id: str, account: str | None = None) -> None:
 
 
 def end(account: str, *, family: str | None = None, but: str | None = None) -> None:
-    """From now on nothing is told to a user's connections: all, those of one login, or all but those of one.
+    """Stop sending to a user's connections. Their next message closes them.
 
-    What they say next closes them.
+    family: only those of this login. but: all except those of this login.
     """
     for connection_id, values in dynamodb.list_(_user(account)):
         if (family is None or values["family"] == family) and (but is None or values["family"] != but):

@@ -8,17 +8,13 @@ from showrunner.aws import dynamodb
 
 # Longer than any retry of an event.
 REMEMBERED_SECONDS = 3600
-# The database's clock tells when a video ended, S3's when its render last spoke. Between computers in the
-# cloud less than a second lies; a person who retries a video that failed isn't faster either.
+# The end of a video has the database's time, the progress of its render S3's. The clocks differ by less than
+# a second, and nobody retries a failed video faster than that.
 CLOCKS_US = 2_000_000
 
 
-# ------------------------------------------------------------------------------------------------ What was
-# told
-
-
 class Delivery(NamedTuple):
-    """Name one event about a subject (a video, for example) and its time, which orders the events of that subject."""
+    """An event about a subject (for example a video). Its time orders the events of that subject."""
 
     organisation_id: str
     subject: str
@@ -27,7 +23,10 @@ class Delivery(NamedTuple):
 
 
 def delivery(organisation_id: str, subject: str, event_id: str, at: str, *, final: bool = False) -> Delivery:
-    """`at` in ISO 8601, as events have it; a `final` event stands behind what seems to have come a little later."""
+    """Return the delivery of an event.
+
+    at: in ISO 8601. final: the event ends the subject, so it wins over events with a slightly later time.
+    """
     return Delivery(
         organisation_id,
         subject,
@@ -37,23 +36,23 @@ def delivery(organisation_id: str, subject: str, event_id: str, at: str, *, fina
 
 
 def claim(event: Delivery) -> bool:
-    """Right before it is told: whether that is news.
+    """Claim the event right before it is sent. Returns False if it is a repeat or too late.
 
-    Events come more than once and out of their order: what is the last of its subject, or was before
-    it, is none, unless the run that claimed it died before it had told."""
-    news = "event_id <> :event_id AND at_us <= :at_us"
-    untold = "event_id = :event_id AND told = :no"
+    A claimed event that was not recorded as sent can be claimed again: its run may have died.
+    """
+    newer = "event_id <> :event_id AND at_us <= :at_us"
+    unsent = "event_id = :event_id AND told = :no"
     parameters: dict[str, dynamodb.Value] = {"event_id": event.event_id, "at_us": event.at_us, "no": False}
-    return _save(event, f"attribute_not_exists(pk) OR ({news}) OR ({untold})", parameters, told=False)
+    return _save(event, f"attribute_not_exists(pk) OR ({newer}) OR ({unsent})", parameters, sent=False)
 
 
 def record(event: Delivery) -> None:
-    """It was told."""
-    _save(event, "event_id = :event_id", {"event_id": event.event_id}, told=True)
+    """Record that the event was sent."""
+    _save(event, "event_id = :event_id", {"event_id": event.event_id}, sent=True)
 
 
-def _save(event: Delivery, condition: str, parameters: dict[str, dynamodb.Value], *, told: bool) -> bool:
-    values: dict[str, dynamodb.Value] = {"event_id": event.event_id, "at_us": event.at_us, "told": told}
+def _save(event: Delivery, condition: str, parameters: dict[str, dynamodb.Value], *, sent: bool) -> bool:
+    values: dict[str, dynamodb.Value] = {"event_id": event.event_id, "at_us": event.at_us, "told": sent}
     return dynamodb.put_if(
         condition,
         parameters,

@@ -22,11 +22,9 @@ def send(
 ) -> bool:
     """Send the messages in their order to each connection.
 
-    Returns False, and sends nothing, if `is_current` says so.
-
-    `is_current` is asked right before the posts: the less time lies between, the less can overtake.
-    Connections that are gone are forgotten, and no client waits for another. Raises ServiceUnavailable if no
-    client could be reached.
+    Sends nothing and returns False if `is_current` returns False. It is called right before sending, so that
+    a newer event can hardly overtake. Connections that are gone are forgotten, and no client waits for
+    another. Raises ServiceUnavailable if no client could be reached.
     """
     management = sdk.client("apigatewaymanagementapi", _endpoint())
     texts = [json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() for message in messages]

@@ -16,11 +16,8 @@ TICKET_SECONDS = 30
 _TICKET = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
-# ------------------------------------------------------------------------------------------------ Tickets
-
-
 def issue(identity: "tokens.Identity") -> str:
-    """A ticket for one connection as this caller. Only its hash is kept."""
+    """Return a new ticket for one connection as this caller. Only its hash is stored."""
     now = time.time()
     ticket = secrets.token_urlsafe(32)
     values: dict[str, dynamodb.Value | None] = {
@@ -35,10 +32,7 @@ def issue(identity: "tokens.Identity") -> str:
 
 
 def redeem(ticket: str, connection_id: str, now: float | None = None) -> connections.Connection | None:
-    """The connection that a ticket opens, None for one that is wrong, spent or expired.
-
-    Of several at once with the same ticket one gets it.
-    """
+    """Return the connection that a ticket opens, None if it is wrong, used or expired. Works once."""
     at = time.time() if now is None else now
     found = dynamodb.take(_ticket(ticket), "ticket", at) if _TICKET.fullmatch(ticket) else None
     if found is None or found["ends_at"] <= at:

@@ -8,19 +8,16 @@ from showrunner.errors import Conflict, Forbidden, InvalidRequest
 from showrunner.live import connections
 from showrunner.live.connections import Connection
 
-# A page of videos; who wants more asks for all of them by "videos".
+# A page of videos. The topic "videos" has all of them.
 MOST_TOPICS = 100
 _VIDEO = re.compile(r"video:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-# Topic -> what one must be allowed to read. `feed` is what YouTube's channels publish: the whole stage's, so
-# only for who may give its keys away.
+# Topic -> permission that it needs. `feed` is what YouTube's channels publish, for the whole stage, so it
+# needs the permission that makes the Ingestion API's keys.
 READS = {"videos": "videos:read", "reports": "cms:read", "syncs": "cms:read", "feed": "ingestion:read"}
 
 
-# ------------------------------------------------------------------------------------------------ Topics
-
-
 def check(connection: Connection, topic: str) -> None:
-    """Raises InvalidRequest for what is no topic and Forbidden for one that this user may not read."""
+    """Raise InvalidRequest for an unknown topic, and Forbidden for one that the client may not read."""
     kind = "videos" if _VIDEO.fullmatch(topic) else topic
     if kind not in READS:
         raise InvalidRequest(f"{topic[:100]!r} is no topic: there are video:<id>, {', '.join(READS)}.")
@@ -29,7 +26,10 @@ def check(connection: Connection, topic: str) -> None:
 
 
 def subscribe(connection: Connection, topics: frozenset[str]) -> Connection:
-    """Raises InvalidRequest or Forbidden for one of them (and subscribes to none), Conflict when they get too many."""
+    """Subscribe to all the topics or to none. Returns the connection as it is afterwards.
+
+    Raises InvalidRequest, Forbidden, or Conflict for too many topics.
+    """
     for topic in sorted(topics):
         check(connection, topic)
     new = topics - connection.topics
@@ -48,7 +48,7 @@ def subscribe(connection: Connection, topics: frozenset[str]) -> Connection:
 
 
 def unsubscribe(connection: Connection, topics: frozenset[str]) -> Connection:
-    """A topic that it doesn't have is no error."""
+    """Unsubscribe from the topics. Topics without a subscription are ignored."""
     old = topics & connection.topics
     if old:
         dynamodb.reduce(connections.item_key(connection.id), "connection", "topics", old)
@@ -58,7 +58,7 @@ def unsubscribe(connection: Connection, topics: frozenset[str]) -> Connection:
 
 
 def subscribers(organisation_id: str, topics: list[str]) -> list[str]:
-    """Ids of the connections that have one of these topics, each once."""
+    """Return the ids of the connections that have one of these topics, each once."""
     return sorted(
         {
             connection_id

@@ -1,4 +1,4 @@
-"""Turn events of the bus and of S3 into what Live clients are sent: messages, their topics, and their place in the subject's order."""
+"""Turn events of the bus and of S3 into messages for Live clients, with their topics and their order."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from showrunner.production import files, progress
 
 
 class Update(NamedTuple):
-    """What an event tells the subscribers of `topics`. `messages` are made when there are any subscribers."""
+    """An event's messages for the subscribers of `topics`. `messages` is called only if there are any."""
 
     delivery: delivery.Delivery
     topics: list[str]
@@ -19,10 +19,7 @@ class Update(NamedTuple):
 
 
 def read(event: dict[str, Any]) -> Update:
-    """Read an event by the first word of its detail-type.
-
-    Raises InvalidRequest or TypeError for one that no rule should let through.
-    """
+    """Read an event. Raises InvalidRequest or TypeError for one that the template's rules don't allow."""
     return KINDS[event["detail-type"].partition(".")[0]](event)
 
 

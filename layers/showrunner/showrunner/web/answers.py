@@ -27,11 +27,7 @@ SECURITY_HEADERS = {
 
 @dataclass(slots=True)
 class Answer:
-    """A response.
-
-    `body` is a model, a value for JSON, or JSON text (PostgreSQL builds lists eight times cheaper than
-    Python).
-    """
+    """A response. `body` is a model, a value for JSON, or JSON text, which PostgreSQL builds for lists."""
 
     body: Any = None
     status: int = 200
@@ -57,9 +53,9 @@ def _plain(value: object) -> str:
 
 
 def make_cacheable(request: Request, answer: Answer, max_age: int) -> None:
-    """ETag over the body: a caller that has it already gets 304 without a body.
+    """Add an ETag of the body. A caller that has this body already gets 304 without a body.
 
-    What sets a cookie is for this once and this browser.
+    Responses that set a cookie are not cacheable.
     """
     if "set-cookie" in answer.headers:
         return
@@ -77,7 +73,7 @@ _STATUS = errors.HTTP | {MethodNotAllowed: (405, "METHOD_NOT_ALLOWED")}
 
 
 def refusal(request: Request, error: ShowrunnerError) -> Answer:
-    """An error of ours as the contract tells it."""
+    """Return the response for an error, in the contract's shape."""
     status, code = next(
         (_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), (500, "INTERNAL_ERROR")
     )
@@ -88,7 +84,7 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
         if status != 500
         else f"Something failed on our side. Tell us the request id {request.id}."
     )
-    # What is our own fault keeps its name to itself, AWS's names for errors among them.
+    # The code of an internal error is not shown: it may be AWS's name for the error.
     answer = error_answer(
         request,
         status,
@@ -100,8 +96,7 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     if isinstance(error, errors.QuotaExceeded) and error.retry_at is not None:
         retry_after = (error.retry_at - datetime.now(UTC)).total_seconds()
     if retry_after is None and status == 503:
-        # What waited in vain for a waking database: it needs a second wait of that kind. All else is soon
-        # over.
+        # A database that is waking needs about as long again. Other outages are over sooner.
         retry_after = 15 if isinstance(error, errors.DatabaseUnavailable) else 5
     if retry_after is not None:
         answer.headers["retry-after"] = str(max(1, round(retry_after)))
@@ -135,8 +130,7 @@ def error_answer(
 
 
 def respond(request: Request, answer: Answer) -> dict[str, Any]:
-    # A browser keeps an answer by its address: without `vary` the next user of the same browser would see the
-    # one before.
+    # A browser caches by address: without `vary` the next user of the same browser would see this response.
     headers = {
         **SECURITY_HEADERS,
         "x-request-id": request.id,
@@ -164,17 +158,20 @@ def _cross_origin(origin: str) -> dict[str, str]:
         return {}
     return {
         "access-control-allow-origin": origin,
-        # Nobody is known by a cookie here; the one that there is ties a login through a provider to the
-        # browser that began it.
+        # No cookie identifies a caller. The only cookie ties an OAuth login to the browser that began it.
         "access-control-allow-credentials": "true",
         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
-        "access-control-allow-headers": "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match",
-        "access-control-expose-headers": "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset",
+        "access-control-allow-headers": (
+            "authorization, x-api-key, content-type, idempotency-key, x-request-id, if-none-match"
+        ),
+        "access-control-expose-headers": (
+            "etag, x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset"
+        ),
     }
 
 
 def listed(plural: str, found: PageResult) -> Answer:
-    """A page as the contract has it; its rows are JSON already."""
+    """Return a page in the contract's shape. Its rows are JSON text already."""
     return Answer(
         f'{{"{plural}":{found.rows},"pagination":{json.dumps(found.pagination, separators=(",", ":"))}}}'
     )

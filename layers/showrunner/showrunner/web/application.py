@@ -1,15 +1,15 @@
-"""HTTP API events (payload 2.0) in, answers in the contract's shape out.
+"""Turn HTTP API events (payload 2.0) into responses in the contract's shape.
 
-Every route is declared once; what a handler sees has passed every check.
+Every route is declared once. A handler is called only after every check has passed.
 
     app = Application("videos")
 
     @app.get("/api/v1/videos/{video_id}", permission="videos:read", answer=VideoAnswer)
     def show(request: Request, video_id: str) -> Answer: ...
 
-Order: route, token, permission, limits with what the caller is now and maintenance, size, JSON, model,
-handler, headers. A parameter `body` or `query` of the handler names the model that checks it. Errors are
-those of `errors`, told by its one table.
+Order: route, token, limits with the caller's current rights and maintenance, permission, size, JSON, model,
+handler, headers. The annotation of a handler's parameter `body` or `query` is the model that checks it. The
+table `errors.HTTP` maps errors to statuses.
 """
 
 import re
@@ -79,10 +79,26 @@ class Routes:
             windows = None if unlimited else (limits or ())
             self.add(
                 Route(
-                    method, path, permission, handler, annotations.get("body"), annotations.get("query"), answer, status, max_bytes, windows,
-                    max_age, idempotent, errors, open_in_maintenance, verified, outlives_database, content_type, parameters,
+                    method=method,
+                    path=path,
+                    permission=permission,
+                    handler=handler,
+                    body=annotations.get("body"),
+                    query=annotations.get("query"),
+                    answer=answer,
+                    status=status,
+                    max_bytes=max_bytes,
+                    limits=windows,
+                    max_age=max_age,
+                    idempotent=idempotent,
+                    errors=errors,
+                    open_in_maintenance=open_in_maintenance,
+                    verified=verified,
+                    outlives_database=outlives_database,
+                    content_type=content_type,
+                    parameters=parameters,
                 )
-            )  # fmt: skip
+            )
             return handler
 
         return declare
@@ -110,10 +126,10 @@ class Application(Routes):
         self._tree: dict[str | None, Any] = {}
 
     def include(self, routes: Routes, *paths: str) -> None:
-        """Add the routes of a module.
+        """Add the routes of a module. Raises ValueError if they are not exactly those of `paths`.
 
-        `paths` lists what the module serves: raises ValueError if the module declares
-        others, so that the table in app.py is true."""
+        So the table in app.py is true.
+        """
         declared = dict.fromkeys(route.path for route in routes.routes)
         if set(declared) != set(paths):
             raise ValueError(f"{self.name}: listed {sorted(paths)}, declared {sorted(declared)}")
@@ -128,7 +144,7 @@ class Application(Routes):
         node[f" {route.method}"] = route
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        """The route and the values in its path. Raises NotFound, or MethodNotAllowed with what is allowed."""
+        """Return the route and the values in its path. Raises NotFound or MethodNotAllowed."""
         node, values = self._tree, []
         for segment in path.split("/"):
             if segment in node and not segment.startswith(" "):
@@ -148,7 +164,7 @@ class Application(Routes):
 
 
 def handler(app: Application) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The Lambda handler of an application."""
+    """Return the Lambda handler of an application."""
 
     def run(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001 - Lambda's own signature
         return serve(app, event)
@@ -157,7 +173,7 @@ def handler(app: Application) -> Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
-    """One event to its answer; never raises."""
+    """Return the response to an event. Never raises."""
     begun = time.perf_counter()
     http = event["requestContext"]["http"]
     headers = event.get("headers") or {}
@@ -175,7 +191,7 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
         answer = _answer(app, request, event)
     except ShowrunnerError as error:
         answer = (app.refuse or answers.refusal)(request, error)
-    except Exception:  # noqa: BLE001 - the last line: whatever nobody foresaw becomes a 500 with its trace in the log
+    except Exception:  # noqa: BLE001 - an unforeseen error becomes a 500 with its traceback in the log
         log.failure(request, "unexpected")
         words = f"Something failed on our side. Tell us the request id {request.id}."
         answer = (
@@ -183,9 +199,9 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
             if app.refuse
             else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
         )
-    told = answers.respond(request, answer)
-    log.request(app.name, request, told["statusCode"], begun)
-    return told
+    response = answers.respond(request, answer)
+    log.request(app.name, request, response["statusCode"], begun)
+    return response
 
 
 def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer:
@@ -201,7 +217,7 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     except errors.DatabaseUnavailable:
         if not route.outlives_database:
             raise
-    # With what the caller may do now, which can differ from what the token says.
+    # With the caller's current permissions, which can differ from those in the token.
     _permit(request, route)
     return _call(route, request, event, values)
 
@@ -214,8 +230,9 @@ def _permit(request: Request, route: Route) -> None:
 def _identify(app: Application, request: Request) -> tuple[Route, dict[str, str]]:
     """Return the route and the values in its path, and set the caller.
 
-    Failures count against the address, except in an API
-    with its own keys. Raises NotFound, MethodNotAllowed, Unauthorized, LimitExceeded."""
+    Failures count against the address, except in an API with its own keys. Raises NotFound, MethodNotAllowed,
+    Unauthorized or LimitExceeded.
+    """
     try:
         route, values = app.find(request.method, request.path)
         request.route = route.name
@@ -248,7 +265,7 @@ def _call(route: Route, request: Request, event: dict[str, Any], values: dict[st
 
 
 def _preflight(app: Application, request: Request) -> Answer:
-    """What a browser asks before it calls from another origin; `_respond` adds the origin where it is on the list."""
+    """Answer a browser's CORS preflight request. `answers.respond` adds the origin if it is allowed."""
     try:
         app.find("OPTIONS", request.path)
     except MethodNotAllowed as error:

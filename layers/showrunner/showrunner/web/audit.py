@@ -16,10 +16,10 @@ def record(
     subject: str | None = None,
     **change: Any,
 ) -> None:
-    """A row in the audit log, in the transaction of what it tells; under impersonation it names both.
+    """Add a row to the audit log, in the transaction of the change. Under impersonation it names both people.
 
-    `subject`: who did it, where neither a token nor the
-    thing itself says so."""
+    subject: who did it, if the request has no token and it was not `thing_id`.
+    """
     from showrunner.store.audit import audit_log
 
     caller = request.identity
@@ -34,6 +34,6 @@ def record(
 
 
 def record_impersonated(request: Request) -> None:
-    """What an admin does or reads as somebody else is written down before, whatever the handler itself records."""
+    """Record a request of an admin who acts as somebody else, before its handler runs."""
     with db.transaction() as tx:
         record(tx, request, request.method.lower(), "route", request.path)

@@ -20,7 +20,7 @@ def unknown_query(given: dict[str, str]) -> InvalidRequest:
 
 def read_body(event: dict[str, Any], most: int) -> bytes:
     text = event.get("body") or ""
-    # Base64 and UTF-8 only make it longer: what is over the limit by this measure too is not even decoded.
+    # Base64 and UTF-8 make a text at most twice as long: beyond that the body isn't even decoded.
     if len(text) > most * 2:
         raise PayloadTooLarge(f"The body is over {most} bytes.")
     try:
@@ -33,11 +33,10 @@ def read_body(event: dict[str, Any], most: int) -> bytes:
 
 
 def parse(raw: bytes) -> Any:
-    """Return the JSON of a body:
+    """Return the JSON value of a body, with its strings in NFC. Raises InvalidRequest.
 
-    UTF-8, no key twice, no NaN, at most 32 levels, strings in NFC without control characters.
-
-    Raises InvalidRequest."""
+    The body must be UTF-8 without duplicate keys, NaN, control characters, or more than 32 levels.
+    """
     if not raw:
         raise InvalidRequest("A JSON body is missing.", code="MISSING_FIELD")
     try:

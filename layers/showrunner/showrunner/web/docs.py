@@ -1,4 +1,4 @@
-"""What both HTTP APIs say of themselves: that they answer, their OpenAPI document, and the document as a page."""
+"""Routes that both HTTP APIs have: health, the OpenAPI document, and a page that shows it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +27,12 @@ def serve(app: Application, document: Path) -> Application:
 
     @app.get("/health", permission=roles.PUBLIC, unlimited=True, answer=Health)
     def health(request: Request) -> dict[str, Any]:  # noqa: ARG001 - every handler takes one
-        """Whether the API answers at all."""
+        """Return 200 while the API answers."""
         return {"status": "ok", "version": config.setting("VERSION", "0.1.0"), "timestamp": now()}
 
     @app.get("/openapi.json", permission=roles.PUBLIC, unlimited=True, answer={"type": "object"}, max_age=300)
     def openapi(request: Request) -> Answer:  # noqa: ARG001
-        """This document."""
+        """Return the OpenAPI document of this API."""
         return Answer(document.read_text(encoding="utf-8"))
 
     @app.get(

@@ -15,15 +15,14 @@ PATTERN_WORDS: dict[str, str] = {}
 MAX_DEPTH = 32
 # One line of text, and several lines: no control characters, and at least one visible character.
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-type Line = Annotated[str, Field(pattern=rf"^[^{_CONTROL}\t\n\r]*[^{_CONTROL}\s][^{_CONTROL}\t\n\r]*$")]
-type Text = Annotated[str, Field(pattern=rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$")]
-type Id = Annotated[
-    str,
-    Field(
-        pattern="^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-        json_schema_extra={"format": "uuid"},
-    ),
-]
+_LINE = rf"^[^{_CONTROL}\t\n\r]*[^{_CONTROL}\s][^{_CONTROL}\t\n\r]*$"
+_TEXT = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
+_UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+_OPAQUE = "^[A-Za-z0-9_-]+$"
+_SORT = "^-?[a-z_]+(,-?[a-z_]+)*$"
+type Line = Annotated[str, Field(pattern=_LINE)]
+type Text = Annotated[str, Field(pattern=_TEXT)]
+type Id = Annotated[str, Field(pattern=_UUID, json_schema_extra={"format": "uuid"})]
 CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}\ud800-\udfff]")
 UUID = re.compile("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", re.ASCII)
 # A request id or idempotency key of a caller: printable ASCII, as allowed in a header.
@@ -31,16 +30,16 @@ TOKEN = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 
 
 PATTERN_WORDS |= {
-    rf"^[^{_CONTROL}\t\n\r]*[^{_CONTROL}\s][^{_CONTROL}\t\n\r]*$": "must be one line of text with at least one visible character",
-    rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$": "must have at least one visible character and no control characters",
-    "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$": "is no id; ids look like 0f9619ff-8b86-4d01-b42d-00cf4fc964ff",
-    r"^[A-Za-z0-9_-]+$": "is not one of ours: send it as you got it",
-    r"^-?[a-z_]+(,-?[a-z_]+)*$": "is no order; write field names with commas, and - before one for descending",
+    _LINE: "must be one line of text with at least one visible character",
+    _TEXT: "must have at least one visible character and no control characters",
+    _UUID: "is no id; ids look like 0f9619ff-8b86-4d01-b42d-00cf4fc964ff",
+    _OPAQUE: "is not valid: send it exactly as the API returned it",
+    _SORT: "is no order; write field names with commas, and - before a descending one",
 }
 
 
 class Body(BaseModel):
-    """Base of request bodies: unknown fields are refused, and the validator is built at first use, not at import."""
+    """Base of request bodies. Unknown fields are refused. Validators are built at first use."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, frozen=True)
 
@@ -66,8 +65,8 @@ class Page(Query):
 
     limit: int = Field(default=20, ge=1, le=100)
     page: int | None = Field(default=None, ge=1, le=10_000)
-    cursor: str | None = Field(default=None, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")
-    sort: str | None = Field(default=None, max_length=200, pattern=r"^-?[a-z_]+(,-?[a-z_]+)*$")
+    cursor: str | None = Field(default=None, max_length=1000, pattern=_OPAQUE)
+    sort: str | None = Field(default=None, max_length=200, pattern=_SORT)
 
     def request(self) -> PageRequest:
         """Return the parameters as a store takes them."""

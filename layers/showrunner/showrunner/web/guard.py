@@ -9,7 +9,7 @@ from showrunner.web.routing import Request, Route
 
 
 def check_headers(headers: dict[str, str]) -> None:
-    """Half a character can be neither stored nor compared. Raises InvalidRequest."""
+    """Raise InvalidRequest for a header that isn't UTF-8: it can be neither stored nor compared."""
     for name, value in headers.items():
         if not value.isascii():
             try:
@@ -48,7 +48,10 @@ KEY_PREFIX = "sr_"
 
 
 def _key_identity(key: str) -> tokens.Identity:
-    """Return what an API key may do: its Platform scopes, those of a platform admin only while its creator is one."""
+    """Return the caller of an API key, with the key's Platform scopes.
+
+    Scopes of platform admins count only while the key's creator is one.
+    """
     with db.reading() as tx:
         found = api_keys.use(tx, sha256(key))
     if found is None:
@@ -69,10 +72,9 @@ def _key_identity(key: str) -> tokens.Identity:
 
 
 def admit(request: Request, route: Route) -> None:
-    """Count the request, and bring its caller up to date: sets request.standing and request.identity.
+    """Count the request, and set request.standing and request.identity with the caller's current rights.
 
-    Raises LimitExceeded, Unauthorized, Forbidden or ServiceUnavailable; all but the first after the standing
-    is known.
+    Raises LimitExceeded, or, after the standing is set, Unauthorized, Forbidden or ServiceUnavailable.
     """
     caller = request.identity
     name, sizes = (
@@ -86,9 +88,10 @@ def admit(request: Request, route: Route) -> None:
 
 
 def count_failure(request: Request) -> None:
-    """Count a request that fails before its caller is known, by address, so that guessing tokens and paths slows down.
+    """Count a failed request against its address, so that guessing tokens and paths slows down.
 
-    Sets request.standing. Raises LimitExceeded. Without a database nothing is counted."""
+    Sets request.standing. Raises LimitExceeded. Without a database nothing is counted.
+    """
     try:
         with db.reading() as tx:
             request.standing = limits.admit(

@@ -12,10 +12,10 @@ from showrunner.web.routing import Request
 
 
 def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: bool = False) -> Answer:
-    """`work` in one transaction; with an Idempotency-Key a repeat gets the first answer instead.
+    """Run `work` in one transaction. With an Idempotency-Key, return the first response to a repeat.
 
-    A `secret` answer is kept so that only who has the
-    key can read it."""
+    secret: store the response encrypted with the key, because it is shown only once.
+    """
     key = request.headers.get("idempotency-key")
     if key is not None and not TOKEN.fullmatch(key):
         raise InvalidRequest(

@@ -10,8 +10,9 @@ from showrunner.web.routing import Request
 
 
 def request(function: str, request: Request, status: int, begun: float) -> None:
-    """One line a request, which is its log entry and its metrics (CloudWatch's embedded metric format) at once: a fifth of what a logger and a
-    metrics object cost, and nothing to import for it.
+    """Write one line that is the request's log entry and its metrics at once.
+
+    It is in CloudWatch's embedded metric format, and costs a fifth of a logger and a metrics object.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     now = time.time()
@@ -56,7 +57,7 @@ def failure(request: Request, message: str) -> None:
 
 
 def warn(request: Request, message: str, **known: Any) -> None:
-    """A line in the log about something that another part of the system will put right."""
+    """Log a warning about something that another part of the system will repair."""
     from showrunner.telemetry import logger
 
     logger.warning(message, extra={"request_id": request.id, "route": request.route, **known})

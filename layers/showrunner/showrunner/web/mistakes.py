@@ -1,4 +1,4 @@
-"""Say what is wrong with a request in the API's words: no regular expressions, no pydantic types, no class names."""
+"""Describe what is wrong with a request, without regular expressions, pydantic types or class names."""
 
 import difflib
 import re
@@ -85,7 +85,8 @@ def message_of(fault: ErrorDetails, model: type[BaseModel]) -> str:
             options = ", ".join(re.findall(r"'([^']*)'", context["expected"])) or context["expected"]
             return f"{_shown(value)} is none of {options}"
         case "string_pattern_mismatch":
-            return f"{_shown(value)} {PATTERN_WORDS.get(context['pattern'], 'is not written as the documentation shows')}"
+            words = PATTERN_WORDS.get(context["pattern"], "is not written as the documentation shows")
+            return f"{_shown(value)} {words}"
         case "string_too_long":
             return f"has {len(value)} characters; at most {context['max_length']} are allowed"
         case "value_error":

@@ -62,7 +62,7 @@ _ERROR = {
 def document(
     applications: list[Application], title: str = "showrunner Platform API", version: str = "1"
 ) -> dict[str, Any]:
-    """One document over all functions of an API. Raises ValueError when two declare the same route."""
+    """Return one document for all functions of an API. Raises ValueError if two declare the same route."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Error": _ERROR}
     used: dict[str, int] = {}

@@ -13,7 +13,7 @@ from showrunner.web.fields import UUID
 
 @dataclass(slots=True)
 class Request:
-    """What a handler may know of its call."""
+    """A request as its handler sees it."""
 
     id: str
     method: str
@@ -38,12 +38,12 @@ class Request:
 
     @property
     def place(self) -> str:
-        """Where it comes from, as limits count it."""
+        """The network that it comes from, as limits count it."""
         return limits.place(self.address)
 
 
 class Route(NamedTuple):
-    """One declaration: what the check, the documents and the tests read."""
+    """A declared route: what requests are checked against and the OpenAPI document is made of."""
 
     method: str
     path: str
