@@ -26,7 +26,7 @@ from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.sound import soundtrack
 from render.storage import Destination
-from render.text import fonts, subtitles
+from render.text import bidi, fonts, subtitles
 from render.text.pages import Page, paginate
 
 Progress = Callable[[str, int, int], None]
@@ -142,6 +142,7 @@ def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
     Returns the caption pages by output name, and the characters that no font has.
     """
     fonts.family(plan.font)
+    bidi.require_shaping("".join(plan.texts()))
     return {output.name: paginate(plan, output) for output in plan.outputs}, sorted(
         set(fonts.missing("".join(plan.texts())))
     )

@@ -13,6 +13,8 @@ import imageio_ffmpeg
 import numpy as np
 from PIL import Image
 
+from render.picture.planes import Frame
+
 RATE = 24_000
 TEXT = (
     "An octopus has three hearts. Two of them pump blood through the gills, and the third one serves the "
@@ -191,6 +193,13 @@ def visuals(folder: Path) -> list[dict[str, Any]]:
         {"kind": "clip", "asset": {"uri": "clip.mp4"}},
         {"kind": "generated", "generated": {"template": "number", "value": "3", "label": "hearts"}},
     ]
+
+
+def plain(width: int, height: int, luma: int = 255) -> Frame:
+    """Return a frame of one grey tone."""
+    pixels = np.full(width * height * 3 // 2, 128, np.uint8)
+    pixels[: width * height] = luma
+    return Frame.within(pixels, width, height)
 
 
 def decoded(path: Path, width: int, height: int) -> np.ndarray:

@@ -62,6 +62,11 @@ def test_opencl_finds_nvidias_implementation_in_the_image():
     assert "echo libnvidia-opencl.so.1 > /etc/OpenCL/vendors/nvidia.icd" in setup
 
 
+def test_the_image_has_fribidi():
+    """The slim image has none, and Pillow's wheel loads it from the system."""
+    assert any("libfribidi0" in value for name, value in instructions() if name == "RUN")
+
+
 def test_every_requirement_is_pinned():
     lines = [
         line

@@ -13,7 +13,7 @@ from render.errors import RenderError
 from render.plan.timeline import Output
 from render.sound import music
 from render.storage import Destination
-from render.text import fonts
+from render.text import bidi
 
 _OUTPUT = Output("main", 540, 960)
 
@@ -34,7 +34,7 @@ def self_test() -> int:
         "encoder": report["outputs"][0]["encoder"],
         "compositor": report["outputs"][0]["compositor"],
         "loudness_lufs": report["loudness_lufs"],
-        "shaping": fonts.shaping(),
+        "shaping": bidi.shaping(),
         "other_encoders": {
             name: encoders.works(name, _OUTPUT) or "works"
             for name in ("libx265", "libsvtav1", "hevc_nvenc", "av1_nvenc")

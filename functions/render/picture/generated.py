@@ -18,7 +18,7 @@ from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
 from render.plan.timeline import Generated, Output, Scene, Timeline
-from render.text import fonts, lettering, styles
+from render.text import bidi, fonts, lettering, styles
 from render.text.lettering import TextStyle
 
 
@@ -176,7 +176,7 @@ def _phrase(plan: Generated, stage: Stage) -> list[Layer]:
     lines, style = _filled(plan.text, stage.type(0.094, 900), narrow, 6)
     step = round(style.size * 1.16)
     top = _middle(stage, step * len(lines))
-    rtl = lettering.is_rtl(plan.text)
+    rtl = bool(style.rtl)
     rule_x = stage.right - rule if rtl else stage.left
     layers = [
         Layer(
@@ -271,18 +271,19 @@ def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
             0,
             top + row * round(head_type.size * 1.25) + head_type.size,
             0.05,
-            lettering.is_rtl(line),
+            bool(head_type.rtl),
         )
         for row, line in enumerate(head)
     ]
     y, pause = top + head_height, min(1.6, 0.62 * stage.length_s / len(rows))
     for index, lines in enumerate(rows):
         enter = 0.3 + index * pause
-        layers += _row(
-            lines, style, stage, y, heights[index], badge, inner, enter, str(index + 1) if numbered else None
-        )
+        rtl = bidi.is_rtl(plan.items[index], style.language)
+        own_style = replace(style, rtl=rtl)
+        number = str(index + 1) if numbered else None
+        layers += _row(lines, own_style, stage, y, heights[index], badge, inner, enter, number)
         if numbered and index + 1 < len(rows):
-            x = (stage.right - badge // 2 if lettering.is_rtl(lines[0]) else stage.left + badge // 2) - 2
+            x = (stage.right - badge // 2 if rtl else stage.left + badge // 2) - 2
             line_top = y + (heights[index] + badge) // 2 + 6
             line_bottom = y + heights[index] + between + (heights[index + 1] - badge) // 2 - 6
             if line_bottom - line_top > 4:
@@ -328,7 +329,7 @@ def _row(
     enter: float,
     number: str | None,
 ) -> list[Layer]:
-    rtl = lettering.is_rtl(lines[0])
+    rtl = bool(style.rtl)
     x = stage.right - badge if rtl else stage.left
     middle = y + (height - badge) // 2
     layers: list[Layer] = []
@@ -458,7 +459,7 @@ def _chart_head(plan: Generated, stage: Stage) -> tuple[list[Layer], int]:
     step = round(style.size * 1.2)
     first = stage.top + style.size
     layers = [
-        _flush(line, style, stage, 0, first + row * step, 0.05 + 0.08 * row, lettering.is_rtl(line))
+        _flush(line, style, stage, 0, first + row * step, 0.05 + 0.08 * row, bool(style.rtl))
         for row, line in enumerate(lines)
     ]
     return layers, first + step * len(lines)

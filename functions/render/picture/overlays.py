@@ -168,25 +168,34 @@ class Heading:
         sprite, left, base = lettering.sprite(lines[0], style)
         width, height = round(lettering.width(lines[0], style) + style.size * 2.0), round(style.size * 2.0)
         x, y = round(side), round(safe.top * output.height)
-        if lettering.is_rtl(text):
+        inset, mark = round(style.size * 0.62), max(6, style.size // 6)
+        tick_x, text_x = inset, inset + round(style.size * 0.42)
+        if style.rtl:
             x = round(output.width - side - width)
+            tick_x, text_x = width - inset - mark, round(style.size * 0.96)
         pill = rounded_box(width, height, height // 2, surface, 0.78)
         tick = rounded_box(
-            max(6, style.size // 6),
+            mark,
             style.size,
             max(3, style.size // 12),
             colour.legible(colour.parse(palette.accent), surface, 3),
             1.0,
         )
-        inset = round(style.size * 0.62)
         self.layers = [
             Layer(pill, x, y, 0.25, "rise", 0.5, HEADING_S, style.size // 2),
             Layer(
-                tick, x + inset, y + (height - style.size) // 2, 0.32, "rise", 0.5, HEADING_S, style.size // 2
+                tick,
+                x + tick_x,
+                y + (height - style.size) // 2,
+                0.32,
+                "rise",
+                0.5,
+                HEADING_S,
+                style.size // 2,
             ),
             Layer(
                 sprite,
-                x + inset + round(style.size * 0.42) - left,
+                x + text_x - left,
                 y + round(height * 0.5 + style.size * 0.355) - base,
                 0.38,
                 "rise",

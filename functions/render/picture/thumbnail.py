@@ -154,7 +154,7 @@ def _typeset(picture: Pixels, text: str, timeline: Timeline, output: Output) -> 
     top = bottom - block - 2 * bar
     picture = _darkened(picture, shade, top - style.size)
     frame = Frame.of_rgb(picture)
-    rtl = lettering.is_rtl(words)
+    rtl = bool(style.rtl)
     bar_width = round(output.width * 0.14)
     frame_bar = Sprite.from_rgba(np.full((bar, bar_width, 4), (*accent, 255), np.uint8))
     frame_bar.blend(frame, output.width - side - bar_width if rtl else side, top - round(bar * 0.6))

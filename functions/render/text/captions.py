@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
 from render.plan.timeline import Output, Timeline
-from render.text import lettering
+from render.text import bidi, lettering
 from render.text.lettering import TextStyle
 from render.text.pages import LINGER_S, Page, Unit, paginate
 from render.text.styles import ResolvedStyle, cased, resolve_style, word_space
@@ -18,8 +19,12 @@ from render.text.styles import ResolvedStyle, cased, resolve_style, word_space
 
 @dataclass(frozen=True)
 class _Placed:
-    """A word of a page: the position of its sprites in pixels, and a sprite for each state."""
+    """A word of a page, or the part of it that is read in one direction.
 
+    `number` is the word's index in the page. Position in pixels, and a sprite for each state.
+    """
+
+    number: int
     unit: Unit
     x: int
     y: int
@@ -54,21 +59,23 @@ class Painter:
         _, words, panels = self._placed
         for sprite, x, y in panels:
             sprite.blend(frame, x, y)
-        spoken = _spoken(words, at_s)
-        for number, word in enumerate(words):
-            if number != spoken:
-                self._unspoken_sprite(word, number, spoken).blend(frame, word.x, word.y)
-        if spoken is not None:
-            self._paint_spoken(frame, words[spoken], at_s)
+        spoken = _spoken(self.pages[index].units, at_s)
+        for word in words:
+            if word.number != spoken:
+                self._unspoken_sprite(word, spoken).blend(frame, word.x, word.y)
+        parts = [word for word in words if word.number == spoken]
+        if self.style.mode in ("box", "underline"):
+            for part in parts:
+                self._mark(part).blend(frame, *self._mark_position(part))
+        for part in parts:
+            self._paint_spoken(frame, part, at_s)
 
-    def _unspoken_sprite(self, word: _Placed, number: int, spoken: int | None) -> Sprite:
+    def _unspoken_sprite(self, word: _Placed, spoken: int | None) -> Sprite:
         if self.style.mode == "karaoke":
-            return word.spoken if spoken is not None and number < spoken else word.still
+            return word.spoken if spoken is not None and word.number < spoken else word.still
         return word.waiting
 
     def _paint_spoken(self, frame: Frame, word: _Placed, at_s: float) -> None:
-        if self.style.mode in ("box", "underline"):
-            self._mark(word).blend(frame, *self._mark_position(word))
         # A long word is enlarged less, so that it does not touch its neighbours.
         room = 0.9 * self._space / max(1, word.letters_width)
         scale = min(1 + round(room, 2), self._pop(at_s - word.unit.start_s))
@@ -115,50 +122,50 @@ class Painter:
         top = self._top(len(page.lines), chosen)
         words: list[_Placed] = []
         spans: list[tuple[int, int]] = []
+        first = 0
         for row, line in enumerate(page.lines):
-            placed, span = self._line(line, chosen, top + row * chosen.line_height)
+            placed, span = self._line(line, first, page.rtl, chosen, top + row * chosen.line_height)
             words += placed
             spans.append(span)
+            first += len(line)
         return words, self._panels(spans, top, chosen)
 
     def _line(
-        self, line: Sequence[Unit], chosen: ResolvedStyle, y: int
+        self, line: Sequence[Unit], first: int, rtl: bool, chosen: ResolvedStyle, y: int
     ) -> tuple[list[_Placed], tuple[int, int]]:
-        texts = [cased(unit.text, chosen.case) for unit in line]
-        widths = [lettering.width(text, chosen.base) for text in texts]
+        """Place a line's words in visual order. `first` is the index of its first word in the page."""
         space = word_space(chosen)
-        gaps = [0.0] + [space if unit.gap else 0.0 for unit in line[1:]]
-        total = sum(widths) + sum(gaps)
-        left = (self.output.width - total) / 2
-        lefts, at = {}, left
-        for index in _visual_order(texts):
-            at += gaps[index] if at > left else 0.0
-            if at > left and gaps[index] == 0.0 and lettering.is_rtl(" ".join(texts)):
-                at += space
-            lefts[index] = at
-            at += widths[index]
-        placed = [
-            self._word(unit, text, lefts[index], y, chosen, round(widths[index]))
-            for index, (unit, text) in enumerate(zip(line, texts, strict=True))
+        parts = _visual_parts([(cased(unit.text, chosen.case), unit.gap) for unit in line], rtl)
+        widths = [
+            space if part.word is None else lettering.width(part.text, replace(chosen.base, rtl=part.rtl))
+            for part in parts
         ]
-        return placed, (round(left), round(left + total))
+        at = left = (self.output.width - sum(widths)) / 2
+        placed = []
+        for part, width in zip(parts, widths, strict=True):
+            if part.word is not None:
+                number = first + part.word
+                placed.append(self._word(number, line[part.word], part, at, y, chosen, round(width)))
+            at += width
+        return placed, (round(left), round(at))
 
     def _word(
-        self, unit: Unit, text: str, left: float, y: int, chosen: ResolvedStyle, letters_width: int
+        self,
+        number: int,
+        unit: Unit,
+        part: "_Part",
+        left: float,
+        y: int,
+        chosen: ResolvedStyle,
+        letters_width: int,
     ) -> _Placed:
         margin = chosen.base.margin
         still, spoken, waiting = (
-            _word_sprite(text, style) for style in (chosen.base, chosen.spoken, chosen.waiting)
+            _word_sprite(part.text, replace(style, rtl=part.rtl))
+            for style in (chosen.base, chosen.spoken, chosen.waiting)
         )
-        return _Placed(
-            unit,
-            round(left) - margin,
-            y - margin - round(lettering.ASCENT * chosen.base.size),
-            still,
-            spoken,
-            waiting,
-            letters_width,
-        )
+        top = y - margin - round(lettering.ASCENT * chosen.base.size)
+        return _Placed(number, unit, round(left) - margin, top, still, spoken, waiting, letters_width)
 
     def _top(self, lines: int, chosen: ResolvedStyle) -> int:
         """Return the y of the first baseline, so that the block is at the preset's position inside the safe
@@ -198,31 +205,41 @@ def _resized(chosen: ResolvedStyle, scale: float) -> ResolvedStyle:
     )
 
 
-def _spoken(words: Sequence[_Placed], at_s: float) -> int | None:
+def _spoken(units: Sequence[Unit], at_s: float) -> int | None:
     """Return the index of the word being spoken: from its start until the next one, or until LINGER_S after
     its end.
     """
-    for index in range(len(words) - 1, -1, -1):
-        if words[index].unit.start_s <= at_s:
-            return index if index + 1 < len(words) or at_s < words[index].unit.end_s + LINGER_S else None
+    for index in range(len(units) - 1, -1, -1):
+        if units[index].start_s <= at_s:
+            return index if index + 1 < len(units) or at_s < units[index].end_s + LINGER_S else None
     return None
 
 
-def _visual_order(texts: Sequence[str]) -> list[int]:
-    """Return word indices from left to right.
+@dataclass(frozen=True)
+class _Part:
+    """A part of a line that is read in one direction: of the word with this index, or a space (None)."""
 
-    In a right-to-left line, runs of left-to-right words keep their order.
-    """
-    if not lettering.is_rtl(" ".join(texts)):
-        return list(range(len(texts)))
-    order: list[int] = []
-    run: list[int] = []
-    for index, text in enumerate(texts):
-        if lettering.is_rtl(text) or not any(sign.isalnum() for sign in text):
-            order, run = [index, *run, *order], []
-        else:
-            run.append(index)
-    return [*run, *order]
+    word: int | None
+    text: str
+    rtl: bool
+
+
+def _visual_parts(words: Sequence[tuple[str, bool]], rtl: bool) -> list[_Part]:
+    """Return a line's parts from left to right. `words` are (text, a space precedes it) as they are read."""
+    text, owners = "", list[int | None]()
+    for index, (word, gap) in enumerate(words):
+        if gap and index:
+            text, owners = text + " ", [*owners, None]
+        text, owners = text + word, [*owners, *[index] * len(word)]
+    found = []
+    for run in bidi.visual_runs(text, rtl):
+        at, parts = run.start, []
+        for owner, group in groupby(owners[run.start : run.end]):
+            end = at + len(list(group))
+            parts.append(_Part(owner, text[at:end], run.rtl))
+            at = end
+        found += parts[::-1] if run.rtl else parts
+    return found
 
 
 # Enough for two pages of words in three styles and for common words. A sprite takes about 200 KB.

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFont, features
+from PIL import ImageFont
 
 from render.errors import FontMissing
+from render.text import bidi
 
 FOLDER = Path(__file__).with_name("fonts")
 
@@ -88,22 +89,18 @@ def _installed(package: str, name: str) -> Path:
 
 @lru_cache(maxsize=256)
 def load(path: Path, size: int) -> ImageFont.FreeTypeFont:
-    """Return a font file at a size in pixels, with complex text layout. Raises FontMissing."""
+    """Return a font file at a size in pixels, with complex text layout if this machine has it.
+
+    Raises FontMissing.
+    """
     try:
-        face = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.RAQM)
+        engine = ImageFont.Layout.RAQM if bidi.shaping() else ImageFont.Layout.BASIC
+        face = ImageFont.truetype(str(path), size, layout_engine=engine)
         if path.name.endswith("[wght].ttf"):
             face.set_variation_by_axes([700])
     except OSError as unreadable:
         raise FontMissing(f"The font file {path.name} cannot be read.", asset=path.name) from unreadable
     return face
-
-
-def shaping() -> bool:
-    """Return True if complex scripts (Arabic, Devanagari) are shaped here.
-
-    Pillow's wheels always include Raqm.
-    """
-    return bool(features.check("raqm"))
 
 
 def han_language(language: str) -> str:

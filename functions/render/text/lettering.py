@@ -3,7 +3,6 @@
 One line may use several fonts.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +17,7 @@ from PIL import Image, ImageDraw
 from render.picture import colour
 from render.picture.colour import RGB, Pixels
 from render.picture.planes import Sprite
-from render.text import fonts
+from render.text import bidi, fonts
 
 # Height above and below the baseline in ems. Devanagari and stacked Arabic marks need more than Latin.
 ASCENT, DESCENT = 1.12, 0.42
@@ -26,7 +25,10 @@ ASCENT, DESCENT = 1.12, 0.42
 
 @dataclass(frozen=True)
 class TextStyle:
-    """Font, colours, outline and shadow of a text. Sizes are in pixels."""
+    """Font, colours, outline and shadow of a text. Sizes are in pixels.
+
+    `rtl`: the text's paragraph is read from right to left. None: its own letters decide.
+    """
 
     size: int
     family: str = fonts.HOUSE
@@ -38,6 +40,7 @@ class TextStyle:
     shadow: int = 0
     shadow_drop: int = 0
     shadow_opacity: float = 0.0
+    rtl: bool | None = None
 
     @property
     def margin(self) -> int:
@@ -55,19 +58,6 @@ class TextStyle:
         )
 
 
-def is_rtl(text: str) -> bool:
-    """Return True if the first strong character is right-to-left (the Unicode bidirectional algorithm's
-    rule).
-    """
-    for sign in text:
-        direction = unicodedata.bidirectional(sign)
-        if direction in ("R", "AL"):
-            return True
-        if direction == "L":
-            return False
-    return False
-
-
 def is_cjk(sign: str) -> bool:
     """Return True for a Chinese, Japanese or full-width character."""
     code = ord(sign)
@@ -82,15 +72,31 @@ def is_cjk(sign: str) -> bool:
 def width(text: str, style: TextStyle) -> float:
     """Return the width of a line in pixels, without outline and shadow."""
     return sum(
-        _run_width(run, face, style.size, style.language)
-        for run, face in fonts.split(text, style.family, style.weight)
+        _run_width(run, face, style.size, style.language, rtl) for run, face, rtl in _runs(text, style)
     )
 
 
+def _runs(text: str, style: TextStyle) -> list[tuple[str, Path, bool]]:
+    """Return the parts of a line from left to right: (text, font file, read from right to left)."""
+    paragraph_rtl = bidi.is_rtl(text, style.language) if style.rtl is None else style.rtl
+    found = []
+    for run in bidi.visual_runs(text, paragraph_rtl):
+        parts = fonts.split(text[run.start : run.end], style.family, style.weight)
+        found += [(part, face, run.rtl) for part, face in (reversed(parts) if run.rtl else parts)]
+    return found
+
+
 @lru_cache(maxsize=8192)
-def _run_width(run: str, face: Path, size: int, language: str) -> float:
+def _run_width(run: str, face: Path, size: int, language: str, rtl: bool) -> float:
     # Measure at a large size and scale down: FreeType rounds advances to whole pixels at small sizes.
-    return fonts.load(face, 200).getlength(run, language=fonts.han_language(language)) * size / 200
+    return fonts.load(face, 200).getlength(run, **_shaping(language, rtl)) * size / 200
+
+
+def _shaping(language: str, rtl: bool) -> dict[str, str]:
+    """Return Pillow's options for a run. Without FriBidi it accepts none."""
+    if not bidi.shaping():
+        return {}
+    return {"language": fonts.han_language(language), "direction": "rtl" if rtl else "ltr"}
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,7 @@ def _mask(
 ) -> Pixels:
     image = Image.new("L", (canvas_width, canvas_height))
     pen, at = ImageDraw.Draw(image), float(x)
-    runs = fonts.split(text, style.family, style.weight)
-    for run, face in reversed(runs) if is_rtl(text) and len(runs) > 1 else runs:
+    for run, face, rtl in _runs(text, style):
         pen.text(
             (at, baseline),
             run,
@@ -138,9 +143,9 @@ def _mask(
             fill=255,
             anchor="ls",
             stroke_width=stroke,
-            language=fonts.han_language(style.language),
+            **_shaping(style.language, rtl),
         )
-        at += _run_width(run, face, style.size, style.language)
+        at += _run_width(run, face, style.size, style.language, rtl)
     return np.asarray(image)
 
 
@@ -287,8 +292,10 @@ def fitted(
 ) -> tuple[list[str], TextStyle]:
     """Wrap a text at the largest size that fits, down to the share `smallest` of the style's size.
 
-    If even that is too large, cut the text and add an ellipsis. Returns (lines, the style at the size used).
+    If even that is too large, cut the text and add an ellipsis. Returns (lines, the style at the size used and
+    with the text's direction).
     """
+    style = replace(style, rtl=bidi.is_rtl(text, style.language))
     for percent in range(100, round(smallest * 100) - 1, -4):
         sized = style.sized(max(8, style.size * percent // 100))
         lines = wrap(text, sized, limit, max_lines)

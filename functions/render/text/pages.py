@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from render.plan.timeline import Output, Timeline, Word
-from render.text import lettering
+from render.text import bidi, lettering
 from render.text.styles import ResolvedStyle, cased, resolve_style, word_space
 
 # A page stays a moment after its last word. A short gap to the next page is closed, so that captions do not
@@ -44,20 +44,22 @@ class Unit:
 class Page:
     """One or two caption lines shown together from `start_s` to `end_s`.
 
-    `scale` shrinks a page that is too wide.
+    `scale` shrinks a page that is too wide. `rtl`: its sentence is read from right to left.
     """
 
     lines: tuple[tuple[Unit, ...], ...]
     start_s: float
     end_s: float
     scale: float
+    rtl: bool = False
 
     @property
     def units(self) -> tuple[Unit, ...]:
         return tuple(unit for line in self.lines for unit in line)
 
     def text(self) -> str:
-        return "\n".join(_sentence(line) for line in self.lines)
+        """Return the page's lines for a subtitle file, where a player shows each as a paragraph of its own."""
+        return "\n".join(_directed(_sentence(line), self.rtl) for line in self.lines)
 
 
 def paginate(timeline: Timeline, output: Output) -> tuple[Page, ...]:
@@ -143,6 +145,7 @@ class _Layouts:
         self.widths = [lettering.width(cased(unit.text, chosen.case), chosen.base) for unit in units]
         self.space = word_space(chosen)
         self.cjk = [lettering.is_cjk(unit.text[0]) for unit in units]
+        self.rtl = _directions(units, chosen.base.language)
 
     def page(self, start: int, end: int, limit: float) -> tuple[Page, float] | None:
         """Return the page of units [start, end) and its cost, or None if they should not share a page."""
@@ -171,7 +174,17 @@ class _Layouts:
 
     def _page(self, start: int, end: int, breaks: Sequence[int], scale: float) -> Page:
         lines = tuple(tuple(self.units[start + a : start + b]) for a, b in pairwise(breaks))
-        return Page(lines, self.units[start].start_s, self.units[end - 1].end_s, scale)
+        return Page(lines, self.units[start].start_s, self.units[end - 1].end_s, scale, self.rtl[start])
+
+
+def _directions(units: Sequence[Unit], language: str) -> list[bool]:
+    """Return for each unit whether its sentence is read from right to left."""
+    found: list[bool] = []
+    for index, unit in enumerate(units):
+        if index + 1 == len(units) or unit.text.endswith(_SENTENCE_ENDS):
+            sentence = units[len(found) : index + 1]
+            found += [bidi.is_rtl(_sentence(sentence), language)] * len(sentence)
+    return found
 
 
 def _page_cost(units: Sequence[Unit], start: int, end: int) -> float:
@@ -206,6 +219,13 @@ def _timed(found: list[Page], duration_s: float) -> list[Page]:
         end = following if following - page.end_s <= BRIDGE_S else page.end_s + LINGER_S
         timed.append(replace(page, end_s=max(page.start_s + 0.05, min(end, following, duration_s))))
     return timed
+
+
+def _directed(line: str, rtl: bool) -> str:
+    """Put a direction mark before a line that players would show in the other direction."""
+    if bidi.is_rtl(line) == rtl:
+        return line
+    return ("\u200f" if rtl else "\u200e") + line
 
 
 def _sentence(units: Sequence[Unit]) -> str:
