@@ -41,7 +41,7 @@ WAITS_OUTSIDE = {
 }
 
 
-READS = {"showrunner.platforms.answers", "showrunner.platforms.credentials", "showrunner.platforms.websub"}
+READS = {"showrunner.platforms.http", "showrunner.platforms.credentials", "showrunner.platforms.websub"}
 
 
 def test_functions_that_use_the_database_call_no_platform(functions):

@@ -178,7 +178,7 @@ def test_an_endless_feed_is_read_only_up_to_the_limit(monkeypatch):
     monkeypatch.setattr(youtube, "FEED_BYTES", 100_000)
     with (
         speaking([HEAD + b"\r\n", *[b" " * 50_000] * 40]) as address,
-        pytest.raises(PlatformRejected, match="100001 bytes"),
+        pytest.raises(PlatformRejected, match="larger than 100000 bytes"),
     ):
         youtube.Feeds(address).get("UC" + "a" * 22, datetime.now(UTC))
 

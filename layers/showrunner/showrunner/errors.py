@@ -125,11 +125,15 @@ class AnswerRefused(ShowrunnerError):
 
 
 class PlatformUnavailable(ShowrunnerError):
-    """A platform is down or busy. `retry_after` is in seconds, None if the platform didn't say."""
+    """A platform is down or busy.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    `retry_after`: seconds, when it said so. `was_sent`: False if the request never left, so it cost nothing.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, *, was_sent: bool = True) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.was_sent = was_sent
 
 
 class StorageMissing(ShowrunnerError):

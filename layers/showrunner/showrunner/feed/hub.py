@@ -13,7 +13,7 @@ from showrunner.errors import PlatformRejected, PlatformUnavailable
 from showrunner.feed import callbacks
 from showrunner.feed.callbacks import Callback
 from showrunner.feed.messages import HubAnswered, HubRequest
-from showrunner.platforms.websub import Hub
+from showrunner.platforms.hub import Hub
 from showrunner.telemetry import logger
 
 

@@ -1,4 +1,4 @@
-"""Keys as people paste them: with spaces and line breaks around, which no HTTP header can hold."""
+"""Check keys that people pasted: white space around them would break an HTTP header."""
 
 import re
 
@@ -16,6 +16,7 @@ def checked(key: str, provider: str, parameter: str) -> str:
     stripped = key.strip()
     if not _KEY.fullmatch(stripped):
         raise CredentialRejected(
-            f"The key of {provider} is not one: it is empty or has spaces or other characters inside. Store it again in SSM as {parameter}."
+            f"The key of {provider} is not one: it is empty or has spaces or other characters inside. "
+            f"Store it again in SSM as {parameter}."
         )
     return stripped

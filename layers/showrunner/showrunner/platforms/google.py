@@ -4,17 +4,15 @@ https://developers.google.com/identity/protocols/oauth2/web-server
 https://developers.google.com/identity/openid-connect/openid-connect
 
 The discovery document names the endpoints, so a single address redirects all calls to a stand-in. The
-document and the signing keys are cached as long as their Cache-Control allows. Plain requests instead of
-the SDK, whose import takes a quarter of a second for three calls.
+document and the signing keys are cached as long as their Cache-Control allows. Google's SDK isn't used: its
+import takes a quarter of a second, for three calls.
 """
 
-import json
 import re
 import time
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
-
-import requests
 
 from showrunner.errors import (
     CredentialRejected,
@@ -23,6 +21,7 @@ from showrunner.errors import (
     PlatformRejected,
     PlatformUnavailable,
 )
+from showrunner.platforms.http import Answer, Sender
 
 # A login waits for three of these at most (discovery, token, keys), within API Gateway's 30 s.
 SECONDS = 8
@@ -63,7 +62,7 @@ class Granted(NamedTuple):
 
 
 class Google:
-    """`url` is its issuer, https://accounts.google.com."""
+    """Google's OAuth. `url` is its issuer, https://accounts.google.com."""
 
     def __init__(self, url: str) -> None:
         self.issuer = url.rstrip("/")
@@ -104,11 +103,11 @@ class Google:
             "redirect_uri": redirect_uri,
         }
         status, answer = _json(
-            *_send(
+            _send(
                 "POST",
                 self._endpoint("token_endpoint"),
                 {**form, "client_id": client_id, "client_secret": client_secret},
-            )[:2]
+            )
         )
         if status != 200:
             raise _failure(status, answer)
@@ -134,7 +133,7 @@ class Google:
             "client_id": client_id,
             "client_secret": client_secret,
         }
-        status, answer = _json(*_send("POST", self._endpoint("token_endpoint"), form)[:2])
+        status, answer = _json(_send("POST", self._endpoint("token_endpoint"), form))
         if status == 400 and answer.get("error") == "invalid_grant":
             raise Disconnected(
                 "Google says that the permission was withdrawn or has expired: connect the account again."
@@ -157,10 +156,10 @@ class Google:
         return list(found)
 
     def revoke(self, token: str) -> None:
-        """Revoke the grant of a token. A token that is revoked already is no error."""
-        status, body, _ = _send("POST", self._endpoint("revocation_endpoint"), {"token": token})
-        if status not in (200, 400):
-            raise _failure(*_json(status, body))
+        """Revoke the permission that a token stands for. One that has ended already is no error."""
+        answer = _send("POST", self._endpoint("revocation_endpoint"), {"token": token})
+        if answer.status not in (200, 400):
+            raise _failure(*_json(answer))
 
     def _endpoint(self, name: str) -> str:
         document = _document(self.issuer + DISCOVERY)
@@ -179,43 +178,29 @@ class Google:
 def _document(url: str) -> dict[str, Any]:
     known = _documents.get(url)
     if known is None or known[0] < time.monotonic():
-        status, body, cache_control = _send("GET", url)
-        status, answer = _json(status, body)
+        sent = _send("GET", url)
+        status, answer = _json(sent)
         if status != 200:
             raise _failure(status, answer)
-        age = re.search(r"max-age=(\d{1,9})", cache_control)
+        age = re.search(r"max-age=(\d{1,9})", sent.headers.get("cache-control", ""))
         seconds = min(max(int(age[1]) if age else 0, FRESH_SECONDS), STALE_SECONDS)
         known = _documents[url] = (time.monotonic() + seconds, time.monotonic(), answer)
     return known[2]
 
 
-def _send(method: str, url: str, form: dict[str, str] | None = None) -> tuple[int, bytes, str]:
-    """Return status, body and Cache-Control.
-
-    Follows no redirect: codes and secrets are meant for this address alone.
-    """
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # neither a proxy nor a .netrc of the machine sees a code or a secret
-            with session.request(
-                method, url, data=form, timeout=SECONDS, allow_redirects=False, stream=True
-            ) as answer:
-                body = b""
-                for part in answer.iter_content(MOST_BYTES + 1):
-                    body += part
-                    if len(body) > MOST_BYTES:
-                        raise PlatformRejected("Google's answer is too large to be one.")
-                return answer.status_code, body, answer.headers.get("cache-control", "")
-    except requests.RequestException as error:
-        raise PlatformUnavailable(f"Google doesn't answer: {type(error).__name__}.") from error
+def _send(method: str, url: str, form: dict[str, str] | None = None) -> Answer:
+    return _sender().send(method, url, body=form, until=time.monotonic() + SECONDS)
 
 
-def _json(status: int, body: bytes) -> tuple[int, dict[str, Any]]:
-    try:
-        answer = json.loads(body)
-    except ValueError as error:
-        raise PlatformUnavailable(f"Google answers {status} without JSON.") from error
-    return status, answer if isinstance(answer, dict) else {}
+@cache
+def _sender() -> Sender:
+    """Return the sender that all logins of this environment share: it keeps the connection to Google."""
+    return Sender("Google", SECONDS, MOST_BYTES)
+
+
+def _json(answer: Answer) -> tuple[int, dict[str, Any]]:
+    found = answer.json("Google")
+    return answer.status, found if isinstance(found, dict) else {}
 
 
 def _failure(status: int, answer: dict[str, Any]) -> Exception:

@@ -1,6 +1,6 @@
-"""OpenAI, Responses API: https://platform.openai.com/docs/api-reference/responses.
+"""Ask language models through OpenAI's Responses API.
 
-Priced by token; responses carry no price.
+https://platform.openai.com/docs/api-reference/responses. It is priced by token; responses carry no price.
 """
 
 import hashlib
@@ -21,16 +21,18 @@ ANSWER_SECONDS = 120
 ANSWER_TOKENS = 12_000
 KEY = "openai/api_key"
 
-# The error codes of a failed response (HTTP 200) that another try may overcome; of others the prompt is the
-# cause.
+# Error codes of a failed response (HTTP 200) after which a retry may succeed. The prompt causes the others.
 _TRANSIENT = ("server_error", "rate_limit_exceeded", "vector_store_timeout")
-# https://platform.openai.com/docs/guides/error-codes: all have the type insufficient_quota, and retrying is
-# no use.
+# All have the type insufficient_quota, and a retry doesn't help:
+# https://platform.openai.com/docs/guides/error-codes.
 _REMEDIES = {
     "credit_balance_exhausted": "the account has no credits left: add some",
-    "organization_spend_limit_exceeded": "the organisation reached its spend limit: raise it or wait for the next month",
-    "project_spend_limit_exceeded": "the project reached its spend limit: raise it or wait for the next month",
-    "organization_usage_limit_exceeded": "the organisation reached the usage limit that OpenAI gave it: ask OpenAI for a higher one",
+    "organization_spend_limit_exceeded": "the organisation reached its spend limit: "
+    "raise it or wait for the next month",
+    "project_spend_limit_exceeded": "the project reached its spend limit: "
+    "raise it or wait for the next month",
+    "organization_usage_limit_exceeded": "the organisation reached the usage limit that OpenAI gave it: "
+    "ask OpenAI for a higher one",
 }
 
 Problem = Literal["", "refused", "truncated", "filtered"]
@@ -53,7 +55,7 @@ class Answer(NamedTuple):
 
 
 class Language:
-    """A client of one account."""
+    """A client of one OpenAI account."""
 
     def __init__(self, key: str, base_url: str) -> None:
         # The step's own Retry waits and repeats, so the SDK must not.
@@ -145,7 +147,10 @@ def _usage(usage: Any) -> Usage:
 
 
 def _translated(error: openai.APIError) -> Exception:
-    """https://platform.openai.com/docs/guides/error-codes. 429 is two things: a rate (wait) or a limit of money (don't)."""
+    """Return our error for one of OpenAI's: https://platform.openai.com/docs/guides/error-codes.
+
+    429 means a rate limit, after which waiting helps, or a limit of money, where it doesn't.
+    """
     status = getattr(error, "status_code", None)
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return CredentialRejected(f"OpenAI refuses the key: {error.message}")
@@ -162,7 +167,7 @@ def _translated(error: openai.APIError) -> Exception:
 
 
 def _retry_after(error: openai.APIError) -> float | None:
-    """Seconds, from the header in milliseconds if there is one: it is exact."""
+    """Return the seconds to wait, from the header in milliseconds if there is one: it is exact."""
     response = getattr(error, "response", None)
     for name, divisor in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         value = response.headers.get(name, "") if response is not None else ""

@@ -1,6 +1,8 @@
-"""ElevenLabs, text to speech with timestamps. A character costs half a credit or one, by model.
+"""Have text spoken by ElevenLabs, with the time of each character.
 
-https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps"""
+https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps. A character costs half a
+credit or one, depending on the model.
+"""
 
 import base64
 import uuid
@@ -25,11 +27,17 @@ from showrunner.platforms import credentials
 ANSWER_SECONDS = 150
 AUDIO_FORMAT = "mp3_44100_128"
 KEY = "elevenlabs/api_key"
-_VOICE_REMEDY = "Choose a voice that the account has, or a plan that includes it (voices of the Voice Library need a paid plan)."
+_VOICE_REMEDY = (
+    "Choose a voice that the account has, or a plan that includes it "
+    "(voices of the Voice Library need a paid plan)."
+)
 
 
 class Speech(NamedTuple):
-    """A recording (mp3) with the start and end in seconds of each character of the text; the lists are empty when the provider gave none."""
+    """A recording (mp3), with the start and end of each character in seconds.
+
+    The lists are empty if the provider gave no times.
+    """
 
     audio: bytes
     characters: list[str]
@@ -40,7 +48,7 @@ class Speech(NamedTuple):
 
 
 class Narrator:
-    """A client of one account."""
+    """A client of one ElevenLabs account."""
 
     def __init__(self, key: str, base_url: str) -> None:
         self._client = ElevenLabs(
@@ -85,7 +93,7 @@ def _speech(data: Any, headers: Any) -> Speech:
 
 
 def _request_id(headers: Any) -> str:
-    """ElevenLabs' own, by which a charge is found again in its history; one of ours where a proxy has taken it off."""
+    """Return ElevenLabs' id, which finds a charge in its history, or a new one if a proxy removed it."""
     return str(headers.get("request-id") or uuid.uuid4())
 
 
@@ -94,9 +102,9 @@ def _whole(text: str) -> int | None:
 
 
 def _translated(error: ApiError) -> Exception:
-    """https://elevenlabs.io/docs/developers/resources/error-messages.
+    """Return our error for one of ElevenLabs': https://elevenlabs.io/docs/developers/resources/error-messages.
 
-    The HTTP status tells less than the body's code.
+    The body's code is more exact than the HTTP status.
     """
     code, message = _detail(error.body)
     status = error.status_code or 0

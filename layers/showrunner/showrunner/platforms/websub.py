@@ -1,24 +1,19 @@
-"""WebSub as YouTube's hub speaks it: https://www.w3.org/TR/websub/ and https://developers.google.com/youtube/v3/guides/push_notifications. No quota.
+"""Read what YouTube's WebSub hub sends: signatures, topics and Atom bodies.
 
-Reading is pure: signatures, verification requests and Atom bodies. Only `Hub` talks, and only it imports an
-HTTP client: the receiver must start at once. The Atom reader is expat with every door shut: no document type,
-no entity, no second document. It reads a feed in a thirtieth of feedparser's time.
+https://www.w3.org/TR/websub/ and https://developers.google.com/youtube/v3/guides/push_notifications.
+Nothing here does I/O; requests to the hub are in `platforms.hub`. Atom is read with expat, which refuses
+document types and entities here, and takes a thirtieth of feedparser's time.
 """
 
 import hmac
 import re
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.parsers import expat
 
-from showrunner.errors import InvalidRequest, PlatformRejected, PlatformUnavailable
+from showrunner.errors import InvalidRequest
 from showrunner.models import Sighting
-
-if TYPE_CHECKING:
-    import requests
 
 # A notification has 1.3 KB and one entry; the largest feed that YouTube serves (15 entries with descriptions)
 # has about 60 KB.
@@ -27,22 +22,15 @@ MAX_BYTES = 262_144
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 # https://www.w3.org/TR/websub/#subscriber-sends-subscription-request: hub.secret must be less than 200 bytes.
 SECRET_BYTES = 199
-# A clock may be wrong by this much; what claims to be from later would win over every true entry that
-# follows.
+# Clocks differ by no more than this. An entry dated later would win over every true entry that follows.
 FUTURE = timedelta(hours=1)
-# YouTube allows 100; what is far above is no title, and no index takes it.
+# YouTube allows 100 characters; no index of the database takes one that is far longer.
 TITLE_CHARACTERS = 500
 # YouTube's feeds have 15 entries; a body of 256 KiB has room for 1,300, and a batch of such bodies would
 # outlast its function.
 MAX_ENTRIES = 1000
 # An Atom entry is 4 deep; the extensions in YouTube's feeds (media:group) reach 6.
 MAX_DEPTH = 16
-# A hub that hasn't answered by then is as good as down; the request is sent again later.
-HUB_CONNECT_SECONDS, HUB_SECONDS = 3, 7
-# Of what it says as much as a log line holds; a page of errors isn't read to its end, whatever its end is.
-HUB_BYTES = 4096
-# What a hub asks for beyond a day isn't waited for.
-MAX_RETRY_SECONDS = 86_400
 
 TOPIC_PATHS = ("/xml/feeds/videos.xml", "/feeds/videos.xml")
 TOPIC_HOSTS = ("www.youtube.com", "youtube.com")
@@ -72,9 +60,9 @@ _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 
 
 def is_signed(secrets: Iterable[bytes], header: str, body: bytes) -> bool:
-    """Whether `X-Hub-Signature` (method=hex) fits the raw body under one of the secrets; compared in constant time.
+    """Tell whether `header` (X-Hub-Signature, method=hex) signs the raw body with one of the secrets.
 
-    https://www.w3.org/TR/websub/#authenticated-content-distribution
+    Compares in constant time. https://www.w3.org/TR/websub/#authenticated-content-distribution
     """
     algorithm, _, given = header.partition("=")
     if algorithm.lower() not in ALGORITHMS or not _HEX.fullmatch(given):
@@ -89,12 +77,15 @@ def is_signed(secrets: Iterable[bytes], header: str, body: bytes) -> bool:
 
 
 def topic(base_url: str, channel_id: str) -> str:
-    """The topic to subscribe to; https://www.youtube.com but for tests."""
+    """Return the topic of a channel. `base_url` is https://www.youtube.com except in tests."""
     return f"{base_url.rstrip('/')}{TOPIC_PATHS[0]}?channel_id={channel_id}"
 
 
 def channel_of(topic_url: str, own_host: str = "") -> str | None:
-    """The channel of a topic in either form, even percent-encoded twice as the hub sometimes does; None for any other address."""
+    """Return the channel that a topic in either form names, None for any other address.
+
+    The hub sometimes percent-encodes a topic twice. `own_host` is accepted beside YouTube's hosts.
+    """
     for text in (topic_url, unquote(topic_url)):
         try:
             parts = urlsplit(text)
@@ -118,11 +109,10 @@ def _refuse(*_: object) -> int:
 def _reader() -> tuple[  # noqa: C901 - one parser's state
     list[Sighting], Callable[[str, dict[str, str]], None], Callable[[str], None], Callable[[str], None]
 ]:
-    """(what was seen, handlers of start, end and text) for one body.
+    """Return the list of entries that a parser of one body fills, and its handlers of start, end and text.
 
-    Closures, since a method call an element would cost as much as the parsing.
-
-    The depth is 1 in the feed, 2 in an entry, 3 in its fields, 4 in its author's.
+    They are closures, since a method call for each element would cost as much as the parsing. The depth is 1
+    in the feed, 2 in an entry, 3 in its fields, 4 in its author's fields.
     """
     seen: list[Sighting] = []
     text: list[str] = []
@@ -169,9 +159,9 @@ def _reader() -> tuple[  # noqa: C901 - one parser's state
 
 
 def read(body: bytes) -> list[Sighting]:
-    """The entries and tombstones of a notification or a feed.
+    """Return the entries and tombstones of a notification or a feed.
 
-    Raises InvalidRequest with the reason when it isn't one that YouTube would send.
+    Raises InvalidRequest with the reason if YouTube would not send such a body.
     """
     seen, start, end, data = _reader()
     parser = expat.ParserCreate(namespace_separator=" ")
@@ -192,9 +182,9 @@ def read(body: bytes) -> list[Sighting]:
 
 
 def check(seen: list[Sighting], channel_id: str, now: datetime) -> list[Sighting]:
-    """Them, each with the channel.
+    """Return the entries with the channel filled in where it was missing.
 
-    Raises InvalidRequest when one belongs to another channel than the subscription, or to the future.
+    Raises InvalidRequest if one belongs to another channel than the subscription, or is dated in the future.
     """
     latest = now + FUTURE
     for each in seen:
@@ -242,7 +232,7 @@ def _channel_in(uri: str | None) -> str | None:
 
 
 def moment(text: str) -> datetime:
-    """RFC 3339 with any number of fractional digits, of which six are kept. Raises InvalidRequest."""
+    """Read a time in RFC 3339 form. Of its fractional digits six are kept. Raises InvalidRequest."""
     try:
         if _MOMENT.fullmatch(text):
             return datetime.fromisoformat(text).astimezone(UTC)
@@ -251,85 +241,9 @@ def moment(text: str) -> datetime:
     raise InvalidRequest(f"An entry has a date that is none: {text[:50]}.")
 
 
-# ------------------------------------------------------------------------------------------------ The hub
+# ------------------------------------------------------------------------------------------------ Text
 
 
 def plain(text: str) -> str:
-    """A hub's words without line breaks and control characters, which no text of the database holds."""
+    """Return a hub's text without line breaks and control characters, which the database refuses."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
-
-
-class Hub:
-    """The hub at `url`.
-
-    `ask` returns when it has accepted the request; whether it keeps its word is told by its verification.
-    """
-
-    def __init__(self, url: str) -> None:
-        import requests
-
-        from showrunner.platforms import answers
-
-        self._read = answers.read
-        self._session = requests.Session()
-        self._failures = requests.RequestException
-        self._url = url
-
-    def ask(
-        self, mode: str, topic_url: str, callback_url: str, lease_seconds: int, secret: str | None
-    ) -> None:
-        """https://www.w3.org/TR/websub/#subscriber-sends-subscription-request.
-
-        Raises PlatformUnavailable(retry_after) or PlatformRejected(reason).
-        """
-        form = {"hub.mode": mode, "hub.topic": topic_url, "hub.callback": callback_url, "hub.verify": "async"}
-        if mode == "subscribe":
-            form["hub.lease_seconds"] = str(lease_seconds)
-        if secret is not None:
-            form["hub.secret"] = secret
-        try:
-            answer = self._session.post(
-                self._url,
-                data=form,
-                timeout=(HUB_CONNECT_SECONDS, HUB_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            )
-        except self._failures as error:
-            raise PlatformUnavailable(f"The hub doesn't answer: {type(error).__name__}.") from error
-        code, words = answer.status_code, self._words(answer)
-        if 200 <= code < 300:
-            return
-        if code >= 500 or code in (408, 429):
-            raise PlatformUnavailable(
-                f"The hub answers {code}: {words}",
-                retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
-            )
-        raise PlatformRejected(f"The hub answers {code}: {words}")
-
-    def _words(self, answer: "requests.Response") -> str:
-        """What it says beside its status, which stands whether or not its words arrive."""
-        try:
-            return plain(
-                self._read(answer, HUB_BYTES, time.monotonic() + HUB_SECONDS)[:HUB_BYTES].decode(
-                    "utf-8", "replace"
-                )[:200]
-            )
-        except PlatformUnavailable as error:
-            return error.message
-
-
-def retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header in either form (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after), at most a day; None without one."""
-    if not text:
-        return None
-    if text.strip().isascii() and text.strip().isdigit():
-        return min(float(text), MAX_RETRY_SECONDS)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a year that no integer of C's holds
-        return None
-    seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(max(0.0, seconds), MAX_RETRY_SECONDS)

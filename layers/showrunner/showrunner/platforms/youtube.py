@@ -3,20 +3,17 @@
 https://developers.google.com/youtube/v3/docs
 
 Quota: every call here costs one of the 10,000 general units a day, refused calls too; each page of a list is
-a call. Feeds cost none. Plain requests instead of the SDK: three GETs by key, from functions whose caller
-waits, and the SDK's import alone takes a quarter of a second.
+a call. Feeds cost none. Google's SDK isn't used: its import takes a quarter of a second, in functions whose
+caller waits for three GETs.
 """
 
 import json
 import re
-import socket
 import time
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
-
-import requests
 
 from showrunner.errors import (
     CredentialRejected,
@@ -27,10 +24,11 @@ from showrunner.errors import (
     QuotaExceeded,
 )
 from showrunner.models import Sighting
-from showrunner.platforms import answers, credentials, websub
+from showrunner.platforms import credentials, websub
+from showrunner.platforms.http import Answer, Sender
 
-# To connect, and of silence after that.
-CONNECT_SECONDS, SECONDS = 3, 8
+# The longest silence.
+SECONDS = 8
 # A call with all of its answer.
 CALL_SECONDS = 12
 # The caller of from-url waits for two calls; a last silence and our own work must fit too into API Gateway's
@@ -64,7 +62,7 @@ class Channel(NamedTuple):
 
 
 def parse(url: str) -> Link:
-    """Raises InvalidRequest for anything but YouTube's channel and video addresses. Nothing is fetched."""
+    """Read an address of a YouTube channel or video. Raises InvalidRequest for any other. Fetches nothing."""
     try:
         parts = urlsplit(url.strip())
         host, port, user = (parts.hostname or "").lower(), parts.port, parts.username
@@ -136,17 +134,17 @@ class Quota(Protocol):
 
 
 class Youtube:
-    """The Data API by key, or by the access token of a person."""
+    """Calls the Data API by key, or by the access token of a person."""
 
     def __init__(self, key: str, base_url: str, quota: Quota, access_token: str | None = None) -> None:
-        self._session = requests.Session()
+        self._sender = Sender("YouTube", SECONDS, API_BYTES)
         self._key = key
         self._access_token = access_token
         self._base_url = base_url.rstrip("/")
         self._quota = quota
 
     def resolve(self, link: Link) -> Channel:
-        """The channel that a link names. Raises NotFound, or as the errors of a platform."""
+        """Return the channel that a link names. Raises NotFound, or what a call of the API raises."""
         until = time.monotonic() + RESOLVE_SECONDS
         match link.kind:
             case "channel":
@@ -199,34 +197,29 @@ class Youtube:
         return [_upload(each, channel_id) for each in answer.get("items") or []]
 
     def _get(self, path: str, until: float, **parameters: str) -> dict[str, Any]:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise PlatformUnavailable("YouTube takes too long.")
         headers = self._credential()
         day = self._quota.spend(1)
         try:
-            answer = self._session.get(
+            answer = self._sender.send(
+                "GET",
                 f"{self._base_url}/youtube/v3/{path}",
-                params=parameters,
+                query=parameters,
                 headers=headers,
-                timeout=(CONNECT_SECONDS, min(SECONDS, left)),
-                allow_redirects=False,
-                stream=True,
+                until=until,
             )
-        except requests.RequestException as error:
-            if _never_left(error):
+        except PlatformUnavailable as error:
+            if not error.was_sent:
                 self._quota.give_back(1, day)
-            raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
-        body = answers.read(answer, API_BYTES, until)
-        if answer.status_code == 200:
-            return _json(body)
-        failure = _failure(answer, body)
+            raise
+        if answer.status == 200:
+            return _json(answer.body)
+        failure = _failure(answer)
         if isinstance(failure, QuotaExceeded):
             raise self._quota.exhaust(day) from failure
         raise failure
 
     def _credential(self) -> dict[str, str]:
-        """Return it as a header, so that no address in a log holds it.
+        """Return the credential as a header: an address with it would end in a log.
 
         Raises CredentialRejected before a unit is spent.
         """
@@ -237,15 +230,6 @@ class Youtube:
 
 def _soon() -> float:
     return time.monotonic() + CALL_SECONDS
-
-
-def _never_left(error: BaseException | None) -> bool:
-    """Return True if no connection was made. A request that was sent costs a unit even without an answer."""
-    while error is not None and not isinstance(
-        error, (requests.ConnectTimeout, ConnectionRefusedError, socket.gaierror)
-    ):
-        error = error.__context__
-    return error is not None
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -269,17 +253,17 @@ _KEY_REMEDIES = {
 _KEY_REASONS = ("keyInvalid", "keyExpired", "accessNotConfigured", "authError", "ipRefererBlocked")
 
 
-def _failure(answer: requests.Response, body: bytes) -> Exception:
+def _failure(answer: Answer) -> Exception:
     """Read both generations of Google's errors: `errors[0].reason`, and `status` with `details`.
 
     https://developers.google.com/youtube/v3/docs/errors, https://cloud.google.com/apis/design/errors
     """
-    error = _error(body)
+    error = _error(answer.body)
     reason, words = _reason(error), str(error.get("message", ""))[:200]
     info: dict[str, Any] = next(
         (each for each in error.get("details") or [] if "ErrorInfo" in str(each.get("@type"))), {}
     )
-    code = answer.status_code
+    code = answer.status
     if reason in ("quotaExceeded", "dailyLimitExceeded") or _is_daily(info, words):
         return QuotaExceeded("YouTube's quota of the day is spent.")
     if (
@@ -287,10 +271,7 @@ def _failure(answer: requests.Response, body: bytes) -> Exception:
         or code in (408, 429)
         or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError")
     ):
-        return PlatformUnavailable(
-            f"YouTube answers {code} {reason}.",
-            websub.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
-        )
+        return PlatformUnavailable(f"YouTube answers {code} {reason}.", answer.retry_after)
     remedy = _KEY_REMEDIES.get(str(info.get("reason")))
     if remedy or code == 401 or reason in _KEY_REASONS or "API key" in words:
         detail = str(info.get("reason") or reason)
@@ -368,28 +349,18 @@ class Feeds:
     """Channels' Atom feeds: the last 15 videos, without quota."""
 
     def __init__(self, base_url: str) -> None:
-        self._session = requests.Session()
+        self._sender = Sender("The feed", SECONDS, FEED_BYTES)
         self._base_url = base_url.rstrip("/")
 
     def get(self, channel_id: str, now: datetime) -> list[Sighting]:
-        """Raises PlatformUnavailable, or PlatformRejected where there is no such feed."""
-        until = _soon()
+        """Return a channel's newest videos. Raises PlatformUnavailable, PlatformRejected without a feed."""
+        url = f"{self._base_url}{websub.TOPIC_PATHS[1]}"
+        answer = self._sender.send("GET", url, query={"channel_id": channel_id}, until=_soon())
+        if answer.status >= 500 or answer.status == 429:
+            raise PlatformUnavailable(f"The feed answers {answer.status}.")
+        if answer.status != 200:
+            raise PlatformRejected(f"The feed answers {answer.status}.")
         try:
-            answer = self._session.get(
-                f"{self._base_url}{websub.TOPIC_PATHS[1]}",
-                params={"channel_id": channel_id},
-                timeout=(CONNECT_SECONDS, SECONDS),
-                allow_redirects=False,
-                stream=True,
-            )
-        except requests.RequestException as error:
-            raise PlatformUnavailable(f"The feed doesn't answer: {type(error).__name__}.") from error
-        body = answers.read(answer, FEED_BYTES, until)
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise PlatformUnavailable(f"The feed answers {answer.status_code}.")
-        if answer.status_code != 200 or len(body) > FEED_BYTES:
-            raise PlatformRejected(f"The feed answers {answer.status_code} with {len(body)} bytes.")
-        try:
-            return websub.check(websub.read(body), channel_id, now)
+            return websub.check(websub.read(answer.body), channel_id, now)
         except InvalidRequest as error:
             raise PlatformRejected(f"The feed can't be read: {error.message}") from error

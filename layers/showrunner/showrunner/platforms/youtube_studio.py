@@ -9,12 +9,13 @@ bytes of a film are sent by youtube_upload.
 import json
 from typing import Any
 
-import requests
-
 from showrunner.errors import PlatformRejected, PlatformUnavailable
+from showrunner.platforms.http import Sender
 from showrunner.platforms.youtube_errors import failure
 
 SECONDS = 60
+# 50 videos with descriptions of the greatest length have 2 MB.
+ANSWER_BYTES = 8 << 20
 # Units per call; refused calls cost them too.
 UNITS = {
     "list": 1,
@@ -45,21 +46,16 @@ class _Transport:
     The SDK's own transport, httplib2, repeats a request whose answer was lost, which inserts a second item.
     """
 
+    def __init__(self) -> None:
+        self._sender = Sender("YouTube", SECONDS, ANSWER_BYTES)
+
     def request(
         self, uri: str, method: str = "GET", body: Any = None, headers: dict[str, str] | None = None, **_: Any
     ) -> tuple[Any, bytes]:
         import httplib2
 
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method, uri, data=body, headers=headers, timeout=SECONDS, allow_redirects=False
-            )
-        shown = httplib2.Response(
-            {name.lower(): value for name, value in answer.headers.items()}
-            | {"status": str(answer.status_code)}
-        )
-        return shown, answer.content
+        answer = self._sender.send(method, uri, body=body, headers=headers)
+        return httplib2.Response({**answer.headers, "status": str(answer.status)}), answer.body
 
 
 class Studio:
@@ -172,7 +168,7 @@ class Studio:
             answer = request.execute(num_retries=0)
         except HttpError as error:
             raise failure(int(error.resp.status), error.content) from error
-        except (requests.RequestException, OSError) as error:
+        except OSError as error:
             raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
         return answer if isinstance(answer, dict) else {}
 

@@ -12,15 +12,15 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import requests
-
 from showrunner.errors import PlatformUnavailable
+from showrunner.platforms.http import Answer, Sender
 from showrunner.platforms.youtube_errors import failure
 
 PATH = "/upload/youtube/v3/videos"
-CONNECT_SECONDS = 5
 # YouTube may take a minute to answer after the last byte.
 READ_SECONDS = 120
+# A video resource has a few KB.
+ANSWER_BYTES = 1 << 20
 
 
 class SessionGone(Exception):
@@ -64,8 +64,7 @@ class Uploader:
 
     def __init__(self, base_url: str, token: str) -> None:
         self._base_url = base_url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._sender = Sender("YouTube", READ_SECONDS, ANSWER_BYTES)
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def start(self, body: dict[str, Any], size: int, *, notify: bool) -> str:
@@ -81,8 +80,8 @@ class Uploader:
             "Content-Type": "application/json; charset=UTF-8",
         }
         answer = self._send("POST", self._base_url + PATH, json.dumps(body).encode(), headers, query)
-        if answer.status_code != 200:
-            raise failure(answer.status_code, answer.content)
+        if answer.status != 200:
+            raise failure(answer.status, answer.body)
         return self._location(answer)
 
     def ask(self, uri: str, total: int) -> Progress:
@@ -96,19 +95,19 @@ class Uploader:
 
     def _put(self, uri: str, body: Iterable[bytes] | bytes, headers: dict[str, str], total: int) -> Progress:
         answer = self._send("PUT", uri, body, headers)
-        status = answer.status_code
+        status = answer.status
         if status in (404, 410):
             raise SessionGone
         if status == 308:
-            stored = answer.headers.get("Range")
+            stored = answer.headers.get("range")
             return Progress(
                 int(stored.rpartition("-")[2]) + 1 if stored else 0,
-                answer.headers.get("Location") or uri,
+                answer.headers.get("location") or uri,
                 None,
             )
         if status in (200, 201):
             return Progress(total, uri, _video(answer))
-        raise failure(status, answer.content)
+        raise failure(status, answer.body)
 
     def _send(
         self,
@@ -117,31 +116,20 @@ class Uploader:
         body: Iterable[bytes] | bytes,
         headers: dict[str, str],
         query: dict[str, str] | None = None,
-    ) -> requests.Response:
-        try:
-            # 308 is an answer of this protocol, not a redirect.
-            return self._session.request(
-                method,
-                url,
-                params=query,
-                data=body,
-                headers={**self._headers, **headers},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-            )
-        except (requests.RequestException, OSError) as error:
-            raise PlatformUnavailable(f"YouTube doesn't answer: {type(error).__name__}.") from error
+    ) -> Answer:
+        # 308 is an answer of this protocol, not a redirect.
+        return self._sender.send(method, url, query=query, body=body, headers={**self._headers, **headers})
 
-    def _location(self, answer: requests.Response) -> str:
-        uri = answer.headers.get("Location", "")
+    def _location(self, answer: Answer) -> str:
+        uri = answer.headers.get("location", "")
         if not uri.startswith(self._base_url.partition("://")[0] + "://"):
             raise PlatformUnavailable("YouTube started an upload without saying where.")
         return uri
 
 
-def _video(answer: requests.Response) -> dict[str, Any]:
+def _video(answer: Answer) -> dict[str, Any]:
     try:
-        video = answer.json()
+        video = json.loads(answer.body)
     except ValueError as error:
         raise PlatformUnavailable("YouTube's last answer broke off.") from error
     if not isinstance(video, dict) or not isinstance(video.get("id"), str):
