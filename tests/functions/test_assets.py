@@ -68,6 +68,26 @@ def test_a_file_that_differs_from_its_announcement_is_deleted(client, content):
     assert (found["asset"]["status"], found["download_url"]) == ("refused", None)
 
 
+@pytest.mark.parametrize("content_type", ["image/heic", "image/avif"])
+def test_a_type_that_is_not_supported_is_refused_by_name(client, content_type):
+    response = announce(client, content_type=content_type)
+
+    assert response.status == 400
+    assert response.body["error"]["details"][0]["field"] == "content_type"
+    assert f"{content_type} is none of image/jpeg, image/png, image/webp" in str(response.body)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+def test_a_photograph_is_no_clip_although_it_begins_like_one(client, brand):
+    content = b"\0\0\0\x18ftyp" + brand + b"\0" * 88
+    response = announce(client, content, kind="clip", content_type="video/mp4")
+    upload(response, content)
+
+    found = client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body
+
+    assert found["asset"]["status"] == "refused"
+
+
 def test_a_file_of_another_type_is_refused(client):
     content = b"<html>" + b"0" * 94
     response = announce(client, content)

@@ -257,9 +257,9 @@ def logo(path: Path, name: str, output: Output) -> Layer:
 
     Raises AssetCorrupt, AssetRefused.
     """
-    with stills.reading(path, name, "logo") as opened:
-        image = opened.convert("RGBA")
     unit = min(output.width, output.height)
+    with stills.reading(path, name, "logo") as opened:
+        image = stills.normalised(opened, unit).convert("RGBA")
     factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)
     image = image.resize(
         (max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS

@@ -1,15 +1,16 @@
 """Still pictures: read them safely, turn them upright, and crop or frame them to fill the output."""
 
+import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
-from render.errors import AssetCorrupt, AssetRefused
+from render.errors import AssetCorrupt, AssetRefused, RenderError
 from render.picture import colour
 from render.picture.colour import RGB, Pixels
 from render.picture.motion import Move, Plate
@@ -23,6 +24,20 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 # decoded at full size, with four bytes per pixel.
 Image.MAX_IMAGE_PIXELS = 200_000_000
 LARGEST_WHOLE = 64_000_000
+
+# Brands of HEIF files that need HEVC (ISO/IEC 23008-12), after "ftyp" at byte 4.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_SRGB = ImageCms.createProfile("sRGB")
+# EXIF orientation -> how to turn the picture upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # If a crop keeps less than this share of the picture, the whole picture is shown before a blurred background
 # instead. Tall videos may crop wide photographs more than wide videos may crop tall ones, because people
@@ -53,15 +68,35 @@ def load(path: Path, name: str, side: int, background: RGB = (0, 0, 0)) -> Pixel
     """
     with reading(path, name, "picture") as image:
         image.draft("RGB", (side, side))
-        ImageOps.exif_transpose(image, in_place=True)
-        return np.asarray(_flat(_shrunk(image, side), background))
+        plain = normalised(image, side)
+        if plain.mode == "RGBA":
+            below = Image.new("RGBA", plain.size, (*background, 255))
+            plain = Image.alpha_composite(below, plain).convert("RGB")
+        return np.asarray(plain)
+
+
+def normalised(image: Image.Image, side: int) -> Image.Image:
+    """Return a picture upright in sRGB with eight bits, as RGB, or as RGBA if it is transparent.
+
+    A much larger picture than `side` is reduced first. Damaged metadata is ignored.
+    """
+    # Loading a TIFF turns it upright and removes the tag.
+    image.load()
+    upright = _upright(_shrunk(_eight_bits(image), side), _orientation(image))
+    alpha = upright.getchannel("A") if upright.mode in ("RGBA", "LA") else None
+    opaque = upright.convert({"RGBA": "RGB", "LA": "L"}.get(upright.mode, upright.mode))
+    rgb = _in_srgb(opaque, image.info.get("icc_profile"))
+    if alpha is not None:
+        rgb.putalpha(alpha)
+    return rgb
 
 
 @contextmanager
 def reading(path: Path, name: str, role: str) -> Iterator[Image.Image]:
     """Open an untrusted image file.
 
-    Errors inside the block become AssetCorrupt or AssetRefused for the asset `name`.
+    Errors inside the block become AssetCorrupt or AssetRefused for the asset `name`: Pillow's readers raise
+    errors of many classes for damaged files.
     """
     try:
         with warnings.catch_warnings():
@@ -71,15 +106,36 @@ def reading(path: Path, name: str, role: str) -> Iterator[Image.Image]:
                     raise Image.DecompressionBombError(f"{image.width}x{image.height}")
                 yield image
     except UnidentifiedImageError as unknown:
+        with path.open("rb") as file:
+            start = file.read(12)
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+            raise AssetRefused(
+                f"The {role} {name} is a HEIC file. Save it as JPEG or PNG.", asset=name
+            ) from unknown
         raise AssetCorrupt(
             f"The {role} {name} is damaged or has another format than {', '.join(FORMATS)}.", asset=name
         ) from unknown
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
         raise AssetRefused(f"The {role} {name} has too many pixels: {bomb}"[:400], asset=name) from bomb
-    except (OSError, SyntaxError, ValueError) as unreadable:
+    except (RenderError, MemoryError):
+        raise
+    except Exception as unreadable:
         raise AssetCorrupt(
             f"The {role} {name} cannot be decoded: {unreadable}"[:400], asset=name
         ) from unreadable
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return the picture with eight bits per channel, and transparency as a channel."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        # Pillow's own conversion to eight bits would clip all values above 255.
+        values = np.asarray(image, np.float32)
+        deepest = 65_535.0 if image.mode != "F" else 1.0
+        white = max(deepest, float(values.max(initial=0.0)))
+        return Image.fromarray((np.clip(values, 0, None) / white * 255).round().astype(np.uint8))
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("RGBA" if image.mode == "PA" else "RGB") if image.mode in ("P", "PA") else image
 
 
 def _shrunk(image: Image.Image, side: int) -> Image.Image:
@@ -91,14 +147,38 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _flat(image: Image.Image, background: RGB) -> Image.Image:
-    if image.mode in ("I", "I;16", "F"):
-        # Sixteen-bit grey: Pillow's conversion to eight bits would clip all values above 255.
-        values = np.asarray(image, np.float32)
-        return Image.fromarray((values / max(1.0, float(values.max())) * 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
+def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    turn = _TURNS.get(orientation) if orientation else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    """Return the EXIF orientation, or None if there is none or EXIF is damaged."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - the reader raises errors of many classes for damaged EXIF
+        return None
+    return found if isinstance(found, int) else None
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert a picture from its ICC profile, if it has a usable one, to sRGB."""
+    source = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
+    if profile and image.mode in ("RGB", "L", "CMYK"):
+        with suppress(OSError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if source:
+        with suppress(ImageCms.PyCMSError):
+            converted = ImageCms.profileToProfile(
+                image,
+                source,
+                _SRGB,
+                ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                "RGB",
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+            if converted is not None:
+                return converted
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

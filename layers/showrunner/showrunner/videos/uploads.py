@@ -23,6 +23,8 @@ TYPES: dict[str, tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]] = {
     "audio/mp4": (("audio",), ((4, b"ftyp"),)),
     "audio/ogg": (("audio",), ((0, b"OggS"),)),
 }
+# HEIC and AVIF photographs are files of the MP4 family with these brands at byte 8.
+_PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 # YouTube accepts thumbnails up to 2 MB (https://developers.google.com/youtube/v3/docs/thumbnails/set).
 # The others are what one request can hash within its 30 s.
 MAX_BYTES = {
@@ -59,6 +61,8 @@ def _has_content(asset: dict[str, Any]) -> bool:
     for part in s3.read_parts(asset["object_key"], asset["bytes"]):
         first = first or part[:64]
         digest.update(part)
+    if first[4:8] == b"ftyp" and first[8:12] in _PICTURE_BRANDS:
+        return False
     signatures = TYPES[asset["content_type"]][1]
     return digest.hexdigest() == asset["sha256"] and any(
         first[at:].startswith(sign) for at, sign in signatures
