@@ -28,7 +28,14 @@ def run(only: list[str], *, full: bool) -> int:
     reports = [HOME / "reports" / name for name in ("everyday.xml", "stack.xml")]
     statuses = [
         pytest(
-            "-n", "2", "--dist", "loadfile", "-m", f"{size}not stack", f"--junitxml={reports[0]}"
+            "-n",
+            "2",
+            "--dist",
+            "loadfile",
+            "--no-loadscope-reorder",
+            "-m",
+            f"{size}not stack",
+            f"--junitxml={reports[0]}",
         ).returncode,
         pytest("-m", f"{size}stack", f"--junitxml={reports[1]}").returncode,
     ]

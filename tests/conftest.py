@@ -48,6 +48,29 @@ for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "SHOWRUNNER_HOME"):
     os.environ.pop(_name, None)
 
 
+# Whole files are handed out in this order, the rest after them: no worker is left alone with minutes of work at
+# the end.
+LONGEST_FILES_FIRST = (
+    "tests/functions/test_schema.py",
+    "tests/render/test_film.py",
+    "tests/local/test_language.py",
+    "tests/local/test_voice.py",
+    "tests/render/picture/test_compositor.py",
+    "tests/local/test_postgres.py",
+    "tests/local/test_engine_persistence.py",
+    "tests/local/test_release.py",
+    "tests/feed/test_document.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first."""
+    places = {ROOT / name: place for place, name in enumerate(LONGEST_FILES_FIRST)}
+    if missing := [str(path) for path in places if not path.exists()]:
+        raise pytest.UsageError(f"LONGEST_FILES_FIRST names files that are gone: {', '.join(missing)}")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
