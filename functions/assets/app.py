@@ -107,7 +107,7 @@ def add(request: Request, body: NewAsset) -> Answer:
 
 
 def check(body: NewAsset) -> None:
-    """Raises InvalidRequest for a type that isn't of this kind, or for a file too large for it."""
+    """Raise InvalidRequest if the type isn't one of this kind, or the file is too large for it."""
     from showrunner.videos import uploads
 
     if body.kind not in uploads.TYPES[body.content_type][0]:
@@ -120,13 +120,14 @@ def check(body: NewAsset) -> None:
 
 
 def require_space(tx: db.Transaction, organisation_id: str, size_bytes: int) -> None:
-    """Raises LimitExceeded (QUOTA_EXCEEDED) when the organisation has as many assets, or bytes, as its plan allows."""
+    """Raise LimitExceeded (QUOTA_EXCEEDED) if the plan allows no more assets or bytes."""
     assets.lock(tx, organisation_id)
     limit = limits.of_organisation(tx, organisation_id)
     count, used = assets.usage(tx, organisation_id)
     if count >= limit["assets"] or used + size_bytes > limit["asset_bytes"]:
         message = (
-            f"Your organisation may store {limit['assets']} files with {limit['asset_bytes']} bytes in all and has {count} with {used}: "
+            f"Your organisation may store {limit['assets']} files with {limit['asset_bytes']} bytes in all "
+            f"and has {count} with {used}: "
             "delete some (DELETE /assets/{id}), or ask for more."
         )
         raise LimitExceeded(message, retry_after=limits.DAY, code="QUOTA_EXCEEDED")

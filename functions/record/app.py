@@ -1,4 +1,7 @@
-"""Steps RecordScript and RecordTimeline: what a step without a database made and cost -> the video's row, its log and the ledger, and an event."""
+"""Steps RecordScript and RecordTimeline: write what a step made and cost into the database, and announce it.
+
+The steps before them have no database: their results are objects in S3.
+"""
 
 from typing import Any
 

@@ -16,13 +16,16 @@ from showrunner.videos import receipts
 
 
 class AnotherCall(Exception):
-    """One paid call was made and its answer stored; the walk goes on in the next invocation, so that a cancelled video stops between two calls."""
+    """One paid call was made and its answer stored: the next invocation goes on.
+
+    A cancelled video can so stop between two calls.
+    """
 
 
 class Walk:
     """Asks the questions of a script in order.
 
-    Each answer lies under the hash of its question: a walk that is repeated pays only for what is new.
+    Each answer is stored under the hash of its question, so a repeated walk pays only for new questions.
     """
 
     def __init__(self, job: Job) -> None:
@@ -36,8 +39,9 @@ class Walk:
         self._keys: list[str] = []
 
     def ask(self, question: script.Question) -> Any:
-        """Return an answer that keeps every rule: the first model's, its repaired one, or the second model's; else the one that comes
-        closest to its length, if that is all that is wrong. Raises ScriptRejected.
+        """Return an answer that keeps every rule: of the first model, repaired by it, or of the second model.
+
+        If only the length is wrong, return the answer that is closest to it. Raises ScriptRejected.
         """
         text = self._answer(self.models[0], question)
         found, breaches = script.read(question, text)

@@ -10,7 +10,7 @@ from showrunner.telemetry import entrypoint
 
 
 def _share(job: Job) -> str:
-    """The Batch share identifier of the organisation: letters and digits, so that organisations take turns in the queue."""
+    """Return the organisation's Batch share identifier, by which organisations take turns in the queue."""
     return "org" + job.organisation_id.replace("-", "")
 
 

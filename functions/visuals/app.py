@@ -1,4 +1,4 @@
-"""Step ChooseVisual: one scene -> its picture: the user's own asset, else stock, else a generated backdrop."""
+"""Step ChooseVisual: one scene -> its picture: the user's asset, else stock, else a generated backdrop."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from showrunner.telemetry import entrypoint, logger
 
 
 def _own(job: Job, scene: int) -> dict[str, Any] | None:
-    """The user's assets in their order, one a scene; after the last they stay unused rather than repeat themselves."""
+    """Return the user's asset for this scene, None after the last one: assets are not repeated."""
     own = [asset for asset in job.assets if asset.kind in ("image", "clip")]
     return _of_asset(own[scene]) if scene < len(own) else None
 
@@ -29,9 +29,9 @@ def _of_asset(asset: Asset) -> dict[str, Any]:
 
 
 def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
-    """A photograph that no earlier scene of this video shows.
+    """Return a photograph that no earlier scene of this video shows, None if there is none.
 
-    Stock is an embellishment: when it fails, the backdrop serves.
+    A failing stock service never fails the video: the scene then gets a generated backdrop.
     """
     key = ssm.secret("pexels/api_key", default=" ").strip()
     # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
@@ -46,7 +46,7 @@ def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
 
 
 def _shown_before(job: Job, scene: int) -> set[str]:
-    """Sources of the earlier scenes: the Map runs them one after another for this."""
+    """Return the sources of the earlier scenes. The Map state runs scenes one after another for this."""
     earlier = (s3.find_json(files.visual_key(job.folder, number)) for number in range(scene))
     return {each["source"] for each in earlier if each}
 

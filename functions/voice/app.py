@@ -1,4 +1,7 @@
-"""Step NarrateScene: one passage -> its recording and word times in S3 for every scene that says it, paid for once for each (text, voice, model, settings)."""
+"""Step NarrateScene: one passage -> its recording and word times in S3 for every scene that says it.
+
+A recording is paid for once for each (text, voice, model, language, settings).
+"""
 
 import io
 from typing import Any
@@ -33,7 +36,7 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         "starts": speech.starts,
         "ends": speech.ends,
     }
-    # The description goes last: where it lies, the recording is complete.
+    # The description is written last: if it exists, the recording is complete.
     s3.put_json(files.product_key(job.organisation_id, "voice", name, "json"), product)
     return product
 

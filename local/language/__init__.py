@@ -1,3 +1,4 @@
-"""An OpenAI-compatible language model on one machine: SmolLM2-135M for a topic without source, sentence
-selection for a source.
+"""An OpenAI-compatible language model on one machine.
+
+SmolLM2-135M writes about a topic without source; from a source, sentences are selected.
 """

@@ -140,9 +140,7 @@ def extended(
 
 
 def _offers(headings: Sequence[str]) -> Iterator[tuple[int, bool, str]]:
-    """Yield (scene, before or after its text, sentence), spread over the scenes: first closers, then openers,
-    then recaps.
-    """
+    """Yield (scene, before or after its text, sentence): first closers, then openers, then recaps."""
     scenes = range(len(headings))
     named = [_in_sentence(heading) for heading in headings]
     closers, openers, recaps = iter(CLOSERS), iter(OPENERS), iter(RECAPS)

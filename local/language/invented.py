@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 from local.language.text import count_words, needs_previous, split, terms, without_connective
 
-SYSTEM = "You explain things in short, plain, factual English sentences for a narrated video. No lists, no headings, no questions."
+SYSTEM = (
+    "You explain things in short, plain, factual English sentences for a narrated video. "
+    "No lists, no headings, no questions."
+)
 ASPECTS = (
     "Explain what {0} is about, in general terms.",
     "Describe how it works, step by step, in plain words: {0}.",
@@ -30,15 +33,17 @@ SURPLUS = 1.2
 MOST_ROUNDS = 2
 
 LISTED = re.compile(
-    r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall|In conclusion|To summarize|In summary),\s+"
+    r"^(?:Firstly|First|Secondly|Second|Thirdly|Third|Lastly|Finally|Additionally|Overall"
+    r"|In conclusion|To summarize|In summary),\s+"
 )
 
 Complete = Callable[[str, str, int, int], str]
 
 
 def source(topic: str, words: int, seed: int, complete: Complete, covered: str = "") -> str:
-    """Return paragraphs about the topic, one per aspect, of at least `words` words if possible. Content of
-    `told` is not repeated.
+    """Return paragraphs about the topic, one per aspect, of at least `words` words if possible.
+
+    Content of `told` is not repeated.
     """
     paragraphs: list[str] = []
     used = set(split(covered))
@@ -80,7 +85,9 @@ def _is_junk(sentence: str) -> bool:
         or not sentence[0].isupper()
         or bool(
             re.search(
-                r"[{}\[\]<>|*#_=\\^]|\d{5,}|https?:|\b(?:I|we|my|you asked|as an ai|sure|topic|sentence|video|question|step by step)\b|\b(\w+) \1\b",
+                r"[{}\[\]<>|*#_=\\^]|\d{5,}|https?:"
+                r"|\b(?:I|we|my|you asked|as an ai|sure|topic|sentence|video|question|step by step)\b"
+                r"|\b(\w+) \1\b",
                 sentence,
                 re.IGNORECASE,
             )

@@ -1,5 +1,6 @@
-"""SmolLM2-135M-Instruct on llama.cpp in this process: short completions (the same for the same prompt and
-seed), token counts.
+"""SmolLM2-135M-Instruct on llama.cpp: short completions and token counts.
+
+The same prompt and seed give the same completion.
 """
 
 import json
@@ -47,7 +48,10 @@ class Model:
 
     def complete(self, system: str, user: str, most_tokens: int, seed: int, temperature: float = 0.4) -> str:
         """Complete one question. Stops at the model's end or at `most_tokens`."""
-        prompt = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+        prompt = (
+            f"<|im_start|>system\n{system}<|im_end|>\n"
+            f"<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
+        )
         wish = {
             "prompt": prompt,
             "n_predict": most_tokens,

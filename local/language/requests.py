@@ -1,4 +1,4 @@
-"""Check a request to POST /v1/responses as OpenAI does: with the SDK's own parameter types, and by the rules beside them.
+"""Check a request to POST /v1/responses as OpenAI does: by the SDK's parameter types and further rules.
 
 https://platform.openai.com/docs/api-reference/responses/create
 """
@@ -105,7 +105,7 @@ def _check_types(body: dict[str, Any]) -> None:
 
 @cache
 def parameters() -> TypeAdapter[Any]:
-    """Return the SDK's type of the parameters, with unknown keys forbidden in it and in all types that it contains."""
+    """Return the SDK's type of the parameters; it and all types in it forbid unknown keys."""
     from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 
     for name, module in list(sys.modules.items()):
@@ -138,17 +138,23 @@ def _type_error(error: ValidationError) -> ApiError:
 
 
 def _check_rules(body: dict[str, Any]) -> None:
-    """Rules that the types do not hold."""
+    """Raise ApiError for what the types allow but OpenAI refuses."""
     if body.get("temperature") is not None and (body.get("reasoning") or {}).get("effort") != "none":
         message = "Unsupported parameter: 'temperature' is not supported with this model."
         raise ApiError(400, message, "unsupported_parameter", "temperature")
     most = body.get("max_output_tokens")
     if most is not None and most < FEWEST_OUTPUT_TOKENS:
-        message = f"Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got {most}."
+        message = (
+            "Invalid 'max_output_tokens': integer below minimum value. "
+            f"Expected a value >= 16, but got {most}."
+        )
         raise ApiError(400, message, "integer_below_min_value", "max_output_tokens")
     for name in ("safety_identifier", "prompt_cache_key"):
         if len(body.get(name) or "") > LONGEST_IDENTIFIER:
-            message = f"Invalid '{name}': string too long. Expected a string with maximum length {LONGEST_IDENTIFIER}."
+            message = (
+                f"Invalid '{name}': string too long. "
+                f"Expected a string with maximum length {LONGEST_IDENTIFIER}."
+            )
             raise ApiError(400, message, "string_above_max_length", name)
     if body.get("prompt_cache_options") and body.get("prompt_cache_retention"):
         message = "'prompt_cache_options' and 'prompt_cache_retention' cannot be used together."

@@ -1,6 +1,4 @@
-"""Check a JSON Schema against the rules of strict structured output, and fill any schema from the writer's
-content. Pure.
-"""
+"""Check a JSON Schema by the rules of strict structured output, and fill it from the writer's content."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +23,12 @@ FORBIDDEN = (
 )
 # Other names for the parts of a script.
 SYNONYMS = {
-    "headline": "title", "name": "title", "summary": "description", "abstract": "description", "keywords": "tags", "hashtags": "tags", "topics": "tags",
-    "intro": "hook", "opening": "hook", "cta": "call_to_action", "outro": "call_to_action", "closing": "call_to_action", "sections": "scenes",
-    "segments": "scenes", "shots": "scenes", "chapters": "parts", "script": "narration", "voiceover": "narration", "body": "narration",
-    "lines": "sentences", "paragraphs": "sentences", "points": "points", "facts": "sentences", "visual_description": "description",
+    "headline": "title", "name": "title", "summary": "description", "abstract": "description",
+    "keywords": "tags", "hashtags": "tags", "topics": "tags", "intro": "hook", "opening": "hook",
+    "cta": "call_to_action", "outro": "call_to_action", "closing": "call_to_action", "sections": "scenes",
+    "segments": "scenes", "shots": "scenes", "chapters": "parts", "script": "narration",
+    "voiceover": "narration", "body": "narration", "lines": "sentences", "paragraphs": "sentences",
+    "points": "points", "facts": "sentences", "visual_description": "description",
 }  # fmt: skip
 # Deeper lists mean a schema that refers to itself without end.
 LONGEST_LIST = 60
@@ -78,7 +78,8 @@ def _check_object(schema: Mapping[str, Any], place: tuple[str, ...]) -> None:
     missing = [name for name in schema.get("properties", {}) if name not in schema.get("required", [])]
     if missing:
         raise SchemaError(
-            f"In context={place}, 'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'."
+            f"In context={place}, 'required' is required to be supplied and to be an array "
+            f"including every key in properties. Missing '{missing[0]}'."
         )
 
 
@@ -99,8 +100,9 @@ def valid(schema: dict[str, Any], value: Any) -> bool:
 
 
 def fill(schema: dict[str, Any], content: Mapping[str, Any], text: str) -> Any:
-    """Return a value of the schema: each leaf from the content of its name, else from the text around it,
-    within its limits.
+    """Return a value of the schema within its limits.
+
+    Each leaf comes from the content of its name, else from the text around it.
     """
     return _Filler(schema, text).value(schema, "", content, text, 0)
 
@@ -281,8 +283,9 @@ def _number(schema: Mapping[str, Any], found: Any, text: str) -> float | int:
 
 
 def _fit_length(value: str, least: int, most: int | None, text: str) -> str:
-    """Cut to at most this many characters, between words. Extend a text that is too short with sentences
-    around it.
+    """Cut to at most this many characters, between words.
+
+    Extend a text that is too short with sentences around it.
     """
     for sentence in split(text):
         if len(value) >= least:

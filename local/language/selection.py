@@ -55,8 +55,9 @@ def _all(pool: Sequence[Sentence]) -> list[ChosenSentence]:
 
 
 def _qualities(sentences: Sequence[Sentence], topic: str) -> list[float]:
-    """Return how much of the subject each word of a sentence carries. Openings of paragraphs and figures
-    count extra.
+    """Return how much of the subject each word of a sentence carries.
+
+    Openings of paragraphs and figures count extra.
     """
     known = weights(sentence.text for sentence in sentences)
     topic_terms = set(terms(topic))
@@ -84,8 +85,9 @@ def _strongest(sentences: Sequence[Sentence], words: int, topic: str) -> list[Se
 
 
 class _Table:
-    """Dynamic programming table: value[previous chosen or not][sentences chosen, capped][words] after each
-    sentence, and the path to it.
+    """Dynamic programming table: value[previous chosen or not][sentences chosen, capped][words].
+
+    It holds the values after each sentence, and the path to them.
     """
 
     def __init__(
@@ -142,8 +144,9 @@ class _Table:
         return {False: skipped, True: chosen}
 
     def _forms_of(self, place: int, sentence: Sentence) -> list[tuple[bool, str]]:
-        """Yield (whether the previous sentence is required, text). Without its neighbour a sentence loses its
-        "However".
+        """Yield (whether the previous sentence is required, text).
+
+        Without its neighbour a sentence loses its "However".
         """
         follows = place > 0 and self._pool[place - 1].index == sentence.index - 1
         beside = [(True, text) for text in variants(sentence.text)] if follows else []
@@ -199,9 +202,7 @@ class _Table:
         return chosen[::-1]
 
     def _previous_count(self, place: int, count: int, length: int, after: bool) -> int:
-        """Return the previous count: one less below the cap; at the cap it may have been the cap already, if
-        that was better.
-        """
+        """Return the previous count: one less below the cap, else the better of the two."""
         if count < self._least:
             return count - 1
         before = self._history[place]
@@ -209,9 +210,7 @@ class _Table:
 
 
 def scenes(chosen: Sequence[ChosenSentence], count: int) -> list[list[ChosenSentence]]:
-    """Divide the chosen sentences into at most `count` scenes of similar length; cut between paragraphs if
-    possible.
-    """
+    """Divide sentences into at most `count` scenes of similar length, between paragraphs if possible."""
     if not chosen:
         return []
     starts = [place for place, item in enumerate(chosen) if place == 0 or not _tied(chosen[place - 1], item)]
@@ -244,8 +243,9 @@ def _unevenness(part: Sequence[ChosenSentence], share: float) -> float:
 
 
 def _cut(chosen: Sequence[ChosenSentence], end: int) -> float:
-    """Return the cost of a cut. Inside a paragraph it costs as much as a scene that is half too long or too
-    short.
+    """Return the cost of a cut.
+
+    Inside a paragraph it costs as much as a scene that is half too long or too short.
     """
     return (
         0.0

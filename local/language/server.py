@@ -100,7 +100,10 @@ class LanguageServer:
     def _answer(self, asked: LanguageRequest, outcome: Outcome | None) -> Answer:
         input_tokens = self.model.count(f"{asked.system}\n{asked.user}")
         if input_tokens > self.context_tokens:
-            message = f"This model's maximum context length is {self.context_tokens} tokens. However, your messages resulted in {input_tokens} tokens."
+            message = (
+                f"This model's maximum context length is {self.context_tokens} tokens. "
+                f"However, your messages resulted in {input_tokens} tokens."
+            )
             raise ApiError(400, message, "context_length_exceeded", "input")
         scripted = outcome.details.get("text") if outcome else None
         method, text = ("extract", str(scripted)) if scripted is not None else self._written(asked)
@@ -126,7 +129,7 @@ class LanguageServer:
         return method, json.dumps(value, ensure_ascii=False)
 
     def _invented(self, brief: Brief, asked: LanguageRequest, properties: Container[str]) -> str:
-        """Return a source for this answer, written by the model; an outline needs a few sentences for each part."""
+        """Return a source text that the model wrote; an outline needs a few sentences for each part."""
         topic = brief.topic or " ".join(re.sub(r"<[^>]*>|[{}\[\]\"]", " ", asked.user).split())[:200]
         covered = " ".join(text for text in brief.part.get("covered", []) if isinstance(text, str))
         words = 40 * brief.part_count if "parts" in properties else brief.words_target
@@ -219,7 +222,8 @@ def _authorised(
         if not request.headers.get("authorization", "").removeprefix("Bearer").strip():
             raise ApiError(
                 401,
-                "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth.",
+                "You didn't provide an API key. You need to provide your API key "
+                "in an Authorization header using Bearer auth.",
                 "invalid_api_key",
             )
         return await endpoint(request)

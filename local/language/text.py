@@ -20,8 +20,10 @@ IRREGULAR = read_words("irregular")
 ABBREVIATIONS = read_words("abbreviations")
 # Words that may be dropped from the start of a sentence whose previous sentence is missing.
 CONNECTIVES = re.compile(
-    r"^(?:However|Moreover|Furthermore|Therefore|Thus|Hence|Consequently|Meanwhile|Instead|Nevertheless|Nonetheless|Likewise|Similarly|Also|Besides|Still|Yet|"
-    r"Then|Next|Finally|In addition|In fact|In other words|As a result|For example|For instance|On the other hand|By contrast|In contrast|Of course|"
+    r"^(?:However|Moreover|Furthermore|Therefore|Thus|Hence|Consequently|Meanwhile|Instead|Nevertheless|"
+    r"Nonetheless|Likewise|Similarly|Also|Besides|Still|Yet|"
+    r"Then|Next|Finally|In addition|In fact|In other words|As a result|For example|For instance|"
+    r"On the other hand|By contrast|In contrast|Of course|"
     r"That said|After all|At the same time|In turn),\s+|"
     r"^(?:But|And|So|Yet|Or|Nor)\s+(?=[a-zA-Z])|^(?:Then|Meanwhile|Now|Still)\s+(?=(?:the|a|an|engineers|most|some|many)\b)",
 )
@@ -34,7 +36,8 @@ BACKWARD = re.compile(
     r"(?:One|Some|Most|All|Each) of them|"
     r"The (?:two|three|four|other|others|same|latter|former|result|reason|answer|effect|rest)|Not all|Here|"
     r"There(?! (?:is|are|was|were|has|have)\b)|Only then|Even so|Doing so|"
-    r"That is why|Why\?|Others|Some(?= (?:are|were|have|had|do|did|can|could|even)\b)|Nor|Nothing else|Everything else)\b"
+    r"That is why|Why\?|Others|Some(?= (?:are|were|have|had|do|did|can|could|even)\b)|"
+    r"Nor|Nothing else|Everything else)\b"
 )
 
 
@@ -64,8 +67,9 @@ def count_words(text: str) -> int:
 
 
 def read(text: str) -> Source:
-    """Return paragraphs, headings and sentences. A short line without final punctuation is a heading; list
-    marks are removed.
+    """Return paragraphs, headings and sentences.
+
+    A short line without final punctuation is a heading; list marks are removed.
     """
     paragraphs: list[list[str]] = []
     headings: dict[int, str] = {}
@@ -154,8 +158,7 @@ def split(paragraph: str) -> list[str]:
 
 
 def needs_previous(sentence: str, before: Sequence[str] = (), everywhere: Collection[str] = ()) -> bool:
-    """Return True if a sentence needs the one before it in its paragraph: "They ...", "The result ...", "When
-    it ...".
+    """Return True if a sentence needs the one before it: "They ...", "The result ...", "When it ...".
 
     `everywhere` contains the terms of the whole text; repeating one of those refers to nothing.
     """
@@ -216,7 +219,8 @@ ASIDES = (
     r", (?:which|who|whose|where) [^,;:]*?(?=, |[.!?]$)(?:, (?=[a-z]+(?:ed|s|d)? ))?",
 )
 LAST_CLAUSE = re.compile(
-    r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|especially|mostly|mainly) [^,.!?;]*(?=[.!?]$)"
+    r"(?:,| —) (?:making|allowing|giving|leaving|forcing|turning|creating|meaning|including|such as|"
+    r"especially|mostly|mainly) [^,.!?;]*(?=[.!?]$)"
 )
 SUBORDINATE = re.compile(
     r"^(?:While|When|Whenever|If|Because|Although|Though|After|Before|Since|As|Unless|Until|Once|Where|Whereas|Despite|\w+ing|\w+ed)\b"
@@ -224,9 +228,7 @@ SUBORDINATE = re.compile(
 
 
 def variants(sentence: str) -> list[str]:
-    """Return the sentence and shorter forms: without its aside, its relative clause, its last participle
-    clause.
-    """
+    """Return the sentence and shorter forms: without aside, relative clause or last participle clause."""
     found = [sentence]
     # After a subordinate clause, the main clause follows a comma and cannot be told from an aside.
     patterns = ASIDES[:1] if SUBORDINATE.match(sentence) else ASIDES
@@ -301,8 +303,10 @@ COMPARED = read_words("compared")
 
 
 def noun_phrases(text: str) -> list[str]:
-    """Return runs of words that form a noun phrase: from a determiner, preposition or the start to a verb,
-    function word or punctuation mark.
+    """Return runs of words that form a noun phrase.
+
+    A phrase begins at a determiner, a preposition or the start,
+    and ends before a verb, a function word or a punctuation mark.
     """
     phrases: list[str] = []
     for clause in re.split(r"[.,;:!?…()\"“”—–]|\s-\s", text.replace("’", "'")):
@@ -353,8 +357,9 @@ def _phrase(run: Sequence[str], opener: str) -> list[str]:
 
 
 def key_phrases(texts: Sequence[str], whole: Counter[str], limit: int) -> list[str]:
-    """Return the noun phrases that best describe `texts`: frequent here, known in the whole text, early in
-    their sentence.
+    """Return the noun phrases that best describe `texts`.
+
+    They are frequent here, known in the whole text, and early in their sentence.
     """
     scores: Counter[str] = Counter()
     written: dict[str, str] = {}
@@ -379,9 +384,7 @@ def _weight(parts: Sequence[str], whole: Counter[str]) -> float:
 
 
 def label_of(phrases: Sequence[str]) -> str:
-    """Return a heading from the best phrases: the first if it is long enough, else the first two single
-    words.
-    """
+    """Return a heading: the best phrase if it is long enough, else the first two single words."""
     if not phrases or count_words(phrases[0]) > 1 or len(phrases) == 1:
         return capitalised("".join(phrases[:1]))
     return capitalised(

@@ -1,6 +1,4 @@
-"""Choose what a scene shows from its text: a figure with its unit, a comparison, a list, a quotation, else
-its key phrase. Pure.
-"""
+"""Choose what a scene shows from its text: a figure, a comparison, a list, a quotation or a key phrase."""
 
 import re
 from collections import Counter
@@ -41,8 +39,10 @@ FRAMINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """ "about 1.4 million kilometers of cable": value "1.4 million", amount 1400000.0, unit "kilometers",
-    label "kilometers of cable".
+    """A figure of a sentence, such as "about 1.4 million kilometers of cable".
+
+    Its value is "1.4 million", its amount 1400000.0, its unit "kilometers",
+    and its label "kilometers of cable".
     """
 
     value: str
@@ -65,8 +65,9 @@ class Visual:
 
 
 def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, used: Counter[str]) -> Visual:
-    """Return the visual of scene `number`. `used` counts the templates so far; where several fit, the least
-    used one is taken.
+    """Return the visual of scene `number`.
+
+    `used` counts the templates so far; where several fit, the least used one is taken.
     """
     phrases = key_phrases(sentences, whole, 3)
     visual = Visual(_description(phrases, topic, number))
@@ -136,7 +137,8 @@ def _figure(match: re.Match[str], sentence: str) -> Figure | None:
     amount = float(match["number"].replace(",", "")) * MAGNITUDES.get(
         (match["magnitude"] or "").strip(" -"), 1.0
     )
-    value = f"{match['currency'] or ''}{match['number']}{' ' + match['magnitude'].strip(' -') if match['magnitude'] else ''}{'%' if match['percent'] else ''}"
+    magnitude = f" {match['magnitude'].strip(' -')}" if match["magnitude"] else ""
+    value = f"{match['currency'] or ''}{match['number']}{magnitude}{'%' if match['percent'] else ''}"
     return Figure(
         value,
         amount,
@@ -263,9 +265,7 @@ def _chart(sentences: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _subject(figure: Figure, sentence: str) -> str | None:
-    """Return what a figure is about: for a share the words after it ("of the traffic"), else the noun before
-    it in its clause.
-    """
+    """Return what a figure is about: the words after a share, else the noun before it in its clause."""
     if figure.unit == "%" and figure.label.startswith("of "):
         return capitalised(figure.label.removeprefix("of "))
     before = (
@@ -356,7 +356,8 @@ def _quote(sentences: Sequence[str]) -> dict[str, Any] | None:
             continue
         name = r"((?:[A-Z][\w.'-]+ ?){1,4})"
         quotation = re.search(
-            rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)",
+            rf"(?:said|wrote|says|called it|recalled|asked|told)\s+{name}|"
+            rf"{name}\s*(?:once )?(?:said|wrote|says|called|recalled|asked|put it)",
             sentence,
         )
         attribution = (

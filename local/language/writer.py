@@ -1,5 +1,6 @@
-"""Write a narrated script, an outline or one part of a long script from a source text. Pure and
-deterministic.
+"""Write a narrated script, an outline or one part of a long script from a source text.
+
+Pure and deterministic.
 """
 
 import hashlib
@@ -133,9 +134,7 @@ class Writer:
         }
 
     def _framed(self, sentences: Sequence[Sentence], words: int) -> tuple[str, str, list[ChosenSentence]]:
-        """Return hook, call to action and the sentences between them that come closest to the wanted number
-        of words.
-        """
+        """Return hook, call to action and the sentences between them, as close to the length as possible."""
         best: tuple[float, str, str, list[ChosenSentence]] | None = None
         for rank, (hook, spent) in enumerate(self._hooks(words)):
             rest = [sentence for sentence in sentences if sentence.index != spent]
@@ -162,8 +161,9 @@ class Writer:
         return best[1:]
 
     def _hooks(self, words: int) -> list[tuple[str, int | None]]:
-        """Return openings, best first, each with the sentence that it uses: a question about the subject, or
-        a striking fact.
+        """Return openings, best first, each with the sentence that it uses.
+
+        An opening is a question about the subject, or a striking fact.
         """
         limit = min(HOOK_WORDS, max(5, words // 3))
         questions = [
@@ -269,8 +269,9 @@ class Writer:
     def _scenes(
         self, chosen: Sequence[ChosenSentence], count: int, words: int, used: Iterable[str]
     ) -> list[dict[str, Any]]:
-        """Return heading, narration and visual of each scene. Framing sentences are added last: they do not
-        affect visuals.
+        """Return heading, narration and visual of each scene.
+
+        Framing sentences are added last: they do not affect visuals.
         """
         runs = [[item.text for item in run] for run in scenes(chosen, count)]
         headings = [self._named(run) for run in runs]
@@ -301,9 +302,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _told_as(sentence: str, text: str) -> bool:
-    """Return True if a shortened form of the sentence is in the text: most of its terms occur in a row of
-    sentences that begins alike.
-    """
+    """Return True if the text has the sentence in a shorter form: same beginning, most of its terms."""
     return len(sentence) > 20 and sentence[:24] in text
 
 

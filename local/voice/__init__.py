@@ -1,3 +1,4 @@
-"""An ElevenLabs-compatible voice on one machine: Kokoro-82M on onnxruntime, with word times from the model's
-durations.
+"""An ElevenLabs-compatible voice on one machine: Kokoro-82M on onnxruntime.
+
+The word times come from the durations that the model predicts.
 """

@@ -44,7 +44,7 @@ CREDITS = 10_000_000
 
 @dataclass
 class Account:
-    """`concurrency` may be lower than the plan's, for the machine's sake; `queue` requests wait beside those that speak."""
+    """Set the limits: at most `concurrency` requests speak at once, `queue` more wait."""
 
     plan: Plan
     concurrency: int

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters [start, end) of the text are heard from `start_s` to `end_s`. Both are None for a word
-    without sound (an emoji).
+    """Characters [start, end) of the text are heard from `start_s` to `end_s`.
+
+    Both are None for a word without sound (an emoji).
     """
 
     start: int
@@ -18,8 +19,9 @@ class Span:
 
 
 def character_times(text: str, spans: Sequence[Span], duration_s: float) -> tuple[list[float], list[float]]:
-    """Return start and end of each character in seconds, to the millisecond: contiguous, never decreasing,
-    within [0, duration_s].
+    """Return start and end of each character in seconds, to the millisecond.
+
+    They are contiguous, never decrease and lie within [0, duration_s].
 
     A word's letters share its time evenly. Spaces, punctuation and silent characters between two heard words
     share the pause between them.

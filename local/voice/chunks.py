@@ -35,9 +35,7 @@ def fitting(words: list[Word]) -> Iterator[list[Word]]:
 
 
 def sequence_of(words: Sequence[Word]) -> tuple[str, list[tuple[int, int]]]:
-    """Return the phonemes of a chunk with single spaces, and the range of each word's sounds in it (without
-    punctuation).
-    """
+    """Return the phonemes of a chunk with single spaces, and the range of each word's phonemes in it."""
     sequence, places = "", []
     for word in words:
         if sequence and word.phonemes and any(character not in MARKS for character in word.phonemes):

@@ -1,4 +1,4 @@
-"""ElevenLabs' error bodies: the newer type, code and request_id beside the legacy `status`, which names some errors otherwise.
+"""ElevenLabs' error bodies: the newer type, code and request_id beside the legacy `status`.
 
 https://elevenlabs.io/docs/developers/resources/error-messages (2026-11-28). The body of paid_plan_required
 was seen in github.com/dograh-hq/dograh/issues/290.
@@ -37,7 +37,8 @@ KINDS = {
         402,
         "payment_required",
         "payment_required",
-        "Free users cannot use library voices via the API. Please upgrade your subscription to use this voice.",
+        "Free users cannot use library voices via the API. "
+        "Please upgrade your subscription to use this voice.",
     ),
     "output_format_not_allowed": Kind(
         403,

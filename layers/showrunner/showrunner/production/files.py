@@ -106,7 +106,7 @@ def parse_progress_key(key: str) -> tuple[str, str] | None:
 
 
 def product_key(organisation_id: str, step: str, digest: str, suffix: str) -> str:
-    """Return the key of something paid for, by the digest of its inputs: the same order finds it again and pays nothing."""
+    """Return the key of something paid for, by the digest of its inputs: it is not paid for twice."""
     return f"organisations/{organisation_id}/products/{step}/{digest}.{suffix}"
 
 

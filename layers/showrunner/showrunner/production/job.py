@@ -1,4 +1,4 @@
-"""The job document: everything that the steps without a database need to know of a video, and what its length asks for."""
+"""The job document: what the steps without a database know of a video, and what its length needs."""
 
 from typing import Literal
 

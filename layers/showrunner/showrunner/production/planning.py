@@ -1,4 +1,4 @@
-"""Turn a script into what is spoken: a user's own text into passages, and any script into one within all limits."""
+"""Turn a user's own text into a script, and any script into one that keeps all limits."""
 
 import re
 
@@ -39,7 +39,8 @@ def manual(text: str, topic: str | None, language: str) -> Script:
         raise _refused("The script has nothing to speak: it needs a letter or a digit.")
     if len(scenes) > MAX_PASSAGES:
         raise _refused(
-            f"The script has {len(scenes)} parts (headings, scene breaks, paragraphs); at most {MAX_PASSAGES} fit a video."
+            f"The script has {len(scenes)} parts (headings, scene breaks, paragraphs); "
+            f"at most {MAX_PASSAGES} fit a video."
         )
     first = sentences(scenes[0].narration, language)
     title = _shorten(
@@ -74,7 +75,7 @@ def _manual_scenes(sections: list[markup.Section], language: str, short_words: i
 
 
 def finished(script: Script, language: str) -> Script:
-    """Return the script as it is stored: long narrations cut into scenes, and tags cut to what YouTube counts.
+    """Return the script as it is stored: long narrations cut into scenes, tags within YouTube's limit.
 
     Raises ScriptRejected if it has more passages than one production can speak."""
     tags: list[str] = []
@@ -146,12 +147,12 @@ def plain_visual(narration: str) -> Visual:
 
 
 def _keywords(text: str) -> list[str]:
-    """The longer words that the text uses most, at most ten."""
+    """Return the longer words that the text uses most, at most ten."""
     words = [word.lower() for word in re.findall(r"[^\W\d_]{5,}", text)]
     return sorted(dict.fromkeys(words), key=lambda word: -words.count(word))[:10]
 
 
 def _shorten(text: str, limit: int) -> str:
-    """At most so many characters, cut between words."""
+    """Return the text with at most `limit` characters, cut between words."""
     text = " ".join(re.sub(r"[<>]", "", text).split())
     return text if len(text) <= limit else text[: limit - 1].rsplit(" ", 1)[0] + "…"

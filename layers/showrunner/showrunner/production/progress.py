@@ -1,4 +1,4 @@
-"""How far a video is, and what its failure means to the person who asked for it."""
+"""Tell how far a video is, and what its failure means to the person who ordered it."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from typing import Any
 BEGUN = {"prepare": 1, "script": 5, "voice": 15, "visuals": 15, "timeline": 45, "render": 50, "finish": 96}
 
 
-# What the render still does when every frame is drawn; it counts these phases anew from nothing.
+# What the render still does when every frame is drawn; each of these phases counts from 0 again.
 AFTER_FRAMES = ("sound", "join", "inspect", "publish")
 
 
 def rendering(said: dict[str, Any]) -> int:
-    """Percent while the render runs, from what it says of itself in progress.json: {"phase", "done", "total"}."""
+    """Return the percent of a running render from its progress.json: {"phase", "done", "total"}."""
     share = min(1.0, said["done"] / said["total"]) if said.get("total") else 0.0
     share = 1.0 if said.get("phase") in AFTER_FRAMES else share
     return round(BEGUN["render"] + (BEGUN["finish"] - BEGUN["render"]) * share)
@@ -34,17 +34,21 @@ STEP_OF_STATE = {
 }
 
 _WORDS = {
-    "QuotaExceeded": "The {provider} account has used up its quota. Add credit or wait for the new period, then retry the video.",
-    "CredentialRejected": "{provider} refuses the key. Put a valid one into SSM ({parameter}), then retry the video.",
+    "QuotaExceeded": "The {provider} account has used up its quota. "
+    "Add credit or wait for the new period, then retry the video.",
+    "CredentialRejected": "{provider} refuses the key. "
+    "Put a valid one into SSM ({parameter}), then retry the video.",
     "PlatformRejected": "{provider} refused the request: {message}",
     "VoiceUnavailable": "{message} Then retry the video: the script is kept.",
     "AnswerRefused": "{provider} declined to write this: {message} Change the brief; nothing was spoken.",
-    "PlatformUnavailable": "{provider} didn't answer after several tries. Retry the video later; nothing paid for is lost.",
+    "PlatformUnavailable": "{provider} didn't answer after several tries. "
+    "Retry the video later; nothing paid for is lost.",
     "ScriptRejected": "No usable script came back: {message} Change the brief or retry; nothing was spoken.",
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
     "ConfigurationMissing": "{message}",
     "InvalidRequest": "{message}",
-    "States.TaskFailed": "The render ended without saying why: {message} Retry the video: what was rendered is kept.",
+    "States.TaskFailed": "The render ended without saying why: {message} "
+    "Retry the video: what was rendered is kept.",
     "States.Timeout": "The step took longer than it may. Retry the video: finished work is kept.",
     "Runtime.ExitError": "The step's worker ended without an answer. Retry the video: finished work is kept.",
     "Sandbox.Timedout": "The step took longer than it may. Retry the video: finished work is kept.",
@@ -62,7 +66,7 @@ _PROVIDERS = {
 
 
 def explain(step: str, code: str, message: str) -> dict[str, str]:
-    """The `error` of a failed video: which step, the error's class and words that say what to do."""
+    """Return the `error` of a failed video: step, class, and a message that says what to do."""
     provider, parameter = _PROVIDERS.get(step, ("The platform", "the platform's key"))
     words = _WORDS.get(code, "The step {step} failed: {message}").format(
         provider=provider, parameter=parameter, message=message, step=step

@@ -1,4 +1,4 @@
-"""A script: its shape, what is asked of a model, and the rules that an answer must keep before a word of it is spoken."""
+"""A script: its shape, what is asked of a model, and the rules that an answer must keep."""
 
 import json
 import re
@@ -84,7 +84,7 @@ class Script(_Strict):
 
     @property
     def narrations(self) -> list[int]:
-        """Which passages to record: of several with the same text the first, so that none is paid for twice."""
+        """Return the passages to record: of those with the same text only the first."""
         return [index for index, text in enumerate(self.passages) if text not in self.passages[:index]]
 
 
@@ -134,18 +134,23 @@ class Question(BaseModel):
 
 _SHAPES: dict[str, type[_Strict]] = {"Script": Script, "Outline": Outline, "Part": Part}
 
-_INSTRUCTIONS = """You write scripts for narrated videos on YouTube. You answer with the JSON that the schema describes and nothing else.
+_INSTRUCTIONS = """You write scripts for narrated videos on YouTube.
+You answer with the JSON that the schema describes and nothing else.
 Rules:
-- The voice speaks the hook, every scene's narration in order, then the call to action. Together they must come within
-  {tolerance} % of words_target, or {tolerance_words} words if that is more.
-- Write for the ear: plain sentences of at most 20 words, no lists, no stage directions, no emojis, no headings inside the narration.
-- State only what the source text says; where there is none, only what is well established. Never invent figures, names or quotations.
-- The hook has at most 20 words and gives a reason to stay. The first scene must stand on its own: no "However", no pronoun without its noun.
+- The voice speaks the hook, every scene's narration in order, then the call to action.
+  Together they must come within {tolerance} % of words_target, or {tolerance_words} words if that is more.
+- Write for the ear: plain sentences of at most 20 words, no lists, no stage directions, no emojis,
+  no headings inside the narration.
+- State only what the source text says; where there is none, only what is well established.
+  Never invent figures, names or quotations.
+- The hook has at most 20 words and gives a reason to stay.
+  The first scene must stand on its own: no "However", no pronoun without its noun.
 - title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
-- visual.description: what footage would show, in English, at most 12 words, concrete. visual.template typesets a backdrop: "number" or "counter" when
-  the narration turns on one figure (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series), "list" for
-  enumerations (2 to 4 short items), "quote" for a quotation (text, attribution), else "phrase" (text: the scene's key phrase, at most 6
-  words). Unused fields are null or empty.
+- visual.description: what footage would show, in English, at most 12 words, concrete.
+- visual.template typesets a backdrop: "number" or "counter" when the narration turns on one figure
+  (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series),
+  "list" for enumerations (2 to 4 short items), "quote" for a quotation (text, attribution),
+  else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""
 
 _STYLES = {
@@ -156,7 +161,7 @@ _STYLES = {
 
 
 def question(job: Job) -> Question:
-    """What to ask for the whole of a short script, or for the outline of a long one."""
+    """Return the question for the whole of a short script, or for the outline of a long one."""
     if job.is_long:
         return Question(
             shape="Outline",
@@ -180,11 +185,11 @@ def part_count(job: Job) -> int:
 
 
 def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
-    """What to ask for the next part of a long script, which must not repeat the parts before it."""
+    """Return the question for the next part of a long script, which must not repeat the parts before it."""
     index = len(written)
     framing = count_words(outline.hook) + count_words(outline.call_to_action)
     so_far = sum(count_words(scene.narration) for part in written for scene in part.scenes)
-    # The rest is shared out anew before each part, so that the errors of the parts don't add up.
+    # The remaining words are divided again before each part, so that the parts' errors don't add up.
     words = max(20, round((job.words_target - framing - so_far) / (len(outline.parts) - index)))
     covered = [scene.narration for part in written for scene in part.scenes]
     part = {
@@ -205,7 +210,7 @@ def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
 
 
 def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
-    """The one second try: the same question with the answer and what is wrong with it."""
+    """Return the question of the last try: the same one with the answer and what is wrong with it."""
     complaint = (
         "Your answer breaks these rules:\n- "
         + "\n- ".join(breaches)
@@ -243,14 +248,20 @@ def assemble(outline: Outline, parts: list[Part]) -> Script:
 
 
 def tags_length(tags: list[str]) -> int:
-    """As YouTube counts: commas between tags count, and a tag with a space counts two more for the quotes around it.
-    https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]"""
+    """Return the length of the tags as YouTube counts it.
+
+    Commas between tags count, and a tag with a space counts two more for the quotes around it.
+    https://developers.google.com/youtube/v3/docs/videos#snippet.tags[]
+    """
     return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(0, len(tags) - 1)
 
 
 def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
-    """The description with a line for each chapter: (start in seconds, heading).
-    YouTube shows chapters when there are three or more, the first at 0:00, each of ten seconds or longer: https://support.google.com/youtube/answer/9884579"""
+    """Return the description with a line for each chapter: (start in seconds, heading).
+
+    YouTube shows chapters if there are three or more, the first at 0:00, each of ten seconds or longer:
+    https://support.google.com/youtube/answer/9884579
+    """
     kept: list[tuple[float, str]] = []
     for start, heading in chapters:
         if heading and (not kept or start - kept[-1][0] >= 10):
@@ -263,10 +274,14 @@ def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
 
 
 def with_credits(description: str, authors: list[str]) -> str:
-    """The description with a line that names the photographers, as Pexels asks for: https://www.pexels.com/api/documentation/#guidelines"""
+    """Return the description with a line that names the photographers, as Pexels asks for.
+
+    https://www.pexels.com/api/documentation/#guidelines
+    """
     if not authors:
         return description
-    line = f"Photos: {', '.join(dict.fromkeys(' '.join(re.sub(r'[<>]', '', author).split())[:60] for author in authors))} (Pexels)"
+    names = dict.fromkeys(" ".join(re.sub(r"[<>]", "", author).split())[:60] for author in authors)
+    line = f"Photos: {', '.join(names)} (Pexels)"
     whole = f"{description}\n\n{line}"
     return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
 
@@ -371,7 +386,10 @@ def _length_breaches(words: int, target: int) -> list[str]:
     if abs(words - target) <= allowed:
         return []
     return [
-        f"length: hook, narration and call to action together must have {target} words (at most {allowed} more or fewer), they have {words}"
+        (
+            f"length: hook, narration and call to action together must have {target} words "
+            f"(at most {allowed} more or fewer), they have {words}"
+        )
     ]
 
 
@@ -381,7 +399,7 @@ def words_tolerance(target: int) -> int:
 
 
 def closest(asked: Question, answers: list[Script | Outline | Part]) -> Script | Outline | Part | None:
-    """Return the answer closest to its length among those that break no other rule, None if none is close enough."""
+    """Return the answer closest to its length if it breaks no other rule, None if none is close enough."""
 
     def off(found: Script | Outline | Part) -> int:
         spoken = (

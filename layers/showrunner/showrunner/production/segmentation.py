@@ -72,7 +72,7 @@ def _joined(before: str, after: str) -> str:
 
 
 def _continues(before: str, after: str, language: str) -> bool:
-    """Return whether a split between these was wrong: after an abbreviation, or before a lower-case letter."""
+    """Return True if a split here was wrong: after an abbreviation, or before a lower-case letter."""
     last = before.rpartition(" ")[2].removesuffix(".").lstrip("(«\"'“„").lower()
     if before.endswith(".") and last in _ABBREVIATIONS.get(language, ()):
         return True
@@ -83,7 +83,10 @@ def _continues(before: str, after: str, language: str) -> bool:
 
 
 def pieces(text: str, limit: int, language: str) -> list[str]:
-    """Return the text cut into pieces of at most `limit` characters: between sentences, clauses, words, characters."""
+    """Cut the text into pieces of at most `limit` characters.
+
+    It is cut between sentences, where one is too long between clauses, then words, then characters.
+    """
     cuts: tuple[Callable[[str], Iterable[str]], ...] = (
         lambda part: sentences(part, language),
         _CLAUSE_END.split,

@@ -5,13 +5,17 @@ import unicodedata
 
 # How a user's script is read, for the API's document. markup.py and segmentation.py do it.
 SCRIPT_RULE = (
-    "Spoken word for word. Markdown is neither shown nor spoken: a link becomes its text, a bare URL its host, "
-    "a heading the heading of the scenes after it, and --- a scene break. Directions in square brackets and "
-    "known ones in parentheses, such as (music), are dropped."
+    "Spoken word for word. Markdown is neither shown nor spoken: "
+    "a link becomes its text, a bare URL its host, a heading the heading of the scenes after it, "
+    "and --- a scene break. "
+    "Directions in square brackets and known ones in parentheses, such as (music), are dropped."
 )
 
 # Scripts written without spaces between words, and the letters of a word of average length in them.
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    r"\u3005\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003134f"  # Japanese, Chinese
+)
 UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
 _LETTERS_PER_WORD = 2.0
 

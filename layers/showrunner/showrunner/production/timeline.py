@@ -1,6 +1,6 @@
-"""The plan of a video: which passage is heard and which picture is seen when.
+"""Plan a video: when each passage is heard and each picture is seen.
 
-Its form is functions/render/timeline.schema.json.
+The timeline's schema is functions/render/timeline.schema.json.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ _CAPTIONS = {"educational": "bold", "entertainment": "bold", "news": "boxed"}
 
 
 class Recording(BaseModel):
-    """A spoken passage as the voice step keeps it: where it lies, how long it is, when each character sounds."""
+    """A spoken passage as the voice step stores it: file, length, and the times of its characters."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     text: str
@@ -53,7 +53,7 @@ class Picture(BaseModel):
 
 
 def plan(job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]) -> dict[str, Any]:
-    """The timeline: a scene for each passage, cut in the middle of the pause between two."""
+    """Return the timeline: a scene for each passage, cut in the middle of the pause between two."""
     scenes = _scenes(job, script, recordings, pictures)
     return {
         "schema_version": 1,
@@ -74,12 +74,12 @@ def plan(job: Job, script: Script, recordings: list[Recording], pictures: list[P
 
 
 def duration(timeline: dict[str, Any]) -> float:
-    """Seconds of the whole video."""
+    """Return the seconds of the whole video."""
     return float(timeline["scenes"][-1]["end_s"])
 
 
 def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
-    """(start, heading) of the scenes where a new heading begins."""
+    """Return (start, heading) of the scenes where a new heading begins."""
     found: list[tuple[float, str]] = []
     for scene in timeline["scenes"]:
         if scene["heading"] and (not found or found[-1][1] != scene["heading"]):
@@ -88,7 +88,7 @@ def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
 
 
 def headings(script: Script) -> list[str | None]:
-    """The heading of each passage: the hook and the call to action have none."""
+    """Return the heading of each passage: the hook and the call to action have none."""
     hook: list[str | None] = [None] if is_speakable(script.hook) else []
     return [
         *hook,

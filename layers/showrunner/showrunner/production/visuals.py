@@ -1,4 +1,4 @@
-"""The generated backdrop of a scene: what the renderer typesets when there is no footage."""
+"""Describe the generated backdrop of a scene: what the renderer typesets if there is no footage."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ _TEXT, _VALUE, _LABEL, _ITEM, _ITEMS, _SERIES = 200, 40, 120, 120, 5, 12
 
 
 def of_passages(script: Script) -> list[Visual]:
-    """The visual of each passage: the hook opens on its own ground, the call to action closes on its words."""
+    """Return the visual of each passage. The hook has a plain ground, the call to action shows its words."""
     opening = [_ground(script.hook, None)] if is_speakable(script.hook) else []
     closing = (
         [_ground(script.call_to_action, script.call_to_action)] if is_speakable(script.call_to_action) else []
@@ -28,7 +28,7 @@ def of_passages(script: Script) -> list[Visual]:
 
 
 def generated(visual: Visual, seed: int) -> dict[str, Any]:
-    """The visual's template where it holds all that the template needs, else the nearest one that does."""
+    """Return the picture with the visual's template, or with the nearest one whose fields are filled."""
     content = {
         "template": _fitting(visual),
         "text": _cut(visual.text, _TEXT),

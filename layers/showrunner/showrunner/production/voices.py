@@ -64,7 +64,10 @@ def find(language: str, voice: str, clone_id: str | None = None, *, setting: str
 
 
 def missing(language: str, voice: str) -> str:
-    """Return why `find` has found none, and what to do."""
+    """Return why `find` returned None, and what to do."""
     if (language, voice) in _WORDS_PER_MINUTE:
-        return f"this stage has no id for the voice {voice}: set the parameter Voices of template.yaml (female1=<id>,male1=<id>)"
+        return (
+            f"this stage has no id for the voice {voice}: "
+            "set the parameter Voices of template.yaml (female1=<id>,male1=<id>)"
+        )
     return f"there is no voice {voice} for language {language}"
