@@ -1,11 +1,12 @@
 """Platform API: /api/v1/channels -> the channels that an organisation runs (showrunner/channels)."""
 
-from showrunner.channels import management, youtube
+from showrunner.channels import backlog, management, youtube
 from showrunner.web import application
 from showrunner.web.application import Application
 
 app = Application("channels")
 app.include(management.routes, "/api/v1/channels", "/api/v1/channels/{channel_id}")
+app.include(backlog.routes, "/api/v1/channels/{channel_id}/topics")
 app.include(youtube.routes, "/api/v1/channels/{channel_id}/connect-youtube")
 
 handler = application.handler(app)

@@ -5,6 +5,7 @@ from typing import Any
 
 from showrunner.access import limits
 from showrunner.access.digests import sha256
+from showrunner.channels import backlog
 from showrunner.channels.schemas import (
     ChannelChanges,
     ChannelFilter,
@@ -16,11 +17,11 @@ from showrunner.channels.schemas import (
     NewChannelResponse,
     RemovalConfirmation,
 )
-from showrunner.channels.settings import check_cloned_voice, check_logo, check_voice
+from showrunner.channels.settings import check_cloned_voice, check_logo, check_voice, low_backlog
 from showrunner.database import db
 from showrunner.errors import Conflict
-from showrunner.store.studio import channels
-from showrunner.web import answers, audit, idempotency
+from showrunner.store.studio import channels, topics
+from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.body import checked, parse
@@ -53,38 +54,44 @@ def add(request: Request, body: NewChannel) -> Answer:
         exclude_none=True
     )
     check_voice(settings)
+    waiting = settings.pop("topics", [])
+    background.expect_work(request, "channels")
 
     def work(tx: db.Transaction) -> Answer:
         check_logo(tx, request, settings)
         check_cloned_voice(tx, request, settings)
         limit = limits.of_organisation(tx, request.organisation_id)["channels"]
         fields = body.name, body.niche, body.youtube_channel_id, settings, limit
-        channel = parse(channels.add(tx, request.organisation_id, request.caller.holder, *fields).encode())
+        added = parse(channels.add(tx, request.organisation_id, request.caller.holder, *fields).encode())
+        backlog.add(tx, request.organisation_id, added["id"], waiting)
+        channel = parse(channels.get(tx, request.organisation_id, added["id"]).encode())
         audit.record(tx, request, "add", "channel", channel["id"], after=channel)
-        return Answer({"channel": channel, "setup_tasks": _setup_tasks(settings)}, 201)
+        return Answer({"channel": channel, "setup_tasks": _setup_tasks(tx, channel)}, 201)
 
     return idempotency.once(request, work)
 
 
-def _setup_tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def _setup_tasks(tx: db.Transaction, channel: dict[str, Any]) -> list[dict[str, Any]]:
+    waiting = topics.count_waiting(tx, channel["id"])
     done = {
-        "connect_youtube": False,
-        "add_brand": bool(settings.get("brand")),
-        "add_topics": bool(settings.get("topics")),
+        "connect_youtube": channels.is_connected(tx, channel["id"]),
+        "add_brand": bool(channel["settings"].get("brand")),
+        "add_topics": waiting >= low_backlog(channel["settings"]),
     }
     descriptions = {
         "connect_youtube": "Connect the YouTube account, so that videos can be published.",
         "add_brand": "Choose colours, logo and caption style.",
-        "add_topics": "Fill the backlog that scheduled videos draw their topics from.",
+        "add_topics": f"Fill the backlog that scheduled videos draw their topics from: {waiting} wait.",
     }
     return [{"task": task, "done": done[task], "description": text} for task, text in descriptions.items()]
 
 
 @routes.get("/api/v1/channels/{channel_id}", permission="channels:read", answer=ChannelOverview, max_age=30)
 def show(request: Request, channel_id: str) -> Answer:
-    """Show a channel with its statistics and newest videos."""
+    """Show a channel with its statistics, newest videos, and what is left to do for it to run itself."""
     with db.reading() as tx:
-        return Answer(channels.get_overview(tx, request.organisation_id, channel_id))
+        overview = parse(channels.get_overview(tx, request.organisation_id, channel_id).encode())
+        return Answer({**overview, "setup_tasks": _setup_tasks(tx, overview["channel"])})
 
 
 @routes.put(
@@ -94,7 +101,10 @@ def change(request: Request, channel_id: str, body: ChannelChanges) -> Answer:
     """Change the given fields."""
     changes = body.model_dump(exclude_unset=True, exclude={"settings"})
     given = body.settings.model_dump(exclude_unset=True) if body.settings else {}
+    waiting = given.pop("topics", None)
+    background.expect_work(request, "channels")
     with db.transaction() as tx:
+        channels.lock(tx, request.organisation_id, channel_id)
         before = parse(channels.get(tx, request.organisation_id, channel_id).encode())
         settings = {
             name: value for name, value in {**before["settings"], **given}.items() if value is not None
@@ -102,6 +112,8 @@ def change(request: Request, channel_id: str, body: ChannelChanges) -> Answer:
         check_voice({"language": "en", "voice": "female1", **settings})
         check_logo(tx, request, given)
         check_cloned_voice(tx, request, given)
+        if waiting is not None:
+            backlog.replace(tx, request.organisation_id, channel_id, waiting)
         channel = channels.save(tx, request.organisation_id, channel_id, changes, given)
         after = parse(channel.encode())
         old, new = _differences(before, after)

@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Page, Pagination, Query, Result, Timestamp
+from showrunner.web.fields import (
+    PATTERN_WORDS,
+    Body,
+    Id,
+    Line,
+    Page,
+    Pagination,
+    Query,
+    Result,
+    Text,
+    Timestamp,
+)
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$"), AfterValidator(str.lower)]
 ChannelStatus = Literal["active", "paused", "disabled"]
@@ -14,6 +25,7 @@ Voice = Literal["male1", "female1", "ai_clone"]
 CaptionPreset = Literal["bold", "clean", "boxed", "karaoke", "impact", "panel", "documentary"]
 Font = Literal["Inter", "Montserrat", "Anton", "Source Serif 4"]
 TimeOfDay = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in UTC")]
+Topic = Annotated[Line, Field(max_length=500)]
 ChannelName = Annotated[Line, Field(max_length=100)]
 Niche = Annotated[Line, Field(max_length=200)]
 YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
@@ -50,9 +62,10 @@ class ChannelSettings(Body):
     privacy: Literal["private", "unlisted", "public"] = "private"
     videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
     publish_times: Annotated[list[TimeOfDay], Field(max_length=10)] = Field(default_factory=list)
-    topics: Annotated[list[Annotated[Line, Field(max_length=500)]], Field(max_length=200)] = Field(
-        default_factory=list
-    )
+    topics: Annotated[
+        list[Topic],
+        Field(max_length=1000, description="The backlog. In a change it takes the place of what waits."),
+    ] = Field(default_factory=list)
     language: Language = "en"
     voice: Voice = "female1"
     voice_clone_id: ClonedVoiceId | None = None
@@ -77,6 +90,66 @@ class ChannelChanges(Body):
     youtube_channel_id: YoutubeChannelId | None = None
     status: ChannelStatus | None = None
     settings: ChannelSettings | None = None
+
+
+class TopicText(Body):
+    """One topic, as the backlog takes it."""
+
+    topic: Topic
+
+
+class NewTopics(Body):
+    """Topics to add: either `topics`, or `csv`, a table whose first line names the column "topic"."""
+
+    topics: Annotated[list[Topic], Field(min_length=1, max_length=1000)] | None = None
+    csv: Annotated[Text, Field(max_length=600_000)] | None = None
+    first: Annotated[bool, Field(strict=True, description="Before the waiting topics.")] = False
+
+
+class TopicIds(Body):
+    """Ids of waiting topics."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=1000)]
+
+
+class TopicFilter(Page):
+    """Filter and page of a backlog."""
+
+    state: Literal["waiting", "used"] = "waiting"
+
+
+class BacklogTopic(Result):
+    """A topic that waits for its video, or was used for one."""
+
+    id: str
+    topic: str
+    position: Annotated[int, Field(description="Lower ones come first.")]
+    state: Literal["waiting", "used"]
+    video_id: str | None
+    created_at: Timestamp
+    used_at: Timestamp | None
+
+
+class TopicList(Result):
+    """One page of a channel's backlog."""
+
+    topics: list[BacklogTopic]
+    pagination: Pagination
+
+
+class AddedTopics(Result):
+    """How many topics were added and now wait. `skipped` are those that the channel has had already."""
+
+    added: int
+    skipped: list[str]
+    waiting: int
+
+
+class RemovedTopics(Result):
+    """How many topics were removed, and how many still wait."""
+
+    removed: int
+    waiting: int
 
 
 class ChannelFilter(Page):
@@ -149,6 +222,9 @@ class RecentVideo(Result):
 
 
 class ChannelOverview(Result):
+    """A channel with its figures, its newest videos, and what is left to do for it to run itself."""
+
     channel: Channel
     statistics: ChannelStatistics
     recent_videos: list[RecentVideo]
+    setup_tasks: list[SetupTask]

@@ -10,6 +10,14 @@ from showrunner.store.accounts import cloned_voices
 from showrunner.store.studio import assets
 from showrunner.web.routing import Request
 
+# A backlog is low when it has topics for fewer days than this.
+LOW_DAYS = 3
+
+
+def low_backlog(settings: dict[str, Any]) -> int:
+    """Return the number of waiting topics below which a channel's backlog is low."""
+    return LOW_DAYS * int(settings.get("videos_per_day", 1))
+
 
 def check_voice(settings: dict[str, Any]) -> None:
     """Raise InvalidRequest if the language doesn't have the voice."""

@@ -36,7 +36,7 @@ def connect_youtube(request: Request, channel_id: str, body: YoutubeChoice) -> A
     `disabled_features` lists what doesn't work because its scope was declined.
     """
     with db.transaction() as tx:
-        channel = channels.get_noted(tx, request.organisation_id, channel_id)
+        channel = channels.lock(tx, request.organisation_id, channel_id)
         connections = connected_accounts.list_channels(tx, request.organisation_id)
         if not connections:
             raise Conflict(

@@ -4,20 +4,18 @@ from typing import Any
 
 from showrunner import config, errors
 from showrunner.access import limits
-from showrunner.aws import rpc, schedules
 from showrunner.database import db
 from showrunner.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
     ScriptRejected,
-    ServiceUnavailable,
     ShowrunnerError,
 )
 from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
-from showrunner.store.studio import assets, channels, videos
+from showrunner.store.studio import assets, channels, topics, videos
 from showrunner.videos import executions
 from showrunner.videos.schemas import (
     Batch,
@@ -29,7 +27,7 @@ from showrunner.videos.schemas import (
     VoiceInfo,
     VoiceList,
 )
-from showrunner.web import answers, audit, idempotency, log
+from showrunner.web import answers, audit, background, idempotency, log
 from showrunner.web.answers import Answer
 from showrunner.web.body import checked
 from showrunner.web.routing import Request
@@ -124,6 +122,8 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     billing.require_credit(tx, organisation_id)
     limits.spend_videos(tx, request.caller, "generate")
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
+    if not has_subject(brief):
+        topics.use(tx, channel_id, order["topic"], video_id)
     audit.record(tx, request, "add", "video", video_id, channel_id=channel_id)
     return OrderedVideo(
         job_id=executions.name(video_id, 1),
@@ -212,9 +212,6 @@ def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> di
     """Return the order that a valid brief becomes: the brief with the channel's defaults filled in.
 
     Raises NotFound, Conflict, InvalidRequest."""
-    if not (brief.topic or brief.source_text or brief.manual_script):
-        message = "Give a topic, a source_text or a manual_script."
-        raise InvalidRequest(message, [{"field": f"{prefix}topic", "message": message}], code="MISSING_FIELD")
     channel_id = brief.channel_id.lower()
     channel = channels.get_for_production(tx, request.organisation_id, [channel_id]).get(channel_id)
     if channel is None:
@@ -222,9 +219,20 @@ def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> di
     if channel["status"] != "active":
         raise Conflict(f"The channel is {channel['status']}: set it active first.")
     order = _order(brief, channel["settings"], prefix)
+    if not has_subject(brief):
+        order["topic"] = topics.lock_next(tx, channel_id)
+        if order["topic"] is None:
+            message = "Give a topic, a source_text or a manual_script: the channel's backlog is empty."
+            details = [{"field": f"{prefix}topic", "message": message}]
+            raise InvalidRequest(message, details, code="MISSING_FIELD")
     _require_voice(tx, request.organisation_id, order["voice"], channel["settings"], prefix)
     _require_assets(tx, request, order["assets"], prefix)
     return order
+
+
+def has_subject(brief: Brief) -> bool:
+    """Return whether the brief says what the video is about. Otherwise the next topic of the backlog does."""
+    return bool(brief.topic or brief.source_text or brief.manual_script)
 
 
 def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -301,13 +309,8 @@ def check_uploads(request: Request, asset_ids: list[str]) -> None:
 
 
 def announce_work(request: Request) -> None:
-    """Tell the sweeper, before the commit, that it has work: without that it looks only every few hours.
-
-    The sweeper starts what fails to start here. If it can't be told, the order goes on."""
-    try:
-        schedules.expect_work("sweep")
-    except (ServiceUnavailable, rpc.AwsError) as error:
-        log.warn(request, "the sweeper was not told", reason=error.message)
+    """Tell the sweeper that it has work. It starts what fails to start here."""
+    background.expect_work(request, "sweep")
 
 
 def start(request: Request, video_ids: list[str], attempt: int = 1) -> None:

@@ -1,8 +1,8 @@
 """Define the request and response bodies of /api/v1/videos."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from showrunner.production.text import SCRIPT_RULE
 from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Text
@@ -29,18 +29,9 @@ Aspect = Literal["9:16", "16:9", "1:1"]
 class Brief(Body):
     """A brief: what the video is about and how it looks.
 
-    One of topic, source_text and manual_script is required.
+    Without topic, source_text and manual_script the video takes the next topic of its channel's backlog.
 
     `length_seconds` takes precedence over `length`."""
-
-    model_config: ClassVar[ConfigDict] = {
-        "json_schema_extra": {
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}}
-                for name in ("topic", "source_text", "manual_script")
-            ]
-        }
-    }
 
     channel_id: Id
     topic: Annotated[Line, Field(max_length=500)] | None = None

@@ -26,7 +26,9 @@ db.CONSTRAINTS["channels_youtube_channel_id"] = (
 
 _ITEM = """
     json_build_object('id', c.id, 'name', c.name, 'niche', c.niche, 'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
-                      'settings', c.settings, 'created_at', c.created_at, 'updated_at', c.updated_at)
+                      'settings', c.settings || jsonb_build_object('topics', (
+                          SELECT coalesce(jsonb_agg(t.topic ORDER BY t.position, t.id), '[]')
+                            FROM studio.topics t WHERE t.channel_id = c.id AND t.used_at IS NULL)), 'created_at', c.created_at, 'updated_at', c.updated_at)
 """
 _COLUMNS = {
     "created_at": Column("c.created_at", "timestamptz"),
@@ -64,11 +66,11 @@ def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
     return _found(text)
 
 
-def get_noted(tx: db.Transaction, organisation_id: str, channel_id: str) -> dict[str, Any]:
-    """Return the YouTube channel that a channel notes, as {youtube_channel_id}; locked until the transaction ends. Raises NotFound."""
+def lock(tx: db.Transaction, organisation_id: str, channel_id: str) -> dict[str, Any]:
+    """Return {youtube_channel_id, status} of a channel and lock the row. Raises NotFound."""
     row = db.one(
         tx,
-        f"SELECT c.youtube_channel_id FROM {_SOURCE} AND c.id = :channel_id FOR UPDATE",
+        f"SELECT c.youtube_channel_id, c.status FROM {_SOURCE} AND c.id = :channel_id FOR UPDATE",
         organisation_id=organisation_id,
         channel_id=channel_id,
     )
@@ -175,7 +177,7 @@ def save(
                youtube_verified_at = CASE WHEN :has_youtube::boolean AND youtube_channel_id IS DISTINCT FROM :youtube_channel_id THEN NULL
                                           ELSE youtube_verified_at END,
                youtube_channel_id = CASE WHEN :has_youtube::boolean THEN :youtube_channel_id ELSE youtube_channel_id END,
-               settings = settings || :settings::jsonb, updated_at = now()
+               settings = settings || :settings::jsonb, planned_through = NULL, updated_at = now()
          WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
         """,
         organisation_id=organisation_id,
@@ -189,6 +191,25 @@ def save(
         settings=json.dumps(settings),
     )
     return _found(text)
+
+
+def plan_again(tx: db.Transaction, channel_id: str) -> None:
+    """Have the channel's slots planned anew, and its backlog looked at."""
+    db.run(tx, "UPDATE studio.channels SET planned_through = NULL WHERE id = :id", id=channel_id)
+
+
+def is_connected(tx: db.Transaction, channel_id: str) -> bool:
+    """Return whether videos of the channel can be published: an account has proved that it owns it."""
+    return bool(
+        db.value(
+            tx,
+            """
+            SELECT connection_id IS NOT NULL AND youtube_verified_at IS NOT NULL
+              FROM studio.channels WHERE id = :id
+            """,
+            id=channel_id,
+        )
+    )
 
 
 def connect(
@@ -217,7 +238,7 @@ def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
     """Hides the channel and its videos; the retention job purges them after KEPT_DAYS."""
     hidden = db.run(
         tx,
-        "UPDATE studio.channels c SET deleted_at = now(), status = 'disabled', updated_at = now() "
+        "UPDATE studio.channels c SET deleted_at = now(), status = 'disabled', planned_through = NULL, updated_at = now() "
         "WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL",
         organisation_id=organisation_id,
         channel_id=channel_id,
