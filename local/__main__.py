@@ -120,7 +120,8 @@ def up(_: argparse.Namespace) -> None:
     with local_stack():
         pass
     print(
-        f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to stop it."
+        f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to "
+        "stop it."
     )
 
 

@@ -45,7 +45,8 @@ def parsed(file: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(body, dict):
         raise Refused(
-            f"the brief {file} is not a JSON object; it takes the fields of POST /api/v1/videos/generate, such as topic"
+            f"the brief {file} is not a JSON object; it takes the fields of POST /api/v1/videos/generate, "
+            "such as topic"
         )
     return body
 
@@ -56,7 +57,8 @@ def refuse_wrong(file: Path, body: dict[str, Any]) -> None:
             raise Refused(f"the brief {file}: {field} is a text, not {kind(body[field])}")
     if not any((body.get(field) or "").strip() for field in SUBJECTS):
         raise Refused(
-            f"the brief {file}: topic is missing; say what the video is about with topic, source_text or manual_script"
+            f"the brief {file}: topic is missing; say what the video is about with topic, source_text or "
+            "manual_script"
         )
 
 
@@ -74,7 +76,8 @@ def lengths(text: str) -> dict[str, Any]:
         return {"length": text}
     if not text.isascii() or not text.isdigit() or int(text) not in SECONDS:
         raise Refused(
-            f"LENGTH={text}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} seconds"
+            f"LENGTH={text}: a length is {', '.join(LENGTHS)} or {SECONDS.start} to {SECONDS.stop - 1} "
+            "seconds"
         )
     return {"length_seconds": int(text)}
 

@@ -55,7 +55,8 @@ def check() -> int:
     print(document_changes() or "  The OpenAPI documents are those of the last commit.", flush=True)
     if failed:
         raise Refused(
-            f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend what can be mended by a program",
+            f"{', '.join(failed)} failed; `.local/env/dev/bin/ruff check --fix .` and `ruff format .` mend "
+            "what can be mended by a program",
             code=1,
         )
     return 0

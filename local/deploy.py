@@ -259,7 +259,8 @@ def migrate() -> None:
     if answer.get("FunctionError"):
         error = json.load(answer["Payload"])
         raise Refused(
-            f"the database could not be migrated: {error.get('errorMessage', error)} (make clean starts with an empty one)",
+            f"the database could not be migrated: {error.get('errorMessage', error)} (make clean starts "
+            "with an empty one)",
             code=1,
         )
 
@@ -282,7 +283,8 @@ def ensure_organisation() -> None:
         )
         connection.run(
             "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes)"
-            " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}') ON CONFLICT DO NOTHING",
+            " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}') ON CONFLICT DO@@
+            "NOTHING",
             id=ORGANISATION,
             prefix=key[:10],
             hash=hashlib.sha256(key.encode()).hexdigest(),
@@ -349,7 +351,8 @@ class ApiRefused(Refused):
         except (ValueError, KeyError, TypeError):
             told = answer.text[:300] or "no body"
         super().__init__(
-            f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: {told}",
+            f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: "
+            f"{told}",
             2 if answer.status_code in (400, 422) else 1,
         )
         self.status = answer.status_code

@@ -174,7 +174,8 @@ class Gateway:
             return unavailable(f"the engine on {self.api.engine} doesn't answer: run `make up`")
         except TimeoutError:
             return unavailable(
-                f"the engine on {self.api.engine} took longer than {ANSWER_SECONDS} s; its log is in the folder `logs`"
+                f"the engine on {self.api.engine} took longer than {ANSWER_SECONDS} s; its log is in the "
+                "folder `logs`"
             )
 
     async def _forward(self, request: web.Request, body: bytes) -> web.StreamResponse:
@@ -344,7 +345,8 @@ async def main() -> int:
             except OSError as failure:
                 reason = os.strerror(failure.errno or 0)
                 print(
-                    f"gateway: port {port} on 127.0.0.1 cannot be used ({reason}); stop what listens there or set {variable}",
+                    f"gateway: port {port} on 127.0.0.1 cannot be used ({reason}); stop what listens there "
+                    f"or set {variable}",
                     file=sys.stderr,
                 )
                 return 2

@@ -88,7 +88,8 @@ def listen(port: int, variable: str) -> socket.socket:
         return listener
     except OSError:
         print(
-            f"port {port} is in use: end the process that holds it, or choose another port with {variable}=<port>",
+            f"port {port} is in use: end the process that holds it, or choose another port with "
+            f"{variable}=<port>",
             file=sys.stderr,
         )
         raise SystemExit(2) from None

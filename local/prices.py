@@ -18,7 +18,8 @@ def main() -> int:
             f"{len(old)} of {len(prices.SOURCES)} prices were read more than {prices.OUTDATED_DAYS} days ago."
         )
         print(
-            "Read them again, then change layers/showrunner/showrunner/production/prices.py and docs/services.md."
+            "Read them again, then change layers/showrunner/showrunner/production/prices.py and "
+            "docs/services.md."
         )
     else:
         print(f"All {len(prices.SOURCES)} prices were read within the last {prices.OUTDATED_DAYS} days.")

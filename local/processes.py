@@ -91,12 +91,14 @@ class Supervisor:
         while not server.ready():
             if self.find(server.name) is None:
                 raise Refused(
-                    f"{server.name} ended while starting: {last_words(self.log_of(server.name))} (log: {self.log_of(server.name)})",
+                    f"{server.name} ended while starting: {last_words(self.log_of(server.name))} (log: "
+                    f"{self.log_of(server.name)})",
                     code=1,
                 )
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"{server.name} didn't answer within {within_s:.0f} s; its log: {self.log_of(server.name)}",
+                    f"{server.name} didn't answer within {within_s:.0f} s; its log: "
+                    f"{self.log_of(server.name)}",
                     code=1,
                 )
             time.sleep(0.05)
@@ -209,7 +211,8 @@ def refuse_port_in_use(name: str, setting: str, port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise Refused(
-                f"port {port} for {name} is in use by another process; end that one or choose another port with {setting}=<port>"
+                f"port {port} for {name} is in use by another process; end that one or choose another port "
+                f"with {setting}=<port>"
             ) from error
 
 
@@ -309,7 +312,8 @@ class CommandFailed(Refused):
         lines = [line for line in output.splitlines() if line.strip()]
         tail = "\n".join(f"    {line}" for line in lines[-12:])
         super().__init__(
-            f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status {status}{f' (log: {log})' if log else ''}:\n{tail}",
+            f"{Path(command[0]).name} {' '.join(map(str, command[1:3]))} failed with status "
+            f"{status}{f' (log: {log})' if log else ''}:\n{tail}",
             code=1,
         )
         self.output = output

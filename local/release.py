@@ -282,10 +282,12 @@ class Rehearsal:
         )
         name, built = self.stage.name, building.BUILDS / building.version()
         print(
-            f"# fill in stages/{name}.toml, then: make preflight STAGE={name} lists what the account lacks, each with its command"
+            f"# fill in stages/{name}.toml, then: make preflight STAGE={name} lists what the account "
+            "lacks, each with its command"
         )
         print(
-            f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy makes {', '.join(MADE)}"
+            f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy "
+            f"makes {', '.join(MADE)}"
         )
         print("make build")
         print("# PROTECTED=false for the first deployment, true once both stacks stand")
@@ -299,7 +301,8 @@ class Rehearsal:
             )
         )
         print(
-            f"aws lambda invoke --function-name {self.lookup(self.stage.data_stack, 'MigrateFunction')} --cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout"
+            f"aws lambda invoke --function-name {self.lookup(self.stage.data_stack, 'MigrateFunction')} "
+            f"--cli-read-timeout {MIGRATE_TIMEOUT_S} /dev/stdout"
         )
         repository, registry = (
             self.lookup(self.stage.data_stack, "RenderRepository"),
@@ -311,10 +314,12 @@ class Rehearsal:
             self.tell(command)
         digest = "--query imageDetails[0].imageDigest --output text"
         print(
-            f'digest=$(aws ecr describe-images --repository-name "${{repository#*/}}" --image-ids imageTag={building.render_version()} {digest})'
+            f'digest=$(aws ecr describe-images --repository-name "${{repository#*/}}" --image-ids '
+            f"imageTag={building.render_version()} {digest})"
         )
         print(
-            f"# first with PLATFORM_URL={PENDING} and INGESTION_URL={PENDING}, then with the stack's outputs PlatformApiUrl and IngestionApiUrl"
+            f"# first with PLATFORM_URL={PENDING} and INGESTION_URL={PENDING}, then with the stack's "
+            "outputs PlatformApiUrl and IngestionApiUrl"
         )
         values = {
             "Stage": name,
@@ -394,7 +399,8 @@ def run(command: list[str | Path], *, environment: Mapping[str, str] | None = No
     done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
     if done.returncode:
         raise Refused(
-            f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before it stays deployed",
+            f"{Path(command[0]).name} {command[1]} failed with status {done.returncode}; what came before "
+            "it stays deployed",
             code=1,
         )
 

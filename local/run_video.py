@@ -114,7 +114,8 @@ def ask_patiently(api: httpx.Client, path: str) -> Any:
         except httpx.TransportError as error:
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); logs: {stack.logs()}",
+                    f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); "
+                    f"logs: {stack.logs()}",
                     code=1,
                 ) from error
         time.sleep(1)
@@ -227,7 +228,8 @@ def fetch(store: httpx.Client, url: str, path: Path) -> Path:
         if answer.is_error:
             answer.read()
             raise Refused(
-                f"{path.name} could not be fetched: the store answered {answer.status_code} {answer.text[:200]}",
+                f"{path.name} could not be fetched: the store answered {answer.status_code} "
+                f"{answer.text[:200]}",
                 code=1,
             )
         with path.open("wb") as file:
@@ -262,7 +264,8 @@ def show(summary: dict[str, Any]) -> None:
     console.print(step_table(summary))
     if summary["demo"]:
         console.print(
-            "  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't publish it.",
+            "  Demo: stand-ins wrote or spoke this on this machine. Nobody checked its facts; don't "
+            "publish it.",
             style="yellow",
             soft_wrap=True,
         )

@@ -94,7 +94,8 @@ def refuse_little_disk(groups: Iterable[str]) -> None:
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if free < needed:
         raise Refused(
-            f"about {needed / 1000:.1f} GB of free disk are needed under {ROOT}, there are {free / 1000:.1f} GB; free some and run it again"
+            f"about {needed / 1000:.1f} GB of free disk are needed under {ROOT}, there are "
+            f"{free / 1000:.1f} GB; free some and run it again"
         )
 
 
@@ -108,7 +109,8 @@ def install_uv() -> None:
         processes.call([sys.executable, "-m", "venv", "--clear", folder])
     except processes.CommandFailed as failure:
         raise Refused(
-            f"this Python can't make virtual environments (on Debian and Ubuntu: install python3.13-venv); {failure}"
+            "this Python can't make virtual environments (on Debian and Ubuntu: install python3.13-venv); "
+            f"{failure}"
         ) from failure
     processes.call(
         [
@@ -163,7 +165,8 @@ def fetch_voices() -> None:
         processes.call([python_of("models"), "-m", "local.voice.styles", VOICES], folder=ROOT)
     except processes.CommandFailed as failure:
         print(
-            f"  note: no English voice styles, the packaged voice serves instead ({str(failure).splitlines()[-1].strip()[:160]})",
+            "  note: no English voice styles, the packaged voice serves instead "
+            f"({str(failure).splitlines()[-1].strip()[:160]})",
             flush=True,
         )
     _stamp_of("voices").parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,8 @@ def _refuse_a_port_in_use(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as failure:
             print(
-                f"engine: port {port} on 127.0.0.1 cannot be used ({failure.strerror}); stop what listens there or set ENGINE_PORT",
+                f"engine: port {port} on 127.0.0.1 cannot be used ({failure.strerror}); stop what listens "
+                "there or set ENGINE_PORT",
                 file=sys.stderr,
             )
             sys.exit(2)

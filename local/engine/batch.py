@@ -473,11 +473,13 @@ class Api:
         share = request.get("shareIdentifier")
         if found.get("schedulingPolicyArn") and not share:
             raise Refused(
-                "Error executing request, Exception : shareIdentifier must be specified for a job queue with a scheduling policy"
+                "Error executing request, Exception : shareIdentifier must be specified for a job queue "
+                "with a scheduling policy"
             )
         if share and not found.get("schedulingPolicyArn"):
             raise Refused(
-                "Error executing request, Exception : shareIdentifier is not allowed for a job queue without a scheduling policy"
+                "Error executing request, Exception : shareIdentifier is not allowed for a job queue "
+                "without a scheduling policy"
             )
         if share and not SHARE_PATTERN.fullmatch(share):
             raise Refused(

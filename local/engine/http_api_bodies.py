@@ -63,7 +63,8 @@ def _routes_of(body: Json) -> Iterator[tuple[str, Json]]:
                 continue
             if operation.get("security") or body.get("security"):
                 raise ValueError(
-                    f"{method} {path} has an authorizer, which the local engine does not enforce on an HTTP API"
+                    f"{method} {path} has an authorizer, which the local engine does not enforce on an "
+                    "HTTP API"
                 )
             integration = operation.get("x-amazon-apigateway-integration") or (
                 operations.get(ANY_METHOD) or {}

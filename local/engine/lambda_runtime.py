@@ -144,7 +144,8 @@ class Worker(pool.Worker):
         if len(answer["result"].encode()) > RESPONSE_LIMIT_BYTES:
             raise WorkerFailed(
                 "Function.ResponseSizeTooLarge",
-                f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
+                f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} "
+                "bytes).",
             )
         return {"result": json.loads(answer["result"])}
 

@@ -12,7 +12,8 @@ def make_admin(stage: Stage, email: str, organisation: str | None) -> None:
     """Print what the person needs next. What is shown once is written nowhere."""
     if "@" not in email:
         raise Refused(
-            f"EMAIL={email} is no e-mail address (make admin STAGE={stage.name} EMAIL=you@label.com ORGANISATION='My label')"
+            f"EMAIL={email} is no e-mail address (make admin STAGE={stage.name} EMAIL=you@label.com "
+            "ORGANISATION='My label')"
         )
     event = {
         "command": "admin",
@@ -29,7 +30,8 @@ def make_admin(stage: Stage, email: str, organisation: str | None) -> None:
     )
     if told["password_token"]:
         print(
-            f"Set the password within an hour:\n    curl -X POST {address}/api/v1/auth/password/reset -H 'content-type: application/json' "
+            f"Set the password within an hour:\n    curl -X POST {address}/api/v1/auth/password/reset -H "
+            "'content-type: application/json' "
             f"""-d '{{"token": "{told["password_token"]}", "password": "<new>"}}'""",
             flush=True,
         )

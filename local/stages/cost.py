@@ -215,8 +215,14 @@ def text() -> str:
     parts = [
         "# What a stage costs",
         "",
-        "Computed by `make costs`; a test compares this page with what it would write. USD, us-east-1, list prices without discounts and without free tiers.",
-        f"AWS: {SOURCES}. Models, voices, renders: [prices.py](../layers/showrunner/showrunner/production/prices.py), each with its source and day.",
+        (
+            "Computed by `make costs`; a test compares this page with what it would write. USD, us-east-1, "
+            "list prices without discounts and without free tiers."
+        ),
+        (
+            f"AWS: {SOURCES}. Models, voices, renders: "
+            "[prices.py](../layers/showrunner/showrunner/production/prices.py), each with its source and day."
+        ),
         "",
         "## Idle, schedules off",
         "",
@@ -227,8 +233,10 @@ def text() -> str:
         f"## Videos of {SECONDS} seconds",
         "",
         (
-            f"One costs {cpu:.3f} rendered on Fargate and {gpu:.3f} on a GPU that is started for it alone. Counted with {CHARACTERS} characters, "
-            f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU a quarter and four minutes. Beside what it "
+            f"One costs {cpu:.3f} rendered on Fargate and {gpu:.3f} on a GPU that is started for it alone. "
+            f"Counted with {CHARACTERS} characters, "
+            f"{TOKENS_IN} and {TOKENS_OUT} tokens, 1.2 seconds of Fargate for a second of video, on a GPU "
+            "a quarter and four minutes. Beside what it "
             "costs idle:"
         ),
         "",
@@ -245,7 +253,10 @@ def text() -> str:
         "## The largest items, and what to switch off",
         "",
         '- Voice is most of a video: `ElevenLabsModel = "eleven_flash_v2_5"` halves it.',
-        '- The database that never sleeps: `DatabaseMinCapacity = 0`, no followed channels, `Schedules = "DISABLED"`.',
+        (
+            "- The database that never sleeps: `DatabaseMinCapacity = 0`, no followed channels, `Schedules = "
+            '"DISABLED"`.'
+        ),
         (
             "- The way out: `make destroy DATA=keep` takes it away with the application; a NAT gateway costs "
             f"{(AWS['NAT gateway an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f} instead of "
@@ -267,5 +278,6 @@ def write(path: Path = FILE) -> None:
 if __name__ == "__main__":
     write()
     print(
-        f"{FILE.relative_to(ROOT)} is written; prices of {len(AWS)} AWS items and {len(prices.TOKENS)} models went in."
+        f"{FILE.relative_to(ROOT)} is written; prices of {len(AWS)} AWS items and {len(prices.TOKENS)} "
+        "models went in."
     )

@@ -33,7 +33,8 @@ def destroy(stage: Stage, data: str, ask: Callable[[str], str] = input) -> None:
     if data == KEEP:
         rest(stage)
         print(
-            f"The data of {stage.name} stay: media bucket, state table, database (asleep), keys and secrets. make deploy STAGE={stage.name} brings it back."
+            f"The data of {stage.name} stay: media bucket, state table, database (asleep), keys and "
+            f"secrets. make deploy STAGE={stage.name} brings it back."
         )
         return
     unprotect(stage)

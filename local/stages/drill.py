@@ -45,7 +45,8 @@ def drill() -> None:
     destroy()
     if left := [kind for kind, found in sums().items() if found]:
         raise Refused(
-            f"the drill could not destroy {', '.join(left)}, so a restore would show nothing; the backup is in {folder}",
+            f"the drill could not destroy {', '.join(left)}, so a restore would show nothing; the backup "
+            f"is in {folder}",
             code=1,
         )
     print("Destroyed: no table, no object and no item is left.", flush=True)
@@ -64,7 +65,8 @@ def drill() -> None:
         flush=True,
     )
     print(
-        f"RPO {lost_at - taken_at:.1f} s (age of the backup), RTO {gone_s:.1f} s (data gone until they were back).",
+        f"RPO {lost_at - taken_at:.1f} s (age of the backup), RTO {gone_s:.1f} s (data gone until they "
+        "were back).",
         flush=True,
     )
 

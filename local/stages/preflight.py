@@ -80,7 +80,8 @@ def require(stage: Stage) -> Account:
         )
     if blocking:
         raise Refused(
-            f"{len(blocking)} of these have to be there first; then run it again (make preflight STAGE={stage.name} only looks)"
+            f"{len(blocking)} of these have to be there first; then run it again (make preflight "
+            f"STAGE={stage.name} only looks)"
         )
     return found
 

@@ -84,7 +84,8 @@ def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
     for name, service in {**BROUGHT, **OPTIONAL}.items():
         if name in there:
             print(
-                f"{name}: there already (to change it, delete it first: aws ssm delete-parameter --name {stage.parameter_name(name)})",
+                f"{name}: there already (to change it, delete it first: aws ssm delete-parameter --name "
+                f"{stage.parameter_name(name)})",
                 flush=True,
             )
             continue
@@ -92,7 +93,8 @@ def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
         value = ask(f"{service.title}, from {service.where}{optional}: ").strip()
         if not value and name in BROUGHT:
             raise Refused(
-                f"no video can be made without a key of {service.title}; make one there and run it again, what is in SSM stays"
+                f"no video can be made without a key of {service.title}; make one there and run it again, "
+                "what is in SSM stays"
             )
         if value:
             print(f"{name}: {tried(service, value)}", flush=True)
@@ -110,7 +112,8 @@ def tried(service: Service, key: str) -> str:
         return f"kept without trying it, because {httpx.URL(address).host} doesn't answer ({type(error).__name__})"
     if status in (400, 401, 403):  # Google says 400 to a key that it doesn't know
         raise Refused(
-            f"{service.title} refuses this key ({status}); make another at {service.where} and run it again, what is in SSM stays"
+            f"{service.title} refuses this key ({status}); make another at {service.where} and run it "
+            "again, what is in SSM stays"
         )
     return (
         "works"

@@ -33,7 +33,8 @@ def smoke(stage: Stage) -> None:
         raise Refused(f"stage {stage.name} is not deployed completely; run make deploy STAGE={stage.name}")
     if ORGANISATION not in known:
         raise Refused(
-            f"stage {stage.name} has no organisation yet; run make admin STAGE={stage.name} EMAIL=you@label.com"
+            f"stage {stage.name} has no organisation yet; run make admin STAGE={stage.name} "
+            "EMAIL=you@label.com"
         )
     claims = tokens.service_claims("smoke", known[ORGANISATION], SCOPES, address, TOKEN_SECONDS)
     token = tokens.sign(claims, json.loads(known[SIGNING_KEY]))

@@ -37,7 +37,8 @@ def refuse_unsafe(stage: str, confirm: str | None) -> None:
     """Refuse a stage that isn't one, production without its name typed, and an environment that leads elsewhere than AWS."""
     if stage not in NAMES:
         raise Refused(
-            f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes up with make up"
+            f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes "
+            "up with make up"
         )
     if stage == "prod" and confirm != "prod":
         raise Refused(
@@ -55,7 +56,8 @@ def refuse_region(region: str) -> None:
     if not (CERTIFICATES / f"{region}.pem").exists():
         known = ", ".join(sorted(path.stem for path in CERTIFICATES.glob("*.pem")))
         raise Refused(
-            f"the layer has no RDS certificates of {region}; deploy to one of {known}, or add them to {CERTIFICATES.relative_to(ROOT)} (README there)"
+            f"the layer has no RDS certificates of {region}; deploy to one of {known}, or add them to "
+            f"{CERTIFICATES.relative_to(ROOT)} (README there)"
         )
 
 
@@ -103,7 +105,8 @@ class Stage:
             told = self.aws("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise Refused(
-                f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it again"
+                f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it "
+                "again"
             ) from error
         return {"account": str(told["Account"]), "arn": str(told["Arn"])}
 
@@ -175,7 +178,8 @@ class Stage:
         value = self.outputs(name).get(key)
         if value is None:
             raise Refused(
-                f"stack {name} has no output {key}; its deployment did not end well: run make deploy STAGE={self.name} again",
+                f"stack {name} has no output {key}; its deployment did not end well: run make deploy "
+                f"STAGE={self.name} again",
                 code=1,
             )
         return value
@@ -196,7 +200,8 @@ class Stage:
         while (status := self.status(name)) is not None and status not in STANDS:
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again",
+                    f"stack {name} has been in {status} for an hour; look at its events in the console, "
+                    "then run it again",
                     code=1,
                 )
             self._mend(name, status)
@@ -205,7 +210,8 @@ class Stage:
         client = self.aws("cloudformation")
         if status in NEVER_STOOD:
             print(
-                f"Stack {name} is in {status}: nothing of it was ever in use, so it is deleted and made again.",
+                f"Stack {name} is in {status}: nothing of it was ever in use, so it is deleted and made "
+                "again.",
                 flush=True,
             )
             client.delete_stack(StackName=name)
@@ -217,7 +223,8 @@ class Stage:
         elif status == "DELETE_FAILED":
             reasons = "".join(f"\n    {reason}" for reason in self.failures(name)) or " (no reason given)"
             raise Refused(
-                f"somebody began to delete stack {name}, and it failed: {reasons}\nmake destroy STAGE={self.name} goes on with it",
+                f"somebody began to delete stack {name}, and it failed: {reasons}\nmake destroy "
+                f"STAGE={self.name} goes on with it",
                 code=1,
             )
         elif status.endswith("_IN_PROGRESS"):
@@ -246,7 +253,8 @@ class Stage:
                 return status
             if time.monotonic() > deadline:
                 raise Refused(
-                    f"stack {name} has been in {status} for an hour; look at its events in the console, then run it again",
+                    f"stack {name} has been in {status} for an hour; look at its events in the console, "
+                    "then run it again",
                     code=1,
                 )
             time.sleep(POLL_SECONDS)

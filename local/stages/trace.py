@@ -34,7 +34,8 @@ def trace(stage: Stage, wanted: str) -> None:
         print(line)
     if not lines:
         raise Refused(
-            f"no line of the last {DAYS} days has {wanted}; ids are in the x-request-id of an answer, and in the address of a video",
+            f"no line of the last {DAYS} days has {wanted}; ids are in the x-request-id of an answer, and "
+            "in the address of a video",
             code=1,
         )
 
@@ -42,7 +43,8 @@ def trace(stage: Stage, wanted: str) -> None:
 def refuse_no_id(wanted: str) -> None:
     if not ID.fullmatch(wanted):
         raise Refused(
-            f"ID={wanted}: an id is the x-request-id of an answer or a video's id (make trace STAGE=dev ID=...)"
+            f"ID={wanted}: an id is the x-request-id of an answer or a video's id (make trace STAGE=dev "
+            "ID=...)"
         )
 
 

@@ -332,7 +332,8 @@ def _operations(node: ast.AST) -> set[tuple[str, str]]:
     used = {service for service, _ in found}
     if missing := set(clients.values()) - used:
         raise TypeError(
-            f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what it calls; call it where it is made"
+            f"line {getattr(node, 'lineno', 0)}: a client of {missing} is made, but no check can see what "
+            "it calls; call it where it is made"
         )
     return found
 

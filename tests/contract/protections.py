@@ -155,7 +155,8 @@ def faults(resources: list[Resource]) -> list[str]:
     for each in resources:
         if each.type not in KNOWN:
             found.append(
-                f"{each.id}: nobody has said how {each.type} is protected; add it to KNOWN with rules of its own"
+                f"{each.id}: nobody has said how {each.type} is protected; add it to KNOWN with rules of "
+                "its own"
             )
         for check in RULES.get(each.type, []):
             found += [f"{each.id}: {fault}" for fault in check(each)]

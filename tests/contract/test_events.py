@@ -53,13 +53,15 @@ def video(tx, event, aws):
     )
     db.run(
         tx,
-        "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, 'Samples', '{}')",
+        "INSERT INTO studio.channels (id, organisation_id, name, settings) VALUES (:id, :organisation, "
+        "'Samples', '{}')",
         id=channel,
         organisation=start["organisation_id"],
     )
     db.run(
         tx,
-        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :organisation, :channel, :request)",
+        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :organisation, "
+        ":channel, :request)",
         id=start["video_id"],
         organisation=start["organisation_id"],
         channel=channel,

@@ -165,7 +165,8 @@ def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module,
 
 def test_an_order_without_an_index_is_detected(postgres):
     steps = plan(
-        "SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL ORDER BY v.progress LIMIT :limit"
+        "SELECT * FROM studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL "
+        "ORDER BY v.progress LIMIT :limit"
     )
 
     assert "Sort" in steps

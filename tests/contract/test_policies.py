@@ -236,7 +236,10 @@ def test_a_forbidden_action_is_detected(stacks):
         f"prepare: s3:GetObject on arn:aws:s3:::{BUCKET}/{ORGANISATION}/videos/5f0a/job.json is not allowed",
         f"prepare: s3:PutObject on arn:aws:s3:::{BUCKET}/{ORGANISATION}/products/voice/1.mp3 is not allowed",
         f"render: s3:PutObject on arn:aws:s3:::{BUCKET}/{ORGANISATION}/videos/5f0a/job.json is not allowed",
-        f"videos: ssm:GetParameters on arn:aws:ssm:{PLACE}:parameter/showrunner/local/openai/api_key is not allowed",
+        (
+            f"videos: ssm:GetParameters on arn:aws:ssm:{PLACE}:parameter/showrunner/local/openai/api_key is "
+            "not allowed"
+        ),
         f"videos: states:StartExecution on arn:aws:states:{PLACE}:stateMachine:other is not allowed",
     ]
 

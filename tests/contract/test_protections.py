@@ -19,8 +19,8 @@ def test_every_value_that_protects_is_the_one_that_was_reviewed():
     found = protections.differences(protections.all_facts(), protections.written())
     if found:
         pytest.fail(
-            "these values of the templates changed; if they are meant to, `make protections` writes them down:\n"
-            + "\n".join(found),
+            "these values of the templates changed; if they are meant to, `make protections` writes them "
+            "down:\n" + "\n".join(found),
             pytrace=False,
         )
 

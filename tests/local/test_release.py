@@ -68,7 +68,10 @@ def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypat
         "keys of OpenAI, ElevenLabs, YouTube Data API are not in SSM",
         "make secrets STAGE=dev",
         "Lambda allows 10 executions at once",
-        "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000",
+        (
+            "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
+            "--desired-value 1000"
+        ),
         "may start no GPU instance",
         "--quota-code L-3819A6DF",
         "Fargate allows 2 vCPUs",
