@@ -19,7 +19,10 @@ def show() -> None:
         # MiniStack has no page of its own; these two show its state.
         "Engine": f"{engine}/_ministack/health",
         "  mails it was given": f"{engine}/_ministack/ses/messages",
-        "PostgreSQL": f"127.0.0.1:{PORTS['POSTGRES_PORT']}, database and user showrunner, password in {HOME / 'postgres' / 'password'}",
+        "PostgreSQL": (
+            f"127.0.0.1:{PORTS['POSTGRES_PORT']}, database and user showrunner, "
+            f"password in {HOME / 'postgres' / 'password'}"
+        ),
         "Videos": str(HOME / "out"),
         "Logs": str(stack.logs()),
         "Token": str(HOME / "keys" / "token"),

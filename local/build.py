@@ -116,8 +116,9 @@ def settle(folder: Path, path_to_root: str) -> None:
 
 
 def write_documents(application: Path) -> None:
-    """Write each OpenAPI document into the function that serves it, made by the built layer from the routes of
-    this source tree.
+    """Write each OpenAPI document into the function that serves it.
+
+    The built layer makes them from the routes of this source tree.
     """
     layer = next(path for path in sorted(application.glob("*/python")) if (path / "showrunner").is_dir())
     folder = application.with_name("openapi")

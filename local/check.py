@@ -1,4 +1,7 @@
-"""`make check`: everything that can be judged without running the product, each check on its own line with its seconds; all of them, even after one failed."""
+"""`make check`: everything that can be checked without running the product.
+
+Each check gets its own line with its seconds. All of them run, even after one failed.
+"""
 
 import concurrent.futures
 import difflib
@@ -6,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from local import build, processes
@@ -31,9 +35,7 @@ def checks() -> dict[str, Callable[[], str]]:
         # only a real account would show.
         "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),
         "template contracts": lambda: contract(*(f"test_{name}.py" for name in TEMPLATE_CONTRACTS)),
-        **{
-            f"sam {template.name}": lambda template=template: sam_validate(template) for template in TEMPLATES
-        },
+        **{f"sam {template.name}": partial(sam_validate, template) for template in TEMPLATES},
     }
 
 
@@ -88,14 +90,14 @@ def document_changes() -> str:
                 environment=environment,
                 folder=tree,
             )
-        found = []
+        found: list[str] = []
         for document in build.DOCUMENTS:
-            texts = [
+            before, after = (
                 (Path(folder) / name / document).read_text(encoding="utf-8").splitlines()
                 for name in ("before", "after")
-            ]
+            )
             found += difflib.unified_diff(
-                *texts, f"last commit: {document}", f"this tree: {document}", n=1, lineterm=""
+                before, after, f"last commit: {document}", f"this tree: {document}", n=1, lineterm=""
             )
     return "\n".join(found)
 

@@ -1,4 +1,7 @@
-"""The unmodified templates onto the local engine: secrets, data stack, migrations, application stack, then an organisation and a channel to work with."""
+"""Deploy the unmodified templates to the local engine.
+
+In order: secrets, data stack, migrations, application stack, then an organisation and a channel to work with.
+"""
 
 import concurrent.futures
 import hashlib
@@ -7,6 +10,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -110,23 +114,23 @@ def ensure_bucket() -> None:
 
 
 def aws(service: str) -> Any:
-    """A client of the engine, whatever the person's own profile says."""
-    told = aws_environment()
-    keys = {
-        "aws_access_key_id": told["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"],
-    }
-    return boto3.client(service, endpoint_url=told["AWS_ENDPOINT_URL"], region_name=REGION, **keys)
+    """Return a client of the engine, whatever profile the person's environment names."""
+    settings = aws_environment()
+    session = boto3.Session(
+        settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+    )
+    client: Callable[..., Any] = session.client
+    return client(service, endpoint_url=settings["AWS_ENDPOINT_URL"])
 
 
 def parameters() -> dict[str, str]:
     language, voice = os.environ.get("OPENAI_API_KEY"), os.environ.get("ELEVENLABS_API_KEY")
     return {
         "Stage": STAGE,
-        "DatabaseHost": DATABASE["host"],
-        "DatabasePort": str(DATABASE["port"]),
-        "DatabaseName": DATABASE["name"],
-        "DatabaseOwner": DATABASE["user"],
+        "DatabaseHost": DATABASE.host,
+        "DatabasePort": str(DATABASE.port),
+        "DatabaseName": DATABASE.name,
+        "DatabaseOwner": DATABASE.user,
         "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
         # The local voice speaks English only.
         "VoiceLanguages": "en,es,fr,de" if voice else "en",
@@ -266,13 +270,16 @@ def migrate() -> None:
 
 
 def ensure_organisation() -> None:
-    """The demo organisation with a first key of the Ingestion API; neither has a public call that makes the very first of its kind."""
+    """Add the demo organisation and its first key of the Ingestion API.
+
+    No public call can make the very first of either.
+    """
     key = ingestion_key()
     connection = pg8000.native.Connection(
-        DATABASE["user"],
-        host=str(DATABASE["host"]),
-        port=int(DATABASE["port"]),
-        database=str(DATABASE["name"]),
+        DATABASE.user,
+        host=DATABASE.host,
+        port=DATABASE.port,
+        database=DATABASE.name,
         password=postgres.secrets_of(HOME)["database/owner_password"],
         ssl_context=False,
     )
@@ -283,8 +290,8 @@ def ensure_organisation() -> None:
         )
         connection.run(
             "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes)"
-            " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}') ON CONFLICT DO@@
-            "NOTHING",
+            " VALUES (:id, 'service:launcher', 'local', :prefix, :hash, '{ingestion}')"
+            " ON CONFLICT DO NOTHING",
             id=ORGANISATION,
             prefix=key[:10],
             hash=hashlib.sha256(key.encode()).hexdigest(),

@@ -16,15 +16,18 @@ ROOT = Path(__file__).resolve().parent.parent
 INGESTION = """\
 What YouTube's channels publish, as WebSub hubs and our own polls tell it.
 
-It has no tenants: what is public on YouTube is the same for everybody, and each channel is followed once for the whole stage. A key with the scope `ingestion`
-opens all of it, subscriptions included; only a platform's admins can make one (`POST /api/v1/auth/api-keys` of the Platform API).
+It has no tenants: what is public on YouTube is the same for everybody, and each channel is followed once for
+the whole stage. A key with the scope `ingestion` opens all of it, subscriptions included; only a platform's
+admins can make one (`POST /api/v1/auth/api-keys` of the Platform API).
 
-A subscription is `pending` until the hub has verified it. Lists go by `limit` and `offset` up to row 10,000 and by `cursor` beyond; `total_relation` says
-whether `total` is exact. Where `title` has no three letters or digits in a row it is looked for step by step: a page may be shorter than its limit, and
-`next_cursor` goes on behind what was looked at.
+A subscription is `pending` until the hub has verified it. Lists go by `limit` and `offset` up to row 10,000
+and by `cursor` beyond; `total_relation` says whether `total` is exact. Where `title` has no three letters or
+digits in a row it is looked for step by step: a page may be shorter than its limit, and `next_cursor` goes on
+behind what was looked at.
 
-Errors are `{"error", "message", "details"}`. What API Gateway itself answers before our code runs keeps AWS's body: 413 above 10 MB, 429 when a whole stage is
-throttled, 503 when a function can't start. There is no limit per caller.
+Errors are `{"error", "message", "details"}`. What API Gateway itself answers before our code runs keeps AWS's
+body: 413 above 10 MB, 429 when a whole stage is throttled, 503 when a function can't start. There is no limit
+per caller.
 """
 ERROR = {
     "type": "object",
@@ -122,7 +125,10 @@ def _webhook() -> dict[str, Any]:
         "operationId": "websub_verify",
         "tags": ["websub"],
         "summary": "A hub verifies what we asked for",
-        "description": "Answered with the challenge when topic, mode and token are those of a request of ours, with 404 otherwise.",
+        "description": (
+            "Answered with the challenge when topic, mode and token are those of a request of ours, "
+            "with 404 otherwise."
+        ),
         "x-permission": "public",
         "security": [],
         "parameters": [

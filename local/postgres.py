@@ -21,6 +21,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pg8000.native import Connection
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
@@ -258,10 +262,6 @@ def become(user: int, group: int, *, keep_reach: bool) -> None:
     end_with_parent()  # last, because a change of user clears it
 
 
-def run_as(identity: Identity, command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, preexec_fn=identity.change, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
-
-
 def initialise(folder: Path, data: Path, identity: Identity) -> None:
     data.mkdir(mode=0o700, exist_ok=True)
     if os.geteuid() == 0:
@@ -290,7 +290,9 @@ def initialise(folder: Path, data: Path, identity: Identity) -> None:
         "--no-sync",
         "--no-instructions",
     ]
-    done = run_as(identity, command, pass_fds=(read,), cwd="/")
+    done = subprocess.run(
+        command, preexec_fn=identity.change, capture_output=True, check=False, pass_fds=(read,), cwd="/"
+    )
     os.close(read)
     if done.returncode:
         raise PostgresNotStarted(
@@ -330,7 +332,7 @@ def prepare(server: Server) -> None:
             connection.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
 
-def connect_when_ready(server: Server):  # type: ignore[no-untyped-def]
+def connect_when_ready(server: Server) -> "Connection":
     import pg8000.native  # imported here because `stop` and the error paths must work without it
 
     deadline = time.monotonic() + START_TIMEOUT_S

@@ -1,5 +1,4 @@
-"""`make record SERVICE=…`: call a real service once for each kind of response, and save the shapes of its responses.
-
+"""`make record SERVICE=…`: save the shapes of a real service's responses, one call for each kind.
 For people with keys: each run costs a fraction of a cent. A sample holds no value of a response but those of
 KEPT, so that no secret and no personal data can get into it. tests/local/test_record.py compares the
 stand-ins with the samples there are.
@@ -209,7 +208,9 @@ def main(name: str) -> None:
     key, voice = os.environ.get(service.variable, "").strip(), os.environ.get("VOICE", "").strip()
     if not key or (name == "elevenlabs" and not voice):
         raise Refused(
-            f"set {service.variable}{' and VOICE (an id of a voice in the account)' if name == 'elevenlabs' else ''} in the environment"
+            f"set {service.variable}"
+            f"{' and VOICE (an id of a voice in the account)' if name == 'elevenlabs' else ''}"
+            " in the environment"
         )
     recorded = record(service, key, service.url, voice)
     SAMPLES.mkdir(exist_ok=True)

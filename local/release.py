@@ -107,7 +107,7 @@ class Release:
         return {"Stage": self.stage.name, **values}
 
     def application_parameters(self, image: str, found: preflight.Account) -> dict[str, str]:
-        """What the application stack is deployed with now: the stage's file over what the stacks say of themselves."""
+        """Return the application stack's parameters: the stacks' outputs, then the stage's file over them."""
         outputs = self.stage.outputs(self.stage.application_stack)
         platform = {"RenderPlatform": found.render_platform} if found.render_platform else {}
         addresses = {
@@ -159,7 +159,10 @@ class Release:
         }
 
     def deploy_application(self, built: Path, image: str, found: preflight.Account) -> None:
-        """Until what it is deployed with is what the stacks say: an API's address is known only once the API is there."""
+        """Deploy until the parameters agree with the stacks' outputs.
+
+        An API's address is known only once the API exists, so the first deployment takes two passes.
+        """
         for _ in range(PASSES):
             wanted = self.application_parameters(image, found)
             self.sam_deploy(built, self.stage.application_stack, wanted)
@@ -242,7 +245,7 @@ class Release:
         return str(found["imageDetails"][0]["imageDigest"])
 
     def end_old_revisions(self) -> None:
-        """Deregister job definitions of earlier releases, but only while no execution is running that may still name one."""
+        """Deregister job definitions of earlier releases, unless an execution runs that may name one."""
         machine = self.stage.output(self.stage.application_stack, "ProductionMachineArn")
         if self.stage.aws("stepfunctions").list_executions(
             stateMachineArn=machine, statusFilter="RUNNING", maxResults=1
@@ -361,7 +364,7 @@ def sam_command(
     template = built / "template.yaml"
     known = declared(template) if template.exists() else declared(building.TEMPLATES[built.name])
     overrides = [f"{name}={value}" for name, value in values.items() if name in known]
-    command = [
+    command: list[str | Path] = [
         python_of("sam").with_name("sam"),
         "deploy",
         "--config-file",
@@ -375,7 +378,7 @@ def sam_command(
 
 
 def image_commands(engine: str, tag: str) -> list[list[str | Path]]:
-    build = [
+    build: list[str | Path] = [
         engine,
         "build",
         "--platform",
@@ -394,7 +397,7 @@ def login_command(engine: str, registry: str) -> list[str]:
 
 
 def run(command: list[str | Path], *, environment: Mapping[str, str] | None = None) -> None:
-    """Its output goes straight to the person: pushing and deploying take minutes, and production asks before it changes."""
+    """Run the command with its output on the terminal: pushing and deploying take minutes, and may ask."""
     print(f"+ {line(*command)}", flush=True)
     done = subprocess.run(list(map(str, command)), env=environment, cwd=ROOT, check=False)
     if done.returncode:

@@ -96,7 +96,8 @@ def failure(video_id: str, status: dict[str, Any]) -> str:
         f"{error['step']}: {error['message']} ({error['code']})" for error in status["errors"]
     )
     retry = f"POST /api/v1/videos/{video_id}/retry tries again without paying twice"
-    return f"video {video_id} failed at {model_names or status['current_step']}\n    logs: {stack.logs()}; {retry}"
+    failed_at = model_names or status["current_step"]
+    return f"video {video_id} failed at {failed_at}\n    logs: {stack.logs()}; {retry}"
 
 
 def ask_patiently(api: httpx.Client, path: str) -> Any:
@@ -280,8 +281,9 @@ def step_table(summary: dict[str, Any]) -> Table:
     """Return the table of seconds and price per step. Most steps have no price of their own."""
     price = "list price, USD" if summary["list_price_only"] else "cost, USD"
     table = Table(box=None, padding=(0, 2))
-    for heading, justify in (("step", "left"), ("seconds", "right"), (price, "right")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    table.add_column("step")
+    table.add_column("seconds", justify="right")
+    table.add_column(price, justify="right")
     seconds, costs = summary["seconds"], summary["list_price_usd"]
     # In working order; storage and other entries that only have a price come last.
     for step in dict.fromkeys([*STEPS, *seconds, *costs]):

@@ -5,6 +5,7 @@ installed.
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".local" / "env"
@@ -42,7 +43,18 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 DATA_STACK = f"showrunner-data-{STAGE}"
 APPLICATION_STACK = f"showrunner-{STAGE}"
-DATABASE = {"host": "127.0.0.1", "port": PORTS["POSTGRES_PORT"], "name": "showrunner", "user": "showrunner"}
+
+
+class Database(NamedTuple):
+    """Where the local PostgreSQL listens."""
+
+    host: str
+    port: int
+    name: str
+    user: str
+
+
+DATABASE = Database("127.0.0.1", PORTS["POSTGRES_PORT"], "showrunner", "showrunner")
 
 
 class Refused(Exception):

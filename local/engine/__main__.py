@@ -6,7 +6,8 @@
 Environment, all with defaults:
     ENGINE_PORT 4566; SHOWRUNNER_HOME .local (data in its folder `engine`, emails in `outbox`);
     LAMBDA_PYTHON .local/env/lambda/bin/python; BATCH_PYTHON .local/env/render/bin/python;
-    BATCH_PYTHONPATH functions; BATCH_SLOTS 1 (jobs at a time); BATCH_STOP_SECONDS 30 (from SIGTERM to SIGKILL);
+    BATCH_PYTHONPATH functions; BATCH_SLOTS 1 (jobs at a time);
+    BATCH_STOP_SECONDS 30 (from SIGTERM to SIGKILL);
     ENGINE_CALLS (a file to record every request in; unset: none)
 """
 

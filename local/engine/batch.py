@@ -194,7 +194,8 @@ class Scheduler:
         started_ms = records._now_ms()
         options = (container.get("logConfiguration") or {}).get("options") or {}
         container["logStreamName"] = (
-            f"{options.get('awslogs-stream-prefix') or _definition_name(description)}/default/{uuid.uuid4().hex}"
+            f"{options.get('awslogs-stream-prefix') or _definition_name(description)}"
+            f"/default/{uuid.uuid4().hex}"
         )
         container["taskArn"] = (
             description["jobArn"].replace(":batch:", ":ecs:").replace(":job/", ":task/local/")

@@ -10,8 +10,9 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from . import batch_supervisor
 from .logs import LogStream, lines_of
@@ -80,7 +81,7 @@ class BatchProcess:
             self._process.stdin.close()
 
     def _ship_output(self) -> None:
-        for lines in lines_of(cast("BinaryIO", self._process.stdout)):
+        for lines in lines_of(cast("BufferedReader", self._process.stdout)):
             self._log.write([line for line in lines if line])
 
 

@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 def unpacked(folder: Path, archives: Sequence[bytes]) -> Path:
-    """Return a folder with these archives unpacked over each other in order, as AWS does with layers in /opt."""
+    """Return a folder with these archives unpacked over each other in order, like Lambda's layers in /opt."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(archive).digest() for archive in archives)).hexdigest()
     target = folder / digest
     with _lock:

@@ -134,7 +134,10 @@ class Worker(pool.Worker):
                 "request_id": request_id,
                 "timeout_s": seconds,
                 "trace_id": trace_id
-                or f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Parent={uuid.uuid4().hex[:16]};Sampled=0",
+                or (
+                    f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};"
+                    f"Parent={uuid.uuid4().hex[:16]};Sampled=0"
+                ),
                 "function_arn": function_arn or self.config.get("FunctionArn", ""),
             }
         )
@@ -182,7 +185,8 @@ class Worker(pool.Worker):
         self._stop()
         code = process.wait() if process else 0
         if code < 0:
-            return f"Runtime exited with error: signal: {'killed' if code == -signal.SIGKILL else signal.Signals(-code).name}"
+            name = "killed" if code == -signal.SIGKILL else signal.Signals(-code).name
+            return f"Runtime exited with error: signal: {name}"
         return (
             f"Runtime exited with error: exit status {code}"
             if code
@@ -191,7 +195,10 @@ class Worker(pool.Worker):
 
     def _report(self, request_id: str, duration_ms: float, initialised_ms: float) -> None:
         size = self.config.get("MemorySize", 128)
-        report = f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\tBilled Duration: {int(duration_ms) + 1} ms\tMemory Size: {size} MB\t"
+        report = (
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
+            f"Billed Duration: {int(duration_ms) + 1} ms\tMemory Size: {size} MB\t"
+        )
         report += f"Max Memory Used: {self._memory_mb()} MB\t" + (
             f"Init Duration: {initialised_ms:.2f} ms\t" if initialised_ms else ""
         )

@@ -116,7 +116,8 @@ def invoke(function: Handler, invocation: Json) -> Json:
     except Exception as failure:  # noqa: BLE001
         answer = from_exception(failure, 1)
         print(
-            f"[ERROR] {answer['errorType']}: {answer['errorMessage']}\nTraceback (most recent call last):\n{''.join(answer['stackTrace'])}",
+            f"[ERROR] {answer['errorType']}: {answer['errorMessage']}\n"
+            f"Traceback (most recent call last):\n{''.join(answer['stackTrace'])}",
             flush=True,
         )
         return {"error": answer}

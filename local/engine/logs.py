@@ -3,7 +3,7 @@
 import contextvars
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO
+from io import BufferedReader
 
 from ministack.services import cloudwatch_logs
 
@@ -59,12 +59,12 @@ def _pieces(line: str) -> Iterator[str]:
         yield line[first : first + characters]
 
 
-def lines_of(pipe: BinaryIO) -> Iterator[list[str]]:
+def lines_of(pipe: BufferedReader) -> Iterator[list[str]]:
     """Yield what is written to the pipe as lists of complete lines, at once. A carriage return also ends a
     line, for progress bars.
     """
     rest = b""
-    while chunk := pipe.read1(65536):  # type: ignore[attr-defined]
+    while chunk := pipe.read1(65536):
         *complete, rest = (rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         if len(rest) > EVENT_LIMIT_BYTES:
             complete, rest = [*complete, rest], b""

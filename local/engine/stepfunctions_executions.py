@@ -32,7 +32,10 @@ def _refusal(data: Json) -> Any:
     if name is not None and not NAME_PATTERN.fullmatch(name):
         return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
     if len(text.encode()) > INPUT_LIMIT_BYTES:
-        message = "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144"
+        message = (
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {INPUT_LIMIT_BYTES}"
+        )
         return error_response_json("ValidationException", message, 400)
     try:
         json.loads(text)

@@ -1,1 +1,1 @@
-"""Operate the stages of real accounts: what `make preflight`, `secrets`, `deploy`, `admin`, `smoke`, `trace`, `restore` and `destroy` are made of."""
+"""Operate the stages of real accounts: the commands behind `make preflight`, `deploy`, `destroy`, …"""

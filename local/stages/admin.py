@@ -1,4 +1,7 @@
-"""`make admin STAGE=dev EMAIL=you@label.com`: the first platform admin, an organisation and a key of the Ingestion API, by the migrate function."""
+"""`make admin STAGE=dev EMAIL=you@label.com`: make the first platform admin, through the migrate function.
+
+The admin gets an organisation and a key of the Ingestion API.
+"""
 
 from local.settings import Refused
 from local.stages.stage import Stage

@@ -1,4 +1,4 @@
-"""`make costs`: docs/cost.md, computed from the templates, the product's own prices and the list prices below.
+"""`make costs`: compute docs/cost.md from the templates, the product's prices and the list prices below.
 
 Runs in the environment `dev`, which has what the product's cost rules import.
 """
@@ -41,7 +41,10 @@ AWS = {
     "DynamoDB a million writes": Decimal("0.625"),
     "Step Functions a thousand transitions": Decimal("0.025"),
 }
-SOURCES = "aws.amazon.com/{ec2,vpc,ebs,kms,cloudwatch,ecr,rds/aurora,lambda,sqs,dynamodb,step-functions}/pricing; as known in 2025, not read again since"
+SOURCES = (
+    "aws.amazon.com/{ec2,vpc,ebs,kms,cloudwatch,ecr,rds/aurora,lambda,sqs,dynamodb,step-functions}/pricing; "
+    "as known in 2025, not read again since"
+)
 
 
 def count(kind: str) -> int:
@@ -149,11 +152,11 @@ def capacity() -> list[str]:
             application.split("  PlatformApi:")[1][:900],
         )
     )
-    videos_reserved = int(
-        re.search(
-            r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application
-        )[1]
-    )  # type: ignore[index]
+    reserved = re.search(
+        r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application
+    )
+    assert reserved, "VideosFunction reserves no concurrency"  # noqa: S101
+    videos_reserved = int(reserved[1])
     gpu_at_once, cpu_at_once = 500 * (SECONDS / 4 + 240) / 3600, 500 * SECONDS * 1.2 / 3600
     speech_at_once = 500 * 6 * 3 / 3600
     rows = [

@@ -16,8 +16,9 @@ KEY_DAYS = 30
 
 
 def destroy(stage: Stage, data: str, ask: Callable[[str], str] = input) -> None:
-    """Delete the application stack; with `keep` the data stack rests without its way out, with `delete` it and all data are deleted.
+    """Delete the application stack and, if `data` is "delete", the data stack with everything in it.
 
+    If `data` is "keep", the data stack stays; only its way out (NAT) is removed and the database sleeps.
     Asks for a sentence to be typed. Raises Refused without it.
     """
     if data not in (KEEP, DELETE):

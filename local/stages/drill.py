@@ -1,4 +1,4 @@
-"""`make restore-drill`: backs up the local stack's data, destroys them, restores them, and compares counts and checksums.
+"""`make restore-drill`: back up, destroy and restore the local stack's data; compare counts and checksums.
 
 The drill works on database, media and state table of the running stack, with PostgreSQL's own dump and
 through the engine's AWS API. In AWS the same three come back from snapshots and points of time; what the
@@ -24,7 +24,10 @@ Sums = dict[str, dict[str, str]]
 # Nobody has written in between when the copies are taken at once; a drill that finds a difference is run
 # again before anybody worries.
 TABLES = """
-SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1
+SELECT format('%I.%I', schemaname, tablename)
+  FROM pg_tables
+ WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+ ORDER BY 1
 """
 
 
@@ -80,10 +83,13 @@ def sums() -> Sums:
 
 
 def _tables() -> Iterator[tuple[str, str]]:
-    with connected(str(DATABASE["name"])) as connection:
+    with connected(DATABASE.name) as connection:
         for (name,) in connection.run(TABLES):
             ((count, checksum),) = connection.run(
-                f"SELECT count(*), md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {name} t"  # noqa: S608 - names from pg_class
+                # The names are from pg_tables.
+                f"""
+                SELECT count(*), md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {name} t
+                """  # noqa: S608
             )
             yield name, f"{count} {checksum}"
 
@@ -125,7 +131,8 @@ def table() -> str:
 
 def told(found: Sums) -> str:
     rows = sum(int(each.split()[0]) for each in found["tables"].values())
-    return f"{rows} rows of {len(found['tables'])} tables, {len(found['objects'])} objects, {len(found['items'])} items"
+    tables, objects, items = (len(found[kind]) for kind in ("tables", "objects", "items"))
+    return f"{rows} rows of {tables} tables, {objects} objects, {items} items"
 
 
 def differences(before: Sums, after: Sums) -> list[str]:
@@ -147,7 +154,7 @@ def differences(before: Sums, after: Sums) -> list[str]:
 
 
 def back_up(folder: Path) -> None:
-    tool("pg_dump", "--format=custom", f"--file={folder / 'database.dump'}", str(DATABASE["name"]))
+    tool("pg_dump", "--format=custom", f"--file={folder / 'database.dump'}", DATABASE.name)
     s3, bucket = deploy.aws("s3"), media()
     for key in keys(s3, bucket):
         path = folder / "media" / hashlib.sha256(key.encode()).hexdigest()
@@ -158,10 +165,10 @@ def back_up(folder: Path) -> None:
 
 
 def destroy() -> None:
-    name = str(DATABASE["name"])
+    name = DATABASE.name
     with connected("postgres", postgres.SUPERUSER) as connection:
         connection.run(f'DROP DATABASE "{name}" WITH (FORCE)')
-        connection.run(f'CREATE DATABASE "{name}" OWNER "{DATABASE["user"]}"')
+        connection.run(f'CREATE DATABASE "{name}" OWNER "{DATABASE.user}"')
     s3, bucket = deploy.aws("s3"), media()
     for key in keys(s3, bucket):
         s3.delete_object(Bucket=bucket, Key=key)
@@ -174,7 +181,7 @@ def restore(folder: Path) -> None:
         "pg_restore",
         "--exit-on-error",
         "--single-transaction",
-        f"--dbname={DATABASE['name']}",
+        f"--dbname={DATABASE.name}",
         str(folder / "database.dump"),
     )
     s3, bucket = deploy.aws("s3"), media()
@@ -199,14 +206,7 @@ def tool(name: str, *arguments: str) -> None:
 
     The password goes by the environment, which other users can't read.
     """
-    options = [
-        "--host",
-        str(DATABASE["host"]),
-        "--port",
-        str(DATABASE["port"]),
-        "--username",
-        str(DATABASE["user"]),
-    ]
+    options = ["--host", DATABASE.host, "--port", str(DATABASE.port), "--username", DATABASE.user]
     environment = {**os.environ, "PGPASSWORD": postgres.secrets_of(HOME)["database/owner_password"]}
     done = subprocess.run(
         [postgres.binary(name), *options, *arguments],
@@ -222,9 +222,9 @@ def tool(name: str, *arguments: str) -> None:
 @contextlib.contextmanager
 def connected(database: str, user: str | None = None) -> Iterator[pg8000.native.Connection]:
     connection = pg8000.native.Connection(
-        user or str(DATABASE["user"]),
-        host=str(DATABASE["host"]),
-        port=int(str(DATABASE["port"])),
+        user or DATABASE.user,
+        host=DATABASE.host,
+        port=DATABASE.port,
         database=database,
         password=postgres.secrets_of(HOME)["database/owner_password"],
         ssl_context=False,

@@ -1,4 +1,4 @@
-"""`make preflight STAGE=dev`: everything that a deployment needs and that somebody has to ask for, listed at once, each with the command."""
+"""`make preflight STAGE=dev`: list all at once what the account lacks, each with the command to get it."""
 
 import shutil
 import subprocess
@@ -140,7 +140,11 @@ def missing_secrets(stage: Stage) -> Iterator[Finding]:
 
 
 def request_line(quota: tuple[str, str], value: int) -> str:
-    return f"aws service-quotas request-service-quota-increase --service-code {quota[0]} --quota-code {quota[1]} --desired-value {value}"
+    service, code = quota
+    return (
+        f"aws service-quotas request-service-quota-increase --service-code {service} "
+        f"--quota-code {code} --desired-value {value}"
+    )
 
 
 def quota_of(stage: Stage, quota: tuple[str, str]) -> float:
@@ -157,7 +161,10 @@ def concurrency(stage: Stage) -> Iterator[Finding]:
     allowed = int(stage.aws("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
     needed = reserved() + UNRESERVED
     if allowed < needed:
-        what = f"Lambda allows {allowed} executions at once; this stage reserves {reserved()} and AWS keeps {UNRESERVED} for the rest"
+        what = (
+            f"Lambda allows {allowed} executions at once; "
+            f"this stage reserves {reserved()} and AWS keeps {UNRESERVED} for the rest"
+        )
         yield Finding(
             blocks=True,
             what=what,
@@ -166,7 +173,7 @@ def concurrency(stage: Stage) -> Iterator[Finding]:
 
 
 def reserved() -> int:
-    """Executions that the functions of both templates reserve; a number that a parameter gives counts as its largest."""
+    """Return how many executions both templates reserve. A value from a parameter counts at its largest."""
     total = 0
     for template in build.TEMPLATES.values():
         text = template.read_text(encoding="utf-8")
@@ -184,7 +191,10 @@ def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Find
     findings = []
     if gpu < RENDER_VCPUS:
         remedy = f"{request_line(GPU_SPOT, 64)}; {request_line(GPU_ON_DEMAND, 32)}"
-        what = f"this account may start no GPU instance ({gpu:.0f} of {RENDER_VCPUS} vCPUs), so videos are rendered on Fargate"
+        what = (
+            f"this account may start no GPU instance ({gpu:.0f} of {RENDER_VCPUS} vCPUs), "
+            "so videos are rendered on Fargate"
+        )
         findings.append(Finding(blocks=asked == "gpu", what=what, remedy=remedy))
     if gpu < RENDER_VCPUS and (fargate := quota_of(stage, FARGATE)) < RENDER_VCPUS:
         findings.append(
@@ -200,7 +210,10 @@ def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Find
 def mail(stage: Stage, sender: str | None) -> Iterator[Finding]:
     client = stage.aws("sesv2")
     if not client.get_account().get("ProductionAccessEnabled"):
-        remedy = "aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url <your site>"
+        remedy = (
+            "aws sesv2 put-account-details --production-access-enabled "
+            "--mail-type TRANSACTIONAL --website-url <your site>"
+        )
         yield Finding(
             blocks=False,
             what="SES is in its sandbox: letters reach only addresses that are verified here",

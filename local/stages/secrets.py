@@ -1,4 +1,7 @@
-"""`make secrets STAGE=dev`: asks for each service's key, tries it, and puts it into SSM; makes the secrets that nobody has to bring."""
+"""`make secrets STAGE=dev`: ask for each service's key, try it, and put it into SSM.
+
+Secrets that only this stage needs to know are generated.
+"""
 
 import getpass
 import json
@@ -23,7 +26,10 @@ class Service:
     where: str
     """Where the key is made."""
     request: Callable[[str], tuple[str, dict[str, str]]] | None = None
-    """Address and headers of a call that costs nothing, or one unit, and that answers 401 or 403 to a wrong key. None: can't be tried alone."""
+    """Address and headers of a call that is free, or costs one unit, and gets 401 or 403 with a wrong key.
+
+    None: the key can't be tried alone.
+    """
     without: str = ""
     """What doesn't work without an optional one."""
 
@@ -109,7 +115,8 @@ def tried(service: Service, key: str) -> str:
     try:
         status = httpx.get(address, headers=headers, timeout=TIMEOUT_S).status_code
     except httpx.HTTPError as error:
-        return f"kept without trying it, because {httpx.URL(address).host} doesn't answer ({type(error).__name__})"
+        host, reason = httpx.URL(address).host, type(error).__name__
+        return f"kept without trying it, because {host} doesn't answer ({reason})"
     if status in (400, 401, 403):  # Google says 400 to a key that it doesn't know
         raise Refused(
             f"{service.title} refuses this key ({status}); make another at {service.where} and run it "

@@ -1,4 +1,4 @@
-"""`make smoke STAGE=dev`: orders a video of ten seconds from the stage, watches it being made, and looks at what came."""
+"""`make smoke STAGE=dev`: order a video of ten seconds from the stage, watch it being made, and check it."""
 
 import json
 import time
@@ -19,7 +19,10 @@ SECONDS = 10
 # A narrator's pace differs; a video that is half as long or twice as long is not the one that was ordered.
 SHORTEST_S, LONGEST_S = 5.0, 20.0
 BRIEF = {
-    "manual_script": "The sea covers most of our planet. Every wave that reaches a beach began far away, in a wind that nobody here has felt.",
+    "manual_script": (
+        "The sea covers most of our planet. "
+        "Every wave that reaches a beach began far away, in a wind that nobody here has felt."
+    ),
     "length_seconds": SECONDS,
     "aspect": ["9:16"],
 }

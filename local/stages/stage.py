@@ -34,7 +34,7 @@ STANDS = (
 
 
 def refuse_unsafe(stage: str, confirm: str | None) -> None:
-    """Refuse a stage that isn't one, production without its name typed, and an environment that leads elsewhere than AWS."""
+    """Refuse an unknown stage, production without its name typed, and an environment that is not AWS's."""
     if stage not in NAMES:
         raise Refused(
             f"STAGE={stage}: a stage is {' or '.join(NAMES)} (make deploy STAGE=dev); the local one comes "
@@ -52,7 +52,7 @@ def refuse_unsafe(stage: str, confirm: str | None) -> None:
 
 
 def refuse_region(region: str) -> None:
-    """Refuse a region whose RDS certificates the layer doesn't have: found out now, not by the first function that asks the database."""
+    """Refuse a region whose RDS certificates the layer lacks, before a function fails at its database."""
     if not (CERTIFICATES / f"{region}.pem").exists():
         known = ", ".join(sorted(path.stem for path in CERTIFICATES.glob("*.pem")))
         raise Refused(
@@ -192,7 +192,9 @@ class Stage:
         }
 
     def settle(self, name: str) -> None:
-        """Bring a stack into a state that CloudFormation can update: wait for what is under way, undo what never stood, finish a rollback that got stuck.
+        """Bring a stack into a state that CloudFormation can update.
+
+        Waits for what is under way, deletes a stack whose creation failed, finishes a rollback that is stuck.
 
         Raises Refused for what only a person may decide: a stack that somebody began to delete.
         """
@@ -279,7 +281,8 @@ class Stage:
         for event in reversed(self.events(name)):
             if event["EventId"] not in seen:
                 seen.add(event["EventId"])
-                yield f"{event['ResourceStatus']:<28} {event['LogicalResourceId']} {event.get('ResourceStatusReason', '')}".rstrip()
+                reason = event.get("ResourceStatusReason", "")
+                yield f"{event['ResourceStatus']:<28} {event['LogicalResourceId']} {reason}".rstrip()
 
     def failures(self, name: str) -> list[str]:
         """Reasons of the resources that failed, newest first, without those that only fell with others."""

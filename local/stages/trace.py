@@ -1,4 +1,4 @@
-"""`make trace STAGE=dev ID=...`: every log line of one request or video, over all groups, in the order in which they were written."""
+"""`make trace STAGE=dev ID=...`: every log line of one request or video, over all log groups, by time."""
 
 import re
 import time
@@ -56,7 +56,11 @@ def query(stage: Stage, wanted: str) -> list[tuple[str, str, str]]:
         logGroupNames=[f"/showrunner/{stage.name}/{group}" for group in GROUPS],
         startTime=now - DAYS * 86_400,
         endTime=now,
-        queryString=f'fields @timestamp, @log, @message | filter @message like "{wanted}" or @logStream like "{wanted}" | sort @timestamp | limit {LINES}',
+        queryString=(
+            "fields @timestamp, @log, @message"
+            f' | filter @message like "{wanted}" or @logStream like "{wanted}"'
+            f" | sort @timestamp | limit {LINES}"
+        ),
     )
     deadline = time.monotonic() + QUERY_SECONDS
     while True:

@@ -114,12 +114,12 @@ def fill() -> list[str]:
 
     password = postgres.secrets_of(HOME)["database/owner_password"]
     where = {
-        "host": str(DATABASE["host"]),
-        "port": int(DATABASE["port"]),
-        "database": str(DATABASE["name"]),
+        "host": DATABASE.host,
+        "port": DATABASE.port,
+        "database": DATABASE.name,
         "ssl_context": False,
     }
-    with contextlib.closing(Connection(str(DATABASE["user"]), password=password, **where)) as owner:
+    with contextlib.closing(Connection(DATABASE.user, password=password, **where)) as owner:
         owner.run("DELETE FROM studio.videos")
         made = owner.run(
             """

@@ -1,4 +1,6 @@
-"""The AWS command line as far as the runbooks use it: the same words, the same parameters, checked by the SDK's own models and sent to where the test says.
+"""The AWS command line as far as the runbooks use it: the same words and parameters.
+
+They are checked by the SDK's own models and sent to the endpoint that the test names.
 
 https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters.html
 """
@@ -27,7 +29,7 @@ def _client(
 
 
 def run(line: str, endpoint: str, *, only_check: bool = False) -> dict[str, Any]:
-    """Run `aws <service> <operation> --option value ...`; with `only_check` it is checked against the service's model and sent nowhere."""
+    """Run `aws <service> <operation> --option value ...`; with `only_check` only check it by its model."""
     words = shlex.split(line)
     if words[0] != "aws":
         raise Wrong(f"not a command of aws: {line}")

@@ -1,4 +1,4 @@
-"""Alarms of the templates evaluated as CloudWatch does it: by namespace, metric and all dimensions; by periods; with missing data as the alarm says.
+"""Evaluate the templates' alarms as CloudWatch does: names, all dimensions, periods, missing data.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html#alarm-evaluation
 """

@@ -1,4 +1,6 @@
-"""Readers of the product's source code, which is parsed and never run: imports, settings, secrets and AWS calls per function.
+"""Readers of the product's source code: imports, settings, secrets and AWS calls of each function.
+
+The code is parsed and never run.
 
 A definition reaches every top-level definition of ours that it mentions by name, in its own module or through
 an import. A class is reached as a whole; importing a module runs its top-level statements. The result may
@@ -128,7 +130,7 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
 
 
 def closure(module: str, *, at_top_only: bool = False) -> set[str]:
-    """Return the modules that importing this one loads; by default also those that its functions import when they run."""
+    """Return the modules that importing this one loads; by default also those its functions import later."""
     seen, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
@@ -142,7 +144,7 @@ def closure(module: str, *, at_top_only: bool = False) -> set[str]:
 
 @cache
 def names(module: str) -> dict[str, Definition]:
-    """Return what each imported name refers to: (module, TOP) for a module of ours, (module, name) for a definition."""
+    """Return what each imported name refers to: (module, TOP), or (module, name) for a definition."""
     path = path_of(module)
     found: dict[str, Definition] = {}
     for node in walk(tree(path)) if path else ():
@@ -294,7 +296,7 @@ def secrets(function: str) -> set[SettingRead]:
 
 @cache
 def operations(function: str) -> set[tuple[str, str]]:
-    """Return (service, boto3's method name) of every AWS call that a function can make, including those that presigned URLs allow."""
+    """Return (service, boto3's method) of every AWS call a function can make, also through presigned URLs."""
     found = {("ssm", "get_parameters")} if secrets(function) else set()
     for _, node in nodes(
         function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
@@ -371,7 +373,7 @@ def _has_default(call: ast.Call) -> bool:
 
 
 def unused() -> list[str]:
-    """Return "file: name" of every function, class and method of the layer that no code of the layer, the functions or local/ mentions.
+    """Return "file: name" of every definition of the layer that neither the product nor local/ mentions.
 
     A top-level definition is found through its module, so another one of the same name does not hide it.
     Methods, and what local/ mentions, are compared by name alone. A definition that mentions itself does not
@@ -402,7 +404,7 @@ def unused() -> list[str]:
 
 
 def _methods(node: ast.AST) -> list[str]:
-    """Return the methods of a class that a caller must name: not special ones and not those that pydantic calls through a decorator."""
+    """Return the methods of a class that a caller must name: no special ones, none that pydantic calls."""
     methods = (
         [each for each in node.body if isinstance(each, ast.FunctionDef)]
         if isinstance(node, ast.ClassDef)

@@ -1,4 +1,6 @@
-"""Check the AWS calls that functions and render jobs really made against their policies: the emulator enforces none.
+"""Check the AWS calls that functions and render jobs made against their policies.
+
+The emulator enforces none.
 
 The end-to-end test starts the engine with ENGINE_CALLS=<file> and ends with:
 
@@ -27,7 +29,7 @@ Json = dict[str, Any]
 
 
 class Need(NamedTuple):
-    """An action on a resource; None if the request does not name the resource (the key of an encrypted object)."""
+    """An action on a resource; None if the request does not name it (the key of an encrypted object)."""
 
     action: str
     resource: str | None
@@ -53,7 +55,8 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
         return [
             Need(
                 "lambda:InvokeFunction",
-                f"arn:aws:lambda:{region}:{account}:function:{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}",
+                f"arn:aws:lambda:{region}:{account}:function:"
+                f"{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}",
             )
         ]
     if line["service"] == "ses":
@@ -371,7 +374,7 @@ def faults(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> l
 
 
 def used(lines: Iterable[Json], callers: dict[str, Json], stacks: Stacks) -> dict[str, set[str]]:
-    """Return the actions that each caller used, by its name: a test checks that the recording is not empty."""
+    """Return the actions that each caller used: a test checks that the recording is not empty."""
     found: dict[str, set[str]] = {}
     for line in lines:
         if caller := callers.get(line["access_key"]):

@@ -1,4 +1,4 @@
-"""What protects a stage, read from both templates: rules that hold for every resource of a kind, and a file that holds every value beside them.
+"""What protects a stage, read from both templates: rules for every kind of resource, and a file of values.
 
 A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which
 object a role may read, how many failures an alarm waits for, no rule can know: protections.txt has a line for
@@ -80,7 +80,10 @@ def _lines(name: str, identity: str, body: Any) -> list[str]:
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Path and value of everything that can't be taken apart without losing its meaning: scalars, references, statements of policies, lists of scalars."""
+    """Yield path and value of everything that loses its meaning when taken apart.
+
+    These are scalars, references, statements of policies and lists of scalars.
+    """
     if isinstance(value, dict) and not _is_whole(value):
         for key, inner in value.items():
             # What a variable refers to follows the function's code, which other tests compare; one that is
@@ -120,9 +123,12 @@ def written(path: Path = FILE) -> set[str]:
 
 
 def write(path: Path = FILE) -> int:
-    """Write the file anew from the templates. The number of lines."""
-    head = "# Values of both templates that protect a stage, one a line, as tests/contract/protections.py reads them. `make protections` writes this file;\n"
-    head += "# a line that changes in a review is a protection that changes.\n"
+    """Write the file anew from the templates. Returns the number of lines."""
+    head = (
+        "# Values of both templates that protect a stage, one a line, as tests/contract/protections.py\n"
+        "# reads them. `make protections` writes this file;\n"
+        "# a line that changes in a review is a protection that changes.\n"
+    )
     found = all_facts()
     path.write_text(head + "\n".join(sorted(found)) + "\n", encoding="utf-8")
     return len(found)
@@ -237,7 +243,7 @@ def resource_policies(each: Resource) -> Iterator[str]:
 
 
 def _resource_statement(statement: Json, identity: str) -> Iterator[str]:
-    """A statement of a resource's own policy: whoever it lets in is named, and a service only for this account."""
+    """Yield faults of a resource policy's statement: it names who it lets in, services with our account."""
     if statement["Effect"] == "Deny":
         return
     principal = statement.get("Principal")
@@ -673,7 +679,7 @@ def apis(each: Resource) -> Iterator[str]:
     for path, methods in body.get("paths", {}).items():
         for method, operation in methods.items():
             if "Function" not in json.dumps(operation.get("x-amazon-apigateway-integration", {})):
-                yield f"{method} {path} leads to something else than a function of ours, which looks at tokens"
+                yield f"{method} {path} does not lead to a function of ours, which checks tokens"
 
 
 @rule("AWS::StepFunctions::StateMachine")

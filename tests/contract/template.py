@@ -1,4 +1,4 @@
-"""The two templates as plain values: intrinsic functions in their long form, Globals merged into the functions as SAM does."""
+"""The two templates as plain values: long-form intrinsic functions, Globals merged in as SAM does."""
 
 import functools
 import re
@@ -90,7 +90,7 @@ def resources(template: Json, kind: str) -> dict[str, Json]:
 
 
 def merged(common: Any, own: Any) -> Any:
-    """Merge Globals with a function's own properties: maps are merged, lists concatenated, other values replaced.
+    """Merge Globals with a function's own properties: maps merged, lists concatenated, others replaced.
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """

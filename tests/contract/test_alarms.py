@@ -1,4 +1,4 @@
-"""Every alarm looks at a metric that AWS or the product sends, goes off when it should, stays silent when it shouldn't, and has a page that says what to do."""
+"""Every alarm watches a metric that is really sent, goes off only when it should, and has a runbook."""
 
 import json
 import re
@@ -311,7 +311,10 @@ def test_every_function_is_watched_once(metric):
 
 
 def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
-    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html: ten."""
+    """AWS's limit is ten.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
+    """
     assert {
         name: len(cloudwatch.metrics(alarm))
         for name, alarm in alarms().items()
@@ -323,7 +326,7 @@ def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
 
 
 def shown() -> list[tuple[str, str, dict[str, str]]]:
-    """(namespace, metric, dimensions) of every line of the dashboard, with CloudWatch's shorthands written out."""
+    """Yield (namespace, metric, dimensions) of each line of the dashboard, without CloudWatch's shorthands."""
     (dashboard,) = transformed.of_type("AWS::CloudWatch::Dashboard").values()
     found = []
     for widget in json.loads(dashboard.properties["DashboardBody"]["Fn::Sub"])["widgets"]:
@@ -384,7 +387,7 @@ def test_both_templates_and_their_outputs_fit():
 
 
 def test_what_a_stage_reserves_fits_beside_another_stage_into_the_quota_that_is_asked_for():
-    """1,000 executions, the first increase that AWS grants without questions (README, step 4), for dev and prod in one account."""
+    """The limit is 1,000 executions, the first increase AWS grants without questions (README, step 4)."""
     reserved = [
         function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()
     ]

@@ -187,7 +187,7 @@ def test_a_statement_of_sql_is_detected(text):
 
 
 def sql_faults(path: Path) -> Iterator[str]:
-    """Yield calls of db.one, rows, value, run and connection.run whose SQL is not built from constants (UPPER_CASE) alone."""
+    """Yield calls of db.* and connection.run whose SQL is not made of UPPER_CASE constants alone."""
     if code.module_of(path) in COMPOSES_SQL:
         return
     for definition in code.walk(code.tree(path)):
@@ -312,7 +312,7 @@ def test_every_test_name_is_a_sentence():
 
 
 def test_every_test_file_is_named_after_what_it_tests():
-    """The name is a function, a module of the layer, or something that functions form together: the API's document or samples."""
+    """The name is a function, a module of the layer, or what functions form together (documents, samples)."""
     known = {
         *code.function_names(),
         *(path.stem for path in code.layer_files()),

@@ -37,7 +37,11 @@ class Walk:
         return blobs.get("k")
 handler = api.handler(Walk)
 """,
-        api="from showrunner import config\ndef handler(app): return config.setting('ISSUER', 'x')\ndef other(): return config.setting('NEVER')",
+        api="""
+from showrunner import config
+def handler(app): return config.setting('ISSUER', 'x')
+def other(): return config.setting('NEVER')
+""",
         blobs="""
 from showrunner import config
 def get(key): return _client().get_object(Key=key) if False else sdk.client("s3").get_object(Key=key)
@@ -91,7 +95,12 @@ def test_statements_that_run_at_import_count(source):
 
 def test_reading_a_secret_needs_ssm_and_the_stage(source):
     source(
-        app="from showrunner import config\ndef handler(event, context):\n    ssm.secrets(['a/b', 'c/d'])\n    ssm.secret('e/f', default=' ')",
+        app="""
+from showrunner import config
+def handler(event, context):
+    ssm.secrets(['a/b', 'c/d'])
+    ssm.secret('e/f', default=' ')
+""",
         config="",
     )
 
@@ -123,7 +132,13 @@ def test_code_that_the_readers_cannot_follow_is_refused(source, line):
 
 def test_imports_for_type_checkers_are_ignored(source):
     source(
-        app="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import boto3\ndef handler():\n    import json",
+        app="""
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import boto3
+def handler():
+    import json
+""",
         config="",
     )
 
@@ -141,7 +156,12 @@ from showrunner.second import taken
 def handler(event, context):
     return first.called() + taken().used()
 """,
-        first="def called(): return _helper()\ndef _helper(): ...\ndef dead(): return dead()\ndef taken(): ...",
+        first="""
+def called(): return _helper()
+def _helper(): ...
+def dead(): return dead()
+def taken(): ...
+""",
         second="""
 class Thing:
     def used(self): ...

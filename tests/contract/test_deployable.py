@@ -1,4 +1,4 @@
-"""Faults that only a real account would show, looked for in the transformed templates: names, routes, start scripts, exports, certificates, the image.
+"""Faults that only a real account would show, looked for in the transformed templates and the image.
 
 Each test is for a whole kind of fault; what it would find is written out beside it where the templates hold
 no example.
@@ -33,7 +33,7 @@ def resources() -> list[Resource]:
 
 
 def scripts(each: Resource) -> list[str]:
-    """The UserData of a resource as its machine gets it, with made-up values for what CloudFormation fills in."""
+    """Return the UserData of a resource as its machine gets it; CloudFormation's values are made up."""
     found = [
         inner["UserData"]
         for inner in walk(each.properties)
@@ -114,7 +114,7 @@ def test_a_broken_script_and_a_broken_rule_would_be_found(tmp_path):
 
 
 def signal_faults(each: Resource, script: str) -> list[str]:
-    """CloudFormation waits for a machine only where a CreationPolicy says so, and hears of a failure only where the script tells it."""
+    """CloudFormation waits for a machine only by a CreationPolicy, and the script must report a failure."""
     faults = (
         []
         if "ResourceSignal" in each.whole.get("CreationPolicy", {})
@@ -222,7 +222,10 @@ def test_a_constant_name_would_be_found():
           ShopFunction:
             Type: AWS::Serverless::Function
             Properties:
-              {CodeUri: functions/shop, Runtime: python3.13, Handler: a.b, Events: {Nightly: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}}}
+              CodeUri: functions/shop
+              Runtime: python3.13
+              Handler: a.b
+              Events: {Nightly: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}}
           Orders: {Type: AWS::SQS::Queue, Properties: {QueueName: orders}}
           Free: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 1}}
     """)
@@ -237,7 +240,10 @@ def test_a_constant_name_would_be_found():
 
 
 def route_faults(resources: list[Resource]) -> list[str]:
-    """Destinations that two routes of one table claim, whatever their conditions: changing a parameter makes the new one before the old one is gone."""
+    """Return destinations that two routes of one table claim, whatever their conditions.
+
+    When a parameter changes, CloudFormation makes the new route before it deletes the old one.
+    """
     claimed = defaultdict(list)
     for each in resources:
         if each.type == "AWS::EC2::Route":
@@ -282,7 +288,7 @@ def test_what_needs_the_internet_waits_for_the_gateway_to_be_attached(resources)
 
 
 def test_every_way_out_that_can_be_chosen_leads_where_the_functions_go():
-    """Functions in the VPC ask platforms, too (WAITS_OUTSIDE in test_network): endpoints of AWS services alone are no way out."""
+    """Functions in the VPC call platforms, too (WAITS_OUTSIDE in test_network): endpoints are not enough."""
     data = load(DATA)
     (route,) = [
         value["Properties"]
@@ -358,7 +364,7 @@ def test_a_running_execution_keeps_the_job_definition_that_it_began_with(resourc
 
 
 def test_no_version_is_whatever_is_newest(resources):
-    """$Latest is read when an instance starts: a change would reach half of a fleet, and no change of the template would say so."""
+    """$Latest is read when an instance starts, so a change could reach half of a fleet unannounced."""
     for each in resources:
         if each.type in (
             "AWS::Batch::ComputeEnvironment",
@@ -406,7 +412,7 @@ def test_the_database_can_be_made_from_a_snapshot_beside_the_one_that_is_there()
 
 
 def test_a_failed_first_deployment_can_be_undone():
-    """Deletion protection from the first moment on would leave a stack that neither rolls back nor can be repeated."""
+    """A stack with deletion protection from the start can neither roll back nor be deployed again."""
     data = load(DATA)
     protected = [
         inner
@@ -422,7 +428,7 @@ def test_a_failed_first_deployment_can_be_undone():
 
 
 def without_destination(resources: list[Resource]) -> list[str]:
-    """Functions that rules, schedules or topics invoke, and whose own failures would be gone after Lambda's retries."""
+    """Return functions that are invoked asynchronously and lose a failed event after Lambda's retries."""
     invoked: set[str] = set()
     for each in resources:
         if each.type in (
@@ -453,7 +459,10 @@ def test_a_schedule_without_a_destination_for_failures_would_be_found():
           ShopFunction:
             Type: AWS::Serverless::Function
             Properties:
-              {CodeUri: functions/shop, Runtime: python3.13, Handler: a.b, Events: {Nightly: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}}}
+              CodeUri: functions/shop
+              Runtime: python3.13
+              Handler: a.b
+              Events: {Nightly: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day)}}}
     """)
 
     assert without_destination(list(transformed.resources(("x", sam)))) == ["ShopFunction"]
@@ -521,7 +530,7 @@ def instructions(text: str) -> list[str]:
 
 
 def image_faults(text: str) -> list[str]:
-    """Bases that can change under the same name, packages without hashes, and checks that docker would run beside the work."""
+    """Return faults of an image: bases without a digest, packages without hashes, a HEALTHCHECK."""
     faults = []
     stages = {
         found[1]
@@ -549,7 +558,8 @@ def test_the_image_is_built_from_what_was_tested():
 
 def test_an_image_that_is_not_would_be_found():
     assert image_faults(
-        "FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n  install numpy\nHEALTHCHECK CMD true\n"
+        "FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n"
+        "  install numpy\nHEALTHCHECK CMD true\n"
     ) == [
         "ubuntu:24.04 is not pinned by its digest",
         "uv:1 is not pinned by its digest",

@@ -99,7 +99,8 @@ def test_a_secret_in_a_variable_is_detected():
             Type: AWS::Serverless::Function
             Properties:
               CodeUri: functions/shop
-              Environment: {Variables: {API_KEY: abc, A: '{{resolve:secretsmanager:x}}', B: !Ref Hidden, KEYBOARD: us}}
+              Environment:
+                Variables: {API_KEY: abc, A: '{{resolve:secretsmanager:x}}', B: !Ref Hidden, KEYBOARD: us}
     """)
 
     assert secret_faults(template.functions(broken)["shop"]) == ["API_KEY", "A", "B"]

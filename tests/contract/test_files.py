@@ -60,10 +60,15 @@ def test_the_rule_of_the_live_function_matches_the_progress_key():
 @pytest.mark.parametrize(
     "key",
     [
-        files.job_key(FOLDER), files.script_key(FOLDER), files.voice_key(FOLDER, 0), files.visual_key(FOLDER, 0),
-        files.timeline_key(FOLDER), files.charge_key(FOLDER, "voice:1"), files.report_key(FOLDER),
+        files.job_key(FOLDER),
+        files.script_key(FOLDER),
+        files.voice_key(FOLDER, 0),
+        files.visual_key(FOLDER, 0),
+        files.timeline_key(FOLDER),
+        files.charge_key(FOLDER, "voice:1"),
+        files.report_key(FOLDER),
     ],
-)  # fmt: skip
+)
 def test_the_policies_of_the_template_cover_each_object(key):
     text = (ROOT / "template.yaml").read_text()
     patterns = {

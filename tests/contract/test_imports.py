@@ -1,4 +1,4 @@
-"""What each function imports at its start, measured in its own process: a user waits for every millisecond."""
+"""What each function imports at its start, measured in its own process: a user waits for that time."""
 
 import ast
 import json
@@ -125,7 +125,7 @@ def test_packages_that_every_request_needs_are_imported_at_the_start(loaded):
 
 
 def test_every_imported_package_is_in_the_functions_layers(loaded):
-    """Every imported package is in the standard library, Lambda's runtime, or a requirements.txt of the function's layers."""
+    """Every imported package is in the standard library, Lambda's runtime, or the layers' requirements."""
     provided = {
         "AiLayer": {"mutagen", "openai", "elevenlabs"},
         "TextLayer": {"sentencex", "icu4py", "markdown_it"},
@@ -169,7 +169,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
 
 
 def test_no_handler_file_does_work_when_it_is_imported():
-    """Only imports, constants, definitions and the table of routes at the top: no loop, and no other call whose result is not assigned."""
+    """The top level has only imports, constants, definitions and routes: no loop, no unassigned call."""
     for name in code.function_names():
         for node in code.tree(FUNCTIONS / name / "app.py").body[1:]:
             if isinstance(node, ast.Expr) and ast.unparse(node).startswith("app.include("):

@@ -63,7 +63,7 @@ def test_four_concurrent_migrations_apply_each_file_once(empty_database):
 
 
 def test_no_migration_ends_its_transaction():
-    """Each file runs in one transaction: after a COMMIT inside, half of it would remain when the rest fails."""
+    """Each file runs in one transaction: after a COMMIT inside, half of it would stay if the rest fails."""
     for path in migrate.FOLDER.iterdir():
         statements = re.sub(
             r"--.*|\$\$.*?\$\$",
@@ -85,7 +85,9 @@ def test_every_foreign_key_has_an_index(postgres):
             """
             SELECT c.conrelid::regclass::text || ' ' || c.conname AS key FROM pg_constraint c
              WHERE c.contype = 'f' AND c.conparentid = 0 AND c.connamespace::regnamespace::text <> 'public'
-               AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])
+               AND NOT EXISTS (
+                   SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1]
+               )
              ORDER BY 1
             """,
         )
@@ -122,7 +124,7 @@ def default_order(module_name: str, arguments: list[ast.expr]) -> str:
 
 
 def plan(statement: str) -> list[str]:
-    """Return the steps below LIMIT in its plan, with table scans and sorts allowed only if nothing else is possible."""
+    """Return the plan's steps below LIMIT; table scans and sorts appear only if nothing else is possible."""
     names: dict[str, int] = {}
     numbered = re.sub(
         r"(?<!:):(\w+)", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement

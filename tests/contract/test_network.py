@@ -82,7 +82,7 @@ def test_the_voice_functions_concurrency_matches_the_elevenlabs_plan(functions):
 
 
 def test_gpu_instances_can_reach_the_services_that_start_them():
-    """Without NAT an instance in a public subnet needs a public address; Fargate jobs request theirs themselves."""
+    """An instance in a public subnet without NAT needs a public address; Fargate jobs ask for their own."""
     data, application = load(DATA), load(APPLICATION)
     public = references(data["Outputs"]["PublicSubnets"]["Value"])
     subnets = resources(data, "AWS::EC2::Subnet")

@@ -1,4 +1,4 @@
-"""tests/contract/policies.py, which checks the end-to-end run, on every form of request and policy that it must know."""
+"""tests/contract/policies.py, tried with every form of request and policy that it must know."""
 
 import json
 

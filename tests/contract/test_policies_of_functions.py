@@ -35,7 +35,7 @@ DETECT_MISSING_OBJECTS = {("showrunner.aws.s3", "find_json"), ("showrunner.aws.s
 
 
 def star_faults(text: str) -> list[str]:
-    """Return lines with a "*" in a statement's Action, Resource or Principal without a comment on the line or the one above."""
+    """Return lines with an uncommented "*" in a statement's Action, Resource or Principal."""
     lines = text.splitlines()
     root = yaml.compose(text, template.Loader)
     explained = re.compile(r"(^|\s)#\s*\S")

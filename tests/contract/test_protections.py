@@ -1,4 +1,4 @@
-"""Both templates keep every rule of protections.py, and every value in them is the one that protections.txt has."""
+"""Both templates keep every rule of protections.py, and each value is the one in protections.txt."""
 
 import os
 
@@ -88,7 +88,7 @@ def by_rules_alone(chosen: list[tuple[str, Weakening]]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_rules_alone_find_what_exposes_and_what_unseals():
-    """Without the file of values, which somebody may write anew without reading it: what opens, widens, unseals or forgets is found by a rule."""
+    """Rules find what opens, widens, unseals or forgets, even if the file of values was written anew."""
     serious = (
         "open",
         "everybody",

@@ -53,7 +53,10 @@ def test_a_queue_that_lacks_one_of_them_is_detected():
           Other: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn}}}
           NoticesFunction:
             Type: AWS::Serverless::Function
-            Properties: {CodeUri: functions/notices, Timeout: 30, Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Notices.Arn}}}}
+            Properties:
+              CodeUri: functions/notices
+              Timeout: 30
+              Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Notices.Arn}}}
     """)
 
     assert queue_faults(broken) == [

@@ -1,4 +1,4 @@
-"""Faults that the templates have had, written into them again: each is refused by the check for its kind, without the file of values."""
+"""Faults that the templates once had, put back: each is found by its check, without the file of values."""
 
 import inspect
 import json
@@ -16,7 +16,10 @@ MACHINE = ROOT / "statemachines" / "production.asl.json"
 SECOND_ROUTE = """  Second:
     Type: AWS::EC2::Route
     Condition: HasNatGateway
-    Properties: {RouteTableId: !Ref PrivateRoutes, DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: !Ref NatGateway}
+    Properties:
+      RouteTableId: !Ref PrivateRoutes
+      DestinationCidrBlock: 0.0.0.0/0
+      NatGatewayId: !Ref NatGateway
 """
 DATABASE = "  # ---------------------------------------------------------------- Database\n"
 HOST = "  DatabaseHost: {Value: !If [MakesDatabase, !GetAtt Database.Endpoint.Address, !Ref DatabaseHost]"

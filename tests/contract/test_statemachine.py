@@ -494,7 +494,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 
 
 def test_a_machine_passes_only_ids_and_references(machine):
-    """No text of users and nothing that grows, so that inputs and results stay far below the limit of 256 KiB."""
+    """Users' texts and growing lists stay out, so that inputs and results stay far below 256 KiB."""
     for state in tasks(machine, LAMBDA):
         payload = state.body["Arguments"]["Payload"]
         if isinstance(payload, dict):

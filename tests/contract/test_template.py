@@ -166,8 +166,11 @@ def test_aliases_survive_the_build(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_resources_with_data_are_retained(path):
-    """Buckets, tables, keys and databases outlive their stack and their own replacement; only what a first deployment made and failed with is undone,
-    because its fixed names would make the next attempt fail ("already exists")."""
+    """Buckets, tables, keys and databases outlive their stack and their own replacement.
+
+    Only a failed first deployment deletes them: otherwise their fixed names would make the next one fail
+    ("already exists").
+    """
     for name, resource in load(path)["Resources"].items():
         if resource["Type"] in (
             "AWS::S3::Bucket",

@@ -1,4 +1,4 @@
-"""The GitHub workflow does nothing that a person can't do by make, and hands no secret and no right to who doesn't need it."""
+"""The GitHub workflow only calls make targets and gives each job only the rights that it needs."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The two templates as CloudFormation gets them: after the SAM transform, which adds names, roles, permissions and defaults of its own.
+"""The two templates as CloudFormation gets them: after the SAM transform with its added names and roles.
 
 No account is asked: the transform is AWS's own (aws-sam-translator), and the managed policies that it would
 look up are none of ours.

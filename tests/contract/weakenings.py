@@ -1,4 +1,4 @@
-"""Weakenings of a template, one at a time: what a hurried person, or somebody with bad intent, would take away, switch off, open or widen.
+"""Weakenings of a template, one at a time: something is removed, switched off, opened or widened.
 
 They are made from what the templates hold, not from a list: every property is taken away, every switch
 turned, every number made smaller and larger, every right widened, every way in opened; and each resource that

@@ -1,4 +1,4 @@
-"""An AWS account that answers boto3 in memory, as strictly as AWS where a deployment could notice: names that are taken, states that a stack can't leave.
+"""An AWS account in memory that answers boto3, as strict as AWS about names and states of stacks.
 
 Calls go through botocore's own parameter check, and answers through its output shapes, so neither side can
 invent a field. `fail_at` breaks the n-th call.

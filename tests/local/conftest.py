@@ -1,4 +1,4 @@
-"""An engine of this test run: its own process, port and home, with the small application of tests/local/engine deployed."""
+"""The engine of this test run: own process, port and home, with tests/local/engine's application deployed."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Batch on the engine: the command of a job definition really runs, with everything around it that the product relies on."""
+"""Batch on the engine: a job definition's command really runs, in the environment the product needs."""
 
 import itertools
 import json
@@ -127,7 +127,10 @@ def test_an_exit_code_that_may_be_retried_is_and_another_is_not(
     engine: Engine, outputs: dict[str, str], tmp_path: Path
 ) -> None:
     flag = tmp_path / "flag"
-    code = f"import pathlib, sys; f = pathlib.Path({str(flag)!r}); first = not f.exists(); f.touch(); sys.exit(7 if first else 0)"
+    code = (
+        f"import pathlib, sys; f = pathlib.Path({str(flag)!r}); "
+        "first = not f.exists(); f.touch(); sys.exit(7 if first else 0)"
+    )
     job = ended(engine, submit(engine, outputs, code))
     assert (job["status"], [attempt["container"]["exitCode"] for attempt in job["attempts"]]) == (
         "SUCCEEDED",
@@ -163,7 +166,12 @@ def test_a_job_above_its_time_is_ended_with_all_it_started_and_not_tried_again(
 def test_termination_asks_first_and_kills_what_does_not_listen(
     engine: Engine, outputs: dict[str, str]
 ) -> None:
-    listens = "import signal, sys, time\nsignal.signal(15, lambda *_: (print('cleaned up'), sys.exit(143)))\nprint('ready')\ntime.sleep(300)"
+    listens = (
+        "import signal, sys, time\n"
+        "signal.signal(15, lambda *_: (print('cleaned up'), sys.exit(143)))\n"
+        "print('ready')\n"
+        "time.sleep(300)"
+    )
     deaf = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('ready')\ntime.sleep(300)"
     for code, exit_code, lines in ((listens, 143, ["ready", "cleaned up"]), (deaf, 137, ["ready"])):
         job_id = submit(engine, outputs, code)
@@ -299,9 +307,17 @@ Resources:
     Type: AWS::Batch::JobDefinition
     Properties:
       Type: container
-      ContainerProperties: {Image: any, Command: [python, -c, !Ref Value], ResourceRequirements: [{Type: VCPU, Value: '1'}, {Type: MEMORY, Value: '512'}]}
+      ContainerProperties:
+        Image: any
+        Command: [python, -c, !Ref Value]
+        ResourceRequirements: [{Type: VCPU, Value: '1'}, {Type: MEMORY, Value: '512'}]
   Environment: {Type: AWS::Batch::ComputeEnvironment, Properties: {Type: UNMANAGED}}
-  Queue: {Type: AWS::Batch::JobQueue, Properties: {JobQueueName: own, Priority: 1, ComputeEnvironmentOrder: [{Order: 1, ComputeEnvironment: !Ref Environment}]}}
+  Queue:
+    Type: AWS::Batch::JobQueue
+    Properties:
+      JobQueueName: own
+      Priority: 1
+      ComputeEnvironmentOrder: [{Order: 1, ComputeEnvironment: !Ref Environment}]
 Outputs: {Job: {Value: !Ref Job}, Queue: {Value: !GetAtt Queue.JobQueueArn}}
 """)
     first = engine.deploy("batch-own", template, Value="print(1)")

@@ -108,7 +108,11 @@ def test_a_module_of_the_function_hides_one_of_its_layer_and_later_layers_hide_e
             ),
         )
     ]
-    code = "import both, deep, layered, subprocess\ndef handler(e, c): return [both.WHO, layered.WHO, deep.WHO, subprocess.check_output('tool').decode().strip()]"
+    code = """
+import both, deep, layered, subprocess
+def handler(e, c):
+    return [both.WHO, layered.WHO, deep.WHO, subprocess.check_output('tool').decode().strip()]
+"""
     create(engine, "layered", {"app.py": code, "both.py": "WHO = 'function'"}, Layers=layers)
 
     assert invoke(engine, "layered") == (["function", "second", "deep", "from opt"], None)
@@ -151,7 +155,9 @@ def test_boto3_reaches_the_engine_without_being_told_where_it_is(engine: Engine)
         engine,
         "asks",
         {
-            "app.py": "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Account']"
+            "app.py": (
+                "import boto3\ndef handler(e, c): return boto3.client('sts').get_caller_identity()['Account']"
+            )
         },
         Timeout=30,
     )
@@ -167,7 +173,8 @@ s3 = boto3.client("s3", config=Config(signature_version="s3v4"))
 def handler(event, context):
     what = {"Bucket": "links", "Key": "ä b.mp4"}
     get = {**what, "ResponseContentDisposition": 'attachment; filename="video.mp4"'}
-    return s3.generate_presigned_url("put_object", Params=what), s3.generate_presigned_url("get_object", Params=get, ExpiresIn=event["seconds"])
+    put = s3.generate_presigned_url("put_object", Params=what)
+    return put, s3.generate_presigned_url("get_object", Params=get, ExpiresIn=event["seconds"])
 """
     engine.client("s3").create_bucket(Bucket="links")
     create(engine, "signs", {"app.py": code}, Timeout=30)
@@ -261,7 +268,13 @@ def test_the_log_tells_what_the_function_printed_between_start_end_and_report(en
         engine,
         "prints",
         {
-            "app.py": "import logging, sys\ndef handler(e, c):\n print('out')\n print('err', file=sys.stderr)\n logging.getLogger().error('logged')"
+            "app.py": (
+                "import logging, sys\n"
+                "def handler(e, c):\n"
+                " print('out')\n"
+                " print('err', file=sys.stderr)\n"
+                " logging.getLogger().error('logged')"
+            )
         },
     )
     invoke(engine, "prints")

@@ -1,4 +1,4 @@
-"""HTTP APIs on the engine: which route answers, what its function is given, what the caller gets, and the limits in between."""
+"""HTTP APIs on the engine: which route answers, what its function gets, what the caller gets, the limits."""
 
 import http.client
 import json
@@ -205,7 +205,10 @@ def test_an_update_changes_routes_and_keeps_the_address(engine: Engine, tmp_path
 def test_an_authorizer_is_refused_instead_of_left_out(engine: Engine, tmp_path: Path) -> None:
     template = (TEMPLATES / "apis.yaml").read_text()
     guarded = tmp_path / "guarded.yaml"
-    authorizer = "{IdentitySource: $request.header.Authorization, JwtConfiguration: {issuer: 'https://a', audience: [b]}}"
+    authorizer = (
+        "{IdentitySource: $request.header.Authorization, "
+        "JwtConfiguration: {issuer: 'https://a', audience: [b]}}"
+    )
     jwt = f"{{Auth: {{DefaultAuthorizer: Own, Authorizers: {{Own: {authorizer}}}}}}}"
     guarded.write_text(
         template.replace(

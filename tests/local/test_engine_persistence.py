@@ -1,4 +1,4 @@
-"""What the data stack holds, and what of it is still there after the engine was killed and the stacks were deployed again."""
+"""What of the data stack is still there after the engine was killed and the stacks were deployed again."""
 
 import json
 import signal

@@ -69,7 +69,10 @@ def test_it_leaves_nothing_outside_its_home(tmp_path: Path) -> None:
 
 
 def test_every_request_is_written_down_with_its_caller(engine: Engine, outputs: dict[str, str]) -> None:
-    code = "import boto3, os; boto3.client('ssm').put_parameter(Name='/from/job', Value='x', Type='String', Overwrite=True)"
+    code = (
+        "import boto3, os; "
+        "boto3.client('ssm').put_parameter(Name='/from/job', Value='x', Type='String', Overwrite=True)"
+    )
     batch = engine.client("batch")
     job_id = batch.submit_job(
         jobName="calls", jobQueue=outputs["Jobs"], jobDefinition=outputs["Job"], parameters={"what": code}
@@ -137,7 +140,10 @@ def test_a_changed_ministack_is_named_at_start() -> None:
 
 
 def test_a_changed_ministack_ends_the_start_with_that_line(tmp_path: Path) -> None:
-    code = "import ministack.services.batch as b; del b._now_ms; import runpy, sys; sys.argv = ['x']; runpy.run_module('local.engine', run_name='__main__')"
+    code = (
+        "import ministack.services.batch as b; del b._now_ms; "
+        "import runpy, sys; sys.argv = ['x']; runpy.run_module('local.engine', run_name='__main__')"
+    )
     environment = {**os.environ, "ENGINE_PORT": str(free_port()), "SHOWRUNNER_HOME": str(tmp_path)}
     started = subprocess.run(
         [str(ENVIRONMENTS / "engine/bin/python"), "-c", code],

@@ -608,7 +608,14 @@ def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Mac
             "Branches": [
                 {
                     "StartAt": "Assigns",
-                    "States": {"Assigns": {"Type": "Pass", "Assign": {"inner": "inside"}, "Output": "{% $n %}", "End": True}},
+                    "States": {
+                        "Assigns": {
+                            "Type": "Pass",
+                            "Assign": {"inner": "inside"},
+                            "Output": "{% $n %}",
+                            "End": True,
+                        }
+                    },
                 },
                 {
                     "StartAt": "Each",
@@ -618,12 +625,24 @@ def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Mac
                             "Items": "{% [1, 2, 3] %}",
                             "MaxConcurrency": "{% $limit %}",
                             "ItemSelector": {"item": "{% $states.context.Map.Item.Value %}"},
-                            "ItemProcessor": {"StartAt": "Add", "States": {"Add": {"Type": "Pass", "Output": "{% $states.input.item + $n %}", "End": True}}},
+                            "ItemProcessor": {
+                                "StartAt": "Add",
+                                "States": {
+                                    "Add": {
+                                        "Type": "Pass",
+                                        "Output": "{% $states.input.item + $n %}",
+                                        "End": True,
+                                    }
+                                },
+                            },
                             "End": True,
                         }
                     },
                 },
-                {"StartAt": "Given", "States": {"Given": {"Type": "Pass", "Output": "{% $states.input.given %}", "End": True}}},
+                {
+                    "StartAt": "Given",
+                    "States": {"Given": {"Type": "Pass", "Output": "{% $states.input.given %}", "End": True}},
+                },
             ],
             "Assign": {"both": "{% $states.result %}"},
             "Output": {"both": "{% $states.result %}", "inner": "{% $inner %}"},
@@ -633,13 +652,28 @@ def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Mac
             **run,
             "Arguments": {**call, "Payload": {"sleep": 4}},
             "TimeoutSeconds": "{% $limit %}",
-            "Catch": [{"ErrorEquals": ["States.Timeout"], "Assign": failed, "Output": "{% $states.input %}", "Next": "Choose"}],
+            "Catch": [
+                {
+                    "ErrorEquals": ["States.Timeout"],
+                    "Assign": failed,
+                    "Output": "{% $states.input %}",
+                    "Next": "Choose",
+                }
+            ],
             "End": True,
         },
-        "Choose": {"Type": "Choice", "Choices": [{"Condition": "{% $failure = 'States.Timeout' %}", "Next": "Stop"}], "Default": "Wrong"},
-        "Stop": {"Type": "Fail", "Error": "{% $failure %}", "Cause": "{% $string({'both': $both, 'input': $states.input}) %}"},
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"Condition": "{% $failure = 'States.Timeout' %}", "Next": "Stop"}],
+            "Default": "Wrong",
+        },
+        "Stop": {
+            "Type": "Fail",
+            "Error": "{% $failure %}",
+            "Cause": "{% $string({'both': $both, 'input': $states.input}) %}",
+        },
         "Wrong": {"Type": "Fail"},
-    }  # fmt: skip
+    }
     error, cause = machines.failure(states, {"n": 10}, QueryLanguage="JSONata")
 
     assert error == "States.Timeout"

@@ -1,4 +1,4 @@
-"""The gateway in front of a real engine: what reaches the API, what comes back, and what happens while there is none."""
+"""The gateway in front of a real engine: what reaches the API, what comes back, and what if there is none."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The newcomer's path: make's help, what a brief is refused for, when an environment counts as made, and what is printed for a failure."""
+"""What a newcomer meets: make's help, refused briefs, when an environment is complete, failures."""
 
 import json
 import os
@@ -329,7 +329,10 @@ def test_the_apis_own_error_is_told_with_its_fields():
 
     with pytest.raises(
         deploy.ApiRefused,
-        match=r"400 .*VALIDATION_ERROR: The body is wrong\. \(request r-1\)\n    style: Input should be 'news'",
+        match=(
+            r"400 .*VALIDATION_ERROR: The body is wrong\. \(request r-1\)\n"
+            r"    style: Input should be 'news'"
+        ),
     ) as refused:
         deploy.answered(answer(400, {"error": error}))
 

@@ -17,7 +17,7 @@ from tests.conftest import ROOT, free_port
 
 @pytest.fixture
 def home():
-    """In the checkout, as at work: pytest's own folders are closed to the user that root starts the server as."""
+    """Return a home in the checkout: root starts the server as a user who can't open pytest's folders."""
     folder = ROOT / ".local" / "test" / f"postgres-trial-{os.getpid()}"
     folder.mkdir(parents=True)
     yield folder

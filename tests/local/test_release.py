@@ -1,4 +1,4 @@
-"""`make deploy` and its preflight against an account in memory: what is missing is listed, and a run that broke anywhere is made good by the next one."""
+"""`make deploy` and preflight with an account in memory: what is missing, and reruns after failures."""
 
 import json
 import os
@@ -219,7 +219,7 @@ def test_a_stage_is_made_in_order_and_protected_only_when_it_stands(account):
 
 
 def test_whatever_call_fails_the_next_run_makes_it_good(monkeypatch, tmp_path, capsys):
-    """A failure is injected at every AWS call and at every command of the first deployment, one at a time; then it is run again until it succeeds."""
+    """Fail at each AWS call and command of the first deployment in turn, then run it until it succeeds."""
 
     def fresh() -> Account:
         account = Account()

@@ -1,4 +1,4 @@
-"""make secrets, admin, trace and destroy against an account in memory; what they say to the person, and that they can be run again."""
+"""make secrets, admin, trace and destroy with an account in memory: what they print; running them again."""
 
 import json
 

@@ -31,7 +31,10 @@ SENTENCES = (
     "one or two layers of steel armor. "
     "Every repeater makes the signal stronger, and a ship repairs the cable when it breaks."
 )
-HARD = "In 1969, it ran 1,200 km for $3.5M… said Dr. Smith at https://example.com/a-b. “Hello—there,” he (quietly) said: 50% & more! 🎉 日本語 café 10–20."
+HARD = (
+    "In 1969, it ran 1,200 km for $3.5M… said Dr. Smith at https://example.com/a-b. "
+    "“Hello—there,” he (quietly) said: 50% & more! 🎉 日本語 café 10–20."
+)
 
 
 @pytest.fixture(scope="module")
