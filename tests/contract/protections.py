@@ -82,9 +82,9 @@ def _lines(name: str, identity: str, body: Any) -> list[str]:
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield path and value of everything that loses its meaning when taken apart.
 
-    These are scalars, references, statements of policies and lists of scalars.
+    These are scalars, references, statements of policies, lists of scalars, and what is empty below the top.
     """
-    if isinstance(value, dict) and not _is_whole(value):
+    if isinstance(value, dict) and not _is_whole(value) and (value or not path):
         for key, inner in value.items():
             # What a variable refers to follows the function's code, which other tests compare; one that is
             # written out has a rule.

@@ -28,6 +28,17 @@ def test_every_value_that_protects_is_the_one_that_was_reviewed():
 # ---------------------------------------------------------------- Weakenings
 
 
+def test_an_empty_value_has_a_line_too():
+    """`Host: {}` says where a volume lies: its loss must be found although there is nothing in it."""
+    documents = {
+        "a.yaml": {
+            "Resources": {"Job": {"Type": "T", "Properties": {"Volumes": [{"Name": "x", "Host": {}}]}}}
+        }
+    }
+
+    assert "a.yaml Job Volumes.-.Host = {}" in protections.all_facts(documents)
+
+
 # Of the serious ones, by rules alone.
 LEAST_CAUGHT = 0.95
 
