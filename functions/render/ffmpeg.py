@@ -28,6 +28,8 @@ _SIZE = re.compile(r"[ ,](\d{2,5})x(\d{2,5})")
 _RATE = re.compile(r"([\d.]+)k? fps")
 _DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _ROTATION = re.compile(r"rotation of (-?[\d.]+) degrees")
+_ASPECT = re.compile(r"SAR (\d+):(\d+) DAR")
+_STREAM_START = re.compile(r", start (-?[\d.]+)")
 _START = re.compile(r"start: (-?[\d.]+)")
 
 
@@ -128,7 +130,8 @@ def last_line(log: str) -> str:
 class Media:
     """Describe the streams of a media file.
 
-    Width and height are as shown, after rotation; the codec of an absent stream is None.
+    Width and height are as shown, after rotation and with square pixels; the codec of an absent stream is
+    None. `pixel_aspect` is a stored pixel's width by its height.
     """
 
     duration_s: float | None
@@ -140,6 +143,9 @@ class Media:
     fps: float = 0.0
     pixel_format: str = ""
     video_tags: str = ""
+    video_start_s: float = 0.0
+    pixel_aspect: float = 1.0
+    interlaced: bool = False
     rotated: bool = False
     audio_codec: str | None = None
     sample_rate: int = 0
@@ -184,6 +190,8 @@ def _media(text: str, streams: Sequence[tuple[str, str, str]]) -> Media:
 def _video(rest: str, text: str) -> dict[str, object]:
     size, rate, rotation = _SIZE.search(rest), _RATE.search(rest), _ROTATION.search(text)
     width, height = (int(size[1]), int(size[2])) if size else (0, 0)
+    start, aspect = _STREAM_START.search(rest), _pixel_aspect(rest)
+    width = round(width * aspect)
     degrees = round(abs(float(rotation[1]))) % 360 if rotation else 0
     if degrees % 180 == 90:
         width, height = height, width
@@ -193,8 +201,19 @@ def _video(rest: str, text: str) -> dict[str, object]:
     return {
         "width": width,
         "height": height,
+        "video_start_s": max(0.0, float(start[1])) if start else 0.0,
+        "pixel_aspect": aspect,
+        "interlaced": " first" in rest,
         "rotated": degrees != 0,
         "fps": float(rate[1]) if rate else 0.0,
         "pixel_format": pixel[1] if pixel else "",
         "video_tags": (pixel[3] or "") if pixel else "",
     }
+
+
+def _pixel_aspect(stream: str) -> float:
+    """Return a stream's pixel aspect ratio. The container's comes last and counts; nonsense is ignored."""
+    found = _ASPECT.findall(stream)
+    if not found or 0 in (width := int(found[-1][0]), height := int(found[-1][1])):
+        return 1.0
+    return width / height if 0.1 <= width / height <= 10 else 1.0

@@ -49,7 +49,8 @@ class ClipPainter:
         if media.video_codec is None:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
         self.filter_size = _toned(media, width, height) + _filters(media, visual, path, name, width, height)
-        self.start_s = visual.trim[0]
+        # A picture may start after the sound. Without this, its first frame would stand still until then.
+        self.start_s = max(visual.trim[0], media.video_start_s)
         end_s = visual.trim[1] if visual.trim[1] is not None else media.duration_s
         self.length_s = (end_s - self.start_s) if end_s is not None else None
         needed = count / fps
@@ -160,7 +161,9 @@ class ClipPainter:
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
         # Blending source frames hides the repeated ones of a slowed clip.
         time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
-        graph = f"{on_card}{time},{self.filter_size},format=nv12"
+        graph = (
+            f"{on_card}{_progressive(self.media)}{_square(self.media)}{time},{self.filter_size},format=nv12"
+        )
         # Two decoder threads: with one process per core, more would only hold more frames (12 MB each at 4K).
         reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
         return ffmpeg.command(
@@ -176,10 +179,13 @@ def _scaled_on_card(media: ffmpeg.Media, width: int, height: int) -> str:
     """Return filters that scale a clip above 1080p on the card before it is downloaded, or nothing.
 
     A 4K frame takes 12 MB to download and a CPU several milliseconds to scale. A rotated clip is left to the
-    CPU: ffmpeg turns it before all other filters, which needs it in main memory.
+    CPU: ffmpeg turns it before all other filters, which needs it in main memory. So is one that is interlaced
+    or has pixels that are not square.
     """
     if (
         media.rotated
+        or media.interlaced
+        or media.pixel_aspect != 1
         or media.width * media.height <= _FULL_HD
         or max(width / media.width, height / media.height) >= 1
     ):
@@ -199,6 +205,18 @@ def _read(stream: IO[bytes], count: int) -> Pixels | None:
             return None
         done += got
     return buffer
+
+
+def _progressive(media: ffmpeg.Media) -> str:
+    """Return a filter that makes whole pictures of fields, or nothing for a progressive clip."""
+    return "bwdif=mode=send_field:deint=interlaced," if media.interlaced else ""
+
+
+def _square(media: ffmpeg.Media) -> str:
+    """Return filters that make pixels square, or nothing if they are."""
+    if media.pixel_aspect == 1:
+        return ""
+    return "scale=w='max(2,round(iw*sar/2)*2)':h=ih:flags=bicubic,setsar=1,"
 
 
 def _toned(media: ffmpeg.Media, width: int, height: int) -> str:
@@ -244,21 +262,10 @@ def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tup
 
 def still(path: Path, name: str, at_s: float) -> Pixels:
     """Return one frame at `at_s`, 320 pixels wide; the first one if the clip is shorter."""
+    graph = f"{_square(ffmpeg.probe(path, name))}scale=320:-2"
+    picture_only = ("-frames:v", "1", "-vf", graph, "-f", "image2pipe", "-c:v", "ppm", "-")
     for seek in (["-ss", f"{at_s:.3f}"], []):
-        picture = ffmpeg.run(
-            *seek,
-            *ffmpeg.source(path),
-            "-frames:v",
-            "1",
-            "-vf",
-            "scale=320:-2",
-            "-f",
-            "image2pipe",
-            "-c:v",
-            "ppm",
-            "-",
-            asset=name,
-        )
+        picture = ffmpeg.run(*seek, *ffmpeg.source(path), *picture_only, asset=name)
         if picture:
             decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
             if decoded is not None:

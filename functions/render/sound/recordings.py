@@ -72,7 +72,8 @@ def decode(path: Path, name: str, channels: int, folder: Path, limit_s: float | 
     target = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}-{channels}.f32"
     limit = ["-t", str(limit_s)] if limit_s else []
     layout = "mono" if channels == 1 else "stereo"
-    chain = f"aresample={RATE},aformat=channel_layouts={layout},{loudness.METER}"
+    # Sound that starts late, or has a gap, keeps its times: words are timed by them.
+    chain = f"aresample={RATE}:async=1:first_pts=0,aformat=channel_layouts={layout},{loudness.METER}"
     log = ffmpeg.read_log(
         "-y", *ffmpeg.source(path), *limit, "-vn", "-af", chain, "-f", "f32le", target, asset=name
     )

@@ -1,4 +1,5 @@
 import itertools
+import struct
 import sys
 from pathlib import Path
 
@@ -53,6 +54,161 @@ def test_a_variable_frame_rate_plays_evenly(tmp_path):
     )
     found = frames(path, 60)
     assert longest_still(found) <= 2
+
+
+def circle(path, stored, aspect="1/1", more="", codec=("libx264", "-pix_fmt", "yuv420p")):
+    """Write a clip of a circle of 40 % of its height, stored with the pixel aspect ratio `aspect`."""
+    width, height = stored
+    inside = f"lt(hypot((X-{width / 2})*{aspect},Y-{height / 2}),{height * 0.2})"
+    graph = f"color=black:s={width}x{height}:r=30:d=0.4,format=gray,geq=lum='if({inside},255,0)'"
+    samples.ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        f"{graph},format=yuv420p{more},setsar={aspect}",
+        "-c:v",
+        codec[0],
+        "-preset",
+        "ultrafast",
+        *codec[1:],
+        path,
+    )
+    return path
+
+
+def extent(luma):
+    rows, columns = np.nonzero(luma > 128)
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+@pytest.mark.parametrize("fit", ["smart", "blur"])
+@pytest.mark.parametrize(
+    ("stored", "aspect"),
+    [((704, 480), "10/11"), ((720, 576), "64/45"), ((352, 480), "20/11"), ((1440, 1080), "4/3")],
+)
+def test_a_circle_of_pixels_that_are_not_square_is_a_circle(tmp_path, stored, aspect, fit):
+    path = circle(tmp_path / "c.mp4", stored, aspect)
+    # Rows of the whole picture before the blurred one, too.
+    width, height = extent(frames(path, 2, fit=fit)[1][112:208] if fit == "blur" else frames(path, 2)[1])
+    assert width == pytest.approx(height, abs=3)
+    width, height = extent(clips.still(path, "c", 0.1)[..., 0])
+    assert width == pytest.approx(height, abs=3)
+
+
+def test_a_turned_clip_of_pixels_that_are_not_square_is_right_too(tmp_path):
+    circle(tmp_path / "plain.mp4", (704, 480), "10/11")
+    samples.ffmpeg(
+        "-display_rotation", "90", "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "turned.mp4"
+    )
+    media = ffmpeg.probe(tmp_path / "turned.mp4")
+    assert (media.width, media.height) == (480, 640)
+    width, height = extent(frames(tmp_path / "turned.mp4", 2)[1])
+    assert width == pytest.approx(height, abs=3)
+
+
+@pytest.mark.parametrize("aspect", ["1/500", "400/1"])
+def test_an_absurd_pixel_aspect_is_ignored(tmp_path, aspect):
+    circle(tmp_path / "plain.mp4", (320, 240))
+    samples.ffmpeg("-i", tmp_path / "plain.mp4", "-c", "copy", "-aspect", f"{aspect}", tmp_path / "c.mp4")
+    assert ffmpeg.probe(tmp_path / "c.mp4").width == 320
+    assert frames(tmp_path / "c.mp4", 2)[1].max() > 200
+
+
+def clean_aperture(path, width, height):
+    """Insert a `clap` box (ISO/IEC 14496-12, 12.1.4) for the middle of the picture into an MP4 without moved data."""
+    data = bytearray(path.read_bytes())
+    assert data.index(b"moov") > data.index(b"mdat"), "sizes before the data would move it"
+    box = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    entry = data.index(b"avc1", data.index(b"stsd")) - 4
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"):
+        at = data.index(kind, data.index(b"moov")) - 4
+        data[at : at + 4] = struct.pack(">I", struct.unpack_from(">I", data, at)[0] + len(box))
+    size = struct.unpack_from(">I", data, entry)[0]
+    data[entry : entry + 4] = struct.pack(">I", size + len(box))
+    data[entry + size : entry + size] = box
+    path.write_bytes(data)
+
+
+def test_what_lies_outside_the_clean_aperture_is_not_shown(tmp_path):
+    """The stored picture has a white border, as analogue captures have rubbish at their edges."""
+    graph = "color=white:s=360x640:r=30:d=0.4,drawbox=20:40:320:560:color=gray:t=fill"
+    samples.ffmpeg("-f", "lavfi", "-i", graph, "-c:v", "libx264", "-pix_fmt", "yuv420p", tmp_path / "c.mp4")
+    assert frames(tmp_path / "c.mp4", 2)[1].max() > 230
+    clean_aperture(tmp_path / "c.mp4", 316, 556)
+    assert frames(tmp_path / "c.mp4", 2)[1].max() < 150
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        ("libx264", "-pix_fmt", "yuv420p10le"),
+        ("libx264", "-pix_fmt", "yuv422p10le"),
+        ("libx265", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=error"),
+        ("libx264", "-pix_fmt", "yuv444p"),
+        ("libx264", "-pix_fmt", "yuvj420p"),
+    ],
+)
+def test_ten_bits_and_other_samplings_have_the_same_tones(tmp_path, codec):
+    graph = "color=0x808080:s=320x180:r=30:d=0.3"
+    target = tmp_path / "c.mp4"
+    samples.ffmpeg("-f", "lavfi", "-i", graph, "-c:v", codec[0], "-preset", "ultrafast", *codec[1:], target)
+    assert float(frames(target, 2)[1].mean()) == pytest.approx(126, abs=2)
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_an_interlaced_clip_has_no_combs(tmp_path, order):
+    """A bar moves by 8 pixels from field to field: between whole lines its edge must be straight."""
+    bar = "color=black:s=320x240:r=60:d=1,format=gray,geq=lum='if(between(X,20+8*mod(N,25),60+8*mod(N,25)),255,0)'"
+    woven = (
+        f"{bar},format=yuv420p,tinterlace=interleave_{'top' if order == 'tff' else 'bottom'},setfield={order}"
+    )
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-x264-params", f"{order}=1", "-crf", "10")
+    samples.ffmpeg("-f", "lavfi", "-i", woven, *coding, tmp_path / "c.mp4")
+    found = frames(tmp_path / "c.mp4", 12)
+    combs = [np.abs(2 * luma[1:-1].astype(int) - luma[:-2] - luma[2:])[60:-60].mean() for luma in found[2:]]
+    assert max(combs) < 1.5
+    assert longest_still(found) <= 1
+
+
+def counting(path, length_s=3.0, rate=30, more=()):
+    """Write a clip whose frame N has the luma 16 + 2 N (full range); return its path."""
+    graph = f"color=black:s=320x180:r={rate}:d={length_s},format=gray,geq=lum='16+2*N',format=yuv420p"
+    samples.ffmpeg(
+        "-f", "lavfi", "-i", graph, *more, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60", path
+    )
+    return path
+
+
+def numbers(found):
+    """Return the numbers that `counting` gave to frames."""
+    return [round(((float(luma.mean()) - 16) * 255 / 219 - 16) / 2) for luma in found]
+
+
+def test_an_edit_list_decides_where_a_clip_begins(tmp_path):
+    """Cut at 1 s without encoding: the frames since the last key frame are stored but not shown."""
+    samples.ffmpeg("-ss", "1.0", "-i", counting(tmp_path / "c.mp4"), "-c", "copy", tmp_path / "cut.mp4")
+    assert numbers(frames(tmp_path / "cut.mp4", 4)) == pytest.approx([30, 31, 32, 33], abs=1)
+    assert numbers(frames(tmp_path / "cut.mp4", 4, trim=(0.5, 0.9)))[0] == pytest.approx(45, abs=1)
+
+
+def test_a_picture_that_starts_after_the_sound_begins_at_once(tmp_path):
+    late, sound = (
+        ("-itsoffset", "0.5", "-i", counting(tmp_path / "c.mp4")),
+        ("-f", "lavfi", "-i", "sine=d=3.5"),
+    )
+    samples.ffmpeg(*late, *sound, "-c:v", "copy", "-c:a", "aac", tmp_path / "late.mp4")
+    assert numbers(frames(tmp_path / "late.mp4", 4)) == pytest.approx([0, 1, 2, 3], abs=1)
+    painter = clips.ClipPainter(tmp_path / "late.mp4", "late", Visual("clip"), *SIZE, 30, 30)
+    assert painter.length_s == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_variable_frame_rate_keeps_its_times(tmp_path):
+    """Frames 15 to 44 are left out except for every fifth: what is shown at a time is the frame of that time."""
+    chosen = "select='lt(n,15)+gt(n,44)+not(mod(n,5))'"
+    found = numbers(frames(counting(tmp_path / "v.mp4", more=("-vf", chosen, "-fps_mode", "vfr")), 80))
+    for at in (5, 14, 50, 70, 79):
+        assert found[at] == pytest.approx(at, abs=1)
+    assert all(found[at] in range(at - 5, at + 2) for at in range(15, 45))
 
 
 def test_a_rotated_clip_is_turned_upright(tmp_path):

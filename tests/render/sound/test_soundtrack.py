@@ -191,6 +191,20 @@ def test_a_transition_sound_lands_on_the_cut():
         assert np.abs(samples_[-48:]).max() < 0.05
 
 
+def test_sound_that_starts_late_or_has_a_gap_keeps_its_times(tmp_path):
+    """A recording in a video file whose sound starts 0.7 s after the picture, and pauses for a second without data."""
+    tone = "sine=frequency=440:d=3,aselect='not(between(t,1,2))'"
+    picture = ("-f", "lavfi", "-i", "color=black:s=64x64:r=10:d=4")
+    sound = ("-itsoffset", "0.7", "-f", "lavfi", "-i", tone)
+    samples.ffmpeg(*picture, *sound, "-c:v", "libx264", "-c:a", "pcm_s16le", tmp_path / "late.mkv")
+    heard = np.abs(whole(tmp_path / "late.mkv", tmp_path)[:, 0]) > 0.01
+    loud = [
+        bool(heard[round(at * RATE) : round((at + 0.05) * RATE)].any())
+        for at in (0.3, 0.6, 0.8, 1.6, 2.2, 2.8, 3.2)
+    ]
+    assert loud == [False, False, True, True, False, True, True]
+
+
 @pytest.mark.parametrize("content", [b"RIFF", b"\0" * 500])
 def test_an_unreadable_sound_file_is_named(tmp_path, content):
     parsed, files = film(tmp_path)
