@@ -1,19 +1,91 @@
-"""The circuit breaker of a platform."""
+"""The circuit breaker of a platform, and the metrics of its calls."""
+
+import json
 
 import pytest
 
 from showrunner import breakers
-from showrunner.errors import PlatformUnavailable
+from showrunner.errors import PlatformRejected, PlatformUnavailable
 
 pytestmark = pytest.mark.usefixtures("aws")
+
+
+def fail(platform: str) -> None:
+    with pytest.raises(PlatformUnavailable), breakers.guard(platform, "call"):
+        raise PlatformUnavailable("It is down.")
 
 
 def test_a_breaker_opens_after_consecutive_failures_and_closes_with_an_answer():
     for _ in range(breakers.FAILURES):
         breakers.check("one", now=100)
         breakers.record("one", answered=False, now=100)
-    with pytest.raises(PlatformUnavailable):
+    with pytest.raises(PlatformUnavailable) as refused:
         breakers.check("one", now=101)
+    assert (refused.value.retry_after, refused.value.was_sent) == (breakers.PAUSE_SECONDS - 1, False)
     breakers.check("one", now=100 + breakers.PAUSE_SECONDS)
     breakers.record("one", answered=True)
     breakers.check("one", now=101)
+
+
+def test_after_the_pause_one_more_failure_opens_it_again():
+    for _ in range(breakers.FAILURES):
+        breakers.record("two", answered=False, now=100)
+    later = 100 + breakers.PAUSE_SECONDS
+    assert breakers.check("two", now=later) == breakers.FAILURES
+
+    breakers.record("two", answered=False, now=later)
+
+    with pytest.raises(PlatformUnavailable):
+        breakers.check("two", now=later + 1)
+
+
+def test_slow_failures_count_together_but_not_those_of_another_hour():
+    for number in range(breakers.FAILURES):
+        breakers.record("three", answered=False, now=100 + 120 * number)
+    with pytest.raises(PlatformUnavailable):
+        breakers.check("three", now=100 + 120 * number + 1)
+    assert breakers.check("three", now=100 + 120 * number + breakers.WINDOW_SECONDS) == 0
+
+
+def test_an_open_breaker_refuses_the_call_before_it_is_made():
+    for _ in range(breakers.FAILURES):
+        fail("four")
+    calls = []
+    with pytest.raises(PlatformUnavailable), breakers.guard("four", "call"):
+        calls.append("made")
+    assert calls == []
+
+
+def test_a_refused_request_is_an_answer():
+    for _ in range(breakers.FAILURES - 1):
+        fail("five")
+    with pytest.raises(PlatformRejected), breakers.guard("five", "call"):
+        raise PlatformRejected("No.")
+    assert breakers.check("five") == 0
+
+
+def test_a_paid_answer_is_kept_while_the_state_table_is_away(monkeypatch):
+    monkeypatch.setenv("STATE_TABLE", "no-such-table")
+    with breakers.guard("six", "call"):
+        answer = "paid for"
+    assert answer
+
+
+def test_each_call_writes_metrics_with_bounded_dimensions(capsys):
+    with breakers.guard("seven", "answer"):
+        pass
+    fail("seven")
+    with pytest.raises(ZeroDivisionError), breakers.guard("seven", "answer"):
+        raise ZeroDivisionError
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [(line["platform"], line["operation"], line["outcome"]) for line in lines] == [
+        ("seven", "answer", "ok"),
+        ("seven", "call", "PlatformUnavailable"),
+        ("seven", "answer", "Unexpected"),
+    ]
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Dimensions"] == [["platform", "operation", "outcome"]]
+        assert {each["Name"] for each in directive["Metrics"]} <= line.keys()

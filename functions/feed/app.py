@@ -1,4 +1,4 @@
-"""Ingestion API: /api/v1/subscriptions, webhook-events, channels, videos, video-updates -> what YouTube's channels publish, and whom we follow."""
+"""Serve the Ingestion API: subscriptions, webhook events, channels, videos and their updates."""
 
 from pathlib import Path
 from typing import Any
@@ -30,38 +30,35 @@ app = docs.serve(Application("feed", api.authenticate, api.refuse), Path(__file_
 
 @app.post("/api/v1/subscriptions", **ACCESS, answer=schemas.AddedSubscription, status=201, errors=(409, 503))
 def subscribe(request: Request, body: schemas.NewSubscription) -> Answer:
-    """Follows a channel: pending until the hub has verified it. The secret is shown here and never again."""
+    """Follow a channel. Pending until the hub has verified it. The secret is shown only in this answer."""
     row = subscriptions.follow(body.channel_id, body.callback_url, body.lease_seconds, body.secret)
     return Answer({**subscriptions.read(row["id"]), "secret": body.secret}, 201)
 
 
 @app.get("/api/v1/subscriptions", **ACCESS, answer=schemas.SubscriptionPage)
 def list_subscriptions(request: Request, query: schemas.SubscriptionQuery) -> Answer:
-    """Subscriptions, of one channel where `channel_id` is given."""
+    """List subscriptions, all or those of one channel."""
     return _page(lists.SUBSCRIPTIONS, query, {"channel_id": query.channel_id, "status": query.status})
 
 
 @app.get("/api/v1/subscriptions/{id}", **ACCESS, answer=schemas.Subscription)
 def show_subscription(request: Request, id: str) -> Answer:
-    """One subscription."""
+    """Return a subscription."""
     return Answer(subscriptions.read(_number(id, "subscription")))
 
 
 @app.delete("/api/v1/subscriptions/{id}", **ACCESS, status=204, errors=(503,))
 def unsubscribe(request: Request, id: str) -> Answer:
-    """Ends it here at once and at the hub as soon as that listens.
-
-    What the hub still sends is answered 410.
-    """
+    """End a subscription. The hub is asked to stop; what it still sends is answered with 410."""
     subscriptions.end(_number(id, "subscription"))
     return Answer(status=204)
 
 
 @app.post("/api/v1/subscriptions/{id}/renew", **ACCESS, answer=schemas.Subscription, errors=(503,))
 def renew(request: Request, id: str) -> Answer:
-    """Asks the hub again now; a failed or expired one is pending again.
+    """Renew a subscription now. A failed or expired one is pending again.
 
-    A body {lease_seconds?, secret?} changes what is asked for.
+    A body {lease_seconds?, secret?} changes the requested lease or the secret.
     """
     given = checked(schemas.Renewal, parse(request.raw_body)) if request.raw_body else schemas.Renewal()
     subscription_id = _number(id, "subscription")
@@ -74,9 +71,9 @@ def renew(request: Request, id: str) -> Answer:
 
 @app.get("/api/v1/webhook-events", **ACCESS, answer=schemas.WebhookEventPage)
 def list_events(request: Request, query: schemas.EventQuery) -> Answer:
-    """What was received, as it came.
+    """List webhook events as they were received.
 
-    A page of large bodies ends before its limit: go on with `next_cursor`.
+    A page with large bodies ends before its limit: continue with `next_cursor`.
     """
     return _page(
         lists.EVENTS,
@@ -87,15 +84,15 @@ def list_events(request: Request, query: schemas.EventQuery) -> Answer:
 
 @app.get("/api/v1/webhook-events/{id}", **ACCESS, answer=schemas.WebhookEvent)
 def show_event(request: Request, id: str) -> Answer:
-    """One event."""
+    """Return a webhook event."""
     return _row(lists.EVENTS, _number(id, "webhook event"), "webhook event")
 
 
 @app.post("/api/v1/webhook-events/{id}/replay", **ACCESS, answer=schemas.WebhookEvent)
 def replay(request: Request, id: str) -> Answer:
-    """Processes one event again; updates that were announced are not announced twice.
+    """Process an event again. Updates that were announced are not announced twice.
 
-    Its `processing_error` says how it went.
+    `processing_error` says why it failed, if it did.
     """
     event_id = _number(id, "webhook event")
     intake.replay(event_id)
@@ -104,7 +101,7 @@ def replay(request: Request, id: str) -> Answer:
 
 @app.post("/api/v1/webhook-events/replay", **ACCESS, answer=schemas.ReplayResult)
 def replay_range(request: Request, body: schemas.EventRange) -> Answer:
-    """Processes again those between two ids that were set aside, oldest first, 500 a call: go on at `next_id`."""
+    """Process failed events between two ids again, oldest first, 500 a call; continue at `next_id`."""
     with db.reading() as tx:
         ids = webhook_events.list_failed(tx, body.from_id, body.to_id, REPLAYS + 1)
     failed = [event_id for event_id in ids[:REPLAYS] if intake.replay(event_id)]
@@ -123,13 +120,13 @@ def replay_range(request: Request, body: schemas.EventRange) -> Answer:
 
 @app.get("/api/v1/channels", **ACCESS, answer=schemas.ChannelPage)
 def list_channels(request: Request, query: schemas.ChannelQuery) -> Answer:
-    """Channels that a notification named."""
+    """List the channels that notifications named."""
     return _page(lists.CHANNELS, query, {}, query.title)
 
 
 @app.get("/api/v1/channels/{channel}", **ACCESS, answer=schemas.Channel)
 def show_channel(request: Request, channel: str) -> Answer:
-    """One channel."""
+    """Return a channel."""
     return _row(lists.CHANNELS, _youtube_id(channel, "channel"), "channel")
 
 
@@ -141,9 +138,9 @@ def show_channel(request: Request, channel: str) -> Answer:
     errors=(404, 409, 429, 502, 503),
 )
 def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
-    """Finds the channel behind a YouTube address and follows it.
+    """Find the channel of a YouTube address and follow it.
 
-    The caller waits for YouTube here: a timeout and a breaker bound that.
+    The caller waits for YouTube, within a timeout and a circuit breaker.
     """
     from showrunner import breakers, quotas
     from showrunner.platforms import youtube
@@ -152,7 +149,7 @@ def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
     client = youtube.Youtube(
         ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.polling_ledger()
     )
-    with breakers.guard("youtube"):
+    with breakers.guard("youtube", "resolve"):
         found = client.resolve(link)
     row = subscriptions.follow(found.channel_id, body.callback_url, schemas.DEFAULT_LEASE, None, found.title)
     channel = {
@@ -171,7 +168,7 @@ def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
 
 @app.get("/api/v1/videos", **ACCESS, answer=schemas.VideoPage)
 def list_videos(request: Request, query: schemas.VideoQuery) -> Answer:
-    """Videos, deleted ones too."""
+    """List videos, deleted ones too."""
     filters = {
         "channel_id": query.channel_id,
         "published_after": query.published_after,
@@ -182,13 +179,13 @@ def list_videos(request: Request, query: schemas.VideoQuery) -> Answer:
 
 @app.get("/api/v1/videos/{video}", **ACCESS, answer=schemas.Video)
 def show_video(request: Request, video: str) -> Answer:
-    """One video."""
+    """Return a video."""
     return _row(lists.VIDEOS, _youtube_id(video, "video"), "video")
 
 
 @app.get("/api/v1/video-updates", **ACCESS, answer=schemas.VideoUpdatePage)
 def list_updates(request: Request, query: schemas.UpdateQuery) -> Answer:
-    """The trail of changes, which never changes itself."""
+    """List the changes of videos. Entries never change."""
     names = ("video_id", "channel_id", "webhook_event_id", "update_type")
     return _page(lists.UPDATES, query, {name: getattr(query, name) for name in names})
 

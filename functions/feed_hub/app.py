@@ -1,4 +1,4 @@
-"""Queue of requests to the hub -> the hub is asked to subscribe, renew or end; its answer goes to feed_intake. [no database]"""
+"""Ask the hub to subscribe, renew or unsubscribe, from a queue; answers go to feed_intake. No database."""
 
 from typing import Any
 

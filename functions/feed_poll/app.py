@@ -1,4 +1,4 @@
-"""Queue of polls and look-ups -> YouTube's feeds and Data API are read; what they say goes to feed_intake. [no database]"""
+"""Read YouTube's feeds and Data API, from a queue; the finds go to feed_intake. No database."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Schedule, every minute -> leases to renew, channels to poll and videos without details go to the queues of feed_hub and feed_poll."""
+"""Send due renewals, polls and look-ups to the queues of feed_hub and feed_poll, every minute."""
 
 from typing import Any
 

@@ -5,7 +5,7 @@ Makes at most one paid call for each invocation; {"more": true} asks for the nex
 
 from typing import Any
 
-from showrunner import config
+from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import AnswerRefused, ScriptRejected
 from showrunner.platforms.language import Language
@@ -85,14 +85,15 @@ class Walk:
             raise AnotherCall
         self._called = True
         language = Language(ssm.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
-        answer = language.answer(
-            model,
-            question.shape.lower(),
-            question.schema_,
-            question.constant,
-            question.prompt,
-            self.job.organisation_id,
-        )
+        with breakers.guard("openai", "answer"):
+            answer = language.answer(
+                model,
+                question.shape.lower(),
+                question.schema_,
+                question.constant,
+                question.prompt,
+                self.job.organisation_id,
+            )
         receipts.add(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
         product = {"text": answer.text, "model": answer.model, "problem": answer.problem}
         s3.put_json(key, product)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from showrunner import config
+from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms.stock import LICENCE, Photo, Stock
@@ -52,7 +52,8 @@ def _shown_before(job: Job, scene: int) -> set[str]:
 
 
 def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict[str, Any] | None:
-    found = stock.photos(visual.description[: visuals.QUERY_CHARACTERS], _orientation(job))
+    with breakers.guard("pexels", "search"):
+        found = stock.photos(visual.description[: visuals.QUERY_CHARACTERS], _orientation(job))
     photo = next((each for each in found if each.page not in shown), None)
     if photo is None:
         return None
@@ -80,10 +81,9 @@ def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
     described = files.product_key(job.organisation_id, "visual", name, "json")
     kept = s3.find_json(described)
     if kept is None:
-        kept = {
-            "sha256": s3.put_bytes(key, stock.download(photo, width, height), "image/jpeg"),
-            "page": photo.page,
-        }
+        with breakers.guard("pexels", "download"):
+            picture = stock.download(photo, width, height)
+        kept = {"sha256": s3.put_bytes(key, picture, "image/jpeg"), "page": photo.page}
         s3.put_json(described, kept)
     return key, str(kept["sha256"])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mutagen.mp3 import MP3
 
-from showrunner import config
+from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.platforms.speech import Narrator
 from showrunner.production import costs, files
@@ -23,7 +23,8 @@ SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speak
 
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     narrator = Narrator(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
-    speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
+    with breakers.guard("elevenlabs", "speak"):
+        speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
     receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
     audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
     sha256 = s3.put_bytes(audio_key, speech.audio, "audio/mpeg")

@@ -1,4 +1,7 @@
-"""A hub's GET → the challenge of a verification that we asked for; its POST → the signed notification, as it came, into the queue. [no database]"""
+"""Answer hubs: GET returns the challenge of a verification, POST puts a signed notification into the queue.
+
+Without the database, so that it starts at once.
+"""
 
 import base64
 import binascii
@@ -26,13 +29,12 @@ from showrunner.feed.callbacks import Callback
 from showrunner.feed.messages import LeaseGranted, Notification, SubscriptionDenied
 from showrunner.platforms import websub
 
-# As `secrets.token_urlsafe(32)` makes them: whatever has another shape isn't looked up.
+# The form of `secrets.token_urlsafe(32)`. A token of another form isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-# https://www.w3.org/TR/websub/#hub-verifies-intent: any string; the hubs that there are send 20 to 40
-# characters.
+# https://www.w3.org/TR/websub/#hub-verifies-intent allows any string; real hubs send 20 to 40 characters.
 CHALLENGE_CHARACTERS = 2000
-# The longest lease that a hub was seen to grant is 10 days; a longer one would keep us from renewing, and one
-# of seconds from resting.
+# Hubs grant 10 days at most. A longer lease would hide that the subscription is gone, one of seconds would
+# keep us renewing.
 MIN_SECONDS, MAX_SECONDS = 60, 864_000
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
@@ -46,7 +48,7 @@ STATUS = {
 
 
 class Gone(ShowrunnerError):
-    """Unsubscribed: a hub that hears 410 sends nothing more."""
+    """The subscription has ended: after 410 a hub sends nothing more."""
 
 
 class MethodNotAllowed(ShowrunnerError):
@@ -54,7 +56,10 @@ class MethodNotAllowed(ShowrunnerError):
 
 
 def verify(callback: Callback, query: dict[str, str]) -> str:
-    """The challenge to echo. Raises NotFound for what we didn't ask for (https://www.w3.org/TR/websub/#hub-verifies-intent)."""
+    """Return the challenge to echo: https://www.w3.org/TR/websub/#hub-verifies-intent.
+
+    Raises NotFound for a topic or a mode that we didn't request.
+    """
     mode, challenge = query.get("hub.mode", ""), query.get("hub.challenge", "")
     if (
         websub.channel_of(query.get("hub.topic", ""), urlsplit(config.setting("TOPIC_BASE_URL")).netloc)
@@ -74,9 +79,9 @@ def verify(callback: Callback, query: dict[str, str]) -> str:
 
 
 def lease(callback: Callback, query: dict[str, str]) -> int:
-    """Return the seconds granted, within bounds; a hub that names none granted what we requested.
+    """Return the granted seconds, within our bounds. A hub that names none has granted what we requested.
 
-    Raises NotFound.
+    Raises NotFound if they are no number.
     """
     text = query.get("hub.lease_seconds", str(callback.lease_seconds))
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0):
@@ -85,9 +90,9 @@ def lease(callback: Callback, query: dict[str, str]) -> int:
 
 
 def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
-    """Queues the notification.
+    """Put the notification into the queue.
 
-    Raises Forbidden when the subscription has a secret and the signature isn't made with it.
+    Raises Forbidden if the subscription has a secret and the signature is missing or wrong.
     """
     signature = headers.get("x-hub-signature", "")
     is_open = not callback.sealed or (callback.unsigned and not signature)
@@ -158,7 +163,7 @@ def answer(
 
 
 def refuse(error: ShowrunnerError) -> dict[str, Any]:
-    """Errors in the Ingestion API's shape."""
+    """Answer an error in the Ingestion API's shape."""
     headers = {}
     if isinstance(error, MethodNotAllowed):
         status, words, headers = 405, "method not allowed", {"allow": "GET, POST"}
@@ -183,7 +188,10 @@ METRICS = [{"Namespace": "Showrunner", "Dimensions": [["function"]], "Metrics": 
 
 
 def log(event: dict[str, Any], status: int, begun: float) -> None:
-    """One line a request, log and metrics at once (CloudWatch's embedded metric format), without the path, which holds the token."""
+    """Write one line that is a request's log entry and its metrics (CloudWatch's embedded metric format).
+
+    It leaves out the path, which has the token.
+    """
     now = time.time()
     line = {
         "level": "INFO",
@@ -202,8 +210,8 @@ def log(event: dict[str, Any], status: int, begun: float) -> None:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     begun = time.perf_counter()
     try:
-        told = serve(event)
+        response = serve(event)
     except ShowrunnerError as error:
-        told = refuse(error)
-    log(event, told["statusCode"], begun)
-    return told
+        response = refuse(error)
+    log(event, response["statusCode"], begun)
+    return response

@@ -29,10 +29,14 @@ Json = dict[str, Any]
 
 
 class Need(NamedTuple):
-    """An action on a resource; None if the request does not name it (the key of an encrypted object)."""
+    """An action on a resource; None if the request does not name it (the key of an encrypted object).
+
+    `key` is the partition key of a request for one item of a table.
+    """
 
     action: str
     resource: str | None
+    key: str | None = None
 
 
 class Unknown(Exception):
@@ -140,10 +144,10 @@ def _of_json(line: Json, place: str) -> list[Need]:
     service, resources = JSON_SERVICES[prefix]
     if line["body"] is None:
         return [Need(f"{service}:{operation}", None)]  # too long to be recorded: check the action at least
-    return [
-        Need(f"{service}:{operation}", resource)
-        for resource in resources(json.loads(line["body"] or "{}"), place)
-    ]
+    body = json.loads(line["body"] or "{}")
+    key = body["Key"].get("pk", {}).get("S") if service == "dynamodb" and "Key" in body else None
+    key = body["Item"].get("pk", {}).get("S") if service == "dynamodb" and "Item" in body else key
+    return [Need(f"{service}:{operation}", resource, key) for resource in resources(body, place)]
 
 
 def _parameters(body: Json, place: str) -> list[str | None]:
@@ -200,12 +204,24 @@ def allows(statements: Iterable[Json], need: Need) -> bool:
 
 
 def _applies(statement: Json, need: Need) -> bool:
-    if unread := statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
+    if unread := statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}:
         raise Unknown(f"a statement with {sorted(unread)}")
+    if "Condition" in statement and not _holds(statement["Condition"], need):
+        return False
     acts = any(matches(pattern.lower(), need.action.lower()) for pattern in statement["Action"])
     return acts and (
         need.resource is None or any(matches(pattern, need.resource) for pattern in statement["Resource"])
     )
+
+
+def _holds(condition: Json, need: Need) -> bool:
+    """Evaluate the one condition that our policies have: the partition keys that a request may name."""
+    match condition:
+        case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [*keys], **others}, **more} if not (
+            others or more
+        ):
+            return need.key is None or need.key in keys
+    raise Unknown(f"the Condition {condition}")
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -92,6 +92,23 @@ def test_an_action_without_an_allow_is_denied_and_a_deny_wins():
     assert not allows([statement(), statement("Deny", "s3:*", "*")], need)
 
 
+def test_a_statement_for_some_partition_keys_allows_requests_for_them_only():
+    keys = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["breaker#hub"]}}
+    statements = [{**statement(action="dynamodb:GetItem", resource="t"), "Condition": keys}]
+    requests = {
+        key: call("dynamodb", "DynamoDB_20120810.GetItem", {"TableName": "arn:t", "Key": {"pk": {"S": key}}})
+        for key in ("breaker#hub", "connection#1")
+    }
+
+    allowed = {
+        key: allows(statements, need._replace(resource="t"))
+        for key, request in requests.items()
+        for need in needs(request)
+    }
+
+    assert allowed == {"breaker#hub": True, "connection#1": False}
+
+
 def test_a_statement_that_cannot_be_evaluated_is_an_error():
     with pytest.raises(Unknown, match="Condition"):
         allows([{**statement(), "Condition": {}}], Need("s3:GetObject", "x"))

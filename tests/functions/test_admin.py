@@ -230,7 +230,7 @@ def test_a_hanging_probe_is_abandoned_without_delaying_the_others(client, queues
 
 
 def test_health_covers_every_queue_and_every_breaker():
-    """Add a new one to QUEUE_URLS and the policy of AdminFunction, or to BREAKERS."""
+    """Add a new one to QUEUE_URLS and the policy of AdminFunction, or to breakers.PLATFORMS."""
     application = template.load(template.APPLICATION)
     function = template.functions(application)["admin"]
     (allowed,) = [
@@ -249,7 +249,7 @@ def test_health_covers_every_queue_and_every_breaker():
         == template.references(allowed["Resource"])
         == queues
     )
-    assert named == set(probes.BREAKERS)
+    assert named == set(breakers.PLATFORMS)
 
 
 def test_quotas_report_todays_units(person):

@@ -106,6 +106,17 @@ def test_invalid_times_are_refused(text):
         websub.moment(text)
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\u00a0"])
+@pytest.mark.parametrize("name", ["videoId", "channelId"])
+def test_an_id_with_white_space_around_or_inside_is_refused(name, space):
+    value = {"videoId": "vid00000001", "channelId": CHANNEL}[name]
+    for changed in (f"{space}{value}", f"{value}{space}", f"{value[:5]}{space}{value[5:]}"):
+        body = atom().replace(f"<yt:{name}>{value}<".encode(), f"<yt:{name}>{changed}<".encode())
+        assert changed.encode() in body
+        with pytest.raises(InvalidRequest):
+            websub.read(body)
+
+
 @pytest.mark.parametrize("algorithm", websub.ALGORITHMS)
 def test_a_signature_is_valid_for_its_own_secret_and_body_only(algorithm):
     header = f"{algorithm}={hmac.new(b'one', b'body', algorithm).hexdigest()}"

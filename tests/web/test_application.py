@@ -13,7 +13,7 @@ from showrunner.access import limits, roles
 from showrunner.aws import rpc
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.web import answers, application, fields
+from showrunner.web import answers, application, fields, log
 from showrunner.web.body import parse
 from tests.conftest import Client, payload, send
 
@@ -303,6 +303,36 @@ def test_a_request_logs_one_line_that_holds_its_metrics(client, capsys):
     named = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert named == {"Duration", "Answers4xx"}
     assert named <= set(line)
+    assert (line["level"], "parts_ms" in line) == ("INFO", False)
+
+
+def test_a_stage_may_have_metrics_of_each_route_and_status_class(client, capsys, monkeypatch):
+    monkeypatch.setenv("ROUTE_METRICS", "true")
+    client("GET", VIDEO)
+    client("GET", "/api/v1/no-such-route")
+
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+
+    assert [(line["route"], line["status_class"]) for line in lines] == [
+        ("GET /api/v1/videos/{video_id}", "4xx"),
+        ("none", "4xx"),
+    ]
+    for line in lines:
+        assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [
+            ["function"],
+            ["route", "status_class"],
+        ]
+
+
+def test_a_slow_request_is_a_warning_with_the_time_of_each_part(client, capsys, monkeypatch):
+    monkeypatch.setattr(log, "SLOW_MS", 0)
+    client("GET", VIDEO)
+
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+
+    assert line["level"] == "WARNING"
+    assert list(line["parts_ms"]) == ["identify", "admit", "check", "rest"]
+    assert sum(line["parts_ms"].values()) == pytest.approx(line["Duration"], abs=1)
 
 
 JSON = st.recursive(

@@ -68,7 +68,7 @@ def begin(
         "code_challenge": oauth.challenge(oauth.verifier(browser, state)),
     }
     client_id = _client()[0]
-    with breakers.guard("google"):
+    with breakers.guard("google", "discovery"):
         google = Google(config.setting("GOOGLE_URL"))
         address = google.address(client_id, redirect_uri, scopes, offline=offline, **parameters)
     with db.transaction() as tx:
@@ -173,7 +173,7 @@ def exchange_code(
     if body.iss not in (None, google.issuer):
         raise expired("iss")
     client_id, client_secret = _client()
-    with breakers.guard("google"):
+    with breakers.guard("google", "exchange"):
         granted = google.exchange(
             client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state)
         )

@@ -129,7 +129,7 @@ def _disconnect(request: Request, connection_id: str, organisation_id: str, *, r
     try:
         token = connections.find(connection_id, organisation_id)
         if token is not None and revoke:
-            with breakers.guard("google"):
+            with breakers.guard("google", "revoke"):
                 Google(config.setting("GOOGLE_URL")).revoke(token)
     except ShowrunnerError as error:
         log.warn(request, "not revoked", connection_id=connection_id, reason=error.message)

@@ -5,7 +5,7 @@ One refresh at a time; only Google's own invalid_grant disconnects.
 
 import time
 
-from showrunner import config
+from showrunner import breakers, config
 from showrunner.access import sealing
 from showrunner.accounts import connections
 from showrunner.aws import dynamodb, ssm
@@ -57,9 +57,10 @@ def _renew(connection_id: str, organisation_id: str) -> str:
         )
     client = ssm.secrets(["google/client_id", "google/client_secret"])
     try:
-        token, seconds = Google(config.setting("GOOGLE_URL")).refresh(
-            client["google/client_id"], client["google/client_secret"], refresh_token
-        )
+        with breakers.guard("google", "refresh"):
+            token, seconds = Google(config.setting("GOOGLE_URL")).refresh(
+                client["google/client_id"], client["google/client_secret"], refresh_token
+            )
     except Disconnected:
         connections.remove(connection_id)
         forget(connection_id)

@@ -13,8 +13,6 @@ from showrunner.errors import PlatformUnavailable
 
 # Short enough for a load balancer or a person that waits for the answer.
 PROBE_SECONDS = 2
-# Platforms behind a circuit breaker; a contract test finds one that is missing.
-BREAKERS = ("google", "youtube")
 
 type Probe = dict[str, Any]
 """{"status": "ok" or "failed", "milliseconds", "reason"} (schemas.Probe)"""
@@ -79,7 +77,7 @@ def _depth(url: str) -> dict[str, int]:
 
 
 def _breakers() -> dict[str, str]:
-    return {platform: "open" if _is_open(platform) else "closed" for platform in BREAKERS}
+    return {platform: "open" if _is_open(platform) else "closed" for platform in breakers.PLATFORMS}
 
 
 def _is_open(platform: str) -> bool:

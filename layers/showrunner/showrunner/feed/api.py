@@ -13,9 +13,17 @@ from showrunner.web.answers import Answer
 from showrunner.web.routing import Request
 
 WORDS = {
-    400: "validation failed", 401: "Unauthorized", 404: "not found", 405: "method not allowed", 409: "conflict", 413: "payload too large",
-    429: "quota exceeded", 500: "internal server error", 502: "upstream error", 503: "service unavailable",
-}  # fmt: skip
+    400: "validation failed",
+    401: "Unauthorized",
+    404: "not found",
+    405: "method not allowed",
+    409: "conflict",
+    413: "payload too large",
+    429: "quota exceeded",
+    500: "internal server error",
+    502: "upstream error",
+    503: "service unavailable",
+}
 
 
 def authenticate(headers: dict[str, str]) -> tokens.Identity:

@@ -1,8 +1,7 @@
-"""What the receiver of notifications must know of a subscription, in the state table by the callback's token.
+"""Keep what the receiver of notifications must know of a subscription, in the state table.
 
-The database's row is the source; this follows.
-
-The token is the last segment of the callback that the hub is given; nobody else learns it.
+The key is the callback's token: the last segment of the address that the hub is given, and nobody else. The
+database's row is the source; the item here is written after it.
 """
 
 import time
@@ -14,14 +13,14 @@ from urllib.parse import urlsplit, urlunsplit
 from showrunner.access import sealing
 from showrunner.aws import dynamodb
 
-# A removed subscription answers 410 for so long: the hub's last retries come within hours.
+# How long a removed subscription answers 410. The hub's last retries come within hours.
 REMOVED_SECONDS = 2 * 86_400
-# What the hub signed with the secret before may be under way for so long after it has verified the new one;
-# it tries a failed push again within minutes.
+# How long the previous secret still counts after the hub has verified the new one: it retries a failed push
+# within minutes, signed as before.
 OVERLAP_SECONDS = 900
-# The receiver expects the hub until after it is asked next.
+# The receiver expects the hub's verification until this long after the next request to it.
 GRACE_SECONDS = 3600
-# In place of the secret before, where there was none: what isn't signed is still to be taken.
+# Stands for the previous secret where there was none: unsigned notifications are still accepted.
 UNSIGNED = b""
 PURPOSE = "websub"
 
@@ -29,8 +28,12 @@ Mode = Literal["subscribe", "unsubscribe"]
 
 
 class Callback(NamedTuple):
-    """`asked` is the mode that a verification may name until `asked_until`; secrets are sealed, the newest first, which the hub is told. `unsigned`: the hub
-    may not have heard of the first secret yet."""
+    """What the receiver knows of a subscription.
+
+    `asked` is the mode that a verification may name until `asked_until`. `sealed` are the secrets, the newest
+    first, which is the one that the hub is given. `unsigned`: unsigned notifications are accepted, since the
+    hub may not know the first secret yet.
+    """
 
     token: str
     subscription_id: int
@@ -49,7 +52,7 @@ class Callback(NamedTuple):
 
 
 def address(callback_url: str, token: str) -> str:
-    """The callback with its token as last segment of the path; a query stays behind it."""
+    """Return the callback's address with the token as last segment of its path, before a query."""
     parts = urlsplit(callback_url)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{token}"))
 
@@ -62,18 +65,25 @@ def find(token: str) -> Callback | None:
     previous = None if is_over else found.get("previous")
     sealed = tuple(each for each in (found.get("secret"), previous) if each)
     return Callback(
-        token, found["subscription_id"], found["channel_id"], found["topic_url"], found["address"], found["lease_seconds"], found["asked"],
-        found["asked_until"], bool(found.get("removed")), sealed, previous == UNSIGNED,
-    )  # fmt: skip
+        token,
+        found["subscription_id"],
+        found["channel_id"],
+        found["topic_url"],
+        found["address"],
+        found["lease_seconds"],
+        found["asked"],
+        found["asked_until"],
+        bool(found.get("removed")),
+        sealed,
+        previous == UNSIGNED,
+    )
 
 
 def save(row: dict[str, Any], asked_until: float, previous_until: float | None = None) -> bool:
-    """Tells the receiver that the hub is about to be asked for the subscription.
+    """Save a subscription for the receiver before the hub is asked for it.
 
-    `row` has its sealed secrets; the one before counts until `previous_until`.
-
-    False where something newer is there already: whoever changed the row since has told of it, and what was
-    removed stays so.
+    `row` has its sealed secrets; the previous one counts until `previous_until`. Returns False, without a
+    change, if the item is newer than the row or was removed.
     """
     values = {
         **_told(row, "subscribe", asked_until),
@@ -94,7 +104,7 @@ def save(row: dict[str, Any], asked_until: float, previous_until: float | None =
 
 
 def remove(row: dict[str, Any], asked_until: float) -> None:
-    """The receiver answers 410 from now on, but for the hub's question whether this is meant."""
+    """Let the receiver answer 410 from now on, except to the hub's verification of the end."""
     dynamodb.put(
         f"websub#{row['callback_token']}",
         "subscription",

@@ -1,13 +1,10 @@
-"""Ask the hub for subscriptions, renewals and their end, and report its answer to feed_intake.
-
-Without the database.
-"""
+"""Ask the hub to subscribe, renew or unsubscribe, and report its answer to feed_intake. Uses no database."""
 
 from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
 
-from showrunner import config
+from showrunner import breakers, config
 from showrunner.aws import queues
 from showrunner.errors import PlatformRejected, PlatformUnavailable
 from showrunner.feed import callbacks
@@ -33,13 +30,14 @@ def ask(message: HubRequest) -> None:
         return  # removed, or something else has been requested since
     secrets = callbacks.opened(callback.sealed[:1], callback.token)
     try:
-        hub().ask(
-            callback.asked,
-            callback.topic_url,
-            callback.address,
-            callback.lease_seconds,
-            secrets[0].decode() if secrets else None,
-        )
+        with breakers.guard("hub", callback.asked):
+            hub().ask(
+                callback.asked,
+                callback.topic_url,
+                callback.address,
+                callback.lease_seconds,
+                secrets[0].decode() if secrets else None,
+            )
     except PlatformRejected as error:
         _report(callback, "refused", error.message)
     except PlatformUnavailable as error:

@@ -1,4 +1,4 @@
-"""Process what feed_intake receives: notifications, polls and the hub's answers become rows of the feed, and an event for each update."""
+"""Process notifications, polls and the hub's answers: they become rows of the feed and events."""
 
 import base64
 import json
@@ -49,8 +49,7 @@ def process(batch: list[Any]) -> list[Outcome]:
     return outcomes
 
 
-# ------------------------------------------------------------------------------------------------
-# Notifications
+# ------------------------------------------------------------------------------------------ Notifications
 
 
 def _process_notifications(numbered: list[tuple[int, Notification]]) -> Iterator[tuple[int, Outcome]]:
@@ -99,7 +98,7 @@ def _take(deliveries: list[Delivery]) -> list[Outcome]:
         updates = _save(deliveries)
     except DatabaseUnavailable as error:
         return [error] * len(deliveries)
-    except Exception:  # noqa: BLE001 - one delivery is at fault, and the others must not suffer
+    except Exception:  # noqa: BLE001 - one bad delivery must not fail the others: each is saved alone
         from showrunner.telemetry import (
             logger,
         )  # here: it imports botocore, and the API replays events with this module
@@ -111,24 +110,24 @@ def _take(deliveries: list[Delivery]) -> list[Outcome]:
 
 
 def _take_alone(delivery: Delivery) -> Outcome:
-    """Save one delivery; what the database refuses is recorded as an event with its error, which can be replayed."""
+    """Save one delivery. If the database refuses it, save an event with the error, which can be replayed."""
     try:
         updates = _save([delivery])
     except DatabaseUnavailable as error:
         return error
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's alone, and stands in its row
+    except Exception as error:  # noqa: BLE001 - any error concerns this delivery only, and is saved with it
         reason = f"{type(error).__name__}: {error}"[:500]
         return queues.attempt(_save, [delivery._replace(seen=[], error=reason)]) or InvalidRequest(reason)
     return queues.attempt(announce, updates) or _refusal(delivery)
 
 
 def _refusal(delivery: Delivery) -> Outcome:
-    """Return an error for a delivery that can't be used: its row says why, and a copy goes to the dead-letter queue."""
+    """Return an error for a delivery that can't be used, so that a copy goes to the dead-letter queue."""
     return InvalidRequest(delivery.error) if delivery.error else None
 
 
 def _save(deliveries: list[Delivery]) -> list[dict[str, Any]]:
-    """Return the trail's rows that were added now, or by an earlier run that died before it could announce them."""
+    """Return the update rows added now, or by an earlier run that died before it announced them."""
 
     def work(tx: db.Transaction) -> list[dict[str, Any]]:
         taken = webhook_events.take(tx, deliveries)
@@ -142,8 +141,7 @@ def announce(updates: list[dict[str, Any]]) -> None:
     events.put([messages.video_update(each) for each in updates])
 
 
-# ------------------------------------------------------------------------------------------------ The hub's
-# answers
+# ------------------------------------------------------------------------------------------------ Hub answers
 
 
 def _save_lease(message: LeaseGranted) -> None:

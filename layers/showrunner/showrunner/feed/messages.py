@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from showrunner.models import VideoUpdate
 
-# ------------------------------------------------------------------------------------------------ To feed_hub
+# ------------------------------------------------------------------------------------------ To feed_hub
 
 
 class HubRequest(NamedTuple):
@@ -19,8 +19,7 @@ class HubRequest(NamedTuple):
     kind: Literal["hub_request"] = "hub_request"
 
 
-# ------------------------------------------------------------------------------------------------ To
-# feed_poll
+# ------------------------------------------------------------------------------------------ To feed_poll
 
 
 class PollChannel(NamedTuple):
@@ -41,8 +40,7 @@ class LookUpVideos(NamedTuple):
     kind: Literal["enrich"] = "enrich"
 
 
-# ------------------------------------------------------------------------------------------------ To
-# feed_intake
+# ------------------------------------------------------------------------------------------ To feed_intake
 
 
 class Notification(NamedTuple):

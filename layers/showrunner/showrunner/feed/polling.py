@@ -1,6 +1,6 @@
-"""Read channels' feeds and upload lists and videos' details, and report them to feed_intake.
+"""Read channels' feeds, upload lists and videos' details, and report them to feed_intake.
 
-Without the database.
+Uses no database.
 """
 
 import uuid
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Literal
 
-from showrunner import config, quotas
+from showrunner import breakers, config, quotas
 from showrunner.aws import queues, ssm
 from showrunner.errors import (
     ConfigurationMissing,
@@ -24,9 +24,9 @@ from showrunner.models import Sighting
 from showrunner.platforms.youtube import Feeds, Youtube
 from showrunner.telemetry import logger
 
-# As many videos as fit a message with titles of the greatest length.
+# The number of videos with titles of the greatest length that fit in a message.
 FOUND = 50
-# Why a call that costs a unit may fail. The schedule asks again by itself; the free feeds go on.
+# Errors of calls that cost a unit. The schedule repeats them, and the free feeds go on.
 PAID_FAILURES = (
     PlatformUnavailable,
     PlatformRejected,
@@ -66,7 +66,9 @@ def poll(message: PollChannel) -> ChannelPolled:
         failure = error.message
     if message.paid:
         try:
-            return _polled(message, "playlist", youtube().uploads(message.channel_id), failure)
+            with breakers.guard("youtube", "uploads"):
+                uploads = youtube().uploads(message.channel_id)
+            return _polled(message, "playlist", uploads, failure)
         except PAID_FAILURES as error:
             failure = f"{failure} {_log_paid(error)}"
     return _polled(message, "feed", [], failure)
@@ -89,7 +91,8 @@ def look_up(message: LookUpVideos) -> VideosLookedUp | None:
     Returns None if YouTube can't be asked now: the videos come due again by themselves.
     """
     try:
-        videos = youtube().details(message.video_ids)
+        with breakers.guard("youtube", "details"):
+            videos = youtube().details(message.video_ids)
     except PAID_FAILURES as error:
         _log_paid(error)
         return None

@@ -1,4 +1,4 @@
-"""Every minute: send the leases to renew, the channels to poll and the videos to look up to the functions that talk to the outside."""
+"""Send leases to renew, channels to poll and videos to look up to their functions, every minute."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,8 @@ from showrunner.feed.messages import HubRequest, LookUpVideos, PollChannel
 from showrunner.store.feed import polls, subscriptions
 from showrunner.telemetry import logger, metrics
 
-# A minute's share at most. 288,000 renewals a day are ten times what the design counts on, and an outage's
-# backlog spreads itself; 22,500 channels are polled in the time in which each must be.
+# The most for one minute. 288,000 renewals a day are ten times the design's number, and the backlog of an
+# outage is spread over minutes. 22,500 channels can be polled in the 45 minutes between two polls of each.
 RENEWALS = 200
 POLLS = 500
 LOOK_UPS = 500

@@ -1,7 +1,4 @@
-"""Define the requests and responses of the Ingestion API.
-
-The documents' own words stand in the error messages.
-"""
+"""Define the requests and responses of the Ingestion API. Error messages have the documents' wording."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -91,7 +88,11 @@ class NewSubscription(Body):
 
 
 class Renewal(Body):
-    """With a new `secret` the previous one stays valid until a quarter of an hour after the hub has verified the renewal."""
+    """A renewal of a subscription.
+
+    With a new `secret` the previous one stays valid until a quarter of an hour after the hub verified the
+    renewal.
+    """
 
     lease_seconds: Lease | None = None
     secret: Secret | None = None
@@ -178,7 +179,7 @@ class AddedSubscription(Subscription):
 
 
 class WebhookEvent(Result):
-    """A body that a hub delivered (origin push, `raw_xml`), or what a poll found (origin feed or playlist, `entries`)."""
+    """A body from a hub (origin push, `raw_xml`), or what a poll found (feed or playlist, `entries`)."""
 
     id: int
     raw_xml: str

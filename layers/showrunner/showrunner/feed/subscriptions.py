@@ -1,6 +1,6 @@
 """Follow channels: add, renew and end subscriptions.
 
-The row is the source; the callback and the request to the hub follow it.
+The database's row is the source; the callback's item and the request to the hub are made after it.
 """
 
 import json

@@ -50,6 +50,7 @@ _FIELDS = {
     _ATOM + "published": 3,
     _ATOM + "updated": 4,
 }
+_ID_FIELDS = (0, 1)
 _BY = (_ATOM + "author", _AT + "by")
 _BY_FIELDS = {_ATOM + "name": 5, _ATOM + "uri": 6}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -146,7 +147,9 @@ def _reader() -> tuple[  # noqa: C901 - one parser's state
     def end(_name: str) -> None:
         nonlocal depth, field, found
         if field >= 0 and depth == at_field and found is not None:
-            found[field] = "".join(text).strip()
+            value = "".join(text)
+            # White space around an id is no part of its form; around other fields it comes from indenting.
+            found[field] = value if field in _ID_FIELDS else value.strip()
             field = -1
         elif depth == 2 and found is not None:
             if len(seen) == MAX_ENTRIES:

@@ -13,7 +13,6 @@ table `errors.HTTP` maps errors to statuses.
 """
 
 import re
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -174,7 +173,6 @@ def handler(app: Application) -> Callable[[dict[str, Any], Any], dict[str, Any]]
 
 def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     """Return the response to an event. Never raises."""
-    begun = time.perf_counter()
     http = event["requestContext"]["http"]
     headers = event.get("headers") or {}
     asked = headers.get("x-request-id", "")
@@ -200,7 +198,7 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
             else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
         )
     response = answers.respond(request, answer)
-    log.request(app.name, request, response["statusCode"], begun)
+    log.request(app.name, request, response["statusCode"])
     return response
 
 
@@ -209,6 +207,7 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     if request.method == "OPTIONS":
         return _preflight(app, request)
     route, values = _identify(app, request)
+    request.end_part("identify")
     if route.limits is None:
         _permit(request, route)
         return _call(route, request, event, values)
@@ -217,6 +216,7 @@ def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer
     except errors.DatabaseUnavailable:
         if not route.outlives_database:
             raise
+    request.end_part("admit")
     # With the caller's current permissions, which can differ from those in the token.
     _permit(request, route)
     return _call(route, request, event, values)
@@ -256,7 +256,9 @@ def _call(route: Route, request: Request, event: dict[str, Any], values: dict[st
         arguments["body"] = checked(route.body, parse(request.raw_body))
     if request.identity is not None and request.identity.actor is not None:
         audit.record_impersonated(request)
+    request.end_part("check")
     answer = route.handler(request, **arguments)
+    request.end_part("handle")
     if not isinstance(answer, Answer):
         answer = Answer(answer, route.status)
     if route.method == "GET" and answer.status == 200:

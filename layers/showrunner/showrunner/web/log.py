@@ -6,16 +6,22 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from showrunner import config
 from showrunner.web.routing import Request
 
+# A slower request is logged as a warning, with the time of each part.
+SLOW_MS = 1000
 
-def request(function: str, request: Request, status: int, begun: float) -> None:
+
+def request(function: str, request: Request, status: int) -> None:
     """Write one line that is the request's log entry and its metrics at once.
 
     It is in CloudWatch's embedded metric format, and costs a fifth of a logger and a metrics object.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """
     now = time.time()
+    request.end_part("rest")
+    duration = (time.perf_counter() - request.begun) * 1000
     line: dict[str, Any] = {
         "level": "INFO",
         "message": "request",
@@ -25,29 +31,30 @@ def request(function: str, request: Request, status: int, begun: float) -> None:
         "method": request.method,
         "route": request.route or "none",
         "status": status,
-        "Duration": round((time.perf_counter() - begun) * 1000, 2),
+        "status_class": f"{status // 100}xx",
+        "Duration": round(duration, 2),
         f"Answers{status // 100}xx": 1,
-        "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": _METRICS[status // 100]},
+        "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": _metrics(status)},
     }
+    if duration > SLOW_MS:
+        line |= {"level": "WARNING", "parts_ms": request.parts}
     caller = request.identity
     if caller is not None:
         line |= {"subject": caller.subject, "organisation_id": caller.organisation_id, "actor": caller.actor}
     sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
-_METRICS = {
-    hundred: [
-        {
-            "Namespace": "Showrunner",
-            "Dimensions": [["function"]],
-            "Metrics": [
-                {"Name": "Duration", "Unit": "Milliseconds"},
-                {"Name": f"Answers{hundred}xx", "Unit": "Count"},
-            ],
-        }
-    ]
-    for hundred in range(1, 6)
-}
+def _metrics(status: int) -> list[dict[str, Any]]:
+    """Return the metrics of each function, and of each route where the stage pays for those.
+
+    Routes are the declared ones, so an unknown path adds no metric.
+    """
+    duration = {"Name": "Duration", "Unit": "Milliseconds"}
+    count = {"Name": f"Answers{status // 100}xx", "Unit": "Count"}
+    dimensions = [["function"]]
+    if config.setting("ROUTE_METRICS", "false") == "true":
+        dimensions.append(["route", "status_class"])
+    return [{"Namespace": "Showrunner", "Dimensions": dimensions, "Metrics": [duration, count]}]
 
 
 def failure(request: Request, message: str) -> None:

@@ -1,5 +1,6 @@
 """Declare the request and the route that a handler is registered with."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -25,6 +26,13 @@ class Request:
     cookies: list[str] = field(default_factory=list)
     identity: tokens.Identity | None = None
     standing: limits.Standing | None = None
+    begun: float = field(default_factory=time.perf_counter)
+    parts: dict[str, float] = field(default_factory=dict)
+
+    def end_part(self, name: str) -> None:
+        """Record the milliseconds of a part that ends now; the log line of a slow request shows them."""
+        elapsed = (time.perf_counter() - self.begun) * 1000
+        self.parts[name] = round(elapsed - sum(self.parts.values()), 1)
 
     @property
     def caller(self) -> tokens.Identity:
