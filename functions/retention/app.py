@@ -13,30 +13,14 @@ from showrunner.store import retention
 from showrunner.store.feed import polls
 from showrunner.telemetry import entrypoint, logger
 
-# A batch holds its locks for some hundredths of a second.
+# A batch keeps its locks for a few hundredths of a second.
 BATCH = 5_000
-# Files of a video are deleted one by one: a night's share is what fits, oldest first.
+# Videos a night, oldest first; the rest follows in the next nights.
 VIDEOS = 200
-# The function has 300 s; one more batch or video fits into what is left.
+# The function has 300 s: this leaves time for the batch or video that has been started.
 RUN_SECONDS = 240
-# Months beyond this one whose partitions stand ready: the schedule may fail for so long, and rows find their
-# place all the same.
+# Partitions are made for this many months ahead, so that the schedule may fail for that long.
 MONTHS_AHEAD = 2
-
-REMOVALS: dict[str, Callable[[db.Transaction, int], int]] = {
-    "windows": retention.remove_windows,
-    "idempotency": retention.remove_idempotency,
-    "denied_tokens": retention.remove_denied_tokens,
-    "refresh_tokens": retention.remove_refresh_tokens,
-    "refresh_families": retention.remove_refresh_families,
-    "mail_tokens": retention.remove_mail_tokens,
-    "oauth_states": retention.remove_oauth_states,
-    "login_attempts": retention.remove_login_attempts,
-    "known_places": retention.remove_known_places,
-    "channel_removals": retention.remove_channel_removals,
-    "deliveries": retention.remove_deliveries,
-    "seen": retention.remove_seen,
-}
 
 
 def _remove_all(remove: Callable[[db.Transaction, int], int], until: float) -> int:
@@ -57,7 +41,8 @@ def _purge(
 ) -> int:
     """Delete the objects and then the row of each thing that is due. Returns the number of rows.
 
-    Objects first: a run that ends in between finds the row again, and no object is left that no row knows."""
+    Objects first: if the run ends in between, the row is still there, so no object is left without a row.
+    """
     with db.reading() as tx:
         due = list_due(tx, VIDEOS)
     purged = 0
@@ -79,10 +64,7 @@ def _asset_keys(asset: dict[str, Any]) -> list[str]:
 
 
 def _purge_organisations(until: float) -> int:
-    """Delete everything below an organisation's prefix, then its rows.
-
-    One that doesn't fit into this night goes on in the next.
-    """
+    """Delete everything below an organisation's prefix, then its rows. Continues in the next night."""
     with db.reading() as tx:
         deleted = retention.list_deleted_organisations(tx, VIDEOS)
     purged = 0
@@ -96,6 +78,10 @@ def _purge_organisations(until: float) -> int:
     return purged
 
 
+def _remover(name: str) -> Callable[[db.Transaction, int], int]:
+    return lambda tx, limit: retention.remove_expired(tx, name, limit)
+
+
 def _prepare(month: int) -> int:
     with db.transaction() as tx:
         polls.prepare_month(tx, month)
@@ -103,9 +89,9 @@ def _prepare(month: int) -> int:
 
 
 def _parts(until: float) -> dict[str, Callable[[], int]]:
-    """The night's work in order; each says how much it removed."""
+    """Return the parts of the night's work in order. Each returns how many rows it deleted."""
     months = {f"month {month}": partial(_prepare, month) for month in range(MONTHS_AHEAD + 1)}
-    removals = {name: partial(_remove_all, remove, until) for name, remove in REMOVALS.items()}
+    removals = {name: partial(_remove_all, _remover(name), until) for name in retention.EXPIRING}
     return {
         **months,
         **removals,

@@ -1,9 +1,9 @@
-"""How fast the feed's lists are at 5 million video updates and 1 million videos.
+"""How fast the feed's lists are with 5 million video updates and 1 million videos. Takes about five minutes.
 
-python tests/bench/lists.py [--rows 5000000] takes about five minutes.
+    python tests/bench/lists.py [--rows 5000000] [--videos 1000000]
 
-Each query goes through the API's own store function on a PostgreSQL of its own; p50 and p95 over 40 calls
-each, written to .local/bench/lists.json.
+Each query is made by the store's own function on a PostgreSQL of its own. p50 and p95 of 40 calls each are
+written to .local/bench/lists.json.
 """
 
 import argparse
@@ -22,27 +22,24 @@ sys.path[:0] = [str(ROOT), str(ROOT / "layers/showrunner")]
 OUT = ROOT / ".local" / "bench"
 CALLS = 40
 
-UPDATES = """
-INSERT INTO feed.updates
-  (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type, created_at)
-SELECT g, 'V' || lpad((g % 1000000)::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
-       (ARRAY['Official','Live','Remix','Lyrics','Cover',
-              'Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
-       || ' ' || substr(md5((g * 3)::text), 1, 8),
-       now() - interval '400 days' + g * interval '6 seconds',
-       now() - interval '400 days' + g * interval '6 seconds',
-       (ARRAY['new_video','title_update','unknown','unknown'])[1 + g % 4],
-       now() - interval '400 days' + g * interval '6 seconds'
-  FROM generate_series(:first::bigint, :last::bigint) g
+TITLE = """
+    (ARRAY['Official','Live','Remix','Lyrics','Cover','Acoustic','Trailer','Episode','Review','Tutorial'])
+    [1 + g * 7 % 10] || ' ' || substr(md5((g * 3)::text), 1, 8)
 """
-VIDEOS = """
-INSERT INTO feed.videos
-  (video_id, channel_id, title, published_at, feed_updated_at, first_seen_at, last_updated_at, enrich_at)
+UPDATES = f"""
+INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at,
+                          update_type, created_at)
+SELECT g, 'V' || lpad((g % 1000000)::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'), {TITLE}, at, at,
+       (ARRAY['new_video','title_update','unknown','unknown'])[1 + g % 4], at
+  FROM (SELECT g, now() - interval '400 days' + g * interval '6 seconds' AS at
+          FROM generate_series(:first::bigint, :last::bigint) g) x
+"""
+VIDEOS = f"""
+INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at, first_seen_at,
+                         last_updated_at, enrich_at)
 SELECT 'V' || lpad(g::text, 10, '0'), 'UC' || lpad((g % 5000)::text, 22, '0'),
-       (ARRAY['Official','Live','Remix','Lyrics','Cover',
-              'Acoustic','Trailer','Episode','Review','Tutorial'])[1 + g * 7 % 10]
-       || ' ' || substr(md5((g * 3)::text), 1, 8)
-       || ' ' || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6],
+       {TITLE} || ' '
+       || (ARRAY['music','video','concert','session','highlights','interview'])[1 + g * 11 % 6],
        at, at, at, at, NULL
   FROM (SELECT g, now() - interval '400 days' + g * interval '30 seconds' AS at
           FROM generate_series(:first::bigint, :last::bigint) g) x
@@ -82,32 +79,29 @@ def fill(connection, rows: int, videos: int) -> None:
 
 
 def cases(tx) -> dict:
-    from showrunner.database import db
+    from showrunner.database import db, pages
     from showrunner.store.feed import lists
     from showrunner.store.feed.lists import ListRequest
 
-    def page(what, cursor=None, offset=0, order_by=None, title=None, limit=50, **filters):
-        wanted = ListRequest(limit, offset, cursor, order_by or next(iter(what.sorts)), "desc")
+    def page(definition, cursor=None, offset=0, order_by=None, title=None, limit=50, **filters):
+        wanted = ListRequest(limit, offset, cursor, order_by or definition.default.removeprefix("-"), "desc")
 
         def call():
             with db.transaction() if title else db.reading() as tx:
-                return lists.select(tx, what, wanted, filters, title)
+                return lists.select(tx, definition, wanted, filters, title)
 
         return call
 
-    def deep(what, share: float) -> str:
-        """A cursor far down, as many pages would have led to."""
-        sort = next(iter(what.sorts.values())).column.removeprefix("t.")
-        key = what.key.column.removeprefix("t.")
-        older = f"{sort} < now() - :days * interval '1 day'"
-        columns = f"{sort}::text AS value, {key}::text AS key"
-        sql = f"SELECT {columns} FROM {what.table} WHERE {older} ORDER BY {sort} DESC LIMIT 1"
-        row = db.one(tx, sql, days=int(400 * share))
-        return lists._write(
-            what,
-            ListRequest(50, 0, None, next(iter(what.sorts)), "desc"),
-            lists._Place(row["value"], row["key"], 10_000, "gte"),
-        )
+    def deep(definition, share: float) -> str:
+        """Return a cursor far down the list."""
+        query = pages.prepare(definition, None, None, {})
+        sort, key = (definition.columns[name].expression for name, _ in query.order)
+        sql = f"""
+            SELECT json_build_array({sort}::text, {key}::text)::text FROM {definition.source}
+             WHERE {sort} < now() - :days * interval '1 day' ORDER BY {sort} DESC LIMIT 1
+        """
+        place = db.value(tx, sql, days=int(400 * share))
+        return pages.cursor(query, place, pages.Total(10_000, "gte"))
 
     updates, videos = lists.UPDATES, lists.VIDEOS
     return {
@@ -161,14 +155,9 @@ def main() -> int:
                     call()
                     times.append((time.perf_counter() - at) * 1000)
                 times.sort()
-                figures[name] = {
-                    "p50_ms": round(statistics.median(times), 1),
-                    "p95_ms": round(times[int(CALLS * 0.95)], 1),
-                }
-                print(
-                    f"{name:34s} p50 {figures[name]['p50_ms']:8.1f} ms   p95 {figures[name]['p95_ms']:8.1f} "
-                    "ms"
-                )
+                p50, p95 = round(statistics.median(times), 1), round(times[int(CALLS * 0.95)], 1)
+                figures[name] = {"p50_ms": p50, "p95_ms": p95}
+                print(f"{name:34s} p50 {p50:8.1f} ms   p95 {p95:8.1f} ms")
     (OUT / "lists.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 

@@ -3,7 +3,6 @@
 How `migrate` works: tests/functions/test_migrate.py.
 """
 
-import ast
 import contextlib
 import importlib
 import json
@@ -98,27 +97,24 @@ def test_every_foreign_key_has_an_index(postgres):
 # ---------------------------------------------------------------- Orders
 
 
-def lists() -> list[tuple[str, list[ast.expr]]]:
-    """Return (module, arguments) of every pages.select of the stores."""
-    stores = [path for path in code.layer_files() if "store" in path.parts]
-    return [
-        (code.module_of(path), call.args)
-        for path in stores
-        for call in code.calls(code.tree(path), "pages", ("select",))
-    ]
+def lists() -> dict[str, pages.List]:
+    """Return every list of the stores by module and name."""
+    stores = [code.module_of(path) for path in code.layer_files() if "store" in path.parts]
+    return {
+        f"{module.removeprefix('showrunner.store.')}.{name}": value
+        for module in stores
+        for name, value in vars(importlib.import_module(module)).items()
+        if isinstance(value, pages.List)
+    }
 
 
-def default_order(module_name: str, arguments: list[ast.expr]) -> str:
+def default_order(definition: pages.List) -> str:
     """Return the statement of a list's first page, in its default order and without filters."""
-    module = importlib.import_module(module_name)
-    source, item, columns, default = (
-        getattr(module, each.id) if isinstance(each, ast.Name) else ast.literal_eval(each)
-        for each in arguments[1:5]
-    )
-    parameters = {name: ("true", str(uuid.uuid4())) for name in re.findall(r"(?<!:):(\w+)", source)}
+    names = re.findall(r"(?<!:):(\w+)", definition.source + definition.always)
+    parameters = {name: str(uuid.uuid4()) for name in names}
     db.close()  # a new connection has no prepared statements
     with db.transaction() as tx:
-        pages.select(tx, source, item, columns, default, pages.PageRequest(20, None, None, None), parameters)
+        pages.select(tx, definition, pages.PageRequest(20, None, None, None), parameters)
         (statement,) = [sql for sql in tx.statements if "OFFSET" in sql]
     return statement
 
@@ -144,22 +140,17 @@ def _nodes(node: dict) -> Iterator[dict]:
         yield from _nodes(inner)
 
 
-def test_the_reader_finds_every_list():
-    assert {module.rpartition(".")[2] for module, _ in lists()} >= {"channels", "videos"}
+def test_every_list_of_the_stores_is_found():
+    assert lists().keys() >= {"studio.videos._LIST", "studio.channels._LIST", "feed.lists.VIDEOS"}
 
 
 # Members and invitations of one organisation, from two tables: both parts are found by an index and are few.
-SORTED = {"showrunner.store.accounts.members"}
-LARGE = [each for each in lists() if each[0] not in SORTED]
+SORTED = {"accounts.members._LIST"}
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments"),
-    LARGE,
-    ids=lambda value: value.rpartition(".")[2] if isinstance(value, str) else "",
-)
-def test_the_default_order_of_every_list_is_served_by_an_index(postgres, module, arguments):
-    steps = plan(default_order(module, arguments))
+@pytest.mark.parametrize("name", sorted(lists().keys() - SORTED))
+def test_the_default_order_of_every_list_is_served_by_an_index(postgres, name):
+    steps = plan(default_order(lists()[name]))
 
     assert any(step.startswith("Index") for step in steps), steps
     assert [step for step in steps if "Sort" in step or step == "Seq Scan"] == []

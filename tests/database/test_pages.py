@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from showrunner.access import sessions
 from showrunner.database import db
-from showrunner.database.pages import Column, PageRequest, select
+from showrunner.database.pages import Column, List, PageRequest, select
 from showrunner.errors import InvalidRequest
 from showrunner.store.accounts import members, users
 from tests.conftest import Client, add_organisation
 
-# Each list with pages, and the order that its cursors name.
+# Each list with pages, the name that its cursors have, and an order.
 LISTS = {
-    "/api/v1/videos": "-created_at,-id",
-    "/api/v1/channels": "name,id",
-    "/api/v1/admin/audit": "-id",
-    "/api/v1/admin/users": "-created_at,-id",
+    "/api/v1/videos": ("videos", "-created_at,-id"),
+    "/api/v1/channels": ("channels", "name,id"),
+    "/api/v1/admin/audit": ("audit", "-id"),
+    "/api/v1/admin/users": ("users", "-created_at,-id"),
 }
 
 # Values that PostgreSQL and Python may parse differently.
@@ -79,9 +79,10 @@ VALUES = st.one_of(
     st.just({}),
 )
 NEAR = st.tuples(
+    st.sampled_from([name for name, _ in LISTS.values()]) | st.text(max_size=10),
     st.sampled_from(
         [
-            *LISTS.values(),
+            *(order for _, order in LISTS.values()),
             "-created_at",
             "id",
             "created_at,created_at",
@@ -97,6 +98,7 @@ NEAR = st.tuples(
     | st.text(max_size=20),
     st.lists(VALUES, max_size=4),
     st.one_of(st.integers(-2, 20_000), st.just(10**400), st.just(1e308), st.just(True), VALUES),
+    st.sampled_from(["eq", "gte", "approx", "", "EQ"]) | VALUES,
 )
 
 
@@ -152,15 +154,18 @@ def test_any_cursor_is_answered_or_refused(caller, path, cursor):
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("path", LISTS)
 def test_a_valid_cursor_with_an_invalid_value_is_answered_or_refused(caller, path, value):
+    name, order = LISTS[path]
     good = {
         "-created_at,-id": ["2026-01-01 00:00:00+00", str(uuid.uuid4())],
         "name,id": ["n", str(uuid.uuid4())],
         "-id": ["7"],
-    }[LISTS[path]]
+    }[order]
+    accepted = caller("GET", f"{path}?cursor={encoded([name, order, good, 3, 'eq'])}")
+    assert accepted.status == 200, "the cursor is refused for its value alone"
     for place in range(len(good)):
         values = [value if number == place else each for number, each in enumerate(good)]
 
-        response = caller("GET", f"{path}?sort={LISTS[path]}&cursor={encoded([LISTS[path], values, 3])}")
+        response = caller("GET", f"{path}?sort={order}&cursor={encoded([name, order, values, 3, 'eq'])}")
 
         assert response.status in (200, 400), (values, response.body)
 
@@ -210,11 +215,12 @@ def test_the_error_of_an_invalid_query_names_the_field(caller, query, field):
 def test_a_number_in_a_cursor_is_one_that_postgresql_accepts(postgres, value):
     """No list is ordered by a numeric column yet; one that will be must not fail on a hostile cursor."""
     columns = {"cost": Column("n.cost", "numeric"), "id": Column("n.id", "bigint")}
-    source = "(VALUES (1.5::numeric, 1::bigint)) n (cost, id) WHERE true"
-    wanted = PageRequest(20, None, encoded(["cost,id", [value, "0"], 1]), None)
+    source = "(SELECT 1.5::numeric AS cost, 1::bigint AS id) n"
+    costs = List("costs", source, "true", "json_build_object('id', n.id)", columns, "cost,id")
+    request = PageRequest(20, None, encoded(["costs", "cost,id", [value, "0"], 1, "eq"]), None)
     with db.reading() as tx:
         try:
-            select(tx, source, "json_build_object('id', n.id)", columns, "cost,id", wanted, {})
+            select(tx, costs, request, {})
             fields = ["cursor"]  # answered
         except InvalidRequest as refusal:
             fields = [each["field"] for each in refusal.details]

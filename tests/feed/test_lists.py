@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from showrunner.database import db
-from showrunner.store.feed import lists
+from showrunner.database import db, pages
+from showrunner.store.feed import lists, title_search
 from tests.feed.ingestion import CHANNEL, KEY, OTHER, atom, http, notification
 
 
@@ -156,7 +156,7 @@ def searched(world, title, **query):
 
 
 # How many rows a scan reads before the search changes its strategy; there are 30 rows.
-@pytest.mark.parametrize(("glance", "walk"), [(2_000, 10_000), (5, 7), (30, 30), (29, 31), (1, 1)])
+@pytest.mark.parametrize(("sample", "scan"), [(2_000, 10_000), (5, 7), (30, 30), (29, 31), (1, 1)])
 @pytest.mark.parametrize(
     ("title", "count"),
     [
@@ -174,12 +174,12 @@ def searched(world, title, **query):
     ],
 )
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance, walk, title, count, order):
-    monkeypatch.setattr(
-        lists, "_estimate", lambda _tx, _what: 30
-    )  # what ANALYZE would estimate; the functions' role may not run it
-    monkeypatch.setattr(lists, "GLANCE", glance)  # the real limits would need tens of thousands of rows
-    monkeypatch.setattr(lists, "WALK", walk)
+def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, sample, scan, title, count, order):
+    # The estimate as after ANALYZE, which the functions' role may not run.
+    monkeypatch.setattr(pages, "estimate", lambda _tx, _query: 30)
+    # The real limits would need tens of thousands of rows.
+    monkeypatch.setattr(title_search, "SAMPLE_ROWS", sample)
+    monkeypatch.setattr(title_search, "SCAN_ROWS", scan)
     whole = [
         row["title"]
         for row in filled.api("GET", "/api/v1/videos", query={"limit": "1000", "order": order})[1]["videos"]
@@ -192,7 +192,7 @@ def test_every_search_strategy_finds_the_same_titles(filled, monkeypatch, glance
 
 
 def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatch):
-    monkeypatch.setattr(lists, "WALK", 10)
+    monkeypatch.setattr(title_search, "SCAN_ROWS", 10)
     page = filled.api("GET", "/api/v1/videos", query={"title": "t_"})[1]
     assert (page["count"], page["total_relation"]) == (1, "gte")
     assert page["next_cursor"]
@@ -201,7 +201,7 @@ def test_a_title_too_short_for_the_index_is_searched_in_steps(filled, monkeypatc
 
 
 def test_a_search_that_takes_too_long_is_503(filled, monkeypatch, tx):
-    monkeypatch.setattr(lists, "SEARCH_MS", 1)
+    monkeypatch.setattr(title_search, "TIMEOUT_MS", 1)
     db.run(
         tx,
         "CREATE FUNCTION pg_temp.slow(text) RETURNS text LANGUAGE sql AS $$ SELECT $1 FROM pg_sleep(0.2) $$",
@@ -248,12 +248,12 @@ def test_a_page_of_large_events_stays_under_lambdas_response_limit(world, limit,
     from functions.feed import app
 
     world.notify(*(notification(character * (200_000 + number)) for number in range(count)))
-    pages, found, query = 0, [], {"limit": limit, "order_by": "id"}
+    page_count, found, query = 0, [], {"limit": limit, "order_by": "id"}
     while True:
         answer = app.handler(http("GET", "/api/v1/webhook-events", query=query, x_api_key=KEY), None)
         assert len(json.dumps(answer, ensure_ascii=False).encode()) < 6_000_000
         page = json.loads(answer["body"])
-        pages += 1
+        page_count += 1
         assert page["count"] == len(page["webhook_events"]) > 0
         assert page["total"] == count
         found += [row["id"] for row in page["webhook_events"]]
@@ -262,7 +262,7 @@ def test_a_page_of_large_events_stays_under_lambdas_response_limit(world, limit,
         query["cursor"] = page["next_cursor"]
     assert found == sorted(set(found), reverse=True)
     assert len(found) == count
-    assert pages > 1
+    assert page_count > 1
 
 
 def test_a_repeat_names_the_event_that_it_repeats(world):

@@ -1,1 +1,1 @@
-"""The PostgreSQL connection, transactions, and the engine of paged lists."""
+"""The PostgreSQL connection with its transactions, and paged lists."""

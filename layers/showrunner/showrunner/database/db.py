@@ -1,9 +1,9 @@
-"""PostgreSQL by pg8000: one connection per environment (per thread in tests), prepared statements, errors by constraint name.
+"""PostgreSQL through pg8000: one connection per environment (in tests per thread), prepared statements.
 
     with db.transaction() as tx:
         video = db.one(tx, "SELECT … WHERE id = :id", id=video_id)
 
-A list for `= ANY(:ids)` is given as a Python list; a value for a jsonb column as `json.dumps(…)`.
+Pass a Python list for `= ANY(:ids)` and `json.dumps(…)` for a jsonb column.
 """
 
 import socket
@@ -22,37 +22,36 @@ from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest, Sho
 if TYPE_CHECKING:
     import ssl
 
-# API Gateway gives up after 30 s; a statement that takes ten has no reader any more.
+# API Gateway gives up after 30 s, and a request needs time for more than one statement.
 STATEMENT_TIMEOUT_MS = 10_000
 # A frozen environment inside a transaction would hold its locks until it thaws.
 IDLE_IN_TRANSACTION_MS = 15_000
-# Aurora pauses after 300 s without a connection, at the earliest: idle sessions must be gone before.
+# Aurora pauses after 300 s without a connection, at the earliest: idle sessions must end before that.
 IDLE_SESSION_MS = 240_000
-# A paused Aurora accepts a connection and answers when it has woken: after about 15 s, later when it slept
-# for more than a day. API Gateway gives up after 29, and the rest of a request fits into what is left.
+# A paused Aurora accepts a connection and answers when it has resumed: after about 15 s, later if it was
+# paused for more than a day. API Gateway gives up after 29 s, and the rest of the request needs time too.
 WAKE_SECONDS = 22.0
-# How long to wait before asking a server again that is starting up and refuses connections meanwhile.
+# Pause before connecting again to a server that is starting up and refuses connections.
 WAKE_PAUSE_SECONDS = 0.5
-# The socket waits longer than the server's own limit, so that the server's answer is the one that arrives.
+# The socket waits longer than the server's own limit, so that the server's error arrives.
 SOCKET_TIMEOUT_S = 12
 
-# Constraint name -> what its violation means to the caller. Stores add theirs beside the SQL that can violate
-# them.
+# Name of a constraint -> error for the caller. Stores add theirs beside the SQL that can violate them.
 CONSTRAINTS: dict[str, tuple[type[ShowrunnerError], str]] = {}
 
-# SQLSTATE of a session that is over, though the server still said so.
+# SQLSTATEs with which the server ends a session.
 _ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
-# The statement was not at fault: the same call may succeed now.
-_PASSING = ("40001", "40P01", "55P03", "57014", "53")
-# "The database system is starting up": soon over.
+# SQLSTATEs of errors that may not occur again when the call is repeated.
+_TRANSIENT = ("40001", "40P01", "55P03", "57014", "53")
+# "The database system is starting up"
 _STARTING = "57P03"
 _LOST = (InterfaceError, OSError, struct.error, AttributeError)
 
 
 class Session:
-    """A thread's connection, its prepared statements, and how deep it is in transactions.
+    """A thread's connection, its prepared statements, and the depth of nested transactions.
 
-    `tx` in the stores is one of these.
+    It is the `tx` of the stores.
     """
 
     def __init__(self) -> None:
@@ -61,6 +60,7 @@ class Session:
         self.depth = 0
 
     def open(self) -> Connection:
+        """Return the connection, opened if necessary."""
         if self.connection is None:
             self.connection = connect()
         return self.connection
@@ -73,20 +73,20 @@ class Session:
             try:
                 connection.close()
             except (*_LOST, DatabaseError):
-                pass  # it was gone already, which is why it is dropped
+                pass  # it was lost already
 
     def execute(
         self, sql: str, params: dict[str, Any]
     ) -> tuple[list[str], PreparedStatement, list[list[Any]]]:
-        """Runs a prepared statement.
+        """Run a prepared statement.
 
-        A session that died while idle is replaced once, when no transaction has begun on it.
+        If the session was lost outside a transaction, run it once more in a new session.
         """
         try:
             return self._execute(sql, params)
         except DatabaseError as error:
             translated = translate(error)
-            if not self._forgets(error):
+            if not self._is_repeatable(error):
                 raise translated from error
         except _LOST as error:
             if "placeholder" in str(error):
@@ -112,8 +112,11 @@ class Session:
         statement, columns = known
         return columns, statement, statement.run(**params) or []
 
-    def _forgets(self, error: DatabaseError) -> bool:
-        """Whether the session ended or its plans went stale (0A000 after a migration) with nothing begun on it: then one repeat is right."""
+    def _is_repeatable(self, error: DatabaseError) -> bool:
+        """Drop a session that has ended or has stale plans (0A000, after a migration).
+
+        Returns True if no transaction was open in it: then the statement can be repeated.
+        """
         code = _fields(error).get("C", "")
         if code.startswith(_ENDED) or code == "0A000":
             self.drop()
@@ -121,7 +124,7 @@ class Session:
         return False
 
     def command(self, sql: str) -> None:
-        """BEGIN, COMMIT and their kin, by the simple protocol."""
+        """Run BEGIN, COMMIT, SAVEPOINT and the like, by the simple protocol."""
         try:
             self.open().execute_simple(sql)
         except DatabaseError as error:
@@ -133,13 +136,14 @@ class Session:
             raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
 
     def begin(self) -> None:
+        """Begin a transaction, in a new session if the server has ended this one."""
         was_open = self.connection is not None
         try:
             self.command("BEGIN")
         except DatabaseUnavailable:
             if not was_open:
-                raise  # it has been waited for already
-            # The server has gone since the last request; a new connection begins at once, or says why not.
+                raise  # connecting has waited for the server already
+            # The server has ended the session since the last request.
             self.drop()
             self.command("BEGIN")
 
@@ -150,6 +154,7 @@ _threads = threading.local()
 
 
 def session() -> Session:
+    """Return this thread's session."""
     try:
         return _threads.session  # type: ignore[no-any-return]
     except AttributeError:
@@ -157,10 +162,10 @@ def session() -> Session:
         return _threads.session  # type: ignore[no-any-return]
 
 
-class transaction:  # noqa: N801 - it reads as a verb where it is used
-    """`with db.transaction() as tx:` commits at the end, rolls back on an exception.
+class transaction:  # noqa: N801 - used like a function
+    """Transaction: `with db.transaction() as tx:` commits at the end and rolls back on an exception.
 
-    Inside another one it is a SAVEPOINT.
+    Inside another transaction it is a SAVEPOINT.
     """
 
     __slots__ = ("session",)
@@ -180,8 +185,7 @@ class transaction:  # noqa: N801 - it reads as a verb where it is used
         self.session.depth -= 1
         depth = self.session.depth
         if self.session.connection is None:
-            # Lost on the way: the server has rolled back, and the error that says so is already rising
-            return
+            return  # the connection was lost: the server has rolled back, and that error is being raised
         if kind is None:
             self.session.command(f"RELEASE s{depth}" if depth else "COMMIT")
         else:
@@ -191,11 +195,14 @@ class transaction:  # noqa: N801 - it reads as a verb where it is used
         try:
             self.session.command(f"ROLLBACK TO s{depth}" if depth else "ROLLBACK")
         except DatabaseUnavailable:
-            self.session.drop()  # the first error is the one to tell
+            self.session.drop()  # the first error is the one to raise
 
 
-class reading:  # noqa: N801
-    """`with db.reading() as tx:` for statements that only read and needn't agree with each other: no BEGIN, no COMMIT, two round trips less."""
+class reading:  # noqa: N801 - used like a function
+    """Reads without a transaction: `with db.reading() as tx:` saves the round trips of BEGIN and COMMIT.
+
+    Each statement sees the data of its own time.
+    """
 
     __slots__ = ()
 
@@ -206,26 +213,28 @@ class reading:  # noqa: N801
 
 
 def one(tx: Transaction, sql: str, **params: Any) -> dict[str, Any] | None:
-    """The first row by column name, None where there is none."""
+    """Return the first row by column name, None if there is none."""
     columns, _, rows_ = tx.execute(sql, params)
     return dict(zip(columns, rows_[0], strict=True)) if rows_ else None
 
 
 def rows(tx: Transaction, sql: str, **params: Any) -> list[dict[str, Any]]:
+    """Return all rows by column name."""
     columns, _, rows_ = tx.execute(sql, params)
     return [dict(zip(columns, row, strict=True)) for row in rows_]
 
 
 def value(tx: Transaction, sql: str, **params: Any) -> Any:
-    """The first column of the first row, None where there is none."""
+    """Return the first column of the first row, None if there is none."""
     _, _, rows_ = tx.execute(sql, params)
     return rows_[0][0] if rows_ else None
 
 
 def run(tx: Transaction, sql: str, **params: Any) -> int:
-    """The number of rows that the statement changed."""
+    """Run a statement and return how many rows it changed."""
     _, statement, _ = tx.execute(sql, params)
-    return int(statement._context.row_count)  # noqa: SLF001 - pg8000 shows it on the connection only, for unprepared statements
+    # pg8000 has no public row count of a prepared statement.
+    return int(statement._context.row_count)  # noqa: SLF001
 
 
 def connect(
@@ -233,18 +242,17 @@ def connect(
     socket_timeout_s: float | None = SOCKET_TIMEOUT_S,
     role: tuple[str, str] | None = None,
 ) -> Connection:
-    """Open a connection, as the functions' role or as `role` (name and password).
+    """Open a connection as the functions' role, or as `role` (name and password).
 
-    Waits up to WAKE_SECONDS for a database that is waking or starting.
-
-    TLS is verified against DATABASE_CA where that is set; a server on loopback has none. Raises
-    DatabaseUnavailable.
+    Waits up to WAKE_SECONDS for a database that is resuming or starting. The certificate is verified against
+    DATABASE_CA, unless that is "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
     """
     deadline = time.monotonic() + WAKE_SECONDS
     while True:
         try:
             connection = _connect(statement_timeout_ms, max(0.1, deadline - time.monotonic()), role)
-            connection._usock.settimeout(socket_timeout_s)  # noqa: SLF001 - from here on it is as long as a statement may take
+            # From here on the timeout is that of a statement, which pg8000 can't set after connecting.
+            connection._usock.settimeout(socket_timeout_s)  # noqa: SLF001
             return connection
         except (InterfaceError, OSError) as error:
             raise DatabaseUnavailable("The database can't be reached: try again.") from error
@@ -256,7 +264,12 @@ def connect(
 
 def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None) -> Connection:
     user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
-    options = f"-c statement_timeout={statement_timeout_ms} -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c idle_session_timeout={IDLE_SESSION_MS}"
+    settings = {
+        "statement_timeout": statement_timeout_ms,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
+        "idle_session_timeout": IDLE_SESSION_MS,
+        "timezone": "UTC",
+    }
     connection = Connection(
         user,
         host=config.setting("DATABASE_HOST"),
@@ -266,11 +279,11 @@ def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] 
         ssl_context=tls() or False,
         timeout=timeout_s,
         application_name=config.setting("AWS_LAMBDA_FUNCTION_NAME", "showrunner"),
-        startup_params={"options": options + " -c timezone=UTC"},
+        startup_params={"options": " ".join(f"-c {name}={value}" for name, value in settings.items())},
     )
-    # A statement of more than 8 KB leaves in several writes: without this the second waits 40 ms for the
-    # server's acknowledgement of the first.
-    connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001 - pg8000 has no setting for it
+    # A statement of more than 8 KB is sent in several writes: without this the second write waits 40 ms for
+    # the server's acknowledgement of the first. pg8000 has no setting for it.
+    connection._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # noqa: SLF001
     return connection
 
 
@@ -278,7 +291,10 @@ _context: "list[ssl.SSLContext]" = []
 
 
 def tls() -> "ssl.SSLContext | None":
-    """Built once from the one CA file: pg8000's own default costs 24 ms a connection and verifies nothing."""
+    """Return the TLS context with the CA of DATABASE_CA, None for a database without TLS.
+
+    It is made once: pg8000's own default costs 24 ms a connection and verifies nothing.
+    """
     path = config.setting("DATABASE_CA", "none")
     if path == "none":
         return None
@@ -292,7 +308,10 @@ def tls() -> "ssl.SSLContext | None":
 
 
 def translate(error: DatabaseError) -> ShowrunnerError | DatabaseError:
-    """An error of the server as ours, by constraint and SQLSTATE; one that only a programming mistake explains stays as it is."""
+    """Return our error for one of the server's, by constraint and SQLSTATE.
+
+    An error that only a programming mistake can cause is returned unchanged.
+    """
     fields = _fields(error)
     code, constraint = fields.get("C", ""), fields.get("n", "")
     if constraint in CONSTRAINTS:
@@ -308,7 +327,7 @@ def translate(error: DatabaseError) -> ShowrunnerError | DatabaseError:
         return DatabaseUnavailable(
             "It took longer than a request may: narrow what you ask for, or try again."
         )
-    if code.startswith((*_ENDED, *_PASSING)):
+    if code.startswith((*_ENDED, *_TRANSIENT)):
         return DatabaseUnavailable("The database is busy or restarting: try again.")
     return error
 

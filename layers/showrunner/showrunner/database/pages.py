@@ -1,26 +1,29 @@
-"""Pages of a list by keyset: where the last row stood, instead of how many rows lie before it.
+"""Paged lists with keyset pagination: a page costs the same at any depth.
 
-A cursor is base64url of JSON: the sort, the last row's values, and the total that the first page counted.
-Nothing in it is trusted: the sort must be one that the list offers, and values reach SQL as parameters.
+A cursor is base64url of JSON: the list's name, the sort, the values of the page's last row, the total and
+its relation. It comes back from the caller, so all of it is checked: the sort must be one that the list
+offers, and values reach SQL as parameters only.
 """
 
 import base64
 import binascii
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 
-# Counting stops here: a capped count is 3 ms, an exact one of millions is seconds, and nobody reads the
-# difference.
+# Counting stops here. A capped count takes 5 ms, an exact one of millions takes seconds.
 TOTAL_CAP = 10_000
-# Pages by number skip their rows by reading them; behind this they would cost too much.
+# PostgreSQL reads the rows before an offset to skip them. Deeper pages need a cursor.
 OFFSET_CAP = 10_000
+# Lambda answers with 6 MB at most, and a page doubles in size when its JSON is quoted inside JSON.
+PAGE_BYTES = 3_000_000
 
-# How the server writes them, in the time zone that every session has (db.connect).
+# How PostgreSQL writes the types, with the time zone that every session has (db.connect).
 _WRITTEN = {
     "timestamptz": re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00|infinity"
@@ -32,14 +35,37 @@ _WRITTEN = {
 
 
 class Column(NamedTuple):
-    """Something to sort by: an SQL expression that is never NULL, and its type in SQL."""
+    """A column to sort by: an SQL expression that is never NULL, and its SQL type."""
 
     expression: str
     type: str
 
 
+class List(NamedTuple):
+    """Definition of a list."""
+
+    # Its name, as cursors have it.
+    name: str
+    # Table (or query in parentheses) and alias: "studio.videos v".
+    source: str
+    # Condition that holds for every row.
+    always: str
+    # SQL expression of a row's JSON.
+    item: str
+    columns: dict[str, Column]
+    # The order without a sort parameter: "-created_at".
+    default: str
+    # Name of a parameter -> condition that applies when the parameter has a value.
+    filters: Mapping[str, str] = {}
+    # Name of the unique column that ends every order.
+    key: str = "id"
+    # SQL expression of a row's size in bytes, at least; for lists with rows so large that even making the
+    # JSON of a page is expensive.
+    bytes: str = "0"
+
+
 class PageRequest(NamedTuple):
-    """What the caller asked for."""
+    """The caller's parameters of a list."""
 
     limit: int
     page: int | None
@@ -48,117 +74,169 @@ class PageRequest(NamedTuple):
 
 
 class PageResult(NamedTuple):
-    """`rows` is a JSON array as text; the pagination is the contract's."""
+    """A page: `rows` is a JSON array as text, `pagination` has the fields of the HTTP contract."""
 
     rows: str
     pagination: dict[str, Any]
 
 
+class Total(NamedTuple):
+    """How many rows a list has. `relation`: eq (exactly), gte (at least) or approx (an estimate)."""
+
+    number: int
+    relation: str
+
+
 class _Place(NamedTuple):
-    sort: str
+    """Where a cursor continues: the sort values of the last row, as text, and the total of the first page."""
+
     values: list[str]
-    total: int
+    total: Total
+
+
+class Query(NamedTuple):
+    """A list with the filters, order and place of one request."""
+
+    definition: List
+    where: str
+    parameters: dict[str, Any]
+    order: list[tuple[str, bool]]  # name of a column, whether it descends
+    place: _Place | None
+
+
+class Rows(NamedTuple):
+    """Rows of a page as a JSON array, their number, the last one's place, and whether more follow.
+
+    `matches` is the number of rows of the query that `fetch` was given as `matches`.
+    """
+
+    rows: str
+    number: int
+    place: str | None
+    more: bool
+    matches: int | None
 
 
 def select(
-    tx: db.Transaction,
-    source: str,
-    item: str,
-    columns: dict[str, Column],
-    default: str,
-    wanted: PageRequest,
-    filters: dict[str, tuple[str, Any]],
+    tx: db.Transaction, definition: List, request: PageRequest, parameters: dict[str, Any]
 ) -> PageResult:
-    """A page of `source` (FROM and WHERE without filters) with `item` as each row's JSON expression.
+    """Return a page of a list. `parameters` has the values for its conditions; a filter with None is off.
 
-    `filters` maps parameter names to (condition, value); those whose value is None don't apply. `columns`
-    must hold "id", which ends every order.
+    Raises InvalidRequest.
     """
-    place = _read(wanted, columns)
-    order = _order(place.sort if place else wanted.sort or default, columns)
-    applied = {name: value for name, (_, value) in filters.items() if value is not None}
-    where = "".join(f" AND {condition}" for name, (condition, _) in filters.items() if name in applied)
-    total = place.total if place else _count(tx, source + where, applied)
-    offset = _offset(wanted)
-    sql = f"""
-        SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE n <= :limit), '') || ']' AS rows,
-               count(*) > :limit AS more, max(place) FILTER (WHERE n = :limit) AS place
-          FROM (SELECT item, place, row_number() OVER () AS n
-                  FROM (SELECT ({item})::text AS item, json_build_array({_texts(order, columns)})::text AS place
-                          FROM {source}{where}{_after(place, order, columns)}
-                         ORDER BY {_by(order, columns)} LIMIT :limit + 1 OFFSET {offset}) page) numbered
-    """
-    position = {f"p{number}": value for number, value in enumerate(place.values)} if place else {}
-    row = db.one(tx, sql, limit=wanted.limit, **applied, **position)
-    if row is None:
-        raise AssertionError("an aggregate always gives a row")
-    sort = ",".join(("-" if descending else "") + name for name, descending in order)
-    following = _write(sort, row["place"], total) if row["more"] else None
-    return PageResult(row["rows"], _pagination(wanted, total, following))
-
-
-def _pagination(wanted: PageRequest, total: int, following: str | None) -> dict[str, Any]:
-    relation = "gte" if total > TOTAL_CAP else "eq"
-    number = None if wanted.cursor else wanted.page or 1
-    return {
-        "limit": wanted.limit,
-        "page": number,
-        "total": min(total, TOTAL_CAP),
-        "total_relation": relation,
-        "next_cursor": following,
+    offset = _offset(request)
+    query = prepare(definition, request.sort, request.cursor, parameters)
+    total = query.place.total if query.place else count(tx, query)
+    found = fetch(tx, query, request.limit, offset)
+    pagination = {
+        "limit": request.limit,
+        "page": None if request.cursor else request.page or 1,
+        "total": total.number,
+        "total_relation": total.relation,
+        "next_cursor": cursor(query, found.place, total) if found.place and found.more else None,
     }
+    return PageResult(found.rows, pagination)
 
 
-def _count(tx: db.Transaction, source: str, applied: dict[str, Any]) -> int:
-    return int(
-        db.value(tx, f"SELECT count(*) FROM (SELECT 1 FROM {source} LIMIT {TOTAL_CAP + 1}) capped", **applied)
-    )
+def prepare(definition: List, sort: str | None, cursor: str | None, parameters: dict[str, Any]) -> Query:
+    """Return the query of a request. Without `sort` the cursor's or the default applies.
 
-
-def _offset(wanted: PageRequest) -> int:
-    if wanted.page is None:
-        return 0
-    if wanted.cursor is not None:
-        raise _invalid("page", "Give either page or cursor, not both.")
-    offset = (wanted.page - 1) * wanted.limit
-    if offset + wanted.limit > OFFSET_CAP:
-        raise _invalid("page", f"Pages end at row {OFFSET_CAP}: go on with `cursor`, which has no end.")
-    return offset
-
-
-def _order(sort: str, columns: dict[str, Column]) -> list[tuple[str, bool]]:
-    """[("created_at", True), ("id", True)]: names with whether they descend; id comes last, so that no two rows are equal."""
-    order = [(name.removeprefix("-"), name.startswith("-")) for name in sort.split(",")]
-    names = [name for name, _ in order]
-    unknown = [name for name in names if name not in columns]
-    if unknown or len(set(names)) != len(names):
-        offered = ", ".join(name for name in columns if name != "id")
-        raise _invalid("sort", f"Sort by {offered}, each once, with - before it for descending.")
-    return order if "id" in names else [*order, ("id", order[-1][1])]
-
-
-def _by(order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
-    return ", ".join(
-        f"{columns[name].expression} {'DESC' if descending else 'ASC'}" for name, descending in order
-    )
-
-
-def _texts(order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
-    return ", ".join(f"({columns[name].expression})::text" for name, _ in order)
-
-
-def _after(place: _Place | None, order: list[tuple[str, bool]], columns: dict[str, Column]) -> str:
-    """The condition for rows behind the place.
-
-    One direction throughout is a row comparison, which an index serves from its first byte.
+    Raises InvalidRequest for an unknown sort, an invalid cursor, or a cursor of another sort.
     """
-    if place is None:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    where = definition.always + "".join(
+        f" AND {condition}" for name, condition in definition.filters.items() if name in given
+    )
+    order = _order(sort or definition.default, definition)
+    if cursor is None:
+        return Query(definition, where, given, order, None)
+    written, place = _read(cursor, definition)
+    if sort is not None and written != order:
+        raise invalid(
+            "cursor", "The cursor belongs to another order: give the same one, or begin again without it."
+        )
+    return Query(definition, where, given, written, place)
+
+
+def fetch(
+    tx: db.Transaction, query: Query, limit: int, offset: int = 0, *, source: str = "", matches: str = ""
+) -> Rows:
+    """Return a page of a query. It ends before `limit` if its JSON gets larger than PAGE_BYTES.
+
+    `source` (a query in parentheses) takes the place of the list's table. `matches` is a query too: it runs
+    once, its rows are counted and the page is taken from them.
+    """
+    item, alias, size = query.definition.item, _alias(query.definition), query.definition.bytes
+    begin = f"WITH matches AS MATERIALIZED ({matches})" if matches else ""
+    table = f"matches {alias}" if matches else f"{source} {alias}" if source else query.definition.source
+    where = "true" if matches else query.where
+    places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
+    # The JSON of a row is made only if the row may belong to the page.
+    sql = f"""
+        {begin}
+        SELECT '[' || coalesce(string_agg(item, ',' ORDER BY n) FILTER (WHERE shown), '') || ']' AS rows,
+               count(*) FILTER (WHERE shown) AS number,
+               (array_agg(place ORDER BY n DESC) FILTER (WHERE shown))[1] AS place,
+               count(*) > count(*) FILTER (WHERE shown) AS more,
+               {"(SELECT count(*) FROM matches)" if matches else "NULL::bigint"} AS matches
+          FROM (
+            SELECT *, item IS NOT NULL
+                      AND (n = 1 OR sum(octet_length(item)) OVER so_far <= {PAGE_BYTES}) AS shown
+              FROM (
+                SELECT CASE WHEN row_number() OVER so_far = 1
+                              OR row_number() OVER so_far <= :limit
+                             AND sum({size}) OVER so_far <= {PAGE_BYTES}
+                            THEN ({item})::text END AS item,
+                       json_build_array({places})::text AS place,
+                       row_number() OVER so_far AS n
+                  FROM (SELECT * FROM {table} WHERE {where}{after(query)}
+                         ORDER BY {order_by(query)} LIMIT :limit + 1 OFFSET {offset}) {alias}
+                WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) items
+            WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) page
+    """
+    row = db.one(tx, sql, limit=limit, **bindings(query))
+    if row is None:
+        raise AssertionError("an aggregate always returns a row")
+    return Rows(**row)
+
+
+def count(tx: db.Transaction, query: Query) -> Total:
+    """Count a list's rows, up to TOTAL_CAP."""
+    source = f"SELECT 1 FROM {query.definition.source} WHERE {query.where} LIMIT {TOTAL_CAP + 1}"
+    counted = int(db.value(tx, f"SELECT count(*) FROM ({source}) capped", **query.parameters))
+    return Total(min(counted, TOTAL_CAP), "gte" if counted > TOTAL_CAP else "eq")
+
+
+def estimate(tx: db.Transaction, query: Query) -> int:
+    """Return how many rows the list's table had when it was last analysed."""
+    sql = """
+        SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_class c
+         WHERE c.oid = :table::regclass
+            OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = :table::regclass)
+    """
+    return int(db.value(tx, sql, table=query.definition.source.split(" ")[0]))
+
+
+def order_by(query: Query) -> str:
+    """Return the columns of ORDER BY."""
+    columns = query.definition.columns
+    return ", ".join(
+        f"{columns[name].expression} {'DESC' if descending else 'ASC'}" for name, descending in query.order
+    )
+
+
+def after(query: Query) -> str:
+    """Return the condition for rows after the cursor's place, with AND before it; "" without a cursor."""
+    if query.place is None:
         return ""
     terms = [
-        (columns[name].expression, f":p{number}::{columns[name].type}", ">" if not descending else "<")
-        for number, (name, descending) in enumerate(order)
+        (column.expression, f":place_{number}::{column.type}", "<" if descending else ">")
+        for number, (column, descending) in enumerate(
+            (query.definition.columns[name], descending) for name, descending in query.order
+        )
     ]
     if len({sign for *_, sign in terms}) == 1:
+        # One direction throughout is a comparison of rows, which an index serves from its first column on.
         left, right = ", ".join(term[0] for term in terms), ", ".join(term[1] for term in terms)
         return f" AND ({left}) {terms[0][2]} ({right})"
     steps = []
@@ -168,38 +246,83 @@ def _after(place: _Place | None, order: list[tuple[str, bool]], columns: dict[st
     return f" AND ({' OR '.join(steps)})"
 
 
-def _write(sort: str, values: str, total: int) -> str:
-    text = json.dumps([sort, json.loads(values), total], ensure_ascii=False, separators=(",", ":"))
+def bindings(query: Query) -> dict[str, Any]:
+    """Return the SQL parameters of a query: those of its filters and of its place."""
+    values = query.place.values if query.place else []
+    return query.parameters | {f"place_{number}": value for number, value in enumerate(values)}
+
+
+def cursor(query: Query, place: str, total: Total) -> str:
+    """Return the cursor that continues after `place`, a JSON array as `Rows` has it."""
+    content = [query.definition.name, _sort(query.order), json.loads(place), *total]
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def _read(wanted: PageRequest, columns: dict[str, Column]) -> _Place | None:
-    if wanted.cursor is None:
-        return None
+def invalid(field: str, message: str) -> InvalidRequest:
+    """Return the error of an invalid query parameter."""
+    return InvalidRequest(message, [{"field": field, "message": message}])
+
+
+def _alias(definition: List) -> str:
+    return definition.source.rsplit(" ", 1)[1]
+
+
+def _offset(request: PageRequest) -> int:
+    if request.page is None:
+        return 0
+    if request.cursor is not None:
+        raise invalid("page", "Give either page or cursor, not both.")
+    offset = (request.page - 1) * request.limit
+    if offset + request.limit > OFFSET_CAP:
+        raise invalid("page", f"Pages end at row {OFFSET_CAP}: go on with `cursor`, which has no end.")
+    return offset
+
+
+def _order(sort: str, definition: List) -> list[tuple[str, bool]]:
+    """Return (name, descending) of each column. The key ends every order, so that no two rows are equal."""
+    columns, key = definition.columns, definition.key
+    order = [(name.removeprefix("-"), name.startswith("-")) for name in sort.split(",")]
+    names = [name for name, _ in order]
+    if len(set(names)) != len(names) or not set(names) <= columns.keys():
+        offered = ", ".join(name for name in columns if name != "id")
+        raise invalid("sort", f"Sort by {offered}, each once, with - before it for descending.")
+    if any(columns[name].expression == columns[key].expression for name in names):
+        return order
+    return [*order, (key, order[-1][1])]
+
+
+def _sort(order: list[tuple[str, bool]]) -> str:
+    return ",".join(("-" if descending else "") + name for name, descending in order)
+
+
+def _read(cursor: str, definition: List) -> tuple[list[tuple[str, bool]], _Place]:
+    """Return a cursor's order and place. Raises InvalidRequest."""
     try:
-        sort, values, total = json.loads(
-            base64.urlsafe_b64decode(wanted.cursor + "=" * (-len(wanted.cursor) % 4))
+        name, sort, values, count, relation = json.loads(
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         )
-        order = _order(sort, columns)
-        if len(values) != len(order) or not all(
-            fits(value, columns[name].type) for value, (name, _) in zip(values, order, strict=True)
+        order = _order(sort, definition)
+        if name != definition.name or len(values) != len(order):
+            raise ValueError("list")
+        if not all(
+            _is_written(value, definition.columns[column].type)
+            for value, (column, _) in zip(values, order, strict=True)
         ):
             raise ValueError("values")
-        if type(total) is not int or not 0 <= total <= TOTAL_CAP + 1:
+        if type(count) is not int or not 0 <= count < 1 << 62 or relation not in ("eq", "gte", "approx"):
             raise ValueError("total")
     except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error, InvalidRequest) as error:
-        raise _invalid(
+        raise invalid(
             "cursor", "This is not a cursor of this list: take next_cursor of a page as it is."
         ) from error
-    if wanted.sort is not None and _order(wanted.sort, columns) != order:
-        raise _invalid("cursor", "The cursor belongs to another sort: begin again without it.")
-    return _Place(sort, values, total)
+    return order, _Place(values, Total(count, relation))
 
 
-def fits(value: object, kind: str) -> bool:
-    """Whether it is a text as the server itself writes this type, which it reads again.
+def _is_written(value: object, kind: str) -> bool:
+    """Tell whether `value` is text as PostgreSQL writes this type.
 
-    It would refuse others with words that mean nothing to the caller.
+    It can read such text again. The errors that it has for other text mean nothing to the caller.
     """
     if not isinstance(value, str) or len(value) > 1000:
         return False
@@ -210,9 +333,5 @@ def fits(value: object, kind: str) -> bool:
         if kind == "timestamptz" and value != "infinity":
             datetime.fromisoformat(value)
     except ValueError:
-        return False  # half a character, or a day that no calendar has
+        return False  # half a surrogate pair, or a day that doesn't exist
     return "\0" not in value
-
-
-def _invalid(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest(message, [{"field": field, "message": message}])

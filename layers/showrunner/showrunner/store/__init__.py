@@ -1,1 +1,1 @@
-"""One module for each table or aggregate of PostgreSQL: plain functions, transaction first, SQL where it runs."""
+"""Tables and aggregates of PostgreSQL, one module each: functions that take the transaction first."""

@@ -1,4 +1,4 @@
-"""Store the response of a request under its Idempotency-Key. The record commits with the effect."""
+"""Responses of requests by their Idempotency-Key. A response commits together with the request's effect."""
 
 from typing import NamedTuple
 
@@ -7,17 +7,19 @@ from showrunner.errors import Conflict
 
 
 class Stored(NamedTuple):
+    """The response of the first request."""
+
     status: int
     body: str
 
 
 def claim(tx: db.Transaction, organisation_id: str, route: str, key: str, body_sha256: str) -> Stored | None:
-    """None: the work is ours to do in this transaction. Otherwise the first caller's answer.
+    """Claim a key. Returns None if the caller must do the work now, else the stored response.
 
-    Whoever comes while the first is still at work waits on the primary key until that transaction ends.
-    Raises Conflict for another body.
+    A second request waits on the primary key until the first one's transaction ends. Raises Conflict if the
+    key was used with another body.
     """
-    mine = db.run(
+    is_claimed = db.run(
         tx,
         """
         INSERT INTO access.idempotency (organisation_id, route, key, body_sha256, status, answer)
@@ -28,11 +30,14 @@ def claim(tx: db.Transaction, organisation_id: str, route: str, key: str, body_s
         key=key,
         body_sha256=body_sha256,
     )
-    if mine:
+    if is_claimed:
         return None
     row = db.one(
         tx,
-        "SELECT body_sha256, status, answer::text FROM access.idempotency WHERE organisation_id = :organisation_id AND route = :route AND key = :key",
+        """
+        SELECT body_sha256, status, answer::text FROM access.idempotency
+         WHERE organisation_id = :organisation_id AND route = :route AND key = :key
+        """,
         organisation_id=organisation_id,
         route=route,
         key=key,
@@ -43,10 +48,13 @@ def claim(tx: db.Transaction, organisation_id: str, route: str, key: str, body_s
 
 
 def save(tx: db.Transaction, organisation_id: str, route: str, key: str, status: int, body: str) -> None:
-    """The answer that repeats will get."""
+    """Store the response for repeated requests."""
     db.run(
         tx,
-        "UPDATE access.idempotency SET status = :status, answer = :answer WHERE organisation_id = :organisation_id AND route = :route AND key = :key",
+        """
+        UPDATE access.idempotency SET status = :status, answer = :answer
+         WHERE organisation_id = :organisation_id AND route = :route AND key = :key
+        """,
         organisation_id=organisation_id,
         route=route,
         key=key,

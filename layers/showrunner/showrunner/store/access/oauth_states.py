@@ -1,4 +1,4 @@
-"""OAuth logins and connections that were begun and not yet finished."""
+"""OAuth logins and connections that were started and not finished yet."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from showrunner.database import db
 def add(
     tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str, redirect_uri: str, seconds: int
 ) -> None:
+    """Add an authorization that was started; it is valid for `seconds`."""
     db.run(
         tx,
         """
@@ -23,17 +24,17 @@ def add(
 
 
 def take(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: str) -> dict[str, Any] | None:
-    """Return redirect_uri, user_id and subject of a started authorization, None if it was taken before or has expired.
+    """Return redirect_uri, user_id and subject of a started authorization and mark it as taken.
 
-    user_id and subject are None until the provider has named the user. After that the state can be taken
-    again, for the second factor.
+    None if it was taken before or has expired. user_id and subject are None until the provider has identified
+    the user. After that it can be taken again, for the second factor.
     """
     return db.one(
         tx,
         """
         UPDATE access.oauth_states SET taken_at = coalesce(taken_at, now())
-         WHERE state_sha256 = :state AND browser_sha256 = :browser AND provider = :provider AND expires_at > now()
-           AND (taken_at IS NULL OR user_id IS NOT NULL)
+         WHERE state_sha256 = :state AND browser_sha256 = :browser AND provider = :provider
+           AND expires_at > now() AND (taken_at IS NULL OR user_id IS NOT NULL)
         RETURNING redirect_uri, user_id::text, subject
         """,
         state=state_sha256,
@@ -43,7 +44,7 @@ def take(tx: db.Transaction, state_sha256: str, browser_sha256: str, provider: s
 
 
 def save_proven(tx: db.Transaction, state_sha256: str, user_id: str, subject: str) -> None:
-    """Record whom the provider has named: from now on the state can be taken again, with a second factor."""
+    """Record whom the provider has identified. The state can be taken again now, with a second factor."""
     db.run(
         tx,
         "UPDATE access.oauth_states SET user_id = :user_id, subject = :subject WHERE state_sha256 = :state",
@@ -54,8 +55,5 @@ def save_proven(tx: db.Transaction, state_sha256: str, user_id: str, subject: st
 
 
 def remove(tx: db.Transaction, state_sha256: str) -> bool:
-    """Remove a started authorization.
-
-    Returns False if it is gone; waits while another transaction removes it.
-    """
+    """Remove a started authorization. Returns False if another transaction has removed it."""
     return bool(db.run(tx, "DELETE FROM access.oauth_states WHERE state_sha256 = :state", state=state_sha256))

@@ -1,7 +1,7 @@
-"""Accounts at providers that an organisation may act on.
+"""Accounts at providers on which an organisation may act.
 
-`subject` is the provider's id of the account; a channel of it follows after a slash, since one Google account
-may have several.
+`subject` is the provider's id of the account, followed by a slash and the channel: one Google account may
+have several channels.
 """
 
 from typing import Any
@@ -10,27 +10,28 @@ from showrunner.database import db
 
 
 def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
-    """`connection`: id, organisation_id, provider, subject, user_id (who connects), scopes.
+    """Add or renew a connection and return its id, provider, scopes and connected_at.
 
-    Gives id, provider, scopes, connected_at.
+    `connection`: id, organisation_id, provider, subject, user_id (who connects), scopes.
     """
     row = db.one(
         tx,
         """
         INSERT INTO accounts.connections (id, organisation_id, provider, subject, connected_by, scopes)
         VALUES (:id, :organisation_id, :provider, :subject, :user_id, :scopes)
-        ON CONFLICT (id) DO UPDATE SET connected_by = excluded.connected_by, scopes = excluded.scopes, connected_at = now()
+        ON CONFLICT (id) DO UPDATE
+           SET connected_by = excluded.connected_by, scopes = excluded.scopes, connected_at = now()
         RETURNING id::text, provider, scopes, connected_at
         """,
         **connection,
     )
     if row is None:
-        raise AssertionError("an insert gives its row")
+        raise AssertionError("an INSERT returns its row")
     return row
 
 
 def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:
-    """Return id, organisation_id and account (the subject without channel) of those that the person has connected."""
+    """Return id, organisation_id and account (subject without channel) of the user's connections."""
     return db.rows(
         tx,
         """SELECT id::text, organisation_id::text, split_part(subject, '/', 1) AS account
@@ -40,11 +41,18 @@ def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:
 
 
 def list_channels(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
-    """Return id, youtube_channel_id and scopes of the organisation's connections whose channel YouTube has named, newest first."""
+    """Return id, youtube_channel_id and scopes of the organisation's YouTube connections, newest first.
+
+    Connections without a channel are left out.
+    """
     return db.rows(
         tx,
-        """SELECT id::text, split_part(subject, '/', 2) AS youtube_channel_id, scopes FROM accounts.connections
-            WHERE organisation_id = :organisation_id AND provider = 'youtube' AND split_part(subject, '/', 2) <> '' ORDER BY connected_at DESC""",
+        """
+        SELECT id::text, split_part(subject, '/', 2) AS youtube_channel_id, scopes FROM accounts.connections
+         WHERE organisation_id = :organisation_id AND provider = 'youtube'
+           AND split_part(subject, '/', 2) <> ''
+         ORDER BY connected_at DESC
+        """,
         organisation_id=organisation_id,
     )
 
@@ -53,7 +61,10 @@ def accounts_in_use(tx: db.Transaction, accounts: list[str]) -> set[str]:
     """Return those of the accounts that still have a connection, in any organisation."""
     rows = db.rows(
         tx,
-        "SELECT DISTINCT split_part(subject, '/', 1) AS account FROM accounts.connections WHERE split_part(subject, '/', 1) = ANY(:accounts)",
+        """
+        SELECT DISTINCT split_part(subject, '/', 1) AS account FROM accounts.connections
+         WHERE split_part(subject, '/', 1) = ANY(:accounts)
+        """,
         accounts=accounts,
     )
     return {row["account"] for row in rows}

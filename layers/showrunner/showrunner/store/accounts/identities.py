@@ -11,7 +11,7 @@ db.CONSTRAINTS["identities_of_user_key"] = (
 
 
 def find_user(tx: db.Transaction, provider: str, subject: str) -> str | None:
-    """The id of the user that this account of the provider is linked with."""
+    """Return the id of the user that this account of the provider is linked with, or None."""
     found = db.value(
         tx,
         "SELECT user_id::text FROM accounts.identities WHERE provider = :provider AND subject = :subject",
@@ -22,7 +22,10 @@ def find_user(tx: db.Transaction, provider: str, subject: str) -> str | None:
 
 
 def add(tx: db.Transaction, provider: str, subject: str, user_id: str) -> bool:
-    """True when it is new. Raises Conflict when either is linked with another."""
+    """Link an account of a provider with a user. False if they were linked already.
+
+    Raises Conflict if either is linked with another.
+    """
     if find_user(tx, provider, subject) == user_id:
         return False
     db.run(

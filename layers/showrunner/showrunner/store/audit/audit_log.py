@@ -1,20 +1,37 @@
-"""Who did what. Rows are only ever added: the database refuses the rest."""
+"""The audit log. Rows are only added: the database refuses to change or delete them."""
 
 import hashlib
 import json
 from typing import Any
 
 from showrunner.database import db, pages
-from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.database.pages import Column, List, PageRequest, PageResult
 
 _ITEM = """
-    json_build_object('id', e.id, 'at', e.at, 'organisation_id', e.organisation_id, 'subject', e.subject, 'actor', e.actor, 'action', e.action,
-                      'thing', e.thing, 'thing_id', e.thing_id, 'change', e.change, 'request_id', e.request_id, 'address', e.address)
+    json_build_object('id', e.id, 'at', e.at, 'organisation_id', e.organisation_id, 'subject', e.subject,
+                      'actor', e.actor, 'action', e.action, 'thing', e.thing, 'thing_id', e.thing_id,
+                      'change', e.change, 'request_id', e.request_id, 'address', e.address)
 """
-# A page of a hundred rows must fit into the 6 MB that Lambda answers, and nobody may fill for good what is
-# never deleted.
+_LIST = List(
+    "audit",
+    "audit.events e",
+    "true",
+    _ITEM,
+    {"id": Column("e.id", "bigint")},
+    "-id",
+    {
+        "organisation_id": "e.organisation_id = :organisation_id::uuid",
+        "subject": "e.subject = :subject",
+        "actor": "e.actor = :actor",
+        "action": "e.action = :action",
+        "thing": "e.thing = :thing",
+        "thing_id": "e.thing_id = :thing_id",
+        "date_from": "e.at >= :date_from::timestamptz",
+        "date_to": "e.at < :date_to::timestamptz",
+    },
+)
+# Rows are never deleted: a caller must not be able to fill the table with long values.
 _LONGEST_VALUE_CHARACTERS = 500
-_COLUMNS = {"id": Column("e.id", "bigint")}
 
 
 def add(
@@ -25,14 +42,16 @@ def add(
     thing_id: str,
     change: dict[str, Any],
 ) -> None:
-    """`who`: organisation_id, subject, actor, request_id, address, of which only the network is kept: rows outlive the person, and nobody is found by a /24 or
-    /48. The access log has the whole one as long as logs are kept. `change` says before and after, never a
-    secret.
+    """Add an event. `who`: organisation_id, subject, actor, request_id, address.
+
+    Of an address only the network (/24 or /48) is stored, because rows outlive the person; the access log has
+    the whole address for as long as logs are kept. `change` has values before and after, never a secret.
     """
     db.run(
         tx,
         """
-        INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, change, request_id, address)
+        INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, change,
+                                  request_id, address)
         VALUES (:organisation_id, :subject, :actor, :action, :thing, :thing_id, :change, :request_id,
                 network(set_masklen(:address::inet, CASE family(:address::inet) WHEN 4 THEN 24 ELSE 48 END)))
         """,
@@ -45,7 +64,7 @@ def add(
 
 
 def _brief(value: Any) -> Any:
-    """The change with each long value told by its length and hash: that it changed can be seen, and what it was can be proven."""
+    """Return the change with each long value replaced by its length and hash."""
     if isinstance(value, dict):
         return {name: _brief(each) for name, each in value.items()}
     text = json.dumps(value, default=str)
@@ -54,15 +73,10 @@ def _brief(value: Any) -> Any:
     return {"characters": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
-def list_(tx: db.Transaction, filters: dict[str, Any], wanted: PageRequest) -> PageResult:
-    """`filters`: organisation_id, subject, actor, action, thing, thing_id, date_from (inclusive), date_to (exclusive)."""
-    conditions = {
-        "organisation_id": ("e.organisation_id = :organisation_id::uuid", filters.get("organisation_id")),
-        **{
-            name: (f"e.{name} = :{name}", filters.get(name))
-            for name in ("subject", "actor", "action", "thing", "thing_id")
-        },
-        "date_from": ("e.at >= :date_from::timestamptz", filters.get("date_from")),
-        "date_to": ("e.at < :date_to::timestamptz", filters.get("date_to")),
-    }
-    return pages.select(tx, "audit.events e WHERE true", _ITEM, _COLUMNS, "-id", wanted, conditions)
+def list_(tx: db.Transaction, filters: dict[str, Any], page: PageRequest) -> PageResult:
+    """Return a page of events, newest first.
+
+    `filters`: organisation_id, subject, actor, action, thing, thing_id, date_from (inclusive), date_to
+    (exclusive).
+    """
+    return pages.select(tx, _LIST, page, filters)

@@ -1,7 +1,7 @@
 """Users' own files.
 
-The row comes first, the upload goes straight to S3, and the file counts once its type, size and hash were
-checked.
+The row is added first, then the user uploads to S3, and the asset is ready when its type, size and hash have
+been checked.
 """
 
 from typing import Any
@@ -10,8 +10,9 @@ from showrunner.database import db
 from showrunner.errors import NotFound
 
 _ITEM = """
-    json_build_object('id', a.id, 'kind', a.kind, 'content_type', a.content_type, 'bytes', a.bytes, 'sha256', a.sha256, 'licence', a.licence,
-                      'status', a.status, 'created_at', a.created_at)
+    json_build_object('id', a.id, 'kind', a.kind, 'content_type', a.content_type, 'bytes', a.bytes,
+                      'sha256', a.sha256, 'licence', a.licence, 'status', a.status,
+                      'created_at', a.created_at)
 """
 
 
@@ -24,12 +25,13 @@ def add(
     sha256: str,
     licence: str | None,
 ) -> dict[str, Any]:
-    """{"id", "object_key", "item": JSON text} of the pending asset."""
+    """Add a pending asset and return its id, object_key and item (JSON text)."""
     row = db.one(
         tx,
         f"""
         WITH new AS (SELECT gen_random_uuid() AS id)
-        INSERT INTO studio.assets AS a (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence)
+        INSERT INTO studio.assets AS a
+               (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence)
         SELECT id, :organisation_id::uuid, :kind, :content_type, :size_bytes::bigint, :sha256,
                'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence
           FROM new
@@ -43,12 +45,12 @@ def add(
         licence=licence,
     )
     if row is None:
-        raise AssertionError("an insert gives its row")
+        raise AssertionError("an INSERT returns its row")
     return row
 
 
 def usage(tx: db.Transaction, organisation_id: str) -> tuple[int, int]:
-    """Return the number of the organisation's assets and their bytes, announced ones included."""
+    """Return the number of the organisation's assets and their bytes, pending ones included."""
     row = db.one(
         tx,
         """
@@ -61,7 +63,7 @@ def usage(tx: db.Transaction, organisation_id: str) -> tuple[int, int]:
 
 
 def lock(tx: db.Transaction, organisation_id: str) -> None:
-    """Let one transaction at a time add assets of the organisation: two at once must not both be the last allowed one."""
+    """Let one transaction at a time add assets of the organisation, so that two can't exceed a limit."""
     db.value(
         tx,
         "SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))::text",
@@ -70,7 +72,10 @@ def lock(tx: db.Transaction, organisation_id: str) -> None:
 
 
 def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, Any]:
-    """id, kind, content_type, bytes, sha256, object_key, licence, status, created_at."""
+    """Return id, kind, content_type, bytes, sha256, object_key, licence, status and created_at.
+
+    Raises NotFound.
+    """
     row = db.one(
         tx,
         """
@@ -86,7 +91,7 @@ def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, An
 
 
 def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
-    """id, kind, object_key, sha256, licence of those that are there and checked."""
+    """Return id, kind, object_key, sha256 and licence of those of the assets that are ready."""
     return db.rows(
         tx,
         """
@@ -99,19 +104,26 @@ def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -
 
 
 def list_pending(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
-    """id, bytes of those that are there, but not checked yet."""
+    """Return id and bytes of those of the assets that are pending."""
     return db.rows(
         tx,
-        "SELECT id::text, bytes FROM studio.assets WHERE organisation_id = :organisation_id AND status = 'pending' AND id = ANY(:asset_ids::uuid[])",
+        """
+        SELECT id::text, bytes FROM studio.assets
+         WHERE organisation_id = :organisation_id AND status = 'pending' AND id = ANY(:asset_ids::uuid[])
+        """,
         organisation_id=organisation_id,
         asset_ids=asset_ids,
     )
 
 
 def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status: str) -> None:
+    """Save what the check of a pending asset has found."""
     db.run(
         tx,
-        "UPDATE studio.assets SET status = :status WHERE id = :id AND organisation_id = :organisation_id AND status = 'pending'",
+        """
+        UPDATE studio.assets SET status = :status
+         WHERE id = :id AND organisation_id = :organisation_id AND status = 'pending'
+        """,
         id=asset_id,
         organisation_id=organisation_id,
         status=status,
@@ -119,9 +131,9 @@ def save_status(tx: db.Transaction, organisation_id: str, asset_id: str, status:
 
 
 def remove(tx: db.Transaction, organisation_id: str, asset_id: str) -> str:
-    """Return the object's key, for the caller to delete.
+    """Mark an asset as removed and return its object's key, for the caller to delete. Raises NotFound.
 
-    The row stays for a day as `removed`: its upload address may still work, and what is uploaded again must
+    The row stays for a day: the upload address may still be valid, and an object that is uploaded again must
     be found.
     """
     key = db.value(

@@ -1,19 +1,15 @@
-"""Channels.
+"""Channels: at most ten for each user.
 
-At most ten live ones a user, and a YouTube channel belongs to one of an organisation's: another may note it
-too, for nobody has proved it yet.
+A YouTube channel belongs to at most one channel of an organisation. Channels of other organisations may name
+it too, until one of them has proved by a connection that it owns it.
 """
 
 import json
 from typing import Any
 
 from showrunner.database import db, pages
-from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.errors import Conflict, NotFound
-
-# A removed channel can be brought back by support for this long; then the retention job purges it with
-# everything that hangs on it.
-KEPT_DAYS = 30
 
 db.CONSTRAINTS["channels_youtube_verified"] = (
     Conflict,
@@ -25,27 +21,38 @@ db.CONSTRAINTS["channels_youtube_channel_id"] = (
 )
 
 _ITEM = """
-    json_build_object('id', c.id, 'name', c.name, 'niche', c.niche, 'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
+    json_build_object('id', c.id, 'name', c.name, 'niche', c.niche,
+                      'youtube_channel_id', c.youtube_channel_id, 'status', c.status,
                       'settings', c.settings || jsonb_build_object('topics', (
                           SELECT coalesce(jsonb_agg(t.topic ORDER BY t.position, t.id), '[]')
-                            FROM studio.topics t WHERE t.channel_id = c.id AND t.used_at IS NULL)), 'created_at', c.created_at, 'updated_at', c.updated_at)
+                            FROM studio.topics t WHERE t.channel_id = c.id AND t.used_at IS NULL)),
+                      'created_at', c.created_at, 'updated_at', c.updated_at)
 """
-_COLUMNS = {
-    "created_at": Column("c.created_at", "timestamptz"),
-    "updated_at": Column("c.updated_at", "timestamptz"),
-    "name": Column("c.name", "text"),
-    "id": Column("c.id", "uuid"),
-}
-_SOURCE = "studio.channels c WHERE c.organisation_id = :organisation_id AND c.deleted_at IS NULL"
+_VISIBLE = "c.organisation_id = :organisation_id AND c.deleted_at IS NULL"
+_SOURCE = f"studio.channels c WHERE {_VISIBLE}"
+_LIST = List(
+    "channels",
+    "studio.channels c",
+    _VISIBLE,
+    _ITEM,
+    {
+        "created_at": Column("c.created_at", "timestamptz"),
+        "updated_at": Column("c.updated_at", "timestamptz"),
+        "name": Column("c.name", "text"),
+        "id": Column("c.id", "uuid"),
+    },
+    "-created_at",
+    {"status": "c.status = :status"},
+)
 
 
-def list_(tx: db.Transaction, organisation_id: str, status: str | None, wanted: PageRequest) -> PageResult:
-    filters = {"organisation_id": ("true", organisation_id), "status": ("c.status = :status", status)}
-    return pages.select(tx, _SOURCE, _ITEM, _COLUMNS, "-created_at", wanted, filters)
+def list_(tx: db.Transaction, organisation_id: str, status: str | None, page: PageRequest) -> PageResult:
+    """Return a page of the organisation's channels."""
+    return pages.select(tx, _LIST, page, {"organisation_id": organisation_id, "status": status})
 
 
 def count(tx: db.Transaction, creator: str) -> int:
-    """Return how many channels a user, or a service, has created."""
+    """Return how many channels a user or a service has created."""
     return int(
         db.value(
             tx,
@@ -56,7 +63,7 @@ def count(tx: db.Transaction, creator: str) -> int:
 
 
 def get(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
-    """The channel as JSON text."""
+    """Return the channel as JSON text. Raises NotFound."""
     text = db.value(
         tx,
         f"SELECT {_ITEM}::text FROM {_SOURCE} AND c.id = :channel_id",
@@ -80,19 +87,24 @@ def lock(tx: db.Transaction, organisation_id: str, channel_id: str) -> dict[str,
 
 
 def get_overview(tx: db.Transaction, organisation_id: str, channel_id: str) -> str:
-    """{channel, statistics, recent_videos} as JSON text."""
+    """Return {channel, statistics, recent_videos} as JSON text. Raises NotFound."""
     text = db.value(
         tx,
         f"""
         SELECT json_build_object(
             'channel', {_ITEM},
             'statistics', (
-                SELECT json_build_object('videos', count(*), 'completed', count(*) FILTER (WHERE status IN ('completed', 'scheduled', 'published')),
-                                         'failed', count(*) FILTER (WHERE status = 'failed'), 'published', count(*) FILTER (WHERE status = 'published'))
+                SELECT json_build_object(
+                           'videos', count(*),
+                           'completed', count(*) FILTER (
+                               WHERE status IN ('completed', 'scheduled', 'published')),
+                           'failed', count(*) FILTER (WHERE status = 'failed'),
+                           'published', count(*) FILTER (WHERE status = 'published'))
                   FROM studio.videos v WHERE v.channel_id = c.id AND v.deleted_at IS NULL),
             'recent_videos', (SELECT coalesce(json_agg(r), '[]') FROM (
                 SELECT id, title, status, progress, created_at FROM studio.videos v
-                 WHERE v.channel_id = c.id AND v.deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 5) r))::text
+                 WHERE v.channel_id = c.id AND v.deleted_at IS NULL
+                 ORDER BY created_at DESC, id DESC LIMIT 5) r))::text
           FROM {_SOURCE} AND c.id = :channel_id
         """,
         organisation_id=organisation_id,
@@ -110,10 +122,16 @@ def _found(text: str | None) -> str:
 def get_for_production(
     tx: db.Transaction, organisation_id: str, channel_ids: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """id -> {status, settings} of those that are there; locked, so that none is paused or removed before the videos stand."""
+    """Return id -> {id, status, settings} of those of the channels that exist.
+
+    They are locked, so that none is paused or removed before the caller has added its videos.
+    """
     found = db.rows(
         tx,
-        f"SELECT c.id::text, c.status, c.settings FROM {_SOURCE} AND c.id = ANY(:channel_ids::uuid[]) ORDER BY c.id FOR SHARE",
+        f"""
+        SELECT c.id::text, c.status, c.settings FROM {_SOURCE} AND c.id = ANY(:channel_ids::uuid[])
+         ORDER BY c.id FOR SHARE
+        """,
         organisation_id=organisation_id,
         channel_ids=channel_ids,
     )
@@ -130,9 +148,9 @@ def add(
     settings: dict[str, Any],
     limit: int,
 ) -> str:
-    """Return the new channel as JSON text. Raises Conflict when its creator has `limit` channels already."""
-    # Counting and adding under one lock: two at once must not both be the tenth. A user's channels may be of
-    # several organisations.
+    """Add a channel and return it as JSON text. Raises Conflict if its creator has `limit` channels."""
+    # Count and add under one lock, so that two can't both be the last one allowed. A user's channels may
+    # belong to several organisations.
     db.value(
         tx,
         "SELECT pg_advisory_xact_lock(hashtextextended(:creator, 0))::text",
@@ -143,8 +161,10 @@ def add(
     text = db.value(
         tx,
         f"""
-        INSERT INTO studio.channels AS c (organisation_id, created_by, name, niche, youtube_channel_id, settings)
-        VALUES (:organisation_id, :creator, :name, :niche, :youtube_channel_id, :settings) RETURNING {_ITEM}::text
+        INSERT INTO studio.channels AS c
+               (organisation_id, created_by, name, niche, youtube_channel_id, settings)
+        VALUES (:organisation_id, :creator, :name, :niche, :youtube_channel_id, :settings)
+        RETURNING {_ITEM}::text
         """,
         organisation_id=organisation_id,
         creator=creator,
@@ -163,9 +183,9 @@ def save(
     changes: dict[str, Any],
     settings: dict[str, Any],
 ) -> str:
-    """Sets the given columns (name, niche, youtube_channel_id, status) and settings, leaves the others.
+    """Save the given columns (name, niche, youtube_channel_id, status) and settings; others stay as they are.
 
-    The channel as JSON text.
+    Returns the channel as JSON text. Raises NotFound, or Conflict if another channel has the YouTube channel.
     """
     text = db.value(
         tx,
@@ -173,12 +193,14 @@ def save(
         UPDATE studio.channels c
            SET name = coalesce(:name, name), status = coalesce(:status, status),
                niche = CASE WHEN :has_niche::boolean THEN :niche ELSE niche END,
-               -- Another YouTube channel has to be proved anew.
-               youtube_verified_at = CASE WHEN :has_youtube::boolean AND youtube_channel_id IS DISTINCT FROM :youtube_channel_id THEN NULL
-                                          ELSE youtube_verified_at END,
-               youtube_channel_id = CASE WHEN :has_youtube::boolean THEN :youtube_channel_id ELSE youtube_channel_id END,
+               -- The ownership of another YouTube channel must be proved again.
+               youtube_verified_at = CASE
+                   WHEN :has_youtube::boolean AND youtube_channel_id IS DISTINCT FROM :youtube_channel_id
+                   THEN NULL ELSE youtube_verified_at END,
+               youtube_channel_id = CASE WHEN :has_youtube::boolean THEN :youtube_channel_id
+                                         ELSE youtube_channel_id END,
                settings = settings || :settings::jsonb, planned_through = NULL, updated_at = now()
-         WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
+         WHERE {_VISIBLE} AND c.id = :channel_id RETURNING {_ITEM}::text
         """,
         organisation_id=organisation_id,
         channel_id=channel_id,
@@ -215,16 +237,17 @@ def is_connected(tx: db.Transaction, channel_id: str) -> bool:
 def connect(
     tx: db.Transaction, organisation_id: str, channel_id: str, youtube_channel_id: str, connection_id: str
 ) -> str:
-    """Bind the channel to a YouTube channel that the connection has proved.
+    """Bind the channel to a YouTube channel whose ownership the connection has proved.
 
-    Returns it as JSON text. Raises Conflict when another channel has it.
+    Returns the channel as JSON text. Raises NotFound, or Conflict if another channel has the YouTube channel.
     """
     text = db.value(
         tx,
         f"""
         UPDATE studio.channels c
-           SET youtube_channel_id = :youtube_channel_id, connection_id = :connection_id, youtube_verified_at = now(), updated_at = now()
-         WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL RETURNING {_ITEM}::text
+           SET youtube_channel_id = :youtube_channel_id, connection_id = :connection_id,
+               youtube_verified_at = now(), updated_at = now()
+         WHERE {_VISIBLE} AND c.id = :channel_id RETURNING {_ITEM}::text
         """,
         organisation_id=organisation_id,
         channel_id=channel_id,
@@ -235,11 +258,14 @@ def connect(
 
 
 def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
-    """Hides the channel and its videos; the retention job purges them after KEPT_DAYS."""
+    """Hide the channel and its videos. They are purged after retention.REMOVED_DAYS. Raises NotFound."""
     hidden = db.run(
         tx,
-        "UPDATE studio.channels c SET deleted_at = now(), status = 'disabled', planned_through = NULL, updated_at = now() "
-        "WHERE c.organisation_id = :organisation_id AND c.id = :channel_id AND c.deleted_at IS NULL",
+        f"""
+        UPDATE studio.channels c
+           SET deleted_at = now(), status = 'disabled', planned_through = NULL, updated_at = now()
+         WHERE {_VISIBLE} AND c.id = :channel_id
+        """,
         organisation_id=organisation_id,
         channel_id=channel_id,
     )
@@ -247,7 +273,10 @@ def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
         raise NotFound("There is no such channel.")
     db.run(
         tx,
-        "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE channel_id = :channel_id AND deleted_at IS NULL",
+        """
+        UPDATE studio.videos SET deleted_at = now(), updated_at = now()
+         WHERE channel_id = :channel_id AND deleted_at IS NULL
+        """,
         channel_id=channel_id,
     )
 
@@ -255,13 +284,14 @@ def remove(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
 def ask_removal(
     tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str, minutes: int
 ) -> None:
-    """Remembers the confirmation that the second DELETE must bring. A new one replaces the last."""
+    """Save the hash of the token that the second DELETE must have, in place of an earlier one."""
     db.run(
         tx,
         """
         INSERT INTO studio.channel_removals (channel_id, organisation_id, token_sha256, expires_at)
         VALUES (:channel_id, :organisation_id, :token_sha256, now() + make_interval(mins => :minutes))
-        ON CONFLICT (channel_id) DO UPDATE SET token_sha256 = excluded.token_sha256, expires_at = excluded.expires_at
+        ON CONFLICT (channel_id) DO UPDATE
+           SET token_sha256 = excluded.token_sha256, expires_at = excluded.expires_at
         """,
         channel_id=channel_id,
         organisation_id=organisation_id,
@@ -271,12 +301,15 @@ def ask_removal(
 
 
 def confirm_removal(tx: db.Transaction, organisation_id: str, channel_id: str, token_sha256: str) -> bool:
-    """True once for the right confirmation within its time."""
+    """Use up the confirmation token. False if it is wrong or has expired."""
     return bool(
         db.run(
             tx,
-            "DELETE FROM studio.channel_removals WHERE channel_id = :channel_id AND organisation_id = :organisation_id "
-            "AND token_sha256 = :token_sha256 AND expires_at > now()",
+            """
+            DELETE FROM studio.channel_removals
+             WHERE channel_id = :channel_id AND organisation_id = :organisation_id
+               AND token_sha256 = :token_sha256 AND expires_at > now()
+            """,
             channel_id=channel_id,
             organisation_id=organisation_id,
             token_sha256=token_sha256,

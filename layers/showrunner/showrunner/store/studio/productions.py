@@ -1,7 +1,6 @@
-"""The making of a video: the part of studio.videos and studio.video_log that the production machine writes.
+"""Production of a video: what the production machine writes into studio.videos and studio.video_log.
 
-Every write names the attempt it belongs to, so that a step of an older attempt which wakes up late changes
-nothing.
+Every write names its attempt, so that a late step of an older attempt changes nothing.
 """
 
 import json
@@ -14,17 +13,17 @@ _OPEN = "status IN ('queued', 'processing')"
 
 
 def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int) -> dict[str, Any]:
-    """The attempt starts: the video is processing until `deadline_seconds` from now.
+    """Start an attempt with a deadline and return the video with its channel's settings.
 
-    Gives video, channel and ready assets.
-
-    Raises ProductionCancelled when the video was cancelled or a newer attempt took its place."""
+    Raises ProductionCancelled if the video was cancelled or has a newer attempt.
+    """
     row = db.one(
         tx,
         f"""
         UPDATE studio.videos v
-           SET status = 'processing', current_step = 'prepare', progress = greatest(progress, 1), error = NULL,
-               deadline_at = now() + make_interval(secs => :deadline_seconds), updated_at = now()
+           SET status = 'processing', current_step = 'prepare', progress = greatest(progress, 1),
+               error = NULL, deadline_at = now() + make_interval(secs => :deadline_seconds),
+               updated_at = now()
           FROM studio.channels c
          WHERE v.id = :video_id AND v.attempt = :attempt AND v.{_OPEN} AND c.id = v.channel_id
         RETURNING v.id, v.organisation_id, v.attempt, v.request, c.name AS channel_name, c.niche, c.settings
@@ -39,11 +38,12 @@ def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int
 
 
 def advance(tx: db.Transaction, video_id: str, attempt: int, step: str, progress: int, message: str) -> None:
-    """The attempt reached a step. Progress never goes back. Raises ProductionCancelled as `begin`."""
+    """Record that the attempt has reached a step. Progress never decreases. Raises ProductionCancelled."""
     changed = db.run(
         tx,
         """
-        UPDATE studio.videos SET current_step = :step, progress = greatest(progress, :progress), updated_at = now()
+        UPDATE studio.videos
+           SET current_step = :step, progress = greatest(progress, :progress), updated_at = now()
          WHERE id = :video_id AND attempt = :attempt AND status = 'processing'
         """,
         video_id=video_id,
@@ -57,14 +57,12 @@ def advance(tx: db.Transaction, video_id: str, attempt: int, step: str, progress
 
 
 def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None:
-    """The attempt ends with its script: the video waits for its owner.
-
-    Raises ProductionCancelled as `begin`.
-    """
+    """End the attempt after its script: the video waits for its owner. Raises ProductionCancelled."""
     changed = db.run(
         tx,
         """
-        UPDATE studio.videos SET status = 'script_ready', current_step = 'script', deadline_at = NULL, updated_at = now()
+        UPDATE studio.videos
+           SET status = 'script_ready', current_step = 'script', deadline_at = NULL, updated_at = now()
          WHERE id = :video_id AND attempt = :attempt AND status IN ('processing', 'script_ready')
         """,
         video_id=video_id,
@@ -78,9 +76,14 @@ def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None
 def save_script(
     tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]
 ) -> None:
+    """Save the metadata that come with the script."""
     db.run(
         tx,
-        "UPDATE studio.videos SET title = :title, description = :description, tags = :tags, updated_at = now() WHERE id = :video_id AND attempt = :attempt",
+        """
+        UPDATE studio.videos
+           SET title = :title, description = :description, tags = :tags, updated_at = now()
+         WHERE id = :video_id AND attempt = :attempt
+        """,
         video_id=video_id,
         attempt=attempt,
         title=title,
@@ -97,16 +100,14 @@ def complete(
     duration_seconds: float,
     demo: bool,
 ) -> bool:
-    """The video is finished.
-
-    False when it was already, so that its event goes out once for each delivery that changed something.
-    """
+    """Save the finished video. False if it was saved before or isn't processing: then no event is sent."""
     changed = db.run(
         tx,
         """
         UPDATE studio.videos
-           SET status = 'completed', progress = 100, current_step = 'finish', product = :product, duration_seconds = :duration_seconds, demo = :demo,
-               error = NULL, completed_at = now(), updated_at = now()
+           SET status = 'completed', progress = 100, current_step = 'finish', product = :product,
+               duration_seconds = :duration_seconds, demo = :demo, error = NULL, completed_at = now(),
+               updated_at = now()
          WHERE id = :video_id AND attempt = :attempt AND status = 'processing'
         """,
         video_id=video_id,
@@ -121,14 +122,15 @@ def complete(
 
 
 def fail(tx: db.Transaction, video_id: str, attempt: int, error: dict[str, str]) -> bool:
-    """The attempt failed at error["step"].
+    """Record that the attempt failed at error["step"].
 
-    False when the video isn't open any more: cancelled, finished, or retried since.
+    False if the video was cancelled, finished or retried since.
     """
     changed = db.run(
         tx,
         f"""
-        UPDATE studio.videos SET status = 'failed', error = :error, current_step = :step, updated_at = now()
+        UPDATE studio.videos
+           SET status = 'failed', error = :error, current_step = :step, updated_at = now()
          WHERE id = :video_id AND attempt = :attempt AND {_OPEN}
         """,
         video_id=video_id,
@@ -142,7 +144,7 @@ def fail(tx: db.Transaction, video_id: str, attempt: int, error: dict[str, str])
 
 
 def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[str, float]:
-    """How long the steps of an attempt took, from the first log line of one to that of the next."""
+    """Return how long the steps of an attempt took, from the first log line of one to that of the next."""
     rows = db.rows(
         tx,
         """
@@ -153,8 +155,8 @@ def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[s
         attempt=attempt,
     )
     begun = {row["step"]: row["at"] for row in rows}
-    # The line of a step is written when the one before it is done: "voice" when the script is recorded,
-    # "render" when the timeline is.
+    # A step's line is written when the step before it has been recorded: "voice" after the script, "render"
+    # after the timeline.
     spans = {"script": ("prepare", "voice"), "voice": ("voice", "render")}
     return {
         step: round(begun[end] - begun[start], 1)
@@ -164,11 +166,15 @@ def list_step_seconds(tx: db.Transaction, video_id: str, attempt: int) -> dict[s
 
 
 def get_step(tx: db.Transaction, video_id: str) -> dict[str, Any]:
-    """Where a video stands: id, status, attempt, current_step, progress, organisation_id, title, channel_id, updated_at."""
+    """Return id, organisation_id, channel_id, title, status, attempt, current_step, progress, updated_at.
+
+    Raises NotFound.
+    """
     row = db.one(
         tx,
         """
-        SELECT id, status, attempt, current_step, progress, organisation_id, channel_id, title, updated_at FROM studio.videos WHERE id = :video_id
+        SELECT id, status, attempt, current_step, progress, organisation_id, channel_id, title, updated_at
+          FROM studio.videos WHERE id = :video_id
         """,
         video_id=video_id,
     )
@@ -178,7 +184,7 @@ def get_step(tx: db.Transaction, video_id: str) -> dict[str, Any]:
 
 
 def list_unstarted(tx: db.Transaction, older_than_seconds: int, limit: int) -> list[dict[str, Any]]:
-    """Queued videos whose start was lost: committed, but no execution has touched them since."""
+    """Return queued videos that no execution has changed since they were committed: their start was lost."""
     return db.rows(
         tx,
         """
@@ -192,12 +198,13 @@ def list_unstarted(tx: db.Transaction, older_than_seconds: int, limit: int) -> l
 
 
 def list_processing(tx: db.Transaction, quiet_seconds: int, limit: int) -> list[dict[str, Any]]:
-    """Videos in the making that nothing was heard of for a while; `overdue` when the deadline has passed."""
+    """Return processing videos without a change for `quiet_seconds`, or after their deadline (`overdue`)."""
     return db.rows(
         tx,
         """
         SELECT id, organisation_id, attempt, current_step, deadline_at < now() AS overdue FROM studio.videos
-         WHERE status = 'processing' AND (updated_at < now() - make_interval(secs => :quiet_seconds) OR deadline_at < now())
+         WHERE status = 'processing'
+           AND (updated_at < now() - make_interval(secs => :quiet_seconds) OR deadline_at < now())
          ORDER BY updated_at LIMIT :limit
         """,
         quiet_seconds=quiet_seconds,
@@ -206,7 +213,7 @@ def list_processing(tx: db.Transaction, quiet_seconds: int, limit: int) -> list[
 
 
 def list_cancelled(tx: db.Transaction, within_seconds: int, limit: int) -> list[dict[str, Any]]:
-    """Videos cancelled lately, whose execution may have missed its stop."""
+    """Return videos that were cancelled recently: their execution may still run."""
     return db.rows(
         tx,
         """
@@ -220,13 +227,15 @@ def list_cancelled(tx: db.Transaction, within_seconds: int, limit: int) -> list[
 
 
 def is_any_open(tx: db.Transaction, within_seconds: int) -> bool:
-    """Whether any video is queued, in the making, or was cancelled so lately that its execution may still run."""
+    """Tell whether any video is queued, is processing, or was cancelled in the last `within_seconds`."""
     return bool(
         db.value(
             tx,
             f"""
             SELECT EXISTS (SELECT FROM studio.videos WHERE {_OPEN})
-                OR EXISTS (SELECT FROM studio.videos WHERE status = 'cancelled' AND cancel_requested_at > now() - make_interval(secs => :within_seconds))
+                OR EXISTS (SELECT FROM studio.videos
+                            WHERE status = 'cancelled'
+                              AND cancel_requested_at > now() - make_interval(secs => :within_seconds))
             """,
             within_seconds=within_seconds,
         )
@@ -236,16 +245,15 @@ def is_any_open(tx: db.Transaction, within_seconds: int) -> bool:
 def add_log(
     tx: db.Transaction, video_id: str, attempt: int, step: str, message: str, level: str = "info"
 ) -> None:
-    """A line of the video's processing log.
-
-    The same line of the same attempt stands once, however often its step was retried.
-    """
+    """Add a line to the video's processing log, unless the attempt has the same line already."""
     db.run(
         tx,
         """
         INSERT INTO studio.video_log (video_id, attempt, step, level, message)
         SELECT :video_id, :attempt, :step, :level, :message
-         WHERE NOT EXISTS (SELECT 1 FROM studio.video_log WHERE video_id = :video_id AND attempt = :attempt AND step = :step AND message = :message)
+         WHERE NOT EXISTS (SELECT FROM studio.video_log
+                            WHERE video_id = :video_id AND attempt = :attempt AND step = :step
+                              AND message = :message)
         """,
         video_id=video_id,
         attempt=attempt,

@@ -1,66 +1,84 @@
-"""Videos as their owners see and steer them; what the production writes is in `productions`."""
+"""Videos as their owners see and control them. `productions` has what the production machine writes."""
 
 import json
 from typing import Any
 
 from showrunner.database import db, pages
-from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.errors import NotFound
 
 _ITEM = """
-    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'description', v.description, 'tags', v.tags,
-                      'thumbnail', v.thumbnail_asset_id,
-                      'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress, 'current_step', v.current_step, 'error', v.error,
-                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request, 'product', v.product, 'publication', (
-                          SELECT json_build_object('youtube_video_id', p.youtube_video_id, 'privacy', p.metadata -> 'privacy', 'schedule_time',
-                                                   p.metadata -> 'publish_at', 'published_at', p.published_at, 'waiting_for', p.waiting_for,
-                                                   'problems', p.problems)
+    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title,
+                      'description', v.description, 'tags', v.tags, 'thumbnail', v.thumbnail_asset_id,
+                      'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress,
+                      'current_step', v.current_step, 'error', v.error,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request,
+                      'product', v.product,
+                      'publication', (
+                          SELECT json_build_object(
+                                     'youtube_video_id', p.youtube_video_id,
+                                     'privacy', p.metadata -> 'privacy',
+                                     'schedule_time', p.metadata -> 'publish_at',
+                                     'published_at', p.published_at, 'waiting_for', p.waiting_for,
+                                     'problems', p.problems)
                             FROM studio.publications p WHERE p.video_id = v.id),
                       'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
 """
-# A list shows what a table or a grid of cards needs; texts of 50 briefs would be megabytes.
-_SUMMARY = """
-    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title, 'priority', v.priority, 'attempt', v.attempt,
-                      'progress', v.progress, 'current_step', v.current_step, 'error', v.error, 'duration_seconds', v.duration_seconds, 'demo', v.demo,
-                      'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
-"""
-_COLUMNS = {
-    "created_at": Column("v.created_at", "timestamptz"),
-    "updated_at": Column("v.updated_at", "timestamptz"),
-    "title": Column("coalesce(v.title, '')", "text"),
-    "status": Column("v.status", "text"),
-    "priority": Column("v.priority", "bigint"),
-    "duration_seconds": Column("coalesce(v.duration_seconds, 0)", "numeric"),
-    "id": Column("v.id", "uuid"),
-}
-_SOURCE = "studio.videos v WHERE v.organisation_id = :organisation_id AND v.deleted_at IS NULL"
-_ONE = _SOURCE + " AND v.id = :video_id"
+_VISIBLE = "v.organisation_id = :organisation_id AND v.deleted_at IS NULL"
+_ONE = f"studio.videos v WHERE {_VISIBLE} AND v.id = :video_id"
+_LIST = List(
+    "videos",
+    "studio.videos v",
+    _VISIBLE,
+    # What a table or a grid of cards shows. The texts of 50 briefs would be megabytes.
+    """
+    json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title,
+                      'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress,
+                      'current_step', v.current_step, 'error', v.error,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'created_at', v.created_at,
+                      'updated_at', v.updated_at, 'completed_at', v.completed_at)
+    """,
+    {
+        "created_at": Column("v.created_at", "timestamptz"),
+        "updated_at": Column("v.updated_at", "timestamptz"),
+        "title": Column("coalesce(v.title, '')", "text"),
+        "status": Column("v.status", "text"),
+        "priority": Column("v.priority", "bigint"),
+        "duration_seconds": Column("coalesce(v.duration_seconds, 0)", "numeric"),
+        "id": Column("v.id", "uuid"),
+    },
+    "-created_at",
+    {
+        "channel_id": "v.channel_id = :channel_id::uuid",
+        "status": "v.status = :status",
+        "date_from": "v.created_at >= :date_from::timestamptz",
+        "date_to": "v.created_at < :date_to::timestamptz",
+    },
+)
 
 
-def list_(
-    tx: db.Transaction, organisation_id: str, filters: dict[str, Any], wanted: PageRequest
-) -> PageResult:
-    """`filters`: channel_id, status, date_from (inclusive), date_to (exclusive)."""
-    conditions = {
-        "organisation_id": ("true", organisation_id),
-        "channel_id": ("v.channel_id = :channel_id::uuid", filters.get("channel_id")),
-        "status": ("v.status = :status", filters.get("status")),
-        "date_from": ("v.created_at >= :date_from::timestamptz", filters.get("date_from")),
-        "date_to": ("v.created_at < :date_to::timestamptz", filters.get("date_to")),
-    }
-    return pages.select(tx, _SOURCE, _SUMMARY, _COLUMNS, "-created_at", wanted, conditions)
+def list_(tx: db.Transaction, organisation_id: str, filters: dict[str, Any], page: PageRequest) -> PageResult:
+    """Return a page of the organisation's videos.
+
+    `filters`: channel_id, status, date_from (inclusive), date_to (exclusive).
+    """
+    return pages.select(tx, _LIST, page, {**filters, "organisation_id": organisation_id})
 
 
 def get(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
-    """{video, processing_logs, costs} as JSON text. The log's newest 200 lines, oldest first."""
+    """Return {video, processing_logs, costs} as JSON text. Raises NotFound.
+
+    The logs are the newest 200 lines, oldest first.
+    """
     text = db.value(
         tx,
         f"""
         SELECT json_build_object(
             'video', {_ITEM},
             'processing_logs', (
-                SELECT coalesce(json_agg(json_build_object('at', l.at, 'attempt', l.attempt, 'step', l.step, 'level', l.level, 'message', l.message)
-                                         ORDER BY l.id), '[]')
+                SELECT coalesce(json_agg(json_build_object(
+                           'at', l.at, 'attempt', l.attempt, 'step', l.step, 'level', l.level,
+                           'message', l.message) ORDER BY l.id), '[]')
                   FROM (SELECT * FROM studio.video_log WHERE video_id = v.id ORDER BY id DESC LIMIT 200) l),
             'costs', {_COSTS})::text
           FROM {_ONE}
@@ -72,23 +90,32 @@ def get(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
 
 
 _STEPS = ("script", "voice", "visuals", "render", "upload", "storage")
+_BREAKDOWN = ", ".join(
+    f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}'), 0)::text" for step in _STEPS
+)
 _COSTS = f"""
     (SELECT json_build_object(
-        'currency', 'USD', 'total_usd', coalesce(sum(k.amount_usd), 0)::text, 'list_price_only', coalesce(bool_or(k.list_price_only), false),
-        'breakdown', json_build_object({", ".join(f"'{step}', coalesce(sum(k.amount_usd) FILTER (WHERE k.step = '{step}'), 0)::text" for step in _STEPS)}))
+        'currency', 'USD', 'total_usd', coalesce(sum(k.amount_usd), 0)::text,
+        'list_price_only', coalesce(bool_or(k.list_price_only), false),
+        'breakdown', json_build_object({_BREAKDOWN}))
        FROM ledger.costs k WHERE k.video_id = v.id)
 """
 
 
 def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
-    """The sums by step and every charge, as JSON text. Money as decimal strings in USD."""
+    """Return the sums by step and every charge as JSON text, amounts as decimal strings in USD.
+
+    Raises NotFound.
+    """
     text = db.value(
         tx,
         f"""
         SELECT (to_jsonb({_COSTS}) || jsonb_build_object('video_id', v.id, 'charges',
             (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                        'step', k.step, 'provider', k.provider, 'item', k.item, 'quantity', k.quantity::text, 'unit', k.unit, 'amount_usd', k.amount_usd::text,
-                        'list_price_only', k.list_price_only, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at, k.charge), '[]')
+                        'step', k.step, 'provider', k.provider, 'item', k.item, 'quantity', k.quantity::text,
+                        'unit', k.unit, 'amount_usd', k.amount_usd::text,
+                        'list_price_only', k.list_price_only, 'recorded_at', k.recorded_at)
+                        ORDER BY k.recorded_at, k.charge), '[]')
                FROM ledger.costs k WHERE k.video_id = v.id)))::text
           FROM {_ONE}
         """,
@@ -101,12 +128,12 @@ def get_costs(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
 def get_state(
     tx: db.Transaction, organisation_id: str, video_id: str, *, locked: bool = False
 ) -> dict[str, Any]:
-    """id, status, progress, current_step, error, attempt, product, title, demo; `locked` until the transaction ends."""
+    """Return a video's state and product; lock the row if `locked`. Raises NotFound."""
     row = db.one(
         tx,
         f"""
-        SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title, v.demo, v.updated_at,
-               (v.request->>'length_seconds')::int AS length_seconds
+        SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title,
+               v.demo, v.updated_at, (v.request->>'length_seconds')::int AS length_seconds
           FROM {_ONE}{" FOR UPDATE" if locked else ""}
         """,
         organisation_id=organisation_id,
@@ -126,7 +153,7 @@ def _found(text: str | None) -> str:
 def add(
     tx: db.Transaction, organisation_id: str, channel_id: str, request: dict[str, Any], priority: int
 ) -> str:
-    """The id of the new, queued video."""
+    """Add a queued video and return its id."""
     return str(
         db.value(
             tx,
@@ -143,16 +170,17 @@ def add(
 
 
 def queue_position(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
-    """1 is the next to begin.
+    """Return the video's place in its organisation's queue; 1 starts next.
 
-    A video's organisation has a share of its own, so nobody else's count; higher priority (1) goes first.
+    Each organisation has a share of its own. Priority 1 is the highest.
     """
     return int(
         db.value(
             tx,
             """
             SELECT count(*) FROM studio.videos o, studio.videos v
-             WHERE v.id = :video_id AND o.organisation_id = :organisation_id AND o.status = 'queued' AND o.deleted_at IS NULL
+             WHERE v.id = :video_id AND o.organisation_id = :organisation_id AND o.status = 'queued'
+               AND o.deleted_at IS NULL
                AND (o.priority, o.created_at, o.id) <= (v.priority, v.created_at, v.id)
             """,
             organisation_id=organisation_id,
@@ -162,17 +190,17 @@ def queue_position(tx: db.Transaction, organisation_id: str, video_id: str) -> i
 
 
 def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
-    """Queues the next attempt and gives its number.
+    """Queue the next attempt and return its number.
 
-    The caller holds the row and has seen that the last attempt is over.
+    The caller has locked the row and checked that the last attempt has ended.
     """
     return int(
         db.value(
             tx,
             """
             UPDATE studio.videos
-               SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL, cancel_requested_at = NULL, deadline_at = NULL,
-                   updated_at = now()
+               SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL,
+                   cancel_requested_at = NULL, deadline_at = NULL, updated_at = now()
              WHERE id = :video_id AND organisation_id = :organisation_id RETURNING attempt
             """,
             organisation_id=organisation_id,
@@ -182,7 +210,7 @@ def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
 
 
 def clear_stop(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
-    """Let the next attempt go on behind the script."""
+    """Let the next attempt continue after the script."""
     db.run(
         tx,
         """
@@ -195,7 +223,7 @@ def clear_stop(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
 
 
 def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
-    """The caller holds the row and has seen that it is queued or processing."""
+    """Cancel a video. The caller has locked the row and checked that it is queued or processing."""
     db.run(
         tx,
         """
@@ -208,11 +236,10 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
 
 
 def cancel_all(tx: db.Transaction, organisation_id: str | None, creator: str | None) -> int:
-    """Cancel what an organisation, or a user in their channels, has in production.
+    """Cancel all videos in production of an organisation, or of a user's channels. Returns their number.
 
-    Returns the number of videos.
-
-    Each step stops before its next paid call; the sweep stops the executions. They can be retried later."""
+    Each step stops before its next paid call; the sweeper stops the executions. The videos can be retried.
+    """
     return db.run(
         tx,
         """
@@ -227,12 +254,19 @@ def cancel_all(tx: db.Transaction, organisation_id: str | None, creator: str | N
 
 
 def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[str, Any]) -> None:
-    """Sets title, description and tags where they are given, and thumbnail (an asset's id, or None for the rendered one) where it is named."""
+    """Save those of title, description, tags and thumbnail that are given.
+
+    `thumbnail` is an asset's id, or None for the rendered one.
+    """
     db.run(
         tx,
         """
-        UPDATE studio.videos SET title = coalesce(:title, title), description = coalesce(:description, description), tags = coalesce(:tags::text[], tags),
-               thumbnail_asset_id = CASE WHEN :has_thumbnail::boolean THEN :thumbnail::uuid ELSE thumbnail_asset_id END, updated_at = now()
+        UPDATE studio.videos
+           SET title = coalesce(:title, title), description = coalesce(:description, description),
+               tags = coalesce(:tags::text[], tags),
+               thumbnail_asset_id = CASE WHEN :has_thumbnail::boolean THEN :thumbnail::uuid
+                                         ELSE thumbnail_asset_id END,
+               updated_at = now()
          WHERE id = :video_id AND organisation_id = :organisation_id
         """,
         organisation_id=organisation_id,
@@ -246,10 +280,13 @@ def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[
 
 
 def remove(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
-    """Hides the video; the retention job purges its row and objects."""
+    """Hide the video. Its row and objects are purged after retention.REMOVED_DAYS."""
     db.run(
         tx,
-        "UPDATE studio.videos SET deleted_at = now(), updated_at = now() WHERE id = :video_id AND organisation_id = :organisation_id",
+        """
+        UPDATE studio.videos SET deleted_at = now(), updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
         organisation_id=organisation_id,
         video_id=video_id,
     )

@@ -1,0 +1,137 @@
+"""Search the feed's lists by part of a title.
+
+With ORDER BY and LIMIT the planner walks through millions of rows for a rare word instead of asking the
+trigram index. So a sample of the newest rows tells how frequent the title is: a frequent one is found by
+scanning in the list's order until the page is full, a rare one by the index.
+"""
+
+import re
+from typing import NamedTuple
+
+from showrunner.database import db, pages
+from showrunner.database.pages import Query, Rows, Total
+
+# This many rows are sampled in 3 ms.
+SAMPLE_ROWS = 2_000
+# A row that the index finds costs about twice as much as a row of a scan.
+INDEX_COST = 2
+# This many rows are scanned in 15 ms for a title that the index doesn't support: the index needs three
+# letters or digits in a row.
+SCAN_ROWS = 10_000
+# The index answers within a second even for a word in every fifth of five million titles. A search that
+# takes longer would make others wait.
+TIMEOUT_MS = 3_000
+
+_ASCII_RUN, _RUN = re.compile(r"[A-Za-z0-9]{3}"), re.compile(r"[^\W_]{3,}")
+_MATCHES = "t.title ILIKE :title"
+
+
+class TitlePage(NamedTuple):
+    """A page of a search. `place` is where the next page continues, None after the last one."""
+
+    rows: Rows
+    place: str | None
+    total: Total
+
+
+def search(tx: db.Transaction, query: Query, title: str, limit: int, offset: int) -> TitlePage:
+    """Return a page of the rows whose title contains `title`.
+
+    The total of a page that a scan has filled is what was counted so far: counting all would take a second.
+    A title that the index doesn't support is searched in steps of SCAN_ROWS: such a page may have fewer
+    rows than `limit` and still a place where to continue. Raises InvalidRequest.
+    """
+    db.value(tx, "SELECT set_config('statement_timeout', :milliseconds::text, true)", milliseconds=TIMEOUT_MS)
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", title) + "%"
+    matching = query._replace(parameters=query.parameters | {"title": pattern})
+    if not _is_indexed(tx, pattern):
+        return _search_in_steps(tx, query, matching, limit, offset)
+    sampled, hits = _sample(tx, matching, SAMPLE_ROWS)
+    is_all = sampled < SAMPLE_ROWS
+    rows = SAMPLE_ROWS if is_all else _rows_to_scan(tx, query, limit + offset, hits)
+    if rows:
+        found = _scan(tx, matching, rows, limit, offset)
+        if found.more or is_all:
+            return _page(query, found, offset, hits if is_all else None)
+    source = f"SELECT * FROM {query.definition.source} WHERE {_MATCHES} AND {query.where}"
+    found = pages.fetch(tx, matching, limit, offset, matches=source)
+    return TitlePage(found, found.place if found.more else None, Total(found.matches or 0, "eq"))
+
+
+def _search_in_steps(tx: db.Transaction, query: Query, matching: Query, limit: int, offset: int) -> TitlePage:
+    found = _scan(tx, matching, SCAN_ROWS, limit, offset)
+    if found.more:
+        return _page(query, found, offset, None)
+    places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
+    sql = f"""
+        SELECT json_build_array({places})::text FROM {query.definition.source}
+         WHERE {query.where}{pages.after(query)} ORDER BY {pages.order_by(query)} LIMIT 1 OFFSET {SCAN_ROWS - 1}
+    """
+    last: str | None = db.value(tx, sql, **pages.bindings(query))
+    if last is None:
+        return _page(query, found, offset, _sample(tx, matching, SCAN_ROWS)[1])
+    if offset:
+        raise pages.invalid(
+            "offset",
+            "so short a title is searched step by step: begin without offset and go on with `cursor`",
+        )
+    return _page(query, found._replace(more=True, place=last), offset, None)
+
+
+def _is_indexed(tx: db.Transaction, pattern: str) -> bool:
+    """Tell whether the trigram index supports the pattern.
+
+    The database's locale decides which characters beyond ASCII count as letters.
+    """
+    run = _RUN.search(pattern)
+    return _ASCII_RUN.search(pattern) is not None or (
+        run is not None and bool(db.value(tx, "SELECT cardinality(show_trgm(:run)) > 0", run=run[0]))
+    )
+
+
+def _window(query: Query, rows: int) -> str:
+    """Return the query of the first `rows` rows after the cursor's place."""
+    return f"""(SELECT * FROM {query.definition.source} WHERE {query.where}{pages.after(query)}
+                 ORDER BY {pages.order_by(query)} LIMIT {rows})"""
+
+
+def _sample(tx: db.Transaction, matching: Query, rows: int) -> tuple[int, int]:
+    """Return how many rows follow the cursor's place, up to `rows`, and how many of them match."""
+    row = db.one(
+        tx,
+        f"""
+        SELECT count(*) AS sampled, count(*) FILTER (WHERE {_MATCHES}) AS hits
+          FROM {_window(matching, rows)} t
+        """,
+        **pages.bindings(matching),
+    )
+    return (row["sampled"], row["hits"]) if row else (0, 0)
+
+
+def _rows_to_scan(tx: db.Transaction, query: Query, wanted: int, hits: int) -> int:
+    """Return how many rows to scan for `wanted` matches, with some to spare. 0 if the index is cheaper."""
+    if not hits:
+        return 0
+    needed = (wanted + 1) * SAMPLE_ROWS // hits
+    matches = pages.estimate(tx, query) * hits // SAMPLE_ROWS
+    return 2 * needed if needed < matches * INDEX_COST else 0
+
+
+def _scan(tx: db.Transaction, matching: Query, rows: int, limit: int, offset: int) -> Rows:
+    """Return a page of the matches among the first `rows` rows after the cursor's place."""
+    window = _window(matching, rows)
+    # The window has the filters and the place already.
+    inner = matching._replace(where=_MATCHES)
+    return pages.fetch(tx, inner, limit, offset, source=window)
+
+
+def _page(query: Query, found: Rows, offset: int, hits: int | None) -> TitlePage:
+    """Return the page with its total. `hits` is the number of matches if all rows were looked at."""
+    total = query.place.total if query.place else None
+    if total is None or total.relation != "eq":
+        if total is None and hits is not None:
+            total = Total(hits, "eq")
+        else:
+            counted = offset + found.number + found.more
+            total = Total(max(total.number if total else 0, counted), "gte")
+    return TitlePage(found, found.place if found.more else None, total)
