@@ -1,6 +1,6 @@
-"""Subscriptions at the hub: pending → active → expired or failed.
+"""Subscriptions at the hub: pending, then active, then expired or failed.
 
-The hub's own verification makes one active, nothing else.
+Only the hub's verification makes a subscription active.
 """
 
 from typing import Any
@@ -13,54 +13,62 @@ db.CONSTRAINTS["subscriptions_of_channel"] = (
     "subscription already exists for this channel and callback URL",
 )
 
-# A lease is renewed at half its time, a little earlier or later, so that thousands don't come due in the same
-# minute.
+# A lease is renewed at about half its time. The spread keeps thousands from being due in the same minute.
 RENEW_AT, RENEW_SPREAD = 0.45, 0.10
-# A hub that is down is asked again after a minute, then twice as long each time up to this; an outage lasts
-# days, and asking is cheap.
+# A hub that is down is called again after a minute, then after twice as long each time, up to this.
 MOST_BACKOFF_SECONDS = 6 * 3600
-# A hub that takes a request verifies it within seconds; after this long it is asked again.
+# A hub verifies a request within seconds. After this long without verification it is called again.
 VERIFICATION_SECONDS = 900
-# A hub that refuses may have a bad day: on 2021-02-26 YouTube's answered 4xx for every topic. It is asked
-# again after 6 to 24 hours.
+# A hub may refuse by mistake: on 2021-02-26 YouTube's answered 4xx for every topic. It is called again after
+# 6 to 24 hours.
 REFUSED_SECONDS, REFUSED_SPREAD = 6 * 3600, 18 * 3600
 
-_COLUMNS = """id, channel_id, topic_url, callback_url, callback_token, hub_url, status, failure, asked_seconds, lease_seconds, expires_at, secret,
-    previous_secret, rotated_at, last_verified_at, last_push_at, ask_at, attempts, created_at, updated_at"""
+_COLUMNS = """
+    id, channel_id, topic_url, callback_url, callback_token, hub_url, status, failure, asked_seconds,
+    lease_seconds, expires_at, secret, previous_secret, rotated_at, last_verified_at, last_push_at, ask_at,
+    attempts, created_at, updated_at
+"""
 
-# Later than every time before, whichever statement waited for which: the receiver goes by it
-# (callbacks.save).
+# Always later than the last value, even if a statement waited for another: the receiver keeps the row with
+# the latest time (callbacks.save).
 _CHANGED = "greatest(updated_at + interval '1 microsecond', clock_timestamp())"
 
 
 def add(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Any]:
-    """Pending, and due at once unless the caller asks the hub itself. Raises Conflict."""
+    """Add a pending subscription and return it; the caller calls the hub. Raises Conflict."""
     found = db.one(
         tx,
         f"""
-        INSERT INTO feed.subscriptions (channel_id, topic_url, callback_url, callback_token, hub_url, asked_seconds, lease_seconds, secret, ask_at, attempts)
-        VALUES (:channel_id, :topic_url, :callback_url, :callback_token, :hub_url, :lease_seconds, :lease_seconds, :secret,
-                now() + make_interval(secs => :wait), 1)
+        INSERT INTO feed.subscriptions
+               (channel_id, topic_url, callback_url, callback_token, hub_url, asked_seconds, lease_seconds,
+                secret, ask_at, attempts)
+        VALUES (:channel_id, :topic_url, :callback_url, :callback_token, :hub_url, :lease_seconds,
+                :lease_seconds, :secret, now() + make_interval(secs => :wait), 1)
         RETURNING {_COLUMNS}
         """,
         wait=VERIFICATION_SECONDS,
         **row,
     )
     if found is None:
-        raise AssertionError("an INSERT gives its row")
+        raise AssertionError("an INSERT returns its row")
     db.run(
         tx,
-        "INSERT INTO feed.polls (channel_id, poll_at) VALUES (:channel_id, now() + interval '1 minute') ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO feed.polls (channel_id, poll_at) VALUES (:channel_id, now() + interval '1 minute')
+        ON CONFLICT DO NOTHING
+        """,
         channel_id=row["channel_id"],
     )
     return found
 
 
 def find(tx: db.Transaction, subscription_id: int) -> dict[str, Any] | None:
+    """Return a subscription, None if there is none."""
     return db.one(tx, f"SELECT {_COLUMNS} FROM feed.subscriptions WHERE id = :id", id=subscription_id)
 
 
 def get(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
+    """Return a subscription. Raises NotFound."""
     found = find(tx, subscription_id)
     if found is None:
         raise NotFound(f"subscription with id {subscription_id} not found")
@@ -68,13 +76,16 @@ def get(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
 
 
 def renew_now(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
-    """The row, due in a minute: should its removal stop half-way, the schedule sees to it.
+    """Make a subscription due in a minute and return it. Raises NotFound.
 
-    Raises NotFound.
+    The caller removes it; if that stops half-way, the schedule renews it.
     """
     found = db.one(
         tx,
-        f"UPDATE feed.subscriptions SET ask_at = now() + interval '1 minute' WHERE id = :id RETURNING {_COLUMNS}",
+        f"""
+        UPDATE feed.subscriptions SET ask_at = now() + interval '1 minute' WHERE id = :id
+        RETURNING {_COLUMNS}
+        """,
         id=subscription_id,
     )
     if found is None:
@@ -83,7 +94,7 @@ def renew_now(tx: db.Transaction, subscription_id: int) -> dict[str, Any]:
 
 
 def remove(tx: db.Transaction, subscription_id: int) -> None:
-    """One that is gone already stays so."""
+    """Delete a subscription if it exists. A channel without another one isn't polled any more."""
     found = db.one(
         tx, "DELETE FROM feed.subscriptions WHERE id = :id RETURNING channel_id", id=subscription_id
     )
@@ -91,7 +102,11 @@ def remove(tx: db.Transaction, subscription_id: int) -> None:
         return
     db.run(
         tx,
-        "DELETE FROM feed.polls p WHERE channel_id = :channel_id AND NOT EXISTS (SELECT 1 FROM feed.subscriptions s WHERE s.channel_id = p.channel_id)",
+        """
+        DELETE FROM feed.polls p
+         WHERE channel_id = :channel_id
+           AND NOT EXISTS (SELECT FROM feed.subscriptions s WHERE s.channel_id = p.channel_id)
+        """,
         channel_id=found["channel_id"],
     )
 
@@ -99,18 +114,22 @@ def remove(tx: db.Transaction, subscription_id: int) -> None:
 def renew(
     tx: db.Transaction, subscription_id: int, lease_seconds: int | None, secret: bytes | None
 ) -> dict[str, Any]:
-    """The row that the hub is asked about now: a failed or expired one is pending again.
+    """Prepare a subscription for a renewal and return it: a failed or expired one is pending again.
 
-    With a new secret the one that the hub verified last, or none, stays
-    valid beside it until a verification follows, however many new ones come meanwhile."""
+    With a new secret the last verified one (or none) stays valid too, until the hub verifies again.
+    Raises NotFound.
+    """
     found = db.one(
         tx,
         f"""
         UPDATE feed.subscriptions
-           SET status = CASE WHEN status = 'active' AND expires_at > now() THEN 'active' ELSE 'pending' END, failure = NULL, attempts = 1,
+           SET status = CASE WHEN status = 'active' AND expires_at > now() THEN 'active' ELSE 'pending' END,
+               failure = NULL, attempts = 1,
                asked_seconds = coalesce(:lease_seconds, asked_seconds),
-               previous_secret = CASE WHEN :secret::bytea IS NOT NULL THEN coalesce(previous_secret, secret, '') ELSE previous_secret END,
-               secret = coalesce(:secret, secret), rotated_at = CASE WHEN :secret::bytea IS NOT NULL THEN clock_timestamp() ELSE rotated_at END,
+               previous_secret = CASE WHEN :secret::bytea IS NOT NULL
+                                      THEN coalesce(previous_secret, secret, '') ELSE previous_secret END,
+               secret = coalesce(:secret, secret),
+               rotated_at = CASE WHEN :secret::bytea IS NOT NULL THEN clock_timestamp() ELSE rotated_at END,
                ask_at = now() + make_interval(secs => :wait), updated_at = {_CHANGED}
          WHERE id = :id RETURNING {_COLUMNS}
         """,
@@ -125,21 +144,25 @@ def renew(
 
 
 def save_verified(tx: db.Transaction, subscription_id: int, lease_seconds: int, at: str) -> bool:
-    """The hub keeps its lease from `at` on, and signs with the newest secret.
+    """Save the hub's verification at `at`: the lease begins, and the newest secret is in use.
 
-    False when something newer is known, or the subscription is gone.
+    False if a newer answer was saved or the subscription doesn't exist.
     """
     return bool(
         db.run(
             tx,
             f"""
             UPDATE feed.subscriptions
-               SET status = CASE WHEN :at::timestamptz + make_interval(secs => :lease) > now() THEN 'active' ELSE 'expired' END,
+               SET status = CASE WHEN :at::timestamptz + make_interval(secs => :lease) > now() THEN 'active'
+                                 ELSE 'expired' END,
                    previous_secret = CASE WHEN rotated_at > :at::timestamptz THEN previous_secret END,
-                   failure = NULL, attempts = 0, lease_seconds = :lease::integer, last_verified_at = :at::timestamptz, last_answer = 'verified',
+                   failure = NULL, attempts = 0, lease_seconds = :lease::integer,
+                   last_verified_at = :at::timestamptz, last_answer = 'verified',
                    expires_at = :at::timestamptz + make_interval(secs => :lease), updated_at = {_CHANGED},
-                   ask_at = :at::timestamptz + make_interval(secs => :lease * (:renew_at + random() * :spread))
-             WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at <= :at::timestamptz) AND (denied_at IS NULL OR denied_at < :at::timestamptz)
+                   ask_at = :at::timestamptz + make_interval(
+                       secs => :lease * (:renew_at + random() * :spread))
+             WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at <= :at::timestamptz)
+               AND (denied_at IS NULL OR denied_at < :at::timestamptz)
             """,
             id=subscription_id,
             lease=float(lease_seconds),
@@ -151,13 +174,13 @@ def save_verified(tx: db.Transaction, subscription_id: int, lease_seconds: int, 
 
 
 def save_denied(tx: db.Transaction, subscription_id: int, reason: str, at: str) -> None:
-    """The hub ends it, whatever lease still ran: failed, and not asked for again until somebody renews it."""
+    """Save that the hub has ended the subscription. It isn't requested again until somebody renews it."""
     db.run(
         tx,
         f"""
         UPDATE feed.subscriptions
-           SET status = 'failed', ask_at = NULL, denied_at = greatest(denied_at, :at::timestamptz), failure = :reason, last_answer = :reason,
-               updated_at = {_CHANGED}
+           SET status = 'failed', ask_at = NULL, denied_at = greatest(denied_at, :at::timestamptz),
+               failure = :reason, last_answer = :reason, updated_at = {_CHANGED}
          WHERE id = :id AND (last_verified_at IS NULL OR last_verified_at < :at::timestamptz)
         """,
         id=subscription_id,
@@ -167,7 +190,10 @@ def save_denied(tx: db.Transaction, subscription_id: int, reason: str, at: str) 
 
 
 def save_refused(tx: db.Transaction, subscription_id: int, reason: str, at: str) -> None:
-    """The hub refuses what we asked: failed, unless a lease still runs or it has verified since, and asked again when it may have come to its senses."""
+    """Save that the hub has refused a request. The subscription has failed unless its lease is still valid.
+
+    A verification since then is kept. The hub is called again later.
+    """
     db.run(
         tx,
         f"""
@@ -189,17 +215,24 @@ def save_refused(tx: db.Transaction, subscription_id: int, reason: str, at: str)
 def save_unavailable(
     tx: db.Transaction, subscription_id: int, reason: str, retry_after: float | None, at: str
 ) -> None:
-    """The hub couldn't be asked: again after what it says, but in half of what is left of a lease, or later each time. Only this subscription waits."""
+    """Save that the hub couldn't be reached, and when to call it again.
+
+    That is after `retry_after`, but at the latest at half of the remaining lease; without either, after twice
+    as long each time.
+    """
     db.run(
         tx,
         f"""
         UPDATE feed.subscriptions
            SET last_answer = :reason, updated_at = {_CHANGED},
                ask_at = :at::timestamptz + make_interval(secs => greatest(
-                   CASE WHEN expires_at > :at::timestamptz THEN least(:retry_after, greatest(60, extract(epoch FROM expires_at - :at::timestamptz)::float8 / 2))
+                   CASE WHEN expires_at > :at::timestamptz THEN least(
+                            :retry_after,
+                            greatest(60, extract(epoch FROM expires_at - :at::timestamptz)::float8 / 2))
                         ELSE :retry_after END,
                    least(:most, 60 * power(2, least(attempts, 20) - 1)) * (0.5 + random() / 2)))
-         WHERE id = :id AND ask_at IS NOT NULL AND (last_verified_at IS NULL OR last_verified_at < :at::timestamptz)
+         WHERE id = :id AND ask_at IS NOT NULL
+           AND (last_verified_at IS NULL OR last_verified_at < :at::timestamptz)
         """,
         id=subscription_id,
         reason=reason,
@@ -210,24 +243,30 @@ def save_unavailable(
 
 
 def expire(tx: db.Transaction) -> int:
+    """Mark subscriptions whose lease has ended as expired. Returns their number."""
     return db.run(
         tx,
-        f"UPDATE feed.subscriptions SET status = 'expired', updated_at = {_CHANGED} WHERE status = 'active' AND expires_at <= now()",
+        f"""
+        UPDATE feed.subscriptions SET status = 'expired', updated_at = {_CHANGED}
+         WHERE status = 'active' AND expires_at <= now()
+        """,
     )
 
 
 def claim_due(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
-    """Those whose hub is to be asked now.
+    """Return subscriptions whose hub must be called now, each to one caller only.
 
-    Each is due again by itself if no answer comes; another caller gets others.
+    They are due again later if no answer is saved.
     """
     return db.rows(
         tx,
         f"""
         UPDATE feed.subscriptions
            SET attempts = attempts + 1,
-               ask_at = now() + make_interval(secs => greatest(:wait, least(:most, 60 * power(2, least(attempts, 20))) * (0.5 + random() / 2)))
-         WHERE id IN (SELECT id FROM feed.subscriptions WHERE ask_at <= now() ORDER BY ask_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+               ask_at = now() + make_interval(secs => greatest(
+                   :wait, least(:most, 60 * power(2, least(attempts, 20))) * (0.5 + random() / 2)))
+         WHERE id IN (SELECT id FROM feed.subscriptions WHERE ask_at <= now()
+                       ORDER BY ask_at LIMIT :limit FOR UPDATE SKIP LOCKED)
         RETURNING {_COLUMNS}
         """,
         limit=limit,
@@ -237,16 +276,20 @@ def claim_due(tx: db.Transaction, limit: int) -> list[dict[str, Any]]:
 
 
 def count_ending(tx: db.Transaction, hours: int) -> int:
-    """Leases that end within the hours, each of which should have been renewed days ago, and those that a hub which is still asked lets end or refuses."""
+    """Count the leases that end within `hours` and those that have ended or failed and are still requested.
+
+    A lease should have been renewed long before. A short one counts in its last tenth.
+    """
     return int(
         db.value(
             tx,
-            # A short lease is always near its end: it counts in its last tenth. Of what a hub denied somebody
-            # has heard by its status.
             """
             SELECT (SELECT count(*) FROM feed.subscriptions
-                     WHERE status = 'active' AND expires_at < now() + least(make_interval(hours => :hours), make_interval(secs => lease_seconds / 10.0)))
-                 + (SELECT count(*) FROM feed.subscriptions WHERE status IN ('expired', 'failed') AND ask_at IS NOT NULL)
+                     WHERE status = 'active'
+                       AND expires_at < now() + least(make_interval(hours => :hours),
+                                                      make_interval(secs => lease_seconds / 10.0)))
+                 + (SELECT count(*) FROM feed.subscriptions
+                     WHERE status IN ('expired', 'failed') AND ask_at IS NOT NULL)
             """,
             hours=hours,
         )
