@@ -65,7 +65,8 @@ def _search_in_steps(tx: db.Transaction, query: Query, matching: Query, limit: i
     places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
     sql = f"""
         SELECT json_build_array({places})::text FROM {query.definition.source}
-         WHERE {query.where}{pages.after(query)} ORDER BY {pages.order_by(query)} LIMIT 1 OFFSET {SCAN_ROWS - 1}
+         WHERE {query.where}{pages.after(query)}
+         ORDER BY {pages.order_by(query)} LIMIT 1 OFFSET {SCAN_ROWS - 1}
     """
     last: str | None = db.value(tx, sql, **pages.bindings(query))
     if last is None:

@@ -1,32 +1,32 @@
 """The backlog of a channel: topics that wait for a video, in order, and those that have one."""
 
 from showrunner.database import db, pages
-from showrunner.database.pages import Column, PageRequest, PageResult
+from showrunner.database.pages import Column, List, PageRequest, PageResult
 
-_ITEM = """
+_LIST = List(
+    "topics",
+    "studio.topics t",
+    "t.channel_id = :channel_id",
+    """
     json_build_object(
         'id', t.id, 'topic', t.topic, 'position', t.position,
         'state', CASE WHEN t.used_at IS NULL THEN 'waiting' ELSE 'used' END,
         'video_id', t.video_id, 'created_at', t.created_at, 'used_at', t.used_at)
-"""
-_COLUMNS = {
-    "position": Column("t.position", "bigint"),
-    "created_at": Column("t.created_at", "timestamptz"),
-    "topic": Column("t.topic", "text"),
-    "id": Column("t.id", "uuid"),
-}
+    """,
+    {
+        "position": Column("t.position", "bigint"),
+        "created_at": Column("t.created_at", "timestamptz"),
+        "topic": Column("t.topic", "text"),
+        "id": Column("t.id", "uuid"),
+    },
+    "position",
+    {"is_waiting": "(t.used_at IS NULL) = :is_waiting::boolean"},
+)
 
 
-_SOURCE = "studio.topics t WHERE t.channel_id = :channel_id"
-
-
-def list_(tx: db.Transaction, channel_id: str, state: str, wanted: PageRequest) -> PageResult:
+def list_(tx: db.Transaction, channel_id: str, state: str, page: PageRequest) -> PageResult:
     """Return a page of a channel's topics. state: "waiting" or "used"."""
-    filters = {
-        "channel_id": ("true", channel_id),
-        "is_waiting": ("(t.used_at IS NULL) = :is_waiting::boolean", state == "waiting"),
-    }
-    return pages.select(tx, _SOURCE, _ITEM, _COLUMNS, "position", wanted, filters)
+    return pages.select(tx, _LIST, page, {"channel_id": channel_id, "is_waiting": state == "waiting"})
 
 
 def count_waiting(tx: db.Transaction, channel_id: str) -> int:
