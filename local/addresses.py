@@ -16,15 +16,14 @@ def show() -> None:
         "  its OpenAPI document": f"{platform}/openapi.json",
         "Ingestion API": f"{ingestion}/api/v1 (X-API-Key: {HOME / 'keys' / 'ingestion'})",
         "Live (WebSocket)": address("LIVE_PORT").replace("http", "ws", 1),
-        # MiniStack has no page of its own; these two show its state.
         "Engine": f"{engine}/_ministack/health",
-        "  mails it was given": f"{engine}/_ministack/ses/messages",
+        "Emails that were sent": f"{address('PLATFORMS_PORT')}/mailbox",
         "PostgreSQL": (
             f"127.0.0.1:{PORTS['POSTGRES_PORT']}, database and user showrunner, "
             f"password in {HOME / 'postgres' / 'password'}"
         ),
         "Videos": str(HOME / "out"),
-        "Logs": str(stack.logs()),
+        "Logs": f"{stack.logs()}; those of functions and jobs in {HOME / 'logs' / 'functions'}",
         "Token": str(HOME / "keys" / "token"),
     }
     for name, value in rows.items():

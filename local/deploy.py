@@ -48,6 +48,8 @@ ELEVENLABS = os.environ.get("ELEVENLABS_BASE_URL") or "https://api.elevenlabs.io
 GOOGLE = "https://accounts.google.com"
 # Where a dashboard's development server listens.
 DASHBOARD = "http://localhost:5173"
+# The sender of the stage's emails. SES sends only from verified addresses, so verify_sender is called first.
+MAIL_FROM = "showrunner@localhost.invalid"
 PEXELS = os.environ.get("PEXELS_BASE_URL") or "https://api.pexels.com"
 # Fixed, unlike the one that `sam --resolve-s3` makes: it is kept over restarts of the engine.
 DEPLOY_BUCKET = f"showrunner-deploy-{STAGE}"
@@ -67,6 +69,7 @@ def deploy(build: Path) -> bool:
     begun = time.monotonic()
     print("Deploying to the local engine ...", flush=True)
     seed_secrets(ssm, key)
+    verify_sender(aws("ses"))
     ensure_bucket()
     # Zipping and uploading the application takes longer than the data stack with its migrations, which goes
     # on meanwhile.
@@ -157,7 +160,7 @@ def parameters() -> dict[str, str]:
         "Protected": "false",
         "CorsOrigins": DASHBOARD,
         "OAuthRedirects": f"{DASHBOARD}/oauth",
-        "MailFrom": "showrunner@localhost.invalid",
+        "MailFrom": MAIL_FROM,
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
         "Demo": "false" if language and voice else "true",
@@ -186,6 +189,11 @@ def seed_secrets(ssm: Any, key: Any) -> None:
         ssm.put_parameter(
             Name=f"/showrunner/{STAGE}/{name}", Value=value, Type="SecureString", Overwrite=True
         )
+
+
+def verify_sender(ses: Any) -> None:
+    """Verify the sender's address with SES, which refuses emails from any other."""
+    ses.verify_email_identity(EmailAddress=MAIL_FROM)
 
 
 def sam_package(built: Path) -> Path:

@@ -134,6 +134,7 @@ def aws() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     os.environ["AWS_ENDPOINT_URL"] = f"http://{host}:{port}"
+    from local.deploy import verify_sender
     from showrunner.aws import sdk, ssm
 
     sdk.client.cache_clear()
@@ -147,7 +148,7 @@ def aws() -> Iterator[str]:
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
     )
     os.environ["STAGE_KEY_ARN"] = sdk.client("kms").create_key()["KeyMetadata"]["Arn"]
-    sdk.client("ses").verify_email_identity(EmailAddress="showrunner@localhost.invalid")
+    verify_sender(sdk.client("ses"))
     role, definition = (
         "arn:aws:iam::123456789012:role/machine",
         json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}),

@@ -16,6 +16,7 @@ from . import (
     inert_resources,
     lambda_cloudformation,
     lambda_runtime,
+    logs,
     mail,
     persistence,
     s3_bucket_settings,
@@ -37,6 +38,7 @@ expect(ministack, "_HEALTH_PATHS")
 
 class Engine:
     def __init__(self, settings: Settings) -> None:
+        logs.copy_to(settings.home / "logs" / "functions")
         given_keys = callers.Callers(settings.data / "callers.json", sessions.register)
         lambda_runtime.install(settings, given_keys)
         lambda_cloudformation.install()

@@ -4,6 +4,8 @@ import contextvars
 import time
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
+from pathlib import Path
+from typing import ClassVar
 
 from ministack.services import cloudwatch_logs
 
@@ -20,11 +22,24 @@ EVENT_LIMIT_BYTES = 1024 * 1024 - 1024
 BATCH_LIMIT_EVENTS = 10_000
 
 
+def copy_to(folder: Path) -> None:
+    """Write what functions and jobs log to files of this folder too, one file for each log group.
+
+    Files of an earlier run are removed, as the launcher does with the logs of its processes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.log"):
+        file.unlink()
+    LogStream.folder = folder
+
+
 class LogStream:
     """A log stream.
 
     Any thread may write to it; it uses the account and region of the thread that opened it.
     """
+
+    folder: ClassVar[Path | None] = None
 
     def __init__(self, group: str, stream: str) -> None:
         self.group, self.stream = group, stream
@@ -32,6 +47,10 @@ class LogStream:
         self._call(self._create)
 
     def write(self, lines: Iterable[str]) -> None:
+        lines = list(lines)
+        if self.folder:
+            with (self.folder / f"{self.group.strip('/').rpartition('/')[2]}.log").open("a") as file:
+                file.writelines(f"{line}\n" for line in lines)
         now_ms = int(time.time() * 1000)
         events = [{"timestamp": now_ms, "message": piece} for line in lines for piece in _pieces(line)]
         for first in range(0, len(events), BATCH_LIMIT_EVENTS):

@@ -4,7 +4,7 @@ YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
-GET / shows YouTube's channels and their videos. POST /_state adds what it knows (World.learn), POST /_faults
+GET / shows YouTube's channels and their videos, GET /mailbox the emails that the stack sent. POST /_state adds what it knows (World.learn), POST /_faults
 what goes wrong (library). POST /publish?channel_id=… delivers that channel's feed to its subscribers.
 """
 
@@ -14,10 +14,11 @@ import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.outcomes import UnknownOutcome
-from local.platforms import feeds, google, hub, owner, pages, pexels, uploads, youtube
+from local.platforms import feeds, google, hub, mailbox, owner, pages, pexels, uploads, youtube
 from local.platforms.http import Reply, Request
 from local.platforms.world import ChannelsOfAccounts, World
 
@@ -28,7 +29,11 @@ NOT_FOUND = Reply(404, b"<!doctype html><title>Error 404 (Not Found)</title>", "
 
 def answer(world: World, request: Request) -> Reply:
     """Return the reply of the platform that the path belongs to."""
-    found = google.answer(world.sign_ins, request) or pexels.answer(world.photographs, request)
+    found = (
+        google.answer(world.sign_ins, request)
+        or pexels.answer(world.photographs, request)
+        or mailbox.answer(world.outbox, request)
+    )
     if found is not None:
         return found
     if request.path == "/health":
@@ -119,7 +124,7 @@ def server(world: World, port: int) -> ThreadingHTTPServer:
 def main() -> int:
     port = int(os.environ.get("PLATFORMS_PORT") or 8103)
     try:
-        world = World()
+        world = World(outbox=Path(os.environ.get("SHOWRUNNER_HOME", ".local"), "outbox"))
         world.owned = ChannelsOfAccounts(world.channels)
         serving = server(world, port)
     except OSError:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
@@ -54,7 +55,7 @@ class World:
 
     `channels`: id -> {title, handle, user}. `videos`: id -> {channel_id, title, published_at, …}.
     `owned`: address of a Google account -> its channel ids, the first of which is the default.
-    `failing`: path -> how many requests get 503.
+    `failing`: path -> how many requests get 503. `outbox`: the folder of the emails that /mailbox shows.
     """
 
     key: str = "local"
@@ -71,6 +72,7 @@ class World:
     photographs: pexels.Library = field(default_factory=pexels.Library)
     library: Library = field(default_factory=Library)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
+    outbox: Path = Path(".local/outbox")
 
     def uploads(self, channel_id: str) -> list[tuple[str, dict[str, Any]]]:
         """Return the channel's videos, newest first."""

@@ -93,7 +93,7 @@ def executions(stage: Stage, ids: set[str]) -> Iterator[str]:
 def trace_local(wanted: str) -> None:
     """The same of the stack on this machine: its processes' log files."""
     refuse_no_id(wanted)
-    files = sorted((HOME / "logs").glob("*.log"))
+    files = sorted((HOME / "logs").rglob("*.log"))
     texts = [
         (path.stem, line)
         for path in files

@@ -284,6 +284,8 @@ def test_the_log_tells_what_the_function_printed_between_start_end_and_report(en
     assert (out, err) == ("out", "err")
     assert logged.startswith("[ERROR]\t")
     assert logged.endswith("\tlogged")
+    file = Path(engine.home, "logs", "functions", "prints.log")
+    assert file.read_text().splitlines()[:3] == [start, out, err]
     assert end.startswith("END RequestId: ")
     assert "Memory Size: 128 MB" in report
     assert "Init Duration: " in report

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from local import deploy
 from tests.local.conftest import TEMPLATES, Engine, free_port, wait_until
 
 
@@ -139,6 +140,21 @@ def test_a_second_stack_cannot_take_over_what_the_first_has(own: Engine, data: d
         own.deploy("thief", TEMPLATES / "data.yaml")
 
 
+def test_emails_are_refused_until_make_up_has_verified_the_sender(own: Engine) -> None:
+    ses = own.client("ses")
+    email = {
+        "Source": deploy.MAIL_FROM,
+        "Destination": {"ToAddresses": ["to@example.com"]},
+        "Message": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello"}}},
+    }
+    with pytest.raises(ses.exceptions.MessageRejected):
+        ses.send_email(**email)
+
+    deploy.verify_sender(ses)
+
+    assert ses.send_email(**email)["MessageId"]
+
+
 def test_an_email_lies_in_the_outbox(own: Engine) -> None:
     ses = own.client("ses")
     ses.verify_email_identity(EmailAddress="from@example.com")
@@ -153,7 +169,7 @@ def test_an_email_lies_in_the_outbox(own: Engine) -> None:
         Content={"Simple": {"Subject": {"Data": "second"}, "Body": {"Html": {"Data": "<b>Hi</b>"}}}},
     )
 
-    first, second = sorted(Path(own.home, "outbox").glob("*.eml"))
+    first, second = sorted(Path(own.home, "outbox").glob("*.eml"))[-2:]
     assert b"to@example.com" in first.read_bytes()
     assert b"second" in second.read_bytes()
 

@@ -1,11 +1,14 @@
 """The stand-ins for YouTube, Google's sign-in, the hub and Pexels refuse what the real services refuse."""
 
+import html
 import json
 import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +54,27 @@ def get(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes
 def call(address: str, path: str, key: str = "local", **query: str) -> tuple[int, Any]:
     status, body = get(f"{address}/youtube/v3/{path}?{urllib.parse.urlencode(query)}", X_Goog_Api_Key=key)
     return status, json.loads(body)
+
+
+def test_the_mailbox_shows_the_newest_emails_with_their_links(
+    world: World, address: str, tmp_path: Path
+) -> None:
+    assert b"No email has been sent yet" in get(f"{address}/mailbox")[1]
+
+    world.outbox = tmp_path
+    link = "http://127.0.0.1:8000/reset?token=a&b=1"
+    for second, subject in enumerate(("first", "zweite <b>Grüße</b>")):
+        message = EmailMessage()
+        message["To"], message["From"], message["Subject"] = "ada@example.com", "us@example.com", subject
+        message.set_content(f"Hello,\n\n{link}\n")
+        message.add_alternative(f"<p>{link}</p>", subtype="html")
+        (tmp_path / f"20261129T02000{second}Z-00000{second}.eml").write_bytes(bytes(message))
+
+    page = get(f"{address}/mailbox")[1].decode()
+    assert page.index("zweite &lt;b&gt;Grüße") < page.index("first")
+    shown = get(f"{address}/mailbox/20261129T020001Z-000001.eml")[1].decode()
+    assert f'<a href="{html.escape(link)}">' in shown
+    assert get(f"{address}/mailbox/..%2Fkeys")[0] == get(f"{address}/mailbox/none.eml")[0] == 404
 
 
 CALLS = [
