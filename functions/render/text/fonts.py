@@ -30,6 +30,10 @@ _CJK_PACKAGE, _CJK_FILE = "cvttf_NotoSansCJK_Bold", "NotoSansCJKtc-Bold.otf"
 # Bengali, ...
 _OTHERS_PACKAGE, _OTHERS_FIRST = "manimgx_fonts", ("NotoEmoji[wght].ttf", "NotoSans[wght].ttf")
 
+# Noto Emoji draws flags as the letters of a territory, and these four with another territory's letters (Norway as
+# BV). A white flag says nothing wrong.
+_MISTAKEN_FLAGS, _NEUTRAL_FLAG = frozenset(("🇭🇲", "🇮🇴", "🇳🇴", "🇸🇯")), "\U0001f3f3"
+
 # The CJK font draws Han characters in their Taiwanese form unless a language tag selects another (BCP 47).
 _HAN_LANGUAGE = {"zh": "zh-cn", "ja": "ja", "ko": "ko"}
 
@@ -124,7 +128,7 @@ def split(text: str, family_key: str, weight: int) -> list[tuple[str, Path]]:
         # A display font may have only some letters of a script (Greek for formulas). Never mix two fonts in
         # one word.
         whole = _covering("".join(word), faces)
-        for cluster in word:
+        for cluster in (_NEUTRAL_FLAG if cluster in _MISTAKEN_FLAGS else cluster for cluster in word):
             face = whole or _face_for(cluster, faces)
             if face is None:
                 continue
