@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from pathlib import Path
 
-from render.picture import clips, colour, generated, overlays, stills, transitions
+from render.picture import clips, colour, generated, layout, overlays, stills, transitions
 from render.picture.layers import Layer
 from render.picture.motion import Move, Plate
 from render.picture.planes import Frame
@@ -61,8 +61,8 @@ class Composer:
         index = self._scene_at(number)
         frame = self._scenes(number, index)
         covered = self._title is not None and self._title.start_s <= at_s < self._title.end_s
-        if self.timeline.scenes[index].heading and not covered:
-            self._heading(index).paint(frame, at_s - self._heading_start(index))
+        if layout.shows_heading(self.timeline.scenes[index]) and not covered:
+            self._heading(index).paint(frame, at_s - self._text_start(index))
         if self._title:
             self._title.paint(frame, at_s)
         if self._captions:
@@ -102,7 +102,8 @@ class Composer:
         progress = (number + 0.5 - span.first) / (span.last - span.first)
         if isinstance(painter, stills.StillPainter):
             return painter.paint(progress)
-        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress)
+        covered_s = self._text_start(index) - self.timeline.scenes[index].start_s
+        return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress, covered_s)
 
     def _painter(self, index: int) -> _Painter:
         if index in self._painters:
@@ -148,14 +149,18 @@ class Composer:
     def _heading(self, index: int) -> overlays.Heading:
         if index not in self._headings:
             self._headings = {
-                index: overlays.Heading(self.timeline.scenes[index].heading or "", self.timeline, self.output)
+                index: overlays.Heading(
+                    self.timeline.scenes[index].heading or "", self.timeline, self.output, self._marks
+                )
             }
         return self._headings[index]
 
-    def _heading_start(self, index: int) -> float:
-        """Return when the heading appears: with the scene, or after the title card."""
-        start = self.timeline.scenes[index].start_s
-        return max(start, self._title.end_s) if self._title and self._title.end_s > start else start
+    def _text_start(self, index: int) -> float:
+        """Return when a scene's heading and generated text appear: with the scene, or after the title card."""
+        scene, title = self.timeline.scenes[index], self._title
+        if title and title.start_s <= scene.start_s < title.end_s:
+            return title.end_s
+        return scene.start_s
 
     def close(self) -> None:
         """Stop the decoders of clips."""

@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from render.picture import colour
+from render.picture import colour, layout
 from render.picture.backdrop import Backdrop, Tones
 from render.picture.layers import Layer, settled
 from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
 from render.plan.timeline import Generated, Output, Scene, Timeline
-from render.text import bidi, fonts, lettering, styles
+from render.text import bidi, fonts, lettering
 from render.text.lettering import TextStyle
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The area for a scene's content in pixels: inside the safe area, between heading and captions."""
+    """The area for a scene's content in pixels, between heading and captions. `scale` shrinks the content."""
 
     timeline: Timeline
     output: Output
@@ -34,6 +34,7 @@ class Stage:
     right: int
     bottom: int
     length_s: float
+    scale: float = 1.0
 
     @property
     def width(self) -> int:
@@ -45,7 +46,8 @@ class Stage:
 
     @property
     def unit(self) -> int:
-        return min(self.output.width, self.output.height)
+        """Return the length in pixels that sizes are shares of."""
+        return round(layout.short_side(self.output) * self.scale)
 
     def type(
         self, size: float, weight: int = 700, fill: colour.RGB | None = None, family: str | None = None
@@ -85,12 +87,13 @@ class GeneratedPainter:
     def upload(self) -> None:
         self.backdrop.plate.upload()
 
-    def paint(self, at_s: float, progress: float) -> Frame:
+    def paint(self, at_s: float, progress: float, covered_s: float = 0.0) -> Frame:
+        """Return the frame at `at_s` of the scene. The text enters after `covered_s`: so long a title is shown."""
         frame = self.backdrop.paint(at_s, progress)
         for layer in self.layers:
-            layer.paint(frame, at_s)
+            layer.paint(frame, at_s - covered_s)
         if self.counter:
-            self.counter.paint(frame, at_s)
+            self.counter.paint(frame, at_s - covered_s)
         return frame
 
 
@@ -101,40 +104,45 @@ def painter(
     seed = zlib.crc32(f"{timeline.seed}:{scene.id}".encode())
     stage = _stage(scene, timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
-    if plan.template == "counter" and (counter := Counter.of(plan, stage)):
-        return GeneratedPainter(backdrop, counter.label_layers, counter)
-    return GeneratedPainter(backdrop, TEMPLATES.get(plan.template, _nothing)(plan, stage))
+    if plan.template == "counter":
+        for scale in _SCALES:
+            counter = Counter.of(plan, replace(stage, scale=scale))
+            if counter and (
+                scale == _SCALES[-1] or all(_inside(part, stage) for part in counter.label_layers)
+            ):
+                return GeneratedPainter(backdrop, counter.label_layers, counter)
+    template = TEMPLATES.get(plan.template, _nothing)
+    return GeneratedPainter(backdrop, _fitting(template, plan, stage))
 
 
 def _stage(scene: Scene, timeline: Timeline, output: Output, length_s: float) -> Stage:
-    safe = output.safe_area
-    top, bottom = safe.top * output.height, (1 - safe.bottom) * output.height
-    unit = min(output.width, output.height)
-    if scene.heading:
-        top += unit * 0.105
-    if timeline.captions and timeline.captions.burn_in:
-        look = styles.resolve_style(timeline.captions, timeline.palette, output, timeline.language)
-        room = (
-            2 * look.line_height
-            + look.base.size * (0.9 + (look.panel[3] if look.panel else 0.0))
-            + look.base.margin
-        )
-        bottom = (
-            min(bottom - room, output.height * 0.5 - room * 0.55)
-            if look.position == "middle"
-            else bottom - room
-        )
-    side = max(safe.left, safe.right, 0.07) * output.width
-    return Stage(
-        timeline,
-        output,
-        Tones.of(timeline.palette),
-        round(side),
-        round(top),
-        round(output.width - side),
-        round(bottom),
-        length_s,
-    )
+    area = layout.content(timeline, output, layout.shows_heading(scene))
+    tones = Tones.of(timeline.palette)
+    return Stage(timeline, output, tones, area.left, area.top, area.right, area.bottom, length_s)
+
+
+# How much smaller content is set, step by step, until it fits its area.
+_SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.42, 0.35)
+
+
+def _fitting(
+    template: Callable[[Generated, Stage], list[Layer]], plan: Generated, stage: Stage
+) -> list[Layer]:
+    """Lay out a template at the largest scale at which it stays inside its area."""
+    layers: list[Layer] = []
+    for scale in _SCALES:
+        layers = template(plan, replace(stage, scale=scale))
+        if all(_inside(layer, stage) for layer in layers):
+            break
+    return layers
+
+
+def _inside(layer: Layer, stage: Stage) -> bool:
+    """Return True if what can be seen of a layer, without its soft shadow, is between the area's edges."""
+    rows = np.flatnonzero(layer.sprite.behind[0].min(axis=1) < 160)
+    if not rows.size:
+        return True
+    return layer.y + rows[0] >= stage.top - 1 and layer.y + rows[-1] <= stage.bottom
 
 
 def _nothing(plan: Generated, stage: Stage) -> list[Layer]:
@@ -256,13 +264,13 @@ def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
         else ([], stage.type(0.074))
     )
     badge, inner = round(stage.unit * 0.072), round(stage.unit * 0.038)
-    rows, style = _fitted_rows(
-        plan.items, stage, badge + inner, len(head) * round(head_type.size * 1.25) + (inner if head else 0)
-    )
+    columns = _columns(plan.items, stage)
+    rows, style = _fitted_rows(plan.items, columns[0][0], badge + inner)
     step, between = round(style.size * 1.2), round(style.size * 0.85)
     heights = [max(badge, step * len(lines)) for lines in rows]
     head_height = len(head) * round(head_type.size * 1.25) + (inner if head else 0)
-    top = _middle(stage, head_height + sum(heights) + between * (len(rows) - 1))
+    body = max(sum(heights[start:end]) + between * (end - start - 1) for _, start, end in columns)
+    top = _middle(stage, head_height + body)
     layers = [
         _flush(
             line,
@@ -275,47 +283,50 @@ def _rows(plan: Generated, stage: Stage, numbered: bool) -> list[Layer]:
         )
         for row, line in enumerate(head)
     ]
-    y, pause = top + head_height, min(1.6, 0.62 * stage.length_s / len(rows))
-    for index, lines in enumerate(rows):
-        enter = 0.3 + index * pause
-        rtl = bidi.is_rtl(plan.items[index], style.language)
-        own_style = replace(style, rtl=rtl)
-        number = str(index + 1) if numbered else None
-        layers += _row(lines, own_style, stage, y, heights[index], badge, inner, enter, number)
-        if numbered and index + 1 < len(rows):
-            x = (stage.right - badge // 2 if rtl else stage.left + badge // 2) - 2
-            line_top = y + (heights[index] + badge) // 2 + 6
-            line_bottom = y + heights[index] + between + (heights[index + 1] - badge) // 2 - 6
-            if line_bottom - line_top > 4:
-                layers.append(
-                    Layer(
-                        rounded_box(4, line_bottom - line_top, 2, stage.tones.accent, 0.55),
-                        x,
-                        line_top,
-                        enter + 0.25,
-                        "fade",
-                    )
-                )
-        y += heights[index] + between
+    pause = min(1.6, 0.62 * stage.length_s / len(rows))
+    for column, start, end in columns:
+        y = top + head_height
+        for index in range(start, end):
+            enter, rtl = 0.3 + index * pause, bidi.is_rtl(plan.items[index], style.language)
+            own_style, number = replace(style, rtl=rtl), str(index + 1) if numbered else None
+            layers += _row(rows[index], own_style, column, y, heights[index], badge, inner, enter, number)
+            if numbered and index + 1 < end:
+                line_top = y + (heights[index] + badge) // 2 + 6
+                line_bottom = y + heights[index] + between + (heights[index + 1] - badge) // 2 - 6
+                layers += _joint(column, rtl, badge, line_top, line_bottom, enter + 0.25)
+            y += heights[index] + between
     return layers
 
 
-def _fitted_rows(
-    items: tuple[str, ...], stage: Stage, indent: int, used: int
-) -> tuple[list[list[str]], TextStyle]:
-    """Wrap all items at the largest size at which they fit together."""
-    for percent in range(100, 44, -5):
+def _columns(items: tuple[str, ...], stage: Stage) -> list[tuple[Stage, int, int]]:
+    """Return the columns of a list: (their area, first item, end). A wide picture has two for many items."""
+    if stage.output.shape != "wide" or len(items) < 3:
+        return [(stage, 0, len(items))]
+    half, gap = (len(items) + 1) // 2, round(stage.width * 0.05)
+    middle = (stage.left + stage.right) // 2
+    areas = [replace(stage, right=middle - gap // 2), replace(stage, left=middle + gap // 2)]
+    if bidi.is_rtl(items[0], stage.timeline.language):
+        areas.reverse()
+    return [(areas[0], 0, half), (areas[1], half, len(items))]
+
+
+def _joint(stage: Stage, rtl: bool, badge: int, top: int, bottom: int, enter: float) -> list[Layer]:
+    """Return the line between two steps, if there is room for one."""
+    if bottom - top <= 4:
+        return []
+    x = (stage.right - badge // 2 if rtl else stage.left + badge // 2) - 2
+    return [Layer(rounded_box(4, bottom - top, 2, stage.tones.accent, 0.55), x, top, enter, "fade")]
+
+
+def _fitted_rows(items: tuple[str, ...], stage: Stage, indent: int) -> tuple[list[list[str]], TextStyle]:
+    """Wrap all items into at most three lines each, at one size."""
+    for percent in range(100, 60, -5):
         style = stage.type(0.068 * percent / 100, 700)
         rows = [lettering.wrap(item, style, stage.width - indent, 3) for item in items]
-        height = (
-            used
-            + sum(max(stage.unit * 0.072, len(lines or []) * style.size * 1.2) for lines in rows)
-            + style.size * 0.85 * (len(items) - 1)
-        )
-        if all(rows) and height <= stage.height:
+        if all(rows):
             return [lines or [] for lines in rows], style
-    style = stage.type(0.068 * 0.45, 700)
-    return [lettering.fitted(item, style, stage.width - indent, 2, 0.6)[0] for item in items], style
+    style = stage.type(0.068 * 0.6, 700)
+    return [lettering.fitted(item, style, stage.width - indent, 3, 1.0)[0] for item in items], style
 
 
 def _row(
@@ -382,14 +393,14 @@ def _quote(plan: Generated, stage: Stage) -> list[Layer]:
     if not plan.text:
         return []
     mark = stage.type(0.30, 600, stage.tones.accent, "source-serif")
-    mark_height = round(mark.size * 0.46)
+    mark_height = round(mark.size * 0.52)
     credit = stage.type(0.042, 700, stage.quiet)
     tail = round(credit.size * 2.4) if plan.attribution else 0
     room = replace(stage, top=stage.top + mark_height, bottom=stage.bottom - tail)
     lines, style = _filled(plan.text.strip('"“”„«» '), stage.type(0.082, 600, family="source-serif"), room, 7)
     step = round(style.size * 1.26)
     top = _middle(stage, mark_height + step * len(lines) + tail)
-    layers = [_centred("“", mark, stage, top + round(mark.size * 0.68), 0.0)]
+    layers = [_centred("“", mark, stage, top + round(mark.size * 0.76), 0.0)]
     first = top + mark_height + style.size
     layers += [
         _centred(line, style, stage, first + row * step, 0.2 + 0.1 * row) for row, line in enumerate(lines)
@@ -407,41 +418,36 @@ def _chart_bar(plan: Generated, stage: Stage) -> list[Layer]:
     if not points or max(abs(value) for _, value in points) == 0:
         return _phrase(plan, stage)
     layers, top = _chart_head(plan, stage)
-    row = min(round(stage.unit * 0.155), (stage.bottom - top) // len(points))
-    name = stage.type(min(0.042, row / stage.unit * 0.32), 700, stage.quiet)
-    thick = max(8, round(row * 0.32))
+    row = max(8, min(round(stage.unit * 0.155), (stage.bottom - top) // len(points)))
+    # Where rows are low, a bar's name stands before the bar instead of above it.
+    inline = row < stage.unit * 0.11
+    name = stage.type(min(0.042, row / stage.unit * (0.55 if inline else 0.32)), 700, stage.quiet)
+    thick = max(4, round(row * (0.5 if inline else 0.32)))
     values = [_number_text(value, points) for _, value in points]
-    room = stage.width - max(lettering.width(text, name) for text in values) - name.size
+    widest = max(lettering.width(label, name) for label, _ in points) + name.size
+    indent = round(min(widest, stage.width * 0.35)) if inline else 0
+    room = stage.width - indent - max(lettering.width(text, name) for text in values) - name.size
     most = max(abs(value) for _, value in points)
     top += max(0, (stage.bottom - top - row * len(points)) // 2)
     track = colour.mix(stage.tones.base, stage.tones.ink, 0.14)
     primary = colour.legible(colour.parse(stage.timeline.palette.primary), stage.tones.base, 3)
+    left = stage.left + indent
     for index, (label, value) in enumerate(points):
         y, enter = top + index * row, 0.35 + 0.16 * index
         length = max(thick, round(room * abs(value) / most))
         tone = stage.tones.accent if abs(value) == most else primary
-        text, fitting = lettering.fitted(label, name, stage.width, 1)
-        layers.append(_flush(text[0], fitting, stage, 0, y + round(name.size * 1.0), enter - 0.1, False))
-        bar_y = y + round(name.size * 1.36)
+        bar_y = y + (row - thick) // 2 if inline else y + round(name.size * 1.36)
+        beside = bar_y + round(thick / 2 + name.size * 0.36)
+        text, fitting = lettering.fitted(label, name, indent - name.size / 2 if inline else stage.width, 1)
+        baseline = beside if inline else y + name.size
+        layers.append(_flush(text[0], fitting, stage, 0, baseline, enter - 0.1, False))
         layers.append(
-            Layer(rounded_box(round(room), thick, thick // 2, track, 0.5), stage.left, bar_y, 0.2, "fade")
+            Layer(rounded_box(round(room), thick, thick // 2, track, 0.5), left, bar_y, 0.2, "fade")
         )
-        layers.append(
-            Layer(
-                rounded_box(length, thick, thick // 2, tone, 1.0), stage.left, bar_y, enter, "grow_right", 0.9
-            )
-        )
-        layers.append(
-            _flush(
-                values[index],
-                replace(name, fill=stage.tones.ink),
-                stage,
-                round(room) + name.size // 2,
-                bar_y + round(thick / 2 + name.size * 0.36),
-                enter + 0.45,
-                False,
-            )
-        )
+        bar = rounded_box(length, thick, thick // 2, tone, 1.0)
+        layers.append(Layer(bar, left, bar_y, enter, "grow_right", 0.9))
+        ink, at = replace(name, fill=stage.tones.ink), indent + round(room) + name.size // 2
+        layers.append(_flush(values[index], ink, stage, at, beside, enter + 0.45, False))
     return layers
 
 
@@ -476,6 +482,7 @@ def _chart_line(plan: Generated, stage: Stage) -> list[Layer]:
     upper = top + round(name.size * 2.2)
     # A chart taller than wide would exaggerate every change.
     upper = max(upper, bottom - round(stage.width * 0.85))
+    bottom = max(bottom, upper + round(stage.unit * 0.1))
     values = np.array([value for _, value in points])
     low, high = min(0.0, float(values.min())), float(values.max())
     span = (high - low) or 1.0

@@ -1,17 +1,18 @@
 """Parts drawn over the scenes: the title card, a scene's heading, the logo and the demo mark."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from render.picture import colour, stills
+from render.picture import colour, layout, stills
 from render.picture.layers import LEAVE_S, Layer, settled
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
 from render.plan.timeline import Output, Timeline
-from render.text import fonts, lettering, styles
+from render.text import fonts, lettering
 from render.text.lettering import TextStyle
 
 HEADING_S = 2.8
@@ -46,47 +47,27 @@ class TitleCard:
     def _laid_out(
         self, timeline: Timeline, output: Output, text: str, kicker: str | None, length_s: float
     ) -> list[Layer]:
-        palette, safe = timeline.palette, output.safe_area
-        side = max(safe.left, safe.right, 0.07) * output.width
-        unit = min(output.width, output.height)
-        family = fonts.family(timeline.font)
-        ink = colour.legible(
-            colour.parse(palette.text), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 7
-        )
-        accent = colour.legible(
-            colour.parse(palette.accent), colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35), 3
-        )
-        style = TextStyle(
-            round(unit * (0.118 if output.shape == "tall" else 0.104)),
-            family,
-            900,
-            timeline.language,
-            ink,
-            shadow=round(unit * 0.012),
-            shadow_opacity=0.45,
-        )
-        lines, style = lettering.fitted(
-            text, style, output.width - 2 * side, 5 if output.shape == "tall" else 3
-        )
-        small = TextStyle(
-            round(unit * 0.036),
-            family,
-            700,
-            timeline.language,
-            accent,
-            shadow=round(unit * 0.006),
-            shadow_opacity=0.5,
-        )
-        line_height = round(style.size * 1.12)
-        bar = max(6, round(unit * 0.009))
-        gap = round(unit * 0.045)
-        head = round(small.size * 1.2) + gap // 2 if kicker else 0
-        block = head + line_height * len(lines) + gap + bar
-        safe_top, safe_bottom = (
-            safe.top * output.height,
-            (1 - safe.bottom) * output.height - caption_room(timeline, output),
-        )
-        top = round((safe_top + safe_bottom - block) / 2 * (0.96 if output.shape == "tall" else 1.0))
+        palette = timeline.palette
+        area = layout.content(timeline, output, heading=False)
+        tall, family = output.shape == "tall", fonts.family(timeline.font)
+        surface = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.35)
+        ink = colour.legible(colour.parse(palette.text), surface, 7)
+        accent = colour.legible(colour.parse(palette.accent), surface, 3)
+        # A long title is set smaller until it fits, in a low picture with large captions too.
+        for percent in range(100, 35, -7):
+            unit = layout.short_side(output) * percent / 100
+            size, soft = round(unit * (0.118 if tall else 0.104)), round(unit * 0.012)
+            style = TextStyle(size, family, 900, timeline.language, ink, shadow=soft, shadow_opacity=0.45)
+            lines, style = lettering.fitted(text, style, area.right - area.left, 5 if tall else 3)
+            size, soft = round(unit * 0.036), round(unit * 0.006)
+            small = TextStyle(size, family, 700, timeline.language, accent, shadow=soft, shadow_opacity=0.5)
+            line_height, bar, gap = round(style.size * 1.12), max(6, round(unit * 0.009)), round(unit * 0.045)
+            head = round(small.size * 1.2) + gap // 2 if kicker else 0
+            block = head + line_height * len(lines) + gap + bar
+            if block <= area.bottom - area.top:
+                break
+        middle = (area.top + area.bottom - block) / 2 * (0.96 if tall else 1.0)
+        top = max(area.top, round(middle))
         layers: list[Layer] = []
         if kicker:
             layers.append(centred(kicker.upper(), small, output.width, top + small.size, 0.0, length_s))
@@ -116,20 +97,6 @@ class TitleCard:
         return layers
 
 
-def caption_room(timeline: Timeline, output: Output) -> int:
-    """Return the height in pixels that burned-in captions take at the lower end of the safe area."""
-    if timeline.captions is None or not timeline.captions.burn_in:
-        return 0
-    look = styles.resolve_style(timeline.captions, timeline.palette, output, timeline.language)
-    if look.position != "lower":
-        return 0
-    return round(
-        2 * look.line_height
-        + look.base.size * (0.6 + (look.panel[3] if look.panel else 0.0))
-        + look.base.margin
-    )
-
-
 def centred(
     text: str, style: TextStyle, width: int, baseline: int, enter_s: float, leave_s: float | None
 ) -> Layer:
@@ -152,26 +119,26 @@ class Heading:
     rounded box.
     """
 
-    def __init__(self, text: str, timeline: Timeline, output: Output) -> None:
-        palette, safe = timeline.palette, output.safe_area
-        unit = min(output.width, output.height)
+    def __init__(self, text: str, timeline: Timeline, output: Output, marks: Sequence[Layer] = ()) -> None:
+        """`marks` are the logo and the DEMO mark. The heading stands between them."""
+        palette = timeline.palette
         surface = colour.mix(colour.parse(palette.background), (0, 0, 0), 0.2)
         style = TextStyle(
-            round(unit * 0.042),
+            round(layout.short_side(output) * layout.HEADING),
             fonts.family(timeline.font),
             700,
             timeline.language,
             colour.legible(colour.parse(palette.text), surface, 7),
         )
-        side = max(safe.left, safe.right) * output.width
-        lines, style = lettering.fitted(text, style, output.width - 2 * side - style.size * 2.2, 1, 0.7)
+        first, last = _between(marks, output, 2 * style.size)
+        lines, style = lettering.fitted(text, style, last - first - style.size * 2.2, 1, 0.7)
         sprite, left, base = lettering.sprite(lines[0], style)
         width, height = round(lettering.width(lines[0], style) + style.size * 2.0), round(style.size * 2.0)
-        x, y = round(side), round(safe.top * output.height)
+        x, y = first, layout.heading_top(output)
         inset, mark = round(style.size * 0.62), max(6, style.size // 6)
         tick_x, text_x = inset, inset + round(style.size * 0.42)
         if style.rtl:
-            x = round(output.width - side - width)
+            x = last - width
             tick_x, text_x = width - inset - mark, round(style.size * 0.96)
         pill = rounded_box(width, height, height // 2, surface, 0.78)
         tick = rounded_box(
@@ -211,11 +178,23 @@ class Heading:
                 layer.paint(frame, at_s)
 
 
+def _between(marks: Sequence[Layer], output: Output, height: int) -> tuple[int, int]:
+    """Return (left, right) of the room for a heading of this height beside the marks."""
+    side = max(output.safe_area.left, output.safe_area.right) * output.width
+    first, last, top = round(side), round(output.width - side), layout.heading_top(output)
+    for mark in marks:
+        if mark.y < top + height and mark.y + mark.sprite.height > top:
+            if mark.x < output.width // 2:
+                first = max(first, mark.x + mark.sprite.width + height // 3)
+            else:
+                last = min(last, mark.x - height // 3)
+    return first, last
+
+
 def demo_mark(output: Output) -> Layer:
     """Return the DEMO mark, which says that the script comes from the small local model."""
-    unit = min(output.width, output.height)
-    style = TextStyle(round(unit * 0.024), fonts.HOUSE, 700, "en", (255, 255, 255))
-    width, height = round(lettering.width("DEMO", style) + style.size * 1.3), round(style.size * 1.75)
+    style = TextStyle(round(layout.short_side(output) * layout.DEMO), fonts.HOUSE, 700, "en", (255, 255, 255))
+    width, height = round(lettering.width("DEMO", style) + style.size * 1.3), layout.demo_height(output)
     box = rounded_box(width, height, height // 3, (10, 12, 20), 0.55)
     rgba, left, base = lettering.draw("DEMO", style)
     canvas = np.zeros((box.height, box.width, 4), np.uint8)
@@ -223,17 +202,8 @@ def demo_mark(output: Output) -> Layer:
     canvas[..., 3] = 255 - box.behind[0]
     canvas[..., :3] = (10, 12, 20)
     _stamp(canvas, rgba, x, y)
-    safe = output.safe_area
-    place = (
-        safe.top * output.height - height * 1.6 if output.shape == "tall" else safe.top * output.height * 0.6
-    )
-    return Layer(
-        Sprite.from_rgba(canvas),
-        round(output.width * (1 - safe.right)) - width,
-        round(max(4, place)),
-        -1.0,
-        "fade",
-    )
+    x = round(output.width * (1 - output.safe_area.right)) - width
+    return Layer(Sprite.from_rgba(canvas), x, layout.demo_top(output), -1.0, "fade")
 
 
 def _stamp(canvas: colour.Pixels, rgba: colour.Pixels, x: int, y: int) -> None:
@@ -257,19 +227,12 @@ def logo(path: Path, name: str, output: Output) -> Layer:
 
     Raises AssetCorrupt, AssetRefused.
     """
-    unit = min(output.width, output.height)
+    unit = layout.short_side(output)
     with stills.reading(path, name, "logo") as opened:
         image = stills.normalised(opened, unit).convert("RGBA")
-    factor = min(unit * 0.09 / image.height, unit * 0.26 / image.width)
+    factor = min(unit * layout.LOGO_HEIGHT / image.height, unit * layout.LOGO_WIDTH / image.width)
     image = image.resize(
         (max(2, round(image.width * factor)), max(2, round(image.height * factor))), Image.Resampling.LANCZOS
     )
-    safe = output.safe_area
-    above = (
-        safe.top * output.height - image.height * 1.35
-        if output.shape == "tall"
-        else safe.top * output.height * 0.5
-    )
-    return Layer(
-        Sprite.from_rgba(np.array(image)), round(safe.left * output.width), round(max(4, above)), -1.0, "fade"
-    )
+    x = round(output.safe_area.left * output.width)
+    return Layer(Sprite.from_rgba(np.array(image)), x, layout.logo_top(output, image.height), -1.0, "fade")

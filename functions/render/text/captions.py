@@ -8,6 +8,7 @@ from itertools import groupby
 import cv2
 import numpy as np
 
+from render.picture import layout
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
 from render.plan.timeline import Output, Timeline
@@ -45,6 +46,9 @@ class Painter:
         self.output = output
         self.style = resolve_style(timeline.captions, timeline.palette, output, timeline.language)
         self.pages = paginate(timeline, output)
+        self._filled = layout.filled(timeline)
+        has_heading = any(scene.heading for scene in timeline.scenes)
+        self._upper_edge = layout.content_top(timeline, output, has_heading)
         self._space = word_space(self.style)
         self._starts = np.array([page.start_s for page in self.pages])
         self._placed: tuple[int, list[_Placed], list[tuple[Sprite, int, int]]] = (-1, [], [])
@@ -119,7 +123,7 @@ class Painter:
 
     def _prepared(self, page: Page) -> tuple[list[_Placed], list[tuple[Sprite, int, int]]]:
         chosen = self.style if page.scale == 1.0 else _resized(self.style, page.scale)
-        top = self._top(len(page.lines), chosen)
+        top = self._top(len(page.lines), chosen, self._position(page))
         words: list[_Placed] = []
         spans: list[tuple[int, int]] = []
         first = 0
@@ -167,17 +171,19 @@ class Painter:
         top = y - margin - round(lettering.ASCENT * chosen.base.size)
         return _Placed(number, unit, round(left) - margin, top, still, spoken, waiting, letters_width)
 
-    def _top(self, lines: int, chosen: ResolvedStyle) -> int:
-        """Return the y of the first baseline, so that the block is at the preset's position inside the safe
-        area.
-        """
+    def _position(self, page: Page) -> str:
+        """Return the preset's position, or "lower" where a title card or a generated scene fills the picture."""
+        covers = any(start < page.end_s and page.start_s < end for start, end in self._filled)
+        return "lower" if covers else self.style.position
+
+    def _top(self, lines: int, chosen: ResolvedStyle, position: str) -> int:
+        """Return the y of the first baseline, so that the block is at a position inside the safe area."""
         safe, height = self.output.safe_area, self.output.height
-        reach = chosen.base.margin + round(chosen.base.size * (chosen.panel[3] if chosen.panel else 0.0))
         block = (lines - 1) * chosen.line_height + round((0.80 + lettering.DESCENT) * chosen.base.size)
-        lowest = round(height * (1 - safe.bottom)) - reach - block
-        highest = round(height * safe.top) + reach
+        lowest = round(height * (1 - safe.bottom)) - chosen.reach - block
+        highest = self._upper_edge + chosen.reach
         middle = round(height * 0.5) - block // 2
-        top = {"lower": lowest, "middle": min(middle, lowest), "upper": highest}[chosen.position]
+        top = {"lower": lowest, "middle": min(middle, lowest), "upper": highest}[position]
         return top + round(0.80 * chosen.base.size)
 
     def _panels(

@@ -68,9 +68,12 @@ def paginate(timeline: Timeline, output: Output) -> tuple[Page, ...]:
         return ()
     chosen = resolve_style(timeline.captions, timeline.palette, output, timeline.language)
     limit = _text_width(chosen, output)
-    spoken = [scene.narration.words for scene in timeline.scenes if scene.narration and scene.narration.words]
-    found = [page for words in spoken for page in _paginated(_units(words), chosen, limit)]
-    return tuple(_timed(found, timeline.duration_s))
+    found: list[tuple[Page, float]] = []
+    for scene in timeline.scenes:
+        if scene.narration and scene.narration.words:
+            pages = _paginated(_units(scene.narration.words), chosen, limit)
+            found += [(page, scene.end_s) for page in pages]
+    return tuple(_timed(found))
 
 
 def _text_width(chosen: ResolvedStyle, output: Output) -> float:
@@ -211,13 +214,16 @@ def _page_cost(units: Sequence[Unit], start: int, end: int) -> float:
     return cost
 
 
-def _timed(found: list[Page], duration_s: float) -> list[Page]:
-    """Set the end of each page, so that pages neither overlap nor leave a short gap between them."""
+def _timed(found: list[tuple[Page, float]]) -> list[Page]:
+    """Set the end of each page: not after the next page's start, nor after its scene's end (given with it).
+
+    A short gap to the next page of the scene is closed.
+    """
     timed = []
-    for index, page in enumerate(found):
-        following = found[index + 1].start_s if index + 1 < len(found) else duration_s
+    for index, (page, scene_end) in enumerate(found):
+        following = min(found[index + 1][0].start_s, scene_end) if index + 1 < len(found) else scene_end
         end = following if following - page.end_s <= BRIDGE_S else page.end_s + LINGER_S
-        timed.append(replace(page, end_s=max(page.start_s + 0.05, min(end, following, duration_s))))
+        timed.append(replace(page, end_s=max(page.start_s + 0.05, min(end, following))))
     return timed
 
 

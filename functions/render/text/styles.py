@@ -49,6 +49,18 @@ class ResolvedStyle:
     def line_height(self) -> int:
         return round(self.base.size * LINE_HEIGHT)
 
+    @property
+    def reach(self) -> int:
+        """Return how far outline, shadow and panel reach beyond the letters."""
+        return self.base.margin + round(self.base.size * (self.panel[3] if self.panel else 0.0))
+
+    @property
+    def room(self) -> int:
+        """Return the height of two lines with all that surrounds them, and of an enlarged word in the first."""
+        size, letters = self.base.size, lettering.ASCENT + lettering.DESCENT
+        enlarged = (self.pop_scale - 1) / 2 * (letters * size + 2 * self.base.margin)
+        return round(2 * self.reach + self.line_height + letters * size + enlarged)
+
 
 def presets() -> dict[str, dict[str, Any]]:
     """Return the presets of presets/captions.json by name."""

@@ -67,9 +67,10 @@ def test_a_backdrop_moves_gently_all_the_time(plan):
 
 
 def test_a_template_without_content_shows_only_the_backdrop(plan):
-    plain = drawn(plan, "gradient").as_bytes()
+    size = (180, 320)
+    plain = drawn(plan, "gradient", size).as_bytes()
     for template in ("title", "number", "list", "quote", "chart_bar", "chart_line", "counter"):
-        assert drawn(plan, template).as_bytes() == plain, template
+        assert drawn(plan, template, size).as_bytes() == plain, template
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,114 @@
+"""Areas of a picture: marks and heading at the top, captions at the bottom, content between them.
+
+Whatever is drawn as text or as a mark stays inside its own area, so nothing covers anything else.
+"""
+
+from dataclasses import dataclass
+
+from render.plan.timeline import Output, Scene, Timeline
+from render.text import styles
+
+# Sizes as shares of the short side of the picture.
+HEADING = 0.042
+LOGO_WIDTH, LOGO_HEIGHT = 0.26, 0.09
+DEMO = 0.024
+_GAP = 0.021
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def short_side(output: Output) -> int:
+    return min(output.width, output.height)
+
+
+def heading_height(output: Output) -> int:
+    """Return the height of the box behind a scene's heading: twice its letters' size."""
+    return 2 * round(short_side(output) * HEADING)
+
+
+def logo_top(output: Output, height: int) -> int:
+    """Return the y of a logo: above the safe area of a tall picture, elsewhere in its upper margin."""
+    edge = output.safe_area.top * output.height
+    return round(max(4, edge - height * 1.35 if output.shape == "tall" else edge * 0.5))
+
+
+def demo_height(output: Output) -> int:
+    return round(round(short_side(output) * DEMO) * 1.75)
+
+
+def demo_top(output: Output) -> int:
+    """Return the y of the DEMO mark."""
+    edge = output.safe_area.top * output.height
+    return round(max(4, edge - demo_height(output) * 1.6 if output.shape == "tall" else edge * 0.6))
+
+
+def heading_top(output: Output) -> int:
+    return round(output.safe_area.top * output.height)
+
+
+def content(timeline: Timeline, output: Output, heading: bool) -> Area:
+    """Return the area for a title card or a generated scene. `heading`: the scene has one.
+
+    Burned-in captions keep the room of two lines, because they move to the bottom for such a scene.
+    """
+    safe, gap = output.safe_area, short_side(output) * _GAP
+    side = max(safe.left, safe.right, 0.07) * output.width
+    bottom = (1 - safe.bottom) * output.height - caption_room(timeline, output)
+    return Area(
+        round(side),
+        round(content_top(timeline, output, heading) + gap),
+        round(output.width - side),
+        round(bottom),
+    )
+
+
+def content_top(timeline: Timeline, output: Output, heading: bool) -> int:
+    """Return the lower edge of what stands at the top of the picture."""
+    lowest = [heading_top(output)]
+    if heading:
+        lowest.append(heading_top(output) + heading_height(output))
+    if timeline.logo:
+        height = round(short_side(output) * LOGO_HEIGHT)
+        lowest.append(logo_top(output, height) + height)
+    if timeline.demo:
+        lowest.append(demo_top(output) + demo_height(output))
+    return max(lowest)
+
+
+def caption_room(timeline: Timeline, output: Output) -> int:
+    """Return the height that two lines of burned-in captions take above the lower edge of the safe area."""
+    if timeline.captions is None or not timeline.captions.burn_in:
+        return 0
+    chosen = styles.resolve_style(timeline.captions, timeline.palette, output, timeline.language)
+    return chosen.room + round(short_side(output) * _GAP)
+
+
+def filled(timeline: Timeline) -> list[tuple[float, float]]:
+    """Return the times (start, end) at which a title card or a generated scene's text fills the picture."""
+    card = timeline.title_card
+    times = [(card.start_s, card.end_s)] if card else []
+    return times + [(scene.start_s, scene.end_s) for scene in timeline.scenes if _has_text(scene)]
+
+
+def shows_heading(scene: Scene) -> bool:
+    """Return True if the scene has a heading that its generated text does not repeat."""
+    if not scene.heading:
+        return False
+    plan = scene.visual.generated
+    return not plan or _plain(scene.heading) not in (_plain(plan.text), _plain(plan.label))
+
+
+def _plain(text: str | None) -> str:
+    return "".join(sign for sign in (text or "").casefold() if sign.isalnum())
+
+
+def _has_text(scene: Scene) -> bool:
+    return scene.visual.generated is not None and scene.visual.generated.template != "gradient"
