@@ -184,11 +184,18 @@ def secrets(key: Any) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if value}
 
 
+# A rotation has replaced these, perhaps; tokens of the first key stay valid.
+ROTATED = ("auth/signing_key", "auth/jwks")
+
+
 def seed_secrets(ssm: Any, key: Any) -> None:
+    """Put the secrets into SSM; those that a rotation replaces only if they are not there."""
+    names = {name: f"/showrunner/{STAGE}/{name}" for name in secrets(key)}
+    there = ssm.get_parameters(Names=[names[name] for name in ROTATED])["Parameters"]
+    kept = {each["Name"] for each in there}
     for name, value in secrets(key).items():
-        ssm.put_parameter(
-            Name=f"/showrunner/{STAGE}/{name}", Value=value, Type="SecureString", Overwrite=True
-        )
+        if names[name] not in kept:
+            ssm.put_parameter(Name=names[name], Value=value, Type="SecureString", Overwrite=True)
 
 
 def verify_sender(ses: Any) -> None:

@@ -1,4 +1,4 @@
-"""Platform API: people, organisations, logins, credentials and Live tickets.
+"""Platform API: people, organisations and credentials -> accounts, logins and Live tickets.
 
 Serves /api/v1/auth, /users, /organisations and /live. Each module in showrunner/accounts declares its routes
 beside their handlers. The table below says which module serves which path; a wrong table fails at start.

@@ -1,4 +1,4 @@
-"""Platform API: health, documentation, public keys and administration.
+"""Platform API: health, documentation, keys and administration -> what admins see and change.
 
 Also API Gateway's $default route: it answers unknown paths with 404 and wrong methods with 405. Each module
 in showrunner/admin declares its routes beside their handlers. The table below says which module serves which
@@ -7,7 +7,7 @@ path.
 
 from pathlib import Path
 
-from showrunner.admin import monitoring, operations, people
+from showrunner.admin import keys, monitoring, operations, people
 from showrunner.web import application, docs
 from showrunner.web.application import Application
 
@@ -36,6 +36,13 @@ app.include(
     f"{ADMIN}/organisations/{{organisation_id}}/limits",
     f"{ADMIN}/organisations/{{organisation_id}}/content-owner",
     f"{ADMIN}/organisations/{{organisation_id}}/voices",
+)
+app.include(
+    keys.routes,
+    f"{ADMIN}/keys",
+    f"{ADMIN}/keys/{{service}}/{{name}}/rotate",
+    f"{ADMIN}/keys/{{service}}/{{name}}/rollback",
+    f"{ADMIN}/keys/{{service}}/{{name}}/revoke",
 )
 app.include(operations.routes, f"{ADMIN}/maintenance", f"{ADMIN}/audit")
 

@@ -1,4 +1,4 @@
-"""Steps RecordScript and RecordTimeline: write what a step made and cost into the database, and announce it.
+"""Steps RecordScript and RecordTimeline: what a step made and cost -> the database, and an event.
 
 The steps before them have no database: their results are objects in S3.
 """

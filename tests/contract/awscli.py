@@ -77,9 +77,9 @@ def _value(shape: Any, values: list[str]) -> Any:
     if shape.type_name in ("integer", "long"):
         return int(value)
     if shape.type_name == "structure":
-        return (
-            json.loads(value)
-            if value.startswith("{")
-            else dict(part.split("=", 1) for part in value.split(","))
-        )
+        if value.startswith("{"):
+            return json.loads(value)
+        parts = (part.split("=", 1) for part in value.split(","))
+        # The command line makes a list of one value where the model has a list.
+        return {name: [text] if shape.members[name].type_name == "list" else text for name, text in parts}
     return value

@@ -294,6 +294,15 @@ def secrets(function: str) -> set[SettingRead]:
     return found
 
 
+# The functions of showrunner.aws.ssm beside secret and secrets, with boto3's method of each.
+SSM_CALLS = {
+    "current": "get_parameters",
+    "write": "put_parameter",
+    "remove": "delete_parameter",
+    "stored": "describe_parameters",
+}
+
+
 @cache
 def operations(function: str) -> set[tuple[str, str]]:
     """Return (service, boto3's method) of every AWS call a function can make, also through presigned URLs."""
@@ -302,6 +311,7 @@ def operations(function: str) -> set[tuple[str, str]]:
         function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
     ):
         found |= _operations(node)
+        found |= {("ssm", method) for name, method in SSM_CALLS.items() if any(calls(node, "ssm", (name,)))}
     return found
 
 

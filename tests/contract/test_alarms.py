@@ -60,6 +60,7 @@ PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
 # Ours: metric, and who sends it with which dimensions (telemetry.metrics).
 OURS = {
     "LeasesEnding": ("layers/showrunner/showrunner/feed/schedules.py", {"service", "function"}),
+    "KeysOverdue": ("layers/showrunner/showrunner/keys/overdue.py", {"service", "function"}),
     "VideoCostUsd": ("functions/finish/app.py", {"service", "function"}),
 }
 
@@ -110,6 +111,14 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
             for number in range(3)
         ],
         machine("ExecutionsFailed", [1, 1, 1]),
+    ),
+    "KeyRotationsFail": (
+        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "RotationMachine"}, 1, 10)],
+        machine("ExecutionsFailed", [1]),
+    ),
+    "KeysOverdue": (
+        [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 1, HOUR)],
+        [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 0, HOUR)],
     ),
     "ProductionsTimeOut": (machine("ExecutionsTimedOut", [1]), machine("ExecutionsFailed", [1])),
     "RendersFail": (
@@ -230,6 +239,7 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
 SILENCE = dict.fromkeys(("SweepStands", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM")
 # Functions whose throttling is planned: the machine waits for them.
 WAITED_FOR = {
+    "KeyAuditFunction",
     "PrepareFunction",
     "PublishFunction",
     "RecordFunction",

@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from showrunner.keys import state
+from showrunner.keys.inventory import SECRETS
 from tests.contract import code, template
 from tests.contract.template import FILES, Function, listed
 
@@ -160,4 +162,37 @@ def test_a_functions_policy_allows_exactly_the_secrets_it_reads(functions):
             resource["Fn::Sub"].partition("parameter/showrunner/${Stage}/")[2] for resource in resources_
         )
 
-        assert allowed == sorted(read.name for read in code.secrets(name)), name
+        assert allowed == sorted({read.name for read in code.secrets(name)} | replaced(name)), name
+
+
+def replaced(function: str) -> set[str]:
+    """Return the secrets that the function `keys` may read, because it replaces them."""
+    if function != "keys":
+        return set()
+    names = {each.name for each in SECRETS if "keys" in each.readers}
+    return names | {state.candidate("*"), state.previous("*")}
+
+
+def test_the_inventory_names_the_readers_of_each_secret(functions):
+    readers = {secret.name: set(secret.readers) - {"keys"} for secret in SECRETS}
+
+    assert readers == {
+        secret.name: {name for name in functions if secret.name in {each.name for each in code.secrets(name)}}
+        for secret in SECRETS
+    }
+
+
+def test_only_rotation_writes_secrets(functions):
+    """An admin's new key goes to a name that no reader uses."""
+    written = {
+        name: {
+            resource["Fn::Sub"].partition("parameter/showrunner/${Stage}/")[2]
+            for statement in function.statements
+            if "ssm:PutParameter" in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+        }
+        for name, function in functions.items()
+    }
+    assert {name for name, names in written.items() if names} == {"admin", "keys"}
+    assert written["admin"] == {state.candidate("*")}
+    assert written["keys"] == replaced("keys")

@@ -9,6 +9,8 @@ from pytest_httpserver import HTTPServer
 from local.settings import Refused
 from local.stages import admin, destroy, secrets, smoke, trace
 from local.stages.stage import Stage, refuse_unsafe
+from showrunner.keys import trials
+from showrunner.keys.inventory import BY_NAME
 from tests.local.account import Account, Stack
 from tests.local.test_release import account, deploy, use
 
@@ -29,17 +31,6 @@ def stage() -> Stage:
 def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
     """The services' real requests, sent to a server of this test's that knows one key."""
 
-    def at_test(service: secrets.Service) -> secrets.Service:
-        if service.request is None:
-            return service
-        asked = service.request
-
-        def request(key: str) -> tuple[str, dict[str, str]]:
-            address, headers = asked(key)
-            return httpserver.url_for("/" + address.split("/", 3)[3].partition("?")[0]), headers
-
-        return secrets.Service(service.title, service.where, request, service.without)
-
     def answer(request):
         from werkzeug import Response
 
@@ -50,14 +41,15 @@ def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
         ]
         return Response(status=200 if given == ["right"] else 401)
 
-    for path in ("/v1/models", "/v1/user", "/youtube/v3/i18nLanguages", "/v1/search"):
+    for path in ("/v1/models", "/v1/user/subscription", "/youtube/v3/videos", "/v1/search"):
         httpserver.expect_request(path).respond_with_handler(answer)
-    monkeypatch.setattr(
-        secrets, "BROUGHT", {name: at_test(service) for name, service in secrets.BROUGHT.items()}
-    )
-    monkeypatch.setattr(
-        secrets, "OPTIONAL", {name: at_test(service) for name, service in secrets.OPTIONAL.items()}
-    )
+    here = {
+        name: trial._replace(
+            address=httpserver.url_for("/v1" if name.startswith("openai") else "").rstrip("/")
+        )
+        for name, trial in trials.TRIALS.items()
+    }
+    monkeypatch.setattr(trials, "TRIALS", here)
     return httpserver
 
 
@@ -98,10 +90,11 @@ def test_without_a_key_that_every_video_needs_nothing_goes_on(monkeypatch, tmp_p
         secrets.ask_all(stage, lambda _: "")
 
 
-def test_a_service_that_is_away_doesnt_keep_anybody_from_going_on(stage):
-    away = secrets.Service("Away", "nowhere", lambda _: ("http://127.0.0.1:9/", {}))
+def test_a_service_that_is_away_doesnt_keep_anybody_from_going_on(monkeypatch):
+    away = {"pexels/api_key": trials.TRIALS["pexels/api_key"]._replace(address="http://127.0.0.1:9")}
+    monkeypatch.setattr(trials, "TRIALS", away)
 
-    assert "127.0.0.1 doesn't answer" in secrets.tried(away, "key")
+    assert "127.0.0.1 doesn't answer" in secrets.tried(BY_NAME["pexels/api_key"], "key")
 
 
 # ---------------------------------------------------------------- make admin, smoke

@@ -63,6 +63,12 @@ class AuditFilter(Page):
     date_to: Moment | None = None
 
 
+class NewKey(Body):
+    """`value` is the new key of a service; the stage makes its own keys itself."""
+
+    value: Annotated[str, Field(min_length=8, max_length=4096)] | None = None
+
+
 # Responses
 
 
@@ -194,3 +200,47 @@ class AuditEvent(Result):
 class AuditEventList(Result):
     events: list[AuditEvent]
     pagination: Pagination
+
+
+class KeyRotation(Result):
+    """`error` says why a rotation failed; then the secret before it stays in use."""
+
+    rotation_id: str
+    kind: Literal["rotate", "rollback", "revoke"]
+    progress: Literal["running", "done", "failed"]
+    begun_at: Timestamp
+    finished_at: Timestamp | None
+    error: str | None
+
+
+class StageKey(Result):
+    """A secret of the stage without its value.
+
+    `rotation`: automatic, assisted (a person brings the new key), manual, derived (changes with another).
+    `version` and `written_at` are null
+    if it is not there.
+    """
+
+    name: str
+    title: str
+    rotation: Literal["automatic", "assisted", "manual", "derived"]
+    readers: list[str]
+    required: bool
+    source: str | None
+    version: int | None
+    written_at: Timestamp | None
+    age_days: int | None
+    max_age_days: int
+    overdue: bool
+    has_previous: bool
+    newest_rotation: KeyRotation | None
+
+
+class KeyList(Result):
+    keys: list[StageKey]
+
+
+class RotationStarted(Result):
+    rotation_id: str
+    name: str
+    kind: Literal["rotate", "rollback", "revoke"]

@@ -1,17 +1,30 @@
-"""Read the secrets of the stage from SSM Parameter Store."""
+"""Read and write the secrets of the stage, SecureStrings in SSM Parameter Store."""
 
+import re
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from showrunner import config
 from showrunner.aws import rpc
-from showrunner.errors import ConfigurationMissing
+from showrunner.errors import ConfigurationMissing, InvalidRequest
 
 # A rotated key is picked up within this time without a new start; one GetParameters per function and five
 # minutes costs nothing.
 SECRET_SECONDS = 300
 
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+NAME_CHARACTERS, VALUE_BYTES = 1011, 4096
+_NAME = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,14}", re.ASCII)
+
 _secrets: dict[str, tuple[float, str | None]] = {}
+
+
+class Stored(NamedTuple):
+    """A secret's metadata: its version in SSM (from 1), and when it was written, in epoch seconds."""
+
+    version: int
+    written_at: float
 
 
 def secret(name: str, default: str | None = None) -> str:
@@ -36,8 +49,70 @@ def forget() -> None:
     _secrets.clear()
 
 
+def current(name: str) -> str | None:
+    """Return the secret as it is in SSM at this moment, None if there is none. For those who replace it."""
+    asked = {"Names": [parameter(name)], "WithDecryption": True}
+    found = rpc.call("ssm", "GetParameters", asked)["Parameters"]
+    return found[0]["Value"] if found else None
+
+
+def write(name: str, value: str) -> None:
+    """Store a secret, whether it is there or not. Raises InvalidRequest for what SSM would refuse."""
+    full = parameter(name)
+    check_value(value)
+    put = {"Name": full, "Value": value, "Type": "SecureString", "Overwrite": True}
+    rpc.call("ssm", "PutParameter", put)
+    _secrets.pop(name, None)
+
+
+def remove(name: str) -> None:
+    """Delete a secret. No error if there is none."""
+    try:
+        rpc.call("ssm", "DeleteParameter", {"Name": parameter(name)})
+    except rpc.AwsError as error:
+        if error.code != "ParameterNotFound":
+            raise
+    _secrets.pop(name, None)
+
+
+def stored() -> dict[str, Stored]:
+    """Return the metadata of all secrets of the stage by name. No value is read."""
+    path, found, token = parameter(""), dict[str, Stored](), ""
+    while True:
+        asked = {"ParameterFilters": [{"Key": "Path", "Option": "Recursive", "Values": [path]}]}
+        answer = rpc.call(
+            "ssm", "DescribeParameters", {**asked, "MaxResults": 50} | ({"NextToken": token} if token else {})
+        )
+        for each in answer["Parameters"]:
+            name = each["Name"].removeprefix(path + "/")
+            found[name] = Stored(int(each["Version"]), float(each["LastModifiedDate"]))
+        token = answer.get("NextToken", "")
+        if not token:
+            return found
+
+
+def parameter(name: str) -> str:
+    """Return the parameter's name in SSM; of "" the path of all. Raises InvalidRequest for an impossible one."""
+    full = f"/showrunner/{config.setting('STAGE')}/{name}".rstrip("/")
+    if not _NAME.fullmatch(full) or len(full) > NAME_CHARACTERS:
+        raise InvalidRequest(
+            "A secret's name has letters, digits and _.- between its slashes, and 15 levels at most."
+        )
+    return full
+
+
+def check_value(value: str) -> None:
+    """Raise InvalidRequest for a value that SSM refuses, or that no key has (white space, control characters)."""
+    if not value or len(value.encode()) > VALUE_BYTES:
+        raise InvalidRequest(f"A secret has 1 to {VALUE_BYTES} bytes.")
+    if value != value.strip() or any(ord(character) < 32 for character in value):
+        raise InvalidRequest(
+            "The secret begins or ends with white space, or has a line break: paste it again."
+        )
+
+
 def _fetch(names: list[str]) -> None:
-    prefix = f"/showrunner/{config.setting('STAGE')}/"
+    prefix = parameter("") + "/"
     answer = rpc.call(
         "ssm", "GetParameters", {"Names": [prefix + name for name in names], "WithDecryption": True}
     )

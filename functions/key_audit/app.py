@@ -1,0 +1,22 @@
+"""Rotation machine, last step: how the rotation of a secret ended -> one row of the audit log."""
+
+from typing import Any
+
+from showrunner.database import db
+from showrunner.store.audit import audit_log
+from showrunner.telemetry import entrypoint
+
+
+@entrypoint
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    who = {
+        "organisation_id": event.get("organisation_id"),
+        "subject": event["subject"],
+        "actor": None,
+        "request_id": event["rotation_id"],
+        "address": None,
+    }
+    change = {"outcome": event["outcome"], "error": event.get("error")}
+    with db.transaction() as tx:
+        audit_log.add(tx, who, f"key_{event['kind']}", "secret", event["name"], change)
+    return {"recorded": event["outcome"]}

@@ -1,0 +1,127 @@
+"""Show the secrets of the stage, never their values, and replace them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner.admin.schemas import KeyList, NewKey, RotationStarted
+from showrunner.aws import ssm
+from showrunner.database import db
+from showrunner.errors import Conflict, InvalidRequest, NotFound
+from showrunner.keys import ages, executions, state
+from showrunner.keys.inventory import BY_NAME, SECRETS, Secret
+from showrunner.web import audit
+from showrunner.web.application import Routes
+from showrunner.web.routing import Request
+
+routes = Routes()
+ROUTE = {
+    "permission": "admin:all",
+    "answer": RotationStarted,
+    "errors": (404, 409),
+    "status": 202,
+    "open_in_maintenance": True,
+}
+
+
+@routes.get("/api/v1/admin/keys", permission="admin:all", answer=KeyList, open_in_maintenance=True)
+def list_keys(request: Request) -> dict[str, Any]:
+    """List the secrets of the stage with version, age and newest rotation. Values are never returned."""
+    stored = ssm.stored()
+    return {"keys": [_shown(secret, stored) for secret in SECRETS]}
+
+
+@routes.post("/api/v1/admin/keys/{service}/{name}/rotate", **ROUTE)
+def rotate_key(request: Request, service: str, name: str, body: NewKey) -> dict[str, Any]:
+    """Replace a secret: the new one is tested before anything reads it, and the old one stays for a rollback.
+
+    A key that a person has to bring comes as `value`. It is stored under a name that no reader uses and
+    tested with a harmless call; if that fails, the old key stays in use. `GET /admin/keys` shows the result.
+    """
+    secret = _secret(service, name)
+    if secret.rotation in ("manual", "derived"):
+        raise Conflict(
+            f"{secret.title} is not replaced here: docs/runbooks/KeysOverdue.md says how.",
+            code="NOT_ROTATED_HERE",
+        )
+    if (body.value is None) != (secret.rotation == "automatic"):
+        needs = "makes its own new value: send no `value`" if body.value else "needs the new key as `value`"
+        raise InvalidRequest(f"{secret.title} {needs}.", [{"field": "value", "message": needs}])
+    if body.value is not None:
+        ssm.check_value(body.value)
+    rotation_id = state.begin(secret, "rotate")
+    if body.value is not None:
+        ssm.write(state.candidate(secret.name), body.value)
+    return _start(request, secret, "rotate", rotation_id)
+
+
+@routes.post("/api/v1/admin/keys/{service}/{name}/rollback", **ROUTE)
+def roll_back_key(request: Request, service: str, name: str) -> dict[str, Any]:
+    """Return to the version before, after the same test. 409 if there is none."""
+    secret = _with_previous(service, name)
+    return _start(request, secret, "rollback", state.begin(secret, "rollback"))
+
+
+@routes.post("/api/v1/admin/keys/{service}/{name}/revoke", **ROUTE)
+def revoke_key(request: Request, service: str, name: str) -> dict[str, Any]:
+    """End the version before at once, for example because it leaked. 409 if there is none.
+
+    If the current version leaked, rotate it first. Tokens that a revoked signing key has signed are refused
+    from then on. A service's own key must be deleted at the service, too.
+    """
+    secret = _with_previous(service, name)
+    return _start(request, secret, "revoke", state.begin(secret, "revoke"))
+
+
+def _secret(service: str, name: str) -> Secret:
+    try:
+        return BY_NAME[f"{service}/{name}"]
+    except KeyError as error:
+        raise NotFound("There is no such secret: GET /api/v1/admin/keys lists them.") from error
+
+
+def _with_previous(service: str, name: str) -> Secret:
+    secret = _secret(service, name)
+    if state.previous(secret.name) not in ssm.stored():
+        raise Conflict(f"{secret.title} has no version before this one.", code="NO_PREVIOUS_VERSION")
+    return secret
+
+
+def _start(request: Request, secret: Secret, kind: state.Kind, rotation_id: str) -> dict[str, Any]:
+    caller = request.caller
+    with db.transaction() as tx:
+        audit.record(tx, request, f"key_{kind}_requested", "secret", secret.name, rotation_id=rotation_id)
+    executions.start(secret.name, kind, rotation_id, caller.subject, caller.organisation_id)
+    return {"rotation_id": rotation_id, "name": secret.name, "kind": kind}
+
+
+def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
+    there = stored.get(secret.name)
+    newest = state.find(secret.name)
+    return {
+        "name": secret.name,
+        "title": secret.title,
+        "rotation": secret.rotation,
+        "readers": list(secret.readers),
+        "required": not secret.without,
+        "source": secret.source or None,
+        "version": there.version if there else None,
+        "written_at": _time(there.written_at) if there else None,
+        "age_days": ages.age_days(there) if there else None,
+        "max_age_days": secret.max_age_days,
+        "overdue": ages.is_overdue(secret, there),
+        "has_previous": state.previous(secret.name) in stored,
+        "newest_rotation": {
+            "rotation_id": newest["rotation_id"],
+            "kind": newest["kind"],
+            "progress": newest["progress"],
+            "begun_at": _time(newest["begun_at"]),
+            "finished_at": _time(newest["finished_at"]) if "finished_at" in newest else None,
+            "error": newest.get("error"),
+        }
+        if newest
+        else None,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,1 @@
+"""The secrets of a stage: which there are, how they are replaced, and their rotation."""

@@ -1,0 +1,105 @@
+"""Every secret of a stage: who reads it, how it is replaced, and how old it may become.
+
+The code, `make secrets`, the templates' policies and the tests all follow this table.
+"""
+
+from typing import Literal, NamedTuple
+
+# automatic: the stage makes the new one by itself. assisted: a person brings it, the stage tests it and
+# switches. manual: a person replaces it by hand, as docs/runbooks/KeysOverdue.md says. derived: it changes
+# with another.
+Rotation = Literal["automatic", "assisted", "manual", "derived"]
+
+SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"
+
+
+class Secret(NamedTuple):
+    """A SecureString in SSM, /showrunner/<stage>/<name>.
+
+    `readers` are folders of functions/. `overlap_hours`: how long the version before is kept after a
+    rotation. `max_age_days`: an older one is overdue. `source` says where a person gets it. `without` says
+    what does not work without it; empty if the stage needs it.
+    """
+
+    name: str
+    title: str
+    rotation: Rotation
+    readers: tuple[str, ...]
+    overlap_hours: int = 24
+    max_age_days: int = 365
+    source: str = ""
+    without: str = ""
+
+
+_DATABASE = (
+    *("accounts", "admin", "assets", "channels", "feed", "feed_intake", "feed_schedule", "finish"),
+    *("key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
+)
+
+SECRETS: tuple[Secret, ...] = (
+    # The key before stays in the JWK Set until the last service token that it signed has expired.
+    Secret(
+        SIGNING_KEY,
+        "Signing key of access tokens",
+        "automatic",
+        ("accounts", "admin", "keys"),
+        overlap_hours=366 * 24,
+        max_age_days=90,
+    ),
+    Secret(
+        JWKS,
+        "Public keys of access tokens, which follow the signing key",
+        "derived",
+        ("accounts", "admin", "assets", "channels", "feed", "keys", "videos"),
+        max_age_days=90,
+    ),
+    Secret("database/owner_password", "Password of the database's owner", "manual", ("migrate",)),
+    Secret("database/password", "Password of the functions' role", "manual", (*_DATABASE, "migrate")),
+    Secret(
+        "openai/api_key",
+        "OpenAI",
+        "assisted",
+        ("keys", "script"),
+        source="https://platform.openai.com/api-keys",
+    ),
+    Secret(
+        "elevenlabs/api_key",
+        "ElevenLabs",
+        "assisted",
+        ("keys", "voice"),
+        source="https://elevenlabs.io/app/settings/api-keys",
+    ),
+    Secret(
+        "youtube/api_key",
+        "YouTube Data API",
+        "assisted",
+        ("feed", "feed_poll", "keys"),
+        source="https://console.cloud.google.com/apis/credentials (enable the YouTube Data API v3 first)",
+    ),
+    Secret(
+        "pexels/api_key",
+        "Pexels",
+        "assisted",
+        ("keys", "visuals"),
+        source="https://www.pexels.com/api/",
+        without="no stock pictures",
+    ),
+    Secret(
+        "google/client_id",
+        "Google client id",
+        "manual",
+        ("accounts", "upload"),
+        max_age_days=3650,  # a name, not a secret: it changes only with the Google project
+        source="https://console.cloud.google.com/apis/credentials",
+        without="no login with Google",
+    ),
+    Secret(
+        "google/client_secret",
+        "Google client secret",
+        "manual",
+        ("accounts", "upload"),
+        source="https://console.cloud.google.com/apis/credentials",
+        without="no login with Google",
+    ),
+)
+BY_NAME = {secret.name: secret for secret in SECRETS}

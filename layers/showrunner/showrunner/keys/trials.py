@@ -1,0 +1,74 @@
+"""Try a new key with a harmless call before anything reads it."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from showrunner import config
+from showrunner.errors import CredentialRejected, PlatformUnavailable
+from showrunner.platforms.http import Sender
+
+SECONDS = 20
+# The largest answer is OpenAI's list of models.
+MOST_BYTES = 1_000_000
+# Google answers 400 to a key that it doesn't know.
+REFUSALS = (400, 401, 403)
+
+
+class Trial(NamedTuple):
+    """A GET that costs nothing, or one unit.
+
+    `address` is the service's own. `stage_address` returns the stage's, which may be a stand-in's.
+    """
+
+    service: str
+    address: str
+    stage_address: Callable[[], str]
+    path: str
+    headers: Callable[[str], Mapping[str, str]]
+
+
+TRIALS: Mapping[str, Trial] = {
+    "openai/api_key": Trial(
+        "OpenAI",
+        "https://api.openai.com/v1",
+        lambda: config.setting("OPENAI_BASE_URL"),
+        "/models",
+        lambda key: {"Authorization": f"Bearer {key}"},
+    ),
+    "elevenlabs/api_key": Trial(
+        "ElevenLabs",
+        "https://api.elevenlabs.io",
+        lambda: config.setting("ELEVENLABS_BASE_URL"),
+        "/v1/user/subscription",
+        lambda key: {"xi-api-key": key},
+    ),
+    "youtube/api_key": Trial(
+        "YouTube",
+        "https://youtube.googleapis.com",
+        lambda: config.setting("YOUTUBE_BASE_URL"),
+        "/youtube/v3/videos?part=id&id=jNQXAC9IVRw",
+        lambda key: {"X-Goog-Api-Key": key},
+    ),
+    "pexels/api_key": Trial(
+        "Pexels",
+        "https://api.pexels.com",
+        lambda: config.setting("PEXELS_BASE_URL"),
+        "/v1/search?query=sea&per_page=1",
+        lambda key: {"Authorization": key},
+    ),
+}
+
+
+def try_key(name: str, key: str) -> None:
+    """Call the service with the key.
+
+    Raises CredentialRejected if it refuses the key, and PlatformUnavailable if it says nothing about it.
+    """
+    trial = TRIALS[name]
+    address = trial.stage_address().rstrip("/") + trial.path
+    sender = Sender(trial.service, SECONDS, MOST_BYTES)
+    status = sender.send("GET", address, headers=trial.headers(key), status_only=True).status
+    if status in REFUSALS:
+        raise CredentialRejected(f"{trial.service} refuses the new key ({status}): the old one stays in use.")
+    if status >= 400:
+        raise PlatformUnavailable(f"{trial.service} answers {status} and says nothing about the new key.")

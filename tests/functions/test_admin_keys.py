@@ -1,0 +1,146 @@
+"""GET /admin/keys and the three routes that start a rotation."""
+
+import json
+import uuid
+
+import pytest
+
+from showrunner.access import passwords, sessions
+from showrunner.aws import dynamodb, sdk, ssm
+from showrunner.database import db
+from showrunner.keys import state
+from showrunner.keys.inventory import SECRETS
+from showrunner.store.accounts import members, users
+from showrunner.store.audit import audit_log
+from tests.conftest import Client, add_organisation
+
+ROTATE = "/api/v1/admin/keys/openai/api_key/rotate"
+
+
+@pytest.fixture(autouse=True)
+def machine(tx, aws, monkeypatch):
+    client = sdk.client("stepfunctions")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    made = client.create_state_machine(
+        name=f"rotation-{uuid.uuid4()}",
+        roleArn="arn:aws:iam::123456789012:role/machine",
+        definition=definition,
+    )
+    monkeypatch.setenv("ROTATION_MACHINE_ARN", made["stateMachineArn"])
+    ssm.write("openai/api_key", "sk-current-1234")
+    yield made["stateMachineArn"]
+    for name in ("openai/api_key", "candidates/openai/api_key", "previous/openai/api_key"):
+        ssm.remove(name)
+    for name in ("openai/api_key", "auth/signing_key"):
+        dynamodb.remove(f"key#{name}", "rotation")
+
+
+@pytest.fixture
+def client(tx, signing_key):
+    """Return a function that makes a client of a new user, who is a platform admin if asked."""
+
+    def make(*, admin):
+        user_id = users.add(
+            tx, f"{uuid.uuid4()}@example.com", passwords.digest("Correct-horse-7"), "Ada", None, None
+        )
+        organisation_id = add_organisation(tx)
+        members.add(tx, organisation_id, user_id, "user")
+        sql = "UPDATE accounts.users SET platform_admin = :admin, verified_at = now() WHERE id = :id"
+        db.run(tx, sql, admin=admin, id=user_id)
+        return Client(sessions.begin(tx, members.get(tx, user_id))["access_token"], organisation_id)
+
+    return make
+
+
+@pytest.fixture
+def admin(client):
+    return client(admin=True)
+
+
+@pytest.fixture
+def user(client):
+    return client(admin=False)
+
+
+def test_the_secrets_are_listed_without_a_value(admin):
+    response = admin("GET", "/api/v1/admin/keys")
+
+    assert response.status == 200
+    keys = {each["name"]: each for each in response.body["keys"]}
+    assert set(keys) == {secret.name for secret in SECRETS}
+    assert keys["openai/api_key"] | {"version": 1} == {
+        "name": "openai/api_key",
+        "title": "OpenAI",
+        "rotation": "assisted",
+        "readers": ["keys", "script"],
+        "required": True,
+        "source": "https://platform.openai.com/api-keys",
+        "version": 1,
+        "written_at": keys["openai/api_key"]["written_at"],
+        "age_days": 0,
+        "max_age_days": 365,
+        "overdue": False,
+        "has_previous": False,
+        "newest_rotation": None,
+    }
+    assert "sk-current" not in json.dumps(response.body)
+
+
+def test_a_new_key_is_stored_where_nothing_reads_it_and_a_rotation_starts(admin, tx, machine):
+    response = admin("POST", ROTATE, {"value": "sk-new-56789"})
+
+    assert response.status == 202
+    assert ssm.current("openai/api_key") == "sk-current-1234"
+    assert ssm.current(state.candidate("openai/api_key")) == "sk-new-56789"
+    (execution,) = sdk.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    assert execution["name"] == response.body["rotation_id"]
+    described = sdk.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    assert "sk-new" not in described["input"]
+    rows = [row for row in audit_rows(tx) if row["action"] == "key_rotate_requested"]
+    assert [row["thing_id"] for row in rows] == ["openai/api_key"]
+    assert "sk-new" not in json.dumps(rows)
+
+    assert admin("POST", ROTATE, {"value": "sk-other-56789"}).body["error"]["code"] == "ROTATION_RUNNING"
+    (shown,) = [
+        each for each in admin("GET", "/api/v1/admin/keys").body["keys"] if each["name"] == "openai/api_key"
+    ]
+    assert shown["newest_rotation"]["progress"] == "running"
+
+
+def audit_rows(tx):
+    from showrunner.database.pages import PageRequest
+
+    return json.loads(audit_log.list_(tx, {}, PageRequest(20, None, None, None)).rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "words"),
+    [
+        (ROTATE, {}, 400, "needs the new key"),
+        (ROTATE, {"value": "sk-a-key\nwith a break"}, 400, "paste it again"),
+        ("/api/v1/admin/keys/auth/signing_key/rotate", {"value": "12345678"}, 400, "makes its own"),
+        ("/api/v1/admin/keys/database/password/rotate", {}, 409, "KeysOverdue.md"),
+        ("/api/v1/admin/keys/openai/other/rotate", {}, 404, "no such secret"),
+        ("/api/v1/admin/keys/openai/api_key/rollback", None, 409, "no version before"),
+        ("/api/v1/admin/keys/openai/api_key/revoke", None, 409, "no version before"),
+    ],
+)
+def test_what_cannot_be_rotated_is_refused_with_the_reason(admin, path, body, status, words):
+    response = admin("POST", path, body)
+    assert (response.status, words in json.dumps(response.body)) == (status, True), response.body
+
+
+@pytest.mark.parametrize("kind", ["rollback", "revoke"])
+def test_the_version_before_is_returned_to_or_ended(admin, machine, kind):
+    ssm.write(state.previous("openai/api_key"), "sk-before-1234")
+    response = admin("POST", f"/api/v1/admin/keys/openai/api_key/{kind}")
+    assert (response.status, response.body["kind"]) == (202, kind)
+    (execution,) = sdk.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    described = sdk.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(described["input"])["step"] == ("create" if kind == "rollback" else "revoke")
+
+
+def test_only_platform_admins_see_and_replace_keys(user):
+    assert user("GET", "/api/v1/admin/keys").status == 403
+    assert user("POST", ROTATE, {"value": "sk-new-56789"}).status == 403
+    assert Client()("GET", "/api/v1/admin/keys").status == 401

@@ -1,0 +1,312 @@
+"""Rotation of secrets against SSM and DynamoDB on moto, and against services on loopback."""
+
+import json
+import time
+
+import pytest
+from werkzeug import Response
+
+from functions.keys import app
+from showrunner.access import tokens
+from showrunner.aws import dynamodb, rpc, ssm
+from showrunner.errors import Conflict, CredentialRejected, InvalidRequest, PlatformUnavailable
+from showrunner.keys import ages, rotation, state
+from showrunner.keys.inventory import BY_NAME, JWKS, SECRETS, SIGNING_KEY
+
+KEY = BY_NAME["openai/api_key"]
+SIGNING = BY_NAME[SIGNING_KEY]
+
+
+@pytest.fixture(autouse=True)
+def clean(aws):
+    """Give each test the same two secrets and no rotation."""
+    first = tokens.new_key()
+    ssm.write(SIGNING.name, json.dumps(first))
+    ssm.write(JWKS, json.dumps(tokens.jwk_set(first)))
+    ssm.write(KEY.name, "old-key")
+    yield first
+    for secret in (KEY, SIGNING):
+        dynamodb.remove(f"key#{secret.name}", "rotation")
+        dynamodb.remove(f"key#{secret.name}", "retired")
+        for name in (state.candidate(secret.name), state.previous(secret.name), secret.name):
+            ssm.remove(name)
+    ssm.remove(JWKS)
+    ssm.forget()
+
+
+@pytest.fixture
+def openai(httpserver, monkeypatch):
+    """Serve a list of models to whoever has the key `new-key`, from its `usable_after`th request on."""
+    state = {"usable_after": 0, "asked": 0, "status": 401}
+
+    def models(request):
+        state["asked"] += 1
+        known = request.headers.get("Authorization") in ("Bearer new-key", "Bearer old-key")
+        return Response(status=200 if known and state["asked"] > state["usable_after"] else state["status"])
+
+    httpserver.expect_request("/v1/models").respond_with_handler(models)
+    monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))
+    return state
+
+
+def step(name, kind, step, **more):
+    return app.handler({"name": name, "kind": kind, "step": step, **more}, None)
+
+
+def rotate(name, kind="rotate"):
+    """Run a rotation as the machine does, without its waits, and return its last answer."""
+    answer = {"do": "work", "step": "create"}
+    while answer["do"] != "record":
+        answer = step(name, kind, answer["step"])
+    return answer
+
+
+def test_an_uploaded_key_is_tested_and_then_switched_to(openai):
+    state.begin(KEY, "rotate")
+    ssm.write(state.candidate(KEY.name), "new-key")
+
+    assert rotate(KEY.name) == {"do": "record", "outcome": "done"}
+    assert openai["asked"] == 1
+    assert ssm.current(KEY.name) == "new-key"
+    assert ssm.current(state.previous(KEY.name)) == "old-key"
+    assert ssm.current(state.candidate(KEY.name)) is None
+    assert state.find(KEY.name)["progress"] == "done"
+
+
+def test_a_key_that_the_service_refuses_is_never_used(openai):
+    state.begin(KEY, "rotate")
+    ssm.write(state.candidate(KEY.name), "wrong-key")
+    step(KEY.name, "rotate", "create")
+
+    with pytest.raises(CredentialRejected, match="the old one stays in use"):
+        step(KEY.name, "rotate", "test")
+    assert step(KEY.name, "rotate", "undo", error="CredentialRejected")["outcome"] == "failed"
+    assert ssm.current(KEY.name) == "old-key"
+    assert ssm.current(state.candidate(KEY.name)) is None
+    found = state.find(KEY.name)
+    assert (found["progress"], found["error"]) == ("failed", "CredentialRejected")
+
+
+def test_a_service_in_trouble_says_nothing_about_the_key(openai):
+    openai |= {"status": 500, "usable_after": 9}
+    ssm.write(state.candidate(KEY.name), "new-key")
+    with pytest.raises(PlatformUnavailable):
+        step(KEY.name, "rotate", "test")
+
+
+def test_a_rollback_returns_to_the_version_before(openai):
+    ssm.write(state.candidate(KEY.name), "new-key")
+    rotate(KEY.name)
+
+    assert rotate(KEY.name, "rollback")["outcome"] == "done"
+    assert ssm.current(KEY.name) == "old-key"
+    assert ssm.current(state.previous(KEY.name)) == "new-key"
+
+
+def test_only_one_rotation_of_a_secret_runs_and_a_lost_one_ends_after_an_hour(monkeypatch):
+    state.begin(KEY, "rotate")
+    with pytest.raises(Conflict, match="being replaced already"):
+        state.begin(KEY, "rollback")
+
+    later = time.time() + state.ABANDONED_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert state.begin(KEY, "rotate")
+
+
+def test_tokens_of_both_signing_keys_are_valid_during_and_after_a_rotation(clean):
+    old = token(clean)
+    assert step(SIGNING.name, "rotate", "create")["step"] == "publish"
+    published = step(SIGNING.name, "rotate", "publish")
+
+    assert published == {"do": "wait", "step": "test", "wait_seconds": rotation.PUBLISHED_SECONDS}
+    assert rotation.PUBLISHED_SECONDS > ssm.SECRET_SECONDS
+    new_key = json.loads(ssm.current(state.candidate(SIGNING.name)))
+    ssm.forget()
+    tokens._source.clear()
+    assert tokens.verify(token(new_key)).subject == tokens.verify(old).subject == "service:test"
+
+    step(SIGNING.name, "rotate", "test")
+    step(SIGNING.name, "rotate", "finish")
+    assert json.loads(ssm.current(SIGNING.name)) == new_key
+    ssm.forget()
+    tokens._source.clear()
+    assert tokens.verify(token(new_key)).subject == tokens.verify(old).subject == "service:test"
+
+
+def token(key):
+    from showrunner import config
+
+    claims = tokens.service_claims(
+        "test", "0b9d6a52-3c1f-4f0e-8d55-6f1e2a7c9b10", [], config.setting("PLATFORM_URL")
+    )
+    return tokens.sign(claims, key)
+
+
+def test_an_old_public_key_leaves_when_its_last_token_has_expired(clean):
+    rotate(SIGNING.name)
+    kids = published_kids()
+    assert clean["kid"] in kids
+
+    long_ago = int(time.time()) - SIGNING.overlap_hours * 3600 - 1
+    dynamodb.put("key#auth/signing_key", "retired", {clean["kid"]: long_ago})
+    rotate(SIGNING.name)
+    assert clean["kid"] not in published_kids()
+    assert len(published_kids()) == 2
+    assert SIGNING.overlap_hours * 3600 > tokens.SERVICE_SECONDS
+
+
+def published_kids():
+    return {each["kid"] for each in json.loads(ssm.current(JWKS))["keys"]}
+
+
+def test_a_revoked_signing_key_verifies_nothing(clean):
+    rotate(SIGNING.name)
+    assert step(SIGNING.name, "revoke", "revoke")["outcome"] == "done"
+    assert published_kids() == {json.loads(ssm.current(SIGNING.name))["kid"]}
+    assert ssm.current(state.previous(SIGNING.name)) is None
+
+
+def test_public_keys_that_no_longer_fit_into_a_parameter_stop_a_rotation(clean):
+    for _ in range(rotation.MAX_PUBLIC_KEYS - 1):
+        rotate(SIGNING.name)
+    assert len(ssm.current(JWKS).encode()) < ssm.VALUE_BYTES
+    step(SIGNING.name, "rotate", "create")
+    with pytest.raises(Conflict, match="revoke the previous ones"):
+        step(SIGNING.name, "rotate", "publish")
+
+
+class Killed(BaseException):
+    """The function's process ends."""
+
+
+@pytest.mark.parametrize("name", [KEY.name, SIGNING.name])
+def test_a_rotation_killed_at_any_write_leaves_a_valid_key_and_ends_after_a_repeat(
+    name, openai, monkeypatch, clean
+):
+    """Kill it before and after each call of AWS that changes something, then repeat the step."""
+    call, changes = rpc.call, ("PutParameter", "DeleteParameter", "PutItem")
+    count = {"left": -1, "after": False}
+
+    def failing(service, action, payload):
+        if action in changes:
+            count["left"] -= 1
+            if count["left"] == 0 and not count["after"]:
+                raise Killed
+        answer = call(service, action, payload)
+        if action in changes and count["left"] == 0:
+            raise Killed
+        return answer
+
+    monkeypatch.setattr(rpc, "call", failing)
+    tried = 0
+    for place in range(1, 20):
+        for after in (False, True):
+            reset(name, clean)
+            count |= {"left": place, "after": after}
+            killed = rotate_with_repeats(name)
+            count["left"] = -1
+            assert is_valid(name, openai, clean)
+            assert ssm.current(name) not in (None, "old-key", json.dumps(clean))
+            assert ssm.current(state.candidate(name)) is None
+            assert state.find(name)["progress"] == "done"
+            tried += killed
+    assert tried >= 8
+
+
+def reset(name, first):
+    ssm.remove(state.candidate(name))
+    ssm.remove(state.previous(name))
+    if name == KEY.name:
+        ssm.write(name, "old-key")
+        ssm.write(state.candidate(name), "new-key")
+    else:
+        ssm.write(name, json.dumps(first))
+        ssm.write(JWKS, json.dumps(tokens.jwk_set(first)))
+
+
+def rotate_with_repeats(name):
+    """Rotate, repeating a step that was killed, as the machine's Retry does; return how many were killed."""
+    answer, killed = {"do": "work", "step": "create"}, 0
+    while answer["do"] != "record":
+        try:
+            answer = step(name, "rotate", answer["step"])
+        except Killed:
+            killed += 1
+        assert ssm.current(name) is not None
+    return killed
+
+
+def is_valid(name, openai, first):
+    if name == KEY.name:
+        return ssm.current(name) in ("old-key", "new-key")
+    return {first["kid"], json.loads(ssm.current(name))["kid"]} <= published_kids()
+
+
+@pytest.mark.parametrize("lost", ["before the switch", "after the switch"])
+def test_an_undo_knows_whether_the_new_key_is_in_use(openai, lost):
+    ssm.write(state.candidate(KEY.name), "new-key")
+    if lost == "after the switch":
+        ssm.write(state.previous(KEY.name), "old-key")
+        ssm.write(KEY.name, "new-key")
+    answer = step(KEY.name, "rotate", "undo", error="States.Timeout")
+    assert answer["outcome"] == ("done" if lost == "after the switch" else "failed")
+    assert ssm.current(KEY.name) == ("new-key" if lost == "after the switch" else "old-key")
+    assert ssm.current(state.candidate(KEY.name)) is None
+
+
+def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypatch, aws):
+    from showrunner.aws import sdk
+
+    client = sdk.client("stepfunctions")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    machine = client.create_state_machine(
+        name="rotation", roleArn="arn:aws:iam::123456789012:role/machine", definition=definition
+    )
+    monkeypatch.setenv("ROTATION_MACHINE_ARN", machine["stateMachineArn"])
+    now = time.time()
+    assert app.handler({"source": "aws.scheduler"}, None) == {"started": [], "overdue": []}
+
+    monkeypatch.setattr(ages.time, "time", lambda: now + 91 * 86_400)
+    assert app.handler({"source": "aws.scheduler"}, None)["started"] == [SIGNING.name]
+    assert app.handler({"source": "aws.scheduler"}, None)["started"] == []
+    (execution,) = client.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+    document = json.loads(client.describe_execution(executionArn=execution["executionArn"])["input"])
+    assert (document["name"], document["step"], document["subject"]) == (
+        SIGNING.name,
+        "create",
+        "service:keys",
+    )
+
+    monkeypatch.setattr(ages.time, "time", lambda: now + 366 * 86_400)
+    assert KEY.name in app.handler({"source": "aws.scheduler"}, None)["overdue"]
+
+
+@pytest.mark.parametrize("value", ["", "key\n", " key", "a\x00b", "x" * 4097])
+def test_a_value_that_ssm_refuses_or_no_key_has_is_refused(value, aws):
+    with pytest.raises(InvalidRequest):
+        ssm.write("openai/api_key", value)
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "a//b", "x" * 1011, "/".join("a" * 14), "../b/"])
+def test_a_name_that_ssm_refuses_is_refused(name):
+    with pytest.raises(InvalidRequest):
+        ssm.parameter(name) if name != "../b/" else ssm.parameter("..//b")
+
+
+def test_the_stored_secrets_are_listed_over_all_pages_without_a_value(aws):
+    names = [f"many/{number}" for number in range(60)]
+    for name in names:
+        ssm.write(name, "value-of-it")
+    try:
+        found = ssm.stored()
+        assert set(names) <= set(found)
+        assert "value-of-it" not in repr(found)
+        assert found[names[0]].version >= 1
+        assert abs(found[names[0]].written_at - time.time()) < 60
+    finally:
+        for name in names:
+            ssm.remove(name)
+
+
+def test_the_inventory_names_each_secret_once():
+    assert len({secret.name for secret in SECRETS}) == len(SECRETS)
