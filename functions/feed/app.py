@@ -1,4 +1,4 @@
-"""Serve the Ingestion API: subscriptions, webhook events, channels, videos and their updates."""
+"""Ingestion API: keys of machines -> subscriptions, webhook events, channels, videos and their updates."""
 
 from pathlib import Path
 from typing import Any

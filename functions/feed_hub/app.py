@@ -1,4 +1,4 @@
-"""Ask the hub to subscribe, renew or unsubscribe, from a queue; answers go to feed_intake. No database."""
+"""Queue -> the hub is asked to subscribe, renew or unsubscribe; its answers go to feed_intake. No database."""
 
 from typing import Any
 

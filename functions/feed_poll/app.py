@@ -1,4 +1,4 @@
-"""Read YouTube's feeds and Data API, from a queue; the finds go to feed_intake. No database."""
+"""Queue -> YouTube's feeds and Data API are read; what was found goes to feed_intake. No database."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Send due renewals, polls and look-ups to the queues of feed_hub and feed_poll, every minute."""
+"""Schedule, every minute -> due renewals, polls and look-ups go to the queues of feed_hub and feed_poll."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answer hubs: GET returns the challenge of a verification, POST puts a signed notification into the queue.
+"""Hubs -> GET returns the challenge of a verification, POST puts a signed notification into the queue.
 
 Without the database, so that it starts at once.
 """
