@@ -136,7 +136,7 @@ class TitleCard:
 class Music:
     asset: Asset | None = None
     mood: str = "calm"
-    level_db: float = -20.0
+    level_db: float = -22.0
     duck_db: float = 12.0
 
 

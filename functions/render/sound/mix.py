@@ -58,6 +58,7 @@ class Mixer:
         self.voices = self._voices()
         self.bed = Bed(timeline, files, folder) if timeline.music else None
         self.effects = list(self._effects())
+        self._envelope = self._duck() if self.bed else None
 
     def _effects(self) -> Iterator[tuple[int, Sound]]:
         known: dict[str, tuple[Sound, float]] = {}
@@ -73,7 +74,7 @@ class Mixer:
 
     def blocks(self) -> Iterator[Sound]:
         """Yield the mix in stereo blocks of BLOCK_S seconds, before mastering."""
-        envelope = self._duck() if self.bed else None
+        envelope = self._envelope
         for start in range(0, self.total, BLOCK_S * RATE):
             end = min(self.total, start + BLOCK_S * RATE)
             block = np.zeros((end - start, 2), np.float32)
@@ -202,9 +203,14 @@ class Bed:
             (folder / "bed.f32").write_bytes(music.bed(plan.mood, timeline.seed).tobytes())
             self.loop = Recording(folder / "bed.f32", 2, loudness_of_file(folder / "bed.f32"))
         level = self.loop.lufs
-        # level_db is the level under speech. Without speech the music is louder by duck_db.
+        # level_db is the level under speech. Without speech the music is louder by duck_db. Mastering is expected to
+        # bring the narration to the target.
         target = NARRATION_LUFS + plan.level_db + plan.duck_db
         self.gain = np.float32(10 ** ((target - level) / 20)) if math.isfinite(level) else np.float32(0)
+
+    def change_level(self, db: float) -> None:
+        """Make the music louder (or, with a negative number, quieter)."""
+        self.gain *= np.float32(10 ** (db / 20))
 
     def block(self, start: int, count: int) -> Sound:
         """Return `count` stereo samples from sample `start` of the video."""

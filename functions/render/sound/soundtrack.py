@@ -10,7 +10,7 @@ from pathlib import Path
 from render import ffmpeg
 from render.plan.timeline import Timeline
 from render.sound.loudness import RAW_FORMAT, Measured, loudness_of_file, measure
-from render.sound.mix import Mixer
+from render.sound.mix import NARRATION_LUFS, Mixer
 from render.sound.music import RATE
 
 # AAC raises peaks by up to about 1 dB. The limiter starts this far below the ceiling; the result is measured.
@@ -18,6 +18,9 @@ AAC_HEADROOM_DB = 0.8
 # At this bit rate the fast coder takes half the time of the default one, whose search saves nothing.
 AAC_BITRATE = "192k"
 TOLERANCE_LU = 0.4
+# The music in pauses may differ this much from the timeline's level before the mix is made again.
+BED_TOLERANCE_DB = 0.75
+_MIXING_PASSES = 4
 # Mastering is repeated with corrected gain and ceiling at most this many times.
 _MASTERING_PASSES = 4
 
@@ -41,10 +44,7 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     raw = folder / "mix.f32"
-    with raw.open("wb") as file:
-        for block in Mixer(timeline, files, folder).blocks():
-            file.write(block.tobytes())
-    before = loudness_of_file(raw)
+    before = _mixed(Mixer(timeline, files, folder), raw)
     target = folder / "sound.m4a"
     gain, ceiling = timeline.integrated_lufs - before, timeline.true_peak_dbtp - AAC_HEADROOM_DB
     if not math.isfinite(before):
@@ -64,6 +64,27 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
     for done in folder.glob("*.f32"):
         done.unlink()
     return Track(target, after)
+
+
+def _mixed(mixer: Mixer, raw: Path) -> float:
+    """Write the mix to `raw` and return its loudness.
+
+    Pauses lower the loudness of the whole, so mastering makes everything louder, and the music in the pauses too.
+    The mix is made again with quieter music until that is right.
+    """
+    lowered = 0.0
+    for _ in range(_MIXING_PASSES):
+        with raw.open("wb") as file:
+            for block in mixer.blocks():
+                file.write(block.tobytes())
+        before = loudness_of_file(raw)
+        # Mastering raises everything by target - before. Planned was target - NARRATION_LUFS.
+        excess = NARRATION_LUFS - before - lowered
+        if not mixer.bed or not mixer.voices or not math.isfinite(before) or abs(excess) <= BED_TOLERANCE_DB:
+            break
+        mixer.bed.change_level(-excess)
+        lowered += excess
+    return before
 
 
 def _master(raw: Path, gain_db: float, ceiling_db: float, target: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,6 +142,33 @@ def test_the_music_under_speech_is_twelve_decibels_quieter(tmp_path):
         assert 20 * np.log10(heard[12][part].std() / heard[0][part].std()) <= -11.9, word.text
     open_ = np.s_[RATE : round((words[0].start_s - 0.5) * RATE)]
     assert 20 * np.log10(heard[12][open_].std() / heard[0][open_].std()) == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize("gap_s", [0.8, 3.0])
+@pytest.mark.parametrize("mood", sorted(music.MOODS))
+def test_the_music_is_heard_in_pauses_of_the_finished_track_and_ducked_under_speech(tmp_path, mood, gap_s):
+    """Pauses lower the loudness of the whole, which mastering makes up for: the music must not become louder."""
+    parsed, files = film(tmp_path, gap_s=gap_s, music={"mood": mood})
+    scenes = list(parsed.scenes)
+    pause_s = 6.0
+    scenes.append(
+        replace(
+            scenes[-1],
+            id="pause",
+            narration=None,
+            start_s=parsed.duration_s,
+            end_s=parsed.duration_s + pause_s,
+        )
+    )
+    parsed = replace(parsed, scenes=tuple(scenes))
+    track = soundtrack.produce(parsed, files, tmp_path / "work")
+    at = parsed.duration_s - pause_s
+    samples.ffmpeg(
+        *("-ss", f"{at + 0.5}", "-t", "3.5", "-i", track.path),
+        *("-f", "f32le", "-ac", "2", "-ar", str(RATE), tmp_path / "pause.f32"),
+    )
+    assert -26 <= loudness.loudness_of_file(tmp_path / "pause.f32") <= -22
+    assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=0.5)
 
 
 @pytest.mark.parametrize("mood", sorted(music.MOODS))

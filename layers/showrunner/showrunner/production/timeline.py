@@ -181,7 +181,7 @@ def _music(job: Job) -> dict[str, Any]:
     return {
         "asset": _asset(bed.key, bed.sha256) if bed else None,
         "mood": _MOODS[job.style],
-        "level_db": -20.0,
+        "level_db": -22.0,
         "duck_db": 12.0,
     }
 
