@@ -156,7 +156,7 @@ class Composer:
         return self._headings[index]
 
     def _text_start(self, index: int) -> float:
-        """Return when a scene's heading and generated text appear: with the scene, or after the title card."""
+        """Return when a scene's heading and text appear: with the scene, or after the title card."""
         scene, title = self.timeline.scenes[index], self._title
         if title and title.start_s <= scene.start_s < title.end_s:
             return title.end_s

@@ -88,7 +88,7 @@ class GeneratedPainter:
         self.backdrop.plate.upload()
 
     def paint(self, at_s: float, progress: float, covered_s: float = 0.0) -> Frame:
-        """Return the frame at `at_s` of the scene. The text enters after `covered_s`: so long a title is shown."""
+        """Return the frame at `at_s` of the scene. The text enters after a title card of `covered_s`."""
         frame = self.backdrop.paint(at_s, progress)
         for layer in self.layers:
             layer.paint(frame, at_s - covered_s)

@@ -203,8 +203,8 @@ class Bed:
             (folder / "bed.f32").write_bytes(music.bed(plan.mood, timeline.seed).tobytes())
             self.loop = Recording(folder / "bed.f32", 2, loudness_of_file(folder / "bed.f32"))
         level = self.loop.lufs
-        # level_db is the level under speech. Without speech the music is louder by duck_db. Mastering is expected to
-        # bring the narration to the target.
+        # level_db is the level under speech. Without speech the music is louder by duck_db. Mastering is
+        # expected to bring the narration to the target.
         target = NARRATION_LUFS + plan.level_db + plan.duck_db
         self.gain = np.float32(10 ** ((target - level) / 20)) if math.isfinite(level) else np.float32(0)
 

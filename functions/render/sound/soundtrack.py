@@ -69,8 +69,8 @@ def produce(timeline: Timeline, files: dict[str, Path], folder: Path) -> Track:
 def _mixed(mixer: Mixer, raw: Path) -> float:
     """Write the mix to `raw` and return its loudness.
 
-    Pauses lower the loudness of the whole, so mastering makes everything louder, and the music in the pauses too.
-    The mix is made again with quieter music until that is right.
+    Pauses lower the loudness of the whole, so mastering makes everything louder, and the music in the pauses
+    too. The mix is made again with quieter music until that is right.
     """
     lowered = 0.0
     for _ in range(_MIXING_PASSES):

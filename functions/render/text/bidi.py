@@ -32,8 +32,8 @@ class Run:
 def is_rtl(text: str, language: str = "en") -> bool:
     """Return True if a paragraph is read from right to left.
 
-    The first strong letter decides (UAX 9, P2). In a right-to-left language one such letter is enough, because
-    a sentence that starts with a foreign name is still one of that language.
+    The first strong letter decides (UAX 9, P2). In a right-to-left language any right-to-left letter is
+    enough, because a sentence that starts with a foreign name is still one of that language.
     """
     strong = [kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL")]
     if language.lower().split("-")[0] in _RTL_LANGUAGES:
@@ -47,7 +47,7 @@ def needs_shaping(text: str) -> bool:
 
 
 def shaping() -> bool:
-    """Return True if Pillow found FriBidi here, which it needs for complex scripts. Its wheels have the rest."""
+    """Return True if Pillow found FriBidi here, which it needs for complex scripts."""
     return bool(features.check("raqm"))
 
 

@@ -172,7 +172,7 @@ class Painter:
         return _Placed(number, unit, round(left) - margin, top, still, spoken, waiting, letters_width)
 
     def _position(self, page: Page) -> str:
-        """Return the preset's position, or "lower" where a title card or a generated scene fills the picture."""
+        """Return the preset's position, or "lower" where a title card or generated text fills the picture."""
         covers = any(start < page.end_s and page.start_s < end for start, end in self._filled)
         return "lower" if covers else self.style.position
 

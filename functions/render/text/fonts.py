@@ -30,8 +30,8 @@ _CJK_PACKAGE, _CJK_FILE = "cvttf_NotoSansCJK_Bold", "NotoSansCJKtc-Bold.otf"
 # Bengali, ...
 _OTHERS_PACKAGE, _OTHERS_FIRST = "manimgx_fonts", ("NotoEmoji[wght].ttf", "NotoSans[wght].ttf")
 
-# Noto Emoji draws flags as the letters of a territory, and these four with another territory's letters (Norway as
-# BV). A white flag says nothing wrong.
+# Noto Emoji draws flags as the letters of a territory, and these four with another territory's letters
+# (Norway as BV). A white flag says nothing wrong.
 _MISTAKEN_FLAGS, _NEUTRAL_FLAG = frozenset(("🇭🇲", "🇮🇴", "🇳🇴", "🇸🇯")), "\U0001f3f3"
 
 # The CJK font draws Han characters in their Taiwanese form unless a language tag selects another (BCP 47).

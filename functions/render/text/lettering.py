@@ -292,8 +292,8 @@ def fitted(
 ) -> tuple[list[str], TextStyle]:
     """Wrap a text at the largest size that fits, down to the share `smallest` of the style's size.
 
-    If even that is too large, cut the text and add an ellipsis. Returns (lines, the style at the size used and
-    with the text's direction).
+    If even that is too large, cut the text and add an ellipsis. Returns (lines, the style at the size used
+    and with the text's direction).
     """
     style = replace(style, rtl=bidi.is_rtl(text, style.language))
     for percent in range(100, round(smallest * 100) - 1, -4):

@@ -58,7 +58,7 @@ class Page:
         return tuple(unit for line in self.lines for unit in line)
 
     def text(self) -> str:
-        """Return the page's lines for a subtitle file, where a player shows each as a paragraph of its own."""
+        """Return the page's lines for a subtitle file. A player shows each as a paragraph of its own."""
         return "\n".join(_directed(_sentence(line), self.rtl) for line in self.lines)
 
 

@@ -56,7 +56,7 @@ class ResolvedStyle:
 
     @property
     def room(self) -> int:
-        """Return the height of two lines with all that surrounds them, and of an enlarged word in the first."""
+        """Return the height of two lines with all that surrounds them, the first with an enlarged word."""
         size, letters = self.base.size, lettering.ASCENT + lettering.DESCENT
         enlarged = (self.pop_scale - 1) / 2 * (letters * size + 2 * self.base.margin)
         return round(2 * self.reach + self.line_height + letters * size + enlarged)

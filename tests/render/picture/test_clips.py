@@ -115,7 +115,7 @@ def test_an_absurd_pixel_aspect_is_ignored(tmp_path, aspect):
 
 
 def clean_aperture(path, width, height):
-    """Insert a `clap` box (ISO/IEC 14496-12, 12.1.4) for the middle of the picture into an MP4 without moved data."""
+    """Insert a `clap` box (ISO/IEC 14496-12, 12.1.4) for the middle of the picture into an MP4."""
     data = bytearray(path.read_bytes())
     assert data.index(b"moov") > data.index(b"mdat"), "sizes before the data would move it"
     box = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
@@ -158,7 +158,8 @@ def test_ten_bits_and_other_samplings_have_the_same_tones(tmp_path, codec):
 @pytest.mark.parametrize("order", ["tff", "bff"])
 def test_an_interlaced_clip_has_no_combs(tmp_path, order):
     """A bar moves by 8 pixels from field to field: between whole lines its edge must be straight."""
-    bar = "color=black:s=320x240:r=60:d=1,format=gray,geq=lum='if(between(X,20+8*mod(N,25),60+8*mod(N,25)),255,0)'"
+    inside = "between(X,20+8*mod(N,25),60+8*mod(N,25))"
+    bar = f"color=black:s=320x240:r=60:d=1,format=gray,geq=lum='if({inside},255,0)'"
     woven = (
         f"{bar},format=yuv420p,tinterlace=interleave_{'top' if order == 'tff' else 'bottom'},setfield={order}"
     )
@@ -203,7 +204,7 @@ def test_a_picture_that_starts_after_the_sound_begins_at_once(tmp_path):
 
 
 def test_a_variable_frame_rate_keeps_its_times(tmp_path):
-    """Frames 15 to 44 are left out except for every fifth: what is shown at a time is the frame of that time."""
+    """Of frames 15 to 44 only every fifth is there: what is shown at a time is the frame of that time."""
     chosen = "select='lt(n,15)+gt(n,44)+not(mod(n,5))'"
     found = numbers(frames(counting(tmp_path / "v.mp4", more=("-vf", chosen, "-fps_mode", "vfr")), 80))
     for at in (5, 14, 50, 70, 79):

@@ -55,8 +55,8 @@ PLANS = {
     },
 }
 SPOKEN = (
-    "An octopus unquestionably has three hearts. Counterintuitively two of them pump blood through the gills, "
-    "and the extraordinarily muscular third serves the body."
+    "An octopus unquestionably has three hearts. Counterintuitively two of them pump blood through the "
+    "gills, and the extraordinarily muscular third serves the body."
 )
 
 

@@ -147,7 +147,7 @@ def test_the_music_under_speech_is_twelve_decibels_quieter(tmp_path):
 @pytest.mark.parametrize("gap_s", [0.8, 3.0])
 @pytest.mark.parametrize("mood", sorted(music.MOODS))
 def test_the_music_is_heard_in_pauses_of_the_finished_track_and_ducked_under_speech(tmp_path, mood, gap_s):
-    """Pauses lower the loudness of the whole, which mastering makes up for: the music must not become louder."""
+    """Mastering makes up for the quiet pauses of a video: its music must not become louder."""
     parsed, files = film(tmp_path, gap_s=gap_s, music={"mood": mood})
     scenes = list(parsed.scenes)
     pause_s = 6.0
@@ -221,7 +221,7 @@ def test_a_transition_sound_lands_on_the_cut():
 
 
 def test_sound_that_starts_late_or_has_a_gap_keeps_its_times(tmp_path):
-    """A recording in a video file whose sound starts 0.7 s after the picture, and pauses for a second without data."""
+    """A recording whose sound starts 0.7 s after the picture, with a second without data."""
     tone = "sine=frequency=440:d=3,aselect='not(between(t,1,2))'"
     picture = ("-f", "lavfi", "-i", "color=black:s=64x64:r=10:d=4")
     sound = ("-itsoffset", "0.7", "-f", "lavfi", "-i", tone)
