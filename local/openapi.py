@@ -30,12 +30,18 @@ body: 413 above 10 MB, 429 when a whole stage is throttled, 503 when a function 
 per caller.
 """
 ERROR = {
+    "title": "Error",
+    "description": "The body of every error response.",
     "type": "object",
     "required": ["error"],
     "properties": {
-        "error": {"type": "string"},
-        "message": {"type": "string"},
-        "details": {"type": "object", "properties": {"field": {"type": "string"}}},
+        "error": {"type": "string", "description": "Code of the error, for programs."},
+        "message": {"type": "string", "description": "What went wrong, for people."},
+        "details": {
+            "type": "object",
+            "description": "Which field is wrong.",
+            "properties": {"field": {"type": "string", "description": "Name of the field."}},
+        },
     },
 }
 
@@ -67,32 +73,25 @@ def platform_text() -> str:
 def ingestion_text() -> str:
     """The Ingestion API has its own keys and error bodies, and a public receiver that is no Application."""
     applications()
-    from pydantic import TypeAdapter
-
     from showrunner.feed import schemas
-    from showrunner.web.openapi import document
+    from showrunner.web import openapi
 
     feed = importlib.import_module("functions.feed.app")
-    told = document([feed.app], "showrunner Ingestion API")
-    told["info"]["description"] = INGESTION
-    told["components"]["schemas"] |= {
-        "Error": ERROR,
-        "Feed.Renewal": TypeAdapter(schemas.Renewal).json_schema(),
-    }
-    told["components"]["securitySchemes"] = {
-        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "bearer": {"type": "http", "scheme": "bearer", "description": "The same key."},
-    }
-    for path in told["paths"].values():
+    known = openapi.document([feed.app], "showrunner Ingestion API")
+    known["info"]["description"] = INGESTION
+    schemas_ = known["components"]["schemas"]
+    schemas_["Error"] = ERROR
+    known["components"]["securitySchemes"]["bearer"]["description"] = "The same key."
+    for path in known["paths"].values():
         for operation in path.values():
             _as_ingestion(operation)
-    body = {
+    known["paths"]["/api/v1/subscriptions/{id}/renew"]["post"]["requestBody"] = {
         "required": False,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Feed.Renewal"}}},
+        "description": "What to change; omitted fields keep their value.",
+        "content": {"application/json": {"schema": openapi.schema_of(schemas.Renewal, schemas_)}},
     }
-    told["paths"]["/api/v1/subscriptions/{id}/renew"]["post"]["requestBody"] = body
-    told["paths"] |= _webhook()
-    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+    known["paths"] |= _webhook()
+    return json.dumps(openapi.complete(known), indent=1, ensure_ascii=False) + "\n"
 
 
 def _as_ingestion(operation: dict[str, Any]) -> None:
@@ -107,7 +106,7 @@ def _as_ingestion(operation: dict[str, Any]) -> None:
 
 
 def _webhook() -> dict[str, Any]:
-    text = {"text/plain": {"schema": {"type": "string"}}}
+    text = {"text/plain": {"schema": {"type": "string", "examples": ["a1b2c3"]}}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     token = {
         "name": "token",
@@ -153,7 +152,7 @@ def _webhook() -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/atom+xml": {"schema": {"type": "string"}}},
+            "content": {"application/atom+xml": {"schema": {"type": "string", "examples": ["<feed/>"]}}},
         },
         "responses": {
             "202": {"description": "Taken.", "content": text},

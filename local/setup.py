@@ -227,6 +227,10 @@ def lock() -> None:
         sources = [path for pattern in SOURCES.get(name, ()) for path in sorted(ROOT.glob(pattern))]
         group = [] if name == "render" else ["--group", name]
         alone = ["--no-deps"] if name == "models-data" else []
+        # Tools of the tests may ask for an older pydantic; the product's version comes first.
+        first: list[str | Path] = (
+            ["--override", ROOT / "layers/showrunner/requirements.txt"] if name == "dev" else []
+        )
         target = LOCKS / f"{name}.txt"
         options = [
             "--quiet",
@@ -239,5 +243,7 @@ def lock() -> None:
             "--no-emit-find-links",
             "--no-strip-markers",
         ]
-        processes.call([UV, "pip", "compile", *options, *alone, *group, *sources, "-o", target], folder=ROOT)
+        processes.call(
+            [UV, "pip", "compile", *options, *alone, *first, *group, *sources, "-o", target], folder=ROOT
+        )
         print(f"  {target.relative_to(ROOT)}", flush=True)

@@ -130,6 +130,7 @@ def test_every_imported_package_is_in_the_functions_layers(loaded):
         "AiLayer": {"mutagen", "openai", "elevenlabs"},
         "TextLayer": {"sentencex", "icu4py", "markdown_it"},
         "GoogleLayer": {"googleapiclient", "httplib2"},
+        "DocsLayer": {"swagger_ui_bundle"},
     }
     for name, each in template.functions().items():
         layers = {reference["Ref"] for reference in each.properties["Layers"]}
@@ -156,6 +157,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
         "markdown_it": "markdown-it-py",
         "aws_lambda_powertools": "aws-lambda-powertools",
         "googleapiclient": "google-api-python-client",
+        "swagger_ui_bundle": "swagger-ui-bundle-v2",
         "httpx": "openai",
         "pydantic_core": "pydantic",
         "urllib3": "requests",

@@ -43,7 +43,7 @@ def test_health_is_public(world):
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/style.css", "text/css")],
+    [("/openapi.json", "application/json"), ("/docs", "text/html"), ("/docs/swagger-ui.css", "text/css")],
 )
 def test_the_openapi_document_and_its_page_are_public(world, served_documents, path, kind):
     from functions.feed import app as feed

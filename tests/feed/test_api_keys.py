@@ -77,5 +77,5 @@ def test_public_routes_show_no_data_of_the_feed():
         "/health",
         "/openapi.json",
         "/docs",
-        "/docs/style.css",
+        "/docs/{file}",
     }

@@ -1,6 +1,6 @@
 """Define the request and response bodies of /channels."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -166,7 +166,7 @@ class Channel(Result):
     niche: str | None
     youtube_channel_id: str | None
     status: ChannelStatus
-    settings: dict[str, Any]
+    settings: ChannelSettings
     created_at: Timestamp
     updated_at: Timestamp
 
