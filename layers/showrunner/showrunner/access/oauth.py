@@ -145,11 +145,10 @@ def _person(claims: dict[str, Any]) -> Person:
     subject, email, name = claims.get("sub"), claims.get("email"), claims.get("name")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isascii():
         raise _refused()
-    # In ASCII only: lower() makes a plain k of the Kelvin sign, and so another's address.
-    email = (email.lower() if email.isascii() else email) if isinstance(email, str) else None
+    email = email if isinstance(email, str) else None
     # https://developers.google.com/identity/gsi/web/guides/verify-google-id-token: it is authoritative for
     # its own addresses and those of a hosted domain.
-    owns_mailbox = (email or "").endswith("@gmail.com") or bool(claims.get("hd"))
+    owns_mailbox = (email or "").lower().endswith("@gmail.com") or bool(claims.get("hd"))
     # Only true itself: a text or a number is not what the provider documents.
     return Person(
         subject,

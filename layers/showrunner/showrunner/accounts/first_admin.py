@@ -3,6 +3,7 @@
 import secrets
 from typing import Any
 
+from showrunner.access import email_addresses
 from showrunner.access.digests import sha256
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
@@ -22,11 +23,13 @@ def make_admin(tx: db.Transaction, command: dict[str, Any]) -> dict[str, Any]:
     now: `password_token` for POST /api/v1/auth/password/reset if the person has no password yet, and
     `ingestion_key` if the organisation had none. Raises InvalidRequest.
     """
-    email, by = str(command.get("email") or "").strip().lower(), str(command.get("by") or "")
-    if "@" not in email or not by:
-        raise InvalidRequest(
-            "The command needs email (of the new admin) and by (who runs it, for the audit log)."
-        )
+    by = str(command.get("by") or "")
+    try:
+        email = email_addresses.stored(str(command.get("email") or "").strip())
+    except ValueError as error:
+        raise InvalidRequest(f"The email of the new admin {error}.") from error
+    if not by:
+        raise InvalidRequest("The command needs by: who runs it, for the audit log.")
     user_id, password_token = _user(tx, email)
     organisation_id = _organisation(
         tx, user_id, str(command.get("organisation") or "").strip() or email.partition("@")[2]

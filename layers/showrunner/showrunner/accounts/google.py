@@ -195,9 +195,10 @@ def _user_of(tx: db.Transaction, request: Request, person: oauth.Person) -> str:
         raise Forbidden(
             "Google hasn't confirmed this account's address: confirm it there, or log in with a password."
         )
-    user = users.find(tx, checked(EmailAddress, {"email": person.email}).email)
+    email = checked(EmailAddress, {"email": person.email}).email
+    user = users.find(tx, email)
     if user is None:
-        return _register(tx, request, person.email, person.subject, person.name)
+        return _register(tx, request, email, person.subject, person.name)
     if user["verified_at"] is None:
         raise Conflict(
             "This address has an account that nobody has confirmed: "

@@ -9,7 +9,6 @@ from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Moment, Page, P
 # The other patterns of this module are those of channels and accounts.
 PATTERN_WORDS |= {
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
-    "^[A-Za-z0-9@._+-]+$": "is no part of an email address",
 }
 
 # Requests
@@ -49,7 +48,7 @@ class ClonedVoices(Body):
 
 
 class UserFilter(Page):
-    email: Annotated[str, Field(max_length=254, pattern="^[A-Za-z0-9@._+-]+$")] | None = None
+    email: Annotated[Line, Field(max_length=254)] | None = None
 
 
 class AuditFilter(Page):

@@ -75,7 +75,7 @@ def _clean_text(text: str, path: str) -> str:
     if text.isascii():
         return text
     composed = unicodedata.normalize("NFC", text)
-    # NFC makes a plain K of the Kelvin sign: what isn't ASCII must not become another person's email address.
+    # NFC turns some characters into ASCII ones (the Kelvin sign into K): keep those apart from the ASCII ones.
     return text if composed.isascii() else composed
 
 
