@@ -7,7 +7,7 @@ path.
 
 from pathlib import Path
 
-from showrunner.admin import keys, monitoring, operations, people
+from showrunner.admin import keys, monitoring, operations, pages, people
 from showrunner.web import application, docs
 from showrunner.web.application import Application
 
@@ -45,5 +45,6 @@ app.include(
     f"{ADMIN}/keys/{{service}}/{{name}}/revoke",
 )
 app.include(operations.routes, f"{ADMIN}/maintenance", f"{ADMIN}/audit")
+app.include(pages.routes, "/verify", "/reset", "/invitation", "/pages/{file}")
 
 handler = application.handler(app)

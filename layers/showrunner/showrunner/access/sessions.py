@@ -21,8 +21,8 @@ from showrunner import config
 from showrunner.access import limits, tokens
 from showrunner.aws import ssm
 from showrunner.database import db
-from showrunner.errors import NotFound, Unauthorized
-from showrunner.store.access import refresh_tokens
+from showrunner.errors import NotFound, ServiceUnavailable, Unauthorized
+from showrunner.store.access import maintenance, refresh_tokens
 from showrunner.store.accounts import members
 
 GRACE_SECONDS = 10
@@ -40,7 +40,8 @@ def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
 def renew(refresh_token: str) -> dict[str, Any]:
     """Return the next TokenPair.
 
-    Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended.
+    Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended;
+    ServiceUnavailable during maintenance.
     """
     with db.transaction() as tx:
         found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
@@ -63,6 +64,7 @@ def _next(tx: db.Transaction, found: dict[str, Any], refresh_token: str) -> dict
     except NotFound:
         return None  # removed from the organisation, or erased
     refuse_suspended(member)
+    refuse_in_maintenance(tx, member)
     following = successor(refresh_token)
     if found["spent_seconds"] is None:
         refresh_tokens.spend_refresh_token(tx, digest(refresh_token))
@@ -77,6 +79,13 @@ def refuse_suspended(member: dict[str, Any]) -> None:
     """
     if member["user_suspended"] or (member["organisation_suspended"] and not member["platform_admin"]):
         raise tokens.suspended(user=member["user_suspended"])
+
+
+def refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
+    """Raise ServiceUnavailable (MAINTENANCE_MODE) during maintenance, unless the member is a platform admin."""
+    message = None if member["platform_admin"] else maintenance.message(tx)
+    if message is not None:
+        raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
 
 
 def successor(refresh_token: str) -> str:

@@ -7,8 +7,8 @@ from showrunner.access.digests import sha256
 from showrunner.accounts import live_sessions, second_factor
 from showrunner.accounts.schemas import Login, LoginOptions, RefreshRequest, TokenPair
 from showrunner.database import db
-from showrunner.errors import ServiceUnavailable, Unauthorized
-from showrunner.store.access import login_attempts, maintenance
+from showrunner.errors import Unauthorized
+from showrunner.store.access import login_attempts
 from showrunner.store.accounts import members, users
 from showrunner.web import audit
 from showrunner.web.answers import Answer
@@ -69,7 +69,7 @@ def finish(
     second_factor.require_code(tx, user_id, secret, options.mfa_code)
     member = members.get(tx, user_id, options.organisation_id)
     sessions.refuse_suspended(member)
-    _refuse_in_maintenance(tx, member)
+    sessions.refuse_in_maintenance(tx, member)
     if attempt is not None:
         login_attempts.forgive(tx, attempt)
     users.save_login(tx, user_id, places(request), new_hash)
@@ -87,15 +87,18 @@ def places(request: Request) -> list[str]:
     return [sha256(place) for place in known]
 
 
-def _refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
-    message = None if member["platform_admin"] else maintenance.message(tx)
-    if message is not None:
-        raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
-
-
-@routes.post("/api/v1/auth/refresh", permission=roles.PUBLIC, answer=TokenPair, errors=(401, 403))
+@routes.post(
+    "/api/v1/auth/refresh",
+    permission=roles.PUBLIC,
+    open_in_maintenance=True,
+    answer=TokenPair,
+    errors=(401, 403),
+)
 def refresh(request: Request, body: RefreshRequest) -> dict[str, Any]:
-    """Exchange a refresh token for the next pair. Each works once; a reused one ends the whole login."""
+    """Exchange a refresh token for the next pair. Each works once; a reused one ends the whole login.
+
+    During maintenance only platform admins can; the token of anybody else stays valid.
+    """
     return sessions.renew(body.refresh_token)
 
 
