@@ -8,6 +8,7 @@ from showrunner.accounts import (
     connect_youtube,
     google,
     keys,
+    linked_accounts,
     live_tickets,
     login,
     organisations,
@@ -27,6 +28,7 @@ app.include(recovery.routes, f"{AUTH}/password/forgot", f"{AUTH}/password/reset"
 app.include(login.routes, f"{AUTH}/login", f"{AUTH}/refresh", f"{AUTH}/logout")
 app.include(google.routes, f"{AUTH}/oauth/google/start", f"{AUTH}/oauth/google")
 app.include(connect_youtube.routes, f"{AUTH}/oauth/youtube/start", f"{AUTH}/oauth/youtube")
+app.include(linked_accounts.routes, f"{AUTH}/connections", f"{AUTH}/connections/{{connection_id}}")
 app.include(second_factor.routes, f"{AUTH}/mfa", f"{AUTH}/mfa/confirm")
 app.include(
     keys.routes,

@@ -85,7 +85,7 @@ def things(tx, key):
         "asset_id": asset_id,
         "user_id": user_id,
     }
-    return made | {"key_id": str(uuid.uuid4()), "token_id": str(uuid.uuid4())}
+    return made | {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id")}
 
 
 def granted(kind):
@@ -183,7 +183,16 @@ def test_another_organisations_objects_are_answered_like_missing_ones(
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS, ids=lambda value: value)
 def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method, path, permission):
     ids = dict.fromkeys(
-        ("organisation_id", "channel_id", "video_id", "asset_id", "user_id", "key_id", "token_id"),
+        (
+            "organisation_id",
+            "channel_id",
+            "video_id",
+            "asset_id",
+            "user_id",
+            "key_id",
+            "token_id",
+            "connection_id",
+        ),
         str(uuid.uuid4()),
     )
 

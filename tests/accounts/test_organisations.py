@@ -6,7 +6,18 @@ import uuid
 import pyotp
 
 from showrunner.store.access import email_tokens
-from tests.accounts.calls import ANYONE, OTHER, PASSWORD, alive, error, log_in, mailed, renew, token_in
+from tests.accounts.calls import (
+    ANYONE,
+    OTHER,
+    PASSWORD,
+    alive,
+    emails_to,
+    error,
+    log_in,
+    mailed,
+    renew,
+    token_in,
+)
 from tests.conftest import Client, add_organisation
 
 
@@ -149,3 +160,14 @@ def test_another_organisation_is_404(me, tx):
     ]
 
     assert {each.status for each in responses} == {404}
+
+
+def test_an_invitation_repeated_with_its_key_is_sent_once(aws, me, members):
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+
+    answers = [me("POST", members, {"email": email}, idempotency_key="invite-1") for _ in range(2)]
+
+    assert [each.status for each in answers] == [202, 202]
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    assert len(emails_to(email)) == 1
+    assert error(me("POST", members, {"email": f"x{email}"}, idempotency_key="invite-1"))[0] == 409

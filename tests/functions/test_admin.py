@@ -106,6 +106,7 @@ def person(tx, signing_key, aws):
         ).body
         client = Client(pair["access_token"], pair["user"]["organisation_id"])
         client.email, client.user_id = email, response.body["user_id"]
+        client.refresh_token = pair["refresh_token"]
         return client
 
     made = []
@@ -420,9 +421,14 @@ def test_maintenance_takes_effect_at_the_next_request(person):
         for each in (somebody, admin)
     ]
     assert [each.status for each in logins] == [503, 200]
+    tokens = [each.refresh_token for each in (somebody, admin)]
+    renewed = [ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": token}) for token in tokens]
+    assert [each.status for each in renewed] == [503, 200]
     assert ANYONE("GET", "/health").status == 200
     admin("POST", "/api/v1/admin/maintenance", {"enabled": False})
     assert somebody("GET", "/api/v1/videos").status == 200
+    again = ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": somebody.refresh_token})
+    assert again.status == 200, "the refused attempt hasn't used the token up"
 
 
 def test_a_content_owners_members_get_its_permissions_at_their_next_login(person):

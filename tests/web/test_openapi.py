@@ -80,3 +80,25 @@ def test_components_have_the_names_of_their_models(document):
         assert schema["title"] == name
         assert name.isidentifier()
         assert "__" not in name
+
+
+# Nothing is made twice by a repeat of these: an address registers once, a ticket is used once, and a second
+# secret of a second factor replaces the first. A forgotten password has a limit of its own.
+REPEATABLE = {
+    "POST /api/v1/auth/register",
+    "POST /api/v1/live/tickets",
+    "POST /api/v1/auth/mfa",
+    "POST /api/v1/auth/password/forgot",
+}
+
+
+def test_every_post_that_creates_takes_an_idempotency_key():
+    creating = {
+        name: [parameter["name"] for parameter in operation["parameters"]]
+        for name, operation in operations(documents.platform())
+        if name.startswith("POST") and {"201", "202"} & set(operation["responses"])
+    }
+
+    assert len(creating) > 8
+    without = {name for name, parameters in creating.items() if "Idempotency-Key" not in parameters}
+    assert without == REPEATABLE & set(creating)

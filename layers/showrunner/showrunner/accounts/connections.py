@@ -44,5 +44,10 @@ def find(connection_id: str, organisation_id: str) -> str | None:
         ) from error
 
 
+def exists(connection_id: str) -> bool:
+    """Return whether the connection has a token. One whose owner withdrew the permission has none."""
+    return dynamodb.find(f"connection#{connection_id}", "tokens") is not None
+
+
 def remove(connection_id: str) -> None:
     dynamodb.remove(f"connection#{connection_id}", "tokens")

@@ -22,7 +22,7 @@ from showrunner.errors import Conflict, Forbidden, NotFound
 from showrunner.store.access import email_tokens
 from showrunner.store.accounts import members, organisations
 from showrunner.store.studio import videos
-from showrunner.web import answers, audit
+from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.fields import Page
@@ -158,6 +158,7 @@ def _require_owner(tx: db.Transaction, request: Request, user_id: str) -> None:
     limits=((3600, 50),),
     answer=MessageResponse,
     status=202,
+    idempotent=True,
     verified=True,
     errors=(409,),
 )
@@ -165,15 +166,22 @@ def invite(request: Request, organisation_id: str, body: Invitation) -> Answer:
     """Invite a person by email. A second invitation replaces the first."""
     credential_owner(request)
     token = secrets.token_urlsafe(32)
-    with db.transaction() as tx:
+    invited: list[str] = []
+
+    def work(tx: db.Transaction) -> Answer:
         organisation = organisations.get(tx, _own(request, organisation_id))
         if members.is_member(tx, organisation["id"], body.email):
             raise Conflict("This person is a member already.")
         about = {"organisation_id": organisation["id"], "role": body.role}
         email_tokens.add(tx, sha256(token), "invite", body.email, INVITE_MINUTES, **about)
         audit.record(tx, request, "invite", "organisation", organisation["id"], role=body.role)
-    emails.send(request, body.email, emails.invite(token, organisation["name"]))
-    return Answer({"message": "The invitation is on its way."}, 202)
+        invited.append(organisation["name"])
+        return Answer({"message": "The invitation is on its way."}, 202)
+
+    answer = idempotency.once(request, work)
+    for organisation in invited:  # empty if an earlier call with the same key has sent it
+        emails.send(request, body.email, emails.invite(token, organisation))
+    return answer
 
 
 @routes.delete("/api/v1/organisations/{organisation_id}/members", permission="organisation:write", status=204)

@@ -4,9 +4,8 @@ import time
 import uuid
 from typing import Any
 
-from showrunner import config
 from showrunner.access import limits, passwords, sessions
-from showrunner.accounts import live_sessions
+from showrunner.accounts import linked_accounts, live_sessions
 from showrunner.accounts.reauthentication import credential_owner, require_password
 from showrunner.accounts.schemas import (
     BillingResponse,
@@ -17,12 +16,12 @@ from showrunner.accounts.schemas import (
     UsageResponse,
 )
 from showrunner.database import db
-from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable, ShowrunnerError
+from showrunner.errors import Conflict, Forbidden, InvalidRequest
 from showrunner.store.access import windows
 from showrunner.store.accounts import connected_accounts, members, personal_data, users
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels
-from showrunner.web import audit, log
+from showrunner.web import audit
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.routing import Request
@@ -103,7 +102,7 @@ def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
     # After the commit: an erasure that fails must not disconnect accounts.
     for connection in connected:
         revoke = connection["account"] not in in_use
-        _disconnect(request, connection["id"], connection["organisation_id"], revoke=revoke)
+        linked_accounts.disconnect(request, connection["id"], connection["organisation_id"], revoke=revoke)
     live_sessions.end(request, user_id)
     receipt = {
         "id": str(uuid.uuid4()),
@@ -113,31 +112,6 @@ def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
         "kept": KEPT,
     }
     return Answer({"receipt": receipt})
-
-
-def _disconnect(request: Request, connection_id: str, organisation_id: str, *, revoke: bool) -> None:
-    """Remove a connection's token, and revoke it at Google. What fails is logged.
-
-    revoke: False if the same Google account is connected elsewhere, because Google ends all tokens of an
-    account with one.
-    """
-    from showrunner import breakers
-    from showrunner.accounts import connections
-    from showrunner.aws import rpc
-    from showrunner.platforms.google import Google
-
-    try:
-        token = connections.find(connection_id, organisation_id)
-        if token is not None and revoke:
-            with breakers.guard("google", "revoke"):
-                Google(config.setting("GOOGLE_URL")).revoke(token)
-    except ShowrunnerError as error:
-        log.warn(request, "not revoked", connection_id=connection_id, reason=error.message)
-    try:
-        connections.remove(connection_id)
-    except (ServiceUnavailable, rpc.AwsError) as error:
-        message = "the sealed token is left: remove it from the state table"
-        log.warn(request, message, connection_id=connection_id, reason=error.message)
 
 
 @routes.get("/api/v1/users/me/usage", permission="account:all", answer=UsageResponse)

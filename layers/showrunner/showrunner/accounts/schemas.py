@@ -214,6 +214,23 @@ class ConnectionResponse(Result):
     connection: Connection
 
 
+class LinkedAccount(Result):
+    """An account at a provider: `google` logs the caller in, `youtube` is one that the organisation acts on."""
+
+    id: str
+    provider: Literal["google", "youtube"]
+    state: Literal["connected", "disconnected"]
+    scopes: list[str]
+    channel_id: str | None
+    connected_by: str | None
+    connected_at: Timestamp
+
+
+class LinkedAccountList(Result):
+    connections: list[LinkedAccount]
+    pagination: Pagination
+
+
 class SecondFactorSecret(Result):
     secret: str
     otpauth_url: str
