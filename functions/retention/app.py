@@ -10,6 +10,7 @@ from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from showrunner.production.files import video_folder
 from showrunner.store import retention
+from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
 from showrunner.telemetry import entrypoint, logger
 
@@ -85,6 +86,7 @@ def _remover(name: str) -> Callable[[db.Transaction, int], int]:
 def _prepare(month: int) -> int:
     with db.transaction() as tx:
         polls.prepare_month(tx, month)
+        audit_log.prepare_month(tx, month)
     return 0
 
 

@@ -120,7 +120,20 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
     with db.reading() as tx:
         user = users.get_login(tx, user_id, login.places(request))
     secret = second_factor.confirmed_secret(user)
+    with audit.failures(request, "login", "user", user_id):
+        linked, pair = _log_in(request, body, user, subject, secret)
+    if linked:
+        live_sessions.end(request, user_id)
+        emails.send(request, user["email"], emails.linked())
+    return Answer(pair, headers={"set-cookie": oauth.cookie("")})
+
+
+def _log_in(
+    request: Request, body: GoogleLogin, user: dict[str, Any], subject: str, secret: str | None
+) -> tuple[bool, dict[str, Any]]:
+    """Return whether the Google account was linked now, and the TokenPair."""
     attempt = _count_attempt(user) if secret else None
+    user_id = user["id"]
     with db.transaction() as tx:
         # First of all, and undone if anything below fails: of several requests with one state only one may
         # log in.
@@ -133,10 +146,7 @@ def log_in_with_google(request: Request, body: GoogleLogin) -> Answer:
             refresh_tokens.revoke_other_families(tx, user_id, None)
         # Rolls the link back if the second factor is missing: access to the mailbox alone links nothing.
         pair = login.finish(tx, request, body, user, secret=secret, attempt=attempt)
-    if linked:
-        live_sessions.end(request, user_id)
-        emails.send(request, user["email"], emails.linked())
-    return Answer(pair, headers={"set-cookie": oauth.cookie("")})
+    return linked, pair
 
 
 def take_state(

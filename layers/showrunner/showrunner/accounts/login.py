@@ -31,8 +31,14 @@ def log_in(request: Request, body: Login) -> dict[str, Any]:
 
     Five wrong attempts lock the login of the address for 15 minutes.
     """
-    with db.transaction() as tx:
+    with db.reading() as tx:
         user = users.find_login(tx, body.email, places(request))
+    with audit.failures(request, "login", "user", user["id"] if user else "unknown"):
+        return _log_in(request, body, user)
+
+
+def _log_in(request: Request, body: Login, user: dict[str, Any] | None) -> dict[str, Any]:
+    with db.transaction() as tx:
         attempt = login_attempts.take(tx, body.email, "known" if user and user["known"] else None)
     # The attempt is counted, and no transaction is open while the hash is computed.
     if not passwords.matches(body.password, user["password_hash"] if user else None) or user is None:

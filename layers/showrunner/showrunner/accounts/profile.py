@@ -77,7 +77,8 @@ def export_me(request: Request) -> Answer:
     """Return everything that is stored about the caller, as JSON."""
     if request.caller.actor is not None:
         raise Forbidden("Nobody exports a person's data while acting as them.")
-    with db.reading() as tx:
+    with db.transaction() as tx:
+        audit.record(tx, request, "export", "user", request.caller.subject)
         return Answer(personal_data.export(tx, request.caller.subject))
 
 

@@ -5,6 +5,7 @@ from showrunner.database import db
 from showrunner.errors import Forbidden, InvalidRequest
 from showrunner.store.access import login_attempts
 from showrunner.store.accounts import second_factors, users
+from showrunner.web import audit
 from showrunner.web.routing import Request
 
 
@@ -23,6 +24,11 @@ def credential_owner(request: Request) -> str:
 
 def require_password(request: Request, password: str) -> None:
     """Compare with the caller's password. A wrong one counts as a failed login. Raises InvalidRequest."""
+    with audit.failures(request, "confirm_password", "user", request.caller.subject):
+        _require_password(request, password)
+
+
+def _require_password(request: Request, password: str) -> None:
     with db.transaction() as tx:
         email = second_factors.get(tx, request.caller.subject)["email"]
         user = users.find_login(tx, email, [])

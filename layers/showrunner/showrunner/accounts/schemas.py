@@ -215,7 +215,7 @@ class ConnectionResponse(Result):
 
 
 class LinkedAccount(Result):
-    """An account at a provider: `google` logs the caller in, `youtube` is one that the organisation acts on."""
+    """An account at a provider: `google` logs the caller in, the organisation acts on `youtube`."""
 
     id: str
     provider: Literal["google", "youtube"]

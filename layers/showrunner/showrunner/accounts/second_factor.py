@@ -96,7 +96,7 @@ def confirm_second_factor(request: Request, body: SecondFactorConfirmation) -> d
         sealed = second_factors.get(tx, user_id)["mfa_secret"]
     secret = _open(sealed, user_id) if sealed else None
     codes = mfa.new_recovery_codes()
-    with db.transaction() as tx:
+    with audit.failures(request, "mfa_confirmed", "user", user_id), db.transaction() as tx:
         stored = second_factors.get(tx, user_id)
         if secret is None or stored["mfa_secret"] != sealed or stored["mfa_confirmed_at"] is not None:
             raise Conflict("There is no second factor that waits to be confirmed.")

@@ -32,5 +32,9 @@ def save_maintenance(request: Request, body: MaintenanceRequest) -> dict[str, An
 def list_audit(request: Request, query: AuditFilter) -> Answer:
     """List the audit log, newest first."""
     filters = query.model_dump(exclude={"limit", "page", "cursor", "sort"})
-    with db.reading() as tx:
-        return answers.listed("events", audit_log.list_(tx, filters, query.request()))
+    with db.transaction() as tx:
+        found = audit_log.list_(tx, filters, query.request())
+        audit.record(
+            tx, request, "read", "audit", "all", filters=sorted(name for name in filters if filters[name])
+        )
+    return answers.listed("events", found)

@@ -31,7 +31,8 @@ routes = Routes()
 @routes.get("/api/v1/admin/users", permission="admin:all", answer=AdminUserList, open_in_maintenance=True)
 def list_users(request: Request, query: UserFilter) -> Answer:
     """List all users, newest first. `email` matches any part of the address."""
-    with db.reading() as tx:
+    with db.transaction() as tx:
+        audit.record(tx, request, "read", "user", "all", filtered=query.email is not None)
         return answers.listed("users", users.list_(tx, query.email, query.request()))
 
 

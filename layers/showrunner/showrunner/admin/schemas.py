@@ -11,6 +11,9 @@ PATTERN_WORDS |= {
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
 }
 
+# `failed`: a login, password or code was wrong. `denied`: the caller lacked the permission.
+AuditOutcome = Literal["success", "failed", "denied"]
+
 # Requests
 
 
@@ -58,6 +61,7 @@ class AuditFilter(Page):
     action: Annotated[str, Field(max_length=100)] | None = None
     thing: Annotated[str, Field(max_length=100)] | None = None
     thing_id: Annotated[str, Field(max_length=200)] | None = None
+    outcome: AuditOutcome | None = None
     date_from: Moment | None = None
     date_to: Moment | None = None
 
@@ -191,6 +195,8 @@ class AuditEvent(Result):
     action: str
     thing: str
     thing_id: str
+    outcome: AuditOutcome
+    reason: str | None
     change: dict[str, Any]
     request_id: str
     address: str | None

@@ -188,6 +188,8 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
     try:
         answer = _answer(app, request, event)
     except ShowrunnerError as error:
+        if isinstance(error, errors.Forbidden) and request.identity is not None:
+            audit.record_denied(request, error)
         answer = (app.refuse or answers.refusal)(request, error)
     except Exception:  # noqa: BLE001 - an unforeseen error becomes a 500 with its traceback in the log
         log.failure(request, "unexpected")

@@ -1,8 +1,12 @@
 """Write audit records for requests."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 from showrunner.database import db
+from showrunner.errors import DatabaseUnavailable, Forbidden, InvalidRequest, LimitExceeded, Unauthorized
+from showrunner.web import log
 from showrunner.web.routing import Request
 
 
@@ -14,6 +18,8 @@ def record(
     thing_id: str,
     *,
     subject: str | None = None,
+    outcome: Literal["success", "failed", "denied"] = "success",
+    reason: str | None = None,
     **change: Any,
 ) -> None:
     """Add a row to the audit log, in the transaction of the change. Under impersonation it names both people.
@@ -30,7 +36,49 @@ def record(
         "request_id": request.id,
         "address": request.address or None,
     }
-    audit_log.add(tx, who, action, thing, thing_id, change)
+    audit_log.add(tx, who, action, thing, thing_id, change, outcome, reason)
+
+
+@contextmanager
+def failures(request: Request, action: str, thing: str, thing_id: str) -> Iterator[None]:
+    """Record if the action in the block is refused, in a transaction of its own. Raises the error again.
+
+    Not inside a transaction, which the error would roll back. A missing second factor is no failure: it is
+    asked for next.
+    """
+    try:
+        yield
+    except (Unauthorized, Forbidden, LimitExceeded, InvalidRequest) as error:
+        if error.code != "AUTH_REQUIRED":
+            _record_refusal(request, action, thing, thing_id, "failed", error.code)
+        raise
+
+
+def record_denied(request: Request, error: Forbidden) -> None:
+    """Record that the caller lacks a permission for the route."""
+    _record_refusal(request, request.method.lower(), "route", request.route, "denied", error.code)
+
+
+def _record_refusal(
+    request: Request,
+    action: str,
+    thing: str,
+    thing_id: str,
+    outcome: Literal["failed", "denied"],
+    reason: str,
+) -> None:
+    try:
+        with db.transaction() as tx:
+            record(
+                tx, request, action, thing, thing_id, subject=_nobody(request), outcome=outcome, reason=reason
+            )
+    except DatabaseUnavailable:
+        log.warn(request, "a refusal is not in the audit log", action=action, reason=reason)
+
+
+def _nobody(request: Request) -> str | None:
+    """Return "anybody" for a request without identity: its thing's owner may not be who failed."""
+    return None if request.identity else "anybody"
 
 
 def record_impersonated(request: Request) -> None:

@@ -75,7 +75,7 @@ def _clean_text(text: str, path: str) -> str:
     if text.isascii():
         return text
     composed = unicodedata.normalize("NFC", text)
-    # NFC turns some characters into ASCII ones (the Kelvin sign into K): keep those apart from the ASCII ones.
+    # NFC turns some characters into ASCII ones (the Kelvin sign into K): these stay as they are.
     return text if composed.isascii() else composed
 
 

@@ -10,7 +10,8 @@ from showrunner.database.pages import Column, List, PageRequest, PageResult
 _ITEM = """
     json_build_object('id', e.id, 'at', e.at, 'organisation_id', e.organisation_id, 'subject', e.subject,
                       'actor', e.actor, 'action', e.action, 'thing', e.thing, 'thing_id', e.thing_id,
-                      'change', e.change, 'request_id', e.request_id, 'address', e.address)
+                      'outcome', e.outcome, 'reason', e.reason, 'change', e.change,
+                      'request_id', e.request_id, 'address', e.address)
 """
 _LIST = List(
     "audit",
@@ -26,6 +27,7 @@ _LIST = List(
         "action": "e.action = :action",
         "thing": "e.thing = :thing",
         "thing_id": "e.thing_id = :thing_id",
+        "outcome": "e.outcome = :outcome",
         "date_from": "e.at >= :date_from::timestamptz",
         "date_to": "e.at < :date_to::timestamptz",
     },
@@ -41,8 +43,12 @@ def add(
     thing: str,
     thing_id: str,
     change: dict[str, Any],
+    outcome: str = "success",
+    reason: str | None = None,
 ) -> None:
     """Add an event. `who`: organisation_id, subject, actor, request_id, address.
+
+    outcome: success, failed (a login, a code) or denied (a permission). reason: why.
 
     Of an address only the network (/24 or /48) is stored, because rows outlive the person; the access log has
     the whole address for as long as logs are kept. `change` has values before and after, never a secret.
@@ -51,8 +57,9 @@ def add(
         tx,
         """
         INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, change,
-                                  request_id, address)
-        VALUES (:organisation_id, :subject, :actor, :action, :thing, :thing_id, :change, :request_id,
+                                  outcome, reason, request_id, address)
+        VALUES (:organisation_id, :subject, :actor, :action, :thing, :thing_id, :change,
+                :outcome, :reason, :request_id,
                 network(set_masklen(:address::inet, CASE family(:address::inet) WHEN 4 THEN 24 ELSE 48 END)))
         """,
         **who,
@@ -60,6 +67,17 @@ def add(
         thing=thing,
         thing_id=thing_id,
         change=json.dumps(_brief(change), default=str),
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def prepare_month(tx: db.Transaction, ahead: int) -> None:
+    """Make the partition of the month that is so many months ahead, if there is none."""
+    db.run(
+        tx,
+        "SELECT audit.prepare_month((date_trunc('month', now()) + make_interval(months => :ahead))::date)",
+        ahead=ahead,
     )
 
 
@@ -76,7 +94,7 @@ def _brief(value: Any) -> Any:
 def list_(tx: db.Transaction, filters: dict[str, Any], page: PageRequest) -> PageResult:
     """Return a page of events, newest first.
 
-    `filters`: organisation_id, subject, actor, action, thing, thing_id, date_from (inclusive), date_to
-    (exclusive).
+    `filters`: organisation_id, subject, actor, action, thing, thing_id, outcome, date_from (inclusive),
+    date_to (exclusive).
     """
     return pages.select(tx, _LIST, page, filters)
