@@ -105,3 +105,16 @@ def test_a_dead_link_is_detected():
     ]
     assert anchors("# What it does\n## Run it: `make run`") == {"what-it-does", "run-it-make-run"}
     assert isinstance(README, Path)
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "NOTICE", "CHANGELOG.md"])
+def test_every_path_that_a_document_names_exists(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    package = ROOT / "layers/showrunner/showrunner"
+    named = set(re.findall(r"[`(\s]((?:[\w.-]+/)+[\w.*-]*)", text))
+    local = {path.rstrip(".") for path in named if not path.startswith(("api/", ".local/"))}
+
+    found = {path for path in local if list(ROOT.glob(path)) or list(package.glob(path))}
+
+    assert len(text) > 500
+    assert sorted(local - found) == []
