@@ -1,7 +1,7 @@
 """Platform API: people, organisations and credentials -> accounts, logins and Live tickets.
 
-Serves /api/v1/auth, /users, /organisations and /live. Each module in showrunner/accounts declares its routes
-beside their handlers. The table below says which module serves which path; a wrong table fails at start.
+Each module in showrunner/accounts declares its routes beside their handlers. The table below says which
+module serves which path; a wrong table fails at start.
 """
 
 from showrunner.accounts import (

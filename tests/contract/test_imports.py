@@ -157,6 +157,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
         "markdown_it": "markdown-it-py",
         "aws_lambda_powertools": "aws-lambda-powertools",
         "googleapiclient": "google-api-python-client",
+        "email_validator": "email-validator",
         "swagger_ui_bundle": "swagger-ui-bundle-v2",
         "httpx": "openai",
         "pydantic_core": "pydantic",

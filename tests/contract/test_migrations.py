@@ -144,8 +144,8 @@ def test_every_list_of_the_stores_is_found():
     assert lists().keys() >= {"studio.videos._LIST", "studio.channels._LIST", "feed.lists.VIDEOS"}
 
 
-# Members and invitations of one organisation, from two tables: both parts are found by an index and are few.
-SORTED = {"accounts.members._LIST"}
+# Few rows of one organisation or person, from two tables, each found by an index.
+SORTED = {"accounts.members._LIST", "accounts.linked_accounts._LIST"}
 
 
 @pytest.mark.parametrize("name", sorted(lists().keys() - SORTED))
