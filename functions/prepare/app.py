@@ -9,8 +9,8 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.production import files, voices
-from showrunner.production.job import PALETTE, SIZES, Asset, Job, Output
+from showrunner.production import files, palettes, voices
+from showrunner.production.job import SIZES, Asset, Job, Output
 from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements
@@ -94,7 +94,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         language=language,
         length_seconds=request["length_seconds"],
         voice=voice,
-        palette={**PALETTE, **(brand.get("palette") or {})},
+        palette={**palettes.DEFAULT, **(brand.get("palette") or {})},
         font=brand.get("font"),
         logo=found.get(str(brand.get("logo"))),
         caption_preset=brand.get("caption_preset"),

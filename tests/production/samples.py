@@ -6,8 +6,8 @@ from pathlib import Path
 import jsonschema
 from hypothesis import strategies as st
 
-from showrunner.production import script, timeline, voices
-from showrunner.production.job import PALETTE, Job, Output
+from showrunner.production import palettes, script, timeline, voices
+from showrunner.production.job import Job, Output
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "functions/render/timeline.schema.json").read_text())
 
@@ -35,7 +35,7 @@ def job(**changes: object) -> Job:
         "language": "en",
         "length_seconds": 45,
         "voice": voices.find("en", "female1", setting="female1=LocalFemaleVoice0001"),
-        "palette": PALETTE,
+        "palette": palettes.DEFAULT,
         "caption_preset": None,
         "outputs": [Output(name="9x16", width=1080, height=1920)],
         "assets": [],

@@ -1,9 +1,10 @@
 """Define the request and response bodies of /channels."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from showrunner.production import palettes
 from showrunner.web.fields import (
     PATTERN_WORDS,
     Body,
@@ -41,11 +42,20 @@ PATTERN_WORDS |= {
 
 
 class Palette(Body):
+    """Colours of the channel's videos. `text` and the spoken word (`accent`) need a contrast of 4.5:1."""
+
     background: Colour | None = None
     surface: Colour | None = None
     primary: Colour | None = None
     accent: Colour | None = None
     text: Colour | None = None
+
+    @model_validator(mode="after")
+    def _require_readable(self) -> Self:
+        faults = palettes.faults(self.model_dump(exclude_none=True))
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
 
 
 class Brand(Body):

@@ -21,15 +21,6 @@ SINGLE_ANSWER_SECONDS = 120
 # Seconds that one part of a long script covers: about 220 words, which a model hits within a tenth.
 PART_SECONDS = 80
 SIZES = {"9:16": ("9x16", 1080, 1920), "16:9": ("16x9", 1920, 1080), "1:1": ("1x1", 1080, 1080)}
-# A brand without a palette of its own gets this one: dark ground, high contrast for captions, one warm
-# accent.
-PALETTE = {
-    "background": "#0f172a",
-    "surface": "#1e293b",
-    "primary": "#38bdf8",
-    "accent": "#fbbf24",
-    "text": "#f8fafc",
-}
 
 
 class Asset(BaseModel):
