@@ -50,6 +50,8 @@ GOOGLE = "https://accounts.google.com"
 DASHBOARD = "http://localhost:5173"
 # The sender of the stage's emails. SES sends only from verified addresses, so verify_sender is called first.
 MAIL_FROM = "showrunner@localhost.invalid"
+# Somebody who tries things out makes many more calls than a user does.
+LOCAL_RATE_LIMIT_FACTOR = 10
 PEXELS = os.environ.get("PEXELS_BASE_URL") or "https://api.pexels.com"
 # Fixed, unlike the one that `sam --resolve-s3` makes: it is kept over restarts of the engine.
 DEPLOY_BUCKET = f"showrunner-deploy-{STAGE}"
@@ -164,7 +166,7 @@ def parameters() -> dict[str, str]:
         # The engine runs the job definition's command as a process; what image it names is not looked at.
         "ImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-render:local",
         "Demo": "false" if language and voice else "true",
-        "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR") or "1",
+        "RateLimitFactor": os.environ.get("RATE_LIMIT_FACTOR") or str(LOCAL_RATE_LIMIT_FACTOR),
     }
 
 

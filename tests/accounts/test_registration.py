@@ -124,3 +124,24 @@ def test_one_network_address_may_register_five_times_an_hour(tx, signing_key):
     ]
 
     assert statuses == [201] * 5 + [429]
+
+
+def test_a_registration_that_is_not_valid_does_not_count(tx, signing_key, email):
+    client = Client(address="198.51.100.8")
+    bodies = [
+        {"email": email, "password": "short", "full_name": "Ada"},
+        {"email": "nobody", "password": PASSWORD, "full_name": "Ada"},
+        {"email": email},
+    ]
+    refused = [client("POST", "/api/v1/auth/register", body).status for body in bodies * 3]
+
+    assert refused == [400] * 9
+    good = {"email": email, "password": PASSWORD, "full_name": "Ada"}
+    assert client("POST", "/api/v1/auth/register", good).status == 201
+
+
+def test_the_lock_of_an_account_says_how_long_it_lasts(tx, user, email):
+    responses = [log_in(email, "Wrong-horse-7-battery") for _ in range(6)]
+
+    assert "locked for 15 more minutes" in responses[-1].body["error"]["message"]
+    assert int(responses[-1].headers["retry-after"]) in range(890, 901)

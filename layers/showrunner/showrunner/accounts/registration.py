@@ -2,7 +2,7 @@
 
 import secrets
 
-from showrunner.access import passwords, roles
+from showrunner.access import limits, passwords, roles
 from showrunner.access.digests import sha256
 from showrunner.accounts import emails
 from showrunner.accounts.schemas import EmailToken, MessageResponse, RegisteredUser, Registration
@@ -18,12 +18,13 @@ from showrunner.web.routing import Request
 routes = Routes()
 
 VERIFY_MINUTES = 24 * 60
+# Five registrations an hour.
+PER_ADDRESS = ((3600, 5),)
 
 
 @routes.post(
     "/api/v1/auth/register",
     permission=roles.PUBLIC,
-    limits=((3600, 5),),
     answer=RegisteredUser,
     status=201,
     errors=(409,),
@@ -35,6 +36,9 @@ def register(request: Request, body: Registration) -> Answer:
     of their own.
     """
     passwords.require(body.password, body.email, body.full_name, body.username or "")
+    # Counted only now: a request that is not valid must not use up the few that an address has.
+    with db.transaction() as tx:
+        limits.spend(tx, limits.windows(f"register:{request.place}", PER_ADDRESS)[0])
     password_hash = passwords.digest(body.password)
     token = secrets.token_urlsafe(32)
     with db.transaction() as tx:
