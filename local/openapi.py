@@ -64,10 +64,14 @@ def applications() -> list[Any]:
 
 
 def platform_text() -> str:
+    """Return the Platform API's document. Hubs may call its webhook, too, whose errors are the Ingestion API's."""
     declared = applications()
-    from showrunner.web.openapi import document
+    from showrunner.web import openapi
 
-    return json.dumps(document(declared), indent=1, ensure_ascii=False) + "\n"
+    known = openapi.document(declared)
+    known["components"]["schemas"]["WebhookError"] = ERROR | {"title": "WebhookError"}
+    known["paths"] |= _webhook("/api/v1/webhooks/youtube/{token}", "WebhookError")
+    return json.dumps(openapi.complete(known), indent=1, ensure_ascii=False) + "\n"
 
 
 def ingestion_text() -> str:
@@ -90,7 +94,7 @@ def ingestion_text() -> str:
         "description": "What to change; omitted fields keep their value.",
         "content": {"application/json": {"schema": openapi.schema_of(schemas.Renewal, schemas_)}},
     }
-    known["paths"] |= _webhook()
+    known["paths"] |= _webhook("/webhook/{token}", "Error")
     return json.dumps(openapi.complete(known), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -105,9 +109,9 @@ def _as_ingestion(operation: dict[str, Any]) -> None:
         )
 
 
-def _webhook() -> dict[str, Any]:
+def _webhook(path: str, error_model: str) -> dict[str, Any]:
     text = {"text/plain": {"schema": {"type": "string", "examples": ["a1b2c3"]}}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{error_model}"}}}
     token = {
         "name": "token",
         "in": "path",
@@ -163,7 +167,7 @@ def _webhook() -> dict[str, Any]:
             **refused,
         },
     }
-    return {"/webhook/{token}": {"get": verify, "post": notify}}
+    return {path: {"get": verify, "post": notify}}
 
 
 def main() -> int:

@@ -308,6 +308,7 @@ PREFIXES = {
     "users": "accounts",
     "organisations": "accounts",
     "live": "accounts",
+    "webhooks": "websub",
 }
 
 

@@ -28,6 +28,7 @@ from showrunner.feed import callbacks
 from showrunner.feed.callbacks import Callback
 from showrunner.feed.messages import LeaseGranted, Notification, SubscriptionDenied
 from showrunner.platforms import websub
+from showrunner.web.security import SECURITY_HEADERS
 
 # The form of `secrets.token_urlsafe(32)`. A token of another form isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -153,8 +154,8 @@ def answer(
     return {
         "statusCode": status,
         "headers": {
+            **SECURITY_HEADERS,
             "content-type": content_type,
-            "x-content-type-options": "nosniff",
             "cache-control": "no-store",
             **headers,
         },
@@ -213,5 +214,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         response = serve(event)
     except ShowrunnerError as error:
         response = refuse(error)
+    response["headers"]["x-request-id"] = event["requestContext"].get("requestId", "")
     log(event, response["statusCode"], begun)
     return response

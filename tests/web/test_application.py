@@ -2,6 +2,8 @@
 
 import base64
 import json
+import logging
+import re
 import unicodedata
 import uuid
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from showrunner import errors
 from showrunner.access import limits, roles
 from showrunner.aws import rpc
 from showrunner.database import db
@@ -433,3 +436,39 @@ def test_a_refusal_describes_the_window_that_refused(tx, service, organisation_i
         "60",
         "0",
     )
+
+
+# ---------------------------------------------------------------- What callers are not told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ConfigurationMissing(
+            "The secret /showrunner/dev/google/client_id is not in SSM: put it there."
+        ),
+        errors.StorageDenied(
+            "The function may not use organisations/1/video.mp4: its policy lacks the action."
+        ),
+        errors.StorageMissing("There is no object organisations/1/video.mp4 in the media bucket."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_names_of_secrets_and_objects_are_in_the_log_and_not_in_the_response(error):
+    app, records = application.Application("secrets"), []
+    handler = logging.Handler()
+    handler.emit = records.append
+    logging.getLogger("showrunner").addHandler(handler)
+
+    @app.get("/broken", permission=roles.PUBLIC, unlimited=True)
+    def broken(request):
+        raise error
+
+    response = application.serve(app, payload("GET", "/broken", {}, None))
+    logging.getLogger("showrunner").removeHandler(handler)
+
+    told = json.loads(response["body"])["error"]
+    assert (response["statusCode"], told["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert told["request_id"] in told["message"]
+    assert not re.search(r"showrunner/|SSM|organisations/|bucket|policy", response["body"])
+    assert [record.exc_info[1] for record in records] == [error]

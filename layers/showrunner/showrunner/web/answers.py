@@ -13,16 +13,7 @@ from showrunner.database.pages import PageResult
 from showrunner.errors import LimitExceeded, ServiceUnavailable, ShowrunnerError
 from showrunner.web import log
 from showrunner.web.routing import MethodNotAllowed, Request
-
-SECURITY_HEADERS = {
-    "strict-transport-security": "max-age=31536000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "x-xss-protection": "1; mode=block",
-    "content-security-policy": "default-src 'self'",
-    "referrer-policy": "strict-origin-when-cross-origin",
-    "permissions-policy": "geolocation=(), microphone=(), camera=()",
-}
+from showrunner.web.security import SECURITY_HEADERS
 
 
 @dataclass(slots=True)
@@ -69,6 +60,8 @@ def make_cacheable(request: Request, answer: Answer, max_age: int) -> None:
         answer.status, answer.body = 304, None
 
 
+# Their messages name settings, secrets and objects: they are for the log, not for callers.
+_FOR_OPERATORS = (errors.ConfigurationMissing, errors.StorageDenied, errors.StorageMissing)
 _STATUS = errors.HTTP | {MethodNotAllowed: (405, "METHOD_NOT_ALLOWED")}
 
 
@@ -79,17 +72,12 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     )
     if status >= 500 and not isinstance(error, ServiceUnavailable):
         log.failure(request, "refused")
-    message = (
-        error.message
-        if status != 500
-        else f"Something failed on our side. Tell us the request id {request.id}."
-    )
     # The code of an internal error is not shown: it may be AWS's name for the error.
     answer = error_answer(
         request,
         status,
         code if status == 500 else getattr(error, "code", code),
-        message,
+        _message(request, error, status),
         getattr(error, "details", []),
     )
     retry_after = getattr(error, "retry_after", None)
@@ -109,6 +97,15 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
     if status == 401:
         answer.headers["www-authenticate"] = "Bearer"
     return answer
+
+
+def _message(request: Request, error: ShowrunnerError, status: int) -> str:
+    """Return what the caller is told. The details of our own faults are in the log only."""
+    if status == 500:
+        return f"Something failed on our side. Tell us the request id {request.id}."
+    if isinstance(error, _FOR_OPERATORS):
+        return f"This doesn't work now, and an operator must act. Tell us the request id {request.id}."
+    return error.message
 
 
 def error_answer(
