@@ -168,7 +168,7 @@ def trim(artefact: Path) -> None:
     for file in (packages / "googleapiclient" / "discovery_cache" / "documents").glob("*.json"):
         if file.name != "youtube.v3.json":
             file.unlink()
-    # Two files of Swagger UI are served. Its package has two versions with their source maps, and wants jinja2.
+    # Two files of Swagger UI are served. Its package has two versions with source maps, and wants jinja2.
     if (packages / "swagger_ui_bundle").is_dir():
         for file in (packages / "swagger_ui_bundle" / "vendor").rglob("*.*"):
             if file.is_file() and file.name not in ("swagger-ui-bundle.js", "swagger-ui.css"):

@@ -64,7 +64,7 @@ def applications() -> list[Any]:
 
 
 def platform_text() -> str:
-    """Return the Platform API's document. Hubs may call its webhook, too, whose errors are the Ingestion API's."""
+    """Return the Platform API's document, with the webhook, whose errors are those of the Ingestion API."""
     declared = applications()
     from showrunner.web import openapi
 

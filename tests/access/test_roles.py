@@ -1,4 +1,7 @@
-"""Roles against routes, generated from the OpenAPI document: 403 without the permission, 404 for another organisation's objects, never a 5xx."""
+"""Every role against every route of the OpenAPI document.
+
+403 without the permission, 404 for another organisation's objects, never a 5xx.
+"""
 
 import uuid
 

@@ -102,7 +102,8 @@ def run(tx, member, steps):
             model.now += number
             db.run(
                 tx,
-                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :seconds) WHERE spent_at IS NOT NULL",
+                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :seconds) "
+                "WHERE spent_at IS NOT NULL",
                 seconds=number,
             )
         elif kind == "logout":
@@ -123,7 +124,8 @@ def living_tokens(tx):
     rows = db.rows(
         tx,
         """
-        SELECT f.id::text, count(*) AS n FROM access.refresh_tokens t JOIN access.refresh_families f ON f.id = t.family_id
+        SELECT f.id::text, count(*) AS n
+          FROM access.refresh_tokens t JOIN access.refresh_families f ON f.id = t.family_id
          WHERE t.spent_at IS NULL AND f.revoked_at IS NULL GROUP BY f.id
         """,
     )
@@ -158,7 +160,8 @@ def test_a_thief_and_the_owner_never_have_two_living_chains(member, turns, monke
         for who, wait in turns:
             db.run(
                 tx,
-                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s) WHERE spent_at IS NOT NULL",
+                "UPDATE access.refresh_tokens SET spent_at = spent_at - make_interval(secs => :s) "
+                "WHERE spent_at IS NOT NULL",
                 s=wait,
             )
             both[who].refresh()
@@ -182,7 +185,8 @@ def test_a_copy_used_within_the_grace_period_is_noticed_at_its_next_use(member, 
     assert owner.refresh()
     db.run(
         tx,
-        "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute' WHERE spent_at IS NOT NULL",
+        "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute' "
+        "WHERE spent_at IS NOT NULL",
     )
 
     assert not thief.refresh(), "its token was spent by the owner"

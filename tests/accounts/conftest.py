@@ -78,7 +78,7 @@ def hashes(monkeypatch):
 
 @pytest.fixture
 def raised_limits(postgres, monkeypatch):
-    """Raise the rate limits for tests that commit, and delete their counts afterwards: they would limit later tests."""
+    """Raise the rate limits for tests that commit, and delete their counts, which would limit later tests."""
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     yield
     with db.transaction() as tx:

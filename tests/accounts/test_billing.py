@@ -9,8 +9,10 @@ from tests.accounts.calls import error
 def spend(tx, organisation_id, video_id, charge, amount, at="now()", list_price_only=False):
     db.run(
         tx,
-        "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd, list_price_only, recorded_at) "
-        f"VALUES (:o, :v, :charge, 'voice', 'elevenlabs', 'speech', 10, 'character', :amount::numeric, :list_price_only, {at})",
+        "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, "
+        "unit, amount_usd, list_price_only, recorded_at) "
+        f"VALUES (:o, :v, :charge, 'voice', 'elevenlabs', 'speech', 10, 'character', :amount::numeric, "
+        f":list_price_only, {at})",
         o=organisation_id,
         v=video_id,
         charge=charge,
@@ -57,7 +59,8 @@ def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
     )
     db.run(
         tx,
-        "INSERT INTO ledger.invoices (organisation_id, number, period_begins, period_ends, amount_usd) VALUES (:o, :n, '2026-10-01', '2026-10-31', 12.5)",
+        "INSERT INTO ledger.invoices (organisation_id, number, period_begins, period_ends, amount_usd) "
+        "VALUES (:o, :n, '2026-10-01', '2026-10-31', 12.5)",
         o=me.organisation_id,
         n=str(uuid.uuid4()),
     )

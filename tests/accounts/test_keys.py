@@ -107,7 +107,8 @@ def test_keys_and_service_tokens_of_an_erased_person_are_revoked(tx, me):
     assert error(robot("GET", "/api/v1/videos")) == (401, "INVALID_TOKEN")
     known = db.one(
         tx,
-        "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied FROM access.service_tokens",
+        "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied "
+        "FROM access.service_tokens",
     )
     assert known["revoked_at"]
     assert known["denied"]

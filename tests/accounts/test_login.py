@@ -93,8 +93,10 @@ def test_a_known_device_is_not_locked_in_a_new_network(user, email):
 
 @pytest.mark.parametrize("attempts", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_many_wrong_logins_on_one_account_cost_ten_hashes(raised_limits, signing_key, aws, hashes, attempts):
-    """Four attackers at a time, each attempt in its own transaction: from unknown networks, from the owner's network,
-    with the owner's device id and others, and with the address in upper case."""
+    """Four attackers at a time, each attempt in its own transaction.
+
+    They use unknown networks, the owner's network, the owner's device id and others, and upper case.
+    """
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     Client(address="198.51.100.98")(
         "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Ada"}

@@ -11,7 +11,7 @@ from showrunner.errors import ServiceUnavailable, StorageDenied, StorageMissing
 
 
 class Forgetful(http.server.BaseHTTPRequestHandler):
-    """Announce keep-alive but close the connection after each answer, like a server whose idle time is over."""
+    """Announce keep-alive but close after each answer, like a server whose idle time is over."""
 
     protocol_version = "HTTP/1.1"
 

@@ -106,9 +106,12 @@ def test_the_functions_role_may_use_our_tables_only(postgres):
     with contextlib.closing(app.connect()) as owner:
         tables = owner.run(
             """
-            SELECT c.oid::regclass::text, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid::regproc::text LIKE '%refuse_change') AS kept
+            SELECT c.oid::regclass::text,
+                   EXISTS (SELECT FROM pg_trigger t
+                            WHERE t.tgrelid = c.oid AND t.tgfoid::regproc::text LIKE '%refuse_change') AS kept
               FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'public')
+             WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+               AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'public')
             """
         )
         found = {table: privileges(owner, table) for table, _ in tables}
@@ -143,10 +146,12 @@ def test_the_functions_role_uses_partitions_only_through_their_tables(postgres):
 def test_the_functions_role_owns_nothing_and_has_no_privileges(postgres):
     with contextlib.closing(app.connect()) as owner:
         (role,) = owner.run(
-            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = 'showrunner_functions_local'"
+            "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls FROM pg_roles "
+            "WHERE rolname = 'showrunner_functions_local'"
         )
         owned = owner.run(
-            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname LIKE 'showrunner_functions%'"
+            "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner "
+            "WHERE r.rolname LIKE 'showrunner_functions%'"
         )
 
     assert role == [False] * 5
@@ -157,7 +162,10 @@ CHANGES = ("UPDATE audit.events SET action = 'x'", "DELETE FROM audit.events", "
 WAYS_AROUND = (
     "ALTER TABLE audit.events DISABLE TRIGGER ALL",
     "DROP TRIGGER append_only ON audit.events",
-    "CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$",
+    (
+        "CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN RETURN OLD; END $$"
+    ),
     "SET LOCAL session_replication_role = replica",
     "DROP TABLE audit.events",
     "SET ROLE showrunner",
@@ -167,7 +175,7 @@ WAYS_AROUND = (
 
 
 def test_the_functions_role_may_only_insert_audit_rows(tx):
-    """The database enforces it: the functions' role lacks the privilege, and cannot disable the owner's trigger."""
+    """The functions' role lacks the privilege, and cannot disable the owner's trigger."""
     for statement in (*CHANGES, *WAYS_AROUND):
         with (
             pytest.raises(DatabaseError, match=r"permission denied|must be owner"),
@@ -181,7 +189,8 @@ def test_the_owner_cannot_change_audit_rows(postgres):
         for statement in CHANGES:
             owner.run("BEGIN")
             owner.run(
-                "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'a', 't', 't', 'r')"
+                "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) "
+                "VALUES ('s', 'a', 't', 't', 'r')"
             )
             with pytest.raises(DatabaseError, match="only added"):
                 owner.run(statement)
@@ -216,6 +225,6 @@ def test_no_statement_contains_the_password():
 
     assert "pencil" not in verifier
     assert (
-        verifier
-        == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+        verifier == "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
+        ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
     )

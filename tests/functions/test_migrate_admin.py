@@ -1,4 +1,4 @@
-"""functions/migrate with {"command": "admin"}: the very first admin of a new stage, made without any SQL of a person's."""
+"""functions/migrate with {"command": "admin"}: make the first admin of a new stage."""
 
 import contextlib
 import json

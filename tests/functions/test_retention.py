@@ -13,21 +13,30 @@ from tests.conftest import add_organisation
 
 # Table -> two rows, one past its retention and one not. {organisation}, {user} and {channel} exist.
 ROWS = {
-    "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 60, 1, extract(epoch FROM now())::bigint / 60 - 2, 1), "
+    "access.windows": "(key, seconds, quota, bucket, count) VALUES ('old', 60, 1, extract(epoch "
+    "FROM now())::bigint / 60 - 2, 1), "
     "('new', 60, 1, extract(epoch FROM now())::bigint / 60 - 1, 1)",
     "access.idempotency": "(organisation_id, route, key, body_sha256, status, answer, created_at) VALUES "
-    "('{organisation}', 'r', 'old', 'x', 200, '{{}}', now() - interval '8 days'), ('{organisation}', 'r', 'new', 'x', 200, '{{}}', now() - interval '6 days')",
-    "access.denied_tokens": "(token_id, expires_at) VALUES ('old', now() - interval '1 second'), ('new', now() + interval '1 hour')",
-    "access.mail_tokens": "(token_sha256, kind, user_id, email, expires_at) VALUES ('old', 'reset', '{user}', 'a@example.com', now() - interval '1 second'), "
+    "('{organisation}', 'r', 'old', 'x', 200, '{{}}', now() - interval '8 days'), "
+    "('{organisation}', 'r', 'new', 'x', 200, '{{}}', now() - interval '6 days')",
+    "access.denied_tokens": "(token_id, expires_at) VALUES ('old', now() - interval '1 second'), "
+    "('new', now() + interval '1 hour')",
+    "access.mail_tokens": "(token_sha256, kind, user_id, email, expires_at) "
+    "VALUES ('old', 'reset', '{user}', 'a@example.com', "
+    "now() - interval '1 second'), "
     "('new', 'reset', '{user}', 'a@example.com', now() + interval '1 hour')",
     "access.oauth_states": "(state_sha256, browser_sha256, provider, redirect_uri, expires_at) VALUES "
-    "('old', 'b', 'google', 'u', now() - interval '1 second'), ('new', 'b', 'google', 'u', now() + interval '1 minute')",
-    "access.login_attempts": "(key, last_at) VALUES ('old', now() - interval '25 hours'), ('new', now() - interval '14 minutes')",
+    "('old', 'b', 'google', 'u', now() - interval '1 second'), "
+    "('new', 'b', 'google', 'u', now() + interval '1 minute')",
+    "access.login_attempts": "(key, last_at) VALUES ('old', now() - interval '25 hours'), "
+    "('new', now() - interval '14 minutes')",
     "access.known_places": "(user_id, place_sha256, seen_at) VALUES "
     "('{user}', 'old', now() - interval '181 days'), ('{user}', 'new', now() - interval '1 day')",
-    "feed.deliveries": "(delivery_id, event_id, taken_at) VALUES (gen_random_uuid(), 1, now() - interval '16 days'), "
+    "feed.deliveries": "(delivery_id, event_id, taken_at) "
+    "VALUES (gen_random_uuid(), 1, now() - interval '16 days'), "
     "(gen_random_uuid(), 2, now() - interval '14 days')",
-    "feed.seen": r"(content_hash, event_id, seen_at) VALUES ('\x01', 1, now() - interval '401 days'), ('\x02', 2, now() - interval '300 days')",
+    "feed.seen": r"(content_hash, event_id, seen_at) VALUES ('\x01', 1, now() - interval '401 days'), "
+    r"('\x02', 2, now() - interval '300 days')",
 }
 
 
@@ -53,7 +62,10 @@ def channel(tx, organisation):
 
     def add(removed_days=None):
         gone = f"now() - interval '{removed_days} days'" if removed_days else "NULL"
-        sql = f"INSERT INTO studio.channels (organisation_id, name, deleted_at) VALUES (:o, 'c', {gone}) RETURNING id::text"
+        sql = (
+            f"INSERT INTO studio.channels (organisation_id, name, deleted_at) VALUES (:o, 'c', {gone}) "
+            f"RETURNING id::text"
+        )
         channel_id = db.value(tx, sql, o=organisation)
         return channel_id, video(tx, organisation, channel_id, gone)
 
@@ -61,9 +73,15 @@ def channel(tx, organisation):
 
 
 def video(tx, organisation, channel_id, gone="NULL"):
-    sql = f"INSERT INTO studio.videos (organisation_id, channel_id, request, deleted_at) VALUES (:o, :c, '{{}}', {gone}) RETURNING id::text"
+    sql = (
+        f"INSERT INTO studio.videos (organisation_id, channel_id, request, deleted_at) "
+        f"VALUES (:o, :c, '{{}}', {gone}) RETURNING id::text"
+    )
     video_id = db.value(tx, sql, o=organisation, c=channel_id)
-    cost = "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, unit, amount_usd)"
+    cost = (
+        "INSERT INTO ledger.costs (organisation_id, video_id, charge, step, provider, item, quantity, "
+        "unit, amount_usd)"
+    )
     db.run(tx, f"{cost} VALUES (:o, :v, 'c', 'voice', 'p', 'i', 1, 'u', 0.5)", o=organisation, v=video_id)
     for name in ("job.json", "render/video.mp4"):
         s3.put_bytes(f"organisations/{organisation}/videos/{video_id}/{name}", b"x")
@@ -92,12 +110,16 @@ def test_a_session_is_deleted_with_its_last_token_and_used_tokens_stay_until_exp
     for family in (old, new):
         db.run(
             tx,
-            "INSERT INTO access.refresh_families (id, user_id, organisation_id, created_at) VALUES (:f, :u, :o, now() - interval '9 days')",
+            "INSERT INTO access.refresh_families (id, user_id, organisation_id, created_at) "
+            "VALUES (:f, :u, :o, now() - interval '9 days')",
             f=family,
             u=user,
             o=organisation,
         )
-    add = "INSERT INTO access.refresh_tokens (token_sha256, family_id, expires_at, spent_at) VALUES (:t, :f, now() + :in::interval, now())"
+    add = (
+        "INSERT INTO access.refresh_tokens (token_sha256, family_id, expires_at, spent_at) "
+        "VALUES (:t, :f, now() + :in::interval, now())"
+    )
     for token, family, in_ in (("1", old, "-1 day"), ("2", new, "-1 day"), ("3", new, "1 day")):
         db.run(tx, add, **{"t": token, "f": family, "in": in_})
 
@@ -117,7 +139,8 @@ def test_several_batches_are_deleted_in_one_run(tx, monkeypatch):
     monkeypatch.setattr(app, "BATCH", 10)
     db.run(
         tx,
-        "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' FROM generate_series(1, 35) n",
+        "INSERT INTO access.denied_tokens SELECT 'old' || n, now() - interval '1 day' "
+        "FROM generate_series(1, 35) n",
     )
 
     assert app.handler({}, None)["denied_tokens"] == 35
@@ -134,7 +157,10 @@ def test_rows_over_the_nightly_limit_wait_for_the_next_run(tx, monkeypatch):
 
 def test_a_removed_channel_is_deleted_after_a_month_but_costs_and_history_stay(tx, organisation, channel):
     (old, old_video), (recent, recent_video), (live, live_video) = channel(31), channel(29), channel()
-    add = "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) VALUES ('s', 'remove', 'channel', :id, 'r')"
+    add = (
+        "INSERT INTO audit.events (subject, action, thing, thing_id, request_id) "
+        "VALUES ('s', 'remove', 'channel', :id, 'r')"
+    )
     db.run(tx, add, id=old)
 
     app.handler({}, None)
@@ -194,7 +220,8 @@ def test_partitions_of_coming_months_are_created(tx):
     assert (
         db.value(
             tx,
-            "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', 'YYYY_MM')) IS NOT NULL",
+            "SELECT to_regclass('feed.updates_' || to_char(now() + interval '2 months', "
+            "'YYYY_MM')) IS NOT NULL",
         )
         is True
     )
@@ -208,9 +235,13 @@ def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, mon
     """If the schedule was off for months, new rows are in the default partition."""
     db.run(
         tx,
-        f"INSERT INTO feed.events (received_at, content_hash, raw_xml) VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')",
+        f"INSERT INTO feed.events (received_at, content_hash, raw_xml) "
+        f"VALUES ({months_ahead(5)}, 'early', ''), ({months_ahead(9)}, 'later', '')",
     )
-    add = "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, update_type)"
+    add = (
+        "INSERT INTO feed.updates (created_at, webhook_event_id, video_id, title, feed_updated_at, "
+        "update_type)"
+    )
     db.run(tx, f"{add} VALUES ({months_ahead(5)}, 1, 'vid00000001', 't', now(), 'new_video')")
     monkeypatch.setattr(app, "MONTHS_AHEAD", 5)
 
@@ -226,7 +257,8 @@ def test_rows_written_before_their_partition_are_moved_into_it_unchanged(tx, mon
     assert (
         db.value(
             tx,
-            "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'",
+            "SELECT count(*) FROM pg_trigger "
+            "WHERE tgrelid = 'feed.updates_default'::regclass AND tgname = 'updates_immutable'",
         )
         == 1
     )

@@ -1,4 +1,4 @@
-"""The sweep function: videos that were never started or whose execution is lost, with a state machine over HTTP."""
+"""The sweep function: videos that were never started or whose execution is lost."""
 
 import json
 import uuid
@@ -70,8 +70,10 @@ def video(tx: Any) -> Callable[..., str]:
         db.run(
             tx,
             """
-            INSERT INTO studio.videos (id, organisation_id, channel_id, request, status, updated_at, deadline_at, cancel_requested_at, current_step)
-            VALUES (:id, :organisation, :channel, '{}', :status, now() - interval '1 hour', now() + :deadline::interval, now(), 'voice')
+            INSERT INTO studio.videos (id, organisation_id, channel_id, request, status, updated_at,
+                                       deadline_at, cancel_requested_at, current_step)
+            VALUES (:id, :organisation, :channel, '{}', :status, now() - interval '1 hour',
+                    now() + :deadline::interval, now(), 'voice')
             """,
             id=video_id,
             organisation=organisation,

@@ -147,12 +147,14 @@ def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
     video_id = str(uuid.uuid4())
     channel = db.value(
         tx,
-        "INSERT INTO studio.channels (organisation_id, name, settings) VALUES (:o, 'Live', '{}') RETURNING id",
+        "INSERT INTO studio.channels (organisation_id, name, settings) VALUES (:o, 'Live', '{}') "
+        "RETURNING id",
         o=client.organisation_id,
     )
     db.run(
         tx,
-        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) VALUES (:id, :o, :channel, '{}')",
+        "INSERT INTO studio.videos (id, organisation_id, channel_id, request) "
+        "VALUES (:id, :o, :channel, '{}')",
         id=video_id,
         o=client.organisation_id,
         channel=channel,

@@ -109,7 +109,8 @@ def test_a_removed_member_gets_no_more_events_of_the_organisation(clients, perso
     member = str(
         db.value(
             tx,
-            "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') RETURNING id",
+            "INSERT INTO accounts.users (email, full_name) VALUES ('member@example.com', 'A Member') "
+            "RETURNING id",
         )
     )
     place = {"o": owner.organisation_id, "u": member}

@@ -217,7 +217,8 @@ def test_callers_have_separate_limits(client, service, organisation_id):
 def test_maintenance_refuses_every_route_except_health(client, tx):
     db.run(
         tx,
-        "INSERT INTO access.maintenance (message, ends_at, started_by) VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')",
+        "INSERT INTO access.maintenance (message, ends_at, started_by) "
+        "VALUES ('Moving house.', now() + interval '9 minutes 30 seconds', 'test')",
     )
 
     response = client("GET", VIDEO)

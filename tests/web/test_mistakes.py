@@ -33,8 +33,8 @@ VALUES = [
 ]
 # Regular expressions, pydantic's words and types, class names.
 FORBIDDEN = re.compile(
-    r"\^|\\\\|\[0-9|\[a-z|\$$|pydantic|validat|Input should|Field required|Extra inputs|String should|literal\[|"
-    r"constrained|function-|model_type|NoneType|<class"
+    r"\^|\\\\|\[0-9|\[a-z|\$$|pydantic|validat|Input should|Field required|Extra inputs|String should|"
+    r"literal\[|constrained|function-|model_type|NoneType|<class"
 )
 
 

@@ -1,4 +1,4 @@
-"""Attacks on a login with Google: login CSRF, code injection, PKCE downgrade, mix-up, open redirects and repeats."""
+"""Attacks on a login with Google: login CSRF, code injection, PKCE downgrade, mix-up, redirects, repeats."""
 
 import os
 import threading
@@ -14,7 +14,7 @@ from tests.conftest import Client, in_threads
 
 
 def test_a_login_started_in_another_browser_cannot_be_finished_here(email):
-    """Login CSRF: the attacker's own code and state, sent by the victim's browser, must not log the victim in as the attacker."""
+    """Login CSRF: the attacker's code and state must not log the victim's browser in as the attacker."""
     attacker, victim = begin(), begin()
     returned = agree(attacker, email)
 
@@ -91,7 +91,7 @@ def test_an_invented_or_expired_state_is_refused(tx, email):
 
 
 def test_a_code_stolen_from_another_login_is_refused(email):
-    """Code injection: a victim's code in the attacker's login has another PKCE verifier, so Google refuses it."""
+    """Code injection: Google refuses a victim's code in the attacker's login, whose PKCE verifier differs."""
     victim, attacker = begin(), begin()
     stolen = agree(victim, email)
 
@@ -102,7 +102,7 @@ def test_a_code_stolen_from_another_login_is_refused(email):
 
 
 def test_a_removed_or_weakened_pkce_challenge_is_refused(email):
-    """PKCE downgrade: without the challenge, or with a weaker method, Google's code does not match our verifier."""
+    """PKCE downgrade: without the challenge, or with a weaker method, the code doesn't match our verifier."""
     for change in (
         {"code_challenge": None, "code_challenge_method": None},
         {"code_challenge_method": "plain"},

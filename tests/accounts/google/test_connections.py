@@ -103,7 +103,8 @@ def test_erasing_one_of_two_people_with_the_same_google_account_keeps_the_others
     db.run(
         tx,
         """INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes)
-           SELECT :new::uuid, :other::uuid, provider, subject, scopes FROM accounts.connections WHERE id = :id""",
+           SELECT :new::uuid, :other::uuid, provider, subject, scopes
+             FROM accounts.connections WHERE id = :id""",
         **moved,
     )
     me = Client(google_login(email).body["access_token"], me.organisation_id)

@@ -76,7 +76,7 @@ def test_a_confirmed_account_is_linked_and_its_password_still_works(member, emai
 
 
 def test_an_unconfirmed_account_is_not_linked_to_google(aws, tx, email):
-    """Pre-hijacking: an impostor registered the address; its owner, who logs in with Google, must not share that account."""
+    """Pre-hijacking: an owner who logs in with Google must not share an impostor's account."""
     Client(address="203.0.113.78")(
         "POST", "/api/v1/auth/register", {"email": email, "password": PASSWORD, "full_name": "Impostor"}
     )

@@ -4,8 +4,8 @@
 def stored(address: str) -> str:
     """Return an address as it is stored and compared: lower case, its domain in ASCII.
 
-    Raises ValueError with what is wrong. Only ASCII is allowed before the @, because SES sends to nothing else.
-    So no other character can become one of another person's address.
+    Raises ValueError with what is wrong. Only ASCII is allowed before the @, because SES sends to nothing
+    else. So no other character can become one of another person's address.
     """
     # Imported here: few routes take an address, and the import takes 40 ms.
     from email_validator import EmailNotValidError, validate_email

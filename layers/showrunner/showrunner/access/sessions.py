@@ -82,7 +82,7 @@ def refuse_suspended(member: dict[str, Any]) -> None:
 
 
 def refuse_in_maintenance(tx: db.Transaction, member: dict[str, Any]) -> None:
-    """Raise ServiceUnavailable (MAINTENANCE_MODE) during maintenance, unless the member is a platform admin."""
+    """Raise ServiceUnavailable (MAINTENANCE_MODE) during maintenance, except for platform admins."""
     message = None if member["platform_admin"] else maintenance.message(tx)
     if message is not None:
         raise ServiceUnavailable(message, retry_after=60, code="MAINTENANCE_MODE")
