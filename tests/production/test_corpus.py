@@ -89,7 +89,8 @@ def test_every_script_becomes_a_timeline_without_loss(language):
         planned = timeline.plan(job(language=language, manual_script=text), script, recordings, pictures)
         TIMELINE.validate(planned)
         renderer.parse(planned)
-        words = [word for scene in planned["scenes"] for word in scene["narration"]["words"]]
+        narrations = [scene["narration"] for scene in planned["scenes"] if scene["narration"]]
+        words = [word for narration in narrations for word in narration["words"]]
         assert letters("".join(word["text"] for word in words)) == letters("".join(script.passages)), form
         times = [time for word in words for time in (word["start_s"], word["end_s"])]
         assert times == sorted(times), form

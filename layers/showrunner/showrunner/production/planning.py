@@ -3,14 +3,13 @@
 import re
 
 from showrunner.errors import InvalidRequest, ScriptRejected
-from showrunner.production import markup
+from showrunner.production import cards, markup, tags
 from showrunner.production.script import (
     HEADING_CHARACTERS,
     TAGS_CHARACTERS,
     TITLE_CHARACTERS,
     Scene,
     Script,
-    Visual,
     tags_length,
 )
 from showrunner.production.segmentation import pieces, sentences
@@ -25,6 +24,8 @@ MAX_PASSAGES = 480
 
 # A passage of about ten seconds, and the shortest that a paragraph's end closes.
 _CHUNK_WORDS, _SHORT_WORDS = 28, 12
+# YouTube's lists cut longer titles off.
+_TITLE_READABLE = 70
 
 
 def manual(text: str, topic: str | None, language: str) -> Script:
@@ -43,14 +44,13 @@ def manual(text: str, topic: str | None, language: str) -> Script:
             f"at most {MAX_PASSAGES} fit a video."
         )
     first = sentences(scenes[0].narration, language)
-    title = _shorten(
-        topic or next((each.heading for each in sections if each.heading), first[0]), TITLE_CHARACTERS
-    )
+    title = _shorten(topic or _title(sections, first[0]), TITLE_CHARACTERS)
     narration = " ".join(scene.narration for scene in scenes)
+    named = [title, *(each.heading for each in sections)]
     return Script(
         title=title,
         description=_shorten(" ".join(first[:3]), 400),
-        tags=_keywords(narration),
+        tags=tags.of_text(narration, named, language),
         hook="",
         scenes=scenes,
         call_to_action="",
@@ -70,7 +70,10 @@ def _manual_scenes(sections: list[markup.Section], language: str, short_words: i
     for section in sections:
         heading = _shorten(section.heading, HEADING_CHARACTERS)
         chunks = _chunks(section.paragraphs, language, short_words)
-        scenes += [Scene(heading=heading, narration=chunk, visual=plain_visual(chunk)) for chunk in chunks]
+        scenes += [
+            Scene(heading=heading, narration=chunk, visual=cards.from_words(chunk, language))
+            for chunk in chunks
+        ]
     return scenes
 
 
@@ -78,14 +81,14 @@ def finished(script: Script, language: str) -> Script:
     """Return the script as it is stored: long narrations cut into scenes, tags within YouTube's limit.
 
     Raises ScriptRejected if it has more passages than one production can speak."""
-    tags: list[str] = []
+    kept: list[str] = []
     for tag in dict.fromkeys(tag.strip().strip("#").strip() for tag in script.tags):
-        if tag and tags_length([*tags, tag]) <= TAGS_CHARACTERS:
-            tags.append(tag)
+        if tag and tags_length([*kept, tag]) <= TAGS_CHARACTERS:
+            kept.append(tag)
     changes = {
         "title": script.title.strip(),
         "description": script.description.strip(),
-        "tags": tags,
+        "tags": kept,
         "scenes": _cut_scenes(script.scenes, language),
     }
     result = script.model_copy(update=changes)
@@ -132,24 +135,16 @@ def _speakable_pieces(paragraph: str, language: str) -> list[str]:
     return found
 
 
-def plain_visual(narration: str) -> Visual:
-    """Return the ground of a scene whose picture nobody described."""
-    return Visual(
-        description=" ".join(narration.split()[:12]),
-        template="gradient",
-        text=None,
-        items=[],
-        value=None,
-        label=None,
-        attribution=None,
-        series=[],
-    )
-
-
-def _keywords(text: str) -> list[str]:
-    """Return the longer words that the text uses most, at most ten."""
-    words = [word.lower() for word in re.findall(r"[^\W\d_]{5,}", text)]
-    return sorted(dict.fromkeys(words), key=lambda word: -words.count(word))[:10]
+def _title(sections: list[markup.Section], first: str) -> str:
+    """Return the first heading, or else the first sentence if it is short, else its first clause."""
+    heading = next((each.heading for each in sections if each.heading), None)
+    if heading:
+        return heading
+    sentence = re.sub(r"[.。।]$", "", first)
+    if len(sentence) <= _TITLE_READABLE:
+        return sentence
+    clause = re.split(r"[,;:–—，、；：،؛]", sentence, maxsplit=1)[0].strip()
+    return clause if count_words(clause) >= 3 and len(clause) <= _TITLE_READABLE else _shorten(sentence, 60)
 
 
 def _shorten(text: str, limit: int) -> str:

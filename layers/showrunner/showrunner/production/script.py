@@ -147,7 +147,7 @@ Rules:
   The first scene must stand on its own: no "However", no pronoun without its noun.
 - title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
 - visual.description: what footage would show, in English, at most 12 words, concrete.
-- visual.template typesets a backdrop: "number" or "counter" when the narration turns on one figure
+- visual.template typesets a backdrop: "number" when the narration turns on one figure
   (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series),
   "list" for enumerations (2 to 4 short items), "quote" for a quotation (text, attribution),
   else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from showrunner.production import captions
+from showrunner.production import captions, cards
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.text import is_speakable
@@ -15,6 +15,9 @@ from showrunner.production.text import is_speakable
 # How long the title stands: until the hook has been heard, but never so long that it hides the picture.
 TITLE_SECONDS = (2.2, 4.0)
 TRANSITION_SECONDS = 0.4
+# A pause between two passages that still sounds natural, and how far a length may be off to be mended by it.
+PAUSES_SECONDS = (0.2, 0.9)
+MENDABLE = 0.25
 # A loop of motions and transitions that never repeats one scene's pair in the next.
 _MOTIONS = ("zoom_in", "pan_right", "zoom_out", "pan_left", "pan_up")
 _TRANSITIONS = {
@@ -104,15 +107,16 @@ def headings(script: Script) -> list[str | None]:
 def _scenes(
     job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]
 ) -> list[dict[str, Any]]:
-    scenes, spoken_from, cut = [], LEAD_IN_SECONDS, 0.0
+    scenes: list[dict[str, Any]] = []
+    spoken_from, cut, pause = LEAD_IN_SECONDS, 0.0, _pause(job, recordings)
     kinds = _TRANSITIONS[job.style]
     for index, (recording, picture, heading) in enumerate(
         zip(recordings, pictures, headings(script), strict=True)
     ):
         spoken_to = spoken_from + recording.duration_seconds
         last = index == len(recordings) - 1
-        end = spoken_to + (TAIL_SECONDS if last else PAUSE_SECONDS / 2)
-        scenes.append(
+        end = spoken_to + (TAIL_SECONDS if last else pause / 2)
+        scenes += _with_timed_card(
             {
                 "id": str(index),
                 "start_s": round(cut, 3),
@@ -124,10 +128,67 @@ def _scenes(
                     "kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)],
                     "duration_s": TRANSITION_SECONDS,
                 },
-            }
+            },
+            job.language,
         )
-        spoken_from, cut = spoken_to + PAUSE_SECONDS, end
+        spoken_from, cut = spoken_to + pause, end
     return scenes
+
+
+def _pause(job: Job, recordings: list[Recording]) -> float:
+    """Return the pause between two passages: the usual one, or the one that brings the video to its length.
+
+    A script of the user's own determines the length, so it gets the usual pause.
+    """
+    gaps = len(recordings) - 1
+    silent = (
+        job.length_seconds
+        - LEAD_IN_SECONDS
+        - TAIL_SECONDS
+        - sum(recording.duration_seconds for recording in recordings)
+    )
+    usual = job.length_seconds - silent + PAUSE_SECONDS * gaps
+    if job.manual_script or not gaps or abs(usual - job.length_seconds) > MENDABLE * job.length_seconds:
+        return PAUSE_SECONDS
+    shortest, longest = PAUSES_SECONDS
+    return min(longest, max(shortest, silent / gaps))
+
+
+def _with_timed_card(scene: dict[str, Any], language: str) -> list[dict[str, Any]]:
+    """Divide a scene so that its card appears with its words and leaves after their sentence.
+
+    The parts before and after the card show its ground. The narration belongs to the first part.
+    """
+    card = scene["visual"].get("generated")
+    if card is None:
+        return [scene]
+    start_s, end_s = scene["start_s"], scene["end_s"]
+    appears, leaves = cards.span(card, scene["narration"]["words"], language, start_s, end_s)
+    ground = {**scene["visual"], "generated": {"template": "gradient"}}
+    fade = {"kind": "fade", "duration_s": TRANSITION_SECONDS}
+    parts = [
+        ("before", start_s, appears, ground),
+        ("card", appears, leaves, scene["visual"]),
+        ("after", leaves, end_s, ground),
+    ]
+    shown = [part for part in parts if part[2] > part[1]]
+    first, *rest = shown
+    return [
+        {**scene, "end_s": first[2], "visual": first[3]},
+        *(
+            {
+                **scene,
+                "id": f"{scene['id']}-{name}",
+                "start_s": part_start,
+                "end_s": part_end,
+                "heading": None,
+                "narration": None,
+                "visual": visual,
+                "transition": fade,
+            }
+            for name, part_start, part_end, visual in rest
+        ),
+    ]
 
 
 def align(recording: Recording, language: str) -> captions.Alignment:

@@ -61,7 +61,8 @@ def _fitting(visual: Visual) -> str:
         "gradient": True,
     }
     if complete[visual.template]:
-        return visual.template
+        # A counter runs through figures that nobody said, so its end is shown at once.
+        return "number" if visual.template == "counter" else visual.template
     return "phrase" if visual.text else "gradient"
 
 

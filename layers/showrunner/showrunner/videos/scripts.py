@@ -6,7 +6,7 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, ScriptRejected
-from showrunner.production import estimate, files, planning
+from showrunner.production import cards, estimate, files, planning
 from showrunner.production.job import Job
 from showrunner.production.script import Scene, Script
 from showrunner.store.studio import videos
@@ -53,7 +53,9 @@ def _read(organisation_id: str, state: dict[str, Any]) -> tuple[Job, Script]:
 def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
     update: dict[str, Any] = changes.model_dump(exclude_none=True, exclude={"scenes"})
     if changes.scenes is not None:
-        update["scenes"] = [_scene(written, number, scene) for number, scene in enumerate(changes.scenes)]
+        update["scenes"] = [
+            _scene(written, number, scene, job.language) for number, scene in enumerate(changes.scenes)
+        ]
     try:
         return planning.finished(written.model_copy(update=update), job.language)
     except ScriptRejected as error:
@@ -61,12 +63,12 @@ def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
         raise InvalidRequest(message, [{"field": "scenes", "message": message}]) from error
 
 
-def _scene(written: Script, number: int, scene: ScriptScene) -> Scene:
-    """Keep the picture of the scene at this place; one that is added gets a plain ground."""
+def _scene(written: Script, number: int, scene: ScriptScene, language: str) -> Scene:
+    """Keep the picture of the scene at this place; a scene that is added gets a card of its own words."""
     visual = (
         written.scenes[number].visual
         if number < len(written.scenes)
-        else planning.plain_visual(scene.narration)
+        else cards.from_words(scene.narration, language)
     )
     return Scene(heading=scene.heading, narration=scene.narration, visual=visual)
 

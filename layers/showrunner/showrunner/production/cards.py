@@ -1,0 +1,272 @@
+"""Choose the card of a passage from its own words, and the time in which a card is shown.
+
+A card is what a generated picture typesets: a figure, a quotation, a list, a phrase.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from showrunner.production.script import Visual
+from showrunner.production.segmentation import sentences
+from showrunner.production.text import UNSPACED_RUN, count_words
+
+# A card appears a moment before its words, so that it is read while they are heard.
+LEAD_SECONDS = 0.15
+# A card that stands for less can't be read, and a ground that stands for less flickers.
+SHORTEST_CARD_SECONDS = 2.5
+SHORTEST_GROUND_SECONDS = 1.2
+
+# Figures: 3.5, 1,200, 1.200, 1 200, 50 %, $3.5 million. Times, dates, years and numbers of a list are none.
+_FIGURE = re.compile(
+    r"(?<![\w.,:/+–-])(?P<currency>[$€£¥₹]\s?|R\$\s?)?"
+    r"(?P<number>\d{1,3}(?:[.,’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:\s?(?P<sign>%|[$€£¥₹]))?"
+    r"(?:\s(?P<magnitude>thousand|million|billion|trillion|millions?|milliards?|mill(?:ón|ones)"
+    r"|mil millones|Millionen?|Milliarden?))?"
+    r"(?![\w/:]|[.,–-]\d|\.\s?[ap]\.)(?=(?P<rest>[^.!?;:…]*))"
+)
+_CLOCK_WORD = re.compile(
+    r"^\s*(?:[ap]\.?m\b|o'clock|Uhr|heures?|h\b|horas?\b|de la (?:mañana|tarde|noche))", re.IGNORECASE
+)
+_MONTH = re.compile(
+    r"^\.?\s*(?:de\s+)?(?:jan|feb|fév|mar|mär|apr|abr|avr|may|mai|jun|jui|jul|aug|ago|aoû|sep|oct|okt|out"
+    r"|nov|dec|dez|dic|déc|ene)\w*",
+    re.IGNORECASE,
+)
+_MONTH_BEFORE = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s$", re.IGNORECASE
+)
+_QUOTATION = re.compile(r"[“„«「『]\s?([^“”„«»「」『』]{12,160}?)\s?[”“»」』]|\"([^\"]{12,160})\"")
+# Words of a label: what is counted, up to a verb or the next clause as far as that can be told.
+_LABEL_WORDS, _LABEL_CHARACTERS = 3, 40
+# A label doesn't end with these.
+_NO_LABEL_END = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "as",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "is",
+        "it",
+        "of",
+        "on",
+        "or",
+        "per",
+        "than",
+        "that",
+        "the",
+        "to",
+        "was",
+        "were",
+        "when",
+        "where",
+        "which",
+        "with",
+        "à",
+        "au",
+        "aux",
+        "ce",
+        "dans",
+        "de",
+        "des",
+        "du",
+        "elle",
+        "en",
+        "et",
+        "il",
+        "la",
+        "le",
+        "les",
+        "ou",
+        "par",
+        "pour",
+        "que",
+        "qui",
+        "sur",
+        "un",
+        "une",
+        "al",
+        "como",
+        "con",
+        "del",
+        "el",
+        "es",
+        "ella",
+        "los",
+        "las",
+        "o",
+        "para",
+        "por",
+        "se",
+        "su",
+        "una",
+        "y",
+        "am",
+        "an",
+        "auf",
+        "aus",
+        "das",
+        "dem",
+        "den",
+        "der",
+        "die",
+        "ein",
+        "eine",
+        "im",
+        "ist",
+        "mit",
+        "nach",
+        "oder",
+        "und",
+        "von",
+        "vor",
+        "war",
+        "zu",
+        "zum",
+        "zur",
+    ]
+)
+# Where a clause ends: commas and dashes, but not those inside of figures.
+_CLAUSE_END = re.compile(r"[;:—，、；：،؛]|,(?!\d)|\s[–-]\s")
+_PHRASE_WORDS, _PHRASE_CHARACTERS = 8, 60
+_SENTENCE_END = re.compile(r"[.!?…。！？।؟]+[\"'”’»」』)]*$")
+
+
+def from_words(narration: str, language: str) -> Visual:
+    """Return the card of a passage that nobody described: its figure, its quotation or its key phrase."""
+    figure, quotation = _figure(narration), _QUOTATION.search(narration)
+    if figure:
+        return plain(narration, template="number", value=figure[0], label=figure[1])
+    if quotation and count_words(quotation[1] or quotation[2]) >= 4:
+        return plain(narration, template="quote", text=quotation[1] or quotation[2])
+    phrase = _phrase(narration, language)
+    return plain(narration, template="phrase", text=phrase) if phrase else plain(narration)
+
+
+def plain(narration: str, **card: Any) -> Visual:
+    """Return a visual with these fields of a card; without any it is a ground."""
+    empty = {"template": "gradient", "text": None, "value": None, "label": None, "attribution": None}
+    description = " ".join(narration.split()[:12])
+    return Visual.model_validate({"description": description, "items": [], "series": [], **empty, **card})
+
+
+def _figure(narration: str) -> tuple[str, str] | None:
+    """Return (value, label) of the first figure with something that it counts."""
+    for found in _FIGURE.finditer(narration):
+        number, rest = found["number"], found["rest"]
+        is_amount = bool(found["currency"] or found["sign"] or found["magnitude"])
+        if not is_amount and re.fullmatch(r"1[0-9]\d\d|20\d\d", number):
+            continue
+        if _CLOCK_WORD.match(rest) or _MONTH.match(rest) or _MONTH_BEFORE.search(narration[: found.start()]):
+            continue
+        label = _label(rest)
+        if not label:
+            continue
+        value = narration[found.start() : found.start("rest")].strip()
+        return value, label
+    return None
+
+
+def _label(rest: str) -> str:
+    """Return the first words after a figure, up to the next comma or figure."""
+    if not re.match(r"[\s-]", rest):
+        return ""
+    words: list[str] = []
+    for word in re.split(r"[,(]", rest, maxsplit=1)[0].replace("-", " ").split()[:_LABEL_WORDS]:
+        if re.search(r"\d", word):
+            break
+        words.append(word)
+    while words and words[-1].lower() in _NO_LABEL_END:
+        words.pop()
+    label = " ".join(words)
+    return label if len(label) <= _LABEL_CHARACTERS and len(max(words, key=len, default="")) >= 3 else ""
+
+
+def _phrase(narration: str, language: str) -> str | None:
+    """Return the shortest sentence, or else clause, that is short enough to be read at a glance."""
+    whole = [_SENTENCE_END.sub("", sentence).strip() for sentence in sentences(narration, language)]
+    clauses = [clause.strip() for sentence in whole for clause in _CLAUSE_END.split(sentence)]
+    for parts in (whole, clauses):
+        short = [
+            part
+            for part in parts
+            if 2 <= count_words(part) <= _PHRASE_WORDS and len(part) <= _PHRASE_CHARACTERS
+        ]
+        if short:
+            return max(short, key=count_words)
+    return None
+
+
+def span(
+    card: dict[str, Any], words: Sequence[dict[str, Any]], language: str, start_s: float, end_s: float
+) -> tuple[float, float]:
+    """Return when a card is shown: from its words to the end of their sentence, inside [start_s, end_s].
+
+    It is shown all the time if its words are not spoken as they are written.
+    `words` have text, start_s and end_s, as in a timeline.
+    """
+    first, last = _spoken(card, [word["text"] for word in words])
+    if first is None or card["template"] == "gradient":
+        return start_s, end_s
+    appears = words[first]["start_s"] - LEAD_SECONDS
+    if appears - start_s < SHORTEST_GROUND_SECONDS:
+        appears = start_s
+    leaves = end_s
+    if card["template"] in ("number", "counter"):
+        sentence_end = words[_end_of_sentence(words, last, language)]["end_s"]
+        leaves = max(sentence_end + LEAD_SECONDS, appears + SHORTEST_CARD_SECONDS)
+        if end_s - leaves < SHORTEST_GROUND_SECONDS:
+            leaves = end_s
+    if end_s - appears < SHORTEST_CARD_SECONDS:
+        appears = max(start_s, end_s - SHORTEST_CARD_SECONDS)
+        appears = start_s if appears - start_s < SHORTEST_GROUND_SECONDS else appears
+    return round(appears, 3), round(leaves, 3)
+
+
+def _spoken(card: dict[str, Any], words: list[str]) -> tuple[int | None, int]:
+    """Return the first and last word of a card in the spoken words, (None, 0) if they aren't there."""
+    parts = [card.get("value"), card.get("text"), *card.get("items", [])[:1]]
+    written = next((_letters(part) for part in parts if part), "")
+    edges = [0]
+    for word in words:
+        edges.append(edges[-1] + len(_letters(word)))
+    at = _find("".join(map(_letters, words)), written, edges) if written else -1
+    if at < 0:
+        return None, 0
+    first = max(index for index, edge in enumerate(edges[:-1]) if edge <= at)
+    last = max(index for index, edge in enumerate(edges[:-1]) if edge < at + len(written))
+    return first, last
+
+
+def _find(spoken: str, written: str, edges: list[int]) -> int:
+    """Return where the written letters stand as whole words: "50" is found neither in "150" nor in "500"."""
+    at = spoken.find(written)
+    while at >= 0 and not (at in edges and at + len(written) in edges) and not UNSPACED_RUN.search(written):
+        at = spoken.find(written, at + 1)
+    return at
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _end_of_sentence(words: Sequence[dict[str, Any]], index: int, language: str) -> int:
+    """Return the last word of the sentence that the word at `index` belongs to."""
+    lengths = [len("".join(word["text"].split())) for word in words]
+    ends: list[int] = []
+    for sentence in sentences(" ".join(word["text"] for word in words), language):
+        ends.append((ends[-1] if ends else 0) + len("".join(sentence.split())))
+    until = sum(lengths[: index + 1])
+    end = next((each for each in ends if each >= until), sum(lengths))
+    total = 0
+    for place, length in enumerate(lengths):
+        total += length
+        if total >= end:
+            return place
+    return len(words) - 1
