@@ -8,15 +8,16 @@ from showrunner.access import limits
 from showrunner.database import db
 from showrunner.errors import InvalidRequest, LimitExceeded
 from showrunner.store.studio import assets
-from showrunner.web import application, audit, fields, idempotency
+from showrunner.web import answers, application, audit, fields, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import parse
-from showrunner.web.fields import Body, Line, Result, Timestamp
+from showrunner.web.fields import Body, Line, Page, Pagination, Result, Timestamp
 from showrunner.web.routing import Request
 
 app = Application("assets")
 
+Kind = Literal["image", "clip", "audio", "thumbnail"]
 ContentType = Literal[
     "image/jpeg",
     "image/png",
@@ -37,11 +38,24 @@ fields.PATTERN_WORDS["^[0-9a-f]{64}$"] = "is no SHA-256: 64 hexadecimal digits i
 class NewAsset(Body):
     """A file to upload. At most 2 MB for a thumbnail, 20 for an image, 50 for audio, 200 for a clip."""
 
-    kind: Literal["image", "clip", "audio", "thumbnail"]
+    kind: Kind
     content_type: ContentType
     bytes: Annotated[int, Field(ge=1, le=209_715_200, strict=True)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     licence: Annotated[Line, Field(max_length=200)] | None = None
+    name: Annotated[Line, Field(max_length=200, description="By which it is found again.")] | None = None
+    tags: Annotated[
+        list[Annotated[Line, Field(max_length=50)]],
+        Field(max_length=20, description="By which it is found again, whatever their capitals."),
+    ] = Field(default_factory=list)
+
+
+class AssetFilter(Page):
+    """Filters and page of the list of assets. Sorted by created_at, name or bytes."""
+
+    kind: Kind | None = None
+    tag: Annotated[Line, Field(max_length=50)] | None = None
+    name: Annotated[Line, Field(max_length=200, description="A part of the name.")] | None = None
 
 
 class Asset(Result):
@@ -51,8 +65,17 @@ class Asset(Result):
     bytes: int
     sha256: str
     licence: str | None
+    name: str | None
+    tags: list[str]
     status: Literal["pending", "ready", "refused"]
     created_at: Timestamp
+
+
+class AssetList(Result):
+    """One page of assets."""
+
+    assets: list[Asset]
+    pagination: Pagination
 
 
 class PresignedUpload(Result):
@@ -93,7 +116,15 @@ def add(request: Request, body: NewAsset) -> Answer:
     def work(tx: db.Transaction) -> Answer:
         require_space(tx, request.organisation_id, body.bytes)
         row = assets.add(
-            tx, request.organisation_id, body.kind, body.content_type, body.bytes, body.sha256, body.licence
+            tx,
+            request.organisation_id,
+            body.kind,
+            body.content_type,
+            body.bytes,
+            body.sha256,
+            body.licence,
+            body.name,
+            body.tags,
         )
         audit.record(tx, request, "add", "asset", row["id"], kind=body.kind, bytes=body.bytes)
         # Signing needs no call to AWS, so the transaction isn't kept open for one.
@@ -131,6 +162,16 @@ def require_space(tx: db.Transaction, organisation_id: str, size_bytes: int) -> 
             "delete some (DELETE /assets/{id}), or ask for more."
         )
         raise LimitExceeded(message, retry_after=limits.DAY, code="QUOTA_EXCEEDED")
+
+
+@app.get("/api/v1/assets", permission="videos:read", answer=AssetList)
+def list_assets(request: Request, query: AssetFilter) -> Answer:
+    """List the organisation's assets, newest first."""
+    with db.reading() as tx:
+        found = assets.list_(
+            tx, request.organisation_id, query.model_dump(include={"kind", "tag", "name"}), query.request()
+        )
+    return answers.listed("assets", found)
 
 
 @app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=AssetResponse)

@@ -178,3 +178,63 @@ def test_another_organisations_asset_is_not_found(client, tx, service):
     path = f"/api/v1/assets/{response.body['asset']['id']}"
 
     assert {other("GET", path).status, other("DELETE", path).status} == {404}
+
+
+def spread(tx, ids):
+    """Give the assets, all added in one transaction, times in their order."""
+    db.run(
+        tx,
+        "UPDATE studio.assets SET created_at = now() - interval '1 hour'"
+        " + make_interval(secs => array_position(:ids::uuid[], id)) WHERE id = ANY(:ids::uuid[])",
+        ids=ids,
+    )
+
+
+def test_assets_are_listed_and_found_by_kind_tag_and_name(client, tx):
+    named = [
+        ("Tide clock", "image", ["Sea", "clock"]),
+        ("harbour at night", "image", ["sea"]),
+        ("Anchor", "thumbnail", []),
+        (None, "image", []),
+    ]
+    ids = [
+        announce(client, bytes([number]) + PNG, kind=kind, name=name, tags=tags).body["asset"]["id"]
+        for number, (name, kind, tags) in enumerate(named)
+    ]
+    spread(tx, ids)
+    removed = announce(client, PNG + b"gone").body["asset"]["id"]
+    assert client("DELETE", f"/api/v1/assets/{removed}").status == 204
+
+    def found(query: str) -> list[str | None]:
+        return [asset["name"] for asset in client("GET", f"/api/v1/assets?{query}").body["assets"]]
+
+    assert [each["id"] for each in client("GET", "/api/v1/assets").body["assets"]] == ids[::-1]
+    assert found("sort=name") == [None, "Anchor", "harbour at night", "Tide clock"]
+    assert found("tag=SEA&sort=name") == ["harbour at night", "Tide clock"]
+    assert found("kind=thumbnail") == ["Anchor"]
+    assert found("name=CLOCK") == ["Tide clock"]
+    assert found("name=%25") == []
+
+
+def test_the_list_of_assets_goes_on_behind_its_cursor(client, tx):
+    ids = [announce(client, bytes([number]) + PNG).body["asset"]["id"] for number in range(5)]
+    spread(tx, ids)
+
+    first = client("GET", "/api/v1/assets?limit=3").body
+    rest = client("GET", f"/api/v1/assets?limit=3&cursor={first['pagination']['next_cursor']}").body
+
+    assert [each["id"] for each in [*first["assets"], *rest["assets"]]] == ids[::-1]
+    assert first["pagination"]["total"] == 5
+
+
+def test_assets_of_other_organisations_are_not_listed(client, tx):
+    announce(client, name="ours")
+    db.run(
+        tx,
+        "INSERT INTO studio.assets (organisation_id, kind, content_type, bytes, sha256, object_key, name)"
+        " VALUES (:o, 'image', 'image/png', 1, :h, 'k', 'theirs')",
+        o=add_organisation(tx),
+        h="0" * 64,
+    )
+
+    assert [each["name"] for each in client("GET", "/api/v1/assets").body["assets"]] == ["ours"]

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from showrunner.database import db
 from tests.videos.calls import fields
 
 
@@ -58,6 +59,15 @@ def test_a_list_is_newest_first_with_the_documented_pagination(client, many):
     assert (
         client("GET", f"/api/v1/videos?cursor={pagination['next_cursor']}").body["pagination"]["total"] == 25
     )
+
+
+def test_titles_are_sorted_whatever_their_capitals(client, many, tx):
+    db.run(tx, "UPDATE studio.videos SET title = (ARRAY['zebra', 'Yak', 'apple', 'Bee'])[1 + priority % 4]")
+
+    titles = [each["title"] for each in client("GET", "/api/v1/videos?limit=100&sort=title").body["videos"]]
+
+    assert len(set(titles)) > 1
+    assert titles == sorted(titles, key=str.lower)
 
 
 def test_filters_select_videos(client, many, channel_id):

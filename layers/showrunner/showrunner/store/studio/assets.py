@@ -6,14 +6,33 @@ been checked.
 
 from typing import Any
 
-from showrunner.database import db
+from showrunner.database import db, pages
+from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.errors import NotFound
 
 _ITEM = """
     json_build_object('id', a.id, 'kind', a.kind, 'content_type', a.content_type, 'bytes', a.bytes,
-                      'sha256', a.sha256, 'licence', a.licence, 'status', a.status,
-                      'created_at', a.created_at)
+                      'sha256', a.sha256, 'licence', a.licence, 'name', a.name, 'tags', a.tags,
+                      'status', a.status, 'created_at', a.created_at)
 """
+_LIST = List(
+    "assets",
+    "studio.assets a",
+    "a.organisation_id = :organisation_id AND a.status <> 'removed'",
+    _ITEM,
+    {
+        "created_at": Column("a.created_at", "timestamptz"),
+        "name": Column("lower(coalesce(a.name, ''))", "text"),
+        "bytes": Column("a.bytes", "bigint"),
+        "id": Column("a.id", "uuid"),
+    },
+    "-created_at",
+    {
+        "kind": "a.kind = :kind",
+        "tag": "lower(:tag) = ANY(a.tags)",
+        "name": "position(lower(:name) IN lower(a.name)) > 0",
+    },
+)
 
 
 def add(
@@ -24,16 +43,18 @@ def add(
     size_bytes: int,
     sha256: str,
     licence: str | None,
+    name: str | None,
+    tags: list[str],
 ) -> dict[str, Any]:
-    """Add a pending asset and return its id, object_key and item (JSON text)."""
+    """Add a pending asset and return its id, object_key and item (JSON text). Tags are stored in lower case."""
     row = db.one(
         tx,
         f"""
         WITH new AS (SELECT gen_random_uuid() AS id)
         INSERT INTO studio.assets AS a
-               (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence)
+               (id, organisation_id, kind, content_type, bytes, sha256, object_key, licence, name, tags)
         SELECT id, :organisation_id::uuid, :kind, :content_type, :size_bytes::bigint, :sha256,
-               'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence
+               'organisations/' || :organisation_id::uuid || '/assets/' || id, :licence, :name, :tags::text[]
           FROM new
         RETURNING a.id::text, a.object_key, {_ITEM}::text AS item
         """,
@@ -43,10 +64,19 @@ def add(
         size_bytes=size_bytes,
         sha256=sha256,
         licence=licence,
+        name=name,
+        tags=list(dict.fromkeys(tag.lower() for tag in tags)),
     )
     if row is None:
         raise AssertionError("an INSERT returns its row")
     return row
+
+
+def list_(
+    tx: db.Transaction, organisation_id: str, filters: dict[str, str | None], page: PageRequest
+) -> PageResult:
+    """Return a page of the organisation's assets. Filters: kind, tag, and name (a part of it)."""
+    return pages.select(tx, _LIST, page, {"organisation_id": organisation_id, **filters})
 
 
 def usage(tx: db.Transaction, organisation_id: str) -> tuple[int, int]:
@@ -72,14 +102,11 @@ def lock(tx: db.Transaction, organisation_id: str) -> None:
 
 
 def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, Any]:
-    """Return id, kind, content_type, bytes, sha256, object_key, licence, status and created_at.
-
-    Raises NotFound.
-    """
+    """Return the fields of an asset, its object_key among them. Raises NotFound."""
     row = db.one(
         tx,
         """
-        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, status, created_at
+        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, name, tags, status, created_at
           FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id AND status <> 'removed'
         """,
         id=asset_id,

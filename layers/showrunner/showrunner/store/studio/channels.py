@@ -38,7 +38,7 @@ _LIST = List(
     {
         "created_at": Column("c.created_at", "timestamptz"),
         "updated_at": Column("c.updated_at", "timestamptz"),
-        "name": Column("c.name", "text"),
+        "name": Column("lower(c.name)", "text"),
         "id": Column("c.id", "uuid"),
     },
     "-created_at",

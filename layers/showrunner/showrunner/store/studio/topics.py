@@ -16,7 +16,7 @@ _LIST = List(
     {
         "position": Column("t.position", "bigint"),
         "created_at": Column("t.created_at", "timestamptz"),
-        "topic": Column("t.topic", "text"),
+        "topic": Column("lower(t.topic)", "text"),
         "id": Column("t.id", "uuid"),
     },
     "position",

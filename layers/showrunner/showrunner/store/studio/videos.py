@@ -41,7 +41,7 @@ _LIST = List(
     {
         "created_at": Column("v.created_at", "timestamptz"),
         "updated_at": Column("v.updated_at", "timestamptz"),
-        "title": Column("coalesce(v.title, '')", "text"),
+        "title": Column("lower(coalesce(v.title, ''))", "text"),
         "status": Column("v.status", "text"),
         "priority": Column("v.priority", "bigint"),
         "duration_seconds": Column("coalesce(v.duration_seconds, 0)", "numeric"),
