@@ -43,11 +43,11 @@ class Walk:
 
         If only the length is wrong, return the answer that is closest to it. Raises ScriptRejected.
         """
-        text = self._answer(self.models[0], question)
-        found, breaches = script.read(question, text)
+        first = self._answer(self.models[0], question)
+        found, breaches = script.read(question, first)
         answers = [found]
         tries = [
-            (self.models[0], script.repair(question, text, breaches)),
+            (self.models[0], script.repair(question, first, breaches)),
             *((model, question) for model in self.models[1:]),
         ]
         for model, next_question in tries:
@@ -65,7 +65,8 @@ class Walk:
             raise ScriptRejected("; ".join(breaches[:5]))
         return found
 
-    def _answer(self, model: str, question: script.Question) -> str:
+    def _answer(self, model: str, question: script.Question) -> script.ModelAnswer:
+        """Return the stored answer to a question, or ask for it. Raises AnswerRefused, AnotherCall."""
         name = files.digest(model, question.model_dump(mode="json"))
         key = files.product_key(self.job.organisation_id, "script", name, "json")
         product = s3.find_json(key)
@@ -78,7 +79,7 @@ class Walk:
             )
         self._keys.append(key)
         self.answered_by.append(product["model"])
-        return str(product["text"])
+        return script.ModelAnswer(str(product["text"]), product.get("problem") == "truncated")
 
     def _call(self, model: str, question: script.Question, key: str) -> dict[str, Any]:
         if self._called:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.language.requests import ApiError
@@ -246,6 +246,8 @@ def scripted(
             return only_reasoning(answer, body, cached)
         case "content_filter":
             return filtered(answer, body, cached)
+        case "incomplete":
+            return document(replace(answer, cut=True), body, cached)
         case "failed":
             return failed(answer, body, outcome.details.get("code", "server_error"))
         case _:

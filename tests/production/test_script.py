@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from showrunner.production import planning, script
+from showrunner.production.script import ModelAnswer
 from tests.production.samples import job, visual, words_text, written
 
 
@@ -28,7 +29,7 @@ def test_a_finished_script_keeps_tags_within_youtubes_limit_and_their_order(tags
 def test_a_script_within_a_tenth_of_its_words_is_accepted(words: int) -> None:
     asked = script.question(job()).model_copy(update={"words_target": 100})
 
-    assert script.read(asked, written(words).model_dump_json())[1] == []
+    assert script.read(asked, ModelAnswer(written(words).model_dump_json()))[1] == []
 
 
 @pytest.mark.parametrize("words", [89, 111])
@@ -36,7 +37,8 @@ def test_a_script_off_by_more_than_a_tenth_is_refused_with_its_length(words: int
     asked = script.question(job()).model_copy(update={"words_target": 100})
 
     assert any(
-        f"they have {words}" in breach for breach in script.read(asked, written(words).model_dump_json())[1]
+        f"they have {words}" in breach
+        for breach in script.read(asked, ModelAnswer(written(words).model_dump_json()))[1]
     )
 
 
@@ -50,18 +52,51 @@ def test_a_script_off_by_more_than_a_tenth_is_refused_with_its_length(words: int
     ],
 )
 def test_an_answer_of_another_shape_is_refused_naming_the_field(answer: str, named: str) -> None:
-    found, breaches = script.read(script.question(job()), answer)
+    found, breaches = script.read(script.question(job()), ModelAnswer(answer))
 
     assert found is None
     assert any(named in breach for breach in breaches)
+
+
+@pytest.mark.parametrize(
+    "fence", ["```json\n{}\n```", "```\n{}```", "  ```JSON \n{}\n ```\n", "\n```json\n\n{}\n\n```"]
+)
+def test_json_inside_a_code_fence_is_read(fence: str) -> None:
+    asked = script.question(job()).model_copy(update={"words_target": 100})
+
+    assert script.read(asked, ModelAnswer(fence.replace("{}", written(100).model_dump_json())))[1] == []
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "\t", "\u00a0"])
+def test_an_empty_answer_is_called_empty_and_not_repeated_to_the_model(text: str) -> None:
+    asked = script.question(job())
+
+    found, breaches = script.read(asked, ModelAnswer(text))
+
+    assert (found, breaches) == (None, ["answer: it is empty"])
+    assert "You answered" not in script.repair(asked, ModelAnswer(text), breaches).prompt
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"title": "Ca', written(100).model_dump_json()[:-20], "Sure! Here"]
+)
+def test_a_cut_answer_is_asked_for_again_but_shorter(text: str) -> None:
+    asked = script.question(job())
+
+    found, breaches = script.read(asked, ModelAnswer(text, is_cut=True))
+    again = script.repair(asked, ModelAnswer(text, is_cut=True), breaches)
+
+    assert found is None
+    assert "cut off at the limit of tokens" in again.prompt
+    assert "You answered" not in again.prompt
 
 
 def test_a_title_that_youtube_would_refuse_is_refused() -> None:
     asked = script.question(job()).model_copy(update={"words_target": 100})
     long, marked = (written(100).model_copy(update={"title": title}) for title in ("t" * 101, "a <b> c"))
 
-    assert any("title" in breach for breach in script.read(asked, long.model_dump_json())[1])
-    assert any("title" in breach for breach in script.read(asked, marked.model_dump_json())[1])
+    assert any("title" in breach for breach in script.read(asked, ModelAnswer(long.model_dump_json()))[1])
+    assert any("title" in breach for breach in script.read(asked, ModelAnswer(marked.model_dump_json()))[1])
 
 
 @given(

@@ -191,6 +191,37 @@ def test_a_refusal_is_paid_once_however_often_the_step_runs(
     assert (len(platforms.questions), len(receipts.list_(job["folder"]))) == (1, 1)
 
 
+@pytest.mark.parametrize("outcome", ["incomplete", "only_reasoning"])
+def test_a_truncated_answer_is_paid_and_requested_shorter(
+    tx: Any, platforms: Platforms, video: Any, outcome: str
+) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.add(outcome, text='{"title": "Cables", "descr')
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+
+    assert write(job)["scenes"]
+
+    assert "cut off at the limit of tokens" in prompt_of(platforms.questions[1])
+    assert '"descr' not in prompt_of(platforms.questions[1])
+    assert len(receipts.list_(job["folder"])) == 2
+
+
+def test_a_script_in_a_code_fence_is_taken_at_once(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.extend([answer(f"```json\n{json.dumps(good_script(words_target(job)))}\n```")])
+
+    assert write(job)["scenes"]
+    assert len(platforms.questions) == 1
+
+
+def test_an_empty_answer_is_asked_for_again(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(), None)
+    platforms.language.extend([answer(""), answer(json.dumps(good_script(words_target(job))))])
+
+    assert write(job)["scenes"]
+    assert "answer: it is empty" in prompt_of(platforms.questions[1])
+
+
 def test_the_provider_learns_the_tenant_only_as_a_hash(tx: Any, platforms: Platforms, video: Any) -> None:
     job = prepare.handler(video(), None)
     platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])

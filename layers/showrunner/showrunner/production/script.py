@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -108,6 +108,13 @@ class Part(_Strict):
     scenes: list[Scene]
 
 
+class ModelAnswer(NamedTuple):
+    """The text that a model returned. `is_cut`: it ended at the limit of tokens."""
+
+    text: str
+    is_cut: bool = False
+
+
 class Question(BaseModel):
     """One request to a model: how the answer must look, and which rules it must keep.
 
@@ -209,25 +216,37 @@ def part_question(job: Job, outline: Outline, written: list[Part]) -> Question:
     )
 
 
-def repair(asked: Question, answer: str, breaches: list[str]) -> Question:
-    """Return the question of the last try: the same one with the answer and what is wrong with it."""
+_CUT_OFF = (
+    "answer: it was cut off at the limit of tokens; think and write less: "
+    "short descriptions, empty fields where they may be empty, the same words of narration"
+)
+
+
+def repair(asked: Question, answer: ModelAnswer, breaches: list[str]) -> Question:
+    """Return the question of the last try: the same one with the answer and what is wrong with it.
+
+    An answer that was cut off is not repeated: it would only make the prompt longer.
+    """
     complaint = (
         "Your answer breaks these rules:\n- "
         + "\n- ".join(breaches)
         + "\nAnswer again, the whole JSON, with these mended and the rest kept."
     )
-    return asked.model_copy(update={"prompt": f"{asked.prompt}\n\nYou answered:\n{answer}\n\n{complaint}"})
+    shown = "" if answer.is_cut or not answer.text.strip() else f"You answered:\n{answer.text}\n\n"
+    return asked.model_copy(update={"prompt": f"{asked.prompt}\n\n{shown}{complaint}"})
 
 
-def read(asked: Question, answer: str) -> tuple[Script | Outline | Part | None, list[str]]:
+def read(asked: Question, given: ModelAnswer) -> tuple[Script | Outline | Part | None, list[str]]:
     """Return the answer and what is wrong with it, in words that a model can act on.
 
     None: not of the shape at all.
     """
-    if not answer.strip():
+    if given.is_cut:
+        return None, [_CUT_OFF]
+    if not given.text.strip():
         return None, ["answer: it is empty"]
     try:
-        found = _SHAPES[asked.shape].model_validate_json(_without_fence(answer))
+        found = _SHAPES[asked.shape].model_validate_json(_without_fence(given.text))
     except ValidationError as error:
         return None, [
             f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}"
