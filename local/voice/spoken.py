@@ -61,6 +61,8 @@ ABBREVIATIONS = {
     "approx.": "approximately", "no.": "number", "jr.": "Junior", "sr.": "Senior", "mt.": "Mount",
     "fig.": "figure", "inc.": "Incorporated", "ltd.": "Limited", "co.": "Company", "corp.": "Corporation",
     "dept.": "department",
+    "jan.": "January", "feb.": "February", "aug.": "August", "sept.": "September",
+    "oct.": "October", "nov.": "November", "dec.": "December",
 }  # fmt: skip
 SYMBOLS = {
     "&": "and",
@@ -194,6 +196,8 @@ def _core(core: str, previous: str, following: str) -> str:
         return _address(core)
     if core in SYMBOLS:
         return SYMBOLS[core]
+    if core.isdecimal() and re.fullmatch(r"\+\d{1,3}", previous):
+        return numbers.digits(core)  # the area of a telephone number
     if core in UNITS and re.search(r"\d[)]?$", previous):
         return UNITS[core][0 if re.fullmatch(r"\D*1", previous) else 1]
     for pattern, say in FIGURES:
@@ -236,6 +240,12 @@ def _range(found: re.Match[str], following: str) -> str:
     return f"{_plain(found[1], following)} to {_plain(found[2], following)}{' percent' if found[3] else ''}"
 
 
+def _version(found: re.Match[str], _: str) -> str:
+    """Convert "3.13.1" to "three point thirteen point one"."""
+    spoken = " point ".join(numbers.cardinal(int(part)) for part in found[1].split("."))
+    return f"version {spoken}" if found[0].startswith("v") else spoken
+
+
 def _clock(found: re.Match[str], _: str) -> str:
     minutes = int(found[2])
     return numbers.cardinal(int(found[1])) + (
@@ -254,6 +264,8 @@ FIGURES = [
     (re.compile(rf"({NUMBER})%"), lambda found, _: numbers.decimal(found[1]) + " percent"),
     (re.compile(rf"#({NUMBER})"), lambda found, _: "number " + numbers.decimal(found[1])),
     (re.compile(rf"~({NUMBER})"), lambda found, following: "about " + _plain(found[1], following)),
+    (re.compile(r"(\d{3})-(0\d{3})"), lambda found, _: " ".join(map(numbers.digits, found.groups()))),
+    (re.compile(r"v?(\d+(?:\.\d+){2,})"), _version),
     (re.compile(rf"({NUMBER})[-–—]({NUMBER})(%)?"), _range),
     (re.compile(r"(\d{1,4})(?:st|nd|rd|th)", re.IGNORECASE), lambda found, _: numbers.ordinal(int(found[1]))),
     (re.compile(r"['’]?(\d{1,3}0)s"), lambda found, _: numbers.decade(int(found[1]))),

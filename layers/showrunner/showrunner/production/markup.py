@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 _URL = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]{}\"“”«»]+", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[[^\[\]\n]{0,80}\]")
 _PARENTHESES = re.compile(r"[(（]([^()（）\n]{1,40})[)）]")
+# Stands for what was removed. Markdown replaces this character, so no text has it.
+_REMOVED = "\0"
 _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
 _DIRECTIONS = re.compile(
     r"music|pause|beat|silence|applause|laughter|laughs|laughing|sighs|whispers|whispering|sfx|cut"
@@ -111,10 +113,11 @@ def _inline(token: Any) -> str:
 
 def _clean(text: str) -> str:
     text = _URL.sub(_host, text)
-    text = _BRACKETS.sub(" ", text)
+    text = _BRACKETS.sub(_REMOVED, text)
     text = _PARENTHESES.sub(_direction, text)
-    text = " ".join(text.split())
-    return re.sub(r"\s+([,.;:!?…])", r"\1", text).strip()
+    # Only where something was removed: French has a space before some signs.
+    text = re.sub(rf"\s*{_REMOVED}\s*(?=[,.;:!?…])", "", text)
+    return " ".join(text.replace(_REMOVED, " ").split())
 
 
 def _host(match: re.Match[str]) -> str:
@@ -126,4 +129,6 @@ def _host(match: re.Match[str]) -> str:
 
 def _direction(match: re.Match[str]) -> str:
     words = [word.strip(".,:…!").lower() for word in match[1].split()]
-    return " " if len(words) <= 3 and any(_DIRECTIONS.fullmatch(word) for word in words) else match.group()
+    return (
+        _REMOVED if len(words) <= 3 and any(_DIRECTIONS.fullmatch(word) for word in words) else match.group()
+    )

@@ -57,12 +57,17 @@ def sentences(text: str, language: str) -> list[str]:
 
     base = language.partition("-")[0].lower()
     found: list[str] = []
+    touches = False
     for part in sentencex.segment(base, " ".join(text.split())):
         sentence = part.strip()
-        if sentence and found and _continues(found[-1], sentence, base):
+        glued = touches and not part[:1].isspace() and not UNSPACED_RUN.search(sentence[:1])
+        if sentence and found and glued and found[-1][-1] == ".":
+            found[-1] += sentence  # l'U.E.: no sentence begins without a space
+        elif sentence and found and _continues(found[-1], sentence, base):
             found[-1] = found[-1] + part if part[:1].isspace() else _joined(found[-1], sentence)
         elif sentence:
             found.append(sentence)
+        touches = not part[-1:].isspace()
     return found
 
 
