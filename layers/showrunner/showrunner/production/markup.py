@@ -104,7 +104,7 @@ class _Reader:
 def _inline(token: Any) -> str:
     found: list[str] = []
     for child in token.children or []:
-        if child.type in ("softbreak", "hardbreak"):
+        if child.type in ("softbreak", "hardbreak") or re.match(r"<br\b", child.content, re.IGNORECASE):
             found.append(" ")
         elif child.type in ("text", "code_inline"):
             found.append(child.content)
