@@ -8,6 +8,8 @@ import pytest
 
 from render import ffmpeg
 from render.plan import assets
+from render.plan import timeline as renderer
+from render.text import pages
 from showrunner.channels import schemas as channels
 from showrunner.production import files, planning, script, timeline, visuals, voices
 from showrunner.production.job import SIZES, Output
@@ -136,3 +138,20 @@ def test_every_length_voice_and_language_is_asked_of_a_model(length: str, langua
 
     assert asked.shape == ("Script" if length == "short" else "Outline")
     assert f"Language of everything but visual.description: {language}." in asked.constant
+
+
+def test_captions_go_on_while_a_card_is_shown(tmp_path: Path) -> None:
+    text = (
+        "The hull was built in a small yard near the river by four brothers who had never seen the sea. "
+        "It was 50 meters long. Nobody had seen such a ship before, and people came from far to look at it."
+    )
+    written = planning.finished(planning.manual(text, None, "en"), "en")
+    planned = planned_of(tmp_path, written, manual_script=text, outputs=[output("9:16")])
+    assert [scene["narration"] for scene in planned["scenes"]].count(None) > 0, "no card was divided off"
+
+    read = renderer.parse(planned)
+    shown = pages.paginate(read, read.outputs[0])
+
+    assert " ".join(page.text().replace("\n", " ") for page in shown) == text
+    assert all(page.end_s - page.start_s >= 0.3 for page in shown)
+    assert all(page.end_s >= max(unit.end_s for unit in page.units) - 0.01 for page in shown)

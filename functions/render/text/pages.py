@@ -69,10 +69,13 @@ def paginate(timeline: Timeline, output: Output) -> tuple[Page, ...]:
     chosen = resolve_style(timeline.captions, timeline.palette, output, timeline.language)
     limit = _text_width(chosen, output)
     found: list[tuple[Page, float]] = []
-    for scene in timeline.scenes:
+    for index, scene in enumerate(timeline.scenes):
         if scene.narration and scene.narration.words:
+            # A narration goes on over the scenes after its own that have none: those of its cards.
+            later = (each.start_s for each in timeline.scenes[index + 1 :] if each.narration)
+            end_s = next(later, timeline.duration_s)
             pages = _paginated(_units(scene.narration.words), chosen, limit)
-            found += [(page, scene.end_s) for page in pages]
+            found += [(page, end_s) for page in pages]
     return tuple(_timed(found))
 
 
@@ -215,7 +218,7 @@ def _page_cost(units: Sequence[Unit], start: int, end: int) -> float:
 
 
 def _timed(found: list[tuple[Page, float]]) -> list[Page]:
-    """Set the end of each page: not after the next page's start, nor after its scene's end (given with it).
+    """Set the end of each page: not after the next page's start, nor after its scenes (given with it).
 
     A short gap to the next page of the scene is closed.
     """
