@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> None:
 
     # Check the brief before setup: a wrong one is reported at once, not after minutes of downloads.
     brief.read(options.brief, options.aspect, options.length)
+    refuse_used_ports()
     enter(setup.RUN)
     from local import run_video
 
@@ -116,6 +117,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def up(_: argparse.Namespace) -> None:
+    refuse_used_ports()
     enter(setup.RUN)
     with local_stack():
         pass
@@ -123,6 +125,12 @@ def up(_: argparse.Namespace) -> None:
         f"The local stack is up: Platform API {address('PLATFORM_PORT')}; make open for more, make down to "
         "stop it."
     )
+
+
+def refuse_used_ports() -> None:
+    from local import stack
+
+    stack.refuse_used_ports()
 
 
 def local_stack() -> contextlib.AbstractContextManager[None]:

@@ -97,7 +97,8 @@ def failure(video_id: str, status: dict[str, Any]) -> str:
     )
     retry = f"POST /api/v1/videos/{video_id}/retry tries again without paying twice"
     failed_at = model_names or status["current_step"]
-    return f"video {video_id} failed at {failed_at}\n    logs: {stack.logs()}; {retry}"
+    ended = stack.ended()
+    return f"video {video_id} failed at {failed_at}\n    {ended or f'logs: {stack.logs()}'}; {retry}"
 
 
 def ask_patiently(api: httpx.Client, path: str) -> Any:
@@ -116,7 +117,7 @@ def ask_patiently(api: httpx.Client, path: str) -> Any:
             if time.monotonic() > deadline:
                 raise Refused(
                     f"the API has been silent for {SILENT_FOR_S:.0f} s ({error or type(error).__name__}); "
-                    f"logs: {stack.logs()}",
+                    f"{stack.ended() or f'logs: {stack.logs()}'}",
                     code=1,
                 ) from error
         time.sleep(1)

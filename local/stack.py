@@ -103,6 +103,14 @@ def up() -> list[str]:
         return names
 
 
+def refuse_used_ports() -> None:
+    """Raise Refused if another process has a port that the stack needs, or two settings name the same port."""
+    refuse_shared_ports()
+    for server in servers():
+        if supervisor.find(server.name) is None:
+            processes.refuse_ports_in_use(server)
+
+
 def refuse_shared_ports() -> None:
     by_port: dict[int, str] = {}
     for name, port in PORTS.items():
@@ -173,3 +181,12 @@ def down() -> list[str]:
 
 def logs() -> Path:
     return supervisor.folder / "logs"
+
+
+def ended() -> str:
+    """Return a sentence that names the servers that have ended, with their logs. Empty if all of them run."""
+    gone = [server.name for server in servers() if supervisor.find(server.name) is None]
+    if not gone:
+        return ""
+    named = ", ".join(f"{name} (log: {supervisor.log_of(name)})" for name in gone)
+    return f"these local servers have ended: {named}; make up starts them again"

@@ -4,15 +4,19 @@ import json
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 from local import access, brief, build, check, deploy, release, run_video, setup, stack, suite
-from local.settings import ROOT, Refused
+from local.processes import Supervisor
+from local.settings import PORTS, ROOT, Refused
+from tests.local.conftest import free_port
 
 
 def make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,6 +117,43 @@ def written(tmp_path: Path, body: object) -> Path:
     file = tmp_path / "brief.json"
     file.write_text(body if isinstance(body, str) else json.dumps(body))
     return file
+
+
+def test_make_up_and_make_run_tell_a_used_port_before_they_set_anything_up(tmp_path):
+    with socket.socket() as used:
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        port = used.getsockname()[1]
+        ports = {name: str(free_port()) for name in PORTS} | {"PLATFORMS_PORT": str(port)}
+        for command in ("up", "run"):
+            done = subprocess.run(
+                [sys.executable, "-m", "local", command],
+                cwd=ROOT,
+                env={**os.environ, **ports, "SHOWRUNNER_HOME": str(tmp_path)},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+
+            assert done.returncode != 0
+            assert f"port {port} for platforms is in use" in done.stdout + done.stderr
+            assert "PLATFORMS_PORT" in done.stdout + done.stderr
+            assert not (tmp_path / "env").exists()
+
+
+def test_servers_that_ended_are_named_with_their_log_and_the_remedy(tmp_path, monkeypatch):
+    supervisor = Supervisor(tmp_path)
+    monkeypatch.setattr(stack, "supervisor", supervisor)
+    monkeypatch.delenv("ELEVENLABS_API_KEY", raising=False)
+    status = {"status": "failed", "errors": [], "current_step": "voice"}
+
+    told = run_video.failure("v-1", status)
+
+    assert f"voice (log: {tmp_path / 'logs' / 'voice.log'})" in told
+    assert "make up starts them again" in told
+    monkeypatch.setattr(supervisor, "find", lambda name: name)
+    assert stack.ended() == ""
 
 
 def test_the_sample_brief_is_accepted():
