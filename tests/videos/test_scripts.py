@@ -5,7 +5,9 @@ import pytest
 from functions.prepare import app as prepare
 from functions.record import app as record
 from functions.script import app as script_step
+from showrunner.aws import s3
 from showrunner.database import db
+from showrunner.production import files
 from tests.videos.calls import fields, order, started_executions
 
 SCRIPT = """# The tide clock
@@ -72,6 +74,32 @@ def test_a_script_that_waits_can_be_read_edited_and_continued(client, tx, waitin
     record.handler({**job, "step": "script"}, None)
     row = db.one(tx, "SELECT status, title, current_step FROM studio.videos WHERE id = :id", id=waiting)
     assert row == {"status": "processing", "title": "Tides", "current_step": "voice"}
+
+
+@pytest.mark.parametrize(
+    ("narration", "shown"),
+    [
+        ("It turns 50 times a year.", "50"),
+        ("It turns 50 times, or so they say.", "50"),
+        ("It turns 70 times a year.", "70"),
+        ("It never turns.", None),
+    ],
+)
+def test_an_edited_scene_never_shows_a_figure_that_it_no_longer_says(client, channel_id, narration, shown):
+    script = "The clock is old and stands in the hall.\n\n---\n\nIt turns 50 times a year."
+    body = order(channel_id, source_text=None, manual_script=script, stop_after="script")
+    video_id = client("POST", "/api/v1/videos/generate", body).body["video_id"]
+    event = {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
+    job = prepare.handler(event, None)
+    script_step.handler(job, None)
+    record.handler({**job, "step": "script"}, None)
+    scenes = client("GET", f"/api/v1/videos/{video_id}/script").body["scenes"]
+
+    changed = [*scenes[:1], {"heading": "", "narration": narration}]
+    assert client("PUT", f"/api/v1/videos/{video_id}/script", {"scenes": changed}).status == 200
+
+    stored = s3.get_json(files.edited_script_key(job["folder"]))
+    assert stored["scenes"][1]["visual"]["value"] == shown
 
 
 def test_a_script_that_waits_can_be_cancelled(client, waiting):

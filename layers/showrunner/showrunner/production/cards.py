@@ -149,6 +149,12 @@ def from_words(narration: str, language: str) -> Visual:
     return plain(narration, template="phrase", text=phrase) if phrase else plain(narration)
 
 
+def says(card: Visual, narration: str) -> bool:
+    """Return True if the card's figure or words are in the narration, or it has none of its own."""
+    written = next((each for each in (card.value, card.text, *card.items[:1]) if each), "")
+    return _letters(written) in _letters(narration)
+
+
 def plain(narration: str, **card: Any) -> Visual:
     """Return a visual with these fields of a card; without any it is a ground."""
     empty = {"template": "gradient", "text": None, "value": None, "label": None, "attribution": None}

@@ -158,6 +158,7 @@ Rules:
   (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series),
   "list" for enumerations (2 to 4 short items), "quote" for a quotation (text, attribution),
   else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
+  Write value, items and text as the narration has them: they are shown while they are spoken.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""
 
 _STYLES = {

@@ -64,12 +64,10 @@ def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
 
 
 def _scene(written: Script, number: int, scene: ScriptScene, language: str) -> Scene:
-    """Keep the picture of the scene at this place; a scene that is added gets a card of its own words."""
-    visual = (
-        written.scenes[number].visual
-        if number < len(written.scenes)
-        else cards.from_words(scene.narration, language)
-    )
+    """Keep the picture of the scene at this place, unless its card says what the scene no longer says."""
+    kept = written.scenes[number] if number < len(written.scenes) else None
+    is_kept = kept and (kept.narration == scene.narration or cards.says(kept.visual, scene.narration))
+    visual = kept.visual if kept and is_kept else cards.from_words(scene.narration, language)
     return Scene(heading=scene.heading, narration=scene.narration, visual=visual)
 
 
