@@ -6,6 +6,7 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import ssm
 from showrunner.database import db
+from showrunner.database.pages import List
 from showrunner.errors import NotFound
 from showrunner.feed import api, intake, schemas, subscriptions
 from showrunner.store.feed import lists, webhook_events
@@ -190,7 +191,7 @@ def list_updates(request: Request, query: schemas.UpdateQuery) -> Answer:
     return _page(lists.UPDATES, query, {name: getattr(query, name) for name in names})
 
 
-def _page(what: lists.List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
+def _page(what: List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
     # A search bounds its own time, which takes a transaction.
     with db.transaction() if title else db.reading() as tx:
         return Answer(
@@ -204,7 +205,7 @@ def _page(what: lists.List, query: Any, filters: dict[str, Any], title: str | No
         )
 
 
-def _row(what: lists.List, key: str | int, name: str) -> Answer:
+def _row(what: List, key: str | int, name: str) -> Answer:
     with db.reading() as tx:
         return Answer(lists.get(tx, what, key, name))
 

@@ -1,4 +1,4 @@
-"""Schedule, every minute -> videos and publications left behind: never started, lost by their machine, past their deadline, or cancelled but running."""
+"""Schedule, every minute -> videos and publications that were left behind are started, ended or failed."""
 
 import time
 from collections.abc import Callable

@@ -5,6 +5,8 @@ Who may import whom is in pyproject.toml, [tool.importlinter].
 
 import ast
 import re
+import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +34,14 @@ VAGUE_NAMES = {
 BESIDE_APP = {"migrate": {"sql"}}
 # The build writes it, and so do the tests; git ignores it.
 GENERATED = "openapi.json"
-# These compose the SQL of lists from constants that stores pass and from integers; their tests try to inject
-# text.
-COMPOSES_SQL = {"showrunner.database.pages", "showrunner.store.feed.lists"}
+# These compose SQL from constants of the stores and from integers. The lists' tests try to inject text; the
+# retention's statements have no value of a caller.
+COMPOSES_SQL = {
+    "showrunner.database.pages",
+    "showrunner.store.feed.lists",
+    "showrunner.store.feed.title_search",
+    "showrunner.store.retention",
+}
 STATEMENT = re.compile(r"\b(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM)\b", re.DOTALL)
 QUERIES = {"one", "rows", "value", "run"}
 
@@ -88,6 +95,69 @@ def test_only_aws_sdk_makes_botocore_clients():
     assert [each for each in code.imports(sdk) if each.name == "botocore.session" and not each.at_top], (
         "it costs 200 ms and is imported where it is used"
     )
+
+
+# ---------------------------------------------------------------- One way to do it
+
+# Modules that open connections. AWS is called with signatures, everything else through platforms/http.
+CONNECTS = {"requests", "urllib3", "http.client", "urllib.request", "httpx", "aiohttp"}
+SENDERS = {"platforms/http.py": {"requests", "urllib3"}, "aws/rpc.py": {"http.client"}}
+SENDERS |= {"aws/objects.py": {"http.client"}}
+# ElevenLabs' SDK sends by httpx: speech.py catches its errors.
+SENDERS |= {"platforms/speech.py": {"httpx"}}
+
+
+def test_only_one_module_sends_requests_to_foreign_services():
+    found = {
+        (str(path.relative_to(LAYER / PACKAGE)) if path.is_relative_to(LAYER) else where(path, path)): names
+        for path in product()
+        if (names := {each.name for each in code.imports(path)} & CONNECTS)
+    }
+
+    assert found == SENDERS
+
+
+def kinds(tree: ast.Module) -> Iterator[str]:
+    """Yield the `kind` of every class of a message or an event."""
+    for node in code.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "kind" and field.value:
+                    yield ast.literal_eval(field.value)
+
+
+def test_a_message_has_one_class_that_sender_and_receiver_import():
+    """That `queues.send` and `events.put` get such a class is checked by mypy: they take no dict."""
+    found = [kind for path in product() for kind in kinds(code.tree(path))]
+
+    assert sorted(found) == sorted(set(found))
+    assert {"notification", "hub_request"} & set(found)
+
+
+def limits(tree: ast.Module) -> Iterator[ast.expr]:
+    """Yield the limit of every call that reserves units of a quota."""
+    for call in code.calls(tree, "quotas", ("spend", "reserve")):
+        yield next((each.value for each in call.keywords if each.arg == "limit"), call.args[3])
+
+
+def test_one_module_has_all_limits_of_foreign_quotas():
+    found = [ast.unparse(limit) for path in product() for limit in limits(code.tree(path))]
+
+    assert found
+    assert [limit for limit in found if not re.fullmatch(r"quotas\.[A-Z_]+", limit)] == []
+
+
+def test_generated_files_are_not_committed():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert [path for path in tracked.splitlines() if path.endswith((f"/{GENERATED}", ".pyc"))] == []
+
+
+def test_types_are_checked_in_all_product_code():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+
+    assert settings["strict"]
+    assert {"layers/showrunner/showrunner", "functions", "local"} <= set(settings["files"])
 
 
 # ---------------------------------------------------------------- Files

@@ -163,7 +163,7 @@ def _orientation(image: Image.Image) -> int | None:
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert a picture from its ICC profile, if it has a usable one, to sRGB."""
-    source = ImageCms.createProfile("LAB") if image.mode == "LAB" else None
+    source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")) if image.mode == "LAB" else None
     if profile and image.mode in ("RGB", "L", "CMYK"):
         with suppress(OSError):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
@@ -92,7 +92,14 @@ def _run_width(run: str, face: Path, size: int, language: str, rtl: bool) -> flo
     return fonts.load(face, 200).getlength(run, **_shaping(language, rtl)) * size / 200
 
 
-def _shaping(language: str, rtl: bool) -> dict[str, str]:
+class _Shaping(TypedDict, total=False):
+    """Pillow's options for the shaping of a run."""
+
+    language: str
+    direction: str
+
+
+def _shaping(language: str, rtl: bool) -> _Shaping:
     """Return Pillow's options for a run. Without FriBidi it accepts none."""
     if not bidi.shaping():
         return {}
