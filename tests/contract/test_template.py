@@ -3,9 +3,11 @@
 import ast
 import json
 import re
+import subprocess
 
 import pytest
 
+from local.settings import python_of
 from tests.contract import code, template
 from tests.contract.code import FUNCTIONS
 from tests.contract.template import APPLICATION, DATA, FILES, load, references, resources, walk
@@ -157,11 +159,25 @@ def test_every_parameter_and_condition_is_used(path):
     assert sorted((each.get("Conditions") or {}).keys() - conditions) == []
 
 
+SAM = """
+import json, sys
+from samcli.yamlhelper import yaml_dump, yaml_parse
+written = yaml_dump(yaml_parse(sys.stdin.read()))
+print(json.dumps({"template": yaml_parse(written), "text": written}))
+"""
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_aliases_survive_the_build(path):
-    """`sam build` writes aliases out, but neither it nor CloudFormation reads hash merges."""
-    assert not re.search(r"^\s*<<\s*:", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert isinstance(load(path)["Resources"], dict)
+def test_sam_writes_aliases_and_merges_out_as_we_read_them(path):
+    """CloudFormation reads neither, so what `sam build` writes must have none."""
+    text = path.read_text(encoding="utf-8")
+    done = subprocess.run(
+        [python_of("sam"), "-c", SAM], input=text, capture_output=True, text=True, check=True
+    )
+    built = json.loads(done.stdout)
+
+    assert not re.search(r"^\s*(<<|\S+: [&*]\w)", built["text"], re.MULTILINE)
+    assert built["template"] == json.loads(json.dumps(load(path), default=str))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
