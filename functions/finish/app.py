@@ -13,12 +13,13 @@ from showrunner.production.job import Job
 from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint, metrics
-from showrunner.videos import announcements, executions, failure, publishing, receipts
+from showrunner.videos import announcements, executions, failure, publishing, receipts, rendering
 
 
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
     report = s3.get_json(files.report_key(job.folder))
+    rendering.check(job.folder, report)
     product, stored = _product(job, report)
     seconds = max(0, event["render"]["stopped_at"] - event["render"]["started_at"]) / 1000
     charges = [

@@ -3,6 +3,7 @@
 Those of the Platform API: tests/functions/test_samples.py.
 """
 
+import hashlib
 import json
 import uuid
 
@@ -37,7 +38,16 @@ REPORT = {
     "duration_s": 10.0,
     "loudness_lufs": -14.0,
     "true_peak_dbtp": -1.5,
-    "outputs": [{"name": "9x16", **FILES, "bytes": 5, "width": 9, "height": 16}],
+    "outputs": [
+        {
+            "name": "9x16",
+            **FILES,
+            "bytes": 5,
+            "sha256": hashlib.sha256(b"video").hexdigest(),
+            "width": 9,
+            "height": 16,
+        }
+    ],
 }
 
 
@@ -120,6 +130,8 @@ def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings
     assert visuals.handler(event("visuals.scene"), None) == {"scene": 0}
     assert set(timeline.handler(event("timeline.step"), None)) == {"timeline", "destination", "share"}
     assert record.handler(event("record.timeline"), None) == {"recorded": "timeline"}
+    for name in FILES.values():
+        s3.put_bytes(f"{pointers['folder']}/render/{name}", b"video")
     s3.put_json(f"{pointers['folder']}/render/report.json", REPORT)
     assert finish.handler(event("finish.rendered"), None) == {"status": "completed"}
 

@@ -148,6 +148,10 @@ class DatabaseUnavailable(ShowrunnerError):
     """The database doesn't answer: try again."""
 
 
+class RenderIncomplete(ShowrunnerError):
+    """A file of a render is missing, or isn't the one that its report describes."""
+
+
 class ScriptRejected(ShowrunnerError):
     """No model returned a usable script, even after repair. No speech was paid for."""
 

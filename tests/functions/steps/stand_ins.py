@@ -1,5 +1,6 @@
 """OpenAI, ElevenLabs and Pexels for the production steps' tests: good answers, and what was asked."""
 
+import hashlib
 import json
 from functools import cache
 from typing import Any
@@ -168,7 +169,7 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, Any]:
-    """Run all steps up to the render, and store a report as the render does. Returns the job."""
+    """Run all steps up to the render, and store files and report as the render does. Returns the job."""
     job = prepare.handler(event, None)
     if not len(platforms.language):
         platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
@@ -179,6 +180,10 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
         visuals_step.handler({"scene": scene, **job}, None)
     timeline_step.handler(job, None)
     record.handler({**job, "step": "timeline"}, None)
+    film = bytes(9_000_000)
+    rendered = {"video.mp4": film, "thumbnail.jpg": b"jpeg", "captions.srt": b"1", "captions.vtt": b"WEBVTT"}
+    for name, body in rendered.items():
+        s3.put_bytes(f"{job['folder']}/render/{name}", body)
     report = {
         "duration_s": 45.1,
         "loudness_lufs": -14.1,
@@ -190,7 +195,8 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
                 "thumbnail": "thumbnail.jpg",
                 "srt": "captions.srt",
                 "vtt": "captions.vtt",
-                "bytes": 9_000_000,
+                "bytes": len(film),
+                "sha256": hashlib.sha256(film).hexdigest(),
                 "width": 1080,
                 "height": 1920,
             }

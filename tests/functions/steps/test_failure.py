@@ -10,7 +10,8 @@ from functions.prepare import app as prepare
 from functions.voice import app as voice_step
 from showrunner.aws import s3
 from showrunner.database import db
-from tests.functions.steps.stand_ins import Platforms, failure, list_costs, row, write
+from showrunner.errors import RenderIncomplete
+from tests.functions.steps.stand_ins import Platforms, failure, list_costs, produced, row, write
 
 
 def test_a_failure_names_its_step_and_what_to_do(tx: Any, platforms: Platforms, video: Any) -> None:
@@ -124,3 +125,33 @@ def test_aborting_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Plat
     )
 
     assert row(tx, event["video_id"])["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("video.mp4", None, "is missing"),
+        ("video.mp4", bytes(8_999_999), "has 8999999 bytes"),
+        ("video.mp4", b"\1" + bytes(8_999_999), "another sha256"),
+        ("thumbnail.jpg", None, "missing or empty"),
+        ("captions.srt", b"", "missing or empty"),
+        ("report.json", b'{"outputs": []}', "no outputs"),
+    ],
+)
+def test_a_video_is_not_completed_with_a_file_that_is_missing_or_differs(
+    tx: Any, platforms: Platforms, video: Any, name: str, body: bytes | None, reason: str
+) -> None:
+    done = produced(tx, platforms, video())
+    key = f"{done['folder']}/render/{name}"
+    if body is None:
+        s3.remove([key])
+    else:
+        s3.put_bytes(key, body)
+
+    with pytest.raises(RenderIncomplete, match=reason) as caught:
+        finish.handler(done, None)
+    finish.handler(failure(done, "finish", "RenderIncomplete", str(caught.value)), None)
+
+    after = row(tx, done["video_id"])
+    assert (after["status"], after["product"]) == ("failed", {})
+    assert "Retry the video" in after["error"]["message"]

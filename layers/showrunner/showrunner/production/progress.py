@@ -45,6 +45,7 @@ _WORDS = {
     "Retry the video later; nothing paid for is lost.",
     "ScriptRejected": "No usable script came back: {message} Change the brief or retry; nothing was spoken.",
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
+    "RenderIncomplete": "The rendered files are incomplete: {message} Retry the video: it is rendered again.",
     "ConfigurationMissing": "{message}",
     "InvalidRequest": "{message}",
     "States.TaskFailed": "The render ended without saying why: {message} "

@@ -1,0 +1,35 @@
+"""Check the files that a render has written against its report."""
+
+import hashlib
+from typing import Any
+
+from showrunner.aws import s3
+from showrunner.errors import RenderIncomplete
+from showrunner.production import files
+
+
+def check(folder: str, report: dict[str, Any]) -> None:
+    """Raise RenderIncomplete unless every file of the report exists.
+
+    A video must have the size and the sha256 of the report; its thumbnail and captions must not be empty.
+    """
+    if not report["outputs"]:
+        raise RenderIncomplete("The render's report has no outputs.")
+    for output in report["outputs"]:
+        _check_video(files.output_key(folder, output["file"]), output)
+        for kind in ("thumbnail", "srt", "vtt"):
+            key = files.output_key(folder, output[kind]) if output.get(kind) else None
+            if key and not s3.size(key):
+                raise RenderIncomplete(f"{key} is missing or empty.")
+
+
+def _check_video(key: str, output: dict[str, Any]) -> None:
+    size = s3.size(key)
+    if not size or size != output["bytes"]:
+        found = "is missing" if size is None else f"has {size} bytes"
+        raise RenderIncomplete(f"{key} {found}; the render reported {output['bytes']} bytes.")
+    digest = hashlib.sha256()
+    for part in s3.read_parts(key, size):
+        digest.update(part)
+    if digest.hexdigest() != output["sha256"]:
+        raise RenderIncomplete(f"{key} has another sha256 than the render reported.")
