@@ -83,15 +83,15 @@ def test_a_message_with_missing_fields_is_set_aside(world, tx):
 
 
 def test_a_delivery_that_breaks_the_batch_is_set_aside_alone(world, tx, monkeypatch):
-    take = webhook_events.take
+    record = webhook_events.record
 
     def fails(tx, deliveries):
         if any(seen.video_id == "vid00000bad" for each in deliveries for seen in each.seen):
             raise RuntimeError("boom")
-        return take(tx, deliveries)
+        return record(tx, deliveries)
 
     monkeypatch.setattr(
-        webhook_events, "take", fails
+        webhook_events, "record", fails
     )  # no content that the reader accepts is known to break the database
     world.notify(notification(atom()), notification(atom("vid00000bad")), notification(atom("vid00000002")))
     assert kinds(tx) == ["new_video", "new_video"]

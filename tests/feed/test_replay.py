@@ -66,7 +66,7 @@ def lose_first_race(monkeypatch, name):
 
 
 def test_a_poll_is_retried_when_another_worker_adds_the_same_videos(world, tx, monkeypatch):
-    lose_first_race(monkeypatch, "take")
+    lose_first_race(monkeypatch, "record")
     world.notify(poll(str(uuid.uuid4())))
     assert kinds(tx) == ["new_video"]
     assert world.take("NOTIFICATIONS_DEAD_URL") == []

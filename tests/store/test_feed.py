@@ -51,10 +51,10 @@ def kinds(tx):
 
 
 def test_new_videos_new_titles_and_deletions_become_updates(tx):
-    webhook_events.take(tx, [delivery(entry())])
-    webhook_events.take(tx, [delivery(entry(title="Second", minute=1))])
-    webhook_events.take(tx, [delivery(entry(title="Second", minute=2))])
-    webhook_events.take(tx, [delivery(tombstone(minute=3))])
+    webhook_events.record(tx, [delivery(entry())])
+    webhook_events.record(tx, [delivery(entry(title="Second", minute=1))])
+    webhook_events.record(tx, [delivery(entry(title="Second", minute=2))])
+    webhook_events.record(tx, [delivery(tombstone(minute=3))])
     assert kinds(tx) == ["new_video", "title_update", "unknown", "deleted"]
     [video] = state(tx)[0]
     assert (video["title"], video["deleted_at"]) == ("Second", NOON + timedelta(minutes=3))
@@ -62,8 +62,8 @@ def test_new_videos_new_titles_and_deletions_become_updates(tx):
 
 def test_the_same_content_is_recorded_as_a_repeat_and_changes_nothing(tx):
     first, second = delivery(entry()), delivery(entry())
-    taken = webhook_events.take(tx, [first, second])
-    webhook_events.take(tx, [delivery(entry())])
+    taken = webhook_events.record(tx, [first, second])
+    webhook_events.record(tx, [delivery(entry())])
     assert kinds(tx) == ["new_video"]
     rows = db.rows(tx, "SELECT repeat, processed FROM feed.events ORDER BY id")
     assert [row["repeat"] for row in rows] == [False, True, True]
@@ -73,17 +73,17 @@ def test_the_same_content_is_recorded_as_a_repeat_and_changes_nothing(tx):
 
 def test_a_repeated_delivery_is_not_stored_again_but_announced_again(tx):
     once = delivery(entry())
-    taken = webhook_events.take(tx, [once])
-    again = webhook_events.take(tx, [once])
+    taken = webhook_events.record(tx, [once])
+    again = webhook_events.record(tx, [once])
     assert again.events == {}
-    assert again.again == list(taken.events.values())
+    assert again.repeated == list(taken.events.values())
     assert len(db.rows(tx, "SELECT 1 AS one FROM feed.events")) == 1
-    assert webhook_events.list_updates_of(tx, again.again)[0]["update_type"] == "new_video"
+    assert webhook_events.list_updates_of(tx, again.repeated)[0]["update_type"] == "new_video"
 
 
 def test_content_that_was_set_aside_does_not_count_as_known(tx):
-    webhook_events.take(tx, [delivery(body=b"<x", error="broken")])
-    webhook_events.take(tx, [delivery(entry(), body=b"<x")])
+    webhook_events.record(tx, [delivery(body=b"<x", error="broken")])
+    webhook_events.record(tx, [delivery(entry(), body=b"<x")])
     assert kinds(tx) == ["new_video"]
     assert [
         row["processing_error"] for row in db.rows(tx, "SELECT processing_error FROM feed.events ORDER BY id")
@@ -99,7 +99,7 @@ def test_the_order_of_arrival_does_not_change_the_result(tx, order):
         entry(title="Third", minute=3, name="Renamed"),
     ]
     for number in order:
-        webhook_events.take(tx, [delivery(seen[number])])
+        webhook_events.record(tx, [delivery(seen[number])])
     videos, channels = state(tx)
     assert (videos[0]["title"], videos[0]["deleted_at"], videos[0]["feed_updated_at"]) == (
         "Third",
@@ -145,7 +145,7 @@ def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, seen, random
         savepoint = db.transaction()
         savepoint.__enter__()
         for batch in itertools.batched(order, step, strict=False):
-            webhook_events.take(tx, [delivery(each) for each in batch])
+            webhook_events.record(tx, [delivery(each) for each in batch])
         ends.append(state(tx))
         savepoint.__exit__(ValueError, ValueError(), None)
     assert ends[0] == ends[1]
@@ -153,7 +153,7 @@ def test_batches_of_any_size_in_any_order_end_in_the_same_state(tx, seen, random
 
 def test_a_late_entry_adds_the_title_between_two_others(tx):
     for title, minute in (("A", 0), ("A", 4), ("B", 2)):
-        webhook_events.take(tx, [delivery(entry(title=title, minute=minute))])
+        webhook_events.record(tx, [delivery(entry(title=title, minute=minute))])
     assert kinds(tx) == ["new_video", "unknown", "title_update"]
     assert state(tx)[0][0]["title"] == "A"
 
@@ -161,19 +161,19 @@ def test_a_late_entry_adds_the_title_between_two_others(tx):
 def test_a_batch_with_a_thousand_entries_and_any_text_is_stored(tx):
     titles = ["quote ' \" \\ {} :name %s", "emoji 🎬 ünïcode 漢字", "\u2028 line", "a" * 500]
     seen = [entry(f"v{n:010d}", titles[n % 4], n % 7) for n in range(1000)]
-    taken = webhook_events.take(tx, [delivery(*seen)])
+    taken = webhook_events.record(tx, [delivery(*seen)])
     assert len(taken.updates) == 1000
     assert {row["title"] for row in db.rows(tx, "SELECT DISTINCT title FROM feed.videos")} == set(titles)
 
 
 def test_bodies_that_are_not_valid_text_are_stored_byte_for_byte(tx):
     for body in (b"\xff\xfe<\x00f\x00", b"nul \x00 inside", b"latin \xe9"):
-        taken = webhook_events.take(tx, [delivery(body=body, error="unreadable")])
+        taken = webhook_events.record(tx, [delivery(body=body, error="unreadable")])
         assert webhook_events.lock_event(tx, taken.events[0]).body == body
 
 
 def test_a_replay_stores_what_was_set_aside_and_nothing_twice(tx):
-    taken = webhook_events.take(tx, [delivery(body=b"raw", error="broken")])
+    taken = webhook_events.record(tx, [delivery(body=b"raw", error="broken")])
     event = webhook_events.lock_event(tx, taken.events[0])
     assert len(webhook_events.replay(tx, event, [entry()], None)) == 1
     assert webhook_events.replay(tx, event, [entry()], None) == []
@@ -183,7 +183,7 @@ def test_a_replay_stores_what_was_set_aside_and_nothing_twice(tx):
 
 
 def test_stored_events_cannot_be_changed(tx):
-    webhook_events.take(tx, [delivery(entry())])
+    webhook_events.record(tx, [delivery(entry())])
     for statement in (
         "UPDATE feed.updates SET title = 'x'",
         "DELETE FROM feed.updates",
@@ -194,7 +194,7 @@ def test_stored_events_cannot_be_changed(tx):
 
 
 def test_a_poll_omits_known_videos(tx):
-    webhook_events.take(tx, [delivery(entry())])
+    webhook_events.record(tx, [delivery(entry())])
     new = entry("vid00000002")
     renamed = entry(title="Renamed", minute=5)
     assert webhook_events.drop_known(tx, [entry(minute=3), new]) == [new]

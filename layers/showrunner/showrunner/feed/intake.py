@@ -130,8 +130,10 @@ def _save(deliveries: list[Delivery]) -> list[dict[str, Any]]:
     """Return the update rows added now, or by an earlier run that died before it announced them."""
 
     def work(tx: db.Transaction) -> list[dict[str, Any]]:
-        taken = webhook_events.take(tx, deliveries)
-        return taken.updates + (webhook_events.list_updates_of(tx, taken.again) if taken.again else [])
+        recorded = webhook_events.record(tx, deliveries)
+        return recorded.updates + (
+            webhook_events.list_updates_of(tx, recorded.repeated) if recorded.repeated else []
+        )
 
     return webhook_events.without_race(work)
 
@@ -193,7 +195,7 @@ def _save_poll(message: ChannelPolled) -> None:
         polls.save(tx, message.channel_id, message.error)
         new = webhook_events.drop_known(tx, seen) if seen else []
         if new:
-            webhook_events.take(
+            webhook_events.record(
                 tx, [Delivery(message.delivery_id, message.at, message.origin, None, entries(new), new, None)]
             )
             polls.save_found(tx, message.channel_id)

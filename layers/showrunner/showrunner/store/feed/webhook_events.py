@@ -1,15 +1,14 @@
-"""What was told of YouTube's videos: events, channels, videos and the trail of their updates.
+"""Notifications and polls: the events, and the channels, videos and updates that follow from them.
 
-The state is the same whatever the order and however often things are told: a video takes title and date from
-its newest entry, is gone when its newest tombstone is newer, and its trail counts each change of title once,
-even when the entry in the middle comes last.
+The result doesn't depend on the order of the events or on repetitions. A video has the title and date of its
+newest entry and is deleted if its newest tombstone is newer. Each change of title is one update, even if the
+entry in the middle arrives last.
 """
 
 import bisect
 import contextlib
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,14 +17,14 @@ from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, NotFound
 from showrunner.models import Sighting
 
-# What is edited this long after its publication is no new video, though we hear of it for the first time.
+# A video that is seen for the first time this long after its publication isn't new.
 OLD_AFTER = timedelta(days=30)
 
 
 class Delivery(NamedTuple):
-    """A body with what its reader made of it: `seen`, or `error` with the reason why it is set aside.
+    """A body with what was read from it: `seen`, or `error` with the reason why it couldn't be read.
 
-    `body` is Atom where a hub pushed it, JSON (feed.intake.entries) where a poll found it.
+    `body` is Atom if the hub has sent it, JSON (feed.intake.entries) if it comes from a poll.
     """
 
     delivery_id: str
@@ -38,7 +37,7 @@ class Delivery(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A video's state. `updated_at` is None while only a tombstone has told of it."""
+    """A video's state. `updated_at` is None if only a tombstone was received."""
 
     video_id: str
     channel_id: str | None = None
@@ -49,35 +48,39 @@ class Known(NamedTuple):
 
 
 class Update(NamedTuple):
-    """A row of the trail."""
+    """An update of a video, with the event that it comes from."""
 
     event_id: int
     type: str
     sighting: Sighting
 
 
-class Taken(NamedTuple):
-    """`events` maps the place in the batch to the event's id; `again` has ids of events whose delivery had been taken in before."""
+class Recorded(NamedTuple):
+    """Result of `record`.
+
+    `events` maps the place in the batch to the event's id. `repeated` has the ids of the events of deliveries
+    that were recorded before.
+    """
 
     events: dict[int, int]
-    again: list[int]
+    repeated: list[int]
     updates: list[dict[str, Any]]
 
 
 class Raced(Exception):
-    """Another worker added a video of ours meanwhile: the transaction is to be undone and begun again."""
+    """Another worker has added one of the videos meanwhile: roll back and begin again."""
 
 
-# ------------------------------------------------------------------------------------------------ The rules,
-# without a database
+# ---------------------------------------------------------------- Rules, without a database
 
 
 def merged(known: Known, seen: Sighting) -> Known:
-    """The state with one more thing told: a maximum, so that order and repetition don't matter."""
+    """Return the state after one more sighting. It is a maximum: order and repetition don't matter."""
     if seen.title is None:
-        gone = known.deleted_at is None or seen.at > known.deleted_at
+        is_newer = known.deleted_at is None or seen.at > known.deleted_at
         return known._replace(
-            deleted_at=seen.at if gone else known.deleted_at, channel_id=known.channel_id or seen.channel_id
+            deleted_at=seen.at if is_newer else known.deleted_at,
+            channel_id=known.channel_id or seen.channel_id,
         )
     if known.updated_at is None or _rank(seen.at, seen.title, seen.published_at) > _rank(
         known.updated_at, known.title, known.published_at
@@ -96,9 +99,9 @@ def _rank(at: datetime, title: str, published_at: datetime | None) -> tuple[date
 
 
 def kind(known: Known, seen: Sighting, titles: list[tuple[datetime, str]] | None) -> str:
-    """The update's type.
+    """Return the type of the update that a sighting is.
 
-    `titles` are (at, title) of all entries known, in order; needed when the entry isn't the newest.
+    `titles` has (at, title) of all known entries, in order. It is needed if the entry isn't the newest.
     """
     if seen.title is None:
         return "deleted"
@@ -111,11 +114,12 @@ def kind(known: Known, seen: Sighting, titles: list[tuple[datetime, str]] | None
 
 
 def is_late(known: Known, seen: Sighting) -> bool:
+    """Tell whether a newer entry of the video was received before."""
     return seen.title is not None and known.updated_at is not None and seen.at <= known.updated_at
 
 
 def _reveals(titles: list[tuple[datetime, str]], at: datetime, title: str) -> bool:
-    """Whether an entry in the middle shows a change of title that those around it didn't."""
+    """Tell whether an entry in the middle shows a change of title that its neighbours don't show."""
     place = bisect.bisect_right(titles, (at, title))
     before = titles[place - 1][1] if place else None
     after = titles[place][1] if place < len(titles) else None
@@ -123,17 +127,16 @@ def _reveals(titles: list[tuple[datetime, str]], at: datetime, title: str) -> bo
     return changes > (before is not None and after is not None and before != after)
 
 
-# ------------------------------------------------------------------------------------------------ Taking in
+# ---------------------------------------------------------------- Recording
 
-# Two workers may meet over a video that neither knew; the second begins again. It doesn't happen thrice in a
-# row.
+# Two workers may add the same video at once; the second one begins again.
 ATTEMPTS = 3
 
 
 def without_race[T](work: Callable[[db.Transaction], T]) -> T:
-    """What `work` gives in a transaction of its own, begun again where another worker was faster.
+    """Return the result of `work` in a transaction of its own, repeated if it raises Raced.
 
-    Raises DatabaseUnavailable when it always was.
+    Raises DatabaseUnavailable after ATTEMPTS.
     """
     for _ in range(ATTEMPTS):
         with contextlib.suppress(Raced), db.transaction() as tx:
@@ -141,25 +144,25 @@ def without_race[T](work: Callable[[db.Transaction], T]) -> T:
     raise DatabaseUnavailable("Other workers had the same videos each time: try again.")
 
 
-def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
-    """A batch of deliveries inside the caller's transaction.
+def record(tx: db.Transaction, deliveries: list[Delivery]) -> Recorded:
+    """Record a batch of deliveries and update the videos.
 
-    A delivery that was taken in before changes nothing. Raises Raced: begin again.
+    A delivery that was recorded before changes nothing. Raises Raced: roll back and begin again.
     """
     row = db.one(
         tx,
         _RECORD,
         deliveries=json.dumps([_row(number, each) for number, each in enumerate(deliveries)]),
-        # Commas, not an array: pg8000 looks at each character of an array's texts, a tenth of a batch's time.
+        # Text with commas instead of an array: pg8000 needs a tenth of a batch's time to quote an array.
         video_ids=",".join({seen.video_id for each in deliveries for seen in each.seen}),
     )
     if row is None:
-        raise AssertionError("a SELECT of aggregates gives a row")
+        raise AssertionError("an aggregate always returns a row")
     rows = row["events"] or []
     events = {each["n"]: each["id"] for each in rows if each["earlier"] is None}
-    again = [each["earlier"] for each in rows if each["earlier"] is not None]
+    repeated = [each["earlier"] for each in rows if each["earlier"] is not None]
     fresh = [(each["id"], deliveries[each["n"]]) for each in rows if each["fresh"]]
-    told = [(event_id, each) for event_id, delivery in fresh for each in delivery.seen]
+    sightings = [(event_id, each) for event_id, delivery in fresh for each in delivery.seen]
     pushed = sorted(
         {
             delivery.subscription_id
@@ -167,7 +170,8 @@ def take(tx: db.Transaction, deliveries: list[Delivery]) -> Taken:
             if delivery.subscription_id and delivery.origin == "push"
         }
     )
-    return Taken(events, again, _merge(tx, told, _known(row["videos"] or []), pushed) if told else [])
+    updates = _merge(tx, sightings, _known(row["videos"] or []), pushed) if sightings else []
+    return Recorded(events, repeated, updates)
 
 
 def _known(rows: list[dict[str, Any]]) -> dict[str, Known]:
@@ -201,7 +205,7 @@ def _row(number: int, each: Delivery) -> dict[str, Any]:
 
 
 def _text(body: bytes) -> tuple[str, str | None]:
-    """The body for people, and as hex too where a text in PostgreSQL can't hold it as it is."""
+    """Return the body as text, and in hex too if PostgreSQL's text can't hold it unchanged."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -209,58 +213,64 @@ def _text(body: bytes) -> tuple[str, str | None]:
     return (text, None) if "\0" not in text else (text.replace("\0", "\ufffd"), body.hex())
 
 
-# One round trip: ids are drawn first, so that events, deliveries and hashes can name each other; inserts and
-# locks are sorted, so that two batches never wait crosswise. The videos' rows are locked and told as they are
-# then.
+# One round trip. Ids are taken from the sequence first, so that events, deliveries and hashes can refer to
+# each other. Inserts and locks are sorted, so that two batches can't deadlock.
 _RECORD = """
 WITH d AS MATERIALIZED (
     SELECT nextval('feed.event_ids') AS id, decode(x.content_hash, 'hex') AS hash, x.*
-      FROM json_to_recordset(:deliveries::json) AS x(n integer, delivery_id uuid, content_hash text, raw_xml text, raw_bytes text, entries text,
-                                                     received_at timestamptz, origin text, subscription_id bigint, video_id text,
-                                                     channel_id text, error text)
+      FROM json_to_recordset(:deliveries::json)
+        AS x(n integer, delivery_id uuid, content_hash text, raw_xml text, raw_bytes text, entries text,
+             received_at timestamptz, origin text, subscription_id bigint, video_id text, channel_id text,
+             error text)
 ), first AS (
-    INSERT INTO feed.deliveries (delivery_id, event_id) SELECT DISTINCT ON (delivery_id) delivery_id, id FROM d ORDER BY delivery_id, n
+    INSERT INTO feed.deliveries (delivery_id, event_id)
+    SELECT DISTINCT ON (delivery_id) delivery_id, id FROM d ORDER BY delivery_id, n
     ON CONFLICT DO NOTHING RETURNING event_id
 ), fresh AS (
     INSERT INTO feed.seen (content_hash, event_id)
-    SELECT DISTINCT ON (hash) hash, id FROM d JOIN first ON first.event_id = d.id WHERE error IS NULL ORDER BY hash, n
+    SELECT DISTINCT ON (hash) hash, id FROM d JOIN first ON first.event_id = d.id
+     WHERE error IS NULL ORDER BY hash, n
     ON CONFLICT DO NOTHING RETURNING event_id
 ), recorded AS (
-    INSERT INTO feed.events (id, received_at, subscription_id, origin, content_hash, repeat, raw_xml, raw_bytes, entries,
-                             video_id, channel_id, processed, processed_at, processing_error)
+    INSERT INTO feed.events (id, received_at, subscription_id, origin, content_hash, repeat, raw_xml,
+                             raw_bytes, entries, video_id, channel_id, processed, processed_at, processing_error)
     SELECT id, received_at, subscription_id, origin, hash, error IS NULL AND fresh.event_id IS NULL, raw_xml,
-           decode(raw_bytes, 'hex'), entries::jsonb, video_id, channel_id, error IS NULL, CASE WHEN error IS NULL THEN now() END, error
+           decode(raw_bytes, 'hex'), entries::jsonb, video_id, channel_id, error IS NULL,
+           CASE WHEN error IS NULL THEN now() END, error
       FROM d JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id
-)
-, told AS (
-    -- One by one, and only for what came before: a join would read all deliveries there are.
+), events AS (
+    -- A subquery for each repeated delivery: a join would read all deliveries.
     SELECT * FROM (SELECT d.n, d.id, fresh.event_id IS NOT NULL AS fresh,
-                          CASE WHEN first.event_id IS NULL THEN (SELECT e.event_id FROM feed.deliveries e WHERE e.delivery_id = d.delivery_id) END AS earlier,
+                          CASE WHEN first.event_id IS NULL
+                               THEN (SELECT e.event_id FROM feed.deliveries e
+                                      WHERE e.delivery_id = d.delivery_id) END AS earlier,
                           first.event_id IS NOT NULL AS first
-                     FROM d LEFT JOIN first ON first.event_id = d.id LEFT JOIN fresh ON fresh.event_id = d.id) x
+                     FROM d
+                     LEFT JOIN first ON first.event_id = d.id
+                     LEFT JOIN fresh ON fresh.event_id = d.id) x
      WHERE first OR earlier IS NOT NULL
      ORDER BY n
 ), locked AS (
     SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at
       FROM feed.videos WHERE video_id = ANY(string_to_array(:video_ids, ',')) ORDER BY video_id FOR UPDATE
 )
-SELECT (SELECT json_agg(told) FROM told) AS events, (SELECT json_agg(locked) FROM locked) AS videos
+SELECT (SELECT json_agg(events) FROM events) AS events, (SELECT json_agg(locked) FROM locked) AS videos
 """
 
 
 def _merge(
-    tx: db.Transaction, told: list[tuple[int, Sighting]], before: dict[str, Known], pushed: list[int]
+    tx: db.Transaction, sightings: list[tuple[int, Sighting]], before: dict[str, Known], pushed: list[int]
 ) -> list[dict[str, Any]]:
-    """Channels, videos and the trail with what was told of them. The rows of the trail that were added."""
-    told.sort(key=lambda each: (each[1].at, each[0]))
-    after, updates = _judge(tx, before, told)
+    """Save what follows from sightings: channels, videos and updates. Returns the updates' rows."""
+    sightings.sort(key=lambda each: (each[1].at, each[0]))
+    after, updates = _judge(tx, before, sightings)
     row = db.one(
         tx,
         _SAVE,
         videos=json.dumps(
             [_video(video, video.video_id not in before) for video in after.values()], default=str
         ),
-        channels=json.dumps(_channels(told), default=str),
+        channels=json.dumps(_channels(sightings), default=str),
         updates=json.dumps([_update(number, each) for number, each in enumerate(updates)], default=str),
         pushed=pushed,
     )
@@ -273,8 +283,8 @@ def _lock(tx: db.Transaction, video_ids: list[str]) -> dict[str, Known]:
     rows = db.rows(
         tx,
         """
-        SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at FROM feed.videos
-         WHERE video_id = ANY(:video_ids) ORDER BY video_id FOR UPDATE
+        SELECT video_id, channel_id, title, published_at, feed_updated_at AS updated_at, deleted_at
+          FROM feed.videos WHERE video_id = ANY(:video_ids) ORDER BY video_id FOR UPDATE
         """,
         video_ids=video_ids,
     )
@@ -282,20 +292,20 @@ def _lock(tx: db.Transaction, video_ids: list[str]) -> dict[str, Known]:
 
 
 def _judge(
-    tx: db.Transaction, before: dict[str, Known], told: list[tuple[int, Sighting]]
+    tx: db.Transaction, before: dict[str, Known], sightings: list[tuple[int, Sighting]]
 ) -> tuple[dict[str, Known], list[Update]]:
-    """The state of each video afterwards, and the updates in the order in which they happened."""
+    """Return the state of each video afterwards, and the updates in order of time."""
     late = sorted(
         {
             seen.video_id
-            for _, seen in told
+            for _, seen in sightings
             if seen.video_id in before and is_late(before[seen.video_id], seen)
         }
     )
     titles = _titles(tx, late) if late else {}
     after: dict[str, Known] = {}
     updates = []
-    for event_id, seen in told:
+    for event_id, seen in sightings:
         known = after.get(seen.video_id) or before.get(seen.video_id) or Known(seen.video_id)
         updates.append(Update(event_id, kind(known, seen, titles.get(seen.video_id)), seen))
         after[seen.video_id] = merged(known, seen)
@@ -307,7 +317,10 @@ def _judge(
 def _titles(tx: db.Transaction, video_ids: list[str]) -> dict[str, list[tuple[datetime, str]]]:
     rows = db.rows(
         tx,
-        "SELECT video_id, feed_updated_at, title FROM feed.updates WHERE video_id = ANY(:video_ids) AND update_type <> 'deleted'",
+        """
+        SELECT video_id, feed_updated_at, title FROM feed.updates
+         WHERE video_id = ANY(:video_ids) AND update_type <> 'deleted'
+        """,
         video_ids=video_ids,
     )
     found: dict[str, list[tuple[datetime, str]]] = {video_id: [] for video_id in video_ids}
@@ -317,23 +330,20 @@ def _titles(tx: db.Transaction, video_ids: list[str]) -> dict[str, list[tuple[da
 
 
 def _video(video: Known, fresh: bool) -> dict[str, Any]:
-    return {
-        "video_id": video.video_id, "channel_id": video.channel_id, "title": video.title, "published_at": video.published_at,
-        "updated_at": video.updated_at, "deleted_at": video.deleted_at, "fresh": fresh,
-    }  # fmt: skip
+    return {**video._asdict(), "fresh": fresh}
 
 
-def _channels(told: list[tuple[int, Sighting]]) -> list[dict[str, Any]]:
-    """The newest name of each channel that was told of."""
+def _channels(sightings: list[tuple[int, Sighting]]) -> list[dict[str, Any]]:
+    """Return the newest title of each channel."""
     newest: dict[str, tuple[datetime, str]] = {}
-    for _, seen in told:
+    for _, seen in sightings:
         if seen.channel_id:
-            named = (
+            titled = (
                 (seen.at, seen.channel_title)
                 if seen.channel_title
                 else (datetime.min.replace(tzinfo=seen.at.tzinfo), "")
             )
-            newest[seen.channel_id] = max(newest.get(seen.channel_id, named), named)
+            newest[seen.channel_id] = max(newest.get(seen.channel_id, titled), titled)
     return [
         {"channel_id": channel_id, "title": title, "titled_at": at if title else None}
         for channel_id, (at, title) in sorted(newest.items())
@@ -343,64 +353,87 @@ def _channels(told: list[tuple[int, Sighting]]) -> list[dict[str, Any]]:
 def _update(number: int, each: Update) -> dict[str, Any]:
     seen = each.sighting
     return {
-        "n": number, "event_id": each.event_id, "type": each.type, "video_id": seen.video_id, "channel_id": seen.channel_id,
-        "title": seen.title or "", "published_at": seen.published_at, "at": seen.at,
-    }  # fmt: skip
+        "n": number,
+        "event_id": each.event_id,
+        "type": each.type,
+        "video_id": seen.video_id,
+        "channel_id": seen.channel_id,
+        "title": seen.title or "",
+        "published_at": seen.published_at,
+        "at": seen.at,
+    }
 
 
 _SAVE = """
 WITH v AS MATERIALIZED (
     SELECT * FROM json_to_recordset(:videos::json)
-        AS x(video_id text, channel_id text, title text, published_at timestamptz, updated_at timestamptz, deleted_at timestamptz, fresh boolean)
+        AS x(video_id text, channel_id text, title text, published_at timestamptz, updated_at timestamptz,
+             deleted_at timestamptz, fresh boolean)
 ), changed AS (
-    UPDATE feed.videos o SET channel_id = v.channel_id, title = v.title, published_at = v.published_at, feed_updated_at = v.updated_at,
-                             deleted_at = v.deleted_at, last_updated_at = now(),
-                             -- A newer entry is a new reason to look: of a video known by its tombstone alone, or that could not be read so far.
-                             enrich_at = CASE WHEN o.details IS NULL AND v.updated_at IS DISTINCT FROM o.feed_updated_at THEN coalesce(o.enrich_at, now())
-                                              ELSE o.enrich_at END
+    UPDATE feed.videos o
+       SET channel_id = v.channel_id, title = v.title, published_at = v.published_at,
+           feed_updated_at = v.updated_at, deleted_at = v.deleted_at, last_updated_at = now(),
+           -- Details that are missing are requested again after a newer entry.
+           enrich_at = CASE WHEN o.details IS NULL AND v.updated_at IS DISTINCT FROM o.feed_updated_at
+                            THEN coalesce(o.enrich_at, now()) ELSE o.enrich_at END
       FROM v WHERE v.video_id = o.video_id AND NOT v.fresh
 ), added AS (
-    INSERT INTO feed.videos (video_id, channel_id, title, published_at, feed_updated_at, deleted_at, enrich_at)
-    SELECT video_id, channel_id, title, published_at, updated_at, deleted_at, CASE WHEN updated_at IS NOT NULL THEN now() END
+    INSERT INTO feed.videos
+           (video_id, channel_id, title, published_at, feed_updated_at, deleted_at, enrich_at)
+    SELECT video_id, channel_id, title, published_at, updated_at, deleted_at,
+           CASE WHEN updated_at IS NOT NULL THEN now() END
       FROM v WHERE fresh ORDER BY video_id
     ON CONFLICT DO NOTHING RETURNING 1
-), channelled AS (
+), saved_channels AS (
     INSERT INTO feed.channels AS o (channel_id, title, titled_at)
     SELECT channel_id, title, coalesce(titled_at, '-infinity')
-      FROM json_to_recordset(:channels::json) AS x(channel_id text, title text, titled_at timestamptz) ORDER BY channel_id
-    ON CONFLICT (channel_id) DO UPDATE SET last_updated_at = now(),
-        title = CASE WHEN (excluded.titled_at, excluded.title) > (o.titled_at, o.title) THEN excluded.title ELSE o.title END,
-        titled_at = greatest(excluded.titled_at, o.titled_at)
-), heard AS (
+      FROM json_to_recordset(:channels::json) AS x(channel_id text, title text, titled_at timestamptz)
+     ORDER BY channel_id
+    ON CONFLICT (channel_id) DO UPDATE
+       SET last_updated_at = now(),
+           title = CASE WHEN (excluded.titled_at, excluded.title) > (o.titled_at, o.title)
+                        THEN excluded.title ELSE o.title END,
+           titled_at = greatest(excluded.titled_at, o.titled_at)
+), pushed AS (
+    -- Once a minute is enough to see that the hub works.
     UPDATE feed.subscriptions SET last_push_at = now()
-     WHERE id = ANY(:pushed::bigint[]) AND (last_push_at IS NULL OR last_push_at < now() - interval '1 minute') -- often enough to know that the hub is alive
-), told AS (
-    INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type)
+     WHERE id = ANY(:pushed::bigint[])
+       AND (last_push_at IS NULL OR last_push_at < now() - interval '1 minute')
+), saved_updates AS (
+    INSERT INTO feed.updates
+           (webhook_event_id, video_id, channel_id, title, published_at, feed_updated_at, update_type)
     SELECT event_id, video_id, channel_id, title, published_at, at, type
       FROM json_to_recordset(:updates::json)
-        AS x(n integer, event_id bigint, type text, video_id text, channel_id text, title text, published_at timestamptz, at timestamptz) ORDER BY n
+        AS x(n integer, event_id bigint, type text, video_id text, channel_id text, title text,
+             published_at timestamptz, at timestamptz)
+     ORDER BY n
     RETURNING id, webhook_event_id, video_id, channel_id, title, update_type
 )
-SELECT (SELECT count(*) FROM added) AS added, (SELECT json_agg(told) FROM told) AS updates
+SELECT (SELECT count(*) FROM added) AS added,
+       (SELECT json_agg(saved_updates) FROM saved_updates) AS updates
 """
 
 
 def list_updates_of(tx: db.Transaction, event_ids: list[int]) -> list[dict[str, Any]]:
-    """The trail's rows of these events, as `take` gives them."""
+    """Return the updates of these events, as `record` returns them."""
     return db.rows(
         tx,
-        "SELECT id, webhook_event_id, video_id, channel_id, title, update_type FROM feed.updates WHERE webhook_event_id = ANY(:event_ids) ORDER BY id",
+        """
+        SELECT id, webhook_event_id, video_id, channel_id, title, update_type FROM feed.updates
+         WHERE webhook_event_id = ANY(:event_ids) ORDER BY id
+        """,
         event_ids=event_ids,
     )
 
 
 def name_channel(tx: db.Transaction, channel_id: str, title: str) -> None:
-    """A channel's title as the Data API has it now; a notification's stays if it is there."""
+    """Save a channel's title from the Data API, unless a notification has given one."""
     db.run(
         tx,
         """
         INSERT INTO feed.channels AS o (channel_id, title) VALUES (:channel_id, :title)
-        ON CONFLICT (channel_id) DO UPDATE SET title = excluded.title, last_updated_at = now() WHERE o.title = ''
+        ON CONFLICT (channel_id) DO UPDATE SET title = excluded.title, last_updated_at = now()
+         WHERE o.title = ''
         """,
         channel_id=channel_id,
         title=title,
@@ -408,17 +441,21 @@ def name_channel(tx: db.Transaction, channel_id: str, title: str) -> None:
 
 
 def list_updates_of_delivery(tx: db.Transaction, delivery_id: str) -> list[dict[str, Any]]:
+    """Return the updates of a delivery that was recorded, as `record` returns them."""
     event_id = db.value(tx, "SELECT event_id FROM feed.deliveries WHERE delivery_id = :id", id=delivery_id)
     return list_updates_of(tx, [event_id]) if event_id else []
 
 
 def drop_known(tx: db.Transaction, seen: list[Sighting]) -> list[Sighting]:
-    """Those of a poll's entries that say something new: a video that nobody told of, or a newer title."""
+    """Return those of a poll's sightings that are new: an unknown video, or a newer title."""
     known = {
         row["video_id"]: (row["feed_updated_at"], row["title"])
         for row in db.rows(
             tx,
-            "SELECT video_id, feed_updated_at, title FROM feed.videos WHERE video_id = ANY(:ids) AND feed_updated_at IS NOT NULL",
+            """
+            SELECT video_id, feed_updated_at, title FROM feed.videos
+             WHERE video_id = ANY(:ids) AND feed_updated_at IS NOT NULL
+            """,
             ids=[each.video_id for each in seen],
         )
     }
@@ -430,14 +467,13 @@ def drop_known(tx: db.Transaction, seen: list[Sighting]) -> list[Sighting]:
     ]
 
 
-# ------------------------------------------------------------------------------------------------ Replays
+# ---------------------------------------------------------------- Replays
 
 
 class Stored(NamedTuple):
-    """An event as it came:
+    """A stored event: `body` is the hub's Atom, `entries` what a poll found.
 
-    `body` is a hub's Atom, `entries` what a poll found. `channel_id` is the subscription's where that still
-    exists.
+    `channel_id` is the subscription's, None if that doesn't exist any more.
     """
 
     id: int
@@ -450,13 +486,14 @@ class Stored(NamedTuple):
 
 
 def lock_event(tx: db.Transaction, event_id: int) -> Stored:
-    """Raises NotFound."""
+    """Return an event and lock it. Raises NotFound."""
     row = db.one(
         tx,
         """
         SELECT e.id, coalesce(e.raw_bytes, convert_to(e.raw_xml, 'UTF8')) AS body, e.entries, e.content_hash,
                s.channel_id, e.processed, e.repeat
-          FROM feed.events e LEFT JOIN feed.subscriptions s ON s.id = e.subscription_id WHERE e.id = :event_id FOR UPDATE OF e
+          FROM feed.events e LEFT JOIN feed.subscriptions s ON s.id = e.subscription_id
+         WHERE e.id = :event_id FOR UPDATE OF e
         """,
         event_id=event_id,
     )
@@ -468,18 +505,20 @@ def lock_event(tx: db.Transaction, event_id: int) -> Stored:
 def replay(
     tx: db.Transaction, event: Stored, seen: list[Sighting], error: str | None
 ) -> list[dict[str, Any]]:
-    """Takes in the event again inside the caller's transaction.
+    """Process an event again and return the updates that were added.
 
-    What it, or the one that it repeats, has told already isn't told twice. The rows of the trail
-    that were added."""
+    Updates that the event, or the one that it repeats, has caused before aren't added twice. Raises Raced.
+    """
     if event.repeat and event.processed:
         return []
     repeat = error is None and not _is_first(tx, event)
     db.run(
         tx,
         """
-        UPDATE feed.events SET processed = (:error::text IS NULL), processed_at = now(), processing_error = :error, repeat = :repeat,
-                               video_id = coalesce(:video_id, video_id), channel_id = coalesce(:channel_id, channel_id)
+        UPDATE feed.events
+           SET processed = (:error::text IS NULL), processed_at = now(), processing_error = :error,
+               repeat = :repeat, video_id = coalesce(:video_id, video_id),
+               channel_id = coalesce(:channel_id, channel_id)
          WHERE id = :id
         """,
         id=event.id,
@@ -490,25 +529,23 @@ def replay(
     )
     if error is not None or repeat:
         return []
-    told: defaultdict[tuple[str, datetime, bool], int] = defaultdict(int)
-    for row in db.rows(
-        tx,
-        "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id",
-        id=event.id,
-    ):
-        told[row["video_id"], row["feed_updated_at"], row["update_type"] == "deleted"] += 1
-    left = [each for each in seen if not told[each.video_id, each.at, each.title is None]]
-    return (
-        _merge(
-            tx, [(event.id, each) for each in left], _lock(tx, sorted({each.video_id for each in left})), []
+    recorded = {
+        (row["video_id"], row["feed_updated_at"], row["update_type"] == "deleted")
+        for row in db.rows(
+            tx,
+            "SELECT video_id, feed_updated_at, update_type FROM feed.updates WHERE webhook_event_id = :id",
+            id=event.id,
         )
-        if left
-        else []
-    )
+    }
+    left = [each for each in seen if (each.video_id, each.at, each.title is None) not in recorded]
+    if not left:
+        return []
+    known = _lock(tx, sorted({each.video_id for each in left}))
+    return _merge(tx, [(event.id, each) for each in left], known, [])
 
 
 def _is_first(tx: db.Transaction, event: Stored) -> bool:
-    """Whether no other event has told the same content."""
+    """Tell whether no other event had the same content before."""
     sql = "INSERT INTO feed.seen (content_hash, event_id) VALUES (:hash, :event_id) ON CONFLICT DO NOTHING"
     return bool(db.run(tx, sql, hash=event.content_hash, event_id=event.id)) or event.id == db.value(
         tx, "SELECT event_id FROM feed.seen WHERE content_hash = :hash", hash=event.content_hash
@@ -516,14 +553,9 @@ def _is_first(tx: db.Transaction, event: Stored) -> bool:
 
 
 def list_failed(tx: db.Transaction, first_id: int, last_id: int, limit: int) -> list[int]:
-    """Ids of events in the range that were set aside, oldest first."""
-    return [
-        row["id"]
-        for row in db.rows(
-            tx,
-            "SELECT id FROM feed.events WHERE id BETWEEN :first_id AND :last_id AND NOT processed ORDER BY id LIMIT :limit",
-            first_id=first_id,
-            last_id=last_id,
-            limit=limit,
-        )
-    ]
+    """Return the ids of events in the range that couldn't be processed, oldest first."""
+    sql = """
+        SELECT id FROM feed.events WHERE id BETWEEN :first_id AND :last_id AND NOT processed
+         ORDER BY id LIMIT :limit
+    """
+    return [row["id"] for row in db.rows(tx, sql, first_id=first_id, last_id=last_id, limit=limit)]
