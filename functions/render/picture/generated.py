@@ -142,7 +142,7 @@ def _inside(layer: Layer, stage: Stage) -> bool:
     rows = np.flatnonzero(layer.sprite.behind[0].min(axis=1) < 160)
     if not rows.size:
         return True
-    return layer.y + rows[0] >= stage.top - 1 and layer.y + rows[-1] <= stage.bottom
+    return bool(layer.y + rows[0] >= stage.top - 1 and layer.y + rows[-1] <= stage.bottom)
 
 
 def _nothing(plan: Generated, stage: Stage) -> list[Layer]:
