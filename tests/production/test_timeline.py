@@ -61,6 +61,25 @@ def test_any_model_output_becomes_a_backdrop_that_the_renderer_accepts(
     GENERATED.validate(found["generated"])
 
 
+def test_a_card_does_not_repeat_the_heading_above_it() -> None:
+    card = visual(template="phrase", text="Deep Water")
+    scenes = [
+        script.Scene(heading=heading, narration="The water is deep.", visual=card)
+        for heading in ("deep water", "Shallow water")
+    ]
+    text = written(30).model_copy(update={"hook": "", "scenes": scenes, "call_to_action": ""})
+    pictures = [
+        timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)
+    ]
+    recordings = [recording(passage, 4.0) for passage in text.passages]
+
+    planned = timeline.plan(job(), text, recordings, pictures)
+
+    shown = [scene["visual"]["generated"]["template"] for scene in planned["scenes"]]
+    assert shown == ["gradient", "phrase"]
+    assert [scene["heading"] for scene in planned["scenes"]] == ["deep water", "Shallow water"]
+
+
 def test_a_chart_without_figures_falls_back_to_its_phrase() -> None:
     assert (
         visuals.generated(visual(template="chart_bar", text="Deep water"), 1)["generated"]["template"]

@@ -123,7 +123,7 @@ def _scenes(
                 "end_s": round(end, 3),
                 "heading": heading,
                 "narration": _narration(recording, spoken_from, job.language),
-                "visual": _visual(picture, _MOTIONS[(job.seed + index) % len(_MOTIONS)]),
+                "visual": _visual(picture, heading, _MOTIONS[(job.seed + index) % len(_MOTIONS)]),
                 "transition": {
                     "kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)],
                     "duration_s": TRANSITION_SECONDS,
@@ -211,14 +211,17 @@ def _narration(recording: Recording, start: float, language: str) -> dict[str, A
     }
 
 
-def _visual(picture: Picture, motion: str) -> dict[str, Any]:
+def _visual(picture: Picture, heading: str | None, motion: str) -> dict[str, Any]:
     visual: dict[str, Any] = {
         "kind": picture.kind,
         "fit": "smart",
         "motion": {"kind": motion, "amount": 0.12},
     }
     if picture.kind == "generated":
-        return {**visual, "generated": picture.generated}
+        card = picture.generated or {"template": "gradient"}
+        # The heading is shown above the card, so a card doesn't repeat it.
+        repeats = heading and " ".join(heading.casefold().split()) == (card.get("text") or "").casefold()
+        return {**visual, "generated": {"template": "gradient"} if repeats else card}
     return {
         **visual,
         "asset": {
