@@ -40,7 +40,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
         publishing.start(publication)
     # A retry of this step, after a crash between commit and event, announces again; consumers tell repeats by
     # the event's id.
-    if video["status"] in ("completed", "publishing") and video["attempt"] == job.attempt:
+    if video["status"] in ("completed", "review", "publishing") and video["attempt"] == job.attempt:
         announcements.announce("video.completed", video, message="The video is finished.")
         metrics.add_metric("VideoCostUsd", "Count", float(sum(charge.amount_usd for charge in charges)))
     return {"status": video["status"]}

@@ -3,6 +3,7 @@
 from showrunner.database import db, pages
 from showrunner.store.studio import videos
 from showrunner.videos import (
+    approval,
     attempts,
     editing,
     files,
@@ -21,6 +22,7 @@ from showrunner.videos.schemas import (
     OrderedVideo,
     Publication,
     PublishRequest,
+    Rejection,
     ScriptChanges,
     VideoChanges,
     VideoEstimate,
@@ -54,7 +56,7 @@ BURST = ((60, 10),)
 )
 def generate(request: Request, body: Brief) -> Answer:
     """Order a video. The brief becomes a queued video, and its production starts."""
-    return ordering.order(request, body)
+    return ordering.order_one(request, body)
 
 
 @app.post(
@@ -170,6 +172,32 @@ def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
     Two calls at once make one upload.
     """
     return publish_orders.order(request, video_id, body)
+
+
+@app.post(
+    "/api/v1/videos/{video_id}/approve",
+    permission="videos:publish",
+    answer=VideoProgress,
+    status=202,
+    idempotent=True,
+    errors=(409,),
+    verified=True,
+)
+def approve(request: Request, video_id: str) -> Answer:
+    """Approve a finished video of a channel with `review`. It is published as the channel's settings say."""
+    return approval.approve(request, video_id)
+
+
+@app.post(
+    "/api/v1/videos/{video_id}/reject",
+    permission="videos:publish",
+    answer=VideoProgress,
+    idempotent=True,
+    errors=(409,),
+)
+def reject(request: Request, video_id: str, body: Rejection) -> Answer:
+    """Reject a finished video with the reason. It is cancelled; a retry makes it again."""
+    return approval.reject(request, video_id, body)
 
 
 @app.post(

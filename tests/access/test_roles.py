@@ -88,7 +88,7 @@ def things(tx, key):
         "asset_id": asset_id,
         "user_id": user_id,
     }
-    return made | {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id")}
+    return made | {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id", "slot_id")}
 
 
 def granted(kind):
@@ -176,6 +176,10 @@ def test_another_organisations_objects_are_answered_like_missing_ones(
         body = {"email": "a@example.com", "role": "viewer"}
     if path.endswith("/transfer"):
         body = {"email": "a@example.com", "password": "Correct-horse-7-battery"}
+    if path.endswith("/topics") and method != "GET":
+        body = {"topics": ["Bees"]} if method == "POST" else {"ids": [str(uuid.uuid4())]}
+    if path.endswith("/reject"):
+        body = {"reason": "The map is wrong."}
 
     responses = [client(method, path.format(**ids), body) for ids in (others, absent)]
 
@@ -195,6 +199,7 @@ def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method
             "key_id",
             "token_id",
             "connection_id",
+            "slot_id",
         ),
         str(uuid.uuid4()),
     )

@@ -206,6 +206,7 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [],
         [lambda_("Invocations", "SweepFunction", 5, 10), lambda_("Invocations", "SweepFunction", 5, 310)],
     ),
+    "ChannelsStand": ([], [lambda_("Invocations", "ChannelScheduleFunction", 1, 10)]),
     "SubscriptionsStand": ([], [lambda_("Invocations", "FeedScheduleFunction", 1, 10)]),
     "RetentionStands": (
         [lambda_("Invocations", "RetentionFunction", 1, DAY + 1)],
@@ -236,7 +237,9 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
 }
 # What silence means: a machine or a schedule that says nothing is gone; all others say nothing while nothing
 # happens.
-SILENCE = dict.fromkeys(("SweepStands", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM")
+SILENCE = dict.fromkeys(
+    ("SweepStands", "ChannelsStand", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM"
+)
 # Functions whose throttling is planned: the machine waits for them.
 WAITED_FOR = {
     "KeyAuditFunction",

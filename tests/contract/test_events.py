@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 
+from functions.channel_schedule import app as channel_schedule
 from functions.finish import app as finish
 from functions.migrate import app as migrate
 from functions.prepare import app as prepare
@@ -18,7 +19,7 @@ from functions.sweep import app as sweep
 from functions.timeline import app as timeline
 from functions.visuals import app as visuals
 from functions.voice import app as voice
-from showrunner.aws import s3
+from showrunner.aws import dynamodb, s3
 from showrunner.database import db
 from showrunner.production import files
 from showrunner.production.job import Job
@@ -155,6 +156,16 @@ def test_the_sweeper_accepts_the_schedulers_event(tx, event, aws):
         "stopped": 0,
         "published": 0,
     }
+
+
+def test_the_channels_schedule_accepts_the_schedulers_event(tx, event, aws):
+    db.run(tx, "DELETE FROM studio.channels")
+    for sk in ("next", "expected"):
+        dynamodb.remove("schedule#channels", sk)
+
+    counts = channel_schedule.handler(event("channel_schedule.scheduled"), None)
+
+    assert set(counts.values()) == {0}
 
 
 def test_migrate_accepts_an_empty_event(postgres, event):

@@ -75,7 +75,7 @@ def stage(aws: str) -> dict[str, str]:
             jobQueueName=f"showrunner-test-{name}", priority=1, state="ENABLED", computeEnvironmentOrder=order
         )
     target = {"Arn": "arn:aws:lambda:us-east-1:1:function:x", "RoleArn": role}
-    for name in ("sweep", "feed-schedule", "retention"):
+    for name in ("sweep", "channels", "feed-schedule", "retention"):
         window = {"Mode": "OFF"}
         client("scheduler").create_schedule(
             Name=f"showrunner-test-{name}",

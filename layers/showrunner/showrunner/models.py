@@ -64,6 +64,16 @@ class VideoEvent(NamedTuple):
     error: dict[str, str] | None = None
 
 
+class BacklogLow(NamedTuple):
+    """The backlog of a channel that runs itself is low: `waiting` topics are left."""
+
+    event_id: str
+    organisation_id: str
+    channel_id: str
+    waiting: int
+    kind: Literal["channel.backlog_low"] = "channel.backlog_low"
+
+
 class VideoUpdate(NamedTuple):
     """A channel on YouTube published, renamed or deleted a video: a row of the trail.
 

@@ -44,6 +44,7 @@ SCOPES = (
     "channels:write",
     "videos:read",
     "videos:write",
+    "videos:publish",
     "videos:all",
     "artists:read",
     "artists:write",

@@ -1,6 +1,7 @@
 """Define the request and response bodies of /channels."""
 
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -10,6 +11,7 @@ from showrunner.web.fields import (
     Body,
     Id,
     Line,
+    Moment,
     Page,
     Pagination,
     Query,
@@ -20,12 +22,27 @@ from showrunner.web.fields import (
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$"), AfterValidator(str.lower)]
 ChannelStatus = Literal["active", "paused", "disabled"]
+
+
+def _known_zone(name: str) -> str:
+    """Return the name of a time zone that the time zone database has."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone; write it like Europe/Berlin") from None
+    return name
+
+
+TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 Language = Literal["en", "es", "fr", "de"]
 Voice = Literal["male1", "female1", "ai_clone"]
 # The renderer's own names; a test compares both lists.
 CaptionPreset = Literal["bold", "clean", "boxed", "karaoke", "impact", "panel", "documentary"]
 Font = Literal["Inter", "Montserrat", "Anton", "Source Serif 4"]
-TimeOfDay = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in UTC")]
+TimeOfDay = Annotated[
+    str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in the channel's time zone")
+]
+PlaylistId = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{10,64}$")]
 Topic = Annotated[Line, Field(max_length=500)]
 ChannelName = Annotated[Line, Field(max_length=100)]
 Niche = Annotated[Line, Field(max_length=200)]
@@ -72,6 +89,16 @@ class ChannelSettings(Body):
     privacy: Literal["private", "unlisted", "public"] = "private"
     videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
     publish_times: Annotated[list[TimeOfDay], Field(max_length=10)] = Field(default_factory=list)
+    time_zone: TimeZone = "UTC"
+    review: Annotated[
+        bool,
+        Field(strict=True, description="Publish nothing before a person has approved it."),
+    ] = False
+    catch_up: Annotated[
+        bool,
+        Field(strict=True, description="Make the videos of an outage later instead of giving them up."),
+    ] = False
+    playlist: PlaylistId | None = None
     topics: Annotated[
         list[Topic],
         Field(max_length=1000, description="The backlog. In a change it takes the place of what waits."),
@@ -160,6 +187,56 @@ class RemovedTopics(Result):
 
     removed: int
     waiting: int
+
+
+class CalendarFilter(Query):
+    """The time that a calendar shows."""
+
+    date_from: Moment | None = None
+    date_to: Moment | None = None
+
+
+class CalendarSlot(Result):
+    """One video of a channel on a local day. `reason` says why it was moved, held, missed or withdrawn.
+
+    `planned_at` is its regular time, `publish_at` its time now.
+    """
+
+    id: str
+    state: Literal[
+        "planned",
+        "held",
+        "in_production",
+        "review",
+        "ready",
+        "publishing",
+        "publish_unknown",
+        "scheduled",
+        "published",
+        "failed",
+        "cancelled",
+        "removed",
+        "skipped",
+        "missed",
+        "withdrawn",
+    ]
+    publish_at: Timestamp
+    planned_at: Timestamp
+    local_day: str
+    local_time: str
+    reason: str | None
+    topic: str | None
+    video_id: str | None
+    title: str | None
+    youtube_video_id: str | None
+
+
+class ChannelCalendar(Result):
+    """The slots of a channel in the order of their times. Local days and times are those of `time_zone`."""
+
+    status: ChannelStatus
+    time_zone: str
+    slots: list[CalendarSlot]
 
 
 class ChannelFilter(Page):

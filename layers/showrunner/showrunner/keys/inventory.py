@@ -32,8 +32,8 @@ class Secret(NamedTuple):
 
 
 _DATABASE = (
-    *("accounts", "admin", "assets", "channels", "feed", "feed_intake", "feed_schedule", "finish"),
-    *("key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
+    *("accounts", "admin", "assets", "channel_schedule", "channels", "feed", "feed_intake", "feed_schedule"),
+    *("finish", "key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
 )
 
 SECRETS: tuple[Secret, ...] = (

@@ -17,6 +17,10 @@ HORIZON_DAYS = 14
 DEFAULT_TIMES = (
     "18:00", "12:00", "09:00", "15:00", "20:00", "10:30", "13:30", "16:30", "21:00", "07:30",
 )  # fmt: skip
+# How long before its slot a production begins: the measured time with a margin, and the time for the upload,
+# which YouTube wants 15 minutes before a scheduled publication. The default is for a channel's first videos.
+SAFETY, PUBLISHING = 1.5, timedelta(minutes=30)
+SHORTEST_LEAD, DEFAULT_LEAD, LONGEST_LEAD = timedelta(minutes=45), timedelta(hours=2), timedelta(hours=24)
 # A slot is moved by at most this much; then it is given up, or moved slots would pile up without end.
 LONGEST_MOVE = timedelta(days=3)
 # Moved slots of a channel stay this far from its other slots: viewers get no burst of videos.
@@ -138,6 +142,13 @@ type Change = Add | Restore | Withdraw
 type Decision = Order | Move | Hold | Miss
 
 
+def lead(production_seconds: float | None) -> timedelta:
+    """Return how long before its slot a production begins. Nine of ten took `production_seconds` at most."""
+    if production_seconds is None:
+        return DEFAULT_LEAD
+    return min(max(SAFETY * timedelta(seconds=production_seconds) + PUBLISHING, SHORTEST_LEAD), LONGEST_LEAD)
+
+
 def times_of_day(videos_per_day: int, publish_times: Iterable[str]) -> list[str]:
     """Return the local times of a day's videos in order: the channel's own times, then default times."""
     own = sorted(set(publish_times))[:videos_per_day]
@@ -223,7 +234,7 @@ def decide(
     decisions: list[Decision] = []
     for slot in _in_turns(slots, channels):
         channel = channels[slot.channel_id]
-        if not channel.is_active or not is_due(slot, channel.lead, now):
+        if not is_due(slot, channel.lead, now) or (not channel.is_active and slot.publish_at > now):
             continue
         taken = {at for slot_id, at in times[channel.id].items() if slot_id != slot.id}
         decision = _decide_one(now, channel, slot, topics[channel.id], left, limits, taken)
@@ -257,6 +268,8 @@ def _decide_one(
     taken: set[datetime],
 ) -> Decision:
     ready_at = now + channel.lead
+    if not channel.is_active:
+        return Miss(slot.id, NOT_ACTIVE)
     if slot.publish_at <= now:
         if slot.state == "held":
             return Miss(slot.id, slot.reason or NO_TOPIC)

@@ -39,7 +39,7 @@ MAX_SECONDS = 3600
 TOLERANCE = 0.10
 
 
-def order(request: Request, brief: Brief) -> Answer:
+def order_one(request: Request, brief: Brief) -> Answer:
     """Order one video and start its production. A repeated Idempotency-Key gets the first answer."""
     check_uploads(request, brief.assets)
     announce_work(request)

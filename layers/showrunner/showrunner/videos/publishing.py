@@ -11,8 +11,8 @@ from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
 from showrunner.production.files import publication_key
 from showrunner.publishing.job import Caption, Metadata, Privacy, PublicationJob
-from showrunner.publishing.metadata import find_faults
-from showrunner.store.studio import productions, publications
+from showrunner.publishing.metadata import SOONEST, find_faults
+from showrunner.store.studio import productions, publications, slots
 from showrunner.videos.schemas import Publication, PublishRequest, Status
 from showrunner.web import log
 from showrunner.web.routing import Request
@@ -69,6 +69,8 @@ def publish(
             "It is unknown whether the first upload arrived: look in YouTube Studio, "
             "and repeat with confirm_repeat if the video isn't there."
         )
+    if status == "review" or (source["settings"].get("review") and not source["is_approved"]):
+        raise Conflict("The channel wants an approval first: POST …/approve gives it.")
     if status not in ("completed", "published", "scheduled", "publish_unknown"):
         raise Conflict(f"The video is {status}: only a finished one can be published.")
     publish_at = (
@@ -82,26 +84,39 @@ def publish(
 
 
 def publish_automatically(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
-    """Order the publication of a video that has just been finished, if its channel wants that and can.
+    """Order the publication of a video that was just finished or approved, if its channel wants that.
 
-    Returns the row, None if nothing begins.
+    In a channel with `review` an unapproved video waits for its approval (status review) instead. Returns the
+    row, None if nothing begins.
     """
     source = publications.get_source(tx, organisation_id, video_id)
     settings, is_connected = source["settings"], bool(source["connection_id"] and source["is_verified"])
-    if (
-        source["status"] != "completed"
-        or not settings.get("auto_publish", True)
-        or settings.get("review")
-        or not is_connected
-    ):
+    if source["status"] != "completed":
+        return None
+    if settings.get("review") and not source["is_approved"]:
+        publications.save_status(tx, video_id, "review")
+        return None
+    if not settings.get("auto_publish", True) or not is_connected:
         return None
     if source["demo"] and is_real_youtube():
         return None
     try:
-        return order(tx, source, "publish", requested_metadata(source))
+        return order(tx, source, "publish", requested_metadata(source, publish_at=_slot_time(tx, source)))
     except InvalidRequest as error:
         productions.add_log(tx, video_id, 0, "publish", error.message, level="error")
         return None
+
+
+def _slot_time(tx: db.Transaction, source: dict[str, Any]) -> datetime | None:
+    """Return when YouTube should make the video public: at its slot. None: at once, with the channel's privacy.
+
+    Only a channel that publishes publicly schedules: a scheduled video becomes public. A slot whose time is
+    over or too near is published at once.
+    """
+    if source["settings"].get("privacy") != "public":
+        return None
+    at = slots.get_publish_at(tx, source["video_id"])
+    return at if at and at >= datetime.now(UTC) + SOONEST else None
 
 
 def describe(row: dict[str, Any], status: Status) -> Publication:

@@ -124,6 +124,12 @@ class PublishRequest(Body):
     ] = False
 
 
+class Rejection(Body):
+    """Why a video isn't to be published."""
+
+    reason: Annotated[Line, Field(max_length=500)]
+
+
 class VideoFilter(Page):
     """Filters and page of the list of videos."""
 

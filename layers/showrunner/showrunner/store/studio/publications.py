@@ -40,7 +40,8 @@ def get_source(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[
         """
         SELECT v.id::text AS video_id, v.organisation_id::text, v.channel_id::text, v.status, v.demo, v.title,
                v.description, v.tags, v.product, v.duration_seconds::float8 AS duration_seconds,
-               v.thumbnail_asset_id, v.deleted_at IS NOT NULL AS is_removed, c.settings, c.youtube_channel_id,
+               v.thumbnail_asset_id, v.deleted_at IS NOT NULL AS is_removed,
+               v.approved_at IS NOT NULL AS is_approved, c.settings, c.youtube_channel_id,
                c.youtube_verified_at IS NOT NULL AS is_verified, c.connection_id::text,
                a.object_key AS thumbnail_key
           FROM studio.videos v

@@ -53,12 +53,12 @@ def add(
         INSERT INTO studio.topics (organisation_id, channel_id, topic, position)
         SELECT :organisation_id, :channel_id, given.topic,
                given.place + CASE WHEN :first::boolean
-                                  THEN coalesce(min(o.least), 1) - 1 - cardinality(:topics::text[])
-                                  ELSE coalesce(max(o.greatest), 0) END
+                                  THEN coalesce(waiting.lowest, 1) - 1 - cardinality(:topics::text[])
+                                  ELSE coalesce(waiting.highest, 0) END
           FROM unnest(:topics::text[]) WITH ORDINALITY AS given (topic, place),
-               (SELECT min(position) AS least, max(position) AS greatest
-                  FROM studio.topics WHERE channel_id = :channel_id AND used_at IS NULL) o
-         GROUP BY given.topic, given.place ORDER BY given.place
+               (SELECT min(position) AS lowest, max(position) AS highest
+                  FROM studio.topics WHERE channel_id = :channel_id AND used_at IS NULL) waiting
+         ORDER BY given.place
             ON CONFLICT (channel_id, lower(topic)) DO NOTHING
         RETURNING topic
         """,

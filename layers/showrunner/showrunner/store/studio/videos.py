@@ -200,7 +200,8 @@ def restart(tx: db.Transaction, organisation_id: str, video_id: str) -> int:
             """
             UPDATE studio.videos
                SET attempt = attempt + 1, status = 'queued', error = NULL, current_step = NULL,
-                   cancel_requested_at = NULL, deadline_at = NULL, updated_at = now()
+                   approved_at = NULL, approved_by = NULL, cancel_requested_at = NULL, deadline_at = NULL,
+                   updated_at = now()
              WHERE id = :video_id AND organisation_id = :organisation_id RETURNING attempt
             """,
             organisation_id=organisation_id,
@@ -232,6 +233,37 @@ def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
         """,
         organisation_id=organisation_id,
         video_id=video_id,
+    )
+
+
+def approve(tx: db.Transaction, organisation_id: str, video_id: str, subject: str) -> None:
+    """Record that a video may be published, and by whom."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos
+           SET status = 'completed', approved_at = now(), approved_by = :subject, updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+        subject=subject,
+    )
+
+
+def reject(tx: db.Transaction, organisation_id: str, video_id: str, reason: str) -> None:
+    """Cancel a finished video with the reason why it isn't published."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos
+           SET status = 'cancelled', approved_at = NULL, approved_by = NULL, updated_at = now(),
+               error = jsonb_build_object('step', 'review', 'code', 'REJECTED', 'message', :reason::text)
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+        reason=reason,
     )
 
 
