@@ -1,8 +1,11 @@
 """Read and write the secrets of the stage, SecureStrings in SSM Parameter Store."""
 
+import json
 import re
+import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from showrunner import config
@@ -92,7 +95,7 @@ def stored() -> dict[str, Stored]:
 
 
 def parameter(name: str) -> str:
-    """Return the parameter's name in SSM; of "" the path of all. Raises InvalidRequest for an impossible one."""
+    """Return the parameter's name in SSM, for "" the path of all. Raises InvalidRequest if it can't be."""
     full = f"/showrunner/{config.setting('STAGE')}/{name}".rstrip("/")
     if not _NAME.fullmatch(full) or len(full) > NAME_CHARACTERS:
         raise InvalidRequest(
@@ -102,7 +105,7 @@ def parameter(name: str) -> str:
 
 
 def check_value(value: str) -> None:
-    """Raise InvalidRequest for a value that SSM refuses, or that no key has (white space, control characters)."""
+    """Raise InvalidRequest for a value that SSM refuses, or that has white space around or line breaks."""
     if not value or len(value.encode()) > VALUE_BYTES:
         raise InvalidRequest(f"A secret has 1 to {VALUE_BYTES} bytes.")
     if value != value.strip() or any(ord(character) < 32 for character in value):
@@ -121,6 +124,19 @@ def _fetch(names: list[str]) -> None:
     }
     for name in names:
         _secrets[name] = (time.monotonic(), values.get(name))
+    _log_read(sorted(values))
+
+
+def _log_read(names: list[str]) -> None:
+    """Write a log line with the names of the secrets that were read (telemetry imports this module)."""
+    line = {
+        "level": "INFO",
+        "message": "secrets read",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "function": config.setting("AWS_LAMBDA_FUNCTION_NAME", "none"),
+        "secrets": names,
+    }
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
 def _known(name: str, default: str | None) -> str:
