@@ -2,7 +2,8 @@
 
 import pytest
 
-from showrunner.production import tags
+from showrunner.production import planning, tags
+from tests.production.samples import written
 
 TIDE = (
     "The tide clock has one hand. The ocean bulges toward the moon. As the Earth turns, the ocean carries "
@@ -45,6 +46,16 @@ def test_tags_are_what_the_text_names(language: str, text: str, wanted: set[str]
 
     assert wanted <= found
     assert not unwanted & found
+
+
+@pytest.mark.parametrize(
+    ("language", "tag"),
+    [("en", "Toward"), ("en", "through"), ("es", "hacia"), ("fr", "vers"), ("de-AT", "zwischen")],
+)
+def test_a_models_tag_that_names_nothing_is_left_out(language: str, tag: str) -> None:
+    answered = written(40).model_copy(update={"tags": ["tide", tag, f"{tag} the moon"]})
+
+    assert planning.finished(answered, language).tags == ["tide", f"{tag} the moon"]
 
 
 def test_words_of_the_titles_come_first_and_no_more_than_ten_are_kept() -> None:

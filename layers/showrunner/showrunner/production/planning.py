@@ -83,7 +83,7 @@ def finished(script: Script, language: str) -> Script:
     Raises ScriptRejected if it has more passages than one production can speak."""
     kept: list[str] = []
     for tag in dict.fromkeys(tag.strip().strip("#").strip() for tag in script.tags):
-        if tag and tags_length([*kept, tag]) <= TAGS_CHARACTERS:
+        if tag and not tags.is_empty(tag, language) and tags_length([*kept, tag]) <= TAGS_CHARACTERS:
             kept.append(tag)
     changes = {
         "title": script.title.strip(),

@@ -152,7 +152,8 @@ Rules:
   Never invent figures, names or quotations.
 - The hook has at most 20 words and gives a reason to stay.
   The first scene must stand on its own: no "However", no pronoun without its noun.
-- title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#".
+- title: at most 100 characters. description: two or three sentences. tags: 5 to 12, without "#",
+  names and nouns that viewers search for.
 - visual.description: what footage would show, in English, at most 12 words, concrete.
 - visual.template typesets a backdrop: "number" when the narration turns on one figure
   (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series),

@@ -50,12 +50,21 @@ _EMPTY = {
 }
 
 
+def is_empty(tag: str, language: str) -> bool:
+    """Return True if a tag is a single word that names nothing, such as "toward"."""
+    return tag.lower() in _EMPTY.get(_base(language), "").split()
+
+
+def _base(language: str) -> str:
+    return language.partition("-")[0].lower()
+
+
 def of_text(text: str, named: list[str], language: str) -> list[str]:
     """Return at most MOST tags: words of the titles in `named` first, then the text's most frequent nouns.
 
     Nouns are found by what stands before them, or by their capital; other languages give repeated words.
     """
-    base = language.partition("-")[0].lower()
+    base = _base(language)
     counts: Counter[str] = Counter()
     nouns: Counter[str] = Counter()
     for word, before, starts_sentence in _words(text):
@@ -67,10 +76,9 @@ def of_text(text: str, named: list[str], language: str) -> list[str]:
     known = base in _DETERMINERS
     found = [word for word in nouns if known] or [word for word, count in counts.items() if count > 1]
     ranked = sorted(dict.fromkeys(found), key=lambda word: -counts[word])
-    empty = _EMPTY.get(base, "").split()
     titled = [word for word in titled if word in nouns or not known]
     chosen = dict.fromkeys([*titled, *ranked])
-    return [word for word in chosen if len(word) >= _SHORTEST and word not in empty][:MOST]
+    return [word for word in chosen if len(word) >= _SHORTEST and not is_empty(word, language)][:MOST]
 
 
 def _words(text: str) -> list[tuple[str, str, bool]]:
