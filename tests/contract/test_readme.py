@@ -46,6 +46,23 @@ def test_the_table_of_functions_is_complete(text):
     assert sorted(set(listed_functions(text)) - code.CONTAINERS) == code.function_names()
 
 
+def test_the_code_map_names_every_package_of_the_layer(text):
+    package = ROOT / "layers/showrunner/showrunner"
+    packages = [f"{path.name}/" for path in package.iterdir() if (path / "__init__.py").is_file()]
+    modules = [path.name for path in package.glob("*.py") if path.name != "__init__.py"]
+
+    assert [name for name in (*packages, *modules) if f"`{name}`" not in text] == []
+
+
+def test_every_file_that_answers_a_question_exists(text):
+    (table,) = re.findall(r"^\| question \| where \|\n.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    named = re.findall(r"`([\w./]+)`", table)
+    roots = (ROOT, ROOT / "layers/showrunner/showrunner")
+
+    assert len(named) > 12
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
+
+
 def test_every_make_target_in_the_readme_exists(text):
     # Only in code: in prose `make` is also an ordinary word.
     named = {
