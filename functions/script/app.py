@@ -97,7 +97,7 @@ class Walk:
             )
         receipts.add(self.job.folder, costs.language_charge(answer.id, model, answer.usage))
         product = {"text": answer.text, "model": answer.model, "problem": answer.problem}
-        s3.put_json(key, product)
+        s3.put_product_json(key, product)
         return product
 
 

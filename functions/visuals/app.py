@@ -80,11 +80,12 @@ def _kept(job: Job, stock: Stock, photo: Photo) -> tuple[str, str]:
     key = files.product_key(job.organisation_id, "visual", name, "jpg")
     described = files.product_key(job.organisation_id, "visual", name, "json")
     kept = s3.find_json(described)
-    if kept is None:
+    # Both expire, but not in the same moment.
+    if kept is None or s3.size(key) is None:
         with breakers.guard("pexels", "download"):
             picture = stock.download(photo, width, height)
-        kept = {"sha256": s3.put_bytes(key, picture, "image/jpeg"), "page": photo.page}
-        s3.put_json(described, kept)
+        kept = {"sha256": s3.put_product(key, picture, "image/jpeg"), "page": photo.page}
+        s3.put_product_json(described, kept)
     return key, str(kept["sha256"])
 
 

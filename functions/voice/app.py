@@ -27,7 +27,7 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
     receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
     audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
-    sha256 = s3.put_bytes(audio_key, speech.audio, "audio/mpeg")
+    sha256 = s3.put_product(audio_key, speech.audio, "audio/mpeg")
     product = {
         "text": text,
         "uri": s3.uri(audio_key),
@@ -38,8 +38,16 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         "ends": speech.ends,
     }
     # The description is written last: if it exists, the recording is complete.
-    s3.put_json(files.product_key(job.organisation_id, "voice", name, "json"), product)
+    s3.put_product_json(files.product_key(job.organisation_id, "voice", name, "json"), product)
     return product
+
+
+def _find(job: Job, name: str) -> dict[str, Any] | None:
+    """Return the description of a recording that exists. Both expire, but not in the same moment."""
+    if s3.size(files.product_key(job.organisation_id, "voice", name, "mp3")) is None:
+        return None
+    found: dict[str, Any] | None = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json"))
+    return found
 
 
 @entrypoint
@@ -49,9 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
     name = files.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
-    product = s3.find_json(files.product_key(job.organisation_id, "voice", name, "json")) or _record(
-        job, text, model, name
-    )
+    product = _find(job, name) or _record(job, text, model, name)
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
         s3.put_json(files.voice_key(job.folder, scene), product)
     return {"scene": event["scene"]}

@@ -1,12 +1,13 @@
 """Objects in S3: retries, errors, lists and odd names."""
 
+import hashlib
 import http.server
 import threading
 
 import pytest
 from werkzeug import Response
 
-from showrunner.aws import rpc, s3
+from showrunner.aws import rpc, s3, sdk
 from showrunner.errors import ServiceUnavailable, StorageDenied, StorageMissing
 
 
@@ -84,3 +85,18 @@ def test_objects_with_unusual_names_are_stored_listed_and_removed(aws):
     assert [s3.size(key) for key in keys] == [len(key.encode()) for key in keys]
     s3.remove([*keys, "odd/never there"])
     assert (s3.list_keys("odd/"), s3.size(keys[0]), s3.find_json(keys[0])) == ([], None, None)
+
+
+def test_a_product_has_the_tag_by_which_the_bucket_deletes_it(aws):
+    sha256 = s3.put_product("p/recording.mp3", b"sound", "audio/mpeg")
+    s3.put_product_json("p/recording.json", {"sha256": sha256})
+    s3.put_bytes("p/job.json", b"{}")
+
+    tags = {
+        key: sdk.client("s3").get_object_tagging(Bucket=s3._bucket(), Key=key)["TagSet"]
+        for key in s3.list_keys("p/")
+    }
+
+    product = [dict(zip(("Key", "Value"), s3.PRODUCT.split("="), strict=True))]
+    assert tags == {"p/recording.mp3": product, "p/recording.json": product, "p/job.json": []}
+    assert s3.get_json("p/recording.json") == {"sha256": hashlib.sha256(b"sound").hexdigest()}

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from showrunner.aws import s3
 from showrunner.production import files
+from showrunner.store import retention
+from tests.contract import code, template
 
 ROOT = Path(__file__).parents[2]
 FOLDER = files.video_folder("0b9d6a52-3c1f-4f0e-8d55-6f1e2a7c9b10", "5f0a3c5e-8f0e-4a6b-9c43-0d7a1c9e5b21")
@@ -46,6 +49,42 @@ def test_the_renderer_writes_the_names_that_we_read():
     written = {text for text in strings(ROOT / "functions/render/job.py") if re.fullmatch(r"\w+\.json", text)}
 
     assert written == {files.PROGRESS_NAME, files.REPORT_NAME, files.ERROR_NAME}
+
+
+def lifecycle() -> dict[str, dict]:
+    """Return the rules of the media bucket by their id."""
+    bucket = template.load(template.DATA)["Resources"]["MediaBucket"]["Properties"]
+    return {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+
+
+def test_the_bucket_deletes_products_and_unfinished_uploads_and_moves_films():
+    rules = lifecycle()
+    parameters = template.load(template.DATA)["Parameters"]
+
+    (tag,) = rules["products"]["TagFilters"]
+    assert f"{tag['Key']}={tag['Value']}" == s3.PRODUCT
+    assert parameters[rules["products"]["ExpirationInDays"]["Ref"]]["MinValue"] > retention.REMOVED_DAYS
+    assert rules["parts"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    (move,) = rules["films"]["Transitions"]
+    assert move["StorageClass"] == "STANDARD_IA"
+    assert parameters[move["TransitionInDays"]["Ref"]] | {"Description": ""} == {
+        "Type": "Number",
+        "Default": 30,
+        "MinValue": 30,
+        "Description": "",
+    }
+    assert {rule["Status"] for rule in rules.values()} == {"Enabled"}
+
+
+def test_only_products_are_stored_with_their_tag():
+    calls = {
+        (path.parent.name, ast.unparse(call.args[0]))
+        for path in (ROOT / "functions").glob("*/app.py")
+        for call in code.calls(code.tree(path), "s3", ("put_product", "put_product_json"))
+    }
+
+    assert {name for name, _ in calls} == {"script", "voice", "visuals"}
+    assert len(calls) == 5
 
 
 def test_the_rule_of_the_live_function_matches_the_progress_key():

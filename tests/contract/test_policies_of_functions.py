@@ -23,6 +23,7 @@ IAM_ACTIONS = {
     ("apigatewaymanagementapi", "post_to_connection"): {"execute-api:ManageConnections"},
     ("apigatewaymanagementapi", "delete_connection"): {"execute-api:ManageConnections"},
     ("s3", "head_object"): {"s3:GetObject"},
+    ("s3", "put_tagged_object"): {"s3:PutObject", "s3:PutObjectTagging"},
     ("s3", "upload_file"): {"s3:PutObject"},
     ("s3", "upload_fileobj"): {"s3:PutObject"},
     ("s3", "download_file"): {"s3:GetObject"},

@@ -28,16 +28,20 @@ def request(
     body: bytes = b"",
     content_type: str = "",
     part: tuple[int, int] | None = None,
+    tagging: str = "",
 ) -> Response:
     """Send one request for an object, or for the bucket's list. Raises ServiceUnavailable without an answer.
 
-    S3's refusals are returned. part: first and last byte to read of the object, both included.
+    S3's refusals are returned. part: first and last byte to read of the object, both included. tagging: tags
+    of the object that is put, as a query string.
     https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     """
     for attempt in range(rpc.ATTEMPTS):
         if attempt:
             time.sleep(0.05 * 4**attempt)
-        answer = _ask_s3(sigv4.METHODS[operation], bucket, key, query or {}, body, content_type, part)
+        answer = _ask_s3(
+            sigv4.METHODS[operation], bucket, key, query or {}, body, content_type, part, tagging
+        )
         if 0 < answer.status < 500:
             return answer
     raise ServiceUnavailable("AWS s3 doesn't answer: try again.", retry_after=5)
@@ -51,6 +55,7 @@ def _ask_s3(
     body: bytes,
     content_type: str,
     part: tuple[int, int] | None,
+    tagging: str,
 ) -> Response:
     """Return S3's response, with status 0 if the connection broke."""
     region, key_id, _, token = sigv4.credentials()
@@ -63,6 +68,7 @@ def _ask_s3(
     given = {"host": host, "x-amz-content-sha256": digest, "x-amz-date": stamp}
     given |= {"content-type": content_type} if content_type else {}
     given |= {"range": f"bytes={part[0]}-{part[1]}"} if part else {}
+    given |= {"x-amz-tagging": tagging} if tagging else {}
     given |= {} if token == "none" else {"x-amz-security-token": token}  # noqa: S105
     names, scope = ";".join(sorted(given)), f"{stamp[:8]}/{region}/s3/aws4_request"
     signature = sigv4.sign_s3(

@@ -15,6 +15,8 @@ from showrunner.errors import StorageDenied, StorageMissing
 
 # Few requests for a large file, and a small part of a function's memory.
 PART_BYTES = 8 * 1_048_576
+# Tag of the objects that the bucket's lifecycle rule "products" deletes.
+PRODUCT = "lifetime=product"
 # Large enough that a piece costs nothing beside its bytes, small enough to be nothing beside a function's
 # memory.
 PIECE_BYTES = 1 << 20
@@ -35,6 +37,15 @@ def put_bytes(key: str, body: bytes, content_type: str = "application/octet-stre
     return hashlib.sha256(body).hexdigest()
 
 
+def put_product(key: str, body: bytes, content_type: str) -> str:
+    """Store something paid for, which the bucket deletes after a while. Returns its sha256 in hexadecimal."""
+    answer = objects.request(
+        "put_tagged_object", _bucket(), key, body=body, content_type=content_type, tagging=PRODUCT
+    )
+    _answered(key, answer)
+    return hashlib.sha256(body).hexdigest()
+
+
 def get_json(key: str) -> Any:
     return json.loads(get_bytes(key))
 
@@ -48,9 +59,17 @@ def find_json(key: str) -> Any:
 
 
 def put_json(key: str, value: object) -> str:
-    return put_bytes(
-        key, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
-    )
+    """Store a value as JSON. Returns its sha256 in hexadecimal."""
+    return put_bytes(key, _json(value), "application/json")
+
+
+def put_product_json(key: str, value: object) -> str:
+    """Store a value as JSON, as `put_product` does."""
+    return put_product(key, _json(value), "application/json")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def remove(keys: list[str]) -> None:

@@ -99,6 +99,7 @@ METHODS = {
     "get_object": "GET",
     "head_object": "HEAD",
     "put_object": "PUT",
+    "put_tagged_object": "PUT",
     "delete_object": "DELETE",
     "list_objects_v2": "GET",
 }
