@@ -37,12 +37,13 @@ FILL = (
       FROM generate_series(1, :rows::int) n
     """,
     """
-    INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, request_id)
+    INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, outcome, request_id)
     SELECT CASE WHEN n <= :rare THEN :organisation::uuid END, CASE WHEN n <= :rare THEN 'rare' ELSE 'user' END,
            CASE WHEN n <= :rare THEN 'rare' WHEN n % 2 = 0 THEN 'user' END,
            CASE WHEN n <= :rare THEN 'rare' ELSE 'video.create' END,
            CASE WHEN n <= :rare THEN 'rare' ELSE 'video' END,
-           CASE WHEN n <= :rare THEN 'rare' ELSE n::text END, 'request'
+           CASE WHEN n <= :rare THEN 'rare' ELSE n::text END,
+           CASE WHEN n <= :rare THEN 'denied' ELSE 'success' END, 'request'
       FROM generate_series(1, :rows::int) n
     """,
     """
@@ -75,6 +76,7 @@ FILTERS: dict[str, tuple[pages.List, dict[str, Any]]] = {
         audit_log._LIST,
         {
             "organisation_id": ORGANISATION,
+            "outcome": "denied",
             **dict.fromkeys(("subject", "actor", "action", "thing", "thing_id"), "rare"),
         },
     ),
