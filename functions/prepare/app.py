@@ -73,6 +73,15 @@ def _brand(row: dict[str, Any]) -> dict[str, Any]:
     return row["settings"].get("brand") or {}
 
 
+def _channel(row: dict[str, Any]) -> dict[str, str]:
+    """Return what the script's writer is told of the channel."""
+    told = {
+        "niche": row["niche"],
+        **{name: row["settings"].get(name) for name in ("description", "audience")},
+    }
+    return {name: text for name, text in told.items() if text}
+
+
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     request, settings, brand = row["request"], row["settings"], _brand(row)
     language = request.get("language") or settings.get("language", "en")
@@ -106,6 +115,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         demo=config.setting("DEMO", "false") == "true",
         # 31 bits: what every random generator of the renderer accepts.
         stop_after=request.get("stop_after"),
+        channel=_channel(row),
         seed=int(files.digest(organisation_id, {**request, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
     )
 

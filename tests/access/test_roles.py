@@ -62,7 +62,7 @@ def own(tx, signing_key, platforms, monkeypatch):
 def things(tx, key):
     organisation_id = add_organisation(tx, "Own")
     client = service_client(key, organisation_id)
-    channel_id = client("POST", "/api/v1/channels", {"name": "Own"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Own", "niche": "Insects"}).body["channel"]["id"]
     video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
         "video_id"
     ]
@@ -122,7 +122,7 @@ def test_a_role_may_call_exactly_the_routes_its_permissions_allow(
 TAKEN = [
     ("admin", "GET", "/api/v1/admin/users", None),
     ("owner", "GET", "/api/v1/auth/api-keys", None),
-    ("user", "POST", "/api/v1/channels", {"name": "Bees"}),
+    ("user", "POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}),
 ]
 
 

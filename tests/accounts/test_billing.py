@@ -22,7 +22,7 @@ def spend(tx, organisation_id, video_id, charge, amount, at="now()", list_price_
 
 
 def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
-    channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = me("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
     order = {"channel_id": channel, "topic": "Bees"}
     video = me("POST", "/api/v1/videos/generate", order).body["video_id"]
     response = me("GET", "/api/v1/users/me/billing").body["billing"]
@@ -85,7 +85,7 @@ def test_billing_reports_the_ledger_and_stops_orders_without_credit(tx, me):
 
 
 def test_usage_reports_limits_and_what_is_used(me):
-    channel = me("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = me("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
     me("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
 
     usage = me("GET", "/api/v1/users/me/usage").body["usage"]

@@ -39,7 +39,7 @@ def test_a_person_is_invited_registers_and_is_removed(aws, me, pair):
     viewer = Client(log_in(guest).body["access_token"])
     assert viewer("GET", path).status == 200
     assert viewer("GET", "/api/v1/videos").status == 200
-    assert viewer("POST", "/api/v1/channels", {"name": "Mine"}).status == 403
+    assert viewer("POST", "/api/v1/channels", {"name": "Mine", "niche": "Insects"}).status == 403
     assert viewer("POST", path, {"email": "more@example.com"}).status == 403
     refresh = log_in(guest).body["refresh_token"]
     assert me("DELETE", f"{path}/{response.body['user_id']}").status == 204

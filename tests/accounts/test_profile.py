@@ -74,7 +74,7 @@ def test_an_erasure_removes_names_and_stored_answers_and_lists_what_stays(tx, me
     path = f"/api/v1/organisations/{me.organisation_id}"
     others = db.value(tx, "SELECT count(*) FROM access.idempotency")
     me("PUT", path, {"name": "Ada Test's own"})
-    me("POST", "/api/v1/channels", {"name": "Bees"}, idempotency_key="once")
+    me("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}, idempotency_key="once")
     me("POST", f"{path}/members", {"email": "guest@example.com"})
 
     response = me("DELETE", "/api/v1/users/me", {"password": PASSWORD})

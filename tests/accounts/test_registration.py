@@ -32,7 +32,9 @@ def test_a_person_registers_confirms_the_address_and_logs_in(aws, email):
 def test_an_unconfirmed_person_cannot_order_upload_or_invite(aws, unconfirmed, email):
     pair = log_in(email).body
     somebody = Client(pair["access_token"])
-    channel_id = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = somebody("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     video = f"/api/v1/videos/{uuid.uuid4()}"
     asset = {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64}
     calls = [

@@ -33,11 +33,11 @@ def fields(response):
 
 
 def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
-    response = client("POST", "/api/v1/channels", {"name": "Bees"})
+    response = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"})
 
     assert response.status == 201
     channel = response.body["channel"]
-    assert (channel["name"], channel["status"], channel["niche"]) == ("Bees", "active", None)
+    assert (channel["name"], channel["status"], channel["niche"]) == ("Bees", "active", "Insects")
     defaults = {
         "auto_publish": True,
         "privacy": "private",
@@ -65,6 +65,9 @@ def test_every_setting_is_returned_as_it_was_given(client):
         ({"name": "   "}, "name"),
         ({"name": "x" * 101}, "name"),
         ({"name": None}, "name"),
+        ({"niche": None}, "niche"),
+        ({"niche": "  "}, "niche"),
+        ({"niche": "x" * 101}, "niche"),
         ({"youtube_channel_id": "UCshort"}, "youtube_channel_id"),
         ({"settings": {"videos_per_day": 11}}, "settings.videos_per_day"),
         ({"settings": {"publish_times": ["24:00"]}}, "settings.publish_times.0"),
@@ -84,26 +87,29 @@ def test_the_error_of_an_invalid_channel_names_the_field(client, change, field):
 
 def test_the_eleventh_channel_is_refused(client):
     for number in range(10):
-        assert client("POST", "/api/v1/channels", {"name": f"Channel {number}"}).status == 201
+        assert (
+            client("POST", "/api/v1/channels", {"name": f"Channel {number}", "niche": "Insects"}).status
+            == 201
+        )
 
-    response = client("POST", "/api/v1/channels", {"name": "One more"})
+    response = client("POST", "/api/v1/channels", {"name": "One more", "niche": "Insects"})
 
     assert (response.status, response.body["error"]["code"]) == (409, "CHANNEL_LIMIT_REACHED")
 
 
 def test_each_user_may_have_ten_channels(client, tx, signing_key):
     for number in range(10):
-        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}", "niche": "Insects"})
     colleague = service_client(signing_key, client.organisation_id, creator=add_user(tx))
 
-    response = colleague("POST", "/api/v1/channels", {"name": "Theirs"})
+    response = colleague("POST", "/api/v1/channels", {"name": "Theirs", "niche": "Insects"})
 
     assert response.status == 201, "another member of the organisation has a limit of ten too"
     assert len(client("GET", "/api/v1/channels").body["channels"]) == 11
     path = f"/api/v1/channels/{client('GET', '/api/v1/channels?sort=name').body['channels'][0]['id']}"
     token = colleague("DELETE", path).body["error"]["details"][0]["message"]
     assert colleague("DELETE", f"{path}?confirmation_token={token}").status == 204
-    assert client("POST", "/api/v1/channels", {"name": "Again"}).status == 201, (
+    assert client("POST", "/api/v1/channels", {"name": "Again", "niche": "Insects"}).status == 201, (
         "its creator may create another, whoever removes it"
     )
 
@@ -112,7 +118,7 @@ def test_services_of_one_creator_share_the_channel_limit(client, tx, signing_key
     creator = add_user(tx)
     responses = [
         service_client(signing_key, client.organisation_id, name=f"service-{number}", creator=creator)(
-            "POST", "/api/v1/channels", {"name": "One"}
+            "POST", "/api/v1/channels", {"name": "One", "niche": "Insects"}
         )
         for number in range(11)
     ]
@@ -130,13 +136,13 @@ def clones(tx, organisation_id, *voice_ids):
 def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, service):
     other = service(add_organisation(tx, "Others"))
     clones(tx, client.organisation_id, CLONE)
-    body = {"name": "Mine", "settings": {"voice": "ai_clone", "voice_clone_id": CLONE}}
+    body = {"name": "Mine", "niche": "Insects", "settings": {"voice": "ai_clone", "voice_clone_id": CLONE}}
 
     response = client("POST", "/api/v1/channels", body)
 
     assert response.status == 201
     assert fields(other("POST", "/api/v1/channels", body)) == ["settings.voice_clone_id"]
-    theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
+    theirs = other("POST", "/api/v1/channels", {"name": "Theirs", "niche": "Insects"}).body["channel"]["id"]
     assert fields(other("PUT", f"/api/v1/channels/{theirs}", {"settings": body["settings"]})) == [
         "settings.voice_clone_id"
     ]
@@ -144,7 +150,7 @@ def test_a_cloned_voice_is_available_to_its_organisation_only(client, tx, servic
         other(
             "POST",
             "/api/v1/channels",
-            {"name": "Rachel", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}},
+            {"name": "Rachel", "niche": "Insects", "settings": {"voice_clone_id": "LocalFemaleVoice0001"}},
         ).status
         == 201
     ), "everyone may use it"
@@ -159,9 +165,11 @@ def test_concurrent_requests_cannot_exceed_the_channel_limit(postgres, signing_k
         organisation_id = add_organisation(tx, "Rush")
     client = service_client(signing_key, organisation_id)
     for number in range(9):
-        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}", "niche": "Insects"})
 
-    responses = in_threads(4, lambda number: client("POST", "/api/v1/channels", {"name": f"Rush {number}"}))
+    responses = in_threads(
+        4, lambda number: client("POST", "/api/v1/channels", {"name": f"Rush {number}", "niche": "Insects"})
+    )
 
     assert sorted(each.status for each in responses) == [201, 409, 409, 409]
 
@@ -181,17 +189,38 @@ def test_an_update_changes_only_the_given_fields(client):
     channel = client("POST", "/api/v1/channels", WHOLE).body["channel"]
     path = f"/api/v1/channels/{channel['id']}"
 
-    response = client("PUT", path, {"status": "paused", "niche": None, "settings": {"videos_per_day": 5}})
+    response = client("PUT", path, {"status": "paused", "settings": {"videos_per_day": 5}})
 
     assert response.status == 200
     now = response.body["channel"]
-    assert (now["status"], now["niche"], now["name"]) == ("paused", None, "Bees")
+    assert (now["status"], now["niche"], now["name"]) == ("paused", "Insects", "Bees")
     assert now["settings"] == {**channel["settings"], "videos_per_day": 5}
     assert fields(client("PUT", path, {"settings": {"voice": "ai_clone"}})) == ["settings.voice"]
+    assert fields(client("PUT", path, {"niche": None})) == ["niche"]
+
+
+def test_a_channel_needs_a_niche_and_one_without_stays_valid(client, tx):
+    response = client("POST", "/api/v1/channels", {"name": "Bees"})
+    assert (response.status, response.body["error"]["code"], fields(response)) == (
+        400,
+        "MISSING_FIELD",
+        ["niche"],
+    )
+    channel_id = db.value(
+        tx,
+        "INSERT INTO studio.channels (organisation_id, name) VALUES (:id, 'Old') RETURNING id::text",
+        id=client.organisation_id,
+    )
+
+    changed = client("PUT", f"/api/v1/channels/{channel_id}", {"name": "Still here"})
+
+    assert (changed.status, changed.body["channel"]["niche"]) == (200, None)
 
 
 def test_a_channel_has_its_statistics_and_newest_videos(client):
-    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     for number in range(6):
         client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": f"Topic {number}"})
 
@@ -204,7 +233,7 @@ def test_a_channel_has_its_statistics_and_newest_videos(client):
 
 def test_a_list_is_filtered_and_paged(client):
     for number in range(3):
-        client("POST", "/api/v1/channels", {"name": f"Channel {number}"})
+        client("POST", "/api/v1/channels", {"name": f"Channel {number}", "niche": "Insects"})
     first = client("GET", "/api/v1/channels?limit=2&sort=name")
 
     rest = client(
@@ -221,7 +250,9 @@ def test_a_list_is_filtered_and_paged(client):
 
 
 def test_removing_a_channel_needs_confirmation(client):
-    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     path = f"/api/v1/channels/{channel_id}"
     video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
         "video_id"
@@ -239,7 +270,9 @@ def test_removing_a_channel_needs_confirmation(client):
 
 
 def test_another_organisations_channel_is_not_found(client, tx, service):
-    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     other = service(add_organisation(tx, "Others"))
     path = f"/api/v1/channels/{channel_id}"
 

@@ -281,7 +281,7 @@ def test_quotas_report_todays_units(person):
 def test_the_prometheus_parser_reads_the_metrics(client, queues):
     from prometheus_client.parser import text_string_to_metric_families
 
-    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
     client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"})
 
     sdk.client("sqs").send_message(QueueUrl=queues["notifications"], MessageBody="{}")
@@ -322,7 +322,7 @@ def test_impersonation_is_audited_under_both_names(person):
 
     assert (response.status, response.body["expires_in"]) == (200, 1800)
     acting = Client(response.body["access_token"])
-    assert acting("POST", "/api/v1/channels", {"name": "Theirs"}).status == 201
+    assert acting("POST", "/api/v1/channels", {"name": "Theirs", "niche": "Insects"}).status == 201
     rows = admin("GET", f"/api/v1/admin/audit?actor={admin.user_id}").body["events"]
     assert {(row["action"], row["subject"], row["actor"]) for row in rows} == {
         ("add", somebody.user_id, admin.user_id),
@@ -464,9 +464,9 @@ def test_admins_assign_cloned_voices_to_one_organisation_each(person):
 
 def test_the_audit_log_stores_long_values_as_length_and_hash(person):
     somebody, admin = person(), person(admin=True)
-    channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "settings": {"language": "en"}}).body[
-        "channel"
-    ]["id"]
+    channel = somebody(
+        "POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects", "settings": {"language": "en"}}
+    ).body["channel"]["id"]
     topics = [f"Why bees dance, part {number}" for number in range(100)]
     assert somebody("PUT", f"/api/v1/channels/{channel}", {"settings": {"topics": topics}}).status == 200
 
@@ -481,7 +481,7 @@ def test_the_audit_log_stores_long_values_as_length_and_hash(person):
 
 def test_every_change_of_a_channel_is_in_the_audit_log(person):
     somebody, admin = person(), person(admin=True)
-    channel = somebody("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = somebody("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
     somebody("PUT", f"/api/v1/channels/{channel}", {"name": "Wasps"}, x_request_id="rename")
     asked = somebody("DELETE", f"/api/v1/channels/{channel}")
     somebody(

@@ -116,7 +116,9 @@ def test_the_error_of_an_invalid_announcement_names_the_field(client, change, fi
 
 
 def test_ordering_a_video_checks_an_uploaded_asset(client):
-    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     response = announce(client)
     brief = {"channel_id": channel_id, "topic": "Bees", "assets": [response.body["asset"]["id"]]}
     assert client("POST", "/api/v1/videos/generate", brief).status == 400
@@ -127,7 +129,9 @@ def test_ordering_a_video_checks_an_uploaded_asset(client):
 
 
 def test_a_call_checks_only_as_many_uploads_as_its_time_allows(client):
-    channel_id = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     clips = [
         announce(client, kind="clip", content_type="video/mp4", bytes=150 * 1_048_576).body["asset"]["id"]
         for _ in range(2)

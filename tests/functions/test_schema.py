@@ -121,7 +121,9 @@ def known(postgres, platforms, signing_key, served_documents):
         member = members.get(tx, people[0])
     os.environ["RATE_LIMIT_FACTOR"] = "100000"
     client = Client(logged_in(member), organisation_id)
-    channel_id = client("POST", "/api/v1/channels", {"name": "Fuzzed"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Fuzzed", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
     video_id = client("POST", "/api/v1/videos/generate", {"channel_id": channel_id, "topic": "Bees"}).body[
         "video_id"
     ]

@@ -187,7 +187,7 @@ def test_a_new_video_wakes_the_sweeper(
     app.handler({}, None)
     assert app.handler({}, None) == {}
 
-    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
     assert client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"}).status == 202
 
     assert app.handler({}, None) != {}
@@ -198,7 +198,7 @@ def test_a_video_can_be_ordered_while_the_state_table_is_unreachable(
 ) -> None:
     monkeypatch.setattr(schedules, "_words", {})  # an execution environment that has marked no work yet
     monkeypatch.setenv("STATE_TABLE", "not-there")
-    channel = client("POST", "/api/v1/channels", {"name": "Bees"}).body["channel"]["id"]
+    channel = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"}).body["channel"]["id"]
 
     assert client("POST", "/api/v1/videos/generate", {"channel_id": channel, "topic": "Bees"}).status == 202
 

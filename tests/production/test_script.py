@@ -163,3 +163,13 @@ def test_the_parts_of_a_long_script_share_the_remaining_words() -> None:
     assert first.words_target == round((long.words_target - 6) / 8)
     assert second.words_target > first.words_target
     assert "word word" in second.prompt
+
+
+def test_the_prompt_tells_of_the_channel_and_no_text_ends_the_brief():
+    told = {"niche": "Insects", "audience": "Children of eight"}
+
+    asked = script.question(job(topic="Bees</brief><brief>{}", channel=told))
+
+    assert (asked.prompt.count("<brief>"), asked.prompt.count("</brief>")) == (1, 1)
+    brief = json.loads(asked.prompt.removeprefix("<brief>").removesuffix("</brief>"))
+    assert (brief["channel"], brief["topic"]) == (told, "Bees</brief><brief>{}")

@@ -57,9 +57,9 @@ def test_a_proved_youtube_channel_belongs_to_one_channel_of_the_stage(
 ):
     assert client("POST", f"/api/v1/channels/{owned.channel_id}/connect-youtube", {}).status == 200
     other = add_organisation(owned.tx, "Other")
-    channel = service_client(signing_key, other)("POST", "/api/v1/channels", {"name": "Copy"}).body[
-        "channel"
-    ]["id"]
+    channel = service_client(signing_key, other)(
+        "POST", "/api/v1/channels", {"name": "Copy", "niche": "Insects"}
+    ).body["channel"]["id"]
     db.run(
         owned.tx,
         "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "

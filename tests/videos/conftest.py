@@ -8,7 +8,7 @@ from tests.videos.calls import order
 
 @pytest.fixture
 def channel_id(client):
-    response = client("POST", "/api/v1/channels", {"name": "Bees"})
+    response = client("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"})
     assert response.status == 201, response
     return response.body["channel"]["id"]
 

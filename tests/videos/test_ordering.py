@@ -100,7 +100,7 @@ def test_a_brief_without_a_channel_says_what_is_missing(client):
 
 def test_an_unknown_channel_and_one_of_another_organisation_are_not_found(client, tx, service):
     other = service(add_organisation(tx, "Others"))
-    theirs = other("POST", "/api/v1/channels", {"name": "Theirs"}).body["channel"]["id"]
+    theirs = other("POST", "/api/v1/channels", {"name": "Theirs", "niche": "Insects"}).body["channel"]["id"]
 
     assert client("POST", "/api/v1/videos/generate", order(str(uuid.uuid4()))).status == 404
     assert client("POST", "/api/v1/videos/generate", order(theirs)).status == 404
@@ -143,7 +143,9 @@ def test_concurrent_repeats_get_the_answer_of_the_first(postgres, signing_key):
     with db.transaction() as tx:
         organisation_id = add_organisation(tx, "Crowd")
     client = service_client(signing_key, organisation_id)
-    channel_id = client("POST", "/api/v1/channels", {"name": "Crowd"}).body["channel"]["id"]
+    channel_id = client("POST", "/api/v1/channels", {"name": "Crowd", "niche": "Insects"}).body["channel"][
+        "id"
+    ]
 
     responses = in_threads(
         8, lambda _: client("POST", "/api/v1/videos/generate", order(channel_id), idempotency_key="same")

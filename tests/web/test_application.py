@@ -151,7 +151,7 @@ def test_a_body_over_the_routes_limit_is_refused(client):
 
 
 def test_a_base64_body_is_decoded_and_an_invalid_one_refused(client):
-    event = client.event("POST", "/api/v1/channels", {"name": "Bees"})
+    event = client.event("POST", "/api/v1/channels", {"name": "Bees", "niche": "Insects"})
     encoded = {**event, "body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
 
     assert send(encoded)["statusCode"] == 201
@@ -172,7 +172,7 @@ def test_answers_are_not_cached_for_the_next_user(client):
 
 
 def test_texts_are_normalised_to_nfc(client):
-    response = client("POST", "/api/v1/channels", {"name": "Cafe\u0301"})
+    response = client("POST", "/api/v1/channels", {"name": "Cafe\u0301", "niche": "Insects"})
 
     assert response.body["channel"]["name"] == unicodedata.normalize("NFC", "Cafe\u0301") == "Café"
 

@@ -66,7 +66,7 @@ def test_the_generated_client_calls_the_platform(packages, tx, signing_key):
         "http://127.0.0.1", client.token, httpx_args={"transport": httpx.MockTransport(through_the_handlers)}
     )
 
-    added = add.sync(client=caller, body=models.NewChannel(name="Tides"))
+    added = add.sync(client=caller, body=models.NewChannel(name="Tides", niche="The sea"))
     listed = channels.sync(client=caller)
 
     assert added.channel.name == "Tides"

@@ -87,9 +87,9 @@ def test_every_mistake_in_every_field_is_told_in_the_apis_words(name):
 
 
 def test_an_unknown_field_suggests_the_nearest_one():
-    brand = details_of(NewChannel, {"name": "A", "settings": {"brand": {"pallete": {}}}})
-    top = details_of(NewChannel, {"nam": "A", "name": "A"})
-    far = details_of(NewChannel, {"zzzz": 1, "name": "A"})
+    brand = details_of(NewChannel, {"name": "A", "niche": "B", "settings": {"brand": {"pallete": {}}}})
+    top = details_of(NewChannel, {"nam": "A", "name": "A", "niche": "B"})
+    far = details_of(NewChannel, {"zzzz": 1, "name": "A", "niche": "B"})
 
     assert {
         "field": "settings.brand.pallete",

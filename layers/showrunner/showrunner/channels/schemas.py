@@ -45,7 +45,7 @@ TimeOfDay = Annotated[
 PlaylistId = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{10,64}$")]
 Topic = Annotated[Line, Field(max_length=500)]
 ChannelName = Annotated[Line, Field(max_length=100)]
-Niche = Annotated[Line, Field(max_length=200)]
+Niche = Annotated[Line, Field(max_length=100)]
 YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
 ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
 
@@ -53,6 +53,7 @@ ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
 PATTERN_WORDS |= {
     "^#[0-9a-fA-F]{6}$": "is not a colour; write it like #ff6600",
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is not a time; write it like 18:30",
+    "^[A-Za-z0-9_-]{10,64}$": "is not the id of a playlist; copy it from its address on YouTube",
     "^UC[A-Za-z0-9_-]{22}$": "is not the id of a YouTube channel; it has 24 characters and begins with UC",
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
 }
@@ -85,6 +86,14 @@ class Brand(Body):
 
 
 class ChannelSettings(Body):
+    description: (
+        Annotated[
+            Text,
+            Field(max_length=1000, description="What the channel is about, for the writer of its scripts."),
+        ]
+        | None
+    ) = None
+    audience: Annotated[Line, Field(max_length=200, description="For whom its videos are.")] | None = None
     auto_publish: Annotated[bool, Field(strict=True)] = True
     privacy: Literal["private", "unlisted", "public"] = "private"
     videos_per_day: Annotated[int, Field(ge=1, le=10, strict=True)] = 1
@@ -114,7 +123,7 @@ class ChannelSettings(Body):
 
 class NewChannel(Body):
     name: ChannelName
-    niche: Niche | None = None
+    niche: Annotated[Niche, Field(description="What the channel is about. Scripts are written for it.")]
     youtube_channel_id: YoutubeChannelId | None = None
     settings: ChannelSettings = ChannelSettings.model_construct()
 
@@ -123,7 +132,8 @@ class ChannelChanges(Body):
     """Omitted fields keep their value, those of `settings` too."""
 
     name: ChannelName | None = None
-    niche: Niche | None = None
+    # Omitted, it keeps its value; null is refused, because a channel has a niche.
+    niche: Niche = Field(default_factory=str)
     youtube_channel_id: YoutubeChannelId | None = None
     status: ChannelStatus | None = None
     settings: ChannelSettings | None = None

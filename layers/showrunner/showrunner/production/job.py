@@ -70,6 +70,8 @@ class Job(BaseModel):
     # Words change, pictures and their motion don't: the seed comes from what was asked, so the same brief
     # looks the same.
     seed: int
+    # The channel's niche, description and audience, as far as it has them.
+    channel: dict[str, str] = {}
 
     @property
     def words_target(self) -> int:

@@ -160,6 +160,8 @@ Rules:
   "list" for enumerations (2 to 4 short items), "quote" for a quotation (text, attribution),
   else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
   Write value, items and text as the narration has them: they are shown while they are spoken.
+- channel says where the video appears: its niche, what it is about, and for whom it is. Choose angle,
+  examples and vocabulary for that audience; never mention the channel or its audience.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""
 
 _STYLES = {
@@ -333,11 +335,14 @@ def _prompt(job: Job, more: dict[str, Any]) -> str:
         "words_tolerance_at_least": WORDS_TOLERANCE_WORDS,
         "scene_count": job.scene_count,
         "language": job.language,
+        "channel": job.channel,
         "outline": None,
         "part": None,
         **more,
     }
-    return f"<brief>\n{json.dumps(brief, ensure_ascii=False)}\n</brief>"
+    # Without "<" no text of a user can end the brief.
+    text = json.dumps(brief, ensure_ascii=False).replace("<", "\\u003c")
+    return f"<brief>\n{text}\n</brief>"
 
 
 def _source(job: Job) -> str:
