@@ -104,7 +104,7 @@ def up() -> list[str]:
 
 
 def refuse_used_ports() -> None:
-    """Raise Refused if another process has a port that the stack needs, or two settings name the same port."""
+    """Raise Refused if another process has a port that the stack needs, or two settings name one port."""
     refuse_shared_ports()
     for server in servers():
         if supervisor.find(server.name) is None:

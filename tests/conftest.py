@@ -48,8 +48,8 @@ for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "SHOWRUNNER_HOME"):
     os.environ.pop(_name, None)
 
 
-# Whole files are handed out in this order, the rest after them: no worker is left alone with minutes of work at
-# the end.
+# Whole files are handed out in this order, the rest after them, so that no worker is left alone with minutes
+# of work at the end.
 LONGEST_FILES_FIRST = (
     "tests/functions/test_schema.py",
     "tests/render/test_film.py",

@@ -1,4 +1,4 @@
-"""Queue -> the hub is asked to subscribe, renew or unsubscribe; its answers go to feed_intake. No database."""
+"""Queue -> the hub is asked to subscribe, renew or unsubscribe; answers go to feed_intake. No database."""
 
 from typing import Any
 

@@ -33,7 +33,7 @@ def _start(video: dict[str, Any]) -> bool:
 
 
 def _end(video: dict[str, Any]) -> bool:
-    """Fails a video whose execution is over or gone; stops one that is overdue, whose end then comes as an event."""
+    """Fail a video whose execution has ended or is gone; stop an overdue one: its end comes as an event."""
     video_id, attempt = str(video["id"]), video["attempt"]
     status = executions.status(video_id, attempt)
     if status == "RUNNING":

@@ -1,4 +1,4 @@
-"""A page with the newest emails that the local stack sent: GET /mailbox lists them, /mailbox/<file> shows one.
+"""Pages with the newest emails of the local stack: GET /mailbox lists them, /mailbox/<file> shows one.
 
 The engine writes them to $SHOWRUNNER_HOME/outbox (local/engine/mail.py).
 """
@@ -35,7 +35,8 @@ def _parse(file: Path) -> EmailMessage:
 def _line(file: Path) -> str:
     message = _parse(file)
     recipient, subject = escape(str(message["To"])), escape(str(message["Subject"]))
-    return f'<p><a href="/mailbox/{escape(file.name)}">{subject}</a> to {recipient}, {escape(file.stem[:16])}</p>'
+    link = f'<a href="/mailbox/{escape(file.name)}">{subject}</a>'
+    return f"<p>{link} to {recipient}, {escape(file.stem[:16])}</p>"
 
 
 def _letter(message: EmailMessage) -> Reply:

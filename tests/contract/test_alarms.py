@@ -339,7 +339,7 @@ def test_no_alarm_on_an_expression_looks_at_more_metrics_than_it_may():
 
 
 def shown() -> list[tuple[str, str, dict[str, str]]]:
-    """Yield (namespace, metric, dimensions) of each line of the dashboard, without CloudWatch's shorthands."""
+    """Yield (namespace, metric, dimensions) of each line of the dashboard, in their long form."""
     (dashboard,) = transformed.of_type("AWS::CloudWatch::Dashboard").values()
     found = []
     for widget in json.loads(dashboard.properties["DashboardBody"]["Fn::Sub"])["widgets"]:

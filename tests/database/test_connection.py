@@ -67,7 +67,8 @@ def kill_others():
     """End every other session of the role, as a failover does."""
     connection = db.connect()
     connection.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = current_user AND pid <> pg_backend_pid()"
     )
     connection.close()
 

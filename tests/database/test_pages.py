@@ -117,14 +117,17 @@ CURSORS = st.one_of(
 
 @pytest.fixture(scope="module")
 def caller(postgres, signing_key):
-    """Commit a person with some videos: after a refused statement a shared transaction would fail the next example."""
+    """Commit a person with some videos: a refused statement would end a transaction that examples share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RATE_LIMIT_FACTOR", "1000000")
         with db.transaction() as tx:
             organisation_id = add_organisation(tx, "Paged")
             channel = "INSERT INTO studio.channels (organisation_id, name) VALUES (:o, 'Paged') RETURNING id"
             channel_id = db.value(tx, channel, o=organisation_id)
-            video = "INSERT INTO studio.videos (organisation_id, channel_id, request) SELECT :o, :c, '{}' FROM generate_series(1, 3)"
+            video = """
+                INSERT INTO studio.videos (organisation_id, channel_id, request)
+                SELECT :o, :c, '{}' FROM generate_series(1, 3)
+            """
             db.run(tx, video, o=organisation_id, c=channel_id)
             user_id = users.add(tx, f"{uuid.uuid4().hex}@example.com", None, "Pager", None, None)
             members.add(tx, organisation_id, user_id, "user")

@@ -1,4 +1,4 @@
-"""From a finished video to YouTube: at the minute of its slot, after an approval where a channel wants one."""
+"""From a finished video to YouTube: at the minute of its slot, after an approval if the channel wants one."""
 
 import json
 import uuid

@@ -40,7 +40,10 @@ def delivery(*seen, body=None, error=None, delivery_id=None, origin="push"):
 def state(tx):
     videos = db.rows(
         tx,
-        "SELECT video_id, channel_id, title, published_at, feed_updated_at, deleted_at FROM feed.videos ORDER BY video_id",
+        """
+        SELECT video_id, channel_id, title, published_at, feed_updated_at, deleted_at FROM feed.videos
+         ORDER BY video_id
+        """,
     )
     channels = db.rows(tx, "SELECT channel_id, title FROM feed.channels ORDER BY channel_id")
     return videos, channels

@@ -1,4 +1,4 @@
-"""The newest rotation of each secret, in the state table, and the names of a secret's other versions in SSM."""
+"""The newest rotation of each secret, in the state table, and the names of its other versions in SSM."""
 
 import time
 import uuid

@@ -108,7 +108,7 @@ def publish_automatically(tx: db.Transaction, organisation_id: str, video_id: st
 
 
 def _slot_time(tx: db.Transaction, source: dict[str, Any]) -> datetime | None:
-    """Return when YouTube should make the video public: at its slot. None: at once, with the channel's privacy.
+    """Return when YouTube should make the video public: at its slot. None means at once.
 
     Only a channel that publishes publicly schedules: a scheduled video becomes public. A slot whose time is
     over or too near is published at once.

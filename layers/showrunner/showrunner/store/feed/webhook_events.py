@@ -233,7 +233,8 @@ WITH d AS MATERIALIZED (
     ON CONFLICT DO NOTHING RETURNING event_id
 ), recorded AS (
     INSERT INTO feed.events (id, received_at, subscription_id, origin, content_hash, repeat, raw_xml,
-                             raw_bytes, entries, video_id, channel_id, processed, processed_at, processing_error)
+                             raw_bytes, entries, video_id, channel_id, processed, processed_at,
+                             processing_error)
     SELECT id, received_at, subscription_id, origin, hash, error IS NULL AND fresh.event_id IS NULL, raw_xml,
            decode(raw_bytes, 'hex'), entries::jsonb, video_id, channel_id, error IS NULL,
            CASE WHEN error IS NULL THEN now() END, error

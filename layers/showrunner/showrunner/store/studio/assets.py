@@ -46,7 +46,7 @@ def add(
     name: str | None,
     tags: list[str],
 ) -> dict[str, Any]:
-    """Add a pending asset and return its id, object_key and item (JSON text). Tags are stored in lower case."""
+    """Add a pending asset and return its id, object_key and item (JSON text). Tags become lower case."""
     row = db.one(
         tx,
         f"""
@@ -106,7 +106,8 @@ def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, An
     row = db.one(
         tx,
         """
-        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, name, tags, status, created_at
+        SELECT id::text, kind, content_type, bytes, sha256, object_key, licence, name, tags, status,
+               created_at
           FROM studio.assets WHERE id = :id AND organisation_id = :organisation_id AND status <> 'removed'
         """,
         id=asset_id,
