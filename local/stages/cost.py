@@ -4,6 +4,7 @@ Runs in the environment `dev`, which has what the product's cost rules import.
 """
 
 import re
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -145,13 +146,7 @@ def capacity() -> list[str]:
     application = build.TEMPLATES["application"].read_text(encoding="utf-8")
     most = sum(int(value) for value in re.findall(r"^        MaxvCpus: (\d+)", application, re.MULTILINE))
     fargate = sum(int(value) for value in re.findall(r"FARGATE(?:_SPOT)?, MaxvCpus: (\d+)", application))
-    throttle = max(
-        int(value)
-        for value in re.findall(
-            r"ThrottlingRateLimit: (\d+), DetailedMetricsEnabled: !If",
-            application.split("  PlatformApi:")[1][:900],
-        )
-    )
+    throttle = tomllib.loads((ROOT / "stages" / "prod.toml").read_text(encoding="utf-8"))["PlatformRate"]
     reserved = re.search(
         r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application
     )
@@ -162,9 +157,9 @@ def capacity() -> list[str]:
     rows = [
         (
             "requests: the Platform API's own throttle",
-            f"{throttle} a second",
+            f"{throttle:,} a second in prod",
             "1,000 a second",
-            "ThrottlingRateLimit in template.yaml, after the functions'",
+            "PlatformRate in stages/prod.toml, after the functions'",
         ),
         (
             "requests: VideosFunction at 80 ms",

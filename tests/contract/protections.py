@@ -641,12 +641,20 @@ def event_rules(each: Resource) -> Iterator[str]:
             yield "an event that couldn't be delivered is gone"
 
 
+def _most(value: Any) -> int:
+    """Return the largest number that a value can be: itself, or the maximum of the parameter that it names."""
+    if not isinstance(value, dict):
+        return int(value)
+    parameters = load(ROOT / "template.yaml")["Parameters"]
+    return int(parameters[value["Ref"]].get("MaxValue", 0))
+
+
 @rule("AWS::ApiGatewayV2::Stage")
 def stages(each: Resource) -> Iterator[str]:
     settings = each.properties.get("DefaultRouteSettings", {})
     if not (
-        0 < settings.get("ThrottlingBurstLimit", 0) <= 2000
-        and 0 < settings.get("ThrottlingRateLimit", 0) <= 1000
+        0 < _most(settings.get("ThrottlingBurstLimit", 0)) <= 2000
+        and 0 < _most(settings.get("ThrottlingRateLimit", 0)) <= 1000
     ):
         yield "calls are not throttled"
     if settings.get("DataTraceEnabled") or settings.get("LoggingLevel", "OFF") != "OFF":

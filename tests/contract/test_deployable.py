@@ -7,6 +7,7 @@ no example.
 import re
 import shutil
 import subprocess
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -571,3 +572,15 @@ def test_an_image_that_is_not_would_be_found():
 def test_both_templates_are_the_ones_that_are_looked_at(resources):
     assert {each.template for each in resources} == {path.name for path in FILES}
     assert isinstance(resources[0].whole, dict)
+
+
+def test_production_lets_through_the_requests_that_the_contract_promises():
+    settings = transformed.of_type("AWS::ApiGatewayV2::Stage")["PlatformApiApiGatewayDefaultStage"]
+    throttle = settings.properties["DefaultRouteSettings"]
+    parameters = load(APPLICATION)["Parameters"]
+    prod = tomllib.loads((ROOT / "stages" / "prod.toml").read_text(encoding="utf-8"))
+
+    for name, least in (("ThrottlingRateLimit", 1000), ("ThrottlingBurstLimit", 2000)):
+        parameter = throttle[name]["Ref"]
+        assert prod[parameter] == least <= parameters[parameter]["MaxValue"]
+        assert parameters[parameter]["Default"] <= 200, "another stage costs less when it is attacked"
