@@ -11,6 +11,7 @@ from showrunner.accounts import (
     linked_accounts,
     live_tickets,
     login,
+    notifications,
     organisations,
     profile,
     recovery,
@@ -37,6 +38,7 @@ app.include(
     f"{AUTH}/service-tokens",
     f"{AUTH}/service-tokens/{{token_id}}",
 )
+app.include(notifications.routes, f"{ME}/notifications", f"{AUTH}/unsubscribe")
 app.include(profile.routes, ME, f"{ME}/export", f"{ME}/usage", f"{ME}/billing")
 app.include(
     organisations.routes,

@@ -45,6 +45,6 @@ app.include(
     f"{ADMIN}/keys/{{service}}/{{name}}/revoke",
 )
 app.include(operations.routes, f"{ADMIN}/maintenance", f"{ADMIN}/audit")
-app.include(pages.routes, "/verify", "/reset", "/invitation", "/pages/{file}")
+app.include(pages.routes, "/verify", "/reset", "/invitation", "/unsubscribe", "/pages/{file}")
 
 handler = application.handler(app)

@@ -14,6 +14,7 @@ from showrunner.platforms.youtube_studio import UNITS
 from showrunner.publishing import calendar
 from showrunner.videos import executions
 from showrunner.videos.publication import PROJECT, UNIT_POLLS
+from tests.conftest import Client
 
 HOUR = timedelta(hours=1)
 
@@ -235,6 +236,32 @@ def test_used_up_credits_hold_a_slot_with_the_reason(client, tx, channel, now):
     assert (first["state"], "credits are used up" in first["reason"]) == ("held", True)
     waiting = client("GET", f"/api/v1/channels/{channel_id}/topics").body["topics"]
     assert len(waiting) == 4, "a refused order uses no topic"
+
+
+def test_an_owner_who_has_unsubscribed_gets_no_email_about_low_backlogs(
+    client, channel, now, tx, monkeypatch
+):
+    sent = []
+    monkeypatch.setattr(schedule, "_send", lambda to, message: sent.append(message))
+    channel(topics=["Hives", "Honey"])
+    db.run(
+        tx,
+        """
+        WITH person AS (INSERT INTO accounts.users (email, full_name) VALUES ('olga@example.com', 'Olga')
+                        RETURNING id)
+        INSERT INTO accounts.members (organisation_id, user_id, role, is_owner)
+        SELECT :id, id, 'user', true FROM person
+        """,
+        id=client.organisation_id,
+    )
+    schedule.run(now)
+    token = sent[0].lines[-1].partition("#token=")[2]
+
+    assert Client()("POST", "/api/v1/auth/unsubscribe", {"token": token}).status == 200
+    db.run(tx, "UPDATE studio.channels SET backlog_low_at = NULL")
+
+    assert schedule.run(now)[0]["low"] == 1
+    assert len(sent) == 1
 
 
 def test_a_low_backlog_is_reported_once_until_it_is_filled(client, channel, now, tx, monkeypatch):

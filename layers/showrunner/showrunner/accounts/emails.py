@@ -44,6 +44,11 @@ def linked() -> Email:
     return Email("Google opens your account now", (change, warning))
 
 
+def unsubscribe_lines(unsubscribe_key: str, kind: str) -> tuple[str, str]:
+    """Return the last paragraphs of an email that a person may do without (notifications.KINDS)."""
+    return "To get no more emails of this kind, open:", _link("unsubscribe", f"{unsubscribe_key}.{kind}")
+
+
 def _link(page: str, token: str) -> str:
     # Behind the #, so that the token is in no server's log.
     return f"{config.setting('PLATFORM_URL')}/{page}#token={token}"

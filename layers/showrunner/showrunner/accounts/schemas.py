@@ -26,6 +26,7 @@ SecondFactorCode = Annotated[
         description="Six digits of the authenticator app, or a recovery code.",
     ),
 ]
+UNSUBSCRIBE_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\\.[a-z_]{1,40}$"
 InvitedRole = Literal["user", "viewer"]
 # An admin of the organisation does what its owner does, except transferring or deleting it.
 MemberRole = Literal["admin", "user", "viewer"]
@@ -36,6 +37,7 @@ ServiceScope = Literal[roles.SCOPES]  # type: ignore[valid-type]
 PATTERN_WORDS |= {
     "^[a-z0-9_.-]{3,40}$": "is no username: 3 to 40 small letters, digits, dots, hyphens and underscores",
     "^[A-Za-z0-9_-]{43}$": "is not one of ours: send it as you got it",
+    UNSUBSCRIBE_PATTERN: "is not one of ours: open the link in the email again",
     CODE_PATTERN: "is no code: six digits of the app, or a recovery code like abcde-fghij",
     "^[!-~]+$": "has characters that an address can't have",
     "^[a-z0-9][a-z0-9_-]{0,99}$": "is no name: small letters, digits, hyphens and underscores, at most 100",
@@ -124,6 +126,16 @@ class ProfileChanges(Body):
     username: Username | None = None
     password: Password | None = None
     current_password: Password | None = None
+
+
+class NotificationChanges(Body):
+    """Omitted fields keep their value."""
+
+    low_backlog: Annotated[bool, Field(strict=True)] | None = None
+
+
+class Unsubscription(Body):
+    token: Annotated[str, Field(max_length=100, pattern=UNSUBSCRIBE_PATTERN)]
 
 
 class NewApiKey(Body):
@@ -254,6 +266,14 @@ class Profile(Result):
 
 class ProfileResponse(Result):
     user: Profile
+
+
+class Notifications(Result):
+    low_backlog: bool
+
+
+class NotificationsResponse(Result):
+    notifications: Notifications
 
 
 class UsedOfLimit(Result):

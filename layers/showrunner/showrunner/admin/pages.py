@@ -37,6 +37,12 @@ def invitation_page(request: Request) -> Answer:
     return _page("invitation.html")
 
 
+@routes.get("/unsubscribe", permission=roles.PUBLIC, unlimited=True, content_type=HTML, max_age=300)
+def unsubscribe_page(request: Request) -> Answer:
+    """Show the page on which a person stops emails of one kind."""
+    return _page("unsubscribe.html")
+
+
 @routes.get(
     "/pages/{file}", permission=roles.PUBLIC, unlimited=True, content_type=FILES["page.js"], max_age=300
 )

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from showrunner import quotas
 from showrunner.access import tokens
+from showrunner.accounts import emails
 from showrunner.aws import email, events, rpc
 from showrunner.channels.settings import LOW_DAYS, low_backlog
 from showrunner.database import db
@@ -231,6 +232,7 @@ def _low_backlog_email(row: dict[str, Any]) -> email.Email:
         (
             f"{waiting} in the backlog of the channel {row['name']}.",
             "Without a topic its next videos will not be made. Add topics to the channel.",
+            *emails.unsubscribe_lines(row["unsubscribe_key"], "low_backlog"),
         ),
     )
 

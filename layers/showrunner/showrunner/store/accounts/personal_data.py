@@ -13,6 +13,7 @@ def export(tx: db.Transaction, user_id: str) -> str:
             f"""
             SELECT json_build_object(
                 'profile', {users.PROFILE},
+                'muted_emails', u.muted,
                 'memberships', (
                     SELECT coalesce(json_agg(json_build_object(
                                'organisation_id', m.organisation_id, 'organisation', o.name, 'role', m.role,

@@ -247,18 +247,22 @@ def list_calendar(tx: db.Transaction, channel_id: str, date_from: str, date_to: 
 
 
 def list_low_backlogs(tx: db.Transaction, days: int) -> list[dict[str, Any]]:
-    """Return active channels whose backlog has become low, and the owner's email address.
+    """Return active channels whose backlog has become low, and the owner's email address if they want it.
 
     Low is less than `days` days of topics. A channel is returned until `save_low_backlog`. Columns: id,
-    organisation_id, name, topics, email.
+    organisation_id, name, topics, email, unsubscribe_key.
     """
     return db.rows(
         tx,
         f"""
         SELECT c.id::text, c.organisation_id::text, c.name, {_TOPICS} AS topics,
-               (SELECT u.email FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id
-                 WHERE m.organisation_id = c.organisation_id AND m.is_owner LIMIT 1) AS email
+               owner.email, owner.unsubscribe_key::text
           FROM {_FROM}
+          LEFT JOIN LATERAL (
+               SELECT u.email, u.unsubscribe_key
+                 FROM accounts.members m JOIN accounts.users u ON u.id = m.user_id
+                WHERE m.organisation_id = c.organisation_id AND m.is_owner
+                  AND NOT 'low_backlog' = ANY(u.muted) LIMIT 1) owner ON true
          WHERE c.backlog_low_at IS NULL AND {_IS_ACTIVE}
            AND EXISTS (SELECT FROM studio.topics t WHERE t.channel_id = c.id)
            AND {_TOPICS} < :days * coalesce((c.settings ->> 'videos_per_day')::int, 1)
