@@ -38,14 +38,32 @@ class Tones:
     def of(palette: Palette) -> "Tones":
         base, surface = colour.parse(palette.background), colour.parse(palette.surface)
         primary, accent = colour.parse(palette.primary), colour.parse(palette.accent)
+        ink = colour.legible(colour.parse(palette.text), base, 7)
+        # On a middling background neither black nor white is legible enough: the background gives way.
+        base = colour.legible(base, ink, 7)
+        letters = (ink, colour.legible(accent, base, 5.5))
         return Tones(
             base=base,
-            deep=colour.mix(base, surface, 0.6),
-            glow=colour.mix(base, primary, 0.72),
-            spark=colour.mix(base, accent, 0.42),
-            ink=colour.legible(colour.parse(palette.text), base, 7),
-            accent=colour.legible(accent, base, 4.5),
+            deep=_below(letters, base, surface, 0.6),
+            glow=_below(letters, base, primary, 0.72),
+            spark=_below(letters, base, accent, 0.42),
+            ink=ink,
+            accent=letters[1],
         )
+
+
+# Text is legible with a contrast of 4.5 (WCAG 2). The moving light takes some of it.
+_CONTRAST = 4.7
+
+
+def _below(letters: tuple[RGB, RGB], base: RGB, tint: RGB, share: float) -> RGB:
+    """Mix `base` with at most `share` of a tint, so that letters of both colours stay legible."""
+    while share > 0.02:
+        mixed = colour.mix(base, tint, share)
+        if min(colour.contrast(mixed, letter) for letter in letters) >= _CONTRAST:
+            return mixed
+        share *= 0.95
+    return base
 
 
 class Backdrop:

@@ -3,7 +3,6 @@
 Only the timeline's content is shown.
 """
 
-import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 
 from render.picture import colour, layout
 from render.picture.backdrop import Backdrop, Tones
-from render.picture.layers import Layer, settled
+from render.picture.layers import Layer
 from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
@@ -79,10 +78,10 @@ class Stage:
 
 
 class GeneratedPainter:
-    """A backdrop with layers, and for the counter template its current number."""
+    """A backdrop with layers."""
 
-    def __init__(self, backdrop: Backdrop, layers: list[Layer], counter: "Counter | None" = None) -> None:
-        self.backdrop, self.layers, self.counter = backdrop, layers, counter
+    def __init__(self, backdrop: Backdrop, layers: list[Layer]) -> None:
+        self.backdrop, self.layers = backdrop, layers
 
     def upload(self) -> None:
         self.backdrop.plate.upload()
@@ -92,8 +91,6 @@ class GeneratedPainter:
         frame = self.backdrop.paint(at_s, progress)
         for layer in self.layers:
             layer.paint(frame, at_s - covered_s)
-        if self.counter:
-            self.counter.paint(frame, at_s - covered_s)
         return frame
 
 
@@ -104,13 +101,6 @@ def painter(
     seed = zlib.crc32(f"{timeline.seed}:{scene.id}".encode())
     stage = _stage(scene, timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
-    if plan.template == "counter":
-        for scale in _SCALES:
-            counter = Counter.of(plan, replace(stage, scale=scale))
-            if counter and (
-                scale == _SCALES[-1] or all(_inside(part, stage) for part in counter.label_layers)
-            ):
-                return GeneratedPainter(backdrop, counter.label_layers, counter)
     template = TEMPLATES.get(plan.template, _nothing)
     return GeneratedPainter(backdrop, _fitting(template, plan, stage))
 
@@ -221,6 +211,29 @@ def _number(plan: Generated, stage: Stage) -> list[Layer]:
     top = _middle(stage, round(figure.size * 0.8) + gap + step * len(labels))
     layers = [_centred(plan.value, figure, stage, top + round(figure.size * 0.76), 0.1)]
     return layers + _labels(labels, small, stage, top + round(figure.size * 0.8) + gap)
+
+
+def _counter(plan: Generated, stage: Stage) -> list[Layer]:
+    """Set one number large over a bar that fills, with its label below.
+
+    The number itself stands still: whatever it ran through would be false.
+    """
+    if not plan.value:
+        return _phrase(plan, stage)
+    figure = _figure_type(plan.value, stage)
+    labels, small = _label_lines(plan, stage)
+    bar, gap, step = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.045), round(small.size * 1.3)
+    top = _middle(stage, round(figure.size * 0.9) + gap + bar + gap + step * len(labels))
+    width, x = round(stage.width * 0.62), _mid_x(stage, round(stage.width * 0.62))
+    # Below the number's commas, which reach under the baseline.
+    y = top + round(figure.size * 0.9) + gap
+    track = colour.mix(stage.tones.base, stage.tones.ink, 0.2)
+    layers = [
+        _centred(plan.value, figure, stage, top + round(figure.size * 0.76), 0.1),
+        Layer(rounded_box(width, bar, bar // 2, track, 0.6), x, y, 0.0, "fade"),
+        Layer(rounded_box(width, bar, bar // 2, stage.tones.accent, 1.0), x, y, 0.1, "grow_right", 1.6),
+    ]
+    return layers + _labels(labels, small, stage, y + bar + gap)
 
 
 def _figure_type(value: str, stage: Stage) -> TextStyle:
@@ -577,95 +590,6 @@ def _point(
     return layers
 
 
-_FIGURE = re.compile(r"\d[\d,.\u00a0\u202f ]*\d|\d")
-
-
-class Counter:
-    """A number that counts up to its value in the value's own notation, over a bar that fills."""
-
-    COUNT_S = 1.6
-
-    def __init__(
-        self,
-        value: str,
-        style: TextStyle,
-        stage: Stage,
-        baseline: int,
-        label_layers: list[Layer],
-        target: float,
-        decimals: int,
-    ) -> None:
-        self.value, self.style, self.stage, self.baseline = value, style, stage, baseline
-        self.label_layers, self.target, self.decimals = label_layers, target, decimals
-        self._drawn: tuple[str, Sprite, int, int] | None = None
-
-    @staticmethod
-    def of(plan: Generated, stage: Stage) -> "Counter | None":
-        found = _FIGURE.search(plan.value or "")
-        if not plan.value or not found:
-            return None
-        digits = found[0].replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
-        # A point or comma before exactly three digits groups thousands; otherwise it is the decimal
-        # separator.
-        decimal = re.search(r"[.,](\d{1,2}|\d{4,})$", digits)
-        decimals = len(decimal[1]) if decimal else 0
-        target = float(re.sub(r"[.,]", "", digits)) / 10**decimals
-        style = _figure_type(plan.value, stage)
-        labels, small = _label_lines(plan, stage)
-        bar, gap, step = max(8, round(stage.unit * 0.012)), round(stage.unit * 0.045), round(small.size * 1.3)
-        top = _middle(stage, round(style.size * 0.9) + gap + bar + gap + step * len(labels))
-        width = round(stage.width * 0.62)
-        # Below the number's commas, which reach under the baseline.
-        y = top + round(style.size * 0.9) + gap
-        track = colour.mix(stage.tones.base, stage.tones.ink, 0.2)
-        layers = [
-            Layer(rounded_box(width, bar, bar // 2, track, 0.6), _mid_x(stage, width), y, 0.0, "fade"),
-            Layer(
-                rounded_box(width, bar, bar // 2, stage.tones.accent, 1.0),
-                _mid_x(stage, width),
-                y,
-                0.1,
-                "grow_right",
-                Counter.COUNT_S,
-            ),
-        ]
-        return Counter(
-            plan.value,
-            style,
-            stage,
-            top + round(style.size * 0.76),
-            layers + _labels(labels, small, stage, y + bar + gap),
-            target,
-            decimals,
-        )
-
-    def text(self, at_s: float) -> str:
-        if at_s >= self.COUNT_S:
-            return self.value
-        found = _FIGURE.search(self.value)
-        assert found is not None
-        shown = f"{self.target * settled(max(0.0, at_s) / self.COUNT_S):,.{self.decimals}f}"
-        notation = found[0]
-        thousands = next((sign for sign in notation if not sign.isdigit()), "") if self.target >= 1000 else ""
-        point = "," if self.decimals and "," in notation[-self.decimals - 1 :] else "."
-        shown = (
-            shown.replace(",", "\0")
-            .replace(".", point)
-            .replace("\0", thousands if thousands != point or not self.decimals else "")
-        )
-        return self.value[: found.start()] + shown + self.value[found.end() :]
-
-    def paint(self, frame: Frame, at_s: float) -> None:
-        if at_s < 0:
-            return
-        text = self.text(at_s)
-        if self._drawn is None or self._drawn[0] != text:
-            self._drawn = (text, *lettering.sprite(text, self.style))
-        _, sprite, left, base = self._drawn
-        x = round((self.stage.left + self.stage.right - lettering.width(text, self.style)) / 2) - left
-        sprite.blend(frame, x, self.baseline - base, min(1.0, at_s / 0.3))
-
-
 def _filled(text: str, style: TextStyle, stage: Stage, max_lines: int) -> tuple[list[str], TextStyle]:
     """Wrap the text at the largest size that fits the stage in both directions."""
     lines, sized = lettering.fitted(text, style, stage.width, max_lines)
@@ -701,7 +625,7 @@ TEMPLATES: dict[str, Callable[[Generated, Stage], list[Layer]]] = {
     "title": _title,
     "phrase": _phrase,
     "number": _number,
-    "counter": _number,
+    "counter": _counter,
     "list": _list,
     "steps": _steps,
     "quote": _quote,

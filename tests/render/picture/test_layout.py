@@ -115,8 +115,6 @@ def content_pixels(parsed, output):
     def paint(frame):
         for layer in painter.layers:
             layer.paint(frame, 8.0)
-        if painter.counter:
-            painter.counter.paint(frame, 8.0)
 
     return drawn(output, paint)
 
