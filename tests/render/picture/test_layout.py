@@ -200,7 +200,7 @@ def test_a_heading_that_repeats_the_card_is_not_shown(plan, heading, fields, sho
 
 
 def test_a_caption_ends_with_its_scene(plan):
-    """The last words end just before the cut, and the next scene is silent at first."""
+    """The last words end just before the cut, and the next scene's voice starts a little later."""
     words = [
         {"text": text, "start_s": 0.5 * index, "end_s": 0.5 * index + 0.45}
         for index, text in enumerate("abcd")
@@ -208,6 +208,12 @@ def test_a_caption_ends_with_its_scene(plan):
     first = plan()["scenes"][0] | {
         "narration": {"audio": {"uri": "n.wav"}, "start_s": 0, "duration_s": 2, "words": words}
     }
-    second = plan()["scenes"][0] | {"id": "1", "start_s": 2, "end_s": 4}
+    later = {"text": "e", "start_s": 2.6, "end_s": 3}
+    second = plan()["scenes"][0] | {
+        "id": "1",
+        "start_s": 2,
+        "end_s": 4,
+        "narration": {"audio": {"uri": "n.wav"}, "start_s": 2.5, "duration_s": 1, "words": [later]},
+    }
     parsed = timeline.parse(plan(scenes=[first, second], captions={"preset": "bold"}))
-    assert paginate(parsed, parsed.outputs[0])[-1].end_s <= 2.0
+    assert paginate(parsed, parsed.outputs[0])[0].end_s <= 2.0
