@@ -41,8 +41,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 
 
 @pytest.fixture
-def plan() -> Callable[..., dict[str, Any]]:
+def plan(plan_document: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Return a builder of a minimal timeline document with the given fields."""
+    return plan_document
+
+
+@pytest.fixture(scope="session")
+def plan_document() -> Callable[..., dict[str, Any]]:
+    """Return the builder of `plan` for fixtures of a wider scope."""
 
     def build(**fields: Any) -> dict[str, Any]:
         scene = {

@@ -140,12 +140,15 @@ def _highlight_changes(path: Path) -> np.ndarray:
 
 
 def test_captions_need_not_be_burned_in(tmp_path, film):
-    document = {**film.document, "captions": {"burn_in": False}}
+    """Render the film's first scene."""
+    document = {**film.document, "captions": {"burn_in": False}, "scenes": film.document["scenes"][:1]}
     for name in ("photo.jpg", "clip.mp4", "voice0.wav", "voice1.wav", "voice2.wav"):
         (tmp_path / name).symlink_to(film.folder / name)
     (tmp_path / "timeline.json").write_text(json.dumps(document))
     assert call(tmp_path / "timeline.json", tmp_path / "out").returncode == 0
-    assert (tmp_path / "out" / "captions.srt").read_text() == (film.out / "captions.srt").read_text()
+    written = (tmp_path / "out" / "captions.srt").read_text()
+    assert written
+    assert (film.out / "captions.srt").read_text().startswith(written)
     with_them, without = (
         samples.decoded(folder / "video.mp4", 360, 640)[60] for folder in (film.out, tmp_path / "out")
     )
@@ -200,7 +203,7 @@ def test_the_other_codecs_are_rendered_and_inspected_too(tmp_path, codec):
 def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
     """Kill the first run after its first finished piece.
 
-    The second keeps that piece, and the packets are those of an undisturbed run.
+    The second keeps that piece and removes the first error. The packets are those of an undisturbed run.
     """
     path = small(tmp_path)
     whole = tmp_path / "whole"
@@ -218,8 +221,10 @@ def test_a_killed_render_is_resumed_and_its_picture_is_the_same(tmp_path):
     assert not (out / "video.mp4").exists()
     kept = {piece: piece.stat().st_mtime_ns for piece in (out / "segments").rglob("*.mp4")}
     assert kept
+    (out / "error.json").write_text("{}")
     done = call(path, out)
     assert done.returncode == 0, done.stderr[-500:]
+    assert not (out / "error.json").exists()
     assert json.loads((out / "report.json").read_text())["resumed_segments"] >= 1
     assert assets.sha256(out / "video.mp4") == assets.sha256(whole / "video.mp4")
     assert not (out / "segments").exists()
@@ -425,7 +430,8 @@ def test_a_narration_replaced_after_a_failure_is_used(tmp_path):
 
     Before the second, photograph and narration are replaced.
     """
-    path = small(tmp_path)
+    scenes = samples.narrated(tmp_path, samples.TEXTS[:1], samples.visuals(tmp_path)[:1])
+    path = samples.timeline(tmp_path, scenes, 180, 320)
     (tmp_path / "photo.jpg").write_bytes(b"x" * 900)
     assert call(path, tmp_path / "out").returncode == 3
     samples.visuals(tmp_path)
@@ -503,14 +509,6 @@ def test_an_asset_with_another_sha256_is_refused(tmp_path):
     path.write_text(json.dumps(document))
     assert call(path, tmp_path / "out").returncode == 3
     assert "SHA-256" in json.loads((tmp_path / "out" / "error.json").read_text())["message"]
-
-
-def test_error_json_is_removed_when_the_next_run_succeeds(tmp_path):
-    path = small(tmp_path)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "error.json").write_text("{}")
-    assert call(path, tmp_path / "out").returncode == 0
-    assert not (tmp_path / "out" / "error.json").exists()
 
 
 def test_a_timeline_that_is_no_json_is_refused(tmp_path):

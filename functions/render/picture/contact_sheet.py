@@ -1,5 +1,6 @@
 """Draw every caption preset in every aspect ratio and script on one picture, as videos show them."""
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -109,11 +110,16 @@ def _plan(preset: str, language: str, text: str, output: Output) -> Timeline:
 
 
 def _background(output: Output) -> Frame:
+    return Frame.of_rgb(_half_dark(output))
+
+
+@cache
+def _half_dark(output: Output) -> Pixels:
     """Return a half dark, half bright picture: captions must be legible on both."""
     dark = painted(Tones.of(Palette()), (output.width, output.height), np.random.default_rng(3))
     bright = np.clip(dark.astype(np.int16) + 150, 0, 255).astype(np.uint8)
     split = np.where((np.arange(output.width) < output.width // 2)[None, :, None], dark, bright)
-    return Frame.of_rgb(np.ascontiguousarray(split))
+    return np.ascontiguousarray(split)
 
 
 def _with_safe_area(rgb: Pixels, output: Output) -> Pixels:

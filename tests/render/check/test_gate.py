@@ -17,8 +17,24 @@ SIZE = "320x180"
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
 
 
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Return a function that makes a soundtrack from a graph and measures it, once for the same arguments."""
+    tracks = {}
+
+    def record(tone, level, length):
+        key = (tone, level, length)
+        if key not in tracks:
+            path = tmp_path_factory.mktemp("track") / "track.m4a"
+            samples.ffmpeg("-f", "lavfi", "-i", tone, "-t", str(length), "-c:a", "aac", "-af", level, path)
+            tracks[key] = soundtrack.Track(path, loudness.measure(path))
+        return tracks[key]
+
+    return record
+
+
 @pytest.fixture
-def inspect(tmp_path, plan):
+def inspect(tmp_path, plan, recorded):
     """Makes a six-second file from a picture and a sound graph and returns the names of what is found wrong
     with it.
     """
@@ -37,16 +53,16 @@ def inspect(tmp_path, plan):
             more.get("preset", "ultrafast"),
             more.get("front", True),
         )
-        source = ("-f", "lavfi", "-i", picture if "=" in picture else f"{picture}=s={size}:r=30")
+        graph = picture if "=" in picture else f"{picture}=s={size}:r=30"
+        source = ("-t", str(length), "-f", "lavfi", "-i", graph)
         made = tmp_path / "made.mp4"
         flags = ("-movflags", "+faststart") if front else ()
-        coding = ("-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options, "-c:a", "aac")
+        coding = ("-c:v", "libx264", "-preset", preset, "-pix_fmt", "yuv420p", *options, "-c:a", "copy")
         level = more.get("level", "loudnorm=I=-14:TP=-2,aresample=48000" if "sine" in tone else "anull")
-        samples.ffmpeg(
-            *source, "-f", "lavfi", "-i", tone, "-t", str(length), *coding, "-af", level, *flags, made
-        )
-        samples.ffmpeg("-i", made, "-vn", "-c:a", "copy", tmp_path / "track.m4a")
-        track = soundtrack.Track(tmp_path / "track.m4a", measured or loudness.measure(tmp_path / "track.m4a"))
+        track = recorded(tone, level, length)
+        samples.ffmpeg(*source, "-i", track.path, *coding, *flags, made)
+        if measured:
+            track = soundtrack.Track(track.path, measured)
         if change:
             change(made)
         return {
@@ -113,19 +129,24 @@ def test_a_moving_picture_passes_by_its_key_frames(inspect, use):
     assert inspect(**USES[use]) == set()
 
 
-@pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("seed", [2, 4])
-def test_the_slowest_backdrops_are_not_reported_as_still(tmp_path, plan, use, seed):
-    """Backdrops without text at full size, through the real encoder."""
-    document = plan(seed=seed, outputs=[{"name": "o", "width": 1080, "height": 1920}])
+@pytest.fixture(scope="module", params=[2, 4])
+def slow_backdrop(request, tmp_path_factory, plan_document):
+    """Yield two seconds of a backdrop without text at full size, as raw frames in a file."""
+    document = plan_document(seed=request.param, outputs=[{"name": "o", "width": 1080, "height": 1920}])
     document["scenes"][0]["end_s"] = 12
     parsed = timeline.parse(document)
-    raw = tmp_path / "raw.yuv"
+    raw = tmp_path_factory.mktemp("backdrop") / "raw.yuv"
     composer = compose.Composer(parsed, parsed.outputs[0], {})
     with raw.open("wb") as file:
         for number in range(105, 165):
             file.write(composer.draw(number).as_bytes())
-    source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-s", "1080x1920", "-r", "30", "-i", raw)
+    yield raw
+    raw.unlink()
+
+
+@pytest.mark.parametrize("use", USES)
+def test_the_slowest_backdrops_are_not_reported_as_still(tmp_path, slow_backdrop, use):
+    source = ("-f", "rawvideo", "-pix_fmt", "nv12", "-s", "1080x1920", "-r", "30", "-i", slow_backdrop)
     samples.ffmpeg(
         *source,
         "-c:v",
@@ -135,7 +156,6 @@ def test_the_slowest_backdrops_are_not_reported_as_still(tmp_path, plan, use, se
         *USES[use]["options"],
         tmp_path / "slow.mp4",
     )
-    raw.unlink()
     assert stillness.monitor(tmp_path / "slow.mp4").still == []
 
 
