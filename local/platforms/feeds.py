@@ -23,9 +23,14 @@ def feed(world: World, channel_id: str) -> str:
         f"<entry><id>yt:video:{key}</id><yt:videoId>{key}</yt:videoId><yt:channelId>{channel_id}</yt:channelId><title>{escape(video['title'])}</title>"
         f'<link rel="alternate" href="https://www.youtube.com/watch?v={key}"/><author><name>{title}</name>'
         f"<uri>https://www.youtube.com/channel/{channel_id}</uri></author><published>{video['published_at']}</published>"
-        f"<updated>{video.get('updated_at', video['published_at'])}</updated><media:group><media:title>{escape(video['title'])}</media:title>"
-        f'<media:community><media:statistics views="{video.get("views", 0)}"/></media:community></media:group></entry>'
+        f"<updated>{video.get('updated_at', video['published_at'])}</updated>"
+        f"<media:group><media:title>{escape(video['title'])}</media:title>"
+        f'<media:community><media:statistics views="{video.get("views", 0)}"/></media:community>'
+        "</media:group></entry>"
         for key, video in world.uploads(channel_id)[:15]
     )
     names = 'xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns:media="http://search.yahoo.com/mrss/" xmlns="http://www.w3.org/2005/Atom"'
-    return f'<?xml version="1.0" encoding="UTF-8"?><feed {names}><yt:channelId>{channel_id[2:]}</yt:channelId><title>{title}</title>{entries}</feed>'
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><feed {names}>'
+        f"<yt:channelId>{channel_id[2:]}</yt:channelId><title>{title}</title>{entries}</feed>"
+    )

@@ -21,7 +21,7 @@ LONGEST_SECRET = 199
 
 
 def subscribe(world: World, request: Request) -> Reply:
-    """Accept a request with 202 and verify it in the background; refuse a malformed one as Google's hub does."""
+    """Accept a request with 202 and verify it in the background. Refuse a malformed one like Google's hub."""
     form = request.form
     if form.get("hub.mode") not in ("subscribe", "unsubscribe"):
         return _refused(f"Invalid value for hub.mode: {form.get('hub.mode', '')}")

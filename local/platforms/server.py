@@ -4,9 +4,9 @@ YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
-GET / shows YouTube's channels and their videos, GET /mailbox the emails that the stack sent. POST /_state adds
-what it knows (World.learn), POST /_faults what goes wrong (library). POST /publish?channel_id=… delivers that
-channel's feed to its subscribers.
+GET / shows YouTube's channels and their videos, GET /mailbox the emails that the stack sent. POST /_state
+adds what it knows (World.learn), POST /_faults what goes wrong (library). POST /publish?channel_id=… delivers
+a channel's feed to its subscribers.
 """
 
 import json

@@ -38,7 +38,8 @@ FILL = (
     """,
     """
     INSERT INTO audit.events (organisation_id, subject, actor, action, thing, thing_id, outcome, request_id)
-    SELECT CASE WHEN n <= :rare THEN :organisation::uuid END, CASE WHEN n <= :rare THEN 'rare' ELSE 'user' END,
+    SELECT CASE WHEN n <= :rare THEN :organisation::uuid END,
+           CASE WHEN n <= :rare THEN 'rare' ELSE 'user' END,
            CASE WHEN n <= :rare THEN 'rare' WHEN n % 2 = 0 THEN 'user' END,
            CASE WHEN n <= :rare THEN 'rare' ELSE 'video.create' END,
            CASE WHEN n <= :rare THEN 'rare' ELSE 'video' END,
@@ -60,7 +61,8 @@ FILL = (
     """,
     """
     INSERT INTO feed.updates (webhook_event_id, video_id, channel_id, title, feed_updated_at, update_type)
-    SELECT n, CASE WHEN n <= :rare THEN 'rare' ELSE n::text END, CASE WHEN n <= :rare THEN 'rare' ELSE 'UC' END,
+    SELECT n, CASE WHEN n <= :rare THEN 'rare' ELSE n::text END,
+           CASE WHEN n <= :rare THEN 'rare' ELSE 'UC' END,
            'Title', now(), CASE WHEN n <= :rare THEN 'deleted' ELSE 'new_video' END
       FROM generate_series(1, :rows::int) n
     """,

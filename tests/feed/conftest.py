@@ -38,7 +38,10 @@ def world(ingestion_aws: World, tx: Any) -> World:
     organisation = db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Test') RETURNING id")
     db.run(
         tx,
-        "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes) VALUES (:o, 'test', 'test', 'sk_', :h, '{ingestion}')",
+        """
+        INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes)
+        VALUES (:o, 'test', 'test', 'sk_', :h, '{ingestion}')
+        """,
         o=organisation,
         h=hashlib.sha256(KEY.encode()).hexdigest(),
     )
@@ -110,7 +113,8 @@ def filled(world):
     messages = []
     for number in range(30):
         channel, name = (CHANNEL, "Channel a") if number % 3 else (OTHER, "Channel b")
-        title = f"Video {number:02d} {'cat_1' if number % 10 == 0 else 'dog'}{' 東京の夜' if number % 15 == 0 else ''}"
+        animal, place = "cat_1" if number % 10 == 0 else "dog", " 東京の夜" if number % 15 == 0 else ""
+        title = f"Video {number:02d} {animal}{place}"
         day = f"2026-11-{number % 20 + 1:02d}T00:00:00Z"
         messages.append(
             notification(

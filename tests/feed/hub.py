@@ -16,7 +16,7 @@ from flask_websub.hub import Hub, SQLite3HubStorage
 
 
 class Queue:
-    """The part of Celery that the hub uses: each task runs in its own thread after the request is answered."""
+    """The part of Celery that the hub uses: each task runs in its own thread after the response."""
 
     def task(self, bind=False, **_):
         return lambda work: Task(work, bind)

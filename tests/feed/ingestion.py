@@ -1,4 +1,4 @@
-"""Helpers of the ingestion tests: samples of Atom feeds, events of API Gateway and SQS, and `World`, which calls the functions."""
+"""Helpers of the feed's tests: Atom feeds, events of API Gateway and SQS, `World` that calls functions."""
 
 import base64
 import json
@@ -160,7 +160,10 @@ class World:
 def events(tx):
     return db.rows(
         tx,
-        "SELECT processed, processing_error, repeat, origin, video_id, channel_id FROM feed.events ORDER BY id",
+        """
+        SELECT processed, processing_error, repeat, origin, video_id, channel_id
+          FROM feed.events ORDER BY id
+        """,
     )
 
 

@@ -1,4 +1,4 @@
-"""Steps of the polling tests: uploads at the simulated YouTube, and runs of the schedule, the poll function and the intake."""
+"""Steps of the polling tests: uploads at the simulated YouTube, and runs of the feed's functions."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Steps of the subscription tests: a subscription that is verified, the hub's messages, and runs of the schedule."""
+"""Steps of the subscription tests: a verified subscription, the hub's messages, runs of the schedule."""
 
 from datetime import UTC, datetime, timedelta
 

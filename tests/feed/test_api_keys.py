@@ -41,8 +41,11 @@ def keys(tx, world):
     for name, (scopes, lasts) in KINDS.items():
         db.run(
             tx,
-            "INSERT INTO access.api_keys (organisation_id, created_by, name, prefix, key_sha256, scopes, expires_at)"
-            " VALUES (:o, 'test', 'k', 'sk_', :h, :s::text[], now() + :lasts::interval)",
+            """
+            INSERT INTO access.api_keys
+                   (organisation_id, created_by, name, prefix, key_sha256, scopes, expires_at)
+            VALUES (:o, 'test', 'k', 'sk_', :h, :s::text[], now() + :lasts::interval)
+            """,
             o=organisation,
             h=hashlib.sha256(name.encode()).hexdigest(),
             s=scopes,

@@ -493,7 +493,8 @@ def test_the_receiver_imports_no_heavy_package():
     code = """
 import sys; sys.path[:0] = ['layers/showrunner', 'functions/websub', '.']
 import app
-heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient', 'aws_xray_sdk', 'feedparser',
+heavy = {'boto3', 'botocore.session', 'pydantic', 'pg8000', 'requests', 'googleapiclient',
+         'aws_xray_sdk', 'feedparser',
          'showrunner.database.db', 'showrunner.web.application'}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -15,9 +15,12 @@ def test_details_of_new_videos_are_fetched_in_batches_of_fifty(world, youtube, t
     assert youtube.spent == 2
     details = world.api("GET", "/api/v1/videos/vid00000001")[1]["details"]
     assert details == {
-        "duration_seconds": 253, "tags": ["a", "b"], "category_id": "22",
-        "thumbnails": {"default": "https://i.ytimg.com/vi/vid00000001/default.jpg"}, "statistics": {"views": 123, "likes": 0, "comments": 0},
-    }  # fmt: skip
+        "duration_seconds": 253,
+        "tags": ["a", "b"],
+        "category_id": "22",
+        "thumbnails": {"default": "https://i.ytimg.com/vi/vid00000001/default.jpg"},
+        "statistics": {"views": 123, "likes": 0, "comments": 0},
+    }
     assert world.api("GET", "/api/v1/videos/vid00000003")[1]["details"] is None
     assert [each for each in run_once(world) if each["kind"] == "enrich"] == []
 
@@ -34,7 +37,10 @@ def test_details_of_an_unreadable_video_are_retried_for_a_day(world, youtube, tx
         # Let this much time pass.
         db.run(
             tx,
-            "UPDATE feed.videos SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)",
+            """
+            UPDATE feed.videos
+               SET enrich_at = now(), last_updated_at = last_updated_at - make_interval(secs => :wait::float8)
+            """,
             wait=wait,
         )
     assert waits == [5, 5, 10, 20, 40, 80, 160, 320, 640, 1280]

@@ -8,7 +8,8 @@ import pytest
 from showrunner.database import db
 from tests.feed.ingestion import CHANNEL, OTHER, atom, entries, events, kinds, notification, tombstone
 
-BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">]>
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE lolz [
+<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">]>
 <feed xmlns="http://www.w3.org/2005/Atom"><title>&lol2;</title></feed>"""
 
 

@@ -89,7 +89,10 @@ def test_every_message_to_the_intake_is_processed(world, tx):
 
 def test_polls_that_were_stored_as_atom_can_be_replayed(world, tx):
     """Until 2026-11 a poll's find was written as a hub's XML."""
-    sql = "INSERT INTO feed.events (received_at, origin, content_hash, raw_xml) VALUES (now(), 'feed', sha256(:body), :text) RETURNING id"
+    sql = """
+        INSERT INTO feed.events (received_at, origin, content_hash, raw_xml)
+        VALUES (now(), 'feed', sha256(:body), :text) RETURNING id
+    """
     event_id = db.value(tx, sql, body=atom(), text=atom().decode())
 
     assert world.api("POST", f"/api/v1/webhook-events/{event_id}/replay")[0] == 200

@@ -1,4 +1,4 @@
-"""Notifications that become channels, videos and updates; messages that cannot be processed are set aside alone."""
+"""Notifications become channels, videos and updates; a message that fails is set aside alone."""
 
 from showrunner.aws import rpc
 from showrunner.database import db

@@ -48,8 +48,16 @@ def test_lists_have_the_documented_shape(filled):
     assert names <= set(event)
     update = filled.api("GET", "/api/v1/video-updates", query={"limit": "1"})[1]["video_updates"][0]
     assert set(update) == {
-        "id", "webhook_event_id", "video_id", "channel_id", "title", "published_at", "feed_updated_at", "update_type", "created_at",
-    }  # fmt: skip
+        "id",
+        "webhook_event_id",
+        "video_id",
+        "channel_id",
+        "title",
+        "published_at",
+        "feed_updated_at",
+        "update_type",
+        "created_at",
+    }
     channel = filled.api("GET", "/api/v1/channels", query={"limit": "1"})[1]["channels"][0]
     assert set(channel) == {
         "channel_id",
@@ -215,11 +223,26 @@ def test_a_search_that_takes_too_long_is_503(filled, monkeypatch, tx):
 @pytest.mark.parametrize(
     "query",
     [
-        {"limit": "0"}, {"limit": "1001"}, {"limit": "x"}, {"limit": "-1"}, {"offset": "-1"}, {"offset": "10001"}, {"offset": "9999", "limit": "50"},
-        {"order": "up"}, {"order_by": "raw_xml"}, {"order_by": "title;drop"}, {"cursor": "x"}, {"cursor": "bm90aGluZw"}, {"cursor": "!"}, {"unknown": "1"},
-        {"title": ""}, {"published_after": "yesterday"}, {"published_after": "2026-13-01"}, {"title": "a\x00b"},
+        {"limit": "0"},
+        {"limit": "1001"},
+        {"limit": "x"},
+        {"limit": "-1"},
+        {"offset": "-1"},
+        {"offset": "10001"},
+        {"offset": "9999", "limit": "50"},
+        {"order": "up"},
+        {"order_by": "raw_xml"},
+        {"order_by": "title;drop"},
+        {"cursor": "x"},
+        {"cursor": "bm90aGluZw"},
+        {"cursor": "!"},
+        {"unknown": "1"},
+        {"title": ""},
+        {"published_after": "yesterday"},
+        {"published_after": "2026-13-01"},
+        {"title": "a\x00b"},
     ],
-)  # fmt: skip
+)
 def test_undocumented_query_parameters_are_refused(world, query):
     status, body = world.api("GET", "/api/v1/videos", query=query)
     assert (status, body["error"]) == (400, "validation failed")

@@ -67,7 +67,7 @@ class RealHub:
 
 @pytest.fixture(scope="module", params=["sha1", "sha512"])
 def hub_server(request, tmp_path_factory):
-    """Start a hub that signs with this algorithm, once for all tests of this module: a start takes a second."""
+    """Start a hub that signs with this algorithm, once for the module: a start takes a second."""
     port = free_port()
     command = [
         sys.executable,

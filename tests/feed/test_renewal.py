@@ -23,7 +23,11 @@ def test_an_ended_lease_is_expired_and_still_renewed(world, tx):
     )
     db.run(
         tx,
-        "UPDATE feed.subscriptions SET status = 'active', expires_at = now() - interval '1 second', ask_at = now() - interval '1 second'",
+        """
+        UPDATE feed.subscriptions
+           SET status = 'active', expires_at = now() - interval '1 second',
+               ask_at = now() - interval '1 second'
+        """,
     )
     assert run_schedule(world, tx)["asked"] == 1
     assert world.api("GET", "/api/v1/subscriptions", query={"status": "expired"})[1]["count"] == 1
@@ -44,7 +48,10 @@ def test_a_refused_subscription_is_counted_and_retried_within_a_day(world, tx, w
     key, _ = verified_subscription(world)
     db.run(
         tx,
-        "UPDATE feed.subscriptions SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL",
+        """
+        UPDATE feed.subscriptions
+           SET status = :was, expires_at = now() - interval '1 second', last_verified_at = NULL
+        """,
         was=was,
     )
     now = datetime.now(UTC)
@@ -87,7 +94,8 @@ def test_a_long_retry_after_is_shortened_so_that_the_lease_does_not_end(world, t
     key, _ = verified_subscription(world)
     db.run(
         tx,
-        "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour', expires_at = now() + make_interval(secs => :left)",
+        "UPDATE feed.subscriptions SET last_verified_at = now() - interval '1 hour',"
+        " expires_at = now() + make_interval(secs => :left)",
         left=left,
     )
     now = datetime.now(UTC)
@@ -131,7 +139,7 @@ def test_a_clock_that_was_set_back_does_not_block_renewals(world, tx):
 
 
 def test_no_lease_ends_in_ninety_days_with_a_hub_outage_of_36_hours(postgres):
-    """Simulate 90 days on the store's own SQL: stored times are moved back instead of the server's clock forward.
+    """Simulate 90 days with the store's own SQL: stored times are moved back, the clock stays.
 
     Each step is a transaction of its own: in one long transaction PostgreSQL keeps every old version of the
     rows, and the steps get slower and slower.

@@ -53,7 +53,7 @@ def test_a_replay_of_content_that_another_event_delivered_is_a_repeat(world, tx)
 
 
 def lose_first_race(monkeypatch, name):
-    """Let the first call fail as if another worker had committed the same videos: a test has only one transaction."""
+    """Let the first call fail as if another worker had committed the same videos."""
     real, calls = getattr(webhook_events, name), []
 
     def races(*arguments):

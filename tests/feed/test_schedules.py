@@ -39,7 +39,7 @@ def test_a_schedule_with_nothing_due_runs_again_within_hours():
 
 
 def test_a_mark_of_new_work_outlives_a_schedules_record():
-    """Work is committed after the schedule looked: its record says "nothing due", but the mark says there is work."""
+    """Work committed after the schedule looked is found: the mark says so, its record "nothing due"."""
     now = time.time()
     schedules.expect_work("test-word")
     schedules.look_again(
