@@ -10,10 +10,17 @@ from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.production import costs, files, progress
 from showrunner.production.job import Job
-from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint, metrics
-from showrunner.videos import announcements, executions, failure, publishing, receipts, rendering
+from showrunner.videos import (
+    announcements,
+    budgets,
+    executions,
+    failure,
+    publishing,
+    receipts,
+    rendering,
+)
 
 
 def _finished(event: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +35,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
         costs.storage_charge(stored),
     ]
     with db.transaction() as tx:
-        video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
+        budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
         product["step_seconds"] = {
             **productions.list_step_seconds(tx, job.video_id, job.attempt),
             "render": round(seconds, 1),

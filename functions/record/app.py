@@ -1,29 +1,67 @@
-"""Steps RecordScript and RecordTimeline: what a step made and cost -> the database, and an event.
+"""Steps ReserveScript, RecordScript, RecordTimeline -> the video's row and log, its costs, one event.
 
-The steps before them have no database: their results are objects in S3.
+They record what a step without a database made and cost, and reserve what the next paid step can cost at
+most. A step whose money can't be reserved isn't started: PaymentRequired ends the production.
 """
 
+from decimal import Decimal
 from typing import Any
 
+from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import files, progress, script, timeline
+from showrunner.production import costs, files, progress, script, timeline, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.production.text import count_words
-from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint
-from showrunner.videos import announcements, receipts
+from showrunner.videos import announcements, budgets, receipts
 
 
-def _record_script(job: Job, written: Script) -> None:
+def _reserve_script(job: Job, amount: Decimal) -> dict[str, Any]:
+    """Settle the last call to the language model and reserve the next one."""
+    _reserve(job, "script", amount, "Writing the script.")
+    return {"reserved_usd": str(amount)}
+
+
+def _reserve(job: Job, step: str, amount: Decimal, message: str) -> None:
+    """Settle what was paid and reserve `amount` for `step`. Raises ProductionCancelled, PaymentRequired."""
+    charges = receipts.list_(job.folder)
+    with db.transaction() as tx:
+        # Locks the video: whoever ends it afterwards releases this reservation.
+        productions.advance(tx, job.video_id, job.attempt, step, progress.BEGUN[step], message)
+        video = productions.get_step(tx, job.video_id)
+        budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
+        budgets.reserve(tx, job.organisation_id, str(video["channel_id"]), job.video_id, step, amount)
+
+
+def _record_script(job: Job, event: dict[str, Any]) -> dict[str, Any]:
+    written = _script(job)
     words = sum(map(count_words, written.passages))
     message = f"Script of {words} words in {len(written.passages)} passages."
     _record(job, written, written.description, "voice", message)
+    if job.stop_after != "script":
+        _reserve(job, "voice", _voice_costs(job, written), message)
+    return {}
 
 
-def _record_timeline(job: Job, written: Script) -> None:
+def _voice_costs(job: Job, written: Script) -> Decimal:
+    """Return what the passages cost that have no recording yet."""
+    model, total = config.setting("ELEVENLABS_MODEL"), Decimal(0)
+    for text in {*written.passages}:
+        name = voices.recording_name(text, job.voice.provider_id, model, job.language)
+        if s3.size(files.product_key(job.organisation_id, "voice", name, "json")) is None:
+            total += costs.speech_charge(name, model, len(text), None).amount_usd
+    return total
+
+
+def _script(job: Job) -> Script:
+    return Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
+
+
+def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
+    written = _script(job)
     planned = s3.get_json(files.timeline_key(job.folder))
     pictures = [s3.get_json(files.visual_key(job.folder, scene)) for scene in range(len(written.passages))]
     repairs = tuple(
@@ -34,14 +72,13 @@ def _record_timeline(job: Job, written: Script) -> None:
         written.description, [each["author"] for each in pictures if each.get("author")]
     )
     description = script.with_chapters(credited, timeline.chapters(planned))
-    _record(
-        job,
-        written,
-        description,
-        "render",
-        f"Timeline of {timeline.duration(planned):.1f} s in {len(written.passages)} scenes.",
-        repairs,
-    )
+    seconds = timeline.duration(planned)
+    message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."
+    _record(job, written, description, "render", message, repairs)
+    # An execution that began before a release names no platform: count with the dearest.
+    platform = event.get("platform", "gpu")
+    _reserve(job, "render", costs.most_for_render(platform, seconds, len(job.outputs)), message)
+    return {"render_seconds": costs.render_seconds(seconds, len(job.outputs))}
 
 
 def _record(
@@ -49,7 +86,7 @@ def _record(
 ) -> None:
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
-        video_costs.add(tx, job.organisation_id, job.video_id, charges, job.demo)
+        budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
         productions.save_script(tx, job.video_id, job.attempt, written.title, description, written.tags)
         if reached == "voice" and job.stop_after == "script":
             productions.pause(
@@ -66,7 +103,7 @@ def _record(
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
-    written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
+    if event["step"] == "reserve":
+        return _reserve_script(job, Decimal(event["amount_usd"]))
     record = {"script": _record_script, "timeline": _record_timeline}[event["step"]]
-    record(job, written)
-    return {"recorded": event["step"]}
+    return {"recorded": event["step"], **record(job, event)}

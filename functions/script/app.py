@@ -1,14 +1,17 @@
 """Step WriteScript: job document -> script.json.
 
-Makes at most one paid call for each invocation; {"more": true} asks for the next.
+Makes at most one paid call for each invocation; {"more": true, "next_usd"} asks for the next, which costs
+`next_usd` at most.
 """
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import AnswerRefused, ScriptRejected
-from showrunner.platforms.language import Language
+from showrunner.platforms.language import ANSWER_TOKENS, Language
 from showrunner.production import costs, files, planning, script
 from showrunner.production.job import Job
 from showrunner.telemetry import entrypoint
@@ -16,10 +19,13 @@ from showrunner.videos import receipts
 
 
 class AnotherCall(Exception):
-    """One paid call was made and its answer stored: the next invocation goes on.
+    """The next paid call needs an invocation of its own, with `amount` (USD, the most it can cost) reserved.
 
-    A cancelled video can so stop between two calls.
+    So a video that was cancelled or has no budget left stops between two calls.
     """
+
+    def __init__(self, amount: Decimal) -> None:
+        self.amount = amount
 
 
 class Walk:
@@ -28,8 +34,9 @@ class Walk:
     Each answer is stored under the hash of its question, so a repeated walk pays only for new questions.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, reserved: Decimal | None) -> None:
         self.job = job
+        self.reserved = reserved
         self.models = [
             config.setting("OPENAI_MODEL"),
             *filter(None, [config.setting("OPENAI_FALLBACK_MODEL", " ").strip()]),
@@ -82,8 +89,10 @@ class Walk:
         return script.ModelAnswer(str(product["text"]), product.get("problem") == "truncated")
 
     def _call(self, model: str, question: script.Question, key: str) -> dict[str, Any]:
-        if self._called:
-            raise AnotherCall
+        sent = question.constant + question.prompt + json.dumps(question.schema_)
+        amount = costs.most_for_answer(model, len(sent.encode()), ANSWER_TOKENS)
+        if self._called or (self.reserved is not None and self.reserved < amount):
+            raise AnotherCall(amount)
         self._called = True
         language = Language(ssm.secret("openai/api_key"), config.setting("OPENAI_BASE_URL"))
         with breakers.guard("openai", "answer"):
@@ -120,11 +129,13 @@ def _write(walk: Walk) -> script.Script:
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
-    walk = Walk(job)
+    # Executions that began before a release reserve nothing; their machine never asks for it.
+    reserved = Decimal(event["reserved_usd"]) if "reserved_usd" in event else None
+    walk = Walk(job, reserved)
     try:
         written = planning.finished(_write(walk), job.language)
-    except AnotherCall:
-        return {"more": True}
+    except AnotherCall as call:
+        return {"more": True, "next_usd": str(call.amount)}
     document = {
         "script": written.model_dump(),
         "models": sorted(set(walk.answered_by)),

@@ -11,20 +11,17 @@ from mutagen.mp3 import MP3
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.platforms.speech import Narrator
-from showrunner.production import costs, files
+from showrunner.production import costs, files, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
 from showrunner.videos import receipts
 
-# ElevenLabs' own defaults but for stability, which keeps the pace even over scenes that are recorded apart.
-SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": True, "speed": 1.0}
-
 
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     narrator = Narrator(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
     with breakers.guard("elevenlabs", "speak"):
-        speech = narrator.speak(text, job.voice.provider_id, model, job.language, SETTINGS)
+        speech = narrator.speak(text, job.voice.provider_id, model, job.language, voices.SETTINGS)
     receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
     audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
     sha256 = s3.put_product(audio_key, speech.audio, "audio/mpeg")
@@ -56,7 +53,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     passages = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"]).passages
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
-    name = files.digest(text, job.voice.provider_id, model, job.language, SETTINGS)
+    name = voices.recording_name(text, job.voice.provider_id, model, job.language)
     product = _find(job, name) or _record(job, text, model, name)
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
         s3.put_json(files.voice_key(job.folder, scene), product)

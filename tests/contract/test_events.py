@@ -21,7 +21,7 @@ from functions.visuals import app as visuals
 from functions.voice import app as voice
 from showrunner.aws import dynamodb, s3
 from showrunner.database import db
-from showrunner.production import files
+from showrunner.production import files, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 
@@ -99,7 +99,7 @@ def recorded(folder: str) -> None:
     """Store the recording of each passage, as an earlier production of the same text left it."""
     job = Job.model_validate(s3.get_json(f"{folder}/job.json"))
     for text in Script.model_validate(s3.get_json(f"{folder}/script.json")["script"]).passages:
-        name = files.digest(text, job.voice.provider_id, "eleven_flash_v2_5", job.language, voice.SETTINGS)
+        name = voices.recording_name(text, job.voice.provider_id, "eleven_flash_v2_5", job.language)
         step = 2 / len(text)
         product = {
             "text": text,
@@ -122,15 +122,21 @@ def status(tx, video_id: str) -> str:
 def test_the_samples_of_the_steps_form_one_production(tx, event, video, settings):
     pointers = prepare.handler(event("prepare.start"), None)
     # The machine's $job is what Prepare returned: the samples of the later steps must be equal to it.
-    assert pointers == event("script.step") == event("timeline.step")
+    assert pointers == event("timeline.step")
+    assert {**pointers, "reserved_usd": "0.0134"} == event("script.step")
 
+    assert record.handler(event("record.reserve"), None) == {"reserved_usd": "0.0134"}
     assert script.handler(event("script.step"), None) == {"more": False, "scenes": [0], "narrations": [0]}
     assert record.handler(event("record.script"), None) == {"recorded": "script"}
     recorded(pointers["folder"])
     assert voice.handler(event("voice.scene"), None) == {"scene": 0}
     assert visuals.handler(event("visuals.scene"), None) == {"scene": 0}
     assert set(timeline.handler(event("timeline.step"), None)) == {"timeline", "destination", "share"}
-    assert record.handler(event("record.timeline"), None) == {"recorded": "timeline"}
+    limits = {"cpu": 914, "gpu": 903}
+    assert record.handler(event("record.timeline"), None) == {
+        "recorded": "timeline",
+        "render_seconds": limits,
+    }
     for name in FILES.values():
         s3.put_bytes(f"{pointers['folder']}/render/{name}", b"video")
     s3.put_json(f"{pointers['folder']}/render/report.json", REPORT)

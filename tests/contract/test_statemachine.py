@@ -495,6 +495,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 
 PASSED = {
     *("step", "scene", "video_id", "organisation_id", "attempt", "folder"),
+    *("amount_usd", "platform"),
     *("name", "kind", "error"),  # of a rotation: which secret, never its value
 }
 
@@ -548,3 +549,23 @@ def test_every_failure_names_a_step_shown_to_users(machine, path):
 
         assert named <= set(progress.BEGUN)
         assert named
+
+
+def test_every_paid_state_of_a_production_follows_its_reservation():
+    """Record reserves money; the paid states get it, or are entered only from Record."""
+    (machine,) = (
+        each for each in (json.loads(path.read_text()) for path in FILES) if "WriteScript" in each["States"]
+    )
+    found = machine["States"]
+
+    assert "'reserved_usd': $reserved_usd" in found["WriteScript"]["Arguments"]["Payload"]
+    assert found["Prepare"]["Assign"]["reserved_usd"] == "0"
+    assert found["ReserveScript"]["Next"] == "WriteScript"
+    entered = {
+        "NarrateAndIllustrate": ["ScriptRecorded"],
+        "ScriptRecorded": ["RecordScript"],
+        "RenderVideo": ["RecordTimeline", "RenderOnCpu"],
+    }
+    for name, sources in entered.items():
+        assert [source for source, body in found.items() if f'"{name}"' in json.dumps(body)] == sources
+    assert "$render_seconds" in found["RenderVideo"]["Arguments"]["Timeout"]["AttemptDurationSeconds"]

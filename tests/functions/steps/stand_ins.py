@@ -161,10 +161,14 @@ def words_target(job: dict[str, Any]) -> int:
 
 def write(job: dict[str, Any]) -> dict[str, Any]:
     """Run the script step as often as the state machine repeats it. Returns its last result."""
-    for _ in range(20):
-        result = script_step.handler(job, None)
+    reserved = "0"
+    for _ in range(40):
+        result = script_step.handler({"reserved_usd": reserved, **job}, None)
         if not result["more"]:
             return result  # type: ignore[no-any-return]
+        reserved = record.handler({**job, "step": "reserve", "amount_usd": result["next_usd"]}, None)[
+            "reserved_usd"
+        ]
     raise AssertionError("the script never ends")
 
 

@@ -1,6 +1,8 @@
 """All steps of a production, in order, repeated and interrupted, on a real PostgreSQL and an object store."""
 
+import json
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,9 +10,21 @@ import pytest
 from functions.finish import app as finish
 from functions.prepare import app as prepare
 from functions.record import app as record
+from functions.script import app as script_step
+from functions.voice import app as voice_step
 from showrunner.database import db
-from showrunner.errors import ProductionCancelled
-from tests.functions.steps.stand_ins import Platforms, list_costs, produced, row, write
+from showrunner.errors import PaymentRequired, ProductionCancelled
+from tests.functions.steps.stand_ins import (
+    Platforms,
+    answer,
+    failure,
+    good_script,
+    list_costs,
+    produced,
+    row,
+    words_target,
+    write,
+)
 
 
 def test_a_brief_becomes_a_finished_video_with_every_cent_in_the_ledger(
@@ -94,4 +108,75 @@ def test_a_step_of_an_ended_attempt_changes_nothing(
         before["status"],
         before["attempt"],
         before["current_step"],
+    )
+
+
+def reserved(tx: Any, video_id: str) -> tuple[str, Decimal] | None:
+    found = db.one(tx, "SELECT step, amount_usd FROM ledger.reservations WHERE video_id = :id", id=video_id)
+    return (found["step"], found["amount_usd"]) if found else None
+
+
+def test_every_paid_step_is_reserved_before_and_settled_after(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    event = video()
+    job = prepare.handler(event, None)
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+
+    first = script_step.handler({**job, "reserved_usd": "0"}, None)
+
+    assert (first["more"], platforms.questions) == (True, [])  # nothing is paid without a reservation
+    amount = first["next_usd"]
+    record.handler({**job, "step": "reserve", "amount_usd": amount}, None)
+    assert reserved(tx, event["video_id"]) == ("script", Decimal(amount).quantize(Decimal("0.00000001")))
+    script_step.handler({**job, "reserved_usd": amount}, None)
+    record.handler({**job, "step": "script"}, None)
+    written = write(job)
+    (paid,) = list_costs(tx, event["organisation_id"], event["video_id"])
+    assert Decimal(paid["amount_usd"]) < Decimal(amount)
+    step, voice_usd = reserved(tx, event["video_id"]) or ("", Decimal(0))
+    for scene in written["narrations"]:
+        voice_step.handler({"scene": scene, **job}, None)
+    record.handler({**job, "step": "script"}, None)
+    costs = list_costs(tx, event["organisation_id"], event["video_id"])
+    assert (step, voice_usd) == (
+        "voice",
+        sum(Decimal(each["amount_usd"]) for each in costs if each["step"] == "voice"),
+    )
+    assert reserved(tx, event["video_id"]) == ("voice", Decimal(0))  # every recording is there
+
+
+def test_a_production_ends_before_the_call_that_its_budget_does_not_cover(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    event = video({"language": "en", "budget": {"video": "0.02"}})
+    job = prepare.handler(event, None)
+    platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
+    write(job)
+
+    with pytest.raises(PaymentRequired) as refused:
+        record.handler({**job, "step": "script"}, None)
+
+    assert "settings.budget.video" in refused.value.message
+    assert platforms.spoken == []
+    cause = json.dumps({"errorMessage": refused.value.message})
+    finish.handler(failure(job, "script", "PaymentRequired", cause), None)
+    after = row(tx, event["video_id"])
+    assert (after["status"], after["error"]["message"]) == ("failed", refused.value.message)
+    assert reserved(tx, event["video_id"]) is None
+    assert len(list_costs(tx, event["organisation_id"], event["video_id"])) == 1  # the script
+
+
+def test_the_end_of_a_production_leaves_nothing_reserved(tx: Any, platforms: Platforms, video: Any) -> None:
+    event = video()
+    done = produced(tx, platforms, event)
+    step, amount = reserved(tx, event["video_id"]) or ("", Decimal(0))
+    assert step == "render"
+
+    finish.handler(done, None)
+
+    assert reserved(tx, event["video_id"]) is None
+    costs = list_costs(tx, event["organisation_id"], event["video_id"])
+    assert (
+        sum(Decimal(each["amount_usd"]) for each in costs if each["step"] in ("render", "storage")) < amount
     )

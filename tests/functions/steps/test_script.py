@@ -10,6 +10,7 @@ from functions.prepare import app as prepare
 from functions.script import app as script_step
 from functions.voice import app as voice_step
 from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import (
     AnswerRefused,
     CredentialRejected,
@@ -40,7 +41,7 @@ def test_an_invalid_script_is_repaired_once(tx: Any, platforms: Platforms, video
         [answer(json.dumps(good_script(target * 2))), answer(json.dumps(good_script(target)))]
     )
 
-    assert script_step.handler(job, None) == {"more": True}
+    assert script_step.handler(job, None)["more"] is True
     assert script_step.handler(job, None)["more"] is False
 
     assert len(platforms.questions) == 2
@@ -89,10 +90,11 @@ def test_a_configured_second_model_is_asked_after_the_repair_fails(
 def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(
     tx: Any, platforms: Platforms, video: Any
 ) -> None:
-    job = prepare.handler(video(), None)
+    ids = video()
+    job = prepare.handler(ids, None)
     platforms.language.extend([answer("{}"), answer("{}")])
 
-    assert script_step.handler(job, None) == {"more": True}
+    assert script_step.handler(job, None)["more"] is True
     with pytest.raises(ScriptRejected):
         script_step.handler(job, None)
 
@@ -100,6 +102,8 @@ def test_without_a_usable_script_the_step_fails_and_a_retry_asks_again(
     assert s3.find_json(f"{job['folder']}/script.json") is None
     finish.handler(failure(job, "script", "ScriptRejected", "{}"), None)
     assert len(list_costs(tx, job["organisation_id"], job["video_id"])) == 2  # refused, but paid for
+    db.run(tx, "UPDATE studio.videos SET status = 'queued', attempt = 2 WHERE id = :id", id=job["video_id"])
+    job = prepare.handler({**ids, "attempt": 2}, None)
     platforms.language.extend([answer(json.dumps(good_script(words_target(job))))])
     assert write(job)["scenes"]
 

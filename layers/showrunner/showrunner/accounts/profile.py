@@ -19,7 +19,7 @@ from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden, InvalidRequest
 from showrunner.store.access import windows
 from showrunner.store.accounts import connected_accounts, members, personal_data, users
-from showrunner.store.ledger import billing
+from showrunner.store.ledger import billing, budgets
 from showrunner.store.studio import assets, channels
 from showrunner.web import audit
 from showrunner.web.answers import Answer
@@ -117,7 +117,7 @@ def erase_me(request: Request, body: PasswordConfirmation) -> Answer:
 
 @routes.get("/api/v1/users/me/usage", permission="account:all", answer=UsageResponse)
 def show_usage(request: Request) -> dict[str, Any]:
-    """Show what was used today, and the limits."""
+    """Show what was used today and this month, and the limits."""
     with db.reading() as tx:
         limit = limits.of_organisation(tx, request.organisation_id)
         used = {
@@ -128,8 +128,10 @@ def show_usage(request: Request) -> dict[str, Any]:
             "channels": (channels.count(tx, request.caller.holder), limit["channels"]),
         }
         count, size = assets.usage(tx, request.organisation_id)
+        month = {**budgets.get_month(tx, request.organisation_id), "limit": str(limit["month_usd"])}
     used |= {"assets": (count, limit["assets"]), "asset_bytes": (size, limit["asset_bytes"])}
-    return {"usage": {name: {"used": spent, "limit": most} for name, (spent, most) in used.items()}}
+    counted = {name: {"used": spent, "limit": most} for name, (spent, most) in used.items()}
+    return {"usage": {**counted, "month_usd": month}}
 
 
 @routes.get("/api/v1/users/me/billing", permission="account:all", answer=BillingResponse)

@@ -281,13 +281,22 @@ class UsedOfLimit(Result):
     limit: int
 
 
+class UsedMoney(Result):
+    """USD as decimal strings: paid this month, reserved by running productions, and the budget of the month."""
+
+    used: str
+    reserved: str
+    limit: str
+
+
 class Usage(Result):
-    """`videos_today` and `channels` count the caller's own, `assets` and `asset_bytes` the organisation's."""
+    """`videos_today` and `channels` count the caller's own, the others the organisation's."""
 
     videos_today: UsedOfLimit
     channels: UsedOfLimit
     assets: UsedOfLimit
     asset_bytes: UsedOfLimit
+    month_usd: UsedMoney
 
 
 class UsageResponse(Result):

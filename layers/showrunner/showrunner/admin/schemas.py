@@ -42,6 +42,7 @@ class LimitChanges(Body):
     channels: Annotated[int, Field(ge=0, le=10_000, strict=True)] | None = None
     assets: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] | None = None
     asset_bytes: Annotated[int, Field(ge=0, le=10**14, strict=True)] | None = None
+    month_usd: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] | None = None
 
 
 class ClonedVoices(Body):
@@ -159,6 +160,7 @@ class OrganisationLimits(Result):
     channels: int
     assets: int
     asset_bytes: int
+    month_usd: int
 
 
 class LimitsResponse(Result):

@@ -46,6 +46,7 @@ PlaylistId = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{10,64}$")]
 Topic = Annotated[Line, Field(max_length=500)]
 ChannelName = Annotated[Line, Field(max_length=100)]
 Niche = Annotated[Line, Field(max_length=100)]
+Dollars = Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,2})?$", description="USD, such as 1.50")]
 YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
 ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
 
@@ -54,6 +55,7 @@ PATTERN_WORDS |= {
     "^#[0-9a-fA-F]{6}$": "is not a colour; write it like #ff6600",
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is not a time; write it like 18:30",
     "^[A-Za-z0-9_-]{10,64}$": "is not the id of a playlist; copy it from its address on YouTube",
+    r"^[0-9]{1,6}(\.[0-9]{1,2})?$": "is not an amount in USD; write it like 1.50",
     "^UC[A-Za-z0-9_-]{22}$": "is not the id of a YouTube channel; it has 24 characters and begins with UC",
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
 }
@@ -83,6 +85,13 @@ class Brand(Body):
     logo: Id | None = None
     font: Font | None = None
     caption_preset: CaptionPreset | None = None
+
+
+class Budget(Body):
+    """The most that one video, and all videos of one day (UTC), may cost in USD. Omitted: 1.00 and 10.00."""
+
+    video: Dollars | None = None
+    day: Dollars | None = None
 
 
 class ChannelSettings(Body):
@@ -119,6 +128,7 @@ class ChannelSettings(Body):
     brand: Brand = Brand()
     made_for_kids: Annotated[bool, Field(strict=True)] = False
     category: Annotated[int, Field(ge=1, le=44, strict=True)] = 22
+    budget: Budget = Budget()
 
 
 class NewChannel(Body):

@@ -26,6 +26,11 @@ class Charge(BaseModel):
 
 _MILLION = Decimal(1_000_000)
 _GIB = Decimal(1 << 30)
+# The longest that a render may take: this start, and so many seconds for each second of video and output.
+RENDER_START_SECONDS = 900
+RENDER_PACE = {"cpu": 4.0, "gpu": 1.0}
+# Of a finished file: 24 Mbit/s, above what the encoders write.
+MOST_BYTES_PER_SECOND = 3_000_000
 
 
 def language_charge(name: str, model: str, usage: Usage) -> Charge:
@@ -48,6 +53,12 @@ def language_charge(name: str, model: str, usage: Usage) -> Charge:
         unit="token",
         amount_usd=amount,
     )
+
+
+def most_for_answer(model: str, sent_bytes: int, answer_tokens: int) -> Decimal:
+    """Return the most that one answer can cost: a token has at least one byte."""
+    price = prices.TOKENS.get(model, prices.DEAREST_TOKENS)
+    return (sent_bytes * max(price.input, price.cache_write) + answer_tokens * price.output) / _MILLION
 
 
 def speech_charge(name: str, model: str, characters: int, credits: int | None) -> Charge:
@@ -84,6 +95,20 @@ def render_charge(attempt: int, platform: str, seconds: float) -> Charge:
         unit="second",
         amount_usd=amount,
     )
+
+
+def render_seconds(seconds: float, outputs: int) -> dict[str, int]:
+    """Return how long a render may take, by platform: several times what was measured, and a start."""
+    return {
+        name: RENDER_START_SECONDS + round(pace * seconds * outputs) for name, pace in RENDER_PACE.items()
+    }
+
+
+def most_for_render(platform: str, seconds: float, outputs: int) -> Decimal:
+    """Return the most that a render on this platform and a month of its files can cost."""
+    render = render_charge(0, platform, render_seconds(seconds, outputs)[platform])
+    storage = storage_charge(round(MOST_BYTES_PER_SECOND * seconds * outputs))
+    return render.amount_usd + storage.amount_usd
 
 
 def storage_charge(stored_bytes: int) -> Charge:

@@ -22,6 +22,7 @@ def rendering(said: dict[str, Any]) -> int:
 STEP_OF_STATE = {
     "Prepare": "prepare",
     "WriteScript": "script",
+    "ReserveScript": "script",
     "RecordScript": "script",
     "NarrateScene": "voice",
     "ChooseVisual": "visuals",
@@ -47,6 +48,7 @@ _WORDS = {
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
     "RenderIncomplete": "The rendered files are incomplete: {message} Retry the video: it is rendered again.",
     "ConfigurationMissing": "{message}",
+    "PaymentRequired": "{message}",
     "InvalidRequest": "{message}",
     "States.TaskFailed": "The render ended without saying why: {message} "
     "Retry the video: what was rendered is kept.",

@@ -6,6 +6,11 @@ than March 2026 have none of them, and every account has other voices of its own
 
 from typing import NamedTuple
 
+from showrunner.production import files
+
+# ElevenLabs' own defaults but for stability, which keeps the pace even over scenes that are recorded apart.
+SETTINGS = {"stability": 0.6, "similarity_boost": 0.75, "style": 0.0, "use_speaker_boost": True, "speed": 1.0}
+
 
 class Voice(NamedTuple):
     """A provider's voice. `words_per_minute` is its pace without the pauses between scenes."""
@@ -61,6 +66,11 @@ def find(language: str, voice: str, clone_id: str | None = None, *, setting: str
         return Voice(clone_id, _CLONE_WORDS_PER_MINUTE) if clone_id else None
     pace, provider_id = _WORDS_PER_MINUTE.get((language, voice)), configured(setting).get(voice)
     return Voice(provider_id, pace) if pace and provider_id else None
+
+
+def recording_name(text: str, provider_id: str, model: str, language: str) -> str:
+    """Return the name under which a recording is stored: the same text and voice are paid for once."""
+    return files.digest(text, provider_id, model, language, SETTINGS)
 
 
 def missing(language: str, voice: str) -> str:

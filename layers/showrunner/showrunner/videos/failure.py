@@ -9,9 +9,8 @@ from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.production import files
 from showrunner.production.costs import Charge
-from showrunner.store.ledger import video_costs
 from showrunner.store.studio import productions
-from showrunner.videos import announcements, receipts
+from showrunner.videos import announcements, budgets, receipts
 
 
 def fail(
@@ -32,7 +31,7 @@ def fail(
     job = s3.find_json(files.job_key(folder)) or {"demo": False}
     charges = [*receipts.list_(folder), *ran]
     with db.transaction() as tx:
-        video_costs.add(tx, organisation_id, video_id, charges, job["demo"])
+        budgets.settle(tx, organisation_id, video_id, charges, list_price_only=job["demo"])
         changed = productions.fail(tx, video_id, attempt, error)
         video = productions.get_step(tx, video_id)
     if changed or (repeat and (video["status"], video["attempt"]) == ("failed", attempt)):

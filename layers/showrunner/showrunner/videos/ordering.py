@@ -1,5 +1,6 @@
 """Order videos: check briefs, add rows, start executions."""
 
+from decimal import Decimal
 from typing import Any
 
 from showrunner import config, errors
@@ -16,7 +17,7 @@ from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels, topics, videos
-from showrunner.videos import executions
+from showrunner.videos import budgets, executions
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -114,12 +115,13 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     """Add a queued video; `prefix` stands before the field names of errors.
 
     Raises NotFound (channel), Conflict (channel not active), InvalidRequest (voice, assets), PaymentRequired
-    (credits), LimitExceeded (videos of the day)."""
+    (credits, budgets), LimitExceeded (videos of the day)."""
     order = check(tx, request, brief, prefix)
     found, warnings = _estimate(brief, order, prefix)
     del order["words_per_minute"]
     organisation_id, channel_id = request.organisation_id, brief.channel_id.lower()
     billing.require_credit(tx, organisation_id)
+    budgets.require(tx, organisation_id, channel_id, Decimal(found.cost_usd["total"]))
     limits.spend_videos(tx, request.caller, "generate")
     video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
     if not has_subject(brief):

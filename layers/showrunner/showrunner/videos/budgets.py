@@ -1,0 +1,80 @@
+"""Reserve money before a paid step of a production, and settle it by what the step cost.
+
+A step reserves the most that it can cost. It is refused if that exceeds what is left of the video's budget,
+the channel's for the day, or the organisation's for the month.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from showrunner.access import limits
+from showrunner.database import db
+from showrunner.errors import PaymentRequired
+from showrunner.production.costs import Charge
+from showrunner.store.ledger import budgets, video_costs
+
+# USD, for channels that set no budget of their own.
+VIDEO_USD, DAY_USD = Decimal("1.00"), Decimal("10.00")
+
+
+def require(
+    tx: db.Transaction, organisation_id: str, channel_id: str, amount: Decimal, video_id: str | None = None
+) -> None:
+    """Raise PaymentRequired if a budget has less than `amount` left, naming it and what to change."""
+    used = budgets.get_used(tx, organisation_id, channel_id, video_id)
+    month = Decimal(limits.of_organisation(tx, organisation_id)["month_usd"])
+    for scope, limit, remedy in (
+        ("video", _limit(used, "video", VIDEO_USD), "Raise settings.budget.video of the channel"),
+        (
+            "day",
+            _limit(used, "day", DAY_USD),
+            "Raise settings.budget.day of the channel, or wait for the next day",
+        ),
+        ("month", month, f"Ask a platform admin for a higher month_usd, or wait until {_next_month()}"),
+    ):
+        left = limit - Decimal(used[scope])
+        if amount > left:
+            raise PaymentRequired(
+                f"{_NAMES[scope]} is {limit:.2f} USD, {max(left, Decimal(0)):.4f} USD are left, and up to "
+                f"{amount:.4f} USD are needed now. {remedy}, then try again."
+            )
+
+
+_NAMES = {
+    "video": "The budget of a video of this channel",
+    "day": "The channel's budget of a day (UTC)",
+    "month": "Your organisation's budget of a month (UTC)",
+}
+
+
+def _limit(used: dict[str, Any], name: str, default: Decimal) -> Decimal:
+    return Decimal(used["budget"].get(name) or default)
+
+
+def _next_month() -> str:
+    now = datetime.now(UTC)
+    return f"{now.year + now.month // 12}-{now.month % 12 + 1:02}-01"
+
+
+def reserve(
+    tx: db.Transaction, organisation_id: str, channel_id: str, video_id: str, step: str, amount: Decimal
+) -> None:
+    """Reserve what the next step can cost at most, in place of the video's last reservation.
+
+    Raises PaymentRequired.
+    """
+    budgets.lock(tx, organisation_id)
+    require(tx, organisation_id, channel_id, amount, video_id)
+    budgets.reserve(tx, organisation_id, channel_id, video_id, step, amount)
+
+
+def settle(
+    tx: db.Transaction, organisation_id: str, video_id: str, charges: list[Charge], *, list_price_only: bool
+) -> None:
+    """Record what was paid and release the rest of the reservation.
+
+    A charge that was recorded before stays as it was.
+    """
+    video_costs.add(tx, organisation_id, video_id, charges, list_price_only)
+    budgets.release(tx, video_id)
