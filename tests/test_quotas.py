@@ -64,3 +64,41 @@ def test_a_quota_refused_in_the_first_minutes_of_a_day_is_retried():
     with pytest.raises(QuotaExceeded) as refused:
         ledger.spend(1, LATER)
     assert refused.value.retry_at == MIDNIGHT + timedelta(days=1)
+
+
+NOON, EVENING = MIDNIGHT + timedelta(hours=12), MIDNIGHT + timedelta(hours=20)
+
+
+def test_the_shares_add_up_to_the_quota():
+    assert sum(quotas.SHARES.values()) == quotas.ALL_UNITS
+    assert quotas.SHARES["polling"] >= quotas.POLL_UNITS
+
+
+def test_a_share_is_kept_for_its_users_until_the_evening():
+    shares = quotas.SHARES
+    quotas.spend("shares", "general", shares["polling"], quotas.ALL_UNITS, NOON, "polling")
+
+    with pytest.raises(QuotaExceeded) as refused:
+        quotas.spend("shares", "general", 1, quotas.ALL_UNITS, NOON, "polling")
+
+    assert refused.value.retry_at == EVENING
+    quotas.spend("shares", "general", shares["publication"], quotas.ALL_UNITS, NOON, "publication")
+    left = quotas.ALL_UNITS - shares["polling"] - shares["publication"]
+    assert quotas.spend("shares", "general", left, quotas.ALL_UNITS, EVENING, "polling") == "2031-07-04"
+    with pytest.raises(QuotaExceeded):
+        quotas.spend("shares", "general", 1, quotas.ALL_UNITS, EVENING, "metrics")
+    assert quotas.spent("shares", "general", EVENING) == quotas.ALL_UNITS
+
+
+def test_a_reservation_counts_once_and_is_released_once():
+    day = quotas.reserve("once", "general", 500, 1000, "a", NOON, "publication")
+    quotas.reserve("once", "general", 500, 1000, "a", NOON, "publication")
+    quotas.reserve("once", "general", 500, 1000, "b", NOON, "publication")
+    with pytest.raises(QuotaExceeded):
+        quotas.reserve("once", "general", 500, 1000, "c", NOON, "publication")
+
+    for _ in range(2):
+        quotas.release("once", "general", 500, "a", day, "publication")
+
+    assert quotas.spent("once", "general", NOON) == 500
+    quotas.reserve("once", "general", 500, 1000, "c", NOON, "publication")

@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from showrunner import quotas
+from showrunner.database import db
 from tests.publishing.studio import PLAYLIST, Machine
 
 
@@ -44,3 +45,23 @@ def test_a_scheduled_video_is_private_until_its_time(studio):
     assert (studio.status(), studio.row()["problems"], studio.row()["is_open"]) == ("scheduled", [], True)
     assert video.resource["status"]["privacyStatus"] == "private"
     assert datetime.fromisoformat(video.resource["status"]["publishAt"]) == at
+
+
+def test_tags_without_room_beside_the_mark_are_written_when_the_video_has_its_id(studio):
+    tags = [f"tag{number:02} " + "x" * 40 for number in range(10)]  # 490 of 500 characters
+    db.run(studio.tx, "UPDATE studio.videos SET tags = :tags WHERE id = :id", tags=tags, id=studio.video_id)
+    sent = []
+    machine = Machine(
+        studio.order(),
+        before=lambda step: (
+            sent.extend(studio.uploaded()[0].resource["snippet"]["tags"]) if step == "tags" else None
+        ),
+    )
+
+    machine.run()
+
+    (video,) = studio.uploaded()
+    assert sent[0].startswith("sr-")  # the mark, while the id could still be lost
+    assert video.resource["snippet"]["tags"] == tags
+    assert (studio.status(), studio.row()["problems"]) == ("published", [])
+    assert studio.world.spent <= quotas.spent_by_share("youtube")["publication"]

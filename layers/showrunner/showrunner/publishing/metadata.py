@@ -101,11 +101,18 @@ def api_time(at: datetime) -> str:
 
 
 def with_marker(tags: list[str], marker: str) -> list[str]:
-    """Put our marker first.
+    """Put our marker first, which prevents a second upload.
 
-    Tags that then exceed YouTube's limit are left out from the end: the marker prevents a second upload.
+    Tags that then exceed YouTube's limit are left out from the end; they are written once the video has an id
+    and the marker isn't needed any more (lasting_tags).
     """
     kept = [marker, *(tag for tag in tags if tag != marker)]
     while tags_length(kept) > TAGS_CHARACTERS:
         kept.pop()
     return kept
+
+
+def lasting_tags(tags: list[str], marker: str) -> list[str]:
+    """Return the tags of a video whose id is known: all of them, and the marker if there is room for it."""
+    marked = with_marker(tags, marker)
+    return marked if set(marked) >= set(tags) else tags

@@ -11,6 +11,7 @@ Step = Literal[
     "reserve",
     "send",
     "process",
+    "tags",
     "thumbnail",
     "captions",
     "playlist",
@@ -20,12 +21,13 @@ Step = Literal[
     "remove",
 ]
 # Steps after the id is saved: each has its own result, and none of them loses the video.
-FINISHING: tuple[Step, ...] = ("thumbnail", "captions", "playlist")
+FINISHING: tuple[Step, ...] = ("tags", "thumbnail", "captions", "playlist")
 FOLLOWING: dict[Step, Step] = {
     "check": "reserve",
     "reserve": "send",
     "send": "process",
-    "process": "thumbnail",
+    "process": "tags",
+    "tags": "thumbnail",
     "thumbnail": "captions",
     "captions": "playlist",
     "playlist": "compare",
@@ -80,7 +82,7 @@ def find_differences(job: PublicationJob, shown: dict[str, Any], now: datetime) 
                 "compare",
                 "PUBLISH_AT",
                 "YouTube doesn't keep the time of publication.",
-                "PUT … with schedule_time sets it again.",
+                "Set the time in YouTube Studio.",
             )
         )
     for code, name, wanted in (

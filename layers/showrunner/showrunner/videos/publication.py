@@ -26,7 +26,7 @@ from showrunner.platforms.youtube_upload import Progress, SessionGone, Uploader
 from showrunner.production.files import digest
 from showrunner.publishing import mp4, slices, steps
 from showrunner.publishing.job import Caption, PublicationJob
-from showrunner.publishing.metadata import request_body, status_body, with_marker
+from showrunner.publishing.metadata import lasting_tags, request_body, status_body
 from showrunner.publishing.steps import FINISHING, FOLLOWING, Outcome, Step, problem
 from showrunner.telemetry import logger
 from showrunner.videos import upload_state
@@ -331,6 +331,16 @@ class Publication:
             "wait_seconds": steps.polling_seconds(self.progress["polls"] - 1),
         }
 
+    def tags(self) -> Outcome:
+        """Write the tags for which there was no room beside the marker."""
+        job = self.job
+        tags = lasting_tags(job.metadata.tags, job.marker)
+        if job.marker not in tags:
+            shown = self._studio(lambda studio: studio.find_video(self.video_id))
+            if shown is not None and shown["snippet"].get("tags", []) != tags:
+                self._studio(lambda studio: studio.update(shown, {"snippet": {"tags": tags}}))
+        return self._after("tags")
+
     def thumbnail(self) -> Outcome:
         if self.job.thumbnail:
             picture = s3.get_bytes(self.job.thumbnail)
@@ -435,6 +445,7 @@ class Publication:
         "reserve": reserve,
         "send": send,
         "process": process,
+        "tags": tags,
         "thumbnail": thumbnail,
         "captions": captions,
         "playlist": playlist,
@@ -463,7 +474,9 @@ def _update(job: PublicationJob, shown: dict[str, Any], studio: Studio) -> None:
 def units_of(job: PublicationJob) -> int:
     """Return the general units that a whole publication costs."""
     units = len(job.captions) * UNITS["captions.insert"] + (UNITS["thumbnails.set"] if job.thumbnail else 0)
-    return units + (UNITS["playlistItems.insert"] + 1 if job.playlist else 0) + UNIT_POLLS
+    units += UNITS["playlistItems.insert"] + 1 if job.playlist else 0
+    is_full = job.marker not in lasting_tags(job.metadata.tags, job.marker)
+    return units + (UNITS["videos.update"] if is_full else 0) + UNIT_POLLS
 
 
 def changes_of(job: PublicationJob, shown: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -475,7 +488,7 @@ def changes_of(job: PublicationJob, shown: dict[str, Any]) -> dict[str, dict[str
     snippet = {
         "title": metadata.title,
         "description": metadata.description,
-        "tags": with_marker(metadata.tags, job.marker),
+        "tags": lasting_tags(metadata.tags, job.marker),
         "categoryId": str(metadata.category_id),
     }
     waits = (
