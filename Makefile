@@ -13,8 +13,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST)) | while IFS= read -r line; do \
 		name=$$(printf '%s' "$$line" | awk '{print $$2}'); case $$name in bench-*) [ -f "tests/bench/$${name#bench-}.py" ] || continue;; esac; printf '%s\n' "$$line"; done
 
-run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPECT=16:9 LENGTH=30)
-	$(local) run $(if $(BRIEF),--brief '$(BRIEF)') $(if $(ASPECT),--aspect '$(ASPECT)') $(if $(LENGTH),--length '$(LENGTH)')
+run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPECT=16:9 LENGTH=30 PUBLISH=1)
+	$(local) run $(if $(BRIEF),--brief '$(BRIEF)') $(if $(ASPECT),--aspect '$(ASPECT)') $(if $(LENGTH),--length '$(LENGTH)') $(if $(PUBLISH),--publish)
 
 test: ## the whole test suite in its everyday size
 	$(local) test

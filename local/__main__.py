@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     )
     making.add_argument("--aspect", help="9:16, 16:9, 1:1, or several of them with commas")
     making.add_argument("--length", help="short, medium, long or seconds")
+    making.add_argument("--publish", action="store_true", help="on the stand-in for YouTube too")
     command("up", up, "start the local stack and deploy to it")
     command("down", down, "stop the local stack")
     command("open", open_, "the addresses of the local stack")
@@ -109,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
 
     body = brief.read(options.brief, options.aspect, options.length)
     with local_stack():
-        run_video.make(body, float(os.environ[BEGUN]))
+        run_video.make(body, float(os.environ[BEGUN]), publish=options.publish)
     print(
         "\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).",
         flush=True,

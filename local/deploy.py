@@ -356,7 +356,12 @@ def ensure_channel(api: httpx.Client) -> str:
     body = {
         "name": CHANNEL,
         "niche": "science and history",
-        "settings": {"language": "en", "auto_publish": False},
+        # Stand-ins cost nothing: their list prices must not end a long video.
+        "settings": {
+            "language": "en",
+            "auto_publish": False,
+            "budget": {"video": "50.00", "day": "500.00"},
+        },
     }
     made = answered(api.post("/api/v1/channels", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}))
     return str(made["channel"]["id"])

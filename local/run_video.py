@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from local import stack
+from local import publish_video, stack
 from local.deploy import answered, client, ensure_channel
 from local.settings import HOME, Refused
 
@@ -49,19 +49,30 @@ STEPS = {
     "render": "rendering",
     "finish": "finishing",
 }
+# A channel that publishes automatically goes on after "completed".
+FINISHED = ("completed", "publishing", "scheduled", "published", "review")
 console = Console(highlight=False)
 
 
-def make(body: dict[str, Any], begun_at: float) -> None:
-    """Make a video from the brief. `begun_at` is when the person started to wait (Unix time)."""
+def make(body: dict[str, Any], begun_at: float, *, publish: bool = False) -> None:
+    """Make a video from the brief. `begun_at` is when the person started to wait (Unix time).
+
+    With `publish` it is also published on the stand-in for YouTube.
+    """
     with client() as api:
-        channel = body.get("channel_id") or ensure_channel(api)
+        if publish:
+            publish_video.log_in(api)
+            channel = publish_video.ensure_channel(api)
+        else:
+            channel = body.get("channel_id") or ensure_channel(api)
         started = time.monotonic()
         video_id = ask(api, {**body, "channel_id": channel})
         console.print(f"Making video {video_id}")
         follow(api, video_id)
         production_s = time.monotonic() - started
         summary = collect(api, video_id)
+        if publish:
+            summary["youtube"] = publish_video.publish(api, video_id)
     summary |= {"production_s": round(production_s, 1), "wall_s": round(time.time() - begun_at, 1)}
     write(summary)
     show(summary)
@@ -81,7 +92,7 @@ def follow(api: httpx.Client, video_id: str) -> None:
         while True:
             status = ask_patiently(api, f"/api/v1/videos/{video_id}/status")
             view.update_step(status.get("current_step"), int(status.get("progress") or 0))
-            if status["status"] == "completed":
+            if status["status"] in FINISHED:
                 return
             if status["status"] in ("failed", "cancelled"):
                 break
@@ -276,6 +287,8 @@ def show(summary: dict[str, Any]) -> None:
     console.print(
         f"  {'summary':<10} {Path(summary['paths']['video']).with_name('summary.json')}", soft_wrap=True
     )
+    if youtube := summary.get("youtube"):
+        console.print(f"  {'YouTube':<10} {youtube['url']} ({youtube['privacy_status']})", soft_wrap=True)
 
 
 def step_table(summary: dict[str, Any]) -> Table:
