@@ -10,6 +10,7 @@ from showrunner.models import VideoEventKind
 from showrunner.publishing import steps
 from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
+from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import productions, publications
 from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements, publishing, upload_state
@@ -37,7 +38,19 @@ def _record(event: dict[str, Any]) -> Outcome:
         publications.save_progress(
             tx, event["video_id"], event["attempt"], found, following.get("waiting_for")
         )
+        told = _mark_lost(tx, event, following) if following.get("is_disconnected") else None
+    if told:
+        publishing.ask_to_reconnect(told)
     return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
+
+
+def _mark_lost(tx: db.Transaction, event: dict[str, Any], following: Outcome) -> str | None:
+    """Note that the channel's account must be connected again. Returns whom to tell, the first time."""
+    source = publications.get_source(tx, event["organisation_id"], event["video_id"])
+    if not source["connection_id"]:
+        return None
+    reason = following["waiting_for"]
+    return connected_accounts.mark_lost(tx, event["organisation_id"], source["connection_id"], reason)
 
 
 def _settle(event: dict[str, Any]) -> Outcome:

@@ -14,6 +14,7 @@ from showrunner.accounts import connections
 from showrunner.aws import dynamodb, s3
 from showrunner.database import db
 from showrunner.platforms import google
+from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import publications
 from showrunner.videos import publishing
 from tests.publishing.film import mp4
@@ -61,6 +62,21 @@ class Studio(NamedTuple):
     def disconnect(self) -> None:
         connections.remove(self.connection_id)
         dynamodb.remove(f"connection#{self.connection_id}", "access")
+
+    def reconnect(self) -> None:
+        """Connect the same account again, as POST /auth/oauth/youtube does."""
+        refresh_token = f"1//{uuid.uuid4().hex}"
+        self.world.sign_ins.refresh_tokens[refresh_token] = Grant(OWNER, list(google.YOUTUBE))
+        connections.save(self.connection_id, self.organisation_id, refresh_token)
+        connection = {
+            "id": self.connection_id,
+            "organisation_id": self.organisation_id,
+            "provider": "youtube",
+            "subject": OWNER,
+            "user_id": None,
+            "scopes": [],
+        }
+        connected_accounts.save(self.tx, connection)
 
     def expire_tokens(self) -> None:
         self.world.sign_ins.access_tokens.clear()

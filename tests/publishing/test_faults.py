@@ -8,8 +8,10 @@ from functions.upload import app as upload
 from local.platforms.library import Processing
 from showrunner import quotas
 from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import UploadUnknown
 from showrunner.publishing import slices
+from tests.conftest import add_user
 from tests.publishing.film import mp4
 from tests.publishing.studio import PLAYLIST, Machine
 
@@ -257,8 +259,6 @@ def test_a_film_of_many_parts_arrives_whole(studio, monkeypatch):
     report["outputs"][0] |= {"bytes": len(film), "sha256": hashlib.sha256(film).hexdigest()}
     s3.put_bytes(f"{key}/video.mp4", film)
     s3.put_json(f"{key}/report.json", report)
-    from showrunner.database import db
-
     db.run(
         studio.tx,
         "UPDATE studio.videos SET product = jsonb_set(product, '{outputs,0,bytes}', to_jsonb(:size::int)) "
@@ -272,3 +272,38 @@ def test_a_film_of_many_parts_arrives_whole(studio, monkeypatch):
 
     (video,) = studio.uploaded()
     assert video.sha256 == hashlib.sha256(film).hexdigest()
+
+
+def test_a_withdrawn_permission_is_told_once_and_shown_as_a_task(studio, client):
+    user = add_user(studio.tx)
+    db.run(
+        studio.tx,
+        "UPDATE accounts.connections SET connected_by = :user WHERE id = :id",
+        user=user,
+        id=studio.connection_id,
+    )
+    studio.world.sign_ins.refresh_tokens.clear()  # Google's answer is invalid_grant
+    studio.expire_tokens()
+    machine, state = Machine(studio.order()), {"do": "begin"}
+    before = len(sent_emails())
+    for _ in range(12):
+        state = machine.next(state)
+
+    assert studio.row()["waiting_for"]
+    assert len(sent_emails()) == before + 1
+    tasks = client("GET", f"/api/v1/channels/{studio.channel_id}").body["setup_tasks"]
+    (task,) = (each for each in tasks if each["task"] == "connect_youtube")
+    assert (task["done"], "/auth/oauth/youtube/start" in task["description"]) == (False, True)
+
+    studio.reconnect()
+    Machine(studio.row()).run()
+
+    require_one_video(studio)
+    tasks = client("GET", f"/api/v1/channels/{studio.channel_id}").body["setup_tasks"]
+    assert next(each["done"] for each in tasks if each["task"] == "connect_youtube") is True
+
+
+def sent_emails():
+    from moto.ses.models import ses_backends
+
+    return list(ses_backends["123456789012"]["us-east-1"].sent_messages)

@@ -30,6 +30,10 @@ from showrunner.web.routing import Request
 routes = Routes()
 
 CONFIRMATION_MINUTES = 10
+CONNECT_AGAIN = (
+    "Connect the account again: GET /auth/oauth/youtube/start, then POST /channels/{id}/connect-youtube. "
+    "Publications wait for it for seven days."
+)
 
 
 @routes.get("/api/v1/channels", permission="channels:read", answer=ChannelList, max_age=60)
@@ -73,13 +77,17 @@ def add(request: Request, body: NewChannel) -> Answer:
 
 def _setup_tasks(tx: db.Transaction, channel: dict[str, Any]) -> list[dict[str, Any]]:
     waiting = topics.count_waiting(tx, channel["id"])
+    connection = channels.get_connection(tx, channel["id"])
+    connect = "Connect the YouTube account, so that videos can be published."
+    if connection["lost_reason"]:
+        connect = f"{connection['lost_reason']} {CONNECT_AGAIN}"
     done = {
-        "connect_youtube": channels.is_connected(tx, channel["id"]),
+        "connect_youtube": connection["is_connected"],
         "add_brand": bool(channel["settings"].get("brand")),
         "add_topics": waiting >= low_backlog(channel["settings"]),
     }
     descriptions = {
-        "connect_youtube": "Connect the YouTube account, so that videos can be published.",
+        "connect_youtube": connect,
         "add_brand": "Choose colours, logo and caption style.",
         "add_topics": f"Fill the backlog that scheduled videos draw their topics from: {waiting} wait.",
     }

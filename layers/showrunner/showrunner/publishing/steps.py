@@ -46,6 +46,8 @@ class Outcome(TypedDict, total=False):
     step: str
     wait_seconds: int
     waiting_for: str
+    # The account must be connected again.
+    is_disconnected: bool
 
 
 def polling_seconds(polls: int) -> int:

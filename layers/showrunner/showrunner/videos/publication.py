@@ -108,6 +108,7 @@ class Publication:
             "step": step,
             "wait_seconds": RECONNECT_POLL_SECONDS,
             "waiting_for": error.message,
+            "is_disconnected": True,
         }
 
     def _try_again(self, step: Step, error: PlatformUnavailable) -> Outcome:

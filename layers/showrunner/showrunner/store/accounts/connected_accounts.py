@@ -20,7 +20,8 @@ def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
         INSERT INTO accounts.connections (id, organisation_id, provider, subject, connected_by, scopes)
         VALUES (:id, :organisation_id, :provider, :subject, :user_id, :scopes)
         ON CONFLICT (id) DO UPDATE
-           SET connected_by = excluded.connected_by, scopes = excluded.scopes, connected_at = now()
+           SET connected_by = excluded.connected_by, scopes = excluded.scopes, connected_at = now(),
+               lost_reason = NULL
         RETURNING id::text, provider, scopes, connected_at
         """,
         **connection,
@@ -28,6 +29,25 @@ def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
     if row is None:
         raise AssertionError("an INSERT returns its row")
     return row
+
+
+def mark_lost(tx: db.Transaction, organisation_id: str, connection_id: str, reason: str) -> str | None:
+    """Record that the provider has ended our permission.
+
+    Returns the address of the person who connected the account; None if that is gone, or was told before.
+    """
+    row = db.one(
+        tx,
+        """
+        UPDATE accounts.connections c SET lost_reason = :reason
+         WHERE c.id = :id AND c.organisation_id = :organisation_id AND c.lost_reason IS NULL
+        RETURNING (SELECT u.email FROM accounts.users u WHERE u.id = c.connected_by) AS email
+        """,
+        id=connection_id,
+        organisation_id=organisation_id,
+        reason=reason,
+    )
+    return row["email"] if row else None
 
 
 def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:

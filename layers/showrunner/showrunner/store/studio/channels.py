@@ -220,18 +220,24 @@ def plan_again(tx: db.Transaction, channel_id: str) -> None:
     db.run(tx, "UPDATE studio.channels SET planned_through = NULL WHERE id = :id", id=channel_id)
 
 
-def is_connected(tx: db.Transaction, channel_id: str) -> bool:
-    """Return whether videos of the channel can be published: an account has proved that it owns it."""
-    return bool(
-        db.value(
-            tx,
-            """
-            SELECT connection_id IS NOT NULL AND youtube_verified_at IS NOT NULL
-              FROM studio.channels WHERE id = :id
-            """,
-            id=channel_id,
-        )
+def get_connection(tx: db.Transaction, channel_id: str) -> dict[str, Any]:
+    """Return {is_connected, lost_reason} of a channel.
+
+    Connected: an account has proved that it owns the YouTube channel, and its permission hasn't ended.
+    """
+    row = db.one(
+        tx,
+        """
+        SELECT a.id IS NOT NULL AND c.youtube_verified_at IS NOT NULL AND a.lost_reason IS NULL AS is_connected,
+               a.lost_reason
+          FROM studio.channels c LEFT JOIN accounts.connections a ON a.id = c.connection_id
+         WHERE c.id = :id
+        """,
+        id=channel_id,
     )
+    if row is None:
+        raise NotFound("There is no such channel.")
+    return row
 
 
 def connect(
