@@ -102,3 +102,34 @@ def test_a_reservation_counts_once_and_is_released_once():
 
     assert quotas.spent("once", "general", NOON) == 500
     quotas.reserve("once", "general", 500, 1000, "c", NOON, "publication")
+
+
+def test_organisations_that_wait_get_equal_parts_until_noon():
+    morning, share = MIDNIGHT + timedelta(hours=1), quotas.SHARES["publication"]
+    alone = quotas.reserve_publication("fair", share, "first", "alone", MIDNIGHT - timedelta(days=3))
+    assert alone == "2031-07-01"
+    for asking in ("a", "b"):
+        quotas.reserve_publication("fair", 500, f"{asking}-0", asking, morning)
+
+    with pytest.raises(QuotaExceeded) as refused:
+        quotas.reserve_publication("fair", share // 2, "a-1", "a", morning)
+
+    assert refused.value.retry_at == NOON
+    quotas.reserve_publication("fair", share // 2 - 500, "b-1", "b", morning)
+    assert quotas.units_by_organisation("fair", morning) == {"a": 500, "b": share // 2}
+    quotas.reserve_publication("fair", share // 2 - 500, "a-2", "a", NOON)
+    with pytest.raises(QuotaExceeded):
+        quotas.reserve_publication("fair", 500, "a-3", "a", NOON)  # the share is spent
+    assert quotas.units_by_organisation("fair", NOON) == {"a": share // 2, "b": share // 2}
+    assert quotas.spent("fair", "general", NOON) == share
+
+
+def test_a_publication_that_was_released_counts_nowhere():
+    day = quotas.reserve_publication("back", 500, "a", "o", NOON)
+
+    quotas.release_publication("back", 500, "a", "o", day)
+
+    assert (quotas.spent("back", "general", NOON), quotas.units_by_organisation("back", NOON)) == (
+        0,
+        {"o": 0},
+    )

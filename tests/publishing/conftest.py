@@ -15,8 +15,9 @@ def studio(platforms, tx, organisation_id, monkeypatch) -> Studio:
 
 
 def reset_quota() -> None:
-    for bucket in ("general", "insert"):
-        dynamodb.remove(f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}", bucket)
+    day = f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}"
+    for bucket, _ in dynamodb.list_(day):
+        dynamodb.remove(day, bucket)
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,9 @@ POLL_UNITS = 2_000
 BUCKETS = {("youtube", "general"): ALL_UNITS, ("youtube", "insert"): INSERTS_A_DAY}
 # From this hour in Los Angeles on, unused units of each share are available to the others.
 SHARED_FROM_HOUR = 20
+# Until this hour in Los Angeles the share "publication" is divided between the organisations that ask for it.
+FAIR_UNTIL_HOUR = 12
+PUBLICATIONS_OF = "publications#"
 # Google's clocks differ a little from ours: a refusal this soon after midnight may belong to the day before,
 # and pauses the bucket for minutes only.
 FRESH_SECONDS = 1800
@@ -116,6 +119,48 @@ def release(project: str, bucket: str, units: int, holder: str, day: str, share:
         },
     } | ({"ExpressionAttributeNames": names} if names else {})
     _update(project, bucket, day, update)
+
+
+def reserve_publication(
+    project: str, units: int, holder: str, organisation_id: str, now: datetime | None = None
+) -> str:
+    """Reserve the general units of a publication, fairly between organisations. Returns the quota day.
+
+    Until FAIR_UNTIL_HOUR in Los Angeles an organisation gets its part of the share "publication", divided by
+    those that have asked for units today or yesterday; then whoever asks first. Raises QuotaExceeded.
+    """
+    at = now or datetime.now(UTC)
+    day, bucket = pacific_day(at), f"{PUBLICATIONS_OF}{organisation_id}"
+    _take(project, bucket, day, 0, ALL_UNITS, at, None)  # asks, so that it counts among those to divide by
+    asking = {*units_by_organisation(project, at), *units_by_organisation(project, at - timedelta(days=1))}
+    fair_until = pacific_midnight(at) - timedelta(hours=24 - FAIR_UNTIL_HOUR)
+    part = SHARES["publication"] // len(asking) if at < fair_until else ALL_UNITS
+    try:
+        reserve(project, bucket, units, max(part, units), holder, at)
+    except QuotaExceeded as error:
+        message = "Your organisation has used its part of today's quota of YouTube; others wait for theirs."
+        raise QuotaExceeded(message, min(error.retry_at or fair_until, fair_until)) from error
+    try:
+        return reserve(project, "general", units, ALL_UNITS, holder, at, "publication")
+    except QuotaExceeded:
+        release(project, bucket, units, holder, day)
+        raise
+
+
+def release_publication(project: str, units: int, holder: str, organisation_id: str, day: str) -> None:
+    """Give back what reserve_publication has reserved, of which nothing was used."""
+    release(project, "general", units, holder, day, "publication")
+    release(project, f"{PUBLICATIONS_OF}{organisation_id}", units, holder, day)
+
+
+def units_by_organisation(project: str, now: datetime) -> dict[str, int]:
+    """Return the units that publications of each organisation have reserved on the day of `now`."""
+    buckets = dynamodb.list_(f"quota#{project}#{pacific_day(now)}", now.timestamp())
+    return {
+        bucket.removeprefix(PUBLICATIONS_OF): int(values.get("used", 0))
+        for bucket, values in buckets
+        if bucket.startswith(PUBLICATIONS_OF)
+    }
 
 
 def _take(

@@ -114,6 +114,11 @@ def _shares(project: str, at: datetime) -> list[dict[str, Any]]:
     return [{"share": share, "used": used[share], "limit": limit} for share, limit in quotas.SHARES.items()]
 
 
+def _publications(project: str, at: datetime) -> list[dict[str, Any]]:
+    used = quotas.units_by_organisation(project, at)
+    return [{"organisation_id": organisation, "used": units} for organisation, units in used.items()]
+
+
 @routes.get(
     "/api/v1/admin/quotas", permission="admin:all", answer=PlatformQuotaList, open_in_maintenance=True
 )
@@ -131,6 +136,7 @@ def list_quotas(request: Request) -> dict[str, Any]:
                 "limit": limit,
                 "resets_at": resets_at,
                 "shares": _shares(project, at) if bucket == "general" else [],
+                "publications": _publications(project, at) if bucket == "general" else [],
             }
             for (project, bucket), limit in quotas.BUCKETS.items()
         ]

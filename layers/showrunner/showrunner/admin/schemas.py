@@ -113,6 +113,13 @@ class QuotaShare(Result):
     limit: int
 
 
+class OrganisationUnits(Result):
+    """Units that an organisation's publications have reserved today."""
+
+    organisation_id: str
+    used: int
+
+
 class PlatformQuota(Result):
     project: str
     bucket: str
@@ -121,6 +128,7 @@ class PlatformQuota(Result):
     limit: int
     resets_at: Timestamp
     shares: list[QuotaShare]
+    publications: list[OrganisationUnits]
 
 
 class PlatformQuotaList(Result):

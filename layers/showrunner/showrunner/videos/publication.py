@@ -197,12 +197,12 @@ class Publication:
     def reserve(self) -> Outcome:
         """Reserve the units of the whole publication, so that none are missing for its captions."""
         holder, job = self._holder, self.job
-        day = quotas.reserve(PROJECT, "general", units_of(job), quotas.ALL_UNITS, holder, share="publication")
+        day = quotas.reserve_publication(PROJECT, units_of(job), holder, job.organisation_id)
         if upload_state.find_video(job.publication_id) is None:
             try:
                 quotas.reserve(PROJECT, "insert", 1, quotas.INSERTS_A_DAY, holder)
             except QuotaExceeded:
-                quotas.release(PROJECT, "general", units_of(job), holder, day, "publication")
+                quotas.release_publication(PROJECT, units_of(job), holder, job.organisation_id, day)
                 raise
         return self._after("reserve")
 
