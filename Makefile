@@ -100,10 +100,13 @@ bench-load: ## 50 users at once over HTTP, beside an empty function
 bench-lists: ## how fast lists are, page after page
 	$(local) bench lists
 
+bench-upload: ## how fast a film is uploaded, beside a bare PUT, and in how much memory (10 MB to 4 GB)
+	$(local) bench upload
+
 lock: ## resolve the dependency groups again into local/lock
 	$(local) lock
 
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load lock clean
+.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
