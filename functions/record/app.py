@@ -51,7 +51,8 @@ def _voice_costs(job: Job, written: Script) -> Decimal:
     model, total = config.setting("ELEVENLABS_MODEL"), Decimal(0)
     for text in {*written.passages}:
         name = voices.recording_name(text, job.voice.provider_id, model, job.language)
-        if s3.size(files.product_key(job.organisation_id, "voice", name, "json")) is None:
+        parts = (files.product_key(job.organisation_id, "voice", name, part) for part in ("mp3", "json"))
+        if any(s3.size(key) is None for key in parts):
             total += costs.speech_charge(name, model, len(text), None).amount_usd
     return total
 
