@@ -52,6 +52,18 @@ def test_the_video_has_the_required_format(film):
     assert abs(media.duration_s - film.document["scenes"][-1]["end_s"]) < 0.1
 
 
+def test_the_file_has_no_edit_list(film):
+    """YouTube warns of them (hasEditlist), and players that ignore them set sound and picture apart."""
+    data = (film.out / "video.mp4").read_bytes()
+
+    assert b"elst" not in data[: data.index(b"mdat")]
+    with av.open(str(film.out / "video.mp4")) as shown:
+        first = [
+            next(shown.decode(stream)).pts for stream in (shown.streams.video[0], shown.streams.audio[0])
+        ]
+    assert first == [0, 0]
+
+
 def test_the_report_contains_the_measurements(film):
     assert film.report["loudness_lufs"] == pytest.approx(-14, abs=1)
     assert film.report["true_peak_dbtp"] <= -1

@@ -289,11 +289,11 @@ class _PacketComparison:
 
 
 def audio_digest(path: Path) -> str:
-    """Return the SHA-256 of the audio packets of a file."""
+    """Return the SHA-256 of the audio packets of a file, without the encoder's silence before time 0."""
     digest = hashlib.sha256()
     with av.open(str(path)) as container:
         for packet in container.demux(audio=0):
-            if packet.pts is not None:
+            if packet.pts is not None and packet.pts >= 0:
                 digest.update(bytes(packet))
     return digest.hexdigest()
 

@@ -243,7 +243,13 @@ def _check_headers(segments: list[Segment], folder: Path) -> None:
 
 
 def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target: Path) -> None:
-    options = {"movflags": "+faststart", "video_track_timescale": str(fps * 512)}
+    # YouTube warns of edit lists, and some players ignore them: the first picture gets the time 0 by negative
+    # composition offsets, and the packet of silence with which the sound's encoder begins is left out.
+    options = {
+        "movflags": "+faststart+negative_cts_offsets",
+        "use_editlist": "0",
+        "video_track_timescale": str(fps * 512),
+    }
     with (
         av.open(str(local(folder, segments[0]))) as first,
         av.open(str(sound)) as track,
@@ -252,7 +258,7 @@ def _joined(segments: list[Segment], folder: Path, sound: Path, fps: int, target
         picture, tone = (
             joined.add_stream_from_template(source.streams[0], opaque=True) for source in (first, track)
         )
-        packets = (_pictures(segments, folder, fps), (packet for packet in track.demux() if packet.size))
+        packets = (_pictures(segments, folder, fps), _sounds(track))
         for packet in heapq.merge(*packets, key=_coded_at):
             packet.stream = picture if packet.stream.type == "video" else tone
             joined.mux(packet)
@@ -266,6 +272,10 @@ def _pictures(segments: list[Segment], folder: Path, fps: int) -> Iterator["av.P
                     begins = round(segment.first / fps / packet.time_base)
                     packet.dts, packet.pts = packet.dts + begins, packet.pts + begins
                     yield packet
+
+
+def _sounds(track: "av.container.InputContainer") -> Iterator["av.Packet[Any]"]:
+    return (packet for packet in track.demux() if packet.size and (packet.pts or 0) >= 0)
 
 
 def _coded_at(packet: "av.Packet[Any]") -> float:
