@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from showrunner import config
-from showrunner.aws import email, s3, sdk
+from showrunner.aws import s3, sdk
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
 from showrunner.production.files import publication_key
@@ -276,6 +276,8 @@ def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
 def ask_to_reconnect(to: str) -> None:
     """Tell the person who connected an account that Google has ended our permission."""
     from botocore.exceptions import BotoCoreError, ClientError
+
+    from showrunner.aws import email
 
     message = email.Email(
         "Connect your YouTube account again",
