@@ -4,6 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from showrunner.aws import email
 from showrunner.database import db
 from showrunner.errors import ProductionCancelled, UploadUnknown
 from showrunner.models import VideoEventKind
@@ -12,7 +15,7 @@ from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import productions, publications
-from showrunner.telemetry import entrypoint
+from showrunner.telemetry import entrypoint, logger
 from showrunner.videos import announcements, publishing, upload_state
 
 FIRST = {"publish": "check", "change": "change", "remove": "remove"}
@@ -40,7 +43,7 @@ def _record(event: dict[str, Any]) -> Outcome:
         )
         told = _mark_lost(tx, event, following) if following.get("is_disconnected") else None
     if told:
-        publishing.ask_to_reconnect(told)
+        _ask_to_reconnect(told)
     return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
 
 
@@ -51,6 +54,21 @@ def _mark_lost(tx: db.Transaction, event: dict[str, Any], following: Outcome) ->
         return None
     reason = following["waiting_for"]
     return connected_accounts.mark_lost(tx, event["organisation_id"], source["connection_id"], reason)
+
+
+def _ask_to_reconnect(to: str) -> None:
+    """Tell the person who connected an account that Google has ended our permission."""
+    message = email.Email(
+        "Connect your YouTube account again",
+        (
+            "Google has ended the permission by which showrunner publishes on your YouTube channel.",
+            "Videos wait for seven days. Connect the account again in the channel's settings; they go on then.",
+        ),
+    )
+    try:
+        email.send(to, message)
+    except (BotoCoreError, ClientError):
+        logger.warning("email not sent", exc_info=True)
 
 
 def _settle(event: dict[str, Any]) -> Outcome:

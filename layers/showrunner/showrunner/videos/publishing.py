@@ -13,7 +13,6 @@ from showrunner.production.files import publication_key
 from showrunner.publishing.job import Caption, Metadata, Privacy, PublicationJob
 from showrunner.publishing.metadata import SOONEST, find_faults
 from showrunner.store.studio import productions, publications, slots
-from showrunner.telemetry import logger
 from showrunner.videos.schemas import Publication, PublishRequest, Status
 from showrunner.web import log
 from showrunner.web.routing import Request
@@ -271,25 +270,6 @@ def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
         confirm_repeat=row["confirm_repeat"],
     )
     s3.put_json(publication_key(job.folder), job.model_dump(mode="json"))
-
-
-def ask_to_reconnect(to: str) -> None:
-    """Tell the person who connected an account that Google has ended our permission."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from showrunner.aws import email
-
-    message = email.Email(
-        "Connect your YouTube account again",
-        (
-            "Google has ended the permission by which showrunner publishes on your YouTube channel.",
-            "Videos wait for seven days. Connect the account again in the channel's settings; they go on then.",
-        ),
-    )
-    try:
-        email.send(to, message)
-    except (BotoCoreError, ClientError):
-        logger.warning("email not sent", exc_info=True)
 
 
 def start(row: dict[str, Any]) -> bool:
