@@ -100,6 +100,7 @@ def recorded(folder: str) -> None:
     job = Job.model_validate(s3.get_json(f"{folder}/job.json"))
     for text in Script.model_validate(s3.get_json(f"{folder}/script.json")["script"]).passages:
         name = voices.recording_name(text, job.voice.provider_id, "eleven_flash_v2_5", job.language)
+        s3.put_bytes(files.product_key(job.organisation_id, "voice", name, "mp3"), b"sound")
         step = 2 / len(text)
         product = {
             "text": text,
