@@ -128,7 +128,7 @@ def test_every_paid_step_is_reserved_before_and_settled_after(
     assert (first["more"], platforms.questions) == (True, [])  # nothing is paid without a reservation
     amount = first["next_usd"]
     record.handler({**job, "step": "reserve", "amount_usd": amount}, None)
-    assert reserved(tx, event["video_id"]) == ("script", Decimal(amount).quantize(Decimal("0.00000001")))
+    assert reserved(tx, event["video_id"]) == ("script", pytest.approx(Decimal(amount), abs=Decimal("1e-8")))
     script_step.handler({**job, "reserved_usd": amount}, None)
     record.handler({**job, "step": "script"}, None)
     written = write(job)
