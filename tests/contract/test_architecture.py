@@ -123,7 +123,9 @@ def kinds(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.ClassDef):
             for field in node.body:
                 if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == "kind" and field.value:
-                    yield ast.literal_eval(field.value)
+                    value = ast.literal_eval(field.value)
+                    if value is not None:  # the default of an optional field, which names no class
+                        yield value
 
 
 def test_a_message_has_one_class_that_sender_and_receiver_import():
