@@ -91,7 +91,7 @@ def list_voices(request: Request) -> VoiceList:
 @app.get("/api/v1/videos", permission="videos:read", answer=VideoList)
 def list_videos(request: Request, query: VideoFilter) -> Answer:
     """List the organisation's videos, newest first."""
-    filters = query.model_dump(include={"channel_id", "status", "date_from", "date_to"})
+    filters = query.model_dump(include={"channel_id", "status", "created_by", "date_from", "date_to"})
     page = pages.PageRequest(query.limit, query.page, query.cursor, query.sort)
     with db.reading() as tx:
         return answers.listed("videos", videos.list_(tx, request.organisation_id, filters, page))

@@ -31,9 +31,10 @@ FILL = (
     VALUES (:channel, :organisation, 'Many', '{}'), (:other, :organisation, 'Few', '{}')
     """,
     """
-    INSERT INTO studio.videos (organisation_id, channel_id, request, status, created_at)
+    INSERT INTO studio.videos (organisation_id, channel_id, request, status, created_by, created_at)
     SELECT :organisation::uuid, CASE WHEN n <= :rare THEN :other::uuid ELSE :channel::uuid END, '{}',
-           CASE WHEN n <= :rare THEN 'failed' ELSE 'completed' END, now() - (:rows - n) * interval '1 minute'
+           CASE WHEN n <= :rare THEN 'failed' ELSE 'completed' END,
+           CASE WHEN n <= :rare THEN 'rare' ELSE 'user' END, now() - (:rows - n) * interval '1 minute'
       FROM generate_series(1, :rows::int) n
     """,
     """
@@ -72,7 +73,13 @@ LONG_AGO = "2000-01-01"
 FILTERS: dict[str, tuple[pages.List, dict[str, Any]]] = {
     "videos": (
         videos._LIST,
-        {"channel_id": OTHER_CHANNEL, "status": "failed", "date_from": LONG_AGO, "date_to": LONG_AGO},
+        {
+            "channel_id": OTHER_CHANNEL,
+            "status": "failed",
+            "created_by": "rare",
+            "date_from": LONG_AGO,
+            "date_to": LONG_AGO,
+        },
     ),
     "audit": (
         audit_log._LIST,

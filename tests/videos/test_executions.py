@@ -15,7 +15,7 @@ def test_a_cancelled_video_stops_its_execution_and_can_be_retried(client, tx, vi
     assert executions.status(video["video_id"], 1) == "ABORTED"
     again = client("POST", f"{path}/retry")
 
-    assert (again.status, again.body["job_id"]) == (202, f"{video['video_id']}-2")
+    assert (again.status, again.body["job_id"]) == (202, executions.job_id(video["video_id"], 2))
     assert f"{video['video_id']}-2" in started_executions()
     assert db.one(
         tx,
@@ -46,7 +46,9 @@ def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, t
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409
     executions.stop(video["video_id"], 1, "killed")
 
-    assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"].endswith("-2")
+    assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").body["job_id"] == (
+        executions.job_id(video["video_id"], 2)
+    )
 
 
 def test_retries_have_a_daily_limit(client, tx, video, monkeypatch):

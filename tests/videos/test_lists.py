@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from showrunner.database import db
-from tests.videos.calls import fields
+from tests.videos.calls import fields, order
 
 
 def walk(client, query):
@@ -137,3 +137,12 @@ def test_a_changed_cursor_is_refused(client, many):
     good = client("GET", "/api/v1/videos?limit=2").body["pagination"]["next_cursor"]
     assert fields(client("GET", f"/api/v1/videos?cursor={good}&sort=title")) == ["cursor"]
     assert fields(client("GET", f"/api/v1/videos?cursor={good}&page=2")) == ["page"]
+
+
+def test_videos_are_filtered_by_who_ordered_them(client, channel_id, service):
+    mine = client("POST", "/api/v1/videos/generate", order(channel_id)).body["video_id"]
+
+    found = client("GET", "/api/v1/videos?created_by=service:test").body["videos"]
+
+    assert [(each["id"], each["created_by"]) for each in found] == [(mine, "service:test")]
+    assert client("GET", "/api/v1/videos?created_by=service:other").body["videos"] == []

@@ -9,6 +9,7 @@ from showrunner.access import limits
 from showrunner.aws import sdk
 from showrunner.database import db
 from showrunner.store.studio import productions
+from showrunner.videos import executions
 from tests.conftest import add_organisation, add_user, in_threads, service_client
 from tests.videos.calls import TEXT, fields, order, started_executions
 
@@ -23,7 +24,7 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
     assert response.status == 202
     video_id = response.body["video_id"]
     assert response.body == {
-        "job_id": f"{video_id}-1",
+        "job_id": executions.job_id(video_id, 1),
         "video_id": video_id,
         "estimated_time": 60 + 2 * 240 * 2,
         "queue_position": 1,

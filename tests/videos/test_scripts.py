@@ -8,6 +8,7 @@ from functions.script import app as script_step
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.production import files
+from showrunner.videos import executions
 from tests.videos.calls import fields, order, started_executions
 
 SCRIPT = """# The tide clock
@@ -61,7 +62,7 @@ def test_a_script_that_waits_can_be_read_edited_and_continued(client, tx, waitin
     assert (edited.status, edited.body["scenes"], edited.body["title"]) == (200, scenes, "Tides")
     continued = client("POST", f"{path}/continue", idempotency_key="c")
 
-    assert (continued.status, continued.body["job_id"]) == (202, f"{waiting}-2")
+    assert (continued.status, continued.body["job_id"]) == (202, executions.job_id(waiting, 2))
     assert client("POST", f"{path}/continue", idempotency_key="c").body == continued.body
     assert client("POST", f"{path}/continue").status == 409
     assert client("PUT", f"{path}/script", {"title": "Late"}).status == 409

@@ -99,7 +99,7 @@ def queue_next(
     attempt = videos.restart(tx, request.organisation_id, state["id"])
     audit.record(tx, request, action, "video", state["id"], attempt=attempt)
     ordered = OrderedVideo(
-        job_id=executions.name(state["id"], attempt),
+        job_id=executions.job_id(state["id"], attempt),
         video_id=state["id"],
         estimated_time=BASE_SECONDS,
         queue_position=videos.queue_position(tx, request.organisation_id, state["id"]),

@@ -4,6 +4,7 @@ Their name is <video_id>-<attempt>, so that the service itself refuses to start 
 """
 
 import json
+import uuid
 
 from showrunner import config
 from showrunner.aws import sdk
@@ -12,6 +13,11 @@ from showrunner.aws import sdk
 def name(video_id: str, attempt: int) -> str:
     """Return the name of an attempt's execution."""
     return f"{video_id}-{attempt}"
+
+
+def job_id(video_id: str, attempt: int) -> str:
+    """Return the id of an attempt for callers: the same UUID each time, derived from the video's."""
+    return str(uuid.uuid5(uuid.UUID(video_id), str(attempt)))
 
 
 def parse_name(execution: str) -> tuple[str, int]:

@@ -123,12 +123,12 @@ def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "")
     billing.require_credit(tx, organisation_id)
     budgets.require(tx, organisation_id, channel_id, Decimal(found.cost_usd["total"]))
     limits.spend_videos(tx, request.caller, "generate")
-    video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority)
+    video_id = videos.add(tx, organisation_id, channel_id, order, brief.priority, request.caller.subject)
     if not has_subject(brief):
         topics.use(tx, channel_id, order["topic"], video_id)
     audit.record(tx, request, "add", "video", video_id, channel_id=channel_id)
     return OrderedVideo(
-        job_id=executions.name(video_id, 1),
+        job_id=executions.job_id(video_id, 1),
         video_id=video_id,
         estimated_time=found.ready_seconds,
         queue_position=videos.queue_position(tx, organisation_id, video_id),

@@ -135,6 +135,7 @@ class VideoFilter(Page):
 
     channel_id: Id | None = None
     status: Status | None = None
+    created_by: Annotated[Line, Field(max_length=200)] | None = None
     date_from: Moment | None = None
     date_to: Moment | None = None
 
@@ -238,6 +239,9 @@ class VideoSummary(Result):
     error: dict[str, Any] | None
     duration_seconds: float | None
     demo: bool
+    created_by: Annotated[
+        str | None, Field(description="A user's id, or service:<name>; null for videos of before.")
+    ]
     created_at: str
     updated_at: str
     completed_at: str | None

@@ -13,6 +13,7 @@ _ITEM = """
                       'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress,
                       'current_step', v.current_step, 'error', v.error,
                       'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request,
+                      'created_by', v.created_by,
                       'product', v.product,
                       'publication', (
                           SELECT json_build_object(
@@ -35,7 +36,8 @@ _LIST = List(
     json_build_object('id', v.id, 'channel_id', v.channel_id, 'status', v.status, 'title', v.title,
                       'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress,
                       'current_step', v.current_step, 'error', v.error,
-                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'created_at', v.created_at,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'created_by', v.created_by,
+                      'created_at', v.created_at,
                       'updated_at', v.updated_at, 'completed_at', v.completed_at)
     """,
     {
@@ -51,6 +53,7 @@ _LIST = List(
     {
         "channel_id": "v.channel_id = :channel_id::uuid",
         "status": "v.status = :status",
+        "created_by": "v.created_by = :created_by",
         "date_from": "v.created_at >= :date_from::timestamptz",
         "date_to": "v.created_at < :date_to::timestamptz",
     },
@@ -60,7 +63,7 @@ _LIST = List(
 def list_(tx: db.Transaction, organisation_id: str, filters: dict[str, Any], page: PageRequest) -> PageResult:
     """Return a page of the organisation's videos.
 
-    `filters`: channel_id, status, date_from (inclusive), date_to (exclusive).
+    `filters`: channel_id, status, created_by, date_from (inclusive), date_to (exclusive).
     """
     return pages.select(tx, _LIST, page, {**filters, "organisation_id": organisation_id})
 
@@ -151,20 +154,26 @@ def _found(text: str | None) -> str:
 
 
 def add(
-    tx: db.Transaction, organisation_id: str, channel_id: str, request: dict[str, Any], priority: int
+    tx: db.Transaction,
+    organisation_id: str,
+    channel_id: str,
+    request: dict[str, Any],
+    priority: int,
+    creator: str,
 ) -> str:
-    """Add a queued video and return its id."""
+    """Add a queued video and return its id. creator: a user's id, or service:<name>."""
     return str(
         db.value(
             tx,
             """
-            INSERT INTO studio.videos (organisation_id, channel_id, request, priority)
-            VALUES (:organisation_id, :channel_id, :request, :priority) RETURNING id
+            INSERT INTO studio.videos (organisation_id, channel_id, request, priority, created_by)
+            VALUES (:organisation_id, :channel_id, :request, :priority, :creator) RETURNING id
             """,
             organisation_id=organisation_id,
             channel_id=channel_id,
             request=json.dumps(request),
             priority=priority,
+            creator=creator,
         )
     )
 
