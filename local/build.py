@@ -4,11 +4,12 @@ compile it to byte code for read-only disks.
 
 import concurrent.futures
 import hashlib
+import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from local import processes, setup
@@ -50,6 +51,13 @@ def version() -> str:
     for file in sources():
         digest.update(f"{file.relative_to(ROOT)}\0".encode())
         digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def release_of(parameters: Mapping[str, str]) -> str:
+    """Return a digest of the sources and of the parameters that they are deployed with."""
+    digest = hashlib.sha256(version().encode())
+    digest.update(json.dumps(dict(parameters), sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 

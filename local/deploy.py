@@ -20,7 +20,7 @@ import httpx
 import pg8000.native
 
 from local import access, postgres, processes
-from local.build import declared, sam_environment
+from local.build import declared, release_of, sam_environment
 from local.settings import (
     ACCOUNT,
     APPLICATION_STACK,
@@ -240,7 +240,8 @@ def is_uploaded(packaged: Path) -> bool:
 
 def sam_deploy(template: Path, stack: str) -> None:
     known = declared(template)
-    overrides = [f"{name}={value}" for name, value in parameters().items() if name in known]
+    values = {**parameters(), "Release": release_of(parameters())}
+    overrides = [f"{name}={value}" for name, value in values.items() if name in known]
     command = [
         python_of("sam").with_name("sam"),
         "deploy",

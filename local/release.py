@@ -31,8 +31,8 @@ PENDING = "pending"
 # The address may be known after one deployment of the application, and then it is deployed once more; a third
 # would mean that they never agree.
 PASSES = 3
-# Revisions of a job definition that are kept although nothing runs: the current one and the one before it,
-# for a rollback.
+# Revisions of a job definition and versions of a function that are kept: the current one and the one before
+# it, for a rollback.
 KEPT_REVISIONS = 2
 
 
@@ -73,6 +73,7 @@ class Release:
         self.deploy_data(built / "data", found)
         self.keep_from_deletion()
         self.end_old_revisions()
+        self.end_old_versions()
         print(f"Deployed: {self.stage.output(self.stage.application_stack, 'PlatformApiUrl')}", flush=True)
 
     # ------------------------------------------------------------ The two stacks
@@ -118,7 +119,7 @@ class Release:
         url = told.get("PlatformUrl", addresses["PlatformUrl"])
         pages = {"CorsOrigins": url, "OAuthRedirects": f"{url}/oauth"}
         host = self.stage.output(self.stage.data_stack, "DatabaseHost")
-        return {
+        values = {
             "Stage": self.stage.name,
             "ImageUri": image,
             "DatabaseHost": host,
@@ -127,6 +128,7 @@ class Release:
             **pages,
             **told,
         }
+        return {**values, "Release": building.release_of(values)}
 
     def told_origins(self) -> dict[str, str]:
         """Without a dashboard the API's own pages are the only origin."""
@@ -268,6 +270,19 @@ class Release:
             for _, arn in revisions[:-KEPT_REVISIONS]:
                 client.deregister_job_definition(jobDefinition=arn)
 
+    def end_old_versions(self) -> None:
+        """Delete versions of the API's functions that are older than the current one and the one before it.
+
+        CloudFormation keeps them all, and the account may store 75 GB of them.
+        """
+        client = self.stage.aws("lambda")
+        for alias in self.stage.physical_ids(self.stage.application_stack, "AWS::Lambda::Alias"):
+            name = alias.rpartition(":")[0]
+            pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+            numbers = [each["Version"] for page in pages for each in page["Versions"]]
+            for number in sorted(int(each) for each in numbers if each != "$LATEST")[:-KEPT_REVISIONS]:
+                client.delete_function(FunctionName=name, Qualifier=str(number))
+
 
 class Rehearsal:
     """DRY_RUN=1: the same parts in the same order, each printed as the command to type.
@@ -336,6 +351,7 @@ class Rehearsal:
             **pages,
             **self.stage.told(),
         }
+        values["Release"] = building.release_of(values)
         self.tell(sam_command(name, region, built / "application", self.stage.application_stack, values))
         print(f"# then: make admin STAGE={name} EMAIL=<you>; make smoke STAGE={name}")
 

@@ -20,6 +20,7 @@ from . import (
     mail,
     persistence,
     s3_bucket_settings,
+    sam_parameters,
     sessions,
     stepfunctions_clocks,
     stepfunctions_errors,
@@ -42,6 +43,7 @@ class Engine:
         given_keys = callers.Callers(settings.data / "callers.json", sessions.register)
         lambda_runtime.install(settings, given_keys)
         lambda_cloudformation.install()
+        sam_parameters.install()
         self.batch = batch.install(settings, given_keys)
         batch_cloudformation.install()
         # From the inside out: limits around MiniStack's states, clocks around those, scopes around whole

@@ -1,6 +1,7 @@
 """Resource types that do nothing on one machine: they get an id and attributes, so that the template deploys.
 
-Network rules, addresses and instances carry no traffic here; budgets and archives watch nothing.
+Network rules, addresses and instances carry no traffic here; budgets and archives watch nothing; an alias
+moves at once, without CodeDeploy.
 """
 
 import hashlib
@@ -18,6 +19,8 @@ HANDLERS = expect_keys(provisioners, "_RESOURCE_HANDLERS", "AWS::CloudWatch::Ala
 TYPES: dict[str, tuple[str, Json]] = {
     "AWS::Budgets::Budget": ("budget", {}),
     "AWS::CloudWatch::Dashboard": ("dashboard", {}),
+    "AWS::CodeDeploy::Application": ("application", {}),
+    "AWS::CodeDeploy::DeploymentGroup": ("group", {}),
     "AWS::EC2::EIP": ("eipalloc", {"AllocationId": "{id}", "PublicIp": "198.51.100.{number}"}),
     "AWS::EC2::Instance": (
         "i",

@@ -66,6 +66,14 @@ def alarm_metrics() -> int:
     return count("AWS::CloudWatch::Alarm") - expressions - 1 + of_expressions
 
 
+def number_of(resource: str, name: str, template: str) -> int:
+    """Return the first number that a resource of a template gives for a property of this name."""
+    found = re.search(rf"^  {resource}:\n(?:   .*\n|\n)*?.*\b{name}: (\d+)", template, re.MULTILINE)
+    if found is None:
+        raise LookupError(f"{resource} has no {name}")
+    return int(found[1])
+
+
 def idle(*, schedules: bool) -> dict[str, Decimal]:
     """A month of a stage that makes nothing."""
     items = {
@@ -147,11 +155,7 @@ def capacity() -> list[str]:
     most = sum(int(value) for value in re.findall(r"^        MaxvCpus: (\d+)", application, re.MULTILINE))
     fargate = sum(int(value) for value in re.findall(r"FARGATE(?:_SPOT)?, MaxvCpus: (\d+)", application))
     throttle = tomllib.loads((ROOT / "stages" / "prod.toml").read_text(encoding="utf-8"))["PlatformRate"]
-    reserved = re.search(
-        r"CodeUri: functions/videos\n(?:.*\n){1,4}?      ReservedConcurrentExecutions: (\d+)", application
-    )
-    assert reserved, "VideosFunction reserves no concurrency"  # noqa: S101
-    videos_reserved = int(reserved[1])
+    videos_reserved = number_of("VideosFunction", "ReservedConcurrentExecutions", application)
     gpu_at_once, cpu_at_once = 500 * (SECONDS / 4 + 240) / 3600, 500 * SECONDS * 1.2 / 3600
     speech_at_once = 500 * 6 * 3 / 3600
     rows = [

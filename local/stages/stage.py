@@ -277,6 +277,16 @@ class Stage:
     def event_ids(self, name: str) -> set[str]:
         return {event["EventId"] for event in self.events(name)}
 
+    def physical_ids(self, name: str, kind: str) -> list[str]:
+        """Return the physical ids of a stack's resources of this type."""
+        pages = self.aws("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+        return [
+            each["PhysicalResourceId"]
+            for page in pages
+            for each in page["StackResourceSummaries"]
+            if each["ResourceType"] == kind
+        ]
+
     def new_events(self, name: str, seen: set[str]) -> Iterator[str]:
         for event in reversed(self.events(name)):
             if event["EventId"] not in seen:

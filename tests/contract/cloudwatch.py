@@ -54,7 +54,9 @@ def metrics(alarm: Json) -> list[Json]:
         stat = alarm.get("ExtendedStatistic") or alarm["Statistic"]
         return [
             {
-                **{name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions", "Period")},
+                **{name: alarm[name] for name in ("Namespace", "Period")},
+                "MetricName": text(alarm["MetricName"]),
+                "Dimensions": alarm.get("Dimensions", []),
                 "Stat": stat,
             }
         ]
@@ -99,6 +101,11 @@ def _statistic(metric: Json, points: list[Point], number: int) -> float | None:
             "SampleCount": len,
         }[stat](found)
     )
+
+
+def text(value: Any) -> str:
+    """Return a name as the template writes it, parameters unresolved."""
+    return str(value["Fn::Sub"] if isinstance(value, dict) else value)
 
 
 def dimension(value: Any) -> str:

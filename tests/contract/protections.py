@@ -498,7 +498,7 @@ WITHOUT_RESOURCE = {
         "xray:PutTelemetryRecords",
         "batch:DescribeJobs",
     ),
-    *("batch:ListJobs", "batch:TerminateJob"),
+    *("batch:ListJobs", "batch:TerminateJob", "cloudwatch:DescribeAlarms"),
 }
 # Where a wildcard in an ARN is right: everything before it is the stage's, or names a thing of ours.
 WILDCARDS = (
@@ -778,6 +778,12 @@ WITHOUT_RULES = {
         "AWS::Events::EventBus",
     ),
     *(
+        # SAM makes the first four for a function with an alias.
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
+        "AWS::Lambda::Alias",
+        "AWS::Lambda::Version",
+        "AWS::Logs::MetricFilter",
         "AWS::ApiGatewayV2::Route",
         "AWS::ApiGatewayV2::Integration",
         "AWS::Batch::SchedulingPolicy",

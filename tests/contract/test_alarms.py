@@ -155,6 +155,11 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         ],
     ),
     "PlatformErrors": (api("PlatformApi", "5xx", [1] * 11), api("PlatformApi", "5xx", [1] * 10)),
+    "ReleaseFails": (
+        [Point("Showrunner/Access", "ServerErrors-${Stage}", {}, 1, 1 + number) for number in range(11)],
+        [Point("Showrunner/Access", "ServerErrors-${Stage}", {}, 1, 1 + number) for number in range(10)]
+        + [Point("Showrunner/Access", "ServerErrors-${Stage}", {}, 1, 61)],
+    ),
     "IngestionErrors": (
         api("IngestionApi", "5xx", [1] * 11),
         api("IngestionApi", "5xx", [1] * 10) + api("IngestionApi", "4xx", [1] * 99),
@@ -262,7 +267,10 @@ def test_every_alarm_looks_at_a_metric_that_is_sent_with_these_dimensions():
     for name, alarm in alarms().items():
         for metric in cloudwatch.metrics(alarm):
             named = {each["Name"] for each in metric["Dimensions"]}
-            if metric["Namespace"] == "Showrunner":
+            if metric["Namespace"] == "Showrunner/Access":
+                assert metric["MetricName"] in filtered(), name
+                assert named == set(), "a metric filter of ours sends no dimensions"
+            elif metric["Namespace"] == "Showrunner":
                 sender, dimensions = OURS[metric["MetricName"]]
                 assert named == dimensions, name
                 assert f'"{metric["MetricName"]}"' in (ROOT / sender).read_text(encoding="utf-8"), name
@@ -270,10 +278,34 @@ def test_every_alarm_looks_at_a_metric_that_is_sent_with_these_dimensions():
                 assert named in PUBLISHED[metric["Namespace"]][metric["MetricName"]], name
 
 
+def filtered() -> dict[str, Json]:
+    """Return the metric filters of the templates by the metric that each sends."""
+    return {
+        cloudwatch.text(sent["MetricName"]): each.properties
+        for each in transformed.of_type("AWS::Logs::MetricFilter").values()
+        for sent in each.properties["MetricTransformations"]
+        if sent["MetricNamespace"] == "Showrunner/Access"
+    }
+
+
+def test_server_errors_are_counted_in_the_logs_of_every_api_and_in_no_other():
+    (found,) = filtered().values()
+    apis = [each for each in transformed.resources() if each.type == "AWS::ApiGatewayV2::Stage"]
+
+    assert found["FilterPattern"] == '{ $.status = "5*" }'
+    assert len(apis) == 3
+    for api in apis:
+        assert references(api.properties["AccessLogSettings"]["DestinationArn"]) == {"AccessLogs"}
+        assert '"status":"$context.status"' in api.properties["AccessLogSettings"]["Format"]
+    assert references(found["LogGroupName"]) == {"AccessLogs"}
+
+
 def test_every_alarm_names_a_resource_of_its_template():
     ids = {each.id for each in transformed.resources()}
     for name, alarm in alarms().items():
         for metric in cloudwatch.metrics(alarm):
+            if metric["Namespace"] == "Showrunner/Access":
+                continue  # its metric filter names the log group, and its name has the stage
             named = {value for each in metric["Dimensions"] for value in references(each["Value"])}
             assert named, name
             assert named <= ids, name

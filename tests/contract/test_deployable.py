@@ -364,6 +364,44 @@ def test_a_running_execution_keeps_the_job_definition_that_it_began_with(resourc
     ] == []
 
 
+def test_a_release_reaches_a_part_of_the_calls_first(resources):
+    """Every function behind an HTTP API is called by its alias, which CodeDeploy moves and takes back."""
+    by_id = {each.id: each for each in resources}
+    called = {
+        alias
+        for each in resources
+        if each.type == "AWS::ApiGatewayV2::Api" and "Body" in each.properties
+        for alias in references(each.properties["Body"])
+        if "Function" in alias
+    }
+
+    assert {by_id[each].type for each in called} == {"AWS::Lambda::Alias"}
+    assert len(called) == 7
+    for alias in called:
+        policy = by_id[alias].whole["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        group = by_id[policy["DeploymentGroupName"]["Ref"]].properties
+        assert group["AutoRollbackConfiguration"]["Enabled"] is True
+        assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+        assert group["AlarmConfiguration"]["Alarms"] == [
+            {"Name": {"Ref": "ApiFunctionsFail"}},
+            {"Name": {"Ref": "ReleaseFails"}},
+        ]
+
+
+def test_another_release_is_another_version_of_each_of_these_functions(monkeypatch):
+    """The transform sees neither a layer's content nor a parameter's value but this one's."""
+
+    def versions(release: str) -> set[str]:
+        monkeypatch.setitem(transformed.VALUES, "Release", release)
+        found = transformed.transform(load(APPLICATION))["Resources"]
+        return {name for name, each in found.items() if each["Type"] == "AWS::Lambda::Version"}
+
+    first, second = versions("0" * 16), versions("1" * 16)
+
+    assert len(first) == len(second) == 7
+    assert not first & second
+
+
 def test_no_version_is_whatever_is_newest(resources):
     """$Latest is read when an instance starts, so a change could reach half of a fleet unannounced."""
     for each in resources:

@@ -15,6 +15,8 @@ from tests.contract.template import DATA, FILES, Json, load, parse
 
 # The transform knows the partition and the endpoint type of APIs by the region.
 REGION = "us-east-1"
+# Parameters that the transform itself reads; CloudFormation gives it the values of all.
+VALUES = {"Release": "0123456789abcdef"}
 
 
 class Resource(NamedTuple):
@@ -37,7 +39,7 @@ def transform(template: Json) -> Json:
 
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     plain = _packaged(template)
-    return sam_transform(plain, {}, _NoManagedPolicies())
+    return sam_transform(plain, dict(VALUES), _NoManagedPolicies())
 
 
 def _packaged(template: Json) -> Json:

@@ -65,6 +65,7 @@ class Account:
     api_logs: str | None = None
     running: bool = False
     revisions: list[int] = field(default_factory=lambda: [1])
+    versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)
     zones: dict[str, list[str]] = field(
         default_factory=lambda: {
@@ -404,6 +405,36 @@ class Account:
 
     def batch_DeregisterJobDefinition(self, asked: Json) -> Json:  # noqa: N802
         self.deregistered.append(asked["jobDefinition"])
+        return {}
+
+    def cloudformation_ListStackResources(self, asked: Json) -> Json:  # noqa: N802
+        functions = "arn:aws:lambda:us-east-1:123456789012:function"
+        row = {"LastUpdatedTimestamp": MOMENT, "ResourceStatus": "UPDATE_COMPLETE"}
+        return {
+            "StackResourceSummaries": [
+                row
+                | {
+                    "LogicalResourceId": "VideosFunction",
+                    "ResourceType": "AWS::Lambda::Function",
+                    "PhysicalResourceId": f"{asked['StackName']}-VideosFunction-x",
+                },
+                row
+                | {
+                    "LogicalResourceId": "VideosFunctionAliaslive",
+                    "ResourceType": "AWS::Lambda::Alias",
+                    "PhysicalResourceId": f"{functions}:{asked['StackName']}-VideosFunction-x:live",
+                },
+            ]
+        }
+
+    def lambda_ListVersionsByFunction(self, asked: Json) -> Json:  # noqa: N802
+        name = asked["FunctionName"]
+        assert not name.endswith(":live"), "versions belong to a function, not to its alias"
+        return {"Versions": [{"Version": each, "FunctionArn": f"{name}:{each}"} for each in self.versions]}
+
+    def lambda_DeleteFunction(self, asked: Json) -> Json:  # noqa: N802
+        assert asked["Qualifier"] not in ("$LATEST", self.versions[-1]), "the current version was deleted"
+        self.versions.remove(asked["Qualifier"])
         return {}
 
     def s3_ListObjectVersions(self, asked: Json) -> Json:  # noqa: N802

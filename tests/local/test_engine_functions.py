@@ -314,6 +314,41 @@ def test_new_code_is_what_runs_after_an_update(engine: Engine) -> None:
     assert invoke(engine, "changes")[0] == 2
 
 
+PUBLISHED = """
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Release: {Type: String}, Answer: {Type: String}}
+Resources:
+  Moved:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      InlineCode: |
+        import os
+        def handler(event, context):
+            return [os.environ["ANSWER"], context.function_version]
+      Environment: {Variables: {ANSWER: !Ref Answer}}
+      AutoPublishAlias: live
+      AutoPublishCodeSha256: !Ref Release
+      DeploymentPreference: {Type: Canary10Percent5Minutes}
+Outputs: {Alias: {Value: !Ref MovedAliaslive}}
+"""
+
+
+def test_an_alias_gives_the_version_of_the_last_release(engine: Engine, tmp_path: Path) -> None:
+    """CodeDeploy does nothing here: the alias moves at once, but only when the release is another one."""
+    template = tmp_path / "published.yaml"
+    template.write_text(PUBLISHED)
+    alias = engine.deploy("published", template, Release="a", Answer="first")["Alias"]
+    assert invoke(engine, alias)[0] == ["first", "1"]
+
+    engine.deploy("published", template, Release="a", Answer="ignored by the version")
+    assert invoke(engine, alias)[0] == ["first", "1"]
+
+    engine.deploy("published", template, Release="b", Answer="second")
+    assert invoke(engine, alias)[0] == ["second", "2"]
+
+
 def test_a_function_in_a_network_deploys_and_runs(engine: Engine, outputs: dict[str, str]) -> None:
     assert invoke(engine, outputs["InVpc"])[1] is None
 

@@ -323,6 +323,26 @@ def test_old_job_definitions_end_only_when_nothing_runs(account):
     assert account.deregistered == ["showrunner-dev-render-gpu:1", "showrunner-dev-render-cpu:1"]
 
 
+def test_all_versions_of_a_function_but_the_last_two_are_deleted(account):
+    account.versions = ["$LATEST", "2", "9", "10", "11"]
+    deploy()
+
+    assert account.versions == ["$LATEST", "10", "11"]
+
+
+def test_another_value_of_any_parameter_is_another_release(account):
+    """A version of a function is frozen with its environment, so a changed parameter needs a new one too."""
+    deploy()
+    first = account.stacks["showrunner-dev"].parameters["Release"]
+    deploy()
+    same = account.stacks["showrunner-dev"].parameters["Release"]
+    deploy(snapshot="before-the-mistake")  # the database gets another host
+    restored = account.stacks["showrunner-dev"].parameters["Release"]
+
+    assert first == same
+    assert restored != first
+
+
 def test_a_restore_frees_the_old_cluster_makes_another_and_hands_its_host_over(account):
     deploy()
     account.deployed.clear()
