@@ -1,10 +1,21 @@
 """Samples of the publication machine's events."""
 
+import json
+
+import pytest
+
 from functions.publish import app as publish
 from functions.upload import app as upload
+from tests.contract.code import ROOT
+
+# What the release before gave its publications; tests/contract/test_in_flight.py records it.
+BEFORE = ROOT / "tests" / "contract" / "in_flight" / "inputs.json"
 
 
-def test_the_samples_are_one_publication_that_fails_at_its_file(studio, event):
+@pytest.mark.parametrize("release", ["this one", "the one before"])
+def test_the_samples_are_one_publication_that_fails_at_its_file(studio, event, release):
+    if release == "the one before":
+        event = json.loads(BEFORE.read_text(encoding="utf-8")).__getitem__
     begin = event("publish.begin")
     row = studio.order()
     ids = {name: row[name] for name in ("video_id", "organisation_id", "attempt")}

@@ -1,0 +1,152 @@
+"""An execution that the release before began is finished by this one.
+
+tests/contract/in_flight holds what such an execution has left behind: the input of each later step, the
+documents in S3, and the resources that its definition names. `IN_FLIGHT=write pytest tests/contract/test_in_flight.py`
+records them again; do that when a release is out, never to make a failing test pass. The queues' messages:
+tests/feed/test_in_flight.py.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from functions.finish import app as finish
+from functions.prepare import app as prepare
+from functions.record import app as record
+from functions.script import app as script
+from functions.timeline import app as timeline
+from functions.visuals import app as visuals
+from functions.voice import app as voice
+from showrunner.aws import s3
+from tests.contract import template
+from tests.contract.code import ROOT
+from tests.contract.test_events import REPORT, recorded, settings, status, video
+
+__all__ = ["settings", "video"]  # fixtures
+
+FOLDER = ROOT / "tests" / "contract" / "in_flight"
+INPUTS = FOLDER / "inputs.json"
+RESOURCES = FOLDER / "resources.json"
+DOCUMENTS = FOLDER / "documents"
+# Written by Prepare, by Script and by Timeline, in this order.
+NAMES = ("job.json", "script.json", "timeline.json")
+STEPS = (
+    "script.step",
+    "record.script",
+    "voice.scene",
+    "visuals.scene",
+    "timeline.step",
+    "record.timeline",
+    "finish.rendered",
+    "finish.failed",
+    "finish.aborted",
+    "finish.timed_out",
+    "publish.begin",
+    "publish.record",
+    "publish.fail",
+    "upload.check",
+)
+
+
+def write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def resources() -> list[str]:
+    """Return the functions, queues and machines that running executions and queued messages rely on."""
+    kinds = ("AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::Serverless::StateMachine")
+    found = template.load(template.APPLICATION)["Resources"]
+    return sorted(name for name, each in found.items() if each["Type"] in kinds)
+
+
+@pytest.mark.skipif(os.environ.get("IN_FLIGHT") != "write", reason="IN_FLIGHT=write records a release")
+def test_recording_this_release(tx, event, video, settings):
+    DOCUMENTS.mkdir(parents=True, exist_ok=True)
+    folder = prepare.handler(event("prepare.start"), None)["folder"]
+    script.handler(event("script.step"), None)
+    recorded(folder)
+    voice.handler(event("voice.scene"), None)
+    visuals.handler(event("visuals.scene"), None)
+    timeline.handler(event("timeline.step"), None)
+    for name in NAMES:
+        write(DOCUMENTS / name, s3.get_json(f"{folder}/{name}"))
+    write(INPUTS, {step: event(step) for step in STEPS})
+    write(RESOURCES, resources())
+
+
+@pytest.fixture
+def old():
+    """Return a function that gives the release before's input of a step."""
+    inputs = json.loads(INPUTS.read_text(encoding="utf-8"))
+    return lambda step: inputs[step]
+
+
+def left_behind(folder: str, *names: str) -> None:
+    """Put the documents of the release before where its execution left them."""
+    for name in names:
+        s3.put_json(f"{folder}/{name}", json.loads((DOCUMENTS / name).read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+def begun(tx, event, video, settings):
+    """Have a video whose execution began under the release before. Returns its folder."""
+    folder = prepare.handler(event("prepare.start"), None)["folder"]
+    left_behind(folder, "job.json")
+    return folder
+
+
+def test_an_execution_after_its_first_step_goes_on_to_the_end(tx, begun, video, old):
+    assert script.handler(old("script.step"), None)["narrations"] == [0]
+    record.handler(old("record.script"), None)
+    recorded(begun)
+    voice.handler(old("voice.scene"), None)
+    visuals.handler(old("visuals.scene"), None)
+    timeline.handler(old("timeline.step"), None)
+    record.handler(old("record.timeline"), None)
+    s3.put_json(f"{begun}/render/report.json", REPORT)
+
+    assert finish.handler(old("finish.rendered"), None) == {"status": "completed"}
+    assert status(tx, video) == "completed"
+
+
+def test_an_execution_with_its_script_goes_on(begun, old):
+    left_behind(begun, "script.json")
+    recorded(begun)
+
+    assert voice.handler(old("voice.scene"), None) == {"scene": 0}
+    assert visuals.handler(old("visuals.scene"), None) == {"scene": 0}
+    assert "timeline" in timeline.handler(old("timeline.step"), None)
+
+
+def test_an_execution_that_renders_is_finished(tx, begun, video, old):
+    left_behind(begun, "script.json", "timeline.json")
+    s3.put_json(f"{begun}/render/report.json", REPORT)
+
+    assert record.handler(old("record.timeline"), None) == {"recorded": "timeline"}
+    assert finish.handler(old("finish.rendered"), None) == {"status": "completed"}
+    assert status(tx, video) == "completed"
+
+
+@pytest.mark.parametrize("end", ["finish.failed", "finish.timed_out", "finish.aborted"])
+def test_an_execution_that_fails_fails_its_video(tx, begun, video, old, end):
+    assert finish.handler(old(end), None) == {"status": "failed"}
+    assert status(tx, video) == "failed"
+
+
+def test_everything_that_an_execution_or_a_message_is_sent_to_is_still_there():
+    """Rename a function, a queue or a machine in two releases: first add the new one, then take the old away."""
+    before = json.loads(RESOURCES.read_text(encoding="utf-8"))
+
+    assert set(before) - set(resources()) == set()
+
+
+def test_a_document_that_the_release_before_would_not_have_written_is_refused(begun, old):
+    """The samples are read strictly: a field that is missing breaks the test above, too."""
+    job = json.loads((DOCUMENTS / "job.json").read_text(encoding="utf-8"))
+    s3.put_json(f"{begun}/job.json", {name: value for name, value in job.items() if name != "voice"})
+
+    with pytest.raises(ValueError, match=re.compile("voice")):
+        script.handler(old("script.step"), None)
