@@ -64,6 +64,9 @@ admin: ## make somebody the first platform admin of a stage (STAGE=dev EMAIL=you
 smoke: ## order a video of ten seconds from a stage and check it (STAGE=dev)
 	$(local) smoke --stage '$(STAGE)'
 
+verify: ## check everything that only a real account can show: drift, ways out, alarms, backups, a video (STAGE=dev)
+	$(local) verify --stage '$(STAGE)'
+
 trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=local)
 	$(local) trace --stage '$(STAGE)' --id '$(ID)'
 
@@ -109,4 +112,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean

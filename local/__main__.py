@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         promoting.add_argument(name, required=True)
     promoting.add_argument("--organisation")
     command("smoke", smoke, "a video of ten seconds from a stage").add_argument("--stage", required=True)
+    command("verify", verify, "all that only a real account can show").add_argument("--stage", required=True)
     tracing = command("trace", trace, "the log lines of one request or video")
     for name in ("--stage", "--id"):
         tracing.add_argument(name, required=True)
@@ -241,6 +242,13 @@ def smoke(options: argparse.Namespace) -> None:
     from local.stages import smoke
 
     smoke.smoke(found)
+
+
+def verify(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import verify
+
+    verify.verify(found)
 
 
 def trace(options: argparse.Namespace) -> None:

@@ -1,1 +1,1 @@
-"""Operate the stages of real accounts: the commands behind `make preflight`, `deploy`, `destroy`, …"""
+"""Operate the stages of real accounts: the commands behind `make preflight`, `deploy`, `verify`, …"""

@@ -65,6 +65,13 @@ class Account:
     api_logs: str | None = None
     running: bool = False
     revisions: list[int] = field(default_factory=lambda: [1])
+    drifted: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Stack, logical id, type and property of what somebody changed by hand."""
+    subscriptions: list[tuple[str, str]] = field(
+        default_factory=lambda: [("arn:aws:sns:us-east-1:123456789012:alarms:1", "ops@showrunner.tv")]
+    )
+    alarms: list[str] = field(default_factory=list)
+    restorable_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)
     zones: dict[str, list[str]] = field(
@@ -192,6 +199,7 @@ class Account:
                 "MigrateFunction": "migrate",
                 "RenderRepository": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/showrunner-dev-render",
                 "DatabaseHost": host,
+                "AlarmsTopic": f"arn:aws:sns:{REGION}:{ACCOUNT}:showrunner-dev-alarms",
                 "MediaBucket": "media",
                 "StateTable": "state",
                 "StageKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
@@ -426,6 +434,69 @@ class Account:
                 },
             ]
         }
+
+    def cloudformation_DetectStackDrift(self, asked: Json) -> Json:  # noqa: N802
+        return {"StackDriftDetectionId": asked["StackName"]}
+
+    def cloudformation_DescribeStackDriftDetectionStatus(self, asked: Json) -> Json:  # noqa: N802
+        return {
+            "StackId": asked["StackDriftDetectionId"],
+            "StackDriftDetectionId": asked["StackDriftDetectionId"],
+            "DetectionStatus": "DETECTION_COMPLETE",
+            "Timestamp": MOMENT,
+        }
+
+    def cloudformation_DescribeStackResourceDrifts(self, asked: Json) -> Json:  # noqa: N802
+        rows = [
+            {
+                "StackId": asked["StackName"],
+                "LogicalResourceId": identity,
+                "ResourceType": kind,
+                "StackResourceDriftStatus": "MODIFIED",
+                "PropertyDifferences": [
+                    {
+                        "PropertyPath": path,
+                        "ExpectedValue": "1",
+                        "ActualValue": "2",
+                        "DifferenceType": "NOT_EQUAL",
+                    }
+                ],
+                "Timestamp": MOMENT,
+            }
+            for stack, identity, kind, path in self.drifted
+            if stack == asked["StackName"]
+        ]
+        return {"StackResourceDrifts": rows}
+
+    def sns_ListSubscriptionsByTopic(self, asked: Json) -> Json:  # noqa: N802
+        return {
+            "Subscriptions": [
+                {"SubscriptionArn": arn, "Endpoint": endpoint, "TopicArn": asked["TopicArn"]}
+                for arn, endpoint in self.subscriptions
+            ]
+        }
+
+    def cloudwatch_DescribeAlarms(self, asked: Json) -> Json:  # noqa: N802
+        return {
+            "MetricAlarms": [
+                {"AlarmName": name, "StateValue": "ALARM", "StateReason": "Threshold Crossed"}
+                for name in self.alarms
+                if name.startswith(asked["AlarmNamePrefix"])
+            ]
+        }
+
+    def dynamodb_DescribeContinuousBackups(self, asked: Json) -> Json:  # noqa: N802
+        points = {"PointInTimeRecoveryStatus": "ENABLED", "LatestRestorableDateTime": self.restorable_at}
+        return {
+            "ContinuousBackupsDescription": {
+                "ContinuousBackupsStatus": "ENABLED",
+                "PointInTimeRecoveryDescription": points,
+            }
+        }
+
+    def rds_DescribeDBClusters(self, asked: Json) -> Json:  # noqa: N802
+        row = {"DBClusterIdentifier": asked["DBClusterIdentifier"], "DeletionProtection": True}
+        return {"DBClusters": [row | {"LatestRestorableTime": self.restorable_at}]}
 
     def lambda_ListVersionsByFunction(self, asked: Json) -> Json:  # noqa: N802
         name = asked["FunctionName"]
