@@ -74,7 +74,11 @@ class Release:
         self.keep_from_deletion()
         self.end_old_revisions()
         self.end_old_versions()
-        print(f"Deployed: {self.stage.output(self.stage.application_stack, 'PlatformApiUrl')}", flush=True)
+        outputs, told = self.stage.outputs(self.stage.application_stack), self.stage.told()
+        for name in preflight.DOMAINS:
+            if target := outputs.get(f"{name}Target"):
+                print(f"DNS: {told[name]} has to be a CNAME of {target}", flush=True)
+        print(f"Deployed: {outputs['PlatformApiUrl']}", flush=True)
 
     # ------------------------------------------------------------ The two stacks
 

@@ -20,6 +20,8 @@ RENDER_VCPUS = 4
 NAT_TYPE = "t4g.micro"
 GPU_TYPES = ("g6.xlarge", "g5.xlarge", "g4dn.xlarge")
 
+DOMAINS = ("PlatformDomain", "IngestionDomain", "LiveDomain")
+
 # (service, quota) of Service Quotas: https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html
 LAMBDA_CONCURRENCY = ("lambda", "L-B99A9384")
 GPU_SPOT = ("ec2", "L-3819A6DF")
@@ -63,6 +65,7 @@ def preflight(stage: Stage) -> Account:
         *concurrency(stage),
         *gpu_findings,
         *mail(stage, told.get("MailFrom")),
+        *certificate(stage, told),
         *zone_findings,
     ]
     findings += addresses(stage, told)
@@ -232,6 +235,37 @@ def _is_verified(client: Any, identity: str) -> bool:
         return bool(client.get_email_identity(EmailIdentity=identity)["VerifiedForSendingStatus"])
     except client.exceptions.NotFoundException:
         return False
+
+
+def certificate(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
+    """Yield what is missing for the stage's own domains: a certificate in ACM that is issued and covers them."""
+    domains = [told[name] for name in DOMAINS if name in told]
+    if not domains:
+        return
+    request = f"aws acm request-certificate --validation-method DNS --domain-name {domains[0]}"
+    if domains[1:]:
+        request += f" --subject-alternative-names {' '.join(domains[1:])}"
+    arn = told.get("CertificateArn")
+    if not arn:
+        what = f"{', '.join(domains)} need a certificate: CertificateArn is empty in stages/{stage.name}.toml"
+        yield Finding(blocks=True, what=what, remedy=request)
+        return
+    found = stage.aws("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    if found["Status"] != "ISSUED":
+        yield Finding(
+            blocks=True,
+            what=f"the certificate {arn} is {found['Status']}, not ISSUED",
+            remedy="add the CNAME records that `aws acm describe-certificate` shows, and wait for some minutes",
+        )
+    names = found.get("SubjectAlternativeNames", [found["DomainName"]])
+    if missing := [domain for domain in domains if not _is_covered(domain, names)]:
+        what = f"the certificate {arn} doesn't cover {', '.join(missing)}"
+        yield Finding(blocks=True, what=what, remedy=request)
+
+
+def _is_covered(domain: str, names: list[str]) -> bool:
+    """Tell whether a certificate's names have the domain; a star stands for its first label only."""
+    return domain in names or f"*.{domain.partition('.')[2]}" in names
 
 
 def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:

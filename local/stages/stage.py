@@ -130,6 +130,9 @@ class Stage:
             name: ",".join(value) if isinstance(value, list) else str(value) for name, value in given.items()
         }
         values |= {"PlatformUrl": os.environ["PLATFORM_URL"]} if os.environ.get("PLATFORM_URL") else {}
+        for name, scheme in (("Platform", "https"), ("Ingestion", "https"), ("Live", "wss")):
+            if domain := values.get(f"{name}Domain"):
+                values[f"{name}Url"] = f"{scheme}://{domain}"
         refuse_placeholders(values, str(path.relative_to(ROOT)))
         return {name: value for name, value in values.items() if value}
 

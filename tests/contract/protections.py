@@ -678,6 +678,21 @@ def stages(each: Resource) -> Iterator[str]:
         yield "a route has limits of its own"
 
 
+@rule("AWS::ApiGatewayV2::DomainName")
+def domains(each: Resource) -> Iterator[str]:
+    for configuration in each.properties["DomainNameConfigurations"]:
+        if configuration.get("SecurityPolicy") != "TLS_1_2":
+            yield "it accepts TLS older than 1.2"
+        if references(configuration.get("CertificateArn")) != {"CertificateArn"}:
+            yield "it has another certificate than the stage's"
+
+
+@rule("AWS::ApiGatewayV2::ApiMapping")
+def domain_mappings(each: Resource) -> Iterator[str]:
+    if references(each.properties.get("ApiId")) != {each.id.replace("DomainMapping", "Api")}:
+        yield "the domain leads to another API"
+
+
 @rule("AWS::ApiGatewayV2::Api")
 def apis(each: Resource) -> Iterator[str]:
     body = each.properties.get("Body", {})

@@ -65,6 +65,8 @@ class Account:
     api_logs: str | None = None
     running: bool = False
     revisions: list[int] = field(default_factory=lambda: [1])
+    certificates: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """By ARN: status and names."""
     drifted: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Stack, logical id, type and property of what somebody changed by hand."""
     subscriptions: list[tuple[str, str]] = field(
@@ -210,7 +212,12 @@ class Account:
             "PlatformApiUrl": "https://p1.execute-api.us-east-1.amazonaws.com",
             "IngestionApiUrl": "https://i1.execute-api.us-east-1.amazonaws.com",
         }
-        return {**hosts, "ProductionMachineArn": machine}
+        targets = {
+            f"{name}Target": f"d-{name.lower()}.execute-api.{REGION}.amazonaws.com"
+            for name in ("PlatformDomain", "IngestionDomain", "LiveDomain")
+            if parameters.get(name)
+        }
+        return {**hosts, **targets, "ProductionMachineArn": machine}
 
     # ------------------------------------------------------------ Services
 
@@ -434,6 +441,11 @@ class Account:
                 },
             ]
         }
+
+    def acm_DescribeCertificate(self, asked: Json) -> Json:  # noqa: N802
+        status, names = self.certificates[asked["CertificateArn"]]
+        row = {"DomainName": names[0], "SubjectAlternativeNames": names, "Status": status}
+        return {"Certificate": row | {"CertificateArn": asked["CertificateArn"]}}
 
     def cloudformation_DetectStackDrift(self, asked: Json) -> Json:  # noqa: N802
         return {"StackDriftDetectionId": asked["StackName"]}

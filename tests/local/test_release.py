@@ -169,18 +169,63 @@ def test_every_parameter_without_a_default_is_given(account):
         assert without <= account.stacks[stack].parameters.keys()
 
 
-def test_a_domain_of_the_stage_s_own_is_the_issuer_from_the_first_moment_on(account, monkeypatch, tmp_path):
-    use(
-        monkeypatch,
-        tmp_path,
-        account,
-        {**TOLD, "PlatformUrl": "https://api.showrunner.tv", "CorsOrigins": "https://app.showrunner.tv"},
-    )
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+WITH_DOMAINS = {
+    **TOLD,
+    "PlatformDomain": "api.showrunner.tv",
+    "LiveDomain": "live.showrunner.tv",
+    "CertificateArn": CERTIFICATE,
+}
+
+
+def test_a_domain_of_the_stage_s_own_is_the_issuer_from_the_first_moment_on(
+    account, monkeypatch, tmp_path, capsys
+):
+    account.certificates = {CERTIFICATE: ("ISSUED", ["*.showrunner.tv"])}
+    use(monkeypatch, tmp_path, account, {**WITH_DOMAINS, "CorsOrigins": "https://app.showrunner.tv"})
     deploy()
+
+    printed = capsys.readouterr().out
+    for name in ("api", "live"):
+        assert f"DNS: {name}.showrunner.tv has to be a CNAME of d-" in printed
+    assert account.stacks["showrunner-dev"].parameters["LiveUrl"] == "wss://live.showrunner.tv"
 
     urls = [values["PlatformUrl"] for name, values in account.deployed if name == "showrunner-dev"]
     assert set(urls) == {"https://api.showrunner.tv"}
     assert account.stacks["showrunner-data-dev"].parameters["CorsOrigins"] == "https://app.showrunner.tv"
+
+
+@pytest.mark.parametrize(
+    ("status", "names", "told"),
+    [
+        ("PENDING_VALIDATION", ["*.showrunner.tv"], "is PENDING_VALIDATION, not ISSUED"),
+        ("ISSUED", ["api.showrunner.tv"], "doesn't cover live.showrunner.tv"),
+        ("ISSUED", ["showrunner.tv", "*.tv"], "doesn't cover api.showrunner.tv, live.showrunner.tv"),
+    ],
+)
+def test_a_certificate_that_serves_no_domain_is_found_before_the_deployment(
+    account, monkeypatch, tmp_path, capsys, status, names, told
+):
+    account.certificates = {CERTIFICATE: (status, names)}
+    use(monkeypatch, tmp_path, account, WITH_DOMAINS)
+
+    with pytest.raises(Refused, match="have to be there first"):
+        deploy()
+    assert told in capsys.readouterr().out
+    assert account.deployed == []
+
+
+def test_domains_without_a_certificate_are_refused_with_the_command_for_one(
+    account, monkeypatch, tmp_path, capsys
+):
+    use(monkeypatch, tmp_path, account, {**WITH_DOMAINS, "CertificateArn": ""})
+
+    with pytest.raises(Refused, match="have to be there first"):
+        deploy()
+    assert (
+        "aws acm request-certificate --validation-method DNS --domain-name api.showrunner.tv "
+        "--subject-alternative-names live.showrunner.tv" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("value", ["http://localhost:5173", "https://address.invalid", "https://example.com"])
