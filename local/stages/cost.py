@@ -4,12 +4,12 @@ Runs in the environment `dev`, which has what the product's cost rules import.
 """
 
 import re
-import tomllib
 from decimal import Decimal
 from pathlib import Path
 
 from local import build
 from local.settings import ROOT
+from local.stages import capacity
 from showrunner.models import Usage
 from showrunner.production import costs, prices
 from showrunner.production.costs import Charge
@@ -64,14 +64,6 @@ def alarm_metrics() -> int:
     of_expressions = sum(text.count("ReturnData: false, MetricStat") for text in texts)
     expressions = sum(text.count("Expression: 'SUM(FILL(METRICS(), 0))'") for text in texts)
     return count("AWS::CloudWatch::Alarm") - expressions - 1 + of_expressions
-
-
-def number_of(resource: str, name: str, template: str) -> int:
-    """Return the first number that a resource of a template gives for a property of this name."""
-    found = re.search(rf"^  {resource}:\n(?:   .*\n|\n)*?.*\b{name}: (\d+)", template, re.MULTILINE)
-    if found is None:
-        raise LookupError(f"{resource} has no {name}")
-    return int(found[1])
 
 
 def idle(*, schedules: bool) -> dict[str, Decimal]:
@@ -149,69 +141,6 @@ def table(items: dict[str, Decimal]) -> list[str]:
     ]
 
 
-def capacity() -> list[str]:
-    """Which limit is reached first at 500 videos an hour and 1,000 requests a second."""
-    application = build.TEMPLATES["application"].read_text(encoding="utf-8")
-    most = sum(int(value) for value in re.findall(r"^        MaxvCpus: (\d+)", application, re.MULTILINE))
-    fargate = sum(int(value) for value in re.findall(r"FARGATE(?:_SPOT)?, MaxvCpus: (\d+)", application))
-    throttle = tomllib.loads((ROOT / "stages" / "prod.toml").read_text(encoding="utf-8"))["PlatformRate"]
-    videos_reserved = number_of("VideosFunction", "ReservedConcurrentExecutions", application)
-    gpu_at_once, cpu_at_once = 500 * (SECONDS / 4 + 240) / 3600, 500 * SECONDS * 1.2 / 3600
-    speech_at_once = 500 * 6 * 3 / 3600
-    rows = [
-        (
-            "requests: the Platform API's own throttle",
-            f"{throttle:,} a second in prod",
-            "1,000 a second",
-            "PlatformRate in stages/prod.toml, after the functions'",
-        ),
-        (
-            "requests: VideosFunction at 80 ms",
-            f"{videos_reserved / 0.08:.0f} a second",
-            "share of 1,000",
-            "ReservedConcurrentExecutions, connections, Lambda quota",
-        ),
-        (
-            "renders on GPU, 4 vCPUs each",
-            f"{most} vCPUs",
-            f"{gpu_at_once * 4:.0f} vCPUs",
-            "MaxvCpus and both G/VT quotas",
-        ),
-        (
-            "renders on Fargate, 4 vCPUs each",
-            f"{fargate} vCPUs",
-            f"{cpu_at_once * 4:.0f} vCPUs",
-            "MaxvCpus and the Fargate quota",
-        ),
-        (
-            "speech: calls at once",
-            "3 (SpeechConcurrency)",
-            f"{speech_at_once:.1f}",
-            "the ElevenLabs plan, then SpeechConcurrency",
-        ),
-        (
-            "database connections at one capacity unit",
-            "225",
-            "what the functions reserve: at most 168 (tested)",
-            "DatabaseMaxCapacity",
-        ),
-        ("Batch SubmitJob", "50 a second", f"{500 / 3600:.2f} a second", "nothing"),
-        (
-            "Step Functions transitions",
-            "5,000 in the bucket, 1,500 a second",
-            f"{500 * STATES / 3600:.1f} a second",
-            "nothing",
-        ),
-    ]
-    body = [f"| {' | '.join(row)} |" for row in rows]
-    return [
-        "| limit | is | 500 videos an hour or 1,000 requests a second need | raise |",
-        "|---|---|---|---|",
-        *body,
-        "",
-    ]
-
-
 def text() -> str:
     gpu, cpu = (sum(charge.amount_usd for charge in video(platform)) for platform in ("gpu", "cpu"))
     parts = [
@@ -268,7 +197,7 @@ def text() -> str:
         "",
         "## Capacity on paper",
         "",
-        *capacity(),
+        *capacity.section(),
     ]
     return "\n".join(parts)
 

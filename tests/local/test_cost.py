@@ -2,8 +2,11 @@
 
 import re
 
-from local.stages import cost
-from tests.contract import cloudwatch, transformed
+import pytest
+
+from local.stages import capacity, cost
+from tests.contract import cloudwatch, template, transformed
+from tests.contract.test_network import uses_database
 
 
 def test_the_page_is_the_computed_one():
@@ -23,3 +26,30 @@ def test_the_readme_says_the_same():
 
     assert re.search(rf"about {off} USD with the schedules off", readme)
     assert re.search(rf"about {on} USD with them on", readme)
+
+
+def test_the_connections_on_paper_are_those_of_the_functions_with_a_database():
+    functions = {**template.functions(), **template.functions(template.load(template.DATA))}
+    counts = [
+        function.properties["ReservedConcurrentExecutions"]
+        for name, function in functions.items()
+        if uses_database(name)
+    ]
+
+    assert capacity.connections() == sum(counts)
+
+
+def test_the_limit_that_is_reached_first_stands_on_top():
+    limits = capacity.limits()
+
+    assert [each.used for each in limits] == sorted((each.used for each in limits), reverse=True)
+    assert limits[0].what == "`/videos`: executions at once"
+    assert limits[0].used == 2
+
+
+def test_a_property_of_another_resource_is_not_taken():
+    text = "  One:\n    Type: A\n\n  Two:\n    Properties:\n      MaxvCpus: 4 # four\n"
+
+    assert capacity.number_of("Two", "MaxvCpus", text) == 4
+    with pytest.raises(LookupError, match="One has no MaxvCpus"):
+        capacity.number_of("One", "MaxvCpus", text)
