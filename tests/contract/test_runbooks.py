@@ -1,12 +1,13 @@
 """docs/runbooks: every page has its three parts, and every command in it runs."""
 
+import os
 import re
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.contract import awscli, code, transformed
+from tests.contract import awscli, cloudwatch, code, test_alarms, transformed
 from tests.contract.code import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -103,7 +104,7 @@ def stage(aws: str) -> dict[str, str]:
 def test_every_command_of_a_runbook_runs(page, stage):
     for line in commands(page):
         filled = re.sub(r"\$([A-Z]+)", lambda found: stage[found[1]], line)
-        only_check = tuple(filled.split()[1:3]) in NOT_IN_MOTO
+        only_check = not runs(filled)
         answer = awscli.run(filled, stage["endpoint"], only_check=only_check)
         assert only_check or answer["ResponseMetadata"]["HTTPStatusCode"] == 200, line
 
@@ -116,6 +117,40 @@ def test_a_command_that_aws_would_refuse_is_refused(line, aws):
 
     with pytest.raises((awscli.Wrong, ParamValidationError)):
         awscli.run(line, aws)
+
+
+def runs(line: str) -> bool:
+    return tuple(line.split()[1:3]) not in NOT_IN_MOTO
+
+
+def table() -> str:
+    """Return the table of all alarms: what sets each off in a test, and how its page's commands were tried."""
+    rows = []
+    for name, alarm in sorted(test_alarms.alarms().items()):
+        points, _ = test_alarms.TRIGGERS[name]
+        watched = sorted({f"{each['Namespace']} {each['MetricName']}" for each in cloudwatch.metrics(alarm)})
+        lines = commands(RUNBOOKS / f"{name}.md")
+        tried = f"{sum(map(runs, lines))} run"
+        if checked := sum(not runs(line) for line in lines):
+            tried += f", {checked} checked only"
+        triggered = f"by datapoints: {len(points)}" if points else "by silence"
+        rows.append(f"| [{name}]({name}.md) | {', '.join(watched)} | {triggered} | {tried} |")
+    head = "| alarm | watches | triggered in a test | commands of its page |\n|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def test_the_table_of_alarms_is_the_computed_one():
+    page = RUNBOOKS / "README.md"
+    text = page.read_text(encoding="utf-8")
+    before, heading, _ = text.partition("## All alarms\n\n")
+    wanted = before + heading + table()
+    if os.environ.get("RUNBOOKS") == "write":
+        page.write_text(wanted, encoding="utf-8")
+
+    assert heading
+    assert page.read_text(encoding="utf-8") == wanted, (
+        "RUNBOOKS=write pytest tests/contract/test_runbooks.py writes it anew"
+    )
 
 
 def test_every_function_of_a_runbook_s_names_exists():
