@@ -76,6 +76,56 @@ def test_no_migration_ends_its_transaction():
         ), path.name
 
 
+# What the functions of the release before, which go on until the new ones are there, would fail at.
+BREAKS = re.compile(
+    r"""
+    \bDROP\s+(TABLE|COLUMN|SCHEMA|VIEW|TYPE|FUNCTION)\b
+    | \bRENAME\b
+    | \bALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b
+    | \bSET\s+NOT\s+NULL\b
+    | \bADD\s+COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT\s+NULL\b
+    | \bREVOKE\b[^;]*\bFROM\s+showrunner_functions\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# The last file from before anything was deployed: until then there was no release to break.
+BEFORE_THE_FIRST_RELEASE = 30
+# The first line of a file that takes away what no release in use reads any more.
+CONTRACTS = re.compile(r"-- Contracts: .{20,}")
+
+
+def breaks_the_release_before(text: str) -> list[str]:
+    if CONTRACTS.match(text):
+        return []
+    return [found[0] for found in BREAKS.finditer(re.sub(r"--.*", "", text))]
+
+
+def test_a_migration_only_adds_or_says_that_nothing_reads_what_it_takes_away():
+    """The old functions run during the migration, and a release that is taken back runs on the new schema."""
+    later = [path for path in migrate.FOLDER.iterdir() if int(path.name[:4]) > BEFORE_THE_FIRST_RELEASE]
+
+    assert {path.name: breaks_the_release_before(path.read_text(encoding="utf-8")) for path in later} == {
+        path.name: [] for path in later
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ALTER TABLE studio.videos DROP COLUMN title;", ["DROP COLUMN"]),
+        ("ALTER TABLE a RENAME COLUMN b TO c;", ["RENAME"]),
+        ("ALTER TABLE a ALTER COLUMN b SET DATA TYPE bigint;", ["ALTER COLUMN b SET DATA TYPE"]),
+        ("ALTER TABLE a ALTER COLUMN b SET NOT NULL;", ["SET NOT NULL"]),
+        ("ALTER TABLE a ADD COLUMN b text NOT NULL, ADD COLUMN c int;", ["ADD COLUMN b text NOT NULL"]),
+        ("ALTER TABLE a ADD COLUMN b text NOT NULL DEFAULT '';", []),
+        ("CREATE TABLE a (b text NOT NULL); -- no DROP TABLE here", []),
+        ("-- Contracts: nothing has read a.b since 0007.\nALTER TABLE a DROP COLUMN b;", []),
+    ],
+)
+def test_a_migration_that_breaks_the_release_before_is_recognised(text, found):
+    assert breaks_the_release_before(text) == found
+
+
 def test_every_foreign_key_has_an_index(postgres):
     """Without an index, deleting the referenced row reads the whole table."""
     with db.reading() as tx:

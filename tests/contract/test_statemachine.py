@@ -385,6 +385,32 @@ def test_the_machine_may_do_what_its_direct_calls_do(machine, path):
         assert f"{service}:{operation[0].upper()}{operation[1:]}" in allowed, state.name
 
 
+# How a machine writes its log and its trace.
+LOGS = ("logs:", "xray:")
+# What `.sync` does beside submitting: https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
+SYNC = {
+    "batch:SubmitJob",
+    "batch:DescribeJobs",
+    "batch:TerminateJob",
+    "events:PutTargets",
+    "events:PutRule",
+    "events:DescribeRule",
+}
+
+
+def test_the_machines_role_allows_nothing_that_no_state_does(machine, path):
+    statements = [
+        statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])
+    ]
+    granted = {action for statement in statements for action in listed(statement["Action"])}
+    needed = {"lambda:InvokeFunction"} | (SYNC if tasks(machine, BATCH) else set())
+    for state in tasks(machine, SDK):
+        service, operation = state.body["Resource"].removeprefix(SDK).split(":")
+        needed.add(f"{service}:{operation[0].upper()}{operation[1:]}")
+
+    assert {action for action in granted if not action.startswith(LOGS)} == needed
+
+
 def test_a_cause_that_is_missing_breaks_no_failure_path(machine):
     """Only Error is always there: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html.
 
