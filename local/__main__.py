@@ -286,9 +286,9 @@ def destroy(options: argparse.Namespace) -> None:
 
 
 def operated(name: str, *, confirm: str | None = None) -> "Stage":
-    """The stage of a real account, in the environment that has the SDK.
+    """Return the stage of a real account, in the environment that has the SDK.
 
-    What only looks or adds needs no CONFIRM.
+    Commands that only look or add need no CONFIRM.
     """
     enter(("local", "sam", "lambda"))
     from local.stages.stage import Stage, refuse_unsafe

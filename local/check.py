@@ -133,7 +133,7 @@ def dev(tool: str, *arguments: str | Path) -> str:
 
 
 def sam_validate(template: Path) -> str:
-    """As `sam validate --lint` does it; it looks at no account, so credentials are made up."""
+    """Run `sam validate --lint`. It looks at no account, so its credentials are made up."""
     environment = {
         **local_environment(),
         **{

@@ -59,7 +59,7 @@ MARKER = f"/showrunner/{STAGE}/launcher/deployed"
 
 
 def deploy(build: Path) -> bool:
-    """Whether anything had to be deployed.
+    """Deploy what has changed. Returns True if anything had to be deployed.
 
     The engine itself remembers what it has, so one that was started anew is filled again.
     """
@@ -101,7 +101,7 @@ def deployed(ssm: Any) -> str | None:
 
 
 def is_complete(stack: str) -> bool:
-    """The engine keeps secrets and objects over a restart, but not stacks."""
+    """Return True if the engine has this stack. After a restart it has secrets and objects, but no stacks."""
     client = aws("cloudformation")
     try:
         return str(client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]) in (
@@ -171,7 +171,10 @@ def parameters() -> dict[str, str]:
 
 
 def secrets(key: Any) -> dict[str, str]:
-    """By name below /showrunner/<stage>/. Without a key of one's own the local server takes any."""
+    """Return the stage's secrets by name below /showrunner/<stage>/.
+
+    Without a key from the environment a service gets "local": the stand-ins take any.
+    """
     wanted = {
         "openai/api_key": os.environ.get("OPENAI_API_KEY") or "local",
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
@@ -206,9 +209,9 @@ def verify_sender(ses: Any) -> None:
 
 
 def sam_package(built: Path) -> Path:
-    """The template with its code uploaded.
+    """Upload the code of a template. Returns the path of the template that names the uploaded code.
 
-    A build never changes, and the bucket outlives the engine: once uploaded, only the template is used again.
+    A build never changes, and the bucket outlives the engine: what is uploaded already is used again.
     """
     packaged = HOME / "run" / f"{built.parent.name}.{built.name}.yaml"
     if packaged.exists() and is_uploaded(packaged):
@@ -275,7 +278,7 @@ def outputs(stack: str) -> dict[str, str]:
 
 
 def migrate() -> None:
-    """By the same function as in AWS: it belongs to the data stack."""
+    """Run the migrations by the data stack's function, as in AWS."""
     name = outputs(DATA_STACK)["MigrateFunction"]
     answer = aws("lambda").invoke(FunctionName=name, Payload=b"{}")
     if answer.get("FunctionError"):
@@ -336,7 +339,7 @@ def token() -> str:
 
 
 def client() -> httpx.Client:
-    """The Platform API as anybody uses it, by the gateway.
+    """Return a client of the Platform API that calls through the gateway, as any user does.
 
     A cold Lambda on a busy machine may take many seconds for its first answer.
     """
@@ -349,7 +352,7 @@ def client() -> httpx.Client:
 
 
 def ensure_channel(api: httpx.Client) -> str:
-    """The demo channel's id; made by the API when it isn't there."""
+    """Return the id of the demo channel. Creates it through the API if it does not exist."""
     listed = answered(api.get("/api/v1/channels", params={"limit": 100}))
     for channel in listed["channels"]:
         if channel["name"] == CHANNEL:

@@ -75,7 +75,10 @@ def platform_text() -> str:
 
 
 def ingestion_text() -> str:
-    """The Ingestion API has its own keys and error bodies, and a public receiver that is no Application."""
+    """Return the document of the Ingestion API.
+
+    It has keys and error bodies of its own, and a public receiver that is no Application.
+    """
     applications()
     from showrunner.feed import schemas
     from showrunner.web import openapi

@@ -38,7 +38,7 @@ class Outcomes:
             self._queue.append(Outcome(name, details))
 
     def extend(self, outcomes: Iterable[Outcome]) -> None:
-        """Script several, as `add` does."""
+        """Add several outcomes, as `add` does."""
         for outcome in outcomes:
             self.add(outcome.name, **outcome.details)
 

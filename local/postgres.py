@@ -229,14 +229,19 @@ def reachable(path: Path) -> bool:
 
 
 def end_with_parent() -> None:
-    """Between fork and exec: ask the kernel for a fast shutdown when our thread ends, even by kill -9."""
+    """Ask the kernel to shut this process down fast when the parent's thread ends, even by kill -9.
+
+    Called between fork and exec.
+    """
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT, 0, 0, 0)
 
 
 def become(user: int, group: int, *, keep_reach: bool) -> None:
-    """Between fork and exec: drop root. `keep_reach` keeps the one capability that passes through closed
-    folders above the data (a checkout in /root).
+    """Drop root. Called between fork and exec.
+
+    `keep_reach` keeps the one capability that passes through closed folders above the data (a checkout in
+    /root).
     """
     libc = ctypes.CDLL(None, use_errno=True)
     keep_capabilities, set_bits, no_fixup, ambient, raise_one, dac_override = 8, 28, 1 << 2, 47, 2, 1

@@ -83,10 +83,9 @@ class Release:
     # ------------------------------------------------------------ The two stacks
 
     def data_parameters(self, found: preflight.Account) -> dict[str, str]:
-        """What the data stack is deployed with now.
+        """Return the data stack's parameters.
 
-        Zones, snapshot and generation stay what they were: others would replace subnets or empty the
-        database.
+        Zones, snapshot and generation keep their values: others would replace subnets or empty the database.
         """
         zones = dict(zip(("ZoneA", "ZoneB"), found.zones, strict=False))
         stands = self.stage.status(self.stage.data_stack) in STANDS
@@ -135,7 +134,7 @@ class Release:
         return {**values, "Release": building.release_of(values)}
 
     def told_origins(self) -> dict[str, str]:
-        """Without a dashboard the API's own pages are the only origin."""
+        """Return the origins that may use the media bucket: without a dashboard, the API's own address."""
         url = self.stage.outputs(self.stage.application_stack).get("PlatformApiUrl")
         return {"CorsOrigins": self.stage.told().get("PlatformUrl", url)} if url else {}
 
@@ -200,7 +199,7 @@ class Release:
     # ------------------------------------------------------------ Between them
 
     def migrate(self) -> None:
-        """Before the application that needs it.
+        """Migrate the database before the application that needs it is deployed.
 
         The old application's functions go on meanwhile, so a migration only adds.
         """
@@ -214,7 +213,10 @@ class Release:
         print(f"Applied: {', '.join(told['applied']) or 'nothing new'}.", flush=True)
 
     def push_image(self, engine: str, account: str, region: str) -> str:
-        """The image's address by digest: what was pushed is what runs, whatever happens to the tag."""
+        """Build and push the render image. Returns its address by digest.
+
+        A tag could be moved; the digest is what was pushed.
+        """
         repository, tag = (
             self.stage.output(self.stage.data_stack, "RenderRepository"),
             building.render_version(),
@@ -231,7 +233,10 @@ class Release:
         return f"{repository}@{digest}"
 
     def login(self, engine: str, registry: str) -> None:
-        """The password goes in by a pipe, never by an argument that other users of the machine can read."""
+        """Log in to the registry.
+
+        The password goes through a pipe: other users of the machine can read a command's arguments.
+        """
         told = self.stage.aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
         password = base64.b64decode(told).decode().partition(":")[2]
         done = subprocess.run(
@@ -377,9 +382,9 @@ class Rehearsal:
 def sam_command(
     stage: str, region: str, built: Path, stack: str, values: Mapping[str, str]
 ) -> list[str | Path]:
-    """The one command that changes a stack.
+    """Return the command that deploys a stack; nothing else changes one.
 
-    A parameter that the template doesn't have is the other stack's.
+    Parameters that the template does not declare belong to the other stack and are left out.
     """
     template = built / "template.yaml"
     known = declared(template) if template.exists() else declared(building.TEMPLATES[built.name])
@@ -429,7 +434,7 @@ def run(command: list[str | Path], *, environment: Mapping[str, str] | None = No
 
 
 def line(*parts: str | Path) -> str:
-    """As it would be typed.
+    """Return the command as it would be typed.
 
     A part with a shell variable in it is quoted so that the shell still fills it in.
     """

@@ -62,9 +62,9 @@ def _handler(prefix: str, attributes: Json) -> Json:
 
 
 def _alarm(evaluated: Json, inert: Json) -> Json:
-    """MiniStack evaluates alarms on one metric and refuses those on an expression over several.
+    """Return handlers for alarms: MiniStack's own for one metric, inert ones for an expression over several.
 
-    Nothing here sends Lambda's metrics, so those watch nothing.
+    MiniStack refuses expressions, and nothing here sends Lambda's metrics, which they watch.
     """
 
     def create(logical_id: str, properties: Json, stack_name: str) -> Any:

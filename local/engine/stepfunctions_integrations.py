@@ -73,11 +73,11 @@ class BatchIntegration:
         return description
 
     def list_jobs(self, _: str, data: Json) -> Json:
-        """arn:aws:states:::aws-sdk:batch:listJobs"""
+        """Run arn:aws:states:::aws-sdk:batch:listJobs."""
         return self._asked(self.api.list_jobs, data)
 
     def terminate_job(self, _: str, data: Json) -> Json:
-        """arn:aws:states:::aws-sdk:batch:terminateJob"""
+        """Run arn:aws:states:::aws-sdk:batch:terminateJob."""
         if missing := {"JobId", "Reason"} - data.keys():
             raise ExecutionError("States.Runtime", f"batch:terminateJob needs {', '.join(sorted(missing))}")
         return self._asked(self.api.terminate_job, data)

@@ -22,8 +22,8 @@ REQUEST_SECONDS, SHARE_OF_VIDEOS = 0.08, 0.5
 GPU_SPEED, GPU_START_SECONDS, CPU_SPEED = 0.25, 240, 1.2
 # A hub that comes back after a day sends everything again: so many notifications for 10,000 channels.
 NOTIFICATIONS_AT_ONCE, NOTIFICATIONS_SECONDS, INTAKE_SECONDS = 20_000, 600, 0.05
-# AWS's quotas: the account's Lambda concurrency after the first increase, Aurora's connections at one capacity
-# unit, SubmitJob, Step Functions' transitions, EventBridge's PutEvents.
+# AWS's quotas: the account's Lambda concurrency after the first increase, Aurora's connections at one
+# capacity unit, SubmitJob, Step Functions' transitions, EventBridge's PutEvents.
 CONCURRENCY, CONNECTIONS, SUBMITS, TRANSITION_RATE, EVENTS = 1_000, 225, 50, 1_500, 10_000
 EVENTS_OF_A_VIDEO = 12
 
@@ -153,18 +153,19 @@ def limits() -> list[Limit]:
 def section() -> list[str]:
     """Return the lines of the page."""
     rows = limits()
-    over = [row.what for row in rows if row.used > 1]
+    over = sum(row.used > 1 for row in rows)
     return [
         (
-            f"For {VIDEOS_AN_HOUR} videos of {FILM_SECONDS} seconds an hour and {REQUESTS_A_SECOND:,} requests a "
-            f"second. The limit that is reached first stands on top; {len(over)} of {len(rows)} don't suffice. "
-            "Assumptions: [capacity.py](../local/stages/capacity.py); no load has been measured."
+            f"For {VIDEOS_AN_HOUR} videos of {FILM_SECONDS} seconds an hour and {REQUESTS_A_SECOND:,} requests "
+            "a second. The limit that is reached first stands on top; "
+            f"{over} of {len(rows)} are too low. Assumptions: [capacity.py](../local/stages/capacity.py); no load has been measured."
         ),
         "",
         "| limit | there is | needed | used | raised by |",
         "|---|---:|---:|---:|---|",
         *[
-            f"| {row.what} | {row.there:,.0f} {row.unit} | {row.needed:,.1f} | {row.used:.0%} | {row.raised_by} |"
+            f"| {row.what} | {row.there:,.0f} {row.unit} | {row.needed:,.1f} | {row.used:.0%} "
+            f"| {row.raised_by} |"
             for row in rows
         ],
         "",

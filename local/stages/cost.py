@@ -56,9 +56,9 @@ def count(kind: str) -> int:
 
 
 def alarm_metrics() -> int:
-    """Alarms are paid by the metrics that they look at.
+    """Return how many metrics the alarms watch: they are paid by metric.
 
-    Of the data stack's two for a way out, one is there.
+    Of the data stack's two alarms for a way out, only one exists.
     """
     texts = [path.read_text(encoding="utf-8") for path in build.TEMPLATES.values()]
     of_expressions = sum(text.count("ReturnData: false, MetricStat") for text in texts)
@@ -67,7 +67,7 @@ def alarm_metrics() -> int:
 
 
 def idle(*, schedules: bool) -> dict[str, Decimal]:
-    """A month of a stage that makes nothing."""
+    """Return what a stage that makes nothing costs in a month, by item."""
     items = {
         "NAT instance (`Egress`): t4g.micro": AWS["t4g.micro an hour"] * HOURS,
         "its public address": AWS["public IPv4 address an hour"] * HOURS,
@@ -90,7 +90,7 @@ def idle(*, schedules: bool) -> dict[str, Decimal]:
 
 
 def video(platform: str) -> list[Charge]:
-    """What one video of 45 seconds costs by the product's own rules."""
+    """Return what one video of 45 seconds costs by the product's own rules."""
     rendering = SECONDS / 4 + 240 if platform == "gpu" else SECONDS * 1.2
     return [
         costs.language_charge("x", "gpt-6-luna", Usage(TOKENS_IN, 0, 0, TOKENS_OUT)),
@@ -101,7 +101,7 @@ def video(platform: str) -> list[Charge]:
 
 
 def videos(number: int, platform: str = "cpu") -> dict[str, Decimal]:
-    """A month with so many videos, beside what the stage costs idle."""
+    """Return what so many videos cost in a month, beside what the stage costs idle."""
     items = {f"{charge.step}, {charge.provider}": charge.amount_usd * number for charge in video(platform)}
     transitions = AWS["Step Functions a thousand transitions"] * STATES / 1000
     functions = STEPS * (AWS["Lambda a GB-second"] * 2 + AWS["Lambda a million requests"] / 1_000_000)
@@ -115,7 +115,7 @@ def videos(number: int, platform: str = "cpu") -> dict[str, Decimal]:
 
 
 def channels(number: int) -> dict[str, Decimal]:
-    """A month with so many followed channels."""
+    """Return what so many followed channels cost in a month."""
     polls = number * DAYS * 24 * 60 / POLL_MINUTES
     units = Decimal("0.5") if number <= 1000 else Decimal(2)
     return {

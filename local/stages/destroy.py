@@ -83,7 +83,7 @@ def update(stage: Stage, changes: dict[str, str]) -> None:
 
 
 def rest(stage: Stage) -> None:
-    """Without functions nobody needs a way out of the VPC, and the database sleeps."""
+    """Remove the way out of the VPC and let the database pause: without functions nobody needs them."""
     update(stage, {"Egress": "none", "DatabaseMinCapacity": "0"})
 
 
@@ -92,7 +92,7 @@ def unprotect(stage: Stage) -> None:
 
 
 def what_is_left(stage: Stage) -> dict[str, str]:
-    """Names of what the data stack keeps when it goes; read while it is still there."""
+    """Return the names of what the data stack keeps when it is deleted. Call it while the stack exists."""
     outputs = stage.outputs(stage.data_stack)
     return {
         name: outputs[name]

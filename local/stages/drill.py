@@ -78,7 +78,7 @@ def drill() -> None:
 
 
 def sums() -> Sums:
-    """Checksums by name: of each table with its number of rows, of each object and of each item."""
+    """Return checksums by name: of each table with its number of rows, of each object and of each item."""
     return {"tables": dict(_tables()), "objects": dict(_objects()), "items": dict(_items())}
 
 
@@ -136,7 +136,7 @@ def told(found: Sums) -> str:
 
 
 def differences(before: Sums, after: Sums) -> list[str]:
-    """Names that are missing, new or of another content."""
+    """Return the names that are missing, new or have another checksum."""
     found = []
     for kind, known in before.items():
         now = after[kind]
@@ -194,7 +194,10 @@ def restore(folder: Path) -> None:
 
 
 def answers() -> None:
-    """The functions go on with what was restored: the API gives the demo channel, by a token of before."""
+    """Check that the functions work with the restored data: the API lists the demo channel.
+
+    The token is one from before.
+    """
     with deploy.client() as api:
         listed = deploy.answered(api.get("/api/v1/channels", params={"limit": 100}))
     if deploy.CHANNEL not in [channel["name"] for channel in listed["channels"]]:

@@ -73,7 +73,7 @@ def preflight(stage: Stage) -> Account:
 
 
 def require(stage: Stage) -> Account:
-    """The same, printed; Refused when something is missing."""
+    """Run preflight and print its findings. Raises Refused if something is missing."""
     found = preflight(stage)
     blocking = [finding for finding in found.findings if finding.blocks]
     for finding in sorted(found.findings, key=lambda finding: not finding.blocks):
@@ -151,7 +151,7 @@ def request_line(quota: tuple[str, str], value: int) -> str:
 
 
 def quota_of(stage: Stage, quota: tuple[str, str]) -> float:
-    """The value that holds for this account; AWS's default where the account never had another."""
+    """Return the account's value of a quota, or AWS's default if the account has none of its own."""
     client = stage.aws("service-quotas")
     try:
         found = client.get_service_quota(ServiceCode=quota[0], QuotaCode=quota[1])
@@ -188,7 +188,10 @@ def reserved() -> int:
 
 
 def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Finding]]:
-    """The render platform that this account can serve where the file names none, and what to ask for."""
+    """Return the render platform for an account that may start no GPU, and what to request.
+
+    The platform is None if the stage's file or the template's default decides.
+    """
     gpu = max(quota_of(stage, GPU_SPOT), quota_of(stage, GPU_ON_DEMAND))
     asked = told.get("RenderPlatform")
     findings = []
@@ -238,7 +241,7 @@ def _is_verified(client: Any, identity: str) -> bool:
 
 
 def certificate(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
-    """Yield what is missing for the stage's own domains: a certificate in ACM that is issued and covers them."""
+    """Yield what is missing for the stage's domains: an issued certificate in ACM that covers them."""
     domains = [told[name] for name in DOMAINS if name in told]
     if not domains:
         return
@@ -255,7 +258,7 @@ def certificate(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
         yield Finding(
             blocks=True,
             what=f"the certificate {arn} is {found['Status']}, not ISSUED",
-            remedy="add the CNAME records that `aws acm describe-certificate` shows, and wait for some minutes",
+            remedy="add the CNAME records that `aws acm describe-certificate` shows; then wait some minutes",
         )
     names = found.get("SubjectAlternativeNames", [found["DomainName"]])
     if missing := [domain for domain in domains if not _is_covered(domain, names)]:
@@ -269,9 +272,9 @@ def _is_covered(domain: str, names: list[str]) -> bool:
 
 
 def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
-    """Two availability zones, those first that have the NAT's type and a GPU.
+    """Return two availability zones, preferring those with the NAT's instance type and a GPU.
 
-    The zones that a stage has, it keeps: others would replace its subnets.
+    A deployed stage keeps its zones: others would replace its subnets.
     """
     deployed = stage.deployed(stage.data_stack)
     if deployed:
@@ -308,7 +311,7 @@ def addresses(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
 
 
 def api_logs(stage: Stage) -> str:
-    """`keep` where the account has a role for API Gateway's logs that this stage didn't make."""
+    """Return "keep" if the account has a role for API Gateway's logs that this stage did not make."""
     deployed = stage.deployed(stage.data_stack)
     if deployed.get("ApiLogs"):
         return deployed["ApiLogs"]

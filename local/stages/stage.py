@@ -98,7 +98,7 @@ class Stage:
         return str(region)
 
     def caller(self) -> dict[str, str]:
-        """Account and Arn of whose credentials these are. Raises Refused without any."""
+        """Return account and ARN of the credentials in use. Raises Refused if there are none."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -113,7 +113,7 @@ class Stage:
     # ------------------------------------------------------------ What the stage is told
 
     def told(self) -> dict[str, str]:
-        """Parameters from stages/<stage>.toml that are filled in, as text.
+        """Return the parameters that stages/<stage>.toml fills in, as text.
 
         Raises Refused for a file that can't be read or an address that leads nowhere.
         """
@@ -142,7 +142,7 @@ class Stage:
         return f"/showrunner/{self.name}/{secret}"
 
     def secrets_there(self, names: list[str]) -> dict[str, str]:
-        """Values by name of those that are in SSM."""
+        """Return the values of those names that are in SSM."""
         found: dict[str, str] = {}
         for start in range(0, len(names), 10):  # SSM takes ten names a call
             asked = {self.parameter_name(name): name for name in names[start : start + 10]}
@@ -158,7 +158,7 @@ class Stage:
     # ------------------------------------------------------------ Stacks
 
     def stack(self, name: str) -> dict[str, Any] | None:
-        """CloudFormation's description of a stack; None if there is none."""
+        """Return CloudFormation's description of a stack, or None if there is none."""
         from botocore.exceptions import ClientError
 
         try:
@@ -188,7 +188,7 @@ class Stage:
         return value
 
     def deployed(self, name: str) -> dict[str, str]:
-        """The parameters that a stack was deployed with."""
+        """Return the parameters that a stack was deployed with."""
         found = self.stack(name) or {}
         return {
             each["ParameterKey"]: str(each.get("ParameterValue", "")) for each in found.get("Parameters", [])
@@ -242,9 +242,9 @@ class Stage:
             )
 
     def wait(self, name: str, *, leaving: str | None = None) -> str | None:
-        """Until the stack has left `leaving` and nothing is under way, printing its events.
+        """Wait until the stack has left the status `leaving` and nothing is under way; print its events.
 
-        Its status then; None once it is gone.
+        Returns its status, or None once it is gone.
         """
         deadline, seen = time.monotonic() + LONGEST_SECONDS, self.event_ids(name)
         while True:
@@ -298,7 +298,10 @@ class Stage:
                 yield f"{event['ResourceStatus']:<28} {event['LogicalResourceId']} {reason}".rstrip()
 
     def failures(self, name: str) -> list[str]:
-        """Reasons of the resources that failed, newest first, without those that only fell with others."""
+        """Return the reasons of the resources that failed, newest first.
+
+        Resources that CloudFormation only cancelled because another one failed are left out.
+        """
         failed = [
             event for event in self.events(name) if str(event.get("ResourceStatus", "")).endswith("_FAILED")
         ]

@@ -49,7 +49,7 @@ def refuse_no_id(wanted: str) -> None:
 
 
 def query(stage: Stage, wanted: str) -> list[tuple[str, str, str]]:
-    """(time, group, line) of Logs Insights."""
+    """Return (time, group, line) of each line that Logs Insights finds."""
     client = stage.aws("logs")
     now = int(time.time())
     started = client.start_query(
@@ -77,7 +77,7 @@ def query(stage: Stage, wanted: str) -> list[tuple[str, str, str]]:
 
 
 def executions(stage: Stage, ids: set[str]) -> Iterator[str]:
-    """The executions of these videos: <video>-<attempt>."""
+    """Return a line for each execution of these videos (<video>-<attempt>)."""
     machine = stage.outputs(stage.application_stack).get("ProductionMachineArn", "")
     client = stage.aws("stepfunctions")
     for video in sorted(each for each in ids if re.fullmatch(r"[0-9a-f-]{36}", each)):
@@ -91,7 +91,7 @@ def executions(stage: Stage, ids: set[str]) -> Iterator[str]:
 
 
 def trace_local(wanted: str) -> None:
-    """The same of the stack on this machine: its processes' log files."""
+    """Print the same for the stack on this machine, from its processes' log files."""
     refuse_no_id(wanted)
     files = sorted((HOME / "logs").rglob("*.log"))
     texts = [
