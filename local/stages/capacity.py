@@ -156,9 +156,10 @@ def section() -> list[str]:
     over = sum(row.used > 1 for row in rows)
     return [
         (
-            f"For {VIDEOS_AN_HOUR} videos of {FILM_SECONDS} seconds an hour and {REQUESTS_A_SECOND:,} requests "
-            "a second. The limit that is reached first stands on top; "
-            f"{over} of {len(rows)} are too low. Assumptions: [capacity.py](../local/stages/capacity.py); no load has been measured."
+            f"For {VIDEOS_AN_HOUR} videos of {FILM_SECONDS} seconds an hour and {REQUESTS_A_SECOND:,} "
+            "requests a second. The limit that is reached first stands on top; "
+            f"{over} of {len(rows)} are too low. Assumptions: [capacity.py](../local/stages/capacity.py); "
+            "no load has been measured."
         ),
         "",
         "| limit | there is | needed | used | raised by |",

@@ -124,7 +124,7 @@ def runs(line: str) -> bool:
 
 
 def table() -> str:
-    """Return the table of all alarms: what sets each off in a test, and how its page's commands were tried."""
+    """Return the table of all alarms: what triggers each in a test, and how its page's commands are tried."""
     rows = []
     for name, alarm in sorted(test_alarms.alarms().items()):
         points, _ = test_alarms.TRIGGERS[name]
