@@ -2,8 +2,8 @@
 
 tests/contract/in_flight holds what such an execution has left behind: the input of each later step, the
 documents in S3, and the resources that its definition names. They are recorded again by
-`IN_FLIGHT=write pytest tests/contract/test_in_flight.py`; do that when a release is out, never to make a failing test pass. The queues' messages:
-tests/feed/test_in_flight.py.
+`IN_FLIGHT=write pytest tests/contract/test_in_flight.py`; do that when a release is out, never to make a
+failing test pass. The queues' messages: tests/feed/test_in_flight.py.
 """
 
 import json
@@ -137,7 +137,7 @@ def test_an_execution_that_fails_fails_its_video(tx, begun, video, old, end):
 
 
 def test_everything_that_an_execution_or_a_message_is_sent_to_is_still_there():
-    """A new name takes two releases: first add it, then remove the function, queue or machine of the old one."""
+    """A new name takes two releases: first add it, then remove what has the old one."""
     before = json.loads(RESOURCES.read_text(encoding="utf-8"))
 
     assert set(before) - set(resources()) == set()
