@@ -18,12 +18,14 @@ DRIFT_SECONDS = 900
 RESTORABLE_WITHIN = timedelta(minutes=15)
 # Drift that means nothing: Auto Scaling and Batch change their desired size themselves, CodeDeploy the alias.
 MOVES_BY_ITSELF = ("AWS::Batch::ComputeEnvironment", "AWS::Lambda::Alias")
+# Public on both APIs. What is behind it (database, queues, providers) `make smoke` uses.
+HEALTH = "/health"
 # What no program can look at.
 FOR_A_PERSON = (
     "open the link of a password email: it arrived, and it is no spam",
     "look at the video of make smoke, with sound",
     "make restore STAGE=<a stage nobody uses> SNAPSHOT=<the last automatic one>, then look at a video's row",
-    "break a release on purpose (answer 500 on /api/v1/admin/health): CodeDeploy has to take it back",
+    "break a release on purpose (answer 500 on GET /api/v1/videos): CodeDeploy has to take it back",
 )
 
 Check = Callable[[Stage], Iterator[str]]
@@ -108,9 +110,9 @@ def vpc_reaches_aws_and_the_database(stage: Stage) -> Iterator[str]:
 
 
 def apis_answer(stage: Stage) -> Iterator[str]:
-    for name, path in (("PlatformApiUrl", "/api/v1/admin/health"), ("IngestionApiUrl", "/health")):
-        url = stage.output(stage.application_stack, name) + path
-        answer = httpx.get(url, timeout=60)  # a paused database takes 15 s
+    for name in ("PlatformApiUrl", "IngestionApiUrl"):
+        url = stage.output(stage.application_stack, name) + HEALTH
+        answer = httpx.get(url, timeout=60)
         if answer.status_code != 200:
             yield f"{url} answered {answer.status_code}"
 

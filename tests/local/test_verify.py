@@ -1,10 +1,12 @@
 """make verify with an account in memory: what passes, and what each check finds."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from local import openapi
 from local.settings import Refused
 from local.stages import verify
 from local.stages.stage import Stage
@@ -17,7 +19,7 @@ __all__ = ["account"]
 def answers(monkeypatch) -> dict[str, int]:
     """The statuses of addresses on the internet, by their beginning; tests change them."""
     statuses = {
-        "https://p1.execute-api.us-east-1.amazonaws.com/api/v1/admin/health": 200,
+        "https://p1.execute-api.us-east-1.amazonaws.com/health": 200,
         "https://i1.execute-api.us-east-1.amazonaws.com/health": 200,
         "https://media.s3.us-east-1.amazonaws.com/": 403,
         "http://media.s3.us-east-1.amazonaws.com/": 403,
@@ -64,7 +66,7 @@ def test_a_change_by_hand_is_named(account, stage, capsys):
 @pytest.mark.parametrize(
     ("address", "check"),
     [
-        ("https://p1.execute-api.us-east-1.amazonaws.com/api/v1/admin/health", "the APIs answer"),
+        ("https://p1.execute-api.us-east-1.amazonaws.com/health", "the APIs answer"),
         ("http://media.s3.us-east-1.amazonaws.com/", "the media bucket is closed"),
     ],
 )
@@ -72,6 +74,11 @@ def test_an_address_that_answers_otherwise_fails(stage, answers, address, check)
     answers[address] = 200 if answers[address] == 403 else 503
 
     assert failed(stage) == [check]
+
+
+def test_the_address_that_is_asked_without_a_token_is_public():
+    for text in (openapi.platform_text(), openapi.ingestion_text()):
+        assert json.loads(text)["paths"][verify.HEALTH]["get"]["security"] == []
 
 
 @pytest.mark.parametrize(
