@@ -642,7 +642,7 @@ def event_rules(each: Resource) -> Iterator[str]:
 
 
 def _most(value: Any) -> int:
-    """Return the largest number that a value can be: itself, or the maximum of the parameter that it names."""
+    """Return the largest number that a value can be: itself, or the maximum of its parameter."""
     if not isinstance(value, dict):
         return int(value)
     parameters = load(ROOT / "template.yaml")["Parameters"]

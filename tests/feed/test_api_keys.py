@@ -30,7 +30,7 @@ KINDS = {
 
 
 def call(world, method, path, headers):
-    filled = path.format(id=1, channel="UC" + "a" * 22, video="vid00000001")
+    filled = path.format(id=1, file="start.js", channel="UC" + "a" * 22, video="vid00000001")
     return world.api(method, filled, None if method in ("GET", "DELETE") else {}, key=None, **headers)
 
 
