@@ -6,7 +6,7 @@ The steps without a database read that document.
 from typing import Any
 
 from showrunner import config
-from showrunner.aws import s3
+from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.production import files, palettes, voices
@@ -134,6 +134,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "video_id": job.video_id,
         "organisation_id": job.organisation_id,
         "attempt": job.attempt,
+        "request_id": correlation.current(),
         "folder": job.folder,
         "stop_after": job.stop_after or "",
     }

@@ -5,6 +5,7 @@ A restarted render continues with what was finished.
 
 import json
 import multiprocessing
+import os
 import shutil
 import sys
 import time
@@ -35,8 +36,11 @@ Pages = dict[str, tuple[Page, ...]]
 
 
 def print_progress(phase: str, done: int, total: int) -> None:
-    """Print a line of JSON for the caller of this program."""
-    print(json.dumps({"phase": phase, "done": done, "total": total}), flush=True)
+    """Print a line of JSON for the caller of this program, with the id of the request that it is for."""
+    line: dict[str, Any] = {"phase": phase, "done": done, "total": total}
+    if request_id := os.environ.get("REQUEST_ID"):
+        line["request_id"] = request_id
+    print(json.dumps(line), flush=True)
 
 
 class ProgressReporter:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from showrunner import config
-from showrunner.aws import queues
+from showrunner.aws import correlation, queues
 from showrunner.errors import (
     Forbidden,
     InvalidRequest,
@@ -210,10 +210,11 @@ def log(event: dict[str, Any], status: int, begun: float) -> None:
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     begun = time.perf_counter()
-    try:
-        response = serve(event)
-    except ShowrunnerError as error:
-        response = refuse(error)
+    with correlation.of_request(event["requestContext"].get("requestId", "")):
+        try:
+            response = serve(event)
+        except ShowrunnerError as error:
+            response = refuse(error)
     response["headers"]["x-request-id"] = event["requestContext"].get("requestId", "")
     log(event, response["statusCode"], begun)
     return response

@@ -520,7 +520,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 
 
 PASSED = {
-    *("step", "scene", "video_id", "organisation_id", "attempt", "folder"),
+    *("step", "scene", "video_id", "organisation_id", "attempt", "folder", "request_id"),
     *("amount_usd", "platform"),
     *("name", "kind", "error"),  # of a rotation: which secret, never its value
 }

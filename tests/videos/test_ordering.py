@@ -19,6 +19,7 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
         "POST",
         "/api/v1/videos/generate",
         order(channel_id, aspect=["16:9", "1:1"], length="medium", priority=1),
+        x_request_id="order-1",
     )
 
     assert response.status == 202
@@ -55,7 +56,12 @@ def test_a_brief_becomes_a_queued_video_and_one_execution(client, tx, channel_id
             "input"
         ]
     )
-    assert said == {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
+    assert said == {
+        "video_id": video_id,
+        "organisation_id": client.organisation_id,
+        "attempt": 1,
+        "request_id": "order-1",
+    }
 
 
 @pytest.mark.parametrize(

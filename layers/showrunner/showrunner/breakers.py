@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from showrunner.aws import dynamodb, rpc
+from showrunner.aws import correlation, dynamodb, rpc
 from showrunner.errors import PlatformUnavailable, ServiceUnavailable, ShowrunnerError
 
 # After so many failures in a row the platform isn't called until the pause is over.
@@ -92,6 +92,7 @@ def _measure(platform: str, operation: str, outcome: str, seconds: float) -> Non
     line = {
         "level": "INFO",
         "message": "foreign call",
+        "request_id": correlation.current(),
         "platform": platform,
         "operation": operation,
         "outcome": outcome,

@@ -1,6 +1,7 @@
 """Structured logs and metrics for all Lambda handlers."""
 
 import functools
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +9,36 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from showrunner.aws import ssm
+from showrunner.aws import correlation, ssm
 from showrunner.errors import CredentialRejected
 
 logger = Logger(service="showrunner", use_rfc3339=True, utc=True)
 metrics = Metrics(namespace="Showrunner", service="showrunner")
 
+
+def _add_request_id(record: logging.LogRecord) -> bool:
+    """Add the request's id to a log record that has none. Keeps the record."""
+    if not hasattr(record, "request_id"):
+        record.request_id = correlation.current()
+    return True
+
+
+logger.addFilter(_add_request_id)
+
 Handler = Callable[[dict[str, Any], Any], Any]
 
 # What a step's event may carry into every log line: ids only, never texts or addresses.
 _IDS = ("video_id", "organisation_id", "attempt", "scene")
+
+
+def _request_id(event: Any) -> str:
+    """Return the id that an execution's input or an event of the bus carries."""
+    if not isinstance(event, dict):
+        return ""
+    detail = event.get("detail")
+    return str(
+        event.get("request_id") or (detail.get("request_id") if isinstance(detail, dict) else "") or ""
+    )
 
 
 def entrypoint(handler: Handler) -> Handler:
@@ -27,7 +48,11 @@ def entrypoint(handler: Handler) -> Handler:
     def run(event: dict[str, Any], context: Any) -> Any:
         begun = time.perf_counter()
         ids = {name: event[name] for name in _IDS if name in event}
-        with logger.append_context_keys(request_id=getattr(context, "aws_request_id", None), **ids):
+        invocation_id = getattr(context, "aws_request_id", None) or ""
+        with (
+            correlation.of_request(_request_id(event) or invocation_id),
+            logger.append_context_keys(invocation_id=invocation_id, **ids),
+        ):
             try:
                 return handler(event, context)
             except Exception as error:

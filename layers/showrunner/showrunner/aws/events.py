@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from showrunner import config
-from showrunner.aws import rpc
+from showrunner.aws import correlation, rpc
 from showrunner.aws.queues import Message
 from showrunner.errors import ServiceUnavailable
 
@@ -34,7 +34,9 @@ def put(events: Sequence[Message]) -> None:
 
 
 def _detail(event: Message) -> dict[str, Any]:
-    return {name: value for name, value in event._asdict().items() if name != "kind"}
+    detail = {name: value for name, value in event._asdict().items() if name != "kind"}
+    request_id = correlation.current()
+    return detail | ({"request_id": request_id} if request_id else {})
 
 
 def read[Event](event_class: type[Event], event: dict[str, Any]) -> Event:

@@ -15,9 +15,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from showrunner.aws import rpc
+from showrunner.aws import correlation, rpc
 from showrunner.errors import DatabaseUnavailable, InvalidRequest, ServiceUnavailable
 
 # SendMessageBatch takes this many messages.
@@ -58,8 +58,9 @@ def send_all(queue_url: str, messages: Sequence[Message]) -> int:
 
 
 def encode(message: Message) -> str:
-    """Write a message as JSON: times in ISO 8601, nested NamedTuples as objects."""
-    return _encode(_plain(message))
+    """Write a message as JSON: times in ISO 8601, nested NamedTuples as objects, and the request's id."""
+    request_id = correlation.current()
+    return _encode(_plain(message) | ({"request_id": request_id} if request_id else {}))
 
 
 def _plain(value: Any) -> Any:
@@ -111,6 +112,13 @@ def _reader(message: type) -> Any:
 type Outcome = Exception | None
 
 
+class Received(NamedTuple):
+    """A message, and the id of the request that caused it; empty for those of a schedule."""
+
+    message: Any
+    request_id: str
+
+
 def process(
     event: dict[str, Any],
     classes: Sequence[type],
@@ -118,9 +126,15 @@ def process(
     dead_letter_url: str | None = None,
 ) -> dict[str, Any]:
     """Process an SQS event with one call of `work` a message, as `process_together` does."""
-    return process_together(
-        event, classes, lambda messages: [attempt(work, each) for each in messages], dead_letter_url
+    return _process(
+        event, classes, lambda received: [_attempt_for(work, each) for each in received], dead_letter_url
     )
+
+
+def _attempt_for(work: Callable[[Any], None], received: "Received") -> Outcome:
+    """Call `work` for a message. What it logs and sends carries the message's request id."""
+    with correlation.of_request(received.request_id):
+        return attempt(work, received.message)
 
 
 def attempt[*Arguments](work: Callable[[*Arguments], object], *arguments: *Arguments) -> Outcome:
@@ -147,6 +161,17 @@ def process_together(
     outage may use up the attempts that SQS counts. Without a dead-letter queue of ours SQS's own rule
     applies. Raises the error if an outage failed every message.
     """
+    return _process(
+        event, classes, lambda received: work([each.message for each in received]), dead_letter_url
+    )
+
+
+def _process(
+    event: dict[str, Any],
+    classes: Sequence[type],
+    work: "Callable[[list[Received]], Iterable[Outcome]]",
+    dead_letter_url: str | None,
+) -> dict[str, Any]:
     records = event["Records"]
     messages, outcomes = _decode_all(records, classes)
     for number, outcome in zip(messages, work(list(messages.values())) if messages else [], strict=True):
@@ -161,7 +186,11 @@ def process_together(
         _logger().error(
             "a message failed",
             exc_info=error,
-            extra={"message_id": record["messageId"], "error": type(error).__name__},
+            extra={
+                "message_id": record["messageId"],
+                "error": type(error).__name__,
+                **({"request_id": messages[number].request_id} if number in messages else {}),
+            },
         )
         if dead_letter_url is not None and _is_poison(error, record):
             rpc.call("sqs", "SendMessage", {"QueueUrl": dead_letter_url, "MessageBody": record["body"]})
@@ -172,13 +201,14 @@ def process_together(
 
 def _decode_all(
     records: list[dict[str, Any]], classes: Sequence[type]
-) -> tuple[dict[int, Any], dict[int, Outcome]]:
+) -> tuple[dict[int, Received], dict[int, Outcome]]:
     """Return ({number: message}, {number: why it can't be read})."""
-    messages: dict[int, Any] = {}
+    messages: dict[int, Received] = {}
     outcomes: dict[int, Outcome] = {}
     for number, record in enumerate(records):
         try:
-            messages[number] = decode(record["body"], classes)
+            message = decode(record["body"], classes)
+            messages[number] = Received(message, str(json.loads(record["body"]).get("request_id", "")))
         except InvalidRequest as error:
             outcomes[number] = error
     return messages, outcomes

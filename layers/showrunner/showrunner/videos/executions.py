@@ -7,7 +7,7 @@ import json
 import uuid
 
 from showrunner import config
-from showrunner.aws import sdk
+from showrunner.aws import correlation, sdk
 
 
 def name(video_id: str, attempt: int) -> str:
@@ -29,7 +29,12 @@ def parse_name(execution: str) -> tuple[str, int]:
 def start(video_id: str, organisation_id: str, attempt: int) -> bool:
     """Start an attempt. Returns False if it was started before."""
     client = sdk.client("stepfunctions")
-    document = {"video_id": video_id, "organisation_id": organisation_id, "attempt": attempt}
+    document = {
+        "video_id": video_id,
+        "organisation_id": organisation_id,
+        "attempt": attempt,
+        "request_id": correlation.current(),
+    }
     try:
         client.start_execution(
             stateMachineArn=config.setting("PRODUCTION_MACHINE_ARN"),

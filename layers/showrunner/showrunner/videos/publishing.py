@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from showrunner import config
-from showrunner.aws import s3, sdk
+from showrunner.aws import correlation, s3, sdk
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
 from showrunner.production.files import publication_key
@@ -280,6 +280,7 @@ def start(row: dict[str, Any]) -> bool:
         "organisation_id": row["organisation_id"],
         "attempt": row["attempt"],
         "step": "begin",
+        "request_id": correlation.current(),
     }
     name = f"{row['video_id']}-{row['attempt']}"
     try:

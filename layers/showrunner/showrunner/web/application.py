@@ -19,6 +19,7 @@ from typing import Any
 
 from showrunner import errors
 from showrunner.access import roles, tokens
+from showrunner.aws import correlation
 from showrunner.errors import NotFound, ShowrunnerError, Unauthorized
 from showrunner.web import answers, audit, guard, log
 from showrunner.web.answers import Answer
@@ -185,20 +186,21 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
         http.get("sourceIp", ""),
     )
     request.cookies = event.get("cookies") or []
-    try:
-        answer = _answer(app, request, event)
-    except ShowrunnerError as error:
-        if isinstance(error, errors.Forbidden) and request.identity is not None:
-            audit.record_denied(request, error)
-        answer = (app.refuse or answers.refusal)(request, error)
-    except Exception:  # noqa: BLE001 - an unforeseen error becomes a 500 with its traceback in the log
-        log.failure(request, "unexpected")
-        words = f"Something failed on our side. Tell us the request id {request.id}."
-        answer = (
-            app.refuse(request, ShowrunnerError(words))
-            if app.refuse
-            else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
-        )
+    with correlation.of_request(request.id):
+        try:
+            answer = _answer(app, request, event)
+        except ShowrunnerError as error:
+            if isinstance(error, errors.Forbidden) and request.identity is not None:
+                audit.record_denied(request, error)
+            answer = (app.refuse or answers.refusal)(request, error)
+        except Exception:  # noqa: BLE001 - an unforeseen error becomes a 500 with its traceback in the log
+            log.failure(request, "unexpected")
+            words = f"Something failed on our side. Tell us the request id {request.id}."
+            answer = (
+                app.refuse(request, ShowrunnerError(words))
+                if app.refuse
+                else answers.error_answer(request, 500, "INTERNAL_ERROR", words)
+            )
     response = answers.respond(request, answer)
     log.request(app.name, request, response["statusCode"])
     return response
