@@ -215,7 +215,14 @@ def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Find
 
 def mail(stage: Stage, sender: str | None) -> Iterator[Finding]:
     client = stage.aws("sesv2")
-    if not client.get_account().get("ProductionAccessEnabled"):
+    account = client.get_account()
+    if set(account.get("SuppressionAttributes", {}).get("SuppressedReasons", [])) != {"BOUNCE", "COMPLAINT"}:
+        yield Finding(
+            blocks=False,
+            what="SES goes on sending to addresses that bounce or complain, for which it closes accounts",
+            remedy="aws sesv2 put-account-suppression-attributes --suppressed-reasons BOUNCE COMPLAINT",
+        )
+    if not account.get("ProductionAccessEnabled"):
         remedy = (
             "aws sesv2 put-account-details --production-access-enabled "
             "--mail-type TRANSACTIONAL --website-url <your site>"

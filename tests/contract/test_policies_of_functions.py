@@ -11,7 +11,7 @@ from tests.contract import code, template
 from tests.contract.template import FILES, Function, listed
 
 # IAM's name of a service, where boto3's differs.
-IAM_SERVICE = {"stepfunctions": "states"}
+IAM_SERVICE = {"stepfunctions": "states", "sesv2": "ses"}
 
 
 # The actions that a call needs, where they are not the action of the same name.

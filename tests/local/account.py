@@ -62,6 +62,7 @@ class Account:
     concurrency: int = 1000
     verified: set[str] = field(default_factory=lambda: {"mail.showrunner.tv"})
     production_mail: bool = True
+    suppresses: bool = True
     api_logs: str | None = None
     running: bool = False
     revisions: list[int] = field(default_factory=lambda: [1])
@@ -365,7 +366,11 @@ class Account:
         return {"Quota": {"Value": 0.0}}
 
     def sesv2_GetAccount(self, asked: Json) -> Json:  # noqa: N802
-        return {"ProductionAccessEnabled": self.production_mail}
+        reasons = ["BOUNCE", "COMPLAINT"] if self.suppresses else []
+        return {
+            "ProductionAccessEnabled": self.production_mail,
+            "SuppressionAttributes": {"SuppressedReasons": reasons},
+        }
 
     def sesv2_GetEmailIdentity(self, asked: Json) -> Json:  # noqa: N802
         if asked["EmailIdentity"] not in self.verified:

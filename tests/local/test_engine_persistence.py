@@ -174,6 +174,34 @@ def test_an_email_lies_in_the_outbox(own: Engine) -> None:
     assert b"second" in second.read_bytes()
 
 
+def test_a_suppressed_address_gets_no_email_until_it_is_taken_off_the_list(own: Engine) -> None:
+    ses, list_ = own.client("ses"), own.client("sesv2")
+    ses.verify_email_identity(EmailAddress="from@example.com")
+    outbox = Path(own.home, "outbox")
+
+    def arrived() -> int:
+        before = len(list(outbox.glob("*.eml")))
+        ses.send_email(
+            Source="from@example.com",
+            Destination={"ToAddresses": ["Gone@example.com"]},
+            Message={"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello"}}},
+        )
+        return len(list(outbox.glob("*.eml"))) - before
+
+    for address in ("gone@example.com", "angry@example.com"):
+        list_.put_suppressed_destination(EmailAddress=address, Reason="BOUNCE")
+    first = list_.list_suppressed_destinations(PageSize=1)
+    second = list_.list_suppressed_destinations(PageSize=1, NextToken=first["NextToken"])
+    while_suppressed = arrived()
+    list_.delete_suppressed_destination(EmailAddress="gone@example.com")
+
+    found = [page["SuppressedDestinationSummaries"][0]["EmailAddress"] for page in (first, second)]
+    assert (found, "NextToken" in second) == (["angry@example.com", "gone@example.com"], False)
+    assert (while_suppressed, arrived()) == (0, 1)
+    with pytest.raises(list_.exceptions.NotFoundException):
+        list_.delete_suppressed_destination(EmailAddress="gone@example.com")
+
+
 def test_an_execution_that_was_cut_off_is_aborted_with_an_event_once_its_machine_is_there_again(
     own: Engine,
 ) -> None:

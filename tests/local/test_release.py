@@ -56,7 +56,9 @@ def deploy(**options) -> None:
 
 
 def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypatch, tmp_path, capsys):
-    account = Account(concurrency=10, verified=set(), production_mail=False, quotas={"L-3032A538": 2.0})
+    account = Account(
+        concurrency=10, verified=set(), production_mail=False, suppresses=False, quotas={"L-3032A538": 2.0}
+    )
     use(monkeypatch, tmp_path, account, {"AlarmEmail": "", "MailFrom": "hello@mail.showrunner.tv"})
 
     with pytest.raises(Refused, match="5 of these"):
@@ -76,6 +78,7 @@ def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypat
         "--quota-code L-3819A6DF",
         "Fargate allows 2 vCPUs",
         "SES is in its sandbox",
+        "aws sesv2 put-account-suppression-attributes --suppressed-reasons BOUNCE COMPLAINT",
         "aws sesv2 create-email-identity --email-identity hello@mail.showrunner.tv",
         "no login with Google",
     ):

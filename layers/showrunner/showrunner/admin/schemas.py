@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from showrunner.web.fields import PATTERN_WORDS, Body, Id, Line, Moment, Page, Pagination, Result, Timestamp
+from showrunner.web.fields import (
+    PATTERN_WORDS,
+    Body,
+    Id,
+    Line,
+    Moment,
+    Page,
+    Pagination,
+    Query,
+    Result,
+    Timestamp,
+)
 
 # The other patterns of this module are those of channels and accounts.
 PATTERN_WORDS |= {
@@ -53,6 +64,17 @@ class ClonedVoices(Body):
 
 class UserFilter(Page):
     email: Annotated[Line, Field(max_length=254)] | None = None
+
+
+class SuppressedPage(Query):
+    """A page of the suppression list. `cursor` is the `next_cursor` of the page before."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+
+
+class SuppressedAddress(Query):
+    email: Annotated[str, Field(min_length=3, max_length=254)]
 
 
 class AuditFilter(Page):
@@ -259,3 +281,16 @@ class RotationStarted(Result):
     rotation_id: str
     name: str
     kind: Literal["rotate", "rollback", "revoke"]
+
+
+class SuppressedEmail(Result):
+    """An address that gets no email from us. `reason`: bounce (it doesn't exist) or complaint (spam)."""
+
+    email: str
+    reason: Literal["bounce", "complaint"]
+    since: Timestamp
+
+
+class SuppressedEmailList(Result):
+    suppressed: list[SuppressedEmail]
+    next_cursor: str | None
