@@ -10,6 +10,9 @@ from local import build
 from local.settings import Refused
 from local.stages import secrets
 from local.stages.stage import Stage, refuse_region
+from showrunner.errors import ShowrunnerError
+from showrunner.platforms.voice_catalogue import VoiceCatalogue
+from showrunner.production import voices
 
 # Parameters that nobody but the stage's owner knows.
 WANTED = {"AlarmEmail": "where alarms go", "MailFrom": "the sender of letters to users, verified with SES"}
@@ -18,6 +21,7 @@ UNRESERVED = 100
 # What a render takes, on either platform.
 RENDER_VCPUS = 4
 NAT_TYPE = "t4g.micro"
+ELEVENLABS = "https://api.elevenlabs.io"
 GPU_TYPES = ("g6.xlarge", "g5.xlarge", "g4dn.xlarge")
 
 DOMAINS = ("PlatformDomain", "IngestionDomain", "LiveDomain")
@@ -66,6 +70,7 @@ def preflight(stage: Stage) -> Account:
         *gpu_findings,
         *mail(stage, told.get("MailFrom")),
         *certificate(stage, told),
+        *unusable_voices(stage, told.get("Voices", "")),
         *zone_findings,
     ]
     findings += addresses(stage, told)
@@ -238,6 +243,22 @@ def mail(stage: Stage, sender: str | None) -> Iterator[Finding]:
             what=f"SES has verified neither {sender} nor its domain",
             remedy=f"aws sesv2 create-email-identity --email-identity {sender}",
         )
+
+
+def unusable_voices(stage: Stage, setting: str) -> Iterator[Finding]:
+    """Ask ElevenLabs for each voice of the stage, if its key is there."""
+    key = stage.secrets_there(["elevenlabs/api_key"]).get("elevenlabs/api_key")
+    for name, voice_id in voices.configured(setting).items() if key else ():
+        try:
+            problem = VoiceCatalogue(str(key), ELEVENLABS).problem(voice_id)
+        except ShowrunnerError as error:
+            problem = error.message
+        if problem:
+            yield Finding(
+                blocks=False,
+                what=f"the voice {name} ({voice_id}) can't be used: {problem}",
+                remedy=f"put the id of another voice of the account into Voices of stages/{stage.name}.toml",
+            )
 
 
 def _is_verified(client: Any, identity: str) -> bool:

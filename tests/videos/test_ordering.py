@@ -1,6 +1,7 @@
 """Ordering videos: the request, idempotency, limits and batches."""
 
 import json
+import os
 import uuid
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from showrunner.access import limits
 from showrunner.aws import sdk
 from showrunner.database import db
+from showrunner.production import voices
 from showrunner.store.studio import productions
-from showrunner.videos import executions
+from showrunner.videos import executions, voice_checks
 from tests.conftest import add_organisation, add_user, in_threads, service_client
 from tests.videos.calls import TEXT, fields, order, started_executions
 
@@ -255,3 +257,18 @@ def test_orders_are_in_the_audit_log(client, tx, channel_id, video):
         *((action, video["video_id"]) for action in ("add", "cancel", "retry")),
         ("add", batch[0]["video_id"]),
     ]
+
+
+def test_an_order_of_a_voice_that_the_provider_has_lost_says_so(client, channel_id):
+    provider_id = voices.configured(os.environ["VOICES"])["male1"]
+    voice_checks.save(provider_id, "A voice with this id was not found.")
+    try:
+        refused = client("POST", "/api/v1/videos/generate", order(channel_id, voice="male1"))
+        accepted = client("POST", "/api/v1/videos/generate", order(channel_id, voice="female1"))
+    finally:
+        voice_checks.save(provider_id, None)
+
+    assert (refused.status, accepted.status) == (400, 202)
+    (detail,) = refused.body["error"]["details"]
+    assert detail["field"] == "voice"
+    assert "male1: A voice with this id was not found." in detail["message"]

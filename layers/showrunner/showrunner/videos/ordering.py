@@ -17,7 +17,7 @@ from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels, topics, videos
-from showrunner.videos import budgets, executions
+from showrunner.videos import budgets, executions, voice_checks
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -256,6 +256,12 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     if voice is None:
         reason = voices.missing(language, order["voice"])
         message = f"{reason[0].upper()}{reason[1:]}."
+        raise InvalidRequest(message, [{"field": f"{prefix}voice", "message": message}])
+    if problem := voice_checks.find_problem(voice.provider_id):
+        message = (
+            f"The speech provider can't speak with the voice {order['voice']}: {problem} "
+            "Choose another voice (GET /voices), or tell the operator."
+        )
         raise InvalidRequest(message, [{"field": f"{prefix}voice", "message": message}])
     order["words_per_minute"] = voice.words_per_minute
     return order
