@@ -161,6 +161,23 @@ def aws() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(autouse=True)
+def close_breakers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close the circuit breakers after each test: the next one's platforms are other servers."""
+    yield
+    if "aws" not in request.fixturenames:
+        return
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.dynamodb.models import dynamodb_backends
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    from showrunner import breakers
+
+    items = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[os.environ["STATE_TABLE"]].items
+    for platform in breakers.PLATFORMS:
+        items.pop(DynamoType({"S": f"breaker#{platform}"}), None)
+
+
 def make_dynamodb_atomic() -> None:
     """Let moto handle one DynamoDB request at a time.
 

@@ -89,3 +89,10 @@ def test_each_call_writes_metrics_with_bounded_dimensions(capsys):
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Dimensions"] == [["platform", "operation", "outcome"]]
         assert {each["Name"] for each in directive["Metrics"]} <= line.keys()
+
+
+@pytest.mark.parametrize("run", [1, 2])
+def test_a_test_leaves_no_breaker_open(run):
+    assert breakers.check("openai") == 0
+    for _ in range(breakers.FAILURES):
+        fail("openai")

@@ -49,6 +49,7 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
     # the event's id.
     if video["status"] in ("completed", "review", "publishing") and video["attempt"] == job.attempt:
         announcements.announce("video.completed", video, message="The video is finished.")
+        metrics.add_metric("ProductionSeconds", "Seconds", round(sum(product["step_seconds"].values()), 1))
         metrics.add_metric("VideoCostUsd", "Count", float(sum(charge.amount_usd for charge in charges)))
     return {"status": video["status"]}
 

@@ -89,6 +89,22 @@ def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypat
     )
 
 
+def test_preflight_names_a_voice_that_the_account_of_elevenlabs_has_lost(
+    account, monkeypatch, tmp_path, capsys, httpserver
+):
+    found = {"detail": {"code": "voice_not_found", "message": "A voice with this id was not found."}}
+    httpserver.expect_request("/v1/voices/here").respond_with_json({"voice_id": "here"})
+    httpserver.expect_request("/v1/voices/gone").respond_with_json(found, status=404)
+    monkeypatch.setattr(preflight, "ELEVENLABS", httpserver.url_for(""))
+    use(monkeypatch, tmp_path, account, {**TOLD, "Voices": "female1=here,male1=gone"})
+
+    deploy()
+
+    told = capsys.readouterr().out
+    assert "the voice male1 (gone) can't be used: A voice with this id was not found." in told
+    assert "the voice female1" not in told
+
+
 def test_without_a_gpu_quota_videos_are_rendered_on_fargate_unless_somebody_insists(
     account, monkeypatch, tmp_path
 ):
