@@ -10,18 +10,24 @@ from mutagen.mp3 import MP3
 
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
+from showrunner.errors import VoiceUnavailable
 from showrunner.platforms.speech import Narrator
 from showrunner.production import costs, files, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
-from showrunner.videos import receipts
+from showrunner.videos import receipts, voice_checks
 
 
 def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     narrator = Narrator(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
-    with breakers.guard("elevenlabs", "speak"):
-        speech = narrator.speak(text, job.voice.provider_id, model, job.language, voices.SETTINGS)
+    try:
+        with breakers.guard("elevenlabs", "speak"):
+            speech = narrator.speak(text, job.voice.provider_id, model, job.language, voices.SETTINGS)
+    except VoiceUnavailable as error:
+        # The next order with this voice is refused before its script is paid for.
+        voice_checks.save(job.voice.provider_id, error.message)
+        raise
     receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
     audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
     sha256 = s3.put_product(audio_key, speech.audio, "audio/mpeg")

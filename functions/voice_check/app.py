@@ -1,4 +1,7 @@
-"""Ask ElevenLabs every night whether the account still has the stage's voices. No database."""
+"""Schedule, every night -> ask ElevenLabs whether the account still has the voices, and save it for orders.
+
+No database.
+"""
 
 from typing import Any
 
@@ -13,15 +16,19 @@ from showrunner.videos import voice_checks
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Check each voice and save the result. Raises VoiceUnavailable, for the alarm, if one can't be used."""
+    """Check the stage's voices, and organisations' voices that failed.
+
+    Raises VoiceUnavailable, for the alarm, if one of the stage's can't be used.
+    """
     catalogue = VoiceCatalogue(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
+    of_stage = voices.configured(config.setting("VOICES", " "))
     problems: dict[str, str] = {}
-    for name, voice_id in voices.configured(config.setting("VOICES", " ")).items():
+    for voice_id in {*of_stage.values(), *voice_checks.list_problems()}:
         with breakers.guard("elevenlabs", "voice"):
             problem = catalogue.problem(voice_id)
         voice_checks.save(voice_id, problem)
         if problem:
-            problems[name] = problem
-    if problems:
-        reasons = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-        raise VoiceUnavailable(f"The parameter Voices has voices that can't be used. {reasons}")
+            problems[voice_id] = problem
+    lost = [f"{name}: {problems[voice_id]}" for name, voice_id in of_stage.items() if voice_id in problems]
+    if lost:
+        raise VoiceUnavailable(f"The parameter Voices has voices that can't be used. {'; '.join(lost)}")

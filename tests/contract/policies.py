@@ -221,10 +221,6 @@ def _holds(condition: Json, need: Need) -> bool:
             others or more
         ):
             return need.key is None or need.key in keys
-        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*keys], **others}, **more} if not (
-            others or more
-        ):
-            return need.key is None or any(matches(pattern, need.key) for pattern in keys)
     raise Unknown(f"the Condition {condition}")
 
 

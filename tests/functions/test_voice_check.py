@@ -61,6 +61,17 @@ def test_a_voice_that_is_there_again_is_usable_again(httpserver):
     assert voice_checks.find_problem(RETIRED) is None
 
 
+def test_an_organisations_voice_that_failed_is_asked_for_again(httpserver):
+    voice_checks.save(MALE, "failed in a production")
+    respond(httpserver, FEMALE)
+    respond(httpserver, RETIRED)
+    respond(httpserver, MALE)
+
+    voice_check.handler(EVENT, None)
+
+    assert voice_checks.find_problem(MALE) is None
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -70,9 +81,11 @@ def test_a_voice_that_is_there_again_is_usable_again(httpserver):
         (403, PlatformRejected),
     ],
 )
-def test_an_answer_that_says_nothing_of_the_voice_changes_no_result(httpserver, status, error):
+def test_an_answer_that_says_nothing_of_the_voice_changes_no_result(httpserver, monkeypatch, status, error):
     voice_checks.save(FEMALE, "known before")
     respond(httpserver, FEMALE, status, "code", "words")
+
+    monkeypatch.setenv("VOICES", f"female1={FEMALE}")
 
     with pytest.raises(error):
         voice_check.handler(EVENT, None)

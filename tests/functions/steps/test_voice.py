@@ -1,6 +1,7 @@
 """The voice step: ElevenLabs' errors, captions without alignment, shared texts."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from showrunner.errors import (
     QuotaExceeded,
     VoiceUnavailable,
 )
+from showrunner.production import voices
+from showrunner.videos import voice_checks
 from tests.functions.steps.stand_ins import Platforms, answer, good_script, words_target, write
 
 
@@ -139,3 +142,17 @@ def test_a_text_shared_by_two_scenes_is_spoken_and_paid_once(
         len(written["narrations"]) == len({recording["text"] for recording in recordings}) < len(recordings)
     )
     assert len(platforms.spoken) == len(written["narrations"])
+
+
+def test_a_voice_that_failed_is_known_to_the_next_order(tx: Any, platforms: Platforms, video: Any) -> None:
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+    platforms.voice.add("voice_not_found")
+    voice_id = voices.configured(os.environ["VOICES"])["female1"]
+
+    with pytest.raises(VoiceUnavailable):
+        voice_step.handler({"scene": 0, **job}, None)
+
+    problem = voice_checks.find_problem(voice_id)
+    voice_checks.save(voice_id, None)
+    assert "was not found" in (problem or "")
