@@ -66,7 +66,7 @@ SECRETS: tuple[Secret, ...] = (
         "elevenlabs/api_key",
         "ElevenLabs",
         "assisted",
-        ("keys", "voice"),
+        ("keys", "voice", "voice_check"),
         source="https://elevenlabs.io/app/settings/api-keys",
     ),
     Secret(
