@@ -3,7 +3,7 @@
 import json
 
 from showrunner import config
-from showrunner.aws import sdk
+from showrunner.aws import correlation, sdk
 from showrunner.keys.state import Kind
 
 FIRST = {"rotate": "create", "rollback": "create", "revoke": "revoke"}
@@ -18,6 +18,7 @@ def start(name: str, kind: Kind, rotation_id: str, subject: str, organisation_id
         "rotation_id": rotation_id,
         "subject": subject,
         "organisation_id": organisation_id,
+        "request_id": correlation.current(),
     }
     sdk.client("stepfunctions").start_execution(
         stateMachineArn=config.setting("ROTATION_MACHINE_ARN"), name=rotation_id, input=json.dumps(document)
