@@ -499,6 +499,7 @@ WITHOUT_RESOURCE = {
         "batch:DescribeJobs",
     ),
     *("batch:ListJobs", "batch:TerminateJob", "cloudwatch:DescribeAlarms"),
+    *("ses:ListSuppressedDestinations", "ses:DeleteSuppressedDestination", "ssm:DescribeParameters"),
 }
 # Where a wildcard in an ARN is right: everything before it is the stage's, or names a thing of ours.
 WILDCARDS = (
