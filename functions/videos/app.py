@@ -24,6 +24,7 @@ from showrunner.videos.schemas import (
     PublishRequest,
     Rejection,
     ScriptChanges,
+    Transcript,
     VideoChanges,
     VideoEstimate,
     VideoFilter,
@@ -221,6 +222,12 @@ def retry(request: Request, video_id: str) -> Answer:
 def show_script(request: Request, video_id: str) -> VideoScript:
     """Return the script, and what the rest of the production would cost."""
     return scripts.show(request, video_id)
+
+
+@app.get("/api/v1/videos/{video_id}/transcript", permission="videos:read", answer=Transcript, errors=(409,))
+def show_transcript(request: Request, video_id: str) -> Transcript:
+    """Return what is spoken in the video, with the times of each passage."""
+    return scripts.transcribe(request, video_id)
 
 
 @app.put("/api/v1/videos/{video_id}/script", permission="videos:write", answer=VideoScript, errors=(409,))

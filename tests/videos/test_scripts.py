@@ -44,6 +44,7 @@ def settings(monkeypatch):
     monkeypatch.setenv("OPENAI_MODEL", "gpt-6-luna")
     monkeypatch.setenv("OPENAI_FALLBACK_MODEL", " ")
     monkeypatch.setenv("RENDER_PLATFORM", "cpu")
+    monkeypatch.setenv("ELEVENLABS_MODEL", "eleven_multilingual_v2")
 
 
 def test_a_script_that_waits_can_be_read_edited_and_continued(client, tx, waiting):
@@ -209,4 +210,35 @@ def test_a_videos_language_takes_the_place_of_the_channels(client, tx, channel_i
         "name": "female1",
         "provider": "elevenlabs",
         "languages": ["de", "en", "es", "fr"],
+    }
+
+
+def test_a_transcript_has_the_words_and_times_of_each_passage(client, waiting):
+    path = f"/api/v1/videos/{waiting}/transcript"
+    early = client("GET", path)
+    passages = [("One", "hand."), ("The", "moon.")]
+    scenes = [
+        {
+            "narration": {
+                "start_s": 0.6 + 3 * n,
+                "duration_s": 2.5,
+                "words": [{"text": each} for each in words],
+            }
+        }
+        for n, words in enumerate(passages)
+    ]
+    folder = files.video_folder(client.organisation_id, waiting)
+    s3.put_json(files.timeline_key(folder), {"language": "en", "scenes": scenes})
+
+    response = client("GET", path)
+
+    assert (early.status, early.body["error"]["code"]) == (409, "CONFLICT")
+    assert response.body == {
+        "video_id": waiting,
+        "language": "en",
+        "text": "One hand.\nThe moon.",
+        "segments": [
+            {"start_s": 0.6, "end_s": 3.1, "text": "One hand."},
+            {"start_s": 3.6, "end_s": 6.1, "text": "The moon."},
+        ],
     }

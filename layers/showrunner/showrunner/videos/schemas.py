@@ -203,6 +203,25 @@ class VideoScript(Result):
     cost_usd: EstimatedCosts
 
 
+class TranscriptSegment(Result):
+    """One passage: what is spoken, and when."""
+
+    start_s: Annotated[float, Field(description="Seconds from the beginning of the video.", examples=[0.6])]
+    end_s: Annotated[float, Field(description="Seconds from the beginning of the video.", examples=[7.25])]
+    text: Annotated[str, Field(description="What is spoken.", examples=["The tide comes twice a day."])]
+
+
+class Transcript(Result):
+    """What is spoken in a video. `text` has a line for each passage."""
+
+    video_id: str
+    language: str
+    text: Annotated[
+        str, Field(description="All that is spoken.", examples=["The tide comes twice a day.\nWhy?"])
+    ]
+    segments: Annotated[list[TranscriptSegment], Field(description="The passages in their order.")]
+
+
 class VoiceInfo(Result):
     """A voice: the languages that it speaks on this stage."""
 

@@ -10,7 +10,14 @@ from showrunner.production import cards, estimate, files, planning
 from showrunner.production.job import Job
 from showrunner.production.script import Scene, Script
 from showrunner.store.studio import videos
-from showrunner.videos.schemas import EstimatedCosts, ScriptChanges, ScriptScene, VideoScript
+from showrunner.videos.schemas import (
+    EstimatedCosts,
+    ScriptChanges,
+    ScriptScene,
+    Transcript,
+    TranscriptSegment,
+    VideoScript,
+)
 from showrunner.web import audit
 from showrunner.web.routing import Request
 
@@ -20,6 +27,31 @@ def show(request: Request, video_id: str) -> VideoScript:
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
     return _shown(*_read(request.organisation_id, state))
+
+
+def transcribe(request: Request, video_id: str) -> Transcript:
+    """Return what is spoken, with its times. Raises NotFound, or Conflict until everything is spoken."""
+    with db.reading() as tx:
+        state = videos.get_state(tx, request.organisation_id, video_id)
+    folder = files.video_folder(request.organisation_id, state["id"])
+    timeline = s3.find_json(files.timeline_key(folder))
+    if timeline is None:
+        raise Conflict(f"The video is {state['status']}: its script is not spoken yet.")
+    segments = [_segment(scene["narration"]) for scene in timeline["scenes"]]
+    return Transcript(
+        video_id=state["id"],
+        language=timeline["language"],
+        text="\n".join(segment.text for segment in segments),
+        segments=segments,
+    )
+
+
+def _segment(narration: dict[str, Any]) -> TranscriptSegment:
+    return TranscriptSegment(
+        start_s=narration["start_s"],
+        end_s=round(narration["start_s"] + narration["duration_s"], 3),
+        text=" ".join(word["text"] for word in narration["words"]),
+    )
 
 
 def edit(request: Request, video_id: str, changes: ScriptChanges) -> VideoScript:
