@@ -1,6 +1,7 @@
 """Connecting, publishing, changing and deleting through the Platform API."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -102,6 +103,29 @@ def test_a_schedule_in_the_past_or_too_far_ahead_is_refused(studio, client, mach
     response = client("POST", f"/api/v1/videos/{studio.video_id}/publish", {"schedule_time": time})
 
     assert (response.status, response.body["error"]["details"][0]["field"]) == (400, "schedule_time")
+
+
+def test_a_schedule_less_than_fifteen_minutes_ahead_is_refused(studio, client, machine_arn):
+    soon = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
+
+    response = client("POST", f"/api/v1/videos/{studio.video_id}/publish", {"schedule_time": soon})
+
+    assert (response.status, response.body["error"]["details"][0]["field"]) == (400, "schedule_time")
+    assert studio.status() == "completed"
+
+
+@pytest.mark.parametrize("status", ["queued", "processing", "script_ready", "failed", "cancelled"])
+def test_an_unfinished_video_cannot_be_published(studio, client, machine_arn, status):
+    db.run(
+        studio.tx,
+        "UPDATE studio.videos SET status = :status WHERE id = :id",
+        status=status,
+        id=studio.video_id,
+    )
+
+    response = client("POST", f"/api/v1/videos/{studio.video_id}/publish", {})
+
+    assert (response.status, response.body["error"]["code"]) == (409, "CONFLICT")
 
 
 def test_a_demo_never_reaches_the_real_youtube(studio, client, machine_arn, monkeypatch):
