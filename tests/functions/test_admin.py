@@ -344,9 +344,10 @@ def test_reads_during_impersonation_are_audited_and_exports_refused(person):
     assert acting("GET", "/api/v1/users/me/export").status == 403
 
     rows = admin("GET", f"/api/v1/admin/audit?actor={admin.user_id}").body["events"]
-    assert [(row["action"], row["thing_id"], row["subject"]) for row in rows] == [
-        ("get", "/api/v1/users/me/export", somebody.user_id),
-        ("get", "/api/v1/videos", somebody.user_id),
+    assert [(row["action"], row["thing_id"], row["subject"], row["outcome"]) for row in rows] == [
+        ("get", "GET /api/v1/users/me/export", somebody.user_id, "denied"),
+        ("get", "/api/v1/users/me/export", somebody.user_id, "success"),
+        ("get", "/api/v1/videos", somebody.user_id, "success"),
     ]
     assert somebody("GET", "/api/v1/users/me/export").status == 200
 
