@@ -1,6 +1,6 @@
 """`make run PUBLISH=1`: publish the video on the stand-in for YouTube, as a person would.
 
-The person logs in through the stand-in for Google, connects their YouTube channel, and orders the video for it.
+The person logs in through the stand-in for Google, connects their YouTube channel, and orders a video for it.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def ensure_channel(api: httpx.Client) -> str:
 
 
 def publish(api: httpx.Client, video_id: str) -> dict[str, Any]:
-    """Publish the video and wait for it. Returns video_id, url, privacy_status and sha256 as YouTube has them.
+    """Publish the video and wait for it. Returns its video_id, url, privacy_status and sha256 on YouTube.
 
     Raises Refused if it isn't published, or has problems there.
     """

@@ -62,7 +62,7 @@ def _ask_to_reconnect(to: str) -> None:
         "Connect your YouTube account again",
         (
             "Google has ended the permission by which showrunner publishes on your YouTube channel.",
-            "Videos wait for seven days. Connect the account again in the channel's settings; they go on then.",
+            "Videos wait for seven days. Connect the account again in the channel's settings to go on.",
         ),
     )
     try:

@@ -1,4 +1,4 @@
-"""The suppression list of SES, as platform admins see it. local/engine/mail.py is tested with the same calls."""
+"""The suppression list of SES, as platform admins see it. The same calls test local/engine/mail.py."""
 
 import json
 import uuid

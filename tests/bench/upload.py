@@ -1,4 +1,4 @@
-"""make bench-upload: how fast the upload worker sends a film, beside a bare PUT, and how much memory it takes.
+"""make bench-upload: how fast the upload worker sends a film, beside a bare PUT, and its memory.
 
 The worker reads slices from an object store on loopback and sends them to the stand-in for YouTube; the bare
 PUT sends the same file from disk in one request. Both run by turns, each in a process of its own, so that

@@ -47,7 +47,8 @@ def add_video(tx, organisation_id, channel_id):
     return str(
         db.value(
             tx,
-            "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, '{}') RETURNING id",
+            "INSERT INTO studio.videos (organisation_id, channel_id, request) VALUES (:o, :c, '{}')"
+            " RETURNING id",
             o=organisation_id,
             c=channel_id,
         )
@@ -63,7 +64,8 @@ def totals(tx, organisation_id):
 def limit_month(tx, organisation_id, dollars):
     db.run(
         tx,
-        "UPDATE accounts.organisations SET limits = jsonb_build_object('month_usd', :dollars::int) WHERE id = :id",
+        "UPDATE accounts.organisations SET limits = jsonb_build_object('month_usd', :dollars::int)"
+        " WHERE id = :id",
         dollars=dollars,
         id=organisation_id,
     )

@@ -40,9 +40,9 @@ ADDRESS = ((60, 60), (3600, 1000))
 # Requests of one address that fail before anybody is known: bad tokens, unknown paths and methods.
 FAILURES = ((60, 60), (3600, 1000))
 DAY = 86_400
-# What every plan gives: videos_per_day and channels a person; assets, asset_bytes and month_usd (the most that
-# an organisation's videos may cost in a month) an organisation. 2,000
-# files and 50 GB are ten times what the largest channel used; storage costs us $1.15 a month then.
+# What every plan gives. A person has videos_per_day and channels; an organisation has assets, asset_bytes and
+# month_usd, the most that its videos may cost in a month. 2,000 files and 50 GB are ten times what the
+# largest channel used; storage costs us $1.15 a month then.
 PLAN = {
     "videos_per_day": 100,
     "channels": 10,

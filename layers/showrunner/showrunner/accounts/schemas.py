@@ -282,7 +282,7 @@ class UsedOfLimit(Result):
 
 
 class UsedMoney(Result):
-    """USD as decimal strings: paid this month, reserved by running productions, and the budget of the month."""
+    """USD as decimal strings: paid this month, reserved by running productions, and the month's budget."""
 
     used: str
     reserved: str

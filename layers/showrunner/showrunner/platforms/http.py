@@ -1,7 +1,7 @@
 """Send HTTP requests to foreign services, within limits of time, size and redirects.
 
 Every module of this package sends through `Sender`, except the SDKs of OpenAI and ElevenLabs, which have
-clients of their own. Importing requests takes most of 100 ms of CPU: functions behind an API do it when needed.
+clients of their own. Importing requests takes most of 100 ms of CPU: functions of an API do it when needed.
 """
 
 import json

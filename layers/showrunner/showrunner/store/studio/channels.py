@@ -228,7 +228,8 @@ def get_connection(tx: db.Transaction, channel_id: str) -> dict[str, Any]:
     row = db.one(
         tx,
         """
-        SELECT a.id IS NOT NULL AND c.youtube_verified_at IS NOT NULL AND a.lost_reason IS NULL AS is_connected,
+        SELECT a.id IS NOT NULL AND c.youtube_verified_at IS NOT NULL
+                   AND a.lost_reason IS NULL AS is_connected,
                a.lost_reason
           FROM studio.channels c LEFT JOIN accounts.connections a ON a.id = c.connection_id
          WHERE c.id = :id
