@@ -23,7 +23,7 @@ from functions.voice import app as voice
 from showrunner.aws import s3
 from tests.contract import template
 from tests.contract.code import ROOT
-from tests.contract.test_events import REPORT, recorded, settings, status, video
+from tests.contract.test_events import FILES, REPORT, recorded, settings, status, video
 
 __all__ = ["settings", "video"]  # fixtures
 
@@ -90,6 +90,13 @@ def left_behind(folder: str, *names: str) -> None:
         s3.put_json(f"{folder}/{name}", json.loads((DOCUMENTS / name).read_text(encoding="utf-8")))
 
 
+def rendered(folder: str) -> None:
+    """Put the render's files and its report where the job of the release before wrote them."""
+    for name in FILES.values():
+        s3.put_bytes(f"{folder}/render/{name}", b"video")
+    s3.put_json(f"{folder}/render/report.json", REPORT)
+
+
 @pytest.fixture
 def begun(tx, event, video, settings):
     """Have a video whose execution began under the release before. Returns its folder."""
@@ -106,7 +113,7 @@ def test_an_execution_after_its_first_step_goes_on_to_the_end(tx, begun, video, 
     visuals.handler(old("visuals.scene"), None)
     timeline.handler(old("timeline.step"), None)
     record.handler(old("record.timeline"), None)
-    s3.put_json(f"{begun}/render/report.json", REPORT)
+    rendered(begun)
 
     assert finish.handler(old("finish.rendered"), None) == {"status": "completed"}
     assert status(tx, video) == "completed"
@@ -123,9 +130,9 @@ def test_an_execution_with_its_script_goes_on(begun, old):
 
 def test_an_execution_that_renders_is_finished(tx, begun, video, old):
     left_behind(begun, "script.json", "timeline.json")
-    s3.put_json(f"{begun}/render/report.json", REPORT)
+    rendered(begun)
 
-    assert record.handler(old("record.timeline"), None) == {"recorded": "timeline"}
+    assert record.handler(old("record.timeline"), None)["recorded"] == "timeline"
     assert finish.handler(old("finish.rendered"), None) == {"status": "completed"}
     assert status(tx, video) == "completed"
 
