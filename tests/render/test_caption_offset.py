@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from local.voice.spoken import units
-from showrunner.production import captions as alignment
+from showrunner.production import captions
 from tests.local.model_servers import running
 from tests.render import samples
 from tests.render.program import call
@@ -66,7 +66,7 @@ class Said:
     """The audio and the words that a voice returned for a text."""
 
     audio: bytes
-    words: list[alignment.Word]
+    words: list[captions.Word]
 
 
 def say(address: str, text: str) -> Said:
@@ -74,15 +74,15 @@ def say(address: str, text: str) -> Said:
     request = urllib.request.Request(
         f"{address}/v1/text-to-speech/{VOICE}/with-timestamps",
         body,
-        {"Content-TextStyle": "application/json", "xi-api-key": "local"},
+        {"Content-Type": "application/json", "xi-api-key": "local"},
     )
     with urllib.request.urlopen(request, timeout=100) as answer:
         found = json.load(answer)
     times = found["alignment"]
-    words = alignment.words(
-        times["characters"], times["character_start_times_seconds"], times["character_end_times_seconds"]
-    )
-    return Said(base64.b64decode(found["audio_base64"]), words)
+    starts, ends = times["character_start_times_seconds"], times["character_end_times_seconds"]
+    found_words = captions.align(text, times["characters"], starts, ends, ends[-1], "en")
+    assert not found_words.repair
+    return Said(base64.b64decode(found["audio_base64"]), found_words.words)
 
 
 def heard(sound: np.ndarray, words: list[str]) -> list[float]:
