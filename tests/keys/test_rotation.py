@@ -87,6 +87,13 @@ def test_a_key_that_the_service_refuses_is_never_used(openai):
     assert (found["progress"], found["error"]) == ("failed", "CredentialRejected")
 
 
+def test_the_samples_of_the_steps_are_the_machines_events(event, openai):
+    ssm.write(state.candidate(KEY.name), "new-key")
+    assert app.handler(event("keys.create"), None) == {"do": "work", "step": "publish"}
+    assert app.handler(event("keys.undo"), None) == {"do": "record", "outcome": "failed"}
+    assert state.find(KEY.name)["error"] == "CredentialRejected"
+
+
 def test_a_service_in_trouble_says_nothing_about_the_key(openai):
     openai |= {"status": 500, "usable_after": 9}
     ssm.write(state.candidate(KEY.name), "new-key")
@@ -254,7 +261,7 @@ def test_an_undo_knows_whether_the_new_key_is_in_use(openai, lost):
     assert ssm.current(state.candidate(KEY.name)) is None
 
 
-def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypatch, aws):
+def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypatch, aws, event):
     from showrunner.aws import sdk
 
     client = sdk.client("stepfunctions")
@@ -264,7 +271,7 @@ def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypa
     )
     monkeypatch.setenv("ROTATION_MACHINE_ARN", machine["stateMachineArn"])
     now = time.time()
-    assert app.handler({"source": "aws.scheduler"}, None) == {"started": [], "overdue": []}
+    assert app.handler(event("keys.scheduled"), None) == {"started": [], "overdue": []}
 
     monkeypatch.setattr(ages.time, "time", lambda: now + 91 * 86_400)
     assert app.handler({"source": "aws.scheduler"}, None)["started"] == [SIGNING.name]
