@@ -392,6 +392,22 @@ def event() -> Callable[..., dict[str, Any]]:
     return read
 
 
+@pytest.fixture(scope="module")
+def suppressions(aws: str) -> Iterator[None]:
+    """Serve SES's suppression list for the routes that read it."""
+    from pytest_httpserver import HTTPServer
+
+    from showrunner.aws import sdk
+    from tests.suppressions import suppression_list
+
+    with HTTPServer(host="127.0.0.1") as server, pytest.MonkeyPatch.context() as patch:
+        suppression_list(server)
+        patch.setenv("AWS_ENDPOINT_URL_SESV2", server.url_for("").rstrip("/"))
+        sdk.client.cache_clear()
+        yield
+    sdk.client.cache_clear()
+
+
 def in_threads(count: int, call: Callable[[int], Any]) -> list[Any]:
     """Run `call(0)` to `call(count - 1)` at the same time, each with its own connection.
 

@@ -53,10 +53,14 @@ def become(tx, user_id, kind):
 
 
 @pytest.fixture
-def own(tx, signing_key, platforms, monkeypatch):
+def own(tx, signing_key, platforms, suppressions, monkeypatch):
     """Create an organisation with a member and one object of each kind. Returns their ids by name."""
     monkeypatch.setenv("RATE_LIMIT_FACTOR", "100000")
     return things(tx, signing_key)
+
+
+# Of the routes that replace a secret of the stage.
+SECRET = {"service": "openai", "name": "api_key"}
 
 
 def things(tx, key):
@@ -88,7 +92,8 @@ def things(tx, key):
         "asset_id": asset_id,
         "user_id": user_id,
     }
-    return made | {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id", "slot_id")}
+    others = {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id", "slot_id")}
+    return made | others | SECRET
 
 
 def granted(kind):
@@ -203,6 +208,7 @@ def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method
         ),
         str(uuid.uuid4()),
     )
+    ids |= SECRET
 
     assert Client()(method, path.format(**ids)).status == 401
     assert Client("nonsense")(method, path.format(**ids), {}).status == 401

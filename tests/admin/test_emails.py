@@ -1,15 +1,14 @@
 """The suppression list of SES, as platform admins see it. The same calls test local/engine/mail.py."""
 
-import json
 import uuid
 
 import pytest
-from werkzeug import Request, Response
 
 from showrunner.aws import sdk
 from showrunner.database import db
 from tests.accounts.calls import error
 from tests.conftest import Client
+from tests.suppressions import suppression_list
 
 PATH = "/api/v1/admin/emails/suppressed"
 
@@ -27,32 +26,7 @@ def admin(tx, signing_key, aws):
 @pytest.fixture
 def suppressed(httpserver, monkeypatch):
     """Serve SES's suppression list, two addresses a page. Returns it as a changeable dict."""
-    addresses = {"gone@example.com": "BOUNCE", "angry@example.com": "COMPLAINT", "old@example.com": "BOUNCE"}
-
-    def refuse(code: str, status: int) -> Response:
-        return Response("{}", status, headers={"x-amzn-errortype": code}, content_type="application/json")
-
-    def list_(request: Request) -> Response:
-        token = request.args.get("NextToken", "")
-        if token and token not in addresses:
-            return refuse("InvalidNextTokenException", 400)
-        rest = sorted(address for address in addresses if address > token)
-        size = int(request.args["PageSize"])
-        page = [
-            {"EmailAddress": each, "Reason": addresses[each], "LastUpdateTime": 1_790_000_000}
-            for each in rest[:size]
-        ]
-        body = {"SuppressedDestinationSummaries": page}
-        return Response(json.dumps(body | ({"NextToken": rest[size - 1]} if len(rest) > size else {})))
-
-    def remove(request: Request) -> Response:
-        address = request.path.rpartition("/")[2]
-        return Response("{}") if addresses.pop(address, None) else refuse("NotFoundException", 404)
-
-    path = "/v2/email/suppression/addresses"
-    httpserver.expect_request(path, method="GET").respond_with_handler(list_)
-    for address in (*addresses, "nobody@example.com"):
-        httpserver.expect_request(f"{path}/{address}", method="DELETE").respond_with_handler(remove)
+    addresses = suppression_list(httpserver)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", httpserver.url_for("").rstrip("/"))
     sdk.client.cache_clear()
     yield addresses

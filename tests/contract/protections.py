@@ -679,12 +679,16 @@ def stages(each: Resource) -> Iterator[str]:
         yield "a route has limits of its own"
 
 
+CERTIFICATE = {"CertificateArn", "AWS::NoValue"}
+
+
 @rule("AWS::ApiGatewayV2::DomainName")
 def domains(each: Resource) -> Iterator[str]:
     for configuration in each.properties["DomainNameConfigurations"]:
         if configuration.get("SecurityPolicy") != "TLS_1_2":
             yield "it accepts TLS older than 1.2"
-        if references(configuration.get("CertificateArn")) != {"CertificateArn"}:
+        # Without a certificate there is no domain either: the second is what the condition leaves out.
+        if not {"CertificateArn"} <= references(configuration.get("CertificateArn")) <= CERTIFICATE:
             yield "it has another certificate than the stage's"
 
 

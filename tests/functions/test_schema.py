@@ -98,7 +98,7 @@ def api_schema():
 
 
 @pytest.fixture(scope="module")
-def known(postgres, platforms, signing_key, served_documents):
+def known(postgres, platforms, signing_key, served_documents, suppressions):
     """Create an admin and one object of each kind, so that many requests succeed.
 
     Returns their ids by name.

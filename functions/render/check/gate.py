@@ -242,7 +242,8 @@ def _packets(
             if packet.pts is None or packet.time_base is None:
                 continue
             if packet.stream.type == "audio":
-                sound.update(bytes(packet))
+                if packet.pts >= 0:  # as audio_digest reads the track
+                    sound.update(bytes(packet))
                 continue
             same.feed(bytes(packet))
             times.append(round(packet.pts * packet.time_base * timeline.fps))

@@ -2,7 +2,8 @@
 
 import time
 
-from showrunner.aws import dynamodb
+from showrunner.aws import dynamodb, rpc
+from showrunner.errors import ServiceUnavailable
 
 # An older result is worth nothing. The check runs every night.
 VALID_SECONDS = 3 * 86_400
@@ -15,8 +16,14 @@ def save(voice_id: str, problem: str | None) -> None:
 
 
 def find_problem(voice_id: str) -> str | None:
-    """Return why a voice can't speak; None if it can, or if nothing is known of it."""
-    found = dynamodb.find(_KEY, voice_id)
+    """Return why a voice can't speak; None if it can, or if nothing is known of it.
+
+    An unreachable state table stops no order: then nothing is known.
+    """
+    try:
+        found = dynamodb.find(_KEY, voice_id)
+    except (ServiceUnavailable, rpc.AwsError):
+        return None
     return (found["problem"] or None) if found else None
 
 
