@@ -27,10 +27,12 @@ def machine(tx, aws, monkeypatch):
         definition=definition,
     )
     monkeypatch.setenv("ROTATION_MACHINE_ARN", made["stateMachineArn"])
+    before = ssm.current("openai/api_key")
     ssm.write("openai/api_key", "sk-current-1234")
     yield made["stateMachineArn"]
-    for name in ("openai/api_key", "candidates/openai/api_key", "previous/openai/api_key"):
+    for name in ("candidates/openai/api_key", "previous/openai/api_key"):
         ssm.remove(name)
+    ssm.write("openai/api_key", before) if before else ssm.remove("openai/api_key")
     for name in ("openai/api_key", "auth/signing_key"):
         dynamodb.remove(f"key#{name}", "rotation")
 

@@ -20,6 +20,7 @@ SIGNING = BY_NAME[SIGNING_KEY]
 @pytest.fixture(autouse=True)
 def clean(aws):
     """Give each test the same two secrets and no rotation."""
+    before = {name: ssm.current(name) for name in (KEY.name, SIGNING.name, JWKS)}
     first = tokens.new_key()
     ssm.write(SIGNING.name, json.dumps(first))
     ssm.write(JWKS, json.dumps(tokens.jwk_set(first)))
@@ -28,9 +29,10 @@ def clean(aws):
     for secret in (KEY, SIGNING):
         dynamodb.remove(f"key#{secret.name}", "rotation")
         dynamodb.remove(f"key#{secret.name}", "retired")
-        for name in (state.candidate(secret.name), state.previous(secret.name), secret.name):
+        for name in (state.candidate(secret.name), state.previous(secret.name)):
             ssm.remove(name)
-    ssm.remove(JWKS)
+    for name, value in before.items():
+        ssm.write(name, value) if value else ssm.remove(name)
     ssm.forget()
 
 
