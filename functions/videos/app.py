@@ -17,6 +17,8 @@ from showrunner.videos.schemas import (
     Batch,
     BatchResult,
     Brief,
+    BulkRetry,
+    BulkRetryResult,
     CostSheet,
     DownloadLinks,
     OrderedVideo,
@@ -216,6 +218,24 @@ def retry(request: Request, video_id: str) -> Answer:
     Finished work is reused.
     """
     return attempts.retry_video(request, video_id)
+
+
+@app.post(
+    "/api/v1/videos/retry",
+    permission="videos:write",
+    limits=BURST,
+    answer=BulkRetryResult,
+    status=202,
+    idempotent=True,
+    errors=(402,),
+    verified=True,
+)
+def retry_each(request: Request, body: BulkRetry) -> Answer:
+    """Retry up to 50 failed or cancelled videos after an outage, each on its own; the oldest first.
+
+    With `dry_run` the videos that match are returned, and nothing is changed.
+    """
+    return attempts.retry_each(request, body)
 
 
 @app.get("/api/v1/videos/{video_id}/script", permission="videos:read", answer=VideoScript, errors=(409,))

@@ -151,9 +151,10 @@ def _of_json(line: Json, place: str) -> list[Need]:
 
 
 def _parameters(body: Json, place: str) -> list[str | None]:
-    return [
-        f"arn:aws:ssm:{place}:parameter/{name.lstrip('/')}" for name in body.get("Names") or [body["Name"]]
-    ]
+    if "Name" not in body and "Names" not in body:
+        return [None]  # DescribeParameters knows no single parameter
+    names = body.get("Names") or [body["Name"]]
+    return [f"arn:aws:ssm:{place}:parameter/{name.lstrip('/')}" for name in names]
 
 
 def _executions(body: Json, _: str) -> list[str | None]:

@@ -41,6 +41,37 @@ def test_a_failed_video_is_retried_once_for_each_key(client, tx, video):
     assert db.value(tx, "SELECT attempt FROM studio.videos WHERE id = :id", id=video["video_id"]) == 2
 
 
+def test_failed_videos_are_retried_together_and_a_dry_run_only_lists_them(client, tx, video):
+    failed = {"step": "script", "code": "PlatformUnavailable", "message": "The model is away."}
+    productions.fail(tx, video["video_id"], 1, failed)
+    retry, own = "/api/v1/videos/retry", {"video_id": video["video_id"], "error": None}
+
+    dry = client("POST", retry, {"dry_run": True})
+    assert dry.body == {"dry_run": True, "results": [{**own, "status": "matches"}], "more": False}
+    assert client("POST", retry, {"status": "cancelled"}).body["results"] == []
+    assert client("POST", retry, {"date_to": "2020-01-01T00:00:00Z"}).body["results"] == []
+
+    first, again = (client("POST", retry, {}, idempotency_key="outage") for _ in range(2))
+    assert (first.status, first.body) == (
+        202,
+        {"dry_run": False, "results": [{**own, "status": "accepted"}], "more": False},
+    )
+    assert again.body == first.body
+    assert db.value(tx, "SELECT attempt FROM studio.videos WHERE id = :id", id=video["video_id"]) == 2
+    assert executions.status(video["video_id"], 2) == "RUNNING"
+    assert client("POST", retry, {}).body["results"] == []
+
+
+def test_a_video_that_may_not_be_retried_stops_no_other(client, tx, video, monkeypatch):
+    monkeypatch.setitem(limits.PLAN, "videos_per_day", 0)
+    failed = {"step": "script", "code": "PlatformUnavailable", "message": "The model is away."}
+    productions.fail(tx, video["video_id"], 1, failed)
+
+    (result,) = client("POST", "/api/v1/videos/retry", {}).body["results"]
+    assert (result["status"], result["error"]["code"]) == ("rejected", "QUOTA_EXCEEDED")
+    assert db.value(tx, "SELECT status FROM studio.videos WHERE id = :id", id=video["video_id"]) == "failed"
+
+
 def test_an_unfinished_video_is_retried_only_after_its_execution_ended(client, tx, video):
     productions.begin(tx, video["video_id"], 1, 600)
     assert client("POST", f"/api/v1/videos/{video['video_id']}/retry").status == 409

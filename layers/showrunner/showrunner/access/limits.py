@@ -161,7 +161,8 @@ def _columns(windows_: list[Window], amount: int) -> dict[str, Any]:
 def _standing(rows: list[dict[str, Any]]) -> Standing:
     refused = [row for row in rows if not row["admitted"]]
     tightest = max(
-        refused or rows, key=lambda row: (row["seconds"] if refused else 0, row["used"] / row["quota"])
+        refused or rows,
+        key=lambda row: (row["seconds"] if refused else 0, row["used"] / max(row["quota"], 1)),
     )
     seconds, now = tightest["seconds"], float(tightest["now"])
     reset = max(1, math.ceil(seconds - now % seconds))

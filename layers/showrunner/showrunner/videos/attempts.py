@@ -1,17 +1,25 @@
 """Retry and cancel the production of a video."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from showrunner.access import limits
-from showrunner.database import db
-from showrunner.errors import Conflict
+from showrunner.database import db, pages
+from showrunner.errors import Conflict, DatabaseUnavailable, ShowrunnerError
 from showrunner.production.estimate import BASE_SECONDS
 from showrunner.store.ledger import billing
 from showrunner.store.studio import videos
 from showrunner.videos import executions, ordering
-from showrunner.videos.schemas import OrderedVideo, VideoProgress
-from showrunner.web import audit, idempotency, log
+from showrunner.videos.schemas import (
+    MAX_BATCH,
+    BulkRetry,
+    BulkRetryResult,
+    OrderedVideo,
+    RetriedVideo,
+    VideoProgress,
+)
+from showrunner.web import answers, audit, idempotency, log
 from showrunner.web.answers import Answer
 from showrunner.web.routing import Request
 
@@ -26,6 +34,54 @@ def retry_video(request: Request, video_id: str) -> Answer:
         seen = videos.get_state(tx, request.organisation_id, video_id)
     dead = is_dead(seen)
     return _start_next(request, seen["id"], lambda tx: retry(tx, request, seen, dead=dead))
+
+
+def retry_each(request: Request, body: BulkRetry) -> Answer:
+    """Start a new attempt of each failed or cancelled video that matches, each on its own."""
+    filters = body.model_dump(exclude={"dry_run"})
+    page = pages.PageRequest(MAX_BATCH, None, None, "created_at")
+    if body.dry_run:
+        with db.reading() as tx:
+            found, more = _matching(tx, request, filters, page)
+        results = [RetriedVideo(video_id=seen["id"], status="matches") for seen in found]
+        return Answer(BulkRetryResult(dry_run=True, results=results, more=more))
+    ordering.announce_work(request)
+    queued: list[tuple[str, int]] = []
+
+    def add(tx: db.Transaction) -> Answer:
+        found, more = _matching(tx, request, filters, page)
+        results = [_retry_one(request, seen, queued) for seen in found]
+        return Answer(BulkRetryResult(dry_run=False, results=results, more=more), 202)
+
+    answer = idempotency.once(request, add)
+    for video_id, attempt in queued:
+        ordering.start(request, [video_id], attempt)
+    return answer
+
+
+def _matching(
+    tx: db.Transaction, request: Request, filters: dict[str, Any], page: pages.PageRequest
+) -> tuple[list[dict[str, Any]], bool]:
+    listed = videos.list_(tx, request.organisation_id, filters, page)
+    return json.loads(listed.rows), listed.pagination["next_cursor"] is not None
+
+
+def _retry_one(request: Request, seen: dict[str, Any], queued: list[tuple[str, int]]) -> RetriedVideo:
+    """Retry one video in a savepoint. A refused one stops no other."""
+    try:
+        with db.transaction() as inner:
+            _, attempt = retry(inner, request, seen, dead=False)
+    except DatabaseUnavailable:
+        raise
+    except ShowrunnerError as error:
+        refused = answers.refusal(request, error).body["error"]
+        return RetriedVideo(
+            video_id=seen["id"],
+            status="rejected",
+            error={name: refused[name] for name in ("code", "message", "details")},
+        )
+    queued.append((seen["id"], attempt))
+    return RetriedVideo(video_id=seen["id"], status="accepted")
 
 
 def continue_video(request: Request, video_id: str) -> Answer:

@@ -140,6 +140,19 @@ class VideoFilter(Page):
     date_to: Moment | None = None
 
 
+class BulkRetry(Body):
+    """Which videos to make again after an outage: the oldest first, at most 50 in a call.
+
+    Omitted filters don't restrict. With `dry_run` nothing is changed.
+    """
+
+    status: Literal["failed", "cancelled"] = "failed"
+    channel_id: Id | None = None
+    date_from: Moment | None = None
+    date_to: Moment | None = None
+    dry_run: Annotated[bool, Field(strict=True)] = False
+
+
 class OrderedVideo(Result):
     """A video that was accepted: its job and when it will be about ready."""
 
@@ -242,6 +255,22 @@ class BatchResult(Result):
     accepted: int
     rejected: int
     results: list[dict[str, Any]]
+
+
+class RetriedVideo(Result):
+    """The outcome for one video of a bulk retry: `error` says why it was rejected."""
+
+    video_id: str
+    status: Literal["matches", "accepted", "rejected"]
+    error: dict[str, Any] | None = None
+
+
+class BulkRetryResult(Result):
+    """The outcome of a bulk retry. With `more`, repeat the call for the next videos."""
+
+    dry_run: bool
+    results: list[RetriedVideo]
+    more: bool
 
 
 class VideoSummary(Result):

@@ -7,18 +7,20 @@ from showrunner.database import db
 
 # Rows are locked in the order of their keys, so that two calls of one user can't deadlock.
 _SPENT = """
-INSERT INTO access.windows AS w (key, seconds, quota, bucket, count)
-SELECT k, s, q, floor(extract(epoch FROM clock_timestamp()) / s)::bigint, :amount::integer
+INSERT INTO access.windows AS w (key, seconds, quota, bucket, count, admitted)
+SELECT k, s, q, floor(extract(epoch FROM clock_timestamp()) / s)::bigint,
+       CASE WHEN :amount::integer <= q THEN :amount::integer ELSE 0 END, :amount::integer <= q
   FROM unnest(:keys::text[], :seconds::integer[], :quotas::integer[]) AS a(k, s, q)
  ORDER BY k, s
 ON CONFLICT (key, seconds) DO UPDATE SET
     quota = excluded.quota,
     bucket = excluded.bucket,
     previous = CASE excluded.bucket - w.bucket WHEN 0 THEN w.previous WHEN 1 THEN w.count ELSE 0 END,
-    admitted = access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota,
+    admitted = access.used(w.bucket, w.count, w.previous, w.seconds) + :amount::integer <= excluded.quota,
     count = CASE excluded.bucket WHEN w.bucket THEN w.count ELSE 0 END
-          + CASE WHEN access.used(w.bucket, w.count, w.previous, w.seconds) + excluded.count <= excluded.quota
-                 THEN excluded.count ELSE 0 END
+          + CASE WHEN access.used(w.bucket, w.count, w.previous, w.seconds) + :amount::integer
+                      <= excluded.quota
+                 THEN :amount::integer ELSE 0 END
 RETURNING key, seconds, quota, admitted, access.used(bucket, count, previous, seconds) AS used
 """
 # A token's claims are up to an hour old; these are the current values. Six lookups by primary key.
