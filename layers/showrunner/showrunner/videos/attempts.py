@@ -44,7 +44,7 @@ def retry_each(request: Request, body: BulkRetry) -> Answer:
         with db.reading() as tx:
             found, more = _matching(tx, request, filters, page)
         results = [RetriedVideo(video_id=seen["id"], status="matches") for seen in found]
-        return Answer(BulkRetryResult(dry_run=True, results=results, more=more))
+        return Answer(BulkRetryResult(dry_run=True, results=results, more=more), 202)
     ordering.announce_work(request)
     queued: list[tuple[str, int]] = []
 
