@@ -99,7 +99,9 @@ def test_only_platform_admins_create_keys_of_the_ingestion_api(tx, me, email):
 def test_keys_and_service_tokens_of_an_erased_person_are_revoked(tx, me):
     response = me("POST", "/api/v1/auth/service-tokens", {"name": "robot", "scopes": ["videos:read"]}).body
     robot = Client(response["token"])
-    me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]})
+    key = me("POST", "/api/v1/auth/api-keys", {"name": "Feed", "scopes": ["videos:read"]}).body["api_key"][
+        "id"
+    ]
     assert robot("GET", "/api/v1/videos").status == 200
 
     assert me("DELETE", "/api/v1/users/me", {"password": PASSWORD}).status == 200
@@ -108,8 +110,9 @@ def test_keys_and_service_tokens_of_an_erased_person_are_revoked(tx, me):
     known = db.one(
         tx,
         "SELECT revoked_at, EXISTS (SELECT FROM access.denied_tokens WHERE token_id = id::text) AS denied "
-        "FROM access.service_tokens",
+        "FROM access.service_tokens WHERE id = :id",
+        id=response["service_token"]["id"],
     )
     assert known["revoked_at"]
     assert known["denied"]
-    assert db.value(tx, "SELECT count(*) FROM access.api_keys") == 0
+    assert db.value(tx, "SELECT count(*) FROM access.api_keys WHERE id = :id", id=key) == 0
