@@ -13,7 +13,7 @@ import boto3
 import httpx
 import pytest
 
-from local import suite
+from local import deploy, suite
 from showrunner.production import progress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,9 @@ class Stack:
             headers={"Authorization": f"Bearer {token}"},
             timeout=60,
         )
-        self.channel = self.api.get("/channels").raise_for_status().json()["channels"][0]["id"]
+        channels = self.api.get("/channels").raise_for_status().json()["channels"]
+        # The launcher's, not one that another test has made.
+        self.channel = next(each["id"] for each in channels if each["name"] == deploy.CHANNEL)
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.environment[f'{name}_PORT']}"
