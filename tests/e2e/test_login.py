@@ -54,6 +54,5 @@ def test_somebody_logs_in_with_google_and_connects_a_youtube_account(stack: Any)
         "ssm:GetParameters",
         "kms:GenerateDataKey",
         "dynamodb:PutItem",
-        "dynamodb:DeleteItem",
     } <= policies.used(calls, callers, stacks)["accounts"]
     assert policies.faults(calls, callers, stacks) == []
