@@ -46,7 +46,7 @@ APPLICATION_STACK = f"showrunner-{STAGE}"
 
 
 class Database(NamedTuple):
-    """Where the local PostgreSQL listens."""
+    """The address of the local PostgreSQL."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""What protects a stage, read from both templates: rules for every kind of resource, and a file of values.
+"""The protections of a stage, from both templates: rules for each kind of resource, and a file of values.
 
 A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which
 object a role may read, how many failures an alarm waits for, no rule can know: protections.txt has a line for

@@ -68,7 +68,7 @@ def bash_faults(script: str) -> str:
 
 
 def nft_faults(rules: str, folder: Path) -> str:
-    """What nft says of the rules.
+    """Return the errors that nft reports for the rules.
 
     It asks the kernel even to check, so it runs in a network namespace of its own.
     """

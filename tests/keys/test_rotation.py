@@ -290,6 +290,21 @@ def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypa
     assert KEY.name in app.handler({"source": "aws.scheduler"}, None)["overdue"]
 
 
+def test_the_version_before_goes_when_its_overlap_is_over_but_not_during_a_rotation(monkeypatch, event):
+    ssm.write(state.previous(KEY.name), "before-key")
+    app.handler(event("keys.scheduled"), None)
+    assert ssm.current(state.previous(KEY.name)) == "before-key"
+
+    later = time.time() + KEY.overlap_hours * 3600 + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    state.begin(KEY, "rollback")
+    app.handler(event("keys.scheduled"), None)
+    assert ssm.current(state.previous(KEY.name)) == "before-key"
+    state.settle(KEY.name, "done")
+    app.handler(event("keys.scheduled"), None)
+    assert ssm.current(state.previous(KEY.name)) is None
+
+
 @pytest.mark.parametrize("value", ["", "key\n", " key", "a\x00b", "x" * 4097])
 def test_a_value_that_ssm_refuses_or_no_key_has_is_refused(value, aws):
     with pytest.raises(InvalidRequest):

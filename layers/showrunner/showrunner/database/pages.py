@@ -81,14 +81,17 @@ class PageResult(NamedTuple):
 
 
 class Total(NamedTuple):
-    """How many rows a list has. `relation`: eq (exactly), gte (at least) or approx (an estimate)."""
+    """The number of rows of a list. `relation`: eq (exactly), gte (at least) or approx (an estimate)."""
 
     number: int
     relation: str
 
 
 class _Place(NamedTuple):
-    """Where a cursor continues: the sort values of the last row, as text, and the total of the first page."""
+    """The place at which a cursor continues.
+
+    `values` are the sort values of the last row, as text; `total` is that of the first page.
+    """
 
     values: list[str]
     total: Total

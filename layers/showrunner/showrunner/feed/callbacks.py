@@ -28,7 +28,7 @@ Mode = Literal["subscribe", "unsubscribe"]
 
 
 class Callback(NamedTuple):
-    """What the receiver knows of a subscription.
+    """A subscription as the receiver of notifications needs it.
 
     `asked` is the mode that a verification may name until `asked_until`. `sealed` are the secrets, the newest
     first, which is the one that the hub is given. `unsigned`: unsigned notifications are accepted, since the

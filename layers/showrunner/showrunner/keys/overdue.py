@@ -1,5 +1,6 @@
 """Find secrets that are older than the inventory allows, and rotate those that need nobody."""
 
+import time
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -13,8 +14,12 @@ from showrunner.telemetry import logger, metrics
 
 
 def check() -> dict[str, Any]:
-    """Start overdue automatic rotations and report the names of the other overdue secrets."""
+    """Start overdue automatic rotations, report the other overdue secrets, and remove previous versions.
+
+    A previous version goes when its overlap is over.
+    """
     stored = ssm.stored()
+    _remove_previous(stored)
     overdue = [secret for secret in SECRETS if is_overdue(secret, stored.get(secret.name))]
     started = [secret.name for secret in overdue if secret.rotation == "automatic" and _start(secret)]
     left = [secret.name for secret in overdue if secret.rotation in ("assisted", "manual")]
@@ -31,3 +36,13 @@ def _start(secret: Secret) -> bool:
         return False
     executions.start(secret.name, "rotate", rotation_id, "service:keys", None)
     return True
+
+
+def _remove_previous(stored: dict[str, ssm.Stored]) -> None:
+    """Remove each version before whose overlap is over, unless a rotation, such as a rollback, is running."""
+    for secret in SECRETS:
+        before = stored.get(state.previous(secret.name))
+        if before is None or time.time() - before.written_at < secret.overlap_hours * 3600:
+            continue
+        if state.find(secret.name).get("progress") != "running":
+            ssm.remove(state.previous(secret.name))

@@ -29,7 +29,10 @@ MAX_PUBLIC_KEYS = 8
 
 
 class Next(TypedDict):
-    """What the machine does next: work (`step`), wait (`wait_seconds`, then `step`) or record (`outcome`)."""
+    """The next action of the rotation machine.
+
+    work: do `step`. wait: do `step` after `wait_seconds`. record: save `outcome`.
+    """
 
     do: Literal["work", "wait", "record"]
     step: NotRequired[Step]

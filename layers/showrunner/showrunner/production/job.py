@@ -42,7 +42,7 @@ class Output(BaseModel):
 
 
 class Job(BaseModel):
-    """What Prepare writes and every later step reads.
+    """The job document: the step Prepare writes it, and every later step reads it.
 
     Nothing in it changes between attempts but `attempt`.
     """

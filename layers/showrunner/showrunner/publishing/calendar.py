@@ -58,7 +58,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What is left of a quota or budget until `renews_at`. `reason` tells the user what is used up."""
+    """The rest of a quota or budget until `renews_at`. `reason` tells the user what is used up."""
 
     left: float
     renews_at: datetime

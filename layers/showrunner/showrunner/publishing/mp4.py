@@ -16,7 +16,7 @@ type Read = Callable[[int, int], bytes]
 
 
 class Facts(NamedTuple):
-    """What the header says.
+    """The facts that an MP4 file's header holds.
 
     `shift_ms` is the largest delay or cut that an edit list asks for, 0 without one that changes anything.
     """

@@ -40,7 +40,7 @@ DURATION_TOLERANCE_S = 1.0
 
 
 class Outcome(TypedDict, total=False):
-    """What an invocation returns to the machine: what to do next, with which step, after how many seconds."""
+    """The result of one invocation for the machine: next action, its step, and the seconds to wait before."""
 
     do: Literal["work", "record", "wait", "end"]
     step: str

@@ -225,7 +225,7 @@ class TranscriptSegment(Result):
 
 
 class Transcript(Result):
-    """What is spoken in a video. `text` has a line for each passage."""
+    """The spoken text of a video. `text` has a line for each passage."""
 
     video_id: str
     language: str
