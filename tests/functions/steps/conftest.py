@@ -1,37 +1,23 @@
 """Fixtures of the production steps' tests: the platforms over HTTP, a queued video, and the event bus."""
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from local.language import server as language
-from local.platforms import server
-from local.voice import server as voice
 from showrunner import breakers
 from showrunner.aws import sdk, ssm
 from showrunner.database import db
-from tests.functions.steps.stand_ins import Platforms
-from tests.serving import serving
+from tests.functions.steps.stand_ins import Platforms, running
 
 
 @pytest.fixture(scope="session")
 def running_platforms() -> Iterator[tuple[Platforms, dict[str, str]]]:
     """The stand-ins, each on a port of its own, and the settings that point to them."""
-    stand_ins = Platforms()
-    others = server.server(stand_ins.world, 0)
-    threading.Thread(target=others.serve_forever, daemon=True).start()
-    pexels = f"http://127.0.0.1:{others.server_port}"
-    with (
-        serving(language.application(stand_ins.openai)) as openai,
-        serving(voice.application(stand_ins.elevenlabs)) as elevenlabs,
-    ):
-        addresses = {"OPENAI_BASE_URL": f"{openai}/v1", "ELEVENLABS_BASE_URL": elevenlabs}
-        yield stand_ins, {**addresses, "PEXELS_BASE_URL": pexels, "PEXELS_PHOTO_HOST": f"{pexels}/"}
-    others.shutdown()
+    with running() as started:
+        yield started
 
 
 @pytest.fixture

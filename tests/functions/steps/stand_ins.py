@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -13,10 +16,12 @@ from functions.script import app as script_step
 from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
+from local.language import server as language
 from local.language.server import LanguageServer
 from local.outcomes import Outcome, Outcomes
 from local.platforms import pexels
 from local.platforms import server as platforms
+from local.voice import server as voice
 from local.voice.account import PLANS, Account
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Speech
@@ -26,6 +31,7 @@ from local.voice.server import VoiceServer
 from showrunner.aws import s3, sdk, ssm
 from showrunner.database import db
 from showrunner.production.job import Job
+from tests.serving import serving
 
 VOICES = (FEMALE, MALE)
 
@@ -142,6 +148,22 @@ class Platforms:
     @property
     def searches(self) -> list[str]:
         return [search["query"] for search in self.photographs.searches]
+
+
+@contextmanager
+def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
+    """Start the stand-ins, each on a port of its own; yield them and the settings that point to them."""
+    stand_ins = Platforms()
+    others = platforms.server(stand_ins.world, 0)
+    threading.Thread(target=others.serve_forever, daemon=True).start()
+    pexels_url = f"http://127.0.0.1:{others.server_port}"
+    with (
+        serving(language.application(stand_ins.openai)) as openai,
+        serving(voice.application(stand_ins.elevenlabs)) as elevenlabs,
+    ):
+        addresses = {"OPENAI_BASE_URL": f"{openai}/v1", "ELEVENLABS_BASE_URL": elevenlabs}
+        yield stand_ins, {**addresses, "PEXELS_BASE_URL": pexels_url, "PEXELS_PHOTO_HOST": f"{pexels_url}/"}
+    others.shutdown()
 
 
 def prompt_of(question: dict[str, Any]) -> str:

@@ -1,0 +1,24 @@
+"""The benchmarks still run: each makes all its requests once, on a stage of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.contract.template import ROOT
+
+
+@pytest.mark.parametrize("name", ["api", "cold"])
+def test_every_request_of_a_benchmark_gets_a_good_answer(name):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["functions", "layers/showrunner", "."])}
+    trial = subprocess.run(
+        [sys.executable, f"tests/bench/{name}.py", "--try"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert trial.returncode == 0, trial.stderr[-3000:]
+    assert "answered" in trial.stdout.splitlines()[-1]
