@@ -80,6 +80,7 @@ def deploy(build: Path) -> bool:
         sam_deploy(sam_package(build / "data"), DATA_STACK)
         migrate()
         sam_deploy(packaged.result(), APPLICATION_STACK)
+    check_voices()
     ensure_organisation()
     with client() as api:
         ensure_channel(api)
@@ -288,6 +289,12 @@ def migrate() -> None:
             "with an empty one)",
             code=1,
         )
+
+
+def check_voices() -> None:
+    """Let the nightly check of the voices run now, in the background, as after a deployment to AWS."""
+    name = outputs(APPLICATION_STACK)["VoiceCheckFunction"]
+    aws("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
 
 
 def ensure_organisation() -> None:

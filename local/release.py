@@ -75,6 +75,10 @@ class Release:
         self.end_old_revisions()
         self.end_old_versions()
         outputs, told = self.stage.outputs(self.stage.application_stack), self.stage.told()
+        # In the background: it reports by its alarm and in GET /voices.
+        self.stage.aws("lambda").invoke(
+            FunctionName=outputs["VoiceCheckFunction"], InvocationType="Event", Payload=b"{}"
+        )
         for name in preflight.DOMAINS:
             if target := outputs.get(f"{name}Target"):
                 print(f"DNS: {told[name]} has to be a CNAME of {target}", flush=True)
@@ -362,6 +366,10 @@ class Rehearsal:
         }
         values["Release"] = building.release_of(values)
         self.tell(sam_command(name, region, built / "application", self.stage.application_stack, values))
+        print(
+            "aws lambda invoke --invocation-type Event --function-name "
+            f"{self.lookup(self.stage.application_stack, 'VoiceCheckFunction')} /dev/stdout"
+        )
         print(f"# then: make admin STAGE={name} EMAIL=<you>; make smoke STAGE={name}")
 
     def tell(self, command: list[str | Path]) -> None:

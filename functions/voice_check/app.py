@@ -1,4 +1,4 @@
-"""Schedule, every night -> ask ElevenLabs whether the account still has the voices, and save it for orders.
+"""Schedule, every night, and each deployment -> what ElevenLabs says of the stage's voices, for orders.
 
 No database.
 """
@@ -25,10 +25,10 @@ def handler(event: dict[str, Any], context: Any) -> None:
     problems: dict[str, str] = {}
     for voice_id in {*of_stage.values(), *voice_checks.list_problems()}:
         with breakers.guard("elevenlabs", "voice"):
-            problem = catalogue.problem(voice_id)
-        voice_checks.save(voice_id, problem)
-        if problem:
-            problems[voice_id] = problem
+            state = catalogue.look_up(voice_id)
+        voice_checks.save(voice_id, state.problem, state.preview_url)
+        if state.problem:
+            problems[voice_id] = state.problem
     lost = [f"{name}: {problems[voice_id]}" for name, voice_id in of_stage.items() if voice_id in problems]
     if lost:
         raise VoiceUnavailable(f"The parameter Voices has voices that can't be used. {'; '.join(lost)}")

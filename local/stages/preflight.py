@@ -250,7 +250,7 @@ def unusable_voices(stage: Stage, setting: str) -> Iterator[Finding]:
     key = stage.secrets_there(["elevenlabs/api_key"]).get("elevenlabs/api_key")
     for name, voice_id in voices.configured(setting).items() if key else ():
         try:
-            problem = VoiceCatalogue(str(key), ELEVENLABS).problem(voice_id)
+            problem = VoiceCatalogue(str(key), ELEVENLABS).look_up(voice_id).problem
         except ShowrunnerError as error:
             problem = error.message
         if problem:

@@ -31,6 +31,7 @@ from local.voice.voices import VOICES
 
 # Speech whose description differs from the ordinary; every code of KINDS is an outcome, too.
 SPOKEN = ("stray_spaces", "unequal_alignment", "no_alignment", "encoder_delay", "bad_gateway")
+PREVIEW = "The tide comes twice a day, and nobody has to wait for it."
 OUTCOMES = frozenset({*KINDS, *SPOKEN})
 
 
@@ -129,10 +130,10 @@ class VoiceServer:
             raise ApiError.of("unknown_outcome", message=str(error)) from error
         return JSONResponse({"waiting": len(self.outcomes)})
 
-    async def voices(self, _: Request) -> Response:
+    async def voices(self, request: Request) -> Response:
         return JSONResponse(
             {
-                "voices": [_voice(voice_id) for voice_id in self.styles],
+                "voices": [_voice(voice_id, request) for voice_id in self.styles],
                 "has_more": False,
                 "total_count": len(self.styles),
             }
@@ -140,7 +141,14 @@ class VoiceServer:
 
     async def voice(self, request: Request) -> Response:
         self._style(request.path_params["voice_id"])
-        return JSONResponse(_voice(request.path_params["voice_id"]))
+        return JSONResponse(_voice(request.path_params["voice_id"], request))
+
+    async def preview(self, request: Request) -> Response:
+        """Speak the preview. The real service has it as a public file on another host, hence no key."""
+        style = self._style(request.path_params["voice_id"])
+        speech = await run_in_threadpool(self.speaker.speak, PREVIEW, style, 1.0)
+        audio = await run_in_threadpool(self.encode, speech.samples, DEFAULT_FORMAT, gapless=True)
+        return Response(audio, media_type=content_type(DEFAULT_FORMAT))
 
     async def models(self, _: Request) -> Response:
         return JSONResponse([_model(model_id, model) for model_id, model in MODELS.items()])
@@ -183,6 +191,7 @@ def application(server: VoiceServer) -> Counted:
             Route("/v1/voices", _authorised(server.voices)),
             Route("/v2/voices", _authorised(server.voices)),
             Route("/v1/voices/{voice_id}", _authorised(server.voice)),
+            Route("/previews/{voice_id}.mp3", server.preview),
             Route("/v1/models", _authorised(server.models)),
             Route("/v1/user/subscription", _authorised(server.subscription)),
             Route("/_outcomes", server.add_outcomes, methods=["POST"]),
@@ -243,7 +252,7 @@ def _padded(alignment: dict[str, list[Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _voice(voice_id: str) -> dict[str, Any]:
+def _voice(voice_id: str, request: Request) -> dict[str, Any]:
     voice = next(voice for voice in VOICES if voice.voice_id == voice_id)
     labels = {"gender": voice.gender, "accent": voice.accent, "language": "en", "style": voice.style}
     return {
@@ -251,6 +260,7 @@ def _voice(voice_id: str) -> dict[str, Any]:
         "name": voice.name,
         "category": "professional" if voice_id == LIBRARY else "generated",
         "labels": labels,
+        "preview_url": f"{request.base_url}previews/{voice_id}.mp3",
         "available_for_tiers": [],
         "high_quality_base_model_ids": [],
     }

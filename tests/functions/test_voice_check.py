@@ -101,5 +101,24 @@ def test_a_plan_without_the_voice_is_a_problem_of_the_voice(httpserver, monkeypa
         voice_check.handler(EVENT, None)
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("https://storage.googleapis.com/eleven-public-prod/a.mp3", True),
+        ("javascript:alert(1)", False),
+        ("https://example.com/" + "a" * 2000, False),
+        (7, False),
+        (None, False),
+    ],
+)
+def test_a_preview_is_kept_if_it_is_a_web_address(httpserver, monkeypatch, told, kept):
+    monkeypatch.setenv("VOICES", f"female1={FEMALE}")
+    httpserver.expect_request(f"/v1/voices/{FEMALE}").respond_with_json({"preview_url": told})
+
+    voice_check.handler(EVENT, None)
+
+    assert voice_checks.find(FEMALE) == (None, told if kept else None)
+
+
 def test_nothing_is_known_of_a_voice_that_was_never_checked():
     assert voice_checks.find_problem(uuid.uuid4().hex) is None

@@ -349,6 +349,13 @@ def test_without_a_key_nothing_is_spoken(address: str) -> None:
     assert json.load(caught.value)["detail"]["status"] == "invalid_api_key"
 
 
+def test_a_voice_names_a_preview_that_plays_without_a_key(client: ElevenLabs) -> None:
+    preview_url = client.voices.get(FEMALE).preview_url
+    with urllib.request.urlopen(str(preview_url), timeout=30) as answer:
+        assert answer.headers["content-type"] == "audio/mpeg"
+        assert len(answer.read()) > 10_000
+
+
 def test_a_crowd_is_refused_past_the_queue(address: str) -> None:
     statuses = []
 

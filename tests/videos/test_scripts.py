@@ -1,5 +1,7 @@
 """A video that stops after its script: read, edit, continue; warnings of an order before anything is paid."""
 
+import os
+
 import pytest
 
 from functions.prepare import app as prepare
@@ -7,8 +9,8 @@ from functions.record import app as record
 from functions.script import app as script_step
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import files
-from showrunner.videos import executions
+from showrunner.production import files, voices
+from showrunner.videos import executions, voice_checks
 from tests.videos.calls import fields, order, started_executions
 
 SCRIPT = """# The tide clock
@@ -206,11 +208,29 @@ def test_a_videos_language_takes_the_place_of_the_channels(client, tx, channel_i
     prepare.handler({"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}, None)
 
     assert db.value(tx, "SELECT request->>'language' FROM studio.videos WHERE id = :id", id=video_id) == "es"
-    assert client("GET", "/api/v1/voices").body["voices"][0] == {
-        "name": "female1",
-        "provider": "elevenlabs",
-        "languages": ["de", "en", "es", "fr"],
-    }
+
+
+def test_the_list_of_voices_says_which_can_be_used_and_where_a_sample_is(client, monkeypatch):
+    monkeypatch.setenv("VOICE_LANGUAGES", "en,es,fr,de")
+    ids = voices.configured(os.environ["VOICES"])
+    sample = "https://storage.googleapis.com/eleven-public-prod/a.mp3"
+    voice_checks.save(ids["female1"], None, sample)
+    voice_checks.save(ids["male1"], "A voice with this id was not found.")
+    try:
+        listed = client("GET", "/api/v1/voices").body["voices"]
+        monkeypatch.setenv("VOICE_LANGUAGES", "ja")
+        elsewhere = client("GET", "/api/v1/voices").body["voices"]
+    finally:
+        for voice_id in ids.values():
+            voice_checks.save(voice_id, None)
+
+    common = {"provider": "elevenlabs", "languages": ["de", "en", "es", "fr"]}
+    lost = {"is_usable": False, "problem": "A voice with this id was not found.", "sample_url": None}
+    assert listed == [
+        {"name": "female1", **common, "is_usable": True, "problem": None, "sample_url": sample},
+        {"name": "male1", **common, **lost},
+    ]
+    assert elsewhere[0]["problem"] == "It speaks no language of this stage (ja)."
 
 
 def test_a_transcript_has_the_words_and_times_of_each_passage(client, waiting):

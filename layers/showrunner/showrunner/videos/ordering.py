@@ -197,17 +197,29 @@ def spoken_languages() -> list[str]:
 
 
 def list_voices() -> VoiceList:
-    """Return the voices with the languages that this stage can use."""
+    """Return the stage's voices with their languages, a sample, and whether orders can use them."""
+    return VoiceList(
+        voices=[
+            _describe(name, provider_id)
+            for name, provider_id in sorted(voices.configured(config.setting("VOICES", " ")).items())
+        ]
+    )
+
+
+def _describe(name: str, provider_id: str) -> VoiceInfo:
     spoken = spoken_languages()
-    found = [
-        VoiceInfo(
-            name=name,
-            provider="elevenlabs",
-            languages=[each for each in voices.languages(name) if each in spoken],
-        )
-        for name in sorted(voices.configured(config.setting("VOICES", " ")))
-    ]
-    return VoiceList(voices=found)
+    languages = [each for each in voices.languages(name) if each in spoken]
+    problem, sample_url = voice_checks.find(provider_id)
+    if not languages:
+        problem = problem or f"It speaks no language of this stage ({', '.join(spoken)})."
+    return VoiceInfo(
+        name=name,
+        provider="elevenlabs",
+        languages=languages,
+        is_usable=not problem,
+        problem=problem,
+        sample_url=sample_url,
+    )
 
 
 def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> dict[str, Any]:

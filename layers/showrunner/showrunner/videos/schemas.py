@@ -241,6 +241,9 @@ class VoiceInfo(Result):
     name: str
     provider: str
     languages: list[str]
+    is_usable: bool
+    problem: str | None
+    sample_url: str | None
 
 
 class VoiceList(Result):
