@@ -319,6 +319,7 @@ def handler_for(path: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
 PREFIXES = {
     "voices": "videos",
     "videos": "videos",
+    "artists": "artists",
     "channels": "channels",
     "assets": "assets",
     "auth": "accounts",
@@ -363,7 +364,7 @@ def service_client(
 ) -> Client:
     from showrunner.access import tokens
 
-    given = list(scopes) or ["channels:read", "channels:write", "videos:all", "internal:all"]
+    given = list(scopes) or ["artists:all", "channels:read", "channels:write", "videos:all", "internal:all"]
     return Client(
         tokens.sign(
             tokens.service_claims(name, organisation_id, given, os.environ["PLATFORM_URL"], creator=creator),

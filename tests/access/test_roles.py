@@ -75,6 +75,7 @@ def things(tx, key):
         "/api/v1/assets",
         {"kind": "image", "content_type": "image/png", "bytes": 1, "sha256": "0" * 64},
     ).body["asset"]["id"]
+    artist_id = client("POST", "/api/v1/artists", {"name": "Own"}).body["artist"]["id"]
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     user_id = str(
         db.value(tx, "INSERT INTO accounts.users (email, full_name) VALUES (:e, 'Own') RETURNING id", e=email)
@@ -90,6 +91,7 @@ def things(tx, key):
         "channel_id": channel_id,
         "video_id": video_id,
         "asset_id": asset_id,
+        "artist_id": artist_id,
         "user_id": user_id,
     }
     others = {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id", "slot_id")}

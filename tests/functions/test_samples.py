@@ -13,6 +13,8 @@ EXPECTED = {
     "videos.generate": 404,
     "channels.add": 201,
     "channels.list": 200,
+    "artists.import": 200,
+    "artists.list": 200,
     "assets.add": 201,
     "admin.health": 200,
     "admin.unknown": 404,
@@ -37,7 +39,7 @@ def test_every_sample_has_its_expected_answer(name, event, client):
 def test_every_sample_of_these_functions_has_an_expectation():
     found = {
         path.stem
-        for kind in ("accounts", "videos", "channels", "assets", "admin")
+        for kind in ("accounts", "artists", "videos", "channels", "assets", "admin")
         for path in (ROOT / "events").glob(f"{kind}.*.json")
     }
 

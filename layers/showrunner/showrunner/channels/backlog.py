@@ -1,8 +1,5 @@
 """The routes of a channel's backlog: list, add, reorder and remove topics."""
 
-import csv
-import io
-
 from showrunner.channels.schemas import (
     AddedTopics,
     NewTopics,
@@ -15,7 +12,7 @@ from showrunner.channels.schemas import (
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
 from showrunner.store.studio import channels, topics
-from showrunner.web import answers, audit, background, fields, idempotency
+from showrunner.web import answers, audit, background, fields, idempotency, tables
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.body import checked
@@ -100,34 +97,20 @@ def _left_out(given: list[str], added: list[str]) -> list[str]:
 
 def read_table(text: str) -> list[str]:
     """Return the topics of a CSV table with the column "topic". Raises InvalidRequest for bad lines."""
-    try:
-        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise _bad_table([f"can't be read: {error}"]) from error
-    header = [cell.strip().lower() for cell in lines[0][1]] if lines else []
-    if header.count(COLUMN) != 1:
-        raise _bad_table([f'the first line must name the columns, one of them "{COLUMN}"'])
-    place, faults, found = header.index(COLUMN), [], []
-    for number, row in lines[1:]:
-        if len(row) != len(header):
-            wrong = f"line {number} has {len(row)} columns instead of {len(header)}"
-            faults.append(f"{wrong}: put a topic with commas in quotes")
+    faults, found = [], []
+    for line in tables.read(text, COLUMN, None):
+        if line.fault is not None:
+            faults.append(line.fault)
             continue
         try:
-            found.append(checked(TopicText, {"topic": row[place].strip()}).topic)
+            found.append(checked(TopicText, {"topic": line.cells[COLUMN]}).topic)
         except InvalidRequest as error:
-            faults.append(f"line {number}: {error.details[0]['message']}")
+            faults.append(f"line {line.number}: {error.details[0]['message']}")
     if len(found) > MAX_WAITING:
         faults.append(f"has {len(found)} topics; a backlog holds {MAX_WAITING}")
     if faults:
-        raise _bad_table(faults)
+        raise tables.invalid(faults)
     return found
-
-
-def _bad_table(faults: list[str]) -> InvalidRequest:
-    details = [{"field": "csv", "message": fault} for fault in faults[:50]]
-    return InvalidRequest("The table can't be imported; nothing was added.", details)
 
 
 @routes.put(PATH, permission="channels:write", answer=TopicList)

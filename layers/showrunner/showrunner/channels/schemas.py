@@ -18,6 +18,7 @@ from showrunner.web.fields import (
     Result,
     Text,
     Timestamp,
+    YoutubeChannelId,
 )
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$"), AfterValidator(str.lower)]
@@ -47,7 +48,6 @@ Topic = Annotated[Line, Field(max_length=500)]
 ChannelName = Annotated[Line, Field(max_length=100)]
 Niche = Annotated[Line, Field(max_length=100)]
 Dollars = Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,2})?$", description="USD, such as 1.50")]
-YoutubeChannelId = Annotated[str, Field(pattern="^UC[A-Za-z0-9_-]{22}$")]
 ClonedVoiceId = Annotated[str, Field(pattern="^[A-Za-z0-9]{10,40}$")]
 
 
@@ -56,7 +56,6 @@ PATTERN_WORDS |= {
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": "is not a time; write it like 18:30",
     "^[A-Za-z0-9_-]{10,64}$": "is not the id of a playlist; copy it from its address on YouTube",
     r"^[0-9]{1,6}(\.[0-9]{1,2})?$": "is not an amount in USD; write it like 1.50",
-    "^UC[A-Za-z0-9_-]{22}$": "is not the id of a YouTube channel; it has 24 characters and begins with UC",
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
 }
 

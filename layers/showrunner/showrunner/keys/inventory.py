@@ -32,7 +32,8 @@ class Secret(NamedTuple):
 
 
 _DATABASE = (
-    *("accounts", "admin", "assets", "channel_schedule", "channels", "feed", "feed_intake", "feed_schedule"),
+    *("accounts", "admin", "artists", "assets", "channel_schedule", "channels"),
+    *("feed", "feed_intake", "feed_schedule"),
     *("finish", "key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
 )
 
@@ -50,7 +51,7 @@ SECRETS: tuple[Secret, ...] = (
         JWKS,
         "Public keys of access tokens, which follow the signing key",
         "derived",
-        ("accounts", "admin", "assets", "channels", "feed", "keys", "videos"),
+        ("accounts", "admin", "artists", "assets", "channels", "feed", "keys", "videos"),
         max_age_days=90,
     ),
     Secret("database/owner_password", "Password of the database's owner", "manual", ("migrate",)),

@@ -130,13 +130,14 @@ def list_deleted_organisations(tx: db.Transaction, limit: int) -> list[str]:
 
 
 def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
-    """Delete an organisation's videos, channels, assets and memberships.
+    """Delete an organisation's videos, channels, assets, artists and memberships.
 
     Its row stays without a name, because costs and invoices refer to it.
     """
     db.run(tx, "DELETE FROM studio.videos WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM studio.channels WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM studio.assets WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM metrics.artists WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.connections WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :id", id=organisation_id)

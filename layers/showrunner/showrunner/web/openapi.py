@@ -41,6 +41,7 @@ a 429 also `Retry-After`.
 TAGS = {
     "accounts": "People, organisations, logins and credentials.",
     "admin": "Health, documentation and what only platform admins do.",
+    "artists": "Artists whose figures on the platforms an organisation follows.",
     "assets": "Uploaded images, clips and sounds.",
     "channels": "The channels that an organisation runs.",
     "feed": "Subscriptions, and what YouTube's channels publish.",

@@ -1,0 +1,11 @@
+"""Platform API: /api/v1/artists -> the artists whose figures an organisation follows (showrunner/artists)."""
+
+from showrunner.artists import management, roster
+from showrunner.web import application
+from showrunner.web.application import Application
+
+app = Application("artists")
+app.include(management.routes, "/api/v1/artists", "/api/v1/artists/{artist_id}")
+app.include(roster.routes, "/api/v1/artists/import")
+
+handler = application.handler(app)

@@ -1,0 +1,1 @@
+"""Artists whose figures on the platforms an organisation follows."""

@@ -1,0 +1,94 @@
+"""Define the request and response bodies of /artists."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from showrunner.web.fields import (
+    Body,
+    Line,
+    Page,
+    Pagination,
+    Result,
+    Text,
+    Timestamp,
+    YoutubeChannelId,
+)
+
+ArtistName = Annotated[Line, Field(max_length=200, description="Unique in the organisation.")]
+Tier = Annotated[
+    Literal["active", "standard"],
+    Field(description="How often figures are collected: `active` hourly, `standard` daily."),
+]
+
+
+class Accounts(Body):
+    """The artist's account on each platform: on YouTube the id of the channel."""
+
+    youtube: YoutubeChannelId | None = None
+
+
+class NewArtist(Body):
+    name: ArtistName
+    tier: Tier = "standard"
+    accounts: Accounts = Accounts()
+
+
+class ArtistChanges(Body):
+    """Editable fields of an artist. Omitted fields and accounts keep their value; null removes an account."""
+
+    name: ArtistName | None = None
+    tier: Tier | None = None
+    accounts: Accounts | None = None
+
+
+class Roster(Body):
+    """A CSV table with the columns name, tier and youtube, of which only name is required."""
+
+    csv: Annotated[Text, Field(max_length=900_000)]
+
+
+class RosterRow(Body):
+    """One line of a roster. An empty cell keeps what the artist has."""
+
+    name: ArtistName
+    tier: Tier | None = None
+    youtube: YoutubeChannelId | None = None
+
+
+class ArtistFilter(Page):
+    tier: Tier | None = None
+
+
+class Artist(Result):
+    id: str
+    name: str
+    tier: str
+    accounts: Accounts
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class ArtistResponse(Result):
+    artist: Artist
+
+
+class ArtistList(Result):
+    artists: list[Artist]
+    pagination: Pagination
+
+
+class ImportedRow(Result):
+    line: int
+    name: str
+    result: Literal["added", "updated", "unchanged", "rejected"]
+    artist_id: str | None
+    message: str | None
+
+
+class ImportedRoster(Result):
+    added: int
+    updated: int
+    unchanged: int
+    rejected: int
+    rows: list[ImportedRow]

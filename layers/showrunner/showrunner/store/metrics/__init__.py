@@ -1,0 +1,1 @@
+"""SQL of the schema metrics: artists, their accounts, and the figures of the platforms."""

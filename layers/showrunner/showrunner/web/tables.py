@@ -1,0 +1,54 @@
+"""Read CSV tables that callers send."""
+
+import csv
+import io
+from typing import NamedTuple
+
+from showrunner.errors import InvalidRequest
+
+
+class Line(NamedTuple):
+    """A line of a table: its number in the text, its cells by column, and what is wrong with it, or None."""
+
+    number: int
+    cells: dict[str, str]
+    fault: str | None
+
+
+def read(text: str, required: str, optional: tuple[str, ...] | None = ()) -> list[Line]:
+    """Return the lines of a CSV table whose first line names the columns; empty lines are left out.
+
+    Column names may have capitals. `optional`: the other columns that it may have; None allows any. Raises
+    InvalidRequest if the text is no such table.
+    """
+    try:
+        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+        lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise invalid([f"can't be read: {error}"]) from error
+    header = [cell.strip().lower() for cell in lines[0][1]] if lines else []
+    if header.count(required) != 1:
+        raise invalid([f'the first line must name the columns, one of them "{required}"'])
+    if optional is not None:
+        known = (required, *optional)
+        if unknown := [name for name in header if name not in known or header.count(name) > 1]:
+            raise invalid(
+                [
+                    f'the column "{name[:50]}" is unknown or twice; known: {", ".join(known)}'
+                    for name in unknown
+                ]
+            )
+    return [_line(number, row, header) for number, row in lines[1:]]
+
+
+def _line(number: int, row: list[str], header: list[str]) -> Line:
+    if len(row) == len(header):
+        return Line(number, {name: cell.strip() for name, cell in zip(header, row, strict=True)}, None)
+    fault = f"line {number} has {len(row)} columns instead of {len(header)}: put a cell with commas in quotes"
+    return Line(number, {}, fault)
+
+
+def invalid(faults: list[str]) -> InvalidRequest:
+    """Return the error of a table of which nothing was imported. It shows the first 50 faults."""
+    details = [{"field": "csv", "message": fault} for fault in faults[:50]]
+    return InvalidRequest("The table can't be imported; nothing was added.", details)
