@@ -1,38 +1,19 @@
 """A client that openapi-python-client generates from the documents has every operation, and works."""
 
 import importlib
-import sys
 
 import httpx
-import openapi_python_client
 import pytest
-from openapi_python_client.config import Config, ConfigFile, MetaType
 
-from tests import documents
+from tests import clients, documents
 from tests.conftest import add_organisation, payload, send, service_client
-
-TEXTS = {"platform": documents.platform_text, "ingestion": documents.ingestion_text}
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """Generate both clients. Returns the folder of the packages and the generator's warnings."""
-    folder, warnings = tmp_path_factory.mktemp("clients"), {}
-    for name, text in TEXTS.items():
-        source = folder / f"{name}.json"
-        source.write_text(text(), encoding="utf-8")
-        settings = ConfigFile(
-            post_hooks=[],
-            # Hubs send it, no client of ours.
-            content_type_overrides={"application/atom+xml": "application/octet-stream"},
-        )
-        config = Config.from_sources(
-            settings, MetaType.NONE, source, "utf-8", overwrite=False, output_path=folder / f"{name}_client"
-        )
-        warnings[name] = openapi_python_client.generate(config=config)
-    sys.path.insert(0, str(folder))
-    yield folder, warnings
-    sys.path.remove(str(folder))
+    with clients.generated(tmp_path_factory.mktemp("clients")) as made:
+        yield made
 
 
 def through_the_handlers(request: httpx.Request) -> httpx.Response:
@@ -43,7 +24,7 @@ def through_the_handlers(request: httpx.Request) -> httpx.Response:
     return httpx.Response(answer["statusCode"], headers=answer["headers"], text=answer["body"])
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", clients.TEXTS)
 def test_a_client_is_generated_without_a_warning(packages, name):
     folder, warnings = packages
     document = {"platform": documents.platform, "ingestion": documents.ingestion}[name]()
