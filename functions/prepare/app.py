@@ -115,6 +115,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         demo=config.setting("DEMO", "false") == "true",
         # 31 bits: what every random generator of the renderer accepts.
         stop_after=request.get("stop_after"),
+        pace=settings.get("pace") or "normal",
         channel=_channel(row),
         seed=int(files.digest(organisation_id, {**request, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
     )

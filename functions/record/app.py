@@ -69,8 +69,9 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
         f"Scene {each['scene']}: the voice's word times were repaired ({each['repair']})."
         for each in s3.find_json(files.repairs_key(job.folder)) or []
     )
+    shown = [picture for each in pictures for picture in timeline.pictures_of(each)]
     credited = script.with_credits(
-        written.description, [each["author"] for each in pictures if each.get("author")]
+        written.description, [each["author"] for each in shown if each.get("author")]
     )
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)

@@ -136,7 +136,7 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
     with clock.phase("publish"):
         _publish(plan, results, folder, destination, report)
     progress("publish", 1, 1)
-    _tidy(folder, destination)
+    _tidy(folder, destination, {piece.name for piece in pieces})
     return report
 
 
@@ -360,9 +360,13 @@ def _publish(
     destination.publish_json(report, "report.json", work)
 
 
-def _tidy(work: Path, destination: Destination) -> None:
-    """Delete checkpoints and intermediate files."""
-    for name in destination.names("segments"):
+def _tidy(work: Path, destination: Destination, pieces: set[str]) -> None:
+    """Delete intermediate files, and pieces of other renders.
+
+    In S3 the video's own pieces stay as long as the bucket's rule for them says (a week): a render with one
+    other shot draws only that shot's piece again.
+    """
+    for name in set(destination.names("segments")) - pieces:
         destination.remove(name)
     shutil.rmtree(work, ignore_errors=True)
     if not destination.remote:

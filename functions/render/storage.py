@@ -143,7 +143,7 @@ class Destination:
         if self.remote:
             extra = {"ContentType": CONTENT_TYPES.get(path.suffix, "application/octet-stream")}
             if name.startswith("segments/"):
-                # The bucket's lifecycle rule deletes segments of failed renders that were never retried.
+                # The bucket's lifecycle rule deletes them after a week.
                 extra["Tagging"] = "lifetime=week"
             with _translated(target):
                 _s3().upload_file(str(path), *_split(target), ExtraArgs=extra)

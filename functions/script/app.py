@@ -12,7 +12,7 @@ from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import AnswerRefused, ScriptRejected
 from showrunner.platforms.language import ANSWER_TOKENS, Language
-from showrunner.production import costs, files, planning, script
+from showrunner.production import costs, files, planning, script, shots
 from showrunner.production.job import Job
 from showrunner.telemetry import entrypoint
 from showrunner.videos import receipts
@@ -139,6 +139,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     document = {
         "script": written.model_dump(),
         "models": sorted(set(walk.answered_by)),
+        "shots": [[shot.model_dump() for shot in scene] for scene in shots.of_script(written, job)],
     }
     s3.put_json(files.script_key(job.folder), document)
     return {"more": False, "scenes": list(range(len(written.passages))), "narrations": written.narrations}

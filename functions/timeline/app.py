@@ -22,13 +22,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     recordings = [
         timeline.Recording.model_validate(s3.get_json(files.voice_key(job.folder, scene))) for scene in scenes
     ]
+    chosen = [s3.get_json(files.visual_key(job.folder, scene)) for scene in scenes]
     pictures = [
-        timeline.Picture.model_validate(s3.get_json(files.visual_key(job.folder, scene))) for scene in scenes
+        [timeline.Picture.model_validate(picture) for picture in timeline.pictures_of(each)]
+        for each in chosen
     ]
     repairs = [(scene, timeline.align(each, job.language).repair) for scene, each in enumerate(recordings)]
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]
     s3.put_json(files.repairs_key(job.folder), found)
-    s3.put_json(files.timeline_key(job.folder), timeline.plan(job, written, recordings, pictures))
+    planned = timeline.plan(job, written, recordings, pictures)
+    # The machine names the newest version that its renderer reads; before version 2 it named none.
+    is_old = event.get("timeline_version", 1) < 2
+    s3.put_json(files.timeline_key(job.folder), timeline.as_version_1(planned) if is_old else planned)
     return {
         "timeline": s3.uri(files.timeline_key(job.folder)),
         "destination": s3.uri(files.render_folder(job.folder)),

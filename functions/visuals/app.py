@@ -1,4 +1,4 @@
-"""Step ChooseVisual: one scene -> its picture: the user's asset, else stock, else a generated backdrop."""
+"""Step ChooseVisual: one scene -> the picture of each shot: the user's asset, else stock, else generated."""
 
 from typing import Any
 
@@ -6,9 +6,10 @@ from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms.stock import LICENCE, Photo, Stock
-from showrunner.production import files, visuals
+from showrunner.production import files, timeline, visuals
 from showrunner.production.job import Asset, Job
 from showrunner.production.script import Script, Visual
+from showrunner.production.shots import Shot
 from showrunner.telemetry import entrypoint, logger
 
 
@@ -28,18 +29,18 @@ def _of_asset(asset: Asset) -> dict[str, Any]:
     }
 
 
-def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
-    """Return a photograph that no earlier scene of this video shows, None if there is none.
+def _stock(job: Job, shot: Shot, shown: set[str]) -> dict[str, Any] | None:
+    """Return a photograph that is not in `shown`, None if there is none.
 
-    A failing stock service never fails the video: the scene then gets a generated backdrop.
+    A failing stock service never fails the video: the shot then gets a generated backdrop.
     """
     key = ssm.secret("pexels/api_key", default=" ").strip()
-    # A scene that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
-    if not key or visual.template in visuals.TYPESET:
+    # A shot that turns on a figure, a list or a quotation says more typeset than over somebody's photograph.
+    if not key or shot.is_card:
         return None
     try:
         stock = Stock(key, config.setting("PEXELS_BASE_URL"), config.setting("PEXELS_PHOTO_HOST"))
-        return _photograph(job, stock, visual, _shown_before(job, scene))
+        return _photograph(job, stock, shot.visual, shown)
     except (CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded) as error:
         logger.warning("no stock photograph", extra={"error": type(error).__name__, "reason": error.message})
         return None
@@ -48,7 +49,7 @@ def _stock(job: Job, scene: int, visual: Visual) -> dict[str, Any] | None:
 def _shown_before(job: Job, scene: int) -> set[str]:
     """Return the sources of the earlier scenes. The Map state runs scenes one after another for this."""
     earlier = (s3.find_json(files.visual_key(job.folder, number)) for number in range(scene))
-    return {each["source"] for each in earlier if each}
+    return {picture["source"] for each in earlier if each for picture in timeline.pictures_of(each)}
 
 
 def _photograph(job: Job, stock: Stock, visual: Visual, shown: set[str]) -> dict[str, Any] | None:
@@ -96,12 +97,28 @@ def _orientation(job: Job) -> str:
     )
 
 
+def _shots(job: Job, scene: int) -> list[Shot]:
+    """Return the shots of a scene. A script of an execution that began before there were any has one."""
+    document = s3.get_json(files.script_key(job.folder))
+    if "shots" in document:
+        return [Shot.model_validate(each) for each in document["shots"][scene]]
+    written = Script.model_validate(document["script"])
+    text, visual = written.passages[scene], visuals.of_passages(written)[scene]
+    return [Shot(words=0, text=text, visual=visual)]
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
-    written = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"])
     scene = event["scene"]
-    visual = visuals.of_passages(written)[scene]
-    chosen = _own(job, scene) or _stock(job, scene, visual) or visuals.generated(visual, job.seed + scene)
-    s3.put_json(files.visual_key(job.folder, scene), chosen)
+    own, shown = _own(job, scene), _shown_before(job, scene)
+    chosen = []
+    for number, shot in enumerate(_shots(job, scene)):
+        picture = own or _stock(job, shot, shown)
+        picture = picture or visuals.generated(shot.visual, f"{job.seed}-{scene}-{number}")
+        shown.add(picture["source"])
+        chosen.append({"words": shot.words, **picture})
+    # The user's own clip is not cut.
+    whole = own is not None and own["kind"] == "clip"
+    s3.put_json(files.visual_key(job.folder, scene), {"shots": [own] if whole else chosen})
     return {"scene": scene}

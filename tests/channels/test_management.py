@@ -44,6 +44,7 @@ def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
         "videos_per_day": 1,
         "language": "en",
         "voice": "female1",
+        "pace": "normal",
         "made_for_kids": False,
         "category": 22,
     }

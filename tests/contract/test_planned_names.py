@@ -26,7 +26,7 @@ def planned(style: str, template: str = "gradient", aspect: str = "9:16", seed: 
         "One sentence about the sea.\n\n---\n\nAnd another one about ships.", "Sea", "en"
     )
     content = visual(template=template, text="Words", items=["a", "b"], value="7", label="seas", series=[])
-    pictures = [timeline.Picture.model_validate(visuals.generated(content, 1)) for _ in written.passages]
+    pictures = [[timeline.Picture.model_validate(visuals.generated(content, "0"))] for _ in written.passages]
     recordings = [recording(text, 2.0) for text in written.passages]
     return timeline.plan(ordered, written, recordings, pictures)
 
@@ -55,7 +55,7 @@ def test_moods_transitions_and_motions_are_the_renderers():
     transitions = {kind for kinds in timeline._TRANSITIONS.values() for kind in kinds} | {"cut"}
 
     assert set(timeline._MOODS.values()) <= set(DEFINITIONS["music"]["properties"]["mood"]["enum"])
-    assert transitions <= set(DEFINITIONS["scene"]["properties"]["transition"]["properties"]["kind"]["enum"])
+    assert transitions <= set(DEFINITIONS["transition"]["properties"]["kind"]["enum"])
     assert set(timeline._MOTIONS) <= set(
         DEFINITIONS["visual"]["properties"]["motion"]["properties"]["kind"]["enum"]
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 from hypothesis import strategies as st
 
-from showrunner.production import palettes, script, timeline, voices
+from showrunner.production import palettes, script, shots, timeline, visuals, voices
 from showrunner.production.job import Job, Output
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "functions/render/timeline.schema.json").read_text())
@@ -89,3 +89,16 @@ def recording(text: str, seconds: float) -> timeline.Recording:
         starts=starts,
         ends=[start + step for start in starts],
     )
+
+
+def pictures(written: script.Script, ordered: Job) -> list[list[timeline.Picture]]:
+    """Return the generated pictures of a script's shots, as the visuals step stores them."""
+    return [
+        [
+            timeline.Picture.model_validate(
+                {"words": shot.words, **visuals.generated(shot.visual, f"{scene}-{number}")}
+            )
+            for number, shot in enumerate(found)
+        ]
+        for scene, found in enumerate(shots.of_script(written, ordered))
+    ]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showrunner.production import script, timeline, visuals
-from tests.production.samples import GENERATED, TIMELINE, job, recording, visual, written
+from tests.production.samples import GENERATED, TIMELINE, job, pictures, recording, visual, written
 
 
 def test_chapters_start_at_zero_and_are_omitted_when_youtube_would_ignore_them() -> None:
@@ -24,19 +24,17 @@ def test_a_timeline_follows_the_renderers_schema_without_gaps(
     planned_job = job(style=style)
     text = written(40 + scenes * 10, scenes)
     recordings = [recording(passage, seconds) for passage in text.passages]
-    pictures = [
-        timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)
-    ]
 
-    planned = timeline.plan(planned_job, text, recordings, pictures)
+    planned = timeline.plan(planned_job, text, recordings, pictures(text, planned_job))
 
     TIMELINE.validate(planned)
-    edges = [(scene["start_s"], scene["end_s"]) for scene in planned["scenes"]]
+    TIMELINE.validate(timeline.as_version_1(planned))
+    edges = [(shot["start_s"], shot["end_s"]) for scene in planned["scenes"] for shot in scene["shots"]]
     assert edges[0][0] == 0
     assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
     for scene in planned["scenes"]:
-        assert scene["start_s"] <= scene["narration"]["start_s"]
-        assert scene["narration"]["words"][-1]["end_s"] <= scene["end_s"] + 0.001
+        assert scene["shots"][0]["start_s"] <= scene["narration"]["start_s"]
+        assert scene["narration"]["words"][-1]["end_s"] <= scene["shots"][-1]["end_s"] + 0.001
 
 
 @given(
@@ -55,7 +53,7 @@ def test_any_model_output_becomes_a_backdrop_that_the_renderer_accepts(
     template: str, text: str, items: list[str], value: str, series: list[dict[str, object]]
 ) -> None:
     found = visuals.generated(
-        visual(template=template, text=text, items=items, value=value, label=value, series=series), 3
+        visual(template=template, text=text, items=items, value=value, label=value, series=series), "0-3"
     )
 
     GENERATED.validate(found["generated"])
@@ -68,21 +66,21 @@ def test_a_card_does_not_repeat_the_heading_above_it() -> None:
         for heading in ("deep water", "Shallow water")
     ]
     text = written(30).model_copy(update={"hook": "", "scenes": scenes, "call_to_action": ""})
-    pictures = [
-        timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(text)
+    chosen = [
+        [timeline.Picture.model_validate(visuals.generated(each, "0"))] for each in visuals.of_passages(text)
     ]
     recordings = [recording(passage, 4.0) for passage in text.passages]
 
-    planned = timeline.plan(job(), text, recordings, pictures)
+    planned = timeline.plan(job(), text, recordings, chosen)
 
-    shown = [scene["visual"]["generated"]["template"] for scene in planned["scenes"]]
+    shown = [scene["shots"][0]["visual"]["generated"]["template"] for scene in planned["scenes"]]
     assert shown == ["gradient", "phrase"]
     assert [scene["heading"] for scene in planned["scenes"]] == ["deep water", "Shallow water"]
 
 
 def test_a_chart_without_figures_falls_back_to_its_phrase() -> None:
     assert (
-        visuals.generated(visual(template="chart_bar", text="Deep water"), 1)["generated"]["template"]
+        visuals.generated(visual(template="chart_bar", text="Deep water"), "0")["generated"]["template"]
         == "phrase"
     )
-    assert visuals.generated(visual(template="number"), 1)["generated"]["template"] == "gradient"
+    assert visuals.generated(visual(template="number"), "0")["generated"]["template"] == "gradient"

@@ -26,6 +26,7 @@ from render.picture.compositor import Compositor
 from render.plan import assets, timeline
 from render.plan import cuts as cuts_module
 from render.plan.cuts import cuts
+from render.plan.spans import spans
 from render.sound import soundtrack
 from render.storage import Destination
 from tests.render import samples
@@ -391,7 +392,10 @@ def test_pieces_cover_every_frame_once_and_depend_on_what_they_show(film):
     encoder = Encoder("libx264", "")
     one = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {"photo.jpg": "1"})
     two = segments.plan(parsed, parsed.outputs[0], encoder, Compositor("cpu", ""), {"photo.jpg": "2"})
-    assert {piece.name for piece in one}.isdisjoint(piece.name for piece in two)
+    until = spans(parsed)[0].last
+    changed = [first for first, second in zip(one, two, strict=True) if first.name != second.name]
+    assert parsed.shots[0].visual.asset.uri == "photo.jpg"
+    assert changed == [piece for piece in one if piece.first < until]
 
 
 @pytest.mark.slow

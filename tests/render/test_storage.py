@@ -33,7 +33,7 @@ def test_a_render_reads_from_s3_and_writes_to_s3(tmp_path, aws, bucket):
     )
     assert done.returncode == 0, done.stderr[-1500:]
     names = {item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="a/render/")["Contents"]}
-    assert names == {
+    assert {name for name in names if "/segments/" not in name} == {
         f"a/render/{name}"
         for name in (
             "video.mp4",

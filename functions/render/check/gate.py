@@ -19,7 +19,7 @@ from render.check import stillness
 from render.errors import AssetCorrupt
 from render.picture import backdrop
 from render.picture.colour import Pixels
-from render.plan.timeline import Output, Scene, Timeline, Visual
+from render.plan.timeline import Output, Shot, Timeline, Visual
 from render.sound.loudness import Measured
 from render.sound.soundtrack import Track
 
@@ -438,21 +438,21 @@ def _merged(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return merged
 
 
-def _scenes_between(timeline: Timeline, start: float, end: float) -> list[Scene]:
-    return [scene for scene in timeline.scenes if scene.end_s > start + 0.05 and scene.start_s < end - 0.05]
+def _shots_between(timeline: Timeline, start: float, end: float) -> list[Shot]:
+    return [shot for shot in timeline.shots if shot.end_s > start + 0.05 and shot.start_s < end - 0.05]
 
 
 def _still_by_design(timeline: Timeline, output: Output, start: float, end: float) -> bool:
-    """Return True if no scene in the interval moves visibly: no camera move, or one too slow to see."""
+    """Return True if no shot in the interval moves visibly: no camera move, or one too slow to see."""
     reach = max(output.width, output.height) / 2
     return all(
-        _move(scene.visual) * reach < SLOWEST_MOVE * (scene.end_s - scene.start_s)
-        for scene in _scenes_between(timeline, start, end)
+        _move(shot.visual) * reach < SLOWEST_MOVE * (shot.end_s - shot.start_s)
+        for shot in _shots_between(timeline, start, end)
     )
 
 
 def _move(visual: Visual) -> float:
-    """Return how far the picture's edge moves in the scene, as a share of its distance from the centre.
+    """Return how far the picture's edge moves in the shot, as a share of its distance from the centre.
 
     A clip moves by itself (infinite).
     """
@@ -467,7 +467,7 @@ def _source_explains(timeline: Timeline, files: dict[str, Path], start: float, e
     """Return True if the interval shows only clips that are black or still themselves, such as a title or
     slides.
     """
-    visuals = [scene.visual for scene in _scenes_between(timeline, start, end)]
+    visuals = [shot.visual for shot in _shots_between(timeline, start, end)]
     return all(
         visual.kind == "clip"
         and visual.asset is not None

@@ -8,7 +8,7 @@ import json
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -25,9 +25,11 @@ from render.encode.encoders import Encoder, headers_of, open_stream, options
 from render.errors import HostFailure
 from render.picture.compose import Composer
 from render.picture.compositor import Compositor
+from render.picture.layout import filled
 from render.plan.cuts import cuts
 from render.plan.spans import spans
-from render.plan.timeline import Output, Timeline
+from render.plan.timeline import Output, Timeline, Visual
+from render.text.pages import Page, paginate
 
 _PR_SET_PDEATHSIG = 1
 
@@ -52,30 +54,54 @@ def plan(
 ) -> list[Segment]:
     """Return the pieces of an output.
 
-    Their names contain a hash of everything that their bytes depend on: this program, the timeline, the
-    assets, the encoder's options and headers, the card and its driver. So a render that resumes on another
-    card does not use pieces that cannot be joined with its own.
+    Their names contain a hash of everything that their bytes depend on: this program, the timeline except the
+    visuals of shots that they do not show, the files that they draw, the encoder's options and headers, the
+    card and its driver. So a render with one other shot draws only that shot's piece again, and one that
+    resumes on another card does not use pieces that cannot be joined with its own.
     """
     means = [options(encoder, timeline.fps), compositor.name, encoder.device, encoder.headers, av.__version__]
-    identity = json.dumps(
-        [program_digest(), asdict(timeline), asdict(output), means, assets], sort_keys=True, default=str
+    common = [program_digest(), _without_visuals(timeline), asdict(output), means]
+    shots, covered, pages = timeline.shots, spans(timeline), paginate(timeline, output)
+    pieces = []
+    for index, (first, last) in enumerate(cuts(timeline)):
+        shown = [
+            (number, shot.visual)
+            for number, (span, shot) in enumerate(zip(covered, shots, strict=True))
+            if span.first < last and first < span.last
+        ]
+        drawn = [timeline.logo, *(visual.asset for _, visual in shown)]
+        files = sorted({asset.uri for asset in drawn if asset})
+        identity = [
+            common,
+            [(number, asdict(visual)) for number, visual in shown],
+            _filled_behind(timeline, pages, first / timeline.fps, last / timeline.fps),
+            [(uri, assets.get(uri)) for uri in files],
+        ]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:20]
+        photographs = all(visual.kind == "image" for _, visual in shown)
+        name = f"segments/{output.name}/{key}-{index:04d}.mp4"
+        pieces.append(Segment(output, index, first, last, photographs, name))
+    return pieces
+
+
+def _without_visuals(timeline: Timeline) -> dict[str, Any]:
+    nothing = Visual("generated")
+    scenes = tuple(
+        replace(scene, shots=tuple(replace(shot, visual=nothing) for shot in scene.shots))
+        for scene in timeline.scenes
     )
-    key = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    others = [
-        span
-        for span, scene in zip(spans(timeline), timeline.scenes, strict=True)
-        if scene.visual.kind != "image"
-    ]
+    return asdict(replace(timeline, scenes=scenes))
+
+
+def _filled_behind(
+    timeline: Timeline, pages: tuple[Page, ...], start_s: float, end_s: float
+) -> list[tuple[float, float]]:
+    """Return the filled times under the captions of an interval: a caption's place depends on them."""
+    shown = [page for page in pages if page.start_s < end_s and start_s < page.end_s]
     return [
-        Segment(
-            output,
-            index,
-            first,
-            last,
-            not any(span.first < last and first < span.last for span in others),
-            f"segments/{output.name}/{key}-{index:04d}.mp4",
-        )
-        for index, (first, last) in enumerate(cuts(timeline))
+        (first, last)
+        for first, last in filled(timeline)
+        if any(first < page.end_s and page.start_s < last for page in shown)
     ]
 
 

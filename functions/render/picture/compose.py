@@ -1,4 +1,4 @@
-"""Draw any frame of a video by its number: the scene or transition, and the overlays above it."""
+"""Draw any frame of a video by its number: the shot or transition, and the overlays above it."""
 
 from collections import OrderedDict
 from pathlib import Path
@@ -7,11 +7,11 @@ from render.picture import clips, colour, generated, layout, overlays, stills, t
 from render.picture.layers import Layer
 from render.picture.motion import Move, Plate
 from render.picture.planes import Frame
-from render.plan.spans import Span, spans
+from render.plan.spans import spans
 from render.plan.timeline import Output, Scene, Timeline
 from render.text import captions
 
-# A transition needs two scenes. A third one would only cost memory.
+# A transition needs two shots. A third one would only cost memory.
 PAINTERS_KEPT = 2
 _Painter = clips.ClipPainter | stills.StillPainter | generated.GeneratedPainter
 
@@ -38,9 +38,11 @@ class Composer:
             gpu,
             on_device,
         )
-        self.spans = spans(timeline)
+        self.shots, self.spans = timeline.shots, spans(timeline)
+        # The scene that each shot belongs to.
+        self._scenes = tuple(scene for scene in timeline.scenes for _ in scene.shots)
         self._painters: OrderedDict[int, _Painter] = OrderedDict()
-        self._headings: dict[int, overlays.Heading] = {}
+        self._last_heading: tuple[Scene, overlays.Heading] | None = None
         self._captions = (
             captions.Painter(timeline, output) if timeline.captions and timeline.captions.burn_in else None
         )
@@ -56,13 +58,14 @@ class Composer:
         return marks
 
     def draw(self, number: int) -> Frame:
-        """Return frame `number` of the video in main memory. Numbers must ascend within a clip's scene."""
+        """Return frame `number` of the video in main memory. Numbers must ascend within a clip's shot."""
         at_s = (number + 0.5) / self.timeline.fps
-        index = self._scene_at(number)
-        frame = self._scenes(number, index)
+        index = self._shot_at(number)
+        frame = self._shots(number, index)
         covered = self._title is not None and self._title.start_s <= at_s < self._title.end_s
-        if layout.shows_heading(self.timeline.scenes[index]) and not covered:
-            self._heading(index).paint(frame, at_s - self._text_start(index))
+        scene = self._scenes[index]
+        if layout.shows_heading(scene.heading, self.shots[index].visual) and not covered:
+            self._heading(scene).paint(frame, at_s - self._text_start(scene.start_s))
         if self._title:
             self._title.paint(frame, at_s)
         if self._captions:
@@ -71,14 +74,14 @@ class Composer:
             mark.paint(frame, at_s)
         return frame.downloaded() if self.on_device else frame
 
-    def _scene_at(self, number: int) -> int:
+    def _shot_at(self, number: int) -> int:
         low, high = 0, len(self.spans) - 1
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if self.spans[middle].start <= number else (low, middle - 1)
         return low
 
-    def _scenes(self, number: int, index: int) -> Frame:
+    def _shots(self, number: int, index: int) -> Frame:
         span = self.spans[index]
         incoming = None
         if number < 2 * span.start - span.first:
@@ -86,15 +89,15 @@ class Composer:
         elif number >= 2 * span.end - span.last:
             incoming = index + 1
         if incoming is None or not 0 < incoming < len(self.spans):
-            return self._scene(index, number)
+            return self._shot(index, number)
         opening = self.spans[incoming]
         if opening.first == opening.start:
-            return self._scene(index, number)
-        first, second = self._scene(incoming - 1, number), self._scene(incoming, number)
+            return self._shot(index, number)
+        first, second = self._shot(incoming - 1, number), self._shot(incoming, number)
         progress = (number + 0.5 - opening.first) / (2 * (opening.start - opening.first))
-        return transitions.KINDS[self.timeline.scenes[incoming].transition.kind](first, second, progress)
+        return transitions.KINDS[self.shots[incoming].transition.kind](first, second, progress)
 
-    def _scene(self, index: int, number: int) -> Frame:
+    def _shot(self, index: int, number: int) -> Frame:
         span = self.spans[index]
         painter = self._painter(index)
         if isinstance(painter, clips.ClipPainter):
@@ -102,7 +105,8 @@ class Composer:
         progress = (number + 0.5 - span.first) / (span.last - span.first)
         if isinstance(painter, stills.StillPainter):
             return painter.paint(progress)
-        covered_s = self._text_start(index) - self.timeline.scenes[index].start_s
+        start_s = self.shots[index].start_s
+        covered_s = self._text_start(start_s) - start_s
         return painter.paint((number + 0.5 - span.start) / self.timeline.fps, progress, covered_s)
 
     def _painter(self, index: int) -> _Painter:
@@ -113,21 +117,17 @@ class Composer:
             _, old = self._painters.popitem(last=False)
             if isinstance(old, clips.ClipPainter):
                 old.close()
-        painter = self._painters[index] = self._new_painter(self.timeline.scenes[index], self.spans[index])
+        painter = self._painters[index] = self._new_painter(index)
         if self.on_device:
             painter.upload()
         return painter
 
-    def _new_painter(self, scene: Scene, span: Span) -> _Painter:
-        visual, width, height = scene.visual, self.output.width, self.output.height
+    def _new_painter(self, index: int) -> _Painter:
+        shot, span = self.shots[index], self.spans[index]
+        visual, width, height = shot.visual, self.output.width, self.output.height
         if visual.generated:
-            return generated.painter(
-                visual.generated,
-                scene,
-                self.timeline,
-                self.output,
-                (span.end - span.start) / self.timeline.fps,
-            )
+            length_s = (span.end - span.start) / self.timeline.fps
+            return generated.painter(shot, self._scenes[index].heading, self.timeline, self.output, length_s)
         assert visual.asset is not None
         name = visual.asset.uri
         if visual.kind == "clip":
@@ -146,21 +146,18 @@ class Composer:
         rgb = stills.load(self.files[name], name, side, colour.parse(self.timeline.palette.background))
         return stills.StillPainter(rgb, visual, width, height)
 
-    def _heading(self, index: int) -> overlays.Heading:
-        if index not in self._headings:
-            self._headings = {
-                index: overlays.Heading(
-                    self.timeline.scenes[index].heading or "", self.timeline, self.output, self._marks
-                )
-            }
-        return self._headings[index]
+    def _heading(self, scene: Scene) -> overlays.Heading:
+        if self._last_heading is None or self._last_heading[0] is not scene:
+            drawn = overlays.Heading(scene.heading or "", self.timeline, self.output, self._marks)
+            self._last_heading = scene, drawn
+        return self._last_heading[1]
 
-    def _text_start(self, index: int) -> float:
-        """Return when a scene's heading and text appear: with the scene, or after the title card."""
-        scene, title = self.timeline.scenes[index], self._title
-        if title and title.start_s <= scene.start_s < title.end_s:
+    def _text_start(self, start_s: float) -> float:
+        """Return when a text that starts at `start_s` appears: then, or after the title card."""
+        title = self._title
+        if title and title.start_s <= start_s < title.end_s:
             return title.end_s
-        return scene.start_s
+        return start_s
 
     def close(self) -> None:
         """Stop the decoders of clips."""

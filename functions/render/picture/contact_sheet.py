@@ -16,6 +16,7 @@ from render.plan.timeline import (
     Output,
     Palette,
     Scene,
+    Shot,
     Timeline,
     Visual,
     Word,
@@ -103,7 +104,9 @@ def _plan(preset: str, language: str, text: str, output: Output) -> Timeline:
     pieces = text.split() if " " in text else [text]
     step = 4.0 / len(pieces)
     words = tuple(Word(piece, index * step, (index + 0.9) * step) for index, piece in enumerate(pieces))
-    scene = Scene("0", 0.0, 5.0, Visual("generated"), narration=Narration(Asset("none"), 0.0, 4.0, words))
+    scene = Scene(
+        "0", (Shot("0", 0.0, 5.0, Visual("generated")),), None, Narration(Asset("none"), 0.0, 4.0, words)
+    )
     return Timeline(
         "contact", "Contact sheet", (output,), (scene,), language=language, captions=CaptionStyle(preset)
     )

@@ -16,7 +16,7 @@ from render.picture.layers import Layer
 from render.picture.overlays import centred
 from render.picture.planes import Frame, Sprite
 from render.picture.shapes import rounded_box
-from render.plan.timeline import Generated, Output, Scene, Timeline
+from render.plan.timeline import Generated, Output, Shot, Timeline
 from render.text import bidi, fonts, lettering
 from render.text.lettering import TextStyle
 
@@ -95,18 +95,20 @@ class GeneratedPainter:
 
 
 def painter(
-    plan: Generated, scene: Scene, timeline: Timeline, output: Output, length_s: float
+    shot: Shot, heading: str | None, timeline: Timeline, output: Output, length_s: float
 ) -> GeneratedPainter:
-    """Lay out a generated scene that lasts `length_s` seconds."""
-    seed = zlib.crc32(f"{timeline.seed}:{scene.id}".encode())
-    stage = _stage(scene, timeline, output, length_s)
+    """Lay out a generated shot that lasts `length_s` seconds. `heading` is its scene's."""
+    plan = shot.visual.generated
+    assert plan is not None
+    seed = zlib.crc32(f"{timeline.seed}:{shot.id}".encode())
+    stage = _stage(layout.shows_heading(heading, shot.visual), timeline, output, length_s)
     backdrop = Backdrop(timeline.palette, output, seed)
     template = TEMPLATES.get(plan.template, _nothing)
     return GeneratedPainter(backdrop, _fitting(template, plan, stage))
 
 
-def _stage(scene: Scene, timeline: Timeline, output: Output, length_s: float) -> Stage:
-    area = layout.content(timeline, output, layout.shows_heading(scene))
+def _stage(heading: bool, timeline: Timeline, output: Output, length_s: float) -> Stage:
+    area = layout.content(timeline, output, heading)
     tones = Tones.of(timeline.palette)
     return Stage(timeline, output, tones, area.left, area.top, area.right, area.bottom, length_s)
 

@@ -5,7 +5,7 @@ Whatever is drawn as text or as a mark stays inside its own area, so nothing cov
 
 from dataclasses import dataclass
 
-from render.plan.timeline import Output, Scene, Timeline
+from render.plan.timeline import Output, Shot, Timeline, Visual
 from render.text import styles
 
 # Sizes as shares of the short side of the picture.
@@ -95,20 +95,20 @@ def filled(timeline: Timeline) -> list[tuple[float, float]]:
     """Return the times (start, end) at which a title card or a generated scene's text fills the picture."""
     card = timeline.title_card
     times = [(card.start_s, card.end_s)] if card else []
-    return times + [(scene.start_s, scene.end_s) for scene in timeline.scenes if _has_text(scene)]
+    return times + [(shot.start_s, shot.end_s) for shot in timeline.shots if _has_text(shot)]
 
 
-def shows_heading(scene: Scene) -> bool:
-    """Return True if the scene has a heading that its generated text does not repeat."""
-    if not scene.heading:
+def shows_heading(heading: str | None, visual: Visual) -> bool:
+    """Return True if there is a heading, and the generated text of the visual does not repeat it."""
+    if not heading:
         return False
-    plan = scene.visual.generated
-    return not plan or _plain(scene.heading) not in (_plain(plan.text), _plain(plan.label))
+    plan = visual.generated
+    return not plan or _plain(heading) not in (_plain(plan.text), _plain(plan.label))
 
 
 def _plain(text: str | None) -> str:
     return "".join(sign for sign in (text or "").casefold() if sign.isalnum())
 
 
-def _has_text(scene: Scene) -> bool:
-    return scene.visual.generated is not None and scene.visual.generated.template != "gradient"
+def _has_text(shot: Shot) -> bool:
+    return shot.visual.generated is not None and shot.visual.generated.template != "gradient"

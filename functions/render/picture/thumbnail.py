@@ -70,7 +70,8 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
         logo=None,
         scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes),
     )
-    candidates = [index for index, scene in enumerate(timeline.scenes) if scene.visual.kind != "generated"]
+    shots = timeline.shots
+    candidates = [index for index, shot in enumerate(shots) if shot.visual.kind != "generated"]
     if timeline.thumbnail_source == "typeset" or not candidates:
         return backdrop.painted(
             backdrop.Tones.of(timeline.palette),
@@ -80,7 +81,7 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
     step = max(1, len(candidates) // CANDIDATES)
     best = max(
         candidates[::step][:CANDIDATES],
-        key=lambda index: appeal(_preview(timeline.scenes[index].visual, files, output)),
+        key=lambda index: appeal(_preview(shots[index].visual, files, output)),
     )
     span = spans(bare)[best]
     # An early frame, because everything before it in a clip has to be decoded.
@@ -92,7 +93,7 @@ def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixe
 
 
 def _preview(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
-    """Return a small version of a scene's picture, cropped like the thumbnail."""
+    """Return a small version of a shot's picture, cropped like the thumbnail."""
     assert visual.asset is not None
     size = (320, 2 * round(160 * output.height / output.width))
     return stills.framed(_small(files[visual.asset.uri], visual), size, visual.fit, visual.focus)

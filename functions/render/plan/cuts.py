@@ -1,13 +1,14 @@
 """Cut a video into pieces that are encoded one by one."""
 
-from render.plan.spans import spans
+from render.plan.spans import Span, spans
 from render.plan.timeline import Timeline
 
 # Long enough that starting an encoder and its extra key frame cost little; short enough that a reclaimed host
 # loses little.
 LONGEST_S = 8.0
-# A piece ends with a scene that ends within this share of the piece's length of its planned end, so that a
-# scene's picture is prepared once.
+# A piece ends with a shot that ends within this share of the piece's length of its planned end, so that a
+# shot's picture is prepared once. A shot that ends with a hard cut is preferred: no frame of the piece then
+# shows the next shot, so a change of that one leaves the piece as it is.
 SNAP = 0.5
 # Near the end of the video each piece takes a third of the rest, so that all cores finish together. Starting
 # a shorter piece than this would cost more than it saves.
@@ -19,26 +20,27 @@ def cuts(timeline: Timeline) -> list[tuple[int, int]]:
 
     They depend on the timeline only, so a resumed render on another machine finds the same pieces.
     """
-    scenes = spans(timeline)
+    shots = spans(timeline)
     clips = [
         (span.first, span.last)
-        for span, scene in zip(scenes, timeline.scenes, strict=True)
-        if scene.visual.kind == "clip"
+        for span, shot in zip(shots, timeline.shots, strict=True)
+        if shot.visual.kind == "clip"
     ]
     ranges: list[tuple[int, int]] = []
     start = 0
     while start < timeline.frame_count:
-        end = _next_cut(start, timeline.frame_count, timeline.fps, [span.start for span in scenes], clips)
+        end = _next_cut(start, timeline.frame_count, timeline.fps, shots, clips)
         ranges.append((start, end))
         start = end
     return ranges
 
 
-def _next_cut(start: int, total: int, fps: int, scenes: list[int], clips: list[tuple[int, int]]) -> int:
+def _next_cut(start: int, total: int, fps: int, shots: list[Span], clips: list[tuple[int, int]]) -> int:
     length = round(max(SHORTEST_S, min(LONGEST_S, (total - start) / fps / 3)) * fps)
     planned = start + length
-    near = (first for first in scenes if abs(first - planned) <= SNAP * length)
-    end = min(near, key=lambda first: abs(first - planned), default=planned)
+    near = [span for span in shots if abs(span.start - planned) <= SNAP * length]
+    hard = [span for span in near if span.first == span.start]
+    end = min((span.start for span in hard or near), key=lambda at: abs(at - planned), default=planned)
     if total - end < fps * SHORTEST_S / 2:
         end = total
     for first, last in clips:

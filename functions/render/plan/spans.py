@@ -1,13 +1,13 @@
-"""Which frames each scene and its transitions cover."""
+"""Which frames each shot and its transitions cover."""
 
 from dataclasses import dataclass
 
-from render.plan.timeline import Timeline
+from render.plan.timeline import Timeline, Transition
 
 
 @dataclass(frozen=True)
 class Span:
-    """The frames of a scene. [first, last) includes its transitions, [start, end) are its own."""
+    """The frames of a shot. [first, last) includes its transitions, [start, end) are its own."""
 
     first: int
     start: int
@@ -16,22 +16,26 @@ class Span:
 
 
 def spans(timeline: Timeline) -> list[Span]:
-    """Return the frame range of each scene."""
-    starts = [round(scene.start_s * timeline.fps) for scene in timeline.scenes] + [timeline.frame_count]
-    halves = [0] + [_half(timeline, index, starts) for index in range(1, len(timeline.scenes))] + [0]
+    """Return the frame range of each shot of `timeline.shots`."""
+    shots = timeline.shots
+    starts = [round(shot.start_s * timeline.fps) for shot in shots] + [timeline.frame_count]
+    halves = [
+        0,
+        *(_half(shots[index].transition, index, starts, timeline.fps) for index in range(1, len(shots))),
+        0,
+    ]
     return [
         Span(starts[i] - halves[i], starts[i], starts[i + 1], starts[i + 1] + halves[i + 1])
-        for i in range(len(timeline.scenes))
+        for i in range(len(shots))
     ]
 
 
-def _half(timeline: Timeline, index: int, starts: list[int]) -> int:
-    """Return half of the transition into a scene, in frames.
+def _half(transition: Transition, index: int, starts: list[int], fps: int) -> int:
+    """Return half of the transition into a shot, in frames.
 
-    It is at most a third of either scene, so that two transitions do not overlap.
+    It is at most a third of either shot, so that two transitions do not overlap.
     """
-    transition = timeline.scenes[index].transition
     if transition.kind == "cut":
         return 0
     shorter = min(starts[index] - starts[index - 1], starts[index + 1] - starts[index])
-    return max(0, min(round(transition.duration_s * timeline.fps / 2), shorter // 3))
+    return max(0, min(round(transition.duration_s * fps / 2), shorter // 3))

@@ -114,14 +114,32 @@ class Transition:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Shot:
+    """A part of a scene with a picture of its own. `transition` leads into it."""
+
     id: str
     start_s: float
     end_s: float
     visual: Visual
+    transition: Transition = field(default_factory=Transition)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A passage with its heading. Its shots follow one another without a gap and fill it."""
+
+    id: str
+    shots: tuple[Shot, ...]
     heading: str | None = None
     narration: Narration | None = None
-    transition: Transition = field(default_factory=Transition)
+
+    @property
+    def start_s(self) -> float:
+        return self.shots[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.shots[-1].end_s
 
 
 @dataclass(frozen=True)
@@ -176,6 +194,11 @@ class Timeline:
     def frame_count(self) -> int:
         return round(self.scenes[-1].end_s * self.fps)
 
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """Return the shots of all scenes in order."""
+        return tuple(shot for scene in self.scenes for shot in scene.shots)
+
     def assets(self) -> Iterator[tuple[str, Asset]]:
         """Yield (role, asset) for every asset.
 
@@ -184,8 +207,9 @@ class Timeline:
         if self.logo:
             yield "the logo", self.logo
         for scene in self.scenes:
-            if scene.visual.asset:
-                yield f"the visual of scene {scene.id}", scene.visual.asset
+            for shot in scene.shots:
+                if shot.visual.asset:
+                    yield f"the visual of scene {shot.id}", shot.visual.asset
             if scene.narration:
                 yield f"the narration of scene {scene.id}", scene.narration.audio
         if self.music and self.music.asset:
@@ -200,7 +224,8 @@ class Timeline:
             yield scene.heading or ""
             if scene.narration:
                 yield from (word.text for word in scene.narration.words)
-            if plan := scene.visual.generated:
+        for plan in (shot.visual.generated for shot in self.shots):
+            if plan:
                 yield from (
                     plan.text or "",
                     plan.value or "",
@@ -283,13 +308,21 @@ def _output(raw: dict[str, Any]) -> Output:
 
 
 def _scene(raw: dict[str, Any]) -> Scene:
+    # A scene of version 1 has one picture: it is its own shot.
     return Scene(
+        id=raw["id"],
+        shots=tuple(map(_shot, raw.get("shots") or [raw])),
+        heading=(raw.get("heading") or "").strip() or None,
+        narration=_narration(raw.get("narration")),
+    )
+
+
+def _shot(raw: dict[str, Any]) -> Shot:
+    return Shot(
         id=raw["id"],
         start_s=float(raw["start_s"]),
         end_s=float(raw["end_s"]),
         visual=_visual(raw["visual"]),
-        heading=(raw.get("heading") or "").strip() or None,
-        narration=_narration(raw.get("narration")),
         transition=Transition(**(raw.get("transition") or {})),
     )
 
@@ -341,16 +374,17 @@ def _check_times(timeline: Timeline) -> None:
     if len({output.name for output in timeline.outputs}) < len(timeline.outputs):
         raise TimelineInvalid("Two outputs have the same name.")
     expected = 0.0
-    for scene in timeline.scenes:
-        if abs(scene.start_s - expected) > GAP_TOLERANCE_S:
+    for shot in timeline.shots:
+        if abs(shot.start_s - expected) > GAP_TOLERANCE_S:
             raise TimelineInvalid(
-                f"Scene {scene.id} starts at {scene.start_s:.3f} s, "
+                f"Scene {shot.id} starts at {shot.start_s:.3f} s, "
                 f"but the scene before it ends at {expected:.3f} s."
             )
-        if scene.end_s - scene.start_s < 2 / timeline.fps:
-            raise TimelineInvalid(f"Scene {scene.id} is shorter than two frames.")
+        if shot.end_s - shot.start_s < 2 / timeline.fps:
+            raise TimelineInvalid(f"Scene {shot.id} is shorter than two frames.")
+        expected = shot.end_s
+    for scene in timeline.scenes:
         _check_narration(scene)
-        expected = scene.end_s
 
 
 def _check_narration(scene: Scene) -> None:

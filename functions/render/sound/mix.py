@@ -62,15 +62,15 @@ class Mixer:
 
     def _effects(self) -> Iterator[tuple[int, Sound]]:
         known: dict[str, tuple[Sound, float]] = {}
-        for scene in self.timeline.scenes[1:]:
-            kind = scene.transition.sound
+        for shot in self.timeline.shots[1:]:
+            kind = shot.transition.sound
             if kind == "none":
                 continue
             if kind not in known:
                 samples, accent_s = music.effect(kind, self.timeline.seed)
                 known[kind] = samples * np.float32(10 ** (-12 / 20)), accent_s
             samples, accent_s = known[kind]
-            yield round((scene.start_s - accent_s) * RATE), samples
+            yield round((shot.start_s - accent_s) * RATE), samples
 
     def blocks(self) -> Iterator[Sound]:
         """Yield the mix in stereo blocks of BLOCK_S seconds, before mastering."""

@@ -16,6 +16,12 @@ from tests.functions.steps.stand_ins import Platforms, produced, row, stock, wri
 from tests.servers import speaking
 
 
+def shown(job: dict[str, Any], scene: int) -> list[dict[str, Any]]:
+    """Return what the shots of a scene show."""
+    found: list[dict[str, Any]] = s3.get_json(f"{job['folder']}/scenes/{scene}.visual.json")["shots"]
+    return found
+
+
 @pytest.mark.usefixtures("without_pexels")
 def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(
     tx: Any, platforms: Platforms, video: Any
@@ -38,14 +44,15 @@ def test_visuals_prefer_the_users_asset_then_stock_then_the_backdrop(
     for scene in scenes:
         visuals_step.handler({"scene": scene, **job}, None)
 
-    chosen = [s3.get_json(f"{job['folder']}/scenes/{scene}.visual.json") for scene in scenes]
-    assert chosen[0]["source"] == f"asset:{asset}"
-    assert {chosen[1]["source"], chosen[2]["source"]} == {
+    chosen = [shown(job, scene) for scene in scenes]
+    assert {each["source"] for each in chosen[0]} == {f"asset:{asset}"}
+    rest = [each for scene in chosen[1:] for each in scene]
+    assert [each["source"] for each in rest[:2]] == [
         "https://www.pexels.com/photo/0/",
         "https://www.pexels.com/photo/1/",
-    }
-    assert all(each["kind"] == "generated" for each in chosen[3:])
-    assert all(each["licence"] for each in chosen)
+    ]
+    assert all(each["kind"] == "generated" for each in rest[2:])
+    assert all(each["licence"] for scene in chosen for each in scene)
 
 
 @pytest.mark.usefixtures("without_pexels")
@@ -63,7 +70,7 @@ def test_a_failing_stock_search_is_replaced_by_the_backdrop(
 
     visuals_step.handler({"scene": 0, **job}, None)
 
-    assert s3.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
+    assert shown(job, 0)[0]["kind"] == "generated"
 
 
 @pytest.mark.usefixtures("without_pexels")
@@ -106,7 +113,7 @@ def test_an_incomplete_photograph_is_replaced_by_the_backdrop(
             monkeypatch.setenv("PEXELS_BASE_URL", search)
             visuals_step.handler({"scene": 0, **job}, None)
 
-    assert s3.get_json(f"{job['folder']}/scenes/0.visual.json")["kind"] == "generated"
+    assert shown(job, 0)[0]["kind"] == "generated"
 
 
 def test_prepare_fails_naming_an_asset_that_is_not_uploaded(
@@ -116,3 +123,28 @@ def test_prepare_fails_naming_an_asset_that_is_not_uploaded(
 
     with pytest.raises(InvalidRequest, match=missing):
         prepare.handler(video(assets=[missing]), None)
+
+
+def test_a_scene_has_the_pictures_of_its_shots_and_a_clip_of_the_user_is_not_cut(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    clip = str(uuid.uuid4())
+    text = "The old harbour slept under a grey sky, and nobody was on the pier before the boats came home. "
+    event = video(assets=[clip], manual_script=f"{text}\n\n---\n\n{text}")
+    db.run(
+        tx,
+        """INSERT INTO studio.assets
+               (id, organisation_id, kind, content_type, bytes, sha256, object_key, status)
+           VALUES (:id, :org, 'clip', 'video/mp4', 9, :sha, 'k', 'ready')""",
+        id=clip,
+        org=event["organisation_id"],
+        sha="0" * 64,
+    )
+    job = prepare.handler(event, None)
+    write(job)
+    for scene in (0, 1):
+        visuals_step.handler({"scene": scene, **job}, None)
+
+    assert [each["source"] for each in shown(job, 0)] == [f"asset:{clip}"]
+    assert sum(each["words"] for each in shown(job, 1)) == len(text.split())
+    assert len(shown(job, 1)) > 1

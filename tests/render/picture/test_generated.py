@@ -81,7 +81,7 @@ def test_a_counter_never_shows_another_number(plan):
     document["scenes"][0]["visual"]["generated"] = {"template": "counter", "value": "1,284,000"}
     parsed = timeline.parse(document)
     scene = parsed.scenes[0]
-    layers = generated.painter(scene.visual.generated, scene, parsed, parsed.outputs[0], 4.0).layers
+    layers = generated.painter(scene.shots[0], scene.heading, parsed, parsed.outputs[0], 4.0).layers
     bar = min(layer.y for layer in layers if layer.entry == "grow_right") - 2
     frames = []
     for at_s in (0.7, 1.0, 3.0):
@@ -116,7 +116,7 @@ def test_text_is_legible_on_every_palette(plan, name, template):
     }
     parsed = timeline.parse(document)
     scene, output = parsed.scenes[0], parsed.outputs[0]
-    painter = generated.painter(scene.visual.generated, scene, parsed, output, 8.0)
+    painter = generated.painter(scene.shots[0], scene.heading, parsed, output, 8.0)
     over_black, over_white = (samples.plain(output.width, output.height, luma) for luma in (16, 235))
     for layer in painter.layers:
         if layer.entry == "rise":

@@ -110,7 +110,7 @@ def caption_pixels(parsed, output):
 
 def content_pixels(parsed, output):
     scene = parsed.scenes[0]
-    painter = generated.painter(scene.visual.generated, scene, parsed, output, 9.0)
+    painter = generated.painter(scene.shots[0], scene.heading, parsed, output, 9.0)
 
     def paint(frame):
         for layer in painter.layers:
@@ -154,7 +154,7 @@ def test_list_items_are_not_much_smaller_than_their_heading(film, size):
     for template in ("list", "steps"):
         parsed, output = film("bold", size, template, items=many)
         scene = parsed.scenes[0]
-        layers = generated.painter(scene.visual.generated, scene, parsed, output, 9.0).layers
+        layers = generated.painter(scene.shots[0], scene.heading, parsed, output, 9.0).layers
         heights = [
             layer.sprite.height for layer in layers if layer.sprite.height > 12 and layer.sprite.width > 60
         ]
@@ -196,7 +196,8 @@ def test_a_title_card_hides_the_text_below_it(film):
 def test_a_heading_that_repeats_the_card_is_not_shown(plan, heading, fields, shown):
     document = plan()
     document["scenes"][0] |= {"heading": heading, "visual": {"kind": "generated", "generated": fields}}
-    assert layout.shows_heading(timeline.parse(document).scenes[0]) is shown
+    scene = timeline.parse(document).scenes[0]
+    assert layout.shows_heading(scene.heading, scene.shots[0].visual) is shown
 
 
 def test_a_caption_ends_with_its_scene(plan):

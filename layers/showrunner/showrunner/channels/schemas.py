@@ -124,6 +124,10 @@ class ChannelSettings(Body):
     voice: Voice = "female1"
     voice_clone_id: ClonedVoiceId | None = None
     style: Literal["educational", "entertainment", "news"] = "educational"
+    pace: Annotated[
+        Literal["calm", "normal", "fast"],
+        Field(description="How long a picture is shown: about 4.6, 3.6 or 2.7 seconds."),
+    ] = "normal"
     brand: Brand = Brand()
     made_for_kids: Annotated[bool, Field(strict=True)] = False
     category: Annotated[int, Field(ge=1, le=44, strict=True)] = 22

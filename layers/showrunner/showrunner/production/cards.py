@@ -1,4 +1,4 @@
-"""Choose the card of a passage from its own words, and the time in which a card is shown.
+"""Choose the card of a passage from its own words, and find the words of a card.
 
 A card is what a generated picture typesets: a figure, a quotation, a list, a phrase.
 """
@@ -10,12 +10,6 @@ from typing import Any
 from showrunner.production.script import Visual
 from showrunner.production.segmentation import sentences
 from showrunner.production.text import UNSPACED_RUN, count_words
-
-# A card appears a moment before its words, so that it is read while they are heard.
-LEAD_SECONDS = 0.15
-# A card that stands for less can't be read, and a ground that stands for less flickers.
-SHORTEST_CARD_SECONDS = 2.5
-SHORTEST_GROUND_SECONDS = 1.2
 
 # Figures: 3.5, 1,200, 1.200, 1 200, 50 %, $3.5 million. Times, dates, years and numbers of a list are none.
 _FIGURE = re.compile(
@@ -209,42 +203,18 @@ def _phrase(narration: str, language: str) -> str | None:
     return None
 
 
-def span(
-    card: dict[str, Any], words: Sequence[dict[str, Any]], language: str, start_s: float, end_s: float
-) -> tuple[float, float]:
-    """Return when a card is shown: from its words to the end of their sentence, inside [start_s, end_s].
+def spoken_range(card: Visual, words: Sequence[str]) -> tuple[int, int] | None:
+    """Return the first and last word of a card in the spoken words, None if they aren't there.
 
-    It is shown all the time if its words are not spoken as they are written.
-    `words` have text, start_s and end_s, as in a timeline.
+    Of a list this is its first item.
     """
-    first, last = _spoken(card, [word["text"] for word in words])
-    if first is None or card["template"] == "gradient":
-        return start_s, end_s
-    appears = words[first]["start_s"] - LEAD_SECONDS
-    if appears - start_s < SHORTEST_GROUND_SECONDS:
-        appears = start_s
-    leaves = end_s
-    if card["template"] in ("number", "counter"):
-        sentence_end = words[_end_of_sentence(words, last, language)]["end_s"]
-        leaves = max(sentence_end + LEAD_SECONDS, appears + SHORTEST_CARD_SECONDS)
-        if end_s - leaves < SHORTEST_GROUND_SECONDS:
-            leaves = end_s
-    if end_s - appears < SHORTEST_CARD_SECONDS:
-        appears = max(start_s, end_s - SHORTEST_CARD_SECONDS)
-        appears = start_s if appears - start_s < SHORTEST_GROUND_SECONDS else appears
-    return round(appears, 3), round(leaves, 3)
-
-
-def _spoken(card: dict[str, Any], words: list[str]) -> tuple[int | None, int]:
-    """Return the first and last word of a card in the spoken words, (None, 0) if they aren't there."""
-    parts = [card.get("value"), card.get("text"), *card.get("items", [])[:1]]
-    written = next((_letters(part) for part in parts if part), "")
+    written = next((_letters(part) for part in (card.value, card.text, *card.items[:1]) if part), "")
     edges = [0]
     for word in words:
         edges.append(edges[-1] + len(_letters(word)))
     at = _find("".join(map(_letters, words)), written, edges) if written else -1
     if at < 0:
-        return None, 0
+        return None
     first = max(index for index, edge in enumerate(edges[:-1]) if edge <= at)
     last = max(index for index, edge in enumerate(edges[:-1]) if edge < at + len(written))
     return first, last
@@ -260,19 +230,3 @@ def _find(spoken: str, written: str, edges: list[int]) -> int:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).casefold()
-
-
-def _end_of_sentence(words: Sequence[dict[str, Any]], index: int, language: str) -> int:
-    """Return the last word of the sentence that the word at `index` belongs to."""
-    lengths = [len("".join(word["text"].split())) for word in words]
-    ends: list[int] = []
-    for sentence in sentences(" ".join(word["text"] for word in words), language):
-        ends.append((ends[-1] if ends else 0) + len("".join(sentence.split())))
-    until = sum(lengths[: index + 1])
-    end = next((each for each in ends if each >= until), sum(lengths))
-    total = 0
-    for place, length in enumerate(lengths):
-        total += length
-        if total >= end:
-            return place
-    return len(words) - 1

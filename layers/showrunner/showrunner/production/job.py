@@ -20,6 +20,8 @@ SCENE_SECONDS = 9.0
 SINGLE_ANSWER_SECONDS = 120
 # Seconds that one part of a long script covers: about 220 words, which a model hits within a tenth.
 PART_SECONDS = 80
+# How long a channel's shots last.
+type Pace = Literal["calm", "normal", "fast"]
 SIZES = {"9:16": ("9x16", 1080, 1920), "16:9": ("16x9", 1920, 1080), "1:1": ("1x1", 1080, 1080)}
 
 
@@ -70,6 +72,7 @@ class Job(BaseModel):
     # Words change, pictures and their motion don't: the seed comes from what was asked, so the same brief
     # looks the same.
     seed: int
+    pace: Pace = "normal"
     # The channel's niche, description and audience, as far as it has them.
     channel: dict[str, str] = {}
 

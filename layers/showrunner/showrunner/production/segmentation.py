@@ -6,9 +6,10 @@ with dictionaries for Chinese, Japanese, Thai, Lao, Khmer and Burmese). Both com
 imported at the first use.
 """
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from showrunner.production.text import UNSPACED_RUN, is_speakable
 
@@ -85,6 +86,20 @@ def _continues(before: str, after: str, language: str) -> bool:
         return True
     # 「行く。」と言った: a particle goes on after the closed quotation.
     return before[-1] in "」』" and "\u3040" <= after[0] <= "\u309f"
+
+
+def sentence_ends(text: str, words: Sequence[str], language: str) -> set[int]:
+    """Return the indices of the words with which a sentence of the text ends.
+
+    `words` are the text's words in order, with their punctuation.
+    """
+    lengths = itertools.accumulate(len("".join(sentence.split())) for sentence in sentences(text, language))
+    ends, found, total = set(lengths), set(), 0
+    for index, word in enumerate(words):
+        total += len("".join(word.split()))
+        if total in ends:
+            found.add(index)
+    return found
 
 
 def pieces(text: str, limit: int, language: str) -> list[str]:

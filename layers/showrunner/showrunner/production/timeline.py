@@ -3,11 +3,12 @@
 The timeline's schema is functions/render/timeline.schema.json.
 """
 
+import itertools
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from showrunner.production import captions, cards
+from showrunner.production import captions
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.text import is_speakable
@@ -18,8 +19,15 @@ TRANSITION_SECONDS = 0.4
 # A pause between two passages that still sounds natural, and how far a length may be off to be mended by it.
 PAUSES_SECONDS = (0.2, 0.9)
 MENDABLE = 0.25
-# A loop of motions and transitions that never repeats one scene's pair in the next.
+# A shorter shot flickers: it becomes a part of its neighbour. A longer one is divided: nobody looks at one
+# picture for more than seven seconds.
+SHORTEST_SHOT_SECONDS = 1.5
+LONGEST_SHOT_SECONDS = 6.5
+# A picture changes a moment before its first word, but in the pause where there is one.
+CUT_LEAD_SECONDS = 0.12
+# Loops of motions, framings and transitions that never repeat one shot's pair in the next.
 _MOTIONS = ("zoom_in", "pan_right", "zoom_out", "pan_left", "pan_up")
+_AMOUNTS = (0.10, 0.16, 0.12, 0.2)
 _TRANSITIONS = {
     "educational": ("fade", "slide", "fade", "push"),
     "entertainment": ("zoom", "push", "wipe", "slide"),
@@ -43,9 +51,13 @@ class Recording(BaseModel):
 
 
 class Picture(BaseModel):
-    """What the visuals step chose for one scene."""
+    """What the visuals step chose for one shot.
+
+    `words`: how many caption words the shot has; None: all of its scene's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+    words: int | None = None
     kind: str
     uri: str | None = None
     sha256: str | None = None
@@ -55,11 +67,25 @@ class Picture(BaseModel):
     licence: str
 
 
-def plan(job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]) -> dict[str, Any]:
-    """Return the timeline: a scene for each passage, cut in the middle of the pause between two."""
+def pictures_of(chosen: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the pictures of a scene's shots from what the visuals step stored.
+
+    Before there were shots it stored one picture for the whole scene.
+    """
+    found: list[dict[str, Any]] = chosen.get("shots") or [chosen]
+    return found
+
+
+def plan(
+    job: Job, script: Script, recordings: list[Recording], pictures: list[list[Picture]]
+) -> dict[str, Any]:
+    """Return the timeline: a scene for each passage, cut in the middle of the pause between two.
+
+    `pictures` are those of each scene's shots.
+    """
     scenes = _scenes(job, script, recordings, pictures)
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "video_id": job.video_id,
         "title": script.title,
         "language": job.language,
@@ -76,9 +102,28 @@ def plan(job: Job, script: Script, recordings: list[Recording], pictures: list[P
     }
 
 
+def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
+    """Return the timeline for a renderer that knows no shots: each shot is a scene.
+
+    Heading and narration are those of a scene's first shot; the narration goes on over the others. An
+    execution that began before the renderer's release names a renderer of version 1.
+    """
+    scenes = [
+        {
+            **shot,
+            "heading": scene["heading"] if number == 0 else None,
+            "narration": scene["narration"] if number == 0 else None,
+        }
+        for scene in timeline["scenes"]
+        for number, shot in enumerate(scene["shots"])
+    ]
+    return {**timeline, "schema_version": 1, "scenes": scenes}
+
+
 def duration(timeline: dict[str, Any]) -> float:
     """Return the seconds of the whole video."""
-    return float(timeline["scenes"][-1]["end_s"])
+    last = timeline["scenes"][-1]
+    return float(last.get("shots", [last])[-1]["end_s"])
 
 
 def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
@@ -86,7 +131,7 @@ def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
     found: list[tuple[float, str]] = []
     for scene in timeline["scenes"]:
         if scene["heading"] and (not found or found[-1][1] != scene["heading"]):
-            found.append((scene["start_s"], scene["heading"]))
+            found.append((scene.get("shots", [scene])[0]["start_s"], scene["heading"]))
     return found
 
 
@@ -105,32 +150,36 @@ def headings(script: Script) -> list[str | None]:
 
 
 def _scenes(
-    job: Job, script: Script, recordings: list[Recording], pictures: list[Picture]
+    job: Job, script: Script, recordings: list[Recording], pictures: list[list[Picture]]
 ) -> list[dict[str, Any]]:
     scenes: list[dict[str, Any]] = []
     spoken_from, cut, pause = LEAD_IN_SECONDS, 0.0, _pause(job, recordings)
     kinds = _TRANSITIONS[job.style]
-    for index, (recording, picture, heading) in enumerate(
+    # The motion of the next shot, counted over the whole video.
+    turn = itertools.count(job.seed)
+    for index, (recording, chosen, heading) in enumerate(
         zip(recordings, pictures, headings(script), strict=True)
     ):
         spoken_to = spoken_from + recording.duration_seconds
         last = index == len(recordings) - 1
         end = spoken_to + (TAIL_SECONDS if last else pause / 2)
-        scenes += _with_timed_card(
+        narration = _narration(recording, spoken_from, job.language)
+        into = "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)]
+        shots = [
             {
-                "id": str(index),
-                "start_s": round(cut, 3),
-                "end_s": round(end, 3),
-                "heading": heading,
-                "narration": _narration(recording, spoken_from, job.language),
-                "visual": _visual(picture, heading, _MOTIONS[(job.seed + index) % len(_MOTIONS)]),
+                "id": f"{index}-{number}",
+                "start_s": round(first, 3),
+                "end_s": round(last, 3),
+                "visual": _visual(picture, heading, next(turn)),
+                # Inside a scene the picture changes with the thought: a hard cut, as in any edited film.
                 "transition": {
-                    "kind": "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)],
+                    "kind": "cut" if number else into,
                     "duration_s": TRANSITION_SECONDS,
                 },
-            },
-            job.language,
-        )
+            }
+            for number, (first, last, picture) in enumerate(_timed(chosen, narration["words"], cut, end))
+        ]
+        scenes.append({"id": str(index), "heading": heading, "narration": narration, "shots": shots})
         spoken_from, cut = spoken_to + pause, end
     return scenes
 
@@ -154,41 +203,63 @@ def _pause(job: Job, recordings: list[Recording]) -> float:
     return min(longest, max(shortest, silent / gaps))
 
 
-def _with_timed_card(scene: dict[str, Any], language: str) -> list[dict[str, Any]]:
-    """Divide a scene so that its card appears with its words and leaves after their sentence.
+type _Timed = tuple[float, float, Picture]
 
-    The parts before and after the card show its ground. The narration belongs to the first part.
+
+def _timed(chosen: list[Picture], words: list[dict[str, Any]], start: float, end: float) -> list[_Timed]:
+    """Return (start, end, picture) of a scene's shots in [start, end], none too short and none too long."""
+    edges, at = [start], 0
+    for picture in chosen[:-1]:
+        at += picture.words or 0
+        edges.append(_cut_before(words, at, start, end))
+    edges.append(end)
+    shots = [
+        (first, last, each) for (first, last), each in zip(itertools.pairwise(edges), chosen, strict=True)
+    ]
+    while len(shots) > 1 and min(last - first for first, last, _ in shots) < SHORTEST_SHOT_SECONDS:
+        shots = _without_shortest(shots)
+    return [part for shot in shots for part in _divided(shot, words)]
+
+
+def _cut_before(words: list[dict[str, Any]], at: int, start: float, end: float) -> float:
+    """Return the time of a cut before the word at this index: in the pause, or just before the word."""
+    if not 0 < at < len(words):
+        return start if at <= 0 else end
+    before, after = words[at - 1]["end_s"], words[at]["start_s"]
+    return float(max((before + after) / 2, after - CUT_LEAD_SECONDS))
+
+
+def _without_shortest(shots: list[_Timed]) -> list[_Timed]:
+    """Join the shortest shot with the shorter of its neighbours. The longer one's picture is shown."""
+    lengths = [last - first for first, last, _ in shots]
+    index = lengths.index(min(lengths))
+    beside = min((each for each in (index - 1, index + 1) if 0 <= each < len(shots)), key=lengths.__getitem__)
+    left, right = sorted((index, beside))
+    picture = shots[max(left, right, key=lengths.__getitem__)][2]
+    return [*shots[:left], (shots[left][0], shots[right][1], picture), *shots[right + 1 :]]
+
+
+def _divided(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
+    """Divide a shot that is too long at the pause nearest to equal parts.
+
+    A photograph goes on in another framing and a generated card on its ground; a clip moves by itself.
     """
-    card = scene["visual"].get("generated")
-    if card is None:
-        return [scene]
-    start_s, end_s = scene["start_s"], scene["end_s"]
-    appears, leaves = cards.span(card, scene["narration"]["words"], language, start_s, end_s)
-    ground = {**scene["visual"], "generated": {"template": "gradient"}}
-    fade = {"kind": "fade", "duration_s": TRANSITION_SECONDS}
-    parts = [
-        ("before", start_s, appears, ground),
-        ("card", appears, leaves, scene["visual"]),
-        ("after", leaves, end_s, ground),
+    first, last, picture = shot
+    count = int((last - first) // LONGEST_SHOT_SECONDS) + 1
+    inside = [
+        _cut_before(words, at, first, last)
+        for at in range(1, len(words))
+        if first + SHORTEST_SHOT_SECONDS < words[at]["start_s"] < last - SHORTEST_SHOT_SECONDS
     ]
-    shown = [part for part in parts if part[2] > part[1]]
-    first, *rest = shown
-    return [
-        {**scene, "end_s": first[2], "visual": first[3]},
-        *(
-            {
-                **scene,
-                "id": f"{scene['id']}-{name}",
-                "start_s": part_start,
-                "end_s": part_end,
-                "heading": None,
-                "narration": None,
-                "visual": visual,
-                "transition": fade,
-            }
-            for name, part_start, part_end, visual in rest
-        ),
-    ]
+    if count == 1 or picture.kind == "clip" or len(inside) < count - 1:
+        return [shot]
+    aims = [first + (last - first) * number / count for number in range(1, count)]
+    cuts = sorted({min(inside, key=lambda at, aim=aim: abs(at - aim)) for aim in aims})  # type: ignore[misc]
+    ground = picture
+    if picture.kind == "generated":
+        ground = picture.model_copy(update={"generated": {"template": "gradient"}})
+    parts = list(itertools.pairwise([first, *cuts, last]))
+    return [(*part, ground if number else picture) for number, part in enumerate(parts)]
 
 
 def align(recording: Recording, language: str) -> captions.Alignment:
@@ -211,12 +282,10 @@ def _narration(recording: Recording, start: float, language: str) -> dict[str, A
     }
 
 
-def _visual(picture: Picture, heading: str | None, motion: str) -> dict[str, Any]:
-    visual: dict[str, Any] = {
-        "kind": picture.kind,
-        "fit": "smart",
-        "motion": {"kind": motion, "amount": 0.12},
-    }
+def _visual(picture: Picture, heading: str | None, turn: int) -> dict[str, Any]:
+    """Return the visual of a shot; `turn` chooses motion and framing."""
+    motion = {"kind": _MOTIONS[turn % len(_MOTIONS)], "amount": _AMOUNTS[turn % len(_AMOUNTS)]}
+    visual: dict[str, Any] = {"kind": picture.kind, "fit": "smart", "motion": motion}
     if picture.kind == "generated":
         card = picture.generated or {"template": "gradient"}
         # The heading is shown above the card, so a card doesn't repeat it.

@@ -27,8 +27,11 @@ def of_passages(script: Script) -> list[Visual]:
     return [*opening, *(scene.visual for scene in script.scenes if is_speakable(scene.narration)), *closing]
 
 
-def generated(visual: Visual, seed: int) -> dict[str, Any]:
-    """Return the picture with the visual's template, or with the nearest one whose fields are filled."""
+def generated(visual: Visual, name: str) -> dict[str, Any]:
+    """Return the picture with the visual's template, or with the nearest one whose fields are filled.
+
+    `name` is the shot's in this video.
+    """
     content = {
         "template": _fitting(visual),
         "text": _cut(visual.text, _TEXT),
@@ -43,7 +46,7 @@ def generated(visual: Visual, seed: int) -> dict[str, Any]:
     return {
         "kind": "generated",
         "generated": content,
-        "source": f"generated:{content['template']}:{seed}",
+        "source": f"generated:{content['template']}:{name}",
         "licence": LICENCE,
     }
 

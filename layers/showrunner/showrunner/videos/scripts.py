@@ -37,7 +37,8 @@ def transcribe(request: Request, video_id: str) -> Transcript:
     timeline = s3.find_json(files.timeline_key(folder))
     if timeline is None:
         raise Conflict(f"The video is {state['status']}: its script is not spoken yet.")
-    segments = [_segment(scene["narration"]) for scene in timeline["scenes"]]
+    # In a plan of version 1 a narration goes on over scenes without one.
+    segments = [_segment(scene["narration"]) for scene in timeline["scenes"] if scene["narration"]]
     return Transcript(
         video_id=state["id"],
         language=timeline["language"],

@@ -1,0 +1,182 @@
+"""Divide passages into shots: parts of their words that have a picture of their own.
+
+The division needs the words only, so pictures are chosen while the voice speaks. `timeline` gives each shot
+its times when the recording is there.
+"""
+
+import itertools
+import random
+import re
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from showrunner.production import cards, visuals
+from showrunner.production.job import Job, Pace
+from showrunner.production.script import Script, Visual
+from showrunner.production.segmentation import caption_words, sentence_ends
+from showrunner.production.text import count_words
+
+# A card that stands for less can't be read.
+SHORTEST_CARD_SECONDS = 2.5
+
+
+class Lengths(NamedTuple):
+    """Seconds of a shot: the least, the usual and the most that is planned."""
+
+    shortest: float
+    usual: float
+    longest: float
+
+
+# Seconds are estimated from words here, and a speaker may take a fifth longer, so the most stays well below
+# seven.
+LENGTHS: dict[Pace, Lengths] = {
+    "calm": Lengths(3.0, 4.6, 5.6),
+    "normal": Lengths(2.3, 3.6, 5.0),
+    "fast": Lengths(2.0, 2.7, 3.8),
+}
+# Shots of the same length one after another are dull: the usual length is varied by one of these.
+_VARIED = (0.8, 1.0, 1.25)
+# What a cut costs at the end of a sentence, of a clause, elsewhere, and after a short word, which often
+# belongs to the next one. A length that is half off its usual one costs 0.75.
+_SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 3.0, 0.7
+_OFF_LENGTH, _OUT_OF_BOUNDS, _THROUGH_A_CARD, _AFTER_ITS_SENTENCE = 3.0, 6.0, 8.0, 4.0
+_SHORT_WORD = 3
+_CLAUSE_END = re.compile(r"[,;:—–、，；：،؛][\"'”’»」』)]*$")
+
+
+class Shot(BaseModel):
+    """A part of a passage: its number of caption words, their text, and what it shows.
+
+    `visual` is a card with its content, or describes footage; its template is then what is typeset if there
+    is no footage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    words: int
+    text: str
+    visual: Visual
+
+    @property
+    def is_card(self) -> bool:
+        """Return True if the shot is typeset although there may be footage."""
+        return self.visual.template in visuals.TYPESET
+
+
+def of_script(script: Script, job: Job) -> list[list[Shot]]:
+    """Return the shots of each passage. No two neighbours are typeset with the same template."""
+    found: list[list[Shot]] = []
+    before = ""
+    for index, (passage, visual) in enumerate(zip(script.passages, visuals.of_passages(script), strict=True)):
+        shots = []
+        for shot in divide(passage, visual, job, job.seed + index):
+            shots.append(_unlike(shot, before))
+            before = shots[-1].visual.template
+        found.append(shots)
+    return found
+
+
+def divide(passage: str, visual: Visual, job: Job, seed: int) -> list[Shot]:
+    """Return the shots of a passage. The one that speaks the words of `visual`'s card shows it."""
+    spans = caption_words(passage, job.language)
+    words = [passage[start:end] for start, end in spans]
+    if not words:
+        return [Shot(words=0, text=passage, visual=visual)]
+    ends = sentence_ends(passage, words, job.language)
+    card = cards.spoken_range(visual, words)
+    edges = _edges(words, ends, card, job, seed)
+    texts = [passage[spans[first][0] : spans[last - 1][1]] for first, last in itertools.pairwise(edges)]
+    shows = _shot_of_card(visual, texts, edges, card)
+    return [
+        Shot(
+            words=edges[index + 1] - edges[index],
+            text=text,
+            visual=visual if index == shows else _of_words(text, visual, job.language),
+        )
+        for index, text in enumerate(texts)
+    ]
+
+
+def _edges(words: list[str], ends: set[int], card: tuple[int, int] | None, job: Job, seed: int) -> list[int]:
+    """Return the indices of words at which shots begin, and the number of words: the cheapest division.
+
+    `ends` are the indices after which a sentence ends; `card` is the first and last word of the card.
+    """
+    lengths, rng = LENGTHS[job.pace], random.Random(seed)  # noqa: S311 - the same plan again, no secret
+    usual = [lengths.usual * rng.choice(_VARIED) for _ in words]
+    weights = [len(word) + 1 for word in words]
+    second = count_words(" ".join(words)) * 60 / job.voice.words_per_minute / sum(weights)
+    spoken = [0.0]
+    for weight in weights:
+        spoken.append(spoken[-1] + weight * second)
+    best: list[tuple[float, int]] = [(0.0, 0)]
+    for last in range(1, len(words) + 1):
+        options = []
+        for first in range(last - 1, -1, -1):
+            seconds = spoken[last] - spoken[first]
+            if seconds > 2 * lengths.longest and options:
+                break
+            shows = card is not None and first <= card[0] < last
+            cost = best[first][0] + _length_cost(seconds, usual[first], lengths, shows)
+            # A figure leaves when the sentence about it ends.
+            late = shows and any(first <= end < last - 1 for end in ends if card and end >= card[1])
+            options.append((cost + (_AFTER_ITS_SENTENCE if late else 0.0), first))
+        cost, first = min(options)
+        best.append((cost + _cut_cost(words, last, ends, card), first))
+    edges = [len(words)]
+    while edges[-1]:
+        edges.append(best[edges[-1]][1])
+    return edges[::-1]
+
+
+def _length_cost(seconds: float, usual: float, lengths: Lengths, is_card: bool) -> float:
+    shortest = max(lengths.shortest, SHORTEST_CARD_SECONDS) if is_card else lengths.shortest
+    outside = max(0.0, shortest - seconds, seconds - lengths.longest)
+    return float(_OFF_LENGTH * (seconds / usual - 1) ** 2 + _OUT_OF_BOUNDS * outside)
+
+
+def _cut_cost(words: list[str], at: int, ends: set[int], card: tuple[int, int] | None) -> float:
+    """Return what a cut before the word at this index costs."""
+    if at == len(words):
+        return 0.0
+    through = _THROUGH_A_CARD if card and card[0] < at <= card[1] else 0.0
+    if at - 1 in ends:
+        return _SENTENCE + through
+    if _CLAUSE_END.search(words[at - 1]):
+        return _CLAUSE + through
+    return _ELSEWHERE + through + (_AFTER_SHORT_WORD if len(words[at - 1]) <= _SHORT_WORD else 0.0)
+
+
+def _shot_of_card(
+    visual: Visual, texts: list[str], edges: list[int], card: tuple[int, int] | None
+) -> int | None:
+    """Return which shot shows the card, None if there is none.
+
+    A card whose words are not spoken, such as a chart, is shown with the most figures, else the longest.
+    """
+    if visual.template == "gradient":
+        return None
+    if card:
+        return max(index for index, first in enumerate(edges[:-1]) if first <= card[0])
+    if visual.template not in visuals.TYPESET:
+        return 0
+    return max(
+        range(len(texts)), key=lambda index: (len(re.findall(r"\d+", texts[index])), len(texts[index]))
+    )
+
+
+def _of_words(text: str, scene: Visual, language: str) -> Visual:
+    """Return what a shot without a card of its scene shows: its own figure or quotation, else footage."""
+    own = cards.from_words(text, language)
+    return own.model_copy(update={"description": scene.description})
+
+
+def _unlike(shot: Shot, before: str) -> Shot:
+    """Return the shot with another template than the one before it has."""
+    visual = shot.visual
+    if visual.template != before or before == "gradient":
+        return shot
+    # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second has none.
+    template = "title" if visual.template == "phrase" else "phrase" if visual.text else "gradient"
+    return shot.model_copy(update={"visual": visual.model_copy(update={"template": template})})

@@ -1,0 +1,168 @@
+"""Passages are divided into shots at sentences, clauses and pauses; each shows what its own words say."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from showrunner.production import planning, shots, timeline
+from showrunner.production.script import Script
+from showrunner.production.segmentation import caption_words, sentence_ends
+from tests.production.samples import job, pictures, recording, visual, words_text, written
+
+BRIEF = json.loads((Path(__file__).parents[2] / "events/brief.json").read_text())
+PACES = ("calm", "normal", "fast")
+
+
+def manual(text: str, language: str = "en") -> Script:
+    return planning.finished(planning.manual(text, None, language), language)
+
+
+def planned(text: str, language: str = "en", **changes: Any) -> dict[str, Any]:
+    """Return the plan of a manual script that is spoken at a usual speed."""
+    ordered, script = job(language=language, manual_script=text, **changes), manual(text, language)
+    recordings = [recording(passage, len(passage) * 0.063) for passage in script.passages]
+    return timeline.plan(ordered, script, recordings, pictures(script, ordered))
+
+
+def lengths(plan: dict[str, Any]) -> list[float]:
+    return [shot["end_s"] - shot["start_s"] for scene in plan["scenes"] for shot in scene["shots"]]
+
+
+@pytest.mark.parametrize("pace", PACES)
+def test_shots_last_two_to_seven_seconds_and_differ_in_length(pace: Any) -> None:
+    found = lengths(planned(BRIEF["source_text"], pace=pace))
+
+    assert min(found) >= timeline.SHORTEST_SHOT_SECONDS
+    assert max(found) < 7
+    assert sum(2 <= each <= 6 for each in found) >= 0.85 * len(found)
+    assert 60 * len(found) / sum(found) >= 10
+    assert len({round(each, 1) for each in found}) > 10
+
+
+def test_a_faster_channel_has_more_shots() -> None:
+    counts = [len(lengths(planned(BRIEF["source_text"], pace=pace))) for pace in PACES]
+
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_most_cuts_are_at_the_end_of_a_sentence_or_clause() -> None:
+    script = manual(BRIEF["source_text"])
+    inside = [shot.text[-1] for passage in shots.of_script(script, job()) for shot in passage[:-1]]
+
+    assert sum(last in ".,;:" for last in inside) >= 0.7 * len(inside)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Der Hafen schläft noch. Am Morgen kommen die Fischer zurück, und dann wird es laut am Kai."),
+        ("fr", "Le port dort encore. Au matin, les pêcheurs reviennent et le quai se réveille peu à peu."),
+        ("zh", "港口已经睡着了。早上渔民回来的时候，码头上就会变得非常热闹，到处都是人和船。"),
+    ],
+)
+def test_shots_have_all_the_words_of_their_passage(language: str, text: str) -> None:
+    ordered = job(language=language)
+    found = shots.divide(text, visual(), ordered, 1)
+
+    assert len(found) > 1
+    assert sum(shot.words for shot in found) == len(caption_words(text, language))
+    assert "".join("".join(shot.text for shot in found).split()) == "".join(text.split())
+
+
+@settings(max_examples=60, deadline=None)
+@given(words_text, st.sampled_from(PACES), st.floats(0.2, 90))
+def test_any_text_and_recording_is_divided_without_gaps(text: str, pace: Any, seconds: float) -> None:
+    script = written(12).model_copy(update={"hook": text})
+    ordered = job(pace=pace)
+    recordings = [recording(passage, seconds) for passage in script.passages]
+
+    plan = timeline.plan(ordered, script, recordings, pictures(script, ordered))
+
+    for scene in plan["scenes"]:
+        edges = [(shot["start_s"], shot["end_s"]) for shot in scene["shots"]]
+        assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
+        assert all(last - first >= 1.49 for first, last in edges) or len(edges) == 1
+
+
+LONG = (
+    "The hull was built in a small yard near the river by four brothers. "
+    "It was 50 meters long from the bow to the stern. "
+    "Nobody had seen such a ship before, and people came from far away to look at it."
+)
+
+
+def test_a_figure_is_shown_while_its_sentence_is_spoken() -> None:
+    plan = planned(LONG)
+    shown = [shot for scene in plan["scenes"] for shot in scene["shots"]]
+    card = next(shot for shot in shown if shot["visual"]["generated"]["template"] == "number")
+    spoken = [word for scene in plan["scenes"] for word in scene["narration"]["words"]]
+    figure = next(word for word in spoken if word["text"] == "50")
+    after = next(word for word in spoken if word["text"] == "Nobody")
+
+    assert 0 <= figure["start_s"] - card["start_s"] < 1.5
+    assert card["end_s"] <= after["start_s"]
+
+
+def test_no_template_is_shown_twice_in_a_row() -> None:
+    found = [
+        shot.visual.template
+        for scene in shots.of_script(manual(BRIEF["source_text"]), job())
+        for shot in scene
+    ]
+
+    assert not [pair for pair in itertools.pairwise(found) if pair[0] == pair[1] != "gradient"]
+    assert {"number", "phrase"} <= set(found)
+
+
+def test_a_chart_is_shown_with_the_figures_of_its_scene() -> None:
+    chart = visual(
+        template="chart_bar",
+        label="Milliseconds",
+        series=[{"label": "a", "value": 1}, {"label": "b", "value": 2}],
+    )
+    text = (
+        "Nobody likes to wait for an answer. By cable it takes 30 milliseconds, by satellite 250. "
+        "That is why most of the traffic goes through the sea."
+    )
+
+    found = shots.divide(text, chart, job(), 1)
+
+    assert ["250" in shot.text for shot in found] == [shot.visual.template == "chart_bar" for shot in found]
+
+
+def test_an_abbreviation_does_not_end_a_sentence() -> None:
+    text = "The 40 divers of Dr. Okafor found St. Ives asleep. Then they left."
+
+    ends = sentence_ends(text, text.split(), "en")
+
+    assert [text.split()[index] for index in sorted(ends)] == ["asleep.", "left."]
+
+
+def test_a_slow_speaker_gets_no_shot_that_is_too_long() -> None:
+    script, ordered = manual(LONG), job()
+    recordings = [recording(passage, len(passage) * 0.12) for passage in script.passages]
+
+    found = lengths(timeline.plan(ordered, script, recordings, pictures(script, ordered)))
+
+    assert max(found) < 7
+
+
+def test_a_renderer_without_shots_gets_each_as_a_scene() -> None:
+    plan = planned(LONG)
+
+    old = timeline.as_version_1(plan)
+
+    assert old["schema_version"] == 1
+    assert [scene["id"] for scene in old["scenes"]] == [
+        shot["id"] for scene in plan["scenes"] for shot in scene["shots"]
+    ]
+    assert [scene["narration"] for scene in old["scenes"] if scene["narration"]] == [
+        scene["narration"] for scene in plan["scenes"]
+    ]
+    assert timeline.duration(old) == timeline.duration(plan)
+    assert timeline.chapters(old) == timeline.chapters(plan)
