@@ -112,7 +112,7 @@ def _edges(words: list[str], ends: set[int], card: tuple[int, int] | None, job: 
         spoken.append(spoken[-1] + weight * second)
     best: list[tuple[float, int]] = [(0.0, 0)]
     for last in range(1, len(words) + 1):
-        options = []
+        options: list[tuple[float, int]] = []
         for first in range(last - 1, -1, -1):
             seconds = spoken[last] - spoken[first]
             if seconds > 2 * lengths.longest and options:
