@@ -210,6 +210,93 @@ def test_a_slot_moves_when_the_quota_of_uploads_is_spent(client, tx, channel, no
     )
 
 
+def test_a_slot_moves_behind_midnight_when_the_budget_of_the_day_is_spent(client, tx, channel, now):
+    channel_id = channel(budget={"day": "4.00"})
+    spend(tx, client.organisation_id, channel_id, "3.999")
+    schedule.run(now)
+
+    schedule.run(now + timedelta(minutes=2))
+
+    moved = first_slot(client, channel_id)
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    late = datetime.fromisoformat(moved["publish_at"]) - midnight - calendar.DEFAULT_LEAD
+    assert (moved["state"], timedelta(0) <= late < HOUR) == ("planned", True)
+    assert "budget of a day (UTC) is 4.00 USD, 0.00 USD are left" in moved["reason"]
+
+
+def test_a_running_video_counts_by_what_it_is_still_expected_to_cost(client, tx, channel, now):
+    """The month's budget has 5 cents left, which a running video needs; a move is three days at most."""
+    channel_id = channel()
+    limit_month(tx, client.organisation_id, 1)
+    spend(tx, client.organisation_id, channel_id, "0.90")
+    add_video(tx, client.organisation_id, channel_id, "processing")
+    schedule.run(now)
+
+    schedule.run(now + timedelta(minutes=2))
+
+    slot = first_slot(client, channel_id)
+    next_month = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+    moves = next_month + calendar.DEFAULT_LEAD <= now + calendar.DEFAULT_LEAD + calendar.LONGEST_MOVE
+    assert (slot["state"], "budget of a month (UTC) is 1.00 USD" in slot["reason"]) == (
+        "planned" if moves else "held",
+        True,
+    )
+
+
+def test_a_budget_that_is_too_small_for_any_video_holds_the_slot(client, tx, channel, now):
+    channel_id = channel()
+    limit_month(tx, client.organisation_id, 0)
+    schedule.run(now)
+
+    schedule.run(now + timedelta(minutes=2))
+
+    slot = first_slot(client, channel_id)
+    assert (slot["state"], "higher month_usd" in slot["reason"]) == ("held", True)
+
+
+def first_slot(client, channel_id):
+    return min(slots_of(client, channel_id), key=lambda each: each["planned_at"])
+
+
+def spend(tx, organisation_id, channel_id, usd):
+    """Record a video of the channel that has cost so much today."""
+    db.run(
+        tx,
+        """
+        INSERT INTO ledger.costs (video_id, organisation_id, charge, step, provider, item, quantity, unit,
+                                  amount_usd)
+        VALUES (:video, :organisation, 'voice:1', 'voice', 'elevenlabs', 'eleven_v3', 1, 'credit', :usd)
+        """,
+        video=add_video(tx, organisation_id, channel_id, "completed"),
+        organisation=organisation_id,
+        usd=usd,
+    )
+
+
+def add_video(tx, organisation_id, channel_id, status):
+    return db.value(
+        tx,
+        """
+        INSERT INTO studio.videos (organisation_id, channel_id, request, status)
+        VALUES (:organisation, :channel, '{}', :status) RETURNING id::text
+        """,
+        organisation=organisation_id,
+        channel=channel_id,
+        status=status,
+    )
+
+
+def limit_month(tx, organisation_id, usd):
+    db.run(
+        tx,
+        """
+        UPDATE accounts.organisations SET limits = jsonb_build_object('month_usd', :usd::int) WHERE id = :id
+        """,
+        usd=usd,
+        id=organisation_id,
+    )
+
+
 def connection(tx, organisation_id):
     return db.value(
         tx,

@@ -205,6 +205,32 @@ def test_a_channel_is_deleted_only_after_all_its_videos(tx, channel, monkeypatch
     assert db.value(tx, "SELECT count(*) FROM studio.channels WHERE id = :c", c=channel_id) == 0
 
 
+def test_slots_are_kept_for_400_days_and_open_ones_until_the_schedule_has_ended_them(
+    tx, organisation, channel
+):
+    channel_id, video_id = channel()
+    add = (
+        "INSERT INTO studio.slots "
+        "(organisation_id, channel_id, day, time, planned_at, publish_at, state, video_id) "
+        "SELECT :organisation, :channel, (now() - make_interval(days => :days))::date, :time, "
+        "now() - make_interval(days => :days), now() - make_interval(days => :days), :state, :video"
+    )
+    for days, time, state, video_of in (
+        (401, "08:00", "missed", None),
+        (401, "09:00", "ordered", video_id),
+        (401, "10:00", "held", None),
+        (399, "11:00", "withdrawn", None),
+    ):
+        db.run(tx, add, organisation=organisation, channel=channel_id, days=days, time=time, state=state,
+               video=video_of)  # fmt: skip
+
+    done = app.handler({}, None)
+
+    left = db.rows(tx, "SELECT time FROM studio.slots WHERE channel_id = :id ORDER BY time", id=channel_id)
+    assert ([each["time"] for each in left], done["slots"]) == (["10:00", "11:00"], 2)
+    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE id = :id", id=video_id) == 1
+
+
 def test_a_restored_video_is_kept(tx, channel):
     _, video_id = channel(31)
     found = retention.list_removed_videos(tx, 1000)

@@ -5,7 +5,9 @@ The decisions are in publishing/calendar.py; here they are carried out, each in 
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +29,7 @@ from showrunner.models import BacklogLow
 from showrunner.publishing import calendar
 from showrunner.store.studio import slots
 from showrunner.telemetry import logger
-from showrunner.videos import ordering
+from showrunner.videos import budgets, ordering
 from showrunner.videos.schemas import Brief
 from showrunner.web.routing import Request
 
@@ -55,7 +57,7 @@ def run(now: datetime) -> tuple[dict[str, int], datetime | None]:
     due = [each for each in coming if calendar.is_due(each, channels[each.channel_id].lead, now)]
     by_id = {row["id"]: row for row in rows}
     until = time.monotonic() + RUN_SECONDS
-    for slot, decision in _decide(now, channels, due):
+    for slot, decision in _decide(now, channels, by_id, due):
         if time.monotonic() > until:
             return counts, now  # the next minute goes on
         counts[_carry_out(now, by_id[slot.channel_id], channels[slot.channel_id], slot, decision)] += 1
@@ -119,19 +121,58 @@ def _needs(row: dict[str, Any]) -> dict[str, float]:
 
 
 def _decide(
-    now: datetime, channels: dict[str, calendar.Channel], due: list[calendar.Slot]
+    now: datetime,
+    channels: dict[str, calendar.Channel],
+    by_id: dict[str, dict[str, Any]],
+    due: list[calendar.Slot],
 ) -> list[tuple[calendar.Slot, calendar.Decision]]:
     if not due:
         return []
+    limits: dict[str, calendar.Limit] = {}
+    planned = {}
     with db.reading() as tx:
+        for channel_id in sorted({slot.channel_id for slot in due}):
+            needs = _budgets(tx, now, by_id[channel_id], limits)
+            channel = channels[channel_id]
+            planned[channel_id] = replace(channel, needs={**channel.needs, **needs})
         rows = slots.list_occupied(tx, sorted({slot.channel_id for slot in due}), now)
         in_production = slots.count_in_production(tx)
     occupied: dict[str, dict[str, datetime]] = defaultdict(dict)
     for row in rows:
         occupied[row["channel_id"]][row["id"]] = row["publish_at"]
-    by_id = {slot.id: slot for slot in due}
-    decided = calendar.decide(now, channels, due, _limits(now, in_production), occupied)
-    return [(by_id[each.slot_id], each) for each in decided]
+    of_id = {slot.id: slot for slot in due}
+    decided = calendar.decide(now, planned, due, {**limits, **_limits(now, in_production)}, occupied)
+    return [(of_id[each.slot_id], each) for each in decided]
+
+
+def _budgets(
+    tx: db.Transaction, now: datetime, row: dict[str, Any], limits: dict[str, calendar.Limit]
+) -> dict[str, float]:
+    """Add the budgets of a channel to `limits`. Returns what one of its videos takes of each, by its name.
+
+    A budget that is too small for any video is left out: waiting doesn't help, and the order's refusal says
+    what to change.
+    """
+    try:
+        usd = ordering.expected_usd(row["id"], row["settings"])
+    except InvalidRequest:
+        return {}  # the order is refused, with the reason
+    needs = {}
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    month = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
+    for scope, budget in budgets.find_left(tx, row["organisation_id"], row["id"], usd).items():
+        if budget.limit < usd:
+            continue
+        name = f"day:{row['id']}" if scope == "day" else f"month:{row['organisation_id']}"
+        reason = (
+            f"{budgets.NAMES[scope]} is {budget.limit:.2f} USD, {max(budget.left, Decimal(0)):.2f} USD are "
+            f"left, and a video is expected to cost {usd:.2f} USD."
+        )
+        found = calendar.Limit(float(budget.left), midnight if scope == "day" else month, reason)
+        # Of an organisation's month each channel sees its own forecast: the smallest counts.
+        limits[name] = min(limits.get(name, found), found, key=lambda each: each.left)
+        needs[name] = float(usd)
+    return needs
 
 
 def _limits(now: datetime, in_production: int) -> dict[str, calendar.Limit]:

@@ -18,6 +18,8 @@ ATTEMPT_HOURS = 24
 REMOVED_DAYS = 30
 # No queue keeps a message for longer than 14 days; nobody repeats a notification after a year.
 DELIVERY_DAYS, SEEN_DAYS = 15, 400
+# A calendar shows what became of the slots of a year, and of the same month of the year before.
+SLOT_DAYS = 400
 
 # Name -> table and condition of the rows to delete.
 _EXPIRED = {
@@ -40,6 +42,11 @@ _EXPIRED = {
     "login_attempts": ("access.login_attempts", f"last_at < now() - interval '{ATTEMPT_HOURS} hours'"),
     "known_places": ("access.known_places", f"seen_at < now() - interval '{PLACE_DAYS} days'"),
     "channel_removals": ("studio.channel_removals", "expires_at < now()"),
+    # Open slots stay: the schedule ends each of them with a reason.
+    "slots": (
+        "studio.slots",
+        f"publish_at < now() - interval '{SLOT_DAYS} days' AND state NOT IN ('planned', 'held')",
+    ),
     "deliveries": ("feed.deliveries", f"taken_at < now() - interval '{DELIVERY_DAYS} days'"),
     "seen": ("feed.seen", f"seen_at < now() - interval '{SEEN_DAYS} days'"),
 }

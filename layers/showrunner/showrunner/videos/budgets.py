@@ -6,7 +6,7 @@ the channel's for the day, or the organisation's for the month.
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from showrunner.access import limits
 from showrunner.database import db
@@ -36,12 +36,35 @@ def require(
         left = limit - Decimal(used[scope])
         if amount > left:
             raise PaymentRequired(
-                f"{_NAMES[scope]} is {limit:.2f} USD, {max(left, Decimal(0)):.4f} USD are left, and up to "
+                f"{NAMES[scope]} is {limit:.2f} USD, {max(left, Decimal(0)):.4f} USD are left, and up to "
                 f"{amount:.4f} USD are needed now. {remedy}, then try again."
             )
 
 
-_NAMES = {
+class Budget(NamedTuple):
+    """A budget in USD: its `limit`, and what of it is `left` for another video."""
+
+    limit: Decimal
+    left: Decimal
+
+
+def find_left(
+    tx: db.Transaction, organisation_id: str, channel_id: str, video_usd: Decimal
+) -> dict[str, Budget]:
+    """Return the channel's budget of the `day` and the organisation's of the `month`.
+
+    What running videos are still going to cost is taken off, at `video_usd` for a whole video.
+    """
+    used = budgets.get_used(tx, organisation_id, channel_id, None)
+    expected = budgets.get_expected(tx, organisation_id, channel_id, video_usd)
+    limit = {
+        "day": _limit(used, "day", DAY_USD),
+        "month": Decimal(limits.of_organisation(tx, organisation_id)["month_usd"]),
+    }
+    return {name: Budget(usd, usd - Decimal(used[name]) - expected[name]) for name, usd in limit.items()}
+
+
+NAMES = {
     "video": "The budget of a video of this channel",
     "day": "The channel's budget of a day (UTC)",
     "month": "Your organisation's budget of a month (UTC)",

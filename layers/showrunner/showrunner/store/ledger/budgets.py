@@ -59,6 +59,35 @@ def get_used(
     return row
 
 
+def get_expected(
+    tx: db.Transaction, organisation_id: str, channel_id: str, video_usd: Decimal
+) -> dict[str, Decimal]:
+    """Return what running videos will still cost: of the channel (`day`), of the organisation (`month`).
+
+    `video_usd`: what a whole video is expected to cost. Paid and reserved parts are left out.
+    """
+    row = db.one(
+        tx,
+        """
+        SELECT coalesce(sum(rest) FILTER (WHERE channel_id = :channel_id), 0) AS day,
+               coalesce(sum(rest), 0) AS month
+          FROM (SELECT v.channel_id, greatest(0, :video_usd
+                       - (SELECT coalesce(sum(k.amount_usd), 0) FROM ledger.costs k WHERE k.video_id = v.id)
+                       - (SELECT coalesce(sum(r.amount_usd), 0) FROM ledger.reservations r
+                           WHERE r.video_id = v.id)) AS rest
+                  FROM studio.videos v
+                 WHERE v.organisation_id = :organisation_id AND v.status IN ('queued', 'processing')
+                   AND v.deleted_at IS NULL) running
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+        video_usd=video_usd,
+    )
+    if row is None:
+        raise AssertionError("an aggregate returns one row")
+    return {name: Decimal(row[name]) for name in ("day", "month")}
+
+
 def reserve(
     tx: db.Transaction, organisation_id: str, channel_id: str, video_id: str, step: str, amount: Decimal
 ) -> None:
