@@ -1,17 +1,20 @@
 """Each step of a publication with each fault: one video, the same bytes, no quota counted twice."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from functions.publish import app as publish
 from functions.upload import app as upload
 from local.platforms.library import Processing
 from showrunner import quotas
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.errors import UploadUnknown
+from showrunner.errors import DatabaseUnavailable, UploadUnknown
 from showrunner.publishing import slices
-from tests.conftest import add_user
+from tests.conftest import add_user, free_port
+from tests.database.test_waking import Sleeper
 from tests.publishing.film import mp4
 from tests.publishing.studio import PLAYLIST, Machine
 
@@ -150,6 +153,76 @@ def test_a_worker_that_is_killed_after_its_work_repeats_nothing(studio, step):
 
     Machine(row, before=first).run()
 
+    require_one_video(studio)
+
+
+@pytest.fixture(params=["refused", "resuming"])
+def paused(request, monkeypatch):
+    """Return a function that calls a handler as an environment that starts while the database is away."""
+    monkeypatch.setattr(db, "WAKE_SECONDS", 0.3)
+    sleeper = Sleeper(0, 60) if request.param == "resuming" else None
+    port = str(sleeper.port if sleeper else free_port())
+
+    def call(handler, event):
+        # A thread has a connection of its own, as a new environment has.
+        with monkeypatch.context() as patch, ThreadPoolExecutor(1) as pool:
+            patch.setenv("DATABASE_PORT", port)
+            return pool.submit(handler, event, None).result()
+
+    yield call
+    if sleeper:
+        sleeper.listener.close()
+
+
+@pytest.mark.parametrize("step", ["begin", "send", "settle", "fail"])
+def test_a_paused_database_delays_a_step_and_changes_nothing(studio, monkeypatch, paused, step):
+    """The machine's Retry calls the step again (tests/contract/test_statemachine.py); then it goes on."""
+    handle, met = publish.handler, []
+    if step == "fail":
+        studio.library.add_faults([{"on": "uploads.send", "kind": "gone"}])
+
+    def handler(event, context):
+        following = event.get("next", {}).get("step", "")
+        if (event["step"] == step or (step, following) in {("send", "process"), (step, step)}) and not met:
+            with pytest.raises(DatabaseUnavailable) as unavailable:
+                paused(handle, event)
+            met.append(unavailable.value)
+        return handle(event, context)
+
+    monkeypatch.setattr(publish, "handler", handler)
+    Machine(studio.order()).run()
+
+    assert met, "the step met the pause"
+    if step == "fail":
+        assert (studio.status(), studio.uploaded()) == ("publish_unknown", [])
+    else:
+        require_one_video(studio)
+
+
+def test_the_steps_that_talk_to_youtube_need_no_database(studio, monkeypatch, paused):
+    handle = upload.handler
+    monkeypatch.setattr(upload, "handler", lambda event, context: paused(handle, event))
+
+    Machine(studio.order()).run()
+
+    require_one_video(studio)
+
+
+@pytest.mark.parametrize("step", ["begin", "send", "settle"])
+def test_a_step_whose_commit_was_answered_to_nobody_is_repeated_without_effect(studio, monkeypatch, step):
+    """A worker that is killed after its commit: the machine's Retry calls it again."""
+    handle, repeated = publish.handler, []
+
+    def handler(event, context):
+        following = event.get("next", {}).get("step", "")
+        if event["step"] == step or (step, following) in {("send", "process"), (step, step)}:
+            repeated.append(handle(event, context))
+        return handle(event, context)
+
+    monkeypatch.setattr(publish, "handler", handler)
+    Machine(studio.order()).run()
+
+    assert repeated
     require_one_video(studio)
 
 
