@@ -14,6 +14,10 @@ app.include(
     "/api/v1/channels/{channel_id}/resume",
 )
 app.include(backlog.routes, "/api/v1/channels/{channel_id}/topics")
-app.include(youtube.routes, "/api/v1/channels/{channel_id}/connect-youtube")
+app.include(
+    youtube.routes,
+    "/api/v1/channels/{channel_id}/connect-youtube",
+    "/api/v1/channels/{channel_id}/sync",
+)
 
 handler = application.handler(app)

@@ -9,11 +9,11 @@ from showrunner import config
 from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.production import files, palettes, voices
+from showrunner.production import costs, files, palettes, voices
 from showrunner.production.job import SIZES, Asset, Job, Output
 from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
-from showrunner.videos import announcements
+from showrunner.videos import announcements, paces
 
 # The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't
 # done by then never will be.
@@ -90,6 +90,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     )
     if voice is None:
         raise InvalidRequest(f"The voice can't be used: {voices.missing(language, request['voice'])}.")
+    voice = paces.measured(voice, config.setting("ELEVENLABS_MODEL"), language)
     aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
     organisation_id, video_id = str(row["organisation_id"]), str(row["id"])
     return Job(
@@ -121,6 +122,17 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     )
 
 
+def _measure_usd(job: Job) -> str:
+    """Return what measuring the job's voice costs; empty if that isn't needed.
+
+    The pace is known, or no script is written for it.
+    """
+    model = config.setting("ELEVENLABS_MODEL")
+    if job.manual_script or paces.find(job.voice, model, job.language) is not None:
+        return ""
+    return str(costs.speech_charge("", model, len(voices.SAMPLES[job.language]), None).amount_usd)
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with db.transaction() as tx:
@@ -138,5 +150,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "request_id": correlation.current(),
         "folder": job.folder,
         "stop_after": job.stop_after or "",
+        "measure_usd": _measure_usd(job),
     }
     return {**pointers, **_rendering(job, row["request"].get("priority", 2))}

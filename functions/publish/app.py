@@ -4,9 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from showrunner.aws import email
+from showrunner.accounts import emails
+from showrunner.channels import sync
 from showrunner.database import db
 from showrunner.errors import ProductionCancelled, UploadUnknown
 from showrunner.models import VideoEventKind
@@ -15,7 +14,7 @@ from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import productions, publications
-from showrunner.telemetry import entrypoint, logger
+from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements, publishing, upload_state
 
 FIRST = {"publish": "check", "change": "change", "remove": "remove"}
@@ -43,7 +42,7 @@ def _record(event: dict[str, Any]) -> Outcome:
         )
         told = _mark_lost(tx, event, following) if following.get("is_disconnected") else None
     if told:
-        _ask_to_reconnect(told)
+        emails.tell(told, emails.reconnect())
     return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
 
 
@@ -54,21 +53,6 @@ def _mark_lost(tx: db.Transaction, event: dict[str, Any], following: Outcome) ->
         return None
     reason = following["waiting_for"]
     return connected_accounts.mark_lost(tx, event["organisation_id"], source["connection_id"], reason)
-
-
-def _ask_to_reconnect(to: str) -> None:
-    """Tell the person who connected an account that Google has ended our permission."""
-    message = email.Email(
-        "Connect your YouTube account again",
-        (
-            "Google has ended the permission by which showrunner publishes on your YouTube channel.",
-            "Videos wait for seven days. Connect the account again in the channel's settings to go on.",
-        ),
-    )
-    try:
-        email.send(to, message)
-    except (BotoCoreError, ClientError):
-        logger.warning("email not sent", exc_info=True)
 
 
 def _settle(event: dict[str, Any]) -> Outcome:
@@ -154,12 +138,14 @@ def _message(cause: str) -> str:
 
 
 STEPS = {"begin": _begin, "record": _record, "fail": _fail}
+# The steps of a reading of a channel, whose input has a channel_id instead of a video_id.
+READING = {"begin": sync.begin, "record": sync.record, "fail": sync.fail}
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome:
     try:
-        return STEPS[event["step"]](event)
+        return (READING if "channel_id" in event else STEPS)[event["step"]](event)
     except ProductionCancelled:
         # A newer attempt has taken its place: this execution has nothing more to do.
         return {"do": "end", "step": event["step"]}

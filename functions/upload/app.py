@@ -1,11 +1,12 @@
 """Publication machine, steps that talk to YouTube -> film, thumbnail, captions there. No database.
 
-Returns which step comes next.
+Returns which step comes next. With a channel_id instead of a video_id it reads that channel.
 """
 
 from typing import Any
 
 from showrunner.aws import s3
+from showrunner.channels import reading
 from showrunner.production.files import publication_key, video_folder
 from showrunner.publishing.job import PublicationJob
 from showrunner.publishing.steps import Outcome
@@ -15,6 +16,8 @@ from showrunner.videos.publication import Publication
 
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> Outcome:
+    if "channel_id" in event:
+        return reading.read(event)
     job = PublicationJob.model_validate(
         s3.get_json(publication_key(video_folder(event["organisation_id"], event["video_id"])))
     )

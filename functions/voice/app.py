@@ -1,6 +1,7 @@
-"""Step NarrateScene: one passage -> its recording and word times in S3 for every scene that says it.
+"""Steps NarrateScene, MeasureVoice: one passage -> its recording and word times in S3 for each of its scenes.
 
-A recording is paid for once for each (text, voice, model, language, settings).
+A recording is paid for once for each (text, voice, model, language, settings). MeasureVoice speaks a fixed
+sentence once for each voice, to know its pace before a script is written for it.
 """
 
 import io
@@ -11,15 +12,16 @@ from mutagen.mp3 import MP3
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
 from showrunner.errors import VoiceUnavailable
-from showrunner.platforms.speech import Narrator
+from showrunner.platforms.speech import Narrator, Speech
 from showrunner.production import costs, files, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
-from showrunner.telemetry import entrypoint
-from showrunner.videos import receipts, voice_checks
+from showrunner.telemetry import entrypoint, logger
+from showrunner.videos import paces, receipts, voice_checks
 
 
-def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
+def _speak(job: Job, text: str, model: str) -> Speech:
+    """Speak a text and store its charge. Raises as Narrator.speak."""
     narrator = Narrator(ssm.secret("elevenlabs/api_key"), config.setting("ELEVENLABS_BASE_URL"))
     try:
         with breakers.guard("elevenlabs", "speak"):
@@ -29,13 +31,37 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
         voice_checks.save(job.voice.provider_id, error.message)
         raise
     receipts.add(job.folder, costs.speech_charge(speech.request_id, model, len(text), speech.credits))
+    return speech
+
+
+def _seconds(speech: Speech) -> float:
+    return float(MP3(io.BytesIO(speech.audio)).info.length)
+
+
+def _measure(job: Job) -> dict[str, Any]:
+    """Measure the pace of the job's voice, unless somebody has, and write it into the job document."""
+    model = config.setting("ELEVENLABS_MODEL")
+    pace = paces.find(job.voice, model, job.language)
+    if pace is None:
+        found = voices.pace(job.language, _seconds(_speak(job, voices.SAMPLES[job.language], model)))
+        if found is None:
+            logger.warning("the pace of a voice can't be measured", extra={"voice": job.voice.provider_id})
+        # Kept even so: the sentence would be paid for before each script.
+        pace = paces.save(job.voice, model, job.language, found or job.voice.words_per_minute)
+    changed = job.model_copy(update={"voice": job.voice._replace(words_per_minute=pace)})
+    s3.put_json(files.job_key(job.folder), changed.model_dump(mode="json"))
+    return {"words_per_minute": pace}
+
+
+def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
+    speech = _speak(job, text, model)
     audio_key = files.product_key(job.organisation_id, "voice", name, "mp3")
     sha256 = s3.put_product(audio_key, speech.audio, "audio/mpeg")
     product = {
         "text": text,
         "uri": s3.uri(audio_key),
         "sha256": sha256,
-        "duration_seconds": round(MP3(io.BytesIO(speech.audio)).info.length, 3),
+        "duration_seconds": round(_seconds(speech), 3),
         "characters": speech.characters,
         "starts": speech.starts,
         "ends": speech.ends,
@@ -56,6 +82,8 @@ def _find(job: Job, name: str) -> dict[str, Any] | None:
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
+    if event.get("step") == "measure":
+        return _measure(job)
     passages = Script.model_validate(s3.get_json(files.script_key(job.folder))["script"]).passages
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")

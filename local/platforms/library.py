@@ -58,6 +58,8 @@ class Uploaded:
     version: int = 1
     thumbnail: tuple[str, bytes] | None = None
     captions: list[Json] = field(default_factory=list)
+    views: int = 0
+    likes: int = 0
 
 
 @dataclass

@@ -151,6 +151,7 @@ def resource(library: Library, video: Uploaded) -> Json:
             "liveBroadcastContent": "none",
         },
         "status": library.status_of(video),
+        "statistics": {"viewCount": str(video.views), "likeCount": str(video.likes), "commentCount": "0"},
         "contentDetails": details | ({"duration": "PT1M"} if processed else {}),
         "fileDetails": file | ({"durationMs": str(_milliseconds(video))} if processed else {}),
         "processingDetails": {"processingStatus": "succeeded" if processed else "processing"},

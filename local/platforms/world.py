@@ -53,7 +53,8 @@ class ChannelsOfAccounts(dict[str, list[str]]):
 class World:
     """The state of all stand-ins.
 
-    `channels`: id -> {title, handle, user}. `videos`: id -> {channel_id, title, published_at, …}.
+    `channels`: id -> {title, handle, user, views, videos, subscribers}; without subscribers they are hidden.
+    `videos`: id -> {channel_id, title, published_at, …}.
     `owned`: address of a Google account -> its channel ids, the first of which is the default.
     `failing`: path -> how many requests get 503. `outbox`: the folder of the emails that /mailbox shows.
     """

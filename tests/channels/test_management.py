@@ -49,7 +49,7 @@ def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
         "category": 22,
     }
     assert channel["settings"].items() >= defaults.items()
-    assert [task["done"] for task in response.body["setup_tasks"]] == [False, False, False]
+    assert [task["done"] for task in response.body["setup_tasks"]] == [False, False, False, False]
 
 
 def test_every_setting_is_returned_as_it_was_given(client):

@@ -78,6 +78,19 @@ def test_a_video_is_published_at_once_if_it_is_not_public_or_its_slot_is_too_nea
     assert studio.status() == "published"
 
 
+def test_a_private_channel_is_told_that_its_times_publish_nothing(studio, client):
+    def is_done(**settings):
+        configure(studio, **settings)
+        tasks = client("GET", f"/api/v1/channels/{studio.channel_id}").body["setup_tasks"]
+        (task,) = (each for each in tasks if each["task"] == "choose_privacy")
+        assert "settings.privacy" in task["description"]
+        return task["done"]
+
+    assert is_done(privacy="private") is False
+    assert is_done(privacy="private", auto_publish=False) is True
+    assert is_done(privacy="public", auto_publish=True) is True
+
+
 def test_a_video_of_a_channel_with_review_is_not_published_before_its_approval(studio, client):
     configure(studio, review=True, privacy="public")
     at = minute(5)

@@ -18,6 +18,19 @@ def send(request: Request, to: str, email: Email) -> None:
         log.warn(request, "email not sent", subject=email.subject, reason=str(error)[:500])
 
 
+def tell(to: str, email: Email) -> None:
+    """Send an email that no request has asked for. A failure is only logged."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from showrunner.aws import email as ses
+    from showrunner.telemetry import logger
+
+    try:
+        ses.send(to, email)
+    except (BotoCoreError, ClientError):
+        logger.warning("email not sent", exc_info=True)
+
+
 def verify(token: str) -> Email:
     warning = "If you didn't register, do nothing: somebody else has chosen the password."
     request = "Confirm that this address is yours within 24 hours:"
@@ -42,6 +55,17 @@ def linked() -> Email:
     change = "From now on your Google account opens your showrunner account. All other logins were ended."
     warning = "If it wasn't you, secure your Google account at once: somebody else can use it."
     return Email("Google opens your account now", (change, warning))
+
+
+def reconnect() -> Email:
+    """Tell the person who connected an account that Google has ended our permission."""
+    return Email(
+        "Connect your YouTube account again",
+        (
+            "Google has ended the permission by which showrunner publishes on your YouTube channel.",
+            "Videos wait for seven days. Connect the account again in the channel's settings to go on.",
+        ),
+    )
 
 
 def unsubscribe_lines(unsubscribe_key: str, kind: str) -> tuple[str, str]:

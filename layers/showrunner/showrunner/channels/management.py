@@ -5,7 +5,7 @@ from typing import Any
 
 from showrunner.access import limits
 from showrunner.access.digests import sha256
-from showrunner.channels import backlog
+from showrunner.channels import backlog, youtube
 from showrunner.channels.schemas import (
     ChannelChanges,
     ChannelFilter,
@@ -20,7 +20,7 @@ from showrunner.channels.schemas import (
 from showrunner.channels.settings import check_cloned_voice, check_logo, check_voice, low_backlog
 from showrunner.database import db
 from showrunner.errors import Conflict
-from showrunner.store.studio import channels, topics
+from showrunner.store.studio import channel_syncs, channels, topics
 from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -33,6 +33,11 @@ CONFIRMATION_MINUTES = 10
 CONNECT_AGAIN = (
     "Connect the account again: GET /auth/oauth/youtube/start, then POST /channels/{id}/connect-youtube. "
     "Publications wait for it for seven days."
+)
+PRIVATE = (
+    "Videos are uploaded as private as soon as they are ready, and nobody else sees them. To publish them at "
+    "the minutes of the calendar, set settings.privacy to public. If private is what you want, nothing is to "
+    "be done."
 )
 
 
@@ -76,6 +81,7 @@ def add(request: Request, body: NewChannel) -> Answer:
 
 
 def _setup_tasks(tx: db.Transaction, channel: dict[str, Any]) -> list[dict[str, Any]]:
+    settings = channel["settings"]
     waiting = topics.count_waiting(tx, channel["id"])
     connection = channels.get_connection(tx, channel["id"])
     connect = "Connect the YouTube account, so that videos can be published."
@@ -83,11 +89,15 @@ def _setup_tasks(tx: db.Transaction, channel: dict[str, Any]) -> list[dict[str, 
         connect = f"{connection['lost_reason']} {CONNECT_AGAIN}"
     done = {
         "connect_youtube": connection["is_connected"],
-        "add_brand": bool(channel["settings"].get("brand")),
-        "add_topics": waiting >= low_backlog(channel["settings"]),
+        # Without a choice videos arrive as private, which surprises whoever expects them at their minute.
+        "choose_privacy": settings.get("privacy", "private") != "private"
+        or not settings.get("auto_publish", True),
+        "add_brand": bool(settings.get("brand")),
+        "add_topics": waiting >= low_backlog(settings),
     }
     descriptions = {
         "connect_youtube": connect,
+        "choose_privacy": PRIVATE,
         "add_brand": "Choose colours, logo and caption style.",
         "add_topics": f"Fill the backlog that scheduled videos draw their topics from: {waiting} wait.",
     }
@@ -99,7 +109,8 @@ def show(request: Request, channel_id: str) -> Answer:
     """Show a channel with its statistics, newest videos, and what is left to do for it to run itself."""
     with db.reading() as tx:
         overview = parse(channels.get_overview(tx, request.organisation_id, channel_id).encode())
-        return Answer({**overview, "setup_tasks": _setup_tasks(tx, overview["channel"])})
+        read = youtube.describe(channel_syncs.find(tx, channel_id))
+        return Answer({**overview, "youtube": read, "setup_tasks": _setup_tasks(tx, overview["channel"])})
 
 
 @routes.put(

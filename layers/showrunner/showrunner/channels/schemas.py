@@ -311,6 +311,39 @@ class ConnectedChannel(Result):
     disabled_features: list[str]
 
 
+class ChannelConnection(Result):
+    """The YouTube connection of a channel.
+
+    `state`: `none`, `connected`, or `lost` when Google has ended our permission (`lost_reason`).
+    `available` lists the YouTube channels of the organisation's connected accounts.
+    """
+
+    state: Literal["none", "connected", "lost"]
+    youtube_channel_id: str | None
+    connection_id: str | None
+    connected_at: Timestamp | None
+    lost_reason: str | None
+    disabled_features: list[str]
+    available: list[str]
+
+
+class ChannelSync(Result):
+    """A reading of a channel from YouTube. `error` says why the last one failed.
+
+    Figures that the owner hides are null. They are those of the last reading that succeeded.
+    """
+
+    status: Literal["running", "done", "failed"]
+    begun_at: Timestamp
+    ended_at: Timestamp | None
+    error: str | None
+    title: str | None
+    subscribers: int | None
+    views: int | None
+    videos: int | None
+    shown_at: Timestamp | None
+
+
 class ChannelList(Result):
     channels: list[Channel]
     pagination: Pagination
@@ -337,4 +370,7 @@ class ChannelOverview(Result):
     channel: Channel
     statistics: ChannelStatistics
     recent_videos: list[RecentVideo]
+    youtube: Annotated[
+        ChannelSync | None, Field(description="The last POST …/sync; null if there was none.")
+    ] = None
     setup_tasks: list[SetupTask]

@@ -81,6 +81,19 @@ class Studio:
         items = self._run(self._api.videos().list(part=SHOWN_PARTS, id=video_id)).get("items", [])
         return items[0] if items else None
 
+    def find_own_channel(self) -> dict[str, Any] | None:
+        """Return the channel that the token stands for, with its statistics; None without one. One unit."""
+        answer = self._run(self._api.channels().list(part="snippet,statistics", mine=True))
+        items: list[dict[str, Any]] = answer.get("items") or []
+        return items[0] if items else None
+
+    def list_videos(self, video_ids: list[str]) -> list[dict[str, Any]]:
+        """Return status and statistics of up to 50 videos; missing ones are left out. One unit, if any."""
+        if not video_ids:
+            return []
+        request = self._api.videos().list(part="status,statistics", id=",".join(video_ids))
+        return list(self._run(request).get("items", []))
+
     def find_marked(self, channel_id: str, marker: str) -> str | None:
         """Return the id of the upload with the tag `marker` among the channel's last 50, or None. 2 units."""
         uploads = self._run(

@@ -24,6 +24,8 @@ STEP_OF_STATE = {
     "WriteScript": "script",
     "ReserveScript": "script",
     "RecordScript": "script",
+    "ReserveMeasurement": "script",
+    "MeasureVoice": "voice",
     "NarrateScene": "voice",
     "ChooseVisual": "visuals",
     "PlanTimeline": "timeline",

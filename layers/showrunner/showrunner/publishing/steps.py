@@ -48,6 +48,14 @@ class Outcome(TypedDict, total=False):
     waiting_for: str
     # The account must be connected again.
     is_disconnected: bool
+    # Of the reading of a channel (channels/sync.py): whose page it is, its videos, and what was found.
+    connection_id: str
+    youtube_channel_id: str
+    video_ids: list[str]
+    is_first: bool
+    tries: int
+    found: dict[str, Any]
+    error: str
 
 
 def polling_seconds(polls: int) -> int:

@@ -17,7 +17,7 @@ from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels, topics, videos
-from showrunner.videos import budgets, executions, voice_checks
+from showrunner.videos import budgets, executions, paces, voice_checks
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -149,6 +149,13 @@ def estimate_brief(tx: db.Transaction, request: Request, brief: Brief) -> VideoE
     )
 
 
+def expected_usd(channel_id: str, settings: dict[str, Any]) -> Decimal:
+    """Return what a video of the channel's backlog is expected to cost. Raises InvalidRequest."""
+    brief = Brief(channel_id=channel_id)
+    found, _ = _estimate(brief, _order(brief, settings, ""), "")
+    return Decimal(found.cost_usd["total"])
+
+
 def _estimate(brief: Brief, order: dict[str, Any], prefix: str) -> tuple[estimate.Estimate, list[str]]:
     """Return the estimate of an order and its warnings.
 
@@ -275,7 +282,7 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
             "Choose another voice (GET /voices), or tell the operator."
         )
         raise InvalidRequest(message, [{"field": f"{prefix}voice", "message": message}])
-    order["words_per_minute"] = voice.words_per_minute
+    order["words_per_minute"] = paces.known(voice, config.setting("ELEVENLABS_MODEL", "-"), language)
     return order
 
 

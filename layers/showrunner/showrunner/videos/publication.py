@@ -377,7 +377,7 @@ class Publication:
                 "compare",
                 "GONE",
                 "YouTube doesn't show the video any more.",
-                "Look in YouTube Studio; POST …/publish with confirm_repeat.",
+                "Look in YouTube Studio. If it was deleted there, DELETE the video here, too.",
             )
             self._add_problem(gone)
         for each in steps.find_differences(self.job, shown, datetime.now(UTC)) if shown else ():

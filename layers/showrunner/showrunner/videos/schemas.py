@@ -334,7 +334,10 @@ class VideoDetails(VideoSummary):
     product: dict[str, Any]
     publication: Annotated[
         dict[str, Any] | None,
-        Field(description="As POST …/publish returns it; null for a video that was never published."),
+        Field(
+            description="As POST …/publish returns it, with `shown`: what YouTube showed at `shown_at` "
+            "(POST /channels/{id}/sync reads it). Null for a video that was never published."
+        ),
     ]
 
 

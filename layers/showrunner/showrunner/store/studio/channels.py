@@ -221,16 +221,18 @@ def plan_again(tx: db.Transaction, channel_id: str) -> None:
 
 
 def get_connection(tx: db.Transaction, channel_id: str) -> dict[str, Any]:
-    """Return {is_connected, lost_reason} of a channel.
+    """Return the connection of a channel. Raises NotFound.
 
-    Connected: an account has proved that it owns the YouTube channel, and its permission hasn't ended.
+    Columns: youtube_channel_id, connection_id, is_connected (an account has proved that it owns the YouTube
+    channel, and its permission hasn't ended), lost_reason, scopes, connected_at.
     """
     row = db.one(
         tx,
         """
-        SELECT a.id IS NOT NULL AND c.youtube_verified_at IS NOT NULL
+        SELECT c.youtube_channel_id, c.connection_id::text,
+               a.id IS NOT NULL AND c.youtube_verified_at IS NOT NULL
                    AND a.lost_reason IS NULL AS is_connected,
-               a.lost_reason
+               a.lost_reason, a.scopes, a.connected_at
           FROM studio.channels c LEFT JOIN accounts.connections a ON a.id = c.connection_id
          WHERE c.id = :id
         """,
@@ -239,6 +241,35 @@ def get_connection(tx: db.Transaction, channel_id: str) -> dict[str, Any]:
     if row is None:
         raise NotFound("There is no such channel.")
     return row
+
+
+def disconnect(tx: db.Transaction, organisation_id: str, channel_id: str) -> None:
+    """Release the channel from its YouTube connection. Its youtube_channel_id stays, but proves nothing.
+
+    Raises NotFound, or Conflict while one of its videos is being published.
+    """
+    busy = db.value(
+        tx,
+        "SELECT count(*) FROM studio.videos WHERE channel_id = :channel_id AND status = 'publishing'",
+        channel_id=channel_id,
+    )
+    if busy:
+        raise Conflict(
+            "A video of the channel is being published: wait until it is there, or DELETE it. "
+            "DELETE /auth/connections/{id} ends our permission at once."
+        )
+    changed = db.run(
+        tx,
+        f"""
+        UPDATE studio.channels c
+           SET connection_id = NULL, youtube_verified_at = NULL, updated_at = now()
+         WHERE {_VISIBLE} AND c.id = :channel_id
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
+    if not changed:
+        raise NotFound("There is no such channel.")
 
 
 def connect(

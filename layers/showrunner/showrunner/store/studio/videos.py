@@ -21,7 +21,7 @@ _ITEM = """
                                      'privacy', p.metadata -> 'privacy',
                                      'schedule_time', p.metadata -> 'publish_at',
                                      'published_at', p.published_at, 'waiting_for', p.waiting_for,
-                                     'problems', p.problems)
+                                     'problems', p.problems, 'shown', p.shown, 'shown_at', p.shown_at)
                             FROM studio.publications p WHERE p.video_id = v.id),
                       'created_at', v.created_at, 'updated_at', v.updated_at, 'completed_at', v.completed_at)
 """
