@@ -239,7 +239,10 @@ def _channel(key: str, channel: Json) -> Json:
     snippet = {"title": channel["title"], "description": "", "customUrl": f"@{channel.get('handle', '')}"}
     uploads = {"relatedPlaylists": {"likes": "", "uploads": "UU" + key[2:]}}
     is_hidden = "subscribers" not in channel
-    statistics: Json = {"viewCount": str(channel.get("views", 0)), "videoCount": str(channel.get("videos", 0))}
+    statistics: Json = {
+        "viewCount": str(channel.get("views", 0)),
+        "videoCount": str(channel.get("videos", 0)),
+    }
     statistics |= {"hiddenSubscriberCount": is_hidden, "subscriberCount": str(channel.get("subscribers", 0))}
     return {
         "kind": "youtube#channel",

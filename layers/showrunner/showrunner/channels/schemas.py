@@ -336,7 +336,7 @@ class ChannelSync(Result):
     status: Literal["running", "done", "failed"]
     begun_at: Timestamp
     ended_at: Timestamp | None
-    error: str | None
+    error: str | None = None
     title: str | None
     subscribers: int | None
     views: int | None
@@ -370,7 +370,5 @@ class ChannelOverview(Result):
     channel: Channel
     statistics: ChannelStatistics
     recent_videos: list[RecentVideo]
-    youtube: Annotated[
-        ChannelSync | None, Field(description="The last POST …/sync; null if there was none.")
-    ] = None
+    youtube: ChannelSync | None
     setup_tasks: list[SetupTask]
