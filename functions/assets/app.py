@@ -1,98 +1,24 @@
 """Platform API: /api/v1/assets -> users' own images, clips and sounds, uploaded straight to S3."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from showrunner.access import limits
 from showrunner.database import db
-from showrunner.errors import InvalidRequest, LimitExceeded
 from showrunner.store.studio import assets
-from showrunner.web import answers, application, audit, fields, idempotency
+from showrunner.videos.asset_schemas import (
+    Asset,
+    AssetFilter,
+    AssetList,
+    AssetResponse,
+    NewAsset,
+    NewAssetResponse,
+)
+from showrunner.web import answers, application, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
 from showrunner.web.body import parse
-from showrunner.web.fields import Body, Line, Page, Pagination, Result, Timestamp
 from showrunner.web.routing import Request
 
 app = Application("assets")
-
-Kind = Literal["image", "clip", "audio", "thumbnail"]
-ContentType = Literal[
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "video/mp4",
-    "video/webm",
-    "video/quicktime",
-    "audio/mpeg",
-    "audio/wav",
-    "audio/mp4",
-    "audio/ogg",
-]
-
-
-fields.PATTERN_WORDS["^[0-9a-f]{64}$"] = "is no SHA-256: 64 hexadecimal digits in small letters"
-
-
-class NewAsset(Body):
-    """A file to upload. At most 2 MB for a thumbnail, 20 for an image, 50 for audio, 200 for a clip."""
-
-    kind: Kind
-    content_type: ContentType
-    bytes: Annotated[int, Field(ge=1, le=209_715_200, strict=True)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    licence: Annotated[Line, Field(max_length=200)] | None = None
-    name: Annotated[Line, Field(max_length=200, description="By which it is found again.")] | None = None
-    tags: Annotated[
-        list[Annotated[Line, Field(max_length=50)]],
-        Field(max_length=20, description="By which it is found again, whatever their capitals."),
-    ] = Field(default_factory=list)
-
-
-class AssetFilter(Page):
-    """Filters and page of the list of assets. Sorted by created_at, name or bytes."""
-
-    kind: Kind | None = None
-    tag: Annotated[Line, Field(max_length=50)] | None = None
-    name: Annotated[Line, Field(max_length=200, description="A part of the name.")] | None = None
-
-
-class Asset(Result):
-    id: str
-    kind: str
-    content_type: str
-    bytes: int
-    sha256: str
-    licence: str | None
-    name: str | None
-    tags: list[str]
-    status: Literal["pending", "ready", "refused"]
-    created_at: Timestamp
-
-
-class AssetList(Result):
-    """One page of assets."""
-
-    assets: list[Asset]
-    pagination: Pagination
-
-
-class PresignedUpload(Result):
-    method: Literal["PUT"]
-    url: str
-    headers: dict[str, str]
-    expires_in: int
-
-
-class NewAssetResponse(Result):
-    asset: Asset
-    upload: PresignedUpload
-
-
-class AssetResponse(Result):
-    asset: Asset
-    download_url: str | None
 
 
 @app.post(
@@ -111,10 +37,10 @@ def add(request: Request, body: NewAsset) -> Answer:
     from showrunner.aws import s3
     from showrunner.videos import uploads
 
-    check(body)
+    uploads.check_announced(body)
 
     def work(tx: db.Transaction) -> Answer:
-        require_space(tx, request.organisation_id, body.bytes)
+        uploads.require_space(tx, request.organisation_id, body.bytes)
         row = assets.add(
             tx,
             request.organisation_id,
@@ -135,33 +61,6 @@ def add(request: Request, body: NewAsset) -> Answer:
         return Answer({"asset": parse(row["item"].encode()), "upload": upload}, 201)
 
     return idempotency.once(request, work)
-
-
-def check(body: NewAsset) -> None:
-    """Raise InvalidRequest if the type isn't one of this kind, or the file is too large for it."""
-    from showrunner.videos import uploads
-
-    if body.kind not in uploads.TYPES[body.content_type][0]:
-        message = f"{body.content_type} can't be a {body.kind}"
-        raise InvalidRequest(f"{message}.", [{"field": "content_type", "message": message}])
-    most = uploads.MAX_BYTES[body.kind]
-    if body.bytes > most:
-        message = f"a {body.kind} has at most {most} bytes"
-        raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
-
-
-def require_space(tx: db.Transaction, organisation_id: str, size_bytes: int) -> None:
-    """Raise LimitExceeded (QUOTA_EXCEEDED) if the plan allows no more assets or bytes."""
-    assets.lock(tx, organisation_id)
-    limit = limits.of_organisation(tx, organisation_id)
-    count, used = assets.usage(tx, organisation_id)
-    if count >= limit["assets"] or used + size_bytes > limit["asset_bytes"]:
-        message = (
-            f"Your organisation may store {limit['assets']} files with {limit['asset_bytes']} bytes in all "
-            f"and has {count} with {used}: "
-            "delete some (DELETE /assets/{id}), or ask for more."
-        )
-        raise LimitExceeded(message, retry_after=limits.DAY, code="QUOTA_EXCEEDED")
 
 
 @app.get("/api/v1/assets", permission="videos:read", answer=AssetList)

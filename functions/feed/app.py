@@ -3,14 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from showrunner import config
-from showrunner.aws import ssm
 from showrunner.database import db
-from showrunner.database.pages import List
-from showrunner.errors import NotFound
-from showrunner.feed import api, intake, schemas, subscriptions
+from showrunner.feed import addresses, api, intake, reading, schemas, subscriptions
 from showrunner.store.feed import lists, webhook_events
-from showrunner.store.feed.lists import ListRequest
 from showrunner.web import application, docs
 from showrunner.web.answers import Answer
 from showrunner.web.application import Application
@@ -39,19 +34,19 @@ def subscribe(request: Request, body: schemas.NewSubscription) -> Answer:
 @app.get("/api/v1/subscriptions", **ACCESS, answer=schemas.SubscriptionPage)
 def list_subscriptions(request: Request, query: schemas.SubscriptionQuery) -> Answer:
     """List subscriptions, all or those of one channel."""
-    return _page(lists.SUBSCRIPTIONS, query, {"channel_id": query.channel_id, "status": query.status})
+    return reading.page(lists.SUBSCRIPTIONS, query, {"channel_id": query.channel_id, "status": query.status})
 
 
 @app.get("/api/v1/subscriptions/{id}", **ACCESS, answer=schemas.Subscription)
 def show_subscription(request: Request, id: str) -> Answer:
     """Return a subscription."""
-    return Answer(subscriptions.read(_number(id, "subscription")))
+    return Answer(subscriptions.read(reading.number(id, "subscription")))
 
 
 @app.delete("/api/v1/subscriptions/{id}", **ACCESS, status=204, errors=(503,))
 def unsubscribe(request: Request, id: str) -> Answer:
     """End a subscription. The hub is asked to stop; what it still sends is answered with 410."""
-    subscriptions.end(_number(id, "subscription"))
+    subscriptions.end(reading.number(id, "subscription"))
     return Answer(status=204)
 
 
@@ -62,7 +57,7 @@ def renew(request: Request, id: str) -> Answer:
     A body {lease_seconds?, secret?} changes the requested lease or the secret.
     """
     given = checked(schemas.Renewal, parse(request.raw_body)) if request.raw_body else schemas.Renewal()
-    subscription_id = _number(id, "subscription")
+    subscription_id = reading.number(id, "subscription")
     subscriptions.renew(subscription_id, given.lease_seconds, given.secret)
     return Answer(subscriptions.read(subscription_id))
 
@@ -76,7 +71,7 @@ def list_events(request: Request, query: schemas.EventQuery) -> Answer:
 
     A page with large bodies ends before its limit: continue with `next_cursor`.
     """
-    return _page(
+    return reading.page(
         lists.EVENTS,
         query,
         {"processed": query.processed, "video_id": query.video_id, "channel_id": query.channel_id},
@@ -86,7 +81,7 @@ def list_events(request: Request, query: schemas.EventQuery) -> Answer:
 @app.get("/api/v1/webhook-events/{id}", **ACCESS, answer=schemas.WebhookEvent)
 def show_event(request: Request, id: str) -> Answer:
     """Return a webhook event."""
-    return _row(lists.EVENTS, _number(id, "webhook event"), "webhook event")
+    return reading.row(lists.EVENTS, reading.number(id, "webhook event"), "webhook event")
 
 
 @app.post("/api/v1/webhook-events/{id}/replay", **ACCESS, answer=schemas.WebhookEvent)
@@ -95,9 +90,9 @@ def replay(request: Request, id: str) -> Answer:
 
     `processing_error` says why it failed, if it did.
     """
-    event_id = _number(id, "webhook event")
+    event_id = reading.number(id, "webhook event")
     intake.replay(event_id)
-    return _row(lists.EVENTS, event_id, "webhook event")
+    return reading.row(lists.EVENTS, event_id, "webhook event")
 
 
 @app.post("/api/v1/webhook-events/replay", **ACCESS, answer=schemas.ReplayResult)
@@ -122,13 +117,13 @@ def replay_range(request: Request, body: schemas.EventRange) -> Answer:
 @app.get("/api/v1/channels", **ACCESS, answer=schemas.ChannelPage)
 def list_channels(request: Request, query: schemas.ChannelQuery) -> Answer:
     """List the channels that notifications named."""
-    return _page(lists.CHANNELS, query, {}, query.title)
+    return reading.page(lists.CHANNELS, query, {}, query.title)
 
 
 @app.get("/api/v1/channels/{channel}", **ACCESS, answer=schemas.Channel)
 def show_channel(request: Request, channel: str) -> Answer:
     """Return a channel."""
-    return _row(lists.CHANNELS, _youtube_id(channel, "channel"), "channel")
+    return reading.row(lists.CHANNELS, reading.youtube_id(channel, "channel"), "channel")
 
 
 @app.post(
@@ -143,28 +138,7 @@ def from_url(request: Request, body: schemas.ChannelAddress) -> Answer:
 
     The caller waits for YouTube, within a timeout and a circuit breaker.
     """
-    from showrunner import breakers, quotas
-    from showrunner.platforms import youtube
-
-    link = youtube.parse(body.url)
-    client = youtube.Youtube(
-        ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.polling_ledger()
-    )
-    with breakers.guard("youtube", "resolve"):
-        found = client.resolve(link)
-    row = subscriptions.follow(found.channel_id, body.callback_url, schemas.DEFAULT_LEASE, None, found.title)
-    channel = {
-        "channel_id": found.channel_id,
-        "title": found.title,
-        "channel_url": f"https://www.youtube.com/channel/{found.channel_id}",
-    }
-    return Answer(
-        {
-            "channel": channel,
-            "subscription": {name: row[name] for name in ("id", "channel_id", "callback_url", "status")},
-        },
-        201,
-    )
+    return Answer(addresses.follow(body), 201)
 
 
 @app.get("/api/v1/videos", **ACCESS, answer=schemas.VideoPage)
@@ -175,53 +149,20 @@ def list_videos(request: Request, query: schemas.VideoQuery) -> Answer:
         "published_after": query.published_after,
         "published_before": query.published_before,
     }
-    return _page(lists.VIDEOS, query, filters, query.title)
+    return reading.page(lists.VIDEOS, query, filters, query.title)
 
 
 @app.get("/api/v1/videos/{video}", **ACCESS, answer=schemas.Video)
 def show_video(request: Request, video: str) -> Answer:
     """Return a video."""
-    return _row(lists.VIDEOS, _youtube_id(video, "video"), "video")
+    return reading.row(lists.VIDEOS, reading.youtube_id(video, "video"), "video")
 
 
 @app.get("/api/v1/video-updates", **ACCESS, answer=schemas.VideoUpdatePage)
 def list_updates(request: Request, query: schemas.UpdateQuery) -> Answer:
     """List the changes of videos. Entries never change."""
     names = ("video_id", "channel_id", "webhook_event_id", "update_type")
-    return _page(lists.UPDATES, query, {name: getattr(query, name) for name in names})
-
-
-def _page(what: List, query: Any, filters: dict[str, Any], title: str | None = None) -> Answer:
-    # A search bounds its own time, which takes a transaction.
-    with db.transaction() if title else db.reading() as tx:
-        return Answer(
-            lists.select(
-                tx,
-                what,
-                ListRequest(query.limit, query.offset, query.cursor, query.order_by, query.order),
-                filters,
-                title,
-            )
-        )
-
-
-def _row(what: List, key: str | int, name: str) -> Answer:
-    with db.reading() as tx:
-        return Answer(lists.get(tx, what, key, name))
-
-
-def _number(text: str, name: str) -> int:
-    """Read an id in a path. Raises NotFound for what can't be one."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise NotFound(f"{name} with id '{text[:50]}' not found")
-    return int(text)
-
-
-def _youtube_id(text: str, name: str) -> str:
-    """Read an id of YouTube's in a path. Raises NotFound for what can't be one."""
-    if not text.isascii() or len(text) > 50 or not text.isprintable():
-        raise NotFound(f"{name} with id '{text[:50]!a}' not found")
-    return text
+    return reading.page(lists.UPDATES, query, {name: getattr(query, name) for name in names})
 
 
 handler = application.handler(app)

@@ -9,13 +9,9 @@ import json
 import re
 import sys
 import time
-import uuid
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from showrunner import config
-from showrunner.aws import correlation, queues
+from showrunner.aws import correlation
 from showrunner.errors import (
     Forbidden,
     InvalidRequest,
@@ -24,19 +20,13 @@ from showrunner.errors import (
     ServiceUnavailable,
     ShowrunnerError,
 )
-from showrunner.feed import callbacks
+from showrunner.feed import callbacks, deliveries
 from showrunner.feed.callbacks import Callback
-from showrunner.feed.messages import LeaseGranted, Notification, SubscriptionDenied
 from showrunner.platforms import websub
 from showrunner.web.security import SECURITY_HEADERS
 
 # The form of `secrets.token_urlsafe(32)`. A token of another form isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-# https://www.w3.org/TR/websub/#hub-verifies-intent allows any string; real hubs send 20 to 40 characters.
-CHALLENGE_CHARACTERS = 2000
-# Hubs grant 10 days at most. A longer lease would hide that the subscription is gone, one of seconds would
-# keep us renewing.
-MIN_SECONDS, MAX_SECONDS = 60, 864_000
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
 
@@ -54,63 +44,6 @@ class Gone(ShowrunnerError):
 
 class MethodNotAllowed(ShowrunnerError):
     pass
-
-
-def verify(callback: Callback, query: dict[str, str]) -> str:
-    """Return the challenge to echo: https://www.w3.org/TR/websub/#hub-verifies-intent.
-
-    Raises NotFound for a topic or a mode that we didn't request.
-    """
-    mode, challenge = query.get("hub.mode", ""), query.get("hub.challenge", "")
-    if (
-        websub.channel_of(query.get("hub.topic", ""), urlsplit(config.setting("TOPIC_BASE_URL")).netloc)
-        != callback.channel_id
-    ):
-        raise NotFound("nobody here asked for that topic")
-    if mode == "denied":
-        if not callback.removed:
-            reason = websub.plain(query.get("hub.reason", ""))[:500]
-            report(SubscriptionDenied(callback.subscription_id, reason, datetime.now(UTC)))
-        return ""
-    if not callback.expects(mode, time.time()) or not 0 < len(challenge) <= CHALLENGE_CHARACTERS:
-        raise NotFound("nobody here asked for that")
-    if mode == "subscribe":
-        report(LeaseGranted(callback.subscription_id, lease(callback, query), datetime.now(UTC)))
-    return challenge
-
-
-def lease(callback: Callback, query: dict[str, str]) -> int:
-    """Return the granted seconds, within our bounds. A hub that names none has granted what we requested.
-
-    Raises NotFound if they are no number.
-    """
-    text = query.get("hub.lease_seconds", str(callback.lease_seconds))
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0):
-        raise NotFound("hub.lease_seconds is not a number of seconds")
-    return min(max(int(text), MIN_SECONDS), MAX_SECONDS)
-
-
-def receive(callback: Callback, headers: dict[str, str], body: bytes) -> None:
-    """Put the notification into the queue.
-
-    Raises Forbidden if the subscription has a secret and the signature is missing or wrong.
-    """
-    signature = headers.get("x-hub-signature", "")
-    is_open = not callback.sealed or (callback.unsigned and not signature)
-    if not is_open and not websub.is_signed(
-        callbacks.opened(callback.sealed, callback.token), signature, body
-    ):
-        raise Forbidden("the signature is missing or wrong")
-    text = base64.b64encode(body).decode()
-    report(
-        Notification(
-            str(uuid.uuid4()), callback.channel_id, text, datetime.now(UTC), callback.subscription_id
-        )
-    )
-
-
-def report(message: queues.Message) -> None:
-    queues.send(config.setting("NOTIFICATIONS_QUEUE_URL"), message)
 
 
 def raw(event: dict[str, Any]) -> bytes:
@@ -137,14 +70,16 @@ def find(path: str) -> Callback:
 def serve(event: dict[str, Any]) -> dict[str, Any]:
     method = event["requestContext"]["http"]["method"]
     if method == "GET":
-        return answer(200, verify(find(event["rawPath"]), event.get("queryStringParameters") or {}))
+        return answer(
+            200, deliveries.verify(find(event["rawPath"]), event.get("queryStringParameters") or {})
+        )
     if method != "POST":
         raise MethodNotAllowed("only GET and POST are possible here")
     body = raw(event)
     callback = find(event["rawPath"])
     if callback.removed:
         raise Gone("unsubscribed")
-    receive(callback, event.get("headers") or {}, body)
+    deliveries.receive(callback, event.get("headers") or {}, body)
     return answer(202, "")
 
 

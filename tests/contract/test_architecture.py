@@ -196,6 +196,18 @@ def test_every_handler_file_names_its_trigger_and_effect():
         )
 
 
+MAX_LINES = 200
+
+
+def test_a_function_is_short():
+    """It declares trigger and routes, and delegates: the rest is in the layer, in the package of its subject."""
+    lengths = {
+        name: len((FUNCTIONS / name / "app.py").read_text().splitlines()) for name in code.function_names()
+    }
+
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
 def test_every_module_of_the_layer_has_a_docstring():
     assert [
         str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))

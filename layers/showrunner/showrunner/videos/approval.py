@@ -5,15 +5,25 @@ from typing import Any
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.store.studio import videos
-from showrunner.videos import ordering, publishing
+from showrunner.videos import files, ordering, publishing
 from showrunner.videos.schemas import Rejection, VideoProgress
 from showrunner.web import audit, idempotency
 from showrunner.web.answers import Answer
+from showrunner.web.application import LATER, Routes
 from showrunner.web.routing import Request
 
+routes = Routes()
 
+
+@routes.post(
+    "/api/v1/videos/{video_id}/approve",
+    permission="videos:publish",
+    **LATER,
+    answer=VideoProgress,
+    errors=(409,),
+)
 def approve(request: Request, video_id: str) -> Answer:
-    """Approve a video and publish it, if its channel publishes automatically. Raises NotFound, Conflict."""
+    """Approve a finished video of a channel with `review`. It is published as the channel's settings say."""
     ordering.announce_work(request)
     begun: list[dict[str, Any]] = []
 
@@ -33,8 +43,15 @@ def approve(request: Request, video_id: str) -> Answer:
     return answer
 
 
+@routes.post(
+    "/api/v1/videos/{video_id}/reject",
+    permission="videos:publish",
+    answer=VideoProgress,
+    idempotent=True,
+    errors=(409,),
+)
 def reject(request: Request, video_id: str, body: Rejection) -> Answer:
-    """Reject a video: it is cancelled with the reason. A retry makes it again. Raises NotFound, Conflict."""
+    """Reject a finished video with the reason. It is cancelled; a retry makes it again."""
 
     def work(tx: db.Transaction) -> Answer:
         state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
@@ -55,12 +72,6 @@ def _require_finished(state: dict[str, Any]) -> None:
 
 
 def _progress(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress:
-    state = videos.get_state(tx, request.organisation_id, video_id)
-    return VideoProgress(
-        video_id=state["id"],
-        status=state["status"],
-        progress=state["progress"],
-        current_step=state["current_step"],
-        attempt=state["attempt"],
-        errors=[state["error"]] if state["error"] else [],
+    return files.show_progress(
+        request.organisation_id, videos.get_state(tx, request.organisation_id, video_id)
     )

@@ -11,6 +11,7 @@ from showrunner.production.estimate import BASE_SECONDS
 from showrunner.store.ledger import billing
 from showrunner.store.studio import videos
 from showrunner.videos import executions, ordering
+from showrunner.videos.orders import BURST
 from showrunner.videos.schemas import (
     MAX_BATCH,
     BulkRetry,
@@ -21,23 +22,47 @@ from showrunner.videos.schemas import (
 )
 from showrunner.web import answers, audit, idempotency, log
 from showrunner.web.answers import Answer
+from showrunner.web.application import LATER, Routes
 from showrunner.web.routing import Request
+
+routes = Routes()
 
 UNFINISHED = ("queued", "processing")
 # What a cancelled video may have been.
 CANCELLABLE = (*UNFINISHED, "script_ready")
 
 
-def retry_video(request: Request, video_id: str) -> Answer:
-    """Start a new attempt of a video that failed, was cancelled or lost its execution."""
+@routes.post(
+    "/api/v1/videos/{video_id}/retry",
+    permission="videos:write",
+    **LATER,
+    answer=OrderedVideo,
+    errors=(402, 409),
+)
+def retry(request: Request, video_id: str) -> Answer:
+    """Start a new attempt of a video that failed, was cancelled or lost its execution.
+
+    Finished work is reused.
+    """
     with db.reading() as tx:
         seen = videos.get_state(tx, request.organisation_id, video_id)
-    dead = is_dead(seen)
-    return _start_next(request, seen["id"], lambda tx: retry(tx, request, seen, dead=dead))
+    dead = _is_dead(seen)
+    return _start_next(request, seen["id"], lambda tx: _queue_retry(tx, request, seen, dead=dead))
 
 
+@routes.post(
+    "/api/v1/videos/retry",
+    permission="videos:write",
+    **LATER,
+    answer=BulkRetryResult,
+    limits=BURST,
+    errors=(402,),
+)
 def retry_each(request: Request, body: BulkRetry) -> Answer:
-    """Start a new attempt of each failed or cancelled video that matches, each on its own."""
+    """Retry up to 50 failed or cancelled videos after an outage, each on its own; the oldest first.
+
+    With `dry_run` the videos that match are returned, and nothing is changed.
+    """
     filters = body.model_dump(exclude={"dry_run"})
     page = pages.PageRequest(MAX_BATCH, None, None, "created_at")
     if body.dry_run:
@@ -70,23 +95,25 @@ def _retry_one(request: Request, seen: dict[str, Any], queued: list[tuple[str, i
     """Retry one video in a savepoint. A refused one stops no other."""
     try:
         with db.transaction() as inner:
-            _, attempt = retry(inner, request, seen, dead=False)
+            _, attempt = _queue_retry(inner, request, seen, dead=False)
     except DatabaseUnavailable:
         raise
     except ShowrunnerError as error:
-        refused = answers.refusal(request, error).body["error"]
-        return RetriedVideo(
-            video_id=seen["id"],
-            status="rejected",
-            error={name: refused[name] for name in ("code", "message", "details")},
-        )
+        return RetriedVideo(video_id=seen["id"], status="rejected", error=answers.rejection(request, error))
     queued.append((seen["id"], attempt))
     return RetriedVideo(video_id=seen["id"], status="accepted")
 
 
-def continue_video(request: Request, video_id: str) -> Answer:
-    """Start the rest of a production that stopped after its script."""
-    return _start_next(request, video_id.lower(), lambda tx: proceed(tx, request, video_id))
+@routes.post(
+    "/api/v1/videos/{video_id}/continue",
+    permission="videos:write",
+    **LATER,
+    answer=OrderedVideo,
+    errors=(402, 409),
+)
+def proceed(request: Request, video_id: str) -> Answer:
+    """Go on with a video that stopped after its script. The script is not paid for again."""
+    return _start_next(request, video_id.lower(), lambda tx: _queue_rest(tx, request, video_id))
 
 
 def _start_next(
@@ -106,23 +133,30 @@ def _start_next(
     return answer
 
 
-def cancel_video(request: Request, video_id: str) -> Answer:
-    """Cancel a video and stop its execution."""
+@routes.post(
+    "/api/v1/videos/{video_id}/cancel",
+    permission="videos:write",
+    answer=VideoProgress,
+    idempotent=True,
+    errors=(409,),
+)
+def cancel(request: Request, video_id: str) -> Answer:
+    """Cancel a video: no new paid call begins, and a running render is stopped."""
     ordering.announce_work(request)
     cancelled: list[int] = []
 
     def end(tx: db.Transaction) -> Answer:
-        progress = cancel(tx, request, video_id)
+        progress = _cancel(tx, request, video_id)
         cancelled.append(progress.attempt)
         return Answer(progress)
 
     answer = idempotency.once(request, end)
     for attempt in cancelled:
-        stop(request, video_id.lower(), attempt)
+        _stop(request, video_id.lower(), attempt)
     return answer
 
 
-def is_dead(state: dict[str, Any]) -> bool:
+def _is_dead(state: dict[str, Any]) -> bool:
     """Return whether an unfinished video has no running execution.
 
     Asks Step Functions: no transaction may be open.
@@ -130,7 +164,7 @@ def is_dead(state: dict[str, Any]) -> bool:
     return state["status"] in UNFINISHED and executions.status(state["id"], state["attempt"]) != "RUNNING"
 
 
-def retry(
+def _queue_retry(
     tx: db.Transaction, request: Request, seen: dict[str, Any], *, dead: bool
 ) -> tuple[OrderedVideo, int]:
     """Queue the next attempt and return it with its number. `seen` is the state for which `dead` was found.
@@ -145,10 +179,10 @@ def retry(
     # A rejected script is written again: a retry can cost as much as a new video.
     billing.require_credit(tx, request.organisation_id)
     limits.spend_videos(tx, request.caller, "retry")
-    return queue_next(tx, request, state, "retry")
+    return _queue_next(tx, request, state, "retry")
 
 
-def queue_next(
+def _queue_next(
     tx: db.Transaction, request: Request, state: dict[str, Any], action: str
 ) -> tuple[OrderedVideo, int]:
     """Queue the next attempt of a locked video and record `action` in the audit log."""
@@ -165,17 +199,17 @@ def queue_next(
     return ordered, attempt
 
 
-def proceed(tx: db.Transaction, request: Request, video_id: str) -> tuple[OrderedVideo, int]:
+def _queue_rest(tx: db.Transaction, request: Request, video_id: str) -> tuple[OrderedVideo, int]:
     """Queue the rest of a production that stopped after its script. Raises Conflict, PaymentRequired."""
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
     if state["status"] != "script_ready":
         raise Conflict(f"The video is {state['status']}: only one with status script_ready can be continued.")
     billing.require_credit(tx, request.organisation_id)
     videos.clear_stop(tx, request.organisation_id, state["id"])
-    return queue_next(tx, request, state, "continue")
+    return _queue_next(tx, request, state, "continue")
 
 
-def cancel(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress:
+def _cancel(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress:
     """Cancel a video; cancelling it twice is no error. Raises Conflict if it is finished."""
     state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
     if state["status"] in CANCELLABLE:
@@ -193,7 +227,7 @@ def cancel(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress
     )
 
 
-def stop(request: Request, video_id: str, attempt: int) -> None:
+def _stop(request: Request, video_id: str, attempt: int) -> None:
     """Stop an execution, and with it its render job. The sweeper repeats this if the call fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,35 +1,36 @@
 """Change the texts and the thumbnail of a video, and remove it."""
 
-from typing import Any
-
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest
 from showrunner.store.studio import assets, videos
-from showrunner.videos import publishing
+from showrunner.videos import ordering, publishing, upload_state
 from showrunner.videos.attempts import UNFINISHED
-from showrunner.videos.schemas import VideoChanges
+from showrunner.videos.schemas import VideoChanges, VideoResponse
 from showrunner.web import audit
+from showrunner.web.answers import Answer
+from showrunner.web.application import Routes
 from showrunner.web.routing import Request
 
+routes = Routes()
 
-def change(
-    tx: db.Transaction, request: Request, video_id: str, changes: VideoChanges
-) -> tuple[str, dict[str, Any] | None]:
-    """Save the given fields.
 
-    Returns the video as JSON text, and the publication to start if YouTube shows the video.
-
-    Raises NotFound, Conflict, InvalidRequest.
-    """
-    state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
-    if state["status"] in UNFINISHED:
-        raise Conflict(f"The video is {state['status']}: its texts are still being written.")
-    if changes.thumbnail:
-        _require_thumbnail(tx, request.organisation_id, changes.thumbnail)
-    videos.save(tx, request.organisation_id, video_id, changes.model_dump(exclude_unset=True))
-    audit.record(tx, request, "change", "video", state["id"], fields=sorted(changes.model_fields_set))
-    publication = publishing.change(tx, request.organisation_id, video_id)
-    return videos.get(tx, request.organisation_id, video_id), publication
+@routes.put("/api/v1/videos/{video_id}", permission="videos:write", answer=VideoResponse, errors=(409,))
+def change(request: Request, video_id: str, body: VideoChanges) -> Answer:
+    """Change title, description, tags or thumbnail of a video that isn't being made, on YouTube too."""
+    ordering.check_uploads(request, [body.thumbnail] if body.thumbnail else [])
+    with db.transaction() as tx:
+        state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
+        if state["status"] in UNFINISHED:
+            raise Conflict(f"The video is {state['status']}: its texts are still being written.")
+        if body.thumbnail:
+            _require_thumbnail(tx, request.organisation_id, body.thumbnail)
+        videos.save(tx, request.organisation_id, video_id, body.model_dump(exclude_unset=True))
+        audit.record(tx, request, "change", "video", state["id"], fields=sorted(body.model_fields_set))
+        publication = publishing.change(tx, request.organisation_id, video_id)
+        video = videos.get(tx, request.organisation_id, video_id)
+    if publication:
+        publishing.start_patiently(request, publication)
+    return Answer(video)
 
 
 def _require_thumbnail(tx: db.Transaction, organisation_id: str, asset_id: str) -> None:
@@ -38,15 +39,18 @@ def _require_thumbnail(tx: db.Transaction, organisation_id: str, asset_id: str) 
         raise InvalidRequest("The thumbnail can't be used.", [{"field": "thumbnail", "message": message}])
 
 
-def remove(tx: db.Transaction, request: Request, video_id: str) -> tuple[dict[str, Any] | None, str | None]:
-    """Remove a video that isn't being made.
-
-    Returns what publishing.remove does. Raises NotFound, Conflict.
-    """
-    state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
-    if state["status"] in UNFINISHED:
-        raise Conflict(f"The video is {state['status']}: cancel it first.")
-    ordered = publishing.remove(tx, request.organisation_id, video_id)
-    videos.remove(tx, request.organisation_id, video_id)
-    audit.record(tx, request, "remove", "video", state["id"])
-    return ordered
+@routes.delete("/api/v1/videos/{video_id}", permission="videos:write", status=204, errors=(409,))
+def remove(request: Request, video_id: str) -> Answer:
+    """Remove a video that isn't being made, on YouTube too. An upload that is under way stops."""
+    with db.transaction() as tx:
+        state = videos.get_state(tx, request.organisation_id, video_id, locked=True)
+        if state["status"] in UNFINISHED:
+            raise Conflict(f"The video is {state['status']}: cancel it first.")
+        publication, stopped = publishing.remove(tx, request.organisation_id, video_id)
+        videos.remove(tx, request.organisation_id, video_id)
+        audit.record(tx, request, "remove", "video", state["id"])
+    if stopped:
+        upload_state.cancel(stopped)
+    if publication:
+        publishing.start_patiently(request, publication)
+    return Answer(status=204)

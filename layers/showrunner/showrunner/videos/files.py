@@ -7,15 +7,26 @@ from typing import Any
 from showrunner.aws import s3
 from showrunner.errors import Conflict
 from showrunner.production import files, progress
+from showrunner.videos.schemas import VideoProgress
 
 # As long as an access token lives: enough for a big download to begin, and a forwarded link soon expires.
 LINK_SECONDS = 3600
 
 
-def current_progress(organisation_id: str, state: dict[str, Any]) -> int:
-    """Return the progress (percent) of a video, `state` as videos.get_state returns it.
+def show_progress(organisation_id: str, state: dict[str, Any]) -> VideoProgress:
+    """Return how far a video is, as the API shows it. `state` is what videos.get_state returns."""
+    return VideoProgress(
+        video_id=state["id"],
+        status=state["status"],
+        progress=_percent(organisation_id, state),
+        current_step=state["current_step"],
+        attempt=state["attempt"],
+        errors=[state["error"]] if state["error"] else [],
+    )
 
-    The render has no database: it writes its progress to S3."""
+
+def _percent(organisation_id: str, state: dict[str, Any]) -> int:
+    """Return the progress in percent. The render has no database: it writes its progress to S3."""
     if state["current_step"] != "render" or state["status"] != "processing":
         return int(state["progress"])
     reported = s3.find_json(files.progress_key(files.video_folder(organisation_id, state["id"])))

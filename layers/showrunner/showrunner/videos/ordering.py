@@ -1,4 +1,4 @@
-"""Order videos: check briefs, add rows, start executions."""
+"""Check briefs, add the rows of videos, start executions."""
 
 from decimal import Decimal
 from typing import Any
@@ -25,11 +25,8 @@ from showrunner.videos.schemas import (
     EstimatedCosts,
     OrderedVideo,
     VideoEstimate,
-    VoiceInfo,
-    VoiceList,
 )
-from showrunner.web import answers, audit, background, idempotency, log
-from showrunner.web.answers import Answer
+from showrunner.web import answers, audit, background, log
 from showrunner.web.body import checked
 from showrunner.web.routing import Request
 
@@ -38,39 +35,6 @@ LENGTHS = {"short": 45, "medium": 240, "long": 600}
 MAX_SECONDS = 3600
 # A length that differs by more than this from what was asked for is worth a warning.
 TOLERANCE = 0.10
-
-
-def order_one(request: Request, brief: Brief) -> Answer:
-    """Order one video and start its production. A repeated Idempotency-Key gets the first answer."""
-    check_uploads(request, brief.assets)
-    announce_work(request)
-    added: list[str] = []
-
-    def add(tx: db.Transaction) -> Answer:
-        ordered = accept(tx, request, brief)
-        added.append(ordered.video_id)
-        return Answer(ordered, 202)
-
-    answer = idempotency.once(request, add)
-    start(request, added)
-    return answer
-
-
-def order_each(request: Request, batch: Batch) -> Answer:
-    """Order the videos of a batch, each on its own, and start their productions."""
-    briefs = read_briefs(batch)
-    check_uploads(request, [asset for brief in briefs if isinstance(brief, Brief) for asset in brief.assets])
-    announce_work(request)
-    added: list[str] = []
-
-    def add(_: db.Transaction) -> Answer:
-        result = accept_each(request, briefs)
-        added.extend(each["video_id"] for each in result.results if each["status"] == "accepted")
-        return Answer(result, 202)
-
-    answer = idempotency.once(request, add)
-    start(request, added)
-    return answer
 
 
 def read_briefs(batch: Batch) -> list[Brief | InvalidRequest]:
@@ -104,11 +68,7 @@ def _accept_one(request: Request, brief: Brief | InvalidRequest, index: int) -> 
     except errors.DatabaseUnavailable:
         raise
     except ShowrunnerError as error:
-        refused = answers.refusal(request, error).body["error"]
-        return {
-            "status": "rejected",
-            "error": {name: refused[name] for name in ("code", "message", "details")},
-        }
+        return {"status": "rejected", "error": answers.rejection(request, error)}
 
 
 def accept(tx: db.Transaction, request: Request, brief: Brief, prefix: str = "") -> OrderedVideo:
@@ -201,32 +161,6 @@ def _unspoken(message: str, prefix: str) -> InvalidRequest:
 def spoken_languages() -> list[str]:
     """Return the languages that the stage's speech service speaks, by the parameter VoiceLanguages."""
     return config.setting("VOICE_LANGUAGES", "en").split(",")
-
-
-def list_voices() -> VoiceList:
-    """Return the stage's voices with their languages, a sample, and whether orders can use them."""
-    return VoiceList(
-        voices=[
-            _describe(name, provider_id)
-            for name, provider_id in sorted(voices.configured(config.setting("VOICES", " ")).items())
-        ]
-    )
-
-
-def _describe(name: str, provider_id: str) -> VoiceInfo:
-    spoken = spoken_languages()
-    languages = [each for each in voices.languages(name) if each in spoken]
-    problem, sample_url = voice_checks.find(provider_id)
-    if not languages:
-        problem = problem or f"It speaks no language of this stage ({', '.join(spoken)})."
-    return VoiceInfo(
-        name=name,
-        provider="elevenlabs",
-        languages=languages,
-        is_usable=not problem,
-        problem=problem,
-        sample_url=sample_url,
-    )
 
 
 def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> dict[str, Any]:

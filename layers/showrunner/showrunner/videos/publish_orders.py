@@ -8,16 +8,26 @@ from typing import Any
 from showrunner.database import db
 from showrunner.store.studio import videos
 from showrunner.videos import ordering, publishing
-from showrunner.videos.schemas import PublishRequest
+from showrunner.videos.schemas import Publication, PublishRequest
 from showrunner.web import audit, idempotency
 from showrunner.web.answers import Answer
+from showrunner.web.application import LATER, Routes
 from showrunner.web.routing import Request
 
+routes = Routes()
 
-def order(request: Request, video_id: str, body: PublishRequest) -> Answer:
-    """Record the order to publish, once for each Idempotency-Key, and start the machine.
 
-    Raises as `publishing.publish` does.
+@routes.post(
+    "/api/v1/videos/{video_id}/publish",
+    permission="videos:write",
+    **LATER,
+    answer=Publication,
+    errors=(409,),
+)
+def publish(request: Request, video_id: str, body: PublishRequest) -> Answer:
+    """Publish a finished video on YouTube, or repeat what is missing of one that is there.
+
+    Two calls at once make one upload.
     """
     ordering.announce_work(request)
     begun: list[dict[str, Any]] = []

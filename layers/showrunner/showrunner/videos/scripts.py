@@ -19,18 +19,25 @@ from showrunner.videos.schemas import (
     VideoScript,
 )
 from showrunner.web import audit
+from showrunner.web.application import Routes
 from showrunner.web.routing import Request
 
+routes = Routes()
 
-def show(request: Request, video_id: str) -> VideoScript:
-    """Return the script, edited or as written. Raises NotFound, or Conflict if there is none yet."""
+
+@routes.get("/api/v1/videos/{video_id}/script", permission="videos:read", answer=VideoScript, errors=(409,))
+def show_script(request: Request, video_id: str) -> VideoScript:
+    """Return the script, and what the rest of the production would cost."""
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
     return _shown(*_read(request.organisation_id, state))
 
 
-def transcribe(request: Request, video_id: str) -> Transcript:
-    """Return what is spoken, with its times. Raises NotFound, or Conflict until everything is spoken."""
+@routes.get(
+    "/api/v1/videos/{video_id}/transcript", permission="videos:read", answer=Transcript, errors=(409,)
+)
+def show_transcript(request: Request, video_id: str) -> Transcript:
+    """Return what is spoken in the video, with the times of each passage."""
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
     folder = files.video_folder(request.organisation_id, state["id"])
@@ -55,8 +62,9 @@ def _segment(narration: dict[str, Any]) -> TranscriptSegment:
     )
 
 
-def edit(request: Request, video_id: str, changes: ScriptChanges) -> VideoScript:
-    """Replace the given parts of a script that waits. Raises NotFound, Conflict, InvalidRequest."""
+@routes.put("/api/v1/videos/{video_id}/script", permission="videos:write", answer=VideoScript, errors=(409,))
+def edit_script(request: Request, video_id: str, body: ScriptChanges) -> VideoScript:
+    """Edit the script of a video that waits for its owner (script_ready)."""
     with db.transaction() as tx:
         # Locked until the script is stored: a continuation that comes meanwhile waits and reads the edited
         # one.
@@ -66,11 +74,9 @@ def edit(request: Request, video_id: str, changes: ScriptChanges) -> VideoScript
                 f"The video is {state['status']}: only a script that waits (script_ready) can be edited."
             )
         job, written = _read(request.organisation_id, state)
-        edited = _edited(job, written, changes)
+        edited = _edited(job, written, body)
         s3.put_json(files.edited_script_key(job.folder), edited.model_dump())
-        audit.record(
-            tx, request, "edit_script", "video", state["id"], fields=sorted(changes.model_fields_set)
-        )
+        audit.record(tx, request, "edit_script", "video", state["id"], fields=sorted(body.model_fields_set))
     return _shown(job, edited)
 
 

@@ -3,9 +3,12 @@
 import hashlib
 from typing import Any
 
+from showrunner.access import limits
 from showrunner.aws import s3
 from showrunner.database import db
+from showrunner.errors import InvalidRequest, LimitExceeded
 from showrunner.store.studio import assets
+from showrunner.videos.asset_schemas import NewAsset
 
 MEGABYTE = 1_048_576
 UPLOAD_SECONDS = 3600
@@ -33,6 +36,31 @@ MAX_BYTES = {
     "audio": 50 * MEGABYTE,
     "clip": 200 * MEGABYTE,
 }
+
+
+def check_announced(body: NewAsset) -> None:
+    """Raise InvalidRequest if the type isn't one of this kind, or the file is too large for it."""
+    if body.kind not in TYPES[body.content_type][0]:
+        message = f"{body.content_type} can't be a {body.kind}"
+        raise InvalidRequest(f"{message}.", [{"field": "content_type", "message": message}])
+    most = MAX_BYTES[body.kind]
+    if body.bytes > most:
+        message = f"a {body.kind} has at most {most} bytes"
+        raise InvalidRequest(f"The file is too large: {message}.", [{"field": "bytes", "message": message}])
+
+
+def require_space(tx: db.Transaction, organisation_id: str, size_bytes: int) -> None:
+    """Raise LimitExceeded (QUOTA_EXCEEDED) if the plan allows no more assets or bytes."""
+    assets.lock(tx, organisation_id)
+    limit = limits.of_organisation(tx, organisation_id)
+    count, used = assets.usage(tx, organisation_id)
+    if count >= limit["assets"] or used + size_bytes > limit["asset_bytes"]:
+        message = (
+            f"Your organisation may store {limit['assets']} files with {limit['asset_bytes']} bytes in all "
+            f"and has {count} with {used}: "
+            "delete some (DELETE /assets/{id}), or ask for more."
+        )
+        raise LimitExceeded(message, retry_after=limits.DAY, code="QUOTA_EXCEEDED")
 
 
 def check(organisation_id: str, asset_id: str) -> str:

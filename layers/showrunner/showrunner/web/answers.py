@@ -126,6 +126,12 @@ def error_answer(
     )
 
 
+def rejection(request: Request, error: ShowrunnerError) -> dict[str, Any]:
+    """Return code, message and details of an error, as the answer to a batch has them for one item."""
+    refused = refusal(request, error).body["error"]
+    return {name: refused[name] for name in ("code", "message", "details")}
+
+
 def respond(request: Request, answer: Answer) -> dict[str, Any]:
     # A browser caches by address: without `vary` the next user of the same browser would see this response.
     headers = {

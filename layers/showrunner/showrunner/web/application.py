@@ -27,6 +27,10 @@ from showrunner.web.body import checked, clean, parse, read_body, unknown_query
 from showrunner.web.fields import MEGABYTE, TOKEN
 from showrunner.web.routing import Handler, MethodNotAllowed, Request, Route, path_parameters
 
+# Options of a route that orders something which is done later: it answers 202, takes an Idempotency-Key, and
+# is only for people who confirmed their email address.
+LATER: dict[str, Any] = {"status": 202, "idempotent": True, "verified": True}
+
 
 class Routes:
     """Routes that a module declares beside their handlers. An Application includes them."""

@@ -1,0 +1,33 @@
+"""Follow the channel of a pasted YouTube address."""
+
+from typing import Any
+
+from showrunner import config
+from showrunner.aws import ssm
+from showrunner.feed import schemas, subscriptions
+
+
+def follow(given: schemas.ChannelAddress) -> dict[str, Any]:
+    """Ask YouTube for the channel of an address and follow it. Returns {channel, subscription}.
+
+    Raises InvalidRequest, NotFound, Conflict, and what YouTube and its circuit breaker raise.
+    """
+    # Importing what calls YouTube takes longer than all else here, and only this route needs it.
+    from showrunner import breakers, quotas
+    from showrunner.platforms import youtube
+
+    link = youtube.parse(given.url)
+    client = youtube.Youtube(
+        ssm.secret("youtube/api_key"), config.setting("YOUTUBE_BASE_URL"), quotas.polling_ledger()
+    )
+    with breakers.guard("youtube", "resolve"):
+        found = client.resolve(link)
+    row = subscriptions.follow(found.channel_id, given.callback_url, schemas.DEFAULT_LEASE, None, found.title)
+    return {
+        "channel": {
+            "channel_id": found.channel_id,
+            "title": found.title,
+            "channel_url": f"https://www.youtube.com/channel/{found.channel_id}",
+        },
+        "subscription": {name: row[name] for name in ("id", "channel_id", "callback_url", "status")},
+    }
