@@ -65,11 +65,11 @@ def parser() -> argparse.ArgumentParser:
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
     deploying.add_argument("--confirm")
-    for name, do, told in (
+    for name, do, purpose in (
         ("preflight", preflight, "what a deployment lacks"),
         ("secrets", ask_secrets, "keys of the services into SSM"),
     ):
-        command(name, do, told).add_argument("--stage", required=True)
+        command(name, do, purpose).add_argument("--stage", required=True)
     promoting = command("admin", admin, "the first platform admin of a stage")
     for name in ("--stage", "--email"):
         promoting.add_argument(name, required=True)

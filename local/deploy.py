@@ -90,8 +90,8 @@ def deploy(build: Path) -> bool:
 
 
 def version(build: Path, key: Any) -> str:
-    told = json.dumps([build.name, parameters(), secrets(key)], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    values = json.dumps([build.name, parameters(), secrets(key)], sort_keys=True)
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def deployed(ssm: Any) -> str | None:
@@ -387,12 +387,12 @@ class ApiRefused(Refused):
             details = "".join(
                 f"\n    {detail['field']}: {detail['message']}" for detail in error.get("details") or []
             )
-            told = f"{error['code']}: {error['message']} (request {error.get('request_id', '?')}){details}"
+            reason = f"{error['code']}: {error['message']} (request {error.get('request_id', '?')}){details}"
         except (ValueError, KeyError, TypeError):
-            told = answer.text[:300] or "no body"
+            reason = answer.text[:300] or "no body"
         super().__init__(
             f"the API answered {answer.status_code} to {answer.request.method} {answer.request.url.path}: "
-            f"{told}",
+            f"{reason}",
             2 if answer.status_code in (400, 422) else 1,
         )
         self.status = answer.status_code

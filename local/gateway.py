@@ -350,13 +350,13 @@ async def main() -> int:
                     file=sys.stderr,
                 )
                 return 2
-        await _told_to_stop()
+        await _until_stopped()
     finally:
         await asyncio.gather(*(runner.cleanup() for runner in runners))
     return 0
 
 
-async def _told_to_stop() -> None:
+async def _until_stopped() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -25,8 +25,8 @@ BROUGHT, OPTIONAL, MADE = secrets.BROUGHT, secrets.OPTIONAL, secrets.MADE
 # The migrate function's own limit: an index on a large table, and before it a database at rest that takes
 # half a minute to come back.
 MIGRATE_TIMEOUT_S = 900
-# Until the first deployment has told an API's own address. Nothing trusts tokens of this issuer, and the same
-# run replaces it.
+# Until the first deployment has created the APIs with their addresses. Nothing trusts tokens of this issuer,
+# and the same run replaces it.
 PENDING = "pending"
 # The address may be known after one deployment of the application, and then it is deployed once more; a third
 # would mean that they never agree.
@@ -74,14 +74,14 @@ class Release:
         self.keep_from_deletion()
         self.end_old_revisions()
         self.end_old_versions()
-        outputs, told = self.stage.outputs(self.stage.application_stack), self.stage.told()
+        outputs, given = self.stage.outputs(self.stage.application_stack), self.stage.parameters()
         # In the background: it reports by its alarm and in GET /voices.
         self.stage.aws("lambda").invoke(
             FunctionName=outputs["VoiceCheckFunction"], InvocationType="Event", Payload=b"{}"
         )
         for name in preflight.DOMAINS:
             if target := outputs.get(f"{name}Target"):
-                print(f"DNS: {told[name]} has to be a CNAME of {target}", flush=True)
+                print(f"DNS: {given[name]} has to be a CNAME of {target}", flush=True)
         print(f"Deployed: {outputs['PlatformApiUrl']}", flush=True)
 
     # ------------------------------------------------------------ The two stacks
@@ -101,8 +101,8 @@ class Release:
             **awake,
             **zones,
             "ApiLogs": found.api_logs,
-            **self.told_origins(),
-            **self.stage.told(),
+            **self.own_origins(),
+            **self.stage.parameters(),
             "Protected": str(stands).lower(),
         }
         if self.snapshot and self.is_restoring():
@@ -122,8 +122,8 @@ class Release:
             "PlatformUrl": outputs.get("PlatformApiUrl", PENDING),
             "IngestionUrl": outputs.get("IngestionApiUrl", PENDING),
         }
-        told = self.stage.told()
-        url = told.get("PlatformUrl", addresses["PlatformUrl"])
+        given = self.stage.parameters()
+        url = given.get("PlatformUrl", addresses["PlatformUrl"])
         pages = {"CorsOrigins": url, "OAuthRedirects": f"{url}/oauth"}
         host = self.stage.output(self.stage.data_stack, "DatabaseHost")
         values = {
@@ -133,14 +133,14 @@ class Release:
             **platform,
             **addresses,
             **pages,
-            **told,
+            **given,
         }
         return {**values, "Release": building.release_of(values)}
 
-    def told_origins(self) -> dict[str, str]:
+    def own_origins(self) -> dict[str, str]:
         """Return the origins that may use the media bucket: without a dashboard, the API's own address."""
         url = self.stage.outputs(self.stage.application_stack).get("PlatformApiUrl")
-        return {"CorsOrigins": self.stage.told().get("PlatformUrl", url)} if url else {}
+        return {"CorsOrigins": self.stage.parameters().get("PlatformUrl", url)} if url else {}
 
     def deploy_data(self, built: Path, found: preflight.Account) -> None:
         values = self.data_parameters(found)
@@ -209,12 +209,12 @@ class Release:
         """
         print("Migrating the database ...", flush=True)
         try:
-            told = self.stage.invoke_migrate({}, MIGRATE_TIMEOUT_S)
+            answer = self.stage.invoke_migrate({}, MIGRATE_TIMEOUT_S)
         except Refused as failure:
             raise Refused(
                 f"the migration failed, and the application stack was left as it is: {failure}", code=1
             ) from failure
-        print(f"Applied: {', '.join(told['applied']) or 'nothing new'}.", flush=True)
+        print(f"Applied: {', '.join(answer['applied']) or 'nothing new'}.", flush=True)
 
     def push_image(self, engine: str, account: str, region: str) -> str:
         """Build and push the render image. Returns its address by digest.
@@ -241,8 +241,8 @@ class Release:
 
         The password goes through a pipe: other users of the machine can read a command's arguments.
         """
-        told = self.stage.aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
-        password = base64.b64decode(told).decode().partition(":")[2]
+        answer = self.stage.aws("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        password = base64.b64decode(answer).decode().partition(":")[2]
         done = subprocess.run(
             login_command(engine, registry), input=password, text=True, capture_output=True, check=False
         )
@@ -328,7 +328,7 @@ class Rehearsal:
                 region,
                 built / "data",
                 self.stage.data_stack,
-                {"Stage": name, **self.stage.told(), "Protected": "$PROTECTED"},
+                {"Stage": name, **self.stage.parameters(), "Protected": "$PROTECTED"},
             )
         )
         print(
@@ -362,7 +362,7 @@ class Rehearsal:
             "PlatformUrl": "$PLATFORM_URL",
             "IngestionUrl": "$INGESTION_URL",
             **pages,
-            **self.stage.told(),
+            **self.stage.parameters(),
         }
         values["Release"] = building.release_of(values)
         self.tell(sam_command(name, region, built / "application", self.stage.application_stack, values))

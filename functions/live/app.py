@@ -77,4 +77,4 @@ ROUTES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if "requestContext" in event:
         return ROUTES[event["requestContext"]["eventType"]](event)
-    return {"told": spread(event)}
+    return {"sent": spread(event)}

@@ -74,12 +74,12 @@ def _brand(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _channel(row: dict[str, Any]) -> dict[str, str]:
-    """Return what the script's writer is told of the channel."""
-    told = {
+    """Return the description of the channel for the script's prompt."""
+    described = {
         "niche": row["niche"],
         **{name: row["settings"].get(name) for name in ("description", "audience")},
     }
-    return {name: text for name, text in told.items() if text}
+    return {name: text for name, text in described.items() if text}
 
 
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:

@@ -40,9 +40,9 @@ def _record(event: dict[str, Any]) -> Outcome:
         publications.save_progress(
             tx, event["video_id"], event["attempt"], found, following.get("waiting_for")
         )
-        told = _mark_lost(tx, event, following) if following.get("is_disconnected") else None
-    if told:
-        emails.tell(told, emails.reconnect())
+        owner = _mark_lost(tx, event, following) if following.get("is_disconnected") else None
+    if owner:
+        emails.tell(owner, emails.reconnect())
     return {**following, "do": "wait" if following.get("wait_seconds") else "work"}
 
 
@@ -121,9 +121,9 @@ def _fail(event: dict[str, Any]) -> Outcome:
             tx, event["video_id"], row["attempt"], "publish", f"{error}: {message}"[:2000], level="error"
         )
         video = productions.get_step(tx, event["video_id"])
-    told = {"step": "publish", "code": error, "message": message}
+    failure = {"step": "publish", "code": error, "message": message}
     announcements.announce(
-        "video.publish_failed", video, message, error=told, step=f"publication-{row['attempt']}"
+        "video.publish_failed", video, message, error=failure, step=f"publication-{row['attempt']}"
     )
     return {"do": "end", "step": "fail"}
 
@@ -131,10 +131,10 @@ def _fail(event: dict[str, Any]) -> Outcome:
 def _message(cause: str) -> str:
     """Return the message of an error, read from the machine's Cause."""
     try:
-        told = json.loads(cause)
+        found = json.loads(cause)
     except ValueError:
         return cause[:500]
-    return str(told.get("errorMessage", cause))[:500] if isinstance(told, dict) else cause[:500]
+    return str(found.get("errorMessage", cause))[:500] if isinstance(found, dict) else cause[:500]
 
 
 STEPS = {"begin": _begin, "record": _record, "fail": _fail}

@@ -58,7 +58,7 @@ def _publish(publication: dict[str, Any]) -> bool:
 
 
 def _each(what: Callable[[dict[str, Any]], bool], videos: list[dict[str, Any]], until: float) -> int:
-    """For how many it was done.
+    """Do something for each video and return for how many it was done.
 
     A video that AWS refuses or doesn't answer for waits for the next minute; the others don't wait for it.
     """

@@ -68,11 +68,11 @@ async def _serve(engine: "Engine", settings: settings_module.Settings) -> None:
     config.graceful_timeout = 0.2
     config.shutdown_timeout = 1.0
 
-    async def told_to_stop() -> None:
+    async def until_stopped() -> None:
         await stop.wait()
         engine.stop()
 
-    await serve(engine, config, shutdown_trigger=told_to_stop)
+    await serve(engine, config, shutdown_trigger=until_stopped)
     engine.saver.stop()  # open requests have ended by now
     shutil.rmtree(settings.scratch, ignore_errors=True)
     sys.stdout.flush()

@@ -73,7 +73,7 @@ class Refused(Exception):
 
 
 class Job:
-    """What DescribeJobs returns for a job (`shown`), and what running it needs in addition."""
+    """A job: its description as DescribeJobs returns it, and the state that running it needs."""
 
     def __init__(self, description: Json) -> None:
         self.description = description

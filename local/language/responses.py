@@ -30,7 +30,7 @@ RATE_LIMITS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What was written. `cut` is True if the token limit ended it."""
+    """The text that the model wrote, with its tokens. `cut` is True if the token limit ended it."""
 
     model: str
     text: str

@@ -1,4 +1,4 @@
-"""Choose the sentences of a source that are told, with how many words, and divide them into scenes. Pure."""
+"""Choose the sentences of a source for the script, shorten them, and divide them into scenes. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ UNREACHABLE = -1e9
 
 @dataclass(frozen=True, slots=True)
 class ChosenSentence:
-    """A sentence as told. `origin` is its index in the source."""
+    """A sentence as the script has it. `origin` is its index in the source."""
 
     origin: Sentence
     text: str

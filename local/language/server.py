@@ -35,7 +35,7 @@ MOST_INVENTED_WORDS = 350
 
 
 class Tokens(Protocol):
-    """What the server needs of a model: `local.language.model.Model`."""
+    """The part of a language model that the server uses: `local.language.model.Model` has it."""
 
     def count(self, text: str) -> int: ...
 

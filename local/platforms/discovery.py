@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 class Problem(NamedTuple):
-    """What is wrong with a call: Google's reason, its words, and the parameter."""
+    """A fault of a call: Google's reason, its message, and the parameter."""
 
     reason: str
     message: str

@@ -36,7 +36,7 @@ POST_PATHS = {TOKEN, REVOKE}
 
 @dataclass(frozen=True)
 class Code:
-    """What a person agreed to on the page."""
+    """An authorization code: the request, and the person and scopes that were chosen on the page."""
 
     query: dict[str, str]
     email: str
@@ -47,7 +47,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token allows. `channel` is the chosen one, empty for the account's default."""
+    """The account and scopes of a token. `channel` is the chosen one, empty for the default one."""
 
     email: str
     scopes: list[str]

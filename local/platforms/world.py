@@ -1,4 +1,4 @@
-"""What the stand-ins know: channels, videos, people, photographs, quotas, and what happens next."""
+"""The state of the stand-ins: channels, videos, people, photographs, quotas, and the next outcomes."""
 
 import base64
 import hashlib

@@ -24,19 +24,19 @@ def make_admin(stage: Stage, email: str, organisation: str | None) -> None:
         "organisation": organisation or "",
         "by": stage.caller()["arn"],
     }
-    told = stage.invoke_migrate(event, TIMEOUT_S)
-    stage.put_secret(ORGANISATION, told["organisation_id"], overwrite=True)
+    answer = stage.invoke_migrate(event, TIMEOUT_S)
+    stage.put_secret(ORGANISATION, answer["organisation_id"], overwrite=True)
     address = stage.deployed(stage.application_stack).get("PlatformUrl", "")
     print(
-        f"{email} is a platform admin of stage {stage.name}; organisation {told['organisation_id']}.",
+        f"{email} is a platform admin of stage {stage.name}; organisation {answer['organisation_id']}.",
         flush=True,
     )
-    if told["password_token"]:
+    if answer["password_token"]:
         print(
             f"Set the password within an hour:\n    curl -X POST {address}/api/v1/auth/password/reset -H "
             "'content-type: application/json' "
-            f"""-d '{{"token": "{told["password_token"]}", "password": "<new>"}}'""",
+            f"""-d '{{"token": "{answer["password_token"]}", "password": "<new>"}}'""",
             flush=True,
         )
-    if told["ingestion_key"]:
-        print(f"Key of the Ingestion API, shown only now: {told['ingestion_key']}", flush=True)
+    if answer["ingestion_key"]:
+        print(f"Key of the Ingestion API, shown only now: {answer['ingestion_key']}", flush=True)

@@ -44,7 +44,7 @@ def drill() -> None:
     back_up(folder)
     before = sums()
     lost_at = time.monotonic()
-    print(f"Backed up {told(before)} to {folder} in {lost_at - taken_at:.1f} s.", flush=True)
+    print(f"Backed up {summary(before)} to {folder} in {lost_at - taken_at:.1f} s.", flush=True)
     destroy()
     if left := [kind for kind, found in sums().items() if found]:
         raise Refused(
@@ -64,7 +64,7 @@ def drill() -> None:
         )
     answers()
     print(
-        f"Restored {told(after)}; every count and checksum is as before, and the API lists the demo channel.",
+        f"Restored {summary(after)}; counts and checksums are as before, and the API lists the demo channel.",
         flush=True,
     )
     print(
@@ -129,7 +129,7 @@ def table() -> str:
     return deploy.outputs(DATA_STACK)["StateTable"]
 
 
-def told(found: Sums) -> str:
+def summary(found: Sums) -> str:
     rows = sum(int(each.split()[0]) for each in found["tables"].values())
     tables, objects, items = (len(found[kind]) for kind in ("tables", "objects", "items"))
     return f"{rows} rows of {tables} tables, {objects} objects, {items} items"

@@ -35,7 +35,7 @@ ADDRESSES = ("ec2", "L-0263D0A3")
 
 
 class Finding(NamedTuple):
-    """Something that is missing, or worth knowing."""
+    """A missing thing (`blocks`) or a warning, with the remedy."""
 
     blocks: bool
     what: str
@@ -44,7 +44,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class Account:
-    """What preflight found out, for the deployment's parameters."""
+    """The findings of preflight, and the parameters that it derives for the deployment."""
 
     findings: list[Finding]
     zones: list[str]
@@ -59,21 +59,21 @@ def preflight(stage: Stage) -> Account:
     """
     refuse_region(stage.region())
     stage.caller()
-    told = stage.told()
+    given = stage.parameters()
     zones, zone_findings = find_zones(stage)
-    platform, gpu_findings = rendering(stage, told)
+    platform, gpu_findings = rendering(stage, given)
     findings = [
-        *unfilled(stage, told),
+        *unfilled(stage, given),
         *tools(),
         *missing_secrets(stage),
         *concurrency(stage),
         *gpu_findings,
-        *mail(stage, told.get("MailFrom")),
-        *certificate(stage, told),
-        *unusable_voices(stage, told.get("Voices", "")),
+        *mail(stage, given.get("MailFrom")),
+        *certificate(stage, given),
+        *unusable_voices(stage, given.get("Voices", "")),
         *zone_findings,
     ]
-    findings += addresses(stage, told)
+    findings += addresses(stage, given)
     return Account(findings, zones, platform, api_logs(stage))
 
 
@@ -94,15 +94,15 @@ def require(stage: Stage) -> Account:
     return found
 
 
-def unfilled(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
+def unfilled(stage: Stage, given: dict[str, str]) -> Iterator[Finding]:
     for name, what in WANTED.items():
-        if name not in told:
+        if name not in given:
             yield Finding(
                 blocks=True,
                 what=f"{name} ({what}) is empty",
                 remedy=f"fill it in, in stages/{stage.name}.toml",
             )
-    if told.get("Egress") == "none":
+    if given.get("Egress") == "none":
         yield Finding(
             blocks=True,
             what="Egress = none leaves the functions of the VPC without AWS, Google and YouTube",
@@ -192,13 +192,13 @@ def reserved() -> int:
     return total
 
 
-def rendering(stage: Stage, told: dict[str, str]) -> tuple[str | None, list[Finding]]:
+def rendering(stage: Stage, given: dict[str, str]) -> tuple[str | None, list[Finding]]:
     """Return the render platform for an account that may start no GPU, and what to request.
 
     The platform is None if the stage's file or the template's default decides.
     """
     gpu = max(quota_of(stage, GPU_SPOT), quota_of(stage, GPU_ON_DEMAND))
-    asked = told.get("RenderPlatform")
+    asked = given.get("RenderPlatform")
     findings = []
     if gpu < RENDER_VCPUS:
         remedy = f"{request_line(GPU_SPOT, 64)}; {request_line(GPU_ON_DEMAND, 32)}"
@@ -268,15 +268,15 @@ def _is_verified(client: Any, identity: str) -> bool:
         return False
 
 
-def certificate(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
+def certificate(stage: Stage, given: dict[str, str]) -> Iterator[Finding]:
     """Yield what is missing for the stage's domains: an issued certificate in ACM that covers them."""
-    domains = [told[name] for name in DOMAINS if name in told]
+    domains = [given[name] for name in DOMAINS if name in given]
     if not domains:
         return
     request = f"aws acm request-certificate --validation-method DNS --domain-name {domains[0]}"
     if domains[1:]:
         request += f" --subject-alternative-names {' '.join(domains[1:])}"
-    arn = told.get("CertificateArn")
+    arn = given.get("CertificateArn")
     if not arn:
         what = f"{', '.join(domains)} need a certificate: CertificateArn is empty in stages/{stage.name}.toml"
         yield Finding(blocks=True, what=what, remedy=request)
@@ -329,8 +329,8 @@ def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
     return sorted(best), [note] if without else []
 
 
-def addresses(stage: Stage, told: dict[str, str]) -> Iterator[Finding]:
-    if told.get("Egress") == "gateway" and not stage.deployed(stage.data_stack):
+def addresses(stage: Stage, given: dict[str, str]) -> Iterator[Finding]:
+    if given.get("Egress") == "gateway" and not stage.deployed(stage.data_stack):
         used = len(stage.aws("ec2").describe_addresses()["Addresses"])
         allowed = quota_of(stage, ADDRESSES)
         if used >= allowed:

@@ -1,4 +1,4 @@
-"""One stage of a real account: its names, its stacks, its secrets, and the file that says what it is told."""
+"""One stage of a real account: its names, its stacks, its secrets, and the file of its parameters."""
 
 import json
 import os
@@ -102,17 +102,17 @@ class Stage:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            told = self.aws("sts").get_caller_identity()
+            answer = self.aws("sts").get_caller_identity()
         except (BotoCoreError, ClientError) as error:
             raise Refused(
                 f"AWS credentials are missing or refused ({error}); set AWS_PROFILE or log in, and run it "
                 "again"
             ) from error
-        return {"account": str(told["Account"]), "arn": str(told["Arn"])}
+        return {"account": str(answer["Account"]), "arn": str(answer["Arn"])}
 
-    # ------------------------------------------------------------ What the stage is told
+    # ------------------------------------------------------------ The stage's parameters
 
-    def told(self) -> dict[str, str]:
+    def parameters(self) -> dict[str, str]:
         """Return the parameters that stages/<stage>.toml fills in, as text.
 
         Raises Refused for a file that can't be read or an address that leads nowhere.
@@ -323,10 +323,10 @@ class Stage:
             "lambda", config=Config(read_timeout=timeout_s, retries={"total_max_attempts": 1})
         )
         answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
-        told: dict[str, Any] = json.load(answer["Payload"])
-        if answer.get("FunctionError"):
-            raise Refused(str(told.get("errorMessage", told)), code=1)
-        return told
+        result: dict[str, Any] = json.load(answer["Payload"])
+        if result.get("FunctionError"):
+            raise Refused(str(result.get("errorMessage", result)), code=1)
+        return result
 
 
 def refuse_placeholders(values: dict[str, str], where: str) -> None:

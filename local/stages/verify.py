@@ -104,9 +104,9 @@ def wait_for_detection(stage: Stage, detection: str) -> None:
 
 def vpc_reaches_aws_and_the_database(stage: Stage) -> Iterator[str]:
     """Invoke the migrate function: it reads SSM through the way out, and the database."""
-    told = stage.invoke_migrate({}, 900)
-    if told["applied"]:
-        yield f"migrations had been left out: {', '.join(told['applied'])}"
+    answer = stage.invoke_migrate({}, 900)
+    if answer["applied"]:
+        yield f"migrations had been left out: {', '.join(answer['applied'])}"
 
 
 def apis_answer(stage: Stage) -> Iterator[str]:

@@ -36,7 +36,7 @@ OUTCOMES = frozenset({*KINDS, *SPOKEN})
 
 
 class Speaker(Protocol):
-    """What the server needs of a voice: `local.voice.synthesis.Kokoro`."""
+    """The part of a speech model that the server uses: `local.voice.synthesis.Kokoro` has it."""
 
     def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech: ...
 

@@ -181,7 +181,7 @@ def definitions(module: str) -> dict[str, list[ast.AST]]:
 
 
 def _is_handler(node: ast.AST) -> bool:
-    """Whether it is a function that `@routes.get(...)` registers when its module is imported."""
+    """Return whether it is a function that `@routes.get(...)` registers when its module is imported."""
     decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
     return any(
         isinstance(each, ast.Call) and ast.unparse(each.func).startswith("routes.") for each in decorators

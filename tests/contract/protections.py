@@ -156,7 +156,7 @@ def rule(*kinds: str) -> Callable[[Rule], Rule]:
 
 
 def faults(resources: list[Resource]) -> list[str]:
-    """What is wrong with the protection of resources, by the rules of their kinds."""
+    """Return the faults in the protection of resources, by the rules of their kinds."""
     found = []
     for each in resources:
         if each.type not in KNOWN:

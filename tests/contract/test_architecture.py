@@ -200,7 +200,7 @@ MAX_LINES = 200
 
 
 def test_a_function_is_short():
-    """It declares trigger and routes, and delegates: the rest is in the layer, in the package of its subject."""
+    """It declares trigger and routes and delegates. The rest is in the layer, in its subject's package."""
     lengths = {
         name: len((FUNCTIONS / name / "app.py").read_text().splitlines()) for name in code.function_names()
     }
@@ -212,6 +212,38 @@ def test_every_module_of_the_layer_has_a_docstring():
     assert [
         str(path.relative_to(ROOT)) for path in code.layer_files() if not ast.get_docstring(code.tree(path))
     ] == []
+
+
+def begins_with_a_question(docstring: str) -> bool:
+    """Return whether a docstring says neither what a function does nor what a thing is."""
+    return docstring.split(maxsplit=1)[0] in ("What", "Whether")
+
+
+def test_no_docstring_begins_with_a_question():
+    folders = (ROOT / "layers", FUNCTIONS, ROOT / "local", ROOT / "tests")
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [
+        where(path, node)
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for node in code.walk(code.tree(path))
+        if isinstance(node, kinds) and begins_with_a_question(ast.get_docstring(node) or "Nothing")
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("docstring", "is_question"),
+    [
+        ("What a video cost so far.", True),
+        ("Whether it did.", True),
+        ("The costs of a video.", False),
+        ("Return whether the video is removed.", False),
+    ],
+)
+def test_a_docstring_that_begins_with_a_question_is_detected(docstring, is_question):
+    assert begins_with_a_question(docstring) == is_question
 
 
 # ---------------------------------------------------------------- Code

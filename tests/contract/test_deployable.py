@@ -58,7 +58,7 @@ def with_script(resources: list[Resource]) -> list[tuple[Resource, str]]:
 
 
 def heredocs(script: str, name: str) -> list[str]:
-    """What the script writes into files whose path ends so, by `cat > path <<'WORD'`."""
+    """Return what the script writes into files whose path ends with `name`, by `cat > path <<'WORD'`."""
     pattern = re.compile(rf"^cat > (\S*{re.escape(name)}) <<'(\w+)'\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
     return [found[3] for found in pattern.finditer(script)]
 

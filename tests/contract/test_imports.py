@@ -1,4 +1,4 @@
-"""What each function imports at its start, measured in its own process: a user waits for that time."""
+"""The imports of each function at its start, measured in its own process: a user waits for that time."""
 
 import ast
 import json

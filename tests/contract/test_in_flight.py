@@ -99,7 +99,7 @@ def rendered(folder: str) -> None:
 
 @pytest.fixture
 def begun(tx, event, video, settings):
-    """Have a video whose execution began under the release before. Returns its folder."""
+    """Add a video whose execution began under the release before. Returns its folder."""
     folder = prepare.handler(event("prepare.start"), None)["folder"]
     left_behind(folder, "job.json")
     return folder

@@ -48,7 +48,7 @@ def all_weakenings() -> list[tuple[str, Weakening]]:
 
 
 def is_caught(name: str, weakening: Weakening, known: set[str]) -> bool:
-    """Whether `make check` fails for it: by a value that changed, or by a rule."""
+    """Return whether `make check` fails for it: by a value that changed, or by a rule."""
     documents = {path.name: load(path) for path in FILES}
     documents[name] = weakening.of(documents[name])
     try:

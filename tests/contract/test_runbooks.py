@@ -32,7 +32,7 @@ def test_every_runbook_says_what_it_means_where_to_look_and_what_to_do():
 
 @pytest.fixture(scope="module")
 def stage(aws: str) -> dict[str, str]:
-    """What the runbooks' commands ask about, made in moto with the names that the templates give it."""
+    """Create what the runbooks' commands read, in moto and with the templates' names."""
     import boto3
     from moto.core import DEFAULT_ACCOUNT_ID
 

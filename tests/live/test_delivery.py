@@ -21,7 +21,7 @@ def test_a_videos_event_is_delivered_as_the_contract_says(clients):
     organisation_id = organisation()
     connection_id = subscribed(clients, caller(organisation_id), f"video:{VIDEO}", "videos")
 
-    assert app.handler(progress(organisation_id), None) == {"told": 1}
+    assert app.handler(progress(organisation_id), None) == {"sent": 1}
 
     at = "2026-11-22T08:00:05.123456+00:00"
     assert clients.take(connection_id) == [
@@ -53,7 +53,7 @@ def test_a_client_of_another_organisation_gets_no_events_of_the_video(clients):
         for granted in (("videos:all",), ("*",))
     ]
 
-    assert app.handler(progress(owner), None) == {"told": 1}
+    assert app.handler(progress(owner), None) == {"sent": 1}
     assert clients.take(watching)
     assert [clients.take(each) for each in others] == [[], []]
 
@@ -64,7 +64,7 @@ def test_clients_of_other_topics_get_nothing(clients):
     left = subscribed(clients, caller(organisation_id), "videos")
     say(clients, left, {"action": "unsubscribe", "topics": ["videos"]})
 
-    assert app.handler(progress(organisation_id), None) == {"told": 0}
+    assert app.handler(progress(organisation_id), None) == {"sent": 0}
     assert clients.take(elsewhere) == clients.take(left) == []
 
 
@@ -111,7 +111,7 @@ def test_concurrent_events_never_replace_a_later_one(clients):
     delivered = [each["progress"] for each in clients.take(connection_id) if "progress" in each]
     assert 29 in delivered
     assert len(delivered) == len(set(delivered))
-    assert all(app.handler(event, None) == {"told": 0} for event in events)
+    assert all(app.handler(event, None) == {"sent": 0} for event in events)
 
 
 def test_gone_connections_are_forgotten_and_slow_or_broken_ones_stop_no_other(clients):
@@ -139,7 +139,7 @@ def test_an_event_that_reached_nobody_is_delivered_by_the_retry(clients):
         app.handler(event, None)
     clients.broken.clear()
 
-    assert app.handler(event, None) == {"told": 1}
+    assert app.handler(event, None) == {"sent": 1}
     assert len(clients.take(connection_id)) == 2
 
 
@@ -184,7 +184,7 @@ def test_the_delivered_render_progress_equals_the_status(client, tx, clients):
         )
 
     s3.remove([key])
-    assert app.handler({**event, "id": "9", "time": "2026-11-22T08:00:09Z"}, None) == {"told": 1}
+    assert app.handler({**event, "id": "9", "time": "2026-11-22T08:00:09Z"}, None) == {"sent": 1}
     assert clients.take(connection_id) == []
 
 
@@ -214,7 +214,7 @@ def test_reports_and_syncs_are_delivered_to_the_content_owner(clients):
                 "detail": detail,
             },
             None,
-        ) == {"told": 1}
+        ) == {"sent": 1}
 
     assert clients.take(connection_id) == [
         {
@@ -246,11 +246,11 @@ def test_the_samples_form_one_connection_that_watches_a_video(clients, event, aw
     s3.put_json(
         event("live.rendering")["detail"]["object"]["key"], {"phase": "frames", "done": 1, "total": 2}
     )
-    assert app.handler(event("live.rendering"), None) == {"told": 1}
-    assert app.handler(event("live.progress"), None) == {"told": 1}
+    assert app.handler(event("live.rendering"), None) == {"sent": 1}
+    assert app.handler(event("live.progress"), None) == {"sent": 1}
     clients.take(connection_id)
     say(clients, connection_id, {"action": "subscribe", "topics": ["feed"]})
-    assert app.handler(event("live.feed"), None) == {"told": 1}
+    assert app.handler(event("live.feed"), None) == {"sent": 1}
 
     assert clients.take(connection_id) == [
         {

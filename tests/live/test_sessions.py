@@ -50,7 +50,7 @@ def test_nothing_is_delivered_after_the_sessions_end(clients):
     connections.add(ended)
     topics.subscribe(ended, frozenset({"videos"}))
 
-    assert app.handler(progress(ended.organisation_id), None) == {"told": 0}
+    assert app.handler(progress(ended.organisation_id), None) == {"sent": 0}
 
 
 def test_a_disconnected_client_leaves_no_items(clients):
@@ -68,7 +68,7 @@ def test_a_logout_closes_the_connections_of_its_login_only(clients, person):
 
     assert phone("POST", "/api/v1/auth/logout").status == 204
 
-    assert app.handler(progress(desk.organisation_id), None) == {"told": 1}
+    assert app.handler(progress(desk.organisation_id), None) == {"sent": 1}
     assert clients.take(on_desk)
     assert say(clients, on_phone, {"action": "ping"})["code"] == "INVALID_TOKEN"
     assert clients.closed == [on_phone]
@@ -85,7 +85,7 @@ def test_a_new_password_closes_every_connection(clients, person):
     )
 
     assert response.status == 200
-    assert app.handler(progress(first.organisation_id), None) == {"told": 0}
+    assert app.handler(progress(first.organisation_id), None) == {"sent": 0}
 
 
 def test_revoking_a_service_token_closes_its_connections(clients, person, tx):
@@ -99,7 +99,7 @@ def test_revoking_a_service_token_closes_its_connections(clients, person, tx):
 
     assert owner("DELETE", f"/api/v1/auth/service-tokens/{made['service_token']['id']}").status == 204
 
-    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert app.handler(progress(owner.organisation_id), None) == {"sent": 1}
     assert clients.take(at_desk)
     assert clients.take(on_wall) == []
 
@@ -124,5 +124,5 @@ def test_a_removed_member_gets_no_more_events_of_the_organisation(clients, perso
         owner("DELETE", f"/api/v1/organisations/{owner.organisation_id}/members/{member.upper()}").status
         == 204
     )
-    assert app.handler(progress(owner.organisation_id), None) == {"told": 1}
+    assert app.handler(progress(owner.organisation_id), None) == {"sent": 1}
     assert clients.take(staying)

@@ -40,7 +40,7 @@ def test_one_forbidden_topic_refuses_the_whole_subscription(clients):
     connection_id = connected(caller(organisation_id))
     say(clients, connection_id, {"action": "subscribe", "topics": ["videos", "feed"]})
 
-    assert app.handler(progress(organisation_id), None) == {"told": 0}
+    assert app.handler(progress(organisation_id), None) == {"sent": 0}
 
 
 def test_concurrent_subscriptions_cannot_exceed_the_topic_limit(clients):
@@ -71,7 +71,7 @@ def test_a_connection_over_the_users_limit_closes_the_oldest(clients):
     newest = [subscribed(clients, identity, "videos") for _ in range(2)]
 
     assert clients.closed == [first]
-    assert app.handler(progress(identity.organisation_id), None) == {"told": connections.MOST_CONNECTIONS}
+    assert app.handler(progress(identity.organisation_id), None) == {"sent": connections.MOST_CONNECTIONS}
     assert clients.take(newest[1])
     assert clients.take(first) == []
     connected(caller(identity.organisation_id))  # another user's connections are counted separately

@@ -43,7 +43,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Account:
-    """What the account holds. `steps` counts everything that could fail: each AWS call and each command."""
+    """A simulated AWS account. `steps` counts everything that could fail: AWS calls and commands."""
 
     fail_at: int | None = None
     steps: int = 0
@@ -600,7 +600,7 @@ class Account:
         }
 
     def summary(self) -> Json:
-        """What a person would find of it in the end: the same, whatever went wrong on the way."""
+        """Return the final state of the account. It is the same, whatever failed on the way."""
         stacks = {
             name: (
                 stack.status.startswith(("CREATE", "UPDATE")),

@@ -1,4 +1,4 @@
-"""What of the data stack is still there after the engine was killed and the stacks were deployed again."""
+"""The data that is still there after the engine was killed and the stacks were deployed once more."""
 
 import json
 import signal

@@ -66,7 +66,7 @@ class Gateway:
     def event(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        """What the function behind the Platform API was called with."""
+        """Return the event that the function behind the Platform API was called with."""
         status, _, answer = self.ask(method, path, body, headers)
         assert status == 200, answer
         return json.loads(answer)

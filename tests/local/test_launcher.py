@@ -1,4 +1,4 @@
-"""What a newcomer meets: make's help, refused briefs, when an environment is complete, failures."""
+"""The first meeting with the launcher: help, refused briefs, complete environments, failures."""
 
 import json
 import os

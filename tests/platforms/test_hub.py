@@ -1,4 +1,4 @@
-"""What the hub answers to our requests."""
+"""The answers of the hub to our requests."""
 
 import contextlib
 import time

@@ -71,7 +71,7 @@ def content(timeline: Timeline, output: Output, heading: bool) -> Area:
 
 
 def content_top(timeline: Timeline, output: Output, heading: bool) -> int:
-    """Return the lower edge of what stands at the top of the picture."""
+    """Return the lower edge of whatever is at the top of the picture."""
     lowest = [heading_top(output)]
     if heading:
         lowest.append(heading_top(output) + heading_height(output))

@@ -167,7 +167,7 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
 
 
 def prompt_of(question: dict[str, Any]) -> str:
-    """What the user's message says."""
+    """Return the text of the user's message."""
     return str(question["input"][-1]["content"])
 
 

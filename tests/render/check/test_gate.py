@@ -394,7 +394,7 @@ def recoded(joined):
 
 
 def looked_at(joined, seen, monkeypatch):
-    """What inspection found, and how often it decoded key frames of the file itself."""
+    """Return the result of an inspection, and how often it decoded key frames of the file itself."""
     parsed, folder, track, _ = joined
     decoded = []
     pictures = stillness.reduced_frames

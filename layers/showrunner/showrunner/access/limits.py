@@ -3,7 +3,7 @@
 One statement counts a request in all its windows and reads what its caller may do at this moment, whether the
 token is denied, and the maintenance mode. A window is the current bucket and a share of the one before: the
 error is a few percent at most, and a key needs one row. A refused call isn't counted, so that somebody who
-waits as told gets in. The table is UNLOGGED; after a crash all counts start again, which harms nobody.
+waits for Retry-After gets in. The table is UNLOGGED; a crash resets all counts, which harms nobody.
 """
 
 import math
@@ -27,7 +27,7 @@ class Window(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where the caller stands in the tightest of its windows, for the RateLimit headers."""
+    """The caller's use of the tightest of its windows, for the RateLimit headers."""
 
     limit: int
     remaining: int
@@ -76,7 +76,7 @@ def spend_videos(tx: db.Transaction, caller: tokens.Identity, action: str) -> No
 
 
 class Admission(NamedTuple):
-    """A counted call: where the caller stands, and what the database says about the caller now."""
+    """A counted call: its windows, and the caller's current rights."""
 
     standing: Standing
     known: dict[str, Any]

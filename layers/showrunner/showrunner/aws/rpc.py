@@ -48,12 +48,12 @@ def call(service: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 def _error(answer: bytes) -> AwsError:
     try:
-        told = json.loads(answer)
+        fields = json.loads(answer)
     except ValueError:
-        told = {}
+        fields = {}
     return AwsError(
-        str(told.get("__type", "Unknown")).rpartition("#")[2],
-        str(told.get("message") or told.get("Message") or ""),
+        str(fields.get("__type", "Unknown")).rpartition("#")[2],
+        str(fields.get("message") or fields.get("Message") or ""),
     )
 
 

@@ -198,7 +198,7 @@ class TopicList(Result):
 
 
 class AddedTopics(Result):
-    """How many topics were added and now wait. `skipped` are those that the channel has had already."""
+    """The numbers of added and waiting topics. `skipped` are those that the channel has had before."""
 
     added: int
     skipped: list[str]
@@ -206,7 +206,7 @@ class AddedTopics(Result):
 
 
 class RemovedTopics(Result):
-    """How many topics were removed, and how many still wait."""
+    """The numbers of removed and of remaining topics."""
 
     removed: int
     waiting: int

@@ -86,7 +86,7 @@ def save(row: dict[str, Any], asked_until: float, previous_until: float | None =
     change, if the item is newer than the row or was removed.
     """
     values = {
-        **_told(row, "subscribe", asked_until),
+        **_item(row, "subscribe", asked_until),
         "secret": row["secret"],
         "previous": row["previous_secret"],
     }
@@ -108,12 +108,12 @@ def remove(row: dict[str, Any], asked_until: float) -> None:
     dynamodb.put(
         f"websub#{row['callback_token']}",
         "subscription",
-        {**_told(row, "unsubscribe", asked_until), "removed": True},
+        {**_item(row, "unsubscribe", asked_until), "removed": True},
         time.time() + REMOVED_SECONDS,
     )
 
 
-def _told(row: dict[str, Any], mode: Mode, asked_until: float) -> dict[str, Any]:
+def _item(row: dict[str, Any], mode: Mode, asked_until: float) -> dict[str, Any]:
     changed_at: datetime = row["updated_at"]
     return {
         "version": int(changed_at.timestamp() * 1_000_000),

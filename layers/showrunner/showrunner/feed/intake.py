@@ -157,7 +157,7 @@ def _save_lease(message: LeaseGranted) -> None:
 def _end_rotation(message: LeaseGranted) -> None:
     """Let the previous secret count a little longer: the hub may have signed with it.
 
-    The receiver is told before the row forgets that secret,
+    The receiver is updated before the row forgets that secret,
     so a repeat does it again."""
     with db.reading() as tx:
         row = subscriptions.find(tx, message.subscription_id)
@@ -188,7 +188,7 @@ def _save_answer(message: HubAnswered) -> None:
 
 
 def _save_poll(message: ChannelPolled) -> None:
-    """Record a poll; what it found and no push had told becomes an event of the feed."""
+    """Record a poll. What it found and no notification reported becomes an event of the feed."""
     seen = [sighting(each, message.channel_id) for each in message.found]
 
     def work(tx: db.Transaction) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ _VIDEO_PATHS = ("shorts", "live", "embed", "v")
 
 
 class Link(NamedTuple):
-    """What a pasted address names. A custom name (/c/) may be a handle or an old user name."""
+    """The channel or video that an address names. A custom name (/c/) may be a handle or a user name."""
 
     kind: Literal["channel", "handle", "user", "custom", "video"]
     value: str

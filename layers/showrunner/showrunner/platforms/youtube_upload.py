@@ -28,7 +28,7 @@ class SessionGone(Exception):
 
 
 class Progress(NamedTuple):
-    """How far an upload is.
+    """The state of a resumable upload.
 
     `stored`: bytes that YouTube has. `uri`: the session's address, which YouTube may change. `video`: the
     resource once the upload is complete.

@@ -1,1 +1,1 @@
-"""What a video is made of: pure rules without any I/O."""
+"""The parts of a video and the rules for them, without any I/O."""

@@ -9,7 +9,7 @@ from showrunner.production.voices import Voice
 
 # Seconds between two passages: long enough to hear a new thought, short enough not to drag.
 PAUSE_SECONDS = 0.35
-# The title card stands alone for this long before the voice begins; the hook then speaks over its end.
+# The title card is shown for this long before the voice begins, which then speaks over its end.
 LEAD_IN_SECONDS = 0.6
 # What the picture holds after the last word, so that the end isn't cut off.
 TAIL_SECONDS = 0.8

@@ -1,4 +1,4 @@
-"""Tell how far a video is, and what its failure means to the person who ordered it."""
+"""Compute the progress of a video, and describe its failure to the person who ordered it."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ class Figure(_Strict):
 
 
 class Visual(_Strict):
-    """What a scene shows. `description` finds footage; the rest typesets a backdrop when there is none."""
+    """The picture of a scene. `description` finds footage; the rest typesets a backdrop if there is none."""
 
     description: str
     template: Template
@@ -64,7 +64,7 @@ class Scene(_Strict):
 
 
 class Script(_Strict):
-    """What is said and shown, in order: the hook, the scenes, the call to action."""
+    """The spoken texts in their order (hook, scenes, call to action), with the pictures of the scenes."""
 
     title: str
     description: str

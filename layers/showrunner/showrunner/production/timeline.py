@@ -51,7 +51,7 @@ class Recording(BaseModel):
 
 
 class Picture(BaseModel):
-    """What the visuals step chose for one shot.
+    """The picture that the visuals step chose for one shot.
 
     `words`: how many caption words the shot has; None: all of its scene's.
     """

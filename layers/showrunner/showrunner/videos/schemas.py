@@ -112,7 +112,7 @@ class VideoChanges(Body):
 
 
 class PublishRequest(Body):
-    """How a finished video is published.
+    """The publication of a finished video as its owner wants it.
 
     Without `privacy` the channel's setting counts; with `schedule_time` the video becomes public then.
     """
@@ -125,7 +125,7 @@ class PublishRequest(Body):
 
 
 class Rejection(Body):
-    """Why a video isn't to be published."""
+    """The rejection of a finished video, with its reason."""
 
     reason: Annotated[Line, Field(max_length=500)]
 
@@ -141,7 +141,7 @@ class VideoFilter(Page):
 
 
 class BulkRetry(Body):
-    """Which videos to make again after an outage: the oldest first, at most 50 in a call.
+    """A filter for the videos to retry after an outage: the oldest first, at most 50 in a call.
 
     Omitted filters don't restrict. With `dry_run` nothing is changed.
     """
@@ -178,7 +178,7 @@ class EstimatedCosts(Result):
 
 
 class VideoEstimate(Result):
-    """What a brief would take and cost. Nothing is ordered."""
+    """The estimated time and cost of a brief. Nothing is ordered."""
 
     estimated_duration: Annotated[int, Field(description="Seconds of the finished video.")]
     estimated_time: Annotated[int, Field(description="Seconds until the video is about ready.")]
@@ -299,7 +299,7 @@ class VideoSummary(Result):
 
 
 class Problem(Result):
-    """Something that is wrong with a video on YouTube, and what to do about it."""
+    """A fault of a video on YouTube, and the next step against it."""
 
     step: str
     code: str
@@ -370,7 +370,7 @@ class CostBreakdown(Result):
 
 
 class CostSummary(Result):
-    """What a video cost so far. `list_price_only`: the charges are list prices of a demo, not paid."""
+    """The costs of a video so far. `list_price_only`: list prices of a demo, which nobody paid."""
 
     currency: Literal["USD"]
     total_usd: str
@@ -394,7 +394,7 @@ class VideoResponse(Result):
 
 
 class VideoProgress(Result):
-    """How far the production of a video is."""
+    """The progress of a video's production."""
 
     video_id: str
     status: Status

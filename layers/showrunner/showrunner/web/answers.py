@@ -100,7 +100,7 @@ def refusal(request: Request, error: ShowrunnerError) -> Answer:
 
 
 def _message(request: Request, error: ShowrunnerError, status: int) -> str:
-    """Return what the caller is told. The details of our own faults are in the log only."""
+    """Return the message for the caller. The details of our own faults are in the log only."""
     if status == 500:
         return f"Something failed on our side. Tell us the request id {request.id}."
     if isinstance(error, _FOR_OPERATORS):

@@ -9,9 +9,9 @@ from showrunner.web.routing import Request
 def expect_work(request: Request, schedule: str) -> None:
     """Tell a schedule, before the commit, that it has work: without that it looks only every few hours.
 
-    If it can't be told, the request goes on.
+    If the mark can't be written, the request goes on.
     """
     try:
         schedules.expect_work(schedule)
     except (ServiceUnavailable, rpc.AwsError) as error:
-        log.warn(request, "the schedule was not told", schedule=schedule, reason=error.message)
+        log.warn(request, "the schedule's mark is missing", schedule=schedule, reason=error.message)

@@ -34,7 +34,7 @@ def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
 def mark_lost(tx: db.Transaction, organisation_id: str, connection_id: str, reason: str) -> str | None:
     """Record that the provider has ended our permission.
 
-    Returns the address of the person who connected the account; None if that is gone, or was told before.
+    Returns the address of the person who connected the account; None if that is gone, or was notified before.
     """
     row = db.one(
         tx,

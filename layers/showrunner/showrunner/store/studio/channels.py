@@ -216,7 +216,7 @@ def save(
 
 
 def plan_again(tx: db.Transaction, channel_id: str) -> None:
-    """Have the channel's slots planned anew, and its backlog looked at."""
+    """Let the next run of the schedule plan the channel's slots and check its backlog."""
     db.run(tx, "UPDATE studio.channels SET planned_through = NULL WHERE id = :id", id=channel_id)
 
 

@@ -272,10 +272,10 @@ def list_low_backlogs(tx: db.Transaction, days: int) -> list[dict[str, Any]]:
 
 
 def save_low_backlog(tx: db.Transaction, channel_id: str) -> None:
-    """Record that the owner was told of a low backlog."""
+    """Record that the owner was notified of a low backlog."""
     db.run(tx, "UPDATE studio.channels SET backlog_low_at = now() WHERE id = :id", id=channel_id)
 
 
 def clear_low_backlog(tx: db.Transaction, channel_id: str) -> None:
-    """Record that a backlog was filled: the owner is told when it becomes low again."""
+    """Record that a backlog was filled: the owner is notified when it becomes low the next time."""
     db.run(tx, "UPDATE studio.channels SET backlog_low_at = NULL WHERE id = :id", id=channel_id)
