@@ -7,7 +7,8 @@ import ast
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,20 @@ def reads_environment(node: ast.AST) -> bool:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "is_found"),
+    [
+        ('os.environ["STAGE"]', True),
+        ('os.getenv("STAGE")', True),
+        ("from os import environ as e", True),
+        ("from os import path", False),
+        ('config.setting("STAGE")', False),
+    ],
+)
+def test_a_reader_of_the_environment_is_detected(line, is_found):
+    assert any(reads_environment(node) for node in code.walk(ast.parse(line))) == is_found
+
+
 def test_only_config_reads_the_environment():
     config = LAYER / PACKAGE / "config.py"
     found = [
@@ -107,14 +122,39 @@ SENDERS |= {"aws/objects.py": {"http.client"}}
 SENDERS |= {"platforms/speech.py": {"httpx"}}
 
 
+def connects(tree: ast.Module) -> set[str]:
+    """Return which of CONNECTS a module imports, in whatever form."""
+    names = set()
+    for node in code.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {package for package in CONNECTS if any(f"{name}.".startswith(f"{package}.") for name in names)}
+
+
 def test_only_one_module_sends_requests_to_foreign_services():
     found = {
-        (str(path.relative_to(LAYER / PACKAGE)) if path.is_relative_to(LAYER) else where(path, path)): names
+        str(path.relative_to(LAYER / PACKAGE if path.is_relative_to(LAYER) else ROOT)): names
         for path in product()
-        if (names := {each.name for each in code.imports(path)} & CONNECTS)
+        if (names := connects(code.tree(path)))
     }
 
     assert found == SENDERS
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import requests", {"requests"}),
+        ("import requests.adapters", {"requests"}),
+        ("def call():\n    from urllib import request", {"urllib.request"}),
+        ("from http.client import HTTPSConnection as Connection", {"http.client"}),
+        ("from urllib.parse import urlsplit\nfrom http import HTTPStatus\nimport requests_of_ours", set()),
+    ],
+)
+def test_a_module_that_opens_connections_is_detected(text, found):
+    assert connects(ast.parse(text)) == found
 
 
 def kinds(tree: ast.Module) -> Iterator[str]:
@@ -128,31 +168,75 @@ def kinds(tree: ast.Module) -> Iterator[str]:
                         yield value
 
 
+def repeated(trees: Iterable[ast.Module]) -> list[str]:
+    """Return the kinds of messages and events that several classes have."""
+    counts = Counter(kind for tree in trees for kind in kinds(tree))
+    return [kind for kind, count in counts.items() if count > 1]
+
+
 def test_a_message_has_one_class_that_sender_and_receiver_import():
     """That `queues.send` and `events.put` get such a class is checked by mypy: they take no dict."""
-    found = [kind for path in product() for kind in kinds(code.tree(path))]
+    trees = [code.tree(path) for path in product()]
 
-    assert sorted(found) == sorted(set(found))
-    assert {"notification", "hub_request"} & set(found)
+    assert repeated(trees) == []
+    assert {"notification", "hub_request"} & {kind for tree in trees for kind in kinds(tree)}
+
+
+def test_a_second_class_of_a_message_is_detected():
+    sender = 'class Report(NamedTuple):\n    at: str\n    kind: Literal["report"] = "report"'
+    receiver = 'class Received:\n    kind: str = "report"\nclass Other:\n    kind: str | None = None'
+
+    assert repeated([ast.parse(sender), ast.parse(receiver)]) == ["report"]
+    assert repeated([ast.parse(sender)]) == []
 
 
 def limits(tree: ast.Module) -> Iterator[ast.expr]:
     """Yield the limit of every call that reserves units of a quota."""
     for call in code.calls(tree, "quotas", ("spend", "reserve")):
-        yield next((each.value for each in call.keywords if each.arg == "limit"), call.args[3])
+        named = [each.value for each in call.keywords if each.arg == "limit"]
+        yield (named or call.args[3:])[0]
+
+
+def foreign_limits(tree: ast.Module) -> list[str]:
+    """Return the limits that are no constant of quotas.py."""
+    found = [ast.unparse(limit) for limit in limits(tree)]
+    return [limit for limit in found if not re.fullmatch(r"quotas\.[A-Z_]+", limit)]
 
 
 def test_one_module_has_all_limits_of_foreign_quotas():
-    found = [ast.unparse(limit) for path in product() for limit in limits(code.tree(path))]
+    trees = [code.tree(path) for path in product()]
 
-    assert found
-    assert [limit for limit in found if not re.fullmatch(r"quotas\.[A-Z_]+", limit)] == []
+    assert any(list(limits(tree)) for tree in trees)
+    assert [limit for tree in trees for limit in foreign_limits(tree)] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('quotas.spend("pexels", "all", 1, 200)', ["200"]),
+        ('quotas.reserve("youtube", "insert", 1, limit=MOST)', ["MOST"]),
+        ('quotas.reserve("youtube", "insert", 1, quotas.INSERTS_A_DAY, holder)', []),
+    ],
+)
+def test_a_limit_outside_the_table_is_detected(call, found):
+    assert foreign_limits(ast.parse(f"def work():\n    {call}")) == found
+
+
+def generated(paths: Iterable[str]) -> list[str]:
+    """Return the paths of files that the build or Python makes."""
+    return [path for path in paths if path.endswith((f"/{GENERATED}", ".pyc"))]
 
 
 def test_generated_files_are_not_committed():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    assert [path for path in tracked.splitlines() if path.endswith((f"/{GENERATED}", ".pyc"))] == []
+    assert generated(tracked.splitlines()) == []
+
+
+def test_a_generated_file_is_detected():
+    committed = ["functions/admin/openapi.json", "local/__pycache__/check.cpython-313.pyc", "local/check.py"]
+
+    assert generated(committed) == committed[:2]
 
 
 def test_types_are_checked_in_all_product_code():
@@ -174,6 +258,11 @@ def test_a_function_is_one_file():
         assert found == {"app.py"} | BESIDE_APP.get(name, set()), name
 
 
+def vague(paths: Iterable[Path]) -> list[str]:
+    """Return the parts of relative paths that say nothing."""
+    return sorted({name for path in paths for name in path.with_suffix("").parts} & VAGUE_NAMES)
+
+
 def test_no_module_has_a_name_that_says_nothing():
     files = [
         *product(),
@@ -181,31 +270,54 @@ def test_no_module_has_a_name_that_says_nothing():
         *(ROOT / "local").rglob("*.py"),
         *(ROOT / "tests").rglob("*.py"),
     ]
-    names = {name for path in files for name in path.relative_to(ROOT).with_suffix("").parts}
 
-    assert sorted(names & VAGUE_NAMES) == []
+    assert vague(path.relative_to(ROOT) for path in files) == []
+
+
+def test_a_name_that_says_nothing_is_detected():
+    paths = map(Path, ("layers/showrunner/web/utils.py", "functions/core/app.py", "local/base_address.py"))
+
+    assert vague(paths) == ["core", "utils"]
+
+
+def names_trigger_and_effect(tree: ast.Module) -> bool:
+    """Return whether the first line of a module's docstring is: trigger -> effect."""
+    lines = (ast.get_docstring(tree) or "").splitlines()
+    return bool(lines) and re.search("->|→", lines[0]) is not None
 
 
 def test_every_handler_file_names_its_trigger_and_effect():
-    """The first line of the docstring is: trigger -> effect."""
-    for name in code.function_names():
-        docstring = ast.get_docstring(code.tree(FUNCTIONS / name / "app.py")) or ""
+    assert [
+        name
+        for name in code.function_names()
+        if not names_trigger_and_effect(code.tree(FUNCTIONS / name / "app.py"))
+    ] == []
 
-        assert re.search("->|→", docstring.splitlines()[0] if docstring else ""), (
-            f"functions/{name}/app.py: no docstring, or it doesn't say trigger -> effect"
-        )
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("import os", False),
+        ('"""Process the queue.\n\nqueue -> rows"""', False),
+        ('"""Queue -> rows.\n\nMore."""', True),
+    ],
+)
+def test_a_handler_file_without_trigger_and_effect_is_detected(text, is_named):
+    assert names_trigger_and_effect(ast.parse(text)) == is_named
 
 
 MAX_LINES = 200
 
 
+def long(files: dict[str, str]) -> list[str]:
+    """Return the names of the texts with more than MAX_LINES lines."""
+    return [name for name, text in files.items() if len(text.splitlines()) > MAX_LINES]
+
+
 def test_a_function_is_short():
     """It declares trigger and routes and delegates. The rest is in the layer, in its subject's package."""
-    lengths = {
-        name: len((FUNCTIONS / name / "app.py").read_text().splitlines()) for name in code.function_names()
-    }
-
-    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+    assert long({name: (FUNCTIONS / name / "app.py").read_text() for name in code.function_names()}) == []
+    assert long({"long": "x\n" * (MAX_LINES + 1), "short": "x\n" * MAX_LINES}) == ["long"]
 
 
 def test_every_module_of_the_layer_has_a_docstring():
@@ -261,19 +373,37 @@ def catches_everything(node: ast.AST) -> bool:
     return bool(names & {"Exception", "BaseException"}) and not raises
 
 
+def unexplained_handlers(text: str, tree: ast.Module) -> list[int]:
+    """Return the lines of the handlers of every exception that have no reason."""
+    lines = text.splitlines()
+    numbers = [node.lineno for node in code.walk(tree) if catches_everything(node)]
+    return [number for number in numbers if not re.search(r"#\s*noqa: BLE001 - \w", lines[number - 1])]
+
+
 def test_a_handler_of_every_exception_says_why():
     """`except Exception` needs a reason on its line, unless it raises again (a rollback)."""
-    found = []
-    for path in product():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        nodes = [node for node in code.walk(code.tree(path)) if catches_everything(node)]
-        found += [
-            where(path, node)
-            for node in nodes
-            if not re.search(r"#\s*noqa: BLE001 - \w", lines[node.lineno - 1])
-        ]
+    assert {
+        str(path.relative_to(ROOT)): lines
+        for path in product()
+        if (lines := unexplained_handlers(path.read_text(encoding="utf-8"), code.tree(path)))
+    } == {}
 
-    assert found == []
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [
+        ("except Exception:\n    pass", [3]),
+        ("except (KeyError, Exception) as error:  # noqa: BLE001\n    print(error)", [3]),
+        ("except:\n    pass", [3]),
+        ("except Exception:  # noqa: BLE001 - it becomes a 500\n    pass", []),
+        ("except Exception:\n    undo()\n    raise", []),
+        ("except KeyError:\n    pass", []),
+    ],
+)
+def test_a_handler_without_a_reason_is_detected(handler, found):
+    text = f"try:\n    work()\n{handler}"
+
+    assert unexplained_handlers(text, ast.parse(text)) == found
 
 
 # Folders that may contain SQL. COMPOSES_SQL may too: it builds the lists of the stores.
@@ -395,36 +525,60 @@ def test_every_function_of_the_layer_is_used():
 # ---------------------------------------------------------------- Tests
 
 
+def unexplained_patches(text: str, tree: ast.Module) -> list[int]:
+    """Return the lines that patch something without a comment."""
+    lines, found = text.splitlines(), set()
+    for node in code.walk(tree):
+        patches = isinstance(node, ast.Attribute) and re.search(
+            r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node)
+        )
+        imported = (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "unittest.mock"
+            and any(alias.name == "patch" for alias in node.names)
+        )
+        if (patches or imported) and "#" not in lines[node.lineno - 1]:
+            found.add(node.lineno)
+    return sorted(found)
+
+
 def test_every_patch_says_why():
     """mock.patch only where nothing else works; a comment on the line says why."""
-    found = []
-    for path in sorted((ROOT / "tests").rglob("*.py")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for node in code.walk(code.tree(path)):
-            patches = isinstance(node, ast.Attribute) and re.search(
-                r"(^|\.)(mock\.patch|mocker\.patch|patch\.(object|dict|multiple))$", ast.unparse(node)
-            )
-            imported = (
-                isinstance(node, ast.ImportFrom)
-                and node.module == "unittest.mock"
-                and any(alias.name == "patch" for alias in node.names)
-            )
-            if (patches or imported) and "#" not in lines[node.lineno - 1]:
-                found.append(where(path, node))
+    assert {
+        str(path.relative_to(ROOT)): lines
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if (lines := unexplained_patches(path.read_text(encoding="utf-8"), code.tree(path)))
+    } == {}
 
-    assert found == []
+
+def test_a_patch_without_a_reason_is_detected():
+    text = (
+        "from unittest.mock import patch\n"
+        "mock.patch('a.b')\n"
+        "mocker.patch.object(a, 'b')\n"
+        "mock.patch('a.b')  # the clock has no other way in\n"
+    )
+
+    assert unexplained_patches(text, ast.parse(text)) == [1, 2, 3]
+
+
+def words(tree: ast.Module) -> list[str]:
+    """Return the names of tests of one word."""
+    return [
+        node.name
+        for node in code.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.name.count("_") < 2
+    ]
 
 
 def test_every_test_name_is_a_sentence():
     """A name of one word says what is tested, but not what must be true."""
-    found = [
-        f"{where(path, node)} {node.name}"
+    assert {
+        str(path.relative_to(ROOT)): names
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for node in code.walk(code.tree(path))
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and node.name.count("_") < 2
-    ]
-
-    assert found == []
+        if (names := words(code.tree(path)))
+    } == {}
+    assert words(ast.parse("def test_login(): ...\ndef test_a_login_is_counted(): ...")) == ["test_login"]
 
 
 def test_every_test_file_is_named_after_what_it_tests():
