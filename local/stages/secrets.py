@@ -8,15 +8,13 @@ import json
 import secrets as random_
 from collections.abc import Callable
 
-import httpx
-
 from local.settings import Refused
 from local.stages.stage import Stage
 from showrunner.access import tokens
+from showrunner.errors import CredentialRejected, PlatformUnavailable
 from showrunner.keys import trials
 from showrunner.keys.inventory import SECRETS, Secret
 
-TIMEOUT_S = 20
 BROUGHT = {each.name: each for each in SECRETS if each.source and not each.without}
 OPTIONAL = {each.name: each for each in SECRETS if each.source and each.without}
 # Of the database's owner, who migrates it, and of the role that the functions log in as.
@@ -28,7 +26,7 @@ Ask = Callable[[str], str]
 
 
 def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
-    """Ask for each key that is missing, try it, and keep it.
+    """Ask for each key that is missing, try it, and store it.
 
     An empty answer skips an optional one. Raises Refused when a service refuses a key.
     """
@@ -58,25 +56,20 @@ def _how_to_replace(secret: Secret) -> str:
 
 
 def tried(secret: Secret, key: str) -> str:
-    """Return what the service says about a key, in words. Raises Refused if it refuses the key."""
+    """Try a key and return the outcome in words. Raises Refused if it refuses the key."""
     trial = trials.TRIALS.get(secret.name)
     if trial is None:
-        return "kept; it can't be tried alone"
+        return "stored; it can't be tried alone"
     try:
-        status = httpx.get(
-            trial.address + trial.path, headers=dict(trial.headers(key)), timeout=TIMEOUT_S
-        ).status_code
-    except httpx.HTTPError as error:
-        host = httpx.URL(trial.address).host
-        return f"kept without trying it, because {host} doesn't answer ({type(error).__name__})"
-    if status in trials.REFUSALS:
+        trials.try_key(secret.name, key, trial.address)
+    except CredentialRejected as error:
         raise Refused(
-            f"{secret.title} refuses this key ({status}); make another at {secret.source} and run it "
-            "again, what is in SSM stays"
-        )
-    if status < 400:
-        return "works"
-    return f"kept; {httpx.URL(trial.address).host} answered {status} instead of saying whether it works"
+            f"{secret.title} refuses this key; make another at {secret.source} and run it again, what is in "
+            "SSM stays"
+        ) from error
+    except PlatformUnavailable as error:
+        return f"stored without a trial: {error.message}"
+    return "works"
 
 
 def make_missing(stage: Stage) -> None:

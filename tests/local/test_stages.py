@@ -53,7 +53,7 @@ def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
     return httpserver
 
 
-def test_each_missing_key_is_asked_for_tried_and_kept(monkeypatch, tmp_path, services, stage, capsys):
+def test_each_missing_key_is_asked_for_tried_and_stored(monkeypatch, tmp_path, services, stage, capsys):
     account = Account()
     use(monkeypatch, tmp_path, account)
 
@@ -94,7 +94,7 @@ def test_a_service_that_is_away_doesnt_keep_anybody_from_going_on(monkeypatch):
     away = {"pexels/api_key": trials.TRIALS["pexels/api_key"]._replace(address="http://127.0.0.1:9")}
     monkeypatch.setattr(trials, "TRIALS", away)
 
-    assert "127.0.0.1 doesn't answer" in secrets.tried(BY_NAME["pexels/api_key"], "key")
+    assert "stored without a trial: Pexels doesn't answer" in secrets.tried(BY_NAME["pexels/api_key"], "key")
 
 
 # ---------------------------------------------------------------- make admin, smoke

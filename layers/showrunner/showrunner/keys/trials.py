@@ -59,13 +59,13 @@ TRIALS: Mapping[str, Trial] = {
 }
 
 
-def try_key(name: str, key: str) -> None:
-    """Call the service with the key.
+def try_key(name: str, key: str, address: str | None = None) -> None:
+    """Call the service with the key, at the stage's address unless another is given.
 
     Raises CredentialRejected if it refuses the key, and PlatformUnavailable if it says nothing about it.
     """
     trial = TRIALS[name]
-    address = trial.stage_address().rstrip("/") + trial.path
+    address = (address or trial.stage_address()).rstrip("/") + trial.path
     sender = Sender(trial.service, SECONDS, MOST_BYTES)
     status = sender.send("GET", address, headers=trial.headers(key), status_only=True).status
     if status in REFUSALS:
