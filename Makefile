@@ -31,6 +31,9 @@ costs: ## compute docs/cost.md from the templates and list prices
 protections: ## write the values of the templates that protect a stage anew, for a review
 	$(local) protections
 
+record-release: ## record what executions hold when a release is out; the next release is tested with it
+	$(local) record-release
+
 up: ## start the local stack and deploy to it
 	$(local) up
 
@@ -112,4 +115,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections up down open build deploy preflight secrets admin smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean

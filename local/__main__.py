@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     command("check", check, "all that can be judged without running the product")
     command("costs", costs, "compute docs/cost.md")
     command("protections", protections, "write the values of the templates that protect a stage")
+    command("record-release", record_release, "what executions and queues hold at this release")
     deploying = command("deploy", deploy, "deploy a stage to AWS")
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
@@ -206,6 +207,13 @@ def protections(_: argparse.Namespace) -> int:
         ],
         full=False,
     )
+
+
+def record_release(_: argparse.Namespace) -> int:
+    enter(("local", "sam", "lambda", "dev"))
+    from local import suite
+
+    return suite.run(["-q", "-p", "no:cacheprovider", "tests/contract/in_flight/record.py"], full=False)
 
 
 def deploy(options: argparse.Namespace) -> None:

@@ -1,15 +1,12 @@
 """An execution that the release before began is finished by this one.
 
 tests/contract/in_flight holds what such an execution has left behind: the input of each later step, the
-documents in S3, and the resources that its definition names. They are recorded again by
-`IN_FLIGHT=write pytest tests/contract/test_in_flight.py`; do that when a release is out, never to make a
-failing test pass. The queues' messages: tests/feed/test_in_flight.py.
+documents in S3, and the resources that its definition names. `make record-release` records them; do that when
+a release is out, never to make a failing test pass. The queues' messages: tests/feed/test_in_flight.py.
 """
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -21,60 +18,10 @@ from functions.timeline import app as timeline
 from functions.visuals import app as visuals
 from functions.voice import app as voice
 from showrunner.aws import s3
-from tests.contract import template
-from tests.contract.code import ROOT
+from tests.contract.in_flight.record import DOCUMENTS, INPUTS, RESOURCES, resources
 from tests.contract.test_events import FILES, REPORT, recorded, settings, status, video
 
 __all__ = ["settings", "video"]  # fixtures
-
-FOLDER = ROOT / "tests" / "contract" / "in_flight"
-INPUTS = FOLDER / "inputs.json"
-RESOURCES = FOLDER / "resources.json"
-DOCUMENTS = FOLDER / "documents"
-# Written by Prepare, by Script and by Timeline, in this order.
-NAMES = ("job.json", "script.json", "timeline.json")
-STEPS = (
-    "script.step",
-    "record.script",
-    "voice.scene",
-    "visuals.scene",
-    "timeline.step",
-    "record.timeline",
-    "finish.rendered",
-    "finish.failed",
-    "finish.aborted",
-    "finish.timed_out",
-    "publish.begin",
-    "publish.record",
-    "publish.fail",
-    "upload.check",
-)
-
-
-def write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def resources() -> list[str]:
-    """Return the functions, queues and machines that running executions and queued messages rely on."""
-    kinds = ("AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::Serverless::StateMachine")
-    found = template.load(template.APPLICATION)["Resources"]
-    return sorted(name for name, each in found.items() if each["Type"] in kinds)
-
-
-@pytest.mark.skipif(os.environ.get("IN_FLIGHT") != "write", reason="IN_FLIGHT=write records a release")
-def test_recording_this_release(tx, event, video, settings):
-    DOCUMENTS.mkdir(parents=True, exist_ok=True)
-    folder = prepare.handler(event("prepare.start"), None)["folder"]
-    script.handler(event("script.step"), None)
-    recorded(folder)
-    voice.handler(event("voice.scene"), None)
-    visuals.handler(event("visuals.scene"), None)
-    timeline.handler(event("timeline.step"), None)
-    for name in NAMES:
-        write(DOCUMENTS / name, s3.get_json(f"{folder}/{name}"))
-    write(INPUTS, {step: event(step) for step in STEPS})
-    write(RESOURCES, resources())
 
 
 @pytest.fixture
