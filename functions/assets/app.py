@@ -75,7 +75,7 @@ def list_assets(request: Request, query: AssetFilter) -> Answer:
 
 @app.get("/api/v1/assets/{asset_id}", permission="videos:read", answer=AssetResponse)
 def show(request: Request, asset_id: str) -> dict[str, Any]:
-    """Show an asset. The first call after the upload checks its type, size and hash."""
+    """Show an asset. The first call after the upload checks its type, size, hash, and a thumbnail's width."""
     from showrunner.aws import s3
     from showrunner.videos import uploads
 

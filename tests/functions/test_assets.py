@@ -9,6 +9,7 @@ import pytest
 
 from showrunner.database import db
 from tests.conftest import add_organisation
+from tests.production.samples import image_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
 
@@ -88,6 +89,17 @@ def test_a_photograph_is_no_clip_although_it_begins_like_one(client, brand):
     assert found["asset"]["status"] == "refused"
 
 
+@pytest.mark.parametrize(("width", "status"), [(640, "ready"), (639, "refused")])
+def test_a_thumbnail_is_as_wide_as_youtube_wants_it(client, width, status):
+    content = image_file("PNG", width, 360)
+    response = announce(client, content, kind="thumbnail")
+    upload(response, content)
+
+    found = client("GET", f"/api/v1/assets/{response.body['asset']['id']}").body
+
+    assert found["asset"]["status"] == status
+
+
 def test_a_file_of_another_type_is_refused(client):
     content = b"<html>" + b"0" * 94
     response = announce(client, content)
@@ -103,7 +115,7 @@ def test_a_file_of_another_type_is_refused(client):
     [
         ({"kind": "clip"}, "content_type"),
         ({"bytes": 20 * 1_048_576 + 1}, "bytes"),
-        ({"kind": "thumbnail", "bytes": 2 * 1_048_576 + 1}, "bytes"),
+        ({"kind": "thumbnail", "bytes": 3 * 1_048_576 + 1}, "bytes"),
         ({"bytes": 0}, "bytes"),
         ({"sha256": "abc"}, "sha256"),
         ({"content_type": "image/svg+xml"}, "content_type"),

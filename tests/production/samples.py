@@ -1,10 +1,12 @@
 """Jobs, scripts and recordings for the tests of production."""
 
+import io
 import json
 from pathlib import Path
 
 import jsonschema
 from hypothesis import strategies as st
+from PIL import Image
 
 from showrunner.production import palettes, script, shots, timeline, visuals, voices
 from showrunner.production.job import Job, Output
@@ -102,3 +104,10 @@ def pictures(written: script.Script, ordered: Job) -> list[list[timeline.Picture
         ]
         for scene, found in enumerate(shots.of_script(written, ordered))
     ]
+
+
+def image_file(kind: str, width: int, height: int, **options: bool) -> bytes:
+    """Return a picture file of one colour: JPEG or PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, kind, **options)
+    return file.getvalue()

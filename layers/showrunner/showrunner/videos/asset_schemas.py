@@ -25,7 +25,7 @@ PATTERN_WORDS["^[0-9a-f]{64}$"] = "is no SHA-256: 64 hexadecimal digits in small
 
 
 class NewAsset(Body):
-    """A file to upload. At most 2 MB for a thumbnail, 20 for an image, 50 for audio, 200 for a clip."""
+    """A file to upload. At most 3 MB for a thumbnail, 20 for an image, 50 for audio, 200 for a clip."""
 
     kind: Kind
     content_type: ContentType

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from showrunner.production.text import SCRIPT_RULE
-from showrunner.web.fields import Body, Id, Line, Moment, Page, Pagination, Result, Text
+from showrunner.web.fields import MEGABYTE, Body, Id, Line, Moment, Page, Pagination, Result, Text
 
 MAX_BATCH = 50
 
@@ -83,6 +83,17 @@ class VideoChanges(Body):
     ) = None
     thumbnail: Annotated[
         Id | None, Field(description="The id of an uploaded thumbnail; null returns to the rendered one.")
+    ] = None
+    thumbnail_image: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=4 * MEGABYTE,
+            description=(
+                "A JPEG or PNG file in base64, at most 3 MB and at least 640 pixels wide. It becomes an "
+                "asset of kind thumbnail and takes precedence over `thumbnail`."
+            ),
+        ),
     ] = None
     tags: (
         Annotated[

@@ -1,5 +1,7 @@
 """Check users' uploads: allowed types and sizes, and whether the file is the announced one."""
 
+import base64
+import binascii
 import hashlib
 from typing import Any
 
@@ -7,8 +9,11 @@ from showrunner.access import limits
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest, LimitExceeded
+from showrunner.production import pictures
 from showrunner.store.studio import assets
 from showrunner.videos.asset_schemas import NewAsset
+from showrunner.web import audit
+from showrunner.web.routing import Request
 
 MEGABYTE = 1_048_576
 UPLOAD_SECONDS = 3600
@@ -28,14 +33,19 @@ TYPES: dict[str, tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]] = {
 }
 # HEIC and AVIF photographs are files of the MP4 family with these brands at byte 8.
 _PICTURE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
-# YouTube accepts thumbnails up to 2 MB (https://developers.google.com/youtube/v3/docs/thumbnails/set).
-# The others are what one request can hash within its 30 s.
+# A thumbnail may also come in a request's body, of which Lambda takes 6 MB. YouTube itself takes 50 MB:
+# https://developers.google.com/youtube/v3/docs/thumbnails/set. The others are what one request can hash
+# within its 30 s.
 MAX_BYTES = {
-    "thumbnail": 2 * MEGABYTE,
+    "thumbnail": 3 * MEGABYTE,
     "image": 20 * MEGABYTE,
     "audio": 50 * MEGABYTE,
     "clip": 200 * MEGABYTE,
 }
+
+
+# YouTube's minimum: https://support.google.com/youtube/answer/72431
+THUMBNAIL_WIDTH = 640
 
 
 def check_announced(body: NewAsset) -> None:
@@ -84,14 +94,64 @@ def check(organisation_id: str, asset_id: str) -> str:
 
 
 def _has_content(asset: dict[str, Any]) -> bool:
-    """Return whether the file has the announced hash and begins like a file of its type."""
+    """Return whether the file has the announced hash and is one of its type and kind."""
     digest, first = hashlib.sha256(), b""
     for part in s3.read_parts(asset["object_key"], asset["bytes"]):
-        first = first or part[:64]
+        first = first or part
         digest.update(part)
+    if digest.hexdigest() != asset["sha256"] or not _begins_like(asset["content_type"], first):
+        return False
+    return asset["kind"] != "thumbnail" or find_thumbnail_fault(first) is None
+
+
+def _begins_like(content_type: str, first: bytes) -> bool:
     if first[4:8] == b"ftyp" and first[8:12] in _PICTURE_BRANDS:
         return False
-    signatures = TYPES[asset["content_type"]][1]
-    return digest.hexdigest() == asset["sha256"] and any(
-        first[at:].startswith(sign) for at, sign in signatures
-    )
+    return any(first.startswith(sign, at) for at, sign in TYPES[content_type][1])
+
+
+def find_thumbnail_fault(picture: bytes) -> str | None:
+    """Return what is wrong with a JPEG or PNG file as a thumbnail, None if nothing is."""
+    size = pictures.find_size(picture)
+    if size is None:
+        return "is no JPEG or PNG file that can be read"
+    if size[0] < THUMBNAIL_WIDTH:
+        return f"is {size[0]} pixels wide; YouTube takes thumbnails of at least {THUMBNAIL_WIDTH}"
+    return None
+
+
+def read_thumbnail(text: str) -> bytes:
+    """Return the picture of a request's field `thumbnail_image`. Raises InvalidRequest that names it."""
+    try:
+        picture = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        picture = b""
+    fault = find_thumbnail_fault(picture) if picture else "is not in base64"
+    if len(picture) > MAX_BYTES["thumbnail"]:
+        fault = f"has {len(picture)} bytes; a thumbnail has at most {MAX_BYTES['thumbnail']}"
+    if fault:
+        raise InvalidRequest(
+            f"The thumbnail can't be used: it {fault}.", [{"field": "thumbnail_image", "message": fault}]
+        )
+    return picture
+
+
+def store_thumbnail(request: Request, picture: bytes) -> str:
+    """Store a checked picture as an asset of kind thumbnail, once for the same bytes. Returns the asset's id.
+
+    Raises LimitExceeded.
+    """
+    organisation_id, sha256 = request.organisation_id, hashlib.sha256(picture).hexdigest()
+    content_type = "image/png" if _begins_like("image/png", picture) else "image/jpeg"
+    with db.transaction() as tx:
+        known = assets.find_thumbnail(tx, organisation_id, sha256)
+        if known:
+            return known
+        require_space(tx, organisation_id, len(picture))
+        row = assets.add(tx, organisation_id, "thumbnail", content_type, len(picture), sha256, None, None, [])
+        audit.record(tx, request, "add", "asset", row["id"], kind="thumbnail", bytes=len(picture))
+    # A row without its object stays pending and goes after a day, as one whose upload never came.
+    s3.put_bytes(row["object_key"], picture, content_type)
+    with db.transaction() as tx:
+        assets.save_status(tx, organisation_id, row["id"], "ready")
+    return str(row["id"])

@@ -131,6 +131,22 @@ def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -
     )
 
 
+def find_thumbnail(tx: db.Transaction, organisation_id: str, sha256: str) -> str | None:
+    """Return the id of a thumbnail that is ready and has these bytes, None if there is none."""
+    found = db.value(
+        tx,
+        """
+        SELECT id::text FROM studio.assets
+         WHERE organisation_id = :organisation_id AND status = 'ready' AND kind = 'thumbnail'
+           AND sha256 = :sha256
+         ORDER BY created_at LIMIT 1
+        """,
+        organisation_id=organisation_id,
+        sha256=sha256,
+    )
+    return None if found is None else str(found)
+
+
 def list_pending(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
     """Return id and bytes of those of the assets that are pending."""
     return db.rows(
