@@ -222,6 +222,14 @@ def declared(template: Path) -> set[str]:
     return set(re.findall(r"^  (\w+):", section.group(1), re.MULTILINE)) if section else set()
 
 
+def number_of_parameter(name: str, key: str, template: str) -> int:
+    """Return a number that the text of a template gives for a parameter: its Default or its MaxValue."""
+    found = re.search(rf"^  {name}:\n(?:    .*\n)*?    {key}: (\d+)", template, re.MULTILINE)
+    if found is None:
+        raise LookupError(f"the parameter {name} has no {key}")
+    return int(found[1])
+
+
 def render_version() -> str:
     """Return a hash of the render's sources: the tag of its image."""
     digest = hashlib.sha256()

@@ -6,7 +6,7 @@ assumptions below, which no load has measured.
 
 import re
 import tomllib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from local import build
 from local.settings import ROOT
@@ -51,11 +51,19 @@ def block(resource: str, template: str) -> str:
 
 
 def number_of(resource: str, name: str, template: str) -> int:
-    """Return the first number that a resource of a template gives for a property of this name."""
-    found = re.search(rf"\b{name}: (\d+)", block(resource, template))
+    """Return the first number that a resource of a template has in prod for a property of this name."""
+    found = re.search(rf"\b{name}: (?:(\d+)|!Ref (\w+))", block(resource, template))
     if found is None:
         raise LookupError(f"{resource} has no {name}")
-    return int(found[1])
+    if found[1]:
+        return int(found[1])
+    given = production().get(found[2])
+    return build.number_of_parameter(found[2], "Default", template) if given is None else int(given)
+
+
+def production() -> dict[str, Any]:
+    """Return the parameters of prod."""
+    return tomllib.loads(PROD.read_text(encoding="utf-8"))
 
 
 def connections() -> int:
@@ -72,8 +80,6 @@ def connections() -> int:
 def limits() -> list[Limit]:
     """Return all limits, the one that is reached first on top."""
     template = build.TEMPLATES["application"].read_text(encoding="utf-8")
-    speech = re.search(r"SpeechConcurrency:\n +Type: Number\n +Default: (\d+)", template)
-    assert speech, "SpeechConcurrency has no default"  # noqa: S101
     per_second = VIDEOS_AN_HOUR / 3600
     videos = number_of("VideosFunction", "ReservedConcurrentExecutions", template)
     intake = number_of("FeedIntakeFunction", "MaximumConcurrency", template)
@@ -83,7 +89,7 @@ def limits() -> list[Limit]:
     rows = [
         Limit(
             "Platform API: its throttle in prod",
-            int(tomllib.loads(PROD.read_text(encoding="utf-8"))["PlatformRate"]),
+            int(production()["PlatformRate"]),
             REQUESTS_A_SECOND,
             "requests a second",
             "`PlatformRate`, after the functions'",
@@ -93,7 +99,7 @@ def limits() -> list[Limit]:
             videos,
             REQUESTS_A_SECOND * SHARE_OF_VIDEOS * REQUEST_SECONDS,
             "executions",
-            "`ReservedConcurrentExecutions` of VideosFunction, with the database's connections",
+            "`VideosConcurrency`, with the database's connections",
         ),
         Limit(
             "renders on GPUs",
@@ -111,7 +117,7 @@ def limits() -> list[Limit]:
         ),
         Limit(
             "speech: calls at once",
-            int(speech[1]),
+            number_of("VoiceFunction", "ReservedConcurrentExecutions", template),
             per_second * PASSAGES * SPEECH_SECONDS,
             "calls",
             "the ElevenLabs plan, then `SpeechConcurrency`",

@@ -188,7 +188,12 @@ def reserved() -> int:
         for line in text.splitlines():
             name, _, value = line.split("#")[0].strip().partition(": ")
             if name == "ReservedConcurrentExecutions":
-                total += int(value) if value.strip().isdigit() else 15  # SpeechConcurrency's greatest
+                parameter = value.removeprefix("!Ref ").strip()
+                total += (
+                    int(value)
+                    if value.strip().isdigit()
+                    else build.number_of_parameter(parameter, "MaxValue", text)
+                )
     return total
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,24 @@ def load(path: Path) -> Json:
 
 def parse(text: str) -> Json:
     return yaml.load(text, Loader)
+
+
+def in_stage(value: int | Json, name: str) -> int:
+    """Return a number of the templates as the stage has it: by its file, else by the parameter's default."""
+    if isinstance(value, int):
+        return value
+    given = tomllib.loads((ROOT / "stages" / f"{name}.toml").read_text(encoding="utf-8"))
+    return int(given.get(value["Ref"], _parameter(value)["Default"]))
+
+
+def largest(value: int | Json) -> int:
+    """Return the largest number that a value of the templates may be."""
+    return value if isinstance(value, int) else int(_parameter(value)["MaxValue"])
+
+
+def _parameter(value: Json) -> Json:
+    found: Json = {**load(DATA)["Parameters"], **load(APPLICATION)["Parameters"]}[value["Ref"]]
+    return found
 
 
 class Function(NamedTuple):

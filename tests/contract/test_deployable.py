@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from local.stages import capacity
 from tests.contract import code, template, transformed
 from tests.contract.code import ROOT
 from tests.contract.template import APPLICATION, DATA, FILES, listed, load, references, walk
@@ -622,3 +623,17 @@ def test_production_lets_through_the_requests_that_the_contract_promises():
         parameter = throttle[name]["Ref"]
         assert prod[parameter] == least <= parameters[parameter]["MaxValue"]
         assert parameters[parameter]["Default"] <= 200, "another stage costs less when it is attacked"
+
+
+def test_productions_functions_answer_the_requests_that_the_contract_promises():
+    """At 80 ms a request, half of the requests to /videos and the rest to the others (capacity.py)."""
+    functions = {
+        name: each.properties.get("ReservedConcurrentExecutions", 0)
+        for name, each in template.functions().items()
+    }
+    busy = capacity.REQUESTS_A_SECOND * capacity.REQUEST_SECONDS
+    others = sum(template.in_stage(functions[name], "prod") for name in ("accounts", "assets", "channels"))
+
+    assert template.in_stage(functions["videos"], "prod") >= busy * capacity.SHARE_OF_VIDEOS
+    assert others >= busy * (1 - capacity.SHARE_OF_VIDEOS)
+    assert template.in_stage(functions["videos"], "dev") <= 20, "another stage leaves the account room"

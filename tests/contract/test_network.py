@@ -1,7 +1,9 @@
 """Database, VPC and connections: who uses them, and that they suffice."""
 
+import pytest
+
 from tests.contract import code
-from tests.contract.template import APPLICATION, DATA, load, references, resources
+from tests.contract.template import APPLICATION, DATA, in_stage, load, references, resources
 
 GIBIBYTE = 2**30
 
@@ -52,29 +54,27 @@ def test_functions_that_use_the_database_call_no_platform(functions):
         assert platforms - READS - WAITS_OUTSIDE.get(name, set()) == set(), name
 
 
-def test_database_functions_have_bounded_concurrency_that_fits_the_connections(functions):
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_database_functions_have_bounded_concurrency_that_fits_the_connections(functions, stage):
+    """Each environment of such a function uses one connection."""
     counts = {
         name: function.properties.get("ReservedConcurrentExecutions")
         for name, function in functions.items()
         if uses_database(name)
     }
-    assert {name: count for name, count in counts.items() if not isinstance(count, int)} == {}, (
-        "each environment uses one connection"
-    )
+    assert [name for name, count in counts.items() if not count] == []
 
-    assert sum(counts.values()) <= SHARE_OF_CONNECTIONS * smallest_max_connections(load(DATA))
+    used = sum(in_stage(count, stage) for count in counts.values())
+    assert used <= SHARE_OF_CONNECTIONS * max_connections(stage)
 
 
-def smallest_max_connections(data: dict) -> int:
-    """Return the least max_connections.
-
-    Aurora derives it from the maximum capacity; use the smallest that the parameter allows.
-    """
-    scaling = resources(data, "AWS::RDS::DBCluster")["Database"]["ServerlessV2ScalingConfiguration"]
-    units = data["Parameters"][scaling["MaxCapacity"]["Ref"]]["MinValue"]
+def max_connections(stage: str) -> int:
+    """Return the stage's max_connections, which Aurora derives from the maximum capacity."""
+    scaling = resources(load(DATA), "AWS::RDS::DBCluster")["Database"]["ServerlessV2ScalingConfiguration"]
+    units = in_stage(scaling["MaxCapacity"], stage)
     found = min(MOST_CONNECTIONS, units * 2 * GIBIBYTE // BYTES_A_CONNECTION)
-    least = min(data["Parameters"][scaling["MinCapacity"]["Ref"]]["AllowedValues"])
-    return min(found, MOST_CONNECTIONS_OF_A_PAUSING_CLUSTER) if least <= 0.5 else found
+    # A cluster with a least capacity of 0.5 or less; every stage may be set to it later.
+    return min(found, MOST_CONNECTIONS_OF_A_PAUSING_CLUSTER)
 
 
 def test_the_voice_functions_concurrency_matches_the_elevenlabs_plan(functions):

@@ -31,7 +31,7 @@ def test_the_readme_says_the_same():
 def test_the_connections_on_paper_are_those_of_the_functions_with_a_database():
     functions = {**template.functions(), **template.functions(template.load(template.DATA))}
     counts = [
-        function.properties["ReservedConcurrentExecutions"]
+        template.in_stage(function.properties["ReservedConcurrentExecutions"], "prod")
         for name, function in functions.items()
         if uses_database(name)
     ]
@@ -43,8 +43,8 @@ def test_the_limit_that_is_reached_first_stands_on_top():
     limits = capacity.limits()
 
     assert [each.used for each in limits] == sorted((each.used for each in limits), reverse=True)
-    assert limits[0].what == "`/videos`: executions at once"
-    assert limits[0].used == 2
+    assert limits[0].what == "renders on GPUs"
+    assert 1 < limits[0].used < 2
 
 
 def test_a_property_of_another_resource_is_not_taken():

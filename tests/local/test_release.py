@@ -151,7 +151,7 @@ def test_the_reserved_executions_are_those_of_the_templates():
         function.properties.get("ReservedConcurrentExecutions") for function in template.functions().values()
     ]
 
-    assert preflight.reserved() == sum(count if isinstance(count, int) else 15 for count in counts if count)
+    assert preflight.reserved() == sum(template.largest(count) for count in counts if count)
 
 
 # ---------------------------------------------------------------- Parameters
