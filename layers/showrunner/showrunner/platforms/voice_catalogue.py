@@ -21,7 +21,7 @@ URL_CHARACTERS = 2000
 
 
 class VoiceState(NamedTuple):
-    """What the account says of a voice.
+    """The state of a voice in the account.
 
     `problem`: why it can't speak, None if it can. `preview_url`: a recording of it to play, if there is one.
     """
