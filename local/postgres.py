@@ -333,6 +333,8 @@ def prepare(server: Server) -> None:
         if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=OWNER):
             # CREATE ROLE takes no placeholders; the password is URL-safe base64, which needs no quoting.
             connection.run(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{server.password}'")
+        # Not when the role is created: older local stacks have it already. A restore creates a database.
+        connection.run(f"ALTER ROLE {OWNER} CREATEDB")
         if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
             connection.run(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 

@@ -35,6 +35,7 @@ os.environ.update(
     VOICES="female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
+    BACKUP_BUCKET="showrunner-backups-test",
     EVENT_BUS_NAME="default",
     STATE_TABLE="state-test",
     PLATFORM_URL="http://127.0.0.1:8000",
@@ -139,7 +140,8 @@ def aws() -> Iterator[str]:
 
     sdk.client.cache_clear()
     ssm.forget()
-    sdk.client("s3").create_bucket(Bucket=os.environ["MEDIA_BUCKET"])
+    for bucket in ("MEDIA_BUCKET", "BACKUP_BUCKET"):
+        sdk.client("s3").create_bucket(Bucket=os.environ[bucket])
     keys = {"pk": "HASH", "sk": "RANGE"}
     sdk.client("dynamodb").create_table(
         TableName=os.environ["STATE_TABLE"],
@@ -156,7 +158,7 @@ def aws() -> Iterator[str]:
     machine = sdk.client("stepfunctions").create_state_machine(
         name="production", roleArn=role, definition=definition
     )
-    os.environ["PRODUCTION_MACHINE_ARN"] = machine["stateMachineArn"]
+    os.environ["PRODUCTION_MACHINE_ARN"] = os.environ["BACKUP_MACHINE_ARN"] = machine["stateMachineArn"]
     yield os.environ["AWS_ENDPOINT_URL"]
     server.stop()
 

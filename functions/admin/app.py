@@ -7,7 +7,7 @@ path.
 
 from pathlib import Path
 
-from showrunner.admin import emails, keys, monitoring, operations, pages, people
+from showrunner.admin import backups, emails, keys, monitoring, operations, pages, people
 from showrunner.web import application, docs
 from showrunner.web.application import Application
 
@@ -44,6 +44,7 @@ app.include(
     f"{ADMIN}/keys/{{service}}/{{name}}/rollback",
     f"{ADMIN}/keys/{{service}}/{{name}}/revoke",
 )
+app.include(backups.routes, "/api/v1/backups", "/api/v1/backups/{backup_id}/restore")
 app.include(emails.routes, f"{ADMIN}/emails/suppressed")
 app.include(operations.routes, f"{ADMIN}/maintenance", f"{ADMIN}/audit")
 app.include(pages.routes, "/verify", "/reset", "/invitation", "/unsubscribe", "/pages/{file}")

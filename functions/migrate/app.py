@@ -1,4 +1,4 @@
-"""Deployment or `make admin` -> apply the SQL files that the database lacks, or make a platform admin.
+"""Deployment, `make admin` or a restore -> migrated database, platform admin, or empty database for a copy.
 
 The files are numbered. Each is applied once, in a transaction. Then the functions' role gets its password.
 """
@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pg8000.native import Connection, identifier
 from showrunner import config
 from showrunner.accounts import first_admin
 from showrunner.aws import ssm
-from showrunner.database import db
+from showrunner.database.owner import connect, session, transaction
 from showrunner.errors import Conflict, InvalidRequest
 from showrunner.telemetry import entrypoint, logger
 
@@ -26,10 +27,11 @@ FOLDER = Path(__file__).parent / "sql"
 # Any number that nothing else locks; whoever comes second waits for the first and then finds the work done.
 LOCK = 7_206_611_407_211
 
-# A migration may rewrite a table: it gets what the function has, less the time to say so. Nothing waits for a
-# lock that long while users wait behind it.
-STATEMENT_TIMEOUT_MS = 840_000
+# Nothing waits for a lock as long as a statement may take while users wait behind it.
 LOCK_TIMEOUT = "20s"
+
+# Databases that restores create. The stage's own one can't be named so.
+COPY_NAME = re.compile("showrunner_restore_[a-z0-9_]{1,40}")
 
 # What the migrations grant to, and what PostgreSQL itself takes for a password.
 GRANTED, SCRAM_ROUNDS = "showrunner_functions", 4096
@@ -88,16 +90,21 @@ def checksum(sql: str) -> str:
     return hashlib.sha256(sql.encode()).hexdigest()
 
 
-def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """Apply the files that are missing and return their names.
+def migrate(connection: Connection, folder: Path = FOLDER, numbers: set[int] | None = None) -> list[str]:
+    """Apply the files that are missing and return their names. `numbers`: only these, instead of all.
 
     Raises Conflict for a file that changed after it was applied: the change belongs in a new file.
     """
+    wanted = [file for file in files(folder) if numbers is None or file[0] in numbers]
+    if numbers is not None and len(wanted) < len(numbers):
+        raise Conflict(
+            "This release lacks migrations of the backup: restore it with the release that made it."
+        )
     with locked(connection):
         connection.run(TABLE)
         known = dict(connection.run("SELECT number, sha256 FROM public.migrations"))
         applied = []
-        for number, name, sql in files(folder):
+        for number, name, sql in wanted:
             if number not in known:
                 apply(connection, number, name, sql)
                 applied.append(name)
@@ -134,41 +141,34 @@ def verifier(password: str, salt: bytes) -> str:
     return f"SCRAM-SHA-256${SCRAM_ROUNDS}:{parts[0]}${parts[1]}:{parts[2]}"
 
 
-def connect() -> Connection:
-    """Connect as the owner of all tables. Other functions connect as a role with fewer rights."""
-    owner = config.setting("DATABASE_OWNER"), ssm.secret("database/owner_password")
-    return db.connect(STATEMENT_TIMEOUT_MS, socket_timeout_s=None, role=owner)
+def make_copy(database: str, numbers: list[int]) -> dict[str, Any]:
+    """Create an empty database for a restore, with the migrations of these numbers. Can be repeated.
 
-
-@contextlib.contextmanager
-def owner_transaction() -> Iterator[db.Transaction]:
-    """Open one transaction as the owner, for the functions of the stores."""
-    session = db.Session()
-    session.connection = connect()
-    session.command("BEGIN")
-    session.depth = 1  # a lost connection ends the work: nothing of it is repeated alone
-    try:
-        yield session
-        session.command("COMMIT")
-    except BaseException:
-        with contextlib.suppress(Exception):
-            session.command("ROLLBACK")
-        raise
-    finally:
-        session.drop()
+    Raises InvalidRequest for a name that a restore doesn't use, Conflict if a migration is missing here.
+    """
+    if not COPY_NAME.fullmatch(database):
+        raise InvalidRequest("A restore's database is called showrunner_restore_...: this one is not.")
+    with contextlib.closing(connect()) as connection, locked(connection):
+        if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=database):
+            connection.run(f"CREATE DATABASE {identifier(database)}")
+    with contextlib.closing(connect(database)) as connection:
+        return {"database": database, "applied": migrate(connection, numbers=set(numbers))}
 
 
 @entrypoint
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin.
 
-    Whoever may invoke this function may do both.
+    `{"command": "copy", "database", "migrations"}` creates an empty database for a restore. Whoever may
+    invoke this function may do all three.
     """
     if event.get("command") == "admin":
-        with owner_transaction() as tx:
+        with session() as opened, transaction(opened) as tx:
             return first_admin.make_admin(tx, event)
+    if event.get("command") == "copy":
+        return make_copy(event["database"], event["migrations"])
     if event:
-        raise InvalidRequest("The event is {} or a command that this function knows (admin).")
+        raise InvalidRequest("The event is {} or a command that this function knows (admin, copy).")
     with contextlib.closing(connect()) as connection:
         applied = migrate(connection)
         admit_functions(connection)

@@ -96,17 +96,18 @@ def what_is_left(stage: Stage) -> dict[str, str]:
     outputs = stage.outputs(stage.data_stack)
     return {
         name: outputs[name]
-        for name in ("MediaBucket", "StateTable", "StageKeyArn", "DatabaseCluster")
+        for name in ("MediaBucket", "BackupBucket", "StateTable", "StageKeyArn", "DatabaseCluster")
         if outputs.get(name)
     }
 
 
 def delete_data(stage: Stage, left: dict[str, str], account: str) -> None:
-    """Delete bucket, table, snapshots and secrets; the key's deletion is scheduled.
+    """Delete buckets, table, snapshots and secrets; the key's deletion is scheduled.
 
     What is gone already is passed over.
     """
     delete_bucket(stage, left.get("MediaBucket", f"showrunner-{stage.name}-media-{account}"))
+    delete_bucket(stage, left.get("BackupBucket", f"showrunner-{stage.name}-backups-{account}"))
     table = stage.aws("dynamodb")
     with contextlib.suppress(table.exceptions.ResourceNotFoundException):
         table.delete_table(TableName=left.get("StateTable", f"showrunner-{stage.name}-state"))

@@ -52,12 +52,17 @@ def refuse_unsafe(stage: str, confirm: str | None) -> None:
 
 
 def refuse_region(region: str) -> None:
-    """Refuse a region whose RDS certificates the layer lacks, before a function fails at its database."""
-    if not (CERTIFICATES / f"{region}.pem").exists():
-        known = ", ".join(sorted(path.stem for path in CERTIFICATES.glob("*.pem")))
+    """Refuse a region whose RDS certificates the layer lacks, before a function fails at its database.
+
+    Raises Refused with the command that fetches them from AWS.
+    """
+    path = CERTIFICATES / f"{region}.pem"
+    if not path.exists():
+        known = ", ".join(sorted(each.stem for each in CERTIFICATES.glob("*.pem")))
+        source = f"https://truststore.pki.rds.amazonaws.com/{region}/{region}-bundle.pem"
         raise Refused(
-            f"the layer has no RDS certificates of {region}; deploy to one of {known}, or add them to "
-            f"{CERTIFICATES.relative_to(ROOT)} (README there)"
+            f"the layer has no RDS certificates of {region}; fetch them (curl --fail --output "
+            f"{path.relative_to(ROOT)} {source}), or deploy to one of {known}"
         )
 
 

@@ -116,6 +116,14 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "RotationMachine"}, 1, 10)],
         machine("ExecutionsFailed", [1]),
     ),
+    "BackupsFail": (
+        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "BackupMachine"}, 1, 10)],
+        machine("ExecutionsFailed", [1]),
+    ),
+    "BackupsStand": (
+        [Point("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": "BackupMachine"}, 1, DAY + 1)],
+        [Point("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": "BackupMachine"}, 1, DAY - 1)],
+    ),
     "KeysOverdue": (
         [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 1, HOUR)],
         [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 0, HOUR)],
@@ -243,10 +251,15 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
 # What silence means: a machine or a schedule that says nothing is gone; all others say nothing while nothing
 # happens.
 SILENCE = dict.fromkeys(
-    ("SweepStands", "ChannelsStand", "SubscriptionsStand", "RetentionStands", "NatFails"), "ALARM"
+    (
+        *("SweepStands", "ChannelsStand", "SubscriptionsStand", "RetentionStands", "BackupsStand"),
+        "NatFails",
+    ),
+    "ALARM",
 )
 # Functions whose throttling is planned: the machine waits for them.
 WAITED_FOR = {
+    "BackupFunction",
     "KeyAuditFunction",
     "PrepareFunction",
     "PublishFunction",

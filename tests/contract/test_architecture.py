@@ -36,9 +36,10 @@ BESIDE_APP = {"migrate": {"sql"}}
 # The build writes it, and so do the tests; git ignores it.
 GENERATED = "openapi.json"
 # These compose SQL from constants of the stores and from integers. The lists' tests try to inject text; the
-# retention's statements have no value of a caller.
+# retention's statements have no value of a caller, and the backups' quoted names come from the catalogue.
 COMPOSES_SQL = {
     "showrunner.database.pages",
+    "showrunner.store.backups",
     "showrunner.store.feed.lists",
     "showrunner.store.feed.title_search",
     "showrunner.store.retention",

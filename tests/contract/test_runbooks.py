@@ -57,7 +57,7 @@ def stage(aws: str) -> dict[str, str]:
         client("logs").create_log_group(logGroupName=group)
     role = client("iam").create_role(RoleName="machine", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     definition = '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}'
-    for machine in ("production", "publication", "rotation"):
+    for machine in ("production", "publication", "rotation", "backup"):
         client("stepfunctions").create_state_machine(
             name=f"showrunner-test-{machine}", definition=definition, roleArn=role
         )
@@ -76,7 +76,7 @@ def stage(aws: str) -> dict[str, str]:
             jobQueueName=f"showrunner-test-{name}", priority=1, state="ENABLED", computeEnvironmentOrder=order
         )
     target = {"Arn": "arn:aws:lambda:us-east-1:1:function:x", "RoleArn": role}
-    for name in ("sweep", "channels", "feed-schedule", "retention"):
+    for name in ("sweep", "channels", "feed-schedule", "retention", "backup"):
         window = {"Mode": "OFF"}
         client("scheduler").create_schedule(
             Name=f"showrunner-test-{name}",

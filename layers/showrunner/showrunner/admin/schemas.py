@@ -73,6 +73,13 @@ class SuppressedPage(Query):
     cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
 
 
+class BackupPage(Query):
+    """A page of backups. `cursor` is the `next_cursor` of the page before."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Id | None = None
+
+
 class SuppressedAddress(Query):
     email: Annotated[str, Field(min_length=3, max_length=254)]
 
@@ -281,6 +288,53 @@ class RotationStarted(Result):
     rotation_id: str
     name: str
     kind: Literal["rotate", "rollback", "revoke"]
+
+
+class BackupRestore(Result):
+    """A restore into a new database. `identical`: every count and checksum is as in the backup."""
+
+    id: Id
+    status: Literal["running", "identical", "different", "failed"]
+    database: str
+    started_at: Timestamp
+    finished_at: Timestamp | None
+    differences: list[str]
+    erased: int | None
+    error: str | None
+
+
+class Backup(Result):
+    """A copy of all tables. `encryption` and `storage_class` are S3's words."""
+
+    id: Id
+    kind: Literal["nightly", "manual"]
+    status: Literal["running", "complete", "failed"]
+    started_at: Timestamp
+    finished_at: Timestamp | None
+    age_hours: float
+    tables: int
+    rows: int | None
+    bytes: int | None
+    sha256: str | None
+    encryption: Literal["aws:kms"]
+    storage_class: Literal["STANDARD_IA"]
+    error: str | None
+    restore: BackupRestore | None
+
+
+class BackupList(Result):
+    backups: list[Backup]
+    next_cursor: Id | None
+
+
+class BackupStarted(Result):
+    id: Id
+
+
+class RestoreStarted(Result):
+    id: Id
+    restore_id: Id
+    database: str
 
 
 class SuppressedEmail(Result):

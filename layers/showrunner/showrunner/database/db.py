@@ -237,12 +237,26 @@ def run(tx: Transaction, sql: str, **params: Any) -> int:
     return int(statement._context.row_count)  # noqa: SLF001
 
 
+def copy(tx: Transaction, sql: str, stream: Any) -> None:
+    """Run COPY: from the server into `stream.write`, or to it from `stream`, which is read in parts."""
+    try:
+        tx.open().run(sql, stream=stream)
+    except DatabaseError as error:
+        raise translate(error) from error
+    except _LOST as error:
+        tx.drop()
+        raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
+
+
 def connect(
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     socket_timeout_s: float | None = SOCKET_TIMEOUT_S,
     role: tuple[str, str] | None = None,
+    database: str | None = None,
 ) -> Connection:
     """Open a connection as the functions' role, or as `role` (name and password).
+
+    `database`: another one of the same server than DATABASE_NAME.
 
     Waits up to WAKE_SECONDS for a database that is resuming or starting. The certificate is verified against
     DATABASE_CA, unless that is "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
@@ -250,7 +264,8 @@ def connect(
     deadline = time.monotonic() + WAKE_SECONDS
     while True:
         try:
-            connection = _connect(statement_timeout_ms, max(0.1, deadline - time.monotonic()), role)
+            left_s = max(0.1, deadline - time.monotonic())
+            connection = _connect(statement_timeout_ms, left_s, role, database)
             # From here on the timeout is that of a statement, which pg8000 can't set after connecting.
             connection._usock.settimeout(socket_timeout_s)  # noqa: SLF001
             return connection
@@ -262,7 +277,9 @@ def connect(
             time.sleep(WAKE_PAUSE_SECONDS)
 
 
-def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None) -> Connection:
+def _connect(
+    statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None, database: str | None
+) -> Connection:
     user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
     settings = {
         "statement_timeout": statement_timeout_ms,
@@ -274,7 +291,7 @@ def _connect(statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] 
         user,
         host=config.setting("DATABASE_HOST"),
         port=int(config.setting("DATABASE_PORT", "5432")),
-        database=config.setting("DATABASE_NAME"),
+        database=database or config.setting("DATABASE_NAME"),
         password=password,
         ssl_context=tls() or False,
         timeout=timeout_s,

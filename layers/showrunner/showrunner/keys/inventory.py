@@ -32,7 +32,7 @@ class Secret(NamedTuple):
 
 
 _DATABASE = (
-    *("accounts", "admin", "artists", "assets", "channel_schedule", "channels"),
+    *("accounts", "admin", "artists", "assets", "backup", "channel_schedule", "channels"),
     *("feed", "feed_intake", "feed_schedule"),
     *("finish", "key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
 )
@@ -54,7 +54,7 @@ SECRETS: tuple[Secret, ...] = (
         ("accounts", "admin", "artists", "assets", "channels", "feed", "keys", "videos"),
         max_age_days=90,
     ),
-    Secret("database/owner_password", "Password of the database's owner", "manual", ("migrate",)),
+    Secret("database/owner_password", "Password of the database's owner", "manual", ("backup", "migrate")),
     Secret("database/password", "Password of the functions' role", "manual", (*_DATABASE, "migrate")),
     Secret(
         "openai/api_key",
