@@ -12,6 +12,7 @@ from showrunner.production.files import video_folder
 from showrunner.store import retention
 from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
+from showrunner.store.metrics import points
 from showrunner.telemetry import entrypoint, logger
 
 # A batch keeps its locks for a few hundredths of a second.
@@ -87,6 +88,7 @@ def _prepare(month: int) -> int:
     with db.transaction() as tx:
         polls.prepare_month(tx, month)
         audit_log.prepare_month(tx, month)
+        points.prepare_month(tx, month)
     return 0
 
 
@@ -97,6 +99,8 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
     return {
         **months,
         **removals,
+        "points": partial(_remove_all, points.remove_expired, until),
+        "responses": partial(_remove_all, points.remove_responses, until),
         "videos": partial(_purge, until, retention.list_removed_videos, _video_keys, retention.remove_video),
         "assets": partial(_purge, until, retention.list_unused_assets, _asset_keys, retention.remove_asset),
         "organisations": partial(_purge_organisations, until),

@@ -29,8 +29,11 @@ expect(
     "ctx",
 )
 
-# Fields of a distributed Map that MiniStack ignores silently.
+expect(stepfunctions, "_apply_jsonata_template", "value", "raw_input", "ctx")
+
+# Fields of a distributed Map that MiniStack ignores silently; in JSONata it would take expressions as text.
 UNSUPPORTED_IN_DISTRIBUTED_MAP = ("ItemBatcher", "ResultWriter")
+UNSUPPORTED_IN_JSONATA = ("ItemSelector", "Items")
 SHOWN_OF_NESTED = (
     "executionArn",
     "input",
@@ -151,16 +154,36 @@ def _with_text_detail(entry: Json) -> Json:
 
 
 def _checked_distributed_map(run: Any) -> Any:
-    def distributed_map(state: Json, *arguments: Any) -> Any:
+    def distributed_map(
+        state: Json, raw_input: Any, effective: Any, iterator: Json, execution: Json, ctx: Json
+    ) -> Any:
         check()
-        if ignored := [field for field in UNSUPPORTED_IN_DISTRIBUTED_MAP if field in state]:
+        is_jsonata = stepfunctions._state_query_language(state, ctx) == "JSONata"
+        unsupported = UNSUPPORTED_IN_DISTRIBUTED_MAP + (UNSUPPORTED_IN_JSONATA if is_jsonata else ())
+        if ignored := [field for field in unsupported if field in state]:
             raise ExecutionError(
                 "States.Runtime",
                 f"The local engine doesn't support {', '.join(ignored)} of a distributed Map",
             )
-        return run(state, *arguments)
+        if not is_jsonata:
+            return run(state, raw_input, effective, iterator, execution, ctx)
+        results, following = run(
+            _with_arguments(state, raw_input, ctx), raw_input, effective, iterator, execution, ctx
+        )
+        output = stepfunctions._apply_jsonata_output(state, raw_input, ctx, result=results, default=results)
+        stepfunctions._apply_state_assign(state, raw_input, ctx, result=results)
+        return output, following
 
     return distributed_map
+
+
+def _with_arguments(state: Json, raw_input: Any, ctx: Json) -> Json:
+    """Return the state with the reader's arguments evaluated: MiniStack reads them as JSONPath."""
+    if "ItemReader" not in state:
+        return state
+    reader = state["ItemReader"]
+    arguments = stepfunctions._apply_jsonata_template(reader.get("Arguments", {}), raw_input, ctx)
+    return {**state, "ItemReader": {**reader, "Arguments": arguments}}
 
 
 def install(api: batch.Api) -> None:

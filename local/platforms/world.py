@@ -57,6 +57,7 @@ class World:
     `videos`: id -> {channel_id, title, published_at, …}.
     `owned`: address of a Google account -> its channel ids, the first of which is the default.
     `failing`: path -> how many requests get 503. `outbox`: the folder of the emails that /mailbox shows.
+    `seeded`: every id of the right form is a channel, with invented figures.
     """
 
     key: str = "local"
@@ -64,6 +65,7 @@ class World:
     videos: dict[str, dict[str, Any]] = field(default_factory=dict)
     owned: dict[str, list[str]] = field(default_factory=dict)
     failing: dict[str, int] = field(default_factory=dict)
+    seeded: bool = False
     spent: int = 0
     quota: int = UNITS_A_DAY
     calls: Counter[str] = field(default_factory=Counter)
@@ -84,6 +86,7 @@ class World:
         """Apply the body of POST /_state: the fields of World by name, and those of `_learn_library`."""
         for name in ("channels", "videos", "owned", "failing"):
             getattr(self, name).update(known.get(name, {}))
+        self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)
         self.sign_ins.people.update(known.get("people", {}))
         self.outcomes.add_all(known.get("outcomes", []))

@@ -112,6 +112,13 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         ],
         machine("ExecutionsFailed", [1, 1, 1]),
     ),
+    "CollectionsFail": (
+        [
+            Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "MetricsMachine"}, 1, 10 + HOUR * n)
+            for n in range(2)
+        ],
+        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "MetricsMachine"}, 1, 10)],
+    ),
     "KeyRotationsFail": (
         [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "RotationMachine"}, 1, 10)],
         machine("ExecutionsFailed", [1]),
@@ -203,6 +210,10 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [lambda_("Errors", "ScriptFunction", 15), lambda_("Errors", "VoiceFunction", 5)],
         [lambda_("Errors", "ScriptFunction", 19)],
     ),
+    "CollectionStepsFail": (
+        [lambda_("Errors", "YoutubeFunction", 15), lambda_("Errors", "LoadFunction", 5)],
+        [lambda_("Errors", "YoutubeFunction", 19)],
+    ),
     "SchedulesFail": (
         [lambda_("Errors", "RetentionFunction", 1)],
         [lambda_("Errors", "RetentionFunction", 0)],
@@ -260,7 +271,9 @@ SILENCE = dict.fromkeys(
 # Functions whose throttling is planned: the machine waits for them.
 WAITED_FOR = {
     "BackupFunction",
+    "CollectFunction",
     "KeyAuditFunction",
+    "LoadFunction",
     "PrepareFunction",
     "PublishFunction",
     "RecordFunction",
@@ -269,6 +282,7 @@ WAITED_FOR = {
     "UploadFunction",
     "VisualsFunction",
     "VoiceFunction",
+    "YoutubeFunction",
 }
 
 

@@ -43,7 +43,12 @@ WAITS_OUTSIDE = {
 }
 
 
-READS = {"showrunner.platforms.http", "showrunner.platforms.credentials", "showrunner.platforms.websub"}
+READS = {
+    "showrunner.platforms.http",
+    "showrunner.platforms.credentials",
+    "showrunner.platforms.websub",
+    "showrunner.platforms.youtube_statistics",
+}
 
 
 def test_functions_that_use_the_database_call_no_platform(functions):

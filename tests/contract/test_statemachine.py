@@ -60,7 +60,7 @@ SDK = "arn:aws:states:::aws-sdk:"
 # Cleans up after a failed attempt; if that fails, the video must not fail.
 CLEANS_UP = {"FindGpuJob", "EndGpuJobs"}
 # Raised by our own Fail states.
-OF_MACHINES = {"VisualsFailed"}
+OF_MACHINES = {"BatchesFailed", "VisualsFailed"}
 OURS = {
     name
     for name, value in vars(errors).items()
@@ -411,12 +411,19 @@ SYNC = {
 }
 
 
+# What a distributed Map does beside running its states:
+# https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+DISTRIBUTED = {"s3:GetObject", "states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
+
+
 def test_the_machines_role_allows_nothing_that_no_state_does(machine, path):
     statements = [
         statement for policy in resource_of(path)["Policies"] for statement in listed(policy["Statement"])
     ]
     granted = {action for statement in statements for action in listed(statement["Action"])}
     needed = {"lambda:InvokeFunction"} | (SYNC if tasks(machine, BATCH) else set())
+    if any("ItemReader" in state.body for state in states(machine)):
+        needed |= DISTRIBUTED
     for state in tasks(machine, SDK):
         service, operation = state.body["Resource"].removeprefix(SDK).split(":")
         needed.add(f"{service}:{operation[0].upper()}{operation[1:]}")
@@ -535,6 +542,7 @@ def test_every_variable_is_assigned_before_it_is_read(machine):
 PASSED = {
     *("step", "scene", "video_id", "organisation_id", "attempt", "folder", "request_id"),
     *("amount_usd", "platform"),
+    "key",  # of an archived answer in S3
     *("name", "kind", "error"),  # of a rotation: which secret, never its value
     *("command", "database", "migrations"),  # of a restore: numbers of the migrations
 }

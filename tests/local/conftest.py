@@ -52,7 +52,7 @@ class Engine:
         command = [str(ENVIRONMENTS / "engine" / "bin" / "python"), "-m", "local.engine"]
         with (self.home / "engine.log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stdout=log, stderr=log)
-        wait_until(self.healthy, 20)
+        wait_until(self.healthy, 120)
 
     def environment(self) -> dict[str, str]:
         return {

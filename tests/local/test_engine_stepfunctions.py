@@ -1,15 +1,18 @@
 """Step Functions on the engine: one small machine for each thing that the product's machines rely on."""
 
 import concurrent.futures
+import io
 import itertools
 import json
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.local.conftest import Engine, wait_until
 
 Json = dict[str, Any]
@@ -681,6 +684,82 @@ def test_a_machine_in_jsonata_assigns_catches_and_fails_as_written(machines: Mac
         "both": [10, [11, 12, 13], 11],
         "input": {"both": [10, [11, 12, 13], 11], "inner": "outside"},
     }
+
+
+# Answers as the functions of the metrics machine do, by what the accounts are called.
+COLLECTION = """
+import os
+
+def handler(event, context):
+    if "run" in event:
+        return {"batches": event["batches"], "bucket": "collections", "key": "batches.json"}
+    if "accounts" not in event:
+        return {"state": "loaded", "artists": 1, "runs": 3}
+    name = event["accounts"][0]
+    if name == "broken":
+        raise ValueError("because")
+    seen = "/tmp/" + event["key"]
+    if name == "later" and not os.path.exists(seen):
+        open(seen, "w").close()
+        return {"state": "later", "wait_seconds": 1}
+    return {"state": "skipped"} if name == "skipped" else {"state": "fetched", "key": event["key"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("accounts", "status"),
+    [(["fine", "later", "skipped"], "SUCCEEDED"), (["fine", "broken", "fine"], "FAILED"), ([], "SUCCEEDED")],
+)
+def test_a_collection_of_metrics_runs_its_batches_and_counts_those_that_failed(
+    machines: Machines, accounts: list[str], status: str
+) -> None:
+    name = f"collection-{next(numbers)}"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("app.py", COLLECTION)
+    function = machines.engine.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    batches = [
+        {"platform": "youtube", "accounts": [each], "key": f"{name}-{number}"}
+        for number, each in enumerate(accounts)
+    ]
+    machines.engine.client("s3").create_bucket(Bucket="collections")
+    machines.engine.client("s3").put_object(
+        Bucket="collections", Key="batches.json", Body=json.dumps(batches).encode()
+    )
+    definition = (ROOT / "statemachines" / "metrics.asl.json").read_text(encoding="utf-8")
+    for substitution in ("Collect", "Youtube", "Load"):
+        definition = definition.replace(f"${{{substitution}FunctionArn}}", function["FunctionArn"])
+    machine = machines.client.create_state_machine(
+        name=name, definition=definition, roleArn="arn:aws:iam::000000000000:role/any"
+    )
+    arn = machines.client.start_execution(
+        stateMachineArn=machine["stateMachineArn"], input=json.dumps({"batches": len(accounts)})
+    )["executionArn"]
+
+    execution = machines.ended(arn, 60)
+
+    assert execution["status"] == status, (execution.get("error"), execution.get("cause"))
+    if accounts:
+        [run] = machines.client.list_map_runs(executionArn=arn)["mapRuns"]
+        children = machines.client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+        assert sorted(each["status"] for each in children).count("FAILED") == accounts.count("broken")
+    if status == "FAILED":
+        assert execution["error"] == "BatchesFailed"
+
+
+def test_a_distributed_map_refuses_what_the_engine_lacks(machines: Machines) -> None:
+    item = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    state = {"Type": "Map", "ItemProcessor": item, "ItemSelector": {"n": "{% 1 %}"}, "End": True}
+
+    error, cause = machines.failure({"Each": state}, [1], QueryLanguage="JSONata")
+
+    assert (error, "ItemSelector" in cause) == ("States.Runtime", True)
 
 
 def test_a_schedule_calls_its_target(machines: Machines, outputs: dict[str, str]) -> None:

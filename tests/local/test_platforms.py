@@ -78,7 +78,7 @@ def test_the_mailbox_shows_the_newest_emails_with_their_links(
 
 
 CALLS = [
-    ("channels", {"part": "snippet,contentDetails", "id": CHANNEL}),
+    ("channels", {"part": "snippet,contentDetails,statistics", "id": CHANNEL}),
     ("videos", {"part": "snippet,contentDetails,statistics", "id": "vid00000001"}),
     ("playlistItems", {"part": "snippet,contentDetails", "playlistId": "UU" + "a" * 22}),
 ]
@@ -110,6 +110,19 @@ def conforms(value: Any, schema: dict[str, Any]) -> None:
         assert isinstance(
             value, {"string": str, "integer": int, "boolean": bool, "number": float}[schema["type"]]
         )
+
+
+def test_a_list_of_channels_is_cut_to_five_unless_it_asks_for_more(world: World, address: str) -> None:
+    world.seeded = True
+    ids = ",".join(f"UC{number:022}" for number in range(50))
+
+    few = call(address, "channels", part="statistics", id=ids)[1]["items"]
+    all_ = call(address, "channels", part="statistics", id=ids, maxResults="50")[1]["items"]
+    status, body = call(address, "channels", part="statistics", id=f"{ids},UC{'x' * 22}", maxResults="50")
+
+    assert (len(few), len(all_)) == (5, 50)
+    assert all(int(each["statistics"]["viewCount"]) > 0 for each in all_)
+    assert (status, body["error"]["errors"][0]["reason"]) == (400, "invalidFilters")
 
 
 def test_only_the_requested_parts_are_returned(address: str) -> None:

@@ -92,6 +92,7 @@ REPEATABLE = {
     "POST /api/v1/auth/password/forgot",
     "POST /api/v1/webhooks/youtube/{token}",
     "POST /api/v1/channels/{channel_id}/sync",
+    "POST /api/v1/artists/{artist_id}/refresh",
     *(f"POST /api/v1/admin/keys/{{service}}/{{name}}/{step}" for step in ("rotate", "rollback", "revoke")),
 }
 

@@ -19,8 +19,15 @@ INSERTS_A_DAY = 100
 SHARES = {"publication": 6_500, "polling": 2_500, "metrics": 500, "metadata": 500}
 # Units of the share "polling" that polls may use; the rest is for look-ups that a person waits for.
 POLL_UNITS = 2_000
+# Refreshes of artists' figures that people may ask for in a day, a unit of the share "metrics" each: what the
+# hourly collections leave of it (metrics/collection.py).
+REFRESHES_A_DAY = 60
 # Units a day by (project, bucket).
-BUCKETS = {("youtube", "general"): ALL_UNITS, ("youtube", "insert"): INSERTS_A_DAY}
+BUCKETS = {
+    ("youtube", "general"): ALL_UNITS,
+    ("youtube", "insert"): INSERTS_A_DAY,
+    ("youtube", "refresh"): REFRESHES_A_DAY,
+}
 # From this hour in Los Angeles on, unused units of each share are available to the others.
 SHARED_FROM_HOUR = 20
 # Until this hour in Los Angeles the share "publication" is divided between the organisations that ask for it.
@@ -283,6 +290,11 @@ class Ledger(NamedTuple):
 def polling_ledger() -> Ledger:
     """Return the ledger of those who read YouTube by API key."""
     return Ledger("youtube", "general", ALL_UNITS, "polling")
+
+
+def metrics_ledger() -> Ledger:
+    """Return the ledger of those who collect artists' figures from YouTube."""
+    return Ledger("youtube", "general", ALL_UNITS, "metrics")
 
 
 def _bucket(project: str, bucket: str, day: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from showrunner.artists.schemas import (
 )
 from showrunner.database import db
 from showrunner.errors import Conflict
+from showrunner.metrics.definitions import SCHEDULE
 from showrunner.store.metrics import artists
-from showrunner.web import answers, audit, idempotency
+from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.body import parse
@@ -54,7 +55,14 @@ def add_artist(request: Request, body: NewArtist) -> Answer:
         audit.record(tx, request, "add", "artist", artist_id, after=parse(artist.encode()))
         return Answer(f'{{"artist":{artist}}}', 201)
 
-    return idempotency.once(request, work)
+    answer = idempotency.once(request, work)
+    collect_soon(request)
+    return answer
+
+
+def collect_soon(request: Request) -> None:
+    """Let the next hour's collection look for accounts that are due, after the commit that changes them."""
+    background.look_at_next_run(request, SCHEDULE)
 
 
 def require_room(tx: db.Transaction, organisation_id: str, number: int) -> None:
@@ -91,6 +99,7 @@ def change(request: Request, artist_id: str, body: ArtistChanges) -> Answer:
         after = artists.get(tx, request.organisation_id, artist_id)
         changed = {"before": parse(before.encode()), "after": parse(after.encode())}
         audit.record(tx, request, "change", "artist", artist_id.lower(), **changed)
+    collect_soon(request)
     return Answer(f'{{"artist":{after}}}')
 
 

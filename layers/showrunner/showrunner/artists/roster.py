@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from showrunner.artists.management import require_room
+from showrunner.artists.management import collect_soon, require_room
 from showrunner.artists.schemas import ImportedRoster, ImportedRow, Roster, RosterRow
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
@@ -50,7 +50,9 @@ def import_roster(request: Request, body: Roster) -> Answer:
         audit.record(tx, request, "import", "artist", request.organisation_id, **counts)
         return Answer(result)
 
-    return idempotency.once(request, work)
+    answer = idempotency.once(request, work)
+    collect_soon(request)
+    return answer
 
 
 def read(text: str) -> list[_Row]:

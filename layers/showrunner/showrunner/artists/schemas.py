@@ -9,6 +9,7 @@ from showrunner.web.fields import (
     Line,
     Page,
     Pagination,
+    Query,
     Result,
     Text,
     Timestamp,
@@ -92,3 +93,58 @@ class ImportedRoster(Result):
     unchanged: int
     rejected: int
     rows: list[ImportedRow]
+
+
+class MetricsPeriod(Query):
+    days: int = Field(default=30, ge=1, le=365, description="Days of history, today included.")
+
+
+class FigureGrowth(Result):
+    days: int
+    change: int | None
+    since: Timestamp | None
+    is_redefined: bool
+
+
+class DayFigure(Result):
+    day: str
+    value: int | None
+
+
+class Figure(Result):
+    metric: str
+    value: int | None
+    observed_at: Timestamp | None
+    age_seconds: int | None
+    definition: int | None
+    growth: list[FigureGrowth]
+    history: list[DayFigure]
+
+
+class PlatformFigures(Result):
+    platform: str
+    account_id: str
+    state: Literal["new", "found", "missing"]
+    checked_at: Timestamp | None
+    figures: list[Figure]
+
+
+class TotalFigure(Result):
+    metric: str
+    value: int | None
+    platforms: list[str]
+    missing: list[str]
+    observed_at: Timestamp | None
+    age_seconds: int | None
+    growth: list[FigureGrowth]
+
+
+class ArtistMetrics(Result):
+    artist_id: str
+    platforms: list[PlatformFigures]
+    totals: list[TotalFigure]
+
+
+class Refresh(Result):
+    artist_id: str
+    requested_at: Timestamp

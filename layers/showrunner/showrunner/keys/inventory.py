@@ -32,9 +32,9 @@ class Secret(NamedTuple):
 
 
 _DATABASE = (
-    *("accounts", "admin", "artists", "assets", "backup", "channel_schedule", "channels"),
+    *("accounts", "admin", "artists", "assets", "backup", "channel_schedule", "channels", "collect"),
     *("feed", "feed_intake", "feed_schedule"),
-    *("finish", "key_audit", "prepare", "publish", "record", "retention", "sweep", "videos"),
+    *("finish", "key_audit", "load", "prepare", "publish", "record", "retention", "sweep", "videos"),
 )
 
 SECRETS: tuple[Secret, ...] = (
@@ -74,7 +74,7 @@ SECRETS: tuple[Secret, ...] = (
         "youtube/api_key",
         "YouTube Data API",
         "assisted",
-        ("feed", "feed_poll", "keys"),
+        ("feed", "feed_poll", "keys", "youtube"),
         source="https://console.cloud.google.com/apis/credentials (enable the YouTube Data API v3 first)",
     ),
     Secret(

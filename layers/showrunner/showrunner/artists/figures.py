@@ -1,0 +1,184 @@
+"""The routes of an artist's figures: show them, and ask the platforms for new ones."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner.artists.schemas import (
+    ArtistMetrics,
+    DayFigure,
+    Figure,
+    FigureGrowth,
+    MetricsPeriod,
+    PlatformFigures,
+    Refresh,
+    TotalFigure,
+)
+from showrunner.database import db
+from showrunner.errors import Conflict
+from showrunner.metrics import executions, growth
+from showrunner.metrics.definitions import ADDABLE, METRICS
+from showrunner.metrics.growth import Growth, Observation
+from showrunner.store.metrics import artists, points
+from showrunner.web.application import Routes
+from showrunner.web.routing import Request
+
+routes = Routes()
+
+type Key = tuple[str, str]  # platform, metric
+
+
+@routes.get("/api/v1/artists/{artist_id}/metrics", permission="artists:read", answer=ArtistMetrics)
+def show_metrics(request: Request, artist_id: str, query: MetricsPeriod) -> ArtistMetrics:
+    """Show the artist's newest figures on each platform and in total, their growth and their history.
+
+    Figures that nobody knows are null. A total has the platforms whose figure is known; `missing` names the
+    others.
+    """
+    now = datetime.now(UTC)
+    with db.reading() as tx:
+        artists.get(tx, request.organisation_id, artist_id)
+        accounts = points.list_accounts(tx, artist_id)
+        wanted = [
+            {"platform": account["platform"], "metric": metric}
+            for account in accounts
+            for metric in METRICS[account["platform"]]
+        ]
+        newest = {_key(row): _observation(row) for row in points.list_newest(tx, artist_id, wanted)}
+        grown = _growth(tx, artist_id, newest)
+        history = {_key(row): row["history"] for row in points.list_days(tx, artist_id, wanted, query.days)}
+    return ArtistMetrics(
+        artist_id=artist_id.lower(),
+        platforms=[_platform(account, newest, grown, history, now) for account in accounts],
+        totals=[
+            _total(metric, [account["platform"] for account in accounts], newest, grown, now)
+            for metric in ADDABLE
+        ],
+    )
+
+
+def _key(row: dict[str, Any]) -> Key:
+    return row["platform"], row["metric"]
+
+
+def _observation(row: dict[str, Any]) -> Observation:
+    return Observation(row["value"], row["at"], row["definition"])
+
+
+def _growth(tx: db.Transaction, artist_id: str, newest: dict[Key, Observation]) -> dict[Key, list[Growth]]:
+    """Return the growth of each figure, one for each of growth.DAYS."""
+    moments = [
+        {"platform": platform, "metric": metric, "days": days, "at": growth.baseline_at(figure, days)}
+        for (platform, metric), figure in newest.items()
+        for days in growth.DAYS
+    ]
+    around: dict[tuple[Key, int], list[Observation]] = defaultdict(list)
+    for row in points.list_around(tx, artist_id, moments):
+        around[_key(row), row["days"]].append(_observation(row))
+    return {
+        key: [growth.growth(figure, days, around[key, days]) for days in growth.DAYS]
+        for key, figure in newest.items()
+    }
+
+
+def _platform(
+    account: dict[str, Any],
+    newest: dict[Key, Observation],
+    grown: dict[Key, list[Growth]],
+    history: dict[Key, list[dict[str, Any]]],
+    now: datetime,
+) -> PlatformFigures:
+    platform = account["platform"]
+    figures = []
+    for metric in METRICS[platform]:
+        key = platform, metric
+        figure = newest.get(key)
+        figures.append(
+            Figure(
+                metric=metric,
+                value=figure.value if figure else None,
+                observed_at=_written(figure.at) if figure else None,
+                age_seconds=_age(figure.at, now) if figure else None,
+                definition=figure.definition if figure else None,
+                growth=_grown(grown.get(key, [])),
+                history=[DayFigure(**each) for each in history[key]],
+            )
+        )
+    return PlatformFigures(
+        platform=platform,
+        account_id=account["account_id"],
+        state=account["state"],
+        checked_at=_written(account["checked_at"]) if account["checked_at"] else None,
+        figures=figures,
+    )
+
+
+def _total(
+    metric: str,
+    platforms: list[str],
+    newest: dict[Key, Observation],
+    grown: dict[Key, list[Growth]],
+    now: datetime,
+) -> TotalFigure:
+    counting = [platform for platform in platforms if metric in METRICS[platform]]
+    known = [platform for platform in counting if (platform, metric) in newest]
+    figures = [newest[platform, metric] for platform in known]
+    oldest = min((figure.at for figure in figures), default=None)
+    parts = [grown[platform, metric] for platform in known]
+    sums = [
+        growth.total_growth(days, [each[number] for each in parts]) for number, days in enumerate(growth.DAYS)
+    ]
+    return TotalFigure(
+        metric=metric,
+        value=sum(figure.value for figure in figures) if figures else None,
+        platforms=known,
+        missing=[platform for platform in counting if platform not in known],
+        observed_at=_written(oldest) if oldest else None,
+        age_seconds=_age(oldest, now) if oldest else None,
+        growth=_grown(sums),
+    )
+
+
+def _grown(given: list[Growth]) -> list[FigureGrowth]:
+    """Return the growth over each number of days, unknown where nothing is given."""
+    by_days = {each.days: each for each in given}
+    unknown = [by_days.get(days) or Growth(days, None, None, is_redefined=False) for days in growth.DAYS]
+    return [
+        FigureGrowth(
+            days=each.days,
+            change=each.change,
+            since=_written(each.since) if each.since else None,
+            is_redefined=each.is_redefined,
+        )
+        for each in unknown
+    ]
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _age(at: datetime, now: datetime) -> int:
+    return max(0, round((now - at).total_seconds()))
+
+
+@routes.post(
+    "/api/v1/artists/{artist_id}/refresh",
+    permission="artists:write",
+    answer=Refresh,
+    status=202,
+    errors=(409,),
+)
+def refresh(request: Request, artist_id: str) -> Refresh:
+    """Ask the platforms for the artist's figures now, at most once in ten minutes.
+
+    They are there within a minute: `checked_at` of GET /artists/{artist_id}/metrics is newer then.
+    """
+    now = datetime.now(UTC)
+    with db.reading() as tx:
+        artists.get(tx, request.organisation_id, artist_id)
+        accounts = points.list_accounts(tx, artist_id)
+    if not accounts:
+        raise Conflict("The artist has no account on a platform: add one with PUT /artists/{artist_id}.")
+    executions.refresh(request.organisation_id, artist_id.lower(), now)
+    return Refresh(artist_id=artist_id.lower(), requested_at=_written(now))

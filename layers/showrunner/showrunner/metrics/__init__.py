@@ -1,0 +1,1 @@
+"""Collect, archive, load and compare the figures that platforms report about artists."""

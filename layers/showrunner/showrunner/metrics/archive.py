@@ -1,0 +1,88 @@
+"""The platforms' raw answers in S3, from which any day can be loaded again.
+
+YouTube's terms allow its public figures to be stored for 30 days without the consent of the channel:
+https://developers.google.com/youtube/terms/developer-policies (III.E.4). The bucket deletes what is below
+archive/public/ in time.
+"""
+
+import gzip
+import hashlib
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from showrunner.aws import s3
+from showrunner.errors import StorageMissing
+
+FOLDER = "archive/public"
+
+
+class Batch(NamedTuple):
+    """Accounts that one call asks for, and the key under which its answer is archived."""
+
+    platform: str
+    accounts: list[str]
+    key: str
+
+
+class Answer(NamedTuple):
+    """A platform's raw answer about these accounts, and when it came."""
+
+    platform: str
+    accounts: list[str]
+    fetched_at: datetime
+    body: bytes
+
+
+def batches(platform: str, accounts: list[str], size: int, run: str, at: datetime) -> list[Batch]:
+    """Divide the accounts into batches of `size` at most. The same run has the same keys again."""
+    folder = f"{FOLDER}/{platform}/{at:%Y/%m/%d/%H}/{run}"
+    return [
+        Batch(platform, accounts[first : first + size], f"{folder}/{first // size:05}.json.gz")
+        for first in range(0, len(accounts), size)
+    ]
+
+
+def plan_key(run: str) -> str:
+    """Return the key of a run's batches, a JSON array that the machine reads."""
+    return f"{FOLDER}/runs/{run}.json"
+
+
+def find_plan(run: str) -> list[Batch] | None:
+    """Return the batches of a run that was planned before, None if it wasn't."""
+    found = s3.find_json(plan_key(run))
+    return None if found is None else [Batch(**each) for each in found]
+
+
+def write_plan(run: str, planned: list[Batch]) -> None:
+    """Store the batches of a run."""
+    s3.put_json(plan_key(run), [batch._asdict() for batch in planned])
+
+
+def write(batch: Batch, body: bytes, at: datetime) -> None:
+    """Archive the answer to a batch."""
+    document = {
+        "platform": batch.platform,
+        "accounts": batch.accounts,
+        "fetched_at": at.isoformat(),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "body": body.decode(),
+    }
+    # Without a time in its header, the same answer has the same bytes.
+    packed = gzip.compress(json.dumps(document, ensure_ascii=False).encode(), mtime=0)
+    s3.put_bytes(batch.key, packed, "application/gzip")
+
+
+def is_written(batch: Batch) -> bool:
+    """Return whether the batch's answer is archived already, as when a step is repeated."""
+    return s3.size(batch.key) is not None
+
+
+def read(key: str) -> Answer:
+    """Return an archived answer. Raises StorageMissing if it is gone or was changed."""
+    document = json.loads(gzip.decompress(s3.get_bytes(key)))
+    body = document["body"].encode()
+    if hashlib.sha256(body).hexdigest() != document["sha256"]:
+        raise StorageMissing(f"The archived answer {key} was changed: its sha256 differs.")
+    at = datetime.fromisoformat(document["fetched_at"])
+    return Answer(document["platform"], document["accounts"], at, body)

@@ -1,0 +1,21 @@
+"""The metrics of each platform, and when a platform changed what one counts."""
+
+from datetime import UTC, datetime
+
+# Name of the hourly collection among the schedules of the state table.
+SCHEDULE = "metrics"
+# Platform -> its metrics, in the order in which they are shown.
+METRICS = {"youtube": ("followers", "views", "videos")}
+# Metrics that can be added up over platforms.
+ADDABLE = ("followers", "views")
+# (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.
+_CHANGES = {
+    # All formats count each start of play as a view since then, Shorts since March 2025:
+    # https://developers.google.com/youtube/v3/revision_history
+    ("youtube", "views"): (datetime(2026, 8, 27, tzinfo=UTC),),
+}
+
+
+def definition(platform: str, metric: str, at: datetime) -> int:
+    """Return the number of the metric's definition that held at `at`; the first is 1."""
+    return 1 + sum(at >= change for change in _CHANGES.get((platform, metric), ()))

@@ -1,0 +1,50 @@
+"""Load archived answers into the database. Loading one again changes nothing."""
+
+from datetime import datetime
+from typing import Any
+
+from showrunner.database import db
+from showrunner.metrics import archive, runs
+from showrunner.metrics.definitions import METRICS, definition
+from showrunner.metrics.runs import Run
+from showrunner.platforms import youtube_statistics
+from showrunner.platforms.youtube_statistics import Statistics
+from showrunner.store.metrics import accounts, points
+
+
+def load(key: str) -> dict[str, int]:
+    """Load an archived answer. Returns how many artists it is about, and how many runs were written.
+
+    An account that was asked for and isn't in the answer is missing. Figures that the platform doesn't
+    state are unknown: they are not written.
+    """
+    answer = archive.read(key)
+    found = {each.account_id: each for each in youtube_statistics.read(answer.body)}
+    with db.transaction() as tx:
+        artists = accounts.lock(tx, answer.platform, answer.accounts)
+        written = _runs(tx, answer.platform, artists, found, answer.fetched_at)
+        points.save(tx, written)
+        checked = [
+            {"account_id": each, "response": found[each].item if each in found else None}
+            for each in answer.accounts
+        ]
+        accounts.save_checked(tx, answer.platform, answer.fetched_at, checked)
+    return {"artists": len(artists), "runs": len(written)}
+
+
+def _runs(
+    tx: db.Transaction, platform: str, artists: dict[str, str], found: dict[str, Statistics], at: datetime
+) -> list[dict[str, Any]]:
+    """Return the runs to write, as `points.save` takes them. `artists`: id of each artist -> account id."""
+    before = points.list_before(tx, platform, list(artists), list(METRICS[platform]), at)
+    written = []
+    for artist_id, account_id in artists.items():
+        figures = found[account_id].figures if account_id in found else {}
+        for metric, value in figures.items():
+            row = before.get((artist_id, metric))
+            known = Run(*row) if row else None
+            written += [
+                {"artist_id": artist_id, "platform": platform, "metric": metric, **run._asdict()}
+                for run in runs.observe(known, at, value, definition(platform, metric, at))
+            ]
+    return written

@@ -1,0 +1,128 @@
+"""When artists' accounts are due to be asked for, and the platforms' newest answers about them.
+
+Several organisations may follow the same account: it is asked for once for all of them.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from showrunner.database import db
+
+ACTIVE_SECONDS, STANDARD_SECONDS = 3_600, 86_400
+# A run begins some minutes after the full hour, and its answers come later still: an account that was asked
+# for in the last run must be due in the next one.
+SLACK_SECONDS = 900
+# A claimed account that was not loaded until then is due again. Shorter than the time between two runs.
+CLAIM_SECONDS = 2_700
+
+# An account that the platform doesn't have is asked for daily, in case it comes back.
+_INTERVAL = f"""
+    CASE WHEN a.tier = 'active' AND c.state <> 'missing' THEN {ACTIVE_SECONDS} ELSE {STANDARD_SECONDS} END
+"""
+
+
+def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: datetime) -> list[str]:
+    """Claim at most `limit` accounts that are due, the most overdue first, and return their ids.
+
+    A run that has claimed accounts before gets the same ones again.
+    """
+    claimed = db.rows(
+        tx,
+        "SELECT DISTINCT account_id FROM metrics.accounts WHERE platform = :platform AND planned_by = :run",
+        platform=platform,
+        run=run,
+    ) or db.rows(
+        tx,
+        f"""
+        WITH chosen AS (
+            SELECT c.account_id
+              FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
+             WHERE c.platform = :platform
+               AND coalesce(c.checked_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
+               AND coalesce(c.planned_at, '-infinity') <= :now::timestamptz
+                   - make_interval(secs => {CLAIM_SECONDS})
+             GROUP BY c.account_id
+             ORDER BY max(extract(epoch FROM :now::timestamptz - coalesce(c.checked_at, '2000-01-01'))
+                          / {_INTERVAL}) DESC, c.account_id
+             LIMIT :limit)
+        UPDATE metrics.accounts c SET planned_at = :now, planned_by = :run
+          FROM chosen WHERE c.platform = :platform AND c.account_id = chosen.account_id
+        RETURNING c.account_id
+        """,
+        platform=platform,
+        limit=limit,
+        run=run,
+        now=now,
+    )
+    return sorted({row["account_id"] for row in claimed})
+
+
+def claim_artist(
+    tx: db.Transaction, organisation_id: str, artist_id: str, platform: str, run: str, now: datetime
+) -> list[str]:
+    """Claim an artist's account on a platform, due or not. Returns a list with its id, or an empty one."""
+    found = db.rows(
+        tx,
+        """
+        UPDATE metrics.accounts SET planned_at = :now, planned_by = :run
+         WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
+        RETURNING account_id
+        """,
+        organisation_id=organisation_id,
+        artist_id=artist_id,
+        platform=platform,
+        run=run,
+        now=now,
+    )
+    return [row["account_id"] for row in found]
+
+
+def next_due_at(tx: db.Transaction) -> datetime | None:
+    """Return when the next account is due if all claimed ones are loaded. None without accounts."""
+    found: datetime | None = db.value(
+        tx,
+        f"""
+        SELECT min(coalesce(greatest(c.checked_at, c.planned_at), c.created_at - interval '1 day')
+                   + make_interval(secs => {_INTERVAL} - {SLACK_SECONDS}))
+          FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
+        """,
+    )
+    return found
+
+
+def lock(tx: db.Transaction, platform: str, account_ids: list[str]) -> dict[str, str]:
+    """Return artist id -> account id of all artists that have one of the accounts, and lock these rows."""
+    found = db.rows(
+        tx,
+        """
+        SELECT artist_id::text, account_id FROM metrics.accounts
+         WHERE platform = :platform AND account_id = ANY(:account_ids::text[])
+         ORDER BY artist_id FOR UPDATE
+        """,
+        platform=platform,
+        account_ids=account_ids,
+    )
+    return {row["artist_id"]: row["account_id"] for row in found}
+
+
+def save_checked(tx: db.Transaction, platform: str, at: datetime, answers: list[dict[str, Any]]) -> None:
+    """Save what the platform answered at `at`: {account_id, response}, where None means that it has none.
+
+    An older answer than the stored one changes nothing.
+    """
+    db.run(
+        tx,
+        """
+        UPDATE metrics.accounts c
+           SET checked_at = :at, response = coalesce(g.response, c.response),
+               state = CASE WHEN g.response IS NULL THEN 'missing' ELSE 'found' END
+          FROM json_to_recordset(:answers::json) AS g (account_id text, response jsonb)
+         WHERE c.platform = :platform AND c.account_id = g.account_id
+           AND coalesce(c.checked_at, '-infinity') < :at::timestamptz
+        """,
+        platform=platform,
+        at=at,
+        answers=json.dumps(answers),
+    )

@@ -1,0 +1,76 @@
+"""A stage that collects figures: the stand-in for YouTube, a key, artists, and a machine to start."""
+
+import json
+import os
+import threading
+from typing import Any, NamedTuple
+
+import pytest
+
+from functions.collect import app as collect
+from functions.load import app as load
+from functions.youtube import app as youtube
+from showrunner.aws import s3, sdk
+from showrunner.database import db
+from tests.conftest import put_secrets
+
+
+@pytest.fixture(scope="package")
+def metrics_machine(aws):
+    definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
+    machine = sdk.client("stepfunctions").create_state_machine(
+        name="metrics",
+        roleArn="arn:aws:iam::123456789012:role/machine",
+        definition=json.dumps(definition),
+    )
+    os.environ["METRICS_MACHINE_ARN"] = machine["stateMachineArn"]
+    return machine["stateMachineArn"]
+
+
+@pytest.fixture
+def world(aws, monkeypatch):
+    """Return the world of a stand-in for YouTube of this test alone; the quotas of all tests are empty."""
+    from local.platforms import server as stand_ins
+
+    world = stand_ins.World()
+    serving = stand_ins.server(world, 0)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    monkeypatch.setenv("YOUTUBE_BASE_URL", f"http://127.0.0.1:{serving.server_port}")
+    put_secrets({"youtube/api_key": world.key})
+    youtube.fetching._youtube.cache_clear()
+    forget()
+    yield world
+    serving.shutdown()
+    forget()
+    youtube.fetching._youtube.cache_clear()
+    sdk.client("ssm").delete_parameter(Name="/showrunner/test/youtube/api_key")
+
+
+def forget() -> None:
+    """Remove the archive, and the quotas and marks of schedules from the state table."""
+    s3.remove(s3.list_keys("archive/"))
+    table = {"TableName": os.environ["STATE_TABLE"]}
+    client = sdk.client("dynamodb")
+    for item in client.scan(**table)["Items"]:
+        if item["pk"]["S"].startswith(("quota#youtube", "schedule#metrics")):
+            client.delete_item(**table, Key={name: item[name] for name in ("pk", "sk")})
+
+
+class Result(NamedTuple):
+    """The result of a run: states of its batches, and the artists that were loaded."""
+
+    states: list[str]
+    artists: int
+
+
+def run(name: str, **artist: Any) -> Result:
+    """Do what the machine does in a run, without its retries."""
+    planned = collect.handler({"run": name, **artist}, None)
+    batches = s3.get_json(planned["key"]) if planned["batches"] else []
+    fetched = [youtube.handler(batch, None) for batch in batches]
+    loaded = [load.handler({"key": each["key"]}, None) for each in fetched if each["state"] == "fetched"]
+    return Result([each["state"] for each in fetched], sum(each["artists"] for each in loaded))
+
+
+def count_points(tx: Any) -> int:
+    return int(db.value(tx, "SELECT count(*) FROM metrics.points"))
