@@ -129,3 +129,29 @@ def test_events_are_in_the_partition_of_their_month(tx, month):
     )
 
     assert row["place"] == ("audit.events_default" if month == "-2" else row["expected"])
+
+
+def test_refused_refreshes_are_recorded_and_a_reused_token_by_its_own_reason(tx, user, email):
+    stolen = log_in(email).body["refresh_token"]
+
+    def refresh(token: str):
+        return ANYONE("POST", "/api/v1/auth/refresh", {"refresh_token": token})
+
+    following = refresh(stolen).body["refresh_token"]
+    db.run(
+        tx,
+        "UPDATE access.refresh_tokens SET spent_at = spent_at - interval '1 minute'"
+        " WHERE spent_at IS NOT NULL",
+    )
+
+    refused = [refresh(each) for each in (stolen, following, "0f9619ff-8b86-4d01-b42d-00cf4fc964ff")]
+
+    assert {(each.status, each.body["error"]["code"]) for each in refused} == {(401, "INVALID_TOKEN")}
+    assert len({each.body["error"]["message"] for each in refused}) == 1, "a thief learns nothing"
+    assert outcomes(tx, "refresh") == [
+        (user["user_id"], "failed", "TOKEN_REUSED"),
+        (user["user_id"], "failed", "INVALID_TOKEN"),
+        ("unknown", "failed", "INVALID_TOKEN"),
+    ]
+    assert {row["subject"] for row in events(tx, action="refresh")} == {"anybody"}
+    assert not any(token in str(events(tx)) for token in (stolen, following))

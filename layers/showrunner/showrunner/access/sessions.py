@@ -27,6 +27,13 @@ from showrunner.store.accounts import members
 
 GRACE_SECONDS = 10
 REFRESHES_A_MINUTE = 20
+REFUSED = "The refresh token is not valid any more: log in again."
+
+
+class TokenReused(Unauthorized):
+    """A refresh token came back after its grace period: somebody has a copy, and its login has ended."""
+
+    reason = "TOKEN_REUSED"
 
 
 def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
@@ -40,22 +47,31 @@ def begin(tx: db.Transaction, member: dict[str, Any]) -> dict[str, Any]:
 def renew(refresh_token: str) -> dict[str, Any]:
     """Return the next TokenPair.
 
-    Raises Unauthorized, and ends the family if the token was reused; Forbidden if suspended;
+    Raises Unauthorized (TokenReused, after ending the family, if it was reused); Forbidden if suspended;
     ServiceUnavailable during maintenance.
     """
     with db.transaction() as tx:
         found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
         if found is None or found["revoked"] or found["expired"]:
-            raise _refused()
+            raise Unauthorized(REFUSED)
         limits.spend(tx, limits.windows(f"refresh:{found['user_id']}", ((60, REFRESHES_A_MINUTE),))[0])
         reused = found["spent_seconds"] is not None and found["spent_seconds"] > GRACE_SECONDS
         pair = None if reused else _next(tx, found, refresh_token)
         if pair is None:
             refresh_tokens.revoke_family(tx, found["family_id"])
     # Only now: an exception inside would have undone the revocation.
+    if reused:
+        raise TokenReused(REFUSED)
     if pair is None:
-        raise _refused()
+        raise Unauthorized(REFUSED)
     return pair
+
+
+def owner_of(refresh_token: str) -> str | None:
+    """Return the id of the user whose refresh token it is or was, None for one that we never issued."""
+    with db.reading() as tx:
+        found = refresh_tokens.find_refresh_token(tx, digest(refresh_token))
+    return found["user_id"] if found else None
 
 
 def _next(tx: db.Transaction, found: dict[str, Any], refresh_token: str) -> dict[str, Any] | None:
@@ -154,7 +170,3 @@ def signing_key(text: str) -> dict[str, str]:
 
 def digest(token: str) -> str:
     return hashlib.sha256(token.lower().encode()).hexdigest()
-
-
-def _refused() -> Unauthorized:
-    return Unauthorized("The refresh token is not valid any more: log in again.")

@@ -105,7 +105,9 @@ def refresh(request: Request, body: RefreshRequest) -> dict[str, Any]:
 
     During maintenance only platform admins can; the token of anybody else stays valid.
     """
-    return sessions.renew(body.refresh_token)
+    token = body.refresh_token
+    with audit.failures(request, "refresh", "user", lambda: sessions.owner_of(token) or "unknown"):
+        return sessions.renew(token)
 
 
 @routes.post("/api/v1/auth/logout", permission="account:all", status=204)

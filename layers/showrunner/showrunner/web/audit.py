@@ -1,6 +1,6 @@
 """Write audit records for requests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -40,17 +40,20 @@ def record(
 
 
 @contextmanager
-def failures(request: Request, action: str, thing: str, thing_id: str) -> Iterator[None]:
+def failures(request: Request, action: str, thing: str, thing_id: str | Callable[[], str]) -> Iterator[None]:
     """Record if the action in the block is refused, in a transaction of its own. Raises the error again.
 
-    Not inside a transaction, which the error would roll back. A missing second factor is no failure: it is
-    asked for next.
+    A callable as `thing_id` is called only then. Not inside a transaction, which the error would roll back.
+    A missing second factor is no failure: it is asked for next.
     """
     try:
         yield
     except (Unauthorized, Forbidden, LimitExceeded, InvalidRequest) as error:
         if error.code != "AUTH_REQUIRED":
-            _record_refusal(request, action, thing, thing_id, "failed", error.code)
+            found = thing_id if isinstance(thing_id, str) else thing_id()
+            # An error may know a reason for us that its caller isn't told.
+            reason = getattr(error, "reason", error.code)
+            _record_refusal(request, action, thing, found, "failed", reason)
         raise
 
 
