@@ -65,6 +65,7 @@ class Release:
         for stack in (self.stage.data_stack, self.stage.application_stack):
             self.stage.settle(stack)
         self.deploy_data(built / "data", found)
+        secrets.encrypt_again(self.stage)
         self.migrate()
         image = self.push_image(engine, account, region)
         self.deploy_application(built / "application", image, found)

@@ -89,6 +89,14 @@ def make_missing(stage: Stage) -> None:
         _put(stage, JWKS, json.dumps(tokens.jwk_set(json.loads(there[SIGNING_KEY]))), overwrite=True)
 
 
+def encrypt_again(stage: Stage) -> None:
+    """Encrypt with the stage's key what was stored before there was one, on a stage's first deployment."""
+    for name in stage.secrets_under_other_keys():
+        (value,) = stage.secrets_there([name]).values()
+        stage.put_secret(name, value, overwrite=True)
+        print(f"Encrypted {stage.parameter_name(name)} with the stage's key", flush=True)
+
+
 def _put(stage: Stage, name: str, value: str, *, overwrite: bool = False) -> None:
     print(f"New secret {stage.parameter_name(name)}", flush=True)
     stage.put_secret(name, value, overwrite=overwrite)

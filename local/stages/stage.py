@@ -156,9 +156,27 @@ class Stage:
         return found
 
     def put_secret(self, name: str, value: str, *, overwrite: bool = False) -> None:
+        """Store a SecureString under the stage's key, before the data stack has made that under SSM's own."""
+        key = self.outputs(self.data_stack).get("StageKeyArn")
         self.aws("ssm").put_parameter(
-            Name=self.parameter_name(name), Value=value, Type="SecureString", Overwrite=overwrite
+            Name=self.parameter_name(name),
+            Value=value,
+            Type="SecureString",
+            Overwrite=overwrite,
+            **({"KeyId": key} if key else {}),
         )
+
+    def secrets_under_other_keys(self) -> list[str]:
+        """Return the names of the secrets that aren't encrypted with the stage's key."""
+        key, path = self.output(self.data_stack, "StageKeyArn"), self.parameter_name("")
+        pages = self.aws("ssm").get_paginator("describe_parameters")
+        filters = [{"Key": "Path", "Option": "Recursive", "Values": [path.rstrip("/")]}]
+        return [
+            each["Name"].removeprefix(path)
+            for page in pages.paginate(ParameterFilters=filters)
+            for each in page["Parameters"]
+            if each["Type"] == "SecureString" and each.get("KeyId") != key
+        ]
 
     # ------------------------------------------------------------ Stacks
 

@@ -261,7 +261,7 @@ class SettingRead(NamedTuple):
 def settings(function: str) -> set[SettingRead]:
     """Return the settings that a function reads by config.setting(...).
 
-    Reading a secret needs STAGE too, for its path.
+    Reading a secret needs STAGE too, for its path, and writing one the key that encrypts it.
     """
     found = set()
     for _, node in nodes(
@@ -270,7 +270,11 @@ def settings(function: str) -> set[SettingRead]:
         found |= {
             SettingRead(_literal(call), _has_default(call)) for call in calls(node, "config", ("setting",))
         }
-    return found | ({SettingRead("STAGE", optional=False)} if secrets(function) else set())
+    by_secrets = {
+        "STAGE": bool(secrets(function)),
+        "STAGE_KEY_ARN": ("showrunner.aws.ssm", "write") in reach(function),
+    }
+    return found | {SettingRead(name, optional=False) for name, needed in by_secrets.items() if needed}
 
 
 @cache

@@ -183,6 +183,17 @@ def test_the_inventory_names_the_readers_of_each_secret(functions):
     }
 
 
+def test_who_reads_or_writes_secrets_may_use_the_stages_key(functions):
+    """SecureStrings are encrypted with it: without these actions SSM refuses the call."""
+    needed = {"ssm:GetParameters": "kms:Decrypt", "ssm:PutParameter": "kms:Encrypt"}
+    missing = []
+    for name, function in functions.items():
+        actions = {action for statement in function.statements for action in listed(statement["Action"])}
+        missing += [(name, key) for call, key in needed.items() if call in actions and key not in actions]
+
+    assert missing == []
+
+
 def test_only_rotation_writes_secrets(functions):
     """An admin's new key goes to a name that no reader uses."""
     written = {

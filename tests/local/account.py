@@ -48,6 +48,8 @@ class Account:
     fail_at: int | None = None
     steps: int = 0
     secrets: dict[str, str] = field(default_factory=dict)
+    secret_keys: dict[str, str] = field(default_factory=dict)
+    """By parameter: the key that it was encrypted with when it was put."""
     stacks: dict[str, Stack] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
     migrated: int = 0
@@ -248,7 +250,18 @@ class Account:
         if asked["Name"] in self.secrets and not asked.get("Overwrite"):
             raise refused("ParameterAlreadyExists", "The parameter already exists.", "PutParameter")
         self.secrets[asked["Name"]] = asked["Value"]
+        self.secret_keys[asked["Name"]] = asked.get("KeyId", "alias/aws/ssm")
         return {"Version": 1}
+
+    def ssm_DescribeParameters(self, asked: Json) -> Json:  # noqa: N802
+        (path,) = asked["ParameterFilters"][0]["Values"]
+        return {
+            "Parameters": [
+                {"Name": name, "Type": "SecureString", "KeyId": self.secret_keys.get(name, "alias/aws/ssm")}
+                for name in self.secrets
+                if name.startswith(f"{path}/")
+            ]
+        }
 
     def ssm_DeleteParameters(self, asked: Json) -> Json:  # noqa: N802
         assert len(asked["Names"]) <= 10

@@ -377,6 +377,20 @@ def test_the_public_half_of_the_signing_key_is_made_again_from_the_private_one(a
 # ---------------------------------------------------------------- Releases and restores
 
 
+def test_secrets_from_before_the_stages_key_are_encrypted_with_it(account, capsys):
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    deploy()
+
+    assert {account.secret_keys[name] for name in account.secrets} == {key}
+    assert "Encrypted /showrunner/dev/openai/api_key with the stage's key" in capsys.readouterr().out
+
+    Stage("dev").put_secret("pexels/api_key", "new", overwrite=True)
+    deploy()
+
+    assert account.secret_keys["/showrunner/dev/pexels/api_key"] == key
+    assert "Encrypted" not in capsys.readouterr().out
+
+
 def test_old_job_definitions_end_only_when_nothing_runs(account):
     account.revisions, account.running = [1, 2, 3], True
     deploy()

@@ -63,7 +63,9 @@ def write(name: str, value: str) -> None:
     """Store a secret, whether it is there or not. Raises InvalidRequest for what SSM would refuse."""
     full = parameter(name)
     check_value(value)
-    put = {"Name": full, "Value": value, "Type": "SecureString", "Overwrite": True}
+    # Without a key SSM would take the account's own, whatever the parameter had before.
+    key = config.setting("STAGE_KEY_ARN")
+    put = {"Name": full, "Value": value, "Type": "SecureString", "KeyId": key, "Overwrite": True}
     rpc.call("ssm", "PutParameter", put)
     _secrets.pop(name, None)
 
