@@ -11,7 +11,7 @@ from local.settings import HOME, ROOT, Refused
 
 CACHES = (".aws-sam", ".hypothesis", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".import_linter_cache")
 # Our folders in a home outside the checkout. Everything else there belongs to others and stays.
-HOME_FOLDERS = ("bench", "engine", "keys", "logs", "out", "outbox", "postgres", "run")
+HOME_FOLDERS = ("bench", "engine", "footage", "keys", "logs", "out", "outbox", "postgres", "run")
 
 
 def clean() -> None:

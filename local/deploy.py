@@ -143,7 +143,8 @@ def parameters() -> dict[str, str]:
         "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
         # The stand-in's own voices; with a key of your own, name those of your account.
         "Voices": os.environ.get("VOICES") or (" " if voice else f"female1={FEMALE},male1={MALE}"),
-        "PexelsBaseUrl": PEXELS,
+        "PexelsBaseUrl": PEXELS if os.environ.get("PEXELS_API_KEY") else address("PLATFORMS_PORT"),
+        **({} if os.environ.get("PEXELS_API_KEY") else _stand_in_hosts()),
         "PlatformUrl": address("PLATFORM_PORT"),
         "IngestionUrl": address("INGESTION_PORT"),
         # Nothing of this stage asks YouTube or Google's hub unless somebody points it there.
@@ -171,6 +172,14 @@ def parameters() -> dict[str, str]:
     }
 
 
+def _stand_in_hosts() -> dict[str, str]:
+    """Return where files of the stand-in for Pexels are fetched from."""
+    return {
+        "PexelsPhotoHost": f"{address('PLATFORMS_PORT')}/",
+        "PexelsVideoHost": f"{address('PLATFORMS_PORT')}/",
+    }
+
+
 def secrets(key: Any) -> dict[str, str]:
     """Return the stage's secrets by name below /showrunner/<stage>/.
 
@@ -179,7 +188,7 @@ def secrets(key: Any) -> dict[str, str]:
     wanted = {
         "openai/api_key": os.environ.get("OPENAI_API_KEY") or "local",
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
-        "pexels/api_key": os.environ.get("PEXELS_API_KEY", ""),
+        "pexels/api_key": os.environ.get("PEXELS_API_KEY") or "local",
         "youtube/api_key": os.environ.get("YOUTUBE_API_KEY") or "local",
         "google/client_id": os.environ.get("GOOGLE_CLIENT_ID") or "local",
         "google/client_secret": os.environ.get("GOOGLE_CLIENT_SECRET") or "local",

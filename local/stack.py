@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import hashlib
 import os
 import time
@@ -45,7 +46,11 @@ def _gateway() -> Server:
 
 
 def _platforms() -> Server:
-    return _server("platforms", "local", ["PLATFORMS_PORT"], _answers(f"{address('PLATFORMS_PORT')}/health"))
+    ready = _answers(f"{address('PLATFORMS_PORT')}/health")
+    server = _server("platforms", "local", ["PLATFORMS_PORT"], ready)
+    # The stand-in for a stock library has its clips drawn by the renderer's packages.
+    drawing = {"FOOTAGE_PYTHON": str(python_of("render"))}
+    return dataclasses.replace(server, environment={**server.environment, **drawing})
 
 
 def _language() -> Server:

@@ -10,7 +10,7 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import costs, files, progress, script, timeline, voices
+from showrunner.production import costs, files, progress, script, timeline, visuals, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.production.text import count_words
@@ -69,10 +69,12 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
         f"Scene {each['scene']}: the voice's word times were repaired ({each['repair']})."
         for each in s3.find_json(files.repairs_key(job.folder)) or []
     )
-    shown = [picture for each in pictures for picture in timeline.pictures_of(each)]
-    credited = script.with_credits(
-        written.description, [each["author"] for each in shown if each.get("author")]
+    shown = [picture for each in pictures for picture in visuals.pictures_of(each)]
+    videos, photos = (
+        [each["author"] for each in shown if each.get("author") and each["kind"] == kind]
+        for kind in ("clip", "image")
     )
+    credited = script.with_credits(written.description, videos, photos)
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)
     message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."

@@ -3,7 +3,7 @@
 from typing import Any
 
 from showrunner.aws import s3
-from showrunner.production import files, timeline
+from showrunner.production import files, timeline, visuals
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint
@@ -24,8 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     ]
     chosen = [s3.get_json(files.visual_key(job.folder, scene)) for scene in scenes]
     pictures = [
-        [timeline.Picture.model_validate(picture) for picture in timeline.pictures_of(each)]
-        for each in chosen
+        [timeline.Picture.model_validate(picture) for picture in visuals.pictures_of(each)] for each in chosen
     ]
     repairs = [(scene, timeline.align(each, job.language).repair) for scene, each in enumerate(recordings)]
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]

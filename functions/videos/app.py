@@ -23,6 +23,6 @@ app.include(editing.routes, VIDEO)
 app.include(publish_orders.routes, f"{VIDEO}/publish")
 app.include(approval.routes, f"{VIDEO}/approve", f"{VIDEO}/reject")
 app.include(attempts.routes, f"{VIDEOS}/retry", f"{VIDEO}/retry", f"{VIDEO}/continue", f"{VIDEO}/cancel")
-app.include(scripts.routes, f"{VIDEO}/script", f"{VIDEO}/transcript")
+app.include(scripts.routes, f"{VIDEO}/script", f"{VIDEO}/transcript", f"{VIDEO}/sources")
 
 handler = application.handler(app)

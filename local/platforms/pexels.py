@@ -1,26 +1,37 @@
-"""Pexels: the photo search, and the photographs behind the edge that refuses scripts.
+"""Pexels: the searches for photographs and videos, and their files behind the edge that refuses scripts.
 
 https://www.pexels.com/api/documentation (2026-11-28). The edge's refusals:
 github.com/calesthio/OpenMontage/issues/587.
 """
 
 import base64
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.outcomes import Outcomes
+from local.platforms import catalogue
 from local.platforms.http import Reply, Request
 
 SEARCH = "/v1/search"
+VIDEO_SEARCH = "/v1/videos/search"
 # A photograph for which the edge shows a page instead.
 BLOCKED = "blocked.jpeg"
+BLOCKED_VIDEO = "blocked.mp4"
 PHOTOS = "/photos/"
+VIDEOS = "/video-files/"
 KEY = "local"
 PARAMETERS = {"query", "orientation", "size", "color", "locale", "page", "per_page"}
 ORIENTATIONS = ("landscape", "portrait", "square")
 MOST_PER_PAGE = 80
-OUTCOMES = ("html", "missing_size", "rate_limit", "unauthorized", "server_error", "html_photo", "other_host")
+OUTCOMES = (
+    *("html", "missing_size", "rate_limit", "unauthorized", "server_error", "other_host"),
+    *("html_photo", "html_video", "huge_video", "slow"),
+)
+# What `slow` waits: longer than any caller does.
+SLOW_SECONDS = 15
 # What Pexels' edge (Cloudflare) takes for a script: libraries that name themselves, or nothing at all.
 SCRIPTS = ("python-requests", "python-urllib", "python-httpx", "aiohttp", "curl", "go-http-client")
 EDGE = b"<!doctype html><title>Attention Required! | Cloudflare</title><p>Error 1010</p>"
@@ -35,11 +46,16 @@ PIXEL = base64.b64decode(
 
 @dataclass
 class Library:
-    """`photos`: {id, photographer, alt, width, height}. `image` is what every photograph's address serves."""
+    """`photos`: {id, photographer, alt, width, height}. `image` is what every photograph's address serves.
+
+    `videos`: as catalogue.videos() returns them. `clip` returns the file of one.
+    """
 
     key: str = KEY
     photos: list[dict[str, Any]] = field(default_factory=list)
     image: bytes = PIXEL
+    videos: list[dict[str, Any]] = field(default_factory=list)
+    clip: Callable[[dict[str, Any]], bytes] = lambda video: b""  # noqa: ARG005
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     # Queries of valid searches and addresses of photographs, newest last.
     searches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
@@ -48,12 +64,14 @@ class Library:
 
 def answer(library: Library, request: Request) -> Reply | None:
     """Return the reply, None if the path isn't Pexels'."""
-    if request.path != SEARCH and not request.path.startswith(PHOTOS):
+    if request.path not in (SEARCH, VIDEO_SEARCH) and not request.path.startswith((PHOTOS, VIDEOS)):
         return None
     agent = request.headers.get("user-agent", "").lower()
     if not agent or agent.startswith(SCRIPTS):
         return Reply(403, EDGE, "text/html; charset=UTF-8")
-    return _search(library, request) if request.path == SEARCH else _photo(library, request)
+    if request.path.startswith(PHOTOS):
+        return _photo(library, request)
+    return _video(library, request) if request.path.startswith(VIDEOS) else _search(library, request)
 
 
 def _search(library: Library, request: Request) -> Reply:
@@ -76,21 +94,67 @@ def _search(library: Library, request: Request) -> Reply:
         return Reply.json({"status": 429, "code": "Too Many Requests"}, 429)
     if scripted == "server_error":
         return Reply(500, b"<!doctype html><title>Error</title>", "text/html; charset=utf-8")
+    if scripted == "slow":
+        time.sleep(SLOW_SECONDS)
     library.searches.append(query)
-    base = "https://elsewhere.example" if scripted == "other_host" else request.base
-    photos = [
-        _described(photo, base, scripted == "missing_size") for photo in library.photos[: int(per_page)]
-    ]
-    if scripted == "html_photo":
-        for photo in photos:
-            photo["src"]["original"] = f"{base}{PHOTOS}{photo['id']}/{BLOCKED}"
-    document = {"page": 1, "per_page": int(per_page), "photos": photos, "total_results": len(library.photos)}
     limits = {
         "X-Ratelimit-Limit": "20000",
         "X-Ratelimit-Remaining": "19684",
         "X-Ratelimit-Reset": "1798761600",
     }
+    found = _found_videos if request.path == VIDEO_SEARCH else _found_photos
+    document = {"page": 1, "per_page": int(per_page), **found(library, request, int(per_page), scripted)}
     return Reply(200, Reply.json(document).body, headers=limits)
+
+
+def _found_photos(library: Library, request: Request, count: int, scripted: str) -> dict[str, Any]:
+    base = "https://elsewhere.example" if scripted == "other_host" else request.base
+    photos = [_described(photo, base, scripted == "missing_size") for photo in library.photos[:count]]
+    if scripted == "html_photo":
+        for photo in photos:
+            photo["src"]["original"] = f"{base}{PHOTOS}{photo['id']}/{BLOCKED}"
+    return {"photos": photos, "total_results": len(library.photos)}
+
+
+def _found_videos(library: Library, request: Request, count: int, scripted: str) -> dict[str, Any]:
+    base = "https://elsewhere.example" if scripted == "other_host" else request.base
+    orientation = request.query.get("orientation", "landscape")
+    found = catalogue.ranked(library.videos, request.query["query"], orientation)[:count]
+    return {
+        "videos": [_described_video(video, base, scripted) for video in found],
+        "total_results": len(library.videos),
+        "url": "https://www.pexels.com/videos/",
+    }
+
+
+def _described_video(video: dict[str, Any], base: str, scripted: str) -> dict[str, Any]:
+    number, width, height = video["id"], video["width"], video["height"]
+    name = BLOCKED_VIDEO if scripted == "html_video" else f"{number}-hd_{width}_{height}_25fps.mp4"
+    file = {
+        "id": number * 10,
+        "quality": "hd",
+        "file_type": "video/mp4",
+        "width": width,
+        "height": height,
+        "fps": 25.0,
+        "link": f"{base}{VIDEOS}{number}/{name}",
+        "size": 2 << 30 if scripted == "huge_video" else 4_000_000,
+    }
+    # Where Pexels streams, it lists a playlist, which is no file.
+    playlist = {**file, "id": number * 10 + 1, "quality": "hls", "width": None, "height": None, "fps": None}
+    return {
+        "id": number,
+        "width": width,
+        "height": height,
+        "url": f"https://www.pexels.com/video/{number}/",
+        "image": f"https://images.pexels.com/videos/{number}/free-video-{number}.jpg",
+        "full_res": None,
+        "tags": [],
+        "duration": video.get("duration", 8),
+        "user": {"id": 1, "name": video.get("user", "Grace"), "url": "https://www.pexels.com/@grace"},
+        "video_files": [] if scripted == "missing_size" else [playlist, file],
+        "video_pictures": [],
+    }
 
 
 def _described(photo: dict[str, Any], base: str, lacks_sizes: bool) -> dict[str, Any]:
@@ -126,3 +190,14 @@ def _photo(library: Library, request: Request) -> Reply:
         return Reply(200, b"<!doctype html><title>Just a moment...</title>", "text/html; charset=UTF-8")
     library.fetched.append(f"{request.path}?{request.query_string}")
     return Reply(200, library.image, "image/jpeg")
+
+
+def _video(library: Library, request: Request) -> Reply:
+    if request.path.endswith(BLOCKED_VIDEO):
+        return Reply(200, b"<!doctype html><title>Just a moment...</title>", "text/html; charset=UTF-8")
+    number = request.path.removeprefix(VIDEOS).partition("/")[0]
+    video = next((each for each in library.videos if str(each["id"]) == number), None)
+    if video is None:
+        return Reply(404, b"", "text/plain")
+    library.fetched.append(request.path)
+    return Reply(200, library.clip(video), "video/mp4")

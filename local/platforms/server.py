@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.outcomes import UnknownOutcome
-from local.platforms import feeds, google, hub, mailbox, owner, pages, pexels, uploads, youtube
+from local.platforms import catalogue, feeds, google, hub, mailbox, owner, pages, pexels, uploads, youtube
 from local.platforms.http import Reply, Request
 from local.platforms.world import ChannelsOfAccounts, World
 
@@ -125,7 +125,10 @@ def server(world: World, port: int) -> ThreadingHTTPServer:
 def main() -> int:
     port = int(os.environ.get("PLATFORMS_PORT") or 8103)
     try:
-        world = World(outbox=Path(os.environ.get("SHOWRUNNER_HOME", ".local"), "outbox"))
+        home = Path(os.environ.get("SHOWRUNNER_HOME", ".local"))
+        world = World(outbox=home / "outbox")
+        drawn = catalogue.Drawn(home / "footage", os.environ.get("FOOTAGE_PYTHON") or sys.executable)
+        world.photographs.videos, world.photographs.clip = catalogue.videos(), drawn.read
         world.owned = ChannelsOfAccounts(world.channels)
         serving = server(world, port)
     except OSError:

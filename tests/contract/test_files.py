@@ -77,13 +77,14 @@ def test_the_bucket_deletes_products_and_unfinished_uploads_and_moves_films():
 
 
 def test_only_products_are_stored_with_their_tag():
+    layer = ROOT / "layers/showrunner/showrunner"
     calls = {
         (path.parent.name, ast.unparse(call.args[0]))
-        for path in (ROOT / "functions").glob("*/app.py")
+        for path in (*(ROOT / "functions").glob("*/app.py"), *layer.glob("videos/*.py"))
         for call in code.calls(code.tree(path), "s3", ("put_product", "put_product_json"))
     }
 
-    assert {name for name, _ in calls} == {"script", "voice", "visuals"}
+    assert {name for name, _ in calls} == {"script", "voice", "videos"}
     assert len(calls) == 5
 
 

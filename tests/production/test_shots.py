@@ -166,3 +166,28 @@ def test_a_renderer_without_shots_gets_each_as_a_scene() -> None:
     ]
     assert timeline.duration(old) == timeline.duration(plan)
     assert timeline.chapters(old) == timeline.chapters(plan)
+
+
+def test_a_clip_begins_after_its_first_moments_where_it_is_long_enough() -> None:
+    script, ordered = manual(LONG), job()
+    chosen = [
+        [
+            timeline.Picture(
+                words=shot.words,
+                kind="clip",
+                uri="s3://b/c.mp4",
+                seconds=seconds,
+                source="page",
+                licence="free",
+            )
+            for shot, seconds in zip(found, (30.0, 3.0, 12.0, 30.0), strict=False)
+        ]
+        for found in shots.of_script(script, ordered)
+    ]
+    recordings = [recording(passage, len(passage) * 0.063) for passage in script.passages]
+
+    plan = timeline.plan(ordered, script, recordings, chosen)
+
+    first, second = plan["scenes"][0]["shots"][:2]
+    assert first["visual"]["trim"] == {"start_s": 1.0}
+    assert "trim" not in second["visual"]

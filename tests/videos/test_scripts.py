@@ -262,3 +262,33 @@ def test_a_transcript_has_the_words_and_times_of_each_passage(client, waiting):
             {"start_s": 3.6, "end_s": 6.1, "text": "The moon."},
         ],
     }
+
+
+def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
+    path = f"/api/v1/videos/{waiting}/sources"
+    early = client("GET", path)
+    asset = {
+        "uri": "s3://media/clip.mp4",
+        "sha256": "0" * 64,
+        "source": "https://www.pexels.com/video/4763822/",
+        "author": "Grace",
+        "licence": "Pexels License",
+        "licence_url": "https://www.pexels.com/license/",
+        "fetched_at": "2026-11-29T08:00:00+00:00",
+    }
+    card = {"kind": "generated", "generated": {"template": "number"}}
+    shots = [{"visual": {"kind": "clip", "asset": asset}}, {"visual": card}]
+    folder = files.video_folder(client.organisation_id, waiting)
+    s3.put_json(files.timeline_key(folder), {"language": "en", "scenes": [{"shots": shots}]})
+
+    sources = client("GET", path).body["sources"]
+
+    assert (early.status, early.body["error"]["code"]) == (409, "CONFLICT")
+    assert sources[0] == {
+        "scene": 0,
+        "shot": 0,
+        "kind": "clip",
+        "address": asset["source"],
+        **{name: asset[name] for name in ("author", "licence", "licence_url", "fetched_at", "sha256")},
+    }
+    assert (sources[1]["shot"], sources[1]["address"]) == (1, "generated:number")

@@ -22,11 +22,14 @@ POLL_UNITS = 2_000
 # Refreshes of artists' figures that people may ask for in a day, a unit of the share "metrics" each: what the
 # hourly collections leave of it (metrics/collection.py).
 REFRESHES_A_DAY = 60
+# https://www.pexels.com/api/documentation: 20,000 requests a month, divided by its days.
+PEXELS_SEARCHES_A_DAY = 645
 # Units a day by (project, bucket).
 BUCKETS = {
     ("youtube", "general"): ALL_UNITS,
     ("youtube", "insert"): INSERTS_A_DAY,
     ("youtube", "refresh"): REFRESHES_A_DAY,
+    ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
 }
 # From this hour in Los Angeles on, unused units of each share are available to the others.
 SHARED_FROM_HOUR = 20

@@ -121,9 +121,10 @@ class Platforms:
             self.openai.keys,
             self.elevenlabs.received,
             self.world.photographs.searches,
+            self.world.photographs.fetched,
         ):
             received.clear()
-        self.world.photographs.photos = []
+        self.world.photographs.photos, self.world.photographs.videos = [], []
 
     @property
     def language(self) -> Outcomes:
@@ -162,7 +163,15 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
         serving(voice.application(stand_ins.elevenlabs)) as elevenlabs,
     ):
         addresses = {"OPENAI_BASE_URL": f"{openai}/v1", "ELEVENLABS_BASE_URL": elevenlabs}
-        yield stand_ins, {**addresses, "PEXELS_BASE_URL": pexels_url, "PEXELS_PHOTO_HOST": f"{pexels_url}/"}
+        yield (
+            stand_ins,
+            {
+                **addresses,
+                "PEXELS_BASE_URL": pexels_url,
+                "PEXELS_PHOTO_HOST": f"{pexels_url}/",
+                "PEXELS_VIDEO_HOST": f"{pexels_url}/",
+            },
+        )
     others.shutdown()
 
 
@@ -204,7 +213,7 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     for scene in scenes:
         voice_step.handler({"scene": scene, **job}, None)
         visuals_step.handler({"scene": scene, **job}, None)
-    timeline_step.handler(job, None)
+    timeline_step.handler({**job, "timeline_version": 2}, None)
     record.handler({**job, "step": "timeline"}, None)
     film = bytes(9_000_000)
     rendered = {"video.mp4": film, "thumbnail.jpg": b"jpeg", "captions.srt": b"1", "captions.vtt": b"WEBVTT"}
@@ -232,13 +241,21 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     return {**job, "render": {"started_at": 1000, "stopped_at": 61_000, "platform": job["platform"]}}
 
 
-def stock(platforms: Platforms, count: int) -> None:
-    """Pexels has `count` photographs, and there is a key for it."""
+# The first boxes of an MP4 file: the steps don't decode it.
+MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
+
+
+def stock(platforms: Platforms, count: int, clips: int = 0) -> None:
+    """Pexels has `count` photographs and some clips, and there is a key for it."""
     sdk.client("ssm").put_parameter(
         Name="/showrunner/test/pexels/api_key", Value=pexels.KEY, Type="SecureString", Overwrite=True
     )
     ssm.forget()
     platforms.photographs.photos = [{"id": number, "photographer": "Ada"} for number in range(count)]
+    platforms.photographs.videos = [
+        {"id": number, "width": 1080, "height": 1920, "duration": 12} for number in range(clips)
+    ]
+    platforms.photographs.clip = lambda video: MP4 + str(video["id"]).encode()
 
 
 def failure(job: dict[str, Any], step: str, error: str, cause: str) -> dict[str, Any]:

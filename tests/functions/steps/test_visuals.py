@@ -1,7 +1,9 @@
 """The visuals step: assets of the user, stock and generated backdrops."""
 
+import hashlib
 import json
 import uuid
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -9,10 +11,13 @@ import pytest
 
 from functions.prepare import app as prepare
 from functions.visuals import app as visuals_step
+from local.platforms import pexels
+from showrunner import quotas
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from tests.functions.steps.stand_ins import Platforms, produced, row, stock, write
+from showrunner.platforms import stock as stock_module
+from tests.functions.steps.stand_ins import MP4, Platforms, produced, row, stock, write
 from tests.servers import speaking
 
 
@@ -64,7 +69,9 @@ def test_a_failing_stock_search_is_replaced_by_the_backdrop(
     tx: Any, platforms: Platforms, video: Any, outcome: str
 ) -> None:
     stock(platforms, 1)
-    platforms.photographs.outcomes.add(outcome)
+    # Every search goes wrong, for clips and for photographs.
+    for _ in range(8):
+        platforms.photographs.outcomes.add(outcome)
     job = prepare.handler(video(manual_script="One sentence."), None)
     write(job)
 
@@ -148,3 +155,89 @@ def test_a_scene_has_the_pictures_of_its_shots_and_a_clip_of_the_user_is_not_cut
     assert [each["source"] for each in shown(job, 0)] == [f"asset:{clip}"]
     assert sum(each["words"] for each in shown(job, 1)) == len(text.split())
     assert len(shown(job, 1)) > 1
+
+
+SPOKEN = "The old harbour slept under a grey sky, and nobody was on the pier before the boats came home."
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_shots_show_clips_before_photographs_with_their_rights(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 5, clips=1)
+    event = video(manual_script=SPOKEN)
+    job = produced(tx, platforms, event)
+
+    first, second = shown(job, 0)[:2]
+    assert (first["kind"], first["source"]) == ("clip", "https://www.pexels.com/video/0/")
+    assert (second["kind"], second["source"]) == ("image", "https://www.pexels.com/photo/0/")
+    assert (first["licence"], first["licence_url"]) == ("Pexels License", "https://www.pexels.com/license/")
+    assert first["sha256"] == hashlib.sha256(MP4 + b"0").hexdigest()
+    assert datetime.fromisoformat(first["fetched_at"]).tzinfo is not None
+    planned = s3.get_json(f"{job['folder']}/timeline.json")["scenes"][0]["shots"][0]["visual"]
+    assert planned["asset"]["licence_url"] == first["licence_url"]
+    description = row(tx, event["video_id"])["description"]
+    assert "Videos: Grace (Pexels)\nPhotos: Ada (Pexels)" in description
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_the_same_text_again_asks_and_downloads_nothing(tx: Any, platforms: Platforms, video: Any) -> None:
+    stock(platforms, 1, clips=2)
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    write(job)
+    visuals_step.handler({"scene": 0, **job}, None)
+    chosen, asked = shown(job, 0), (len(platforms.searches), len(platforms.photographs.fetched))
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert asked[1] == 2
+    assert shown(job, 0) == chosen
+    assert (len(platforms.searches), len(platforms.photographs.fetched)) == asked
+
+
+@pytest.mark.usefixtures("without_pexels")
+@pytest.mark.parametrize("outcome", ["html_video", "huge_video", "missing_size", "other_host"])
+def test_a_clip_that_cannot_be_used_is_replaced_by_a_photograph(
+    tx: Any, platforms: Platforms, video: Any, outcome: str
+) -> None:
+    stock(platforms, 1, clips=1)
+    for _ in range(3 if outcome == "html_video" else 1):
+        platforms.photographs.outcomes.add(outcome)
+    job = prepare.handler(video(manual_script="One sentence."), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert shown(job, 0)[0]["kind"] in ("image", "clip")
+    assert not any("blocked" in path for path in platforms.photographs.fetched)
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_stock_service_that_is_slow_is_not_waited_for(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(platforms, 1, clips=1)
+    monkeypatch.setattr(stock_module, "SEARCH_SECONDS", 0.3)
+    monkeypatch.setattr(pexels, "SLOW_SECONDS", 1.0)
+    platforms.photographs.outcomes.add("slow")
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert {each["kind"] for each in shown(job, 0)} == {"generated"}
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_spent_quota_is_not_asked_again(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock(platforms, 1, clips=1)
+    monkeypatch.setattr(quotas, "PEXELS_SEARCHES_A_DAY", 0)
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert platforms.searches == []
+    assert {each["kind"] for each in shown(job, 0)} == {"generated"}

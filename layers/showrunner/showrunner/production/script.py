@@ -296,16 +296,19 @@ def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
     return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
 
 
-def with_credits(description: str, authors: list[str]) -> str:
-    """Return the description with a line that names the photographers, as Pexels asks for.
+def with_credits(description: str, videos: list[str], photos: list[str]) -> str:
+    """Return the description with a line for the authors of videos and one for those of photographs.
 
-    https://www.pexels.com/api/documentation/#guidelines
+    Pexels asks for it: https://www.pexels.com/api/documentation/#guidelines
     """
-    if not authors:
+    lines = []
+    for kind, authors in (("Videos", videos), ("Photos", photos)):
+        names = dict.fromkeys(" ".join(re.sub(r"[<>]", "", author).split())[:60] for author in authors)
+        if names:
+            lines.append(f"{kind}: {', '.join(names)} (Pexels)")
+    if not lines:
         return description
-    names = dict.fromkeys(" ".join(re.sub(r"[<>]", "", author).split())[:60] for author in authors)
-    line = f"Photos: {', '.join(names)} (Pexels)"
-    whole = f"{description}\n\n{line}"
+    whole = "\n".join([f"{description}\n", *lines])
     return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
 
 

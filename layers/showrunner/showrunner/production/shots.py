@@ -9,13 +9,12 @@ import random
 import re
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
-from showrunner.production import cards, visuals
+from showrunner.production import cards, tags, visuals
 from showrunner.production.job import Job, Pace
 from showrunner.production.script import Script, Visual
 from showrunner.production.segmentation import caption_words, sentence_ends
 from showrunner.production.text import count_words
+from showrunner.production.visuals import Shot
 
 # A card that stands for less can't be read.
 SHORTEST_CARD_SECONDS = 2.5
@@ -46,24 +45,6 @@ _SHORT_WORD = 3
 _CLAUSE_END = re.compile(r"[,;:—–、，；：،؛][\"'”’»」』)]*$")
 
 
-class Shot(BaseModel):
-    """A part of a passage: its number of caption words, their text, and what it shows.
-
-    `visual` is a card with its content, or describes footage; its template is then what is typeset if there
-    is no footage.
-    """
-
-    model_config = ConfigDict(frozen=True)
-    words: int
-    text: str
-    visual: Visual
-
-    @property
-    def is_card(self) -> bool:
-        """Return True if the shot is typeset although there may be footage."""
-        return self.visual.template in visuals.TYPESET
-
-
 def of_script(script: Script, job: Job) -> list[list[Shot]]:
     """Return the shots of each passage. No two neighbours are typeset with the same template."""
     found: list[list[Shot]] = []
@@ -82,7 +63,7 @@ def divide(passage: str, visual: Visual, job: Job, seed: int) -> list[Shot]:
     spans = caption_words(passage, job.language)
     words = [passage[start:end] for start, end in spans]
     if not words:
-        return [Shot(words=0, text=passage, visual=visual)]
+        return [Shot(words=0, text=passage, visual=visual, queries=[visual.description])]
     ends = sentence_ends(passage, words, job.language)
     card = cards.spoken_range(visual, words)
     edges = _edges(words, ends, card, job, seed)
@@ -93,6 +74,7 @@ def divide(passage: str, visual: Visual, job: Job, seed: int) -> list[Shot]:
             words=edges[index + 1] - edges[index],
             text=text,
             visual=visual if index == shows else _of_words(text, visual, job.language),
+            queries=_queries(text, visual, job.language),
         )
         for index, text in enumerate(texts)
     ]
@@ -170,6 +152,16 @@ def _of_words(text: str, scene: Visual, language: str) -> Visual:
     """Return what a shot without a card of its scene shows: its own figure or quotation, else footage."""
     own = cards.from_words(text, language)
     return own.model_copy(update={"description": scene.description})
+
+
+def _queries(text: str, scene: Visual, language: str) -> list[str]:
+    """Return the phrases to search for: what the shot's own words name, then what its scene describes.
+
+    Stock libraries understand English best, and descriptions are written in English.
+    """
+    nouns = tags.of_text(text, [], language) if language == "en" else []
+    found = [" ".join(nouns[:2]), scene.description, *nouns[:1]]
+    return [query for query in dict.fromkeys(found) if query.strip()]
 
 
 def _unlike(shot: Shot, before: str) -> Shot:

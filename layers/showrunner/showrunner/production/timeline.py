@@ -25,6 +25,7 @@ SHORTEST_SHOT_SECONDS = 1.5
 LONGEST_SHOT_SECONDS = 6.5
 # A picture changes a moment before its first word, but in the pause where there is one.
 CUT_LEAD_SECONDS = 0.12
+_CLIP_OPENING_SECONDS = 1.0
 # Loops of motions, framings and transitions that never repeat one shot's pair in the next.
 _MOTIONS = ("zoom_in", "pan_right", "zoom_out", "pan_left", "pan_up")
 _AMOUNTS = (0.10, 0.16, 0.12, 0.2)
@@ -62,18 +63,13 @@ class Picture(BaseModel):
     uri: str | None = None
     sha256: str | None = None
     generated: dict[str, Any] | None = None
+    # Length of a clip, where the library told it.
+    seconds: float | None = None
     source: str
     author: str | None = None
     licence: str
-
-
-def pictures_of(chosen: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the pictures of a scene's shots from what the visuals step stored.
-
-    Before there were shots it stored one picture for the whole scene.
-    """
-    found: list[dict[str, Any]] = chosen.get("shots") or [chosen]
-    return found
+    licence_url: str | None = None
+    fetched_at: str | None = None
 
 
 def plan(
@@ -111,6 +107,7 @@ def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
     scenes = [
         {
             **shot,
+            "visual": _visual_of_version_1(shot["visual"]),
             "heading": scene["heading"] if number == 0 else None,
             "narration": scene["narration"] if number == 0 else None,
         }
@@ -118,6 +115,13 @@ def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
         for number, shot in enumerate(scene["shots"])
     ]
     return {**timeline, "schema_version": 1, "scenes": scenes}
+
+
+def _visual_of_version_1(visual: dict[str, Any]) -> dict[str, Any]:
+    if "asset" not in visual:
+        return visual
+    known = ("uri", "sha256", "source", "author", "licence")
+    return {**visual, "asset": {name: visual["asset"][name] for name in known}}
 
 
 def duration(timeline: dict[str, Any]) -> float:
@@ -170,7 +174,7 @@ def _scenes(
                 "id": f"{index}-{number}",
                 "start_s": round(first, 3),
                 "end_s": round(last, 3),
-                "visual": _visual(picture, heading, next(turn)),
+                "visual": _visual(picture, heading, next(turn), last - first),
                 # Inside a scene the picture changes with the thought: a hard cut, as in any edited film.
                 "transition": {
                     "kind": "cut" if number else into,
@@ -282,8 +286,8 @@ def _narration(recording: Recording, start: float, language: str) -> dict[str, A
     }
 
 
-def _visual(picture: Picture, heading: str | None, turn: int) -> dict[str, Any]:
-    """Return the visual of a shot; `turn` chooses motion and framing."""
+def _visual(picture: Picture, heading: str | None, turn: int, seconds: float) -> dict[str, Any]:
+    """Return the visual of a shot of so many seconds; `turn` chooses motion and framing."""
     motion = {"kind": _MOTIONS[turn % len(_MOTIONS)], "amount": _AMOUNTS[turn % len(_AMOUNTS)]}
     visual: dict[str, Any] = {"kind": picture.kind, "fit": "smart", "motion": motion}
     if picture.kind == "generated":
@@ -291,6 +295,10 @@ def _visual(picture: Picture, heading: str | None, turn: int) -> dict[str, Any]:
         # The heading is shown above the card, so a card doesn't repeat it.
         repeats = heading and " ".join(heading.casefold().split()) == (card.get("text") or "").casefold()
         return {**visual, "generated": {"template": "gradient"} if repeats else card}
+    spare = (picture.seconds or 0.0) - seconds - TRANSITION_SECONDS
+    if spare > 0:
+        # The first moments of a clip are often a fade or a shaking camera.
+        visual["trim"] = {"start_s": round(min(_CLIP_OPENING_SECONDS, spare / 2), 3)}
     return {
         **visual,
         "asset": {
@@ -299,6 +307,8 @@ def _visual(picture: Picture, heading: str | None, turn: int) -> dict[str, Any]:
             "source": picture.source,
             "author": picture.author,
             "licence": picture.licence,
+            "licence_url": picture.licence_url,
+            "fetched_at": picture.fetched_at,
         },
     }
 

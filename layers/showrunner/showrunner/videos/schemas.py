@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from showrunner.production.text import SCRIPT_RULE
-from showrunner.web.fields import MEGABYTE, Body, Id, Line, Moment, Page, Pagination, Result, Text
+from showrunner.web.fields import (
+    MEGABYTE,
+    Body,
+    Id,
+    Line,
+    Moment,
+    Page,
+    Pagination,
+    Result,
+    Text,
+    Timestamp,
+)
 
 MAX_BATCH = 50
 
@@ -244,6 +255,36 @@ class Transcript(Result):
         str, Field(description="All that is spoken.", examples=["The tide comes twice a day.\nWhy?"])
     ]
     segments: Annotated[list[TranscriptSegment], Field(description="The passages in their order.")]
+
+
+class ShownSource(Result):
+    """The picture of one shot, and the right by which it is shown."""
+
+    scene: Annotated[int, Field(description="Number of the scene, from 0.", examples=[2])]
+    shot: Annotated[int, Field(description="Number of the shot in its scene, from 0.", examples=[0])]
+    kind: Annotated[Literal["clip", "image", "generated"], Field(description="What it is.")]
+    address: Annotated[
+        str,
+        Field(
+            description="Page of the work; `asset:<id>` for an upload, `generated:…` for what is typeset.",
+            examples=["https://www.pexels.com/video/4763822/"],
+        ),
+    ]
+    author: Annotated[str | None, Field(description="Who made it, as the library names them.")]
+    licence: Annotated[str, Field(description="Name of the licence.", examples=["Pexels License"])]
+    licence_url: Annotated[
+        str | None,
+        Field(description="Text of the licence.", examples=["https://www.pexels.com/license/"]),
+    ]
+    fetched_at: Annotated[Timestamp | None, Field(description="When the file was fetched under it.")]
+    sha256: Annotated[str | None, Field(description="SHA-256 of the file; null for what is typeset.")]
+
+
+class SourceList(Result):
+    """Everything that a video shows, shot by shot."""
+
+    video_id: str
+    sources: Annotated[list[ShownSource], Field(description="The shots in their order.")]
 
 
 class VoiceInfo(Result):

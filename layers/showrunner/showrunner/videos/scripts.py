@@ -6,7 +6,7 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, ScriptRejected
-from showrunner.production import cards, estimate, files, planning
+from showrunner.production import cards, estimate, files, planning, visuals
 from showrunner.production.job import Job
 from showrunner.production.script import Scene, Script
 from showrunner.store.studio import videos
@@ -14,6 +14,8 @@ from showrunner.videos.schemas import (
     EstimatedCosts,
     ScriptChanges,
     ScriptScene,
+    ShownSource,
+    SourceList,
     Transcript,
     TranscriptSegment,
     VideoScript,
@@ -41,16 +43,50 @@ def show_transcript(request: Request, video_id: str) -> Transcript:
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
     folder = files.video_folder(request.organisation_id, state["id"])
-    timeline = s3.find_json(files.timeline_key(folder))
-    if timeline is None:
+    planned = s3.find_json(files.timeline_key(folder))
+    if planned is None:
         raise Conflict(f"The video is {state['status']}: its script is not spoken yet.")
     # In a plan of version 1 a narration goes on over scenes without one.
-    segments = [_segment(scene["narration"]) for scene in timeline["scenes"] if scene["narration"]]
+    segments = [_segment(scene["narration"]) for scene in planned["scenes"] if scene["narration"]]
     return Transcript(
         video_id=state["id"],
-        language=timeline["language"],
+        language=planned["language"],
         text="\n".join(segment.text for segment in segments),
         segments=segments,
+    )
+
+
+@routes.get("/api/v1/videos/{video_id}/sources", permission="videos:read", answer=SourceList, errors=(409,))
+def list_sources(request: Request, video_id: str) -> SourceList:
+    """Return what each shot of the video shows, with its author and licence."""
+    with db.reading() as tx:
+        state = videos.get_state(tx, request.organisation_id, video_id)
+    planned = s3.find_json(files.timeline_key(files.video_folder(request.organisation_id, state["id"])))
+    if planned is None:
+        raise Conflict(f"The video is {state['status']}: its pictures are not chosen yet.")
+    return SourceList(
+        video_id=state["id"],
+        sources=[
+            _source(scene, number, shot["visual"])
+            for scene, each in enumerate(planned["scenes"])
+            for number, shot in enumerate(each.get("shots", [each]))
+        ],
+    )
+
+
+def _source(scene: int, shot: int, visual: dict[str, Any]) -> ShownSource:
+    asset = visual.get("asset") or {
+        "source": f"generated:{visual['generated']['template']}",
+        "licence": visuals.LICENCE,
+    }
+    names = ("author", "licence_url", "fetched_at", "sha256")
+    return ShownSource(
+        scene=scene,
+        shot=shot,
+        kind=visual["kind"],
+        address=asset["source"] or "",
+        licence=asset["licence"] or "",
+        **{name: asset.get(name) for name in names},
     )
 
 
