@@ -200,7 +200,7 @@ def secrets(key: Any) -> dict[str, str]:
 
 
 # A rotation has replaced these, perhaps; tokens of the first key stay valid.
-ROTATED = ("auth/signing_key", "auth/jwks")
+ROTATED = ("auth/signing_key", "auth/jwks", "database/password")
 
 
 def seed_secrets(ssm: Any, key: Any) -> None:

@@ -13,7 +13,7 @@ from showrunner.telemetry import entrypoint
 def handler(event: dict[str, Any], context: Any) -> rotation.Next | dict[str, Any]:
     if "step" not in event:
         return overdue.check()
-    answer = rotation.run(event["name"], event["kind"], event["step"])
-    if answer["do"] == "record":
+    answer = rotation.run(event["name"], event["kind"], event["step"], event.get("rotation_id", ""))
+    if "outcome" in answer:
         state.settle(event["name"], answer["outcome"], event.get("error"))
     return answer

@@ -1,25 +1,24 @@
-"""Deployment, `make admin` or a restore -> migrated database, platform admin, or empty database for a copy.
+"""Deployment, `make admin`, a restore, a rotation -> migrated database, admin, empty copy, new login.
 
-The files are numbered. Each is applied once, in a transaction. Then the functions' role gets its password.
+The files are numbered. Each is applied once, in a transaction. Then the functions' role gets its password. A
+rotation of that password admits the other role's new one, and later ends the old one.
 """
 
-import base64
 import contextlib
 import hashlib
-import hmac
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pg8000.native import Connection, identifier
+from pg8000.native import Connection, DatabaseError, identifier
 
-from showrunner import config
 from showrunner.accounts import first_admin
 from showrunner.aws import ssm
+from showrunner.database import db, logins
 from showrunner.database.owner import connect, session, transaction
-from showrunner.errors import Conflict, InvalidRequest
+from showrunner.errors import Conflict, CredentialRejected, InvalidRequest
+from showrunner.store import roles
 from showrunner.telemetry import entrypoint, logger
 
 FOLDER = Path(__file__).parent / "sql"
@@ -32,9 +31,6 @@ LOCK_TIMEOUT = "20s"
 
 # Databases that restores create. The stage's own one can't be named so.
 COPY_NAME = re.compile("showrunner_restore_[a-z0-9_]{1,40}")
-
-# What the migrations grant to, and what PostgreSQL itself takes for a password.
-GRANTED, SCRAM_ROUNDS = "showrunner_functions", 4096
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS public.migrations (
@@ -117,28 +113,30 @@ def migrate(connection: Connection, folder: Path = FOLDER, numbers: set[int] | N
 
 
 def admit_functions(connection: Connection) -> None:
-    """Create or update the role that the functions log in as, with the password that SSM has now.
-
-    It is a member of the role that the migrations grant to.
-    """
-    name, password = config.setting("DATABASE_USER"), ssm.secret("database/password")
-    role = identifier(name)
+    """Create or update the role that the functions log in as, with the password that SSM has now."""
     with locked(connection):
-        if not connection.run("SELECT 1 FROM pg_roles WHERE rolname = :name", name=name):
-            connection.run(f"CREATE ROLE {role}")
-        connection.run(f"ALTER ROLE {role} LOGIN PASSWORD '{verifier(password, os.urandom(16))}'")
-        connection.run(f"GRANT {GRANTED} TO {role}")
+        roles.admit(connection, *logins.read(ssm.secret("database/password")))
 
 
-def verifier(password: str, salt: bytes) -> str:
-    """Return the SCRAM verifier of a password (RFC 5803), so that no statement or log holds the password."""
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ROUNDS)
-    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    parts = [
-        base64.b64encode(part).decode()
-        for part in (salt, stored, hmac.digest(salted, b"Server Key", "sha256"))
+def admit_candidate(connection: Connection) -> None:
+    """Give the next role of the functions its new password, and try it. Raises CredentialRejected."""
+    user, password = logins.read(ssm.secret("candidates/database/password"))
+    with locked(connection):
+        roles.admit(connection, user, password)
+    try:
+        db.connect(role=(user, password)).close()
+    except DatabaseError as error:
+        raise CredentialRejected("The database refuses the new login: the old one stays in use.") from error
+
+
+def end_logins(connection: Connection) -> None:
+    """Let no role of the functions log in that no version of the secret names. Open sessions stay."""
+    known = [
+        *(ssm.secret("database/password"), ssm.secret("previous/database/password", "")),
+        ssm.secret("candidates/database/password", ""),
     ]
-    return f"SCRAM-SHA-256${SCRAM_ROUNDS}:{parts[0]}${parts[1]}:{parts[2]}"
+    with locked(connection):
+        roles.end_others(connection, {logins.read(secret)[0] for secret in known if secret})
 
 
 def make_copy(database: str, numbers: list[int]) -> dict[str, Any]:
@@ -155,20 +153,36 @@ def make_copy(database: str, numbers: list[int]) -> dict[str, Any]:
         return {"database": database, "applied": migrate(connection, numbers=set(numbers))}
 
 
+def change_logins(event: dict[str, Any]) -> dict[str, Any]:
+    """Do the rotation's part in the database, and return the machine's next action."""
+    ssm.forget()  # a rotation has just written the versions
+    with contextlib.closing(connect()) as connection:
+        if event["command"] == "admit_login":
+            admit_candidate(connection)
+            return {"do": "work", "step": event["step"]}
+        end_logins(connection)
+    return {"do": "record", "outcome": event["outcome"]}
+
+
 @entrypoint
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin.
 
-    `{"command": "copy", "database", "migrations"}` creates an empty database for a restore. Whoever may
-    invoke this function may do all three.
+    `{"command": "copy", "database", "migrations"}` creates an empty database for a restore. `admit_login` and
+    `end_logins` are commands of the rotation machine and answer with its next action. Whoever may invoke this
+    function may do all of it.
     """
-    if event.get("command") == "admin":
+    command = event.get("command")
+    if command == "admin":
         with session() as opened, transaction(opened) as tx:
             return first_admin.make_admin(tx, event)
-    if event.get("command") == "copy":
+    if command == "copy":
         return make_copy(event["database"], event["migrations"])
+    if command in ("admit_login", "end_logins"):
+        return change_logins(event)
     if event:
-        raise InvalidRequest("The event is {} or a command that this function knows (admin, copy).")
+        known = "admin, copy, admit_login, end_logins"
+        raise InvalidRequest(f"The event is {{}} or a command that this function knows ({known}).")
     with contextlib.closing(connect()) as connection:
         applied = migrate(connection)
         admit_functions(connection)

@@ -7,10 +7,10 @@ import base64
 import binascii
 import json
 import re
-import sys
 import time
 from typing import Any
 
+from showrunner import masking
 from showrunner.aws import correlation
 from showrunner.errors import (
     Forbidden,
@@ -27,7 +27,6 @@ from showrunner.web.security import SECURITY_HEADERS
 
 # The form of `secrets.token_urlsafe(32)`. A token of another form isn't looked up.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 BASE64_CHARACTERS = websub.MAX_BYTES * 4 // 3 + 4
 
 STATUS = {
@@ -140,7 +139,7 @@ def log(event: dict[str, Any], status: int, begun: float) -> None:
         "Answers": 1,
         "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": METRICS},
     }
-    sys.stdout.write(ENCODE(line) + "\n")
+    masking.write_line(line)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -487,8 +487,9 @@ def _is_constant_name(node: ast.expr) -> bool:
 
 
 def test_values_enter_sql_only_through_placeholders():
-    # migrate runs the text of files in its deployed package.
-    files = [path for path in product() if code.module_of(path) != "functions.migrate.app"]
+    # migrate runs the text of files in its deployed package. No placeholder can stand for a role's name.
+    composing = ("functions.migrate.app", "showrunner.store.roles")
+    files = [path for path in product() if code.module_of(path) not in composing]
 
     assert [fault for path in files for fault in sql_faults(path)] == []
 

@@ -76,6 +76,7 @@ def test_the_secrets_are_listed_without_a_value(admin):
         "rotation": "assisted",
         "readers": ["keys", "script"],
         "required": True,
+        "configured": True,
         "source": "https://platform.openai.com/api-keys",
         "version": 1,
         "written_at": keys["openai/api_key"]["written_at"],
@@ -121,7 +122,8 @@ def audit_rows(tx):
         (ROTATE, {}, 400, "needs the new key"),
         (ROTATE, {"value": "sk-a-key\nwith a break"}, 400, "paste it again"),
         ("/api/v1/admin/keys/auth/signing_key/rotate", {"value": "12345678"}, 400, "makes its own"),
-        ("/api/v1/admin/keys/database/password/rotate", {}, 409, "KeysOverdue.md"),
+        ("/api/v1/admin/keys/database/owner_password/rotate", {}, 409, "KeysOverdue.md"),
+        ("/api/v1/admin/keys/appsync/api_key/rotate", {}, 409, "AppSyncApiId"),
         ("/api/v1/admin/keys/openai/other/rotate", {}, 404, "no such secret"),
         ("/api/v1/admin/keys/openai/api_key/rollback", None, 409, "no version before"),
         ("/api/v1/admin/keys/openai/api_key/revoke", None, 409, "no version before"),
@@ -130,6 +132,19 @@ def audit_rows(tx):
 def test_what_cannot_be_rotated_is_refused_with_the_reason(admin, path, body, status, words):
     response = admin("POST", path, body)
     assert (response.status, words in json.dumps(response.body)) == (status, True), response.body
+
+
+def test_an_appsync_key_waits_until_no_cache_holds_the_one_that_a_rotation_would_delete(admin, monkeypatch):
+    monkeypatch.setenv("APPSYNC_API_ID", "an-api")
+    path, before = "/api/v1/admin/keys/appsync/api_key/rotate", state.previous("appsync/api_key")
+    ssm.write(before, "da2-before-1234")
+    try:
+        response = admin("POST", path, {})
+        assert (response.status, response.body["error"]["code"]) == (409, "ROTATED_JUST_NOW")
+    finally:
+        ssm.remove(before)
+    assert admin("POST", path, {}).status == 202
+    dynamodb.remove("key#appsync/api_key", "rotation")
 
 
 @pytest.mark.parametrize("kind", ["rollback", "revoke"])

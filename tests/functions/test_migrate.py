@@ -10,6 +10,7 @@ from pg8000.native import DatabaseError
 from functions.migrate import app
 from showrunner.database import db
 from showrunner.errors import Conflict
+from showrunner.store import roles
 from tests.conftest import in_threads, put_secrets
 
 
@@ -221,7 +222,7 @@ def test_the_next_migration_applies_a_new_password_from_ssm(postgres):
 
 def test_no_statement_contains_the_password():
     """The example of RFC 7677, section 3."""
-    verifier = app.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
+    verifier = roles.verifier("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 
     assert "pencil" not in verifier
     assert (

@@ -10,8 +10,9 @@ from functions.keys import app
 from showrunner.access import tokens
 from showrunner.aws import dynamodb, rpc, ssm
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest, PlatformUnavailable
-from showrunner.keys import ages, rotation, state
+from showrunner.keys import ages, signing, state, trials
 from showrunner.keys.inventory import BY_NAME, JWKS, SECRETS, SIGNING_KEY
+from tests.keys.killing import Killed
 
 KEY = BY_NAME["openai/api_key"]
 SIGNING = BY_NAME[SIGNING_KEY]
@@ -96,6 +97,12 @@ def test_the_samples_of_the_steps_are_the_machines_events(event, openai):
     assert state.find(KEY.name)["error"] == "CredentialRejected"
 
 
+def test_a_client_secret_of_google_is_tried_without_anybodys_permission(platforms):
+    trials.try_key("google/client_secret", platforms.sign_ins.client_secret)
+    with pytest.raises(CredentialRejected, match="refuses our client"):
+        trials.try_key("google/client_secret", "another-secret")
+
+
 def test_a_service_in_trouble_says_nothing_about_the_key(openai):
     openai |= {"status": 500, "usable_after": 9}
     ssm.write(state.candidate(KEY.name), "new-key")
@@ -127,8 +134,8 @@ def test_tokens_of_both_signing_keys_are_valid_during_and_after_a_rotation(clean
     assert step(SIGNING.name, "rotate", "create")["step"] == "publish"
     published = step(SIGNING.name, "rotate", "publish")
 
-    assert published == {"do": "wait", "step": "test", "wait_seconds": rotation.PUBLISHED_SECONDS}
-    assert rotation.PUBLISHED_SECONDS > ssm.SECRET_SECONDS
+    assert published == {"do": "wait", "step": "test", "wait_seconds": signing.PUBLISHED_SECONDS}
+    assert signing.PUBLISHED_SECONDS > ssm.SECRET_SECONDS
     new_key = json.loads(ssm.current(state.candidate(SIGNING.name)))
     ssm.forget()
     tokens._source.clear()
@@ -176,16 +183,12 @@ def test_a_revoked_signing_key_verifies_nothing(clean):
 
 
 def test_public_keys_that_no_longer_fit_into_a_parameter_stop_a_rotation(clean):
-    for _ in range(rotation.MAX_PUBLIC_KEYS - 1):
+    for _ in range(signing.MAX_PUBLIC_KEYS - 1):
         rotate(SIGNING.name)
     assert len(ssm.current(JWKS).encode()) < ssm.VALUE_BYTES
     step(SIGNING.name, "rotate", "create")
     with pytest.raises(Conflict, match="revoke the previous ones"):
         step(SIGNING.name, "rotate", "publish")
-
-
-class Killed(BaseException):
-    """The function's process ends."""
 
 
 @pytest.mark.parametrize("name", [KEY.name, SIGNING.name])
@@ -273,7 +276,12 @@ def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypa
     )
     monkeypatch.setenv("ROTATION_MACHINE_ARN", machine["stateMachineArn"])
     now = time.time()
-    assert app.handler(event("keys.scheduled"), None) == {"started": [], "overdue": []}
+    assert app.handler(event("keys.scheduled"), None) == {
+        "started": [],
+        "ended": [],
+        "overdue": [],
+        "skipped": ["appsync/api_key"],
+    }
 
     monkeypatch.setattr(ages.time, "time", lambda: now + 91 * 86_400)
     assert app.handler({"source": "aws.scheduler"}, None)["started"] == [SIGNING.name]

@@ -4,11 +4,10 @@ That is a circuit breaker. It is an item of the state table, so all functions sh
 """
 
 import contextlib
-import json
-import sys
 import time
 from collections.abc import Iterator
 
+from showrunner import masking
 from showrunner.aws import correlation, dynamodb, rpc
 from showrunner.errors import PlatformUnavailable, ServiceUnavailable, ShowrunnerError
 
@@ -103,4 +102,4 @@ def _measure(platform: str, operation: str, outcome: str, seconds: float) -> Non
             "CloudWatchMetrics": [{"Namespace": "Showrunner", "Dimensions": dimensions, "Metrics": metrics}],
         },
     }
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    masking.write_line(line)

@@ -1,6 +1,7 @@
 """Structured logs and metrics for all Lambda handlers."""
 
 import functools
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -9,10 +10,19 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from showrunner import masking
 from showrunner.aws import correlation, ssm
 from showrunner.errors import CredentialRejected
 
-logger = Logger(service="showrunner", use_rfc3339=True, utc=True)
+_encode = json.JSONEncoder(separators=(",", ":"), default=str, ensure_ascii=False).encode
+
+
+def _masked_line(record: Any) -> str:
+    """Return a log record as JSON without secrets: Powertools has all parts of it together here."""
+    return masking.masked(_encode(record))
+
+
+logger = Logger(service="showrunner", use_rfc3339=True, utc=True, json_serializer=_masked_line)
 metrics = Metrics(namespace="Showrunner", service="showrunner")
 
 
@@ -24,6 +34,11 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 
 
 logger.addFilter(_add_request_id)
+
+
+class MaskedError(Exception):
+    """Stands for an error whose text contained a secret and can't be changed, such as pydantic's."""
+
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -42,7 +57,11 @@ def _request_id(event: Any) -> str:
 
 
 def entrypoint(handler: Handler) -> Handler:
-    """Wrap a Lambda handler with a log context and metrics. Errors are logged and raised again."""
+    """Wrap a Lambda handler with a log context and metrics.
+
+    Errors are logged and raised again without secrets, because Lambda logs their texts and a state machine's
+    history keeps them.
+    """
 
     @functools.wraps(handler)
     def run(event: dict[str, Any], context: Any) -> Any:
@@ -61,6 +80,9 @@ def entrypoint(handler: Handler) -> Handler:
                     ssm.forget()
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})
+                masking.mask_error(error)
+                if not masking.is_clean(error):
+                    raise MaskedError(masking.masked(f"{type(error).__name__}: {error}")) from None
                 raise
             finally:
                 metrics.add_metric("Duration", MetricUnit.Milliseconds, (time.perf_counter() - begun) * 1000)

@@ -1,5 +1,6 @@
 """Show the secrets of the stage, never their values, and replace them."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,10 @@ from showrunner.admin.schemas import KeyList, NewKey, RotationStarted
 from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
-from showrunner.keys import ages, executions, state
+from showrunner.keys import ages, appsync, executions, state
+from showrunner.keys.appsync import APPSYNC
 from showrunner.keys.inventory import BY_NAME, SECRETS, Secret
+from showrunner.keys.signing import PUBLISHED_SECONDS
 from showrunner.web import audit
 from showrunner.web.application import Routes
 from showrunner.web.routing import Request
@@ -43,6 +46,8 @@ def rotate_key(request: Request, service: str, name: str, body: NewKey) -> dict[
             f"{secret.title} is not replaced here: docs/runbooks/KeysOverdue.md says how.",
             code="NOT_ROTATED_HERE",
         )
+    if secret.name == APPSYNC:
+        _require_appsync()
     if (body.value is None) != (secret.rotation == "automatic"):
         needs = "makes its own new value: send no `value`" if body.value else "needs the new key as `value`"
         raise InvalidRequest(f"{secret.title} {needs}.", [{"field": "value", "message": needs}])
@@ -79,6 +84,21 @@ def _secret(service: str, name: str) -> Secret:
         raise NotFound("There is no such secret: GET /api/v1/admin/keys lists them.") from error
 
 
+def _require_appsync() -> None:
+    """Raise Conflict without an AppSync API, or while caches may hold a key that a rotation would delete."""
+    if not appsync.is_configured():
+        raise Conflict(
+            "This stage has no AppSync API: set the parameter AppSyncApiId.", code="NOT_CONFIGURED"
+        )
+    before = ssm.stored().get(state.previous(APPSYNC))
+    if before and time.time() - before.written_at < PUBLISHED_SECONDS:
+        raise Conflict(
+            "The key before this one may still be in use, and a rotation would delete it: try again in "
+            f"{PUBLISHED_SECONDS // 60} minutes.",
+            code="ROTATED_JUST_NOW",
+        )
+
+
 def _with_previous(service: str, name: str) -> Secret:
     secret = _secret(service, name)
     if state.previous(secret.name) not in ssm.stored():
@@ -103,6 +123,7 @@ def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
         "rotation": secret.rotation,
         "readers": list(secret.readers),
         "required": not secret.without,
+        "configured": secret.name != APPSYNC or appsync.is_configured(),
         "source": secret.source or None,
         "version": there.version if there else None,
         "written_at": _time(there.written_at) if there else None,

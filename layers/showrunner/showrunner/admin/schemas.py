@@ -261,8 +261,8 @@ class StageKey(Result):
     """A secret of the stage without its value.
 
     `rotation`: automatic, assisted (a person brings the new key), manual, derived (changes with another).
-    `version` and `written_at` are null
-    if it is not there.
+    `configured`: false if the stage has no such service, which skips the secret.
+    `version` and `written_at` are null if it is not there.
     """
 
     name: str
@@ -270,6 +270,7 @@ class StageKey(Result):
     rotation: Literal["automatic", "assisted", "manual", "derived"]
     readers: list[str]
     required: bool
+    configured: bool
     source: str | None
     version: int | None
     written_at: Timestamp | None

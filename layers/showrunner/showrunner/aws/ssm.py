@@ -1,14 +1,12 @@
 """Read and write the secrets of the stage, SecureStrings in SSM Parameter Store."""
 
-import json
 import re
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from showrunner import config
+from showrunner import config, masking
 from showrunner.aws import rpc
 from showrunner.errors import ConfigurationMissing, InvalidRequest
 
@@ -18,6 +16,8 @@ SECRET_SECONDS = 300
 
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 NAME_CHARACTERS, VALUE_BYTES = 1011, 4096
+# Read like secrets, but anybody may see them: they are not masked.
+PUBLIC = ("auth/jwks", "google/client_id")
 _NAME = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,14}", re.ASCII)
 
 _secrets: dict[str, tuple[float, str | None]] = {}
@@ -56,13 +56,16 @@ def current(name: str) -> str | None:
     """Return the secret as it is in SSM at this moment, None if there is none. For those who replace it."""
     asked = {"Names": [parameter(name)], "WithDecryption": True}
     found = rpc.call("ssm", "GetParameters", asked)["Parameters"]
-    return found[0]["Value"] if found else None
+    value = found[0]["Value"] if found else None
+    _know(name, value)
+    return value
 
 
 def write(name: str, value: str) -> None:
     """Store a secret, whether it is there or not. Raises InvalidRequest for what SSM would refuse."""
     full = parameter(name)
     check_value(value)
+    _know(name, value)
     # Without a key SSM would take the account's own, whatever the parameter had before.
     key = config.setting("STAGE_KEY_ARN")
     put = {"Name": full, "Value": value, "Type": "SecureString", "KeyId": key, "Overwrite": True}
@@ -126,7 +129,14 @@ def _fetch(names: list[str]) -> None:
     }
     for name in names:
         _secrets[name] = (time.monotonic(), values.get(name))
+        _know(name, values.get(name))
     _log_read(sorted(values))
+
+
+def _know(name: str, value: str | None) -> None:
+    """Let log lines and errors mask the value."""
+    if value is not None and name not in PUBLIC:
+        masking.know(value)
 
 
 def _log_read(names: list[str]) -> None:
@@ -138,7 +148,7 @@ def _log_read(names: list[str]) -> None:
         "function": config.setting("AWS_LAMBDA_FUNCTION_NAME", "none"),
         "secrets": names,
     }
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    masking.write_line(line)
 
 
 def _known(name: str, default: str | None) -> str:

@@ -17,6 +17,7 @@ from pg8000.native import Connection, DatabaseError, InterfaceError, PreparedSta
 
 from showrunner import config
 from showrunner.aws import ssm
+from showrunner.database import logins
 from showrunner.errors import Conflict, DatabaseUnavailable, InvalidRequest, ShowrunnerError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ _ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
 _TRANSIENT = ("40001", "40P01", "55P03", "57014", "53")
 # "The database system is starting up"
 _STARTING = "57P03"
+# A wrong password, and a role that may not log in any more.
+_REFUSED = ("28P01", "28000")
 _LOST = (InterfaceError, OSError, struct.error, AttributeError)
 
 
@@ -258,10 +261,12 @@ def connect(
 
     `database`: another one of the same server than DATABASE_NAME.
 
-    Waits up to WAKE_SECONDS for a database that is resuming or starting. The certificate is verified against
-    DATABASE_CA, unless that is "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
+    Waits up to WAKE_SECONDS for a database that is resuming or starting. A login that was replaced while it
+    was in the cache is read once more. The certificate is verified against DATABASE_CA, unless that is
+    "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
     """
     deadline = time.monotonic() + WAKE_SECONDS
+    reread = role is None
     while True:
         try:
             left_s = max(0.1, deadline - time.monotonic())
@@ -272,7 +277,12 @@ def connect(
         except (InterfaceError, OSError) as error:
             raise DatabaseUnavailable("The database can't be reached: try again.") from error
         except DatabaseError as error:
-            if _fields(error).get("C") != _STARTING or time.monotonic() + WAKE_PAUSE_SECONDS >= deadline:
+            code = _fields(error).get("C")
+            if code in _REFUSED and reread:
+                reread = False
+                ssm.forget()
+                continue
+            if code != _STARTING or time.monotonic() + WAKE_PAUSE_SECONDS >= deadline:
                 raise translate(error) from error
             time.sleep(WAKE_PAUSE_SECONDS)
 
@@ -280,7 +290,7 @@ def connect(
 def _connect(
     statement_timeout_ms: int, timeout_s: float, role: tuple[str, str] | None, database: str | None
 ) -> Connection:
-    user, password = role or (config.setting("DATABASE_USER"), ssm.secret("database/password"))
+    user, password = role or logins.read(ssm.secret("database/password"))
     settings = {
         "statement_timeout": statement_timeout_ms,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 Rotation = Literal["automatic", "assisted", "manual", "derived"]
 
 SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"
+DATABASE = "database/password"
 
 
 class Secret(NamedTuple):
@@ -55,7 +56,17 @@ SECRETS: tuple[Secret, ...] = (
         max_age_days=90,
     ),
     Secret("database/owner_password", "Password of the database's owner", "manual", ("backup", "migrate")),
-    Secret("database/password", "Password of the functions' role", "manual", (*_DATABASE, "migrate")),
+    Secret(DATABASE, "Login of the functions to the database", "automatic", (*_DATABASE, "keys", "migrate")),
+    # AppSync ends a key after 365 days; it is replaced 30 days before that. Nothing of ours reads it: other
+    # programs of the account do.
+    Secret(
+        "appsync/api_key",
+        "AppSync API key",
+        "automatic",
+        ("keys",),
+        max_age_days=335,
+        without="no access to the AppSync API",
+    ),
     Secret(
         "openai/api_key",
         "OpenAI",
@@ -89,7 +100,7 @@ SECRETS: tuple[Secret, ...] = (
         "google/client_id",
         "Google client id",
         "manual",
-        ("accounts", "upload"),
+        ("accounts", "keys", "upload"),
         max_age_days=3650,  # a name, not a secret: it changes only with the Google project
         source="https://console.cloud.google.com/apis/credentials",
         without="no login with Google",
@@ -97,8 +108,8 @@ SECRETS: tuple[Secret, ...] = (
     Secret(
         "google/client_secret",
         "Google client secret",
-        "manual",
-        ("accounts", "upload"),
+        "assisted",
+        ("accounts", "keys", "upload"),
         source="https://console.cloud.google.com/apis/credentials",
         without="no login with Google",
     ),

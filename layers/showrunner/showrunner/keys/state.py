@@ -4,8 +4,9 @@ import time
 import uuid
 from typing import Any, Literal
 
-from showrunner.aws import dynamodb
-from showrunner.errors import Conflict
+from showrunner import masking
+from showrunner.aws import dynamodb, ssm
+from showrunner.errors import ConfigurationMissing, Conflict
 from showrunner.keys.inventory import Secret
 
 Kind = Literal["rotate", "rollback", "revoke"]
@@ -21,6 +22,19 @@ def candidate(name: str) -> str:
 def previous(name: str) -> str:
     """Return the name of the version before."""
     return f"previous/{name}"
+
+
+def read(name: str) -> str:
+    """Return a secret as it is in SSM at this moment. Raises ConfigurationMissing if it is not there."""
+    value = ssm.current(name)
+    if value is None:
+        raise ConfigurationMissing(f"The secret {ssm.parameter(name)} is not in SSM.")
+    return value
+
+
+def in_use(name: str) -> set[str]:
+    """Return the values of the current version and of the one before, as far as they are there."""
+    return {value for value in (ssm.current(name), ssm.current(previous(name))) if value is not None}
 
 
 def primary_key(name: str) -> str:
@@ -57,5 +71,9 @@ def begin(secret: Secret, kind: Kind) -> str:
 
 def settle(name: str, outcome: Literal["done", "failed"], error: str | None = None) -> None:
     """Record how the rotation ended."""
-    ended = {"progress": outcome, "error": error, "finished_at": int(time.time())}
+    ended = {
+        "progress": outcome,
+        "error": masking.masked(error) if error else None,
+        "finished_at": int(time.time()),
+    }
     dynamodb.put(primary_key(name), "rotation", find(name) | ended)

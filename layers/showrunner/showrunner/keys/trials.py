@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from showrunner import config
-from showrunner.errors import CredentialRejected, PlatformUnavailable
+from showrunner.aws import ssm
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
+from showrunner.platforms.google import Google
 from showrunner.platforms.http import Sender
 
 SECONDS = 20
@@ -59,11 +61,17 @@ TRIALS: Mapping[str, Trial] = {
 }
 
 
+GOOGLE_CLIENT = "google/client_secret"
+
+
 def try_key(name: str, key: str, address: str | None = None) -> None:
     """Call the service with the key, at the stage's address unless another is given.
 
     Raises CredentialRejected if it refuses the key, and PlatformUnavailable if it says nothing about it.
     """
+    if name == GOOGLE_CLIENT:
+        _try_client_secret(key)
+        return
     trial = TRIALS[name]
     address = (address or trial.stage_address()).rstrip("/") + trial.path
     sender = Sender(trial.service, SECONDS, MOST_BYTES)
@@ -72,3 +80,13 @@ def try_key(name: str, key: str, address: str | None = None) -> None:
         raise CredentialRejected(f"{trial.service} refuses the new key ({status}): the old one stays in use.")
     if status >= 400:
         raise PlatformUnavailable(f"{trial.service} answers {status} and says nothing about the new key.")
+
+
+def _try_client_secret(client_secret: str) -> None:
+    """Ask Google for a token with a refresh token that nobody has: a known client hears only about that."""
+    try:
+        Google(config.setting("GOOGLE_URL")).refresh(
+            ssm.secret("google/client_id").strip(), client_secret.strip(), "no-refresh-token"
+        )
+    except Disconnected:
+        return

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from showrunner import config, errors
+from showrunner import config, errors, masking
 from showrunner.database.pages import PageResult
 from showrunner.errors import LimitExceeded, ServiceUnavailable, ShowrunnerError
 from showrunner.web import log
@@ -105,7 +105,7 @@ def _message(request: Request, error: ShowrunnerError, status: int) -> str:
         return f"Something failed on our side. Tell us the request id {request.id}."
     if isinstance(error, _FOR_OPERATORS):
         return f"This doesn't work now, and an operator must act. Tell us the request id {request.id}."
-    return error.message
+    return masking.without_values(error.message)
 
 
 def error_answer(

@@ -1,12 +1,10 @@
 """Write the access log line and metrics of a request, and log its failures."""
 
-import json
-import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import config
+from showrunner import config, masking
 from showrunner.web.routing import Request
 
 # A slower request is logged as a warning, with the time of each part.
@@ -41,7 +39,7 @@ def request(function: str, request: Request, status: int) -> None:
     caller = request.identity
     if caller is not None:
         line |= {"subject": caller.subject, "organisation_id": caller.organisation_id, "actor": caller.actor}
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    masking.write_line(line)
 
 
 def _metrics(status: int) -> list[dict[str, Any]]:

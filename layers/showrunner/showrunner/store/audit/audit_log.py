@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from showrunner import masking
 from showrunner.database import db, pages
 from showrunner.database.pages import Column, List, PageRequest, PageResult
 
@@ -66,9 +67,9 @@ def add(
         action=action,
         thing=thing,
         thing_id=thing_id,
-        change=json.dumps(_brief(change), default=str),
+        change=masking.masked(json.dumps(_brief(change), default=str)),
         outcome=outcome,
-        reason=reason,
+        reason=masking.masked(reason) if reason else None,
     )
 
 
