@@ -5,9 +5,9 @@ import re
 import pytest
 
 from render.plan import timeline as renderer
-from showrunner.production import markup, planning, timeline, visuals
+from showrunner.production import markup, planning, timeline
 from showrunner.production.text import is_speakable
-from tests.production.samples import TIMELINE, job, recording
+from tests.production.samples import TIMELINE, job, pictures, recording
 
 # Three sentences of our own each: an abbreviation or a number, a question, and a plain one.
 SENTENCES = {
@@ -82,11 +82,8 @@ def test_every_script_becomes_a_timeline_without_loss(language):
         assert not re.search(r"https?://|\*\*|\[pause\]|hidden|b{50}", "".join(script.passages)), form
 
         recordings = [recording(passage, max(0.5, len(passage) * 0.06)) for passage in script.passages]
-        pictures = [
-            timeline.Picture.model_validate(visuals.generated(each, 1))
-            for each in visuals.of_passages(script)
-        ]
-        planned = timeline.plan(job(language=language, manual_script=text), script, recordings, pictures)
+        ordered = job(language=language, manual_script=text)
+        planned = timeline.plan(ordered, script, recordings, pictures(script, ordered))
         TIMELINE.validate(planned)
         renderer.parse(planned)
         narrations = [scene["narration"] for scene in planned["scenes"] if scene["narration"]]

@@ -161,9 +161,8 @@ def test_a_renderer_without_shots_gets_each_as_a_scene() -> None:
     assert [scene["id"] for scene in old["scenes"]] == [
         shot["id"] for scene in plan["scenes"] for shot in scene["shots"]
     ]
-    assert [scene["narration"] for scene in old["scenes"] if scene["narration"]] == [
-        scene["narration"] for scene in plan["scenes"]
-    ]
+    spoken = [scene["narration"]["audio"] for scene in plan["scenes"]]
+    assert [scene["narration"]["audio"] for scene in old["scenes"] if scene["narration"]] == spoken
     assert timeline.duration(old) == timeline.duration(plan)
     assert timeline.chapters(old) == timeline.chapters(plan)
 

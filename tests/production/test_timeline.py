@@ -59,6 +59,24 @@ def test_any_model_output_becomes_a_backdrop_that_the_renderer_accepts(
     GENERATED.validate(found["generated"])
 
 
+def test_the_renderer_is_told_where_sentences_end_and_an_abbreviation_ends_none() -> None:
+    passage = "Dr. Okafor met Prof. Lind at 9 a.m. on Jan. 5 near St. Pancras. It worked."
+    text = written(30).model_copy(
+        update={
+            "hook": "",
+            "scenes": [script.Scene(heading="One", narration=passage, visual=visual())],
+            "call_to_action": "",
+        }
+    )
+
+    planned = timeline.plan(job(), text, [recording(passage, 6.0)], pictures(text, job()))
+
+    words = planned["scenes"][0]["narration"]["words"]
+    assert [word["text"] for word in words if word["ends_sentence"]] == ["Pancras.", "worked."]
+    old = timeline.as_version_1(planned)["scenes"][0]["narration"]["words"]
+    assert {name for word in old for name in word} == {"text", "start_s", "end_s"}
+
+
 def test_a_card_does_not_repeat_the_heading_above_it() -> None:
     card = visual(template="phrase", text="Deep Water")
     scenes = [

@@ -11,11 +11,11 @@ from render.plan import assets
 from render.plan import timeline as renderer
 from render.text import pages
 from showrunner.channels import schemas as channels
-from showrunner.production import files, planning, script, timeline, visuals, voices
-from showrunner.production.job import SIZES, Output
+from showrunner.production import files, planning, script, timeline, voices
+from showrunner.production.job import SIZES, Output, Pace
 from showrunner.videos.ordering import LENGTHS
 from showrunner.videos.schemas import Aspect, Brief
-from tests.production.samples import job
+from tests.production.samples import job, pictures
 from tests.render import samples
 from tests.render.program import call
 
@@ -28,13 +28,37 @@ TEXTS = {
     "fr": "Des navires partent. Ils portent 40 caisses.",
 }
 FILMS = {
-    "bold": {"style": "educational", "language": "en", "aspects": ["9:16"], "font": "Inter"},
-    "clean": {"style": "entertainment", "language": "es", "aspects": ["16:9"], "font": "Montserrat"},
-    "boxed": {"style": "news", "language": "fr", "aspects": ["1:1"], "font": "Anton"},
-    "karaoke": {"style": "entertainment", "language": "de", "aspects": ["9:16", "16:9", "1:1"], "font": None},
-    "impact": {"style": "educational", "language": "en", "aspects": ["16:9"], "font": "Source Serif 4"},
-    "panel": {"style": "news", "language": "es", "aspects": ["9:16"], "font": None},
-    "documentary": {"style": "entertainment", "language": "fr", "aspects": ["1:1"], "font": "Inter"},
+    "bold": {"style": "educational", "pace": "calm", "language": "en", "aspects": ["9:16"], "font": "Inter"},
+    "clean": {
+        "style": "entertainment",
+        "pace": "normal",
+        "language": "es",
+        "aspects": ["16:9"],
+        "font": "Montserrat",
+    },
+    "boxed": {"style": "news", "pace": "fast", "language": "fr", "aspects": ["1:1"], "font": "Anton"},
+    "karaoke": {
+        "style": "entertainment",
+        "pace": "calm",
+        "language": "de",
+        "aspects": ["9:16", "16:9", "1:1"],
+        "font": None,
+    },
+    "impact": {
+        "style": "educational",
+        "pace": "normal",
+        "language": "en",
+        "aspects": ["16:9"],
+        "font": "Source Serif 4",
+    },
+    "panel": {"style": "news", "pace": "fast", "language": "es", "aspects": ["9:16"], "font": None},
+    "documentary": {
+        "style": "entertainment",
+        "pace": "calm",
+        "language": "fr",
+        "aspects": ["1:1"],
+        "font": "Inter",
+    },
 }
 
 
@@ -71,10 +95,8 @@ def rendered(folder: Path, planned: dict[str, Any]) -> dict[str, Any]:
 
 
 def planned_of(folder: Path, written: script.Script, **changes: Any) -> dict[str, Any]:
-    pictures = [
-        timeline.Picture.model_validate(visuals.generated(each, 1)) for each in visuals.of_passages(written)
-    ]
-    return timeline.plan(job(**changes), written, recordings(folder, written), pictures)
+    ordered = job(**changes)
+    return timeline.plan(ordered, written, recordings(folder, written), pictures(written, ordered))
 
 
 @pytest.mark.parametrize("preset", FILMS)
@@ -88,6 +110,7 @@ def test_every_value_gives_a_finished_film(tmp_path: Path, preset: str) -> None:
         written,
         manual_script=TEXTS[film["language"]],
         style=film["style"],
+        pace=film["pace"],
         language=film["language"],
         caption_preset=preset,
         font=film["font"],
@@ -123,6 +146,7 @@ def test_the_films_cover_every_value() -> None:
         return {film[name] for film in FILMS.values()}
 
     assert set(FILMS) == set(get_args(channels.CaptionPreset))
+    assert used("pace") == set(get_args(Pace.__value__))
     assert used("style") == set(get_args(get_args(Brief.model_fields["style"].annotation)[0]))
     assert used("language") == set(get_args(Brief.model_fields["language"].annotation.__args__[0]))
     assert used("font") - {None} == set(get_args(channels.Font))
@@ -147,7 +171,8 @@ def test_captions_go_on_while_a_card_is_shown(tmp_path: Path) -> None:
     )
     written = planning.finished(planning.manual(text, None, "en"), "en")
     planned = planned_of(tmp_path, written, manual_script=text, outputs=[output("9:16")])
-    assert [scene["narration"] for scene in planned["scenes"]].count(None) > 0, "no card was divided off"
+    shots = [len(scene["shots"]) for scene in planned["scenes"]]
+    assert max(shots) > 1, "the scene has no shot for its card"
 
     read = renderer.parse(planned)
     shown = pages.paginate(read, read.outputs[0])

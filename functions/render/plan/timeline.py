@@ -70,9 +70,15 @@ class Output:
 
 @dataclass(frozen=True)
 class Word:
+    """A spoken word with its punctuation, and its time in the video.
+
+    `ends_sentence` is None if the plan doesn't say it.
+    """
+
     text: str
     start_s: float
     end_s: float
+    ends_sentence: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -358,7 +364,7 @@ def _narration(raw: dict[str, Any] | None) -> Narration | None:
     if raw is None:
         return None
     words = tuple(
-        Word(word["text"].strip(), float(word["start_s"]), float(word["end_s"]))
+        Word(word["text"].strip(), float(word["start_s"]), float(word["end_s"]), word.get("ends_sentence"))
         for word in raw["words"]
         if word["text"].strip()
     )

@@ -31,13 +31,15 @@ _JOINS_NEXT = frozenset((
 class Unit:
     """The smallest part of a caption: a word, or one CJK character with its punctuation.
 
-    `gap`: a space precedes it.
+    `gap`: a space precedes it. `ends_sentence`: a sentence ends with it, which an abbreviation's full stop
+    doesn't do.
     """
 
     text: str
     start_s: float
     end_s: float
     gap: bool
+    ends_sentence: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,18 @@ def _units(words: Sequence[Word]) -> list[Unit]:
     for word in words:
         parts = [(part, index == 0 or gap) for index, (part, gap) in enumerate(lettering.pieces(word.text))]
         letters, spoken, length = sum(len(part) for part, _ in parts), 0, word.end_s - word.start_s
-        for part, gap in parts:
+        for number, (part, gap) in enumerate(parts):
+            is_last = number == len(parts) - 1
             start = word.start_s + length * spoken / letters
             spoken += len(part)
             after_cjk = bool(units) and lettering.is_cjk(units[-1].text[-1]) and lettering.is_cjk(part[0])
             if units and after_cjk and part[0] in lettering.NOT_FIRST:
-                units[-1] = replace(units[-1], text=units[-1].text + part, end_s=word.end_s)
+                units[-1] = replace(
+                    units[-1],
+                    text=units[-1].text + part,
+                    end_s=word.end_s,
+                    ends_sentence=_ends_sentence(word, part, is_last),
+                )
                 continue
             units.append(
                 Unit(
@@ -109,9 +117,17 @@ def _units(words: Sequence[Word]) -> list[Unit]:
                     start,
                     word.start_s + length * spoken / letters,
                     gap and bool(units) and not after_cjk,
+                    _ends_sentence(word, part, is_last),
                 )
             )
     return units
+
+
+def _ends_sentence(word: Word, part: str, is_last: bool) -> bool:
+    """Return whether a sentence ends with this part of a word: as the plan says, else by its punctuation."""
+    if word.ends_sentence is None or not is_last:
+        return part.endswith(_SENTENCE_ENDS)
+    return word.ends_sentence
 
 
 def _paginated(units: list[Unit], chosen: ResolvedStyle, limit: float) -> list[Page]:
@@ -187,7 +203,7 @@ def _directions(units: Sequence[Unit], language: str) -> list[bool]:
     """Return for each unit whether its sentence is read from right to left."""
     found: list[bool] = []
     for index, unit in enumerate(units):
-        if index + 1 == len(units) or unit.text.endswith(_SENTENCE_ENDS):
+        if index + 1 == len(units) or unit.ends_sentence:
             sentence = units[len(found) : index + 1]
             found += [bidi.is_rtl(_sentence(sentence), language)] * len(sentence)
     return found
@@ -203,15 +219,15 @@ def _page_cost(units: Sequence[Unit], start: int, end: int) -> float:
     if end - start == 1 and len(units) > 1:
         cost += 6.0
     for left, right in pairwise(units[start:end]):
-        if left.text.endswith(_SENTENCE_ENDS):
+        if left.ends_sentence:
             cost += 5.0
         elif left.text.endswith(_CLAUSE_ENDS):
             cost += 0.35
         if right.start_s - left.end_s > 0.6:
             cost += 4.0
-    last = units[end - 1].text
-    if end < len(units) and not last.endswith(_SENTENCE_ENDS + _CLAUSE_ENDS):
-        cost += 1.2 if last.lower() in _JOINS_NEXT else 0.45
+    last = units[end - 1]
+    if end < len(units) and not (last.ends_sentence or last.text.endswith(_CLAUSE_ENDS)):
+        cost += 1.2 if last.text.lower() in _JOINS_NEXT else 0.45
     if units[end - 1].end_s - units[start].start_s < 0.7:
         cost += 1.5
     return cost

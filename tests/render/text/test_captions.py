@@ -45,6 +45,22 @@ def pages_of(document):
     return paginate(parsed, parsed.outputs[0])
 
 
+def test_captions_break_at_sentences_and_not_after_abbreviations(spoken):
+    document = spoken("He met Prof. Lind at St. Pancras. It was cold and wet.", 960, 540, captions={})
+    words = document["scenes"][0]["narration"]["words"]
+    for word in words:
+        word["ends_sentence"] = word["text"] in ("Pancras.", "wet.")
+    told = [page.text().split() for page in pages_of(document)]
+    for word in words:
+        del word["ends_sentence"]
+    guessed = [page.text().split() for page in pages_of(document)]
+
+    assert [page[-1] for page in told if page[-1].endswith(".")] == ["Pancras.", "wet."]
+    assert not {page[-1] for page in told} & {"Prof.", "St."}
+    # A plan that doesn't say it is broken by its punctuation, as before.
+    assert {page[-1] for page in guessed} & {"Prof.", "St."}
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=WORDS, preset=st.sampled_from(sorted(styles.presets())), size=st.sampled_from(ASPECTS))
 def test_pages_have_at_most_two_lines_and_no_widow(spoken, words, preset, size):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from showrunner.production import captions
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
+from showrunner.production.segmentation import sentence_ends
 from showrunner.production.text import is_speakable
 
 # How long the title stands: until the hook has been heard, but never so long that it hides the picture.
@@ -109,7 +110,7 @@ def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
             **shot,
             "visual": _visual_of_version_1(shot["visual"]),
             "heading": scene["heading"] if number == 0 else None,
-            "narration": scene["narration"] if number == 0 else None,
+            "narration": _narration_1(scene["narration"]) if number == 0 else None,
         }
         for scene in timeline["scenes"]
         for number, shot in enumerate(scene["shots"])
@@ -272,11 +273,24 @@ def align(recording: Recording, language: str) -> captions.Alignment:
     return captions.align(recording.text, *given, recording.duration_seconds, language)
 
 
+def _narration_1(narration: dict[str, Any]) -> dict[str, Any]:
+    """Return a narration without what a renderer of version 1 refuses."""
+    names = ("text", "start_s", "end_s")
+    return {**narration, "words": [{name: word[name] for name in names} for word in narration["words"]]}
+
+
 def _narration(recording: Recording, start: float, language: str) -> dict[str, Any]:
     words = align(recording, language).words
+    ends = sentence_ends(recording.text, [word.text for word in words], language)
     placed = [
-        {"text": word.text, "start_s": round(start + word.start_s, 3), "end_s": round(start + word.end_s, 3)}
-        for word in words
+        {
+            "text": word.text,
+            "start_s": round(start + word.start_s, 3),
+            "end_s": round(start + word.end_s, 3),
+            # The renderer, which has no sentence splitter, breaks captions at sentences, not after "Prof.".
+            "ends_sentence": index in ends,
+        }
+        for index, word in enumerate(words)
     ]
     return {
         "audio": {"uri": recording.uri, "sha256": recording.sha256},
