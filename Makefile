@@ -64,6 +64,9 @@ prices: ## list prices that were read at their source more than 60 days ago
 admin: ## make somebody the first platform admin of a stage (STAGE=dev EMAIL=you@label.com ORGANISATION='My label')
 	$(local) admin --stage '$(STAGE)' --email '$(EMAIL)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
 
+orphans: ## list objects that no row owns, and rows whose objects are missing; nothing is deleted (STAGE=dev)
+	$(local) orphans --stage '$(STAGE)'
+
 smoke: ## order a video of ten seconds from a stage and check it (STAGE=dev)
 	$(local) smoke --stage '$(STAGE)'
 
@@ -115,4 +118,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean

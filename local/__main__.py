@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--stage", "--email"):
         promoting.add_argument(name, required=True)
     promoting.add_argument("--organisation")
+    command("orphans", orphans, "objects without a row, rows without objects").add_argument(
+        "--stage", required=True
+    )
     command("smoke", smoke, "a video of ten seconds from a stage").add_argument("--stage", required=True)
     command("verify", verify, "all that only a real account can show").add_argument("--stage", required=True)
     tracing = command("trace", trace, "the log lines of one request or video")
@@ -243,6 +246,13 @@ def admin(options: argparse.Namespace) -> None:
     from local.stages import admin
 
     admin.make_admin(found, options.email, options.organisation)
+
+
+def orphans(options: argparse.Namespace) -> int:
+    found = operated(options.stage)
+    from local.stages import orphans
+
+    return orphans.list_orphans(found)
 
 
 def smoke(options: argparse.Namespace) -> None:

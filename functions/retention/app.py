@@ -1,4 +1,7 @@
-"""Schedule, every night -> delete expired rows, and purge with its files what was removed a month ago."""
+"""Schedule, every night -> delete expired rows, and purge with its files what was removed a month ago.
+
+`make orphans` calls it with {"orphans": kind, "after": key or id} -> a list; nothing is deleted then.
+"""
 
 import time
 from collections.abc import Callable
@@ -14,6 +17,7 @@ from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
 from showrunner.store.metrics import points
 from showrunner.telemetry import entrypoint, logger
+from showrunner.videos import orphans
 
 # A batch keeps its locks for a few hundredths of a second.
 BATCH = 5_000
@@ -109,7 +113,9 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
 
 
 @entrypoint
-def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if "orphans" in event:
+        return orphans.find(event["orphans"], event["after"], time.monotonic() + RUN_SECONDS)
     done, failed = {}, []
     for name, work in _parts(time.monotonic() + RUN_SECONDS).items():
         try:

@@ -339,15 +339,19 @@ class Stage:
 
         Raises Refused with its own words when it failed.
         """
+        return self.invoke(self.data_stack, "MigrateFunction", event, timeout_s)
+
+    def invoke(self, stack: str, output: str, event: dict[str, Any], timeout_s: int) -> dict[str, Any]:
+        """Call the function that a stack's output names. Raises Refused with its own words when it failed."""
         from botocore.config import Config
 
-        name = self.output(self.data_stack, "MigrateFunction")
+        name = self.output(stack, output)
         client = self.session().client(
             "lambda", config=Config(read_timeout=timeout_s, retries={"total_max_attempts": 1})
         )
         answer = client.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         result: dict[str, Any] = json.load(answer["Payload"])
-        if result.get("FunctionError"):
+        if answer.get("FunctionError"):
             raise Refused(str(result.get("errorMessage", result)), code=1)
         return result
 

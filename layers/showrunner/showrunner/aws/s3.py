@@ -80,14 +80,21 @@ def remove(keys: list[str]) -> None:
 
 def list_keys(prefix: str) -> list[str]:
     """Return the keys below a prefix, in their order."""
-    found, query = [], {"list-type": "2", "prefix": prefix}
+    found, after = [], ""
     while True:
-        text = _answered(prefix, objects.request("list_objects_v2", _bucket(), query=query)).body.decode()
-        found += [unescape(key) for key in re.findall("<Key>([^<]*)</Key>", text)]
-        following = re.search("<NextContinuationToken>([^<]*)<", text)
-        if following is None:
+        keys, more = list_page(prefix, after)
+        found += keys
+        if not more:
             return found
-        query["continuation-token"] = unescape(following[1])
+        after = keys[-1]
+
+
+def list_page(prefix: str, after: str) -> tuple[list[str], bool]:
+    """Return up to 1,000 keys below a prefix behind the key `after`, and whether there are more."""
+    query = {"list-type": "2", "prefix": prefix} | ({"start-after": after} if after else {})
+    text = _answered(prefix, objects.request("list_objects_v2", _bucket(), query=query)).body.decode()
+    keys = [unescape(key) for key in re.findall("<Key>([^<]*)</Key>", text)]
+    return keys, bool(keys) and "<IsTruncated>true</IsTruncated>" in text
 
 
 def probe() -> None:

@@ -17,6 +17,7 @@ _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PROGRESS_KEY = re.compile(
     rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII
 )
+_OWNED_KEY = re.compile(rf"organisations/({_UUID})/(videos|assets|products)/([^/]+)(?:/.+)?", re.ASCII)
 
 
 def video_folder(organisation_id: str, video_id: str) -> str:
@@ -103,6 +104,15 @@ def parse_progress_key(key: str) -> tuple[str, str] | None:
     """Return (organisation_id, video_id) of a progress object's key; None for any other key."""
     found = _PROGRESS_KEY.fullmatch(key)
     return (found[1], found[2]) if found else None
+
+
+def parse_owner(key: str) -> tuple[str, str, str] | None:
+    """Return (organisation_id, kind, id) of an object: the row that owns it. None for a key of no known form.
+
+    kind is videos, assets or products. A product belongs to its organisation; its id is the step's name.
+    """
+    found = _OWNED_KEY.fullmatch(key)
+    return (found[1], found[2], found[3]) if found else None
 
 
 def product_key(organisation_id: str, step: str, digest: str, suffix: str) -> str:
