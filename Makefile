@@ -52,8 +52,8 @@ deploy: ## deploy to AWS (STAGE=dev; DRY_RUN=1 only prints the commands; CONFIRM
 preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
 	$(local) preflight --stage '$(STAGE)'
 
-secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev)
-	$(local) secrets --stage '$(STAGE)'
+secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev; ORGANISATION=id: its own Google client)
+	$(local) secrets --stage '$(STAGE)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
 
 record: ## call a real service once for each kind of response and save their shapes (SERVICE=openai, elevenlabs, pexels, youtube)
 	$(local) record --service '$(SERVICE)'

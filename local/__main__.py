@@ -66,11 +66,10 @@ def parser() -> argparse.ArgumentParser:
     deploying.add_argument("--stage", required=True)
     deploying.add_argument("--dry-run", action="store_true")
     deploying.add_argument("--confirm")
-    for name, do, purpose in (
-        ("preflight", preflight, "what a deployment lacks"),
-        ("secrets", ask_secrets, "keys of the services into SSM"),
-    ):
-        command(name, do, purpose).add_argument("--stage", required=True)
+    command("preflight", preflight, "what a deployment lacks").add_argument("--stage", required=True)
+    asking = command("secrets", ask_secrets, "keys of the services into SSM")
+    asking.add_argument("--stage", required=True)
+    asking.add_argument("--organisation")
     promoting = command("admin", admin, "the first platform admin of a stage")
     for name in ("--stage", "--email"):
         promoting.add_argument(name, required=True)
@@ -238,7 +237,10 @@ def ask_secrets(options: argparse.Namespace) -> None:
     found = operated(options.stage)
     from local.stages import secrets
 
-    secrets.ask_all(found)
+    if options.organisation:
+        secrets.ask_of_organisation(found, options.organisation)
+    else:
+        secrets.ask_all(found)
 
 
 def admin(options: argparse.Namespace) -> None:

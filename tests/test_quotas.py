@@ -104,32 +104,49 @@ def test_a_reservation_counts_once_and_is_released_once():
     quotas.reserve("once", "general", 500, 1000, "c", NOON, "publication")
 
 
+FAIR, BACK = (quotas.Project(name, quotas.ALL_UNITS, quotas.INSERTS_A_DAY) for name in ("fair", "back"))
+
+
 def test_organisations_that_wait_get_equal_parts_until_noon():
     morning, share = MIDNIGHT + timedelta(hours=1), quotas.SHARES["publication"]
-    alone = quotas.reserve_publication("fair", share, "first", "alone", MIDNIGHT - timedelta(days=3))
+    alone = quotas.reserve_publication(FAIR, share, "first", "alone", MIDNIGHT - timedelta(days=3))
     assert alone == "2031-07-01"
     for asking in ("a", "b"):
-        quotas.reserve_publication("fair", 500, f"{asking}-0", asking, morning)
+        quotas.reserve_publication(FAIR, 500, f"{asking}-0", asking, morning)
 
     with pytest.raises(QuotaExceeded) as refused:
-        quotas.reserve_publication("fair", share // 2, "a-1", "a", morning)
+        quotas.reserve_publication(FAIR, share // 2, "a-1", "a", morning)
 
     assert refused.value.retry_at == NOON
-    quotas.reserve_publication("fair", share // 2 - 500, "b-1", "b", morning)
+    quotas.reserve_publication(FAIR, share // 2 - 500, "b-1", "b", morning)
     assert quotas.units_by_organisation("fair", morning) == {"a": 500, "b": share // 2}
-    quotas.reserve_publication("fair", share // 2 - 500, "a-2", "a", NOON)
+    quotas.reserve_publication(FAIR, share // 2 - 500, "a-2", "a", NOON)
     with pytest.raises(QuotaExceeded):
-        quotas.reserve_publication("fair", 500, "a-3", "a", NOON)  # the share is spent
+        quotas.reserve_publication(FAIR, 500, "a-3", "a", NOON)  # the share is spent
     assert quotas.units_by_organisation("fair", NOON) == {"a": share // 2, "b": share // 2}
     assert quotas.spent("fair", "general", NOON) == share
 
 
 def test_a_publication_that_was_released_counts_nowhere():
-    day = quotas.reserve_publication("back", 500, "a", "o", NOON)
+    day = quotas.reserve_publication(BACK, 500, "a", "o", NOON)
 
-    quotas.release_publication("back", 500, "a", "o", day)
+    quotas.release_publication(BACK, 500, "a", "o", day)
 
     assert (quotas.spent("back", "general", NOON), quotas.units_by_organisation("back", NOON)) == (
         0,
         {"o": 0},
     )
+
+
+def test_an_organisations_own_project_is_neither_divided_nor_pooled():
+    own = quotas.own_project("o-own", 600, 1)
+
+    quotas.reserve_publication(own, 500, "a", "o-own", NOON)
+    with pytest.raises(QuotaExceeded):
+        quotas.reserve_publication(own, 500, "b", "o-own", NOON)
+
+    assert quotas.spent(own.name, "general", NOON) == 500
+    assert quotas.spent(quotas.STAGE.name, "general", NOON) == 0, "the stage's project is not used instead"
+    assert quotas.units_by_organisation(own.name, NOON) == {}
+    quotas.release_publication(own, 500, "a", "o-own", quotas.pacific_day(NOON))
+    assert quotas.spent(own.name, "general", NOON) == 0

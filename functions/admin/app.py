@@ -36,6 +36,7 @@ app.include(
     f"{ADMIN}/organisations/{{organisation_id}}/limits",
     f"{ADMIN}/organisations/{{organisation_id}}/content-owner",
     f"{ADMIN}/organisations/{{organisation_id}}/voices",
+    f"{ADMIN}/organisations/{{organisation_id}}/google-project",
 )
 app.include(
     keys.routes,

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner.accounts import emails
+from showrunner.accounts import emails, google_projects
 from showrunner.channels import sync
 from showrunner.database import db
 from showrunner.errors import ProductionCancelled, UploadUnknown
@@ -25,7 +25,8 @@ def _begin(event: dict[str, Any]) -> Outcome:
     with db.transaction() as tx:
         row = publications.begin(tx, event["video_id"], event["attempt"])
         source = publications.get_source(tx, event["organisation_id"], event["video_id"])
-    publishing.write_job(row, source)
+        project = google_projects.of_connection(tx, source["connection_id"])
+    publishing.write_job(row, source, project)
     return {"do": "work", "step": FIRST[row["action"]]}
 
 

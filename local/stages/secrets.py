@@ -6,6 +6,7 @@ Secrets that only this stage needs to know are generated.
 import getpass
 import json
 import secrets as random_
+import uuid
 from collections.abc import Callable
 
 from local.settings import Refused
@@ -46,6 +47,24 @@ def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
         if value:
             print(f"{name}: {tried(service, value)}", flush=True)
             stage.put_secret(name, value)
+
+
+def ask_of_organisation(stage: Stage, organisation_id: str, ask: Ask = getpass.getpass) -> None:
+    """Ask for the OAuth client of an organisation's own Google project, and keep it in place of an older one.
+
+    Raises Refused for something that is no id, or an empty answer.
+    """
+    try:
+        id_ = str(uuid.UUID(organisation_id))
+    except ValueError as error:
+        raise Refused(f"{organisation_id} is no id of an organisation") from error
+    stage.caller()
+    for name, title in (("client_id", "client id"), ("client_secret", "client secret")):
+        value = ask(f"Google {title} of the organisation's own project: ").strip()
+        if not value:
+            raise Refused(f"without a {title} the organisation can't connect accounts; nothing more was kept")
+        stage.put_secret(f"organisations/{id_}/google/{name}", value, overwrite=True)
+    print(f"Now PUT /api/v1/admin/organisations/{id_}/google-project with the project's quotas.", flush=True)
 
 
 def _how_to_replace(secret: Secret) -> str:

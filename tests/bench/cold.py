@@ -217,6 +217,7 @@ def steps(stand_ins: Any, known: dict[str, Any]) -> dict[str, Request]:
 
 def publication(known: dict[str, Any]) -> dict[str, Request]:
     """Return the first steps of a publication: its job document, and the check of the film."""
+    from showrunner import quotas
     from showrunner.database import db
     from showrunner.store.studio import publications
     from showrunner.videos import publishing
@@ -236,7 +237,7 @@ def publication(known: dict[str, Any]) -> dict[str, Request]:
         # Without a connected account, as the checks of the film come before the first call of YouTube.
         metadata = publishing.requested_metadata(source).model_dump(mode="json")
         row = publications.open_(tx, source, "publish", metadata, confirm_repeat=False)
-    publishing.write_job(row, source)
+    publishing.write_job(row, source, quotas.STAGE)
     job = {"video_id": video_id, "organisation_id": known["organisation_id"], "attempt": row["attempt"]}
     return {
         "publish": Request(lambda: {**job, "step": "begin"}, lambda said: said["step"] == "check"),

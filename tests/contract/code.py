@@ -291,11 +291,18 @@ def secrets(function: str) -> set[SettingRead]:
                     f"line {call.lineno}: ssm.secrets needs its names written out, or no check can see them"
                 )
             found |= {
-                SettingRead(str(element.value), _has_default(call))
+                SettingRead(_pattern(element), _has_default(call))
                 for element in call.args[0].elts
-                if isinstance(element, ast.Constant)
+                if isinstance(element, ast.Constant | ast.JoinedStr)
             }
     return found
+
+
+def _pattern(name: ast.Constant | ast.JoinedStr) -> str:
+    """Return a secret's name, with * for what an f-string fills in."""
+    if isinstance(name, ast.Constant):
+        return str(name.value)
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in name.values)
 
 
 # The functions of showrunner.aws.ssm beside secret and secrets, with boto3's method of each.

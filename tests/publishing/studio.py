@@ -75,6 +75,7 @@ class Studio(NamedTuple):
             "subject": OWNER,
             "user_id": None,
             "scopes": [],
+            "own_project": False,
         }
         connected_accounts.save(self.tx, connection)
 

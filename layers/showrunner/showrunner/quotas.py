@@ -31,6 +31,29 @@ BUCKETS = {
     ("youtube", "refresh"): REFRESHES_A_DAY,
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
 }
+
+
+class Project(NamedTuple):
+    """A Google project: its name in the ledger, and its general units and uploads of a day."""
+
+    name: str
+    units: int
+    inserts: int
+
+    @property
+    def is_own(self) -> bool:
+        """True for a project that an organisation has brought: nobody shares it, and it has no shares."""
+        return ":" in self.name
+
+
+STAGE = Project("youtube", ALL_UNITS, INSERTS_A_DAY)
+
+
+def own_project(organisation_id: str, units: int, inserts: int) -> Project:
+    """Return the project that an organisation has brought. Nobody else's calls count for it."""
+    return Project(f"{STAGE.name}:{organisation_id}", units, inserts)
+
+
 # From this hour in Los Angeles on, unused units of each share are available to the others.
 SHARED_FROM_HOUR = 20
 # Until this hour in Los Angeles the share "publication" is divided between the organisations that ask for it.
@@ -132,14 +155,21 @@ def release(project: str, bucket: str, units: int, holder: str, day: str, share:
 
 
 def reserve_publication(
-    project: str, units: int, holder: str, organisation_id: str, now: datetime | None = None
+    project: Project, units: int, holder: str, organisation_id: str, now: datetime | None = None
 ) -> str:
     """Reserve the general units of a publication, fairly between organisations. Returns the quota day.
 
     Until FAIR_UNTIL_HOUR in Los Angeles an organisation gets its part of the share "publication", divided by
-    those that have asked for units today or yesterday; then whoever asks first. Raises QuotaExceeded.
+    those that have asked for units today or yesterday; then whoever asks first. An organisation's own project
+    is not divided. Raises QuotaExceeded.
     """
     at = now or datetime.now(UTC)
+    if project.is_own:
+        return reserve(project.name, "general", units, project.units, holder, at)
+    return _reserve_fairly(project.name, units, holder, organisation_id, at)
+
+
+def _reserve_fairly(project: str, units: int, holder: str, organisation_id: str, at: datetime) -> str:
     day, bucket = pacific_day(at), f"{PUBLICATIONS_OF}{organisation_id}"
     _take(project, bucket, day, 0, ALL_UNITS, at, None)  # asks, so that it counts among those to divide by
     asking = {*units_by_organisation(project, at), *units_by_organisation(project, at - timedelta(days=1))}
@@ -157,10 +187,24 @@ def reserve_publication(
         raise
 
 
-def release_publication(project: str, units: int, holder: str, organisation_id: str, day: str) -> None:
+def release_publication(project: Project, units: int, holder: str, organisation_id: str, day: str) -> None:
     """Give back what reserve_publication has reserved, of which nothing was used."""
-    release(project, "general", units, holder, day, "publication")
-    release(project, f"{PUBLICATIONS_OF}{organisation_id}", units, holder, day)
+    if project.is_own:
+        return release(project.name, "general", units, holder, day)
+    release(project.name, "general", units, holder, day, "publication")
+    return release(project.name, f"{PUBLICATIONS_OF}{organisation_id}", units, holder, day)
+
+
+def reserve_of_share(project: Project, units: int, holder: str, share: str) -> str:
+    """Reserve general units out of a share; an organisation's own project has none. Raises QuotaExceeded."""
+    return reserve(
+        project.name,
+        "general",
+        units,
+        project.units,
+        holder,
+        share=None if project.is_own else share,
+    )
 
 
 def units_by_organisation(project: str, now: datetime) -> dict[str, int]:

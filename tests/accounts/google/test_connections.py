@@ -9,7 +9,7 @@ from showrunner.aws import dynamodb
 from showrunner.database import db
 from showrunner.errors import CredentialRejected
 from showrunner.platforms import google
-from showrunner.store.accounts import organisations
+from showrunner.store.accounts import google_projects, organisations
 from tests.accounts.calls import ANYONE, PASSWORD, error, log_in, mailed, token_in
 from tests.accounts.google.calls import (
     CHANNEL,
@@ -22,7 +22,7 @@ from tests.accounts.google.calls import (
     finish,
     google_login,
 )
-from tests.conftest import Client
+from tests.conftest import Client, put_secrets
 
 
 def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, email):
@@ -42,6 +42,22 @@ def test_connecting_a_youtube_account_stores_its_token_encrypted(tx, world, me, 
     assert token.encode() not in kept["refresh_token"]
     assert token not in str(db.rows(tx, "SELECT * FROM accounts.connections"))
     assert token not in str(response.body)
+
+
+def test_an_organisation_with_its_own_project_connects_through_its_own_client(tx, me):
+    google_projects.save(tx, me.organisation_id, 10_000, 100)
+    path = f"organisations/{me.organisation_id}/google"
+    put_secrets({f"{path}/client_id": "label", f"{path}/client_secret": "wrong"})
+    begun = begin(CONNECT_START, me)
+    assert begun.asked["client_id"] == "label"
+    assert begin().asked["client_id"] == "local", "people log in through the stage's client"
+
+    put_secrets({f"{path}/client_id": "local", f"{path}/client_secret": "local"})
+    connected = connect(me, "channel@example.com").body["connection"]["id"]
+
+    assert connections.uses_own_project(connected)
+    kept = db.value(tx, "SELECT own_project FROM accounts.connections WHERE id = :id", id=connected)
+    assert kept is True
 
 
 def test_an_encrypted_token_cannot_be_decrypted_in_another_row(me):

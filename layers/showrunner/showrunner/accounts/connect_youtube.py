@@ -20,7 +20,7 @@ from showrunner.errors import (
     PlatformUnavailable,
     QuotaExceeded,
 )
-from showrunner.store.accounts import connected_accounts, organisations
+from showrunner.store.accounts import connected_accounts, google_projects, organisations
 from showrunner.web import audit, log
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -46,8 +46,17 @@ def start_youtube(request: Request, query: AuthorizationRequest) -> Answer:
     owner = credential_owner(request)
     with db.reading() as tx:
         partner = organisations.get(tx, request.organisation_id)["content_owner"]
+        own = google_projects.find(tx, request.organisation_id) is not None
     scopes = (*google.YOUTUBE, google.PARTNER) if partner else google.YOUTUBE
-    return authorization.begin(query, "youtube", scopes, owner, request.organisation_id, offline=True)
+    return authorization.begin(
+        query,
+        "youtube",
+        scopes,
+        owner,
+        request.organisation_id,
+        offline=True,
+        organisation_id=request.organisation_id if own else None,
+    )
 
 
 @routes.post(
@@ -65,16 +74,22 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
 
     owner, organisation_id = credential_owner(request), request.organisation_id
     state = authorization.take_state(request, body, "youtube", owner, organisation_id)
-    person, granted = authorization.exchange_code(request, body, state["redirect_uri"])
+    with db.reading() as tx:
+        project = google_projects.find(tx, organisation_id)
+        own = project is not None
+    person, granted = authorization.exchange_code(
+        request, body, state["redirect_uri"], organisation_id if own else None
+    )
+    ledger = _ledger(organisation_id, project)
     with db.reading() as tx:
         partner = organisations.get(tx, organisation_id)["content_owner"]
     requested = {*google.YOUTUBE, google.PARTNER} if partner else {*google.YOUTUBE}
     scopes = _usable_scopes(granted, requested)
-    channel = _chosen_channel(request, granted.access_token) if google.READ in scopes else None
+    channel = _chosen_channel(request, granted.access_token, ledger) if google.READ in scopes else None
     channel_id, channel_title = channel or (None, None)
     subject = person.subject if channel_id is None else f"{person.subject}/{channel_id}"
     connection_id = connections.id_of(organisation_id, "youtube", subject)
-    connections.save(connection_id, organisation_id, granted.refresh_token)
+    connections.save(connection_id, organisation_id, granted.refresh_token, own_project=own)
     with db.transaction() as tx:
         connection = {
             "id": connection_id,
@@ -83,6 +98,7 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
             "subject": subject,
             "user_id": owner,
             "scopes": scopes,
+            "own_project": own,
         }
         row = connected_accounts.save(tx, connection)
         audit.record(tx, request, "connect", "connection", connection_id, provider="youtube", scopes=scopes)
@@ -95,15 +111,25 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
     return Answer({"connection": response}, headers={"set-cookie": oauth.cookie("")})
 
 
-def _chosen_channel(request: Request, access_token: str) -> Any:
+def _ledger(organisation_id: str, project: dict[str, Any] | None) -> Any:
+    """Return the ledger of the general units: the organisation's own project's, or the stage's."""
+    from showrunner import quotas
+
+    used = (
+        quotas.own_project(organisation_id, project["units_a_day"], project["inserts_a_day"])
+        if project
+        else quotas.STAGE
+    )
+    return quotas.Ledger(used.name, "general", used.units)
+
+
+def _chosen_channel(request: Request, access_token: str, ledger: Any) -> Any:
     """Return (id, title) of the channel that was chosen on Google's page, None while YouTube doesn't answer.
 
     Raises InvalidRequest if the account has no channel.
     """
-    from showrunner import quotas
     from showrunner.platforms.youtube import Youtube
 
-    ledger = quotas.Ledger("youtube", "general", quotas.ALL_UNITS)
     youtube = Youtube("", config.setting("YOUTUBE_BASE_URL"), ledger, access_token)
     try:
         channel = youtube.own()

@@ -17,11 +17,14 @@ def id_of(organisation_id: str, provider: str, subject: str) -> str:
     return str(uuid.uuid5(uuid.UUID(organisation_id), f"{provider}\n{subject}"))
 
 
-def save(connection_id: str, organisation_id: str, refresh_token: str) -> None:
-    sealed = sealing.seal(refresh_token.encode(), PURPOSE, f"{organisation_id}/{connection_id}")
-    dynamodb.put(
-        f"connection#{connection_id}", "tokens", {"organisation_id": organisation_id, "refresh_token": sealed}
-    )
+def save(connection_id: str, organisation_id: str, refresh_token: str, *, own_project: bool = False) -> None:
+    """Store a refresh token. `own_project`: the client of the organisation's own Google project got it."""
+    values: dict[str, str | bytes | bool | None] = {
+        "organisation_id": organisation_id,
+        "refresh_token": sealing.seal(refresh_token.encode(), PURPOSE, f"{organisation_id}/{connection_id}"),
+        "own_project": own_project,
+    }
+    dynamodb.put(f"connection#{connection_id}", "tokens", values)
 
 
 def find(connection_id: str, organisation_id: str) -> str | None:
@@ -42,6 +45,12 @@ def find(connection_id: str, organisation_id: str) -> str | None:
         raise CredentialRejected(
             "The connection's token can't be read: connect the account again."
         ) from error
+
+
+def uses_own_project(connection_id: str) -> bool:
+    """Return whether the client of the organisation's own Google project got the connection's token."""
+    found = dynamodb.find(f"connection#{connection_id}", "tokens")
+    return bool(found and found.get("own_project"))
 
 
 def exists(connection_id: str) -> bool:

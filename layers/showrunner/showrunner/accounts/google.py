@@ -6,7 +6,7 @@ from typing import Any
 from showrunner import config
 from showrunner.access import oauth, roles
 from showrunner.access.digests import sha256
-from showrunner.accounts import emails, live_sessions, login, second_factor
+from showrunner.accounts import emails, google_clients, live_sessions, login, second_factor
 from showrunner.accounts.registration import expired
 from showrunner.accounts.schemas import (
     AuthorizationRequest,
@@ -16,7 +16,6 @@ from showrunner.accounts.schemas import (
     GoogleLogin,
     TokenPair,
 )
-from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden, InvalidRequest
 from showrunner.store.access import login_attempts, oauth_states, refresh_tokens
@@ -50,12 +49,17 @@ def start_google(request: Request, query: AuthorizationRequest) -> Answer:
 
 
 def begin(
-    query: AuthorizationRequest, provider: str, scopes: tuple[str, ...], *bound_to: str, offline: bool
+    query: AuthorizationRequest,
+    provider: str,
+    scopes: tuple[str, ...],
+    *bound_to: str,
+    offline: bool,
+    organisation_id: str | None = None,
 ) -> Answer:
     """Start an authorization.
 
     bound_to: ids that must be the same when the response is sent (user, organisation). offline: ask for a
-    refresh token.
+    refresh token. organisation_id: the one whose own client is used, None for the stage's.
     """
     from showrunner import breakers
     from showrunner.platforms.google import Google
@@ -67,7 +71,7 @@ def begin(
         "nonce": oauth.nonce(browser, state),
         "code_challenge": oauth.challenge(oauth.verifier(browser, state)),
     }
-    client_id = _client()[0]
+    client_id = google_clients.client(organisation_id)[0]
     with breakers.guard("google", "discovery"):
         google = Google(config.setting("GOOGLE_URL"))
         address = google.address(client_id, redirect_uri, scopes, offline=offline, **parameters)
@@ -88,13 +92,6 @@ def _redirect_uri(requested: str | None) -> str:
             f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}]
         )
     return requested or allowed[0]
-
-
-def _client() -> tuple[str, str]:
-    """Return the id and the secret of our client at Google."""
-    found = ssm.secrets(["google/client_id", "google/client_secret"])
-    # Pasted values may end with a line break.
-    return found["google/client_id"].strip(), found["google/client_secret"].strip()
 
 
 @routes.post(
@@ -166,9 +163,11 @@ def take_state(
 
 
 def exchange_code(
-    request: Request, body: AuthorizationResponse, redirect_uri: str
+    request: Request, body: AuthorizationResponse, redirect_uri: str, organisation_id: str | None = None
 ) -> tuple[oauth.Person, Any]:
     """Return the person and the grant (platforms.google.Grant) of an authorization.
+
+    `organisation_id` as it was given to `begin`.
 
     Timeouts and a circuit breaker limit how long the caller waits for Google.
     """
@@ -182,7 +181,7 @@ def exchange_code(
         )
     if body.iss not in (None, google.issuer):
         raise expired("iss")
-    client_id, client_secret = _client()
+    client_id, client_secret = google_clients.client(organisation_id)
     with breakers.guard("google", "exchange"):
         granted = google.exchange(
             client_id, client_secret, redirect_uri, body.code, oauth.verifier(browser, body.state)

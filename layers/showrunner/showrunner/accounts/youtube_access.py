@@ -7,8 +7,8 @@ import time
 
 from showrunner import breakers, config
 from showrunner.access import sealing
-from showrunner.accounts import connections
-from showrunner.aws import dynamodb, ssm
+from showrunner.accounts import connections, google_clients
+from showrunner.aws import dynamodb
 from showrunner.errors import Disconnected, PlatformUnavailable
 from showrunner.platforms.google import Google
 
@@ -55,11 +55,12 @@ def _renew(connection_id: str, organisation_id: str) -> str:
         raise Disconnected(
             "The account was disconnected: connect it again with GET /auth/oauth/youtube/start."
         )
-    client = ssm.secrets(["google/client_id", "google/client_secret"])
+    own = connections.uses_own_project(connection_id)
+    client_id, client_secret = google_clients.client(organisation_id if own else None)
     try:
         with breakers.guard("google", "refresh"):
             token, seconds = Google(config.setting("GOOGLE_URL")).refresh(
-                client["google/client_id"], client["google/client_secret"], refresh_token
+                client_id, client_secret, refresh_token
             )
     except Disconnected:
         connections.remove(connection_id)

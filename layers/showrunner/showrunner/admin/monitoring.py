@@ -10,6 +10,7 @@ from showrunner.admin.schemas import JwkSet, PlatformQuotaList, SystemHealth
 from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.store import figures
+from showrunner.store.accounts import google_projects
 from showrunner.web import docs
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -17,6 +18,8 @@ from showrunner.web.routing import Request
 
 routes = Routes()
 
+# The bucket that is divided between uses and organisations.
+SHARED = (quotas.STAGE.name, "general")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -126,6 +129,17 @@ def list_quotas(request: Request) -> dict[str, Any]:
     """Show what was used today of each platform's daily quota."""
     at = datetime.now(UTC)
     resets_at = quotas.pacific_midnight(at).isoformat().replace("+00:00", "Z")
+    with db.reading() as tx:
+        brought = google_projects.list_(tx)
+    own = [
+        quotas.own_project(each["organisation_id"], each["units_a_day"], each["inserts_a_day"])
+        for each in brought
+    ]
+    buckets = {**quotas.BUCKETS} | {
+        (project.name, bucket): limit
+        for project in own
+        for bucket, limit in (("general", project.units), ("insert", project.inserts))
+    }
     return {
         "quotas": [
             {
@@ -135,9 +149,9 @@ def list_quotas(request: Request) -> dict[str, Any]:
                 "used": quotas.spent(project, bucket, at),
                 "limit": limit,
                 "resets_at": resets_at,
-                "shares": _shares(project, at) if bucket == "general" else [],
-                "publications": _publications(project, at) if bucket == "general" else [],
+                "shares": _shares(project, at) if (project, bucket) == SHARED else [],
+                "publications": _publications(project, at) if (project, bucket) == SHARED else [],
             }
-            for (project, bucket), limit in quotas.BUCKETS.items()
+            for (project, bucket), limit in buckets.items()
         ]
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from showrunner import quotas
 from showrunner.access import limits, sessions, tokens
 from showrunner.accounts import live_sessions
 from showrunner.accounts.schemas import MessageResponse, OrganisationResponse
@@ -13,12 +14,15 @@ from showrunner.admin.schemas import (
     ImpersonationToken,
     LimitChanges,
     LimitsResponse,
+    OwnProject,
+    OwnProjectResponse,
     Suspension,
     UserFilter,
 )
+from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden
-from showrunner.store.accounts import cloned_voices, members, organisations, users
+from showrunner.store.accounts import cloned_voices, google_projects, members, organisations, users
 from showrunner.store.studio import videos
 from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
@@ -221,6 +225,58 @@ def restore_organisation(request: Request, organisation_id: str) -> dict[str, st
         organisations.save_suspension(tx, organisation_id, None)
         audit.record(tx, request, "restore", "organisation", organisation_id.lower())
     return {"message": "The organisation is restored."}
+
+
+@routes.put(
+    "/api/v1/admin/organisations/{organisation_id}/google-project",
+    permission="admin:all",
+    answer=OwnProjectResponse,
+    errors=(409,),
+    open_in_maintenance=True,
+)
+def save_google_project(request: Request, organisation_id: str, body: OwnProject) -> OwnProjectResponse:
+    """Let an organisation work with a Google project of its own: accounts are connected through its client.
+
+    First store its client with `make secrets STAGE=… ORGANISATION=…`. Accounts that are connected already
+    stay with the stage's project until they are connected again. Quotas of projects are never pooled.
+    """
+    id_ = organisation_id.lower()
+    names = [f"organisations/{id_}/google/{name}" for name in ("client_id", "client_secret")]
+    with db.reading() as tx:
+        organisations.get(tx, id_)
+    missing = [name for name in names if name not in ssm.stored()]
+    if missing:
+        raise Conflict(
+            f"These secrets are not in SSM: {', '.join(missing)}. "
+            f"Store them with make secrets STAGE=… ORGANISATION={id_}."
+        )
+    with db.transaction() as tx:
+        google_projects.save(tx, id_, body.units_a_day, body.inserts_a_day)
+        audit.record(tx, request, "google_project", "organisation", id_, after=body.model_dump())
+    project = quotas.own_project(id_, body.units_a_day, body.inserts_a_day)
+    return OwnProjectResponse(project=project.name, units_a_day=project.units, inserts_a_day=project.inserts)
+
+
+@routes.delete(
+    "/api/v1/admin/organisations/{organisation_id}/google-project",
+    permission="admin:all",
+    status=204,
+    errors=(409,),
+    open_in_maintenance=True,
+)
+def remove_google_project(request: Request, organisation_id: str) -> Answer:
+    """Let an organisation work with the stage's project again. Its accounts must be disconnected before."""
+    id_ = organisation_id.lower()
+    with db.transaction() as tx:
+        organisations.get(tx, id_)
+        if google_projects.count_connections(tx, id_):
+            raise Conflict(
+                "Accounts are connected through this project: disconnect them first "
+                "(DELETE /auth/connections/{id}), since their tokens are valid for its client only."
+            )
+        google_projects.remove(tx, id_)
+        audit.record(tx, request, "remove_google_project", "organisation", id_)
+    return Answer(status=204)
 
 
 @routes.put(

@@ -56,6 +56,13 @@ class LimitChanges(Body):
     month_usd: Annotated[int, Field(ge=0, le=1_000_000, strict=True)] | None = None
 
 
+class OwnProject(Body):
+    """The quotas that Google grants an organisation's own project, as its console shows them."""
+
+    units_a_day: Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
+    inserts_a_day: Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
+
+
 class ClonedVoices(Body):
     """The speech provider's ids of all voices that were cloned for the organisation."""
 
@@ -198,6 +205,14 @@ class OrganisationLimits(Result):
     assets: int
     asset_bytes: int
     month_usd: int
+
+
+class OwnProjectResponse(Result):
+    """An organisation's own Google project. Its calls count in `project` of GET /admin/quotas."""
+
+    project: str
+    units_a_day: int
+    inserts_a_day: int
 
 
 class LimitsResponse(Result):

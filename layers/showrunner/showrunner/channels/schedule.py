@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from showrunner import quotas
 from showrunner.access import tokens
-from showrunner.accounts import emails
+from showrunner.accounts import emails, google_projects
 from showrunner.aws import email, events, rpc
 from showrunner.channels.settings import LOW_DAYS, low_backlog
 from showrunner.database import db
@@ -39,8 +39,7 @@ BATCH = 500
 RUN_SECONDS = 40
 # A slot that can't begin is looked at again after this.
 HELD = timedelta(minutes=10)
-# The Google project whose quotas are counted, and the units of a publication (videos/publication.py).
-PROJECT = "youtube"
+# The units of a publication (videos/publication.py).
 PUBLICATION_UNITS, PLAYLIST_UNITS = 455, 51
 UPLOADS_SPENT = "The uploads to YouTube of this day (Pacific time) are used up."
 UNITS_SPENT = "The YouTube quota for publications of this day (Pacific time) is used up."
@@ -108,16 +107,7 @@ def _channel(row: dict[str, Any]) -> calendar.Channel:
         is_active=row["is_active"],
         catch_up=settings.get("catch_up", False),
         topics=row["topics"],
-        needs=_needs(row),
     )
-
-
-def _needs(row: dict[str, Any]) -> dict[str, float]:
-    """Return what the publication of one video takes of the YouTube quotas. Nothing if it isn't automatic."""
-    settings = row["settings"]
-    if not row["is_connected"] or not settings.get("auto_publish", True) or settings.get("review"):
-        return {}
-    return {"uploads": 1, "units": PUBLICATION_UNITS + (PLAYLIST_UNITS if settings.get("playlist") else 0)}
 
 
 def _decide(
@@ -132,16 +122,15 @@ def _decide(
     planned = {}
     with db.reading() as tx:
         for channel_id in sorted({slot.channel_id for slot in due}):
-            needs = _budgets(tx, now, by_id[channel_id], limits)
+            needs = _budgets(tx, now, by_id[channel_id], limits) | _quotas(tx, now, by_id[channel_id], limits)
             channel = channels[channel_id]
-            planned[channel_id] = replace(channel, needs={**channel.needs, **needs})
+            planned[channel_id] = replace(channel, needs=needs)
         rows = slots.list_occupied(tx, sorted({slot.channel_id for slot in due}), now)
-        in_production = slots.count_in_production(tx)
     occupied: dict[str, dict[str, datetime]] = defaultdict(dict)
     for row in rows:
         occupied[row["channel_id"]][row["id"]] = row["publish_at"]
     of_id = {slot.id: slot for slot in due}
-    decided = calendar.decide(now, planned, due, {**limits, **_limits(now, in_production)}, occupied)
+    decided = calendar.decide(now, planned, due, limits, occupied)
     return [(of_id[each.slot_id], each) for each in decided]
 
 
@@ -175,16 +164,35 @@ def _budgets(
     return needs
 
 
-def _limits(now: datetime, in_production: int) -> dict[str, calendar.Limit]:
-    """Return what is left of today's quotas, less what videos in production are going to take."""
-    renews_at = quotas.pacific_midnight(now)
-    uploads = quotas.INSERTS_A_DAY - quotas.spent(PROJECT, "insert", now) - in_production
-    spent = quotas.spent_by_share(PROJECT, now)["publication"]
-    units = quotas.SHARES["publication"] - spent - in_production * PUBLICATION_UNITS
-    return {
-        "uploads": calendar.Limit(uploads, renews_at, UPLOADS_SPENT),
-        "units": calendar.Limit(units, renews_at, UNITS_SPENT),
-    }
+def _quotas(
+    tx: db.Transaction, now: datetime, row: dict[str, Any], limits: dict[str, calendar.Limit]
+) -> dict[str, float]:
+    """Add what is left of the quotas of the channel's Google project to `limits`.
+
+    Videos in production are going to take their part, too. Returns what the publication of one video takes of
+    each quota: nothing if it isn't automatic.
+    """
+    settings = row["settings"]
+    if not row["is_connected"] or not settings.get("auto_publish", True) or settings.get("review"):
+        return {}
+    project = google_projects.of_connection(tx, row["connection_id"])
+    uploads, units = f"uploads:{project.name}", f"units:{project.name}"
+    if uploads not in limits:
+        own = row["organisation_id"] if project.is_own else None
+        in_production = slots.count_in_production(tx, own)
+        renews_at = quotas.pacific_midnight(now)
+        left = project.inserts - quotas.spent(project.name, "insert", now) - in_production
+        limits[uploads] = calendar.Limit(left, renews_at, UPLOADS_SPENT)
+        left = _units_left(project, now) - in_production * PUBLICATION_UNITS
+        limits[units] = calendar.Limit(left, renews_at, UNITS_SPENT)
+    return {uploads: 1, units: PUBLICATION_UNITS + (PLAYLIST_UNITS if settings.get("playlist") else 0)}
+
+
+def _units_left(project: quotas.Project, now: datetime) -> int:
+    """Return the general units that publications may still take today."""
+    if project.is_own:
+        return project.units - quotas.spent(project.name, "general", now)
+    return quotas.SHARES["publication"] - quotas.spent_by_share(project.name, now)["publication"]
 
 
 def _carry_out(

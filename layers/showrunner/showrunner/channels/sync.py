@@ -7,13 +7,12 @@ worker asks YouTube (channels/reading.py): one unit for the channel, and one for
 from typing import Any
 
 from showrunner import quotas
-from showrunner.accounts import emails
+from showrunner.accounts import emails, google_projects
 from showrunner.database import db
 from showrunner.publishing.steps import Outcome
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import channel_syncs, channels
 
-PROJECT = "youtube"
 # What one call of videos.list takes: https://developers.google.com/youtube/v3/docs/videos/list
 IDS_A_UNIT = 50
 # Until then a reading counts as running; YouTube is asked for some minutes at most.
@@ -22,13 +21,12 @@ RUNNING_SECONDS = 900
 FRESH_SECONDS = 60
 
 
-def reserve(tx: db.Transaction, channel_id: str, attempt: int) -> None:
+def reserve(tx: db.Transaction, channel_id: str, connection_id: str, attempt: int) -> None:
     """Reserve the units of a whole reading in the share `metrics`. Raises QuotaExceeded."""
     videos = channel_syncs.count_videos(tx, channel_id)
     units = 1 + -(-videos // IDS_A_UNIT)
-    quotas.reserve(
-        PROJECT, "general", units, quotas.ALL_UNITS, f"sync-{channel_id}-{attempt}", share="metrics"
-    )
+    project = google_projects.of_connection(tx, connection_id)
+    quotas.reserve_of_share(project, units, f"sync-{channel_id}-{attempt}", "metrics")
 
 
 def begin(event: dict[str, Any]) -> Outcome:

@@ -136,12 +136,13 @@ def sync_youtube(request: Request, channel_id: str) -> Answer:
     id_, attempt = channel_id.lower(), None
     with db.transaction() as tx:
         channels.lock(tx, request.organisation_id, channel_id)
-        _require_connected(channels.get_connection(tx, channel_id))
+        connection = channels.get_connection(tx, channel_id)
+        _require_connected(connection)
         known = channel_syncs.find(tx, channel_id)
         if known is None or _may_be_repeated(known):
             attempt = channel_syncs.begin(tx, request.organisation_id, channel_id)
             audit.record(tx, request, "sync", "channel", id_, attempt=attempt)
-            sync.reserve(tx, id_, attempt)
+            sync.reserve(tx, id_, connection["connection_id"], attempt)
             known = channel_syncs.find(tx, channel_id)
     if attempt is not None:
         _start(request, id_, attempt)

@@ -58,6 +58,10 @@ class PublicationJob(BaseModel):
     thumbnail: str | None
     captions: list[Caption]
     playlist: str | None
+    # The Google project that the calls count for, and its quotas of a day.
+    project: str = "youtube"
+    units_a_day: int = 10_000
+    inserts_a_day: int = 100
     # A person has accepted that a second video may appear, because the result of the first upload is unknown.
     confirm_repeat: bool = False
 

@@ -31,7 +31,6 @@ from showrunner.publishing.steps import FINISHING, FOLLOWING, Outcome, Step, pro
 from showrunner.telemetry import logger
 from showrunner.videos import upload_state
 
-PROJECT = "youtube"
 # The function has 900 s, and one part takes at most two minutes of silence.
 SEND_SECONDS = 600
 # The renderer writes no edit list; films that it rendered before 2026-11-29 have one of 33 ms.
@@ -196,14 +195,18 @@ class Publication:
     def reserve(self) -> Outcome:
         """Reserve the units of the whole publication, so that none are missing for its captions."""
         holder, job = self._holder, self.job
-        day = quotas.reserve_publication(PROJECT, units_of(job), holder, job.organisation_id)
+        day = quotas.reserve_publication(self._project, units_of(job), holder, job.organisation_id)
         if upload_state.find_video(job.publication_id) is None:
             try:
-                quotas.reserve(PROJECT, "insert", 1, quotas.INSERTS_A_DAY, holder)
+                quotas.reserve(job.project, "insert", 1, job.inserts_a_day, holder)
             except QuotaExceeded:
-                quotas.release_publication(PROJECT, units_of(job), holder, job.organisation_id, day)
+                quotas.release_publication(self._project, units_of(job), holder, job.organisation_id, day)
                 raise
         return self._after("reserve")
+
+    @property
+    def _project(self) -> quotas.Project:
+        return quotas.Project(self.job.project, self.job.units_a_day, self.job.inserts_a_day)
 
     @property
     def _holder(self) -> str:
@@ -290,7 +293,8 @@ class Publication:
                     "Look in YouTube Studio, then decide."
                 )
         self.progress["polls"] = 0
-        quotas.reserve(PROJECT, "insert", 1, quotas.INSERTS_A_DAY, f"{self._holder}-{session.generation + 1}")
+        holder = f"{self._holder}-{session.generation + 1}"
+        quotas.reserve(job.project, "insert", 1, job.inserts_a_day, holder)
         body = request_body(job)
         self._start_session(session.generation + 1, body, digest(body, job.sha256))
         return {"do": "work", "step": "send"}
@@ -387,14 +391,8 @@ class Publication:
     def change(self) -> Outcome:
         """Write title, description, tags and time over what YouTube has. A live video stays live."""
         job, changed = self.job, False
-        quotas.reserve(
-            PROJECT,
-            "general",
-            2 + UNITS["videos.update"] + UNITS["thumbnails.set"],
-            quotas.ALL_UNITS,
-            self._holder,
-            share="metadata",
-        )
+        units = 2 + UNITS["videos.update"] + UNITS["thumbnails.set"]
+        quotas.reserve_of_share(self._project, units, self._holder, "metadata")
         for _ in range(MOST_CONFLICTS):
             shown = self._studio(lambda studio: studio.find_video(self.video_id))
             if shown is None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from showrunner import config
+from showrunner import config, quotas
 from showrunner.aws import correlation, s3, sdk
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
@@ -232,7 +232,7 @@ def is_real_youtube() -> bool:
     return host == "youtube.com" or host.endswith((".youtube.com", ".googleapis.com"))
 
 
-def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
+def write_job(row: dict[str, Any], source: dict[str, Any], project: quotas.Project) -> None:
     """Write the document that the worker without a database reads.
 
     The first output is the one that is published.
@@ -267,6 +267,9 @@ def write_job(row: dict[str, Any], source: dict[str, Any]) -> None:
         thumbnail=source["thumbnail_key"] or output.get("thumbnail"),
         captions=captions,
         playlist=source["settings"].get("playlist"),
+        project=project.name,
+        units_a_day=project.units,
+        inserts_a_day=project.inserts,
         confirm_repeat=row["confirm_repeat"],
     )
     s3.put_json(publication_key(job.folder), job.model_dump(mode="json"))

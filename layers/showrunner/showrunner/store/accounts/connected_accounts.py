@@ -12,16 +12,18 @@ from showrunner.database import db
 def save(tx: db.Transaction, connection: dict[str, Any]) -> dict[str, Any]:
     """Add or renew a connection and return its id, provider, scopes and connected_at.
 
-    `connection`: id, organisation_id, provider, subject, user_id (who connects), scopes.
+    `connection`: id, organisation_id, provider, subject, user_id (who connects), scopes, own_project (whether
+    the organisation's own Google project made it).
     """
     row = db.one(
         tx,
         """
-        INSERT INTO accounts.connections (id, organisation_id, provider, subject, connected_by, scopes)
-        VALUES (:id, :organisation_id, :provider, :subject, :user_id, :scopes)
+        INSERT INTO accounts.connections
+               (id, organisation_id, provider, subject, connected_by, scopes, own_project)
+        VALUES (:id, :organisation_id, :provider, :subject, :user_id, :scopes, :own_project)
         ON CONFLICT (id) DO UPDATE
            SET connected_by = excluded.connected_by, scopes = excluded.scopes, connected_at = now(),
-               lost_reason = NULL
+               own_project = excluded.own_project, lost_reason = NULL
         RETURNING id::text, provider, scopes, connected_at
         """,
         **connection,

@@ -16,7 +16,8 @@ _TOPICS = "(SELECT count(*) FROM studio.topics t WHERE t.channel_id = c.id AND t
 # Of a retried video the time of all attempts would count, so only first attempts are measured.
 _CHANNEL = f"""
     c.id::text, c.organisation_id::text, c.created_by, c.settings, {_IS_ACTIVE} AS is_active,
-    c.connection_id IS NOT NULL AND c.youtube_verified_at IS NOT NULL AS is_connected, {_TOPICS} AS topics,
+    c.connection_id IS NOT NULL AND c.youtube_verified_at IS NOT NULL AS is_connected,
+    c.connection_id::text, {_TOPICS} AS topics,
     (SELECT percentile_disc(0.9) WITHIN GROUP (ORDER BY m.seconds)
        FROM (SELECT extract(epoch FROM v.completed_at - v.created_at)::float8 AS seconds
                FROM studio.videos v
@@ -173,15 +174,23 @@ def list_occupied(tx: db.Transaction, channel_ids: list[str], now: datetime) -> 
     )
 
 
-def count_in_production(tx: db.Transaction) -> int:
-    """Return how many videos of slots are not finished yet: their uploads are still to come."""
+def count_in_production(tx: db.Transaction, organisation_id: str | None) -> int:
+    """Return how many videos of slots are not finished yet: their uploads are still to come.
+
+    Of the organisation, which has a Google project of its own; None: of all that have none.
+    """
     return int(
         db.value(
             tx,
             """
             SELECT count(*) FROM studio.videos v JOIN studio.slots s ON s.video_id = v.id
              WHERE v.status IN ('queued', 'processing') AND v.deleted_at IS NULL
+               AND (v.organisation_id = :organisation_id::uuid
+                    OR :organisation_id::uuid IS NULL AND NOT EXISTS (
+                        SELECT FROM accounts.google_projects g
+                         WHERE g.organisation_id = v.organisation_id))
             """,
+            organisation_id=organisation_id,
         )
     )
 
