@@ -13,7 +13,7 @@ from showrunner.database import db
 from showrunner.platforms.youtube_studio import UNITS
 from showrunner.publishing import calendar
 from showrunner.videos import executions
-from showrunner.videos.publication import PROJECT, UNIT_POLLS
+from showrunner.videos.publication import UNIT_POLLS
 from tests.conftest import Client
 
 HOUR = timedelta(hours=1)
@@ -423,4 +423,3 @@ def test_a_calendar_shows_up_to_92_days(client, channel):
 def test_the_units_of_a_publication_are_those_that_it_reserves():
     assert UNITS["captions.insert"] + UNITS["thumbnails.set"] + UNIT_POLLS == schedule.PUBLICATION_UNITS
     assert UNITS["playlistItems.insert"] + 1 == schedule.PLAYLIST_UNITS
-    assert schedule.PROJECT == PROJECT
