@@ -195,6 +195,11 @@ def release_publication(project: Project, units: int, holder: str, organisation_
     return release(project.name, f"{PUBLICATIONS_OF}{organisation_id}", units, holder, day)
 
 
+def reserve_insert(project: Project, holder: str) -> str:
+    """Reserve one of the project's uploads of today, once per holder. Raises QuotaExceeded."""
+    return reserve(project.name, "insert", 1, project.inserts, holder)
+
+
 def reserve_of_share(project: Project, units: int, holder: str, share: str) -> str:
     """Reserve general units out of a share; an organisation's own project has none. Raises QuotaExceeded."""
     return reserve(

@@ -198,7 +198,7 @@ class Publication:
         day = quotas.reserve_publication(self._project, units_of(job), holder, job.organisation_id)
         if upload_state.find_video(job.publication_id) is None:
             try:
-                quotas.reserve(job.project, "insert", 1, job.inserts_a_day, holder)
+                quotas.reserve_insert(self._project, holder)
             except QuotaExceeded:
                 quotas.release_publication(self._project, units_of(job), holder, job.organisation_id, day)
                 raise
@@ -293,8 +293,7 @@ class Publication:
                     "Look in YouTube Studio, then decide."
                 )
         self.progress["polls"] = 0
-        holder = f"{self._holder}-{session.generation + 1}"
-        quotas.reserve(job.project, "insert", 1, job.inserts_a_day, holder)
+        quotas.reserve_insert(self._project, f"{self._holder}-{session.generation + 1}")
         body = request_body(job)
         self._start_session(session.generation + 1, body, digest(body, job.sha256))
         return {"do": "work", "step": "send"}
