@@ -4,6 +4,7 @@ It is a test because it needs the tests' database, AWS and stand-ins; pytest run
 """
 
 import json
+import subprocess
 from pathlib import Path
 
 from functions.prepare import app as prepare
@@ -20,6 +21,7 @@ __all__ = ["settings", "video"]  # fixtures
 FOLDER = Path(__file__).parent
 INPUTS = FOLDER / "inputs.json"
 RESOURCES = FOLDER / "resources.json"
+RELEASE = FOLDER / "release.txt"
 DOCUMENTS = FOLDER / "documents"
 # Written by Prepare, by Script and by Timeline, in this order.
 NAMES = ("job.json", "script.json", "timeline.json")
@@ -64,5 +66,7 @@ def test_an_execution_of_this_release_is_recorded(tx, event, video, settings):
         write(DOCUMENTS / name, s3.get_json(f"{folder}/{name}"))
     write(INPUTS, {step: event(step) for step in STEPS})
     write(RESOURCES, resources())
+    head = ["git", "-C", str(FOLDER), "rev-parse", "HEAD"]
+    RELEASE.write_bytes(subprocess.run(head, capture_output=True, check=True).stdout)
 
     assert [path.name for path in sorted(DOCUMENTS.iterdir())] == sorted(NAMES)
