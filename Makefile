@@ -73,6 +73,9 @@ smoke: ## order a video of ten seconds from a stage and check it (STAGE=dev)
 verify: ## check everything that only a real account can show: drift, ways out, alarms, backups, a video (STAGE=dev)
 	$(local) verify --stage '$(STAGE)'
 
+edge: ## CloudFront with WAF in front of a stage's HTTP APIs (STAGE=dev)
+	$(local) edge --stage '$(STAGE)'
+
 trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=local)
 	$(local) trace --stage '$(STAGE)' --id '$(ID)'
 
@@ -118,4 +121,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean

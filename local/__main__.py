@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command("smoke", smoke, "a video of ten seconds from a stage").add_argument("--stage", required=True)
     command("verify", verify, "all that only a real account can show").add_argument("--stage", required=True)
+    command("edge", edge, "CloudFront and WAF in front of a stage").add_argument("--stage", required=True)
     tracing = command("trace", trace, "the log lines of one request or video")
     for name in ("--stage", "--id"):
         tracing.add_argument(name, required=True)
@@ -269,6 +270,13 @@ def verify(options: argparse.Namespace) -> None:
     from local.stages import verify
 
     verify.verify(found)
+
+
+def edge(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import edge
+
+    edge.deploy(found, edge.cloudformation(found))
 
 
 def trace(options: argparse.Namespace) -> None:

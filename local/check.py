@@ -16,6 +16,7 @@ from local import build, processes
 from local.settings import ROOT, Refused, local_environment, python_of
 
 TEMPLATES = tuple(build.TEMPLATES.values())
+EDGE = ROOT / "template.edge.yaml"
 # The templates beside the code: who may do what, who is in the network, which queue has which reader.
 TEMPLATE_CONTRACTS = ("template", "environment", "network", "policies_of_functions", "queues", "routes")
 
@@ -27,7 +28,7 @@ def checks() -> dict[str, Callable[[], str]]:
         "types": lambda: dev("mypy"),
         "imports": lambda: dev("lint-imports", "--no-cache"),
         "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
-        "templates": lambda: dev("cfn-lint", "--", *TEMPLATES),
+        "templates": lambda: dev("cfn-lint", "--", *TEMPLATES, EDGE),
         # Against the language's schema, and every state against the retries and time limits that it has to
         # have.
         "state machines": lambda: contract("test_statemachine.py"),

@@ -23,6 +23,7 @@ from showrunner.errors import (
 from showrunner.feed import callbacks, deliveries
 from showrunner.feed.callbacks import Callback
 from showrunner.platforms import websub
+from showrunner.web import edge
 from showrunner.web.security import SECURITY_HEADERS
 
 # The form of `secrets.token_urlsafe(32)`. A token of another form isn't looked up.
@@ -67,7 +68,9 @@ def find(path: str) -> Callback:
 
 
 def serve(event: dict[str, Any]) -> dict[str, Any]:
-    method = event["requestContext"]["http"]["method"]
+    http = event["requestContext"]["http"]
+    edge.caller_address(event.get("headers") or {}, http.get("sourceIp", ""))
+    method = http["method"]
     if method == "GET":
         return answer(
             200, deliveries.verify(find(event["rawPath"]), event.get("queryStringParameters") or {})

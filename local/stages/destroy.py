@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.settings import Refused
+from local.stages import edge
 from local.stages.stage import Stage
 
 KEEP, DELETE = "keep", "delete"
@@ -30,6 +31,8 @@ def destroy(stage: Stage, data: str, ask: Callable[[str], str] = input) -> None:
     if ask(f"This can't be undone. Type '{sentence}' to go on: ").strip() != sentence:
         raise Refused("nothing was destroyed")
     left = what_is_left(stage) if data == DELETE else {}
+    if stage.parameters().get("Edge") == "on":
+        edge.remove(stage, edge.cloudformation(stage))
     remove(stage, stage.application_stack)
     if data == KEEP:
         rest(stage)

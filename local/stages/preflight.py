@@ -275,7 +275,9 @@ def _is_verified(client: Any, identity: str) -> bool:
 
 def certificate(stage: Stage, given: dict[str, str]) -> Iterator[Finding]:
     """Yield what is missing for the stage's domains: an issued certificate in ACM that covers them."""
-    domains = [given[name] for name in DOMAINS if name in given]
+    # Behind CloudFront only the Live API has a domain here.
+    here = DOMAINS if given.get("Edge", "off") == "off" else ("LiveDomain",)
+    domains = [given[name] for name in here if name in given]
     if not domains:
         return
     request = f"aws acm request-certificate --validation-method DNS --domain-name {domains[0]}"

@@ -18,8 +18,8 @@ from showrunner.keys.inventory import SECRETS, Secret
 
 BROUGHT = {each.name: each for each in SECRETS if each.source and not each.without}
 OPTIONAL = {each.name: each for each in SECRETS if each.source and each.without}
-# Of the database's owner, who migrates it, and of the role that the functions log in as.
-PASSWORDS = ("database/owner_password", "database/password")
+# Of the database's owner, who migrates it, of the role that the functions log in as, and of CloudFront.
+PASSWORDS = ("database/owner_password", "database/password", "edge/origin_secret")
 SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"
 MADE = (*PASSWORDS, SIGNING_KEY, JWKS)
 

@@ -110,11 +110,16 @@ def vpc_reaches_aws_and_the_database(stage: Stage) -> Iterator[str]:
 
 
 def apis_answer(stage: Stage) -> Iterator[str]:
-    for name in ("PlatformApiUrl", "IngestionApiUrl"):
-        url = stage.output(stage.application_stack, name) + HEALTH
-        answer = httpx.get(url, timeout=60)
-        if answer.status_code != 200:
-            yield f"{url} answered {answer.status_code}"
+    """Ask both APIs at their public address and, behind CloudFront, around it, where they have to refuse."""
+    deployed = stage.deployed(stage.application_stack)
+    for api in ("Platform", "Ingestion"):
+        own = stage.output(stage.application_stack, f"{api}ApiUrl")
+        expected = {deployed.get(f"{api}Url", own): 200}
+        expected |= {own: 403} if deployed.get("Edge") == "on" else {}
+        for url, status in expected.items():
+            answer = httpx.get(url + HEALTH, timeout=60)
+            if answer.status_code != status:
+                yield f"{url}{HEALTH} answered {answer.status_code}, expected {status}"
 
 
 def media_are_closed(stage: Stage) -> Iterator[str]:

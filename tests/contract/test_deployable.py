@@ -377,7 +377,7 @@ def test_a_release_reaches_a_part_of_the_calls_first(resources):
     }
 
     assert {by_id[each].type for each in called} == {"AWS::Lambda::Alias"}
-    assert len(called) == 7
+    assert len(called) == 8
     for alias in called:
         policy = by_id[alias].whole["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         group = by_id[policy["DeploymentGroupName"]["Ref"]].properties

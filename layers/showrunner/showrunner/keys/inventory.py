@@ -68,6 +68,12 @@ SECRETS: tuple[Secret, ...] = (
         without="no access to the AppSync API",
     ),
     Secret(
+        "edge/origin_secret",
+        "What CloudFront proves itself to the APIs with",
+        "manual",
+        ("accounts", "admin", "artists", "assets", "channels", "feed", "videos", "websub"),
+    ),
+    Secret(
         "openai/api_key",
         "OpenAI",
         "assisted",

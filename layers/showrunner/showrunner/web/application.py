@@ -21,7 +21,7 @@ from showrunner import errors
 from showrunner.access import roles, tokens
 from showrunner.aws import correlation
 from showrunner.errors import NotFound, ShowrunnerError, Unauthorized
-from showrunner.web import answers, audit, guard, log
+from showrunner.web import answers, audit, edge, guard, log
 from showrunner.web.answers import Answer
 from showrunner.web.body import checked, clean, parse, read_body, unknown_query
 from showrunner.web.fields import MEGABYTE, TOKEN
@@ -212,6 +212,7 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(app: Application, request: Request, event: dict[str, Any]) -> Answer:
     guard.check_headers(request.headers)
+    request.address = edge.caller_address(request.headers, request.address)
     if request.method == "OPTIONS":
         return _preflight(app, request)
     route, values = _identify(app, request)
