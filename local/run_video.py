@@ -207,6 +207,7 @@ def collect(api: httpx.Client, video_id: str) -> dict[str, Any]:
         "duration_s": video["duration_seconds"],
         "loudness_lufs": product["loudness_lufs"],
         "true_peak_dbtp": product["true_peak_dbtp"],
+        "picture": product.get("picture"),
         "seconds": product["step_seconds"],
         "list_price_usd": costs["breakdown"],
         "total_usd": costs["total_usd"],
@@ -265,6 +266,7 @@ def show(summary: dict[str, Any]) -> None:
         "length": f"{summary['duration_s']:.1f} s",
         "size": f"{megabytes:.1f} MB",
         "loudness": f"{summary['loudness_lufs']} LUFS, peak {summary['true_peak_dbtp']} dBTP",
+        "picture": _picture(summary["picture"] or {}),
         "made in": f"{summary['production_s']:.0f} s ({summary['wall_s']:.0f} s with everything around it)",
         "models": "; ".join(
             f"{name}: {model_names(model)}" for name, model in (summary["models"] or {}).items()
@@ -289,6 +291,16 @@ def show(summary: dict[str, Any]) -> None:
     )
     if youtube := summary.get("youtube"):
         console.print(f"  {'YouTube':<10} {youtube['url']} ({youtube['privacy_status']})", soft_wrap=True)
+
+
+def _picture(measured: dict[str, Any]) -> str:
+    """Return what the render measured of the picture, in words."""
+    if not measured:
+        return "not measured"
+    return (
+        f"{measured['motion_share']:.0%} in motion, {measured['shots_per_minute']:.0f} shots a minute, "
+        f"the longest {measured['longest_shot_s']:.1f} s, {measured['repeats']} repeated"
+    )
 
 
 def step_table(summary: dict[str, Any]) -> Table:

@@ -72,6 +72,7 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
         "report": files.report_key(job.folder),
         "loudness_lufs": report["loudness_lufs"],
         "true_peak_dbtp": report["true_peak_dbtp"],
+        "picture": report.get("picture"),
         "models": {"language": document["models"] or ["manual"], "voice": job.voice.provider_id},
     }
     return product, sum(each["bytes"] for each in outputs)

@@ -326,6 +326,7 @@ def _report(
         "duration_s": first["duration_s"],
         "loudness_lufs": first["loudness_lufs"],
         "true_peak_dbtp": first["true_peak_dbtp"],
+        "picture": first.get("picture"),
         "outputs": outputs,
         "resumed_segments": resumed,
         "timings_s": clock.seconds,

@@ -231,7 +231,7 @@ def city(canvas: Canvas) -> Draw:
             twinkle = 0.5 + 0.5 * np.sin(at * 3 + x * 50)
             spot = (round(x * canvas.width), round(y * canvas.height * 0.5))
             cv2.circle(picture, spot, 1, colour(canvas.light, 0.4 + 0.6 * size * twinkle), -1)
-        for (strip, mask), speed in zip(layers, (0.012, 0.03, 0.065), strict=True):
+        for (strip, mask), speed in zip(layers, (0.02, 0.06, 0.14), strict=True):
             shift = round(direction * at * speed * canvas.width) % strip.shape[1]
             shown = np.roll(strip, -shift, axis=1)[:, : canvas.width]
             where = np.roll(mask, -shift, axis=1)[:, : canvas.width]
@@ -265,7 +265,7 @@ def _skyline(canvas: Canvas, depth: float) -> tuple[Pixels, npt.NDArray[np.bool_
     at = 0
     while at < width:
         wide = round(canvas.unit * canvas.rng.uniform(0.07, 0.2) * (0.6 + 0.6 * depth))
-        tall = canvas.height * canvas.rng.uniform(0.22, 0.56) * (1.15 - 0.5 * depth)
+        tall = canvas.height * canvas.rng.uniform(0.3, 0.66) * (1.15 - 0.5 * depth)
         top, right = round(canvas.height - tall), min(width, at + wide)
         strip[top:, at:right] = tone.astype(np.uint8)
         mask[top:, at:right] = True
@@ -590,7 +590,7 @@ def clouds(canvas: Canvas) -> Draw:
 
     def draw(at: float) -> Pixels:
         share = np.zeros((size[1], size[0]), np.float32)
-        for layer, speed in zip(layers, (0.05, 0.11), strict=True):
+        for layer, speed in zip(layers, (0.055, 0.12), strict=True):
             shift = round((at if direction > 0 else SECONDS - at) * speed * size[0])
             rise = round(20 + 18 * np.sin(at * 0.4 + speed * 30))
             share += layer[rise : rise + size[1], shift : shift + size[0]]

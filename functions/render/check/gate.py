@@ -15,7 +15,7 @@ import av.error
 from av.container import InputContainer
 
 from render import ffmpeg
-from render.check import stillness
+from render.check import pictures, stillness
 from render.errors import AssetCorrupt
 from render.picture import backdrop
 from render.picture.colour import Pixels
@@ -347,6 +347,7 @@ def _picture(
             seen = stillness.monitor(path, max(0.0, start - 1.0), min(timeline.duration_s, end + 1.0))
             black += seen.black
             still += seen.still
+        report.measured["picture"] = pictures.measure(path, timeline, output)
     except av.error.FFmpegError as broken:
         report.add_finding("Undecodable", f"The file cannot be decoded to its end: {broken}")
         return

@@ -223,6 +223,7 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
         "duration_s": 45.1,
         "loudness_lufs": -14.1,
         "true_peak_dbtp": -1.2,
+        "picture": {"motion_share": 0.7, "longest_shot_s": 5.2, "shots_per_minute": 15.0, "repeats": 0},
         "outputs": [
             {
                 "name": "9x16",
