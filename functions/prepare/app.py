@@ -10,7 +10,7 @@ from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.production import costs, files, palettes, voices
-from showrunner.production.job import SIZES, Asset, Job, Output
+from showrunner.production.job import PROMISED_MOTION, SIZES, Asset, Job, Output
 from showrunner.store.studio import assets, productions
 from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements, paces
@@ -82,6 +82,14 @@ def _channel(row: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in described.items() if text}
 
 
+def _promised_motion(settings: dict[str, Any], style: str) -> float:
+    """Return the channel's promise for a video of this style. Text and mixed videos promise no motion."""
+    if style != "footage":
+        return 0.0
+    promised = (settings.get("promises") or {}).get("motion_share")
+    return PROMISED_MOTION if promised is None else float(promised)
+
+
 def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     request, settings, brand = row["request"], row["settings"], _brand(row)
     language = request.get("language") or settings.get("language", "en")
@@ -93,6 +101,8 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     voice = paces.measured(voice, config.setting("ELEVENLABS_MODEL"), language)
     aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
     organisation_id, video_id = str(row["organisation_id"]), str(row["id"])
+    # Orders of earlier releases name no style.
+    style = request.get("visual_style") or "mixed"
     return Job(
         video_id=video_id,
         organisation_id=organisation_id,
@@ -117,6 +127,8 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         # 31 bits: what every random generator of the renderer accepts.
         stop_after=request.get("stop_after"),
         pace=settings.get("pace") or "normal",
+        visual_style=style,
+        promised_motion=_promised_motion(settings, style),
         channel=_channel(row),
         seed=int(files.digest(organisation_id, {**request, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
     )

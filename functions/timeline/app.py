@@ -30,6 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]
     s3.put_json(files.repairs_key(job.folder), found)
     planned = timeline.plan(job, written, recordings, pictures)
+    timeline.require_motion(job, planned)
     # The machine names the newest version that its renderer reads; before version 2 it named none.
     is_old = event.get("timeline_version", 1) < 2
     s3.put_json(files.timeline_key(job.folder), timeline.as_version_1(planned) if is_old else planned)

@@ -45,6 +45,7 @@ def test_a_new_channel_has_defaults_and_lists_missing_settings(client):
         "language": "en",
         "voice": "female1",
         "pace": "normal",
+        "visual_style": "mixed",
         "made_for_kids": False,
         "category": 22,
     }

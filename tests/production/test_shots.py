@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from showrunner.errors import PromiseNotKept
 from showrunner.production import planning, shots, timeline
 from showrunner.production.script import Script
 from showrunner.production.segmentation import caption_words, sentence_ends
@@ -190,3 +191,55 @@ def test_a_clip_begins_after_its_first_moments_where_it_is_long_enough() -> None
     first, second = plan["scenes"][0]["shots"][:2]
     assert first["visual"]["trim"] == {"start_s": 1.0}
     assert "trim" not in second["visual"]
+
+
+def templates(style: Any) -> list[str]:
+    ordered = job(visual_style=style)
+    return [
+        shot.visual.template
+        for scene in shots.of_script(manual(BRIEF["source_text"]), ordered)
+        for shot in scene
+    ]
+
+
+def test_footage_and_cards_take_turns_in_a_mixed_video() -> None:
+    ordered = job(visual_style="mixed")
+    found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]
+
+    assert not [pair for pair in itertools.pairwise(found) if pair[0].is_card and pair[1].is_card]
+    assert any(shot.is_card for shot in found)
+    assert all(shot.queries for shot in found)
+
+
+def test_a_video_of_footage_films_what_can_be_filmed() -> None:
+    assert not {"number", "counter", "list"} & set(templates("footage"))
+    assert "number" in templates("mixed")
+
+
+def test_a_typographic_video_searches_for_nothing() -> None:
+    ordered = job(visual_style="typographic")
+    found = [shot for scene in shots.of_script(manual(BRIEF["source_text"]), ordered) for shot in scene]
+
+    assert not any(shot.queries for shot in found)
+    assert templates("typographic").count("number") >= templates("mixed").count("number")
+
+
+def test_a_plan_with_too_few_clips_breaks_the_channels_promise() -> None:
+    script = manual(LONG)
+
+    def plan(kinds: list[str], promised: float) -> None:
+        ordered = job(visual_style="footage", promised_motion=promised)
+        chosen = [
+            [
+                timeline.Picture(words=shot.words, kind=kind, uri="s3://b/c", source="page", licence="free")
+                for shot, kind in zip(found, itertools.cycle(kinds), strict=False)
+            ]
+            for found in shots.of_script(script, ordered)
+        ]
+        recordings = [recording(passage, len(passage) * 0.063) for passage in script.passages]
+        timeline.require_motion(ordered, timeline.plan(ordered, script, recordings, chosen))
+
+    plan(["clip"], 0.9)
+    plan(["image"], 0.0)
+    with pytest.raises(PromiseNotKept, match="pexels/api_key"):
+        plan(["clip", "image", "image"], 0.6)

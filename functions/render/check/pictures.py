@@ -33,7 +33,7 @@ _FEWEST_POINTS = 8
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the file shows in the middle of a shot."""
+    """The middle of a shot, as the file shows it."""
 
     shot: Shot
     picture: Pixels

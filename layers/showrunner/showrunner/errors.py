@@ -8,7 +8,8 @@ Step Functions matches the class names in Retry and Catch, so renaming a class c
   UploadUnknown (a person decides), PlatformRejected (change the request), PlatformUnavailable (try again),
   VoiceUnavailable (choose another voice or plan), AnswerRefused (change the brief).
 - Our own stores: StorageMissing, StorageDenied, DatabaseUnavailable.
-- A step of a state machine: ScriptRejected (the model's answer is not usable), ProductionCancelled (stop).
+- A step of a state machine: ScriptRejected (the model's answer is not usable), PromiseNotKept (too little
+  moves), ProductionCancelled (stop).
 - The deployment: ConfigurationMissing, ServiceUnavailable.
 """
 
@@ -154,6 +155,10 @@ class RenderIncomplete(ShowrunnerError):
 
 class ScriptRejected(ShowrunnerError):
     """No model returned a usable script, even after repair. No speech was paid for."""
+
+
+class PromiseNotKept(ShowrunnerError):
+    """The plan would not be what the channel promises its viewers. Nothing was rendered."""
 
 
 class ProductionCancelled(ShowrunnerError):

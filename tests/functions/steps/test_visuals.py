@@ -10,12 +10,14 @@ from urllib.parse import parse_qs
 import pytest
 
 from functions.prepare import app as prepare
+from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
+from functions.voice import app as voice_step
 from local.platforms import pexels
 from showrunner import quotas
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.errors import InvalidRequest
+from showrunner.errors import InvalidRequest, PromiseNotKept
 from showrunner.platforms import stock as stock_module
 from tests.functions.steps.stand_ins import MP4, Platforms, produced, row, stock, write
 from tests.servers import speaking
@@ -241,3 +243,27 @@ def test_a_spent_quota_is_not_asked_again(
 
     assert platforms.searches == []
     assert {each["kind"] for each in shown(job, 0)} == {"generated"}
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_typographic_video_shows_no_footage(tx: Any, platforms: Platforms, video: Any) -> None:
+    stock(platforms, 2, clips=2)
+    job = prepare.handler(video(manual_script=SPOKEN, visual_style="typographic"), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert platforms.searches == []
+    assert {each["kind"] for each in shown(job, 0)} == {"generated"}
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_video_of_footage_without_clips_is_not_rendered(tx: Any, platforms: Platforms, video: Any) -> None:
+    stock(platforms, 5)
+    job = prepare.handler(video(manual_script=SPOKEN, visual_style="footage"), None)
+    write(job)
+    voice_step.handler({"scene": 0, **job}, None)
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    with pytest.raises(PromiseNotKept, match="0% of the video, and the channel promises motion in 60%"):
+        timeline_step.handler({**job, "timeline_version": 2}, None)

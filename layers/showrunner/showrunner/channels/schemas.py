@@ -93,6 +93,15 @@ class Budget(Body):
     day: Dollars | None = None
 
 
+class Promises(Body):
+    """Measures of the channel's videos with footage. Omitted: 0.6."""
+
+    motion_share: Annotated[
+        float | None,
+        Field(ge=0, le=1, strict=True, description="The least part of the time with real movement."),
+    ] = None
+
+
 class ChannelSettings(Body):
     description: (
         Annotated[
@@ -128,6 +137,11 @@ class ChannelSettings(Body):
         Literal["calm", "normal", "fast"],
         Field(description="How long a picture is shown: about 4.6, 3.6 or 2.7 seconds."),
     ] = "normal"
+    visual_style: Annotated[
+        Literal["footage", "mixed", "typographic"],
+        Field(description="Footage wherever there is some, footage and cards in turn, or text only."),
+    ] = "mixed"
+    promises: Promises = Promises()
     brand: Brand = Brand()
     made_for_kids: Annotated[bool, Field(strict=True)] = False
     category: Annotated[int, Field(ge=1, le=44, strict=True)] = 22

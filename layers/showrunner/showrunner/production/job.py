@@ -22,6 +22,10 @@ SINGLE_ANSWER_SECONDS = 120
 PART_SECONDS = 80
 # How long a channel's shots last.
 type Pace = Literal["calm", "normal", "fast"]
+# What a video shows: footage wherever there is some, footage and cards in turn, or text only.
+type VisualStyle = Literal["footage", "mixed", "typographic"]
+# The part of the time with real movement that a channel with footage promises, if its settings say no other.
+PROMISED_MOTION = 0.6
 SIZES = {"9:16": ("9x16", 1080, 1920), "16:9": ("16x9", 1920, 1080), "1:1": ("1x1", 1080, 1080)}
 
 
@@ -73,6 +77,9 @@ class Job(BaseModel):
     # looks the same.
     seed: int
     pace: Pace = "normal"
+    visual_style: VisualStyle = "mixed"
+    # The part of the time, 0 to 1, in which the channel promises real movement.
+    promised_motion: float = 0.0
     # The channel's niche, description and audience, as far as it has them.
     channel: dict[str, str] = {}
 

@@ -42,20 +42,37 @@ _VARIED = (0.8, 1.0, 1.25)
 _SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 3.0, 0.7
 _OFF_LENGTH, _OUT_OF_BOUNDS, _THROUGH_A_CARD, _AFTER_ITS_SENTENCE = 3.0, 6.0, 8.0, 4.0
 _SHORT_WORD = 3
+# Cards for which there is no footage.
+_NOT_FILMED = ("chart_bar", "chart_line", "quote")
 _CLAUSE_END = re.compile(r"[,;:—–、，；：،؛][\"'”’»」』)]*$")
 
 
 def of_script(script: Script, job: Job) -> list[list[Shot]]:
-    """Return the shots of each passage. No two neighbours are typeset with the same template."""
+    """Return the shots of each passage. No two neighbours are typeset with the same template.
+
+    With the style `typographic` no footage is searched for. Otherwise no two neighbours are cards, and with
+    `footage` only what can't be filmed is one.
+    """
     found: list[list[Shot]] = []
-    before = ""
+    before: Shot | None = None
     for index, (passage, visual) in enumerate(zip(script.passages, visuals.of_passages(script), strict=True)):
         shots = []
         for shot in divide(passage, visual, job, job.seed + index):
-            shots.append(_unlike(shot, before))
-            before = shots[-1].visual.template
+            before = _unlike(_styled(shot, before, job), before.visual.template if before else "")
+            shots.append(before)
         found.append(shots)
     return found
+
+
+def _styled(shot: Shot, before: Shot | None, job: Job) -> Shot:
+    """Return the shot as the video's style wants it: with or without its card, with or without footage."""
+    if job.visual_style == "typographic":
+        return shot.model_copy(update={"queries": []})
+    filmed = job.visual_style == "footage" and shot.visual.template not in _NOT_FILMED
+    if shot.is_card and (filmed or (before is not None and before.is_card)):
+        phrase = "phrase" if shot.visual.text else "gradient"
+        return shot.model_copy(update={"visual": shot.visual.model_copy(update={"template": phrase})})
+    return shot
 
 
 def divide(passage: str, visual: Visual, job: Job, seed: int) -> list[Shot]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from showrunner.errors import PromiseNotKept
 from showrunner.production import captions
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
@@ -97,6 +98,19 @@ def plan(
         "loudness": {"integrated_lufs": -14.0, "true_peak_dbtp": -1.0},
         "demo": job.demo,
     }
+
+
+def require_motion(job: Job, timeline: dict[str, Any]) -> None:
+    """Raise PromiseNotKept if the clips fill less of the plan than the channel promises."""
+    shots = [shot for scene in timeline["scenes"] for shot in scene["shots"]]
+    clips = [shot for shot in shots if shot["visual"]["kind"] == "clip"]
+    share = sum(shot["end_s"] - shot["start_s"] for shot in clips) / duration(timeline)
+    if share < job.promised_motion:
+        raise PromiseNotKept(
+            f"Clips were found for {share:.0%} of the video, and the channel promises motion in "
+            f"{job.promised_motion:.0%}. Check the key pexels/api_key and its quota, upload clips, or choose "
+            "the visual style mixed or typographic; then retry the video."
+        )
 
 
 def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:

@@ -194,6 +194,7 @@ def _order(brief: Brief, settings: dict[str, Any], prefix: str) -> dict[str, Any
     order = brief.model_dump(exclude={"channel_id", "length"})
     order["length_seconds"] = brief.length_seconds or LENGTHS[brief.length]
     order["style"] = brief.style or settings.get("style") or "educational"
+    order["visual_style"] = brief.visual_style or settings.get("visual_style") or "mixed"
     order["voice"] = brief.voice or settings.get("voice") or "female1"
     order["assets"] = [asset.lower() for asset in brief.assets]
     language = order["language"] = brief.language or settings.get("language", "en")

@@ -57,6 +57,10 @@ class Brief(Body):
         Field(description="script: stop when the script is written (status script_ready), before the voice."),
     ] = None
     style: Literal["educational", "entertainment", "news"] | None = None
+    visual_style: Annotated[
+        Literal["footage", "mixed", "typographic"] | None,
+        Field(description="What the video shows. Omitted: as the channel's settings say."),
+    ] = None
     length: Literal["short", "medium", "long"] = "short"
     length_seconds: Annotated[int, Field(ge=10, le=3600, strict=True)] | None = None
     voice: Literal["male1", "female1", "ai_clone"] | None = None
