@@ -102,7 +102,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
     aspects = [request["aspect"]] if isinstance(request["aspect"], str) else request["aspect"]
     organisation_id, video_id = str(row["organisation_id"]), str(row["id"])
     # Orders of earlier releases name no style.
-    style = request.get("visual_style") or "mixed"
+    style: Any = request.get("visual_style") or "mixed"
     return Job(
         video_id=video_id,
         organisation_id=organisation_id,

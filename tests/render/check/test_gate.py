@@ -159,14 +159,19 @@ def test_the_slowest_backdrops_are_not_reported_as_still(tmp_path, slow_backdrop
     assert stillness.monitor(tmp_path / "slow.mp4").still == []
 
 
+def showing(plan, visual):
+    """Return the plan with its first scene only, whose one shot has this visual."""
+    first = plan.scenes[0]
+    shot = dataclasses.replace(first.shots[0], visual=visual)
+    return dataclasses.replace(plan, scenes=(dataclasses.replace(first, shots=(shot,)),))
+
+
 def test_a_planned_still_is_no_fault(inspect):
     output = inspect.timeline.outputs[0]
 
     def planned(**fields):
         visual = timeline.Visual("image", timeline.Asset("x"), **fields)
-        return dataclasses.replace(
-            inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),)
-        )
+        return showing(inspect.timeline, visual)
 
     assert gate._still_by_design(planned(motion="none"), output, 1, 4)
     assert gate._still_by_design(planned(amount=0.01), output, 1, 4)
@@ -195,9 +200,7 @@ def test_a_still_source_clip_is_no_fault(inspect, tmp_path, source, fault):
         tmp_path / "clip.mp4",
     )
     visual = timeline.Visual("clip", timeline.Asset("clip.mp4"))
-    parsed = dataclasses.replace(
-        inspect.timeline, scenes=(dataclasses.replace(inspect.timeline.scenes[0], visual=visual),)
-    )
+    parsed = showing(inspect.timeline, visual)
     assert gate._source_explains(parsed, {"clip.mp4": tmp_path / "clip.mp4"}, 2, 4, "still") is not fault
 
 

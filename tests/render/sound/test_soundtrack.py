@@ -151,15 +151,9 @@ def test_the_music_is_heard_in_pauses_of_the_finished_track_and_ducked_under_spe
     parsed, files = film(tmp_path, gap_s=gap_s, music={"mood": mood})
     scenes = list(parsed.scenes)
     pause_s = 6.0
-    scenes.append(
-        replace(
-            scenes[-1],
-            id="pause",
-            narration=None,
-            start_s=parsed.duration_s,
-            end_s=parsed.duration_s + pause_s,
-        )
-    )
+    ends_s = parsed.duration_s
+    shot = replace(scenes[-1].shots[0], start_s=ends_s, end_s=ends_s + pause_s)
+    scenes.append(replace(scenes[-1], id="pause", narration=None, shots=(shot,)))
     parsed = replace(parsed, scenes=tuple(scenes))
     track = soundtrack.produce(parsed, files, tmp_path / "work")
     at = parsed.duration_s - pause_s
