@@ -22,6 +22,9 @@ test: ## the whole test suite in its everyday size
 test-full: ## the test suite with its long tests
 	$(local) test --full
 
+coverage: ## measure which lines the everyday tests run; fails below the floors of pyproject.toml
+	$(local) coverage
+
 check: ## format, lint, types, import directions, templates, state machines
 	$(local) check
 
@@ -121,4 +124,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean

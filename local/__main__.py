@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     testing = command("test", test, "the test suite")
     testing.add_argument("--full", action="store_true", help="with the long tests")
     testing.add_argument("only", nargs="*", help="pytest arguments instead of everything")
+    command("coverage", coverage, "the lines that the everyday tests run")
     command("check", check, "all that can be judged without running the product")
     command("costs", costs, "compute docs/cost.md")
     command("protections", protections, "write the values of the templates that protect a stage")
@@ -171,6 +172,13 @@ def test(options: argparse.Namespace) -> int:
     from local import suite
 
     return suite.run(options.only, full=options.full)
+
+
+def coverage(_: argparse.Namespace) -> int:
+    enter(setup.TEST)
+    from local import suite
+
+    return suite.coverage()
 
 
 def check(_: argparse.Namespace) -> int:

@@ -1,7 +1,9 @@
 """`make test` and the benchmarks, on a home and ports of their own: a running stack is not disturbed."""
 
 import os
+import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,6 +62,33 @@ def environment() -> dict[str, str]:
         | ports
         | {"SHOWRUNNER_HOME": str(HOME)}
     )
+
+
+def coverage() -> int:
+    """Run the everyday tests with coverage. Returns 1 if they fail or a share is below its floor."""
+    folder = HOME / "coverage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    measured = _coverage(
+        *("run", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-m", "not slow and not stack"),
+    )
+    stop_left_behind()
+    _coverage("combine", "--quiet")
+    return 1 if measured or below_floors() else 0
+
+
+def below_floors() -> bool:
+    """Print the measured coverage and return whether a share is below its floor in pyproject.toml."""
+    floors = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["showrunner"]["coverage"]
+    renderer = "functions/render/*"
+    product = _coverage("report", f"--omit={renderer}", f"--fail-under={floors['product']}")
+    return bool(product | _coverage("report", f"--include={renderer}", f"--fail-under={floors['renderer']}"))
+
+
+def _coverage(*arguments: str) -> int:
+    command: list[str | Path] = [python_of("dev"), "-m", "coverage", *arguments]
+    return subprocess.run(command, env=environment(), cwd=ROOT, check=False).returncode
 
 
 def total(reports: list[Path]) -> dict[str, int]:
