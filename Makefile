@@ -112,6 +112,10 @@ bench-receive: ## how long a hub waits for the receiver on the running stack, be
 bench-load: ## 50 users at once over HTTP, beside an empty function
 	$(local) bench load
 
+.PHONY: bench-metrics
+bench-metrics: ## collect 10,000 artists' figures from YouTube's stand-in, with failures and a restart
+	$(local) bench metrics
+
 bench-lists: ## how fast lists are, page after page
 	$(local) bench lists
 

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.template import ROOT
 
 
-@pytest.mark.parametrize("name", ["api", "cold"])
+@pytest.mark.parametrize("name", ["api", "cold", "metrics"])
 def test_every_request_of_a_benchmark_gets_a_good_answer(name):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["functions", "layers/showrunner", "."])}
     trial = subprocess.run(

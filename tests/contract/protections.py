@@ -505,6 +505,7 @@ WITHOUT_RESOURCE = {
 WILDCARDS = (
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*/(assets|videos|products|backups)/.*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*",
+    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/archive/public/.*",
     r"arn:\$\{AWS::Partition\}:[a-z0-9-]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:.*\$\{(Stage|LiveApi|\w+Machine\.Name)\}.*\*.*",
     r"arn:\$\{AWS::Partition\}:ses:\$\{AWS::Region\}:\$\{AWS::AccountId\}:identity/\*",
 )

@@ -413,7 +413,10 @@ SYNC = {
 
 # What a distributed Map does beside running its states:
 # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
-DISTRIBUTED = {"s3:GetObject", "states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
+DISTRIBUTED = {
+    *("s3:GetObject", "kms:Decrypt"),
+    *("states:StartExecution", "states:DescribeExecution", "states:StopExecution"),
+}
 
 
 def test_the_machines_role_allows_nothing_that_no_state_does(machine, path):

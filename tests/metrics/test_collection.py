@@ -152,6 +152,21 @@ def test_organisations_that_follow_the_same_channel_cost_one_call(
     assert client("GET", f"/api/v1/artists/{theirs['id']}/metrics").status == 404
 
 
+def test_figures_of_a_replaced_account_are_deleted_because_nothing_compares_with_them(
+    client, tx, channel, artist
+):
+    run("first")
+    age(tx, days=1)
+    channel(OTHER, viewCount="7")
+
+    client("PUT", f"/api/v1/artists/{artist}", {"accounts": {"youtube": OTHER}})
+
+    assert values(client, artist) == {"followers": None, "views": None, "videos": None}
+    run("second")
+    views = figures(client, artist)["views"]
+    assert (views["value"], views["growth"][0]["change"]) == (7, None)
+
+
 # ------------------------------------------------------------------------------------------------ Repeats
 
 

@@ -90,7 +90,7 @@ def show(request: Request, artist_id: str) -> Answer:
 
 @routes.put("/api/v1/artists/{artist_id}", permission="artists:write", answer=ArtistResponse, errors=(409,))
 def change(request: Request, artist_id: str, body: ArtistChanges) -> Answer:
-    """Change the given fields. Figures of an account that is replaced stay with the artist."""
+    """Change the given fields. The figures of an account that is replaced or removed are deleted."""
     with db.transaction() as tx:
         before = artists.get(tx, request.organisation_id, artist_id)
         artists.save(tx, request.organisation_id, [{"id": artist_id, "name": body.name, "tier": body.tier}])

@@ -132,15 +132,23 @@ def save(tx: db.Transaction, organisation_id: str, artists: list[dict[str, Any]]
 
 
 def save_accounts(tx: db.Transaction, organisation_id: str, accounts: list[dict[str, Any]]) -> None:
-    """Set accounts, {artist_id, platform, account_id} each; an account_id of None removes the account."""
+    """Set accounts, {artist_id, platform, account_id} each; an account_id of None removes the account.
+
+    The figures of an account that is replaced or removed are deleted: compared with those of another one they
+    would make no sense.
+    """
     given = json.dumps(accounts)
     db.run(
         tx,
         """
-        DELETE FROM metrics.accounts c
-         USING json_to_recordset(:accounts::json) AS g (artist_id uuid, platform text, account_id text)
-         WHERE c.organisation_id = :organisation_id AND c.artist_id = g.artist_id
-           AND c.platform = g.platform AND c.account_id IS DISTINCT FROM g.account_id
+        WITH gone AS (
+            DELETE FROM metrics.accounts c
+             USING json_to_recordset(:accounts::json) AS g (artist_id uuid, platform text, account_id text)
+             WHERE c.organisation_id = :organisation_id AND c.artist_id = g.artist_id
+               AND c.platform = g.platform AND c.account_id IS DISTINCT FROM g.account_id
+            RETURNING c.artist_id, c.platform)
+        DELETE FROM metrics.points p
+         USING gone WHERE p.artist_id = gone.artist_id AND p.platform = gone.platform
         """,
         organisation_id=organisation_id,
         accounts=given,
