@@ -79,7 +79,7 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def _keys(folder: str, output: dict[str, Any]) -> dict[str, str]:
-    names = {"video": "file", "thumbnail": "thumbnail", "srt": "srt", "vtt": "vtt"}
+    names = {"video": "file", **{name: name for name in files.BESIDE_A_VIDEO}}
     return {kind: files.output_key(folder, output[name]) for kind, name in names.items() if output.get(name)}
 
 

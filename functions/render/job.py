@@ -291,8 +291,9 @@ def _accept(output: Output, video: Path, written: list[Path], found: gate.Inspec
 def _names(plan: Timeline, output: Output) -> dict[str, str]:
     infix = "" if output == plan.outputs[0] else f".{output.name}"
     pictures = [shape.name for shape in thumbnail.shapes(output, output == plan.outputs[0])]
+    upright = {"thumbnail_tall": pictures[1]} if len(pictures) > 1 else {}
     written = {} if plan.captions is None else {"srt": f"captions{infix}.srt", "vtt": f"captions{infix}.vtt"}
-    return {"video": f"video{infix}.mp4", "thumbnail": pictures[0], **written}
+    return {"video": f"video{infix}.mp4", "thumbnail": pictures[0], **upright, **written}
 
 
 def _report(

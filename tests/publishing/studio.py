@@ -139,13 +139,19 @@ def finished(organisation_id: str, video_id: str, film: bytes) -> dict[str, Any]
     folder = f"organisations/{organisation_id}/videos/{video_id}/render"
     s3.put_bytes(f"{folder}/video.mp4", film)
     s3.put_bytes(f"{folder}/thumbnail.jpg", b"\xff\xd8\xffpicture")
+    s3.put_bytes(f"{folder}/thumbnail.tall.jpg", b"\xff\xd8\xffupright")
     s3.put_bytes(f"{folder}/captions.srt", b"1\n00:00:00,000 --> 00:00:02,000\nCables\n")
     output = {"name": "9x16", "bytes": len(film), "width": 1080, "height": 1920}
     s3.put_json(
         f"{folder}/report.json",
         {"duration_s": 5.0, "outputs": [{**output, "sha256": hashlib.sha256(film).hexdigest()}]},
     )
-    names = {"video": "video.mp4", "thumbnail": "thumbnail.jpg", "srt": "captions.srt"}
+    names = {
+        "video": "video.mp4",
+        "thumbnail": "thumbnail.jpg",
+        "thumbnail_tall": "thumbnail.tall.jpg",
+        "srt": "captions.srt",
+    }
     return {
         "outputs": [{**output, **{name: f"{folder}/{file}" for name, file in names.items()}}],
         "report": f"{folder}/report.json",

@@ -23,9 +23,21 @@ def test_a_finished_video_is_on_youtube_as_requested(studio):
     assert video.resource["snippet"]["title"] == "Cables under the sea"
     assert video.resource["status"]["privacyStatus"] == "unlisted"
     assert video.resource["status"]["containsSyntheticMedia"] is True
-    assert video.thumbnail[1] == b"\xff\xd8\xffpicture"
+    assert video.thumbnail[1] == b"\xff\xd8\xffupright"
     assert [each["snippet"]["language"] for each in video.captions] == ["en"]
     assert studio.library.playlists[PLAYLIST] == [video.id]
+
+
+def test_a_film_that_is_no_short_gets_the_wide_thumbnail(studio):
+    width = (
+        "UPDATE studio.videos SET product = jsonb_set(product, '{outputs,0,width}', '3413') WHERE id = :id"
+    )
+    db.run(studio.tx, width, id=studio.video_id)
+
+    Machine(studio.order()).run()
+
+    (video,) = studio.uploaded()
+    assert video.thumbnail[1] == b"\xff\xd8\xffpicture"
 
 
 def test_the_units_of_a_publication_are_reserved_and_enough(studio):

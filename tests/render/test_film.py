@@ -29,6 +29,7 @@ from render.plan.cuts import cuts
 from render.plan.spans import spans
 from render.sound import soundtrack
 from render.storage import Destination
+from showrunner.production.files import BESIDE_A_VIDEO
 from tests.render import samples
 from tests.render.program import call, environment
 
@@ -42,6 +43,17 @@ def test_all_files_are_written(film):
         "captions.vtt",
         "report.json",
     }
+
+
+def test_the_report_names_every_file_beside_the_video_as_the_product_does(film):
+    (output,) = film.report["outputs"]
+
+    assert [output[name] for name in BESIDE_A_VIDEO] == [
+        "thumbnail.jpg",
+        "thumbnail.tall.jpg",
+        "captions.srt",
+        "captions.vtt",
+    ]
 
 
 def test_the_video_has_the_required_format(film):

@@ -95,6 +95,7 @@ def test_a_download_has_signed_links_or_says_why_not(client, tx, video):
             "name": "9x16",
             "video": "a/video.mp4",
             "thumbnail": "a/thumbnail.jpg",
+            "thumbnail_tall": "a/thumbnail.tall.jpg",
             "srt": "a/captions.srt",
             "bytes": 7,
             "width": 1080,
@@ -111,6 +112,7 @@ def test_a_download_has_signed_links_or_says_why_not(client, tx, video):
     assert "a/video.mp4" in output["video"]
     assert "the-bees.9x16.mp4" in output["video"]
     assert "X-Amz-Signature" in output["thumbnail"] or "Signature=" in output["thumbnail"]
+    assert "the-bees.9x16.tall.jpg" in output["thumbnail_tall"]
     assert (output["bytes"], output["name"]) == (7, "9x16")
 
 

@@ -216,7 +216,13 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     timeline_step.handler({**job, "timeline_version": 2}, None)
     record.handler({**job, "step": "timeline"}, None)
     film = bytes(9_000_000)
-    rendered = {"video.mp4": film, "thumbnail.jpg": b"jpeg", "captions.srt": b"1", "captions.vtt": b"WEBVTT"}
+    rendered = {
+        "video.mp4": film,
+        "thumbnail.jpg": b"jpeg",
+        "thumbnail.tall.jpg": b"jpeg",
+        "captions.srt": b"1",
+        "captions.vtt": b"WEBVTT",
+    }
     for name, body in rendered.items():
         s3.put_bytes(f"{job['folder']}/render/{name}", body)
     report = {
@@ -229,6 +235,7 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
                 "name": "9x16",
                 "file": "video.mp4",
                 "thumbnail": "thumbnail.jpg",
+                "thumbnail_tall": "thumbnail.tall.jpg",
                 "srt": "captions.srt",
                 "vtt": "captions.vtt",
                 "bytes": len(film),

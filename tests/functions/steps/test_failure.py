@@ -134,6 +134,7 @@ def test_aborting_a_cancelled_video_leaves_it_cancelled(tx: Any, platforms: Plat
         ("video.mp4", bytes(8_999_999), "has 8999999 bytes"),
         ("video.mp4", b"\1" + bytes(8_999_999), "another sha256"),
         ("thumbnail.jpg", None, "missing or empty"),
+        ("thumbnail.tall.jpg", None, "missing or empty"),
         ("captions.srt", b"", "missing or empty"),
         ("report.json", b'{"outputs": []}', "no outputs"),
     ],

@@ -13,6 +13,8 @@ from typing import Any
 PROGRESS_NAME = "progress.json"
 REPORT_NAME = "report.json"
 ERROR_NAME = "error.json"
+# Fields of an output, in the render's report and in the product, that name a file beside the video.
+BESIDE_A_VIDEO = ("thumbnail", "thumbnail_tall", "srt", "vtt")
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PROGRESS_KEY = re.compile(
     rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII

@@ -51,10 +51,15 @@ def download_links(state: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _ending(kind: str, key: str) -> str:
+    """Return the end of a downloaded file's name: both thumbnails are JPEG files."""
+    return f"{'.tall' if kind == 'thumbnail_tall' else ''}.{key.rpartition('.')[2]}"
+
+
 def _signed(output: dict[str, Any], stem: str) -> dict[str, Any]:
-    keys = {kind: output[kind] for kind in ("video", "thumbnail", "srt", "vtt") if output.get(kind)}
+    keys = {kind: output[kind] for kind in ("video", *files.BESIDE_A_VIDEO) if output.get(kind)}
     links = {
-        kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}.{key.rpartition('.')[2]}")
+        kind: s3.presigned_get(key, LINK_SECONDS, f"{stem}.{output['name']}{_ending(kind, key)}")
         for kind, key in keys.items()
     }
     return {**{name: value for name, value in output.items() if name not in keys}, **links}

@@ -251,6 +251,7 @@ def write_job(row: dict[str, Any], source: dict[str, Any], project: quotas.Proje
         if output.get("srt")
         else []
     )
+    is_short = output["height"] >= output["width"] and report["duration_s"] <= SHORT_SECONDS
     job = PublicationJob(
         publication_id=row["id"],
         attempt=row["attempt"],
@@ -262,9 +263,9 @@ def write_job(row: dict[str, Any], source: dict[str, Any], project: quotas.Proje
         size=output["bytes"],
         sha256=measured["sha256"],
         duration_s=report["duration_s"],
-        is_short=output["height"] >= output["width"] and report["duration_s"] <= SHORT_SECONDS,
+        is_short=is_short,
         metadata=metadata,
-        thumbnail=source["thumbnail_key"] or output.get("thumbnail"),
+        thumbnail=source["thumbnail_key"] or _rendered_thumbnail(output, is_short),
         captions=captions,
         playlist=source["settings"].get("playlist"),
         project=project.name,
@@ -273,6 +274,12 @@ def write_job(row: dict[str, Any], source: dict[str, Any], project: quotas.Proje
         confirm_repeat=row["confirm_repeat"],
     )
     s3.put_json(publication_key(job.folder), job.model_dump(mode="json"))
+
+
+def _rendered_thumbnail(output: dict[str, Any], is_short: bool) -> str | None:
+    """Return the key of the fitting thumbnail: YouTube takes upright ones for Shorts since 2026-11-03."""
+    upright: str | None = output.get("thumbnail_tall")
+    return upright if is_short and upright else output.get("thumbnail")
 
 
 def start(row: dict[str, Any]) -> bool:

@@ -11,13 +11,13 @@ from showrunner.production import files
 def check(folder: str, report: dict[str, Any]) -> None:
     """Raise RenderIncomplete unless every file of the report exists.
 
-    A video must have the size and the sha256 of the report; its thumbnail and captions must not be empty.
+    A video must have the size and the sha256 of the report; its thumbnails and captions must not be empty.
     """
     if not report["outputs"]:
         raise RenderIncomplete("The render's report has no outputs.")
     for output in report["outputs"]:
         _check_video(files.output_key(folder, output["file"]), output)
-        for kind in ("thumbnail", "srt", "vtt"):
+        for kind in files.BESIDE_A_VIDEO:
             key = files.output_key(folder, output[kind]) if output.get(kind) else None
             if key and not s3.size(key):
                 raise RenderIncomplete(f"{key} is missing or empty.")

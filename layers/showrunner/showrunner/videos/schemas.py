@@ -461,7 +461,11 @@ class VideoProgress(Result):
 
 
 class DownloadLinks(Result):
-    """Signed links to a video's files, valid until `expires_at`."""
+    """Signed links to a video's files, valid until `expires_at`.
+
+    An output has `video`, `thumbnail`, for an upright video `thumbnail_tall`, and `srt` and `vtt` if it has
+    captions.
+    """
 
     video_id: str
     outputs: list[dict[str, Any]]
