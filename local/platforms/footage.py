@@ -29,7 +29,7 @@ PALETTES = (
     ((6, 30, 34), (14, 98, 96), (132, 224, 190), (255, 240, 170)),
     ((34, 16, 16), (146, 58, 40), (248, 164, 92), (255, 236, 190)),
     ((12, 14, 22), (58, 70, 102), (176, 196, 226), (120, 220, 255)),
-    ((16, 34, 22), (58, 112, 62), (190, 220, 130), (255, 230, 150)),
+    ((12, 24, 46), (38, 88, 120), (236, 188, 138), (255, 226, 176)),
 )
 
 
@@ -231,7 +231,7 @@ def city(canvas: Canvas) -> Draw:
             twinkle = 0.5 + 0.5 * np.sin(at * 3 + x * 50)
             spot = (round(x * canvas.width), round(y * canvas.height * 0.5))
             cv2.circle(picture, spot, 1, colour(canvas.light, 0.4 + 0.6 * size * twinkle), -1)
-        for (strip, mask), speed in zip(layers, (0.02, 0.06, 0.14), strict=True):
+        for (strip, mask), speed in zip(layers, (0.03, 0.09, 0.2), strict=True):
             shift = round(direction * at * speed * canvas.width) % strip.shape[1]
             shown = np.roll(strip, -shift, axis=1)[:, : canvas.width]
             where = np.roll(mask, -shift, axis=1)[:, : canvas.width]
@@ -365,7 +365,7 @@ def fibers(canvas: Canvas) -> Draw:
     phases = canvas.rng.random((count, 2))
     along = np.linspace(0, 1, 36) ** 1.8
     reach = float(np.hypot(canvas.width, canvas.height))
-    lights = [glow(max(6, round(canvas.unit * (0.015 + 0.1 * near)))) for near in along]
+    lights = [glow(max(6, round(canvas.unit * (0.02 + 0.13 * near)))) for near in along]
     tones = [canvas.light, canvas.accent, canvas.mixed(canvas.light, canvas.middle, 0.5)]
 
     def draw(at: float) -> Pixels:
@@ -378,7 +378,7 @@ def fibers(canvas: Canvas) -> Draw:
             )
             tone = tones[index % 3]
             cv2.polylines(
-                picture, [line.astype(np.int32)], False, colour(tone, 0.28), 1 + index % 3, cv2.LINE_AA
+                picture, [line.astype(np.int32)], False, colour(tone, 0.5), 1 + index % 3, cv2.LINE_AA
             )
             for phase in phases[index]:
                 spot = int(((at * speeds[index] + phase) % 1) ** 1.2 * 35)

@@ -102,3 +102,14 @@ def test_a_chart_without_figures_falls_back_to_its_phrase() -> None:
         == "phrase"
     )
     assert visuals.generated(visual(template="number"), "0")["generated"]["template"] == "gradient"
+
+
+def test_a_figure_stays_under_a_heading_that_its_phrase_repeats() -> None:
+    card = visual(template="number", text="Deep Water", value="200", label="meters")
+    scene = script.Scene(heading="Deep water", narration="The water is 200 meters deep.", visual=card)
+    text = written(30).model_copy(update={"hook": "", "scenes": [scene], "call_to_action": ""})
+    chosen = [[timeline.Picture.model_validate(visuals.generated(card, "0"))]]
+
+    planned = timeline.plan(job(), text, [recording(text.passages[0], 4.0)], chosen)
+
+    assert planned["scenes"][0]["shots"][0]["visual"]["generated"]["value"] == "200"

@@ -1,8 +1,8 @@
 """Measure on a finished video how much it moves, how long its shots are, and which pictures it repeats.
 
-Of each planned shot two pictures are decoded from the file, from its middle and a moment later. A shot moves
-if the later picture is not the earlier one as seen by a camera that pans, zooms or turns. So a photograph
-under a camera move does not move, and neither does a card.
+Of each planned shot two pictures are decoded from the file, from its later half and a moment apart. A shot
+moves if the later picture is not the earlier one as seen by a camera that pans, zooms or turns. So a
+photograph under a camera move does not move. A card never counts as moving.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _FEWEST_POINTS = 8
 
 @dataclass(frozen=True)
 class _Seen:
-    """The middle of a shot, as the file shows it."""
+    """A picture of a shot, as the file shows it."""
 
     shot: Shot
     picture: Pixels
@@ -80,7 +80,8 @@ def _sampled(path: Path, timeline: Timeline, rows: tuple[float, float]) -> list[
         stream.codec_context.skip_frame = "NONREF"
         stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 2
         for shot in timeline.shots:
-            at_s = max(shot.start_s, (shot.start_s + shot.end_s - APART_S) / 2)
+            # In the later half: a title card or the entry of a text may cover the first seconds.
+            at_s = max(shot.start_s, shot.start_s + (shot.end_s - shot.start_s) * 2 / 3 - APART_S / 2)
             container.seek(int(at_s * 1_000_000))
             pair: list[tuple[float, Pixels]] = []
             for frame in container.decode(stream):
@@ -93,8 +94,9 @@ def _sampled(path: Path, timeline: Timeline, rows: tuple[float, float]) -> list[
                 if len(pair) == 2:
                     break
             if pair:
-                moves = len(pair) == 2 and _moved(pair[0][1], pair[1][1])
-                found.append(_Seen(shot, pair[0][1], moves))
+                # What is typeset has animations, but nobody takes them for footage.
+                filmed = shot.visual.kind != "generated" and len(pair) == 2
+                found.append(_Seen(shot, pair[0][1], filmed and _moved(pair[0][1], pair[1][1])))
     return found
 
 

@@ -320,8 +320,12 @@ def _visual(picture: Picture, heading: str | None, turn: int, seconds: float) ->
     visual: dict[str, Any] = {"kind": picture.kind, "fit": "smart", "motion": motion}
     if picture.kind == "generated":
         card = picture.generated or {"template": "gradient"}
-        # The heading is shown above the card, so a card doesn't repeat it.
-        repeats = heading and " ".join(heading.casefold().split()) == (card.get("text") or "").casefold()
+        # The heading is shown above the card, so a card doesn't repeat it. A number shows no text of its own.
+        repeats = (
+            card["template"] in ("phrase", "title", "quote")
+            and heading
+            and " ".join(heading.casefold().split()) == (card.get("text") or "").casefold()
+        )
         return {**visual, "generated": {"template": "gradient"} if repeats else card}
     spare = (picture.seconds or 0.0) - seconds - TRANSITION_SECONDS
     if spare > 0:
