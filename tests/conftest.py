@@ -329,6 +329,7 @@ PREFIXES = {
     "organisations": "accounts",
     "live": "accounts",
     "webhooks": "websub",
+    "cms": "cms",
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from showrunner.access import limits, roles, sessions, tokens
 from showrunner.database import db
 from showrunner.store.accounts import members, organisations
+from showrunner.store.rights import content_owners
 from tests import documents
 from tests.conftest import Client, add_organisation, service_client
 
@@ -88,6 +89,7 @@ def things(tx, key):
     )
     made = {
         "organisation_id": organisation_id,
+        "report_id": add_report(tx, organisation_id),
         "channel_id": channel_id,
         "video_id": video_id,
         "asset_id": asset_id,
@@ -96,6 +98,26 @@ def things(tx, key):
     }
     others = {name: str(uuid.uuid4()) for name in ("key_id", "token_id", "connection_id", "slot_id")}
     return made | others | SECRET
+
+
+def add_report(tx, organisation_id):
+    """Add a refused report of a content owner of the organisation, and return its id."""
+    name = f"Owner_{uuid.uuid4().hex[:8]}"
+    content_owners.save(tx, organisation_id, name, [])
+    owner_id = content_owners.list_of(tx, organisation_id)[0]["id"]
+    return str(
+        db.value(
+            tx,
+            """
+            INSERT INTO rights.reports
+                   (organisation_id, owner_id, object_key, version, bytes, status, dropped_at)
+            VALUES (:organisation_id, :owner_id, :key, '1', 1, 'refused', now()) RETURNING id
+            """,
+            organisation_id=organisation_id,
+            owner_id=owner_id,
+            key=f"drops/{name}/report.csv",
+        )
+    )
 
 
 def granted(kind):
@@ -174,6 +196,8 @@ def test_another_organisations_objects_are_answered_like_missing_ones(
 ):
     others = things(tx, signing_key)
     absent = {name: str(uuid.uuid4()) for name in own}
+    if permission.startswith("cms:"):
+        organisations.save_content_owner(tx, own["organisation_id"], content_owner=True)
     client = caller(tx, signing_key, "owner", own["organisation_id"], own["user_id"])
     somebody = {"email": "a@example.com"} if path.endswith("/members") else None
     body = {"PUT": {}, "POST": somebody or {}, "DELETE": somebody, "GET": None}[method]
@@ -207,6 +231,7 @@ def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method
             "token_id",
             "connection_id",
             "slot_id",
+            "report_id",
         ),
         str(uuid.uuid4()),
     )

@@ -154,6 +154,8 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "NotificationsSetAside": ([waiting("NotificationsDead", 1)], [waiting("Notifications", 500)]),
     "HubRequestsSetAside": ([waiting("HubRequestsDead", 1)], [waiting("HubRequests", 500)]),
     "PollRequestsSetAside": ([waiting("PollRequestsDead", 1)], [waiting("PollRequests", 500)]),
+    "ReportDropsSetAside": ([waiting("ReportDropsDead", 1)], [waiting("ReportDrops", 500)]),
+    "ReportDropsWait": ([age("ReportDrops", 21_600)], [age("ReportDrops", 21_599)]),
     "NotificationsWait": ([age("Notifications", 601)], [age("Notifications", 599)]),
     "HubRequestsWait": ([age("HubRequests", HOUR)], [age("HubRequests", HOUR - 1)]),
     "PollRequestsWait": ([age("PollRequests", HOUR)], [age("PollRequests", HOUR - 1)]),
@@ -268,7 +270,7 @@ SILENCE = dict.fromkeys(
     ),
     "ALARM",
 )
-# Functions whose throttling is planned: the machine waits for them.
+# Functions whose throttling is planned: the machine or the queue waits for them.
 WAITED_FOR = {
     "BackupFunction",
     "CollectFunction",
@@ -277,6 +279,7 @@ WAITED_FOR = {
     "PrepareFunction",
     "PublishFunction",
     "RecordFunction",
+    "ReportsFunction",
     "ScriptFunction",
     "TimelineFunction",
     "UploadFunction",

@@ -39,7 +39,7 @@ def stage(aws: str) -> dict[str, str]:
     def client(service: str):
         return boto3.client(service, endpoint_url=aws, region_name="us-east-1")
 
-    for suffix in ("notifications", "hub-requests", "poll-requests"):
+    for suffix in ("notifications", "hub-requests", "poll-requests", "report-drops"):
         dead = client("sqs").create_queue(QueueName=f"showrunner-test-{suffix}-dead")["QueueUrl"]
         arn = f"arn:aws:sqs:us-east-1:{DEFAULT_ACCOUNT_ID}:showrunner-test-{suffix}-dead"
         policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "3"}}'

@@ -87,3 +87,19 @@ class VideoUpdate(NamedTuple):
     title: str
     update_type: Literal["new_video", "title_update", "deleted", "unknown"]
     kind: Literal["feed.video_update"] = "feed.video_update"
+
+
+class ReportProcessed(NamedTuple):
+    """A report of a content owner was loaded, refused, or waits for a person.
+
+    `event_id` identifies repeats; `progress` is 100 for one that is loaded.
+    """
+
+    event_id: str
+    report_id: str
+    organisation_id: str
+    status: str
+    progress: int
+    message: str
+    at: str
+    kind: Literal["report.processed"] = "report.processed"

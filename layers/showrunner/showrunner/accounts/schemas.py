@@ -425,6 +425,7 @@ class Organisation(Result):
     id: str
     name: str
     content_owner: bool
+    content_owners: list[str]
     created_at: Timestamp
     members: int
     voices: list[str]

@@ -23,6 +23,7 @@ from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, Forbidden
 from showrunner.store.accounts import cloned_voices, google_projects, members, organisations, users
+from showrunner.store.rights import content_owners
 from showrunner.store.studio import videos
 from showrunner.web import answers, audit
 from showrunner.web.answers import Answer
@@ -77,13 +78,16 @@ def impersonate(request: Request, user_id: str) -> dict[str, Any]:
     "/api/v1/admin/organisations/{organisation_id}/content-owner",
     permission="admin:all",
     answer=OrganisationResponse,
+    errors=(409,),
     open_in_maintenance=True,
 )
 def mark_content_owner(request: Request, organisation_id: str, body: ContentOwnerMark) -> dict[str, Any]:
     """Grant or remove the Content ID permissions of an organisation, effective from the next request."""
     with db.transaction() as tx:
         organisations.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
-        after = {"content_owner": body.content_owner}
+        if body.name is not None:
+            content_owners.save(tx, organisation_id, body.name, body.other_names)
+        after = body.model_dump(exclude_defaults=True) | {"content_owner": body.content_owner}
         audit.record(tx, request, "content_owner", "organisation", organisation_id.lower(), after=after)
         return {"organisation": organisations.get(tx, organisation_id)}
 

@@ -20,6 +20,9 @@ from showrunner.web.fields import (
 # The other patterns of this module are those of channels and accounts.
 PATTERN_WORDS |= {
     "^[A-Za-z0-9]{10,40}$": "is not the id of a voice; copy it from the speech provider",
+    "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": (
+        "is no content owner's name: letters, digits, _ . and -, as in the names of YouTube's files"
+    ),
 }
 
 # `failed`: a login, password or code was wrong. `denied`: the caller lacked the permission.
@@ -37,7 +40,19 @@ class MaintenanceRequest(Body):
 
 
 class ContentOwnerMark(Body):
+    """`name` adds one of the organisation's content owners on YouTube, or changes its other names.
+
+    Its reports are dropped into the folder `drops/<name>/` of the media bucket.
+    """
+
     content_owner: Annotated[bool, Field(strict=True)] = True
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")] | None = None
+    other_names: Annotated[
+        list[Annotated[Line, Field(max_length=100)]],
+        Field(
+            max_length=20, description="What files call it too, for example its id.", examples=[["id0iPcHV"]]
+        ),
+    ] = Field(default_factory=list)
 
 
 class Suspension(Body):

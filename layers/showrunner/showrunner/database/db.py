@@ -6,10 +6,12 @@
 Pass a Python list for `= ANY(:ids)` and `json.dumps(…)` for a jsonb column.
 """
 
+import contextlib
 import socket
 import struct
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -249,6 +251,39 @@ def copy(tx: Transaction, sql: str, stream: Any) -> None:
     except _LOST as error:
         tx.drop()
         raise DatabaseUnavailable("The connection to the database was lost: try again.") from error
+
+
+def copy_in(tx: Transaction, sql: str, blocks: Iterable[bytes]) -> int:
+    """Run COPY … FROM STDIN with these blocks of bytes and return how many rows came in.
+
+    What `blocks` raises is raised here; the caller's transaction must then be rolled back.
+    """
+    faults: list[Exception] = []
+
+    def until_fault() -> Iterator[bytes]:
+        # An exception inside the driver would leave the connection in the middle of the COPY.
+        try:
+            yield from blocks
+        except Exception as error:  # noqa: BLE001 - raised again below
+            faults.append(error)
+
+    copy(tx, sql, until_fault())
+    if faults:
+        raise faults[0]
+    return int(tx.open().row_count)
+
+
+@contextlib.contextmanager
+def long_statements(tx: Transaction, seconds: int) -> Iterator[None]:
+    """Let the statements of this transaction run for `seconds`; those of requests end much earlier."""
+    socket_ = tx.open()._usock  # noqa: SLF001 - pg8000 can't change the timeout after connecting
+    tx.command(f"SET LOCAL statement_timeout = {seconds * 1000}")
+    tx.command(f"SET LOCAL idle_in_transaction_session_timeout = {seconds * 1000}")
+    socket_.settimeout(seconds)
+    try:
+        yield
+    finally:
+        socket_.settimeout(SOCKET_TIMEOUT_S)
 
 
 def connect(

@@ -33,9 +33,20 @@ class Secret(NamedTuple):
 
 
 _DATABASE = (
-    *("accounts", "admin", "artists", "assets", "backup", "channel_schedule", "channels", "collect"),
+    *("accounts", "admin", "artists", "assets", "backup", "channel_schedule", "channels", "cms", "collect"),
     *("feed", "feed_intake", "feed_schedule"),
-    *("finish", "key_audit", "load", "prepare", "publish", "record", "retention", "sweep", "videos"),
+    *(
+        "finish",
+        "key_audit",
+        "load",
+        "prepare",
+        "publish",
+        "record",
+        "reports",
+        "retention",
+        "sweep",
+        "videos",
+    ),
 )
 
 SECRETS: tuple[Secret, ...] = (
@@ -52,7 +63,7 @@ SECRETS: tuple[Secret, ...] = (
         JWKS,
         "Public keys of access tokens, which follow the signing key",
         "derived",
-        ("accounts", "admin", "artists", "assets", "channels", "feed", "keys", "videos"),
+        ("accounts", "admin", "artists", "assets", "channels", "cms", "feed", "keys", "videos"),
         max_age_days=90,
     ),
     Secret("database/owner_password", "Password of the database's owner", "manual", ("backup", "migrate")),

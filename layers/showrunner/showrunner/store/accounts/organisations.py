@@ -15,11 +15,16 @@ def add(tx: db.Transaction, name: str) -> str:
 
 
 def get(tx: db.Transaction, organisation_id: str) -> dict[str, Any]:
-    """Return id, name, content_owner, created_at, members (how many) and voices (ids). Raises NotFound."""
+    """Return id, name, content_owner, content_owners (names), created_at, members (how many), voices (ids).
+
+    Raises NotFound.
+    """
     row = db.one(
         tx,
         """
         SELECT o.id::text, o.name, o.content_owner, o.created_at,
+               ARRAY(SELECT w.name FROM rights.content_owners w
+                      WHERE w.organisation_id = o.id ORDER BY lower(w.name)) AS content_owners,
                (SELECT count(*) FROM accounts.members m WHERE m.organisation_id = o.id) AS members,
                (SELECT coalesce(json_agg(v.provider_id ORDER BY v.provider_id), '[]')
                   FROM accounts.voices v WHERE v.organisation_id = o.id) AS voices

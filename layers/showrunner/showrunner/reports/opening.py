@@ -1,0 +1,159 @@
+"""Open what was dropped: gzip, zip, gzip in zip, zip in zip, or plain text. Decides by magic bytes alone.
+
+Nothing is trusted: the number of files, their depth and the bytes that they unpack to are bounded.
+"""
+
+import gzip
+import io
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+# A month of the largest partners has some tens of files.
+MAX_FILES = 200
+# A folder download is a zip of zips of gzip.
+MAX_DEPTH = 3
+# The largest file that we know of has 850 MB. The bound keeps a bomb from filling the disk and the time.
+MAX_UNPACKED_BYTES = 4 << 30
+# Room on the function's disk for zips inside a zip.
+MAX_NESTED_BYTES = 2 << 30
+
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_EMPTY_ZIP = b"PK\x05\x06"
+_BROKEN = (EOFError, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+
+
+class Refused(ValueError):
+    """The file can't be loaded. The message tells the person who sent it why, and what to do."""
+
+
+class Payload(NamedTuple):
+    """A report inside a file. `name` is its path inside, empty for the file itself."""
+
+    name: str
+    open: Callable[[], "Bounded"]
+
+
+class Bounded(io.RawIOBase):
+    """A stream that raises Refused after MAX_UNPACKED_BYTES, or where its compressed data is broken."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream, self._name, self._left = stream, name, MAX_UNPACKED_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            found = self._stream.read(size)
+        except _BROKEN as error:
+            raise Refused(f"{self._name} is incomplete or damaged: upload it again.") from error
+        self._left -= len(found)
+        if self._left < 0:
+            raise Refused(f"{self._name} unpacks to more than {MAX_UNPACKED_BYTES >> 30} GB.")
+        return found
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def payloads(path: Path, filename: str, folder: Path) -> list[Payload]:
+    """Return the reports of a file, in the archive's order. Raises Refused.
+
+    filename: the file's name, for messages. folder: where zips inside a zip are unpacked to.
+    """
+    found = _find(path, filename, "", folder, 0)
+    if not found:
+        raise Refused(f"{filename} has no files in it.")
+    return found
+
+
+def _find(path: Path, filename: str, inside: str, folder: Path, depth: int) -> list[Payload]:
+    with path.open("rb") as file:
+        begin = file.read(4)
+    shown = f"{filename} ({inside})" if inside else filename
+    if begin.startswith((_ZIP, _EMPTY_ZIP)):
+        if depth == MAX_DEPTH:
+            raise Refused(f"{shown} is packed more than {MAX_DEPTH} times.")
+        return _of_zip(path, filename, inside, folder, depth)
+    if begin.startswith(_GZIP):
+        # gzip of gzip, or of a zip, is unpacked once here; what is in it is looked at then.
+        inner = _peek(lambda: _gunzip(path), shown)
+        if inner.startswith((_ZIP, _GZIP)):
+            if depth == MAX_DEPTH:
+                raise Refused(f"{shown} is packed more than {MAX_DEPTH} times.")
+            copy = _unpack(_gunzip(path), shown, folder)
+            return _find(copy, filename, inside, folder, depth + 1)
+        return [Payload(inside, lambda: Bounded(_gunzip(path), shown))]
+    return [Payload(inside, lambda: Bounded(path.open("rb"), shown))]
+
+
+def _gunzip(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb"))
+
+
+def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) -> list[Payload]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except _BROKEN as error:
+        raise Refused(f"{filename} is an incomplete or damaged zip: upload it again.") from error
+    entries = [entry for entry in archive.infolist() if _is_report(entry)]
+    if any(entry.filename == "[Content_Types].xml" for entry in archive.infolist()):
+        raise Refused(f"{filename} is a workbook or document: save the report as CSV.")
+    if len(entries) > MAX_FILES:
+        raise Refused(f"{filename} has more than {MAX_FILES} files in it.")
+    found = []
+    for entry in entries:
+        name = f"{inside}/{entry.filename}" if inside else entry.filename
+        if entry.flag_bits & 1:
+            raise Refused(f"{name} in {filename} has a password: pack it without one.")
+        begin = _peek(lambda entry=entry: archive.open(entry), name)  # type: ignore[misc]
+        if begin.startswith((_ZIP, _GZIP)):
+            copy = _unpack(archive.open(entry), name, folder)
+            found += _find(copy, filename, name, folder, depth + 1)
+        else:
+            found.append(Payload(name, _opener(path, entry.filename, name)))
+        if len(found) > MAX_FILES:
+            raise Refused(f"{filename} has more than {MAX_FILES} files in it.")
+    archive.close()
+    return found
+
+
+def _opener(path: Path, entry: str, name: str) -> Callable[[], Bounded]:
+    def open_() -> Bounded:
+        try:
+            return Bounded(zipfile.ZipFile(path).open(entry), name)
+        except _BROKEN as error:
+            raise Refused(f"{name} is incomplete or damaged: upload it again.") from error
+
+    return open_
+
+
+def _is_report(entry: zipfile.ZipInfo) -> bool:
+    parts = entry.filename.replace("\\", "/").split("/")
+    return not entry.is_dir() and "__MACOSX" not in parts and not parts[-1].startswith(".")
+
+
+def _peek(open_: Callable[[], IO[bytes]], name: str) -> bytes:
+    try:
+        with open_() as stream:
+            return stream.read(4)
+    except _BROKEN as error:
+        raise Refused(f"{name} is incomplete or damaged: upload it again.") from error
+
+
+def _unpack(stream: IO[bytes], name: str, folder: Path) -> Path:
+    """Copy a packed file out of its archive, because a zip can only be read from a file."""
+    used = sum(each.stat().st_size for each in folder.glob("nested-*"))
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="nested-", delete=False) as file:
+        bounded = Bounded(stream, name)
+        while piece := bounded.read(1 << 20):
+            file.write(piece)
+            used += len(piece)
+            if used > MAX_NESTED_BYTES:
+                raise Refused(f"{name} unpacks to more than {MAX_NESTED_BYTES >> 30} GB.")
+    return Path(file.name)

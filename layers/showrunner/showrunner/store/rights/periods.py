@@ -1,0 +1,80 @@
+"""Load the reports of a period: money, payments and deductions. A report replaces that of its period."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from showrunner.database import db
+
+_TABLES = ("money", "payments", "deductions")
+
+
+def prepare_month(tx: db.Transaction, table: str, month: date) -> None:
+    """Make the partition of a month: before its rows come, in a transaction of its own."""
+    db.value(tx, "SELECT rights.prepare_month(:table, :month)::text", table=table, month=month)
+
+
+def prefix(report_id: str, organisation_id: str, owner_id: int, month: date, delimiter: str) -> bytes:
+    """Return what stands before each row's number, in the order of `copy_rows`."""
+    return delimiter.join((report_id, organisation_id, str(owner_id), month.isoformat(), "")).encode()
+
+
+def copy_rows(
+    tx: db.Transaction, table: str, columns: list[str], delimiter: str, blocks: Iterable[bytes]
+) -> int:
+    """Store rows, in CSV: `prefix`, row number and the file's columns. Returns how many."""
+    names = ", ".join(columns)
+    sign = "E'\\t'" if delimiter == "\t" else f"'{delimiter}'"
+    return db.copy_in(
+        tx,
+        f"COPY rights.{table} (report_id, organisation_id, owner_id, report_month, row_number, {names}) "
+        f"FROM STDIN (FORMAT csv, DELIMITER {sign}, FORCE_NULL ({names}), ENCODING 'UTF8')",
+        blocks,
+    )
+
+
+def sum_money(tx: db.Transaction, report_id: str, month: date) -> None:
+    """Store the sums of a money report by month of activity, adjustment and currency."""
+    db.run(
+        tx,
+        """
+        INSERT INTO rights.money_sums
+               (report_id, organisation_id, owner_id, report_month, activity_month, adjustment_type, currency,
+                rows, partner_revenue)
+        SELECT report_id, organisation_id, owner_id, report_month, activity_month,
+               coalesce(adjustment_type, 'None'), coalesce(currency, 'USD'), count(*), sum(partner_revenue)
+          FROM rights.money WHERE report_id = :report_id AND report_month = :month
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+        """,
+        report_id=report_id,
+        month=month,
+    )
+
+
+def replace(tx: db.Transaction, report_id: str, previous_ids: list[str], month: date) -> None:
+    """Delete the rows of the reports that this one replaces, and mark them as replaced."""
+    if not previous_ids:
+        return
+    for table in _TABLES:
+        db.run(
+            tx,
+            f"""
+            DELETE FROM rights.{table}
+             WHERE report_id = ANY(:previous_ids::uuid[]) AND report_month = :month
+            """,
+            previous_ids=previous_ids,
+            month=month,
+        )
+    db.run(
+        tx,
+        "DELETE FROM rights.money_sums WHERE report_id = ANY(:previous_ids::uuid[])",
+        previous_ids=previous_ids,
+    )
+    db.run(
+        tx,
+        """
+        UPDATE rights.reports SET status = 'replaced', replaced_by = :report_id
+         WHERE id = ANY(:previous_ids::uuid[])
+        """,
+        previous_ids=previous_ids,
+        report_id=report_id,
+    )

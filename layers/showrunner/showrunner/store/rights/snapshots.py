@@ -1,0 +1,346 @@
+"""Load a snapshot: all rows of a day, compared with those that the tables have.
+
+A row's digest is that of its text. A row whose digest is known is unchanged, and only the others are read
+and stored. One transaction has it all, and temporary tables that end with it.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from showrunner.database import db
+from showrunner.reports.tables import Table
+
+# So many row numbers are in memory at once.
+FETCH = 20_000
+_TEMPORARY = ("seen", "staged", "gone")
+
+
+class Snapshot(NamedTuple):
+    """A snapshot that is being loaded. columns: those of the table that the file has, in its order."""
+
+    table: Table
+    kind: str
+    columns: list[str]
+    organisation_id: str
+    owner_id: int
+    report_id: str
+    day: date
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.table.key
+
+
+class Outcome(NamedTuple):
+    """Changes by a snapshot, in rows. accepted: rows of the file that the table has now."""
+
+    accepted: int
+    new: int
+    changed: int
+    removed: int
+
+
+def begin(tx: db.Transaction, snapshot: Snapshot) -> int:
+    """Prepare the temporary tables. Returns how many rows the snapshot before has."""
+    for name in _TEMPORARY:
+        tx.command(f"DROP TABLE IF EXISTS pg_temp.{name}")
+    tx.command("CREATE TEMP TABLE seen (row_number bigint, digest uuid) ON COMMIT DROP")
+    types = ", ".join(
+        f"{name} {'text' if sql == 'text[]' else sql}"
+        for name in snapshot.columns
+        for sql in (snapshot.table.columns[name].sql,)
+    )
+    tx.command(f"CREATE TEMP TABLE staged (row_number bigint, digest uuid, {types}) ON COMMIT DROP")
+    return int(
+        db.value(
+            tx,
+            f"SELECT count(*) FROM rights.{snapshot.table.name} WHERE owner_id = :owner_id",
+            owner_id=snapshot.owner_id,
+        )
+    )
+
+
+def copy_digests(tx: db.Transaction, blocks: Iterable[bytes]) -> None:
+    """Take row numbers and digests of all rows of the file, in CSV."""
+    db.copy_in(tx, "COPY pg_temp.seen FROM STDIN (FORMAT csv)", blocks)
+    tx.command("ANALYZE pg_temp.seen")
+
+
+def wanted(tx: db.Transaction, snapshot: Snapshot) -> Iterator[int]:
+    """Yield the numbers of the rows that are new or changed: those whose digest the table lacks."""
+    tx.command(
+        f"""
+        DECLARE wanted NO SCROLL CURSOR FOR
+        SELECT row_number FROM pg_temp.seen s
+         WHERE NOT EXISTS (SELECT FROM rights.{snapshot.table.name} c
+                            WHERE c.owner_id = {snapshot.owner_id:d} AND c.digest = s.digest)
+        """
+    )
+    while found := tx.open().run(f"FETCH {FETCH} FROM wanted"):
+        for (number,) in found:
+            yield number
+    tx.command("CLOSE wanted")
+
+
+def copy_rows(tx: db.Transaction, snapshot: Snapshot, delimiter: str, blocks: Iterable[bytes]) -> int:
+    """Take rows for the table, in CSV: row number, digest and the file's columns. Returns how many."""
+    columns = ", ".join(snapshot.columns)
+    sign = "E'\\t'" if delimiter == "\t" else f"'{delimiter}'"
+    count = db.copy_in(
+        tx,
+        f"COPY pg_temp.staged (row_number, digest, {columns}) FROM STDIN "
+        f"(FORMAT csv, DELIMITER {sign}, FORCE_NULL ({columns}), ENCODING 'UTF8')",
+        blocks,
+    )
+    tx.command("ANALYZE pg_temp.staged")
+    return count
+
+
+def load_first(tx: db.Transaction, snapshot: Snapshot, staged: int) -> Outcome:
+    """Store the staged rows of an owner who has none in the table."""
+    stored = _insert(tx, snapshot, "true")
+    if stored < staged:
+        _reject_repeated(tx, snapshot, delete=False)
+    return Outcome(stored, stored, 0, 0)
+
+
+def merge(tx: db.Transaction, snapshot: Snapshot) -> Outcome:
+    """Bring the table to what the file has: new, changed and removed rows, with their history."""
+    table, owner = f"rights.{snapshot.table.name}", f"{snapshot.owner_id:d}"
+    keys = ", ".join(f"c.{name}" for name in snapshot.keys)
+    tx.command(
+        f"""
+        CREATE TEMP TABLE gone ON COMMIT DROP AS
+        SELECT {keys}, c.digest FROM {table} c
+         WHERE c.owner_id = {owner} AND NOT EXISTS (SELECT FROM pg_temp.seen s WHERE s.digest = c.digest)
+        """
+    )
+    tx.command("ANALYZE pg_temp.gone")
+    before = int(
+        db.value(tx, f"SELECT count(*) FROM {table} WHERE owner_id = :owner_id", owner_id=snapshot.owner_id)
+    )
+    unchanged = before - int(db.value(tx, "SELECT count(*) FROM pg_temp.gone"))
+    _reject_alike(tx, snapshot)
+    _reject_repeated(tx, snapshot, delete=True)
+    _reject_known(tx, snapshot)
+    changed = _write_changes(tx, snapshot)
+    updated = _update(tx, snapshot)
+    new = _insert(
+        tx,
+        snapshot,
+        f"NOT EXISTS (SELECT FROM {table} c WHERE c.owner_id = {owner} AND {_same(snapshot, 'c')})",
+    )
+    removed = 0 if _note_unknown(tx, snapshot) else _remove(tx, snapshot)
+    return Outcome(unchanged + updated + new, new, changed, removed)
+
+
+def _note_unknown(tx: db.Transaction, snapshot: Snapshot) -> bool:
+    """Tell whether rows were refused whose key can't be read, and note that nothing is removed then."""
+    return bool(
+        db.run(
+            tx,
+            """
+            UPDATE rights.reports
+               SET notes = notes || 'Rows without a readable key were refused, so nothing was removed.'::text
+             WHERE id = :report_id
+               AND EXISTS (SELECT FROM rights.rejects WHERE report_id = :report_id AND key IS NULL)
+            """,
+            report_id=snapshot.report_id,
+        )
+    )
+
+
+def _value(snapshot: Snapshot, name: str) -> str:
+    """Return the SQL of a staged row's column, as the table has it."""
+    if name in snapshot.keys:
+        return f"coalesce(s.{name}, '')" if name in snapshot.columns else "''"
+    return f"string_to_array(s.{name}, '|')" if _is_list(snapshot, name) else f"s.{name}"
+
+
+def _is_list(snapshot: Snapshot, name: str) -> bool:
+    return snapshot.table.columns[name].sql == "text[]"
+
+
+def _same(snapshot: Snapshot, row: str) -> str:
+    """Return the condition that a row and the staged row s have the same key."""
+    return " AND ".join(f"{row}.{name} = {_value(snapshot, name)}" for name in snapshot.keys)
+
+
+def _key(snapshot: Snapshot, row: str) -> str:
+    """Return the SQL of a stored row's key as text: its columns joined by |."""
+    return "concat_ws('|', " + ", ".join(f"{row}.{name}" for name in snapshot.keys) + ")"
+
+
+def _staged_key(snapshot: Snapshot) -> str:
+    return "concat_ws('|', " + ", ".join(_value(snapshot, name) for name in snapshot.keys) + ")"
+
+
+def _tracked(snapshot: Snapshot) -> list[str]:
+    """Return the file's columns whose changes are history: neither keys nor figures."""
+    return [
+        name for name in snapshot.columns if name not in snapshot.keys and name not in snapshot.table.figures
+    ]
+
+
+def _differs(snapshot: Snapshot) -> str:
+    names = _tracked(snapshot)
+    if not names:
+        return "false"
+    before = ", ".join(f"c.{name}" for name in names)
+    after = ", ".join(_value(snapshot, name) for name in names)
+    return f"ROW({before}) IS DISTINCT FROM ROW({after})"
+
+
+def _insert(tx: db.Transaction, snapshot: Snapshot, condition: str) -> int:
+    names = list(dict.fromkeys([*snapshot.keys, *snapshot.columns]))
+    return db.run(
+        tx,
+        f"""
+        INSERT INTO rights.{snapshot.table.name}
+               (organisation_id, owner_id, digest, first_day, changed_day, {", ".join(names)})
+        SELECT :organisation_id::uuid, :owner_id::integer, s.digest, :day::date, :day::date,
+               {", ".join(_value(snapshot, name) for name in names)}
+          FROM pg_temp.staged s WHERE {condition} ON CONFLICT DO NOTHING
+        """,
+        organisation_id=snapshot.organisation_id,
+        owner_id=snapshot.owner_id,
+        day=snapshot.day,
+    )
+
+
+def _reject_repeated(tx: db.Transaction, snapshot: Snapshot, *, delete: bool) -> None:
+    """Refuse staged rows whose key an earlier staged row has."""
+    db.run(
+        tx,
+        f"""
+        INSERT INTO rights.rejects (report_id, row_number, column_name, value, reason, key)
+        SELECT :report_id::uuid, row_number, :columns, key,
+               'Row ' || first || ' of the file has the same key.', key
+          FROM (SELECT row_number, {_staged_key(snapshot)} AS key,
+                       min(row_number) OVER (PARTITION BY {_staged_key(snapshot)}) AS first
+                  FROM pg_temp.staged s) rows
+         WHERE row_number > first
+        """,
+        report_id=snapshot.report_id,
+        columns=", ".join(snapshot.keys),
+    )
+    if delete:
+        db.run(
+            tx,
+            """
+            DELETE FROM pg_temp.staged s USING rights.rejects r
+             WHERE r.report_id = :report_id AND r.row_number = s.row_number
+            """,
+            report_id=snapshot.report_id,
+        )
+
+
+def _reject_alike(tx: db.Transaction, snapshot: Snapshot) -> None:
+    """Refuse rows of the file whose whole text an earlier, unchanged row has."""
+    db.run(
+        tx,
+        f"""
+        INSERT INTO rights.rejects (report_id, row_number, column_name, value, reason, key)
+        SELECT :report_id::uuid, s.row_number, :columns, {_key(snapshot, "c")},
+               'Row ' || s.first || ' of the file is the same row.', {_key(snapshot, "c")}
+          FROM (SELECT row_number, digest, min(row_number) OVER (PARTITION BY digest) AS first
+                  FROM pg_temp.seen
+                 WHERE digest IN (SELECT digest FROM pg_temp.seen GROUP BY digest HAVING count(*) > 1)) s
+          JOIN rights.{snapshot.table.name} c ON c.owner_id = :owner_id AND c.digest = s.digest
+         WHERE s.row_number > s.first
+        """,
+        report_id=snapshot.report_id,
+        owner_id=snapshot.owner_id,
+        columns=", ".join(snapshot.keys),
+    )
+
+
+def _reject_known(tx: db.Transaction, snapshot: Snapshot) -> None:
+    """Refuse staged rows whose key an unchanged row of the file has."""
+    db.run(
+        tx,
+        f"""
+        WITH known AS (
+            DELETE FROM pg_temp.staged s USING rights.{snapshot.table.name} c
+             WHERE c.owner_id = :owner_id AND {_same(snapshot, "c")}
+               AND NOT EXISTS (SELECT FROM pg_temp.gone g WHERE {_same(snapshot, "g")})
+            RETURNING s.row_number, {_key(snapshot, "c")} AS key)
+        INSERT INTO rights.rejects (report_id, row_number, column_name, value, reason, key)
+        SELECT :report_id::uuid, row_number, :columns, key, 'Another row of the file has the same key.', key
+          FROM known
+        """,
+        report_id=snapshot.report_id,
+        owner_id=snapshot.owner_id,
+        columns=", ".join(snapshot.keys),
+    )
+
+
+def _write_changes(tx: db.Transaction, snapshot: Snapshot) -> int:
+    """Write the history of rows whose tracked columns change. Returns how many rows they are."""
+    names = _tracked(snapshot)
+    before = ", ".join(f"'{name}', c.{name}" for name in names)
+    after = ", ".join(f"'{name}', {_value(snapshot, name)}" for name in names)
+    return db.run(
+        tx,
+        f"""
+        INSERT INTO rights.history (organisation_id, owner_id, kind, key, day, report_id, change, columns)
+        SELECT :organisation_id::uuid, :owner_id::integer, :kind, rows.key, :day::date, :report_id::uuid,
+               'changed',
+               (SELECT jsonb_object_agg(o.key, jsonb_build_array(o.value, n.value))
+                  FROM jsonb_each(rows.before) o JOIN jsonb_each(rows.after) n USING (key)
+                 WHERE o.value IS DISTINCT FROM n.value)
+          FROM (SELECT {_key(snapshot, "c")} AS key, jsonb_build_object({before}) AS before,
+                       jsonb_build_object({after}) AS after
+                  FROM pg_temp.staged s JOIN rights.{snapshot.table.name} c
+                    ON c.owner_id = :owner_id AND {_same(snapshot, "c")}
+                 WHERE {_differs(snapshot)}) rows
+        """,
+        organisation_id=snapshot.organisation_id,
+        owner_id=snapshot.owner_id,
+        kind=snapshot.kind,
+        day=snapshot.day,
+        report_id=snapshot.report_id,
+    )
+
+
+def _update(tx: db.Transaction, snapshot: Snapshot) -> int:
+    values = ", ".join(
+        f"{name} = {_value(snapshot, name)}" for name in snapshot.columns if name not in snapshot.keys
+    )
+    return db.run(
+        tx,
+        f"""
+        UPDATE rights.{snapshot.table.name} c SET digest = s.digest, {values},
+               changed_day = CASE WHEN {_differs(snapshot)} THEN :day::date ELSE c.changed_day END
+          FROM pg_temp.staged s WHERE c.owner_id = :owner_id AND {_same(snapshot, "c")}
+        """,
+        owner_id=snapshot.owner_id,
+        day=snapshot.day,
+    )
+
+
+def _remove(tx: db.Transaction, snapshot: Snapshot) -> int:
+    """Remove the rows that the file lacks. A row that the file has but that was refused stays."""
+    return db.run(
+        tx,
+        f"""
+        WITH removed AS (
+            DELETE FROM rights.{snapshot.table.name} c USING pg_temp.gone g
+             WHERE c.owner_id = :owner_id AND c.digest = g.digest
+               AND {" AND ".join(f"c.{name} = g.{name}" for name in snapshot.keys)}
+               AND NOT EXISTS (SELECT FROM rights.rejects r
+                                WHERE r.report_id = :report_id AND r.key = {_key(snapshot, "c")})
+            RETURNING c.*)
+        INSERT INTO rights.history (organisation_id, owner_id, kind, key, day, report_id, change, columns)
+        SELECT :organisation_id::uuid, :owner_id::integer, :kind, {_key(snapshot, "removed")}, :day::date,
+               :report_id::uuid, 'removed',
+               jsonb_strip_nulls(to_jsonb(removed)) - 'organisation_id' - 'owner_id' - 'digest'
+          FROM removed
+        """,
+        organisation_id=snapshot.organisation_id,
+        owner_id=snapshot.owner_id,
+        kind=snapshot.kind,
+        day=snapshot.day,
+        report_id=snapshot.report_id,
+    )
