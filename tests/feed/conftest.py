@@ -102,7 +102,9 @@ def youtube(world, monkeypatch):
 
 @pytest.fixture
 def followed(world, youtube, tx):
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    world.api(
+        "POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK, "secret": None}
+    )
     db.run(tx, "UPDATE feed.polls SET poll_at = now() - interval '1 second'")
     return CHANNEL
 

@@ -14,7 +14,7 @@ def verified_subscription(world):
     _, body = world.api(
         "POST",
         "/api/v1/subscriptions",
-        {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook"},
+        {"channel_id": CHANNEL, "callback_url": "https://ingest.example.com/webhook", "secret": None},
     )
     [job] = world.take("HUB_QUEUE_URL")
     hub_message(world, "verified", body["id"], lease_seconds=432_000)

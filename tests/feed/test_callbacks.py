@@ -298,9 +298,21 @@ def test_a_signature_in_upper_case_is_accepted(world, subscription):
 
 
 def test_without_a_secret_the_callback_token_is_enough(world):
-    world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    wanted = {"channel_id": CHANNEL, "callback_url": CALLBACK, "secret": None}
+    assert world.api("POST", "/api/v1/subscriptions", wanted)[1]["secret"] is None
     [job] = world.take("HUB_QUEUE_URL")
     assert world.webhook("POST", f"/webhook/{job['token']}", atom())["statusCode"] == 202
+
+
+def test_a_subscription_has_a_secret_unless_it_is_declined(world):
+    wanted = {"channel_id": CHANNEL, "callback_url": CALLBACK}
+    _, body = world.api("POST", "/api/v1/subscriptions", wanted)
+    [job] = world.take("HUB_QUEUE_URL")
+    subscription = {**body, "path": f"/webhook/{job['token']}"}
+
+    assert len(body["secret"]) == 43
+    assert (push(world, subscription), push(world, subscription, body["secret"])) == (403, 202)
+    assert "secret" not in world.api("GET", f"/api/v1/subscriptions/{body['id']}")[1]
 
 
 def test_the_old_and_the_new_secret_are_valid_during_a_change(world, subscription):
@@ -340,7 +352,8 @@ def verify(world, subscription):
 
 def test_a_first_secret_is_required_only_after_the_hub_verified_it(world, monkeypatch):
     monkeypatch.setattr(callbacks, "OVERLAP_SECONDS", 0)  # the 15 minutes pass at once
-    _, body = world.api("POST", "/api/v1/subscriptions", {"channel_id": CHANNEL, "callback_url": CALLBACK})
+    unsigned = {"channel_id": CHANNEL, "callback_url": CALLBACK, "secret": None}
+    _, body = world.api("POST", "/api/v1/subscriptions", unsigned)
     [job] = world.take("HUB_QUEUE_URL")
     subscription = {**body, "path": f"/webhook/{job['token']}"}
     verify(world, subscription)

@@ -22,7 +22,9 @@ def follow(given: schemas.ChannelAddress) -> dict[str, Any]:
     )
     with breakers.guard("youtube", "resolve"):
         found = client.resolve(link)
-    row = subscriptions.follow(found.channel_id, given.callback_url, schemas.DEFAULT_LEASE, None, found.title)
+    row = subscriptions.follow(
+        found.channel_id, given.callback_url, schemas.DEFAULT_LEASE, schemas.new_secret(), found.title
+    )
     return {
         "channel": {
             "channel_id": found.channel_id,

@@ -1,10 +1,9 @@
 """Check the Ingestion API's keys and write its errors."""
 
 import hashlib
-import json
 from typing import Any
 
-from showrunner.access import tokens
+from showrunner.access import strict_json, tokens
 from showrunner.database import db
 from showrunner.errors import ShowrunnerError, Unauthorized
 from showrunner.store.access import api_keys
@@ -72,7 +71,7 @@ def refuse(request: Request, error: ShowrunnerError) -> Answer:
 def _refused_value(request: Request, field: str) -> dict[str, str]:
     """Return {value} if the body has the field, and it is no secret."""
     try:
-        value = json.loads(request.raw_body or b"null")[field] if field != "secret" else None
+        value = strict_json.loads(request.raw_body or b"null")[field] if field != "secret" else None
     except (ValueError, KeyError, TypeError, RecursionError):
         value = None
     return {"value": value[:200]} if isinstance(value, str) else {}

@@ -1,5 +1,6 @@
 """Define the requests and responses of the Ingestion API. Error messages have the documents' wording."""
 
+import secrets
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -80,11 +81,18 @@ UpdateType = Literal["new_video", "title_update", "deleted", "unknown"]
 # ------------------------------------------------------------------------------------------------ Requests
 
 
+def new_secret() -> str:
+    """Return a secret that nobody can guess. The hub signs notifications with it."""
+    return secrets.token_urlsafe(32)
+
+
 class NewSubscription(Body):
+    """A subscription. Without `secret` one is made; with null unsigned notifications are accepted."""
+
     channel_id: ChannelId
     callback_url: CallbackUrl
     lease_seconds: Lease = DEFAULT_LEASE
-    secret: Secret | None = None
+    secret: Secret | None = Field(default_factory=new_secret)
 
 
 class Renewal(Body):
