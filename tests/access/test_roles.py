@@ -226,6 +226,7 @@ def test_every_route_refuses_a_call_without_a_token(aws, tx, signing_key, method
             "channel_id",
             "video_id",
             "asset_id",
+            "artist_id",
             "user_id",
             "key_id",
             "token_id",
