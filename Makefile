@@ -55,8 +55,11 @@ deploy: ## deploy to AWS (STAGE=dev; DRY_RUN=1 only prints the commands; CONFIRM
 preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
 	$(local) preflight --stage '$(STAGE)'
 
-secrets: ## ask for the services' keys, try them and put them into SSM (STAGE=dev; ORGANISATION=id: its own Google client)
-	$(local) secrets --stage '$(STAGE)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
+.PHONY: keys bench-keys
+keys: ## make the stage's own keys, ask for the services' and try them (STAGE=dev; ORGANISATION=id: its own Google client)
+	$(local) keys --stage '$(STAGE)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
+
+secrets: keys ## the other name of make keys
 
 record: ## call a real service once for each kind of response and save their shapes (SERVICE=openai, elevenlabs, pexels, youtube)
 	$(local) record --service '$(SERVICE)'
@@ -115,6 +118,9 @@ bench-load: ## 50 users at once over HTTP, beside an empty function
 .PHONY: bench-metrics
 bench-metrics: ## collect 10,000 artists' figures from YouTube's stand-in, with failures and a restart
 	$(local) bench metrics
+
+bench-keys: ## rotations killed at each remote call, beside callers that cache the old key
+	$(local) bench keys
 
 bench-lists: ## how fast lists are, page after page
 	$(local) bench lists

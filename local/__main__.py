@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     deploying.add_argument("--dry-run", action="store_true")
     deploying.add_argument("--confirm")
     command("preflight", preflight, "what a deployment lacks").add_argument("--stage", required=True)
-    asking = command("secrets", ask_secrets, "keys of the services into SSM")
+    asking = command("keys", make_keys, "the stage's own keys and the services' keys into SSM")
     asking.add_argument("--stage", required=True)
     asking.add_argument("--organisation")
     promoting = command("admin", admin, "the first platform admin of a stage")
@@ -242,14 +242,20 @@ def preflight(options: argparse.Namespace) -> None:
     print("Nothing is missing: make deploy STAGE=" + options.stage)
 
 
-def ask_secrets(options: argparse.Namespace) -> None:
+def make_keys(options: argparse.Namespace) -> None:
+    """Make the keys that nobody brings, then ask for the others. Without a terminal they are listed."""
     found = operated(options.stage)
     from local.stages import secrets
 
     if options.organisation:
         secrets.ask_of_organisation(found, options.organisation)
-    else:
+        return
+    secrets.make_missing(found)
+    if sys.stdin.isatty():
         secrets.ask_all(found)
+        return
+    for line in secrets.wanted(found):
+        print(line)
 
 
 def admin(options: argparse.Namespace) -> None:

@@ -318,7 +318,7 @@ class Rehearsal:
             "lacks, each with its command"
         )
         print(
-            f"# once: make secrets STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy "
+            f"# once: make keys STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy "
             f"makes {', '.join(MADE)}"
         )
         print("make build")

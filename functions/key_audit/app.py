@@ -17,6 +17,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "address": None,
     }
     change = {"outcome": event["outcome"], "error": event.get("error")}
+    action = f"key_{event['kind']}"
     with db.transaction() as tx:
-        audit_log.add(tx, who, f"key_{event['kind']}", "secret", event["name"], change)
+        # The machine repeats the step if its answer was lost; one environment at a time runs it.
+        if not audit_log.is_recorded(tx, action, "secret", event["name"], event["rotation_id"]):
+            audit_log.add(tx, who, action, "secret", event["name"], change)
     return {"recorded": event["outcome"]}

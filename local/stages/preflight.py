@@ -136,14 +136,14 @@ def missing_secrets(stage: Stage) -> Iterator[Finding]:
         yield Finding(
             blocks=True,
             what=f"keys of {', '.join(missing)} are not in SSM",
-            remedy=f"make secrets STAGE={stage.name}",
+            remedy=f"make keys STAGE={stage.name}",
         )
     for name, service in secrets.OPTIONAL.items():
         if name not in there:
             yield Finding(
                 blocks=False,
                 what=f"{name} is not in SSM: {service.without}",
-                remedy=f"make secrets STAGE={stage.name}",
+                remedy=f"make keys STAGE={stage.name}",
             )
 
 

@@ -1,4 +1,4 @@
-"""`make secrets STAGE=dev`: ask for each service's key, try it, and put it into SSM.
+"""`make keys STAGE=dev`: ask for each service's key, try it, and put it into SSM.
 
 Secrets that only this stage needs to know are generated.
 """
@@ -65,6 +65,18 @@ def ask_of_organisation(stage: Stage, organisation_id: str, ask: Ask = getpass.g
             raise Refused(f"without a {title} the organisation can't connect accounts; nothing more was kept")
         stage.put_secret(f"organisations/{id_}/google/{name}", value, overwrite=True)
     print(f"Now PUT /api/v1/admin/organisations/{id_}/google-project with the project's quotas.", flush=True)
+
+
+def wanted(stage: Stage) -> list[str]:
+    """Return a line for each key that a person must supply and has not: what, where to get it, what for."""
+    there = stage.secrets_there([*BROUGHT, *OPTIONAL])
+    return [
+        f"{name}: {secret.title}, from {secret.source}"
+        + (f" (without it: {secret.without})" if optional else "")
+        for optional, secrets in ((False, BROUGHT), (True, OPTIONAL))
+        for name, secret in secrets.items()
+        if name not in there
+    ]
 
 
 def _how_to_replace(secret: Secret) -> str:

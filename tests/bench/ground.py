@@ -81,7 +81,8 @@ def stage(videos: int) -> Iterator[dict[str, Any]]:
 
     shutil.rmtree(HOME / "postgres", ignore_errors=True)  # delete what an interrupted run left
     with aws(), postgres.server(HOME, free_port(), throwaway=True) as server:
-        os.environ.update(server.environment)
+        stage_key = sdk.client("kms").create_key()["KeyMetadata"]["Arn"]
+        os.environ.update(server.environment, STAGE_KEY_ARN=stage_key)
         key = tokens.new_key()
         secrets = {
             **server.secrets,

@@ -68,7 +68,7 @@ def test_everything_that_is_missing_is_listed_at_once_with_its_command(monkeypat
     for part in (
         "AlarmEmail (where alarms go) is empty",
         "keys of OpenAI, ElevenLabs, YouTube Data API are not in SSM",
-        "make secrets STAGE=dev",
+        "make keys STAGE=dev",
         "Lambda allows 10 executions at once",
         (
             "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
@@ -458,7 +458,7 @@ def test_a_rehearsal_prints_the_whole_order_and_asks_no_account(monkeypatch, cap
     told = capsys.readouterr().out
     order = [
         "make preflight",
-        "make secrets",
+        "make keys",
         "make build",
         "showrunner-data-dev",
         "lambda invoke",

@@ -1,4 +1,4 @@
-"""make secrets, admin, trace and destroy with an account in memory: what they print; running them again."""
+"""make keys, admin, trace and destroy with an account in memory: what they print; running them again."""
 
 import json
 
@@ -24,7 +24,7 @@ def stage() -> Stage:
     return Stage("dev")
 
 
-# ---------------------------------------------------------------- make secrets
+# ---------------------------------------------------------------- make keys
 
 
 @pytest.fixture
@@ -81,6 +81,20 @@ def test_a_key_that_is_refused_is_not_kept_and_those_before_it_stay(monkeypatch,
         stage, lambda question: asked.append(question) or ("" if "Enter to go on" in question else "right")
     )
     assert not any("OpenAI" in question for question in asked)
+
+
+def test_what_a_person_must_supply_is_listed_with_where_to_get_it(monkeypatch, tmp_path, services, stage):
+    use(monkeypatch, tmp_path, Account())
+    secrets.make_missing(stage)
+    stage.put_secret("openai/api_key", "right")
+
+    listed = secrets.wanted(stage)
+    assert [line.partition(":")[0] for line in listed] == [
+        *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key"),
+        *("google/client_id", "google/client_secret"),
+    ]
+    assert "https://elevenlabs.io/app/settings/api-keys" in listed[0]
+    assert "(without it: no stock pictures)" in listed[2]
 
 
 def test_without_a_key_that_every_video_needs_nothing_goes_on(monkeypatch, tmp_path, services, stage):

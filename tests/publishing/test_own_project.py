@@ -121,7 +121,7 @@ def test_admins_bring_list_and_remove_a_project(studio, admin):
     quota = {"units_a_day": 50_000, "inserts_a_day": 300}
 
     refused = admin("PUT", path, quota)
-    assert (refused.status, "make secrets" in refused.body["error"]["message"]) == (409, True)
+    assert (refused.status, "make keys" in refused.body["error"]["message"]) == (409, True)
     put_secrets(secrets(studio))
     saved = admin("PUT", path, quota)
 

@@ -241,7 +241,7 @@ def restore_organisation(request: Request, organisation_id: str) -> dict[str, st
 def save_google_project(request: Request, organisation_id: str, body: OwnProject) -> OwnProjectResponse:
     """Let an organisation work with a Google project of its own: accounts are connected through its client.
 
-    First store its client with `make secrets STAGE=… ORGANISATION=…`. Accounts that are connected already
+    First store its client with `make keys STAGE=… ORGANISATION=…`. Accounts that are connected already
     stay with the stage's project until they are connected again. Quotas of projects are never pooled.
     """
     id_ = organisation_id.lower()
@@ -252,7 +252,7 @@ def save_google_project(request: Request, organisation_id: str, body: OwnProject
     if missing:
         raise Conflict(
             f"These secrets are not in SSM: {', '.join(missing)}. "
-            f"Store them with make secrets STAGE=… ORGANISATION={id_}."
+            f"Store them with make keys STAGE=… ORGANISATION={id_}."
         )
     with db.transaction() as tx:
         google_projects.save(tx, id_, body.units_a_day, body.inserts_a_day)

@@ -1,6 +1,6 @@
 """Every secret of a stage: who reads it, how it is replaced, and how old it may become.
 
-The code, `make secrets`, the templates' policies and the tests all follow this table.
+The code, `make keys`, the templates' policies and the tests all follow this table.
 """
 
 from typing import Literal, NamedTuple

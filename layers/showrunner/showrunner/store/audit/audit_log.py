@@ -73,6 +73,23 @@ def add(
     )
 
 
+def is_recorded(tx: db.Transaction, action: str, thing: str, thing_id: str, request_id: str) -> bool:
+    """Return True if there is an event of the last day with this action, thing and request id."""
+    found = db.value(
+        tx,
+        """
+        SELECT EXISTS (SELECT 1 FROM audit.events
+                        WHERE at > now() - interval '1 day' AND action = :action AND thing = :thing
+                          AND thing_id = :thing_id AND request_id = :request_id)
+        """,
+        action=action,
+        thing=thing,
+        thing_id=thing_id,
+        request_id=request_id,
+    )
+    return bool(found)
+
+
 def prepare_month(tx: db.Transaction, ahead: int) -> None:
     """Make the partition of the month that is so many months ahead, if there is none."""
     db.run(
