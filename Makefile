@@ -55,7 +55,7 @@ deploy: ## deploy to AWS (STAGE=dev; DRY_RUN=1 only prints the commands; CONFIRM
 preflight: ## what a deployment to AWS lacks, each with the command (STAGE=dev)
 	$(local) preflight --stage '$(STAGE)'
 
-.PHONY: keys bench-keys
+.PHONY: keys bench-keys restore-keys
 keys: ## make the stage's own keys, ask for the services' and try them (STAGE=dev; ORGANISATION=id: its own Google client)
 	$(local) keys --stage '$(STAGE)' $(if $(ORGANISATION),--organisation '$(ORGANISATION)')
 
@@ -87,6 +87,9 @@ trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=loc
 
 restore: ## replace a stage's database with a snapshot (STAGE=dev SNAPSHOT=name; CONFIRM=prod for prod)
 	$(local) restore --stage '$(STAGE)' --snapshot '$(SNAPSHOT)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
+
+restore-keys: ## put all secrets of a nightly copy into an empty stage (STAGE=dev FROM=s3://bucket/keys/dev/2026-11-29.json)
+	$(local) restore-keys --stage '$(STAGE)' --source '$(FROM)'
 
 restore-drill: ## back up, destroy and restore the data of the running local stack, and compare
 	$(local) restore-drill

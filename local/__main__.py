@@ -89,6 +89,9 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--stage", "--snapshot"):
         restoring.add_argument(name, required=True)
     restoring.add_argument("--confirm")
+    restoring_keys = command("restore-keys", restore_keys, "a stage's secrets from a nightly copy")
+    for name in ("--stage", "--source"):
+        restoring_keys.add_argument(name, required=True)
     destroying = command("destroy", destroy, "take a stage down")
     for name in ("--stage", "--data"):
         destroying.add_argument(name, required=True)
@@ -318,6 +321,13 @@ def restore(options: argparse.Namespace) -> None:
     from local import release
 
     release.release(options.stage, dry_run=False, confirm=options.confirm, snapshot=options.snapshot)
+
+
+def restore_keys(options: argparse.Namespace) -> None:
+    found = operated(options.stage)
+    from local.stages import restore_keys
+
+    restore_keys.restore(found, options.source)
 
 
 def destroy(options: argparse.Namespace) -> None:

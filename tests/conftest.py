@@ -35,6 +35,7 @@ os.environ.update(
     VOICES="female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
+    PARAMETER_BACKUP_BUCKET="showrunner-media-test",
     BACKUP_BUCKET="showrunner-backups-test",
     EVENT_BUS_NAME="default",
     STATE_TABLE="state-test",

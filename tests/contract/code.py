@@ -311,6 +311,7 @@ SSM_CALLS = {
     "write": "put_parameter",
     "remove": "delete_parameter",
     "stored": "describe_parameters",
+    "everything": "get_parameters_by_path",
 }
 
 

@@ -99,6 +99,21 @@ def stored() -> dict[str, Stored]:
             return found
 
 
+def everything() -> list[tuple[str, int, str]]:
+    """Return (name, version, value) of all secrets of the stage, in the order of their names."""
+    path, found, token = parameter(""), list[tuple[str, int, str]](), ""
+    while True:
+        asked = {"Path": path, "Recursive": True, "WithDecryption": True, "MaxResults": 10}
+        answer = rpc.call("ssm", "GetParametersByPath", asked | ({"NextToken": token} if token else {}))
+        for each in answer["Parameters"]:
+            name = each["Name"].removeprefix(path + "/")
+            _know(name, each["Value"])
+            found.append((name, int(each["Version"]), each["Value"]))
+        token = answer.get("NextToken", "")
+        if not token:
+            return sorted(found)
+
+
 def parameter(name: str) -> str:
     """Return the parameter's name in SSM, for "" the path of all. Raises InvalidRequest if it can't be."""
     full = f"/showrunner/{config.setting('STAGE')}/{name}".rstrip("/")
