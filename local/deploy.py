@@ -367,20 +367,21 @@ def client() -> httpx.Client:
     )
 
 
-def ensure_channel(api: httpx.Client) -> str:
-    """Return the id of the demo channel. Creates it through the API if it does not exist."""
+def ensure_channel(api: httpx.Client, name: str = CHANNEL, **settings: str) -> str:
+    """Return the id of a channel for demos. Creates it through the API if it does not exist."""
     listed = answered(api.get("/api/v1/channels", params={"limit": 100}))
     for channel in listed["channels"]:
-        if channel["name"] == CHANNEL:
+        if channel["name"] == name:
             return str(channel["id"])
     body = {
-        "name": CHANNEL,
+        "name": name,
         "niche": "science and history",
         # Stand-ins cost nothing: their list prices must not end a long video.
         "settings": {
             "language": "en",
             "auto_publish": False,
             "budget": {"video": "50.00", "day": "500.00"},
+            **settings,
         },
     }
     made = answered(api.post("/api/v1/channels", json=body, headers={"Idempotency-Key": str(uuid.uuid4())}))

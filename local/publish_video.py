@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
+from local import deploy
 from local.deploy import answered
 from local.settings import Refused, address
 
@@ -29,22 +30,7 @@ def log_in(api: httpx.Client) -> None:
 
 def ensure_channel(api: httpx.Client) -> str:
     """Return the id of the person's channel, connected to a YouTube channel of the stand-in."""
-    listed = answered(api.get("/api/v1/channels", params={"limit": 100}))["channels"]
-    found = next((each for each in listed if each["name"] == CHANNEL), None)
-    if found is None:
-        body = {
-            "name": CHANNEL,
-            "niche": "science and history",
-            "settings": {
-                "language": "en",
-                "auto_publish": False,
-                "privacy": "public",
-                "budget": {"video": "50.00", "day": "500.00"},
-            },
-        }
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
-        found = answered(api.post("/api/v1/channels", json=body, headers=headers))["channel"]
-    channel_id = str(found["id"])
+    channel_id = deploy.ensure_channel(api, CHANNEL, privacy="public")
     _through_google(api, "youtube")
     answered(api.post(f"/api/v1/channels/{channel_id}/connect-youtube", json={}))
     return channel_id

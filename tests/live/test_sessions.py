@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from functions.live import app
 from showrunner.database import db
 from showrunner.live import connections, topics
@@ -19,7 +21,9 @@ from tests.live.clients import (
 )
 
 
-def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(clients):
+@pytest.fixture
+def ended(clients):
+    """Add a connection whose session ended a second ago."""
     ended = connections.Connection(
         "ended",
         "account",
@@ -30,24 +34,17 @@ def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(
         frozenset(),
     )
     connections.add(ended)
+    return ended
 
+
+def test_a_message_after_the_sessions_end_is_answered_and_the_connection_closed(clients, ended):
     answer = say(clients, "ended", {"action": "ping"})
 
     assert (answer["type"], answer["code"]) == ("error", "INVALID_TOKEN")
     assert clients.closed == ["ended"]
 
 
-def test_nothing_is_delivered_after_the_sessions_end(clients):
-    ended = connections.Connection(
-        "ended",
-        "account",
-        "login",
-        organisation(),
-        frozenset({"videos:read"}),
-        int(time.time()) - 1,
-        frozenset(),
-    )
-    connections.add(ended)
+def test_nothing_is_delivered_after_the_sessions_end(clients, ended):
     topics.subscribe(ended, frozenset({"videos"}))
 
     assert app.handler(progress(ended.organisation_id), None) == {"sent": 0}
