@@ -7,6 +7,7 @@ every run and handed over when it differs, so no run depends on the one before i
 """
 
 import base64
+import json
 import os
 import shlex
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from local import build as building
 from local.build import declared
-from local.settings import ROOT, Refused, python_of
+from local.settings import HOME, ROOT, Refused, python_of
 from local.stages import preflight, secrets
 from local.stages.stage import STANDS, Stage, refuse_placeholders, refuse_region, refuse_unsafe
 
@@ -64,9 +65,11 @@ class Release:
         built = building.build()
         for stack in (self.stage.data_stack, self.stage.application_stack):
             self.stage.settle(stack)
+        self.note_deletions()
         self.deploy_data(built / "data", found)
         secrets.encrypt_again(self.stage)
         self.migrate()
+        self.repeat_deletions()
         image = self.push_image(engine, account, region)
         self.deploy_application(built / "application", image, found)
         # Now that the stage stands and its addresses are known: protected, and with the origins that may
@@ -216,6 +219,38 @@ class Release:
                 f"the migration failed, and the application stack was left as it is: {failure}", code=1
             ) from failure
         print(f"Applied: {', '.join(answer['applied']) or 'nothing new'}.", flush=True)
+
+    def note_deletions(self) -> None:
+        """Before a restore: keep what was deleted on request since the snapshot, which would bring it back.
+
+        Kept in a file, because the database that knows it is gone afterwards and this run may be interrupted.
+        """
+        if not self.is_restoring():
+            return
+        snapshots = self.stage.aws("rds").describe_db_cluster_snapshots(
+            DBClusterSnapshotIdentifier=self.snapshot
+        )["DBClusterSnapshots"]
+        since = snapshots[0]["SnapshotCreateTime"].isoformat()
+        try:
+            answer = self.stage.invoke_migrate({"command": "deletions", "since": since}, MIGRATE_TIMEOUT_S)
+        except Refused as failure:
+            print(f"note: what was deleted on request since {since} is not known, and comes back: {failure}")
+            return
+        self.noted.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.noted.write_text(json.dumps(answer["deletions"]), encoding="utf-8")
+
+    @property
+    def noted(self) -> Path:
+        """The file of `note_deletions`. It holds ids only."""
+        return HOME / "restores" / f"{self.stage.name}-{self.snapshot}.json"
+
+    def repeat_deletions(self) -> None:
+        """After a restore: delete again what was deleted on request since the snapshot."""
+        if self.snapshot and self.noted.exists():
+            noted = json.loads(self.noted.read_text(encoding="utf-8"))
+            self.stage.invoke_migrate({"command": "delete", "deletions": noted}, MIGRATE_TIMEOUT_S)
+            print(f"Deleted again: {len(noted)} things, on requests since the snapshot.", flush=True)
+            self.noted.unlink()
 
     def push_image(self, engine: str, account: str, region: str) -> str:
         """Build and push the render image. Returns its address by digest.

@@ -15,6 +15,7 @@ from pg8000.native import Connection, DatabaseError, identifier
 
 from showrunner.accounts import first_admin
 from showrunner.aws import ssm
+from showrunner.backups import deletions
 from showrunner.database import db, logins
 from showrunner.database.owner import connect, session, transaction
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest
@@ -168,7 +169,8 @@ def change_logins(event: dict[str, Any]) -> dict[str, Any]:
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin.
 
-    `{"command": "copy", "database", "migrations"}` creates an empty database for a restore. `admit_login` and
+    `{"command": "copy", "database", "migrations"}` creates an empty database for a restore; `deletions`
+    (`since`) and `delete` (`deletions`) keep what people deleted deleted after one. `admit_login` and
     `end_logins` are commands of the rotation machine and answer with its next action. Whoever may invoke this
     function may do all of it.
     """
@@ -178,10 +180,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             return first_admin.make_admin(tx, event)
     if command == "copy":
         return make_copy(event["database"], event["migrations"])
+    if command == "deletions":
+        return deletions.list_since(event["since"])
+    if command == "delete":
+        return deletions.repeat_in_stage(event["deletions"])
     if command in ("admit_login", "end_logins"):
         return change_logins(event)
     if event:
-        known = "admin, copy, admit_login, end_logins"
+        known = "admin, copy, deletions, delete, admit_login, end_logins"
         raise InvalidRequest(f"The event is {{}} or a command that this function knows ({known}).")
     with contextlib.closing(connect()) as connection:
         applied = migrate(connection)

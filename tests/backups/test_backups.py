@@ -139,6 +139,17 @@ def test_what_was_deleted_on_request_after_the_backup_is_deleted_in_the_copy(dat
         ]
 
 
+def test_deletions_since_a_snapshot_are_repeated_in_the_database_that_came_from_it(database):
+    person = fill()["user"]
+    with db.transaction() as tx:
+        audit_log.add(tx, WHO, "erase", "user", person, {})
+    noted = migrate.handler({"command": "deletions", "since": "2026-01-01T00:00:00+00:00"}, None)
+
+    assert migrate.handler({"command": "delete", **noted}, None) == {"deleted": 1}
+    with db.reading() as tx:
+        assert db.value(tx, "SELECT full_name FROM accounts.users WHERE id = :id", id=person) == "Erased"
+
+
 def test_a_backup_of_several_snapshots_leaves_out_rows_whose_parent_was_deleted_between(
     database, bucket, monkeypatch
 ):

@@ -78,6 +78,9 @@ class Account:
     )
     alarms: list[str] = field(default_factory=list)
     restorable_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    deletions: list[Json] = field(default_factory=list)
+    """What the database's audit log knows of requests to delete."""
+    deleted_again: list[Json] = field(default_factory=list)
     versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)
     zones: dict[str, list[str]] = field(
@@ -372,6 +375,12 @@ class Account:
             assert asked["InvocationType"] == "Event"
             self.voice_checks += 1
             return {"StatusCode": 202, "Payload": io.BytesIO(b"")}
+        event = json.loads(asked.get("Payload", b"{}"))
+        if "command" in event:
+            known = {"deletions": {"deletions": self.deletions}, "delete": {"deleted": len(self.deletions)}}
+            self.deleted_again += event.get("deletions", [])
+            payload = json.dumps(known[event["command"]]).encode()
+            return {"StatusCode": 200, "Payload": io.BytesIO(payload)}
         self.migrated += 1
         told = {"applied": ["0001_initial"] if self.migrated == 1 else []}
         return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(told).encode())}
@@ -571,7 +580,11 @@ class Account:
     def rds_DescribeDBClusterSnapshots(self, asked: Json) -> Json:  # noqa: N802
         return {
             "DBClusterSnapshots": [
-                {"DBClusterSnapshotIdentifier": name, "DBClusterIdentifier": name.removesuffix("-final")}
+                {
+                    "DBClusterSnapshotIdentifier": name,
+                    "DBClusterIdentifier": name.removesuffix("-final"),
+                    "SnapshotCreateTime": MOMENT,
+                }
                 for name in self.snapshots
             ]
         }

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from local import build, release
 from local.settings import ROOT, Refused
-from local.stages import preflight, secrets
+from local.stages import edge, preflight, secrets
 from local.stages import stage as stages
 from local.stages.stage import Stage
 from tests.local.account import Account, Stack
@@ -39,6 +39,7 @@ def use(monkeypatch, tmp_path, account: Account, told: dict[str, str] = TOLD) ->
         (tmp_path / name / "template.yaml").write_text(build.TEMPLATES[name].read_text())
     monkeypatch.setattr(stages, "FILES", tmp_path / "stages")
     monkeypatch.setattr(stages, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "HOME", tmp_path)
     monkeypatch.setattr(stages, "POLL_SECONDS", 0)
     monkeypatch.setattr(Stage, "session", lambda self: account.session())
     monkeypatch.setattr(build, "build", lambda: tmp_path)
@@ -257,7 +258,8 @@ def test_an_address_that_leads_nowhere_is_never_deployed(account, monkeypatch, t
 
 
 def test_the_files_of_both_stages_name_parameters_of_the_templates_only():
-    declared = set().union(*(build.declared(path) for path in build.TEMPLATES.values()))
+    templates = (*build.TEMPLATES.values(), edge.TEMPLATE)
+    declared = set().union(*(build.declared(path) for path in templates))
     for name in stages.NAMES:
         import tomllib
 
@@ -419,6 +421,17 @@ def test_another_value_of_any_parameter_is_another_release(account):
 
     assert first == same
     assert restored != first
+
+
+def test_a_restore_deletes_again_what_was_deleted_on_request_since_the_snapshot(account):
+    deploy()
+    account.deletions = [{"thing": "user", "thing_id": "7", "organisation_id": None}]
+
+    deploy(snapshot="before-the-mistake")
+
+    assert account.deleted_again == account.deletions
+    deploy(snapshot="before-the-mistake")
+    assert account.deleted_again == account.deletions, "and only once"
 
 
 def test_a_restore_frees_the_old_cluster_makes_another_and_hands_its_host_over(account):

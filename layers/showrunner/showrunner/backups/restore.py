@@ -8,18 +8,15 @@ import gzip
 import hashlib
 import io
 import time
-from collections.abc import Callable
 from typing import Any
 
 from showrunner.aws import backup_bucket
 from showrunner.backups import manifest
+from showrunner.backups.deletions import repeat
 from showrunner.backups.export import RUN_SECONDS, State
 from showrunner.database import db, owner
-from showrunner.errors import Conflict, NotFound
+from showrunner.errors import Conflict
 from showrunner.store import backups
-from showrunner.store.access import api_keys
-from showrunner.store.accounts import members, organisations, personal_data
-from showrunner.store.studio import assets, channels, videos
 from showrunner.telemetry import logger
 
 # How many differences a manifest names. One is enough to distrust the copy.
@@ -96,8 +93,7 @@ def finish(state: State) -> State:
         with owner.transaction(copy):
             orphans = backups.remove_orphans(copy) if len(document["snapshots"]) > 1 else 0
             backups.finish(copy, document["sequences"])
-        for deletion in deletions:
-            _delete(copy, deletion)
+        repeat(copy, deletions)
     outcome = {
         "status": "different" if differences else "identical",
         "finished_at": manifest.now(),
@@ -119,29 +115,6 @@ def _differences(document: manifest.Manifest, there: dict[str, tuple[int, str]])
         elif checksum != known["checksum"]:
             found.append(f"{name} has other values in its {rows} rows")
     return found
-
-
-def _delete(tx: db.Session, deletion: dict[str, Any]) -> None:
-    """Repeat one deletion in the copy. What the copy never had is no error."""
-    thing_id, organisation_id = deletion["thing_id"], deletion["organisation_id"]
-    within: dict[str, Callable[..., Any]] = {
-        "channel": channels.remove,
-        "video": videos.remove,
-        "asset": assets.remove,
-        "member": members.remove,
-        "api_key": api_keys.remove,
-    }
-    with owner.transaction(tx):
-        tx.command("SAVEPOINT deletion")
-        try:
-            if deletion["thing"] == "user":
-                personal_data.erase(tx, thing_id)
-            elif deletion["thing"] == "organisation":
-                organisations.remove(tx, thing_id)
-            else:
-                within[deletion["thing"]](tx, organisation_id, thing_id)
-        except (NotFound, Conflict):
-            tx.command("ROLLBACK TO deletion")
 
 
 def fail(state: State) -> State:
