@@ -82,7 +82,7 @@ SECRETS: tuple[Secret, ...] = (
         "edge/origin_secret",
         "What CloudFront proves itself to the APIs with",
         "manual",
-        ("accounts", "admin", "artists", "assets", "channels", "feed", "videos", "websub"),
+        ("accounts", "admin", "artists", "assets", "channels", "cms", "feed", "videos", "websub"),
     ),
     Secret(
         "openai/api_key",
