@@ -114,6 +114,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         language=language,
         length_seconds=request["length_seconds"],
         voice=voice,
+        voice_name=request["voice"],
         palette={**palettes.DEFAULT, **(brand.get("palette") or {})},
         font=brand.get("font"),
         logo=found.get(str(brand.get("logo"))),

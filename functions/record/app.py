@@ -53,8 +53,15 @@ def _voice_costs(job: Job, written: Script) -> Decimal:
         name = voices.recording_name(text, job.voice.provider_id, model, job.language)
         parts = (files.product_key(job.organisation_id, "voice", name, part) for part in ("mp3", "json"))
         if any(s3.size(key) is None for key in parts):
-            total += costs.speech_charge(name, model, len(text), None).amount_usd
+            total += max(costs.speech_charge(name, model, len(text), None).amount_usd, _second_usd(len(text)))
     return total
+
+
+def _second_usd(characters: int) -> Decimal:
+    """Return what the second speech service would cost, which may speak instead: 0 if there is none."""
+    if config.setting("SPEECH_FALLBACK", "off") == "off":
+        return Decimal(0)
+    return costs.second_speech_usd(config.setting("SPEECH_FALLBACK_MODEL"), characters)
 
 
 def _script(job: Job) -> Script:

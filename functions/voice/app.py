@@ -1,7 +1,8 @@
 """Steps NarrateScene, MeasureVoice: one passage -> its recording and word times in S3 for each of its scenes.
 
 A recording is paid for once for each (text, voice, model, language, settings). MeasureVoice speaks a fixed
-sentence once for each voice, to know its pace before a script is written for it.
+sentence once for each voice, to know its pace before a script is written for it. While ElevenLabs isn't
+called, a second service may speak (videos/second_voice.py).
 """
 
 import io
@@ -11,13 +12,13 @@ from mutagen.mp3 import MP3
 
 from showrunner import breakers, config
 from showrunner.aws import s3, ssm
-from showrunner.errors import VoiceUnavailable
+from showrunner.errors import PlatformUnavailable, VoiceUnavailable
 from showrunner.platforms.speech import Narrator, Speech
 from showrunner.production import costs, files, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.telemetry import entrypoint, logger
-from showrunner.videos import paces, receipts, voice_checks
+from showrunner.videos import paces, receipts, second_voice, voice_checks
 
 
 def _speak(job: Job, text: str, model: str) -> Speech:
@@ -42,8 +43,16 @@ def _measure(job: Job) -> dict[str, Any]:
     """Measure the pace of the job's voice, unless somebody has, and write it into the job document."""
     model = config.setting("ELEVENLABS_MODEL")
     pace = paces.find(job.voice, model, job.language)
+    if pace is None and second_voice.is_chosen(job):
+        return {"words_per_minute": job.voice.words_per_minute}
     if pace is None:
-        found = voices.pace(job.language, _seconds(_speak(job, voices.SAMPLES[job.language], model)))
+        try:
+            speech = _speak(job, voices.SAMPLES[job.language], model)
+        except PlatformUnavailable as error:
+            if error.was_sent or not second_voice.may_replace(job):
+                raise
+            return {"words_per_minute": job.voice.words_per_minute}
+        found = voices.pace(job.language, _seconds(speech))
         if found is None:
             logger.warning("the pace of a voice can't be measured", extra={"voice": job.voice.provider_id})
         # Kept even so: the sentence would be paid for before each script.
@@ -71,6 +80,17 @@ def _record(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
     return product
 
 
+def _record_or_replace(job: Job, text: str, model: str, name: str) -> dict[str, Any]:
+    try:
+        return _record(job, text, model, name)
+    except PlatformUnavailable as error:
+        # Only while the breaker is open: a short failure is tried again.
+        if error.was_sent or not second_voice.may_replace(job):
+            raise
+        logger.warning("the second service speaks", extra={"video_id": job.video_id})
+        return second_voice.record(job, text)
+
+
 def _find(job: Job, name: str) -> dict[str, Any] | None:
     """Return the description of a recording that exists. Both expire, but not in the same moment."""
     if s3.size(files.product_key(job.organisation_id, "voice", name, "mp3")) is None:
@@ -88,7 +108,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     text = passages[event["scene"]]
     model = config.setting("ELEVENLABS_MODEL")
     name = voices.recording_name(text, job.voice.provider_id, model, job.language)
-    product = _find(job, name) or _record(job, text, model, name)
+    if second_voice.is_chosen(job):
+        product = second_voice.record(job, text)
+    else:
+        product = _find(job, name) or _record_or_replace(job, text, model, name)
     for scene in (scene for scene, passage in enumerate(passages) if passage == text):
         s3.put_json(files.voice_key(job.folder, scene), product)
     return {"scene": event["scene"]}

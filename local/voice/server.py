@@ -27,6 +27,7 @@ from local.voice.encoding import DEFAULT_FORMAT, content_type, encode
 from local.voice.errors import KINDS, ApiError
 from local.voice.ids import LIBRARY
 from local.voice.requests import LARGEST_BODY, MODELS, Model, SpeechRequest, check
+from local.voice.second import SecondServer
 from local.voice.voices import VOICES
 
 # Speech whose description differs from the ordinary; every code of KINDS is an outcome, too.
@@ -179,6 +180,8 @@ class VoiceServer:
 
 
 def application(server: VoiceServer) -> Counted:
+    # Another service's endpoint, over the same voice: the product's second one.
+    second = SecondServer(server.speaker, server.styles)
     app = Starlette(
         routes=[
             Route("/health", _health),
@@ -194,6 +197,7 @@ def application(server: VoiceServer) -> Counted:
             Route("/previews/{voice_id}.mp3", server.preview),
             Route("/v1/models", _authorised(server.models)),
             Route("/v1/user/subscription", _authorised(server.subscription)),
+            Route("/v1/audio/speech", second.speech, methods=["POST"]),
             Route("/_outcomes", server.add_outcomes, methods=["POST"]),
         ],
         exception_handlers={

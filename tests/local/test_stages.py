@@ -57,7 +57,8 @@ def test_each_missing_key_is_asked_for_tried_and_stored(monkeypatch, tmp_path, s
     account = Account()
     use(monkeypatch, tmp_path, account)
 
-    secrets.ask_all(stage, lambda question: "" if "Google" in question else "right")
+    skipped = ("Google", "Second")
+    secrets.ask_all(stage, lambda question: "" if question.startswith(skipped) else "right")
 
     assert sorted(account.secrets) == [
         f"/showrunner/dev/{name}"

@@ -114,6 +114,14 @@ SECRETS: tuple[Secret, ...] = (
         without="no stock pictures",
     ),
     Secret(
+        "speech/api_key",
+        "Second speech service",
+        "manual",
+        ("voice",),
+        source="https://platform.openai.com/api-keys, or the service of SpeechFallbackUrl",
+        without="no speech while ElevenLabs is away",
+    ),
+    Secret(
         "google/client_id",
         "Google client id",
         "manual",

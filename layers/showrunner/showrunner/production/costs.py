@@ -78,6 +78,25 @@ def speech_charge(name: str, model: str, characters: int, credits: int | None) -
     )
 
 
+def second_speech_usd(model: str, characters: int) -> Decimal:
+    """Return what the second speech service asks for a text; a model that isn't listed costs the most."""
+    price = prices.SECOND_SPEECH.get(model, max(prices.SPEECH.values()))
+    return price * characters / 1000
+
+
+def second_speech_charge(name: str, model: str, characters: int) -> Charge:
+    """Return the cost of one passage of the second speech service. `name` is the request's id."""
+    return Charge(
+        charge=f"voice:{name}",
+        step="voice",
+        provider="second_speech",
+        item=model,
+        quantity=Decimal(characters),
+        unit="character",
+        amount_usd=second_speech_usd(model, characters),
+    )
+
+
 def _credits_per_character(model: str) -> Decimal:
     """Return the model's rate; a model that isn't listed costs the highest one."""
     return prices.SPEECH.get(model, max(prices.SPEECH.values())) / 1000 / prices.USD_PER_CREDIT

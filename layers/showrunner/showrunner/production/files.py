@@ -15,6 +15,7 @@ REPORT_NAME = "report.json"
 ERROR_NAME = "error.json"
 # Fields of an output, in the render's report and in the product, that name a file beside the video.
 BESIDE_A_VIDEO = ("thumbnail", "thumbnail_tall", "srt", "vtt")
+VOICE_SUFFIX = ".voice.json"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PROGRESS_KEY = re.compile(
     rf"organisations/({_UUID})/videos/({_UUID})/render/{re.escape(PROGRESS_NAME)}", re.ASCII
@@ -52,9 +53,14 @@ def repairs_key(folder: str) -> str:
     return f"{folder}/repairs.json"
 
 
+def scenes_prefix(folder: str) -> str:
+    """Return the prefix of what was made for single scenes."""
+    return f"{folder}/scenes/"
+
+
 def voice_key(folder: str, scene: int) -> str:
     """Return the key of the recording's description (uri, times of its characters) for one scene."""
-    return f"{folder}/scenes/{scene}.voice.json"
+    return f"{scenes_prefix(folder)}{scene}{VOICE_SUFFIX}"
 
 
 def visual_key(folder: str, scene: int) -> str:

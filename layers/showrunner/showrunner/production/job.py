@@ -80,6 +80,8 @@ class Job(BaseModel):
     visual_style: VisualStyle = "mixed"
     # The part of the time, 0 to 1, in which the channel promises real movement.
     promised_motion: float = 0.0
+    # As briefs name it: the second speech service has voices of its own for these names.
+    voice_name: str = ""
     # The channel's niche, description and audience, as far as it has them.
     channel: dict[str, str] = {}
 

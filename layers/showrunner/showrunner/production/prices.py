@@ -60,6 +60,9 @@ SPEECH = {
     "eleven_flash_v2_5": Decimal("0.05"),
     "eleven_flash_v2": Decimal("0.05"),
 }
+# USD per 1,000 characters, of services that take OpenAI's request for speech. A model that isn't listed is
+# counted like the dearest speech of all.
+SECOND_SPEECH = {"tts-1": Decimal("0.015"), "tts-1-hd": Decimal("0.030")}
 # One credit is one character of a model at the full price.
 USD_PER_CREDIT = SPEECH["eleven_multilingual_v2"] / 1000
 
@@ -72,6 +75,7 @@ STORAGE_GIB_MONTH = Decimal("0.023")
 SOURCES = [
     *(Source(f"OpenAI {model}", _OPENAI, date(2026, 11, 28)) for model in TOKENS),
     *(Source(f"ElevenLabs {model}", _ELEVENLABS, date(2026, 11, 28)) for model in SPEECH),
+    *(Source(f"Speech {model}", _OPENAI, date(2026, 11, 29)) for model in SECOND_SPEECH),
     Source("EC2 g6.xlarge", _EC2, date(2026, 11, 22)),
     Source("Fargate 4 vCPU, 8 GiB", _FARGATE, date(2026, 11, 22)),
     Source("S3 Standard", _S3, date(2026, 11, 22)),
