@@ -12,6 +12,7 @@ from showrunner import quotas
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import DatabaseUnavailable, UploadUnknown
+from showrunner.platforms import youtube_studio, youtube_upload
 from showrunner.publishing import slices
 from tests.conftest import add_user, free_port
 from tests.database.test_waking import Sleeper
@@ -33,6 +34,8 @@ FAULTS = {
     "429": {"kind": "status", "status": 429, "reason": "rateLimitExceeded"},
     "closed": {"kind": "close"},
     "answer lost": {"kind": "lost"},
+    "timeout": {"kind": "slow", "seconds": 0.8},
+    "quota": {"kind": "status", "status": 403, "reason": "quotaExceeded", "domain": "youtube.quota"},
 }
 
 
@@ -57,7 +60,9 @@ def require_one_video(studio, status="published", problems=()):
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_of_any_call_costs_time_only(studio, call, fault):
+def test_a_fault_of_any_call_costs_time_only(studio, monkeypatch, call, fault):
+    for module, name in ((youtube_upload, "READ_SECONDS"), (youtube_studio, "SECONDS")):
+        monkeypatch.setattr(module, name, 0.5)
     studio.library.add_faults([{"on": call, **fault}])
 
     machine = Machine(studio.order()).run()
