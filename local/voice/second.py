@@ -39,7 +39,7 @@ OUTCOMES = frozenset({*ERRORS, "bad_gateway"})
 
 
 class Speaker(Protocol):
-    """What the endpoint needs of a voice."""
+    """A voice, as far as the endpoint needs one."""
 
     def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech: ...
 

@@ -11,7 +11,7 @@ from local.platforms.library import Processing
 from showrunner import quotas
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.errors import DatabaseUnavailable, UploadUnknown
+from showrunner.errors import DatabaseUnavailable, QuotaExceeded, UploadUnknown
 from showrunner.platforms import youtube_studio, youtube_upload
 from showrunner.publishing import slices
 from tests.conftest import add_user, free_port
@@ -261,6 +261,19 @@ def reset_inserts(studio) -> None:
     from showrunner.aws import dynamodb
 
     dynamodb.remove(f"quota#youtube#{quotas.pacific_day(datetime.now(UTC))}", "insert")
+
+
+@pytest.mark.parametrize(("call", "bucket"), [("uploads.start", "insert"), ("captions.insert", "general")])
+def test_a_quota_that_youtube_calls_spent_is_closed_for_everybody(studio, monkeypatch, call, bucket):
+    monkeypatch.setattr(quotas, "_is_fresh", lambda now: False)
+    studio.library.add_faults([{"on": call, **FAULTS["quota"]}])
+
+    machine = Machine(studio.order()).run()
+
+    require_one_video(studio)
+    assert machine.waits[0] > 300
+    with pytest.raises(QuotaExceeded):
+        quotas.reserve("youtube", bucket, 1, quotas.ALL_UNITS, "another")
 
 
 @pytest.mark.parametrize(("result", "reason"), [("failed", "codec"), ("rejected", "duplicate")])

@@ -322,7 +322,7 @@ class Ledger(NamedTuple):
                 {":until": dynamodb.typed(int(next_attempt_at(at).timestamp()))},
             )
         else:
-            self._settle(day, "SET used = :all", {":all": dynamodb.typed(ALL_UNITS)})
+            self._settle(day, "SET used = :all", {":all": dynamodb.typed(max(self.limit, ALL_UNITS))})
         return _spent(self.bucket, at)
 
     def _settle(self, day: str, update: str, values: dict[str, Any]) -> None:

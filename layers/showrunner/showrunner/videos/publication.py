@@ -84,6 +84,8 @@ class Publication:
     # ------------------------------------------------------------ What went wrong
 
     def _wait_until(self, step: Step, error: QuotaExceeded) -> Outcome:
+        if error.retry_at is None:
+            error = self._close_ledger(step)
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else 300
         logger.info("waits for quota", extra={"step": step, "seconds": seconds})
         return {
@@ -92,6 +94,12 @@ class Publication:
             "wait_seconds": int(min(max(seconds, 1), MOST_WAIT_SECONDS)),
             "waiting_for": error.message,
         }
+
+    def _close_ledger(self, step: Step) -> QuotaExceeded:
+        """Mark the quota of the day as spent because YouTube said so: nobody else asks in vain."""
+        project = self._project
+        bucket, limit = ("insert", project.inserts) if step == "send" else ("general", project.units)
+        return quotas.Ledger(project.name, bucket, limit).exhaust(quotas.pacific_day(datetime.now(UTC)))
 
     def _wait_for_reconnection(self, step: Step, error: Disconnected) -> Outcome:
         now = int(time.time())
