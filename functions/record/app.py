@@ -81,6 +81,8 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
         [each["author"] for each in shown if each.get("author") and each["kind"] == kind]
         for kind in ("clip", "image")
     )
+    if (s3.find_json(files.voice_key(job.folder, 0)) or {}).get("provider"):
+        repairs = (*repairs, "ElevenLabs was not called: the second speech service speaks this video.")
     credited = script.with_credits(written.description, videos, photos)
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)

@@ -94,6 +94,7 @@ def test_a_deleted_organisation_can_be_restored_and_is_purged_after_30_days(
     tx, me, organisation, email, pair
 ):
     from showrunner.store import retention
+    from showrunner.store.accounts import google_projects
 
     organisation_id = pair["user"]["organisation_id"]
     channel = me("POST", "/api/v1/channels", {"name": "Tides", "niche": "The sea"}).body["channel"]["id"]
@@ -112,7 +113,9 @@ def test_a_deleted_organisation_can_be_restored_and_is_purged_after_30_days(
         id=organisation_id,
     )
     assert retention.list_deleted_organisations(tx, 10) == [organisation_id]
+    google_projects.save(tx, organisation_id, 10_000, 100)
     retention.remove_organisation(tx, organisation_id)
+    assert google_projects.list_(tx) == []
     assert not db.value(tx, "SELECT EXISTS (SELECT FROM studio.channels WHERE id = :id)", id=channel)
     assert retention.list_deleted_organisations(tx, 10) == [], "once"
 

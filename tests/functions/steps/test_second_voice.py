@@ -21,6 +21,7 @@ from local.voice import second
 from local.voice.ids import FEMALE, MALE
 from showrunner import breakers
 from showrunner.aws import s3
+from showrunner.database import db
 from showrunner.errors import (
     CredentialRejected,
     PlatformRejected,
@@ -89,6 +90,9 @@ def test_a_video_that_begins_during_an_outage_is_spoken_and_timed(
         visuals_step.handler({"scene": scene, **job}, None)
 
     assert "timeline" in timeline_step.handler(job, None)
+    record.handler({**job, "step": "timeline"}, None)
+    logged = db.rows(tx, "SELECT message FROM studio.video_log WHERE video_id = :id", id=job["video_id"])
+    assert any("the second speech service speaks" in each["message"] for each in logged)
 
     assert platforms.spoken == []
     assert {each["voice"] for each in service.received} == {"nova"}

@@ -147,6 +147,7 @@ def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
     db.run(tx, "DELETE FROM metrics.artists WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.connections WHERE organisation_id = :id", id=organisation_id)
+    db.run(tx, "DELETE FROM accounts.google_projects WHERE organisation_id = :id", id=organisation_id)
     db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :id", id=organisation_id)
     return db.run(
         tx,
