@@ -10,8 +10,7 @@ from functions.keys import app
 from showrunner.aws import dynamodb, sdk, ssm
 from showrunner.errors import Conflict, CredentialRejected, PlatformUnavailable
 from showrunner.keys import appsync, state
-from showrunner.keys.appsync import APPSYNC
-from showrunner.keys.inventory import BY_NAME
+from showrunner.keys.inventory import APPSYNC, BY_NAME
 from tests.keys import killing
 
 SECRET = BY_NAME[APPSYNC]

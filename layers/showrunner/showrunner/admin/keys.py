@@ -8,9 +8,8 @@ from showrunner.admin.schemas import KeyList, NewKey, RotationStarted
 from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
-from showrunner.keys import ages, appsync, executions, state
-from showrunner.keys.appsync import APPSYNC
-from showrunner.keys.inventory import BY_NAME, SECRETS, Secret
+from showrunner.keys import ages, executions, state
+from showrunner.keys.inventory import APPSYNC, BY_NAME, SECRETS, Secret, is_configured
 from showrunner.keys.signing import PUBLISHED_SECONDS
 from showrunner.web import audit
 from showrunner.web.application import Routes
@@ -86,7 +85,7 @@ def _secret(service: str, name: str) -> Secret:
 
 def _require_appsync() -> None:
     """Raise Conflict without an AppSync API, or while caches may hold a key that a rotation would delete."""
-    if not appsync.is_configured():
+    if not is_configured(APPSYNC):
         raise Conflict(
             "This stage has no AppSync API: set the parameter AppSyncApiId.", code="NOT_CONFIGURED"
         )
@@ -123,7 +122,7 @@ def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
         "rotation": secret.rotation,
         "readers": list(secret.readers),
         "required": not secret.without,
-        "configured": secret.name != APPSYNC or appsync.is_configured(),
+        "configured": is_configured(secret.name),
         "source": secret.source or None,
         "version": there.version if there else None,
         "written_at": _time(there.written_at) if there else None,

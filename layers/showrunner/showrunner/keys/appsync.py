@@ -13,9 +13,9 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import sdk
 from showrunner.errors import Conflict, CredentialRejected, PlatformUnavailable
+from showrunner.keys.inventory import APPSYNC, is_configured
 from showrunner.platforms.http import Sender
 
-APPSYNC = "appsync/api_key"
 _DAY = 86_400
 # An hour less than the most, because clocks differ and AppSync counts from its own.
 LIFE_SECONDS = 365 * _DAY - 3600
@@ -23,11 +23,6 @@ LIFE_SECONDS = 365 * _DAY - 3600
 RENEW_DAYS = 30
 SECONDS = 10
 MOST_BYTES = 65_536
-
-
-def is_configured() -> bool:
-    """Return True if this stage has an AppSync API."""
-    return config.setting("APPSYNC_API_ID", "none") != "none"
 
 
 def create(rotation_id: str) -> str:
@@ -89,7 +84,7 @@ def _listed() -> list[dict[str, Any]]:
 
 
 def _api() -> str:
-    if not is_configured():
+    if not is_configured(APPSYNC):
         raise Conflict(
             "This stage has no AppSync API: set the parameter AppSyncApiId.", code="NOT_CONFIGURED"
         )

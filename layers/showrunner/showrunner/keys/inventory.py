@@ -5,6 +5,8 @@ The code, `make keys`, the templates' policies and the tests all follow this tab
 
 from typing import Literal, NamedTuple
 
+from showrunner import config
+
 # automatic: the stage makes the new one by itself. assisted: a person brings it, the stage tests it and
 # switches. manual: a person replaces it by hand, as docs/runbooks/KeysOverdue.md says. derived: it changes
 # with another.
@@ -12,6 +14,7 @@ Rotation = Literal["automatic", "assisted", "manual", "derived"]
 
 SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"
 DATABASE = "database/password"
+APPSYNC = "appsync/api_key"
 
 
 class Secret(NamedTuple):
@@ -71,7 +74,7 @@ SECRETS: tuple[Secret, ...] = (
     # AppSync ends a key after 365 days; it is replaced 30 days before that. Nothing of ours reads it: other
     # programs of the account do.
     Secret(
-        "appsync/api_key",
+        APPSYNC,
         "AppSync API key",
         "automatic",
         ("keys",),
@@ -140,3 +143,8 @@ SECRETS: tuple[Secret, ...] = (
     ),
 )
 BY_NAME = {secret.name: secret for secret in SECRETS}
+
+
+def is_configured(name: str) -> bool:
+    """Return True if this stage uses the secret: one without an AppSync API has no key of it."""
+    return name != APPSYNC or config.setting("APPSYNC_API_ID", "none") != "none"

@@ -9,8 +9,7 @@ from showrunner.aws import ssm
 from showrunner.errors import Conflict
 from showrunner.keys import appsync, executions, state
 from showrunner.keys.ages import is_overdue
-from showrunner.keys.appsync import APPSYNC
-from showrunner.keys.inventory import DATABASE, SECRETS, Secret
+from showrunner.keys.inventory import APPSYNC, DATABASE, SECRETS, Secret, is_configured
 from showrunner.telemetry import logger, metrics
 
 
@@ -20,7 +19,7 @@ def check() -> dict[str, Any]:
     A previous version ends when its overlap is over. `skipped` names what this stage does not have.
     """
     stored = ssm.stored()
-    skipped = [] if appsync.is_configured() else [APPSYNC]
+    skipped = [] if is_configured(APPSYNC) else [APPSYNC]
     secrets = [secret for secret in SECRETS if secret.name not in skipped]
     for name in skipped:
         logger.info("this stage has no such service", extra={"parameter": name})

@@ -24,8 +24,7 @@ from showrunner.access import tokens
 from showrunner.aws import ssm
 from showrunner.database import logins
 from showrunner.keys import appsync, signing, trials
-from showrunner.keys.appsync import APPSYNC
-from showrunner.keys.inventory import BY_NAME, DATABASE, SIGNING_KEY
+from showrunner.keys.inventory import APPSYNC, BY_NAME, DATABASE, SIGNING_KEY
 from showrunner.keys.state import Kind, candidate, in_use, previous, read
 
 Step = Literal["create", "publish", "test", "finish", "revoke", "undo"]
