@@ -88,7 +88,14 @@ def settings(base: str) -> dict[str, str]:
     from showrunner.aws import sdk
 
     sqs = sdk.client("sqs")
-    queues = ("NOTIFICATIONS_QUEUE_URL", "NOTIFICATIONS_DEAD_URL", "HUB_QUEUE_URL", "POLL_QUEUE_URL")
+    sdk.client("s3").create_bucket(Bucket="showrunner-backups-test")
+    queues = (
+        "REPORTS_DEAD_URL",
+        "NOTIFICATIONS_QUEUE_URL",
+        "NOTIFICATIONS_DEAD_URL",
+        "HUB_QUEUE_URL",
+        "POLL_QUEUE_URL",
+    )
     return {
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
         **dict.fromkeys(("FEED_BASE_URL", "YOUTUBE_BASE_URL"), base),
@@ -96,6 +103,7 @@ def settings(base: str) -> dict[str, str]:
         "OPENAI_FALLBACK_MODEL": " ",
         "ELEVENLABS_MODEL": "eleven_multilingual_v2",
         "VOICES": "female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
+        "BACKUP_BUCKET": "showrunner-backups-test",
         "HUB_URL": f"{base}/hub",
         "TOPIC_BASE_URL": "https://www.youtube.com",
         "HTTP_HOSTS": "127.0.0.1",
@@ -113,13 +121,21 @@ def people(known: dict[str, Any]) -> dict[str, str]:
     from showrunner.store.accounts import members, users
 
     claims = tokens.service_claims(
-        "bench", known["organisation_id"], ["videos:all", "channels:read"], ground.ENVIRONMENT["PLATFORM_URL"]
+        "bench",
+        known["organisation_id"],
+        ["videos:all", "channels:read", "artists:read", "cms:all"],
+        ground.ENVIRONMENT["PLATFORM_URL"],
     )
     key = f"sr_{uuid.uuid4().hex}"
     with db.transaction() as tx:
         user_id = users.add(tx, "bench@example.com", None, "Bench", None, None)
         members.add(tx, known["organisation_id"], user_id, "user", owner=True)
         db.run(tx, "UPDATE accounts.users SET platform_admin = true WHERE id = :id", id=user_id)
+        db.run(
+            tx,
+            "UPDATE accounts.organisations SET content_owner = true WHERE id = :id",
+            id=known["organisation_id"],
+        )
         person = sessions.begin(tx, members.get(tx, user_id))["access_token"]
         db.run(
             tx,
@@ -149,6 +165,8 @@ def behind_the_apis(known: dict[str, Any], who: dict[str, str]) -> dict[str, Req
     asked = {
         "videos": event("GET", f"/api/v1/videos/{known['video_ids'][0]}", who["service"]),
         "channels": event("GET", f"/api/v1/channels/{known['channel_id']}", who["service"]),
+        "artists": event("GET", "/api/v1/artists", who["service"]),
+        "cms": event("GET", "/api/v1/cms/reports", who["service"]),
         "assets": event("GET", f"/api/v1/assets/{asset_id}", who["service"]),
         "accounts": event("GET", "/api/v1/users/me", who["person"]),
         "admin": event("GET", "/api/v1/admin/audit", who["person"]),
@@ -252,6 +270,36 @@ def keys() -> dict[str, Request]:
     return {
         "keys": Request(dict, lambda said: "overdue" in said),
         "key_audit": Request(lambda: done, lambda said: said == {"recorded": done["outcome"]}),
+    }
+
+
+def metrics(stand_ins: Any) -> dict[str, Request]:
+    """Return a run of the collection of figures: its plan, one batch asked for anew, and loaded again."""
+    from showrunner.aws import s3
+
+    ground.put_secret("youtube/api_key", stand_ins.world.key)
+    batch = {"platform": "youtube", "accounts": [CHANNEL], "key": "archive/public/youtube/bench/0.json.gz"}
+
+    def unasked() -> dict[str, Any]:
+        s3.remove([batch["key"]])
+        return batch
+
+    return {
+        "collect": Request(lambda: {"run": uuid.uuid4().hex}, lambda said: "batches" in said),
+        "youtube": Request(unasked, lambda said: said["state"] == "fetched"),
+        "load": Request(lambda: {"key": batch["key"]}, lambda said: said["state"] == "loaded"),
+    }
+
+
+def files_of_the_night() -> dict[str, Request]:
+    """Return the begin of a backup, and a file that was dropped and is none of a known owner."""
+    backup = json.loads((ROOT / "events" / "backup.begin.json").read_text(encoding="utf-8"))
+    dropped = json.loads((ROOT / "events" / "reports.dropped.json").read_text(encoding="utf-8"))
+    return {
+        "backup": Request(
+            lambda: {**backup, "id": str(uuid.uuid4())}, lambda said: said["do"] in ("work", "done")
+        ),
+        "reports": Request(lambda: dropped, took_all),
     }
 
 
@@ -420,6 +468,8 @@ def main() -> int:
                 **steps(stand_ins, known),
                 **publication(known),
                 **keys(),
+                **metrics(stand_ins),
+                **files_of_the_night(),
                 **ingestion(server, known),
                 **schedules(),
                 **live(who),

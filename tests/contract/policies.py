@@ -217,11 +217,10 @@ def _applies(statement: Json, need: Need) -> bool:
 
 def _holds(condition: Json, need: Need) -> bool:
     """Evaluate the one condition that our policies have: the partition keys that a request may name."""
-    match condition:
-        case {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [*keys], **others}, **more} if not (
-            others or more
-        ):
-            return need.key is None or need.key in keys
+    for operator, is_met in (("StringEquals", str.__eq__), ("StringLike", matches)):
+        match condition.get(f"ForAllValues:{operator}"):
+            case {"dynamodb:LeadingKeys": [*keys], **others} if not others and len(condition) == 1:
+                return need.key is None or any(is_met(key, need.key) for key in keys)
     raise Unknown(f"the Condition {condition}")
 
 
@@ -287,6 +286,9 @@ class Stacks:
                 return self._sub(text, {name: self.text(inner, each) for name, inner in given.items()}, each)
             case {"Fn::Sub": str(text)}:
                 return self._sub(text, {}, each)
+            case {"Fn::If": [_, _, otherwise]}:
+                # The conditions of policies name buckets beside the stage's own; the local stage has none.
+                return self.text(otherwise, each)
             case {"Fn::ImportValue": name}:
                 return self._import(self.text(name, each))
             case str() | int():

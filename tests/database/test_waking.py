@@ -53,7 +53,7 @@ def asleep(postgres, monkeypatch) -> Iterator[object]:
     made = []
     # As in AWS, on a shorter scale: waking takes longer than a statement may.
     monkeypatch.setattr(db, "SOCKET_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(db.connect, "__defaults__", (db.STATEMENT_TIMEOUT_MS, 0.5, None))
+    monkeypatch.setattr(db.connect, "__defaults__", (db.STATEMENT_TIMEOUT_MS, 0.5, None, None))
 
     def begin(seconds: float) -> Sleeper:
         made.append(Sleeper(int(os.environ["DATABASE_PORT"]), seconds))

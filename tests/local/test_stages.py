@@ -91,7 +91,7 @@ def test_what_a_person_must_supply_is_listed_with_where_to_get_it(monkeypatch, t
 
     listed = secrets.wanted(stage)
     assert [line.partition(":")[0] for line in listed] == [
-        *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key"),
+        *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key", "speech/api_key"),
         *("google/client_id", "google/client_secret"),
     ]
     assert "https://elevenlabs.io/app/settings/api-keys" in listed[0]

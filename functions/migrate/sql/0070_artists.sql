@@ -2,7 +2,6 @@
 
 CREATE SCHEMA metrics;
 GRANT USAGE ON SCHEMA metrics TO showrunner_functions;
-ALTER DEFAULT PRIVILEGES IN SCHEMA metrics GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO showrunner_functions;
 
 CREATE TABLE metrics.artists (
     id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -30,3 +29,5 @@ CREATE TABLE metrics.accounts (
     FOREIGN KEY (artist_id, organisation_id) REFERENCES metrics.artists (id, organisation_id) ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX accounts_of_organisation ON metrics.accounts (organisation_id, platform, account_id);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON metrics.artists, metrics.accounts TO showrunner_functions;

@@ -27,6 +27,8 @@ CREATE TABLE metrics.points_default PARTITION OF metrics.points DEFAULT;
 -- What the retention looks for.
 CREATE INDEX points_age ON metrics.points (platform, last_at);
 
+GRANT SELECT, INSERT, UPDATE, DELETE ON metrics.points TO showrunner_functions;
+
 -- With its owner's rights: the functions own no table.
 CREATE FUNCTION metrics.prepare_month(month date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$

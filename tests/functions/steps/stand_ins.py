@@ -170,6 +170,7 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
                 "PEXELS_BASE_URL": pexels_url,
                 "PEXELS_PHOTO_HOST": f"{pexels_url}/",
                 "PEXELS_VIDEO_HOST": f"{pexels_url}/",
+                "YOUTUBE_BASE_URL": pexels_url,
             },
         )
     others.shutdown()

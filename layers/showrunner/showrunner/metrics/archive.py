@@ -11,18 +11,22 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
-from showrunner.aws import s3
+from showrunner.aws import correlation, s3
 from showrunner.errors import StorageMissing
 
 FOLDER = "archive/public"
 
 
 class Batch(NamedTuple):
-    """Accounts that one call asks for, and the key under which its answer is archived."""
+    """Accounts that one call asks for, and the key under which its answer is archived.
+
+    `request_id`: of the request or schedule that began the run, for the log lines of its steps.
+    """
 
     platform: str
     accounts: list[str]
     key: str
+    request_id: str = ""
 
 
 class Answer(NamedTuple):
@@ -56,7 +60,8 @@ def find_plan(run: str) -> list[Batch] | None:
 
 def write_plan(run: str, planned: list[Batch]) -> None:
     """Store the batches of a run."""
-    s3.put_json(plan_key(run), [batch._asdict() for batch in planned])
+    request_id = correlation.current()
+    s3.put_json(plan_key(run), [batch._replace(request_id=request_id)._asdict() for batch in planned])
 
 
 def write(batch: Batch, body: bytes, at: datetime) -> None:

@@ -49,7 +49,7 @@ def record(job: Job, text: str) -> dict[str, Any]:
     if found is not None:
         return found
     speaker = SecondSpeaker(ssm.secret("speech/api_key"), config.setting("SPEECH_FALLBACK_URL"))
-    with breakers.guard(PROVIDER, "speak"):
+    with breakers.guard("second_speech", "speak"):
         sound = speaker.speak(text, voice, model)
     receipts.add(job.folder, costs.second_speech_charge(sound.request_id, model, len(text)))
     starts, ends = speech_times.of_sound(text, sound.samples, RATE)
