@@ -18,14 +18,15 @@ def test_public_figures_and_answers_are_deleted_after_29_days(client, tx):
         """,
         artist_id=artist_id,
     )
-    sql = "UPDATE metrics.accounts SET response = '{}', checked_at = now() - make_interval(days => :days)"
+    sql = "UPDATE metrics.accounts SET response = '{}', checked_at = now() - make_interval(days => :days) "
+    sql += "WHERE artist_id = :artist_id"
 
     assert points.remove_expired(tx, 1) == 1
     assert points.remove_expired(tx, 10) == 1
     assert count_points(tx) == 2
-    db.run(tx, sql, days=28)
+    db.run(tx, sql, days=28, artist_id=artist_id)
     assert points.remove_responses(tx, 10) == 0
-    db.run(tx, sql, days=30)
+    db.run(tx, sql, days=30, artist_id=artist_id)
     assert points.remove_responses(tx, 10) == 1
 
 

@@ -8,11 +8,14 @@ from showrunner.web.fields import PATTERN_WORDS, Body, Page, Pagination, Query, 
 
 _OWNER = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 _FILENAME = r"^[A-Za-z0-9_(][A-Za-z0-9 _.()+-]{0,199}$"
+_KIND = "^[a-z_]+$"
 _MONTH = "^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 PATTERN_WORDS |= {
+    _OWNER: "is no name of a content owner: letters, digits and _ . -",
     _FILENAME: "is no file name: letters, digits, spaces and _ . ( ) + -",
     _MONTH: "is no month; write it like 2025-12",
+    _KIND: "is no kind of report; they are written like claims or ads_videos",
 }
 
 type ContentOwnerName = Annotated[str, Field(pattern=_OWNER)]
@@ -52,7 +55,7 @@ class ReportUpload(Result):
 class ReportFilter(Page):
     """Filters and page of the list of reports. Sorted by dropped_at."""
 
-    kind: Annotated[str, Field(max_length=50, pattern="^[a-z_]+$")] | None = None
+    kind: Annotated[str, Field(max_length=50, pattern=_KIND)] | None = None
     status: ReportStatus | None = None
     content_owner: ContentOwnerName | None = None
     month: Annotated[str, Field(pattern=_MONTH)] | None = None
