@@ -165,7 +165,7 @@ def test_an_error_reaches_lambda_and_the_history_without_the_secret(capsys):
 
 
 def test_a_line_costs_less_than_a_tenth_of_a_millisecond():
-    """Measured: 6 us with four known values, 40 us where a name's word occurs. Slow machines take longer."""
+    """Measured on a busy machine: 16 us with four known values, 98 us where a name's word occurs."""
     for number in range(4):
         masking.know(f"a-known-secret-value-{number}-0123456789abcdef")
     line = json.dumps({"message": "request", "route": "/api/v1/videos/{video_id}", "padding": "x" * 500})
