@@ -94,7 +94,7 @@ def test_the_file_has_the_streams_and_the_length_of_its_timeline(made: dict[str,
     assert "30 fps" in report
     assert "Audio: aac" in report
     duration = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    assert duration == pytest.approx(made["timeline"]["scenes"][-1]["end_s"], abs=0.1)
+    assert duration == pytest.approx(made["timeline"]["scenes"][-1]["shots"][-1]["end_s"], abs=0.1)
     assert 8 <= duration <= 12
 
 
