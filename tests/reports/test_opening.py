@@ -47,6 +47,8 @@ def opened(tmp_path):
             ["a", "folder/b"],
         ),
     ],
+    # Named, because packed bytes contain the time of packing, and workers of xdist must find the same tests.
+    ids=["plain", "gzip", "gzip twice", "zip", "gzip in zip", "zip in gzip", "zip of zips", "with clutter"],
 )  # fmt: skip
 def test_reports_are_found_however_they_are_packed(opened, content, names):
     assert opened(content) == dict.fromkeys(names, TEXT)
@@ -63,6 +65,10 @@ def test_reports_are_found_however_they_are_packed(opened, content, names):
         (zipped(**{"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}), "save the report as CSV"),
         (zipped(**{f"f{n}": b"x" for n in range(opening.MAX_FILES + 1)}), "more than 200 files"),
         (zipped(a=zipped(b=zipped(c=zipped(d=TEXT)))), "packed more than 3 times"),
+    ],
+    ids=[
+        *("cut gzip", "damaged gzip", "cut zip", "damaged zip"),
+        *("empty zip", "workbook", "too many files", "too deep"),
     ],
 )  # fmt: skip
 def test_what_is_broken_or_no_report_is_refused_with_the_reason(opened, content, reason):
