@@ -28,6 +28,23 @@ def test_concurrent_spending_never_exceeds_the_quota():
     assert len(refused) == 40 - 13
 
 
+@pytest.mark.parametrize(("limit", "units"), [(0, 1), (100, 455)])
+def test_the_first_call_of_a_day_is_refused_if_it_asks_for_more_than_the_limit(limit, units):
+    with pytest.raises(QuotaExceeded):
+        quotas.spend(f"first-{limit}", "general", units, limit)
+
+    assert quotas.spent(f"first-{limit}", "general") == 0
+
+
+def test_the_first_call_of_a_share_is_refused_if_it_asks_for_more_than_the_share():
+    with pytest.raises(QuotaExceeded):
+        quotas.reserve(
+            "first-share", "general", quotas.SHARES["metrics"] + 1, 10_000, "a", share="metrics", now=LATER
+        )
+
+    assert quotas.spent("first-share", "general", LATER) == 0
+
+
 MIDNIGHT = datetime(2031, 7, 4, 7, tzinfo=UTC)  # in Los Angeles
 
 

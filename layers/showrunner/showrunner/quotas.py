@@ -233,6 +233,10 @@ def _take(
     holder: str | None = None,
 ) -> bool:
     """Add the units if the limit allows, in one conditional update. Returns False if it doesn't."""
+    share_limit = SHARES[share] if share and not is_shared_time(at) else limit
+    if units > min(limit, share_limit):
+        # The conditions below can't tell: where nothing is used yet, they compare with nothing.
+        return False
     second = int(at.timestamp())
     adds, names = ["used :units"], {}
     conditions = [
