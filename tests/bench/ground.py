@@ -37,6 +37,7 @@ ENVIRONMENT = {
     # The rate limit's statement runs as in production; only the limits are raised.
     "RATE_LIMIT_FACTOR": "1000000",
     "RENDER_PLATFORM": "cpu",
+    "VOICES": "female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
 }
 
 
