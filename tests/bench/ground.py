@@ -123,10 +123,16 @@ def _fill(videos: int) -> dict[str, Any]:
 
     with db.transaction() as tx:
         db.run(tx, "SET LOCAL statement_timeout = 0")
-        organisation_id = str(
-            db.value(tx, "INSERT INTO accounts.organisations (name) VALUES ('Bench') RETURNING id")
-        )
-        channel = "INSERT INTO studio.channels (organisation_id, name) VALUES (:o, 'Bench') RETURNING id"
+        # Thousands of orders are made: no budget ends them.
+        organisation = """
+            INSERT INTO accounts.organisations (name, limits) VALUES ('Bench', '{"month_usd": "1000000"}')
+            RETURNING id
+        """
+        organisation_id = str(db.value(tx, organisation))
+        channel = """
+            INSERT INTO studio.channels (organisation_id, name, settings)
+            VALUES (:o, 'Bench', '{"budget": {"day": "1000000"}}') RETURNING id
+        """
         channel_id = str(db.value(tx, channel, o=organisation_id))
         db.run(
             tx,
