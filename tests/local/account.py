@@ -79,7 +79,7 @@ class Account:
     alarms: list[str] = field(default_factory=list)
     restorable_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     deletions: list[Json] = field(default_factory=list)
-    """What the database's audit log knows of requests to delete."""
+    """Requests to delete that the database's audit log has."""
     deleted_again: list[Json] = field(default_factory=list)
     versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)

@@ -201,7 +201,7 @@ def test_digests_tell_rows_apart_and_have_the_numbers_of_the_rows():
 
 
 def test_random_files_account_for_every_row(monkeypatch):
-    """Whatever the block's size, each row of a well-formed file is accepted or refused exactly once."""
+    """Accept or refuse each row of a well-formed file exactly once, for any size of a block."""
     random.seed(8)
     alphabet = ["a", '"', ",", "\n", "é", " ", "|", "\\", "🎵"]
     for size in (7, 64, 1 << 18):

@@ -160,7 +160,7 @@ def test_videos_have_a_row_for_each_claim_or_several_ids_in_one_cell(tx, owner, 
 
 
 def test_many_random_changes_come_to_what_a_plain_comparison_finds(tx, owner, snapshot):
-    """Whatever changes between two days, the tables and counts are those of two dictionaries."""
+    """Compare tables and counts after any change of two days with two plain dictionaries."""
     random.seed(19)
     before = {number: ("ACTIVE", random.randrange(9)) for number in range(1, 2_001)}
     snapshot(0, *(claim(number, *state) for number, state in before.items()))

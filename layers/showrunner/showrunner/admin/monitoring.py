@@ -14,6 +14,7 @@ from showrunner.store.accounts import google_projects
 from showrunner.web import docs
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
+from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
 
 routes = Routes()
@@ -128,7 +129,7 @@ def _publications(project: str, at: datetime) -> list[dict[str, Any]]:
 def list_quotas(request: Request) -> dict[str, Any]:
     """Show what was used today of each platform's daily quota."""
     at = datetime.now(UTC)
-    resets_at = quotas.pacific_midnight(at).isoformat().replace("+00:00", "Z")
+    resets_at = timestamp(quotas.pacific_midnight(at))
     with db.reading() as tx:
         brought = google_projects.list_(tx)
     own = [

@@ -248,7 +248,8 @@ def save_google_project(request: Request, organisation_id: str, body: OwnProject
     names = [f"organisations/{id_}/google/{name}" for name in ("client_id", "client_secret")]
     with db.reading() as tx:
         organisations.get(tx, id_)
-    missing = [name for name in names if name not in ssm.stored()]
+    stored = ssm.stored()
+    missing = [name for name in names if name not in stored]
     if missing:
         raise Conflict(
             f"These secrets are not in SSM: {', '.join(missing)}. "

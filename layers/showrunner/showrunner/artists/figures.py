@@ -21,6 +21,7 @@ from showrunner.metrics.definitions import ADDABLE, METRICS
 from showrunner.metrics.growth import Growth, Observation
 from showrunner.store.metrics import artists, points
 from showrunner.web.application import Routes
+from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
 
 routes = Routes()
@@ -97,7 +98,7 @@ def _platform(
             Figure(
                 metric=metric,
                 value=figure.value if figure else None,
-                observed_at=_written(figure.at) if figure else None,
+                observed_at=timestamp(figure.at) if figure else None,
                 age_seconds=_age(figure.at, now) if figure else None,
                 definition=figure.definition if figure else None,
                 growth=_grown(grown.get(key, [])),
@@ -108,7 +109,7 @@ def _platform(
         platform=platform,
         account_id=account["account_id"],
         state=account["state"],
-        checked_at=_written(account["checked_at"]) if account["checked_at"] else None,
+        checked_at=timestamp(account["checked_at"]) if account["checked_at"] else None,
         figures=figures,
     )
 
@@ -133,7 +134,7 @@ def _total(
         value=sum(figure.value for figure in figures) if figures else None,
         platforms=known,
         missing=[platform for platform in counting if platform not in known],
-        observed_at=_written(oldest) if oldest else None,
+        observed_at=timestamp(oldest) if oldest else None,
         age_seconds=_age(oldest, now) if oldest else None,
         growth=_grown(sums),
     )
@@ -147,15 +148,11 @@ def _grown(given: list[Growth]) -> list[FigureGrowth]:
         FigureGrowth(
             days=each.days,
             change=each.change,
-            since=_written(each.since) if each.since else None,
+            since=timestamp(each.since) if each.since else None,
             is_redefined=each.is_redefined,
         )
         for each in unknown
     ]
-
-
-def _written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _age(at: datetime, now: datetime) -> int:
@@ -181,4 +178,4 @@ def refresh(request: Request, artist_id: str) -> Refresh:
     if not accounts:
         raise Conflict("The artist has no account on a platform: add one with PUT /artists/{artist_id}.")
     executions.refresh(request.organisation_id, artist_id.lower(), now)
-    return Refresh(artist_id=artist_id.lower(), requested_at=_written(now))
+    return Refresh(artist_id=artist_id.lower(), requested_at=timestamp(now))

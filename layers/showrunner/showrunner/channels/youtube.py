@@ -1,7 +1,7 @@
 """Connect a channel to the YouTube channel that its videos are published on, and read it from there."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from showrunner import config
@@ -16,6 +16,7 @@ from showrunner.web import audit, log
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
 from showrunner.web.body import parse
+from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
 
 routes = Routes()
@@ -202,7 +203,7 @@ def describe(row: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+    return timestamp(at) if at else None
 
 
 def _only(youtube_channel_ids: list[str]) -> str:

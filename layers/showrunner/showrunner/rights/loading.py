@@ -199,7 +199,7 @@ def _recognise(drop: Drop, payload: Payload, report_id: str) -> Report:
             period.frequency,
             period.start,
             period.end,
-            [*found.notes, *(f"The column {each} stands there twice." for each in found.mapping.repeated)],
+            [*found.notes, *(f"The column {each} appears twice." for each in found.mapping.repeated)],
             list(found.mapping.unknown),
         )
     return Report(report_id, owner, payload, found, period, confirmed)
@@ -326,7 +326,7 @@ def _changed_rows(tx: db.Transaction, report: Report, snapshot: snapshots.Snapsh
             {"rows": total},
         )
     bits = Bits(total)
-    for number in snapshots.wanted(tx, snapshot):
+    for number in snapshots.list_changed(tx, snapshot):
         bits.add(number)
     return bits
 

@@ -43,7 +43,7 @@ class NewReport(Body):
 
 
 class ReportUpload(Result):
-    """Where to PUT the file, and with which headers. `file` is its name in the list of reports."""
+    """Name the address to PUT the file to, and its headers. `file` is its name in the list of reports."""
 
     file: str
     method: Literal["PUT"]

@@ -8,6 +8,7 @@ from showrunner.aws import s3
 from showrunner.errors import Conflict
 from showrunner.production import files, progress
 from showrunner.videos.schemas import VideoProgress
+from showrunner.web.fields import timestamp
 
 # As long as an access token lives: enough for a big download to begin, and a forwarded link soon expires.
 LINK_SECONDS = 3600
@@ -47,7 +48,7 @@ def download_links(state: dict[str, Any]) -> dict[str, Any]:
     expires_at = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
     return {
         "outputs": [_signed(output, stem) for output in state["product"]["outputs"]],
-        "expires_at": expires_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": timestamp(expires_at),
     }
 
 

@@ -15,6 +15,7 @@ from showrunner.publishing.metadata import SOONEST, find_faults
 from showrunner.store.studio import productions, publications, slots
 from showrunner.videos.schemas import Publication, PublishRequest, Status
 from showrunner.web import log
+from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
 
 CONNECT_FIRST = (
@@ -130,9 +131,7 @@ def describe(row: dict[str, Any], status: Status) -> Publication:
         youtube_url=f"https://www.youtube.com/watch?v={youtube_video_id}" if youtube_video_id else None,
         privacy=metadata["privacy"],
         schedule_time=metadata["publish_at"],
-        published_at=published_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        if published_at
-        else None,
+        published_at=timestamp(published_at) if published_at else None,
         waiting_for=row["waiting_for"],
         problems=row["problems"],
     )

@@ -12,6 +12,7 @@ from showrunner import config, errors, masking
 from showrunner.database.pages import PageResult
 from showrunner.errors import LimitExceeded, ServiceUnavailable, ShowrunnerError
 from showrunner.web import log
+from showrunner.web.fields import timestamp
 from showrunner.web.routing import MethodNotAllowed, Request
 from showrunner.web.security import SECURITY_HEADERS
 
@@ -39,7 +40,7 @@ class Answer:
 
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return timestamp(value)
     return str(value)
 
 

@@ -41,6 +41,11 @@ PATTERN_WORDS |= {
 }
 
 
+def timestamp(at: datetime) -> str:
+    """Return a time as every response writes it: RFC 3339 in UTC, with Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 class Body(BaseModel):
     """Base of request bodies. Unknown fields are refused. Validators are built at first use."""
 

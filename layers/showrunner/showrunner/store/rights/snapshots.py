@@ -70,7 +70,7 @@ def copy_digests(tx: db.Transaction, blocks: Iterable[bytes]) -> None:
     tx.command("ANALYZE pg_temp.seen")
 
 
-def wanted(tx: db.Transaction, snapshot: Snapshot) -> Iterator[int]:
+def list_changed(tx: db.Transaction, snapshot: Snapshot) -> Iterator[int]:
     """Yield the numbers of the rows that are new or changed: those whose digest the table lacks."""
     tx.command(
         f"""
