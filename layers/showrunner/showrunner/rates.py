@@ -1,0 +1,171 @@
+"""Keep the calls of a platform within its limit per window: token buckets in the state table.
+
+A caller reserves a call before it sends it. Nobody waits in here: a caller that comes too early gets the time
+at which to ask again. An answer that asks for a pause stops the calls of every function.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from showrunner.aws import dynamodb, rpc
+from showrunner.errors import QuotaExceeded, ServiceUnavailable
+
+# A bucket that nobody used for a day is full again under every limit below.
+_KEPT_SECONDS = 86_400
+# Other callers may come between the reading of a bucket and its update.
+_ATTEMPTS = 6
+# Callers that wait longer than this have given up, or the next one asks earlier than it could.
+_QUEUE_SECONDS = 60
+_SECOND = 1_000_000
+
+
+class Rate(NamedTuple):
+    """At most `calls` in any window of `seconds`, `burst` of which may come at once.
+
+    After a burst one call follows each `interval`, so that no window holds more than `calls`, wherever it
+    begins: a busy platform gets calls - burst + 1 in each.
+    """
+
+    calls: int
+    seconds: int
+    burst: int = 1
+
+    @property
+    def interval(self) -> int:
+        """Microseconds from one call to the next, rounded up."""
+        return -(-self.seconds * _SECOND // (self.calls - self.burst + 1))
+
+
+# Spotify counts the calls of an app in a rolling window of 30 s and publishes no limit:
+# https://developer.spotify.com/documentation/web-api/concepts/rate-limits. Clients in the field were refused
+# from about 180 on; a refusal pauses the bucket for as long as Spotify says.
+SPOTIFY = Rate(150, 30, burst=5)
+# The buckets of the stage, which platform admins see.
+RATES = {"spotify": SPOTIFY}
+
+
+def reserve(bucket: str, rate: Rate, now: datetime | None = None) -> None:
+    """Reserve one call in a bucket. Raises QuotaExceeded with the time to ask again.
+
+    `bucket` names the platform and what its limit counts by, such as an app or a token.
+    """
+    at = now or datetime.now(UTC)
+    for _ in range(_ATTEMPTS):
+        found = _find(bucket, at)
+        next_at = found.get("next_at", 0)
+        free_at = max(next_at - (rate.burst - 1) * rate.interval, found.get("paused_until", 0))
+        if free_at > _microseconds(at):
+            retry_at = _queue(bucket, rate, free_at)
+            raise QuotaExceeded(f"The calls of {bucket} in this moment are taken.", _time(retry_at))
+        if _advance(bucket, rate, at, is_idle=next_at < _microseconds(at)):
+            return
+    raise ServiceUnavailable(f"Too many callers of {bucket} at once: try again.", retry_after=1)
+
+
+def pause(bucket: str, seconds: float, now: datetime | None = None) -> datetime:
+    """Let nobody call for so long, because the platform said so. Returns the end of the pause."""
+    at = now or datetime.now(UTC)
+    until = at + timedelta(seconds=seconds)
+    update = {
+        "UpdateExpression": "SET paused_until = :until, expires_at = :end",
+        # A shorter pause must not end a longer one.
+        "ConditionExpression": "attribute_not_exists(paused_until) OR paused_until < :until",
+        "ExpressionAttributeValues": {
+            ":until": dynamodb.typed(_microseconds(until)),
+            ":end": dynamodb.typed(int(until.timestamp()) + _KEPT_SECONDS),
+        },
+    }
+    _update(bucket, update)
+    return until
+
+
+def available(bucket: str, rate: Rate, now: datetime | None = None) -> int:
+    """Return how many calls may be sent at once now, 0 during a pause."""
+    at = now or datetime.now(UTC)
+    found = _find(bucket, at)
+    if found.get("paused_until", 0) > _microseconds(at):
+        return 0
+    ahead = max(0, found.get("next_at", 0) - _microseconds(at))
+    return max(0, rate.burst - -(-ahead // rate.interval))
+
+
+def _advance(bucket: str, rate: Rate, at: datetime, *, is_idle: bool) -> bool:
+    """Move the bucket by one call in one conditional update. Returns False if another caller came first.
+
+    `next_at` is the time from which on the bucket is full; with `is_idle` it has passed.
+    """
+    now = _microseconds(at)
+    values = {":now": dynamodb.typed(now), ":end": dynamodb.typed(int(at.timestamp()) + _KEPT_SECONDS)}
+    if is_idle:
+        change, condition = "next_at = :next", "(attribute_not_exists(next_at) OR next_at < :now)"
+        values[":next"] = dynamodb.typed(now + rate.interval)
+    else:
+        change, condition = "next_at = next_at + :interval", "next_at BETWEEN :now AND :latest"
+        values[":interval"] = dynamodb.typed(rate.interval)
+        values[":latest"] = dynamodb.typed(now + (rate.burst - 1) * rate.interval)
+    update = {
+        "UpdateExpression": f"SET {change}, expires_at = :end",
+        "ConditionExpression": (
+            f"{condition} AND (attribute_not_exists(paused_until) OR paused_until <= :now)"
+        ),
+        "ExpressionAttributeValues": values,
+    }
+    return _update(bucket, update)
+
+
+def _queue(bucket: str, rate: Rate, free_at: int) -> int:
+    """Return when a refused caller should ask again: each at another time, so that few are refused twice.
+
+    `queued_until` is the time after the last one's. It promises nothing: the bucket decides when they ask.
+    """
+    latest = dynamodb.typed(free_at + _QUEUE_SECONDS * _SECOND)
+    interval, free = dynamodb.typed(rate.interval), dynamodb.typed(free_at)
+    behind = {
+        "UpdateExpression": "SET queued_until = queued_until + :interval",
+        "ConditionExpression": "queued_until BETWEEN :free AND :latest",
+        "ExpressionAttributeValues": {":interval": interval, ":free": free, ":latest": latest},
+    }
+    first = {
+        "UpdateExpression": "SET queued_until = :next",
+        "ConditionExpression": (
+            "attribute_not_exists(queued_until) OR NOT queued_until BETWEEN :free AND :latest"
+        ),
+        "ExpressionAttributeValues": {
+            ":next": dynamodb.typed(free_at + rate.interval),
+            ":free": free,
+            ":latest": latest,
+        },
+    }
+    for update in (behind, first):
+        if (values := _change(bucket, update)) is not None:
+            return int(values["queued_until"]["N"]) - rate.interval
+    return free_at
+
+
+def _update(bucket: str, update: dict[str, Any]) -> bool:
+    """Send an update. Returns False if its condition failed."""
+    return _change(bucket, update) is not None
+
+
+def _change(bucket: str, update: dict[str, Any]) -> dict[str, Any] | None:
+    """Send an update and return the new values, None if its condition failed."""
+    key = {"TableName": dynamodb.table(), "Key": dynamodb.key(f"rate#{bucket}", "bucket")}
+    try:
+        answer = rpc.call("dynamodb", "UpdateItem", key | update | {"ReturnValues": "UPDATED_NEW"})
+    except rpc.AwsError as error:
+        if error.code != "ConditionalCheckFailedException":
+            raise
+        return None
+    return dict(answer["Attributes"])
+
+
+def _find(bucket: str, at: datetime) -> dict[str, int]:
+    return dynamodb.find(f"rate#{bucket}", "bucket", at.timestamp()) or {}
+
+
+def _microseconds(at: datetime) -> int:
+    return int(at.timestamp() * _SECOND)
+
+
+def _time(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / _SECOND, UTC)

@@ -1,0 +1,140 @@
+"""Limits per window: no window ever holds too many calls, a busy bucket is used nearly whole, pauses hold."""
+
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from showrunner import rates
+from showrunner.errors import QuotaExceeded, ServiceUnavailable
+from showrunner.rates import Rate
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def bucket():
+    return f"test:{uuid.uuid4()}"
+
+
+def reserved(bucket, rate, seconds, step=0.01):
+    """Ask again and again for so long, and return the moments, in seconds, at which calls were allowed."""
+    moments = []
+    for number in range(round(seconds / step)):
+        try:
+            rates.reserve(bucket, rate, NOW + timedelta(seconds=number * step))
+            moments.append(number * step)
+        except QuotaExceeded:
+            pass
+    return moments
+
+
+def most_in_a_window(moments, seconds):
+    """Return the most calls that any half-open window of so many seconds holds."""
+    return max(sum(begin <= each < begin + seconds for each in moments) for begin in moments)
+
+
+@pytest.mark.parametrize("rate", [Rate(20, 1, burst=2), Rate(5, 1), Rate(30, 2, burst=3)], ids=str)
+def test_no_window_holds_more_than_the_limit_and_a_busy_bucket_is_used(bucket, rate):
+    moments = reserved(bucket, rate, 3, step=0.025)
+
+    assert most_in_a_window(moments, rate.seconds - 0.001) <= rate.calls
+    assert len(moments) >= 0.95 * (rate.calls - rate.burst + 1) * 3 / rate.seconds
+
+
+def test_the_rate_of_spotify_uses_95_percent_of_its_limit():
+    rate = rates.SPOTIFY
+
+    assert (rate.calls - rate.burst + 1) / rate.calls >= 0.95
+
+
+class Clock:
+    """A clock for threads: it stands while one of them runs, and jumps to the next waking when all sleep.
+
+    So the threads meet in the state table as they would, and a slow machine changes no result.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.now = NOW
+        self._running, self._wakings, self._changed = threads, {}, threading.Condition(threading.RLock())
+
+    def sleep_until(self, at: datetime) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            self._wakings[me] = at
+            self.leave()
+            self._changed.wait_for(lambda: me not in self._wakings)
+
+    def leave(self) -> None:
+        """Let the other threads go on without the caller."""
+        with self._changed:
+            self._running -= 1
+            if self._running or not self._wakings:
+                return
+            self.now = max(self.now, min(self._wakings.values()))
+            for thread in [each for each, at in self._wakings.items() if at <= self.now]:
+                del self._wakings[thread]
+                self._running += 1
+            self._changed.notify_all()
+
+
+def test_50_callers_at_once_never_exceed_the_limit_and_use_95_percent_of_it(bucket):
+    rate, clock, moments = Rate(60, 8, burst=3), Clock(50), []
+    end = NOW + timedelta(seconds=2 * rate.seconds)
+
+    def call():
+        """Call as often as allowed. A caller of the product waits in its state machine, this one here."""
+        while clock.now < end:
+            at = clock.now
+            try:
+                rates.reserve(bucket, rate, at)
+                moments.append((at - NOW).total_seconds())
+            except QuotaExceeded as error:
+                clock.sleep_until(error.retry_at)
+            except ServiceUnavailable:
+                continue
+        clock.leave()
+
+    threads = [threading.Thread(target=call) for _ in range(50)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert most_in_a_window(moments, rate.seconds) <= rate.calls
+    assert len(moments) >= 0.95 * rate.calls * 2
+
+
+def test_a_caller_that_comes_too_early_learns_when_to_ask_again(bucket):
+    rate = Rate(10, 10, burst=1)
+    rates.reserve(bucket, rate, NOW)
+
+    with pytest.raises(QuotaExceeded) as refused:
+        rates.reserve(bucket, rate, NOW + timedelta(seconds=0.25))
+
+    assert refused.value.retry_at == NOW + timedelta(seconds=1)
+    rates.reserve(bucket, rate, refused.value.retry_at)
+
+
+def test_a_pause_stops_every_caller_and_a_shorter_one_does_not_end_it(bucket):
+    rate = Rate(10, 10, burst=2)
+    until = rates.pause(bucket, 30, NOW)
+    rates.pause(bucket, 5, NOW)
+
+    with pytest.raises(QuotaExceeded) as refused:
+        rates.reserve(bucket, rate, NOW + timedelta(seconds=29))
+
+    assert (refused.value.retry_at, rates.available(bucket, rate, NOW)) == (until, 0)
+    rates.reserve(bucket, rate, until)
+
+
+def test_what_is_available_is_what_may_be_reserved_at_once(bucket):
+    rate = Rate(10, 10, burst=3)
+    seen = []
+    for _ in range(3):
+        seen.append(rates.available(bucket, rate, NOW))
+        rates.reserve(bucket, rate, NOW)
+
+    assert (seen, rates.available(bucket, rate, NOW)) == ([3, 2, 1], 0)
+    assert rates.available(bucket, rate, NOW + timedelta(seconds=2.5)) == 2
