@@ -151,6 +151,9 @@ def parameters() -> dict[str, str]:
         "HubUrl": os.environ.get("HUB_URL") or f"{address('PLATFORMS_PORT')}/subscribe",
         "TopicBaseUrl": os.environ.get("TOPIC_BASE_URL") or "https://www.youtube.com",
         "FeedBaseUrl": os.environ.get("FEED_BASE_URL") or address("PLATFORMS_PORT"),
+        "SpotifyBaseUrl": os.environ.get("SPOTIFY_BASE_URL") or address("PLATFORMS_PORT"),
+        "SpotifyAccountsUrl": os.environ.get("SPOTIFY_ACCOUNTS_URL") or address("PLATFORMS_PORT"),
+        "SpotifyMode": os.environ.get("SPOTIFY_MODE") or "extended",
         "YouTubeBaseUrl": os.environ.get("YOUTUBE_BASE_URL") or address("PLATFORMS_PORT"),
         "YouTubeUploadUrl": os.environ.get("YOUTUBE_UPLOAD_URL") or address("PLATFORMS_PORT"),
         "GoogleUrl": os.environ.get("GOOGLE_URL")
@@ -190,6 +193,8 @@ def secrets(key: Any) -> dict[str, str]:
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
         "pexels/api_key": os.environ.get("PEXELS_API_KEY") or "local",
         "youtube/api_key": os.environ.get("YOUTUBE_API_KEY") or "local",
+        "spotify/client_id": os.environ.get("SPOTIFY_CLIENT_ID") or "local",
+        "spotify/client_secret": os.environ.get("SPOTIFY_CLIENT_SECRET") or "local",
         "google/client_id": os.environ.get("GOOGLE_CLIENT_ID") or "local",
         "google/client_secret": os.environ.get("GOOGLE_CLIENT_SECRET") or "local",
         **postgres.secrets_of(HOME),

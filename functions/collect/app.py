@@ -1,4 +1,4 @@
-"""Metrics machine, step Plan, every hour -> the accounts that are due, as batches in S3."""
+"""Metrics machine, step Plan, every hour for each platform -> the accounts that are due, as batches in S3."""
 
 from typing import Any
 
@@ -10,4 +10,5 @@ from showrunner.telemetry import entrypoint
 @entrypoint
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     artist = Artist(event["organisation_id"], event["artist_id"]) if "artist_id" in event else None
-    return collection.plan(event["run"], artist)
+    # Executions that began in the release before name no platform.
+    return collection.plan(event["run"], event.get("platform", "youtube"), artist)

@@ -1,4 +1,4 @@
-"""Metrics machine, step Fetch -> YouTube's raw answer about a batch of channels is archived. No database."""
+"""Metrics machine, step FetchYoutube -> YouTube's raw answer about channels is archived. No database."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """One loopback server for all foreign platforms:
 
-YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels.
+YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels, Spotify.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
@@ -19,7 +19,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from local.outcomes import UnknownOutcome
-from local.platforms import catalogue, feeds, google, hub, mailbox, owner, pages, pexels, uploads, youtube
+from local.platforms import (
+    catalogue,
+    feeds,
+    google,
+    hub,
+    mailbox,
+    owner,
+    pages,
+    pexels,
+    spotify,
+    uploads,
+    youtube,
+)
 from local.platforms.http import Reply, Request
 from local.platforms.world import ChannelsOfAccounts, World
 
@@ -33,6 +45,7 @@ def answer(world: World, request: Request) -> Reply:
     found = (
         google.answer(world.sign_ins, request)
         or pexels.answer(world.photographs, request)
+        or spotify.answer(world.spotify_app, request)
         or mailbox.answer(world.outbox, request)
     )
     if found is not None:

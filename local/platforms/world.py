@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import google, pexels
+from local.platforms import google, pexels, spotify
 from local.platforms.library import Library, Processing
 
 UNITS_A_DAY = 10_000
@@ -73,6 +73,7 @@ class World:
     subscribers: dict[tuple[str, str], str] = field(default_factory=dict)
     sign_ins: google.Accounts = field(default_factory=google.Accounts)
     photographs: pexels.Library = field(default_factory=pexels.Library)
+    spotify_app: spotify.App = field(default_factory=spotify.App)
     library: Library = field(default_factory=Library)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
     outbox: Path = Path(".local/outbox")
@@ -88,6 +89,7 @@ class World:
             getattr(self, name).update(known.get(name, {}))
         self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)
+        self.spotify_app.learn(known.get("spotify", {}))
         self.sign_ins.people.update(known.get("people", {}))
         self.outcomes.add_all(known.get("outcomes", []))
         self.photographs.outcomes.add_all(known.get("photograph_outcomes", []))

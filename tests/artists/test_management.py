@@ -22,7 +22,7 @@ def test_an_artist_is_added_and_shown(client, artist):
     assert (artist["name"], artist["tier"], artist["accounts"]) == (
         "Tide Tables",
         "active",
-        {"youtube": CHANNEL},
+        {"youtube": CHANNEL, "spotify": None},
     )
 
 
@@ -32,7 +32,7 @@ def test_an_artist_needs_only_a_name(client):
     assert response.status == 201
     assert (response.body["artist"]["tier"], response.body["artist"]["accounts"]) == (
         "standard",
-        {"youtube": None},
+        {"youtube": None, "spotify": None},
     )
 
 
@@ -72,9 +72,9 @@ def test_omitted_fields_keep_their_value_and_null_removes_an_account(client, art
     assert (renamed["name"], renamed["tier"], renamed["accounts"]) == (
         "Tides",
         "active",
-        {"youtube": CHANNEL},
+        {"youtube": CHANNEL, "spotify": None},
     )
-    assert [moved["accounts"], removed["accounts"]] == [{"youtube": OTHER}, {"youtube": None}]
+    assert [each["accounts"]["youtube"] for each in (moved, removed)] == [OTHER, None]
 
 
 def test_a_removed_artist_is_gone(client, artist):

@@ -76,7 +76,10 @@ def test_a_rejected_row_says_why_and_stops_no_other(client):
     ("table", "message"),
     [
         ("artist\nTides\n", 'the first line must name the columns, one of them "name"'),
-        ("name,yotube\nTides,\n", 'the column "yotube" is unknown or twice; known: name, tier, youtube'),
+        (
+            "name,yotube\nTides,\n",
+            'the column "yotube" is unknown or twice; known: name, tier, youtube, spotify',
+        ),
         ("name\n" + "x\n" * 5_001, "has 5,001 rows; send at most 5,000 at a time"),
     ],
 )

@@ -98,7 +98,10 @@ def settings(base: str) -> dict[str, str]:
     )
     return {
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
-        **dict.fromkeys(("FEED_BASE_URL", "YOUTUBE_BASE_URL"), base),
+        **dict.fromkeys(
+            ("FEED_BASE_URL", "YOUTUBE_BASE_URL", "SPOTIFY_BASE_URL", "SPOTIFY_ACCOUNTS_URL"), base
+        ),
+        "SPOTIFY_MODE": "extended",
         "OPENAI_MODEL": "gpt-6-luna",
         "OPENAI_FALLBACK_MODEL": " ",
         "ELEVENLABS_MODEL": "eleven_multilingual_v2",
@@ -280,13 +283,24 @@ def metrics(stand_ins: Any) -> dict[str, Request]:
     ground.put_secret("youtube/api_key", stand_ins.world.key)
     batch = {"platform": "youtube", "accounts": [CHANNEL], "key": "archive/public/youtube/bench/0.json.gz"}
 
-    def unasked() -> dict[str, Any]:
+    for name in ("client_id", "client_secret"):
+        ground.put_secret(f"spotify/{name}", "local")
+    of_spotify = {
+        "platform": "spotify",
+        "accounts": ["4Z8W4fKeB5YxbusRsdQVPb"],
+        "key": "archive/public/spotify/bench/0.json.gz",
+    }
+
+    def unasked(batch: dict[str, Any]) -> dict[str, Any]:
         s3.remove([batch["key"]])
         return batch
 
     return {
-        "collect": Request(lambda: {"run": uuid.uuid4().hex}, lambda said: "batches" in said),
-        "youtube": Request(unasked, lambda said: said["state"] == "fetched"),
+        "collect": Request(
+            lambda: {"run": uuid.uuid4().hex, "platform": "youtube"}, lambda said: "batches" in said
+        ),
+        "youtube": Request(lambda: unasked(batch), lambda said: said["state"] == "fetched"),
+        "spotify": Request(lambda: unasked(of_spotify), lambda said: said["state"] == "fetched"),
         "load": Request(lambda: {"key": batch["key"]}, lambda said: said["state"] == "loaded"),
     }
 

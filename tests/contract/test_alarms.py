@@ -281,6 +281,7 @@ WAITED_FOR = {
     "RecordFunction",
     "ReportsFunction",
     "ScriptFunction",
+    "SpotifyFunction",
     "TimelineFunction",
     "UploadFunction",
     "VisualsFunction",

@@ -45,6 +45,7 @@ READS = {
     "showrunner.platforms.http",
     "showrunner.platforms.credentials",
     "showrunner.platforms.websub",
+    "showrunner.platforms.spotify_statistics",
     "showrunner.platforms.youtube_statistics",
 }
 

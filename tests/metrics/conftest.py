@@ -9,6 +9,7 @@ import pytest
 
 from functions.collect import app as collect
 from functions.load import app as load
+from functions.spotify import app as spotify
 from functions.youtube import app as youtube
 from showrunner.aws import s3, sdk
 from showrunner.database import db
@@ -29,7 +30,7 @@ def metrics_machine(aws):
 
 @pytest.fixture(autouse=True)
 def no_other_accounts(request):
-    """Leave out the accounts that tests of other folders have committed: a run collects every one that is due."""
+    """Leave out accounts that tests of other folders have committed: a run collects every one that is due."""
     if "tx" in request.fixturenames:
         db.run(request.getfixturevalue("tx"), "DELETE FROM metrics.accounts")
 
@@ -59,8 +60,11 @@ def forget() -> None:
     table = {"TableName": os.environ["STATE_TABLE"]}
     client = sdk.client("dynamodb")
     for item in client.scan(**table)["Items"]:
-        if item["pk"]["S"].startswith(("quota#youtube", "schedule#metrics")):
+        if item["pk"]["S"].startswith(("quota#youtube", "quota#spotify", "rate#spotify", "schedule#metrics")):
             client.delete_item(**table, Key={name: item[name] for name in ("pk", "sk")})
+
+
+FETCHERS = {"youtube": youtube, "spotify": spotify}
 
 
 class Result(NamedTuple):
@@ -70,11 +74,11 @@ class Result(NamedTuple):
     artists: int
 
 
-def run(name: str, **artist: Any) -> Result:
+def run(name: str, platform: str = "youtube", **artist: Any) -> Result:
     """Do what the machine does in a run, without its retries."""
-    planned = collect.handler({"run": name, **artist}, None)
+    planned = collect.handler({"run": name, "platform": platform, **artist}, None)
     batches = s3.get_json(planned["key"]) if planned["batches"] else []
-    fetched = [youtube.handler(batch, None) for batch in batches]
+    fetched = [FETCHERS[platform].handler(batch, None) for batch in batches]
     loaded = [load.handler({"key": each["key"]}, None) for each in fetched if each["state"] == "fetched"]
     return Result([each["state"] for each in fetched], sum(each["artists"] for each in loaded))
 

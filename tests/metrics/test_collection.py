@@ -225,7 +225,7 @@ def roster(client, number, tier):
 
 def collect_at(tx, now, name):
     """Plan a run at a time, and mark its accounts as asked for, as a run that takes four minutes does."""
-    chosen = accounts.claim_due(tx, "youtube", collection.YOUTUBE_UNITS * collection.YOUTUBE_IDS, name, now)
+    chosen = accounts.claim_due(tx, "youtube", collection.YOUTUBE.calls * collection.YOUTUBE.ids, name, now)
     answers = [{"account_id": each, "response": {}} for each in chosen]
     accounts.save_checked(tx, "youtube", now + timedelta(minutes=4), answers)
     return chosen
@@ -238,12 +238,12 @@ def test_a_day_of_too_many_artists_stays_within_the_share_and_leaves_none_out(cl
 
     asked = [collect_at(tx, begin + timedelta(hours=hour), f"run {hour}") for hour in range(26)]
 
-    units = sum(-(-len(each) // collection.YOUTUBE_IDS) for each in asked[:24])
+    units = sum(-(-len(each) // collection.YOUTUBE.ids) for each in asked[:24])
     counts = {}
     for each in (account for chosen in asked[:24] for account in chosen):
         counts[each] = counts.get(each, 0) + 1
     assert units <= quotas.SHARES["metrics"] - 60
-    assert units / (sum(counts.values()) / collection.YOUTUBE_IDS) <= 1.02
+    assert units / (sum(counts.values()) / collection.YOUTUBE.ids) <= 1.02
     assert len(counts) == 3_500
     assert min(counts.values()) >= 1
     assert min(n for each, n in counts.items() if each.startswith("UCa")) >= 5
@@ -260,7 +260,7 @@ def test_few_artists_are_collected_hourly_and_daily(client, tx):
 
 
 def test_the_shares_leave_room_for_the_refreshes():
-    hourly = 24 * collection.YOUTUBE_UNITS
+    hourly = 24 * collection.YOUTUBE.calls
 
     assert hourly + quotas.REFRESHES_A_DAY <= quotas.SHARES["metrics"]
 

@@ -1,7 +1,7 @@
 """Values that several packages exchange."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Usage(NamedTuple):
@@ -28,6 +28,17 @@ class Sighting(NamedTuple):
     title: str | None
     published_at: datetime | None
     at: datetime
+
+
+class Statistics(NamedTuple):
+    """An account's figures on a platform by our name of the metric, without those that it doesn't state.
+
+    `item` is the account as the platform describes it.
+    """
+
+    account_id: str
+    figures: dict[str, int]
+    item: dict[str, Any]
 
 
 # Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.

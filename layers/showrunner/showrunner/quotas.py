@@ -24,13 +24,20 @@ POLL_UNITS = 2_000
 REFRESHES_A_DAY = 60
 # https://www.pexels.com/api/documentation: 20,000 requests a month, divided by its days.
 PEXELS_SEARCHES_A_DAY = 645
+# Spotify publishes no number for apps in development mode. From about 1,000 calls a day on, apps were locked
+# for hours: github.com/Yooooomi/your_spotify/issues/629.
+SPOTIFY_CALLS_A_DAY = 900
 # Units a day by (project, bucket).
 BUCKETS = {
     ("youtube", "general"): ALL_UNITS,
     ("youtube", "insert"): INSERTS_A_DAY,
     ("youtube", "refresh"): REFRESHES_A_DAY,
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
+    ("spotify", "calls"): SPOTIFY_CALLS_A_DAY,
 }
+# Platforms whose quota days don't begin in Los Angeles, as Google's do. Spotify doesn't say when; the margin
+# of its bucket covers the difference.
+_ZONES = {"spotify": "UTC"}
 
 
 class Project(NamedTuple):
@@ -85,6 +92,23 @@ def pacific_midnight(now: datetime) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=_pacific()).astimezone(UTC)
 
 
+def quota_day(project: str, now: datetime) -> str:
+    """Return the project's quota day that holds `now`, as a date of the zone in which its days begin."""
+    return now.astimezone(_zone(project)).date().isoformat()
+
+
+def quota_ends_at(project: str, now: datetime) -> datetime:
+    """Return when the project's quota day that holds `now` ends, in UTC."""
+    zone = _zone(project)
+    day = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+@cache
+def _zone(project: str) -> ZoneInfo:
+    return ZoneInfo(_ZONES[project]) if project in _ZONES else _pacific()
+
+
 def next_attempt_at(now: datetime) -> datetime:
     """Return when a caller that was refused may ask again: at midnight, or in minutes just after it."""
     return now + timedelta(seconds=PAUSED_SECONDS) if _is_fresh(now) else pacific_midnight(now)
@@ -105,9 +129,9 @@ def spend(
     unit or two too many, until midnight. Use `reserve` for calls that cost more.
     """
     at = now or datetime.now(UTC)
-    day = pacific_day(at)
+    day = quota_day(project, at)
     if not _take(project, bucket, day, units, limit, at, share):
-        raise _spent(bucket, at, share if spent(project, bucket, at) + units <= limit else None)
+        raise _spent(project, bucket, at, share if spent(project, bucket, at) + units <= limit else None)
     return day
 
 
@@ -122,18 +146,18 @@ def reserve(
 ) -> str:
     """Reserve units as `spend` does, but once per `holder` and day, so that a step can be repeated."""
     at = now or datetime.now(UTC)
-    day = pacific_day(at)
+    day = quota_day(project, at)
     if not _take(project, bucket, day, units, limit, at, share, holder) and not is_reserved(
         project, bucket, holder, at
     ):
-        raise _spent(bucket, at, share if spent(project, bucket, at) + units <= limit else None)
+        raise _spent(project, bucket, at, share if spent(project, bucket, at) + units <= limit else None)
     return day
 
 
 def is_reserved(project: str, bucket: str, holder: str, now: datetime | None = None) -> bool:
     """Return True if the holder has a reservation of today."""
     at = now or datetime.now(UTC)
-    found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
+    found = dynamodb.find(f"quota#{project}#{quota_day(project, at)}", bucket, at.timestamp())
     return bool(found) and holder in (found or {}).get("holders", frozenset())
 
 
@@ -327,7 +351,7 @@ class Ledger(NamedTuple):
             )
         else:
             self._settle(day, "SET used = :all", {":all": dynamodb.typed(max(self.limit, ALL_UNITS))})
-        return _spent(self.bucket, at)
+        return _spent(self.project, self.bucket, at)
 
     def _settle(self, day: str, update: str, values: dict[str, Any]) -> None:
         key = _bucket(self.project, self.bucket, day)
@@ -357,17 +381,18 @@ def _bucket(project: str, bucket: str, day: str) -> dict[str, Any]:
     return dynamodb.key(f"quota#{project}#{day}", bucket)
 
 
-def _spent(bucket: str, now: datetime, share: str | None = None) -> QuotaExceeded:
+def _spent(project: str, bucket: str, now: datetime, share: str | None = None) -> QuotaExceeded:
     if share and not is_shared_time(now):
         retry_at = min(next_attempt_at(now), pacific_midnight(now) - timedelta(hours=24 - SHARED_FROM_HOUR))
         return QuotaExceeded(f"Today's share of {bucket} for {share} is spent.", retry_at)
-    return QuotaExceeded(f"Today's quota of {bucket} is spent.", next_attempt_at(now))
+    retry_at = quota_ends_at(project, now) if project in _ZONES else next_attempt_at(now)
+    return QuotaExceeded(f"Today's quota of {bucket} is spent.", retry_at)
 
 
 def spent(project: str, bucket: str, now: datetime | None = None) -> int:
     """Return the units reserved today."""
     at = now or datetime.now(UTC)
-    found = dynamodb.find(f"quota#{project}#{pacific_day(at)}", bucket, at.timestamp())
+    found = dynamodb.find(f"quota#{project}#{quota_day(project, at)}", bucket, at.timestamp())
     return int(found.get("used", 0)) if found else 0
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import breakers, quotas
+from showrunner import breakers, quotas, rates
 from showrunner.access import roles
 from showrunner.admin import probes
 from showrunner.admin.schemas import JwkSet, PlatformQuotaList, SystemHealth
@@ -127,9 +127,8 @@ def _publications(project: str, at: datetime) -> list[dict[str, Any]]:
     "/api/v1/admin/quotas", permission="admin:all", answer=PlatformQuotaList, open_in_maintenance=True
 )
 def list_quotas(request: Request) -> dict[str, Any]:
-    """Show what was used today of each platform's daily quota."""
+    """Show what was used today of each platform's daily quota, and how many calls it allows at once now."""
     at = datetime.now(UTC)
-    resets_at = timestamp(quotas.pacific_midnight(at))
     with db.reading() as tx:
         brought = google_projects.list_(tx)
     own = [
@@ -146,13 +145,22 @@ def list_quotas(request: Request) -> dict[str, Any]:
             {
                 "project": project,
                 "bucket": bucket,
-                "day": quotas.pacific_day(at),
+                "day": quotas.quota_day(project, at),
                 "used": quotas.spent(project, bucket, at),
                 "limit": limit,
-                "resets_at": resets_at,
+                "resets_at": timestamp(quotas.quota_ends_at(project, at)),
                 "shares": _shares(project, at) if (project, bucket) == SHARED else [],
                 "publications": _publications(project, at) if (project, bucket) == SHARED else [],
             }
             for (project, bucket), limit in buckets.items()
-        ]
+        ],
+        "rates": [
+            {
+                "platform": platform,
+                "calls": rate.calls,
+                "seconds": rate.seconds,
+                "available": rates.available(platform, rate, at),
+            }
+            for platform, rate in rates.RATES.items()
+        ],
     }

@@ -182,8 +182,18 @@ class PlatformQuota(Result):
     publications: list[OrganisationUnits]
 
 
+class PlatformRate(Result):
+    """The most calls that a platform allows in any window of so many seconds."""
+
+    platform: str
+    calls: int
+    seconds: int
+    available: int
+
+
 class PlatformQuotaList(Result):
     quotas: list[PlatformQuota]
+    rates: list[PlatformRate]
 
 
 class AdminUser(Result):

@@ -177,5 +177,6 @@ def refresh(request: Request, artist_id: str) -> Refresh:
         accounts = points.list_accounts(tx, artist_id)
     if not accounts:
         raise Conflict("The artist has no account on a platform: add one with PUT /artists/{artist_id}.")
-    executions.refresh(request.organisation_id, artist_id.lower(), now)
+    for account in accounts:
+        executions.refresh(request.organisation_id, artist_id.lower(), account["platform"], now)
     return Refresh(artist_id=artist_id.lower(), requested_at=timestamp(now))

@@ -12,7 +12,7 @@ from showrunner.artists.schemas import (
 )
 from showrunner.database import db
 from showrunner.errors import Conflict
-from showrunner.metrics.definitions import SCHEDULE
+from showrunner.metrics.definitions import METRICS, schedule
 from showrunner.store.metrics import artists
 from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
@@ -61,8 +61,9 @@ def add_artist(request: Request, body: NewArtist) -> Answer:
 
 
 def collect_soon(request: Request) -> None:
-    """Let the next hour's collection look for accounts that are due, after the commit that changes them."""
-    background.look_at_next_run(request, SCHEDULE)
+    """Let the next hour's collections look for accounts that are due, after the commit that changes them."""
+    for platform in METRICS:
+        background.look_at_next_run(request, schedule(platform))
 
 
 def require_room(tx: db.Transaction, organisation_id: str, number: int) -> None:

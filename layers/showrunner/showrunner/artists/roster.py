@@ -18,7 +18,7 @@ routes = Routes()
 
 # Their statements and their answer of 1 MB fit well into a call; a longer roster comes in several.
 MAX_ROWS = 5_000
-PLATFORMS = ("youtube",)
+PLATFORMS = ("youtube", "spotify")
 
 
 class _Row(NamedTuple):

@@ -11,6 +11,7 @@ from showrunner.web.fields import (
     Pagination,
     Query,
     Result,
+    SpotifyId,
     Text,
     Timestamp,
     YoutubeChannelId,
@@ -24,9 +25,10 @@ Tier = Annotated[
 
 
 class Accounts(Body):
-    """The artist's account on each platform: on YouTube the id of the channel."""
+    """The artist's account on each platform: on YouTube the id of the channel, on Spotify of the artist."""
 
     youtube: YoutubeChannelId | None = None
+    spotify: SpotifyId | None = None
 
 
 class NewArtist(Body):
@@ -44,7 +46,7 @@ class ArtistChanges(Body):
 
 
 class Roster(Body):
-    """A CSV table with the columns name, tier and youtube, of which only name is required."""
+    """A CSV table with the columns name, tier, youtube and spotify, of which only name is required."""
 
     csv: Annotated[Text, Field(max_length=900_000)]
 
@@ -55,6 +57,7 @@ class RosterRow(Body):
     name: ArtistName
     tier: Tier | None = None
     youtube: YoutubeChannelId | None = None
+    spotify: SpotifyId | None = None
 
 
 class ArtistFilter(Page):

@@ -117,6 +117,23 @@ SECRETS: tuple[Secret, ...] = (
         without="no stock pictures",
     ),
     Secret(
+        "spotify/client_id",
+        "Spotify client id",
+        "manual",
+        ("spotify",),
+        max_age_days=3650,  # a name, not a secret
+        source="https://developer.spotify.com/dashboard",
+        without="no figures from Spotify",
+    ),
+    Secret(
+        "spotify/client_secret",
+        "Spotify client secret",
+        "manual",
+        ("spotify",),
+        source="https://developer.spotify.com/dashboard",
+        without="no figures from Spotify",
+    ),
+    Secret(
         "speech/api_key",
         "Second speech service",
         "manual",

@@ -1,20 +1,14 @@
-"""Choose the accounts that a run of the metrics machine asks for, within the day's quota."""
+"""Choose the accounts that a run of the metrics machine asks a platform for, within the day's quota."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from showrunner import config
+from showrunner import config, quotas
 from showrunner.aws import schedules
 from showrunner.database import db
 from showrunner.metrics import archive
-from showrunner.metrics.definitions import SCHEDULE
+from showrunner.metrics.definitions import schedule
 from showrunner.store.metrics import accounts
-
-# One call of channels.list has at most 50 ids and costs a unit:
-# https://developers.google.com/youtube/v3/docs/channels/list
-YOUTUBE_IDS = 50
-# 24 runs a day need at most 432 of the share's 500 units. What is left is for refreshes and repeated calls.
-YOUTUBE_UNITS = 18
 
 
 class Artist(NamedTuple):
@@ -24,7 +18,32 @@ class Artist(NamedTuple):
     id: str
 
 
-def plan(run: str, artist: Artist | None) -> dict[str, Any]:
+class Size(NamedTuple):
+    """How much a scheduled run asks for: `ids` in each call, and at most `calls`."""
+
+    ids: int
+    calls: int
+
+
+# One call of channels.list has at most 50 ids and costs a unit:
+# https://developers.google.com/youtube/v3/docs/channels/list
+# 24 runs a day need at most 432 of the share's 500 units. What is left is for refreshes and repeated calls.
+YOUTUBE = Size(ids=50, calls=18)
+# https://developer.spotify.com/documentation/web-api/reference/get-multiple-artists. 400 calls are 20,000
+# artists in 80 s at the rate of rates.py.
+SPOTIFY_EXTENDED = Size(ids=50, calls=400)
+# Apps in development mode get one artist for a call, and their calls of a day are counted.
+SPOTIFY_DEVELOPMENT = Size(ids=1, calls=quotas.SPOTIFY_CALLS_A_DAY // 24)
+
+
+def size(platform: str) -> Size:
+    """Return how much a run asks the platform for."""
+    if platform == "youtube":
+        return YOUTUBE
+    return SPOTIFY_EXTENDED if config.setting("SPOTIFY_MODE") == "extended" else SPOTIFY_DEVELOPMENT
+
+
+def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
     """Claim the accounts of a run, the most overdue first, and store its batches. Returns their place.
 
     With more accounts than fit into the quota each is asked for less often, and none is left out. A repeat
@@ -33,20 +52,21 @@ def plan(run: str, artist: Artist | None) -> dict[str, Any]:
     now = datetime.now(UTC)
     if known := archive.find_plan(run):
         return _planned(run, known)
-    if artist is None and not schedules.is_work_due(SCHEDULE, now.timestamp()):
+    if artist is None and not schedules.is_work_due(schedule(platform), now.timestamp()):
         return _planned(run, [])
+    ids, calls = size(platform)
     with db.transaction() as tx:
         chosen = (
-            accounts.claim_artist(tx, artist.organisation_id, artist.id, "youtube", run, now)
+            accounts.claim_artist(tx, artist.organisation_id, artist.id, platform, run, now)
             if artist
-            else accounts.claim_due(tx, "youtube", YOUTUBE_UNITS * YOUTUBE_IDS, run, now)
+            else accounts.claim_due(tx, platform, calls * ids, run, now)
         )
-        next_at = accounts.next_due_at(tx)
-    batches = archive.batches("youtube", chosen, YOUTUBE_IDS, run, now)
+        next_at = accounts.next_due_at(tx, platform)
+    batches = archive.batches(platform, chosen, ids, run, now)
     archive.write_plan(run, batches)
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
-        schedules.look_again(SCHEDULE, next_at.timestamp() if next_at else None)
+        schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
     return _planned(run, batches)
 
 

@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime
 
-# Name of the hourly collection among the schedules of the state table.
-SCHEDULE = "metrics"
 # Platform -> its metrics, in the order in which they are shown.
-METRICS = {"youtube": ("followers", "views", "videos")}
+METRICS = {"youtube": ("followers", "views", "videos"), "spotify": ("followers", "popularity")}
 # Metrics that can be added up over platforms.
 ADDABLE = ("followers", "views")
 # (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.
@@ -14,6 +12,11 @@ _CHANGES = {
     # https://developers.google.com/youtube/v3/revision_history
     ("youtube", "views"): (datetime(2026, 8, 27, tzinfo=UTC),),
 }
+
+
+def schedule(platform: str) -> str:
+    """Return the name of the platform's hourly collection among the schedules of the state table."""
+    return "metrics" if platform == "youtube" else f"metrics-{platform}"
 
 
 def definition(platform: str, metric: str, at: datetime) -> int:

@@ -1,15 +1,19 @@
 """Ask a platform for the figures of a batch and archive its answer. Uses no database."""
 
-from datetime import UTC, datetime
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from showrunner import breakers, config, quotas
+from showrunner import breakers, config, quotas, rates
 from showrunner.aws import ssm
 from showrunner.errors import PlatformUnavailable, QuotaExceeded
 from showrunner.metrics import archive
 from showrunner.metrics.archive import Batch
-from showrunner.platforms import youtube_statistics
+from showrunner.models import Statistics
+from showrunner.platforms import spotify_statistics, youtube_statistics
+from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, Spotify
 from showrunner.platforms.youtube import Youtube
 from showrunner.telemetry import logger
 
@@ -24,20 +28,75 @@ def _youtube(key: str) -> Youtube:
     return Youtube(key, config.setting("YOUTUBE_BASE_URL"), quotas.metrics_ledger())
 
 
+@cache
+def _spotify(client_id: str, client_secret: str) -> Spotify:
+    return Spotify(
+        client_id, client_secret, config.setting("SPOTIFY_BASE_URL"), config.setting("SPOTIFY_ACCOUNTS_URL")
+    )
+
+
 def fetch_youtube(batch: Batch) -> Result:
-    """Archive the statistics of up to 50 channels, 1 unit. Returns the batch's state for the machine.
+    """Archive the statistics of up to 50 channels, 1 unit. Returns and raises what `_fetch` does."""
+
+    def ask() -> bytes:
+        with breakers.guard("youtube", "statistics"):
+            return _youtube(ssm.secret("youtube/api_key")).statistics(batch.accounts)
+
+    return _fetch(batch, ask, youtube_statistics.read)
+
+
+def fetch_spotify(batch: Batch) -> Result:
+    """Archive what Spotify says about artists: up to 50 in extended mode, one in development mode.
+
+    Returns and raises what `_fetch` does. A stage without an app at Spotify skips the batch.
+    """
+    client_id, client_secret = ssm.secrets(
+        ["spotify/client_id", "spotify/client_secret"], default=""
+    ).values()
+    if not client_id or not client_secret:
+        return _skipped(f"This stage has no app at Spotify: store {CLIENT_ID} and {CLIENT_SECRET}.")
+    is_extended = config.setting("SPOTIFY_MODE") == "extended"
+    ledger = quotas.Ledger("spotify", "calls", quotas.SPOTIFY_CALLS_A_DAY)
+
+    def ask() -> bytes:
+        spotify = _spotify(client_id, client_secret)
+        rates.reserve("spotify", rates.SPOTIFY)
+        day = None if is_extended else ledger.spend(1)
+        try:
+            with breakers.guard("spotify", "artists"):
+                return spotify.artists(batch.accounts) if is_extended else spotify.artist(batch.accounts[0])
+        except QuotaExceeded as error:
+            raise QuotaExceeded(error.message, _pause_for_quota(error)) from error
+        except PlatformUnavailable as error:
+            if not error.was_sent and day:
+                ledger.give_back(1, day)
+            if error.was_sent and error.retry_after is not None:
+                rates.pause("spotify", error.retry_after)
+            raise
+
+    return _fetch(batch, ask, spotify_statistics.read)
+
+
+def _pause_for_quota(error: QuotaExceeded) -> datetime:
+    """Let nobody call until Spotify's quota is renewed. Without a time from Spotify that is the next day."""
+    now = datetime.now(UTC)
+    until = error.retry_at or quotas.quota_ends_at("spotify", now)
+    return rates.pause("spotify", (until - now) / timedelta(seconds=1), now)
+
+
+def _fetch(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes], list[Statistics]]) -> Result:
+    """Archive the answer to a batch once. Returns the batch's state for the machine.
 
     fetched: the answer is archived. later: try again after `wait_seconds`. skipped: the quota is spent, or
-    YouTube asks for a long pause; the accounts stay due. Raises PlatformUnavailable, PlatformRejected or
+    the platform asks for a long pause; the accounts stay due. Raises PlatformUnavailable, PlatformRejected or
     CredentialRejected.
     """
     if archive.is_written(batch):
         return _fetched(batch)
     try:
-        with breakers.guard("youtube", "statistics"):
-            body = _youtube(ssm.secret("youtube/api_key")).statistics(batch.accounts)
-            at = datetime.now(UTC)
-            youtube_statistics.read(body)
+        body = ask()
+        at = datetime.now(UTC)
+        read(body)
     except QuotaExceeded as error:
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else None
         return _later(seconds, error.message)
@@ -55,6 +114,10 @@ def _fetched(batch: Batch) -> Result:
 
 def _later(seconds: float | None, reason: str) -> Result:
     if seconds is not None and seconds <= MOST_WAIT_SECONDS:
-        return {"state": "later", "wait_seconds": max(1, round(seconds))}
+        return {"state": "later", "wait_seconds": max(1, math.ceil(seconds))}
+    return _skipped(reason)
+
+
+def _skipped(reason: str) -> Result:
     logger.warning("a batch is skipped", extra={"reason": reason})
     return {"state": "skipped"}

@@ -7,9 +7,12 @@ from showrunner.database import db
 from showrunner.metrics import archive, runs
 from showrunner.metrics.definitions import METRICS, definition
 from showrunner.metrics.runs import Run
-from showrunner.platforms import youtube_statistics
-from showrunner.platforms.youtube_statistics import Statistics
+from showrunner.models import Statistics
+from showrunner.platforms import spotify_statistics, youtube_statistics
 from showrunner.store.metrics import accounts, points
+
+# Reads a platform's answer.
+_READERS = {"youtube": youtube_statistics.read, "spotify": spotify_statistics.read}
 
 
 def load(key: str) -> dict[str, int]:
@@ -19,7 +22,7 @@ def load(key: str) -> dict[str, int]:
     state are unknown: they are not written.
     """
     answer = archive.read(key)
-    found = {each.account_id: each for each in youtube_statistics.read(answer.body)}
+    found = {each.account_id: each for each in _READERS[answer.platform](answer.body)}
     with db.transaction() as tx:
         artists = accounts.lock(tx, answer.platform, answer.accounts)
         written = _runs(tx, answer.platform, artists, found, answer.fetched_at)

@@ -4,27 +4,20 @@ https://developers.google.com/youtube/v3/docs/channels#statistics
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from showrunner.errors import PlatformUnavailable
+from showrunner.models import Statistics
 
 # Theirs -> ours. Counters come as text.
 _FIGURES = {"subscriberCount": "followers", "viewCount": "views", "videoCount": "videos"}
 
 
-class Statistics(NamedTuple):
-    """The figures of a channel by our name of the metric, without those that YouTube doesn't state.
-
-    followers is rounded to three digits by YouTube. `item` is the channel as YouTube has it.
-    """
-
-    account_id: str
-    figures: dict[str, int]
-    item: dict[str, Any]
-
-
 def read(body: bytes) -> list[Statistics]:
-    """Return the channels of an answer; those that don't exist are missing. Raises PlatformUnavailable."""
+    """Return the channels of an answer; those that don't exist are missing. Raises PlatformUnavailable.
+
+    followers is rounded to three digits by YouTube.
+    """
     try:
         items = json.loads(body).get("items") or []
         return [Statistics(each["id"], _figures(each.get("statistics") or {}), each) for each in items]

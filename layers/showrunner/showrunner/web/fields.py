@@ -21,10 +21,12 @@ _UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 _OPAQUE = "^[A-Za-z0-9_-]+$"
 _SORT = "^-?[a-z_]+(,-?[a-z_]+)*$"
 _YOUTUBE_CHANNEL = "^UC[A-Za-z0-9_-]{22}$"
+_SPOTIFY_ID = "^[A-Za-z0-9]{22}$"
 type Line = Annotated[str, Field(pattern=_LINE)]
 type Text = Annotated[str, Field(pattern=_TEXT)]
 type Id = Annotated[str, Field(pattern=_UUID, json_schema_extra={"format": "uuid"})]
 type YoutubeChannelId = Annotated[str, Field(pattern=_YOUTUBE_CHANNEL)]
+type SpotifyId = Annotated[str, Field(pattern=_SPOTIFY_ID)]
 CONTROL_CHARACTERS = re.compile(f"[{_CONTROL}\ud800-\udfff]")
 UUID = re.compile("[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}", re.ASCII)
 # A request id or idempotency key of a caller: printable ASCII, as allowed in a header.
@@ -38,6 +40,7 @@ PATTERN_WORDS |= {
     _OPAQUE: "is not valid: send it exactly as the API returned it",
     _SORT: "is no order; write field names with commas, and - before a descending one",
     _YOUTUBE_CHANNEL: "is not the id of a YouTube channel; it has 24 characters and begins with UC",
+    _SPOTIFY_ID: "is no id of Spotify's; it has the 22 letters and digits after open.spotify.com/artist/",
 }
 
 

@@ -79,15 +79,17 @@ def claim_artist(
     return [row["account_id"] for row in found]
 
 
-def next_due_at(tx: db.Transaction) -> datetime | None:
-    """Return when the next account is due if all claimed ones are loaded. None without accounts."""
+def next_due_at(tx: db.Transaction, platform: str) -> datetime | None:
+    """Return when the platform's next account is due if all claimed ones are loaded, None without one."""
     found: datetime | None = db.value(
         tx,
         f"""
         SELECT min(coalesce(greatest(c.checked_at, c.planned_at), c.created_at - interval '1 day')
                    + make_interval(secs => {_INTERVAL} - {SLACK_SECONDS}))
           FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
+         WHERE c.platform = :platform
         """,
+        platform=platform,
     )
     return found
 

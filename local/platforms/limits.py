@@ -1,0 +1,40 @@
+"""Read limits.toml, and count calls in rolling windows."""
+
+import math
+import threading
+import time
+import tomllib
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+
+def of(platform: str) -> dict[str, Any]:
+    """Return the numbers of a platform."""
+    return dict(tomllib.loads((Path(__file__).parent / "limits.toml").read_text(encoding="utf-8"))[platform])
+
+
+class Window:
+    """A rolling window that allows `calls` in `seconds`. With `factor` its clock runs so many times as fast.
+
+    `most` is the largest number of calls, refused ones too, that any window so far has held.
+    """
+
+    def __init__(self, calls: int, seconds: float, factor: float = 1.0) -> None:
+        self.calls, self.seconds, self.factor = calls, seconds, factor
+        self.refused, self.most = 0, 0
+        self._times: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        """Count a call. Returns 0, or the seconds until the next is allowed, which are at least 1."""
+        with self._lock:
+            now = time.monotonic() * self.factor
+            while self._times and self._times[0] <= now - self.seconds:
+                self._times.popleft()
+            self.most = max(self.most, len(self._times) + 1)
+            if len(self._times) < self.calls:
+                self._times.append(now)
+                return 0
+            self.refused += 1
+            return max(1, math.ceil(self._times[0] + self.seconds - now))
