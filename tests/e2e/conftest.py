@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,13 @@ import pytest
 
 from local import deploy, suite
 from showrunner.production import progress
+from showrunner.publishing import calendar
 
 ROOT = Path(__file__).resolve().parents[2]
 # A production of ten seconds takes 20 to 40 s here; a cold machine with one core busy takes three times that.
 PRODUCTION_SECONDS = 240
-
+# The schedule of all channels runs every minute: planning and ordering take two runs.
+SCHEDULE_SECONDS = 240
 
 STEPS = list(progress.BEGUN)
 
@@ -173,3 +178,34 @@ def stack() -> Iterator[Stack]:
     running.up()
     yield running
     running.command("down")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ordered(stack: Stack) -> Iterator[Future[tuple[dict[str, Any], list[str]]]]:
+    """Start a channel that runs itself, and wait for its first order beside the other tests: the schedule
+    takes two to three minutes in which the machine has nothing to do.
+
+    The result is the slot when its video was ordered, with the channel's id, and the video's executions.
+    """
+    at = datetime.now(UTC) + calendar.DEFAULT_LEAD + timedelta(minutes=2)
+    settings = {"publish_times": [at.strftime("%H:%M")], "topics": ["How bees build hives", "Honey"]}
+    body = {"name": "Bees", "niche": "Insects", "settings": settings}
+    channel = stack.api.post("/channels", json=body).raise_for_status().json()["channel"]["id"]
+    ended = threading.Event()
+
+    def wait() -> tuple[dict[str, Any], list[str]]:
+        deadline = time.monotonic() + SCHEDULE_SECONDS
+        slot: dict[str, Any] = {"state": None, "topic": None, "reason": "there is no slot"}
+        while slot["state"] in (None, "planned") and time.monotonic() < deadline and not ended.wait(2):
+            slots = stack.api.get(f"/channels/{channel}/calendar").raise_for_status().json()["slots"]
+            slot = slots[0] if slots else slot
+        executions = stack.executions(slot["video_id"]) if slot.get("video_id") else []
+        # At once: another test counts the calls that cost money.
+        if executions:
+            stack.api.post(f"/videos/{slot['video_id']}/cancel").raise_for_status()
+        stack.api.post(f"/channels/{channel}/pause").raise_for_status()
+        return {**slot, "channel_id": channel}, executions
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(wait)
+        ended.set()

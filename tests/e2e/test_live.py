@@ -89,7 +89,7 @@ def watched(stack: Any) -> tuple[str, Client, Client]:
     return asyncio.run(watch(stack))
 
 
-def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(
+def test_the_owner_sees_each_step_of_a_video_in_order(
     stack: Any, watched: tuple[str, Client, Client]
 ) -> None:
     video_id, owner, _ = watched
@@ -107,7 +107,7 @@ def test_a_video_s_way_is_told_in_order_from_its_first_step_to_its_end(
     assert (rows[-1]["title"], rows[-1]["status"]) == (shown["title"], "completed")
 
 
-def test_another_organisation_is_told_nothing_of_it(watched: tuple[str, Client, Client]) -> None:
+def test_another_organisation_receives_no_message_about_it(watched: tuple[str, Client, Client]) -> None:
     _, _, other = watched
 
     assert [message["type"] for message in other.messages] == ["connection_status"]
@@ -137,7 +137,7 @@ def test_a_ticket_needs_a_token(stack: Any) -> None:
     assert httpx.post(f"{stack.address('PLATFORM')}/api/v1/live/tickets", timeout=60).status_code == 401
 
 
-def test_no_ticket_stands_in_a_log(stack: Any) -> None:
+def test_no_log_contains_a_ticket(stack: Any) -> None:
     """Neither in the functions' logs nor in the requests that the engine records."""
     given = ticket(stack)
 
