@@ -41,6 +41,11 @@ class Table(NamedTuple):
     figures: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
 
+    @property
+    def needs_whole_key(self) -> bool:
+        """Every row that is accepted has each part of the key."""
+        return self.required.issuperset(self.key)
+
 
 def _columns(names: str, type_: Type) -> dict[str, Type]:
     return dict.fromkeys(names.split(), type_)

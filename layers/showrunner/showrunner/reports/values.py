@@ -1,12 +1,12 @@
 """Types of the columns of reports: what a cell may hold, and the text that PostgreSQL reads it from.
 
-Each type has two readers. `pattern` matches a cell (as bytes, without its quotes) that PostgreSQL reads
-as it is; a row of such cells is passed on untouched. `read` takes the text of any other cell: it returns what
-PostgreSQL shall read instead, or raises ValueError with the reason for the person who sent the file.
+Each type has two readers. `pattern` matches a cell that PostgreSQL reads as it is: all cells of a column are
+tried at once. `read` takes the text of any other cell: it returns what PostgreSQL shall read instead, or
+raises ValueError with the reason for the person who sent the file.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -19,7 +19,7 @@ MAX_DIGITS = 40
 
 
 class Type(NamedTuple):
-    """A column's type. `sql` is PostgreSQL's; `pattern` None: any text without quotes and delimiters."""
+    """A column's type. `sql` is PostgreSQL's; `pattern` None: any text of at most MAX_CHARACTERS."""
 
     sql: str
     pattern: bytes | None
@@ -134,6 +134,17 @@ def _key(cell: str) -> str:
     return cell
 
 
+def _list(cell: str) -> str:
+    """Return the array of values joined by |, as PostgreSQL writes arrays."""
+    quoted = _text(cell).replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + quoted.replace("|", '","') + '"}'
+
+
+def arrays(cells: Iterable[bytes]) -> list[bytes]:
+    """Return cells with values joined by | as arrays. They have neither quotes nor backslashes."""
+    return [b'{"' + cell.replace(b"|", b'","') + b'"}' if cell else b"" for cell in cells]
+
+
 def _days(sign: bytes) -> bytes:
     """Return the pattern of days but the 29th of February, which `read` checks."""
     short = rb"(?:0[1-9]|1[0-2])" + sign + rb"(?:0[1-9]|1\d|2[0-8])"
@@ -143,7 +154,7 @@ def _days(sign: bytes) -> bytes:
 
 TEXT = Type("text", None, _text)
 # Several values in one cell, joined by |. Stored as an array.
-LIST = Type("text[]", None, _text)
+LIST = Type("text[]", None, _list)
 # Part of a row's key: it is in an index.
 KEY = Type("text", rb"[A-Za-z0-9_|.:-]{1,100}", _key)
 COUNT = Type("bigint", rb"\d{1,18}", _count)

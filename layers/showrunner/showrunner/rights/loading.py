@@ -227,6 +227,12 @@ class Spool:
             [self._report_id, *(each.replace("\0", "") if isinstance(each, str) else each for each in reject)]
         )
 
+    def clear(self) -> None:
+        """Forget all rows: the file is read once more."""
+        self._file.seek(0)
+        self._file.truncate()
+        self.count = 0
+
     def blocks(self) -> Iterator[bytes]:
         self._file.seek(0)
         while block := self._file.read(1 << 18):
@@ -265,9 +271,8 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool) -> dict[str,
     """Store the rows of a period's report in place of those of the report before."""
     kind, owner, month = report.found.kind, report.owner, report.period.start.replace(day=1)
     reader = Rows(report.payload, report.found, spool.add)
-    delimiter = reader.out_delimiter
-    begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month, delimiter)
-    accepted = periods.copy_rows(tx, kind.table.name, reader.columns, delimiter, reader.lines(begin))
+    begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month)
+    accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.lines(begin))
     reports.copy_rejects(tx, spool.blocks())
     counts = reader.counts
     if accepted or not counts.rejected:
@@ -296,14 +301,22 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[st
         report.period.start,
     )
     before = snapshots.begin(tx, snapshot)
-    only = _changed_rows(tx, report, snapshot, before) if before else None
-    lines = reader.lines(b"", with_digest=True, only=only)
-    staged = snapshots.copy_rows(tx, snapshot, reader.out_delimiter, lines)
+    outcome = None
+    if not before and snapshot.table.needs_whole_key:
+        lines = reader.lines(snapshots.prefix(snapshot), with_number=False, with_digest=True)
+        outcome = snapshots.copy_first(tx, snapshot, lines)
+        if outcome is None:
+            spool.clear()
+            reader = Rows(report.payload, found, spool.add)
+    if outcome is None:
+        only = _changed_rows(tx, report, snapshot, before) if before else None
+        staged = snapshots.copy_rows(tx, snapshot, reader.lines(b"", with_digest=True, only=only))
     reports.copy_rejects(tx, spool.blocks())
     total = reader.counts.rows
     if spool.count and spool.count == total:
         return {"rows": total, "accepted": 0, "rejected": total}
-    outcome = snapshots.merge(tx, snapshot) if before else snapshots.load_first(tx, snapshot, staged)
+    if outcome is None:
+        outcome = snapshots.merge(tx, snapshot) if before else snapshots.load_first(tx, snapshot, staged)
     return {
         "rows": total,
         "accepted": outcome.accepted,

@@ -13,21 +13,17 @@ def prepare_month(tx: db.Transaction, table: str, month: date) -> None:
     db.value(tx, "SELECT rights.prepare_month(:table, :month)::text", table=table, month=month)
 
 
-def prefix(report_id: str, organisation_id: str, owner_id: int, month: date, delimiter: str) -> bytes:
+def prefix(report_id: str, organisation_id: str, owner_id: int, month: date) -> bytes:
     """Return what stands before each row's number, in the order of `copy_rows`."""
-    return delimiter.join((report_id, organisation_id, str(owner_id), month.isoformat(), "")).encode()
+    return f"{report_id}\t{organisation_id}\t{owner_id}\t{month}\t".encode()
 
 
-def copy_rows(
-    tx: db.Transaction, table: str, columns: list[str], delimiter: str, blocks: Iterable[bytes]
-) -> int:
-    """Store rows, in CSV: `prefix`, row number and the file's columns. Returns how many."""
-    names = ", ".join(columns)
-    sign = "E'\\t'" if delimiter == "\t" else f"'{delimiter}'"
+def copy_rows(tx: db.Transaction, table: str, columns: list[str], blocks: Iterable[bytes]) -> int:
+    """Store rows, in COPY's text: `prefix`, row number and the file's columns. Returns how many."""
     return db.copy_in(
         tx,
-        f"COPY rights.{table} (report_id, organisation_id, owner_id, report_month, row_number, {names}) "
-        f"FROM STDIN (FORMAT csv, DELIMITER {sign}, FORCE_NULL ({names}), ENCODING 'UTF8')",
+        f"COPY rights.{table} (report_id, organisation_id, owner_id, report_month, row_number, "
+        f"{', '.join(columns)}) FROM STDIN (NULL '', ENCODING 'UTF8')",
         blocks,
     )
 

@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from showrunner.database import db
+from showrunner.errors import Conflict
 from showrunner.reports.tables import Table
 
 # So many row numbers are in memory at once.
@@ -49,11 +50,7 @@ def begin(tx: db.Transaction, snapshot: Snapshot) -> int:
     for name in _TEMPORARY:
         tx.command(f"DROP TABLE IF EXISTS pg_temp.{name}")
     tx.command("CREATE TEMP TABLE seen (row_number bigint, digest uuid) ON COMMIT DROP")
-    types = ", ".join(
-        f"{name} {'text' if sql == 'text[]' else sql}"
-        for name in snapshot.columns
-        for sql in (snapshot.table.columns[name].sql,)
-    )
+    types = ", ".join(f"{name} {snapshot.table.columns[name].sql}" for name in snapshot.columns)
     tx.command(f"CREATE TEMP TABLE staged (row_number bigint, digest uuid, {types}) ON COMMIT DROP")
     return int(
         db.value(
@@ -65,8 +62,8 @@ def begin(tx: db.Transaction, snapshot: Snapshot) -> int:
 
 
 def copy_digests(tx: db.Transaction, blocks: Iterable[bytes]) -> None:
-    """Take row numbers and digests of all rows of the file, in CSV."""
-    db.copy_in(tx, "COPY pg_temp.seen FROM STDIN (FORMAT csv)", blocks)
+    """Take row numbers and digests of all rows of the file, in COPY's text."""
+    db.copy_in(tx, "COPY pg_temp.seen FROM STDIN", blocks)
     tx.command("ANALYZE pg_temp.seen")
 
 
@@ -86,18 +83,41 @@ def list_changed(tx: db.Transaction, snapshot: Snapshot) -> Iterator[int]:
     tx.command("CLOSE wanted")
 
 
-def copy_rows(tx: db.Transaction, snapshot: Snapshot, delimiter: str, blocks: Iterable[bytes]) -> int:
-    """Take rows for the table, in CSV: row number, digest and the file's columns. Returns how many."""
-    columns = ", ".join(snapshot.columns)
-    sign = "E'\\t'" if delimiter == "\t" else f"'{delimiter}'"
+def copy_rows(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) -> int:
+    """Take rows to compare, in COPY's text: row number, digest and the file's columns. Returns how many."""
     count = db.copy_in(
         tx,
-        f"COPY pg_temp.staged (row_number, digest, {columns}) FROM STDIN "
-        f"(FORMAT csv, DELIMITER {sign}, FORCE_NULL ({columns}), ENCODING 'UTF8')",
+        f"COPY pg_temp.staged (row_number, digest, {', '.join(snapshot.columns)}) FROM STDIN "
+        "(NULL '', ENCODING 'UTF8')",
         blocks,
     )
     tx.command("ANALYZE pg_temp.staged")
     return count
+
+
+def prefix(snapshot: Snapshot) -> bytes:
+    """Return what stands before each row's digest, in the order of `copy_first`."""
+    return f"{snapshot.organisation_id}\t{snapshot.owner_id}\t{snapshot.day}\t{snapshot.day}\t".encode()
+
+
+def copy_first(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) -> Outcome | None:
+    """Store the rows of an owner who has none, in COPY's text: `prefix`, digest and the file's columns.
+
+    It takes half the time of `copy_rows` and `load_first`. Returns None if two rows have the same key; then
+    nothing is stored.
+    """
+    columns = ", ".join(snapshot.columns)
+    try:
+        with db.transaction():
+            count = db.copy_in(
+                tx,
+                f"COPY rights.{snapshot.table.name} (organisation_id, owner_id, first_day, changed_day, "
+                f"digest, {columns}) FROM STDIN (NULL '', ENCODING 'UTF8')",
+                blocks,
+            )
+    except Conflict:
+        return None
+    return Outcome(count, count, 0, 0)
 
 
 def load_first(tx: db.Transaction, snapshot: Snapshot, staged: int) -> Outcome:
@@ -158,11 +178,7 @@ def _value(snapshot: Snapshot, name: str) -> str:
     """Return the SQL of a staged row's column, as the table has it."""
     if name in snapshot.keys:
         return f"coalesce(s.{name}, '')" if name in snapshot.columns else "''"
-    return f"string_to_array(s.{name}, '|')" if _is_list(snapshot, name) else f"s.{name}"
-
-
-def _is_list(snapshot: Snapshot, name: str) -> bool:
-    return snapshot.table.columns[name].sql == "text[]"
+    return f"s.{name}"
 
 
 def _same(snapshot: Snapshot, row: str) -> str:
