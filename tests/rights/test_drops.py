@@ -14,7 +14,7 @@ from functions.reports import app
 from showrunner.access import sessions
 from showrunner.aws import sdk
 from showrunner.database import db
-from showrunner.rights import drops
+from showrunner.rights import sheets
 from showrunner.store.accounts import members
 from tests.conftest import Client, add_organisation, add_user, send
 from tests.rights.conftest import add_owner, deliver
@@ -160,6 +160,6 @@ def test_a_file_in_a_folder_of_nobody_is_set_aside(event, drop, tx):
 
 
 def test_formula_signs_are_those_of_spreadsheets():
-    assert drops._cell("-1") == "'-1"
-    assert drops._cell(1) == 1
-    assert drops._cell("plain") == "plain"
+    assert sheets.cell("-1") == "'-1"
+    assert sheets.cell(1) == 1
+    assert sheets.cell("plain") == "plain"

@@ -1,12 +1,11 @@
 """The routes of /cms/reports: upload a file, list reports, read what was refused, confirm a snapshot."""
 
-import csv
-import io
 import uuid
 
 from showrunner import config
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest
+from showrunner.rights import sheets
 from showrunner.rights.messages import PREFIX, ReportDropped
 from showrunner.rights.schemas import NewReport, RejectFilter, Report, ReportFilter, ReportList, ReportUpload
 from showrunner.store.rights import content_owners, reports
@@ -18,11 +17,8 @@ from showrunner.web.routing import Request
 routes = Routes()
 
 PATH = "/api/v1/cms/reports"
-CSV = "text/csv"
 # A large file takes a while on a slow line.
 UPLOAD_SECONDS = 3600
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @routes.post(PATH, permission="cms:write", answer=ReportUpload, status=201, idempotent=True)
@@ -71,7 +67,7 @@ def show(request: Request, report_id: str) -> Answer:
         return Answer(reports.get(tx, request.organisation_id, report_id))
 
 
-@routes.get(f"{PATH}/{{report_id}}/rejects", permission="cms:read", content_type=CSV)
+@routes.get(f"{PATH}/{{report_id}}/rejects", permission="cms:read", content_type=sheets.CONTENT_TYPE)
 def list_rejects(request: Request, report_id: str, query: RejectFilter) -> Answer:
     """Download the refused rows as CSV, with YouTube's columns `Row number` and `Status`.
 
@@ -80,21 +76,18 @@ def list_rejects(request: Request, report_id: str, query: RejectFilter) -> Answe
     with db.reading() as tx:
         reports.get(tx, request.organisation_id, report_id)
         found = reports.list_rejects(tx, report_id, query.after, query.limit)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(["Row number", "Status", "Line", "Column", "Value", "Reason"])
-    for row in found:
-        cells = (row[name] for name in ("line", "column_name", "value", "reason"))
-        writer.writerow([row["row_number"], "Errors", *map(_cell, cells)])
+    text = sheets.write(
+        ["Row number", "Status", "Line", "Column", "Value", "Reason"],
+        (
+            [row["row_number"], "Errors", *(row[name] for name in ("line", "column_name", "value", "reason"))]
+            for row in found
+        ),
+    )
     headers = {"content-disposition": f'attachment; filename="rejects-{report_id}.csv"'}
     if len(found) == query.limit:
         following = f"{PATH}/{report_id}/rejects?after={found[-1]['row_number']}&limit={query.limit}"
         headers["link"] = f'<{following}>; rel="next"'
-    return Answer(out.getvalue(), headers=headers, content_type=CSV)
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return Answer(text, headers=headers, content_type=sheets.CONTENT_TYPE)
 
 
 @routes.post(
