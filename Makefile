@@ -128,6 +128,9 @@ bench-keys: ## rotations killed at each remote call, beside callers that cache t
 bench-lists: ## how fast lists are, page after page
 	$(local) bench lists
 
+bench-reports: ## how fast reports of content owners are loaded, beside psql's copy, pandas and pydantic
+	$(local) bench reports
+
 bench-upload: ## how fast a film is uploaded, beside a bare PUT, and in how much memory (10 MB to 4 GB)
 	$(local) bench upload
 
@@ -137,4 +140,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-upload lock clean
+.PHONY: help run test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-reports bench-upload lock clean

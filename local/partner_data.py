@@ -185,7 +185,7 @@ class Video(NamedTuple):
 
 
 class Earning(NamedTuple):
-    """What one video earned in a country on a day. `splits`: auction, reserved, partner sold twice."""
+    """Earnings of one video in a country on a day. `splits`: auction, reserved, partner sold twice."""
 
     day: date
     country: str
