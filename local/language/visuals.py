@@ -26,6 +26,7 @@ FIGURE = re.compile(
 UNITS = read_words("units")
 LONGEST_LABEL = 5  # maximum of words in a label
 LONGEST_ITEM = 5
+LONGEST_STEP = 8
 LONGEST_PHRASE = 5
 LONGEST_QUOTE = 24
 FRAMINGS = (
@@ -74,7 +75,13 @@ def of(sentences: Sequence[str], whole: Counter[str], topic: str, number: int, u
     visual.text = _phrase(phrases, topic)
     offers = [
         offer
-        for offer in (_quote(sentences), _chart(sentences), _list(sentences), _number(sentences))
+        for offer in (
+            _quote(sentences),
+            _chart(sentences),
+            _steps(sentences),
+            _list(sentences),
+            _number(sentences),
+        )
         if offer
     ]
     if offers:
@@ -305,6 +312,17 @@ def _list(sentences: Sequence[str]) -> dict[str, Any] | None:
             items = _items(pieces)
             if 3 <= len(items) <= 5:
                 return {"template": "list", "items": [capitalised(item) for item in items]}
+    return None
+
+
+def _steps(sentences: Sequence[str]) -> dict[str, Any] | None:
+    """Return three or more short steps that are told in order ("First ..., then ..., finally ...")."""
+    told = re.findall(
+        r"\b(?:first|then|next|after that|finally|at last),? ([^,;:.!?]+)", " ".join(sentences), re.IGNORECASE
+    )
+    items = [capitalised(step.removesuffix(" and").strip()) for step in told]
+    if 3 <= len(items) <= 5 and max(map(count_words, items)) <= LONGEST_STEP:
+        return {"template": "steps", "items": items}
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from local.language import connectives, visuals
+from local.language import connectives, shots, visuals
 from local.language.selection import ChosenSentence, choose, scenes
 from local.language.text import (
     Sentence,
@@ -269,22 +269,26 @@ class Writer:
     def _scenes(
         self, chosen: Sequence[ChosenSentence], count: int, words: int, used: Iterable[str]
     ) -> list[dict[str, Any]]:
-        """Return heading, narration and visual of each scene.
+        """Return heading, narration, visual and shots of each scene.
 
         Framing sentences are added last: they do not affect visuals.
         """
         runs = [[item.text for item in run] for run in scenes(chosen, count)]
         headings = [self._named(run) for run in runs]
         known, templates = weights(sentence.text for sentence in self.source.sentences), Counter[str]()
-        shown = [
-            asdict(visuals.of(run, known, self.subject, number, templates)) for number, run in enumerate(runs)
-        ]
+        shown = [visuals.of(run, known, self.subject, number, templates) for number, run in enumerate(runs)]
         missing = words - sum(item.words for item in chosen)
         if missing > _room(words):
             room = round(MOST_EXTENSION * sum(item.words for item in chosen))
             runs = connectives.extended(runs, headings, min(missing, room), set(used), self.brief.language)
+        whole = " ".join(sentence.text for sentence in self.source.sentences)
         return [
-            {"heading": heading, "narration": " ".join(run), "visual": visual}
+            {
+                "heading": heading,
+                "narration": " ".join(run),
+                "visual": asdict(visual),
+                "shots": shots.of(run, visual, self.subject, whole),
+            }
             for heading, run, visual in zip(headings, runs, shown, strict=True)
         ]
 

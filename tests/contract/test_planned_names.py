@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from local.language import shots as local_shots
 from render.plan import timeline as renderer
 from render.text import styles
 from showrunner.production import planning, script, timeline, visuals, voices
@@ -49,6 +50,26 @@ def test_every_aspect_is_planned_for_the_renderer(aspect):
 def test_every_template_of_a_script_is_one_of_the_renderers(template):
     assert template in DEFINITIONS["generated"]["properties"]["template"]["enum"]
     renderer.parse(planned("news", template=template))
+
+
+@pytest.mark.parametrize("kind", get_args(script.Kind))
+def test_every_kind_of_a_shot_is_filmed_or_typeset_by_the_renderer(kind):
+    templates = visuals.TEMPLATES.get(kind, ())
+
+    assert bool(templates) == (kind not in visuals.FILMED)
+    assert set(templates) <= set(DEFINITIONS["generated"]["properties"]["template"]["enum"])
+    assert all(visuals.kind_of(template) == kind for template in templates)
+
+
+def test_every_template_and_every_kind_of_the_local_model_is_the_planners():
+    assert {visuals.kind_of(template) for template in get_args(script.Template)} == set(visuals.TEMPLATES)
+    assert all(visuals.kind_of(template) == kind for template, kind in local_shots.KINDS.items())
+
+
+def test_the_prompt_names_every_kind_and_template_of_the_schema():
+    names = {*get_args(script.Kind), *get_args(script.Template)} - {"title", "counter", "gradient"}
+
+    assert [name for name in names if name not in script.question(job()).instructions] == []
 
 
 def test_moods_transitions_and_motions_are_the_renderers():

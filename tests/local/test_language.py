@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from local.language import visuals
+from local.language import shots, visuals
 from local.language.schema import SchemaError, check_strict, fill
 from local.language.selection import choose, scenes
 from local.language.text import (
@@ -293,6 +293,7 @@ def test_figures_come_with_what_they_count(sentence: str, expected: list[tuple[s
         (["“The Eagle has landed on the Moon,” said Neil Armstrong."], "quote"),
         (["A repeater needs up to 15,000 volts."], "counter"),
         (["A repair ship finds the broken fiber."], "phrase"),
+        (["First the crew drags a hook, then divers cut the cable, and finally they join it."], "steps"),
     ],
 )
 def test_the_template_follows_what_is_said(sentences: list[str], template: str) -> None:
@@ -308,6 +309,28 @@ def test_a_chart_names_its_bars() -> None:
     visual = visuals.of(sentences, weights(sentences), "cables", 0, Counter())
     assert visual.series == [{"label": "Cable", "value": 30.0}, {"label": "Satellite", "value": 250.0}]
     assert visual.label == "Milliseconds"
+
+
+def test_shots_are_described_by_the_words_that_they_show() -> None:
+    sentences = [
+        "Satellites look more impressive than they are, but they carry a small share of all the traffic.",
+        "A repeater needs up to 15,000 volts.",
+        "It never sleeps.",
+    ]
+    card = visuals.of(sentences, weights(sentences), "Undersea cables", 0, Counter())
+
+    found = shots.of(sentences, card, "Undersea cables", "Satellites in orbit, cables in the sea")
+
+    assert [shot["begins"] for shot in found] == [
+        "Satellites look more",
+        "but they carry",
+        "A repeater needs",
+        "It never sleeps.",
+    ]
+    assert [shot["kind"] for shot in found] == ["footage", "footage", "number", "title"]
+    assert all(2 <= len(shot["searches"]) <= 3 for shot in found)
+    assert found[0]["avoid"] == ["television"]
+    assert found[1]["avoid"] == []
 
 
 def test_noun_phrases_are_no_chopped_sentences() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from showrunner.errors import PromiseNotKept
-from showrunner.production import planning, shots, timeline
-from showrunner.production.script import Script
+from showrunner.production import planning, shots, timeline, visuals
+from showrunner.production.script import Script, ShotDescription
 from showrunner.production.segmentation import caption_words, sentence_ends
 from tests.production.samples import job, pictures, recording, visual, words_text, written
 
@@ -88,6 +88,64 @@ def test_any_text_and_recording_is_divided_without_gaps(text: str, pace: Any, se
         edges = [(shot["start_s"], shot["end_s"]) for shot in scene["shots"]]
         assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
         assert all(last - first >= 1.49 for first, last in edges) or len(edges) == 1
+
+
+def described(begins: str, kind: Any = "footage", **fields: Any) -> ShotDescription:
+    return ShotDescription(begins=begins, kind=kind, **{"searches": [], "avoid": [], **fields})
+
+
+TIDE = (
+    "The harbour sleeps under grey clouds while the old boats wait for a tide that is late tonight. "
+    "Nobody speaks on the pier, and the lamps burn low until the first gulls come home."
+)
+
+
+def test_shots_begin_where_the_writer_begins_them_and_show_what_is_described() -> None:
+    wanted = [
+        described("The harbour sleeps", searches=["harbour at night", "grey clouds", "pier", "more"]),
+        described("while the old", "photograph", searches=["old fishing boats"], avoid=["yacht"]),
+        described("nobody speaks", searches=["empty pier"]),
+    ]
+
+    found = shots.divide(TIDE, visual(), job(), 1, wanted)
+
+    assert [shot.text.split()[0] for shot in found][:3] == ["The", "while", "Nobody"]
+    assert found[0].queries == ["harbour at night", "grey clouds", "pier"]
+    assert (found[1].kind, found[1].avoid) == ("photograph", ["yacht"])
+    assert found[-1].queries == ["empty pier"]
+
+
+def test_descriptions_of_words_that_are_not_spoken_are_left_out() -> None:
+    wanted = [described("Something else entirely", searches=["nothing"]), described("")]
+
+    assert shots.divide(TIDE, visual(), job(), 1, wanted) == shots.divide(TIDE, visual(), job(), 1)
+
+
+def test_a_diagram_is_shown_where_the_writer_wants_it() -> None:
+    steps = visual(template="steps", items=["Catch", "Sort", "Sell"])
+    wanted = [described("The harbour"), described("while the"), described("Nobody speaks", "diagram")]
+
+    found = shots.divide(TIDE, steps, job(), 1, wanted)
+
+    shown = [shot for shot in found if shot.kind == "diagram"]
+    assert [shot.text[:6] for shot in shown] == ["Nobody"]
+    assert visuals.generated(shown[0].visual, "0")["generated"]["template"] == "steps"
+
+
+def test_photographs_take_turns_with_footage_and_a_video_of_footage_moves() -> None:
+    still = [
+        described(begins, "photograph") for begins in ("The harbour", "while the", "Nobody", "until the")
+    ]
+    scene = manual(TIDE).scenes[0].model_copy(update={"narration": TIDE, "shots": still})
+    script = manual(TIDE).model_copy(update={"scenes": [scene]})
+
+    mixed, footage = (
+        [shot.kind for shot in shots.of_script(script, job(visual_style=style))[0]]
+        for style in ("mixed", "footage")
+    )
+
+    assert mixed[:3] == ["photograph", "footage", "photograph"]
+    assert set(footage) == {"footage"}
 
 
 LONG = (

@@ -208,8 +208,16 @@ def spoken_range(card: Visual, words: Sequence[str]) -> tuple[int, int] | None:
 
     Of a list this is its first item.
     """
-    written = next((_letters(part) for part in (card.value, card.text, *card.items[:1]) if part), "")
-    edges = [0]
+    written = next((part for part in (card.value, card.text, *card.items[:1]) if part), "")
+    return find_words(written, words)
+
+
+def find_words(text: str, words: Sequence[str]) -> tuple[int, int] | None:
+    """Return the first and last of the words that the text consists of, None if they aren't there.
+
+    Signs and capitals make no difference.
+    """
+    written, edges = _letters(text), [0]
     for word in words:
         edges.append(edges[-1] + len(_letters(word)))
     at = _find("".join(map(_letters, words)), written, edges) if written else -1

@@ -30,13 +30,22 @@ HEADING_CHARACTERS = 80
 FRAME_CHARACTERS = 400
 
 Template = Literal[
-    "title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "gradient"
+    "title", "phrase", "number", "list", "quote", "chart_bar", "chart_line", "counter", "steps", "gradient"
 ]
+# What a shot shows: a moving or a still picture, or one of the kinds of text that are typeset.
+Kind = Literal["footage", "photograph", "chart", "number", "quote", "list", "diagram", "title"]
+
+
+def _require_all(schema: dict[str, Any]) -> None:
+    """Require every key, and name no default, as structured output wants it."""
+    schema["required"] = list(schema["properties"])
+    for each in schema["properties"].values():
+        each.pop("default", None)
 
 
 class _Strict(BaseModel):
     # Structured output wants every key required and no others (https://platform.openai.com/docs/guides/structured-outputs).
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_require_all)
 
 
 class Figure(_Strict):
@@ -57,10 +66,26 @@ class Visual(_Strict):
     series: list[Figure]
 
 
+class ShotDescription(_Strict):
+    """Describe what one shot of a scene shows.
+
+    `begins`: the shot's first words, as the narration has them. `searches`: phrases for stock libraries, the
+    best first. `avoid`: what must not appear.
+    """
+
+    begins: str
+    kind: Kind
+    searches: list[str]
+    avoid: list[str]
+
+
 class Scene(_Strict):
+    """A scene's texts. `visual` has the words and figures of its card; scripts of users have no `shots`."""
+
     heading: str
     narration: str
     visual: Visual
+    shots: list[ShotDescription] = []
 
 
 class Script(_Strict):
@@ -81,6 +106,13 @@ class Script(_Strict):
             for text in (self.hook, *(scene.narration for scene in self.scenes), self.call_to_action)
             if is_speakable(text)
         ]
+
+    @property
+    def scene_of_passage(self) -> list[Scene | None]:
+        """Return the scene of each passage, None for the hook and the call to action."""
+        opening: list[Scene | None] = [None] if is_speakable(self.hook) else []
+        closing: list[Scene | None] = [None] if is_speakable(self.call_to_action) else []
+        return [*opening, *(scene for scene in self.scenes if is_speakable(scene.narration)), *closing]
 
     @property
     def narrations(self) -> list[int]:
@@ -157,9 +189,20 @@ Rules:
 - visual.description: what footage would show, in English, at most 12 words, concrete.
 - visual.template typesets a backdrop: "number" when the narration turns on one figure
   (value and label filled), "chart_bar" or "chart_line" for two or more comparable figures (series),
-  "list" for enumerations (2 to 4 short items), "quote" for a quotation (text, attribution),
+  "list" for enumerations (2 to 4 short items), "steps" for a process (2 to 5 short items in order),
+  "quote" for a quotation (text, attribution),
   else "phrase" (text: the scene's key phrase, at most 6 words). Unused fields are null or empty.
   Write value, items and text as the narration has them: they are shown while they are spoken.
+- shots divide a scene's narration into pictures of 2 to 6 seconds (5 to 15 words), at the ends of
+  sentences and clauses. begins: the first three words of the shot, exactly as in the narration.
+  kind: "footage" for what moves, "photograph" for what stands still, and for the words of visual, once
+  in a scene, "number", "chart" (chart_bar, chart_line), "list", "diagram" (steps) or "quote";
+  "title" for a few words that deserve to stand alone. Kinds take turns.
+  searches: 2 or 3 phrases, always in English, of 2 to 5 words that find this picture in a stock
+  library, the most exact first: things one can see, no ideas, and no names of persons, products or
+  small places.
+  avoid: at most 5 words, also in English, for what must not appear, such as another sense of a word
+  (["money"] for the bank of a river); empty if nothing can be confused.
 - channel says where the video appears: its niche, what it is about, and for whom it is. Choose angle,
   examples and vocabulary for that audience; never mention the channel or its audience.
 - Style {style}: {style_words}. Language of everything but visual.description: {language}."""

@@ -7,11 +7,12 @@ its times when the recording is there.
 import itertools
 import random
 import re
-from typing import NamedTuple
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple
 
 from showrunner.production import cards, tags, visuals
 from showrunner.production.job import Job, Pace
-from showrunner.production.script import Script, Visual
+from showrunner.production.script import Kind, Script, ShotDescription, Template, Visual
 from showrunner.production.segmentation import caption_words, sentence_ends
 from showrunner.production.text import count_words
 from showrunner.production.visuals import Shot
@@ -43,21 +44,24 @@ _SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 3.0, 0.7
 _OFF_LENGTH, _OUT_OF_BOUNDS, _THROUGH_A_CARD, _AFTER_ITS_SENTENCE = 3.0, 6.0, 8.0, 4.0
 _SHORT_WORD = 3
 # Cards for which there is no footage.
-_NOT_FILMED = ("chart_bar", "chart_line", "quote")
+_NOT_FILMED = ("chart_bar", "chart_line", "quote", "steps")
+# Phrases of one shot that are searched for: each costs a request, and the first ones are the most exact.
+_SEARCHES = 3
 _CLAUSE_END = re.compile(r"[,;:—–、，；：،؛][\"'”’»」』)]*$")
 
 
 def of_script(script: Script, job: Job) -> list[list[Shot]]:
     """Return the shots of each passage. No two neighbours are typeset with the same template.
 
-    With the style `typographic` no footage is searched for. Otherwise no two neighbours are cards, and with
-    `footage` only what can't be filmed is one.
+    With the style `typographic` no footage is searched for. Otherwise no two neighbours are cards or
+    photographs, and with `footage` only what can't be filmed is a card, and everything else should move.
     """
     found: list[list[Shot]] = []
     before: Shot | None = None
-    for index, (passage, visual) in enumerate(zip(script.passages, visuals.of_passages(script), strict=True)):
+    passages = zip(script.passages, visuals.of_passages(script), script.scene_of_passage, strict=True)
+    for index, (passage, visual, scene) in enumerate(passages):
         shots = []
-        for shot in divide(passage, visual, job, job.seed + index):
+        for shot in divide(passage, visual, job, job.seed + index, scene.shots if scene else []):
             before = _unlike(_styled(shot, before, job), before.visual.template if before else "")
             shots.append(before)
         found.append(shots)
@@ -67,40 +71,100 @@ def of_script(script: Script, job: Job) -> list[list[Shot]]:
 def _styled(shot: Shot, before: Shot | None, job: Job) -> Shot:
     """Return the shot as the video's style wants it: with or without its card, with or without footage."""
     if job.visual_style == "typographic":
-        return shot.model_copy(update={"queries": []})
+        visual = shot.visual
+        if visual.template == "gradient" and before is not None and before.visual.template == "gradient":
+            visual = _key_word(shot, job.language)
+        changes: dict[str, Any] = {"visual": visual, "kind": visuals.kind_of(visual.template), "queries": []}
+        return shot.model_copy(update=changes)
     filmed = job.visual_style == "footage" and shot.visual.template not in _NOT_FILMED
     if shot.is_card and (filmed or (before is not None and before.is_card)):
         phrase = "phrase" if shot.visual.text else "gradient"
-        return shot.model_copy(update={"visual": shot.visual.model_copy(update={"template": phrase})})
+        ground = shot.visual.model_copy(update={"template": phrase})
+        return shot.model_copy(update={"kind": "footage", "visual": ground})
+    still = shot.kind == "photograph"
+    if still and (filmed or (before is not None and before.kind == "photograph")):
+        return shot.model_copy(update={"kind": "footage"})
     return shot
 
 
-def divide(passage: str, visual: Visual, job: Job, seed: int) -> list[Shot]:
-    """Return the shots of a passage. The one that speaks the words of `visual`'s card shows it."""
+def divide(
+    passage: str, visual: Visual, job: Job, seed: int, described: Sequence[ShotDescription] = ()
+) -> list[Shot]:
+    """Return the shots of a passage. The one that speaks the words of `visual`'s card shows it.
+
+    `described` is what the writer of the script wants to be seen, in the order of the words.
+    """
     spans = caption_words(passage, job.language)
     words = [passage[start:end] for start, end in spans]
     if not words:
         return [Shot(words=0, text=passage, visual=visual, queries=[visual.description])]
     ends = sentence_ends(passage, words, job.language)
     card = cards.spoken_range(visual, words)
-    edges = _edges(words, ends, card, job, seed)
-    texts = [passage[spans[first][0] : spans[last - 1][1]] for first, last in itertools.pairwise(edges)]
-    shows = _shot_of_card(visual, texts, edges, card)
+    wanted = _placed(described, words)
+    edges = _edges(words, ends, card, wanted, job, seed)
+    shown = list(itertools.pairwise(edges))
+    texts = [passage[spans[first][0] : spans[last - 1][1]] for first, last in shown]
+    told = [_told(wanted, (first + last - 1) // 2) for first, last in shown]
+    shows = _shot_of_card(visual, texts, edges, card, told)
     return [
-        Shot(
-            words=edges[index + 1] - edges[index],
-            text=text,
-            visual=visual if index == shows else _of_words(text, visual, job.language),
-            queries=_queries(text, visual, job.language),
-        )
-        for index, text in enumerate(texts)
+        _shot(text, last - first, visual, index == shows, each, job.language)
+        for index, (text, (first, last), each) in enumerate(zip(texts, shown, told, strict=True))
     ]
 
 
-def _edges(words: list[str], ends: set[int], card: tuple[int, int] | None, job: Job, seed: int) -> list[int]:
+def _placed(described: Sequence[ShotDescription], words: list[str]) -> dict[int, ShotDescription]:
+    """Return the descriptions by the index of the word at which each begins.
+
+    One whose words aren't spoken is left out: the scene was cut, or its text was changed.
+    """
+    found: dict[int, ShotDescription] = {}
+    at = 0
+    for each in described:
+        place = cards.find_words(each.begins, words[at:])
+        if place is not None:
+            found[at + place[0]] = each
+            at += place[0] + 1
+    return found
+
+
+def _told(wanted: dict[int, ShotDescription], word: int) -> ShotDescription | None:
+    """Return the description that holds at a word: the last one that began."""
+    begun = [first for first in wanted if first <= word]
+    return wanted[max(begun)] if begun else None
+
+
+def _shot(
+    text: str, words: int, scene: Visual, shows_card: bool, told: ShotDescription | None, language: str
+) -> Shot:
+    visual = scene if shows_card else _of_words(text, scene, language)
+    kind: Kind = visuals.kind_of(visual.template)
+    if kind == "title":
+        # A title stands alone where the writer wants it; elsewhere it is typeset if no picture is found.
+        is_title = told is not None and told.kind == "title" and visual.template != "gradient"
+        kind = "title" if is_title else "photograph" if told and told.kind == "photograph" else "footage"
+    searches = [each for each in told.searches if each.strip()][:_SEARCHES] if told else []
+    return Shot(
+        words=words,
+        text=text,
+        visual=visual,
+        kind=kind,
+        queries=searches or _queries(text, scene, language),
+        avoid=told.avoid if told else [],
+    )
+
+
+def _edges(
+    words: list[str],
+    ends: set[int],
+    card: tuple[int, int] | None,
+    wanted: Container[int],
+    job: Job,
+    seed: int,
+) -> list[int]:
     """Return the indices of words at which shots begin, and the number of words: the cheapest division.
 
-    `ends` are the indices after which a sentence ends; `card` is the first and last word of the card.
+    `ends` are the indices after which a sentence ends; `card` is the first and last word of the card; at the
+    words `wanted` the writer of the script begins a shot.
     """
     lengths, rng = LENGTHS[job.pace], random.Random(seed)  # noqa: S311 - the same plan again, no secret
     usual = [lengths.usual * rng.choice(_VARIED) for _ in words]
@@ -122,7 +186,7 @@ def _edges(words: list[str], ends: set[int], card: tuple[int, int] | None, job: 
             late = shows and any(first <= end < last - 1 for end in ends if card and end >= card[1])
             options.append((cost + (_AFTER_ITS_SENTENCE if late else 0.0), first))
         cost, first = min(options)
-        best.append((cost + _cut_cost(words, last, ends, card), first))
+        best.append((cost + _cut_cost(words, last, ends, card, wanted), first))
     edges = [len(words)]
     while edges[-1]:
         edges.append(best[edges[-1]][1])
@@ -135,12 +199,14 @@ def _length_cost(seconds: float, usual: float, lengths: Lengths, is_card: bool) 
     return float(_OFF_LENGTH * (seconds / usual - 1) ** 2 + _OUT_OF_BOUNDS * outside)
 
 
-def _cut_cost(words: list[str], at: int, ends: set[int], card: tuple[int, int] | None) -> float:
+def _cut_cost(
+    words: list[str], at: int, ends: set[int], card: tuple[int, int] | None, wanted: Container[int]
+) -> float:
     """Return what a cut before the word at this index costs."""
     if at == len(words):
         return 0.0
     through = _THROUGH_A_CARD if card and card[0] < at <= card[1] else 0.0
-    if at - 1 in ends:
+    if at - 1 in ends or at in wanted:
         return _SENTENCE + through
     if _CLAUSE_END.search(words[at - 1]):
         return _CLAUSE + through
@@ -148,11 +214,16 @@ def _cut_cost(words: list[str], at: int, ends: set[int], card: tuple[int, int] |
 
 
 def _shot_of_card(
-    visual: Visual, texts: list[str], edges: list[int], card: tuple[int, int] | None
+    visual: Visual,
+    texts: list[str],
+    edges: list[int],
+    card: tuple[int, int] | None,
+    told: list[ShotDescription | None],
 ) -> int | None:
     """Return which shot shows the card, None if there is none.
 
-    A card whose words are not spoken, such as a chart, is shown with the most figures, else the longest.
+    A card whose words are not spoken, such as a chart, is shown where the writer of the script wants its
+    kind, else with the most figures, else with the longest words.
     """
     if visual.template == "gradient":
         return None
@@ -160,6 +231,10 @@ def _shot_of_card(
         return max(index for index, first in enumerate(edges[:-1]) if first <= card[0])
     if visual.template not in visuals.TYPESET:
         return 0
+    kind = visuals.kind_of(visual.template)
+    named = next((index for index, each in enumerate(told) if each and each.kind == kind), None)
+    if named is not None:
+        return named
     return max(
         range(len(texts)), key=lambda index: (len(re.findall(r"\d+", texts[index])), len(texts[index]))
     )
@@ -169,6 +244,13 @@ def _of_words(text: str, scene: Visual, language: str) -> Visual:
     """Return what a shot without a card of its scene shows: its own figure or quotation, else footage."""
     own = cards.from_words(text, language)
     return own.model_copy(update={"description": scene.description})
+
+
+def _key_word(shot: Shot, language: str) -> Visual:
+    """Return the shot's visual with its first noun as a title, unchanged if it has none."""
+    nouns = tags.of_text(shot.text, [], language)
+    title = {"template": "title", "text": nouns[0].capitalize()} if nouns else {}
+    return shot.visual.model_copy(update=title)
 
 
 def _queries(text: str, scene: Visual, language: str) -> list[str]:
@@ -187,5 +269,6 @@ def _unlike(shot: Shot, before: str) -> Shot:
     if visual.template != before or before == "gradient":
         return shot
     # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second has none.
-    template = "title" if visual.template == "phrase" else "phrase" if visual.text else "gradient"
-    return shot.model_copy(update={"visual": visual.model_copy(update={"template": template})})
+    template: Template = "title" if visual.template == "phrase" else "phrase" if visual.text else "gradient"
+    kind = visuals.kind_of(template) if shot.kind not in visuals.FILMED else shot.kind
+    return shot.model_copy(update={"kind": kind, "visual": visual.model_copy(update={"template": template})})

@@ -13,7 +13,6 @@ from showrunner.production import captions
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.segmentation import sentence_ends
-from showrunner.production.text import is_speakable
 
 # How long the title stands: until the hook has been heard, but never so long that it hides the picture.
 TITLE_SECONDS = (2.2, 4.0)
@@ -156,15 +155,8 @@ def chapters(timeline: dict[str, Any]) -> list[tuple[float, str]]:
 
 def headings(script: Script) -> list[str | None]:
     """Return the heading of each passage: the hook and the call to action have none."""
-    hook: list[str | None] = [None] if is_speakable(script.hook) else []
     return [
-        *hook,
-        *(
-            scene.heading[:HEADING_CHARACTERS] or None
-            for scene in script.scenes
-            if is_speakable(scene.narration)
-        ),
-        *([None] if is_speakable(script.call_to_action) else []),
+        (scene.heading[:HEADING_CHARACTERS] or None) if scene else None for scene in script.scene_of_passage
     ]
 
 

@@ -5,11 +5,21 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from showrunner.production.script import Script, Template, Visual
+from showrunner.production.script import Kind, Script, Template, Visual
 from showrunner.production.text import is_speakable
 
-# Templates that carry the scene's own content; the others are grounds for words that are spoken.
-TYPESET = ("number", "list", "quote", "chart_bar", "chart_line", "counter")
+# Kinds that a library has pictures of. The others are typeset, with one of these templates.
+FILMED: tuple[Kind, ...] = ("footage", "photograph")
+TEMPLATES: dict[Kind, tuple[Template, ...]] = {
+    "chart": ("chart_bar", "chart_line"),
+    "number": ("number", "counter"),
+    "quote": ("quote",),
+    "list": ("list",),
+    "diagram": ("steps",),
+    "title": ("title", "phrase", "gradient"),
+}
+# Templates that carry the scene's own content; those of titles are grounds for words that are spoken.
+TYPESET = tuple(template for kind, names in TEMPLATES.items() if kind != "title" for template in names)
 # Longer queries find nothing on stock sites.
 QUERY_CHARACTERS = 100
 # The renderer moves over photographs, so it needs them larger than the frame.
@@ -24,28 +34,36 @@ class Shot(BaseModel):
     """A part of a passage: its number of caption words, their text, and what it shows.
 
     `visual` is a card with its content, or describes footage; its template is then what is typeset if there
-    is no footage. `queries` are what footage is searched for, the best first.
+    is no footage. `queries` are what a picture is searched for, the best first; `avoid` is what it must not
+    show. Shots that an earlier release stored have no `kind`.
     """
 
     model_config = ConfigDict(frozen=True)
     words: int
     text: str
     visual: Visual
+    kind: Kind = "footage"
     queries: list[str] = []
+    avoid: list[str] = []
 
     @property
     def is_card(self) -> bool:
         """Return True if the shot is typeset although there may be footage."""
-        return self.visual.template in TYPESET
+        return self.kind not in FILMED or self.visual.template in TYPESET
+
+
+def kind_of(template: Template) -> Kind:
+    """Return the kind that is typeset with this template."""
+    return next(kind for kind, templates in TEMPLATES.items() if template in templates)
 
 
 def of_passages(script: Script) -> list[Visual]:
     """Return the visual of each passage. The hook has a plain ground, the call to action shows its words."""
-    opening = [_ground(script.hook, None)] if is_speakable(script.hook) else []
-    closing = (
-        [_ground(script.call_to_action, script.call_to_action)] if is_speakable(script.call_to_action) else []
-    )
-    return [*opening, *(scene.visual for scene in script.scenes if is_speakable(scene.narration)), *closing]
+    found = []
+    for index, (passage, scene) in enumerate(zip(script.passages, script.scene_of_passage, strict=True)):
+        is_opening = index == 0 and is_speakable(script.hook)
+        found.append(scene.visual if scene else _ground(passage, None if is_opening else passage))
+    return found
 
 
 def pictures_of(chosen: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,6 +104,7 @@ def _fitting(visual: Visual) -> str:
         "number": bool(visual.value and visual.label),
         "counter": bool(visual.value and visual.label and re.search(r"\d", visual.value)),
         "list": len(visual.items) >= 2,
+        "steps": len(visual.items) >= 2,
         "quote": bool(visual.text),
         "phrase": bool(visual.text),
         "title": bool(visual.text),

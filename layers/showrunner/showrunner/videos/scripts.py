@@ -143,7 +143,9 @@ def _scene(written: Script, number: int, scene: ScriptScene, language: str) -> S
     kept = written.scenes[number] if number < len(written.scenes) else None
     is_kept = kept and (kept.narration == scene.narration or cards.says(kept.visual, scene.narration))
     visual = kept.visual if kept and is_kept else cards.from_words(scene.narration, language)
-    return Scene(heading=scene.heading, narration=scene.narration, visual=visual)
+    # Descriptions of shots whose words are gone are left out when the scene is divided.
+    shots = kept.shots if kept and is_kept else []
+    return Scene(heading=scene.heading, narration=scene.narration, visual=visual, shots=shots)
 
 
 def _shown(job: Job, script: Script) -> VideoScript:
