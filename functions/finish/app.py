@@ -17,6 +17,7 @@ from showrunner.videos import (
     budgets,
     executions,
     failure,
+    promises,
     publishing,
     receipts,
     rendering,
@@ -35,7 +36,10 @@ def _finished(event: dict[str, Any]) -> dict[str, Any]:
         costs.storage_charge(stored),
     ]
     with db.transaction() as tx:
+        # Before the check: a render that breaks the promise is paid for, too.
         budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
+    promises.require_kept(job, report)
+    with db.transaction() as tx:
         product["step_seconds"] = {
             **productions.list_step_seconds(tx, job.video_id, job.attempt),
             "render": round(seconds, 1),

@@ -7,12 +7,12 @@ import uuid
 import pytest
 
 from showrunner.access import limits
-from showrunner.aws import sdk
+from showrunner.aws import sdk, ssm
 from showrunner.database import db
 from showrunner.production import voices
 from showrunner.store.studio import productions
 from showrunner.videos import executions, voice_checks
-from tests.conftest import add_organisation, add_user, in_threads, service_client
+from tests.conftest import add_organisation, add_user, in_threads, put_secrets, service_client
 from tests.videos.calls import TEXT, fields, order, started_executions
 
 
@@ -273,3 +273,36 @@ def test_an_order_of_a_voice_that_the_provider_has_lost_says_so(client, channel_
     (detail,) = refused.body["error"]["details"]
     assert detail["field"] == "voice"
     assert "male1: A voice with this id was not found." in detail["message"]
+
+
+def test_an_order_that_promises_footage_is_refused_without_a_library(client, tx, channel_id):
+    def generate(**more):
+        return client("POST", "/api/v1/videos/generate", order(channel_id, visual_style="footage", **more))
+
+    refused = generate()
+    assert (refused.status, fields(refused)) == (400, ["visual_style"])
+    assert "pexels/api_key" in refused.body["error"]["message"]
+    clip = str(uuid.uuid4())
+    db.run(
+        tx,
+        """INSERT INTO studio.assets
+               (id, organisation_id, kind, content_type, bytes, sha256, object_key, status)
+           VALUES (:id, :org, 'clip', 'video/mp4', 9, :sha, 'k', 'ready')""",
+        id=clip,
+        org=client.organisation_id,
+        sha="0" * 64,
+    )
+
+    assert generate(assets=[clip]).status == 202
+    client("PUT", f"/api/v1/channels/{channel_id}", {"settings": {"promises": {"motion_share": 0.0}}})
+    assert generate().status == 202
+
+
+def test_a_key_of_a_library_allows_orders_of_footage(client, channel_id):
+    put_secrets({"pexels/api_key": "a-key"})
+    try:
+        response = client("POST", "/api/v1/videos/generate", order(channel_id, visual_style="footage"))
+    finally:
+        ssm.remove("pexels/api_key")
+
+    assert response.status == 202, response.body

@@ -158,7 +158,7 @@ class ScriptRejected(ShowrunnerError):
 
 
 class PromiseNotKept(ShowrunnerError):
-    """The plan would not be what the channel promises its viewers. Nothing was rendered."""
+    """The plan, or the finished film, is not what the channel promises its viewers."""
 
 
 class ProductionCancelled(ShowrunnerError):

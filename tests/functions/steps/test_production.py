@@ -12,8 +12,9 @@ from functions.prepare import app as prepare
 from functions.record import app as record
 from functions.script import app as script_step
 from functions.voice import app as voice_step
+from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.errors import PaymentRequired, ProductionCancelled
+from showrunner.errors import PaymentRequired, ProductionCancelled, PromiseNotKept
 from tests.functions.steps.stand_ins import (
     Platforms,
     answer,
@@ -180,3 +181,22 @@ def test_the_end_of_a_production_leaves_nothing_reserved(tx: Any, platforms: Pla
     assert (
         sum(Decimal(each["amount_usd"]) for each in costs if each["step"] in ("render", "storage")) < amount
     )
+
+
+def test_a_film_that_moves_less_than_its_channel_promises_fails_and_is_paid_for(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    event = video()
+    done = produced(tx, platforms, event)
+    promised = {**s3.get_json(f"{done['folder']}/job.json"), "promised_motion": 0.8}
+    s3.put_json(f"{done['folder']}/job.json", promised)
+
+    with pytest.raises(PromiseNotKept, match="moves in 70% of its time, and the channel promises 80%"):
+        finish.handler(done, None)
+    finish.handler(
+        failure(done, "finish", "PromiseNotKept", json.dumps({"errorMessage": "Too still."})), None
+    )
+
+    assert row(tx, event["video_id"])["status"] == "failed"
+    steps = [cost["step"] for cost in list_costs(tx, event["organisation_id"], event["video_id"])]
+    assert "render" in steps

@@ -112,7 +112,7 @@ SECRETS: tuple[Secret, ...] = (
         "pexels/api_key",
         "Pexels",
         "assisted",
-        ("keys", "visuals"),
+        ("channel_schedule", "keys", "videos", "visuals"),  # two of them only refuse what needs it
         source="https://www.pexels.com/api/",
         without="no stock pictures",
     ),

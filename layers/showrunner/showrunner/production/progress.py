@@ -47,7 +47,7 @@ _WORDS = {
     "PlatformUnavailable": "{provider} didn't answer after several tries. "
     "Retry the video later; nothing paid for is lost.",
     "ScriptRejected": "No usable script came back: {message} Change the brief or retry; nothing was spoken.",
-    "PromiseNotKept": "{message} Nothing was rendered.",
+    "PromiseNotKept": "{message}",
     "StorageMissing": "A file that the video needs is gone: {message} Upload it again or retry.",
     "RenderIncomplete": "The rendered files are incomplete: {message} Retry the video: it is rendered again.",
     "ConfigurationMissing": "{message}",

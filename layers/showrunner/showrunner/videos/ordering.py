@@ -17,7 +17,7 @@ from showrunner.production import estimate, planning, voices
 from showrunner.store.accounts import cloned_voices
 from showrunner.store.ledger import billing
 from showrunner.store.studio import assets, channels, topics, videos
-from showrunner.videos import budgets, executions, paces, voice_checks
+from showrunner.videos import budgets, executions, paces, promises, voice_checks
 from showrunner.videos.schemas import (
     Batch,
     BatchResult,
@@ -182,6 +182,7 @@ def check(tx: db.Transaction, request: Request, brief: Brief, prefix: str) -> di
             raise InvalidRequest(message, details, code="MISSING_FIELD")
     _require_voice(tx, request.organisation_id, order["voice"], channel["settings"], prefix)
     _require_assets(tx, request, order["assets"], prefix)
+    promises.require_source(tx, request.organisation_id, order, channel["settings"], prefix)
     return order
 
 
