@@ -10,10 +10,10 @@ from showrunner.aws import correlation, s3
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
 from showrunner.production import costs, files, palettes, voices
-from showrunner.production.job import PROMISED_MOTION, SIZES, Asset, Job, Output
-from showrunner.store.studio import assets, productions
+from showrunner.production.job import SIZES, Asset, Job, Output
+from showrunner.store.studio import assets, productions, shown_works
 from showrunner.telemetry import entrypoint
-from showrunner.videos import announcements, paces
+from showrunner.videos import announcements, paces, promises
 
 # The render may wait a day for GPU capacity (the state's timeout); the rest takes minutes. A video that isn't
 # done by then never will be.
@@ -22,6 +22,8 @@ DEADLINE_SECONDS = 26 * 3600
 RENDER_SECONDS = 24 * 3600
 # With RenderPlatform auto the GPU has this long to come and to render; then the CPU queue takes over.
 FALL_BACK_SECONDS = 3600
+# Nobody remembers a clip of longer ago.
+OTHER_VIDEOS = 30
 # Up to this much video a Fargate task is done before a GPU instance has started (about four minutes).
 CPU_SECONDS = 90
 
@@ -59,7 +61,13 @@ def _assets(tx: db.Transaction, row: dict[str, Any]) -> dict[str, Asset]:
         )
     return {
         key: Asset(
-            id=key, kind=_kind(each), key=each["object_key"], sha256=each["sha256"], licence=each["licence"]
+            id=key,
+            kind=_kind(each),
+            key=each["object_key"],
+            sha256=each["sha256"],
+            licence=each["licence"],
+            name=each["name"] or "",
+            tags=each["tags"],
         )
         for key, each in found.items()
     }
@@ -82,16 +90,9 @@ def _channel(row: dict[str, Any]) -> dict[str, str]:
     return {name: text for name, text in described.items() if text}
 
 
-def _promised_motion(settings: dict[str, Any], style: str) -> float:
-    """Return the channel's promise for a video of this style. Text and mixed videos promise no motion."""
-    if style != "footage":
-        return 0.0
-    promised = (settings.get("promises") or {}).get("motion_share")
-    return PROMISED_MOTION if promised is None else float(promised)
-
-
-def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
-    request, settings, brand = row["request"], row["settings"], _brand(row)
+def _job(row: dict[str, Any], found: dict[str, Asset], used: list[str]) -> Job:
+    ordered, settings, brand = row["request"], row["settings"], _brand(row)
+    request = {**ordered, **row["changes"]}
     language = request.get("language") or settings.get("language", "en")
     voice = voices.find(
         language, request["voice"], settings.get("voice_clone_id"), setting=config.setting("VOICES", " ")
@@ -118,7 +119,7 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         palette={**palettes.DEFAULT, **(brand.get("palette") or {})},
         font=brand.get("font"),
         logo=found.get(str(brand.get("logo"))),
-        caption_preset=brand.get("caption_preset"),
+        caption_preset=request.get("caption_preset") or brand.get("caption_preset"),
         outputs=[
             Output(name=name, width=width, height=height)
             for name, width, height in (SIZES[aspect] for aspect in aspects)
@@ -129,9 +130,11 @@ def _job(row: dict[str, Any], found: dict[str, Asset]) -> Job:
         stop_after=request.get("stop_after"),
         pace=settings.get("pace") or "normal",
         visual_style=style,
-        promised_motion=_promised_motion(settings, style),
+        promised_motion=promises.motion(settings, style),
         channel=_channel(row),
-        seed=int(files.digest(organisation_id, {**request, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
+        used_sources=used,
+        # By the order, whatever was changed since: a remake shows the same where nothing else was asked for.
+        seed=int(files.digest(organisation_id, {**ordered, "stop_after": None})[:8], 16) & 0x7FFFFFFF,
     )
 
 
@@ -150,7 +153,8 @@ def _measure_usd(job: Job) -> str:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     with db.transaction() as tx:
         row = productions.begin(tx, event["video_id"], event["attempt"], DEADLINE_SECONDS)
-        job = _job(row, _assets(tx, row))
+        used = shown_works.list_of_channel(tx, event["video_id"], OTHER_VIDEOS)
+        job = _job(row, _assets(tx, row), used)
         message = f"Attempt {job.attempt}: {job.length_seconds} s, about {job.words_target} words."
         productions.add_log(tx, job.video_id, job.attempt, "prepare", message)
         video = productions.get_step(tx, job.video_id)

@@ -14,7 +14,7 @@ from showrunner.production import costs, files, progress, script, timeline, visu
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.production.text import count_words
-from showrunner.store.studio import productions
+from showrunner.store.studio import productions, shown_works
 from showrunner.telemetry import entrypoint
 from showrunner.videos import announcements, budgets, receipts
 
@@ -87,7 +87,8 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)
     message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."
-    _record(job, written, description, "render", message, repairs)
+    pages = [each["source"] for each in shown if each.get("library")]
+    _record(job, written, description, "render", message, repairs, pages)
     # An execution that began before a release names no platform: count with the dearest.
     platform = event.get("platform", "gpu")
     _reserve(job, "render", costs.most_for_render(platform, seconds, len(job.outputs)), message)
@@ -95,8 +96,15 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _record(
-    job: Job, written: Script, description: str, reached: str, message: str, repairs: tuple[str, ...] = ()
+    job: Job,
+    written: Script,
+    description: str,
+    reached: str,
+    message: str,
+    repairs: tuple[str, ...] = (),
+    shown: list[str] | None = None,
 ) -> None:
+    """Save what a step made. `shown` are the pages of the works that a planned video shows."""
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
         budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
@@ -107,6 +115,8 @@ def _record(
             )
         else:
             productions.advance(tx, job.video_id, job.attempt, reached, progress.BEGUN[reached], message)
+        if shown is not None:
+            shown_works.save(tx, job.video_id, shown)
         for repair in repairs:
             productions.add_log(tx, job.video_id, job.attempt, reached, repair, level="warning")
         video = productions.get_step(tx, job.video_id)

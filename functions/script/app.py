@@ -136,9 +136,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         written = planning.finished(_write(walk), job.language)
     except AnotherCall as call:
         return {"more": True, "next_usd": str(call.amount)}
+    # Who wrote a script that was edited since is in the document of the attempt before.
+    before = [] if walk.answered_by else (s3.find_json(files.script_key(job.folder)) or {}).get("models", [])
     document = {
         "script": written.model_dump(),
-        "models": sorted(set(walk.answered_by)),
+        "models": sorted({*walk.answered_by, *before}),
         "shots": [[shot.model_dump() for shot in scene] for scene in shots.of_script(written, job)],
     }
     s3.put_json(files.script_key(job.folder), document)

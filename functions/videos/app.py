@@ -4,7 +4,7 @@ Each module in showrunner/videos declares its routes beside their handlers. The 
 serves which path.
 """
 
-from showrunner.videos import approval, attempts, details, editing, orders, publish_orders, scripts
+from showrunner.videos import approval, attempts, details, editing, orders, publish_orders, remakes, scripts
 from showrunner.web import application
 from showrunner.web.application import Application
 
@@ -24,5 +24,11 @@ app.include(publish_orders.routes, f"{VIDEO}/publish")
 app.include(approval.routes, f"{VIDEO}/approve", f"{VIDEO}/reject")
 app.include(attempts.routes, f"{VIDEOS}/retry", f"{VIDEO}/retry", f"{VIDEO}/continue", f"{VIDEO}/cancel")
 app.include(scripts.routes, f"{VIDEO}/script", f"{VIDEO}/transcript", f"{VIDEO}/sources")
+app.include(
+    remakes.routes,
+    f"{VIDEO}/scenes/{{scene}}",
+    f"{VIDEO}/scenes/{{scene}}/shots/{{shot}}/replace",
+    f"{VIDEO}/remake",
+)
 
 handler = application.handler(app)

@@ -13,7 +13,7 @@ import pytest
 from local.platforms import catalogue, footage, pexels
 from local.platforms import server as platforms
 from render import ffmpeg
-from showrunner.platforms.stock import Stock
+from showrunner.platforms.pexels import Pexels
 
 
 def pictures(kind: str, seed: int) -> list[Any]:
@@ -69,9 +69,9 @@ def test_a_drawn_clip_is_found_and_fetched_as_from_pexels(tmp_path: Path) -> Non
     serving = platforms.server(world, 0)
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{serving.server_port}"
-    stock = Stock(pexels.KEY, address, video_host=f"{address}/")
-    clip = stock.clips("night lights", "portrait", 1080)[0]
-    body, again = stock.download_clip(clip), stock.download_clip(clip)
+    library = Pexels(pexels.KEY, address, video_host=f"{address}/")
+    clip = library.clips("night lights", "portrait", 1080)[0]
+    body, again = library.download(clip, 1, 1), library.download(clip, 1, 1)
     serving.shutdown()
 
     (file,) = tmp_path.iterdir()

@@ -41,6 +41,30 @@ class Statistics(NamedTuple):
     item: dict[str, Any]
 
 
+class Work(NamedTuple):
+    """A clip or photograph that a search of a library found. `address` is its file's, `page` the work's own.
+
+    `words` are the library's about it: title, tags, description. `preview` is the address of a small JPEG
+    file of it, empty if there is none. `seconds` is the length of a clip. With `must_credit` its licence
+    demands that the author is named.
+    """
+
+    library: str
+    id: str
+    kind: Literal["clip", "image"]
+    address: str
+    page: str
+    author: str
+    licence: str
+    licence_url: str
+    words: str
+    width: int
+    height: int
+    seconds: float = 0.0
+    preview: str = ""
+    must_credit: bool = False
+
+
 # Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.
 
 type VideoEventKind = Literal[

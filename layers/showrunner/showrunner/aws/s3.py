@@ -27,6 +27,11 @@ def uri(key: str) -> str:
     return f"s3://{_bucket()}/{key}"
 
 
+def key(address: str) -> str:
+    """Return the key of an address that `uri` returned."""
+    return address.removeprefix(f"s3://{_bucket()}/")
+
+
 def get_bytes(key: str) -> bytes:
     return _answered(key, objects.request("get_object", _bucket(), key)).body
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from showrunner.production import palettes
+from showrunner.production.job import CaptionPreset
 from showrunner.web.fields import (
     PATTERN_WORDS,
     Body,
@@ -38,7 +39,6 @@ TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 Language = Literal["en", "es", "fr", "de"]
 Voice = Literal["male1", "female1", "ai_clone"]
 # The renderer's own names; a test compares both lists.
-CaptionPreset = Literal["bold", "clean", "boxed", "karaoke", "impact", "panel", "documentary"]
 Font = Literal["Inter", "Montserrat", "Anton", "Source Serif 4"]
 TimeOfDay = Annotated[
     str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM in the channel's time zone")

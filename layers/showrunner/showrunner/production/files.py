@@ -48,6 +48,11 @@ def edited_script_key(folder: str) -> str:
     return f"{folder}/script.edited.json"
 
 
+def replacements_key(folder: str) -> str:
+    """Return the key of what the owner wants to see in single shots instead."""
+    return f"{folder}/replacements.json"
+
+
 def repairs_key(folder: str) -> str:
     """Return the key of the list of recordings whose word times were repaired: [{"scene", "repair"}]."""
     return f"{folder}/repairs.json"

@@ -24,13 +24,15 @@ PART_SECONDS = 80
 type Pace = Literal["calm", "normal", "fast"]
 # What a video shows: footage wherever there is some, footage and cards in turn, or text only.
 type VisualStyle = Literal["footage", "mixed", "typographic"]
+# Looks of captions that the renderer has.
+CaptionPreset = Literal["bold", "clean", "boxed", "karaoke", "impact", "panel", "documentary"]
 # The part of the time with real movement that a channel with footage promises, if its settings say no other.
 PROMISED_MOTION = 0.6
 SIZES = {"9:16": ("9x16", 1080, 1920), "16:9": ("16x9", 1920, 1080), "1:1": ("1x1", 1080, 1080)}
 
 
 class Asset(BaseModel):
-    """A user's own file: `kind` image, clip or audio, `key` in the media bucket."""
+    """A user's own file: `key` is in the media bucket; name and tags are its owner's."""
 
     model_config = ConfigDict(frozen=True)
     id: str
@@ -38,6 +40,8 @@ class Asset(BaseModel):
     key: str
     sha256: str
     licence: str | None = None
+    name: str = ""
+    tags: list[str] = []
 
 
 class Output(BaseModel):
@@ -80,6 +84,8 @@ class Job(BaseModel):
     visual_style: VisualStyle = "mixed"
     # The part of the time, 0 to 1, in which the channel promises real movement.
     promised_motion: float = 0.0
+    # Pages of clips and photographs that the channel's last videos show: others are chosen first.
+    used_sources: list[str] = []
     # As briefs name it: the second speech service has voices of its own for these names.
     voice_name: str = ""
     # The channel's niche, description and audience, as far as it has them.

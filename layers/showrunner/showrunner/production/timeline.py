@@ -4,6 +4,7 @@ The timeline's schema is functions/render/timeline.schema.json.
 """
 
 import itertools
+from collections import Counter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -60,6 +61,8 @@ class Picture(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     words: int | None = None
+    # The shot's number among those that were planned for its scene.
+    place: int = 0
     kind: str
     uri: str | None = None
     sha256: str | None = None
@@ -107,8 +110,8 @@ def require_motion(job: Job, timeline: dict[str, Any]) -> None:
     if share < job.promised_motion:
         raise PromiseNotKept(
             f"Clips were found for {share:.0%} of the video, and the channel promises motion in "
-            f"{job.promised_motion:.0%}. Check the key pexels/api_key and its quota, upload clips, or choose "
-            "the visual style mixed or typographic; then retry the video."
+            f"{job.promised_motion:.0%}; nothing was rendered. Check the key pexels/api_key and its quota "
+            "and retry the video, or remake it in the visual style mixed or typographic (POST …/remake)."
         )
 
 
@@ -176,9 +179,11 @@ def _scenes(
         end = spoken_to + (TAIL_SECONDS if last else pause / 2)
         narration = _narration(recording, spoken_from, job.language)
         into = "cut" if index == 0 else kinds[(job.seed + index) % len(kinds)]
+        placed = [each.model_copy(update={"place": place}) for place, each in enumerate(chosen)]
+        timed = _timed(placed, narration["words"], cut, end)
         shots = [
             {
-                "id": f"{index}-{number}",
+                "id": name,
                 "start_s": round(first, 3),
                 "end_s": round(last, 3),
                 "visual": _visual(picture, heading, next(turn), last - first),
@@ -188,7 +193,9 @@ def _scenes(
                     "duration_s": TRANSITION_SECONDS,
                 },
             }
-            for number, (first, last, picture) in enumerate(_timed(chosen, narration["words"], cut, end))
+            for number, (name, (first, last, picture)) in enumerate(
+                zip(_names(index, timed), timed, strict=True)
+            )
         ]
         scenes.append({"id": str(index), "heading": heading, "narration": narration, "shots": shots})
         spoken_from, cut = spoken_to + pause, end
@@ -215,6 +222,25 @@ def _pause(job: Job, recordings: list[Recording]) -> float:
 
 
 type _Timed = tuple[float, float, Picture]
+
+
+def _names(scene: int, shots: list[_Timed]) -> list[str]:
+    """Return the ids of a scene's shots, by which `place_of` finds what was planned."""
+    counts: Counter[int] = Counter()
+    found = []
+    for _, _, picture in shots:
+        part = counts[picture.place]
+        counts[picture.place] += 1
+        found.append(f"{scene}-{picture.place}" + (f".{part}" if part else ""))
+    return found
+
+
+def place_of(shot_id: str) -> int:
+    """Return the number that the shot with this id had when its scene's shots were planned.
+
+    Of planned shots some are joined and some divided when the recording is there.
+    """
+    return int(shot_id.partition("-")[2].partition(".")[0])
 
 
 def _timed(chosen: list[Picture], words: list[dict[str, Any]], start: float, end: float) -> list[_Timed]:

@@ -47,7 +47,7 @@ def retry(request: Request, video_id: str) -> Answer:
     with db.reading() as tx:
         seen = videos.get_state(tx, request.organisation_id, video_id)
     dead = _is_dead(seen)
-    return _start_next(request, seen["id"], lambda tx: _queue_retry(tx, request, seen, dead=dead))
+    return start_next(request, seen["id"], lambda tx: _queue_retry(tx, request, seen, dead=dead))
 
 
 @routes.post(
@@ -113,10 +113,10 @@ def _retry_one(request: Request, seen: dict[str, Any], queued: list[tuple[str, i
 )
 def proceed(request: Request, video_id: str) -> Answer:
     """Go on with a video that stopped after its script. The script is not paid for again."""
-    return _start_next(request, video_id.lower(), lambda tx: _queue_rest(tx, request, video_id))
+    return start_next(request, video_id.lower(), lambda tx: _queue_rest(tx, request, video_id))
 
 
-def _start_next(
+def start_next(
     request: Request, video_id: str, queue: Callable[[db.Transaction], tuple[OrderedVideo, int]]
 ) -> Answer:
     ordering.announce_work(request)
@@ -179,10 +179,10 @@ def _queue_retry(
     # A rejected script is written again: a retry can cost as much as a new video.
     billing.require_credit(tx, request.organisation_id)
     limits.spend_videos(tx, request.caller, "retry")
-    return _queue_next(tx, request, state, "retry")
+    return queue_next(tx, request, state, "retry")
 
 
-def _queue_next(
+def queue_next(
     tx: db.Transaction, request: Request, state: dict[str, Any], action: str
 ) -> tuple[OrderedVideo, int]:
     """Queue the next attempt of a locked video and record `action` in the audit log."""
@@ -206,7 +206,7 @@ def _queue_rest(tx: db.Transaction, request: Request, video_id: str) -> tuple[Or
         raise Conflict(f"The video is {state['status']}: only one with status script_ready can be continued.")
     billing.require_credit(tx, request.organisation_id)
     videos.clear_stop(tx, request.organisation_id, state["id"])
-    return _queue_next(tx, request, state, "continue")
+    return queue_next(tx, request, state, "continue")
 
 
 def _cancel(tx: db.Transaction, request: Request, video_id: str) -> VideoProgress:

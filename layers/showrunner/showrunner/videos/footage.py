@@ -1,28 +1,34 @@
-"""Find footage for a shot in a stock library, and keep each file once for each organisation.
+"""Find the picture of a shot in stock libraries, and keep each file once for each organisation.
 
 What is found and fetched is stored under the digest of its request: the same brief again asks and downloads
 nothing.
 """
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner import breakers, config, quotas
-from showrunner.aws import s3, ssm
+from showrunner.aws import s3
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
-from showrunner.platforms.stock import LICENCE, LICENCE_URL, Clip, Photo, Stock
-from showrunner.production import files, visuals
+from showrunner.models import Work
+from showrunner.production import files, ranking, shots, visuals
 from showrunner.production.job import Job
+from showrunner.production.ranking import Candidate, Frame
+from showrunner.production.visuals import Shot
 from showrunner.telemetry import logger
+from showrunner.videos import libraries
+from showrunner.videos.libraries import Source
 
 # Files of one search that are tried until one can be used.
 _TRIES = 3
+# With a candidate of this relevance no further phrase and no further library are asked: each costs a request.
+_GOOD = 0.5
+# The candidates behind the chosen one that are stored, for `POST …/replace`.
+_RUNNERS_UP = 5
 
 
 class Footage:
-    """The stock library for one scene of a video. `shown` are the sources that the video shows already.
+    """The stock libraries for one scene of a video. `shown` are the sources that the video shows already.
 
     A library that fails never fails the video: after an outage, a refusal of the key or a spent quota it is
     not asked again for this scene.
@@ -30,113 +36,142 @@ class Footage:
 
     def __init__(self, job: Job, shown: set[str]) -> None:
         self._job, self._shown = job, shown
-        key = ssm.secret("pexels/api_key", default=" ").strip()
-        self._stock = (
-            Stock(
-                key,
-                config.setting("PEXELS_BASE_URL"),
-                config.setting("PEXELS_PHOTO_HOST"),
-                config.setting("PEXELS_VIDEO_HOST"),
-            )
-            if key
-            else None
-        )
+        self._used = frozenset(job.used_sources)
+        self._sources = libraries.configured()
 
-    def find(self, queries: Iterable[str]) -> dict[str, Any] | None:
-        """Return the first clip, else photograph, that the video doesn't show yet, None if there is none."""
-        asked = [query[: visuals.QUERY_CHARACTERS] for query in queries if query.strip()]
-        try:
-            for look in (self._clip, self._photograph):
-                for query in asked:
-                    if self._stock is not None and (found := look(self._stock, query)):
-                        self._shown.add(found["source"])
-                        return found
-        except (CredentialRejected, PlatformUnavailable, QuotaExceeded) as error:
-            self._stock = None
-            logger.warning("no stock footage", extra={"error": type(error).__name__, "reason": error.message})
+    def find(self, shot: Shot, refused: Collection[str] = ()) -> dict[str, Any] | None:
+        """Return the best clip or photograph that the video doesn't show yet, None if there is none.
+
+        What the channel's last videos show is taken only if there is nothing else. `refused` are sources that
+        the owner doesn't want for this shot.
+        """
+        queries = [query[: visuals.QUERY_CHARACTERS] for query in shot.queries if query.strip()]
+        frame = self._frame(shot)
+        for kind in ("image", "clip") if shot.kind == "photograph" else ("clip", "image"):
+            candidates = self._candidates(kind, queries, shot.avoid, frame, refused)
+            if picture := self.first(candidates):
+                return picture
         return None
 
-    def _clip(self, stock: Stock, query: str) -> dict[str, Any] | None:
-        side = min(min(output.width, output.height) for output in self._job.outputs)
+    def first(self, candidates: list[Candidate]) -> dict[str, Any] | None:
+        """Return the picture of the first candidate whose file can be had, with those behind it.
+
+        None if the first ones can't be had.
+        """
+        for number, candidate in enumerate(candidates[:_TRIES]):
+            if picture := self._fetch(candidate):
+                others = candidates[number + 1 : number + 1 + _RUNNERS_UP]
+                return {**picture, "runners_up": [each.as_dict() for each in others]}
+        return None
+
+    def _fetch(self, candidate: Candidate) -> dict[str, Any] | None:
+        """Return the picture with the candidate's file, None if that can't be had or used."""
+        work = candidate.work
+        source = next((each for each in self._sources if each.name == work.library), None)
+        if source is None or work.page in self._shown:
+            return None
+        kept = self._asked(source, lambda: self._kept(source, work))
+        if kept is None:
+            return None
+        self._shown.add(work.page)
+        return {
+            "kind": work.kind,
+            **({"seconds": work.seconds} if work.kind == "clip" else {}),
+            **kept,
+            "source": work.page,
+            "author": work.author,
+            "licence": work.licence,
+            "licence_url": work.licence_url,
+            "library": work.library,
+            "must_credit": work.must_credit,
+            "score": candidate.score,
+            "relevance": candidate.relevance,
+            "query": candidate.query,
+        }
+
+    def _frame(self, shot: Shot) -> Frame:
+        """Return the first output's size, and how long the shot is probably shown."""
+        first, usual = self._job.outputs[0], shots.LENGTHS[self._job.pace].usual
+        seconds = shot.words * 60 / self._job.voice.words_per_minute if shot.words else usual
+        return Frame(first.width, first.height, seconds)
+
+    def _candidates(
+        self, kind: str, queries: list[str], avoid: Collection[str], frame: Frame, refused: Collection[str]
+    ) -> list[Candidate]:
+        """Return the candidates, the best first, and those that the channel has used lately last."""
+        found: list[tuple[str, list[Work]]] = []
+        ranked: list[Candidate] = []
+        for source in list(self._sources):
+            for query in queries:
+                found.append((query, self._fresh(self._searched(source, kind, query), refused)))
+                ranked = ranking.rank(found, queries, avoid, frame)
+                ranked.sort(key=lambda each: each.work.page in self._used)
+                if ranked and ranked[0].relevance >= _GOOD and ranked[0].work.page not in self._used:
+                    return ranked
+        return ranked
+
+    def _fresh(self, found: Iterable[Work], refused: Collection[str]) -> list[Work]:
+        return [each for each in found if each.page not in self._shown and each.page not in refused]
+
+    def _searched(self, source: Source, kind: str, query: str) -> list[Work]:
+        """Return what a search finds; it is asked once for each organisation until the product expires."""
         orientation = _orientation(self._job)
-        found = [
-            Clip(*each)
-            for each in self._searched(
-                ["pexels", "clips", query, orientation, side], lambda: stock.clips(query, orientation, side)
-            )
-        ]
-        for clip in self._fresh(found):
-            name = files.digest("pexels", "clip", clip.id, clip.width, clip.height)
-            fetch = functools.partial(stock.download_clip, clip)
-            kept = self._kept(name, "mp4", "video/mp4", clip.page, fetch)
-            if kept:
-                return {"kind": "clip", "seconds": clip.seconds, **kept, **_rights(clip)}
+        side = min(min(output.width, output.height) for output in self._job.outputs)
+        asked = files.digest("works", source.name, kind, query, orientation, side)
+        key = files.product_key(self._job.organisation_id, "visual", asked, "json")
+        kept: list[dict[str, Any]] | None = s3.find_json(key)
+        if kept is not None:
+            return [Work(**each) for each in kept]
+
+        def search() -> list[Work]:
+            with source.searching():
+                if kind == "clip":
+                    return source.library.clips(query, orientation, side)
+                return source.library.photos(query, orientation)
+
+        works = self._asked(source, search)
+        if works is None:
+            return []
+        s3.put_product_json(key, [each._asdict() for each in works])
+        return works
+
+    def _asked[Answer](self, source: Source, ask: Callable[[], Answer]) -> Answer | None:
+        """Return what a library answers; None if it doesn't, and then it isn't asked again."""
+        if source not in self._sources:
+            return None
+        try:
+            return ask()
+        except PlatformRejected as error:
+            logger.warning("left out", extra={"library": source.name, "reason": error.message})
+        except (CredentialRejected, PlatformUnavailable, QuotaExceeded) as error:
+            self._sources.remove(source)
+            reason = {"library": source.name, "error": type(error).__name__, "reason": error.message}
+            logger.warning("no stock footage", extra=reason)
         return None
 
-    def _photograph(self, stock: Stock, query: str) -> dict[str, Any] | None:
+    def _kept(self, source: Source, work: Work) -> dict[str, Any]:
+        """Return where the file is in the media bucket, its sha256 and when it was fetched.
+
+        Raises PlatformRejected if it can't be used, and as platforms do.
+        """
         # One crop serves all outputs: as wide as the widest and as high as the highest.
         width = round(visuals.PHOTO_SCALE * max(output.width for output in self._job.outputs))
         height = round(visuals.PHOTO_SCALE * max(output.height for output in self._job.outputs))
-        orientation = _orientation(self._job)
-        found = [
-            Photo(*each)
-            for each in self._searched(
-                ["pexels", "photos", query, orientation], lambda: stock.photos(query, orientation)
-            )
-        ]
-        for photo in self._fresh(found):
-            name = files.digest("pexels", photo.id, width, height)
-            fetch = functools.partial(stock.download, photo, width, height)
-            kept = self._kept(name, "jpg", "image/jpeg", photo.page, fetch)
-            if kept:
-                return {"kind": "image", **kept, **_rights(photo)}
-        return None
-
-    def _fresh[Found: (Clip, Photo)](self, found: list[Found]) -> list[Found]:
-        return [each for each in found if each.page not in self._shown][:_TRIES]
-
-    def _searched[Found](self, asked: list[Any], search: Callable[[], list[Found]]) -> list[Found]:
-        """Return what a search finds; it is asked once for each organisation until the product expires."""
-        key = files.product_key(self._job.organisation_id, "visual", files.digest(*asked), "json")
-        kept: list[Found] | None = s3.find_json(key)
-        if kept is None:
-            quotas.spend("pexels", "search", 1, quotas.PEXELS_SEARCHES_A_DAY)
-            with breakers.guard("pexels", "search"):
-                kept = search()
-            s3.put_product_json(key, kept)
-        return kept
-
-    def _kept(
-        self, name: str, suffix: str, content_type: str, page: str, fetch: Callable[[], bytes]
-    ) -> dict[str, Any] | None:
-        """Return where the file is in the media bucket, its sha256 and when it was fetched.
-
-        None if it can't be used; then another one is tried.
-        """
+        size = (work.width, work.height) if work.kind == "clip" else (width, height)
+        name = files.digest(work.library, work.kind, work.id, *size)
+        suffix, content_type = ("mp4", "video/mp4") if work.kind == "clip" else ("jpg", "image/jpeg")
         key = files.product_key(self._job.organisation_id, "visual", name, suffix)
         described = files.product_key(self._job.organisation_id, "visual", name, "json")
         kept = s3.find_json(described)
         # Both expire, but not in the same moment.
         if kept is None or s3.size(key) is None:
-            try:
-                with breakers.guard("pexels", "download"):
-                    body = fetch()
-            except PlatformRejected as error:
-                logger.warning("a stock file is left out", extra={"page": page, "reason": error.message})
-                return None
+            with source.downloading():
+                body = source.library.download(work, width, height)
             fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
-            kept = {"sha256": s3.put_product(key, body, content_type), "page": page, "fetched_at": fetched_at}
+            sha256 = s3.put_product(key, body, content_type)
+            kept = {"sha256": sha256, "page": work.page, "fetched_at": fetched_at}
             s3.put_product_json(described, kept)
         return {"uri": s3.uri(key), "sha256": kept["sha256"], "fetched_at": kept.get("fetched_at")}
-
-
-def _rights(found: Clip | Photo) -> dict[str, str]:
-    return {
-        "source": found.page,
-        "author": found.author,
-        "licence": LICENCE,
-        "licence_url": LICENCE_URL,
-    }
 
 
 def _orientation(job: Job) -> str:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from showrunner.production.job import CaptionPreset
 from showrunner.production.text import SCRIPT_RULE
 from showrunner.web.fields import (
     MEGABYTE,
@@ -35,6 +36,12 @@ Status = Literal[
     "cancelled",
 ]
 Aspect = Literal["9:16", "16:9", "1:1"]
+
+
+def _each_once(aspects: list[str]) -> list[str]:
+    if len(set(aspects)) != len(aspects):
+        raise ValueError("name each aspect once")
+    return aspects
 
 
 class Brief(Body):
@@ -74,10 +81,7 @@ class Brief(Body):
     @field_validator("aspect")
     @classmethod
     def _list_each_once(cls, value: str | list[str]) -> list[str]:
-        aspects = [value] if isinstance(value, str) else value
-        if len(set(aspects)) != len(aspects):
-            raise ValueError("name each aspect once")
-        return aspects
+        return _each_once([value] if isinstance(value, str) else value)
 
 
 class Batch(Body):
@@ -226,6 +230,61 @@ class ScriptChanges(Body):
     hook: Annotated[str, Field(max_length=400)] | None = None
     scenes: Annotated[list[ScriptScene], Field(min_length=1, max_length=480)] | None = None
     call_to_action: Annotated[str, Field(max_length=400)] | None = None
+
+
+class ShotReplacement(Body):
+    """The picture that one shot shows instead. With neither field it is the next candidate."""
+
+    query: Annotated[
+        Line | None,
+        Field(max_length=100, description="What to search for instead.", examples=["fishing boat at dawn"]),
+    ] = None
+    asset_id: Annotated[Id | None, Field(description="An uploaded image or clip of yours.")] = None
+
+    @model_validator(mode="after")
+    def _name_one(self) -> "ShotReplacement":
+        if self.query and self.asset_id:
+            raise ValueError("send a query or an asset_id, not both")
+        return self
+
+
+class SceneChanges(Body):
+    """Other texts of one scene. Omitted fields keep their value."""
+
+    heading: Annotated[
+        str | None, Field(max_length=80, description="Shown with the scene; may be empty.")
+    ] = None
+    narration: Annotated[Text | None, Field(max_length=5000, description="What is spoken.")] = None
+
+    @model_validator(mode="after")
+    def _name_any(self) -> "SceneChanges":
+        if self.heading is None and not self.narration:
+            raise ValueError("send a heading, a narration, or both")
+        return self
+
+
+class VideoRemake(Body):
+    """Differences of the next attempt. Omitted fields keep their value."""
+
+    visual_style: Annotated[
+        Literal["footage", "mixed", "typographic"] | None, Field(description="What the video shows.")
+    ] = None
+    aspect: Annotated[
+        list[Aspect] | None,
+        Field(
+            min_length=1,
+            max_length=3,
+            description="The aspect ratios to make. Each is named once.",
+            json_schema_extra={"uniqueItems": True},
+            examples=[["16:9"]],
+        ),
+    ] = None
+    caption_preset: Annotated[CaptionPreset | None, Field(description="Look of the captions.")] = None
+
+    @field_validator("aspect")
+    @classmethod
+    def _list_each_once(cls, value: list[str] | None) -> list[str] | None:
+        return _each_once(value) if value is not None else None
 
 
 class VideoScript(Result):

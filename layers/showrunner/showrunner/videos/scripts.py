@@ -32,7 +32,7 @@ def show_script(request: Request, video_id: str) -> VideoScript:
     """Return the script, and what the rest of the production would cost."""
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
-    return _shown(*_read(request.organisation_id, state))
+    return _shown(*read(request.organisation_id, state))
 
 
 @routes.get(
@@ -109,14 +109,15 @@ def edit_script(request: Request, video_id: str, body: ScriptChanges) -> VideoSc
             raise Conflict(
                 f"The video is {state['status']}: only a script that waits (script_ready) can be edited."
             )
-        job, written = _read(request.organisation_id, state)
+        job, written = read(request.organisation_id, state)
         edited = _edited(job, written, body)
         s3.put_json(files.edited_script_key(job.folder), edited.model_dump())
         audit.record(tx, request, "edit_script", "video", state["id"], fields=sorted(body.model_fields_set))
     return _shown(job, edited)
 
 
-def _read(organisation_id: str, state: dict[str, Any]) -> tuple[Job, Script]:
+def read(organisation_id: str, state: dict[str, Any]) -> tuple[Job, Script]:
+    """Return the job and the script of a video as it is by now. Raises Conflict if it has none yet."""
     folder = files.video_folder(organisation_id, state["id"])
     job, document = s3.find_json(files.job_key(folder)), s3.find_json(files.script_key(folder))
     if job is None or document is None:
@@ -129,7 +130,13 @@ def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
     update: dict[str, Any] = changes.model_dump(exclude_none=True, exclude={"scenes"})
     if changes.scenes is not None:
         update["scenes"] = [
-            _scene(written, number, scene, job.language) for number, scene in enumerate(changes.scenes)
+            changed_scene(
+                written.scenes[number] if number < len(written.scenes) else None,
+                scene.heading,
+                scene.narration,
+                job.language,
+            )
+            for number, scene in enumerate(changes.scenes)
         ]
     try:
         return planning.finished(written.model_copy(update=update), job.language)
@@ -138,14 +145,15 @@ def _edited(job: Job, written: Script, changes: ScriptChanges) -> Script:
         raise InvalidRequest(message, [{"field": "scenes", "message": message}]) from error
 
 
-def _scene(written: Script, number: int, scene: ScriptScene, language: str) -> Scene:
-    """Keep the picture of the scene at this place, unless its card says what the scene no longer says."""
-    kept = written.scenes[number] if number < len(written.scenes) else None
-    is_kept = kept and (kept.narration == scene.narration or cards.says(kept.visual, scene.narration))
-    visual = kept.visual if kept and is_kept else cards.from_words(scene.narration, language)
+def changed_scene(kept: Scene | None, heading: str, narration: str, language: str) -> Scene:
+    """Return a scene with other texts, and the picture of the scene that was at this place.
+
+    Its card is chosen anew if it says what the scene no longer says.
+    """
+    if kept is None or not (kept.narration == narration or cards.says(kept.visual, narration)):
+        return Scene(heading=heading, narration=narration, visual=cards.from_words(narration, language))
     # Descriptions of shots whose words are gone are left out when the scene is divided.
-    shots = kept.shots if kept and is_kept else []
-    return Scene(heading=scene.heading, narration=scene.narration, visual=visual, shots=shots)
+    return Scene(heading=heading, narration=narration, visual=kept.visual, shots=kept.shots)
 
 
 def _shown(job: Job, script: Script) -> VideoScript:

@@ -119,11 +119,11 @@ def get(tx: db.Transaction, organisation_id: str, asset_id: str) -> dict[str, An
 
 
 def list_ready(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
-    """Return id, kind, object_key, sha256 and licence of those of the assets that are ready."""
+    """Return id, kind, object_key, sha256, licence, name and tags of those of the assets that are ready."""
     return db.rows(
         tx,
         """
-        SELECT id, kind, object_key, sha256, licence FROM studio.assets
+        SELECT id, kind, object_key, sha256, licence, name, tags FROM studio.assets
          WHERE organisation_id = :organisation_id AND status = 'ready' AND id = ANY(:asset_ids::uuid[])
         """,
         organisation_id=organisation_id,

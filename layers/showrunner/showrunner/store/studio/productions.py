@@ -26,7 +26,8 @@ def begin(tx: db.Transaction, video_id: str, attempt: int, deadline_seconds: int
                updated_at = now()
           FROM studio.channels c
          WHERE v.id = :video_id AND v.attempt = :attempt AND v.{_OPEN} AND c.id = v.channel_id
-        RETURNING v.id, v.organisation_id, v.attempt, v.request, c.name AS channel_name, c.niche, c.settings
+        RETURNING v.id, v.organisation_id, v.attempt, v.request, v.changes, c.name AS channel_name, c.niche,
+                  c.settings
         """,
         video_id=video_id,
         attempt=attempt,
@@ -76,12 +77,16 @@ def pause(tx: db.Transaction, video_id: str, attempt: int, message: str) -> None
 def save_script(
     tx: db.Transaction, video_id: str, attempt: int, title: str, description: str, tags: list[str]
 ) -> None:
-    """Save the metadata that come with the script."""
+    """Save the metadata that come with the script, but for those that a person has changed."""
     db.run(
         tx,
         """
         UPDATE studio.videos
-           SET title = :title, description = :description, tags = :tags, updated_at = now()
+           SET title = CASE WHEN 'title' = ANY(edited_fields) THEN title ELSE :title END,
+               description = CASE WHEN 'description' = ANY(edited_fields) THEN description
+                                  ELSE :description END,
+               tags = CASE WHEN 'tags' = ANY(edited_fields) THEN tags ELSE :tags::text[] END,
+               updated_at = now()
          WHERE id = :video_id AND attempt = :attempt
         """,
         video_id=video_id,

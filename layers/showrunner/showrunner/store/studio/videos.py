@@ -12,7 +12,8 @@ _ITEM = """
                       'description', v.description, 'tags', v.tags, 'thumbnail', v.thumbnail_asset_id,
                       'priority', v.priority, 'attempt', v.attempt, 'progress', v.progress,
                       'current_step', v.current_step, 'error', v.error,
-                      'duration_seconds', v.duration_seconds, 'demo', v.demo, 'request', v.request,
+                      'duration_seconds', v.duration_seconds, 'demo', v.demo,
+                      'request', v.request || v.changes,
                       'created_by', v.created_by,
                       'product', v.product,
                       'publication', (
@@ -136,7 +137,8 @@ def get_state(
         tx,
         f"""
         SELECT v.id::text, v.status, v.progress, v.current_step, v.error, v.attempt, v.product, v.title,
-               v.demo, v.updated_at, (v.request->>'length_seconds')::int AS length_seconds
+               v.demo, v.updated_at, (v.request->>'length_seconds')::int AS length_seconds,
+               v.channel_id::text
           FROM {_ONE}{" FOR UPDATE" if locked else ""}
         """,
         organisation_id=organisation_id,
@@ -232,6 +234,34 @@ def clear_stop(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
     )
 
 
+def change_order(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[str, Any]) -> None:
+    """Let the next attempt differ from what was ordered; earlier changes of other fields stay."""
+    db.run(
+        tx,
+        """
+        UPDATE studio.videos SET changes = changes || :changes::jsonb, updated_at = now()
+         WHERE id = :video_id AND organisation_id = :organisation_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+        changes=json.dumps(changes),
+    )
+
+
+def get_order(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any]:
+    """Return what is asked of a video by now: its order with the changes since. Raises NotFound."""
+    row = db.one(
+        tx,
+        f"SELECT v.request || v.changes AS asked FROM {_ONE}",
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+    if row is None:
+        raise NotFound("There is no such video.")
+    found: dict[str, Any] = row["asked"]
+    return found
+
+
 def cancel(tx: db.Transaction, organisation_id: str, video_id: str) -> None:
     """Cancel a video. The caller has locked the row and checked that it is queued or processing."""
     db.run(
@@ -305,6 +335,7 @@ def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[
         UPDATE studio.videos
            SET title = coalesce(:title, title), description = coalesce(:description, description),
                tags = coalesce(:tags::text[], tags),
+               edited_fields = ARRAY(SELECT DISTINCT unnest(edited_fields || :edited::text[])),
                thumbnail_asset_id = CASE WHEN :has_thumbnail::boolean THEN :thumbnail::uuid
                                          ELSE thumbnail_asset_id END,
                updated_at = now()
@@ -315,6 +346,7 @@ def save(tx: db.Transaction, organisation_id: str, video_id: str, changes: dict[
         title=changes.get("title"),
         description=changes.get("description"),
         tags=changes.get("tags"),
+        edited=[name for name in ("title", "description", "tags") if changes.get(name) is not None],
         has_thumbnail="thumbnail" in changes,
         thumbnail=changes.get("thumbnail"),
     )

@@ -1,0 +1,103 @@
+"""Rank the works that libraries found for a shot by what is known of them without looking at a picture."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from showrunner.models import Work
+
+# Parts of a score of 1. What a work shows matters most; a file that is cropped, soft or short can still do.
+_RELEVANCE, _SHAPE, _SHARPNESS, _LENGTH = 0.7, 0.1, 0.1, 0.1
+# A phrase is less exact than the one before it.
+_LESS_EXACT = 0.85
+# What is known of a work whose library says nothing about it: it came up in the search, at some place.
+_UNDESCRIBED, _A_PLACE = 0.5, 0.02
+# A clip needs this much beside its shot, for the transition and its first moments.
+_SPARE_SECONDS = 1.4
+# Words of fewer letters say nothing about a picture.
+_SHORTEST_WORD = 3
+
+
+class Frame(NamedTuple):
+    """The place of a picture: width and height in pixels, and the seconds that it is shown."""
+
+    width: int
+    height: int
+    seconds: float
+
+
+class Candidate(NamedTuple):
+    """A work with its `score` and `relevance` from 0 to 1 for a shot; `query` is what found it."""
+
+    work: Work
+    score: float
+    relevance: float
+    query: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the candidate as JSON has it; `read` reads it."""
+        return {**self._asdict(), "work": self.work._asdict()}
+
+
+def read(stored: dict[str, Any]) -> Candidate:
+    """Return the candidate of as_dict."""
+    return Candidate(**{**stored, "work": Work(**stored["work"])})
+
+
+def rank(
+    found: Sequence[tuple[str, Sequence[Work]]], queries: Sequence[str], avoid: Iterable[str], frame: Frame
+) -> list[Candidate]:
+    """Return the works in the order of their scores, each once, without those that show what to avoid.
+
+    `found` are the results of searches: (query, works in the library's order). `queries` are all phrases of
+    the shot, the most exact first.
+    """
+    unwanted = [words for words in map(stems, avoid) if words]
+    best: dict[tuple[str, str], Candidate] = {}
+    for query, works in found:
+        for place, work in enumerate(works):
+            about = stems(work.words)
+            if any(words <= about for words in unwanted):
+                continue
+            fits = _covered(about, queries) if about else max(0.0, _UNDESCRIBED - _A_PLACE * place)
+            candidate = Candidate(work, round(_score(work, fits, frame), 4), round(fits, 4), query)
+            known = best.get((work.library, work.id))
+            if known is None or known.score < candidate.score:
+                best[work.library, work.id] = candidate
+    return sorted(best.values(), key=lambda each: (-each.score, each.work.library, each.work.id))
+
+
+def relevance(words: str, queries: Sequence[str]) -> float:
+    """Return from 0 to 1 how well words about a picture fit what is searched for."""
+    return _covered(stems(words), queries)
+
+
+def stems(text: str) -> set[str]:
+    """Return the words of a text in lower case, without the endings of plurals."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return {
+        re.sub(r"(?:(?<=[sxz])es|(?<![su])s)$", "", word) for word in words if len(word) >= _SHORTEST_WORD
+    }
+
+
+def _covered(about: set[str], queries: Sequence[str]) -> float:
+    """Return which part of a phrase is among the words; later phrases count less."""
+    asked = [words for words in map(stems, queries) if words]
+    weighted = [_LESS_EXACT**number * len(each & about) / len(each) for number, each in enumerate(asked)]
+    return max(weighted, default=0.0)
+
+
+def _score(work: Work, fits: float, frame: Frame) -> float:
+    shape = _kept(work, frame)
+    side = min(frame.width, frame.height)
+    sharpness = min(1.0, min(work.width, work.height) / side) if work.width and work.height else 0.5
+    length = min(1.0, work.seconds / (frame.seconds + _SPARE_SECONDS)) if work.kind == "clip" else 1.0
+    return _RELEVANCE * fits + _SHAPE * shape + _SHARPNESS * sharpness + _LENGTH * length
+
+
+def _kept(work: Work, frame: Frame) -> float:
+    """Return the part of a picture that is left of it when it fills the frame."""
+    if not work.width or not work.height:
+        return 0.5
+    ratio = (work.width / work.height) / (frame.width / frame.height)
+    return min(ratio, 1 / ratio)
