@@ -35,7 +35,7 @@ from local.settings import (
     aws_environment,
     python_of,
 )
-from local.voice.ids import FEMALE, MALE
+from local.voice.ids import FEMALE, LANGUAGES, MALE
 from showrunner.access import tokens
 
 ORGANISATION = "00000000-0000-4000-8000-000000000001"
@@ -138,8 +138,7 @@ def parameters() -> dict[str, str]:
         "DatabaseName": DATABASE.name,
         "DatabaseOwner": DATABASE.user,
         "OpenAiBaseUrl": OPENAI if language else f"{address('LANGUAGE_PORT')}/v1",
-        # The local voice speaks English only.
-        "VoiceLanguages": "en,es,fr,de" if voice else "en",
+        "VoiceLanguages": "en,es,fr,de" if voice else ",".join(LANGUAGES),
         "ElevenLabsBaseUrl": ELEVENLABS if voice else address("VOICE_PORT"),
         # The stand-in's own voices; with a key of your own, name those of your account.
         "Voices": os.environ.get("VOICES") or (" " if voice else f"female1={FEMALE},male1={MALE}"),

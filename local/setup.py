@@ -158,14 +158,14 @@ def install(group: str) -> float:
 
 
 def fetch_voices() -> None:
-    """Fetch the English voice styles. A failure is only reported: the voice server then uses the voice that
+    """Fetch the voice styles. A failure is only reported: the voice server then uses the voice that
     its packages carry.
     """
     try:
         processes.call([python_of("models"), "-m", "local.voice.styles", VOICES], folder=ROOT)
     except processes.CommandFailed as failure:
         print(
-            "  note: no English voice styles, the packaged voice serves instead "
+            "  note: no voice styles, the packaged voice serves instead "
             f"({str(failure).splitlines()[-1].strip()[:160]})",
             flush=True,
         )

@@ -13,6 +13,7 @@ DEFAULT_STYLES = Path(".local") / "env" / "voices"
 def main() -> None:
     listener = listen(port_from("VOICE_PORT", 8102), "VOICE_PORT")
     started = time.perf_counter()
+    from local.voice.ids import FEMALE
     from local.voice.server import build
     from local.voice.synthesis import Kokoro
     from local.voice.voices import load, missing
@@ -20,7 +21,7 @@ def main() -> None:
     folder = Path(os.environ.get("VOICE_STYLES") or DEFAULT_STYLES)
     kokoro, styles = Kokoro(threads=int(os.environ.get("VOICE_THREADS", "2"))), load(folder)
     # The first run of a session allocates memory and is slow: do it before the first request.
-    kokoro.speak("Ready to speak.", next(iter(styles.values())), 1.0)
+    kokoro.speak("Ready to speak.", styles[FEMALE]["en"], 1.0)
     absent = missing(folder)
     print(
         f"voice: ready in {time.perf_counter() - started:.1f} s"

@@ -60,7 +60,7 @@ KINDS = {
         400,
         "invalid_request",
         "unsupported_language",
-        "The local voice speaks English only; it has no voice for {language}.",
+        "The local voice speaks English and Spanish; it has no voice for {language}.",
     ),
     "invalid_voice_settings": Kind(
         400,

@@ -1,5 +1,7 @@
 """Ids of the stand-in's voices. Nothing heavy is imported: the launcher names them to the stage."""
 
+# What its voices speak.
+LANGUAGES = ("en", "es")
 # Two voices that the stand-in's account has made for itself, under ids that no real account has.
 FEMALE, MALE = "LocalFemaleVoice0001", "LocalMaleVoice000001"
 # The premade voices of old. An account that is younger than March 2026 has none of them, and no account after

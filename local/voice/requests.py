@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from local.voice.account import Account
 from local.voice.encoding import DEFAULT_FORMAT, FORMATS
 from local.voice.errors import ApiError
+from local.voice.ids import LANGUAGES
+from local.voice.spoken import language_of
 
 
 class Model(NamedTuple):
@@ -34,7 +36,6 @@ MODELS = {
     "eleven_flash_v2": Model(30_000, 0.5, normalizes=False, stitches=True),
 }
 DEFAULT_MODEL = "eleven_multilingual_v2"
-LANGUAGES = frozenset({"en"})
 SLOWEST, FASTEST = 0.7, 1.2
 # 40,000 characters of four bytes, twice over (previous_text, next_text), and some room.
 LARGEST_BODY = 1_000_000
@@ -90,6 +91,11 @@ class SpeechRequest(_Strict):
             if self.voice_settings and self.voice_settings.speed is not None
             else 1.0
         )
+
+    @property
+    def language(self) -> str:
+        """Return the language to speak: the one asked for, or that of the text."""
+        return self.language_code.lower() if self.language_code else language_of(self.text)
 
     @property
     def normalizes(self) -> bool:

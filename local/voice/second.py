@@ -20,6 +20,7 @@ from local.outcomes import Outcomes
 from local.voice.audio import Speech, Styles
 from local.voice.encoding import encode
 from local.voice.ids import FEMALE, MALE
+from local.voice.spoken import language_of
 
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 # OpenAI's built-in voices -> ours.
@@ -41,7 +42,9 @@ OUTCOMES = frozenset({*ERRORS, "bad_gateway"})
 class Speaker(Protocol):
     """A voice, as far as the endpoint needs one."""
 
-    def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech: ...
+    def speak(
+        self, text: str, style: Styles, speed: float, language: str = "en", *, normalize: bool = True
+    ) -> Speech: ...
 
 
 class Refusal(Exception):
@@ -56,9 +59,9 @@ class Refusal(Exception):
 
 
 class SecondServer:
-    """`styles` by the local voice's id. `received`: valid requests, newest last, for tests."""
+    """`styles` by the local voice's id and language. `received`: valid requests, newest last, for tests."""
 
-    def __init__(self, speaker: Speaker, styles: dict[str, Styles]) -> None:
+    def __init__(self, speaker: Speaker, styles: dict[str, dict[str, Styles]]) -> None:
         self.speaker, self.styles = speaker, styles
         self.outcomes = Outcomes(OUTCOMES)
         self.received: deque[dict[str, Any]] = deque(maxlen=100)
@@ -73,8 +76,11 @@ class SecondServer:
             return JSONResponse(error.body, error.status)
         if outcome:
             return HTMLResponse("<html><title>502 Bad Gateway</title></html>", 502)
-        style = self.styles[VOICES[asked["voice"]]]
-        speech = await run_in_threadpool(self.speaker.speak, asked["input"], style, asked.get("speed", 1.0))
+        language = language_of(asked["input"])  # The request has no field for it.
+        style = self.styles[VOICES[asked["voice"]]][language]
+        speech = await run_in_threadpool(
+            self.speaker.speak, asked["input"], style, asked.get("speed", 1.0), language
+        )
         audio = await run_in_threadpool(encode, speech.samples, "pcm_24000")
         return Response(audio, media_type="audio/pcm")
 

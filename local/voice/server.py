@@ -39,15 +39,17 @@ OUTCOMES = frozenset({*KINDS, *SPOKEN})
 class Speaker(Protocol):
     """The part of a speech model that the server uses: `local.voice.synthesis.Kokoro` has it."""
 
-    def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech: ...
+    def speak(
+        self, text: str, style: Styles, speed: float, language: str = "en", *, normalize: bool = True
+    ) -> Speech: ...
 
 
 @dataclass
 class VoiceServer:
-    """`styles` by voice id: the account's voices."""
+    """`styles` by voice id and language: the account's voices."""
 
     speaker: Speaker
-    styles: dict[str, Styles]
+    styles: dict[str, dict[str, Styles]]
     account: Account
     encode: Callable[..., bytes] = encode
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
@@ -96,7 +98,7 @@ class VoiceServer:
     ) -> tuple[SpeechRequest, Speech, bytes, dict[str, str]]:
         asked = await _body(request)
         output_format = request.query_params.get("output_format", DEFAULT_FORMAT)
-        style = self._style(request.path_params["voice_id"])
+        styles = self._styles(request.path_params["voice_id"])
         check(asked, output_format, self.account)
         self.received.append(asked)
         if outcome and outcome.name in KINDS:
@@ -105,7 +107,12 @@ class VoiceServer:
         self.account.require_credits(cost)
         async with self.account as account:
             speech = await run_in_threadpool(
-                self.speaker.speak, asked.text, style, asked.speed, normalize=asked.normalizes
+                self.speaker.speak,
+                asked.text,
+                styles[asked.language],
+                asked.speed,
+                asked.language,
+                normalize=asked.normalizes,
             )
             gapless = not (outcome and outcome.name == "encoder_delay")
             audio = await run_in_threadpool(self.encode, speech.samples, output_format, gapless=gapless)
@@ -117,7 +124,7 @@ class VoiceServer:
             }
         return asked, speech, audio, headers
 
-    def _style(self, voice_id: str) -> Styles:
+    def _styles(self, voice_id: str) -> dict[str, Styles]:
         if voice_id not in self.styles:
             raise ApiError.of("voice_not_found", voice_id=voice_id)
         if voice_id == LIBRARY:
@@ -141,13 +148,13 @@ class VoiceServer:
         )
 
     async def voice(self, request: Request) -> Response:
-        self._style(request.path_params["voice_id"])
+        self._styles(request.path_params["voice_id"])
         return JSONResponse(_voice(request.path_params["voice_id"], request))
 
     async def preview(self, request: Request) -> Response:
         """Speak the preview. The real service has it as a public file on another host, hence no key."""
-        style = self._style(request.path_params["voice_id"])
-        speech = await run_in_threadpool(self.speaker.speak, PREVIEW, style, 1.0)
+        styles = self._styles(request.path_params["voice_id"])
+        speech = await run_in_threadpool(self.speaker.speak, PREVIEW, styles["en"], 1.0)
         audio = await run_in_threadpool(self.encode, speech.samples, DEFAULT_FORMAT, gapless=True)
         return Response(audio, media_type=content_type(DEFAULT_FORMAT))
 
@@ -258,7 +265,7 @@ def _padded(alignment: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 def _voice(voice_id: str, request: Request) -> dict[str, Any]:
     voice = next(voice for voice in VOICES if voice.voice_id == voice_id)
-    labels = {"gender": voice.gender, "accent": voice.accent, "language": "en", "style": voice.style}
+    labels = {"gender": voice.gender, "accent": voice.accent, "language": "en", "style": voice.styles["en"]}
     return {
         "voice_id": voice_id,
         "name": voice.name,
@@ -277,7 +284,7 @@ def _model(model_id: str, model: Model) -> dict[str, Any]:
         "can_do_text_to_speech": True,
         "token_cost_factor": model.credits,
         "maximum_text_length_per_request": model.characters,
-        "languages": [{"language_id": "en", "name": "English"}],
+        "languages": [{"language_id": "en", "name": "English"}, {"language_id": "es", "name": "Spanish"}],
         "model_rates": {"character_cost_multiplier": model.credits},
     }
 
@@ -308,5 +315,7 @@ async def _failed(request: Request, _: Exception) -> Response:
     return JSONResponse(ApiError.of("internal_server_error").body(request.state.request_id), 500)
 
 
-def build(speaker: Speaker, styles: dict[str, Styles], plan: str, concurrency: int, queue: int) -> Counted:
+def build(
+    speaker: Speaker, styles: dict[str, dict[str, Styles]], plan: str, concurrency: int, queue: int
+) -> Counted:
     return application(VoiceServer(speaker, styles, Account(PLANS[plan], concurrency, queue)))

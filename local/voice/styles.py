@@ -1,4 +1,4 @@
-"""`python -m local.voice.styles <folder>`: fetch the English style vectors (Apache-2.0) with npm.
+"""`python -m local.voice.styles <folder>`: fetch the style vectors (Apache-2.0) of the voices with npm.
 
 Their checksums are compared. Without npm or network the packaged voice speaks instead,
 so this exits with 0 and one line that says so.
@@ -17,6 +17,8 @@ PACKAGE = "kokoro-js@1.2.1"
 SUMS = {
     "af_heart": "d583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b",
     "am_michael": "1d1f21dd8da39c30705cd4c75d039d265e9bc4a2a93ed09bc9e1b1225eb95ba1",
+    "ef_dora": "f66ec66bd295acb18372e37008533a9a3228483ccd294e7538d5d9294ac9a532",
+    "em_alex": "27809e9eafdcbcfff90a3016c697568676531de2a2c39cee29c96c7bd6b83e95",
     "af_bella": "f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b",
     "am_fenrir": "c27989f741f7ee34d273a39d8a595cc0837d35f5ced9a29b7cc162614616df43",
     "bf_emma": "669fe0647f9dd04fcab92f1439a40eeb4c8b4ab1f82e4996fe3d918ce4a63b73",

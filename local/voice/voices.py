@@ -1,4 +1,4 @@
-"""The voices of the stand-in: ids like the provider's, and the style vectors that speak them."""
+"""The voices of the stand-in: ids like the provider's, and the style vectors that speak for them."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -17,29 +17,39 @@ FALLBACK_STYLE = "jm_kumo"
 
 @dataclass(frozen=True, slots=True)
 class Voice:
+    """`styles`: the style vectors by language. A voice sounds different in each, as different people do."""
+
     voice_id: str
     name: str
-    style: str
+    styles: dict[str, str]
     gender: str
     accent: str
 
 
 VOICES = (
-    Voice(FEMALE, "Local female", "af_heart", "female", "american"),
-    Voice(MALE, "Local male", "am_michael", "male", "american"),
-    Voice(LIBRARY, "Library", "bf_emma", "female", "british"),
+    Voice(FEMALE, "Local female", {"en": "af_heart", "es": "ef_dora"}, "female", "american"),
+    Voice(MALE, "Local male", {"en": "am_michael", "es": "em_alex"}, "male", "american"),
+    Voice(LIBRARY, "Library", {"en": "bf_emma", "es": "ef_dora"}, "female", "british"),
 )
-STYLES = tuple(voice.style for voice in VOICES)
 
 
-def load(folder: Path) -> dict[str, Styles]:
-    """Return the style table (length, 1, 256) by voice id. The packaged voice replaces missing files."""
+def load(folder: Path) -> dict[str, dict[str, Styles]]:
+    """Return the style tables (length, 1, 256) by voice id and language.
+
+    The packaged voice replaces missing files.
+    """
     fallback = _bundled()
-    return {voice.voice_id: _style(folder / f"{voice.style}.bin", fallback) for voice in VOICES}
+    return {
+        voice.voice_id: {
+            language: _style(folder / f"{style}.bin", fallback) for language, style in voice.styles.items()
+        }
+        for voice in VOICES
+    }
 
 
 def missing(folder: Path) -> list[str]:
-    return [style for style in STYLES if not (folder / f"{style}.bin").is_file()]
+    styles = sorted({style for voice in VOICES for style in voice.styles.values()})
+    return [style for style in styles if not (folder / f"{style}.bin").is_file()]
 
 
 def _style(file: Path, fallback: Styles) -> Styles:

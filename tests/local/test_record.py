@@ -43,7 +43,9 @@ def addresses():
     model.outcomes.extend(
         [Outcome("text", {"text": '{"title": "x"}'}), Outcome("text", {"text": "one two three " * 20})]
     )
-    speaker = VoiceServer(Tone(), {FEMALE: np.zeros((1, 256), np.float32)}, Account(PLANS["creator"], 3, 3))
+    speaker = VoiceServer(
+        Tone(), {FEMALE: {"en": np.zeros((1, 256), np.float32)}}, Account(PLANS["creator"], 3, 3)
+    )
     platforms = f"http://127.0.0.1:{others.server_port}"
     with serving(language(model)) as openai, serving(voice(speaker)) as elevenlabs:
         yield {"openai": openai, "elevenlabs": elevenlabs, "pexels": platforms, "youtube": platforms}

@@ -18,9 +18,9 @@ from elevenlabs.core.api_error import ApiError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.voice import numbers
 from local.voice.alignment import Span, character_times
 from local.voice.chunks import LONGEST_CHUNK, Word, fitting, sequence_of
+from local.voice.english import numbers
 from local.voice.ids import FEMALE, MALE
 from local.voice.spoken import units
 from tests.local.model_servers import process, running

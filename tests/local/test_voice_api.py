@@ -22,7 +22,7 @@ from local.voice.account import PLANS, Account
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Speech
 from local.voice.errors import KINDS
-from local.voice.ids import FEMALE, LIBRARY, RETIRED
+from local.voice.ids import FEMALE, LANGUAGES, LIBRARY, RETIRED
 from local.voice.server import VoiceServer, application
 from tests.serving import serving
 
@@ -32,7 +32,9 @@ QUERY = {"enable_logging", "optimize_streaming_latency", "output_format"}
 class Tone:
     """A second of sound for any text, whose one word is all of it."""
 
-    def speak(self, text: str, style: object, speed: float, *, normalize: bool = True) -> Speech:
+    def speak(
+        self, text: str, style: object, speed: float, language: str = "en", *, normalize: bool = True
+    ) -> Speech:
         samples = 0.5 * np.sin(np.arange(SAMPLE_RATE, dtype=np.float32) * 0.2)
         span = [Span(0, len(text), 0.0, 1.0)]
         return Speech(samples, span, text, span)
@@ -40,7 +42,7 @@ class Tone:
 
 @contextmanager
 def running(plan: str = "creator", credits: int = 1000) -> Iterator[tuple[VoiceServer, ElevenLabs]]:
-    style = np.zeros((1, 256), np.float32)
+    style = dict.fromkeys(LANGUAGES, np.zeros((1, 256), np.float32))
     standing_in = VoiceServer(Tone(), {FEMALE: style, LIBRARY: style}, Account(PLANS[plan], 3, 3, credits))
     with serving(application(standing_in)) as address:
         yield standing_in, ElevenLabs(api_key="key", base_url=address, timeout=20)

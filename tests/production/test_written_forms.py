@@ -1,7 +1,8 @@
 """Test how numbers, dates, signs and names are spoken, shown and timed in the contract's languages.
 
 The product sends a passage to the voice as it is written, and captions show the written form.
-The voice reads figures as words: the default model (eleven_multilingual_v2), and the local voice in English.
+The voice reads figures as words: the default model (eleven_multilingual_v2), and the local voice in its two
+languages.
 """
 
 import pytest
@@ -75,8 +76,8 @@ TABLE = {
 }
 ROWS = [(kind, language) for kind, languages in TABLE.items() for language in languages]
 
-# How the local voice speaks the English column. An emoji and the sign of a hashtag are silent.
-SPOKEN = {
+# How the local voice speaks its two columns. An emoji and the sign of a hashtag are silent.
+ENGLISH = {
     "number": "The ship carried one thousand two hundred thirty four crates and three point five tons.",
     "currency": "It costs three dollars and fifty cents, one thousand two hundred euros or two million",
     "date": "It began on January five, eighteen fifty eight, at nine a.m. and ended on",
@@ -91,6 +92,24 @@ SPOKEN = {
     "hashtag": "Follow SeaCables and number two thousand twenty six now.",
     "mention": "Ask at ada l or at sea team today.",
 }
+SPANISH = {
+    "number": "El barco llevaba mil doscientas treinta y cuatro cajas y tres coma cinco toneladas.",
+    "currency": "Cuesta tres euros con cincuenta o mil doscientos dólares o veinte soles.",
+    "date": ("Empezó el cinco de enero de mil ochocientos cincuenta y ocho a las nueve y treinta horas."),
+    "unit": (
+        "Pesa tres coma cinco kilogramos, va a sesenta kilómetros por hora y funde a veinte grados Celsius."
+    ),
+    "acronym": "La ONU, la UE y los Estados Unidos firmaron.",
+    "version": "Salieron Python tres punto trece punto uno y versión dos punto cero punto uno.",
+    "phone": (
+        "Llama al más treinta y cuatro novecientos doce trescientos cuarenta y cinco "
+        "seiscientos setenta y ocho hoy."
+    ),
+    "emoji": "Listos? Ya",
+    "hashtag": "Sigue Cables Del Mar y número dos mil veintiséis ya.",
+    "mention": "Pregunta a arroba ada ele o a arroba mar equipo hoy.",
+}
+SPOKEN = {"en": ENGLISH, "es": SPANISH}
 
 
 def passage_of(kind: str, language: str) -> str:
@@ -125,8 +144,9 @@ def test_each_word_is_shown_while_its_characters_are_spoken(kind: str, language:
         assert word.end_s == pytest.approx(at * 0.07, abs=0.002)
 
 
-@pytest.mark.parametrize("kind", SPOKEN)
-def test_the_local_voice_speaks_english_figures_as_words(kind: str) -> None:
-    spoken = " ".join(unit.spoken for unit in units(TABLE[kind]["en"]) if unit.spoken)
+@pytest.mark.parametrize("language", SPOKEN)
+@pytest.mark.parametrize("kind", TABLE)
+def test_the_local_voice_speaks_figures_as_words(kind: str, language: str) -> None:
+    spoken = " ".join(unit.spoken for unit in units(TABLE[kind][language], language) if unit.spoken)
 
-    assert spoken.startswith(SPOKEN[kind])
+    assert spoken.startswith(SPOKEN[language][kind])

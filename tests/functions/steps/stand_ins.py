@@ -26,7 +26,7 @@ from local.voice.account import PLANS, Account
 from local.voice.alignment import Span
 from local.voice.audio import SAMPLE_RATE, Speech
 from local.voice.encoding import encode
-from local.voice.ids import FEMALE, MALE
+from local.voice.ids import FEMALE, LANGUAGES, MALE
 from local.voice.server import VoiceServer
 from showrunner.aws import s3, sdk, ssm
 from showrunner.database import db
@@ -85,7 +85,9 @@ class Tone:
 
     samples = 0.2 * np.sin(np.arange(SAMPLE_RATE // 2, dtype=np.float32) * 0.1)
 
-    def speak(self, text: str, style: object, speed: float, *, normalize: bool = True) -> Speech:
+    def speak(
+        self, text: str, style: object, speed: float, language: str = "en", *, normalize: bool = True
+    ) -> Speech:
         spans = [
             Span(place, place + 1, 0.5 * place / len(text), 0.5 * (place + 1) / len(text))
             for place in range(len(text))
@@ -106,7 +108,7 @@ class Platforms:
         self.openai = LanguageServer(
             Tokens(), "stand-in", ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"), 128_000
         )
-        styles = {voice_id: np.zeros((1, 256), np.float32) for voice_id in VOICES}
+        styles = {voice_id: dict.fromkeys(LANGUAGES, np.zeros((1, 256), np.float32)) for voice_id in VOICES}
         quick = lambda _, output_format, *, gapless: mp3(output_format, gapless)
         self.elevenlabs = VoiceServer(Tone(), styles, Account(PLANS["scale"], 15, 15), quick)
         self.world = platforms.World()

@@ -18,7 +18,7 @@ from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
 from functions.voice import app as voice_step
 from local.voice import second
-from local.voice.ids import FEMALE, MALE
+from local.voice.ids import FEMALE, LANGUAGES, MALE
 from showrunner import breakers
 from showrunner.aws import s3
 from showrunner.database import db
@@ -38,7 +38,7 @@ from tests.serving import serving
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[second.SecondServer, str]]:
-    styles = {voice: np.zeros((1, 256), np.float32) for voice in (FEMALE, MALE)}
+    styles = {voice: dict.fromkeys(LANGUAGES, np.zeros((1, 256), np.float32)) for voice in (FEMALE, MALE)}
     server = second.SecondServer(Tone(), styles)
     with serving(Starlette(routes=[Route("/v1/audio/speech", server.speech, methods=["POST"])])) as address:
         yield server, f"{address}/v1"

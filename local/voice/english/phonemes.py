@@ -29,6 +29,3 @@ class Phonemes:
 
     def _alone(self, word: str) -> str:
         return "".join(character for character in self._g2p(word)[0] if character in self._vocabulary)
-
-    def ids(self, phonemes: str) -> list[int]:
-        return [self._vocabulary[character] for character in phonemes]

@@ -1,0 +1,1 @@
+"""How the local voice says English: words, numbers, phonemes."""

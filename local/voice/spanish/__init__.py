@@ -1,0 +1,1 @@
+"""How the local voice says Spanish: words, numbers, phonemes."""
