@@ -1,5 +1,7 @@
 """Test that markup of a user's script is neither shown nor spoken, and that its words are unchanged."""
 
+import time
+
 import pytest
 
 from showrunner.production import markup, planning
@@ -28,6 +30,18 @@ MARKUP = {
         "fr": ("Voir HTTPS://WWW.Exemple.FR:8080/x ici.", "Voir Exemple.FR ici."),
         "es": ("Está en (https://ejemplo.es/p).", "Está en (ejemplo.es)."),
         "it": ("Vedi https://utente@esempio.it/pagina!", "Vedi esempio.it!"),
+        "parentheses": (
+            "It is in https://en.wikipedia.org/wiki/Tide_(sea) too.",
+            "It is in en.wikipedia.org too.",
+        ),
+        "without https": (
+            "Mira ejemplo.es/ruta?x=1, ftp://x.org/a o mailto:a@b.org.",
+            "Mira ejemplo.es, x.org o a@b.org.",
+        ),
+        "no URL": (
+            "A 60 km/h y/o 24/7, v2.0/beta, U.S./Canada.",
+            "A 60 km/h y/o 24/7, v2.0/beta, U.S./Canada.",
+        ),
     },
     "stage direction": {
         "en": ("(music) Welcome back [pause] to the show. (laughs)", "Welcome back to the show."),
@@ -35,6 +49,7 @@ MARKUP = {
         "fr": ("(rires) Prêts ? [musique] Partez !", "Prêts ? Partez !"),
         "ja": ("（拍手）始めましょう。", "始めましょう。"),
         "ru": ("(музыка) Начнём [пауза], друзья.", "Начнём, друзья."),
+        "in two languages": ("*(se ríe)* Hola 【音楽】 (sighing) adiós（笑）", "Hola adiós"),
         "kept": ("The band (four people) plays (music theory) now.", "The band (four people) plays now."),
     },
     "list and quotation": {
@@ -44,11 +59,25 @@ MARKUP = {
         "year": ("2025. That was it.", "2025. That was it."),
         "table": ("| a | b |\n|---|---|\n| 1 | 2 |", "a, b 1, 2"),
     },
+    "other dialects": {
+        "struck out": ("Es ~~viejo~~ nuevo.", "Es viejo nuevo."),
+        "highlight": ("Das ist ==wichtig==, a==b==c nicht.", "Das ist wichtig, a==b==c nicht."),
+        "reference": (
+            'See [the table][1] or [Tide].\n\n[1]: https://e.org "t"\n[tide]: /tide',
+            "See the table or Tide.",
+        ),
+        "no reference": ("[Narrator]: Hello there.", "Hello there."),
+        "footnote": ("Nota[^1].\n\n[^1]: Un pie de página.", "Nota. Un pie de página."),
+        "front matter": ("---\ntitle: Meer\ntags:\n  - a\n---\nDas Meer.", "Das Meer."),
+        "note": ("::: tip\nAttention !\n:::", "Attention !"),
+        "attributes": ("Mar {#mar .azul} adentro.", "Mar adentro."),
+    },
     "code and HTML": {
         "en": ("Type `ls` in the <b>shell</b>.", "Type ls in the shell."),
         "de": ("Ende<br>gut <!-- nicht sagen -->alles gut.", "Ende gut alles gut."),
         "fence": ("```\nhello world\n```", "hello world"),
         "indented": ("    Four spaces are no code.", "Four spaces are no code."),
+        "product": ("So 2*3*4 is 24, and `5*6*7` is 210.", "So 2*3*4 is 24, and 5*6*7 is 210."),
         "comparison": ("If 3 < 5 and 7 > 2, stop.", "If 3 < 5 and 7 > 2, stop."),
     },
 }
@@ -71,6 +100,7 @@ def test_markup_is_removed_and_the_words_are_kept(kind: str, name: str) -> None:
         ("It begins.\n\n## Zweiter Teil ##\n\nEs geht weiter.", ["", "Zweiter Teil"]),
         ("### Un *mot* [ici](https://e.org)\n\nTexte.", ["Un mot ici"]),
         ("# 潮汐\n\n港口。\n\n---\n\n船。", ["潮汐", "潮汐"]),
+        ("Título\n======\n\nTexto.", ["Título"]),
         ("One.\n\n---\n\nTwo.\n\n***\n\nThree.", ["", "", ""]),
     ],
 )
@@ -87,3 +117,14 @@ def test_a_paragraph_without_words_is_not_spoken(nothing: str) -> None:
 
     assert all(map(is_speakable, script.passages))
     assert " ".join(script.passages) == "The sea is calm. The boats wait for the tide."
+
+
+@pytest.mark.parametrize(
+    "hostile", ["-a: x\n", "==a ", "[a", "{#", "a.", "`", "2*", "\\[", "](", "~~", "=\n"]
+)
+def test_no_script_takes_long_to_read(hostile: str) -> None:
+    begun = time.process_time()
+
+    markup.read("---\n" + hostile * 10_000)
+
+    assert time.process_time() - begun < 5

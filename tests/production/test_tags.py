@@ -38,6 +38,13 @@ TIDE = (
             {"hafen", "flut", "mond", "hamburg", "ufern"},
             {"zwischen", "schläft", "wartet"},
         ),
+        (
+            "es",
+            "La bahía mide 80 kilómetros. El agua sube 16 metros y baja a 4 grados.",
+            {"bahía", "agua"},
+            {"kilómetros", "metros", "grados"},
+        ),
+        ("de", "Die Flut steigt 3,5 Meter bei 10 Grad.", {"flut"}, {"meter", "grad"}),
         ("ru", "Порт уже спал. Порт ждал моряка.", {"порт"}, {"ждал"}),
     ],
 )
