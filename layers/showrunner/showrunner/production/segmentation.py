@@ -31,13 +31,32 @@ _ABBREVIATIONS = {
         "mt",
         "ft",
     ),
-    "fr": ("m", "mm", "mme", "mmes", "mlle", "mlles", "me", "dr", "pr", "env", "av", "bd", "st", "ste"),
+    "fr": (
+        "m",
+        "mm",
+        "mme",
+        "mmes",
+        "mlle",
+        "mlles",
+        "me",
+        "dr",
+        "pr",
+        "env",
+        "av",
+        "bd",
+        "st",
+        "ste",
+        "art",
+        "no",
+    ),
     "es": ("av", "avda", "sr", "sra", "srta", "dr", "dra", "d", "dña", "ud", "uds", "pág", "núm", "aprox"),
-    "pt": ("av", "sr", "sra", "dr", "dra", "prof", "profa", "pág", "aprox"),
-    "it": ("sig", "sigg", "dott", "dr", "prof", "avv", "ing", "pag"),
+    "pt": ("av", "r", "sr", "sra", "dr", "dra", "eng", "prof", "profa", "pág", "aprox", "art"),
+    "it": ("sig", "sigg", "dott", "dr", "prof", "avv", "ing", "on", "art", "pag"),
     "de": ("ca", "bzw", "dr", "prof", "nr", "str", "hl", "evtl", "vgl", "bspw"),
     "nl": ("ca", "bijv", "dhr", "mevr", "dr", "prof", "nr"),
-    "pl": ("prof", "dr", "ul", "al", "pl", "nr", "godz", "tzw"),
+    "pl": ("prof", "dr", "hab", "mgr", "inż", "ul", "al", "pl", "nr", "godz", "tzw"),
+    "vi": ("ts", "ths", "gs", "pgs", "bs", "tp"),
+    "bn": ("ড", "ডা", "মো", "প্রফ"),
     "hi": ("डॉ", "श्री", "प्रो", "पं", "सु", "कु"),
     "ar": ("د", "أ", "م", "ص"),
     "tr": ("dr", "prof", "doç", "av", "sn", "no"),
@@ -80,6 +99,7 @@ def _joined(before: str, after: str) -> str:
 def _continues(before: str, after: str, language: str) -> bool:
     """Return True if a split here was wrong: after an abbreviation, or before a lower-case letter."""
     last = before.rpartition(" ")[2].removesuffix(".").lstrip("(«\"'“„").lower()
+    last = re.sub(r"^[a-z]{1,2}['’]", "", last)  # l'art. is the abbreviation art.
     if before.endswith(".") and last in _ABBREVIATIONS.get(language, ()):
         return True
     if before.endswith(".") and after[:1].islower():

@@ -15,7 +15,8 @@ _DETERMINERS = {
 }
 # Frequent words of four letters or more that name nothing.
 _EMPTY = {
-    "en": "about after again against almost along already also although always among another around away back"
+    "en": "meters metres kilometers kilometres degrees percent"
+    " about after again against almost along already also although always among another around away back"
     " because been before began behind being below beneath best better between beyond both came cannot come"
     " could does doing done down during each either else enough even ever every everyone everything first"
     " five four from gave give goes going good great have having here high hour hours however inside into"
@@ -27,19 +28,22 @@ _EMPTY = {
     " things think third this those though three through time times today together told tomorrow toward"
     " towards twelve twice under until upon used usually very want well went were what when where whether"
     " which while whole whom whose will with within without would year years yesterday your",
-    "es": "ahora algo algunos ante antes aquel aquella aunque cada casi como contra cual cuando cuanto dentro"
+    "es": "metros kilómetros grados"
+    " ahora algo algunos ante antes aquel aquella aunque cada casi como contra cual cuando cuanto dentro"
     " desde después donde durante ella ellas ellos entonces entre eran eres esta estaba están estar este"
     " estos fuera fueron haber había hace hacer hacia hasta luego mientras mismo mucho muchos nada nadie"
     " nunca otra otro otros para pero poco porque pueden puede pues quien sido siempre sino sobre solo sólo"
     " también tanto tenía tiene tienen toda todas todavía todo todos tras veces vida",
-    "fr": "afin ainsi alors après assez aucun aussi autre autres avait avant avec avoir beaucoup bien cela"
+    "fr": "mètres kilomètres degrés"
+    " afin ainsi alors après assez aucun aussi autre autres avait avant avec avoir beaucoup bien cela"
     " celle celui cent cependant ceux chaque chez comme contre dans depuis derrière dessous dessus deux"
     " devant donc dont elle elles encore entre était étaient être eux faire fait fois font hors jamais jour"
     " jours jusque leur leurs lorsque mais malgré même mieux moins notre nous ont parce parfois pendant"
     " personne peut peuvent plus plusieurs pour pourquoi presque puis quand quatre quelque quelques qui"
     " quoi rien sans selon sera seulement sont sous souvent tard tout toute toutes tous toujours très trois"
     " trop vers votre vous",
-    "de": "aber alle allem allen aller alles also andere anderen auch beim bereits bevor beide beiden bisher"
+    "de": "meter metern kilometer grad prozent"
+    " aber alle allem allen aller alles also andere anderen auch beim bereits bevor beide beiden bisher"
     " dabei dadurch dafür dagegen daher damit danach dann daran darauf daraus darin darüber darum dass davon"
     " davor dazu denn dessen deren dich dies diese diesem diesen dieser dieses doch dort durch eben ebenso"
     " einem einen einer eines einige einmal erst etwa etwas euch fast für ganz gegen genau gerade gibt habe"
