@@ -1,4 +1,4 @@
-"""Divide English prose into sentences, content words and noun phrases, with rules and word lists. Pure."""
+"""Divide English prose, and Spanish as far as it needs no grammar, into sentences and noun phrases. Pure."""
 
 import re
 from collections import Counter
@@ -14,7 +14,8 @@ def read_words(name: str) -> frozenset[str]:
 
 # Number of terms that count as the subject of the whole text.
 SUBJECTS = 2
-STOPWORDS = read_words("function")
+# The Spanish lists have no word that English has in another sense (sin, son).
+STOPWORDS = read_words("function") | read_words("function_spanish")
 VERBS = read_words("verbs")
 IRREGULAR = read_words("irregular")
 ABBREVIATIONS = read_words("abbreviations")
@@ -292,7 +293,7 @@ def weights(sentences: Iterable[str]) -> Counter[str]:
 
 
 # Words that open or join noun phrases.
-DETERMINERS = read_words("determiners")
+DETERMINERS = read_words("determiners") | read_words("determiners_spanish")
 ADVERB = re.compile(r"^[a-z]+ly$")
 NOT_ADVERBS = read_words("adverb_like_nouns")
 VAGUE = read_words("vague")
@@ -329,7 +330,7 @@ def _continues(word: str, run: Sequence[str], before: str) -> bool:
         return False
     if ADVERB.match(word.lower()) and word.lower() not in NOT_ADVERBS:
         return False
-    if run and word.lower().endswith("ed"):
+    if run and word.lower().endswith(("ed", "ó", "aron", "ieron")):
         return False
     if is_verb(word):
         # "a repair ship", "the broken ends": the word after a determiner is not a verb.

@@ -579,3 +579,23 @@ def test_a_port_in_use_is_said_in_one_line_and_sigterm_ends_the_server() -> None
     with running("local.language", "LANGUAGE_PORT", PORT + 1):
         begun = time.monotonic()
     assert time.monotonic() - begun < 2
+
+
+SPANISH = (
+    "Casi todo lo que se envía a través del océano viaja por un cable en el fondo del mar. Más del 95 por "
+    "ciento pasa por fibras de vidrio. En aguas profundas, un cable moderno es tan grueso como una "
+    "manguera de jardín. Un mensaje de Madrid a Buenos Aires necesita unos 60 milisegundos. El primer cable "
+    "falló a las pocas semanas, y la reina Victoria tardó unas 16 horas en enviar un mensaje de 98 palabras."
+)
+
+
+def test_a_spanish_source_gives_a_spanish_script_of_its_own_sentences() -> None:
+    found = Writer.of(
+        SPANISH, Brief(topic="El cable", language="es", words_target=60, scene_count=3)
+    ).script()
+
+    assert {scene["narration"] in SPANISH for scene in found["scenes"]} == {True}
+    assert found["call_to_action"] == "Síguenos para más historias como esta."
+    words = {word for scene in found["scenes"] for word in scene["heading"].lower().split()}
+    assert words <= set(SPANISH.lower().split())
+    assert not words & {"más", "del", "unas", "y", "el", "falló", "tardó"}
