@@ -10,8 +10,10 @@ from local import openapi
 from showrunner.accounts import schemas
 from showrunner.channels.schemas import ChannelSettings, NewChannel, Palette
 from showrunner.errors import InvalidRequest
+from showrunner.videos.schemas import Brief
 from showrunner.web import body, mistakes
 
+CHANNEL = "00000000-0000-0000-0000-000000000001"
 VALUES = [
     None,
     True,
@@ -112,6 +114,12 @@ def test_an_unknown_field_suggests_the_nearest_one():
             ("email", "is no address that can receive email; write it like name@example.com"),
         ),
         (schemas.EmailAddress, {}, ("email", "is required")),
+        (Brief, {"channel_id": CHANNEL, "aspect": ["4:5"]}, ("aspect.0", "4:5 is none of 9:16, 16:9, 1:1")),
+        (
+            Brief,
+            {"channel_id": CHANNEL, "topic": "\0"},
+            ("topic", "the value must be one line of text with at least one visible character"),
+        ),
         (schemas.EmailAddress, [], ("body", "must be an object")),
     ],
 )
@@ -123,8 +131,16 @@ def test_a_colour_may_be_written_in_capitals():
     assert body.checked(Palette, {"primary": "#FF6600"}).primary == "#ff6600"
 
 
-def test_a_code_may_be_written_as_the_app_shows_it():
-    assert body.checked(schemas.SecondFactorConfirmation, {"code": "123 456"}).code == "123456"
+@pytest.mark.parametrize(
+    "code", ["123 456", "123-456", "12 34 56", "123\u00a0456", "１２３４５６", "١٢٣٤٥٦", "१२३-४५६"]
+)
+def test_a_code_may_be_written_as_the_app_shows_it(code):
+    assert body.checked(schemas.SecondFactorConfirmation, {"code": code}).code == "123456"
+
+
+@pytest.mark.parametrize("code", ["abcde-fghij", "ABCDEFGHIJ"])
+def test_a_recovery_code_keeps_its_letters(code):
+    assert body.checked(schemas.SecondFactorConfirmation, {"code": code}).code == code
 
 
 def test_the_kelvin_sign_never_becomes_the_k_of_another_address():

@@ -1,5 +1,7 @@
 """Define the request and response bodies of /auth, /users and /organisations."""
 
+import re
+import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -17,10 +19,20 @@ Password = Annotated[str, Field(min_length=1, max_length=1000)]
 Username = Annotated[str, Field(pattern="^[a-z0-9_.-]{3,40}$")]
 OneTimeToken = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{43}$")]
 CODE_PATTERN = "^([0-9]{6}|[A-Za-z2-7]{5}-?[A-Za-z2-7]{5})$"
+
+
+def _digits_of(code: object) -> object:
+    """Return a code as we compare it: people type 123 456 or 123-456, and digits of their own script."""
+    if not isinstance(code, str):
+        return code
+    plain = "".join(str(unicodedata.decimal(each, each)) for each in code if not each.isspace())
+    digits = re.sub(r"[-.·\u2010-\u2015]", "", plain)
+    return digits if digits.isdecimal() else plain
+
+
 SecondFactorCode = Annotated[
     str,
-    # People type "123 456", as their app shows it.
-    BeforeValidator(lambda code: "".join(code.split()) if isinstance(code, str) else code),
+    BeforeValidator(_digits_of),
     Field(
         pattern=CODE_PATTERN,
         description="Six digits of the authenticator app, or a recovery code.",

@@ -55,9 +55,12 @@ def details(error: ValidationError, model: type[BaseModel]) -> list[dict[str, st
         is_type = fault["type"].endswith("_type")
         if field not in found or (found[field][0] and not is_type):
             found[field] = is_type, message
+    # What is wrong inside of a value says more than that the value isn't the union's other member.
+    inside = {field.rpartition(".")[0] for field in found}
     return [
         {"field": field, "message": message[:500]}
         for field, (_, message) in list(found.items())[:MAX_DETAILS]
+        if field not in inside
     ]
 
 
@@ -96,7 +99,7 @@ def message_of(fault: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _shown(value: object) -> str:
     """Return a value for a message: short, and only if it is a text or a number."""
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value.strip() and value.isprintable():
         return value if len(value) <= 40 else f"{value[:40]}…"
     return str(value) if isinstance(value, int | float) else "the value"
 
