@@ -59,7 +59,16 @@ def test_an_answer_of_another_shape_is_refused_naming_the_field(answer: str, nam
 
 
 @pytest.mark.parametrize(
-    "fence", ["```json\n{}\n```", "```\n{}```", "  ```JSON \n{}\n ```\n", "\n```json\n\n{}\n\n```"]
+    "fence",
+    [
+        "```json\n{}\n```",
+        "```\n{}```",
+        "  ```JSON \n{}\n ```\n",
+        "\n```json\n\n{}\n\n```",
+        "Aquí está:\n```json\n{}\n```\n¡Listo!",
+        "\ufeff{}",
+        "~~~\n{}\n~~~",
+    ],
 )
 def test_json_inside_a_code_fence_is_read(fence: str) -> None:
     asked = script.question(job()).model_copy(update={"words_target": 100})

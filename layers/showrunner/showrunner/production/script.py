@@ -293,7 +293,7 @@ def read(asked: Question, given: ModelAnswer) -> tuple[Script | Outline | Part |
     if not given.text.strip():
         return None, ["answer: it is empty"]
     try:
-        found = _SHAPES[asked.shape].model_validate_json(_without_fence(given.text))
+        found = _SHAPES[asked.shape].model_validate_json(_json_of(given.text))
     except ValidationError as error:
         return None, [
             f"{'.'.join(str(place) for place in each['loc']) or 'answer'}: {each['msg']}"
@@ -302,10 +302,10 @@ def read(asked: Question, given: ModelAnswer) -> tuple[Script | Outline | Part |
     return found, _breaches(asked, found)  # type: ignore[arg-type, return-value]
 
 
-def _without_fence(answer: str) -> str:
-    """Return the JSON of an answer that stands inside a Markdown code fence."""
-    found = re.fullmatch(r"\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*", answer, re.DOTALL)
-    return found[1] if found else answer
+def _json_of(answer: str) -> str:
+    """Return the JSON object of an answer that has a Markdown code fence or a sentence around it."""
+    first, last = answer.find("{"), answer.rfind("}")
+    return answer[first : last + 1] if 0 <= first < last else answer
 
 
 def assemble(outline: Outline, parts: list[Part]) -> Script:
