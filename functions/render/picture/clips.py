@@ -50,7 +50,8 @@ class ClipPainter:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
         self.filter_size = _toned(media, width, height) + _filters(media, visual, path, name, width, height)
         # A picture may start after the sound. Without this, its first frame would stand still until then.
-        self.start_s = max(visual.trim[0], media.video_start_s)
+        # Seeking and the length count from the file's first moment, which MPEG calls half a second or more.
+        self.start_s = max(visual.trim[0], media.video_start_s - media.start_s)
         end_s = visual.trim[1] if visual.trim[1] is not None else media.duration_s
         self.length_s = (end_s - self.start_s) if end_s is not None else None
         needed = count / fps

@@ -56,6 +56,21 @@ def test_a_variable_frame_rate_plays_evenly(tmp_path):
     assert longest_still(found) <= 2
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("late.mp4", ("-vf", "setpts=PTS+3/TB")),
+        ("late.mkv", ("-vf", "setpts=PTS+7/TB")),
+        ("program.mpg", ("-c:v", "mpeg2video")),
+        ("transport.ts", ("-c:v", "libx264", "-muxdelay", "2")),
+    ],
+)
+def test_a_file_whose_clock_starts_late_is_shown_whole(tmp_path, name, options):
+    found = frames(samples.clip(tmp_path / name, 0.4, "320x180", 30, options), 12)
+    assert len(found) == 12
+    assert longest_still(found) <= 2
+
+
 def circle(path, stored, aspect="1/1", more="", codec=("libx264", "-pix_fmt", "yuv420p")):
     """Write a clip of a circle of 40 % of its height, stored with the pixel aspect ratio `aspect`."""
     width, height = stored
