@@ -144,6 +144,7 @@ def parameters() -> dict[str, str]:
         "Voices": os.environ.get("VOICES") or (" " if voice else f"female1={FEMALE},male1={MALE}"),
         "PexelsBaseUrl": PEXELS if os.environ.get("PEXELS_API_KEY") else address("PLATFORMS_PORT"),
         **({} if os.environ.get("PEXELS_API_KEY") else _stand_in_hosts()),
+        **_free_libraries(),
         "PlatformUrl": address("PLATFORM_PORT"),
         "IngestionUrl": address("INGESTION_PORT"),
         # Nothing of this stage asks YouTube or Google's hub unless somebody points it there.
@@ -182,6 +183,20 @@ def _stand_in_hosts() -> dict[str, str]:
     }
 
 
+def _free_libraries() -> dict[str, str]:
+    """Return where Pixabay and Wikimedia Commons are asked: with a key for Pixabay, the real ones."""
+    if os.environ.get("PIXABAY_API_KEY"):
+        return {}
+    server = address("PLATFORMS_PORT")
+    return {
+        "PixabayBaseUrl": server,
+        "PixabayPhotoHost": f"{server}/",
+        "PixabayVideoHost": f"{server}/",
+        "CommonsBaseUrl": server,
+        "CommonsFileHost": f"{server}/",
+    }
+
+
 def secrets(key: Any) -> dict[str, str]:
     """Return the stage's secrets by name below /showrunner/<stage>/.
 
@@ -191,6 +206,7 @@ def secrets(key: Any) -> dict[str, str]:
         "openai/api_key": os.environ.get("OPENAI_API_KEY") or "local",
         "elevenlabs/api_key": os.environ.get("ELEVENLABS_API_KEY") or "local",
         "pexels/api_key": os.environ.get("PEXELS_API_KEY") or "local",
+        "pixabay/api_key": os.environ.get("PIXABAY_API_KEY") or "",
         "youtube/api_key": os.environ.get("YOUTUBE_API_KEY") or "local",
         "spotify/client_id": os.environ.get("SPOTIFY_CLIENT_ID") or "local",
         "spotify/client_secret": os.environ.get("SPOTIFY_CLIENT_SECRET") or "local",

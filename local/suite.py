@@ -15,7 +15,14 @@ PORT_OFFSET = 10_000
 NO_TESTS = 5
 # With real keys, tests would call real services at the person's cost.
 OWN = {
-    *("OPENAI_API_KEY", "ELEVENLABS_API_KEY", "PEXELS_API_KEY", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+    *(
+        "OPENAI_API_KEY",
+        "ELEVENLABS_API_KEY",
+        "PEXELS_API_KEY",
+        "PIXABAY_API_KEY",
+        "GOOGLE_CLIENT_ID",
+        "GOOGLE_CLIENT_SECRET",
+    ),
     *("OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "GOOGLE_URL", "AWS_ENDPOINT_URL", "RATE_LIMIT_FACTOR"),
 }
 

@@ -77,13 +77,9 @@ def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
         for each in s3.find_json(files.repairs_key(job.folder)) or []
     )
     shown = [picture for each in pictures for picture in visuals.pictures_of(each)]
-    videos, photos = (
-        [each["author"] for each in shown if each.get("author") and each["kind"] == kind]
-        for kind in ("clip", "image")
-    )
     if (s3.find_json(files.voice_key(job.folder, 0)) or {}).get("provider"):
         repairs = (*repairs, "ElevenLabs was not called: the second speech service speaks this video.")
-    credited = script.with_credits(written.description, videos, photos)
+    credited = script.with_credits(written.description, shown)
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)
     message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."

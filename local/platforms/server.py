@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from local.outcomes import UnknownOutcome
 from local.platforms import (
     catalogue,
+    commons,
     feeds,
     google,
     hub,
@@ -28,6 +29,7 @@ from local.platforms import (
     owner,
     pages,
     pexels,
+    pixabay,
     spotify,
     uploads,
     youtube,
@@ -45,6 +47,8 @@ def answer(world: World, request: Request) -> Reply:
     found = (
         google.answer(world.sign_ins, request)
         or pexels.answer(world.photographs, request)
+        or pixabay.answer(world.pixabay_library, request)
+        or commons.answer(world.commons_library, request)
         or spotify.answer(world.spotify_app, request)
         or mailbox.answer(world.outbox, request)
     )

@@ -39,9 +39,11 @@ def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
             for name, value in request.headers.items()
             if name.lower() in ("authorization", "xi-api-key", "x-goog-api-key")
         ]
+        # Pixabay takes its key as a parameter of the address.
+        given += [request.args["key"]] if "key" in request.args else []
         return Response(status=200 if given == ["right"] else 401)
 
-    for path in ("/v1/models", "/v1/user/subscription", "/youtube/v3/videos", "/v1/search"):
+    for path in ("/v1/models", "/v1/user/subscription", "/youtube/v3/videos", "/v1/search", "/api/"):
         httpserver.expect_request(path).respond_with_handler(answer)
     here = {
         name: trial._replace(
@@ -57,15 +59,21 @@ def test_each_missing_key_is_asked_for_tried_and_stored(monkeypatch, tmp_path, s
     account = Account()
     use(monkeypatch, tmp_path, account)
 
-    skipped = ("Google", "Second")
+    skipped = ("Google", "Second", "Spotify")
     secrets.ask_all(stage, lambda question: "" if question.startswith(skipped) else "right")
 
     assert sorted(account.secrets) == [
         f"/showrunner/dev/{name}"
-        for name in ("elevenlabs/api_key", "openai/api_key", "pexels/api_key", "youtube/api_key")
+        for name in (
+            "elevenlabs/api_key",
+            "openai/api_key",
+            "pexels/api_key",
+            "pixabay/api_key",
+            "youtube/api_key",
+        )
     ]
     said = capsys.readouterr().out
-    assert said.count(": works") == 4
+    assert said.count(": works") == 5
     assert "right" not in said
 
 
@@ -91,7 +99,8 @@ def test_what_a_person_must_supply_is_listed_with_where_to_get_it(monkeypatch, t
 
     listed = secrets.wanted(stage)
     assert [line.partition(":")[0] for line in listed] == [
-        *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key", "speech/api_key"),
+        *("elevenlabs/api_key", "youtube/api_key", "pexels/api_key", "spotify/client_id"),
+        *("spotify/client_secret", "pixabay/api_key", "speech/api_key"),
         *("google/client_id", "google/client_secret"),
     ]
     assert "https://elevenlabs.io/app/settings/api-keys" in listed[0]

@@ -17,7 +17,18 @@ PAUSE_SECONDS = 30
 # Failures that lie further apart are not in a row.
 WINDOW_SECONDS = 600
 # All platforms that have a breaker; a contract test finds one that is missing.
-PLATFORMS = ("elevenlabs", "google", "hub", "openai", "pexels", "second_speech", "spotify", "youtube")
+PLATFORMS = (
+    "commons",
+    "elevenlabs",
+    "google",
+    "hub",
+    "openai",
+    "pexels",
+    "pixabay",
+    "second_speech",
+    "spotify",
+    "youtube",
+)
 
 
 @contextlib.contextmanager

@@ -27,12 +27,18 @@ PEXELS_SEARCHES_A_DAY = 645
 # Spotify publishes no number for apps in development mode. From about 1,000 calls a day on, apps were locked
 # for hours: github.com/Yooooomi/your_spotify/issues/629.
 SPOTIFY_CALLS_A_DAY = 900
+# https://pixabay.com/api/docs/: 100 requests a minute, and no systematic mass downloads.
+PIXABAY_SEARCHES_A_DAY = 2_000
+# https://www.mediawiki.org/wiki/API:Etiquette states no limit; a bot that asks more often is told to stop.
+COMMONS_SEARCHES_A_DAY = 2_000
 # Units a day by (project, bucket).
 BUCKETS = {
     ("youtube", "general"): ALL_UNITS,
     ("youtube", "insert"): INSERTS_A_DAY,
     ("youtube", "refresh"): REFRESHES_A_DAY,
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
+    ("pixabay", "search"): PIXABAY_SEARCHES_A_DAY,
+    ("commons", "search"): COMMONS_SEARCHES_A_DAY,
     ("spotify", "calls"): SPOTIFY_CALLS_A_DAY,
 }
 # Platforms whose quota days don't begin in Los Angeles, as Google's do. Spotify doesn't say when; the margin

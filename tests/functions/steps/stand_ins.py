@@ -19,7 +19,7 @@ from functions.voice import app as voice_step
 from local.language import server as language
 from local.language.server import LanguageServer
 from local.outcomes import Outcome, Outcomes
-from local.platforms import pexels
+from local.platforms import commons, pexels, pixabay
 from local.platforms import server as platforms
 from local.voice import server as voice
 from local.voice.account import PLANS, Account
@@ -127,6 +127,7 @@ class Platforms:
         ):
             received.clear()
         self.world.photographs.photos, self.world.photographs.videos = [], []
+        self.world.pixabay_library, self.world.commons_library = pixabay.Library(), commons.Library()
 
     @property
     def language(self) -> Outcomes:
@@ -172,6 +173,11 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
                 "PEXELS_BASE_URL": pexels_url,
                 "PEXELS_PHOTO_HOST": f"{pexels_url}/",
                 "PEXELS_VIDEO_HOST": f"{pexels_url}/",
+                "PIXABAY_BASE_URL": pexels_url,
+                "PIXABAY_PHOTO_HOST": f"{pexels_url}/",
+                "PIXABAY_VIDEO_HOST": f"{pexels_url}/",
+                "COMMONS_BASE_URL": pexels_url,
+                "COMMONS_FILE_HOST": f"{pexels_url}/",
                 "YOUTUBE_BASE_URL": pexels_url,
             },
         )

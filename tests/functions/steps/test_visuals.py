@@ -267,3 +267,53 @@ def test_a_video_of_footage_without_clips_is_not_rendered(tx: Any, platforms: Pl
 
     with pytest.raises(PromiseNotKept, match="0% of the video, and the channel promises motion in 60%"):
         timeline_step.handler({**job, "timeline_version": 2}, None)
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_the_next_library_is_asked_when_one_is_down_and_its_licence_is_credited(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 5, clips=5)
+    for _ in range(4):
+        platforms.photographs.outcomes.add("server_error")
+    platforms.world.commons_library.image = b"\xff\xd8\xff\xe0"
+    platforms.world.commons_library.photos = [
+        {
+            "id": 7,
+            "title": "Old harbour",
+            "licence": "CC BY 4.0",
+            "licence_url": "https://creativecommons.org/licenses/by/4.0",
+            "artist": "Zoë",
+        }
+    ]
+    event = video(manual_script="The old harbour sleeps.")
+
+    job = produced(tx, platforms, event)
+
+    (first,) = shown(job, 0)
+    assert (first["source"], first["library"]) == (
+        "https://commons.wikimedia.org/wiki/File:Old_harbour.jpg",
+        "commons",
+    )
+    assert (first["licence"], first["must_credit"]) == ("CC BY 4.0", True)
+    credit = (
+        "Photo by Zoë, CC BY 4.0 https://creativecommons.org/licenses/by/4.0, cropped: "
+        "https://commons.wikimedia.org/wiki/File:Old_harbour.jpg"
+    )
+    assert credit in row(tx, event["video_id"])["description"]
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_licence_that_changes_to_one_without_commerce_ends_the_use(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    platforms.world.commons_library.image = b"\xff\xd8\xff\xe0"
+    harbour = {"id": 7, "title": "Old harbour", "licence": "CC BY-NC 4.0", "licence_url": "https://x.example"}
+    platforms.world.commons_library.photos = [harbour]
+    stock(platforms, 0)
+    job = prepare.handler(video(manual_script="The old harbour sleeps."), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert shown(job, 0)[0]["kind"] == "generated"

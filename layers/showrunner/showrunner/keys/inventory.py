@@ -134,6 +134,14 @@ SECRETS: tuple[Secret, ...] = (
         without="no figures from Spotify",
     ),
     Secret(
+        "pixabay/api_key",
+        "Pixabay",
+        "assisted",
+        ("channel_schedule", "keys", "videos", "visuals"),
+        source="https://pixabay.com/api/docs/",
+        without="fewer stock pictures",
+    ),
+    Secret(
         "speech/api_key",
         "Second speech service",
         "manual",

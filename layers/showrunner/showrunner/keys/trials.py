@@ -27,6 +27,7 @@ class Trial(NamedTuple):
     stage_address: Callable[[], str]
     path: str
     headers: Callable[[str], Mapping[str, str]]
+    query: Callable[[str], Mapping[str, str]] = lambda _: {}
 
 
 TRIALS: Mapping[str, Trial] = {
@@ -50,6 +51,14 @@ TRIALS: Mapping[str, Trial] = {
         lambda: config.setting("YOUTUBE_BASE_URL"),
         "/youtube/v3/videos?part=id&id=jNQXAC9IVRw",
         lambda key: {"X-Goog-Api-Key": key},
+    ),
+    "pixabay/api_key": Trial(
+        "Pixabay",
+        "https://pixabay.com",
+        lambda: config.setting("PIXABAY_BASE_URL"),
+        "/api/?q=sea&per_page=3",
+        lambda _: {},
+        lambda key: {"key": key},
     ),
     "pexels/api_key": Trial(
         "Pexels",
@@ -75,7 +84,9 @@ def try_key(name: str, key: str, address: str | None = None) -> None:
     trial = TRIALS[name]
     address = (address or trial.stage_address()).rstrip("/") + trial.path
     sender = Sender(trial.service, SECONDS, MOST_BYTES)
-    status = sender.send("GET", address, headers=trial.headers(key), status_only=True).status
+    status = sender.send(
+        "GET", address, query=trial.query(key), headers=trial.headers(key), status_only=True
+    ).status
     if status in REFUSALS:
         raise CredentialRejected(f"{trial.service} refuses the new key ({status}): the old one stays in use.")
     if status >= 400:

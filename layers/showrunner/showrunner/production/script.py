@@ -22,6 +22,9 @@ WORDS_TOLERANCE_WORDS = 8
 # Of several answers that miss the length, the closest is taken if it is off by this many tolerances at most.
 CLOSE_ENOUGH = 2
 
+# Names of the libraries in credits.
+LIBRARIES = {"pexels": "Pexels", "pixabay": "Pixabay", "commons": "Wikimedia Commons"}
+
 # More scenes than this in one answer of a model (two minutes) flicker, and are a fault of the answer.
 MAX_ANSWER_SCENES = 60
 # timeline.schema.json allows 200 characters; a longer heading can't be read on a phone.
@@ -339,20 +342,39 @@ def with_chapters(description: str, chapters: list[tuple[float, str]]) -> str:
     return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
 
 
-def with_credits(description: str, videos: list[str], photos: list[str]) -> str:
-    """Return the description with a line for the authors of videos and one for those of photographs.
+def with_credits(description: str, shown: list[dict[str, Any]]) -> str:
+    """Return the description with the authors of what is shown, as the visuals step stored it.
 
-    Pexels asks for it: https://www.pexels.com/api/documentation/#guidelines
+    Libraries ask for a line each (https://www.pexels.com/api/documentation/#guidelines), which is left out
+    where there is no room. A licence that demands a credit gets one with its address and the work's: for it
+    the description is shortened.
     """
-    lines = []
-    for kind, authors in (("Videos", videos), ("Photos", photos)):
-        names = dict.fromkeys(" ".join(re.sub(r"[<>]", "", author).split())[:60] for author in authors)
-        if names:
-            lines.append(f"{kind}: {', '.join(names)} (Pexels)")
-    if not lines:
-        return description
-    whole = "\n".join([f"{description}\n", *lines])
-    return whole if len(whole.encode()) <= DESCRIPTION_BYTES else description
+    named: dict[str, dict[str, None]] = {}
+    demanded: dict[str, None] = {}
+    for each in shown:
+        # What an earlier release stored is from Pexels, or is an upload or typeset and has no author.
+        if not each.get("author"):
+            continue
+        author, kind = _one_line(each["author"])[:60], "Videos" if each["kind"] == "clip" else "Photos"
+        if each.get("must_credit"):
+            line = f"{each['licence']} {each['licence_url']}, cropped: {each['source']}"
+            demanded[f"{kind[:-1]} by {author}, {line}"] = None
+        else:
+            named.setdefault(f"{kind}: %s ({LIBRARIES[each.get('library') or 'pexels']})", {})[author] = None
+    asked = [line % ", ".join(authors) for line, authors in sorted(named.items(), reverse=True)]
+    must = "\n".join(demanded)
+    room = DESCRIPTION_BYTES - len(must.encode()) - 2
+    text = description
+    if must and len(text.encode()) > room:
+        text = text.encode()[: max(0, room)].decode(errors="ignore")
+    whole = "\n".join([f"{text}\n", *asked])
+    if asked and len(whole.encode()) <= (room if must else DESCRIPTION_BYTES):
+        return f"{whole}\n{must}" if must else whole
+    return f"{text}\n\n{must}" if must else text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(re.sub(r"[<>]", "", text).split())
 
 
 def _clock(seconds: float) -> str:

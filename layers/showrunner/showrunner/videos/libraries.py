@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from showrunner import breakers, config, quotas
 from showrunner.aws import ssm
-from showrunner.platforms import pexels
+from showrunner.platforms import commons, pexels, pixabay
+from showrunner.platforms.commons import Commons
 from showrunner.platforms.pexels import Pexels
+from showrunner.platforms.pixabay import Pixabay
 from showrunner.platforms.stock import Library
 
 
@@ -23,11 +25,18 @@ class Source(NamedTuple):
 
 def configured() -> list[Source]:
     """Return the libraries in the order in which they are asked: those without a key are left out."""
-    found = []
+    found: list[Source] = []
     if key := ssm.secret("pexels/api_key", default=" ").strip():
         hosts = config.setting("PEXELS_PHOTO_HOST"), config.setting("PEXELS_VIDEO_HOST")
         library = Pexels(key, config.setting("PEXELS_BASE_URL"), *hosts)
         found.append(Source(pexels.NAME, library, _pexels_search, _pexels_download))
+    if key := ssm.secret("pixabay/api_key", default=" ").strip():
+        hosts = config.setting("PIXABAY_PHOTO_HOST"), config.setting("PIXABAY_VIDEO_HOST")
+        pixabay_library = Pixabay(key, config.setting("PIXABAY_BASE_URL"), *hosts)
+        found.append(Source(pixabay.NAME, pixabay_library, _pixabay_search, _pixabay_download))
+    # Wikimedia Commons needs no key.
+    free = Commons(config.setting("COMMONS_BASE_URL"), config.setting("COMMONS_FILE_HOST"))
+    found.append(Source(commons.NAME, free, _commons_search, _commons_download))
     return found
 
 
@@ -41,4 +50,30 @@ def _pexels_search() -> Iterator[None]:
 @contextlib.contextmanager
 def _pexels_download() -> Iterator[None]:
     with breakers.guard("pexels", "download"):
+        yield
+
+
+@contextlib.contextmanager
+def _pixabay_search() -> Iterator[None]:
+    quotas.spend("pixabay", "search", 1, quotas.PIXABAY_SEARCHES_A_DAY)
+    with breakers.guard("pixabay", "search"):
+        yield
+
+
+@contextlib.contextmanager
+def _pixabay_download() -> Iterator[None]:
+    with breakers.guard("pixabay", "download"):
+        yield
+
+
+@contextlib.contextmanager
+def _commons_search() -> Iterator[None]:
+    quotas.spend("commons", "search", 1, quotas.COMMONS_SEARCHES_A_DAY)
+    with breakers.guard("commons", "search"):
+        yield
+
+
+@contextlib.contextmanager
+def _commons_download() -> Iterator[None]:
+    with breakers.guard("commons", "download"):
         yield

@@ -25,15 +25,16 @@ def require_source(
 ) -> None:
     """Raise InvalidRequest if the order promises motion, and nothing that moves can be found for it."""
     promised = motion(settings, order["visual_style"])
-    if not promised or ssm.secret("pexels/api_key", default=" ").strip():
+    keys = ssm.secrets(["pexels/api_key", "pixabay/api_key"], default=" ").values()
+    if not promised or any(key.strip() for key in keys):
         return
     own = assets.list_ready(tx, organisation_id, order["assets"]) if order["assets"] else []
     if any(each["kind"] == "clip" for each in own):
         return
     message = (
         f"A video of footage must move in {promised:.0%} of its time, and this stage has no library of "
-        "videos: an operator stores the key pexels/api_key (make keys). Or name clips of your own in "
-        "assets, or choose the visual style mixed or typographic."
+        "videos: an operator stores the key pexels/api_key or pixabay/api_key (make keys). Or name clips of "
+        "your own in assets, or choose the visual style mixed or typographic."
     )
     raise InvalidRequest(message, [{"field": f"{prefix}visual_style", "message": message}])
 
