@@ -71,6 +71,11 @@ def test_a_quotation_becomes_a_card(language: str, text: str, shown: str) -> Non
             "Cuando sube la marea, los barcos de los pescadores salen del viejo puerto.",
             "Cuando sube la marea",
         ),
+        ("es", "La luna está a unos mil kilómetros y,", "La luna está a unos mil kilómetros"),
+        ("es", "y por eso cada costa", "por eso cada costa"),
+        ("es", "Si está llena o es nueva,", "Si está llena o es nueva"),
+        ("fr", "mais la mer remonte et le", "la mer remonte"),
+        ("de", "Aber niemand wartet.", "Aber niemand wartet"),
     ],
 )
 def test_other_passages_show_their_key_phrase(language: str, text: str, shown: str) -> None:

@@ -128,6 +128,13 @@ _NO_LABEL_END = frozenset(
 )
 # Where a clause ends: commas and dashes, but not those inside of figures.
 _CLAUSE_END = re.compile(r"[;:—，、；：،؛]|,(?!\d)|\s[–-]\s")
+_CONJUNCTIONS = frozenset({
+    "and", "but", "or", "so", "y", "e", "o", "u", "pero", "et", "ou", "mais", "und", "oder", "aber",
+})  # fmt: skip
+_ARTICLES = frozenset({
+    "the", "a", "an", "el", "los", "las", "un", "una", "le", "les", "une", "des", "der", "die", "das", "ein",
+    "eine",
+})  # fmt: skip
 _PHRASE_WORDS, _PHRASE_CHARACTERS = 8, 60
 _SENTENCE_END = re.compile(r"[.!?…。！？।؟]+[\"'”’»」』)]*$")
 
@@ -190,8 +197,8 @@ def _label(rest: str) -> str:
 
 def _phrase(narration: str, language: str) -> str | None:
     """Return the shortest sentence, or else clause, that is short enough to be read at a glance."""
-    whole = [_SENTENCE_END.sub("", sentence).strip() for sentence in sentences(narration, language)]
-    clauses = [clause.strip() for sentence in whole for clause in _CLAUSE_END.split(sentence)]
+    whole = [_trimmed(_SENTENCE_END.sub("", sentence)) for sentence in sentences(narration, language)]
+    clauses = [_trimmed(clause) for sentence in whole for clause in _CLAUSE_END.split(sentence)]
     for parts in (whole, clauses):
         short = [
             part
@@ -201,6 +208,16 @@ def _phrase(narration: str, language: str) -> str | None:
         if short:
             return max(short, key=count_words)
     return None
+
+
+def _trimmed(part: str) -> str:
+    """Return a part of a sentence without the conjunctions, articles and commas at its edges."""
+    words = part.strip(" ,;:—–-").split()
+    while words and words[-1].strip(",;:").lower() in _CONJUNCTIONS | _ARTICLES:
+        words.pop()
+    while words and words[0] in _CONJUNCTIONS:  # in small letters: not the first word of a sentence
+        words.pop(0)
+    return " ".join(words).rstrip(",;:")
 
 
 def spoken_range(card: Visual, words: Sequence[str]) -> tuple[int, int] | None:
