@@ -8,7 +8,7 @@ from typing import Any
 
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import costs, files, progress
+from showrunner.production import costs, files, progress, visuals
 from showrunner.production.job import Job
 from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint, metrics
@@ -76,10 +76,21 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
         "report": files.report_key(job.folder),
         "loudness_lufs": report["loudness_lufs"],
         "true_peak_dbtp": report["true_peak_dbtp"],
-        "picture": report.get("picture"),
+        "picture": _picture(job, report, len(document.get("shots", []))),
         "models": {"language": document["models"] or ["manual"], "voice": job.voice.provider_id},
     }
     return product, sum(each["bytes"] for each in outputs)
+
+
+def _picture(job: Job, report: dict[str, Any], scenes: int) -> dict[str, Any] | None:
+    """Return what the render measured of the picture, and how relevant its works are (0 to 1)."""
+    stored = [s3.find_json(files.visual_key(job.folder, scene)) for scene in range(scenes)]
+    shown = [picture for each in stored if each for picture in visuals.pictures_of(each)]
+    found = [picture["relevance"] for picture in shown if "relevance" in picture]
+    measured: dict[str, Any] | None = report.get("picture")
+    if measured is None or not found:
+        return measured
+    return {**measured, "relevance": round(sum(found) / len(found), 3)}
 
 
 def _keys(folder: str, output: dict[str, Any]) -> dict[str, str]:

@@ -29,7 +29,9 @@ def finished(tx: Any, platforms: Platforms, client: Client) -> dict[str, Any]:
     video_id = client("POST", "/api/v1/videos/generate", body).body["video_id"]
     event = {"video_id": video_id, "organisation_id": client.organisation_id, "attempt": 1}
     finish.handler(produced(tx, platforms, event), None)
-    assert row(tx, video_id)["status"] == "completed"
+    done = row(tx, video_id)
+    assert done["status"] == "completed"
+    assert 0 < done["product"]["picture"]["relevance"] <= 0.5  # Pexels says nothing about these works
     return {**event, "channel_id": channel}
 
 
