@@ -200,12 +200,27 @@ def test_a_withdrawn_permission_ends_the_reading_and_is_told(published, client):
     assert len(sent_emails()) == before, "the fixture's connection was made by nobody"
 
 
-def test_a_machine_that_does_not_start_is_told(published, client, monkeypatch):
+def test_a_machine_that_does_not_start_is_told_and_costs_nothing(published, client, monkeypatch):
     monkeypatch.setenv("PUBLICATION_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:gone")
 
-    response = ask(published, client)
+    responses = [ask(published, client) for _ in range(3)]
 
-    assert (response.status, response.headers["retry-after"]) == (503, "60")
+    assert [(each.status, each.headers["retry-after"]) for each in responses] == [(503, "60")] * 3
+    assert (quotas.spent_by_share("youtube")["metrics"], of_channel(published, client)["status"]) == (
+        0,
+        "failed",
+    )
+
+
+def test_a_start_without_an_answer_keeps_its_units(published, client, monkeypatch):
+    """The machine may run although its answer was lost, and then YouTube counts the calls."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SFN", "http://127.0.0.1:9")
+    sdk.client.cache_clear()
+
+    response = ask(published, client)
+    sdk.client.cache_clear()
+
+    assert (response.status, quotas.spent_by_share("youtube")["metrics"]) == (503, 2)
 
 
 def test_a_reading_that_breaks_is_ended(published, client):

@@ -242,6 +242,11 @@ def reserve_of_share(project: Project, units: int, holder: str, share: str) -> s
     )
 
 
+def release_of_share(project: Project, units: int, holder: str, share: str, day: str) -> None:
+    """Give back what reserve_of_share has reserved, of which nothing was used."""
+    release(project.name, "general", units, holder, day, None if project.is_own else share)
+
+
 def units_by_organisation(project: str, now: datetime) -> dict[str, int]:
     """Return the units that publications of each organisation have reserved on the day of `now`."""
     buckets = dynamodb.list_(f"quota#{project}#{pacific_day(now)}", now.timestamp())

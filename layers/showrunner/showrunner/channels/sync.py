@@ -4,7 +4,7 @@ The publication machine runs them with the input {channel_id, organisation_id, a
 worker asks YouTube (channels/reading.py): one unit for the channel, and one for each 50 videos.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from showrunner import quotas
 from showrunner.accounts import emails, google_projects
@@ -21,12 +21,31 @@ RUNNING_SECONDS = 900
 FRESH_SECONDS = 60
 
 
-def reserve(tx: db.Transaction, channel_id: str, connection_id: str, attempt: int) -> None:
-    """Reserve the units of a whole reading in the share `metrics`. Raises QuotaExceeded."""
+# The share of the quota that readings are paid from.
+SHARE = "metrics"
+
+
+class Reservation(NamedTuple):
+    """The units of one reading, and the quota day (Pacific date) that they count against."""
+
+    project: quotas.Project
+    units: int
+    holder: str
+    day: str
+
+
+def reserve(tx: db.Transaction, channel_id: str, connection_id: str, attempt: int) -> Reservation:
+    """Reserve the units of a whole reading. Raises QuotaExceeded."""
     videos = channel_syncs.count_videos(tx, channel_id)
-    units = 1 + -(-videos // IDS_A_UNIT)
+    units, holder = 1 + -(-videos // IDS_A_UNIT), f"sync-{channel_id}-{attempt}"
     project = google_projects.of_connection(tx, connection_id)
-    quotas.reserve_of_share(project, units, f"sync-{channel_id}-{attempt}", "metrics")
+    day = quotas.reserve_of_share(project, units, holder, SHARE)
+    return Reservation(project, units, holder, day)
+
+
+def release(reserved: Reservation) -> None:
+    """Give back the units of a reading that never began."""
+    quotas.release_of_share(reserved.project, reserved.units, reserved.holder, SHARE, reserved.day)
 
 
 def begin(event: dict[str, Any]) -> Outcome:

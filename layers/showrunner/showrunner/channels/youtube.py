@@ -134,7 +134,7 @@ def sync_youtube(request: Request, channel_id: str) -> Answer:
     later. It costs one unit of the quota, and one for each 50 videos. A reading that runs, or has ended
     within the last minute, is not repeated.
     """
-    id_, attempt = channel_id.lower(), None
+    id_, attempt, reserved = channel_id.lower(), None, None
     with db.transaction() as tx:
         channels.lock(tx, request.organisation_id, channel_id)
         connection = channels.get_connection(tx, channel_id)
@@ -143,10 +143,10 @@ def sync_youtube(request: Request, channel_id: str) -> Answer:
         if known is None or _may_be_repeated(known):
             attempt = channel_syncs.begin(tx, request.organisation_id, channel_id)
             audit.record(tx, request, "sync", "channel", id_, attempt=attempt)
-            sync.reserve(tx, id_, connection["connection_id"], attempt)
+            reserved = sync.reserve(tx, id_, connection["connection_id"], attempt)
             known = channel_syncs.find(tx, channel_id)
-    if attempt is not None:
-        _start(request, id_, attempt)
+    if attempt is not None and reserved is not None:
+        _start(request, id_, attempt, reserved)
     return Answer(describe(known), 202)
 
 
@@ -163,8 +163,12 @@ def _require_connected(connection: dict[str, Any]) -> None:
         raise Conflict(f"{why} GET /auth/oauth/youtube/start, then POST /channels/{{id}}/connect-youtube.")
 
 
-def _start(request: Request, channel_id: str, attempt: int) -> None:
-    """Start the machine. Raises ServiceUnavailable: nobody else would start it."""
+def _start(request: Request, channel_id: str, attempt: int, reserved: sync.Reservation) -> None:
+    """Start the machine. Raises ServiceUnavailable: nobody else would start it.
+
+    If AWS refuses, the reserved units are given back. Without an answer they stay reserved, because the
+    machine may run all the same.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     document = {
@@ -184,6 +188,8 @@ def _start(request: Request, channel_id: str, attempt: int) -> None:
         log.warn(request, "not started", channel_id=channel_id, reason=str(error)[:500])
         with db.transaction() as tx:
             channel_syncs.end(tx, channel_id, "The reading could not be started; try again.")
+        if isinstance(error, ClientError):
+            sync.release(reserved)
         raise ServiceUnavailable("The reading could not be started; try again in a minute.", 60) from error
 
 
