@@ -222,6 +222,14 @@ def declared(template: Path) -> set[str]:
     return set(re.findall(r"^  (\w+):", section.group(1), re.MULTILINE)) if section else set()
 
 
+def block(name: str, template: str) -> str:
+    """Return what is written below a resource or parameter of a template. Raises LookupError."""
+    found = re.search(rf"^  {name}:\n((?:   .*\n|\s*\n)*)", template, re.MULTILINE)
+    if found is None:
+        raise LookupError(f"there is no {name}")
+    return found[1]
+
+
 def number_of_parameter(name: str, key: str, template: str) -> int:
     """Return a number that the text of a template gives for a parameter: its Default or its MaxValue."""
     found = re.search(rf"^  {name}:\n(?:    .*\n)*?    {key}: (\d+)", template, re.MULTILINE)

@@ -1,4 +1,5 @@
-"""`make deploy STAGE=dev`: preflight, secrets, data stack, migrations, render image, application stack.
+"""`make deploy STAGE=dev`: preflight, secrets under the stage's own key, data stack, migrations,
+render image, application stack.
 
 Run again from wherever it stopped, it goes on.
 
@@ -18,7 +19,7 @@ from local import build as building
 from local.build import declared
 from local.settings import HOME, ROOT, Refused, python_of
 from local.stages import preflight, secrets
-from local.stages.stage import STANDS, Stage, refuse_placeholders, refuse_region, refuse_unsafe
+from local.stages.stage import Stage, refuse_placeholders, refuse_region, refuse_unsafe
 
 __all__ = ["BROUGHT", "MADE", "OPTIONAL", "refuse_region", "release"]
 
@@ -96,7 +97,8 @@ class Release:
         Zones, snapshot and generation keep their values: others would replace subnets or empty the database.
         """
         zones = dict(zip(("ZoneA", "ZoneB"), found.zones, strict=False))
-        stands = self.stage.status(self.stage.data_stack) in STANDS
+        # A stack that has only the key (key.py) can still be undone, so it is not protected yet.
+        stands = self.stage.has_data_stack()
         # What `make destroy DATA=keep` took away comes back: a parameter that isn't given keeps its last
         # value.
         awake = {"Egress": "instance", "DatabaseMinCapacity": "0"}
@@ -353,8 +355,8 @@ class Rehearsal:
             "lacks, each with its command"
         )
         print(
-            f"# once: make keys STAGE={name} asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy "
-            f"makes {', '.join(MADE)}"
+            f"# once: make keys STAGE={name} makes the stage's KMS key, then "
+            f"asks for {', '.join([*BROUGHT, *OPTIONAL])}; make deploy makes {', '.join(MADE)}"
         )
         print("make build")
         print("# PROTECTED=false for the first deployment, true once both stacks stand")

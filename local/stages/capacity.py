@@ -42,17 +42,9 @@ class Limit(NamedTuple):
         return self.needed / self.there
 
 
-def block(resource: str, template: str) -> str:
-    """Return the text of a resource of a template."""
-    found = re.search(rf"^  {resource}:\n((?:   .*\n|\s*\n)*)", template, re.MULTILINE)
-    if found is None:
-        raise LookupError(f"there is no {resource}")
-    return found[1]
-
-
 def number_of(resource: str, name: str, template: str) -> int:
     """Return the first number that a resource of a template has in prod for a property of this name."""
-    found = re.search(rf"\b{name}: (?:(\d+)|!Ref (\w+))", block(resource, template))
+    found = re.search(rf"\b{name}: (?:(\d+)|!Ref (\w+))", build.block(resource, template))
     if found is None:
         raise LookupError(f"{resource} has no {name}")
     if found[1]:
@@ -72,7 +64,7 @@ def connections() -> int:
     for path in build.TEMPLATES.values():
         template = path.read_text(encoding="utf-8")
         for name in re.findall(r"^  (\w+):\n    Type: AWS::Serverless::Function", template, re.MULTILINE):
-            if "VpcConfig:" in block(name, template):  # exactly those with a database (test_network.py)
+            if "VpcConfig:" in build.block(name, template):  # exactly those with a database (test_network.py)
                 total += number_of(name, "ReservedConcurrentExecutions", template)
     return total
 

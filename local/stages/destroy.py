@@ -71,7 +71,7 @@ def update(stage: Stage, changes: dict[str, str]) -> None:
     """Deploy the data stack's own template again with other parameters."""
     name, client = stage.data_stack, stage.aws("cloudformation")
     deployed = stage.deployed(name)
-    if not deployed or all(deployed.get(key) == value for key, value in changes.items()):
+    if not stage.has_data_stack() or all(deployed.get(key) == value for key, value in changes.items()):
         return
     parameters: list[dict[str, Any]] = [
         {"ParameterKey": key, "UsePreviousValue": True} for key in deployed if key not in changes

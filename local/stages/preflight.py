@@ -311,8 +311,8 @@ def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
 
     A deployed stage keeps its zones: others would replace its subnets.
     """
-    deployed = stage.deployed(stage.data_stack)
-    if deployed:
+    if stage.has_data_stack():
+        deployed = stage.deployed(stage.data_stack)
         return [deployed.get("ZoneA", ""), deployed.get("ZoneB", "")], []
     wanted = (NAT_TYPE, *GPU_TYPES)
     paginator = stage.aws("ec2").get_paginator("describe_instance_type_offerings")
@@ -337,7 +337,7 @@ def find_zones(stage: Stage) -> tuple[list[str], list[Finding]]:
 
 
 def addresses(stage: Stage, given: dict[str, str]) -> Iterator[Finding]:
-    if given.get("Egress") == "gateway" and not stage.deployed(stage.data_stack):
+    if given.get("Egress") == "gateway" and not stage.has_data_stack():
         used = len(stage.aws("ec2").describe_addresses()["Addresses"])
         allowed = quota_of(stage, ADDRESSES)
         if used >= allowed:

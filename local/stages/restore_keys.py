@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from local.settings import Refused
+from local.stages import key
 from local.stages.stage import Stage
 
 
@@ -19,6 +20,7 @@ def restore(stage: Stage, source: str) -> None:
     """
     stage.caller()
     wanted = {each["name"]: each for each in _read(stage, source)}
+    key.make(stage)
     there = _there(stage)
     for name, (_, digest) in there.items():
         known = wanted.get(name)

@@ -1,6 +1,6 @@
 """`make keys STAGE=dev`: ask for each service's key, try it, and put it into SSM.
 
-Secrets that only this stage needs to know are generated.
+Secrets that only this stage needs to know are generated. Before the first one the stage gets its KMS key.
 """
 
 import getpass
@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 
 from local.settings import Refused
+from local.stages import key
 from local.stages.stage import Stage
 from showrunner.access import tokens
 from showrunner.errors import CredentialRejected, PlatformUnavailable
@@ -27,7 +28,7 @@ Ask = Callable[[str], str]
 
 
 def ask_all(stage: Stage, ask: Ask = getpass.getpass) -> None:
-    """Ask for each key that is missing, try it, and store it.
+    """Ask for each service's key that is missing, try it, and store it. `make_missing` has to come first.
 
     An empty answer skips an optional one. Raises Refused when a service refuses a key.
     """
@@ -86,13 +87,13 @@ def _how_to_replace(secret: Secret) -> str:
     return "to replace it: docs/runbooks/KeysOverdue.md"
 
 
-def tried(secret: Secret, key: str) -> str:
-    """Try a key and return the outcome in words. Raises Refused if it refuses the key."""
+def tried(secret: Secret, value: str) -> str:
+    """Try a service's key and return the outcome in words. Raises Refused if the service refuses it."""
     trial = trials.TRIALS.get(secret.name)
     if trial is None:
         return "stored; it can't be tried alone"
     try:
-        trials.try_key(secret.name, key, trial.address)
+        trials.try_key(secret.name, value, trial.address)
     except CredentialRejected as error:
         raise Refused(
             f"{secret.title} refuses this key; make another at {secret.source} and run it again, what is in "
@@ -104,10 +105,11 @@ def tried(secret: Secret, key: str) -> str:
 
 
 def make_missing(stage: Stage) -> None:
-    """Make the secrets that nobody brings, where they aren't there.
+    """Make the stage's KMS key, and under it the secrets that nobody brings, where they aren't there.
 
     The public half of the signing key always follows the private one.
     """
+    key.make(stage)
     there = stage.secrets_there(list(MADE))
     for name in PASSWORDS:
         if name not in there:
@@ -121,7 +123,7 @@ def make_missing(stage: Stage) -> None:
 
 
 def encrypt_again(stage: Stage) -> None:
-    """Encrypt with the stage's key what was stored before there was one, on a stage's first deployment."""
+    """Encrypt with the stage's key what somebody stored under another one, by hand or by an older release."""
     for name in stage.secrets_under_other_keys():
         (value,) = stage.secrets_there([name]).values()
         stage.put_secret(name, value, overwrite=True)

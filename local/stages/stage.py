@@ -156,14 +156,13 @@ class Stage:
         return found
 
     def put_secret(self, name: str, value: str, *, overwrite: bool = False) -> None:
-        """Store a SecureString under the stage's key, before the data stack has made that under SSM's own."""
-        key = self.outputs(self.data_stack).get("StageKeyArn")
+        """Store a SecureString under the stage's key. Raises Refused before that is made (key.make)."""
         self.aws("ssm").put_parameter(
             Name=self.parameter_name(name),
             Value=value,
             Type="SecureString",
             Overwrite=overwrite,
-            **({"KeyId": key} if key else {}),
+            KeyId=self.output(self.data_stack, "StageKeyArn"),
         )
 
     def secrets_under_other_keys(self) -> list[str]:
@@ -216,6 +215,10 @@ class Stage:
         return {
             each["ParameterKey"]: str(each.get("ParameterValue", "")) for each in found.get("Parameters", [])
         }
+
+    def has_data_stack(self) -> bool:
+        """Return True if the data stack was deployed, False for one that has only the stage's key (key.py)."""
+        return "MigrateFunction" in self.outputs(self.data_stack)
 
     def settle(self, name: str) -> None:
         """Bring a stack into a state that CloudFormation can update.

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from local import build, release
 from local.settings import ROOT, Refused
-from local.stages import edge, preflight, secrets
+from local.stages import destroy, edge, key, preflight, secrets
 from local.stages import stage as stages
 from local.stages.stage import Stage
 from tests.local.account import Account, Stack
@@ -353,7 +353,7 @@ def test_a_stack_that_somebody_began_to_delete_is_not_touched(account):
 
 
 def test_a_failed_deployment_says_which_resource_and_why(account):
-    account.stack_failures = ["ROLLBACK_COMPLETE"]
+    account.stack_failures = ["UPDATE_ROLLBACK_COMPLETE"]
 
     with pytest.raises(Refused, match="Database: no capacity"):
         deploy()
@@ -379,17 +379,56 @@ def test_the_public_half_of_the_signing_key_is_made_again_from_the_private_one(a
 # ---------------------------------------------------------------- Releases and restores
 
 
-def test_secrets_from_before_the_stages_key_are_encrypted_with_it(account, capsys):
-    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+
+
+def test_the_stages_key_is_there_before_its_first_secret(monkeypatch, tmp_path, capsys):
+    account = Account()
+    use(monkeypatch, tmp_path, account)
+
+    secrets.make_missing(Stage("dev"))
+    secrets.ask_all(Stage("dev"), lambda question: "" if "Enter to go on" in question else "key")
+    asked = dict(account.secret_keys)
     deploy()
 
-    assert {account.secret_keys[name] for name in account.secrets} == {key}
+    assert asked
+    assert set(asked.values()) == {KEY}
+    assert account.secret_keys.keys() == account.secrets.keys()
+    assert set(account.secret_keys.values()) == {KEY}
+    assert "Encrypted" not in capsys.readouterr().out, "no secret was ever under another key"
+    data = account.stacks["showrunner-data-dev"].parameters
+    assert (data["Protected"], data["ZoneA"], data["ApiLogs"]) == ("true", "us-east-1a", "make")
+
+
+def test_a_first_deployment_that_fails_leaves_the_key_and_can_be_undone(account):
+    account.stack_failures = ["UPDATE_ROLLBACK_COMPLETE"]
+    with pytest.raises(Refused):
+        deploy()
+    assert account.stacks["showrunner-data-dev"].outputs == {"StageKeyArn": KEY}
+
+    deploy()
+
+    assert [values["Protected"] for name, values in account.deployed if name == "showrunner-data-dev"] == [
+        "false",
+        "true",
+    ]
+
+
+def test_a_stage_that_has_only_its_key_can_be_destroyed(account, monkeypatch):
+    key.make(Stage("dev"))
+
+    destroy.destroy(Stage("dev"), "delete", lambda question: question.partition("Type '")[2].partition("'")[0])
+
+    assert (account.stacks, account.key_ends, account.secrets) == ({}, True, {})
+
+
+def test_secrets_that_were_stored_by_hand_are_encrypted_with_the_stages_key(account, capsys):
+    deploy()
+
+    assert {account.secret_keys[name] for name in account.secrets} == {KEY}
     assert "Encrypted /showrunner/dev/openai/api_key with the stage's key" in capsys.readouterr().out
 
-    Stage("dev").put_secret("pexels/api_key", "new", overwrite=True)
     deploy()
-
-    assert account.secret_keys["/showrunner/dev/pexels/api_key"] == key
     assert "Encrypted" not in capsys.readouterr().out
 
 
