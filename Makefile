@@ -88,6 +88,10 @@ trace: ## every log line of one request or video (STAGE=dev ID=..., or STAGE=loc
 restore: ## replace a stage's database with a snapshot (STAGE=dev SNAPSHOT=name; CONFIRM=prod for prod)
 	$(local) restore --stage '$(STAGE)' --snapshot '$(SNAPSHOT)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
 
+.PHONY: switch
+switch: ## put a restored copy of a backup in place of a stage's database (STAGE=dev DATABASE=showrunner_restore_...; CONFIRM=prod for prod)
+	$(local) switch --stage '$(STAGE)' --database '$(DATABASE)' $(if $(CONFIRM),--confirm '$(CONFIRM)')
+
 restore-keys: ## put all secrets of a nightly copy into an empty stage (STAGE=dev FROM=s3://bucket/keys/dev/2026-11-29.json)
 	$(local) restore-keys --stage '$(STAGE)' --source '$(FROM)'
 

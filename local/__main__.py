@@ -89,6 +89,10 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--stage", "--snapshot"):
         restoring.add_argument(name, required=True)
     restoring.add_argument("--confirm")
+    switching = command("switch", switch, "a restored copy in place of a stage's database")
+    for name in ("--stage", "--database"):
+        switching.add_argument(name, required=True)
+    switching.add_argument("--confirm")
     restoring_keys = command("restore-keys", restore_keys, "a stage's secrets from a nightly copy")
     for name in ("--stage", "--source"):
         restoring_keys.add_argument(name, required=True)
@@ -246,7 +250,7 @@ def preflight(options: argparse.Namespace) -> None:
 
 
 def make_keys(options: argparse.Namespace) -> None:
-    """Make the keys that nobody brings, then ask for the others. Without a terminal they are listed."""
+    """Make what nobody brings, then ask for the services' keys. Without a terminal they are listed."""
     found = operated(options.stage)
     from local.stages import secrets
 
@@ -323,6 +327,13 @@ def restore(options: argparse.Namespace) -> None:
     release.release(options.stage, dry_run=False, confirm=options.confirm, snapshot=options.snapshot)
 
 
+def switch(options: argparse.Namespace) -> None:
+    found = operated(options.stage, confirm=options.confirm or "no")
+    from local.stages import switch
+
+    switch.switch(found, options.database)
+
+
 def restore_keys(options: argparse.Namespace) -> None:
     found = operated(options.stage)
     from local.stages import restore_keys
@@ -340,13 +351,16 @@ def destroy(options: argparse.Namespace) -> None:
 def operated(name: str, *, confirm: str | None = None) -> "Stage":
     """Return the stage of a real account, in the environment that has the SDK.
 
-    Commands that only look or add need no CONFIRM.
+    Commands that only look or add need no CONFIRM. Raises Refused without a region or credentials.
     """
     enter(("local", "sam", "lambda"))
     from local.stages.stage import Stage, refuse_unsafe
 
     refuse_unsafe(name, confirm or name)
-    return Stage(name)
+    stage = Stage(name)
+    stage.region()
+    stage.caller()
+    return stage
 
 
 def bench(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Deployment, `make admin`, a restore, a rotation -> migrated database, admin, empty copy, new login.
+"""Deployment, `make admin`, restore, `make switch`, rotation -> migrated database, admin, copy, new login.
 
 The files are numbered. Each is applied once, in a transaction. Then the functions' role gets its password. A
 rotation of that password admits the other role's new one, and later ends the old one.
@@ -6,7 +6,6 @@ rotation of that password admits the other role's new one, and later ends the ol
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from pg8000.native import Connection, DatabaseError, identifier
 
 from showrunner.accounts import first_admin
 from showrunner.aws import ssm
-from showrunner.backups import deletions
+from showrunner.backups import deletions, switching
 from showrunner.database import db, logins
 from showrunner.database.owner import connect, session, transaction
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest
@@ -29,9 +28,6 @@ LOCK = 7_206_611_407_211
 
 # Nothing waits for a lock as long as a statement may take while users wait behind it.
 LOCK_TIMEOUT = "20s"
-
-# Databases that restores create. The stage's own one can't be named so.
-COPY_NAME = re.compile("showrunner_restore_[a-z0-9_]{1,40}")
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS public.migrations (
@@ -145,8 +141,7 @@ def make_copy(database: str, numbers: list[int]) -> dict[str, Any]:
 
     Raises InvalidRequest for a name that a restore doesn't use, Conflict if a migration is missing here.
     """
-    if not COPY_NAME.fullmatch(database):
-        raise InvalidRequest("A restore's database is called showrunner_restore_...: this one is not.")
+    switching.require_copy(database)
     with contextlib.closing(connect()) as connection, locked(connection):
         if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=database):
             connection.run(f"CREATE DATABASE {identifier(database)}")
@@ -170,9 +165,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{}` migrates; `{"command": "admin", "email", "organisation", "by"}` makes a platform admin.
 
     `{"command": "copy", "database", "migrations"}` creates an empty database for a restore; `deletions`
-    (`since`) and `delete` (`deletions`) keep what people deleted deleted after one. `admit_login` and
-    `end_logins` are commands of the rotation machine and answer with its next action. Whoever may invoke this
-    function may do all of it.
+    (`since`) and `delete` (`deletions`) keep what people deleted deleted after one. `switch` (`database`,
+    `by`) puts a restored copy in place of the stage's database. `admit_login` and `end_logins` are commands
+    of the rotation machine and answer with its next action. Whoever may invoke this function may do it all.
     """
     command = event.get("command")
     if command == "admin":
@@ -184,10 +179,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return deletions.list_since(event["since"])
     if command == "delete":
         return deletions.repeat_in_stage(event["deletions"])
+    if command == "switch":
+        return switching.switch(event["database"], event["by"], migrate)
     if command in ("admit_login", "end_logins"):
         return change_logins(event)
     if event:
-        known = "admin, copy, deletions, delete, admit_login, end_logins"
+        known = "admin, copy, deletions, delete, switch, admit_login, end_logins"
         raise InvalidRequest(f"The event is {{}} or a command that this function knows ({known}).")
     with contextlib.closing(connect()) as connection:
         applied = migrate(connection)

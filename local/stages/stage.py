@@ -42,7 +42,7 @@ def refuse_unsafe(stage: str, confirm: str | None) -> None:
         )
     if stage == "prod" and confirm != "prod":
         raise Refused(
-            "this would change production; say so by CONFIRM=prod (make deploy STAGE=prod CONFIRM=prod)"
+            "this would change production; add CONFIRM=prod to say so (make deploy STAGE=prod CONFIRM=prod)"
         )
     elsewhere = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
     if elsewhere:
@@ -217,7 +217,7 @@ class Stage:
         }
 
     def has_data_stack(self) -> bool:
-        """Return True if the data stack was deployed, False for one that has only the stage's key (key.py)."""
+        """Return True if the data stack was deployed, not only begun with the stage's key (key.py)."""
         return "MigrateFunction" in self.outputs(self.data_stack)
 
     def settle(self, name: str) -> None:

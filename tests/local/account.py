@@ -81,6 +81,11 @@ class Account:
     deletions: list[Json] = field(default_factory=list)
     """Requests to delete that the database's audit log has."""
     deleted_again: list[Json] = field(default_factory=list)
+    commands_of_migrate: list[Json] = field(default_factory=list)
+    answers: dict[str, Json] = field(default_factory=dict)
+    """What the migrate function answers to a command."""
+    manifests: list[Json] = field(default_factory=list)
+    """Of the backups in the backup bucket."""
     versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)
     zones: dict[str, list[str]] = field(
@@ -117,7 +122,7 @@ class Account:
         name = f"{model.service_model.service_name.replace('-', '_')}_{model.name}"
         result = getattr(self, name)(asked)
         if model.output_shape is not None:
-            plain = {key: value for key, value in result.items() if key != "Payload"}
+            plain = {key: value for key, value in result.items() if key not in ("Payload", "Body")}
             report = ParamValidator().validate(plain, model.output_shape)
             assert not report.has_errors(), f"{name}: {report.generate_report()}"
         return {**result, "ResponseMetadata": {"HTTPStatusCode": 200}}
@@ -210,6 +215,7 @@ class Account:
                 "DatabaseHost": host,
                 "AlarmsTopic": f"arn:aws:sns:{REGION}:{ACCOUNT}:showrunner-dev-alarms",
                 "MediaBucket": "media",
+                "BackupBucket": "backups",
                 "StateTable": "state",
                 "StageKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
                 "DatabaseCluster": f"showrunner-dev-{parameters.get('DatabaseGeneration', '1')}",
@@ -324,6 +330,17 @@ class Account:
             ]
         }
 
+    def cloudformation_CreateStack(self, asked: Json) -> Json:  # noqa: N802
+        if asked["StackName"] in self.stacks:
+            raise refused("AlreadyExistsException", "already exists", "CreateStack")
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in asked["Parameters"]}
+        declared = asked["TemplateBody"].partition("Parameters:\n")[2].partition("Resources:\n")[0]
+        assert given.keys() == set(re.findall(r"^  (\w+):", declared, re.MULTILINE))
+        self.stacks[asked["StackName"]] = Stack(
+            "CREATE_IN_PROGRESS", given, {"StageKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"}
+        )
+        return {"StackId": "x"}
+
     def cloudformation_DeleteStack(self, asked: Json) -> Json:  # noqa: N802
         stack = self.stacks[asked["StackName"]]
         if stack.protected:
@@ -377,7 +394,12 @@ class Account:
             return {"StatusCode": 202, "Payload": io.BytesIO(b"")}
         event = json.loads(asked.get("Payload", b"{}"))
         if "command" in event:
-            known = {"deletions": {"deletions": self.deletions}, "delete": {"deleted": len(self.deletions)}}
+            self.commands_of_migrate.append(event)
+            known = {
+                "deletions": {"deletions": self.deletions},
+                "delete": {"deleted": len(self.deletions)},
+                **self.answers,
+            }
             self.deleted_again += event.get("deletions", [])
             payload = json.dumps(known[event["command"]]).encode()
             return {"StatusCode": 200, "Payload": io.BytesIO(payload)}
@@ -557,6 +579,14 @@ class Account:
         if self.objects is None:
             raise refused("NoSuchBucket", "", "ListObjectVersions")
         return {"Versions": [{"Key": key, "VersionId": "1"} for key in self.objects]} if self.objects else {}
+
+    def s3_ListObjectsV2(self, asked: Json) -> Json:  # noqa: N802
+        assert (asked["Bucket"], asked["Prefix"]) == ("backups", "manifests/")
+        return {"Contents": [{"Key": f"manifests/{each['id']}.json"} for each in self.manifests]}
+
+    def s3_GetObject(self, asked: Json) -> Json:  # noqa: N802
+        (found,) = [each for each in self.manifests if asked["Key"] == f"manifests/{each['id']}.json"]
+        return {"Body": io.BytesIO(json.dumps(found).encode())}
 
     def s3_DeleteObjects(self, asked: Json) -> Json:  # noqa: N802
         gone = {each["Key"] for each in asked["Delete"]["Objects"]}

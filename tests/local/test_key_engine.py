@@ -11,7 +11,9 @@ from tests.contract import template
 from tests.local.conftest import Engine
 from tests.local.test_verify_engine import Session
 
-THE_REST = "  Rest:\n    Type: AWS::SNS::Topic\n    Properties: {KmsMasterKeyId: !GetAtt StageKey.Arn}\nOutputs:\n"
+THE_REST = (
+    "  Rest:\n    Type: AWS::SNS::Topic\n    Properties: {KmsMasterKeyId: !GetAtt StageKey.Arn}\nOutputs:\n"
+)
 
 
 def test_the_key_is_there_before_the_first_secret_and_stays(

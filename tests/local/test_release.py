@@ -417,7 +417,9 @@ def test_a_first_deployment_that_fails_leaves_the_key_and_can_be_undone(account)
 def test_a_stage_that_has_only_its_key_can_be_destroyed(account, monkeypatch):
     key.make(Stage("dev"))
 
-    destroy.destroy(Stage("dev"), "delete", lambda question: question.partition("Type '")[2].partition("'")[0])
+    destroy.destroy(
+        Stage("dev"), "delete", lambda question: question.partition("Type '")[2].partition("'")[0]
+    )
 
     assert (account.stacks, account.key_ends, account.secrets) == ({}, True, {})
 

@@ -1,13 +1,15 @@
 """make keys, admin, trace and destroy with an account in memory: what they print; running them again."""
 
 import json
+import os
 
 import pytest
 from botocore.exceptions import BotoCoreError
 from pytest_httpserver import HTTPServer
 
+from local import __main__ as main
 from local.settings import Refused
-from local.stages import admin, destroy, secrets, smoke, trace
+from local.stages import admin, destroy, key, secrets, smoke, switch, trace
 from local.stages.stage import Stage, refuse_unsafe
 from showrunner.keys import trials
 from showrunner.keys.inventory import BY_NAME
@@ -58,6 +60,7 @@ def services(httpserver: HTTPServer, monkeypatch) -> HTTPServer:
 def test_each_missing_key_is_asked_for_tried_and_stored(monkeypatch, tmp_path, services, stage, capsys):
     account = Account()
     use(monkeypatch, tmp_path, account)
+    key.make(stage)
 
     skipped = ("Google", "Second", "Spotify")
     secrets.ask_all(stage, lambda question: "" if question.startswith(skipped) else "right")
@@ -80,6 +83,7 @@ def test_each_missing_key_is_asked_for_tried_and_stored(monkeypatch, tmp_path, s
 def test_a_key_that_is_refused_is_not_kept_and_those_before_it_stay(monkeypatch, tmp_path, services, stage):
     account = Account()
     use(monkeypatch, tmp_path, account)
+    key.make(stage)
 
     with pytest.raises(Refused, match="ElevenLabs refuses this key"):
         secrets.ask_all(stage, lambda question: "wrong" if "ElevenLabs" in question else "right")
@@ -208,6 +212,62 @@ def test_the_local_stack_s_logs_are_searched_in_the_same_way(monkeypatch, tmp_pa
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
+# ---------------------------------------------------------------- make switch
+
+COPY = "showrunner_restore_01990e1f2b407a5d8c6e1f3b5d7f9a2c"
+
+
+@pytest.fixture
+def backup(account, stage, monkeypatch):
+    """A stage with one backup that was restored into COPY. Its state can be changed before the switch."""
+    deploy()
+    restored = {"database": COPY, "status": "identical"}
+    account.manifests = [{"id": "1", "started_at": "2026-11-28T01:00:00+00:00", "restore": restored}]
+    account.answers["switch"] = {
+        "database": "showrunner",
+        "before": f"{COPY[:-1]}d",
+        "applied": [],
+        "deleted": 2,
+    }
+    return restored
+
+
+def test_a_switch_says_what_goes_aside_and_how_to_go_back(account, stage, backup, capsys):
+    switch.switch(stage, COPY, confirmed)
+
+    told = capsys.readouterr().out
+    assert account.commands_of_migrate == [
+        {"command": "switch", "database": COPY, "by": "arn:aws:iam::123456789012:user/operator"}
+    ]
+    assert f"{COPY} holds the rows of 2026-11-28T01:00:00+00:00" in told
+    assert f"make switch STAGE=dev DATABASE={COPY[:-1]}d" in told
+
+
+@pytest.mark.parametrize("status", ["running", "different", "failed"])
+def test_a_copy_that_is_not_its_backup_is_refused(account, stage, backup, status):
+    backup["status"] = status
+
+    with pytest.raises(Refused, match="GET /api/v1/backups"):
+        switch.switch(stage, COPY, confirmed)
+    assert account.commands_of_migrate == []
+
+
+@pytest.mark.parametrize("name", ["", "showrunner"])
+def test_a_name_that_is_no_copys_is_refused_before_anything_is_asked(stage, name):
+    with pytest.raises(Refused, match="GET /api/v1/backups has it"):
+        switch.switch(stage, name)
+
+
+def test_a_switch_needs_its_sentence_and_goes_back_without_a_backup(account, stage, backup, capsys):
+    with pytest.raises(Refused, match="nothing was switched"):
+        switch.switch(stage, COPY, lambda _: "yes")
+
+    switch.switch(stage, f"{COPY[:-1]}d", confirmed)
+
+    assert "No backup names" in capsys.readouterr().out
+    assert len(account.commands_of_migrate) == 1
+
+
 # ---------------------------------------------------------------- make destroy
 
 
@@ -282,3 +342,24 @@ def test_a_stack_that_cannot_be_deleted_says_why(account, stage):
 def test_production_is_destroyed_only_by_its_name():
     with pytest.raises(Refused, match="CONFIRM=prod"):
         refuse_unsafe("prod", "no")
+
+
+# ---------------------------------------------------------------- Without an account
+
+
+@pytest.mark.parametrize("region", [None, "us-east-1"])
+@pytest.mark.parametrize("command", ["keys", "orphans", "smoke", "edge", "verify"])
+def test_every_command_says_what_the_shell_lacks(monkeypatch, tmp_path, command, region):
+    """A new user forgets the region or the login: that is a sentence, not a traceback."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setattr(main, "enter", lambda groups: None)  # this process has the SDK already
+    options = main.parser().parse_args([command, "--stage", "dev"])
+
+    with pytest.raises(Refused, match="AWS_PROFILE"):
+        options.do(options)

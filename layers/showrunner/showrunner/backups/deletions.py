@@ -30,6 +30,13 @@ def repeat_in_stage(deletions: list[dict[str, Any]]) -> dict[str, Any]:
     return {"deleted": len(deletions)}
 
 
+def repeat_since(copy: db.Session, live: db.Session, moment: str) -> int:
+    """Repeat in a copy what was deleted in the stage's database since a time. Returns how many deletions."""
+    found = backups.list_deletions(live, moment)
+    repeat(copy, found)
+    return len(found)
+
+
 def _delete(tx: db.Session, deletion: dict[str, Any]) -> None:
     thing_id, organisation_id = deletion["thing_id"], deletion["organisation_id"]
     within: dict[str, Callable[..., Any]] = {

@@ -91,6 +91,12 @@ def database_of(restore_id: str) -> str:
     return f"showrunner_restore_{restore_id.replace('-', '')}"
 
 
+def moment_of(database: str) -> str:
+    """Return when the restore began that made this database: the time in its name, in ISO 8601."""
+    milliseconds = int(database.removeprefix("showrunner_restore_")[:12], 16)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
+
+
 def begin_restore(document: Manifest) -> str:
     """Record that a restore begins, and return its id. Raises Conflict if it can't be restored now."""
     if document["status"] != "complete":

@@ -46,8 +46,9 @@ CONSTRAINTS: dict[str, tuple[type[ShowrunnerError], str]] = {}
 _ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08")
 # SQLSTATEs of errors that may not occur again when the call is repeated.
 _TRANSIENT = ("40001", "40P01", "55P03", "57014", "53")
-# "The database system is starting up"
-_STARTING = "57P03"
+# "The database system is starting up", and "database is not currently accepting connections", while a copy is
+# put in its place.
+_NOT_YET = ("57P03", "55000")
 # A wrong password, and a role that may not log in any more.
 _REFUSED = ("28P01", "28000")
 _LOST = (InterfaceError, OSError, struct.error, AttributeError)
@@ -296,9 +297,9 @@ def connect(
 
     `database`: another one of the same server than DATABASE_NAME.
 
-    Waits up to WAKE_SECONDS for a database that is resuming or starting. A login that was replaced while it
-    was in the cache is read once more. The certificate is verified against DATABASE_CA, unless that is
-    "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
+    Waits up to WAKE_SECONDS for a database that is resuming, starting or being replaced by a copy. A login
+    that was replaced while it was in the cache is read once more. The certificate is verified against
+    DATABASE_CA, unless that is "none": a server on loopback has no TLS. Raises DatabaseUnavailable.
     """
     deadline = time.monotonic() + WAKE_SECONDS
     reread = role is None
@@ -317,8 +318,10 @@ def connect(
                 reread = False
                 ssm.forget()
                 continue
-            if code != _STARTING or time.monotonic() + WAKE_PAUSE_SECONDS >= deadline:
+            if code not in _NOT_YET:
                 raise translate(error) from error
+            if time.monotonic() + WAKE_PAUSE_SECONDS >= deadline:
+                raise DatabaseUnavailable("The database is busy or restarting: try again.") from error
             time.sleep(WAKE_PAUSE_SECONDS)
 
 

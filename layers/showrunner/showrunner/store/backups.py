@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pg8000.native import identifier, literal
 
-from showrunner.database import db
+from showrunner.database import db, logins
 from showrunner.errors import Conflict
 
 # What a request deletes, as the audit log names it.
@@ -212,6 +212,61 @@ def finish(tx: db.Transaction, sequences: dict[str, int]) -> None:
     for name, last in sequences.items():
         db.run(tx, "SELECT setval(:name::regclass, :last)", name=name, last=last)
     db.run(tx, "DROP TABLE public.restored, public.restored_keys")
+
+
+# ---------------------------------------------------------------- A copy in place of the stage's database
+
+
+def is_whole(tx: db.Transaction) -> bool:
+    """Return True if the copy is complete: a restore that is under way keeps notes in it."""
+    return db.value(tx, "SELECT to_regclass('public.restored')") is None
+
+
+def close_to_others(tx: db.Transaction, server: db.Transaction, name: str) -> None:
+    """Let nobody else use the database `name`: no new sessions, and those that are there end.
+
+    `tx` is a session in it, which stays; `server` is one elsewhere.
+    """
+    server.command(f"ALTER DATABASE {identifier(name)} WITH ALLOW_CONNECTIONS false")
+    own = db.value(tx, "SELECT pg_backend_pid()")
+    end_sessions(server, name, own)
+
+
+def end_sessions(server: db.Transaction, name: str, kept: int = 0) -> None:
+    """End the sessions of a database, except the one with the process id `kept`.
+
+    Only members of a role may end its sessions: the owner becomes one of the functions' roles meanwhile.
+    """
+    sql = """
+        SELECT format('%I', rolname) AS name FROM pg_roles
+         WHERE rolname = ANY(:names) AND NOT pg_has_role(oid, 'USAGE')
+    """
+    roles = [row["name"] for row in db.rows(server, sql, names=list(logins.roles()))]
+    for role in roles:
+        server.command(f"GRANT {role} TO CURRENT_USER")
+    sql = """
+        SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+         WHERE datname = :name AND pid <> :kept AND backend_type = 'client backend'
+    """
+    db.value(server, sql, name=name, kept=kept)
+    for role in roles:
+        server.command(f"REVOKE {role} FROM CURRENT_USER")
+
+
+def exchange(server: db.Transaction, name: str, copy: str, aside: str) -> None:
+    """Give the database `copy` the name `name`, and the one that has it the name `aside`."""
+    for old, new in ((name, aside), (copy, name)):
+        server.command(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)}")
+
+
+def open_again(server: db.Transaction, names: tuple[str, ...]) -> None:
+    """Let sessions begin again in those of these databases that are there and closed."""
+    sql = """
+        SELECT format('%I', datname) AS name FROM pg_database
+         WHERE datname = ANY(:names) AND NOT datallowconn
+    """
+    for row in db.rows(server, sql, names=list(names)):
+        server.command(f"ALTER DATABASE {row['name']} WITH ALLOW_CONNECTIONS true")
 
 
 # ---------------------------------------------------------------- What was deleted since
