@@ -15,10 +15,13 @@ from showrunner.production import costs, prices
 from showrunner.production.costs import Charge
 
 FILE = ROOT / "docs" / "cost.md"
+EDGE = ROOT / "template.edge.yaml"
 HOURS, DAYS = Decimal(730), Decimal(30)
 # A brief of 45 seconds: words spoken, and tokens of one script.
 SECONDS, CHARACTERS, TOKENS_IN, TOKENS_OUT = 45, 660, 6000, 3000
 STATES, STEPS, STORED_BYTES = 60, 14, 40_000_000
+# An answer of the API with its headers. Larger things (films, pictures) come from S3 by signed addresses.
+ANSWER_BYTES = 4_000
 # Followed channels are looked at this often when the hub says nothing.
 POLL_MINUTES = 45
 
@@ -41,10 +44,17 @@ AWS = {
     "SQS a million requests": Decimal("0.40"),
     "DynamoDB a million writes": Decimal("0.625"),
     "Step Functions a thousand transitions": Decimal("0.025"),
+    "WAF web ACL a month": Decimal("5.00"),
+    "WAF rule a month": Decimal("1.00"),
+    "WAF a million requests": Decimal("0.60"),
+    "CloudFront a million HTTPS requests": Decimal("1.00"),
+    "CloudFront a GB to the internet": Decimal("0.085"),
+    "CloudFront Functions a million invocations": Decimal("0.10"),
 }
 SOURCES = (
     "aws.amazon.com/{ec2,vpc,ebs,kms,cloudwatch,ecr,rds/aurora,lambda,sqs,dynamodb,step-functions}/pricing; "
-    "as known in 2025, not read again since"
+    "as known in 2025, not read again since; aws.amazon.com/{waf,cloudfront}/pricing: copies of these pages "
+    "and of pages about them, read on 2026-11-29"
 )
 
 
@@ -128,6 +138,26 @@ def channels(number: int) -> dict[str, Decimal]:
     }
 
 
+def edge(requests: int) -> dict[str, Decimal]:
+    """Return what CloudFront and WAF (template.edge.yaml) cost in a month with so many requests."""
+    text = EDGE.read_text(encoding="utf-8")
+    acls, rules = text.count("Type: AWS::WAFv2::WebACL"), len(re.findall(r"^ +- Name: ", text, re.MULTILINE))
+    millions = Decimal(requests) / 1_000_000
+    asked = {
+        "CloudFront: requests": AWS["CloudFront a million HTTPS requests"],
+        "CloudFront: the function that tells the caller's address": AWS[
+            "CloudFront Functions a million invocations"
+        ],
+        "CloudFront: answers": AWS["CloudFront a GB to the internet"] * ANSWER_BYTES / 1000,
+        "WAF: requests": AWS["WAF a million requests"],
+    }
+    return {
+        "WAF: the access list": AWS["WAF web ACL a month"] * acls,
+        f"WAF: {rules} rules": AWS["WAF rule a month"] * rules,
+        **({f"{name}, {requests:,}": price * millions for name, price in asked.items()} if requests else {}),
+    }
+
+
 def table(items: dict[str, Decimal]) -> list[str]:
     rows = [
         f"| {name} | {amount:,.2f} |" for name, amount in sorted(items.items(), key=lambda item: -item[1])
@@ -181,6 +211,18 @@ def text() -> str:
         "Beside what the stage costs idle; the hub's notifications come on top and cost less than the polls.",
         "",
         *[line for number in (100, 10_000) for line in (f"### {number:,}", "", *table(channels(number)))],
+        "## CloudFront and WAF",
+        "",
+        (
+            "Only for stages with `make edge`; beside what the stage costs idle. An answer is counted with "
+            f"{ANSWER_BYTES:,} bytes; films come from S3."
+        ),
+        "",
+        *[
+            line
+            for number in (0, 1_000_000, 10_000_000)
+            for line in (f"### {number:,} requests a month", "", *table(edge(number)))
+        ],
         "## The largest items, and what to switch off",
         "",
         '- Voice is most of a video: `ElevenLabsModel = "eleven_flash_v2_5"` halves it.',
@@ -193,6 +235,7 @@ def text() -> str:
             f"{(AWS['NAT gateway an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f} instead of "
             f"{(AWS['t4g.micro an hour'] + AWS['public IPv4 address an hour']) * HOURS:.0f}."
         ),
+        '- CloudFront and WAF: `make edge` is a choice; `Edge = "off"` and `make destroy` end it.',
         '- Metrics of each route: `DetailedMetrics = "false"`, as it is by default.',
         "",
         "## Capacity on paper",

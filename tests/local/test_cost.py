@@ -28,6 +28,19 @@ def test_the_readme_says_the_same():
     assert re.search(rf"about {on} USD with them on", readme)
 
 
+def test_the_readme_says_what_cloudfront_and_waf_cost():
+    readme = (cost.ROOT / "README.md").read_text(encoding="utf-8")
+    fixed, million = sum(cost.edge(0).values()), sum(cost.edge(1_000_000).values())
+
+    assert f"about {fixed:.0f} USD a month and {million - fixed:.0f} USD for a million requests" in readme
+
+
+def test_the_rules_of_waf_that_are_paid_for_are_those_of_its_template():
+    (acl,) = template.resources(template.load(template.EDGE), "AWS::WAFv2::WebACL").values()
+
+    assert f"WAF: {len(acl['Rules'])} rules" in cost.edge(0)
+
+
 def test_the_connections_on_paper_are_those_of_the_functions_with_a_database():
     functions = {**template.functions(), **template.functions(template.load(template.DATA))}
     counts = [
