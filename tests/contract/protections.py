@@ -1,4 +1,4 @@
-"""The protections of a stage, from both templates: rules for each kind of resource, and a file of values.
+"""The protections of a stage, from the templates: rules for each kind of resource, and a file of values.
 
 A rule says what is right for a kind of resource (every queue is encrypted). How large a timeout is, which
 object a role may read, how many failures an alarm waits for, no rule can know: protections.txt has a line for
@@ -15,10 +15,11 @@ from typing import Any
 
 from tests.contract import transformed
 from tests.contract.code import ROOT
-from tests.contract.template import FILES, Json, listed, load, references, walk
+from tests.contract.template import EDGE, FILES, Json, listed, load, references, walk
 from tests.contract.transformed import Resource
 
 FILE = ROOT / "tests" / "contract" / "protections.txt"
+TEMPLATES = (*FILES, EDGE)
 
 # What neither protects nor exposes: texts, names of things, what code runs and where it is built.
 NO_PROTECTION = {
@@ -50,6 +51,11 @@ NO_PROTECTION = {
 }
 
 
+# Sections of a template that `facts` reads part by part, and those that only describe it.
+LOOKED_AT = {"Parameters", "Conditions", "Globals", "Resources", "Outputs"}
+LOOKED_AT |= {"AWSTemplateFormatVersion", "Description", "Metadata"}
+
+
 # ---------------------------------------------------------------- Values
 
 
@@ -63,12 +69,14 @@ def facts(document: Json, name: str) -> list[str]:
         for identity, body in (document.get(kind) or {}).items():
             found += _lines(name, f"{kind} {identity}", body)
     found += _lines(name, "Globals", document.get("Globals") or {})
+    # A macro can change everything else, and a section that is new may, too.
+    for kind in document.keys() - LOOKED_AT:
+        found += _lines(name, kind, document[kind])
     for identity, whole in document["Resources"].items():
         kept = {key: value for key, value in whole.items() if key != "Properties"}
         found += _lines(name, identity, {**kept, **(whole.get("Properties") or {})})
     for identity, output in (document.get("Outputs") or {}).items():
-        if "Export" in output:
-            found += _lines(name, f"Outputs {identity}", output)
+        found += _lines(name, f"Outputs {identity}", output)
     counted = Counter(
         found
     )  # the same value at the same place of several list items: losing one of them counts
@@ -111,7 +119,7 @@ def _is_whole(value: Any) -> bool:
 def all_facts(documents: dict[str, Json] | None = None) -> list[str]:
     return [
         fact
-        for name, document in (documents or {path.name: load(path) for path in FILES}).items()
+        for name, document in (documents or {path.name: load(path) for path in TEMPLATES}).items()
         for fact in facts(document, name)
     ]
 
@@ -125,7 +133,7 @@ def written(path: Path = FILE) -> set[str]:
 def write(path: Path = FILE) -> int:
     """Write the file anew from the templates. Returns the number of lines."""
     head = (
-        "# Values of both templates that protect a stage, one a line, as tests/contract/protections.py\n"
+        "# Values of the templates that protect a stage, one a line, as tests/contract/protections.py\n"
         "# reads them. `make protections` writes this file;\n"
         "# a line that changes in a review is a protection that changes.\n"
     )
@@ -604,6 +612,10 @@ def functions(each: Resource) -> Iterator[str]:
         yield "it has no subnet or no security group"
     if "VpcConfig" in properties and "Public" in json.dumps(properties["VpcConfig"]):
         yield "it lies in a public subnet"
+    if properties.get("Runtime") != "python3.13":
+        yield "it runs on another Python than the one that was tested"
+    if any(not isinstance(layer, dict) or set(layer) != {"Ref"} for layer in properties.get("Layers", [])):
+        yield "it loads a layer that is not of this template"
     for name, value in properties.get("Environment", {}).get("Variables", {}).items():
         if not isinstance(value, dict) and name not in LITERALS:
             yield f"{name} is the same in every stage"
@@ -783,6 +795,81 @@ def alarms(each: Resource) -> Iterator[str]:
         yield "it is switched off"
     if each.properties.get("TreatMissingData") not in ("notBreaching", "breaching"):
         yield "nobody has said what silence means"
+
+
+# ---------------------------------------------------------------- CloudFront and WAF
+
+
+@rule("AWS::CloudFront::Distribution")
+def distributions(each: Resource) -> Iterator[str]:
+    config = each.properties.get("DistributionConfig") or {}
+    if config.get("WebACLId") != {"Fn::GetAtt": ["WebAcl", "Arn"]}:
+        yield "no WAF looks at its calls"
+    behaviors = [config.get("DefaultCacheBehavior") or {}, *config.get("CacheBehaviors", [])]
+    if any(behavior.get("ViewerProtocolPolicy") != "https-only" for behavior in behaviors):
+        yield "calls without TLS are answered"
+    if any(behavior.get("CachePolicyId") != NEVER_CACHED for behavior in behaviors):
+        yield "an answer may be shown to another caller"
+    if any(behavior.get("OriginRequestPolicyId") != ALL_BUT_HOST for behavior in behaviors):
+        yield "the API doesn't see the caller's headers, or can't be found"
+    if any("ViewerAddress" not in references(behavior.get("FunctionAssociations")) for behavior in behaviors):
+        yield "a caller can write the address that limits count"
+    certificate = config.get("ViewerCertificate") or {}
+    if "TLSv1.2_2021" not in json.dumps(certificate.get("MinimumProtocolVersion")):
+        yield "it accepts TLS older than 1.2"
+
+
+@rule("AWS::CloudFront::Distribution")
+def origins(each: Resource) -> Iterator[str]:
+    origins = (each.properties.get("DistributionConfig") or {}).get("Origins") or []
+    if len(origins) != 1:
+        yield "calls lead elsewhere than to the API"
+    for origin in origins:
+        custom = origin.get("CustomOriginConfig") or {}
+        if custom.get("OriginProtocolPolicy") != "https-only" or custom.get("OriginSSLProtocols") != [
+            "TLSv1.2"
+        ]:
+            yield "the way to the API has no TLS, or an old one"
+        if {"HeaderName": "x-origin-secret", "HeaderValue": {"Ref": "OriginSecret"}} not in origin.get(
+            "OriginCustomHeaders", []
+        ):
+            yield "the APIs can't tell its calls from those around it"
+
+
+# AWS's managed policies CachingDisabled and AllViewerExceptHostHeader:
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-cache-policies.html
+NEVER_CACHED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+ALL_BUT_HOST = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+# What WAF must refuse: too many calls, known bad addresses, attacks on known faults, and the usual attacks.
+WAF_RULES = {"rate-per-address", "reputation", "known-bad-inputs", "common"}
+
+
+@rule("AWS::WAFv2::WebACL")
+def web_acls(each: Resource) -> Iterator[str]:
+    rules = {inner.get("Name"): inner for inner in each.properties.get("Rules") or []}
+    if set(rules) != WAF_RULES or each.properties.get("Scope") != "CLOUDFRONT":
+        yield "a rule is missing, or one is there that nobody has reviewed"
+    for name, inner in rules.items():
+        if name == "rate-per-address":
+            rate = (inner.get("Statement") or {}).get("RateBasedStatement") or {}
+            if "Block" not in inner.get("Action", {}) or rate.get("AggregateKeyType") != "IP":
+                yield "too many calls from one address are not refused"
+            if rate.get("Limit") != {"Ref": "EdgeRate"}:
+                yield "the stage's rate is not the one that counts"
+        elif inner.get("OverrideAction") != {"None": {}}:
+            yield f"{name} only counts what it should refuse"
+    if "Allow" not in (each.properties.get("DefaultAction") or {}):
+        yield "nobody gets through"
+
+
+@rule("AWS::CloudFront::Function")
+def viewer_functions(each: Resource) -> Iterator[str]:
+    if "request.headers['x-viewer-address'] = {value: event.viewer.ip}" not in each.properties.get(
+        "FunctionCode", ""
+    ):
+        yield "a caller can write the address that limits count"
+    if each.properties.get("AutoPublish") is not True:
+        yield "CloudFront goes on with the code before it"
 
 
 WITHOUT_RULES = {
