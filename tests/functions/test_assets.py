@@ -7,8 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from functions.retention import app as retention
+from showrunner.aws import s3
 from showrunner.database import db
 from tests.conftest import add_organisation
+from tests.contract import template
 from tests.production.samples import image_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 92
@@ -186,6 +189,45 @@ def test_a_removed_asset_is_gone(client):
     assert client("DELETE", path).status == 204
     assert client("GET", path).status == 404
     assert client("DELETE", path).status == 404
+
+
+@pytest.mark.parametrize("ended", ["removed", "refused"])
+def test_an_object_that_is_uploaded_again_after_deletion_or_refusal_is_removed(client, tx, ended):
+    """The upload address stays valid for an hour. The night after a day finds what came by it too late."""
+    response, kept = announce(client), announce(client)
+    upload(kept, PNG)
+    asset_id, path = response.body["asset"]["id"], "/api/v1/assets/"
+    if ended == "refused":
+        upload(response, PNG + b"1")
+        assert client("GET", path + asset_id).body["asset"]["status"] == "refused"
+    else:
+        assert client("DELETE", path + asset_id).status == 204
+    assert client("GET", path + kept.body["asset"]["id"]).body["asset"]["status"] == "ready"
+    key = db.value(tx, "SELECT object_key FROM studio.assets WHERE id = :id", id=asset_id)
+    assert s3.size(key) is None, "it was deleted at once"
+
+    upload(response, PNG)
+    assert retention.handler({}, None)["assets"] == 0, "the address may still be valid"
+    assert (s3.size(key), client("GET", path + asset_id).body.get("download_url")) == (len(PNG), None)
+    db.run(tx, "UPDATE studio.assets SET created_at = created_at - interval '25 hours'")
+
+    assert retention.handler({}, None)["assets"] == 1
+    assert s3.size(key) is None
+    assert client("GET", path + asset_id).status == 404
+    assert client("GET", path + kept.body["asset"]["id"]).body["download_url"]
+
+
+def test_the_bucket_forgets_what_was_deleted_after_a_week():
+    """Until then a version stays that nobody can address; a deletion by mistake can be taken back."""
+    (bucket,) = (
+        each
+        for name, each in template.resources(template.load(template.DATA), "AWS::S3::Bucket").items()
+        if name == "MediaBucket"
+    )
+    (rule,) = [each for each in bucket["LifecycleConfiguration"]["Rules"] if each["Id"] == "versions"]
+
+    assert (rule["Status"], rule["NoncurrentVersionExpiration"]) == ("Enabled", {"NoncurrentDays": 7})
+    assert "Prefix" not in rule
 
 
 def test_another_organisations_asset_is_not_found(client, tx, service):
