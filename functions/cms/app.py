@@ -1,6 +1,6 @@
-"""Platform API: /api/v1/cms -> reports of content owners and the rows that they have (showrunner/rights)."""
+"""Platform API: /api/v1/cms -> reports of content owners, and search in their rows (showrunner/rights)."""
 
-from showrunner.rights import drops
+from showrunner.rights import catalogue, drops, searches
 from showrunner.web import application
 from showrunner.web.application import Application
 
@@ -12,5 +12,14 @@ app.include(
     "/api/v1/cms/reports/{report_id}/rejects",
     "/api/v1/cms/reports/{report_id}/confirm",
 )
+app.include(
+    catalogue.routes,
+    "/api/v1/cms/videos",
+    "/api/v1/cms/videos/{video}",
+    "/api/v1/cms/assets",
+    "/api/v1/cms/claims",
+    "/api/v1/cms/conflicts",
+)
+app.include(searches.routes, "/api/v1/cms/searches", "/api/v1/cms/searches/{search_id}")
 
 handler = application.handler(app)

@@ -37,13 +37,14 @@ BESIDE_APP = {"migrate": {"sql"}}
 GENERATED = "openapi.json"
 # These compose SQL from constants of the stores and from integers. The lists' tests try to inject text; the
 # retention's statements have no value of a caller, and the backups' quoted names come from the catalogue.
-# Those of rights are constants of reports/tables.py: a file's own column names never reach them.
+# Those of rights are constants, also of reports/tables.py: a file's own column names never reach them.
 COMPOSES_SQL = {
     "showrunner.database.pages",
+    "showrunner.database.title_search",
     "showrunner.store.backups",
     "showrunner.store.feed.lists",
-    "showrunner.store.feed.title_search",
     "showrunner.store.retention",
+    "showrunner.store.rights.catalogue",
     "showrunner.store.rights.periods",
     "showrunner.store.rights.snapshots",
 }

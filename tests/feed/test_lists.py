@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from showrunner.database import db, pages
-from showrunner.store.feed import lists, title_search
+from showrunner.database import db, pages, title_search
+from showrunner.store.feed import lists
 from tests.feed.ingestion import CHANNEL, KEY, OTHER, atom, http, notification
 
 

@@ -26,8 +26,9 @@ PAGE_BYTES = 3_000_000
 # How PostgreSQL writes the types, with the time zone that every session has (db.connect).
 _WRITTEN = {
     "timestamptz": re.compile(
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00|infinity"
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00|-?infinity"
     ),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|-?infinity"),
     "uuid": re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "bigint": re.compile("-?[0-9]{1,18}"),
     "numeric": re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?"),
@@ -62,6 +63,8 @@ class List(NamedTuple):
     # SQL expression of a row's size in bytes, at least; for lists with rows so large that even making the
     # JSON of a page is expensive.
     bytes: str = "0"
+    # SQL expression of the title that title_search looks into; it needs a trigram index.
+    title: str = ""
 
 
 class PageRequest(NamedTuple):
@@ -127,18 +130,23 @@ def select(
 
     Raises InvalidRequest.
     """
-    offset = _offset(request)
+    first = offset(request)
     query = prepare(definition, request.sort, request.cursor, parameters)
     total = query.place.total if query.place else count(tx, query)
-    found = fetch(tx, query, request.limit, offset)
-    pagination = {
+    found = fetch(tx, query, request.limit, first)
+    place = found.place if found.more else None
+    return PageResult(found.rows, pagination(query, request, place, total))
+
+
+def pagination(query: Query, request: PageRequest, place: str | None, total: Total) -> dict[str, Any]:
+    """Return the fields of a page beside its rows. `place`: where the next page begins, None at the end."""
+    return {
         "limit": request.limit,
         "page": None if request.cursor else request.page or 1,
         "total": total.number,
         "total_relation": total.relation,
-        "next_cursor": cursor(query, found.place, total) if found.place and found.more else None,
+        "next_cursor": cursor(query, place, total) if place else None,
     }
-    return PageResult(found.rows, pagination)
 
 
 def prepare(definition: List, sort: str | None, cursor: str | None, parameters: dict[str, Any]) -> Query:
@@ -169,9 +177,9 @@ def fetch(
     `source` (a query in parentheses) takes the place of the list's table. `matches` is a query too: it runs
     once, its rows are counted and the page is taken from them.
     """
-    item, alias, size = query.definition.item, _alias(query.definition), query.definition.bytes
+    item, short, size = query.definition.item, alias(query.definition), query.definition.bytes
     begin = f"WITH matches AS MATERIALIZED ({matches})" if matches else ""
-    table = f"matches {alias}" if matches else f"{source} {alias}" if source else query.definition.source
+    table = f"matches {short}" if matches else f"{source} {short}" if source else query.definition.source
     where = "true" if matches else query.where
     places = ", ".join(f"({query.definition.columns[name].expression})::text" for name, _ in query.order)
     # The JSON of a row is made only if the row may belong to the page.
@@ -193,7 +201,7 @@ def fetch(
                        json_build_array({places})::text AS place,
                        row_number() OVER so_far AS n
                   FROM (SELECT * FROM {table} WHERE {where}{after(query)}
-                         ORDER BY {order_by(query)} LIMIT :limit + 1 OFFSET {offset}) {alias}
+                         ORDER BY {order_by(query)} LIMIT :limit + 1 OFFSET {offset}) {short}
                 WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) items
             WINDOW so_far AS (ROWS UNBOUNDED PRECEDING)) page
     """
@@ -246,7 +254,9 @@ def after(query: Query) -> str:
     for number, (expression, parameter, sign) in enumerate(terms):
         equal = "".join(f"{before[0]} = {before[1]} AND " for before in terms[:number])
         steps.append(f"({equal}{expression} {sign} {parameter})")
-    return f" AND ({' OR '.join(steps)})"
+    # An index serves the first column's bound: without it all rows before the place would be read.
+    expression, parameter, sign = terms[0]
+    return f" AND {expression} {sign}= {parameter} AND ({' OR '.join(steps)})"
 
 
 def bindings(query: Query) -> dict[str, Any]:
@@ -267,19 +277,21 @@ def invalid(field: str, message: str) -> InvalidRequest:
     return InvalidRequest(message, [{"field": field, "message": message}])
 
 
-def _alias(definition: List) -> str:
+def alias(definition: List) -> str:
+    """Return the name that the list's table has in its expressions."""
     return definition.source.rsplit(" ", 1)[1]
 
 
-def _offset(request: PageRequest) -> int:
+def offset(request: PageRequest) -> int:
+    """Return how many rows come before a numbered page, 0 without a number. Raises InvalidRequest."""
     if request.page is None:
         return 0
     if request.cursor is not None:
         raise invalid("page", "Give either page or cursor, not both.")
-    offset = (request.page - 1) * request.limit
-    if offset + request.limit > OFFSET_CAP:
+    first = (request.page - 1) * request.limit
+    if first + request.limit > OFFSET_CAP:
         raise invalid("page", f"Pages end at row {OFFSET_CAP}: go on with `cursor`, which has no end.")
-    return offset
+    return first
 
 
 def _order(sort: str, definition: List) -> list[tuple[str, bool]]:
@@ -333,7 +345,7 @@ def _is_written(value: object, kind: str) -> bool:
         return False
     try:
         value.encode()
-        if kind == "timestamptz" and value != "infinity":
+        if kind in ("timestamptz", "date") and not value.endswith("infinity"):
             datetime.fromisoformat(value)
     except ValueError:
         return False  # half a surrogate pair, or a day that doesn't exist

@@ -44,7 +44,7 @@ TAGS = {
     "artists": "Artists whose figures on the platforms an organisation follows.",
     "assets": "Uploaded images, clips and sounds.",
     "channels": "The channels that an organisation runs.",
-    "cms": "Reports of content owners on YouTube, and the rows that they have.",
+    "cms": "Reports of content owners on YouTube, search in their rows, and changes of videos.",
     "feed": "Subscriptions, and what YouTube's channels publish.",
     "videos": "Videos: order, watch, edit, fetch and publish.",
     "websub": "Where WebSub hubs deliver notifications.",

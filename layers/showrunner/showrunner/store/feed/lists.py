@@ -6,10 +6,9 @@ Rows become JSON in PostgreSQL. A total is exact, at least, or an estimate, and 
 import json
 from typing import Any, NamedTuple
 
-from showrunner.database import db, pages
+from showrunner.database import db, pages, title_search
 from showrunner.database.pages import Column, List, Query, Total
 from showrunner.errors import NotFound
-from showrunner.store.feed import title_search
 
 
 class ListRequest(NamedTuple):
@@ -89,6 +88,7 @@ CHANNELS = List(
     },
     "-last_updated_at",
     key="channel_id",
+    title="t.title",
 )
 VIDEOS = List(
     "videos",
@@ -124,6 +124,7 @@ VIDEOS = List(
         "published_before": "t.published_at < :published_before::timestamptz",
     },
     key="video_id",
+    title="t.title",
 )
 UPDATES = List(
     "video_updates",

@@ -1,4 +1,4 @@
-"""Search the feed's lists by part of a title.
+"""Search lists by part of a title.
 
 With ORDER BY and LIMIT the planner walks through millions of rows for a rare word instead of asking the
 trigram index. So a sample of the newest rows tells how frequent the title is: a frequent one is found by
@@ -6,10 +6,10 @@ scanning in the list's order until the page is full, a rare one by the index.
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from showrunner.database import db, pages
-from showrunner.database.pages import Query, Rows, Total
+from showrunner.database.pages import List, PageRequest, PageResult, Query, Rows, Total
 
 # This many rows are sampled in 3 ms.
 SAMPLE_ROWS = 2_000
@@ -23,7 +23,6 @@ SCAN_ROWS = 10_000
 TIMEOUT_MS = 3_000
 
 _ASCII_RUN, _RUN = re.compile(r"[A-Za-z0-9]{3}"), re.compile(r"[^\W_]{3,}")
-_MATCHES = "t.title ILIKE :title"
 
 
 class TitlePage(NamedTuple):
@@ -32,6 +31,16 @@ class TitlePage(NamedTuple):
     rows: Rows
     place: str | None
     total: Total
+
+
+def select(
+    tx: db.Transaction, definition: List, request: PageRequest, parameters: dict[str, Any], title: str
+) -> PageResult:
+    """Return a page of the rows whose title contains `title`, as pages.select does without one."""
+    offset = pages.offset(request)
+    query = pages.prepare(definition, request.sort, request.cursor, parameters)
+    rows, place, total = search(tx, query, title, request.limit, offset)
+    return PageResult(rows.rows, pages.pagination(query, request, place, total))
 
 
 def search(tx: db.Transaction, query: Query, title: str, limit: int, offset: int) -> TitlePage:
@@ -53,7 +62,7 @@ def search(tx: db.Transaction, query: Query, title: str, limit: int, offset: int
         found = _scan(tx, matching, rows, limit, offset)
         if found.more or is_all:
             return _page(query, found, offset, hits if is_all else None)
-    source = f"SELECT * FROM {query.definition.source} WHERE {_MATCHES} AND {query.where}"
+    source = f"SELECT * FROM {query.definition.source} WHERE {_matches(query)} AND {query.where}"
     found = pages.fetch(tx, matching, limit, offset, matches=source)
     return TitlePage(found, found.place if found.more else None, Total(found.matches or 0, "eq"))
 
@@ -79,6 +88,10 @@ def _search_in_steps(tx: db.Transaction, query: Query, matching: Query, limit: i
     return _page(query, found._replace(more=True, place=last), offset, None)
 
 
+def _matches(query: Query) -> str:
+    return f"{query.definition.title} ILIKE :title"
+
+
 def _is_indexed(tx: db.Transaction, pattern: str) -> bool:
     """Tell whether the trigram index supports the pattern.
 
@@ -101,8 +114,8 @@ def _sample(tx: db.Transaction, matching: Query, rows: int) -> tuple[int, int]:
     row = db.one(
         tx,
         f"""
-        SELECT count(*) AS sampled, count(*) FILTER (WHERE {_MATCHES}) AS hits
-          FROM {_window(matching, rows)} t
+        SELECT count(*) AS sampled, count(*) FILTER (WHERE {_matches(matching)}) AS hits
+          FROM {_window(matching, rows)} {pages.alias(matching.definition)}
         """,
         **pages.bindings(matching),
     )
@@ -122,7 +135,7 @@ def _scan(tx: db.Transaction, matching: Query, rows: int, limit: int, offset: in
     """Return a page of the matches among the first `rows` rows after the cursor's place."""
     window = _window(matching, rows)
     # The window has the filters and the place already.
-    inner = matching._replace(where=_MATCHES)
+    inner = matching._replace(where=_matches(matching))
     return pages.fetch(tx, inner, limit, offset, source=window)
 
 

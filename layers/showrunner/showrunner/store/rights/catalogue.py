@@ -1,0 +1,293 @@
+"""The lists of what a content owner has: videos, assets, claims and conflicts, as its newest reports say.
+
+A report may have several rows of a video, one for each claim. Lists have the video once, by its first row;
+what its rows differ in is collected for the rows of a page only.
+"""
+
+from typing import Any
+
+from showrunner.database import db, pages, title_search
+from showrunner.database.pages import Column, List, PageRequest, PageResult
+from showrunner.errors import NotFound
+
+# So many claims, changes and syncs of a video are shown; more would be megabytes.
+MOST_SHOWN = 200
+# Columns of a report's row that are ours.
+_OURS = "'{organisation_id,owner_id,digest,claim_ids,asset_ids}'::text[]"
+
+
+def _owner(alias: str) -> str:
+    return f"(SELECT w.name FROM rights.content_owners w WHERE w.id = {alias}.owner_id)"
+
+
+def _first_of(table: str, alias: str, key: str, rest: str = "") -> str:
+    """Return the condition of rows that are the first one of their key in the organisation."""
+    columns = f"owner_id{rest}"
+    ours = ", ".join(f"{alias}.{name}" for name in columns.split(", "))
+    others = ", ".join(f"f.{name}" for name in columns.split(", "))
+    return f"""{alias}.organisation_id = :organisation_id AND NOT EXISTS (
+        SELECT FROM rights.{table} f WHERE f.organisation_id = {alias}.organisation_id
+           AND f.{key} = {alias}.{key} AND ({others}) < ({ours}))"""
+
+
+def _of_claims(condition: str) -> str:
+    """Return the condition of videos with a claim for which `condition` (of c) holds."""
+    return f"""v.video_id IN (SELECT c.video_id FROM rights.claims c
+                               WHERE c.organisation_id = :organisation_id AND {condition})"""
+
+
+def _of_rows(condition: str) -> str:
+    """Return the condition of videos with a row for which `condition` (of r) holds."""
+    return f"""v.video_id IN (SELECT r.video_id FROM rights.videos r
+                               WHERE r.organisation_id = :organisation_id AND {condition})"""
+
+
+_IN_CONFLICT = """IN (
+    SELECT r.video_id FROM rights.conflicts x
+      JOIN rights.videos r ON rights.indexable(r.asset_ids) @> ARRAY[x.asset_id]
+     WHERE x.organisation_id = :organisation_id AND r.organisation_id = :organisation_id)"""
+
+
+def _collected(ids: str) -> str:
+    return f"""(SELECT coalesce(json_agg(DISTINCT id), '[]') FROM rights.videos r, unnest(r.{ids}) id
+                 WHERE r.organisation_id = v.organisation_id AND r.video_id = v.video_id)"""
+
+
+_VIDEO = f"""
+    json_build_object('video_id', v.video_id, 'content_owner', {_owner("v")}, 'title', v.video_title,
+                      'channel_id', v.channel_id, 'channel', v.channel_display_name, 'category', v.category,
+                      'privacy', lower(v.video_privacy_status), 'claimed', v.claimed_by_this_owner,
+                      'claimed_by_others', v.claimed_by_another_owner, 'policy', v.effective_policy,
+                      'isrc', v.isrc, 'custom_id', v.custom_id, 'claim_ids', {_collected("claim_ids")},
+                      'asset_ids', {_collected("asset_ids")}, 'views', v.views,
+                      'length_seconds', v.video_length, 'published_at', v.time_published,
+                      'uploaded_at', v.time_uploaded, 'first_day', v.first_day, 'changed_day', v.changed_day)
+"""
+VIDEOS = List(
+    "videos",
+    "rights.videos v",
+    _first_of("videos", "v", "video_id", ", claim_id, asset_id"),
+    _VIDEO,
+    {
+        "published_at": Column("coalesce(v.time_published, '-infinity')", "timestamptz"),
+        "uploaded_at": Column("coalesce(v.time_uploaded, '-infinity')", "timestamptz"),
+        "title": Column("left(coalesce(v.video_title, ''), 200)", "text"),
+        "views": Column("coalesce(v.views, -1)", "bigint"),
+        "video_id": Column("v.video_id", "text"),
+    },
+    "-published_at",
+    {
+        "category": "left(v.category, 200) = :category",
+        "channel_id": "v.channel_id = :channel_id",
+        "privacy": "left(v.video_privacy_status, 200) = ANY(ARRAY[:privacy, initcap(:privacy)])",
+        "claimed": "CASE WHEN v.claimed_by_this_owner THEN 'yes' ELSE 'no' END"
+        " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
+        "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
+        "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
+        "asset_id": _of_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]"),
+        "claim_status": _of_claims("left(c.claim_status, 200) = upper(:claim_status)"),
+        "artist": _of_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]"),
+        "label": _of_claims("left(c.record_label, 200) = :label"),
+        "upc": _of_claims("left(c.upc, 200) = :upc"),
+        "isrc": """v.video_id IN (
+            SELECT c.video_id FROM rights.claims c
+             WHERE c.organisation_id = :organisation_id AND left(c.isrc, 200) = :isrc
+            UNION SELECT r.video_id FROM rights.videos r
+             WHERE r.organisation_id = :organisation_id AND left(r.isrc, 200) = :isrc)""",
+        # Two filters, because the planner makes no join of a condition inside CASE.
+        "in_conflict": f":in_conflict::boolean AND v.video_id {_IN_CONFLICT}",
+        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT {_IN_CONFLICT}",
+        "views_from": "coalesce(v.views, -1) >= :views_from::bigint",
+        "views_to": "coalesce(v.views, -1) <= :views_to::bigint",
+        "published_from": "coalesce(v.time_published, '-infinity') >= :published_from::timestamptz",
+        "published_to": "coalesce(v.time_published, '-infinity') < :published_to::timestamptz",
+    },
+    key="video_id",
+    title="v.video_title",
+)
+
+ASSETS = List(
+    "assets",
+    "rights.assets a",
+    _first_of("assets", "a", "asset_id"),
+    f"""
+    json_build_object('asset_id', a.asset_id, 'content_owner', {_owner("a")}, 'title', a.asset_title,
+                      'type', a.asset_type, 'custom_id', a.custom_id, 'artist', a.artist, 'album', a.album,
+                      'label', a.label, 'isrc', coalesce(a.isrc, a.your_isrc, a.display_isrc), 'upc', a.upc,
+                      'labels', a.asset_labels, 'match_policy', a.match_policy, 'ownership', a.ownership,
+                      'conflicting_owners', a.conflicting_owner,
+                      'conflicting_countries', a.conflicting_country_code,
+                      'active_claims', a.active_claims, 'daily_views', a.approx_daily_views,
+                      'first_day', a.first_day, 'changed_day', a.changed_day)
+    """,
+    {
+        "views": Column("coalesce(a.approx_daily_views, -1)", "bigint"),
+        "title": Column("left(coalesce(a.asset_title, ''), 200)", "text"),
+        "asset_id": Column("a.asset_id", "text"),
+    },
+    "-views",
+    {
+        "type": "left(a.asset_type, 200) = :type",
+        "custom_id": "left(a.custom_id, 200) = :custom_id",
+        "artist": "rights.indexable(a.artist) @> ARRAY[:artist::text]",
+        "label": "left(a.label, 200) = :label",
+        "asset_label": "rights.indexable(a.asset_labels) @> ARRAY[:asset_label::text]",
+        "isrc": "(left(a.isrc, 200) = :isrc OR left(a.your_isrc, 200) = :isrc"
+        " OR left(a.display_isrc, 200) = :isrc)",
+        "upc": "left(a.upc, 200) = :upc",
+        "policy": "left(a.match_policy, 200) = :policy",
+        "conflict": "CASE WHEN :conflict::boolean THEN a.conflicting_owner IS NOT NULL"
+        " ELSE a.conflicting_owner IS NULL END",
+        "views_from": "coalesce(a.approx_daily_views, -1) >= :views_from::bigint",
+        "views_to": "coalesce(a.approx_daily_views, -1) <= :views_to::bigint",
+    },
+    key="asset_id",
+    title="a.asset_title",
+)
+
+_CLAIM = f"""
+    json_build_object('claim_id', c.claim_id, 'content_owner', {_owner("c")}, 'video_id', c.video_id,
+                      'asset_id', c.asset_id, 'channel_id', c.channel_id, 'channel', c.channel_display_name,
+                      'title', c.video_title, 'asset_title', c.asset_title, 'status', lower(c.claim_status),
+                      'status_detail', c.claim_status_detail, 'type', c.claim_type, 'origin', c.claim_origin,
+                      'content_type', c.content_type, 'reference_id', c.reference_id,
+                      'policy', json_build_object('monetize', c.claim_policy_monetize,
+                                                  'track', c.claim_policy_track,
+                                                  'block', c.claim_policy_block),
+                      'custom_id', c.custom_id, 'artist', c.artist, 'album', c.album,
+                      'label', c.record_label, 'isrc', c.isrc, 'upc', c.upc, 'views', c.views,
+                      'created_on', c.claim_created_date, 'first_day', c.first_day,
+                      'changed_day', c.changed_day)
+"""
+CLAIMS = List(
+    "claims",
+    "rights.claims c",
+    "c.organisation_id = :organisation_id",
+    _CLAIM,
+    {
+        "created_on": Column("coalesce(c.claim_created_date, '-infinity')", "date"),
+        "views": Column("coalesce(c.views, -1)", "bigint"),
+        "claim_id": Column("c.claim_id", "text"),
+    },
+    "-created_on",
+    {
+        "video_id": "c.video_id = :video_id",
+        "asset_id": "left(c.asset_id, 200) = :asset_id",
+        "channel_id": "c.channel_id = :channel_id",
+        "status": "left(c.claim_status, 200) = upper(:status)",
+        "type": "left(c.claim_type, 200) = :type",
+        "origin": "left(c.claim_origin, 200) = :origin",
+        "custom_id": "left(c.custom_id, 200) = :custom_id",
+        "artist": "rights.indexable(c.artist) @> ARRAY[:artist::text]",
+        "label": "left(c.record_label, 200) = :label",
+        "isrc": "left(c.isrc, 200) = :isrc",
+        "upc": "left(c.upc, 200) = :upc",
+        "policy": "CASE :policy WHEN 'monetize' THEN c.claim_policy_monetize WHEN 'track'"
+        " THEN c.claim_policy_track ELSE c.claim_policy_block END <> ''",
+        "views_from": "coalesce(c.views, -1) >= :views_from::bigint",
+        "views_to": "coalesce(c.views, -1) <= :views_to::bigint",
+        "created_from": "coalesce(c.claim_created_date, '-infinity') >= :created_from::timestamptz::date",
+        "created_to": "coalesce(c.claim_created_date, '-infinity') < :created_to::timestamptz::date",
+    },
+    key="claim_id",
+    title="c.video_title",
+)
+
+# Since when: YouTube's own date, else the first day on which a report had it. In days, on YouTube's clock.
+_SINCE = "coalesce(x.ownership_last_updated, x.first_day)"
+_AGE = f"greatest((now() AT TIME ZONE 'America/Los_Angeles')::date - {_SINCE}, 0)"
+CONFLICTS = List(
+    "conflicts",
+    "rights.conflicts x",
+    "x.organisation_id = :organisation_id",
+    f"""
+    json_build_object('asset_id', x.asset_id, 'content_owner', {_owner("x")}, 'title', x.asset_title,
+                      'type', x.asset_type, 'custom_id', x.custom_id, 'artist', x.artist, 'isrc', x.isrc,
+                      'conflicting_owner', x.conflicting_owner,
+                      'countries', x.conflicting_country_code, 'ownership', x.ownership,
+                      'other_ownership', x.other_ownership, 'since', {_SINCE}, 'age_days', {_AGE},
+                      'daily_views', x.approx_daily_views,
+                      'views_in_conflict', x.engaged_views_in_conflict,
+                      'lifetime_views_in_conflict', x.lifetime_views_in_conflict)
+    """,
+    {
+        "since": Column(_SINCE, "date"),
+        "daily_views": Column("coalesce(x.approx_daily_views, -1)", "bigint"),
+        "lifetime_views_in_conflict": Column("coalesce(x.lifetime_views_in_conflict, -1)", "bigint"),
+        "id": Column("x.owner_id::text || '|' || x.asset_id || '|' || x.conflicting_owner", "text"),
+    },
+    "-lifetime_views_in_conflict",
+    {
+        "asset_id": "x.asset_id = :asset_id",
+        "conflicting_owner": "x.conflicting_owner = :conflicting_owner",
+        "type": "x.asset_type = :type",
+        "min_age_days": f"{_AGE} >= :min_age_days::integer",
+    },
+    title="x.asset_title",
+)
+
+
+def select(
+    tx: db.Transaction, definition: List, organisation_id: str, filters: dict[str, Any], page: PageRequest
+) -> PageResult:
+    """Return a page of one of the lists. `filters`: those of the list, and `title`, a part of it.
+
+    Needs a transaction. Raises InvalidRequest.
+    """
+    # A plan for any value would walk through millions of rows for a rare one.
+    db.value(tx, "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+    parameters = {"organisation_id": organisation_id, **filters}
+    title = parameters.pop("title", None)
+    if definition is VIDEOS and (conflict := parameters.pop("conflict", None)) is not None:
+        parameters["in_conflict" if conflict else "not_in_conflict"] = True
+    if title is not None:
+        return title_search.select(tx, definition, page, parameters, title)
+    return pages.select(tx, definition, page, parameters)
+
+
+def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
+    """Return a video as JSON text: as lists have it, all columns of its report, claims, and history.
+
+    Raises NotFound.
+    """
+    text = db.value(
+        tx,
+        f"""
+        SELECT json_build_object(
+            'video', {_VIDEO},
+            'report', jsonb_strip_nulls(to_jsonb(v) - {_OURS}),
+            'claims', (SELECT coalesce(json_agg(item), '[]') FROM (
+                SELECT {_CLAIM} AS item FROM rights.claims c
+                 WHERE c.organisation_id = :organisation_id AND c.video_id = v.video_id
+                 ORDER BY c.claim_created_date DESC NULLS LAST, c.claim_id LIMIT {MOST_SHOWN}) claims),
+            'history', (SELECT coalesce(json_agg(item), '[]') FROM (
+                SELECT json_build_object('day', h.day, 'of', h.kind, 'key', h.key, 'change', h.change,
+                                         'columns', CASE WHEN h.change = 'changed' THEN h.columns
+                                                         ELSE '{{}}' END) AS item
+                  FROM ({_HISTORY}) h
+                 ORDER BY h.day DESC, h.kind, h.key LIMIT {MOST_SHOWN}) history))::text
+          FROM {VIDEOS.source} WHERE {VIDEOS.always} AND v.video_id = :video_id
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
+    if text is None:
+        raise NotFound("There is no such video in the reports.")
+    return str(text)
+
+
+# Of the video, of its claims, and of claims that it had.
+_HISTORY = """
+    SELECT * FROM rights.history
+     WHERE organisation_id = :organisation_id AND kind = 'videos' AND split_part(key, '|', 1) = :video_id
+    UNION ALL
+    SELECT * FROM rights.history
+     WHERE organisation_id = :organisation_id AND kind = 'claims' AND change = 'changed'
+       AND split_part(key, '|', 1) = ANY(ARRAY(
+           SELECT claim_id FROM rights.claims
+            WHERE organisation_id = :organisation_id AND video_id = :video_id))
+    UNION ALL
+    SELECT * FROM rights.history
+     WHERE organisation_id = :organisation_id AND kind = 'claims' AND change = 'removed'
+       AND columns ->> 'video_id' = :video_id
+"""
