@@ -1,6 +1,6 @@
 """Platform API: /api/v1/cms -> reports of content owners, and search in their rows (showrunner/rights)."""
 
-from showrunner.rights import catalogue, drops, searches
+from showrunner.rights import catalogue, changes, drops, searches
 from showrunner.web import application
 from showrunner.web.application import Application
 
@@ -19,6 +19,19 @@ app.include(
     "/api/v1/cms/assets",
     "/api/v1/cms/claims",
     "/api/v1/cms/conflicts",
+)
+app.include(
+    changes.routes,
+    "/api/v1/cms/videos/{video}",
+    "/api/v1/cms/videos/{video}/sync",
+    "/api/v1/cms/syncs",
+    "/api/v1/cms/changes",
+    "/api/v1/cms/changes/{change_set_id}",
+    "/api/v1/cms/changes/{change_set_id}/rows",
+    "/api/v1/cms/changes/{change_set_id}/approve",
+    "/api/v1/cms/changes/{change_set_id}/run",
+    "/api/v1/cms/changes/{change_set_id}/stop",
+    "/api/v1/cms/changes/{change_set_id}/undo",
 )
 app.include(searches.routes, "/api/v1/cms/searches", "/api/v1/cms/searches/{search_id}")
 

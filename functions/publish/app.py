@@ -1,4 +1,4 @@
-"""Publication machine, steps with a database -> job document, id on YouTube, final status, events."""
+"""Publication and changes machines, steps with a database -> job document, id on YouTube, results, events."""
 
 import json
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from showrunner.models import VideoEventKind
 from showrunner.publishing import steps
 from showrunner.publishing.job import Metadata
 from showrunner.publishing.steps import Outcome
+from showrunner.rights import change_runs
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.studio import productions, publications
 from showrunner.telemetry import entrypoint
@@ -141,10 +142,14 @@ def _message(cause: str) -> str:
 STEPS = {"begin": _begin, "record": _record, "fail": _fail}
 # The steps of a reading of a channel, whose input has a channel_id instead of a video_id.
 READING = {"begin": sync.begin, "record": sync.record, "fail": sync.fail}
+# The steps of a change set, whose input has a change_set_id.
+CHANGING = {"plan": change_runs.plan, "record": change_runs.record, "finish": change_runs.finish}
 
 
 @entrypoint
-def handler(event: dict[str, Any], context: Any) -> Outcome:
+def handler(event: dict[str, Any], context: Any) -> Outcome | dict[str, Any]:
+    if "change_set_id" in event:
+        return CHANGING[event["step"]](event)
     try:
         return (READING if "channel_id" in event else STEPS)[event["step"]](event)
     except ProductionCancelled:

@@ -1,6 +1,7 @@
-"""Publication machine, steps that talk to YouTube -> film, thumbnail, captions there. No database.
+"""Publication and changes machines, steps that talk to YouTube -> film, metadata, captions. No database.
 
-Returns which step comes next. With a channel_id instead of a video_id it reads that channel.
+Returns which step comes next. With a channel_id instead of a video_id it reads that channel, with a
+change_set_id it carries out a batch of changes.
 """
 
 from typing import Any
@@ -10,12 +11,15 @@ from showrunner.channels import reading
 from showrunner.production.files import publication_key, video_folder
 from showrunner.publishing.job import PublicationJob
 from showrunner.publishing.steps import Outcome
+from showrunner.rights import applying
 from showrunner.telemetry import entrypoint
 from showrunner.videos.publication import Publication
 
 
 @entrypoint
-def handler(event: dict[str, Any], context: Any) -> Outcome:
+def handler(event: dict[str, Any], context: Any) -> Outcome | dict[str, Any]:
+    if "change_set_id" in event:
+        return applying.apply(event)
     if "channel_id" in event:
         return reading.read(event)
     job = PublicationJob.model_validate(

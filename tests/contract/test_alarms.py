@@ -119,6 +119,10 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         ],
         [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "MetricsMachine"}, 1, 10)],
     ),
+    "ChangesFail": (
+        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "ChangesMachine"}, 1, 10)],
+        machine("ExecutionsFailed", [1]),
+    ),
     "KeyRotationsFail": (
         [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "RotationMachine"}, 1, 10)],
         machine("ExecutionsFailed", [1]),

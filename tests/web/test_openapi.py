@@ -85,7 +85,7 @@ def test_components_have_the_names_of_their_models(document):
 # Nothing is made twice by a repeat of these: an address registers once, a ticket is used once, and a second
 # secret of a second factor replaces the first. A forgotten password has a limit of its own. A notification's
 # repeats are recognised by their content. One rotation of a key runs at a time, and one reading of a channel.
-# A report is confirmed once. One backup is made, and one restored, at a time.
+# A report is confirmed once. One backup is made, and one restored, at a time; so does a change set run.
 REPEATABLE = {
     "POST /api/v1/auth/register",
     "POST /api/v1/live/tickets",
@@ -97,6 +97,7 @@ REPEATABLE = {
     "POST /api/v1/backups",
     "POST /api/v1/backups/{backup_id}/restore",
     "POST /api/v1/cms/reports/{report_id}/confirm",
+    "POST /api/v1/cms/changes/{change_set_id}/run",
     *(f"POST /api/v1/admin/keys/{{service}}/{{name}}/{step}" for step in ("rotate", "rollback", "revoke")),
 }
 

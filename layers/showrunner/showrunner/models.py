@@ -138,3 +138,14 @@ class ReportProcessed(NamedTuple):
     message: str
     at: str
     kind: Literal["report.processed"] = "report.processed"
+
+
+class SyncEnded(NamedTuple):
+    """A change of a video was written at YouTube, or was refused. `event_id` identifies repeats."""
+
+    event_id: str
+    organisation_id: str
+    video_id: str
+    status: str
+    at: str
+    kind: Literal["sync.completed", "sync.failed"]

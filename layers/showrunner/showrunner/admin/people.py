@@ -85,6 +85,8 @@ def mark_content_owner(request: Request, organisation_id: str, body: ContentOwne
     """Grant or remove the Content ID permissions of an organisation, effective from the next request."""
     with db.transaction() as tx:
         organisations.save_content_owner(tx, organisation_id, content_owner=body.content_owner)
+        if body.changes_need_approval is not None:
+            organisations.save_need_of_approval(tx, organisation_id, required=body.changes_need_approval)
         if body.name is not None:
             content_owners.save(tx, organisation_id, body.name, body.other_names)
         after = body.model_dump(exclude_defaults=True) | {"content_owner": body.content_owner}

@@ -47,6 +47,7 @@ class ContentOwnerMark(Body):
 
     content_owner: Annotated[bool, Field(strict=True)] = True
     name: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")] | None = None
+    changes_need_approval: Annotated[bool, Field(strict=True)] | None = None
     other_names: Annotated[
         list[Annotated[Line, Field(max_length=100)]],
         Field(

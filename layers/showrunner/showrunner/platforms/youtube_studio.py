@@ -38,6 +38,7 @@ WRITABLE_STATUS = (
     "containsSyntheticMedia",
 )
 WRITABLE_SNIPPET = ("title", "description", "tags", "categoryId", "defaultLanguage", "defaultAudioLanguage")
+WRITABLE = {"snippet": WRITABLE_SNIPPET, "status": WRITABLE_STATUS}
 
 
 class _Transport:
@@ -92,6 +93,11 @@ class Studio:
         if not video_ids:
             return []
         request = self._api.videos().list(part="status,statistics", id=",".join(video_ids))
+        return list(self._run(request).get("items", []))
+
+    def list_details(self, video_ids: list[str]) -> list[dict[str, Any]]:
+        """Return etag, snippet and status of up to 50 videos; missing ones are left out. One unit."""
+        request = self._api.videos().list(part="snippet,status", id=",".join(video_ids))
         return list(self._run(request).get("items", []))
 
     def find_marked(self, channel_id: str, marker: str) -> str | None:
@@ -154,14 +160,15 @@ class Studio:
     def update(self, shown: dict[str, Any], changes: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Write `changes` (part -> fields) over what `shown` (find_video) has. 50 units.
 
-        Unchanged fields are sent as they are, since videos.update resets omitted ones. Raises
-        PlatformRejected with the reason conditionNotMet if the video has changed since `shown` was read.
+        Only the parts with changes are sent. Their unchanged fields are sent as they are, since videos.update
+        resets omitted ones; a field whose new value is None is left out. Raises PlatformRejected with the
+        reason conditionNotMet if the video has changed since `shown` was read.
         """
         body: dict[str, Any] = {"id": shown["id"]}
-        for part, writable in (("snippet", WRITABLE_SNIPPET), ("status", WRITABLE_STATUS)):
-            kept = {name: shown[part][name] for name in writable if name in shown.get(part, {})}
-            body[part] = {**kept, **changes.get(part, {})}
-        request = self._api.videos().update(part="snippet,status", body=body)
+        for part, changed in changes.items():
+            kept = {name: shown[part][name] for name in WRITABLE[part] if name in shown.get(part, {})}
+            body[part] = {name: value for name, value in {**kept, **changed}.items() if value is not None}
+        request = self._api.videos().update(part=",".join(changes), body=body)
         request.headers["If-Match"] = shown["etag"]
         return self._run(request)
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from showrunner.rights.change_schemas import ChangedRow, VideoId
 from showrunner.web.fields import (
-    PATTERN_WORDS,
     Body,
     Line,
     Moment,
@@ -16,13 +16,6 @@ from showrunner.web.fields import (
     YoutubeChannelId,
 )
 
-_VIDEO = "^[A-Za-z0-9_-]{11}$"
-
-PATTERN_WORDS |= {_VIDEO: "is no id of a YouTube video: 11 letters, digits, - and _"}
-
-type VideoId = Annotated[
-    str, Field(pattern=_VIDEO, description="Id of the video on YouTube.", examples=["dQw4w9WgXcQ"])
-]
 type Title = Annotated[Line, Field(max_length=200)]
 type Word = Annotated[Line, Field(max_length=200)]
 type AssetId = Annotated[Word, Field(description="Id of the asset.", examples=["A123456789012345"])]
@@ -190,7 +183,7 @@ class CmsAssetList(Result):
 
 
 class ClaimPolicy(Result):
-    """Where a claim monetizes, tracks and blocks, in the words of the report."""
+    """The countries in which a claim monetizes, tracks and blocks, in the words of the report."""
 
     monetize: str | None
     track: str | None
@@ -273,12 +266,13 @@ class RowHistory(Result):
 
 
 class CmsVideoDetails(Result):
-    """A video with all columns of its report, its claims (at most 200) and the newest 200 changes."""
+    """A video with all columns of its report, and its newest claims, changes and syncs: at most 200 each."""
 
     video: CmsVideo
     report: dict[str, Any]
     claims: list[CmsClaim]
     history: list[RowHistory]
+    syncs: list[ChangedRow]
 
 
 class NewSearch(Body):

@@ -42,6 +42,16 @@ def save(tx: db.Transaction, organisation_id: str, name: str) -> None:
     db.run(tx, "UPDATE accounts.organisations SET name = :name WHERE id = :id", id=organisation_id, name=name)
 
 
+def save_need_of_approval(tx: db.Transaction, organisation_id: str, *, required: bool) -> None:
+    """Save whether a second person must approve changes of videos on YouTube."""
+    db.run(
+        tx,
+        "UPDATE accounts.organisations SET changes_need_approval = :required WHERE id = :id",
+        id=organisation_id,
+        required=required,
+    )
+
+
 def save_content_owner(tx: db.Transaction, organisation_id: str, *, content_owner: bool) -> None:
     """Save whether the organisation is a content owner on YouTube. Raises NotFound."""
     if not db.run(

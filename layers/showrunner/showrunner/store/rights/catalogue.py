@@ -9,6 +9,7 @@ from typing import Any
 from showrunner.database import db, pages, title_search
 from showrunner.database.pages import Column, List, PageRequest, PageResult
 from showrunner.errors import NotFound
+from showrunner.store.rights import change_sets
 
 # So many claims, changes and syncs of a video are shown; more would be megabytes.
 MOST_SHOWN = 200
@@ -246,7 +247,7 @@ def select(
 
 
 def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
-    """Return a video as JSON text: as lists have it, all columns of its report, claims, and history.
+    """Return a video as JSON text: as lists have it, all columns of its report, claims, history and syncs.
 
     Raises NotFound.
     """
@@ -265,7 +266,12 @@ def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
                                          'columns', CASE WHEN h.change = 'changed' THEN h.columns
                                                          ELSE '{{}}' END) AS item
                   FROM ({_HISTORY}) h
-                 ORDER BY h.day DESC, h.kind, h.key LIMIT {MOST_SHOWN}) history))::text
+                 ORDER BY h.day DESC, h.kind, h.key LIMIT {MOST_SHOWN}) history),
+            'syncs', (SELECT coalesce(json_agg(item), '[]') FROM (
+                SELECT {change_sets.ROW} AS item FROM rights.changes c
+                 WHERE c.organisation_id = :organisation_id AND c.video_id = v.video_id
+                   AND c.queued_at IS NOT NULL
+                 ORDER BY c.queued_at DESC, c.id DESC LIMIT {MOST_SHOWN}) syncs))::text
           FROM {VIDEOS.source} WHERE {VIDEOS.always} AND v.video_id = :video_id
         """,
         organisation_id=organisation_id,
@@ -274,6 +280,24 @@ def get_video(tx: db.Transaction, organisation_id: str, video_id: str) -> str:
     if text is None:
         raise NotFound("There is no such video in the reports.")
     return str(text)
+
+
+def find_videos(tx: db.Transaction, organisation_id: str, video_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return channel_id, title, privacy_status and embedding_allowed of the videos in the reports, by id."""
+    found = db.rows(
+        tx,
+        """
+        SELECT DISTINCT ON (video_id) video_id, channel_id, video_title AS title,
+               lower(video_privacy_status) AS privacy_status,
+               lower(embedding_allowed) IN ('yes', 'true', 'allowed') AS embedding_allowed
+          FROM rights.videos
+         WHERE organisation_id = :organisation_id AND video_id = ANY(:video_ids::text[])
+         ORDER BY video_id, owner_id, claim_id, asset_id
+        """,
+        organisation_id=organisation_id,
+        video_ids=video_ids,
+    )
+    return {row["video_id"]: row for row in found}
 
 
 # Of the video, of its claims, and of claims that it had.

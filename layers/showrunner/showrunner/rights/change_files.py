@@ -1,0 +1,106 @@
+"""Name and store what the steps of a change set pass on: objects in S3, and a mark that stops them.
+
+changes/<change set>/<attempt>/plan.json lists the batches for the machine, batches/ has the rows of each, and
+results/ what became of them. changes/<change set>/rows/ has, before YouTube is asked to write, what a row's
+fields were: an answer that is lost then costs neither the knowledge of it nor the undo.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+from showrunner.aws import dynamodb, s3
+
+# A stop outlives the longest execution.
+STOP_SECONDS = 30 * 86_400
+
+
+class Row(NamedTuple):
+    """A row to carry out. changes and expected: field -> value (change_rules)."""
+
+    number: int
+    video_id: str
+    changes: dict[str, Any]
+    expected: dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """Rows of one connection. project: name, units and inserts of the Google project that they count for."""
+
+    change_set_id: str
+    organisation_id: str
+    attempt: int
+    number: int
+    connection_id: str
+    project: list[Any]
+    rows: list[Row]
+
+    @property
+    def key(self) -> str:
+        """The key of the batch's rows, as the plan lists it."""
+        return batch_key(self.change_set_id, self.attempt, self.number)
+
+
+def _folder(change_set_id: str, attempt: int) -> str:
+    return f"changes/{change_set_id}/{attempt}"
+
+
+def plan_key(change_set_id: str, attempt: int) -> str:
+    """Return the key of an attempt's batches, a JSON array that the machine reads."""
+    return f"{_folder(change_set_id, attempt)}/plan.json"
+
+
+def batch_key(change_set_id: str, attempt: int, number: int) -> str:
+    """Return the key of the rows of a batch."""
+    return f"{_folder(change_set_id, attempt)}/batches/{number:05}.json"
+
+
+def write_batch(batch: Batch) -> None:
+    """Store the rows of a batch."""
+    s3.put_json(batch.key, batch._asdict() | {"rows": [row._asdict() for row in batch.rows]})
+
+
+def read_batch(key: str) -> Batch:
+    """Return a batch. Raises StorageMissing."""
+    found = s3.get_json(key)
+    return Batch(**found | {"rows": [Row(**row) for row in found["rows"]]})
+
+
+def find_results(batch: Batch) -> dict[str, Any]:
+    """Return the results of the batch so far, by row number as text."""
+    found: dict[str, Any] | None = s3.find_json(batch.key.replace("/batches/", "/results/"))
+    return found or {}
+
+
+def write_results(batch: Batch, results: dict[str, Any]) -> None:
+    """Store the results of the batch so far."""
+    s3.put_json(batch.key.replace("/batches/", "/results/"), results)
+
+
+def find_journal(batch: Batch, row: Row) -> dict[str, Any] | None:
+    """Return changes and before of a write that was begun, None if there was none."""
+    found: dict[str, Any] | None = s3.find_json(_journal_key(batch, row))
+    return found
+
+
+def write_journal(batch: Batch, row: Row, changes: dict[str, Any], before: dict[str, Any]) -> None:
+    """Record, before YouTube is asked, what will be written over what."""
+    s3.put_json(_journal_key(batch, row), {"changes": changes, "before": before})
+
+
+def _journal_key(batch: Batch, row: Row) -> str:
+    return f"changes/{batch.change_set_id}/rows/{row.number}.json"
+
+
+def stop(change_set_id: str) -> None:
+    """Tell those who carry out the change set to begin no further row."""
+    dynamodb.put(f"change_set#{change_set_id}", "stop", {}, time.time() + STOP_SECONDS)
+
+
+def let_run(change_set_id: str) -> None:
+    """Take back an earlier stop."""
+    dynamodb.remove(f"change_set#{change_set_id}", "stop")
+
+
+def is_stopped(change_set_id: str) -> bool:
+    """Tell whether a person has stopped the change set."""
+    return dynamodb.find(f"change_set#{change_set_id}", "stop") is not None

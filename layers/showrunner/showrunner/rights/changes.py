@@ -1,0 +1,280 @@
+"""The routes that change videos on YouTube, one or many: dry run, approval, run, stop, undo."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from showrunner.database import db
+from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable
+from showrunner.rights import change_files, change_runs, proposals
+from showrunner.rights.change_schemas import (
+    ChangedRows,
+    ChangeSetFilter,
+    ChangeSetList,
+    ChangeSetResponse,
+    CmsVideoChanges,
+    DryRun,
+    NewChangeSet,
+    RowFilter,
+    SyncFilter,
+    SyncList,
+    VideoChange,
+)
+from showrunner.rights.proposals import Proposal
+from showrunner.store.rights import change_sets
+from showrunner.web import answers, audit, idempotency
+from showrunner.web.answers import Answer
+from showrunner.web.application import Routes
+from showrunner.web.fields import timestamp
+from showrunner.web.routing import Request
+
+routes = Routes()
+
+PATH = "/api/v1/cms/changes"
+VIDEO = "/api/v1/cms/videos/{video}"
+# A function takes 6 MB, and the quotes of CSV double inside its JSON.
+MOST_BYTES = 4 << 20
+
+
+def _person(request: Request) -> str:
+    """Return who acts: the person behind the token, also of a machine or under impersonation."""
+    caller = request.caller
+    return caller.actor or caller.creator or caller.subject
+
+
+# ------------------------------------------------------------------------------------------------ One video
+
+
+@routes.patch(VIDEO, permission="cms:write", answer=VideoChange, status=202, errors=(409,))
+def change_video(request: Request, video: str, body: CmsVideoChanges, query: DryRun) -> Answer:
+    """Change a video on YouTube, as a change set of one row: `?dry_run=true` only shows it.
+
+    It is sent at once, unless the organisation requires that a second person approves it.
+    """
+    proposal = proposals.one(video, body)
+    with db.transaction() as tx:
+        (row,) = proposals.check(tx, request.organisation_id, [proposal])
+        if query.dry_run:
+            return Answer({"change_set": None, "row": _shown(row)}, 202)
+        if row["status"] == "invalid":
+            raise InvalidRequest(row["message"], [{"field": "video", "message": row["message"]}])
+        change_set_id = _add(tx, request, f"Change of {video}", [proposal])
+        found = _run_at_once(tx, request, change_set_id)
+    return Answer({"change_set": found, "row": _shown(row) | {"change_set_id": change_set_id}}, 202)
+
+
+@routes.post(
+    f"{VIDEO}/sync", permission="cms:write", answer=VideoChange, status=202, idempotent=True, errors=(409,)
+)
+def sync_video(request: Request, video: str) -> Answer:
+    """Send a video's newest changes again, if they have failed."""
+
+    def work(tx: db.Transaction) -> Answer:
+        failed = change_sets.find_failed(tx, request.organisation_id, video)
+        if failed is None:
+            raise Conflict("The newest changes of this video have not failed: GET /cms/syncs?video_id=…")
+        fields = {
+            name: int(value) if name == "category_id" else value
+            for name, value in failed["changes"].items()
+            if name in CmsVideoChanges.model_fields and value is not None
+        }
+        proposal = Proposal(1, video, fields, None)
+        (row,) = proposals.check(tx, request.organisation_id, [proposal])
+        if row["status"] == "invalid":
+            raise Conflict(row["message"])
+        change_set_id = _add(tx, request, failed["name"], [proposal])
+        found = _run_at_once(tx, request, change_set_id)
+        return Answer({"change_set": found, "row": _shown(row) | {"change_set_id": change_set_id}}, 202)
+
+    return idempotency.once(request, work)
+
+
+def _run_at_once(tx: db.Transaction, request: Request, change_set_id: str) -> dict[str, Any]:
+    """Run a change set that needs no approval. Returns it."""
+    if not change_sets.lock(tx, request.organisation_id, change_set_id)["needs_approval"]:
+        _begin(tx, request, change_set_id)
+    found: dict[str, Any] = json.loads(change_sets.get(tx, request.organisation_id, change_set_id))
+    return found
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a checked row as the API shows it."""
+    return {
+        "row": row["number"],
+        "change_set_id": None,
+        **{name: row[name] for name in ("video_id", "status", "message", "changes")},
+        "before": row["known"],
+        "is_exact": False,
+        "after": None,
+        "queued_at": None,
+        "finished_at": None,
+    }
+
+
+@routes.get("/api/v1/cms/syncs", permission="cms:read", answer=SyncList)
+def list_syncs(request: Request, query: SyncFilter) -> Answer:
+    """List the changes that were sent to YouTube or wait for it, newest first, each with its result."""
+    filters = query.model_dump(include={"status", "video_id"})
+    with db.reading() as tx:
+        found = change_sets.list_syncs(tx, request.organisation_id, filters, query.request())
+    return answers.listed("syncs", found)
+
+
+# ------------------------------------------------------------------------------------------------ Many videos
+
+
+@routes.post(
+    PATH,
+    permission="cms:write",
+    answer=ChangeSetResponse,
+    status=201,
+    idempotent=True,
+    max_bytes=MOST_BYTES,
+)
+def propose(request: Request, body: NewChangeSet) -> Answer:
+    """Propose changes of many videos: each row is checked and shown, and nothing is sent to YouTube.
+
+    `POST …/run` sends them, after `POST …/approve` if the organisation requires that.
+    """
+    rows = proposals.read(body)
+
+    def work(tx: db.Transaction) -> Answer:
+        change_set_id = _add(tx, request, body.name, rows)
+        return Answer(_described(tx, request, change_set_id), 201)
+
+    return idempotency.once(request, work)
+
+
+def _add(tx: db.Transaction, request: Request, name: str, rows: list[Proposal]) -> str:
+    change_set_id = change_sets.add(tx, request.organisation_id, name, _person(request))
+    # All of them before the COPY, during which the connection takes no query.
+    checked = list(proposals.check(tx, request.organisation_id, rows))
+    change_sets.copy_rows(tx, request.organisation_id, change_set_id, checked)
+    audit.record(tx, request, "propose", "change_set", change_set_id, name=name, rows=len(rows))
+    return change_set_id
+
+
+@routes.get(PATH, permission="cms:read", answer=ChangeSetList)
+def list_change_sets(request: Request, query: ChangeSetFilter) -> Answer:
+    """List the organisation's change sets, newest first."""
+    with db.reading() as tx:
+        found = change_sets.list_(tx, request.organisation_id, query.status, query.request())
+    return answers.listed("changes", found)
+
+
+@routes.get(f"{PATH}/{{change_set_id}}", permission="cms:read", answer=ChangeSetResponse)
+def show(request: Request, change_set_id: str) -> Answer:
+    """Show a change set: how far it is, what the rest costs and when it will be done."""
+    with db.reading() as tx:
+        return Answer(_described(tx, request, change_set_id))
+
+
+def _described(tx: db.Transaction, request: Request, change_set_id: str) -> dict[str, Any]:
+    found = json.loads(change_sets.get(tx, request.organisation_id, change_set_id))
+    expected = change_runs.forecast(tx, found["id"], datetime.now(UTC))
+    return {
+        "change_set": found,
+        "units": expected.units if expected else None,
+        "expected_end": timestamp(expected.end) if expected else None,
+    }
+
+
+@routes.get(f"{PATH}/{{change_set_id}}/rows", permission="cms:read", answer=ChangedRows)
+def list_rows(request: Request, change_set_id: str, query: RowFilter) -> Answer:
+    """List the rows of a change set: what each changes, and what became of it."""
+    with db.reading() as tx:
+        change_sets.get(tx, request.organisation_id, change_set_id)
+        found = change_sets.list_rows(tx, change_set_id, query.status, query.request())
+    return answers.listed("rows", found)
+
+
+@routes.post(
+    f"{PATH}/{{change_set_id}}/approve", permission="cms:write", answer=ChangeSetResponse, errors=(409,)
+)
+def approve(request: Request, change_set_id: str) -> Answer:
+    """Approve a change set that somebody else has proposed."""
+    with db.transaction() as tx:
+        row = change_sets.lock(tx, request.organisation_id, change_set_id)
+        if row["status"] != "ready":
+            raise Conflict(f"It is {row['status']}, and only one that is ready can be approved.")
+        if row["created_by"] == _person(request):
+            raise Forbidden("A second person must approve it: you have proposed it.")
+        change_sets.approve(tx, row["id"], _person(request))
+        audit.record(tx, request, "approve", "change_set", row["id"])
+        return Answer(_described(tx, request, row["id"]))
+
+
+@routes.post(
+    f"{PATH}/{{change_set_id}}/run",
+    permission="cms:write",
+    answer=ChangeSetResponse,
+    status=202,
+    errors=(409,),
+)
+def run(request: Request, change_set_id: str) -> Answer:
+    """Send the changes to YouTube, or go on with a change set that was stopped.
+
+    It runs within the day's quota; `finish_at` says when it will be done at the latest. Rows that had an
+    error are sent again, those that failed are not.
+    """
+    with db.transaction() as tx:
+        row = change_sets.lock(tx, request.organisation_id, change_set_id)
+        if row["status"] in ("running", "stopping"):
+            raise Conflict(f"It is {row['status']} already.")
+        if row["needs_approval"] and row["status"] == "ready":
+            raise Conflict("A second person must approve it first: POST …/approve.")
+        _begin(tx, request, row["id"])
+        return Answer(_described(tx, request, row["id"]), 202)
+
+
+def _begin(tx: db.Transaction, request: Request, change_set_id: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    audit.record(tx, request, "run", "change_set", change_set_id)
+    try:
+        change_runs.begin(tx, request.organisation_id, change_set_id, datetime.now(UTC))
+    except (BotoCoreError, ClientError) as error:
+        raise ServiceUnavailable("It could not be started; try again in a minute.", 60) from error
+
+
+@routes.post(
+    f"{PATH}/{{change_set_id}}/stop", permission="cms:write", answer=ChangeSetResponse, errors=(409,)
+)
+def stop(request: Request, change_set_id: str) -> Answer:
+    """Stop a change set that runs: no further row is begun, and within 15 minutes it has stopped."""
+    with db.transaction() as tx:
+        row = change_sets.lock(tx, request.organisation_id, change_set_id)
+        if row["status"] not in ("running", "stopping"):
+            raise Conflict(f"It is {row['status']} and doesn't run.")
+        change_sets.mark_stopping(tx, row["id"])
+        audit.record(tx, request, "stop", "change_set", row["id"])
+        change_files.stop(row["id"])
+        return Answer(_described(tx, request, row["id"]))
+
+
+@routes.post(
+    f"{PATH}/{{change_set_id}}/undo",
+    permission="cms:write",
+    answer=ChangeSetResponse,
+    status=201,
+    idempotent=True,
+    errors=(409,),
+)
+def undo(request: Request, change_set_id: str) -> Answer:
+    """Propose the change set that restores what another one has written; run it like any other.
+
+    A row whose fields somebody has changed since fails instead of being written over.
+    """
+
+    def work(tx: db.Transaction) -> Answer:
+        row = change_sets.lock(tx, request.organisation_id, change_set_id)
+        if row["status"] not in ("done", "stopped"):
+            raise Conflict(f"It is {row['status']}: only what has ended can be undone.")
+        name = f"Undo of {row['name']}"[:200]
+        undo_id = change_sets.add(tx, request.organisation_id, name, _person(request), row["id"])
+        if not change_sets.add_inverse(tx, row["id"], undo_id):
+            raise Conflict("It has written nothing that could be undone.")
+        audit.record(tx, request, "undo", "change_set", row["id"], undo_id=undo_id)
+        return Answer(_described(tx, request, undo_id), 201)
+
+    return idempotency.once(request, work)

@@ -1,0 +1,121 @@
+"""Read and check proposed changes, row by row: what is wrong with each, and what it would change."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from showrunner.database import db
+from showrunner.errors import InvalidRequest
+from showrunner.rights import change_rules
+from showrunner.rights.change_schemas import ChangeRow, CmsVideoChanges, NewChangeSet
+from showrunner.store.accounts import connected_accounts
+from showrunner.store.rights import catalogue
+from showrunner.web import tables
+from showrunner.web.body import checked
+
+MOST_ROWS = 100_000
+
+
+class Proposal(NamedTuple):
+    """A proposed change. `fields` is empty if `fault` says what is wrong."""
+
+    number: int
+    video_id: str
+    fields: dict[str, Any]
+    fault: str | None
+
+
+def read(body: NewChangeSet) -> list[Proposal]:
+    """Return the rows of a body. Raises InvalidRequest if it is no table, is empty or has too many rows."""
+    found = list(_of_csv(body.csv) if body.csv is not None else _of_list(body.rows or []))
+    if not found:
+        raise InvalidRequest("There are no rows.", [{"field": "rows", "message": "there are none"}])
+    if len(found) > MOST_ROWS:
+        raise tables.invalid([f"has {len(found):,} rows; send at most {MOST_ROWS:,} at a time"])
+    return found
+
+
+def one(video_id: str, changes: CmsVideoChanges) -> Proposal:
+    """Return the change of a single video."""
+    return Proposal(1, video_id, changes.model_dump(exclude_none=True), None)
+
+
+def _of_csv(text: str) -> Iterator[Proposal]:
+    optional = tuple(CmsVideoChanges.model_fields)
+    for number, line in enumerate(tables.read(text, "video_id", optional), 1):
+        given: dict[str, Any] = {name: cell for name, cell in line.cells.items() if cell}
+        if "tags" in given:
+            given["tags"] = [tag.strip() for tag in given["tags"].split("|") if tag.strip()]
+        yield _row(number, given, line.fault)
+
+
+def _of_list(rows: list[dict[str, Any]]) -> Iterator[Proposal]:
+    for number, row in enumerate(rows, 1):
+        yield _row(number, row, None)
+
+
+def _row(number: int, given: dict[str, Any], fault: str | None) -> Proposal:
+    video_id = str(given.get("video_id", ""))[:100]
+    if fault is None:
+        try:
+            fields = checked(ChangeRow, given).model_dump(exclude_none=True, exclude={"video_id"})
+            return Proposal(number, video_id, fields, None)
+        except InvalidRequest as error:
+            fault = "; ".join(f"{each['field']}: {each['message']}" for each in error.details)
+    return Proposal(number, video_id, {}, fault)
+
+
+def check(tx: db.Transaction, organisation_id: str, proposals: list[Proposal]) -> Iterator[dict[str, Any]]:
+    """Yield each row as the store takes it: pending, or invalid with what to do about it."""
+    ids = list({each.video_id for each in proposals if each.fault is None})
+    known = catalogue.find_videos(tx, organisation_id, ids)
+    connections = _connections(tx, organisation_id)
+    seen: dict[str, int] = {}
+    for proposal in proposals:
+        yield _check(proposal, known.get(proposal.video_id), connections, seen)
+
+
+def _connections(tx: db.Transaction, organisation_id: str) -> dict[str, str]:
+    """Return the connection that may change the videos of each YouTube channel: the newest one."""
+    found = connected_accounts.list_channels(tx, organisation_id)
+    return {
+        each["youtube_channel_id"]: each["id"]
+        for each in reversed(found)
+        if change_rules.SCOPE in each["scopes"]
+    }
+
+
+def _check(
+    proposal: Proposal,
+    known: dict[str, Any] | None,
+    connections: dict[str, str],
+    seen: dict[str, int],
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "number": proposal.number,
+        "video_id": proposal.video_id,
+        "connection_id": None,
+        "changes": {},
+        "known": {},
+        "status": "invalid",
+        "message": proposal.fault,
+    }
+    if proposal.fault is not None:
+        return row
+    try:
+        row["changes"] = change_rules.values_of(proposal.fields)
+    except InvalidRequest as error:
+        return row | {"message": error.message}
+    if known is None:
+        return row | {"message": "The newest reports have no such video."}
+    row["known"] = {name: known[name] for name in proposal.fields if name in known}
+    first = seen.setdefault(proposal.video_id, proposal.number)
+    if first != proposal.number:
+        return row | {"message": f"Row {first} changes the same video: put both changes into one row."}
+    connection_id = connections.get(known["channel_id"])
+    if connection_id is None:
+        message = (
+            f"No connected account may change the videos of the channel {known['channel_id']}: connect the "
+            "account that owns it, GET /api/v1/auth/oauth/youtube/start."
+        )
+        return row | {"message": message}
+    return row | {"connection_id": connection_id, "status": "pending", "message": None}

@@ -1,0 +1,340 @@
+"""Change sets: what people want changed on YouTube, row by row, and what became of it."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from showrunner.database import db, pages
+from showrunner.database.pages import Column, List, PageRequest, PageResult
+from showrunner.errors import Conflict, NotFound
+
+db.CONSTRAINTS["change_sets_undo"] = (
+    Conflict,
+    "This change set was undone before: GET /cms/changes has its undo.",
+)
+
+# So many rows are in memory at once.
+_AT_ONCE = 2_000
+_COUNTS = """
+    (SELECT json_build_object('total', count(*), 'invalid', count(*) FILTER (WHERE r.status = 'invalid'),
+                              'pending', count(*) FILTER (WHERE r.status = 'pending'),
+                              'success', count(*) FILTER (WHERE r.status = 'success'),
+                              'unchanged', count(*) FILTER (WHERE r.status = 'unchanged'),
+                              'failed', count(*) FILTER (WHERE r.status = 'failed'),
+                              'error', count(*) FILTER (WHERE r.status = 'error'))
+       FROM rights.changes r WHERE r.change_set_id = s.id)
+"""
+_ITEM = f"""
+    json_build_object('id', s.id, 'name', s.name, 'status', s.status, 'reason', s.reason,
+                      'undo_of', s.undo_of,
+                      'undone_by', (SELECT u.id FROM rights.change_sets u WHERE u.undo_of = s.id),
+                      'needs_approval', s.needs_approval, 'created_by', s.created_by,
+                      'approved_by', s.approved_by, 'rows', {_COUNTS}, 'finish_at', s.finish_at,
+                      'created_at', s.created_at, 'started_at', s.started_at, 'finished_at', s.finished_at)
+"""
+_LIST = List(
+    "changes",
+    "rights.change_sets s",
+    "s.organisation_id = :organisation_id",
+    _ITEM,
+    {"created_at": Column("s.created_at", "timestamptz"), "id": Column("s.id", "uuid")},
+    "-created_at",
+    {"status": "s.status = :status"},
+)
+# What a person compares before the change set runs is what reports say; afterwards it is what YouTube had.
+ROW = """
+    json_build_object('row', c.row_number, 'change_set_id', c.change_set_id, 'video_id', c.video_id,
+                      'status', c.status, 'message', c.message, 'changes', c.changes,
+                      'before', coalesce(c.before, c.known), 'is_exact', c.before IS NOT NULL,
+                      'after', c.after, 'queued_at', c.queued_at, 'finished_at', c.finished_at)
+"""
+_ROWS = List(
+    "rows",
+    "rights.changes c",
+    "c.change_set_id = :change_set_id",
+    ROW,
+    {"row": Column("c.row_number", "bigint")},
+    "row",
+    {"status": "c.status = :status"},
+    key="row",
+)
+# A row is a sync from the moment on at which its change set runs.
+_SYNCS = List(
+    "syncs",
+    "rights.changes c",
+    "c.organisation_id = :organisation_id AND c.queued_at IS NOT NULL",
+    ROW,
+    {"queued_at": Column("c.queued_at", "timestamptz"), "id": Column("c.id", "bigint")},
+    "-queued_at",
+    {"status": "c.status = :status", "video_id": "c.video_id = :video_id"},
+)
+
+
+def add(tx: db.Transaction, organisation_id: str, name: str, by: str, undo_of: str | None = None) -> str:
+    """Add a change set without rows and return its id. Raises Conflict if `undo_of` was undone before."""
+    return str(
+        db.value(
+            tx,
+            """
+            INSERT INTO rights.change_sets (organisation_id, name, created_by, undo_of, needs_approval)
+            SELECT o.id, :name, :by, :undo_of::uuid, o.changes_need_approval
+              FROM accounts.organisations o WHERE o.id = :organisation_id
+            RETURNING id::text
+            """,
+            organisation_id=organisation_id,
+            name=name,
+            by=by,
+            undo_of=undo_of,
+        )
+    )
+
+
+def copy_rows(
+    tx: db.Transaction, organisation_id: str, change_set_id: str, rows: Iterable[dict[str, Any]]
+) -> None:
+    """Add the rows of a change set: number, video_id, connection_id, changes, known, status and message."""
+
+    def blocks() -> Iterator[bytes]:
+        for row in rows:
+            out = io.StringIO()
+            csv.writer(out, lineterminator="\n").writerow(
+                [
+                    change_set_id,
+                    row["number"],
+                    organisation_id,
+                    row["video_id"],
+                    row["connection_id"],
+                    json.dumps(row["changes"], ensure_ascii=False),
+                    json.dumps(row["known"], ensure_ascii=False),
+                    row["status"],
+                    row["message"],
+                ]
+            )
+            yield out.getvalue().encode()
+
+    db.copy_in(
+        tx,
+        "COPY rights.changes (change_set_id, row_number, organisation_id, video_id, connection_id, changes,"
+        " known, status, message) FROM STDIN (FORMAT csv, ENCODING 'UTF8')",
+        blocks(),
+    )
+
+
+def add_inverse(tx: db.Transaction, change_set_id: str, undo_id: str) -> int:
+    """Add the rows that undo what another change set has written. Returns how many there are.
+
+    Each expects that nobody has changed its fields since.
+    """
+    return db.run(
+        tx,
+        """
+        INSERT INTO rights.changes (change_set_id, row_number, organisation_id, video_id, connection_id,
+                                    changes, expected, known, status)
+        SELECT :undo_id::uuid, row_number, organisation_id, video_id, connection_id, before, after, after,
+               'pending'
+          FROM rights.changes WHERE change_set_id = :id AND status = 'success'
+        """,
+        id=change_set_id,
+        undo_id=undo_id,
+    )
+
+
+def list_(tx: db.Transaction, organisation_id: str, status: str | None, page: PageRequest) -> PageResult:
+    """Return a page of the organisation's change sets."""
+    return pages.select(tx, _LIST, page, {"organisation_id": organisation_id, "status": status})
+
+
+def list_rows(tx: db.Transaction, change_set_id: str, status: str | None, page: PageRequest) -> PageResult:
+    """Return a page of the rows of a change set."""
+    return pages.select(tx, _ROWS, page, {"change_set_id": change_set_id, "status": status})
+
+
+def list_syncs(
+    tx: db.Transaction, organisation_id: str, filters: dict[str, Any], page: PageRequest
+) -> PageResult:
+    """Return a page of the rows that were sent to YouTube or wait for it. Filters: status, video_id."""
+    return pages.select(tx, _SYNCS, page, {"organisation_id": organisation_id, **filters})
+
+
+def get(tx: db.Transaction, organisation_id: str, change_set_id: str) -> str:
+    """Return a change set as JSON text. Raises NotFound."""
+    found = db.value(
+        tx,
+        f"""
+        SELECT ({_ITEM})::text FROM rights.change_sets s
+         WHERE id = :id AND organisation_id = :organisation_id
+        """,
+        id=change_set_id,
+        organisation_id=organisation_id,
+    )
+    if found is None:
+        raise NotFound("There is no such change set.")
+    return str(found)
+
+
+def lock(tx: db.Transaction, organisation_id: str, change_set_id: str) -> dict[str, Any]:
+    """Return status, needs_approval, created_by, name and attempt of a change set, and lock it.
+
+    Raises NotFound.
+    """
+    found = db.one(
+        tx,
+        """
+        SELECT id::text, status, needs_approval, created_by, name, attempt FROM rights.change_sets
+         WHERE id = :id AND organisation_id = :organisation_id FOR UPDATE
+        """,
+        id=change_set_id,
+        organisation_id=organisation_id,
+    )
+    if found is None:
+        raise NotFound("There is no such change set.")
+    return found
+
+
+def approve(tx: db.Transaction, change_set_id: str, by: str) -> None:
+    """Record that a second person has approved a change set."""
+    db.run(
+        tx,
+        "UPDATE rights.change_sets SET status = 'approved', approved_by = :by WHERE id = :id",
+        id=change_set_id,
+        by=by,
+    )
+
+
+def begin(tx: db.Transaction, change_set_id: str, finish_at: datetime) -> int:
+    """Begin an attempt: rows without a final result are queued. Returns the attempt's number."""
+    db.run(
+        tx,
+        """
+        UPDATE rights.changes SET status = 'pending', message = NULL, queued_at = now(), finished_at = NULL
+         WHERE change_set_id = :id AND status IN ('pending', 'error')
+        """,
+        id=change_set_id,
+    )
+    return int(
+        db.value(
+            tx,
+            """
+            UPDATE rights.change_sets
+               SET status = 'running', reason = NULL, attempt = attempt + 1, finish_at = :finish_at,
+                   started_at = coalesce(started_at, now()), finished_at = NULL
+             WHERE id = :id RETURNING attempt
+            """,
+            id=change_set_id,
+            finish_at=finish_at,
+        )
+    )
+
+
+def mark_stopping(tx: db.Transaction, change_set_id: str) -> None:
+    """Record that a person stops a running change set."""
+    db.run(tx, "UPDATE rights.change_sets SET status = 'stopping' WHERE id = :id", id=change_set_id)
+
+
+def count_to_do(tx: db.Transaction, change_set_id: str) -> list[dict[str, Any]]:
+    """Return connection_id and number of the rows without a final result, for each connection."""
+    return db.rows(
+        tx,
+        """
+        SELECT connection_id::text, count(*) AS number FROM rights.changes
+         WHERE change_set_id = :id AND status IN ('pending', 'error') GROUP BY connection_id ORDER BY 1
+        """,
+        id=change_set_id,
+    )
+
+
+def find_running(tx: db.Transaction, change_set_id: str, attempt: int) -> dict[str, Any] | None:
+    """Return organisation_id of a change set if this attempt is running. Waits for who has just begun it."""
+    return db.one(
+        tx,
+        """
+        SELECT organisation_id::text, status FROM rights.change_sets
+         WHERE id = :id AND attempt = :attempt AND status IN ('running', 'stopping') FOR SHARE
+        """,
+        id=change_set_id,
+        attempt=attempt,
+    )
+
+
+def list_pending(tx: db.Transaction, change_set_id: str) -> Iterator[dict[str, Any]]:
+    """Yield number, video_id, connection_id, changes and expected of the rows to do, by connection."""
+    last: dict[str, Any] = {"connection_id": "00000000-0000-0000-0000-000000000000", "number": 0}
+    while True:
+        found = db.rows(
+            tx,
+            f"""
+            SELECT row_number AS number, video_id, connection_id::text, changes, expected FROM rights.changes
+             WHERE change_set_id = :id AND status = 'pending'
+               AND (connection_id, row_number) > (:connection_id::uuid, :number)
+             ORDER BY connection_id, row_number LIMIT {_AT_ONCE}
+            """,
+            id=change_set_id,
+            connection_id=last["connection_id"],
+            number=last["number"],
+        )
+        yield from found
+        if len(found) < _AT_ONCE:
+            return
+        last = found[-1]
+
+
+def save_results(tx: db.Transaction, change_set_id: str, results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Save the results of rows (number -> status, message, before, after, at); saving again changes nothing.
+
+    Returns id, video_id, status and at of the rows that had none before.
+    """
+    return db.rows(
+        tx,
+        """
+        UPDATE rights.changes c
+           SET status = r.value ->> 'status', message = r.value ->> 'message',
+               before = nullif(r.value -> 'before', 'null'), after = nullif(r.value -> 'after', 'null'),
+               finished_at = (r.value ->> 'at')::timestamptz
+          FROM jsonb_each(:results::jsonb) r
+         WHERE c.change_set_id = :id AND c.row_number = r.key::integer AND c.status = 'pending'
+        RETURNING c.id, c.video_id, c.status, r.value ->> 'at' AS at
+        """,
+        id=change_set_id,
+        results=json.dumps(results),
+    )
+
+
+def end(tx: db.Transaction, change_set_id: str, attempt: int, reason: str) -> None:
+    """End an attempt: the change set is done, or stopped with a reason if rows are left."""
+    db.run(
+        tx,
+        """
+        UPDATE rights.change_sets s
+           SET status = CASE WHEN l.number = 0 THEN 'done' ELSE 'stopped' END,
+               reason = CASE WHEN l.number = 0 THEN NULL
+                             WHEN s.status = 'stopping' THEN 'It was stopped: run it again to go on.'
+                             ELSE :reason END,
+               finish_at = NULL, finished_at = clock_timestamp()
+          FROM (SELECT count(*) AS number FROM rights.changes
+                 WHERE change_set_id = :id AND status = 'pending') l
+         WHERE s.id = :id AND s.attempt = :attempt AND s.status IN ('running', 'stopping')
+        """,
+        id=change_set_id,
+        attempt=attempt,
+        reason=reason,
+    )
+
+
+def find_failed(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
+    """Return changes and name of the video's newest sync if it has failed, None otherwise."""
+    return db.one(
+        tx,
+        """
+        SELECT * FROM (
+            SELECT c.status, c.changes, s.name
+              FROM rights.changes c JOIN rights.change_sets s ON s.id = c.change_set_id
+             WHERE c.organisation_id = :organisation_id AND c.video_id = :video_id AND c.queued_at IS NOT NULL
+             ORDER BY c.queued_at DESC, c.id DESC LIMIT 1) newest
+         WHERE status IN ('failed', 'error')
+        """,
+        organisation_id=organisation_id,
+        video_id=video_id,
+    )
