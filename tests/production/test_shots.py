@@ -178,6 +178,26 @@ def test_no_template_is_shown_twice_in_a_row() -> None:
     assert {"number", "phrase"} <= set(found)
 
 
+def test_of_two_counters_or_numbers_in_a_row_the_second_is_another_card() -> None:
+    figures = [
+        visual(template="counter", text="Cables break", value="150", label="times a year"),
+        visual(template="number", text="Cables last", value="25", label="years"),
+        visual(template="counter", text="Cables serve", value="600", label="cables"),
+    ]
+    texts = ["Cables break 150 times a year.", "They last 25 years.", "About 600 cables are there."]
+    plain = manual("One. Two.")
+    scenes = [
+        plain.scenes[0].model_copy(update={"narration": text, "visual": figure})
+        for text, figure in zip(texts, figures, strict=True)
+    ]
+    script = plain.model_copy(update={"scenes": scenes})
+
+    found = [shot for scene in shots.of_script(script, job(visual_style="typographic")) for shot in scene]
+
+    typeset = [visuals.generated(shot.visual, "0")["generated"]["template"] for shot in found]
+    assert typeset == ["number", "phrase", "number"]
+
+
 def test_a_chart_is_shown_with_the_figures_of_its_scene() -> None:
     chart = visual(
         template="chart_bar",

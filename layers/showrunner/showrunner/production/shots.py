@@ -266,7 +266,9 @@ def _queries(text: str, scene: Visual, language: str) -> list[str]:
 def _unlike(shot: Shot, before: str) -> Shot:
     """Return the shot with another template than the one before it has."""
     visual = shot.visual
-    if visual.template != before or before == "gradient":
+    # A counter is typeset as a number.
+    same = "number" if before == "counter" else before
+    if ("number" if visual.template == "counter" else visual.template) != same or same == "gradient":
         return shot
     # Phrases alternate with titles, which are set otherwise. Of two figures in a row the second has none.
     template: Template = "title" if visual.template == "phrase" else "phrase" if visual.text else "gradient"
