@@ -184,7 +184,7 @@ def _stand_in_hosts() -> dict[str, str]:
 
 
 def _free_libraries() -> dict[str, str]:
-    """Return where Pixabay and Wikimedia Commons are asked: with a key for Pixabay, the real ones."""
+    """Return where Pixabay, Wikimedia Commons and NASA are asked: with a key for Pixabay, the real ones."""
     if os.environ.get("PIXABAY_API_KEY"):
         return {}
     server = address("PLATFORMS_PORT")
@@ -194,6 +194,8 @@ def _free_libraries() -> dict[str, str]:
         "PixabayVideoHost": f"{server}/",
         "CommonsBaseUrl": server,
         "CommonsFileHost": f"{server}/",
+        "NasaBaseUrl": f"{server}/nasa",
+        "NasaFileHost": f"{server}/",
     }
 
 

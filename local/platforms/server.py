@@ -26,6 +26,7 @@ from local.platforms import (
     google,
     hub,
     mailbox,
+    nasa,
     owner,
     pages,
     pexels,
@@ -49,6 +50,7 @@ def answer(world: World, request: Request) -> Reply:
         or pexels.answer(world.photographs, request)
         or pixabay.answer(world.pixabay_library, request)
         or commons.answer(world.commons_library, request)
+        or nasa.answer(world.nasa_library, request)
         or spotify.answer(world.spotify_app, request)
         or mailbox.answer(world.outbox, request)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import commons, google, pexels, pixabay, spotify
+from local.platforms import commons, google, nasa, pexels, pixabay, spotify
 from local.platforms.library import Library, Processing
 
 UNITS_A_DAY = 10_000
@@ -75,6 +75,7 @@ class World:
     photographs: pexels.Library = field(default_factory=pexels.Library)
     spotify_app: spotify.App = field(default_factory=spotify.App)
     pixabay_library: pixabay.Library = field(default_factory=pixabay.Library)
+    nasa_library: nasa.Library = field(default_factory=nasa.Library)
     commons_library: commons.Library = field(default_factory=commons.Library)
     library: Library = field(default_factory=Library)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))

@@ -1,4 +1,4 @@
-"""Pixabay and Wikimedia Commons over HTTP: what is found, what is left out, and each kind of refusal."""
+"""Pixabay, Wikimedia Commons and NASA over HTTP: what is found and left out, and each kind of refusal."""
 
 import threading
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from local.platforms import server as stand_ins
 from local.platforms.world import World
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.platforms.commons import Commons
+from showrunner.platforms.nasa import Nasa
 from showrunner.platforms.pixabay import Pixabay
 
 JPEG, MP4 = b"\xff\xd8\xff\xe0", b"\0\0\0\x18ftypmp42"
@@ -162,3 +163,54 @@ def test_commons_refusals_are_ours(
 
     with pytest.raises(error):
         client.photos("sea", "portrait")
+
+
+@pytest.fixture
+def nasa(served: tuple[World, str]) -> tuple[World, Nasa]:
+    world, address = served
+    world.nasa_library.image = JPEG
+    world.nasa_library.photos = [
+        {"nasa_id": "as11 40", "title": "Earthrise", "keywords": ["Moon"], "description": "Seen from orbit"}
+    ]
+    return world, Nasa(f"{address}/nasa", f"{address}/")
+
+
+def test_nasas_photographs_are_public_and_fetched_by_their_manifest(nasa: tuple[World, Nasa]) -> None:
+    _, client = nasa
+
+    (found,) = client.photos("moon", "portrait")
+
+    assert (found.author, found.licence, found.must_credit) == ("NASA", "Public domain (NASA)", False)
+    assert found.page == "https://images.nasa.gov/details/as11%2040"
+    assert "Earthrise Moon" in found.words
+    assert client.download(found, 1, 1) == JPEG
+
+
+@pytest.mark.parametrize(
+    "changes", [{"description": "Copyright ESA"}, {"photographer": "Image courtesy of JAXA"}, {"nasa_id": ""}]
+)
+def test_works_in_which_others_have_rights_are_left_out(
+    nasa: tuple[World, Nasa], changes: dict[str, Any]
+) -> None:
+    world, client = nasa
+    world.nasa_library.photos[0].update(changes)
+
+    assert client.photos("moon", "portrait") == []
+
+
+@pytest.mark.parametrize(("outcome", "error"), [("rate_limit", QuotaExceeded), ("html", PlatformUnavailable)])
+def test_nasas_refusals_are_ours(nasa: tuple[World, Nasa], outcome: str, error: type[Exception]) -> None:
+    world, client = nasa
+    world.nasa_library.outcomes.add(outcome)
+
+    with pytest.raises(error):
+        client.photos("moon", "portrait")
+
+
+def test_a_work_of_nasa_without_a_usable_file_is_left_out(nasa: tuple[World, Nasa]) -> None:
+    world, client = nasa
+    (found,) = client.photos("moon", "portrait")
+    world.nasa_library.outcomes.add("no_files")
+
+    with pytest.raises(PlatformRejected, match="no JPEG"):
+        client.download(found, 1, 1)

@@ -22,6 +22,7 @@ PLATFORMS = (
     "elevenlabs",
     "google",
     "hub",
+    "nasa",
     "openai",
     "pexels",
     "pixabay",

@@ -31,6 +31,8 @@ SPOTIFY_CALLS_A_DAY = 900
 PIXABAY_SEARCHES_A_DAY = 2_000
 # https://www.mediawiki.org/wiki/API:Etiquette states no limit; a bot that asks more often is told to stop.
 COMMONS_SEARCHES_A_DAY = 2_000
+# images-api.nasa.gov states no limit either.
+NASA_SEARCHES_A_DAY = 2_000
 # Units a day by (project, bucket).
 BUCKETS = {
     ("youtube", "general"): ALL_UNITS,
@@ -39,6 +41,7 @@ BUCKETS = {
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
     ("pixabay", "search"): PIXABAY_SEARCHES_A_DAY,
     ("commons", "search"): COMMONS_SEARCHES_A_DAY,
+    ("nasa", "search"): NASA_SEARCHES_A_DAY,
     ("spotify", "calls"): SPOTIFY_CALLS_A_DAY,
 }
 # Platforms whose quota days don't begin in Los Angeles, as Google's do. Spotify doesn't say when; the margin

@@ -34,7 +34,7 @@ def platforms(
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for name in ("openai", "elevenlabs", "pexels", "pixabay", "commons"):
+    for name in ("openai", "elevenlabs", "pexels", "pixabay", "commons", "nasa"):
         # An earlier test's failures may have opened the breaker, which outlives the test.
         breakers.record(name, answered=True)
     for name in ("openai", "elevenlabs"):

@@ -19,7 +19,7 @@ from functions.voice import app as voice_step
 from local.language import server as language
 from local.language.server import LanguageServer
 from local.outcomes import Outcome, Outcomes
-from local.platforms import commons, pexels, pixabay
+from local.platforms import commons, nasa, pexels, pixabay
 from local.platforms import server as platforms
 from local.voice import server as voice
 from local.voice.account import PLANS, Account
@@ -128,6 +128,7 @@ class Platforms:
             received.clear()
         self.world.photographs.photos, self.world.photographs.videos = [], []
         self.world.pixabay_library, self.world.commons_library = pixabay.Library(), commons.Library()
+        self.world.nasa_library = nasa.Library()
 
     @property
     def language(self) -> Outcomes:
@@ -178,6 +179,8 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
                 "PIXABAY_VIDEO_HOST": f"{pexels_url}/",
                 "COMMONS_BASE_URL": pexels_url,
                 "COMMONS_FILE_HOST": f"{pexels_url}/",
+                "NASA_BASE_URL": f"{pexels_url}/nasa",
+                "NASA_FILE_HOST": f"{pexels_url}/",
                 "YOUTUBE_BASE_URL": pexels_url,
             },
         )

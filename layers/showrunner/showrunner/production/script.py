@@ -23,7 +23,7 @@ WORDS_TOLERANCE_WORDS = 8
 CLOSE_ENOUGH = 2
 
 # Names of the libraries in credits.
-LIBRARIES = {"pexels": "Pexels", "pixabay": "Pixabay", "commons": "Wikimedia Commons"}
+LIBRARIES = {"pexels": "Pexels", "pixabay": "Pixabay", "commons": "Wikimedia Commons", "nasa": "NASA"}
 
 # More scenes than this in one answer of a model (two minutes) flicker, and are a fault of the answer.
 MAX_ANSWER_SCENES = 60

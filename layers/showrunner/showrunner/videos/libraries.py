@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from showrunner import breakers, config, quotas
 from showrunner.aws import ssm
-from showrunner.platforms import commons, pexels, pixabay
+from showrunner.platforms import commons, nasa, pexels, pixabay
 from showrunner.platforms.commons import Commons
+from showrunner.platforms.nasa import Nasa
 from showrunner.platforms.pexels import Pexels
 from showrunner.platforms.pixabay import Pixabay
 from showrunner.platforms.stock import Library
@@ -34,9 +35,11 @@ def configured() -> list[Source]:
         hosts = config.setting("PIXABAY_PHOTO_HOST"), config.setting("PIXABAY_VIDEO_HOST")
         pixabay_library = Pixabay(key, config.setting("PIXABAY_BASE_URL"), *hosts)
         found.append(Source(pixabay.NAME, pixabay_library, _pixabay_search, _pixabay_download))
-    # Wikimedia Commons needs no key.
+    # Wikimedia Commons and NASA need no key.
     free = Commons(config.setting("COMMONS_BASE_URL"), config.setting("COMMONS_FILE_HOST"))
     found.append(Source(commons.NAME, free, _commons_search, _commons_download))
+    space = Nasa(config.setting("NASA_BASE_URL"), config.setting("NASA_FILE_HOST"))
+    found.append(Source(nasa.NAME, space, _nasa_search, _nasa_download))
     return found
 
 
@@ -76,4 +79,17 @@ def _commons_search() -> Iterator[None]:
 @contextlib.contextmanager
 def _commons_download() -> Iterator[None]:
     with breakers.guard("commons", "download"):
+        yield
+
+
+@contextlib.contextmanager
+def _nasa_search() -> Iterator[None]:
+    quotas.spend("nasa", "search", 1, quotas.NASA_SEARCHES_A_DAY)
+    with breakers.guard("nasa", "search"):
+        yield
+
+
+@contextlib.contextmanager
+def _nasa_download() -> Iterator[None]:
+    with breakers.guard("nasa", "download"):
         yield
