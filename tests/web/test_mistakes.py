@@ -10,7 +10,7 @@ from local import openapi
 from showrunner.accounts import schemas
 from showrunner.channels.schemas import ChannelSettings, NewChannel, Palette
 from showrunner.errors import InvalidRequest
-from showrunner.videos.schemas import Brief
+from showrunner.videos.schemas import Brief, ScriptChanges, VideoChanges
 from showrunner.web import body, mistakes
 
 CHANNEL = "00000000-0000-0000-0000-000000000001"
@@ -113,6 +113,9 @@ def test_an_unknown_field_suggests_the_nearest_one():
             {"email": "ada"},
             ("email", "is no address that can receive email; write it like name@example.com"),
         ),
+        (VideoChanges, {"title": "Sea > land"}, ("title", "YouTube takes neither < nor >")),
+        (VideoChanges, {"description": "<b>"}, ("description", "YouTube takes neither < nor >")),
+        (ScriptChanges, {"title": "Mar < tierra"}, ("title", "YouTube takes neither < nor >")),
         (schemas.EmailAddress, {}, ("email", "is required")),
         (Brief, {"channel_id": CHANNEL, "aspect": ["4:5"]}, ("aspect.0", "4:5 is none of 9:16, 16:9, 1:1")),
         (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from showrunner.production.job import CaptionPreset
 from showrunner.production.text import SCRIPT_RULE
@@ -20,6 +20,16 @@ from showrunner.web.fields import (
 )
 
 MAX_BATCH = 50
+
+
+def _without_angles(text: str) -> str:
+    """Return the text. Raises ValueError for what YouTube refuses in titles, descriptions and tags."""
+    if "<" in text or ">" in text:
+        raise ValueError("YouTube takes neither < nor >")
+    return text
+
+
+type Title = Annotated[Line, Field(max_length=100), AfterValidator(_without_angles)]
 
 Status = Literal[
     "draft",
@@ -96,9 +106,14 @@ class Batch(Body):
 class VideoChanges(Body):
     """Editable fields of a video. Omitted fields keep their value."""
 
-    title: Annotated[Line, Field(max_length=100)] | None = None
+    title: Title | None = None
     description: (
-        Annotated[Text, Field(max_length=5000, description="At most 5,000 bytes in UTF-8.")] | None
+        Annotated[
+            Text,
+            Field(max_length=5000, description="At most 5,000 bytes in UTF-8."),
+            AfterValidator(_without_angles),
+        ]
+        | None
     ) = None
     thumbnail: Annotated[
         Id | None, Field(description="The id of an uploaded thumbnail; null returns to the rendered one.")
@@ -226,7 +241,7 @@ class ScriptScene(Body):
 class ScriptChanges(Body):
     """The edited script. It takes the place of the written one; omitted fields keep their text."""
 
-    title: Annotated[Line, Field(max_length=100)] | None = None
+    title: Title | None = None
     hook: Annotated[str, Field(max_length=400)] | None = None
     scenes: Annotated[list[ScriptScene], Field(min_length=1, max_length=480)] | None = None
     call_to_action: Annotated[str, Field(max_length=400)] | None = None
