@@ -94,9 +94,9 @@ def _search(library: Library, request: Request) -> Reply:
         return Reply.json({"status": 429, "code": "Too Many Requests"}, 429)
     if scripted == "server_error":
         return Reply(500, b"<!doctype html><title>Error</title>", "text/html; charset=utf-8")
+    library.searches.append(query)
     if scripted == "slow":
         time.sleep(SLOW_SECONDS)
-    library.searches.append(query)
     limits = {
         "X-Ratelimit-Limit": "20000",
         "X-Ratelimit-Remaining": "19684",
