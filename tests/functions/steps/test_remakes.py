@@ -162,6 +162,13 @@ def test_what_cannot_be_remade_is_refused(
     assert response.status == status, response.body
 
 
+@pytest.mark.parametrize("body", [{}, {"narration": "😀"}, {"narration": "x" * 5001}, {"heading": "h" * 81}])
+def test_a_scene_without_words_is_refused(
+    client: Client, finished: dict[str, Any], body: dict[str, Any]
+) -> None:
+    assert client("PUT", f"/api/v1/videos/{finished['video_id']}/scenes/0", body).status == 400
+
+
 def test_a_video_is_remade_once_at_a_time_and_never_when_it_is_on_youtube(
     tx: Any, client: Client, finished: dict[str, Any]
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from showrunner.production.job import CaptionPreset
-from showrunner.production.text import SCRIPT_RULE
+from showrunner.production.text import SCRIPT_RULE, is_speakable
 from showrunner.web.fields import (
     MEGABYTE,
     Body,
@@ -275,6 +275,8 @@ class SceneChanges(Body):
     def _name_any(self) -> "SceneChanges":
         if self.heading is None and not self.narration:
             raise ValueError("send a heading, a narration, or both")
+        if self.narration and not is_speakable(self.narration):
+            raise ValueError("narration must have a letter or a digit")
         return self
 
 
