@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -253,25 +254,33 @@ def test_a_search_is_saved_run_and_deleted(filled):
     assert [filled("DELETE", path).status, filled("DELETE", path).status] == [204, 404]
 
 
-def test_no_list_shows_anything_of_another_organisation(filled, tx, service):
-    """Each GET route of /cms, from the OpenAPI document, for another content owner."""
+def test_no_route_shows_or_changes_anything_of_another_organisation(filled, owner, tx, service):
+    """Each route of /cms, from the OpenAPI document, called by another content owner."""
     other = service(add_owner(tx)["organisation_id"], "cms:all")
-    saved = filled("POST", "/api/v1/cms/searches", {"name": "n", "list": "videos", "filters": {}}).body["id"]
-    report = filled("GET", "/api/v1/cms/reports").body["reports"][0]["id"]
-    values = {"{video}": f"v{1:010}", "{report_id}": report, "{search_id}": saved}
-    paths = [
-        path for path, operations in platform()["paths"].items() if "/cms/" in path and "get" in operations
-    ]
-    assert len(paths) >= 9
-    for path in paths:
-        filled_in = path
-        for name, value in values.items():
-            filled_in = filled_in.replace(name, value)
-        answer = other("GET", filled_in)
-        if path == filled_in:
-            (rows,) = (value for name, value in answer.body.items() if name != "pagination")
-            assert rows == [], path
-            (ours,) = (v for n, v in filled("GET", path).body.items() if n != "pagination")
-            assert ours, path
-        else:
-            assert (answer.status, filled("GET", filled_in).status) == (404, 200), path
+    rows = {"rows": [{"video_id": f"v{1:010}", "title": "New"}]}
+    ids = {
+        "{video}": f"v{1:010}",
+        "{report_id}": filled("GET", "/api/v1/cms/reports").body["reports"][0]["id"],
+        "{search_id}": filled("POST", "/api/v1/cms/searches", {"name": "n", "list": "videos"}).body["id"],
+        "{change_set_id}": filled("POST", "/api/v1/cms/changes", rows).body["change_set"]["id"],
+    }
+    ours = [owner["name"], *ids.values()]
+    called = set()
+    for route, operations in platform()["paths"].items():
+        path = route
+        for name, value in ids.items():
+            path = path.replace(name, value)
+        for method in operations if "/api/v1/cms/" in route else ():
+            if path != route:
+                called.add(f"{method} {route}")
+                answer = other(method.upper(), path, {"title": "x"} if method == "patch" else None)
+                assert answer.status == 404, (method, path, answer.body)
+            elif method == "get":
+                called.add(f"{method} {route}")
+                found = json.dumps(other("GET", path).body)
+                assert [each for each in ours if each in found] == [], path
+    assert len(called) >= 20
+    assert "get /api/v1/cms/videos" in called
+    assert (
+        filled("GET", f"/api/v1/cms/changes/{ids['{change_set_id}']}").body["change_set"]["status"] == "ready"
+    )

@@ -479,7 +479,7 @@ def test_one_video_is_shown_changed_and_refused(channel):
     assert channel.shown()[channel.ids()[0]]["snippet"]["categoryId"] == "22"
     for body in ({}, {"title": "x" * 101}, {"title": "<b>"}, {"artist": ["x"]}):
         assert channel.client("PATCH", path, body).status == 400, body
-    assert channel.client("PATCH", "/api/v1/cms/videos/nowhere0001", {"title": "x"}).status == 400
+    assert channel.client("PATCH", "/api/v1/cms/videos/nowhere0001", {"title": "x"}).status == 404
     same = channel.client("PATCH", path, {"title": "One"}).body["change_set"]["id"]
     spent = channel.world.spent
     execute(channel, same)

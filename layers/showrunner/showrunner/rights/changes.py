@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.database import db
-from showrunner.errors import Conflict, Forbidden, InvalidRequest, ServiceUnavailable
+from showrunner.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceUnavailable
 from showrunner.rights import change_files, change_runs, proposals
 from showrunner.rights.change_schemas import (
     ChangedRows,
@@ -21,7 +21,7 @@ from showrunner.rights.change_schemas import (
     VideoChange,
 )
 from showrunner.rights.proposals import Proposal
-from showrunner.store.rights import change_sets
+from showrunner.store.rights import catalogue, change_sets
 from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
@@ -53,6 +53,7 @@ def change_video(request: Request, video: str, body: CmsVideoChanges, query: Dry
     """
     proposal = proposals.one(video, body)
     with db.transaction() as tx:
+        _require_video(tx, request, video)
         (row,) = proposals.check(tx, request.organisation_id, [proposal])
         if query.dry_run:
             return Answer({"change_set": None, "row": _shown(row)}, 202)
@@ -70,6 +71,7 @@ def sync_video(request: Request, video: str) -> Answer:
     """Send a video's newest changes again, if they have failed."""
 
     def work(tx: db.Transaction) -> Answer:
+        _require_video(tx, request, video)
         failed = change_sets.find_failed(tx, request.organisation_id, video)
         if failed is None:
             raise Conflict("The newest changes of this video have not failed: GET /cms/syncs?video_id=…")
@@ -87,6 +89,12 @@ def sync_video(request: Request, video: str) -> Answer:
         return Answer({"change_set": found, "row": _shown(row) | {"change_set_id": change_set_id}}, 202)
 
     return idempotency.once(request, work)
+
+
+def _require_video(tx: db.Transaction, request: Request, video: str) -> None:
+    """Raise NotFound if the organisation's reports have no such video."""
+    if not catalogue.find_videos(tx, request.organisation_id, [video]):
+        raise NotFound("There is no such video in the reports.")
 
 
 def _run_at_once(tx: db.Transaction, request: Request, change_set_id: str) -> dict[str, Any]:
