@@ -211,12 +211,13 @@ def naive(plan: Path, folder: Path, out: Path, preset: str, length_s: float) -> 
 
 def _music(folder: Path) -> Path:
     from render.sound import music
+    from render.sound.pcm import RATE
 
     path = folder / "bed.wav"
     if not path.exists():
         raw = folder / "bed.f32"
         music.bed("calm", 7).tofile(raw)
-        samples.ffmpeg("-f", "f32le", "-ar", str(music.RATE), "-ac", "2", "-i", raw, path)
+        samples.ffmpeg("-f", "f32le", "-ar", str(RATE), "-ac", "2", "-i", raw, path)
         raw.unlink()
     return path
 

@@ -7,8 +7,9 @@ import pytest
 
 from local.language import shots as local_shots
 from render.plan import timeline as renderer
+from render.sound import tracks
 from render.text import styles
-from showrunner.production import planning, script, timeline, visuals, voices
+from showrunner.production import moods, planning, script, timeline, visuals, voices
 from showrunner.production.job import SIZES, Output
 from showrunner.videos.schemas import Brief
 from tests.production.samples import job, recording, visual
@@ -75,7 +76,7 @@ def test_the_prompt_names_every_kind_and_template_of_the_schema():
 def test_moods_transitions_and_motions_are_the_renderers():
     transitions = {kind for kinds in timeline._TRANSITIONS.values() for kind in kinds} | {"cut"}
 
-    assert set(timeline._MOODS.values()) <= set(DEFINITIONS["music"]["properties"]["mood"]["enum"])
+    assert set(moods.MOODS) == set(DEFINITIONS["music"]["properties"]["mood"]["enum"]) == set(tracks.MOODS)
     assert transitions <= set(DEFINITIONS["transition"]["properties"]["kind"]["enum"])
     assert set(timeline._MOTIONS) <= set(
         DEFINITIONS["visual"]["properties"]["motion"]["properties"]["kind"]["enum"]

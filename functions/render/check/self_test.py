@@ -11,7 +11,7 @@ from render import job
 from render.encode import encoders
 from render.errors import RenderError
 from render.plan.timeline import Output
-from render.sound import music
+from render.sound.pcm import RATE, Sound
 from render.storage import Destination
 from render.text import bidi
 
@@ -49,7 +49,7 @@ def _quietly(*_: object) -> None:
 
 
 def _timeline(folder: Path) -> Path:
-    t = np.arange(round(1.4 * music.RATE), dtype=np.float32) / music.RATE
+    t = np.arange(round(1.4 * RATE), dtype=np.float32) / RATE
     voice = (0.2 * np.sin(2 * np.pi * 180 * t) * (1 + np.sin(2 * np.pi * 4 * t)) / 2).astype(np.float32)
     _wave(folder / "voice.wav", voice)
     words = [
@@ -82,11 +82,11 @@ def _timeline(folder: Path) -> Path:
     return path
 
 
-def _wave(path: Path, samples: music.Sound) -> None:
+def _wave(path: Path, samples: Sound) -> None:
     import wave
 
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(music.RATE)
+        file.setframerate(RATE)
         file.writeframes((samples * 32767).astype(np.int16).tobytes())

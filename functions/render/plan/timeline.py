@@ -159,6 +159,7 @@ class TitleCard:
 @dataclass(frozen=True)
 class Music:
     asset: Asset | None = None
+    start_s: float = 0.0
     mood: str = "calm"
     level_db: float = -22.0
     duck_db: float = 12.0

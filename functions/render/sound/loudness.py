@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from render import ffmpeg
-from render.sound.music import RATE
+from render.sound.pcm import RATE
 
 SILENCE_DB, SILENCE_S = -60, 1.0
 _BLOCK_S = 10

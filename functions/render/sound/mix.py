@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from render.errors import AssetCorrupt
 from render.plan.timeline import Timeline
-from render.sound import music
+from render.sound import effects, music
 from render.sound.loudness import loudness_of_file
-from render.sound.music import RATE, Sound
+from render.sound.pcm import RATE, Sound
 from render.sound.recordings import BLOCK_S, Recording, decode, looped
+from render.sound.tracks import Track
 
 # Loudness of narration in the mix: near the usual target, so that mastering changes little.
 NARRATION_LUFS = -16.0
@@ -24,6 +25,10 @@ EDGE_FADE_S = 0.008
 BED_FADE_IN_S, BED_FADE_OUT_S = 1.2, 1.8
 # A longer music track is repeated from here. More of it would only fill the disk.
 LONGEST_LOOP_S = 600
+# An accent of the music is this much louder than the track: heard, but never before the voice.
+ACCENT_DB = 1.5
+# A scene that follows sooner gets no accent of its own.
+ACCENTS_APART_S = 4.0
 # Steps per second of the curve that lowers the music.
 ENVELOPE_RATE = 100
 
@@ -67,7 +72,7 @@ class Mixer:
             if kind == "none":
                 continue
             if kind not in known:
-                samples, accent_s = music.effect(kind, self.timeline.seed)
+                samples, accent_s = effects.effect(kind, self.timeline.seed)
                 known[kind] = samples * np.float32(10 ** (-12 / 20)), accent_s
             samples, accent_s = known[kind]
             yield round((shot.start_s - accent_s) * RATE), samples
@@ -189,19 +194,24 @@ def _add(block: Sound, block_start: int, at: int, samples: Sound) -> None:
 
 
 class Bed:
-    """Background music: an endless loop at its level, faded in and out with the video."""
+    """Background music: an endless loop at its level, faded in and out with the video.
+
+    The built-in music has an accent at each change of scene, in the chord that is played then.
+    """
 
     def __init__(self, timeline: Timeline, files: dict[str, Path], folder: Path) -> None:
         assert timeline.music is not None
         plan = timeline.music
         self.total = round(timeline.duration_s * RATE)
+        self.accents: list[tuple[int, Sound]] = []
         if plan.asset:
-            self.loop = looped(
-                decode(files[plan.asset.uri], plan.asset.uri, 2, folder, limit_s=LONGEST_LOOP_S)
-            )
+            name = plan.asset.uri
+            self.loop = looped(decode(files[name], name, 2, folder, LONGEST_LOOP_S, plan.start_s))
         else:
             (folder / "bed.f32").write_bytes(music.bed(plan.mood, timeline.seed).tobytes())
             self.loop = Recording(folder / "bed.f32", 2, loudness_of_file(folder / "bed.f32"))
+            track = music.track_of(plan.mood, timeline.seed)
+            self.accents = list(_accents(timeline, track, self.loop.lufs + ACCENT_DB))
         level = self.loop.lufs
         # level_db is the level under speech. Without speech the music is louder by duck_db. Mastering is
         # expected to bring the narration to the target.
@@ -219,4 +229,18 @@ class Bed:
             np.clip(at / BED_FADE_IN_S, 0, 1), np.clip((self.total / RATE - at) / BED_FADE_OUT_S, 0, 1)
         )
         gain = np.asarray(self.gain * (fade * fade * (3 - 2 * fade)), np.float32)
-        return self.loop.around(start, count) * gain[:, None]
+        block = self.loop.around(start, count)
+        for first, samples in self.accents:
+            _add(block, start, first, samples)
+        return block * gain[:, None]
+
+
+def _accents(timeline: Timeline, track: Track, lufs: float) -> Iterator[tuple[int, Sound]]:
+    """Yield (first sample, samples) of the accent at each change of scene that has no sound of its own."""
+    before_s = 0.0
+    for scene in timeline.scenes[1:]:
+        if scene.start_s - before_s >= ACCENTS_APART_S and scene.shots[0].transition.sound == "none":
+            before_s = scene.start_s
+            cut = round(scene.start_s * RATE)
+            first = cut - round(music.ACCENT_LEAD_S * RATE)
+            yield first, music.accent(track, music.bar_at(track, cut), lufs)

@@ -1,84 +1,121 @@
-"""Synthesise the built-in music and the transition sounds (licence CC0, see README).
+"""Play the built-in music: a mood's track as a loop without a seam, and accents that fit it (licence CC0)."""
 
-The result depends on the mood and the seed only. Music loops without a seam.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-RATE = 48_000
-Sound = npt.NDArray[np.float32]
+from render.sound import instruments
+from render.sound.pcm import RATE, Sound
+from render.sound.tracks import BARS, CHORDS, MOODS, SCALES, SECTION_BARS, Part, Track
+
+_SIGNS_PER_BEAT = 4
+# Nobody plays exactly on time: seconds by which notes and strokes are early or late.
+_LATE_S = 0.006
+# The reverb has nothing high, so it is computed at a quarter of the rate.
+_ROOM_RATE = RATE // 4
+# A section with more instruments may be this much louder than the others.
+_LEVELLED, _LEVEL_WINDOW_S = 0.8, 3.0
+_PEAK = 0.5
+# An accent begins this long before its cut and swells towards it.
+ACCENT_LEAD_S = 0.9
+_ACCENT_S = 3.2
 
 
-@dataclass(frozen=True)
-class Mood:
-    """Tempo in beats per minute, a chord for each two bars (semitones above A2, 110 Hz), and the level of
-    each instrument.
+def track_of(mood: str, seed: int) -> Track:
+    """Return one of the mood's tracks."""
+    return MOODS[mood][seed % len(MOODS[mood])]
+
+
+def loop_count(track: Track) -> int:
+    """Return the length of a track in samples.
+
+    It has many small factors, for the Fourier transforms in `_room`. The tempo changes by less than 0.1 %.
     """
-
-    bpm: float
-    chords: tuple[tuple[int, ...], ...]
-    pad: float
-    pluck: float
-    pulse: float
-    beat: float
-    brightness: float
+    return round(BARS * track.beats * 60 / track.bpm * RATE / 3600) * 3600
 
 
-MOODS = {
-    "calm": Mood(
-        72,
-        ((0, 7, 12, 16, 19), (-4, 3, 8, 12, 19), (3, 10, 15, 19, 22), (-2, 5, 10, 14, 17)),
-        1.0,
-        0.55,
-        0.0,
-        0.0,
-        0.55,
-    ),
-    "bright": Mood(
-        104,
-        ((3, 10, 15, 19, 22), (-2, 5, 10, 14, 17), (0, 7, 12, 15, 19), (-4, 3, 8, 12, 15)),
-        0.6,
-        0.9,
-        0.25,
-        0.5,
-        0.9,
-    ),
-    "news": Mood(
-        112,
-        ((0, 7, 12, 15, 19), (0, 8, 12, 15, 20), (-2, 5, 10, 14, 17), (-5, 2, 7, 11, 14)),
-        0.7,
-        0.35,
-        0.9,
-        0.6,
-        0.75,
-    ),
-}
+def bar_at(track: Track, sample: int) -> int:
+    """Return the bar that is played at a sample of the endlessly repeated track."""
+    count = loop_count(track)
+    return sample % count * BARS // count
 
 
-def bed(name: str, seed: int) -> Sound:
-    """Return eight bars of stereo music [sample, channel] with a peak of 0.5, which loop without a seam."""
-    mood = MOODS[name]
-    rng = np.random.default_rng((seed, *name.encode()))
-    beat = 60 / mood.bpm
-    # A length with many small factors, for the Fourier transform in `_room`. The tempo changes by less than
-    # 0.1 %.
-    count = round(32 * beat * RATE / 3600) * 3600
+def bed(mood: str, seed: int) -> Sound:
+    """Return a track of the mood as stereo [sample, channel] with a peak of 0.5. It loops without a seam."""
+    track = track_of(mood, seed)
+    rng = np.random.default_rng(tuple(track.name.encode()))
     # One row per channel, as they are written and transformed.
-    mix = np.zeros((2, count), np.float32)
-    transposed = int(rng.integers(-3, 3))
-    for bar, chord in enumerate(mood.chords):
-        notes = [110 * 2 ** ((step + transposed) / 12) for step in chord]
-        _pads(mix, notes, bar * 8 * beat, 8 * beat, mood)
-        _plucks(mix, notes, bar * 8 * beat, beat, mood, rng)
-        _pulses(mix, notes, bar * 8 * beat, beat, mood)
-    if mood.beat:
-        _drums(mix, beat, mood, rng)
-    wet = _room(mix, rng)
-    mixed = mix + 0.35 * wet
-    return np.ascontiguousarray((mixed * (0.5 / float(np.abs(mixed).max()))).astype(np.float32).T)
+    mix = np.zeros((2, loop_count(track)), np.float32)
+    for part in track.parts:
+        _play(mix, track, part, rng)
+    for drum in track.drums:
+        for at_s, sign in _strokes(track, drum.pattern, drum.sections):
+            gain = drum.level * (1.0 if sign == "x" else 0.5) * float(rng.uniform(0.85, 1.0))
+            _place(mix, at_s + float(rng.uniform(0, _LATE_S)), instruments.stroke(drum.name), gain, drum.pan)
+    mix += np.float32(track.room) * _room(mix)
+    mix *= _level(mix)
+    return np.ascontiguousarray((mix * np.float32(_PEAK / float(np.abs(mix).max()))).T)
+
+
+def _step_s(track: Track) -> float:
+    """Return the seconds of one sign of a pattern, so that all bars fill the loop exactly."""
+    return loop_count(track) / RATE / (BARS * track.beats * _SIGNS_PER_BEAT)
+
+
+def _frequency(track: Track, bar: int, of: str, octave: int, index: int) -> float:
+    """Return the frequency of a tone of the bar's chord, or of the track's scale."""
+    root, name = track.chords[bar % len(track.chords)]
+    tones = CHORDS[name] if of == "chord" else SCALES[track.scale]
+    steps = tones[index % len(tones)] + 12 * (index // len(tones)) + (root if of == "chord" else 0)
+    return float(110 * 2 ** ((track.key + steps) / 12 + octave))
+
+
+def _notes(track: Track, part: Part) -> Iterator[tuple[int, int, int, str]]:
+    """Yield (bar, sign in the bar, length in signs, sign) of each note that a part plays."""
+    for bar in range(BARS):
+        if part.sections[bar // SECTION_BARS] != "1":
+            continue
+        pattern = part.bars[bar % len(part.bars)][: track.beats * _SIGNS_PER_BEAT]
+        for start, sign in enumerate(pattern):
+            if sign not in ".-":
+                held = len(pattern[start + 1 :]) - len(pattern[start + 1 :].lstrip("-"))
+                yield bar, start, 1 + held, sign
+
+
+def _at_s(track: Track, bar: int, sign: int) -> float:
+    # The second eighth of a beat is its third sign, and an eighth is two signs.
+    late = 2 * track.swing if sign % _SIGNS_PER_BEAT == 2 else 0.0
+    return (bar * track.beats * _SIGNS_PER_BEAT + sign + late) * _step_s(track)
+
+
+def _play(mix: Sound, track: Track, part: Part, rng: np.random.Generator) -> None:
+    spread = instruments.INSTRUMENTS[part.instrument].spread
+    sides = ((1 - spread, -0.6), (1 + spread, 0.6)) if spread else ((1.0, part.pan),)
+    play = cache(lambda frequency, length_s: instruments.note(part.instrument, frequency, length_s))
+    for bar, sign, length, tone in _notes(track, part):
+        chord = CHORDS[track.chords[bar % len(track.chords)][1]]
+        indices = range(len(chord)) if tone == "c" else [int(tone)]
+        # More tones at once are each quieter.
+        gain = part.level / len(indices) ** 0.7 * float(rng.uniform(0.85, 1.0))
+        late_s = float(rng.uniform(0, _LATE_S))
+        for number, index in enumerate(indices):
+            frequency = _frequency(track, bar, part.of, part.octave, index)
+            # A strum: the strings one after the other.
+            strum_s = 0.011 * number if part.instrument == "guitar" else 0.0
+            for detune, pan in sides:
+                sound = play(frequency * detune, length * _step_s(track))
+                at_s = _at_s(track, bar, sign) + late_s + strum_s
+                _place(mix, at_s, sound, gain / len(sides) ** 0.5, pan)
+
+
+def _strokes(track: Track, pattern: str, sections: str) -> Iterator[tuple[float, str]]:
+    for bar in range(BARS):
+        if sections[bar // SECTION_BARS] == "1":
+            for sign, stroke in enumerate(pattern[: track.beats * _SIGNS_PER_BEAT]):
+                if stroke != ".":
+                    yield _at_s(track, bar, sign), stroke
 
 
 def _place(mix: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> None:
@@ -94,142 +131,73 @@ def _place(mix: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> Non
         mono, start = mono[part.size :], 0
 
 
-def _pads(mix: Sound, notes: list[float], at_s: float, length_s: float, mood: Mood) -> None:
-    """Add chords of detuned soft saw waves.
-
-    They have nothing above 8 kHz, so they are computed at half the rate.
-    """
-    t = np.arange(round((length_s + 1.6) * RATE / 2), dtype=np.float32) / np.float32(RATE / 2)
-    swell = np.minimum(1, t / 1.6) * np.minimum(1, (length_s + 1.6 - t) / 1.6)
-    swell = swell * swell * (3 - 2 * swell)
-    left, right = np.zeros_like(t), np.zeros_like(t)
-    for voice, frequency in enumerate(notes):
-        for side, detune in ((left, 0.9972), (right, 1.0028)):
-            phase = 2 * np.pi * ((frequency * detune * t) % 1)
-            for harmonic in range(1, 6):
-                gain = np.float32(
-                    0.10 / (1 + 0.3 * voice) * mood.brightness ** (harmonic - 1) / harmonic**1.5
-                )
-                np.add(side, np.sin(phase * harmonic + voice + harmonic) * gain, out=side)
-    bass = np.sin(2 * np.pi * ((notes[0] / 2 * t) % 1)) * np.float32(0.14)
-    for tone, pan in ((left, -0.6), (right, 0.6), (bass, 0.0)):
-        shaped = (tone * swell).astype(np.float32)
-        full = np.empty(2 * shaped.size - 1, np.float32)
-        full[::2], full[1::2] = shaped, (shaped[1:] + shaped[:-1]) / 2
-        _place(mix, at_s, full, mood.pad, pan)
-
-
-def _plucks(
-    mix: Sound, notes: list[float], at_s: float, beat: float, mood: Mood, rng: np.random.Generator
-) -> None:
-    """Add arpeggios one or two octaves up, with random notes left out."""
-    order = (1, 2, 4, 3, 2, 4, 1, 3)
-    for step in range(16):
-        if rng.random() < 0.22:
-            continue
-        frequency = notes[order[step % 8]] * (2 if step % 4 else 4)
-        t = np.arange(round(1.4 * RATE), dtype=np.float32) / RATE
-        decay = np.exp(-t * 4.2) * np.minimum(1, t / 0.004)
-        tone = np.sin(2 * np.pi * frequency * t) + 0.35 * mood.brightness * np.sin(
-            2 * np.pi * 2 * frequency * t
-        ) * np.exp(-t * 5)
-        gain = 0.085 * mood.pluck * float(rng.uniform(0.6, 1.0))
-        _place(
-            mix,
-            at_s + step * beat / 2,
-            (tone * decay).astype(np.float32),
-            gain,
-            float(rng.uniform(-0.5, 0.5)),
-        )
-        _place(
-            mix,
-            at_s + step * beat / 2 + beat * 0.75,
-            (tone * decay).astype(np.float32),
-            gain * 0.35,
-            float(rng.uniform(-0.8, 0.8)),
-        )
-
-
-def _pulses(mix: Sound, notes: list[float], at_s: float, beat: float, mood: Mood) -> None:
-    """Add repeated muted eighth notes on the root."""
-    if not mood.pulse:
-        return
-    t = np.arange(round(0.30 * RATE), dtype=np.float32) / RATE
-    for step in range(16):
-        frequency = notes[0] * (1 if step % 4 else 2)
-        tone = (
-            np.sin(2 * np.pi * frequency * t)
-            + 0.4 * np.sin(2 * np.pi * 2 * frequency * t)
-            + 0.2 * np.sin(2 * np.pi * 3 * frequency * t)
-        )
-        _place(
-            mix,
-            at_s + step * beat / 2,
-            (tone * np.exp(-t * 13) * np.minimum(1, t / 0.003)).astype(np.float32),
-            0.16 * mood.pulse * (1.0 if step % 2 == 0 else 0.7),
-            0.0,
-        )
-
-
-def _drums(mix: Sound, beat: float, mood: Mood, rng: np.random.Generator) -> None:
-    t = np.arange(round(0.35 * RATE), dtype=np.float32) / RATE
-    kick = (
-        np.sin(2 * np.pi * (48 * t + 14 * (1 - np.exp(-t * 30)))) * np.exp(-t * 11) * np.minimum(1, t / 0.002)
-    ).astype(np.float32)
-    noise = rng.standard_normal(t.size).astype(np.float32)
-    hat = (np.diff(noise, prepend=np.float32(0)) * np.exp(-t * 55) * np.minimum(1, t / 0.001)).astype(
-        np.float32
-    )
-    for step in range(32):
-        if step % 2 == 0:
-            _place(mix, step * beat, kick, 0.28 * mood.beat, 0.0)
-        _place(mix, (step + 0.5) * beat, hat, 0.035 * mood.beat, 0.25)
-
-
-def _room(mix: Sound, rng: np.random.Generator) -> Sound:
+def _room(mix: Sound) -> Sound:
     """Return a soft reverb by circular convolution: the echo of the end continues at the beginning."""
-    length = round(1.8 * RATE)
-    t = np.arange(length, dtype=np.float32) / RATE
+    step = RATE // _ROOM_RATE
+    rng = np.random.default_rng(1)
+    t = np.arange(round(1.8 * _ROOM_RATE), dtype=np.float32) / _ROOM_RATE
     out = np.empty_like(mix)
     for side, heard in zip(mix, out, strict=True):
-        impulse = rng.standard_normal(length).astype(np.float32) * np.exp(-t * 3.4) * np.minimum(1, t / 0.02)
-        # A moving average removes hiss from the reverb.
-        impulse = np.convolve(impulse, np.ones(9, np.float32) / 9, "same").astype(np.float32)
+        impulse = rng.standard_normal(t.size).astype(np.float32) * np.exp(-t * 3.4) * np.minimum(1, t / 0.02)
+        impulse = np.convolve(impulse, np.ones(3, np.float32) / 3, "same").astype(np.float32)
         impulse /= np.sqrt((impulse**2).sum())
-        heard[:] = np.fft.irfft(
-            np.fft.rfft(side) * np.fft.rfft(impulse.astype(np.float32), side.size), side.size
-        )
+        dark = side.reshape(-1, step).mean(axis=1)
+        spectrum = np.fft.rfft(dark) * np.fft.rfft(impulse, dark.size)
+        # A longer inverse transform brings the result back to the full rate.
+        heard[:] = np.fft.irfft(spectrum, side.size) * step
     return out
 
 
-def effect(kind: str, seed: int) -> tuple[Sound, float]:
-    """Return (mono samples, the second in them that belongs on the cut) of a transition sound."""
-    rng = np.random.default_rng((seed, *kind.encode()))
-    match kind:
-        case "whoosh":
-            return _swept_noise(0.9, 300, 5200, 0.55, rng) * np.float32(0.5), 0.5
-        case "rise":
-            return _swept_noise(1.2, 500, 7500, 0.95, rng) * np.float32(0.4), 1.12
-        case "pop":
-            t = np.arange(round(0.18 * RATE), dtype=np.float32) / RATE
-            glide = 2 * np.pi * (420 * t + 900 * t * t)
-            return (np.sin(glide) * np.exp(-t * 26) * np.minimum(1, t / 0.003) * 0.5).astype(np.float32), 0.02
-    return np.zeros(1, np.float32), 0.0
+def _level(mix: Sound) -> npt.NDArray[np.float32]:
+    """Return gains that bring loud and quiet sections near each other: a pause may fall into any of them."""
+    step = RATE // _ROOM_RATE
+    heard = _as_heard(mix.reshape(2, -1, step).mean(axis=2), _ROOM_RATE)
+    block = _ROOM_RATE // 10
+    count = heard.shape[1] // block
+    power = np.square(heard[:, : count * block]).sum(axis=0).reshape(count, block).mean(axis=1)
+    width = round(_LEVEL_WINDOW_S * 10)
+    around = np.concatenate([power[-width:], power, power[:width]])
+    window = np.hanning(2 * width + 1)
+    smooth = np.convolve(around, window / window.sum(), "valid")[:count] + 1e-9
+    gains = (smooth.mean() / smooth) ** (_LEVELLED / 2)
+    at = np.arange(mix.shape[1], dtype=np.float64) / mix.shape[1] * count
+    return np.asarray(np.interp(at, np.arange(count) + 0.5, gains, period=count), np.float32)
 
 
-def _swept_noise(length_s: float, low: float, high: float, peak_at: float, rng: np.random.Generator) -> Sound:
-    """Return noise that rises in pitch and level: eight bands, each loudest at its own time."""
-    count = round(length_s * RATE)
-    t = np.arange(count) / count
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    frequencies = np.fft.rfftfreq(count, 1 / RATE)
-    out = np.zeros(count)
-    for band in range(8):
-        centre = low * (high / low) ** (band / 7)
-        shape = np.exp(-(((np.log2(np.maximum(frequencies, 1) / centre)) / 0.45) ** 2))
-        out += np.fft.irfft(spectrum * shape, count) * np.exp(
-            -(((t - peak_at * (0.35 + 0.65 * band / 7)) / 0.22) ** 2)
-        )
-    envelope = np.minimum(1, t / 0.05) * np.minimum(1, (1 - t) / 0.08)
-    out *= envelope
-    return np.asarray(out / np.abs(out).max(), np.float32)
+@lru_cache(maxsize=8)
+def accent(track: Track, bar: int, lufs: float) -> Sound:
+    """Return what marks a cut in a bar of the track: a swell towards it, then its chord and a deep stroke.
+
+    Stereo [sample, channel]; the cut is ACCENT_LEAD_S after its beginning. The second after it has the
+    loudness `lufs`.
+    """
+    out = np.zeros((2, round((ACCENT_LEAD_S + _ACCENT_S) * RATE)), np.float32)
+    chord = CHORDS[track.chords[bar % len(track.chords)][1]]
+    for number, index in enumerate(range(min(4, len(chord)))):
+        sound = instruments.note(track.accent, _frequency(track, bar, "chord", 1, index), 1.6)
+        pan = (number - 1) * 0.3
+        _place_once(out, ACCENT_LEAD_S + 0.012 * number, sound, 0.5, pan)
+        # The same tone backwards leads to the cut.
+        before = sound[: round(ACCENT_LEAD_S * RATE)][::-1]
+        rise = np.linspace(0, 1, before.size, dtype=np.float32) ** 3
+        _place_once(out, ACCENT_LEAD_S - before.size / RATE, before * rise, 0.35, -pan)
+    _place_once(out, ACCENT_LEAD_S, instruments.stroke("tom"), 0.25, 0.0)
+    cut = round(ACCENT_LEAD_S * RATE)
+    power = float(np.square(_as_heard(out[:, cut : cut + RATE], RATE)).sum()) / RATE
+    level = np.sqrt(10 ** ((lufs + 0.691) / 10) / power)
+    fade = np.minimum(1, np.arange(out.shape[1], 0, -1, dtype=np.float32) / (0.8 * RATE))
+    out *= fade * np.float32(level)
+    return np.ascontiguousarray(out.T)
+
+
+def _as_heard(sound: Sound, rate: int) -> Sound:
+    """Weight frequencies as BS.1770 does: less below 60 Hz, and 4 dB more above 1.7 kHz."""
+    squared = np.fft.rfftfreq(sound.shape[-1], 1 / rate) ** 2
+    weight = squared / (squared + 38.0**2) * np.sqrt(1 + 1.51 * squared / (squared + 1700.0**2))
+    return np.asarray(np.fft.irfft(np.fft.rfft(sound) * weight, sound.shape[-1]), np.float32)
+
+
+def _place_once(out: Sound, at_s: float, mono: Sound, gain: float, pan: float) -> None:
+    """Add a mono sound; what reaches past the end is cut off."""
+    start = round(at_s * RATE)
+    _place(out, at_s, mono[: out.shape[1] - start], gain, pan)

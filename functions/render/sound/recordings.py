@@ -9,7 +9,7 @@ import numpy as np
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.sound import loudness
-from render.sound.music import RATE, Sound
+from render.sound.pcm import RATE, Sound
 
 BLOCK_S = 10
 BED_SEAM_S = 2.0
@@ -63,20 +63,30 @@ def looped(track: Recording) -> Recording:
     return Recording(path, track.channels, track.lufs)
 
 
-def decode(path: Path, name: str, channels: int, folder: Path, limit_s: float | None = None) -> Recording:
+def decode(
+    path: Path,
+    name: str,
+    channels: int,
+    folder: Path,
+    limit_s: float | None = None,
+    start_s: float = 0.0,
+) -> Recording:
     """Decode an audio file to floats at RATE in a file in `folder`, and measure its loudness in the same
     pass.
 
-    `name` is the asset's URI; `limit_s` cuts a longer file. Raises AssetCorrupt, AssetRefused, DiskFull.
+    `name` is the asset's URI. Sound before `start_s` is left out, and what is longer than `limit_s` is cut
+    off. Raises AssetCorrupt, AssetRefused, DiskFull.
     """
     target = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}-{channels}.f32"
+    skipped = ["-ss", str(start_s)] if start_s else []
     limit = ["-t", str(limit_s)] if limit_s else []
     layout = "mono" if channels == 1 else "stereo"
     # Sound that starts late, or has a gap, keeps its times: words are timed by them.
     chain = f"aresample={RATE}:async=1:first_pts=0,aformat=channel_layouts={layout},{loudness.METER}"
     log = ffmpeg.read_log(
-        "-y", *ffmpeg.source(path), *limit, "-vn", "-af", chain, "-f", "f32le", target, asset=name
+        "-y", *skipped, *ffmpeg.source(path), *limit, "-vn", "-af", chain, "-f", "f32le", target, asset=name
     )
     if not target.stat().st_size:
-        raise AssetCorrupt(f"There is no sound in {name}.", asset=name)
+        after = f" after {start_s:g} s" if start_s else ""
+        raise AssetCorrupt(f"There is no sound in {name}{after}.", asset=name)
     return Recording(target, channels, loudness.integrated(log))

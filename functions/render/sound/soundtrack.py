@@ -11,7 +11,7 @@ from render import ffmpeg
 from render.plan.timeline import Timeline
 from render.sound.loudness import RAW_FORMAT, Measured, loudness_of_file, measure
 from render.sound.mix import NARRATION_LUFS, Mixer
-from render.sound.music import RATE
+from render.sound.pcm import RATE
 
 # AAC raises peaks by up to about 1 dB. The limiter starts this far below the ceiling; the result is measured.
 AAC_HEADROOM_DB = 0.8

@@ -6,8 +6,9 @@ import pytest
 from render import ffmpeg
 from render.errors import AssetCorrupt
 from render.plan import timeline
-from render.sound import loudness, mix, music, recordings, soundtrack
-from render.sound.music import RATE
+from render.sound import effects, loudness, mix, music, recordings, soundtrack
+from render.sound.pcm import RATE
+from render.sound.tracks import MOODS
 from tests.render import samples
 
 
@@ -88,7 +89,7 @@ def test_a_single_syllable_is_as_loud_as_a_sentence(tmp_path, length_s):
     assert 20 * np.log10(loudest) == pytest.approx(-15.5, abs=1.5)
 
 
-@pytest.mark.parametrize("mood", sorted(music.MOODS))
+@pytest.mark.parametrize("mood", sorted(MOODS))
 def test_the_finished_track_is_at_its_target(tmp_path, mood):
     parsed, files = film(tmp_path, music={"mood": mood})
     track = soundtrack.produce(parsed, files, tmp_path / "work")
@@ -145,7 +146,7 @@ def test_the_music_under_speech_is_twelve_decibels_quieter(tmp_path):
 
 
 @pytest.mark.parametrize("gap_s", [0.8, 3.0])
-@pytest.mark.parametrize("mood", sorted(music.MOODS))
+@pytest.mark.parametrize("mood", sorted(MOODS))
 def test_the_music_is_heard_in_pauses_of_the_finished_track_and_ducked_under_speech(tmp_path, mood, gap_s):
     """Mastering makes up for the quiet pauses of a video: its music must not become louder."""
     parsed, files = film(tmp_path, gap_s=gap_s, music={"mood": mood})
@@ -165,16 +166,36 @@ def test_the_music_is_heard_in_pauses_of_the_finished_track_and_ducked_under_spe
     assert track.measured.loudness.integrated_lufs == pytest.approx(-14, abs=0.5)
 
 
-@pytest.mark.parametrize("mood", sorted(music.MOODS))
-def test_the_built_in_music_loops_without_a_seam(mood):
-    bed = music.bed(mood, 5)
-    inside = np.abs(np.diff(bed, axis=0)).max(axis=1)
-    seam = np.abs(bed[0] - bed[-1]).max()
-    assert seam <= np.percentile(inside, 99.9)
-    assert np.abs(bed).max() <= 0.51
-    assert (music.bed(mood, 5) == bed).all()
-    assert music.bed(mood, 6).shape == bed.shape
-    assert (music.bed(mood, 6) != bed).any()
+def test_accents_of_the_music_are_at_changes_of_scene(tmp_path):
+    """One for each change, but none for the beginning; the user's own music gets none."""
+    parsed, files = film(tmp_path, music={"mood": "calm"})
+    mixer = mix.Mixer(parsed, files, tmp_path)
+    assert [round(at / RATE + music.ACCENT_LEAD_S, 3) for at, _ in mixer.bed.accents] == [
+        pytest.approx(parsed.scenes[1].start_s, abs=0.001)
+    ]
+    cut = round(parsed.scenes[1].start_s * RATE)
+    accented = mixer.bed.block(cut, RATE // 2)
+    mixer.bed.accents = []
+    assert accented.std() > 1.15 * mixer.bed.block(cut, RATE // 2).std()
+
+
+def test_the_users_music_begins_at_its_chosen_section(tmp_path):
+    """Three seconds of 300 Hz, then 700 Hz: from second 3 on only the latter is heard."""
+    tones = "sine=f=300:d=3:r=48000[a];sine=f=700:d=6:r=48000[b];[a][b]concat=v=0:a=1"
+    samples.ffmpeg("-filter_complex", tones, tmp_path / "own.wav")
+    parsed, files = film(tmp_path, music={"asset": {"uri": "own.wav"}, "start_s": 3.0})
+    bed = mix.Mixer(parsed, files, tmp_path).bed
+    assert bed.accents == []
+    heard = bed.block(2 * RATE, RATE)[:, 0]
+    assert np.argmax(np.abs(np.fft.rfft(heard))) == pytest.approx(700, abs=2)
+    assert bed.loop.count == pytest.approx(6 * RATE - recordings.BED_SEAM_S * RATE, abs=RATE // 10)
+
+
+def test_a_section_behind_the_end_of_the_users_music_is_named(tmp_path):
+    samples.ffmpeg("-f", "lavfi", "-i", "sine=d=3", tmp_path / "own.wav")
+    parsed, files = film(tmp_path, music={"asset": {"uri": "own.wav"}, "start_s": 30.0})
+    with pytest.raises(AssetCorrupt, match=r"no sound in own\.wav after 30 s"):
+        mix.Mixer(parsed, files, tmp_path)
 
 
 def test_a_users_track_loops_without_a_seam(tmp_path):
@@ -209,7 +230,7 @@ def test_narrations_get_the_same_loudness(tmp_path):
 
 def test_a_transition_sound_lands_on_the_cut():
     for kind in ("whoosh", "pop", "rise"):
-        samples_, accent = music.effect(kind, 1)
+        samples_, accent = effects.effect(kind, 1)
         assert 0 <= accent <= samples_.size / RATE
         assert np.abs(samples_[-48:]).max() < 0.05
 

@@ -88,6 +88,8 @@ class Job(BaseModel):
     used_sources: list[str] = []
     # As briefs name it: the second speech service has voices of its own for these names.
     voice_name: str = ""
+    # Where the section of the user's own music begins, in seconds of the file.
+    music_start_seconds: float = 0.0
     # The channel's niche, description and audience, as far as it has them.
     channel: dict[str, str] = {}
 

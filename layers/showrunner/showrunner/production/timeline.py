@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from showrunner.errors import PromiseNotKept
-from showrunner.production import captions
+from showrunner.production import captions, moods
 from showrunner.production.job import LEAD_IN_SECONDS, PAUSE_SECONDS, TAIL_SECONDS, Job
 from showrunner.production.script import HEADING_CHARACTERS, Script
 from showrunner.production.segmentation import sentence_ends
@@ -36,7 +36,6 @@ _TRANSITIONS = {
     "entertainment": ("zoom", "push", "wipe", "slide"),
     "news": ("cut", "wipe", "fade", "cut"),
 }
-_MOODS = {"educational": "calm", "entertainment": "bright", "news": "news"}
 _CAPTIONS = {"educational": "bold", "entertainment": "bold", "news": "boxed"}
 
 
@@ -95,7 +94,7 @@ def plan(
         "outputs": [output.model_dump() for output in job.outputs],
         "title_card": _title_card(script, recordings[0]),
         "scenes": scenes,
-        "music": _music(job),
+        "music": _music(job, script),
         "captions": {"preset": job.caption_preset or _CAPTIONS[job.style], "burn_in": True, "overrides": {}},
         "loudness": {"integrated_lufs": -14.0, "true_peak_dbtp": -1.0},
         "demo": job.demo,
@@ -131,7 +130,9 @@ def as_version_1(timeline: dict[str, Any]) -> dict[str, Any]:
         for scene in timeline["scenes"]
         for number, shot in enumerate(scene["shots"])
     ]
-    return {**timeline, "schema_version": 1, "scenes": scenes}
+    music = {**timeline["music"], "mood": moods.NEAREST_OF_THREE[timeline["music"]["mood"]]}
+    del music["start_s"]
+    return {**timeline, "schema_version": 1, "scenes": scenes, "music": music}
 
 
 def _visual_of_version_1(visual: dict[str, Any]) -> dict[str, Any]:
@@ -369,11 +370,12 @@ def _title_card(script: Script, first: Recording) -> dict[str, Any]:
     return {"text": script.title, "kicker": None, "start_s": 0.0, "end_s": round(end, 3)}
 
 
-def _music(job: Job) -> dict[str, Any]:
+def _music(job: Job, script: Script) -> dict[str, Any]:
     bed = next((asset for asset in job.assets if asset.kind == "audio"), None)
     return {
         "asset": _asset(bed.key, bed.sha256) if bed else None,
-        "mood": _MOODS[job.style],
+        "start_s": job.music_start_seconds,
+        "mood": moods.of_script(script, job.style, job.language),
         "level_db": -22.0,
         "duck_db": 12.0,
     }

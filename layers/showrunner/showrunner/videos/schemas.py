@@ -87,6 +87,10 @@ class Brief(Body):
     ) = "9:16"
     priority: Annotated[int, Field(ge=1, le=3, strict=True)] = 2
     assets: Annotated[list[Id], Field(max_length=50)] = Field(default_factory=list)
+    music_start_seconds: Annotated[
+        float | None,
+        Field(ge=0, le=36_000, description="Second at which the music of the first sound asset begins."),
+    ] = None
 
     @field_validator("aspect")
     @classmethod
