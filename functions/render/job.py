@@ -17,12 +17,12 @@ from typing import Any
 
 import cv2
 
-from render import errors, ffmpeg, memory, storage
+from render import errors, ffmpeg, isolation, memory, storage
 from render.check import gate
 from render.encode import encoders, segments
 from render.encode.workers import Pool, Work, error_document, worker_count
 from render.errors import AssetMissing, HostFailure, QualityRejected, RenderError, TimelineInvalid
-from render.picture import compositor, thumbnail
+from render.picture import compositor, takes, thumbnail
 from render.plan import assets, timeline
 from render.plan.timeline import Output, Timeline
 from render.sound import soundtrack
@@ -111,6 +111,8 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
         files = assets.fetch_all(plan, storage.parent(uri), folder)
         pages, missing_characters = _preflight(plan)
     progress("read", 1, 1)
+    with clock.phase("clips"):
+        plan, faults = _with_takes(plan, files)
     # Sound and thumbnails need no encoder, so they start before encoders are probed.
     side = SideProcess(plan, files, folder)
     try:
@@ -132,12 +134,30 @@ def render(uri: str, destination: Destination, progress: Progress | None = None)
         raise
     progress("sound", 1, 1)
     results = _finish_outputs(work, pieces, inspections, track, pages, clock, progress)
-    report = _report(work, results, missing_characters, clock, resumed)
+    report = _report(work, results, missing_characters, faults, clock, resumed)
     with clock.phase("publish"):
         _publish(plan, results, folder, destination, report)
     progress("publish", 1, 1)
     _tidy(folder, destination, {piece.name for piece in pieces})
     return report
+
+
+def _with_takes(plan: Timeline, files: dict[str, Path]) -> tuple[Timeline, list[takes.Fault]]:
+    """Return the timeline with the best part of each clip, and what is wrong with clips.
+
+    Files are untrusted, so a process of its own decodes them: one that crashes it is shown as planned, and
+    fails where it is drawn.
+    """
+    if not any(shot.visual.kind == "clip" for shot in plan.shots):
+        return plan, []
+    try:
+        found: tuple[Timeline, list[takes.Fault]] = isolation.attempt(
+            takes.choose_all, plan, files, worker_count()
+        )
+    except isolation.Failed as failure:
+        print(f"The clips could not be looked at: {failure}", file=sys.stderr, flush=True)
+        return plan, []
+    return found
 
 
 def _preflight(plan: Timeline) -> tuple[Pages, list[str]]:
@@ -297,7 +317,12 @@ def _names(plan: Timeline, output: Output) -> dict[str, str]:
 
 
 def _report(
-    work: Work, results: list[dict[str, Any]], missing_characters: list[str], clock: Clock, resumed: int
+    work: Work,
+    results: list[dict[str, Any]],
+    missing_characters: list[str],
+    faults: list[takes.Fault],
+    clock: Clock,
+    resumed: int,
 ) -> dict[str, Any]:
     plan = work.timeline
     outputs = []
@@ -328,6 +353,7 @@ def _report(
         "loudness_lufs": first["loudness_lufs"],
         "true_peak_dbtp": first["true_peak_dbtp"],
         "picture": first.get("picture"),
+        "rejected_clips": [asdict(fault) for fault in faults],
         "outputs": outputs,
         "resumed_segments": resumed,
         "timings_s": clock.seconds,

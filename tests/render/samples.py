@@ -120,6 +120,11 @@ def clip(
 
 def ffmpeg(*arguments: str | Path) -> bytes:
     """Run ffmpeg and return its standard output. Raises if it fails."""
+    return piped(None, *arguments)
+
+
+def piped(given: bytes | None, *arguments: str | Path) -> bytes:
+    """Run ffmpeg with `given` as its standard input and return its standard output. Raises if it fails."""
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),
         "-hide_banner",
@@ -129,7 +134,7 @@ def ffmpeg(*arguments: str | Path) -> bytes:
         "-y",
         *map(str, arguments),
     ]
-    return subprocess.run(command, check=True, capture_output=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, input=given).stdout
 
 
 def timeline(

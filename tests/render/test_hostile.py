@@ -66,7 +66,7 @@ def test_a_playlist_opens_no_other_file_and_no_address(tmp_path, listener, name,
     for read in (
         lambda: ffmpeg.probe(upload, "upload"),
         lambda: clips.still(upload, "upload", 0.1),
-        lambda: clips.ClipPainter(upload, "upload", Visual("clip", Asset("upload")), 64, 64, 30, 3),
+        lambda: clips.ClipPainter(upload, "upload", Visual("clip", Asset("upload")), 64, 64, 30),
         lambda: recordings.decode(upload, "upload", 1, tmp_path),
         lambda: stills.load(upload, "upload", 100),
         lambda: overlays.logo(upload, "upload", Output("o", 320, 320)),
@@ -115,7 +115,7 @@ def test_a_clip_of_giant_pictures_is_refused_before_one_is_decoded(tmp_path):
     with pytest.raises(AssetRefused, match="megapixels"):
         clips.still(tmp_path / "giant.mov", "giant.mov", 0)
     with pytest.raises(AssetRefused, match="megapixels"):
-        clips.ClipPainter(tmp_path / "giant.mov", "giant.mov", Visual("clip"), 64, 64, 30, 3)
+        clips.ClipPainter(tmp_path / "giant.mov", "giant.mov", Visual("clip"), 64, 64, 30)
 
 
 def test_a_picture_that_unpacks_to_gigabytes_is_refused(tmp_path):

@@ -158,7 +158,7 @@ def _decode(output: Output, frames: int, folder: Path) -> dict[str, Any]:
     ffmpeg.run("-f", "lavfi", "-i", size, "-frames:v", str(frames), *coding, clip)
     results: dict[str, Any] = {}
     for name, gpu in (("nvdec", True), ("cpu", False)):
-        shape = (output.width, output.height, 30, frames, gpu)
+        shape = (output.width, output.height, 30, gpu)
         painter = ClipPainter(clip, "clip.mp4", Visual("clip", Asset("clip.mp4")), *shape)
         begun = time.monotonic()
         for number in range(frames):

@@ -1,4 +1,7 @@
-"""Decode source clips to frames of the video's size and rate, and extend clips that are too short."""
+"""Decode source clips to frames of the video's size and rate, and repeat clips that are too short.
+
+A clip keeps its speed, and its sound is never used.
+"""
 
 import itertools
 import subprocess
@@ -16,17 +19,13 @@ from render.errors import AssetCorrupt
 from render.picture import stills
 from render.picture.colour import Pixels
 from render.picture.planes import Frame
-from render.plan.timeline import Visual
+from render.plan.timeline import Framing, Take, Visual
 
-# A clip that is too short by up to this factor is slowed down. More would look like slow motion, so the clip
-# is repeated instead.
-SLOWEST = 1.35
 # Length in frames of the cross-fade when a clip is repeated. Nine frames at 1080x1920 take 28 MB.
 SEAM = 9
-# Seeking in is exact but depends on the container; below this many frames it is as fast to decode and drop
-# them.
-SKIP_BY_DECODING = 240
 _FULL_HD = 1920 * 1080
+_UNCHANGED = Take().grade
+_BT709 = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
 
 
 class ClipPainter:
@@ -40,30 +39,27 @@ class ClipPainter:
         width: int,
         height: int,
         fps: int,
-        count: int,
         gpu: bool = False,
+        output: str = "",
     ) -> None:
+        """`output` is the name of the output, for which a framing was chosen (takes.choose_all)."""
         self.path, self.name, self.fps, self.gpu = path, name, fps, gpu
         self.width, self.height = width, height
+        self.grade = visual.take.grade if visual.take else _UNCHANGED
         media = self.media = ffmpeg.probe(path, name)
         if media.video_codec is None:
             raise AssetCorrupt(f"The clip {name} has no picture.", asset=name)
-        self.filter_size = _toned(media, width, height) + _filters(media, visual, path, name, width, height)
+        framing = _chosen(visual, output) or _framing(media, visual, path, name, width / height)
+        self.filter_size = _toned(media, width, height) + _filters(media, visual, framing, width, height)
         # A picture may start after the sound. Without this, its first frame would stand still until then.
         # Seeking and the length count from the file's first moment, which MPEG calls half a second or more.
         self.start_s = max(visual.trim[0], media.video_start_s - media.start_s)
         end_s = visual.trim[1] if visual.trim[1] is not None else media.duration_s
         self.length_s = (end_s - self.start_s) if end_s is not None else None
-        needed = count / fps
         if self.length_s is not None and self.length_s <= 1 / fps:
             raise AssetCorrupt(f"The clip {name} is shorter than its trim asks for.", asset=name)
-        self.slow = (
-            min(SLOWEST, needed / self.length_s)
-            if self.length_s and 1 < needed / self.length_s <= SLOWEST
-            else 1.0
-        )
         # A very short clip must keep some frames between its cross-fades.
-        self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * self.slow * fps) // 3)
+        self.seam = SEAM if self.length_s is None else min(SEAM, int(self.length_s * fps) // 3)
         self._frames: Iterator[Frame] | None = None
         self._next, self._uploads = 0, False
 
@@ -142,7 +138,7 @@ class ClipPainter:
         assert process.stdout is not None
         try:
             while (buffer := _read(process.stdout, self.width * self.height * 3 // 2)) is not None:
-                yield Frame.within(buffer, self.width, self.height)
+                yield _graded(Frame.within(buffer, self.width, self.height), self.grade)
             if process.wait():
                 errors.seek(0)
                 raise _DecoderFailed(ffmpeg.last_line(errors.read().decode(errors="replace")))
@@ -160,10 +156,9 @@ class ClipPainter:
             hardware = ["-hwaccel", "cuda", *(["-hwaccel_output_format", "cuda"] if on_card else [])]
         trim = ["-ss", f"{self.start_s:.6f}"] if self.start_s else []
         length = ["-t", f"{self.length_s:.6f}"] if self.length_s is not None else []
-        # Blending source frames hides the repeated ones of a slowed clip.
-        time = f"setpts={self.slow:.6f}*PTS,framerate=fps={self.fps}" if self.slow > 1 else f"fps={self.fps}"
         graph = (
-            f"{on_card}{_progressive(self.media)}{_square(self.media)}{time},{self.filter_size},format=nv12"
+            f"{on_card}{_progressive(self.media)}{_square(self.media)}fps={self.fps},{self.filter_size},"
+            "format=nv12"
         )
         # Two decoder threads: with one process per core, more would only hold more frames (12 MB each at 4K).
         reading = [*hardware, "-threads", "2", *trim, *length, *ffmpeg.source(self.path)]
@@ -235,25 +230,90 @@ def _toned(media: ffmpeg.Media, width: int, height: int) -> str:
     )
 
 
-def _filters(media: ffmpeg.Media, visual: Visual, path: Path, name: str, width: int, height: int) -> str:
-    colours = "out_color_matrix=bt709:out_range=tv:flags=bicubic"
-    keep = stills.kept_by_crop(media.width, media.height, width, height)
+def _graded(frame: Frame, grade: tuple[float, float, float, float]) -> Frame:
+    """Change luma by (gain, offset) and chroma by (U, V) in place."""
+    if grade != _UNCHANGED:
+        gain, offset, u, v = grade
+        cv2.addWeighted(frame.luma, gain, frame.luma, 0, offset, dst=frame.luma)
+        cv2.add(frame.chroma, np.array((u, v, 0, 0)), dst=frame.chroma)
+    return frame
+
+
+def _chosen(visual: Visual, output: str) -> Framing | None:
+    return dict(visual.take.framings).get(output) if visual.take else None
+
+
+def _framing(media: ffmpeg.Media, visual: Visual, path: Path, name: str, aspect: float) -> Framing:
+    """Return how to fill an output of this aspect ratio with a clip that was not looked at before."""
+    keep = stills.kept_by_crop(media.width, media.height, round(1000 * aspect), 1000)
     smart = visual.fit == "smart" and visual.focus is None
-    if keep < 0.97 and (
-        visual.fit == "blur" or (smart and keep < (stills.KEEP_TALL if height > width else stills.KEEP_WIDE))
+    if keep < stills.KEPT_WHOLE and (
+        visual.fit == "blur" or (smart and keep < (stills.KEEP_TALL if aspect < 1 else stills.KEEP_WIDE))
     ):
+        return Framing("blur")
+    centre = visual.focus or (
+        _attention(path, name, media, aspect) if smart and keep < stills.KEPT_WHOLE else (0.5, 0.5)
+    )
+    return Framing("crop", ((0.0, *centre),))
+
+
+def _filters(media: ffmpeg.Media, visual: Visual, framing: Framing, width: int, height: int) -> str:
+    """Return filters that bring a clip to the output's size."""
+    left, top, right, bottom = inset = visual.take.inset if visual.take else Take().inset
+    if framing.kind == "blur":
         small_w, small_h = max(2, width // 16 * 2), max(2, height // 16 * 2)
         return (
-            f"split[a][b];[a]scale={small_w}:{small_h}:force_original_aspect_ratio=increase,crop={small_w}:{small_h},gblur=sigma=6,eq=brightness=-0.08,"
-            f"scale={width}:{height}:{colours}[back];[b]scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{colours}[front];"
+            f"{_cut_out(inset)}split[a][b];[a]scale={small_w}:{small_h}:force_original_aspect_ratio=increase,"
+            f"crop={small_w}:{small_h},gblur=sigma=6,eq=brightness=-0.08,scale={width}:{height}:{_BT709}[back];"
+            f"[b]scale={width}:{height}:force_original_aspect_ratio=decrease:force_divisible_by=2:{_BT709}[front];"
             "[back][front]overlay=(W-w)/2:(H-h)/2,setsar=1"
         )
-    centre = visual.focus or (
-        _attention(path, name, media, width / height) if smart and keep < 0.97 else (0.5, 0.5)
+    # Cut first and scale what is left: a wide clip in an upright video would be scaled to three times as many
+    # pixels as are shown.
+    across, down = (right - left) * media.width, (bottom - top) * media.height
+    share_x = min(1.0, width / height * down / across)
+    share_y = min(1.0, across / (width / height) / down)
+    xs = [_first(x, share_x) for _, x, _ in framing.path]
+    ys = [_first(y, share_y) for _, _, y in framing.path]
+    seen = (
+        left + min(xs) * (right - left),
+        top + min(ys) * (bottom - top),
+        left + (max(xs) + share_x) * (right - left),
+        top + (max(ys) + share_y) * (bottom - top),
     )
-    x, y = f"min(max(iw*{centre[0]:.4f}-ow/2\\,0)\\,iw-ow)", f"min(max(ih*{centre[1]:.4f}-oh/2\\,0)\\,ih-oh)"
-    scale = f"scale={width}:{height}:force_original_aspect_ratio=increase:{colours}"
-    return f"{scale},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
+    wide = round(width * (max(xs) - min(xs) + share_x) / share_x / 2) * 2
+    high = round(height * (max(ys) - min(ys) + share_y) / share_y / 2) * 2
+    scaled = f"{_cut_out(seen)}scale={wide}:{high}:{_BT709}"
+    if (wide, high) == (width, height):
+        return f"{scaled},setsar=1"
+    seconds = [second for second, _, _ in framing.path]
+    x = _over_time(seconds, [(at - min(xs)) / share_x * width for at in xs])
+    y = _over_time(seconds, [(at - min(ys)) / share_y * height for at in ys])
+    return f"{scaled},crop={width}:{height}:x='{x}':y='{y}',setsar=1"
+
+
+def _first(centre: float, share: float) -> float:
+    """Return where a window begins that covers `share` of a side and is centred as near as it can be."""
+    return min(max(centre - share / 2, 0.0), 1.0 - share)
+
+
+def _cut_out(part: tuple[float, float, float, float]) -> str:
+    """Return a filter that keeps a part of the picture (left, top, right, bottom as shares), or nothing."""
+    left, top, right, bottom = part
+    if min(right - left, bottom - top) >= 1:
+        return ""
+    return f"crop=w=iw*{right - left:.5f}:h=ih*{bottom - top:.5f}:x=iw*{left:.5f}:y=ih*{top:.5f},"
+
+
+def _over_time(seconds: list[float], values: list[float]) -> str:
+    """Return an expression of ffmpeg that goes through the values at their times, easing in and out."""
+    whole = f"{values[-1]:.2f}"
+    for index in range(len(values) - 2, -1, -1):
+        begin, end = seconds[index], seconds[index + 1]
+        at = f"clip((t-{begin:.3f})/{end - begin:.3f}\\,0\\,1)"
+        step = f"{values[index]:.2f}+{values[index + 1] - values[index]:.2f}*(3-2*{at})*{at}*{at}"
+        whole = f"if(lt(t\\,{end:.3f})\\,{step}\\,{whole})"
+    return whole
 
 
 def _attention(path: Path, name: str, media: ffmpeg.Media, aspect: float) -> tuple[float, float]:

@@ -138,8 +138,8 @@ class Composer:
                 width,
                 height,
                 self.timeline.fps,
-                span.last - span.first,
                 self.gpu,
+                self.output.name,
             )
         # As large as the plate needs, before it is known whether the file has to be rotated.
         side = max(Plate.size(width, height, Move(visual.motion, visual.amount).headroom))

@@ -101,6 +101,31 @@ class Generated:
 
 
 @dataclass(frozen=True)
+class Framing:
+    """How a clip fills an output: `kind` is crop or blur (the whole picture before a blurred copy).
+
+    `path` is the centre of the crop over time: (seconds from the clip's start, x, y), x and y as shares of
+    the picture.
+    """
+
+    kind: str
+    path: tuple[tuple[float, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Take:
+    """What was measured of a clip (picture/takes.py); it is not part of timeline.json.
+
+    `inset` is the picture inside black borders, as shares: (left, top, right, bottom). `grade` is (gain and
+    offset of luma, offsets of U and V). `framings` are by output name.
+    """
+
+    inset: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    grade: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    framings: tuple[tuple[str, Framing], ...] = ()
+
+
+@dataclass(frozen=True)
 class Visual:
     kind: str
     asset: Asset | None = None
@@ -110,6 +135,7 @@ class Visual:
     generated: Generated | None = None
     motion: str = "zoom_in"
     amount: float = 0.12
+    take: Take | None = None
 
 
 @dataclass(frozen=True)

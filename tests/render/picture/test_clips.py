@@ -16,9 +16,7 @@ SIZE = (180, 320)
 
 
 def frames(path, count, fps=30, gpu=False, **fields):
-    painter = clips.ClipPainter(
-        path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, count, gpu
-    )
+    painter = clips.ClipPainter(path, path.name, Visual("clip", Asset(path.name), **fields), *SIZE, fps, gpu)
     try:
         return [painter.paint(index).luma for index in range(count)]
     finally:
@@ -40,11 +38,12 @@ def test_a_clip_fills_its_scene_without_standing_still(tmp_path, length_s):
     assert longest_still(found) <= 2
 
 
-def test_a_slightly_short_clip_is_slowed(tmp_path):
-    path = samples.clip(tmp_path / "c.mp4", 2, "320x180", 30)
-    painter = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 75)
-    assert painter.slow == pytest.approx(1.25, abs=0.02)
-    assert longest_still(frames(path, 75)) <= 2
+def test_a_slightly_short_clip_keeps_its_speed(tmp_path):
+    """It begins again, with a cross-fade, before it would stand still."""
+    found = numbers(frames(counting(tmp_path / "c.mp4", 2), 75))
+    seamless = 60 - clips.SEAM
+    assert found[:seamless] == pytest.approx(range(seamless), abs=1)
+    assert found[60:] == pytest.approx(range(clips.SEAM, 75 - seamless), abs=1)
 
 
 def test_a_variable_frame_rate_plays_evenly(tmp_path):
@@ -214,7 +213,7 @@ def test_a_picture_that_starts_after_the_sound_begins_at_once(tmp_path):
     )
     samples.ffmpeg(*late, *sound, "-c:v", "copy", "-c:a", "aac", tmp_path / "late.mp4")
     assert numbers(frames(tmp_path / "late.mp4", 4)) == pytest.approx([0, 1, 2, 3], abs=1)
-    painter = clips.ClipPainter(tmp_path / "late.mp4", "late", Visual("clip"), *SIZE, 30, 30)
+    painter = clips.ClipPainter(tmp_path / "late.mp4", "late", Visual("clip"), *SIZE, 30)
     assert painter.length_s == pytest.approx(3.0, abs=0.05)
 
 
@@ -251,7 +250,7 @@ def test_a_rotated_clip_is_turned_upright(tmp_path):
 def test_frames_do_not_depend_on_where_reading_begins(tmp_path):
     path = samples.clip(tmp_path / "c.mp4", 1.5, "320x180", 25)
     whole = frames(path, 40)
-    painter = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 40)
+    painter = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30)
     frame = painter.paint(31)
     painter.close()
     assert (frame.luma == whole[31]).all()
@@ -289,7 +288,7 @@ def test_hdr_highlights_stay_distinct_and_colours_saturated(tmp_path, transfer):
         float(frames(hdr(tmp_path, transfer, light, light, light), 2)[0].mean()) for light in (1.0, 2.0, 3.0)
     ]
     assert levels[0] + 4 < levels[1] < levels[2] <= 236
-    painter = clips.ClipPainter(hdr(tmp_path, transfer, 0.4, 0.05, 0.05), "red", Visual("clip"), *SIZE, 30, 2)
+    painter = clips.ClipPainter(hdr(tmp_path, transfer, 0.4, 0.05, 0.05), "red", Visual("clip"), *SIZE, 30)
     frame = painter.paint(1)
     painter.close()
     red, green, blue = frame.as_rgb().reshape(-1, 3).mean(axis=0)
@@ -342,8 +341,8 @@ def test_a_4k_clip_plays(tmp_path):
 
 def test_nvdec_is_asked_for_only_on_a_gpu(tmp_path):
     path = samples.clip(tmp_path / "c.mp4", 1, "320x180")
-    with_gpu = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 30, gpu=True).decoder()
-    without = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, 30).decoder()
+    with_gpu = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30, gpu=True).decoder()
+    without = clips.ClipPainter(path, "c", Visual("clip"), *SIZE, 30).decoder()
     at = with_gpu.index("-hwaccel")
     assert with_gpu[at : at + 2] == ["-hwaccel", "cuda"]
     assert with_gpu.index("-i") > at
@@ -398,7 +397,7 @@ def test_a_clip_continues_on_the_cpu_after_nvdec_fails_in_the_middle(tmp_path, c
 def test_a_clip_above_1080p_is_scaled_on_the_card(tmp_path, size, extra, on_card):
     source = samples.clip(tmp_path / "s.mp4", 0.1, size)
     samples.ffmpeg(*extra, "-i", source, "-c", "copy", tmp_path / "c.mp4")
-    command = clips.ClipPainter(tmp_path / "c.mp4", "c", Visual("clip"), *SIZE, 30, 3, gpu=True).decoder()
+    command = clips.ClipPainter(tmp_path / "c.mp4", "c", Visual("clip"), *SIZE, 30, gpu=True).decoder()
     graph = command[command.index("-vf") + 1]
     assert ("-hwaccel_output_format" in command) is on_card
     assert graph.startswith("scale_cuda=180:320:") is on_card
