@@ -40,8 +40,9 @@ _LONGEST_S = 90.0
 _SHAKE = 0.0045
 # Two pictures show different shots if their colours overlap by less than this.
 _SAME_SHOT = 0.55
-# A packet between key frames of this share of a key frame's size holds a new picture: a cut.
-_NEW_PICTURE = 0.7
+# A packet between key frames holds a new picture, so there is a cut, if it has this share of a key frame's
+# size and is so many times as large as most.
+_NEW_PICTURE, _OUTSTANDING = 0.7, 3.5
 # Black borders are at most this light (of 255), and at least this share of the side.
 _BLACK, _THINNEST = 26, 0.03
 # Less movement than this, in grey levels, is a photograph.
@@ -292,9 +293,11 @@ def _first_cut(
         one.at_s for before, one in itertools.pairwise([first, *later]) if _overlap(before, one) < _SAME_SHOT
     ]
     sizes = list(reader.packets(start_s, end_s))
-    keys = [size for _, size, is_key in sizes if is_key]
-    largest = _NEW_PICTURE * (sum(keys) / len(keys)) if keys else math.inf
-    cuts += [at_s for at_s, size, is_key in sizes if not is_key and size > largest and at_s > start_s + 0.1]
+    keys, others = ([size for _, size, is_key in sizes if is_key is kind] for kind in (True, False))
+    if keys and others:
+        # Where much moves, all packets are large.
+        largest = max(_NEW_PICTURE * sum(keys) / len(keys), _OUTSTANDING * sorted(others)[len(others) // 2])
+        cuts += [at_s for at_s, size, is_key in sizes if not is_key and size > largest]
     return min([at_s for at_s in cuts if at_s > start_s + 0.1], default=end_s)
 
 
