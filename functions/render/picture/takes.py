@@ -42,7 +42,7 @@ _SHAKE = 0.0045
 _SAME_SHOT = 0.55
 # A packet between key frames holds a new picture, so there is a cut, if it has this share of a key frame's
 # size and is so many times as large as most.
-_NEW_PICTURE, _OUTSTANDING = 0.7, 3.5
+_NEW_PICTURE, _OUTSTANDING = 0.7, 2.0
 # Black borders are at most this light (of 255), and at least this share of the side.
 _BLACK, _THINNEST = 26, 0.03
 # Less movement than this, in grey levels, is a photograph.
@@ -377,7 +377,7 @@ def _framing(
 ) -> Framing:
     """Choose how a picture of `size` fills an output: a crop that follows the subject, or the whole of it."""
     keep = stills.kept_by_crop(round(size[0]), round(size[1]), output.width, output.height)
-    if visual.focus or visual.fit == "crop" or keep >= stills.KEPT_WHOLE:
+    if visual.focus or visual.fit == "cover" or keep >= stills.KEPT_WHOLE:
         return Framing("crop", ((0.0, *(visual.focus or (0.5, 0.5))),))
     tightest = stills.KEEP_TALL if output.height > output.width else stills.KEEP_WIDE
     if visual.fit == "blur" or keep < tightest:
@@ -386,18 +386,16 @@ def _framing(
     along_x = size[0] / size[1] > aspect
     interests = list(_interests(pictures, along_x))
     whole = np.mean(interests, axis=0)
-    _, held = _window(whole, keep, along_x)
+    windows = [_window(each, keep, along_x) for each in interests]
+    held = float(np.mean([share for _, share in windows]))
     if held < _CLEAR and float(whole.max() / whole.mean()) > _EVEN:
         return Framing("blur")
-    at = [
-        (picture.at_s - start_s, _window(each, keep, along_x)[0])
-        for picture, each in zip(pictures, interests, strict=True)
-    ]
-    middles = np.array([middle for _, middle in at])
+    middles = [middle for middle, _ in windows]
     if float(np.ptp(middles)) < _FOLLOWED:
         path = [(0.0, _window(whole, keep, along_x)[0])]
     else:
-        path = _smooth([(max(0.0, second), middle) for second, middle in at])
+        seconds = [max(0.0, picture.at_s - start_s) for picture in pictures]
+        path = _smooth(list(zip(seconds, middles, strict=True)))
     return Framing(
         "crop", tuple((second, middle, 0.5) if along_x else (second, 0.5, middle) for second, middle in path)
     )

@@ -55,9 +55,9 @@ def test_the_part_that_moves_and_is_sharp_is_chosen(tmp_path):
 @pytest.mark.parametrize("keys", ["0", "40"])
 def test_the_chosen_part_has_no_cut_inside(tmp_path, keys):
     """At a cut there is a key frame, or (without search for cuts) a packet as large as one."""
-    parts = (f"testsrc2=s=320x180:r=30:d=1.2,hue=h={hue}" for hue in (0, 120, 240))
-    whole = (*parts, "testsrc2=s=320x180:r=30:d=3,hue=h=60")
-    options = ("-sc_threshold", keys)
+    parts = (f"testsrc2=s=320x180:r=30:d=1.2,{turn}" for turn in ("vflip", "hflip,negate", "negate"))
+    whole = (*parts, "testsrc2=s=320x180:r=30:d=3")
+    options = ("-x264-params", f"scenecut={keys}")
     visual, reasons = chosen(written(tmp_path / "c.mp4", *whole, more=options, gop=30), 2.0)
     assert visual.trim[0] >= 3.5
     assert reasons == []
