@@ -68,7 +68,7 @@ CUT = "The clip has no part without a cut that is long enough."
 
 @dataclass(frozen=True)
 class Fault:
-    """Why another clip would be better for a shot."""
+    """A reason to take another clip for a shot."""
 
     shot: str
     asset: str

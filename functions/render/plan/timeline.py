@@ -102,7 +102,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class Framing:
-    """How a clip fills an output: `kind` is crop or blur (the whole picture before a blurred copy).
+    """Describe how a clip fills an output: `kind` is crop or blur (the whole picture before a blurred copy).
 
     `path` is the centre of the crop over time: (seconds from the clip's start, x, y), x and y as shares of
     the picture.
@@ -114,7 +114,7 @@ class Framing:
 
 @dataclass(frozen=True)
 class Take:
-    """What was measured of a clip (picture/takes.py); it is not part of timeline.json.
+    """Hold what was measured of a clip (picture/takes.py). It is not part of timeline.json.
 
     `inset` is the picture inside black borders, as shares: (left, top, right, bottom). `grade` is (gain and
     offset of luma, offsets of U and V). `framings` are by output name.

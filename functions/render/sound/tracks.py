@@ -31,7 +31,7 @@ SCALES = {"major": (0, 2, 4, 7, 9), "minor": (0, 3, 5, 7, 10)}
 
 @dataclass(frozen=True)
 class Part:
-    """What an instrument plays: a pattern for each bar, repeated.
+    """Play an instrument by a pattern for each bar, repeated.
 
     `octave` is counted from 110 Hz. `sections` has a 1 for each section in which the part plays. `pan` is -1
     (left) to 1 (right).
