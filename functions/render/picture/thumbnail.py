@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from render.errors import AssetCorrupt
 from render.picture import backdrop, clips, colour, stills
 from render.picture.colour import Pixels
-from render.picture.compose import Composer
 from render.picture.planes import Frame, Sprite
-from render.plan.spans import spans
 from render.plan.timeline import Output, Timeline, Visual
 from render.text import fonts, lettering
 from render.text.lettering import TextStyle
@@ -23,6 +22,10 @@ from render.text.lettering import TextStyle
 # YouTube's own limit.
 MAX_BYTES = 2_000_000
 CANDIDATES = 6
+# Width of the pictures that are compared. A JPEG is decoded at a quarter of its size for that.
+_PREVIEW = 224
+# A clip's frame so long after its beginning.
+_INTO_CLIP_S = 1.0
 # A longer title is not legible at 120 pixels at any text size.
 MAX_LETTERS = 48
 
@@ -61,52 +64,52 @@ def make_jpeg(timeline: Timeline, files: dict[str, Path], shape: Shape) -> bytes
 
 
 def _picture(timeline: Timeline, files: dict[str, Path], output: Output) -> Pixels:
-    """Return the best of a few frames, without text; a backdrop if the video has no pictures."""
-    bare = replace(
-        timeline,
-        title_card=None,
-        captions=None,
-        demo=False,
-        logo=None,
-        scenes=tuple(replace(scene, heading=None) for scene in timeline.scenes),
-    )
-    shots = timeline.shots
-    candidates = [index for index, shot in enumerate(shots) if shot.visual.kind != "generated"]
-    if timeline.thumbnail_source == "typeset" or not candidates:
+    """Return the best of a few pictures, without text; a backdrop if the video has none."""
+    shots = [shot for shot in timeline.shots if shot.visual.asset]
+    if timeline.thumbnail_source == "typeset" or not shots:
         return backdrop.painted(
             backdrop.Tones.of(timeline.palette),
             (output.width, output.height),
             np.random.default_rng(timeline.seed + 1),
         )
-    step = max(1, len(candidates) // CANDIDATES)
+    step = max(1, len(shots) // CANDIDATES)
     best = max(
-        candidates[::step][:CANDIDATES],
-        key=lambda index: appeal(_preview(shots[index].visual, files, output)),
-    )
-    span = spans(bare)[best]
-    # An early frame, because everything before it in a clip has to be decoded.
-    offset = min(span.end - span.start, 3 * timeline.fps) // 2
-    composer = Composer(bare, output, files)
-    frame = composer.draw(span.start + offset)
-    composer.close()
+        shots[::step][:CANDIDATES], key=lambda shot: appeal(_preview(shot.visual, files, output))
+    ).visual
+    assert best.asset is not None
+    path, name, size = files[best.asset.uri], best.asset.uri, (output.width, output.height)
+    if best.kind == "image":
+        background = colour.parse(timeline.palette.background)
+        return stills.framed(stills.load(path, name, max(size), background), size, best.fit, best.focus)
+    # The frame that was rated.
+    start_s = best.trim[0] + _INTO_CLIP_S
+    ends_s = best.trim[1] if best.trim[1] is not None and best.trim[1] > start_s else None
+    try:
+        painter = clips.ClipPainter(path, name, replace(best, trim=(start_s, ends_s)), *size, timeline.fps)
+        frame = painter.paint(0)
+    except AssetCorrupt:
+        # The clip is shorter.
+        painter = clips.ClipPainter(path, name, best, *size, timeline.fps)
+        frame = painter.paint(0)
+    painter.close()
     return frame.as_rgb()
 
 
 def _preview(visual: Visual, files: dict[str, Path], output: Output) -> Pixels:
     """Return a small version of a shot's picture, cropped like the thumbnail."""
     assert visual.asset is not None
-    size = (320, 2 * round(160 * output.height / output.width))
+    size = (_PREVIEW, 2 * round(_PREVIEW / 2 * output.height / output.width))
     return stills.framed(_small(files[visual.asset.uri], visual), size, visual.fit, visual.focus)
 
 
 # Decoded once for all thumbnail shapes.
 @lru_cache(maxsize=CANDIDATES)
 def _small(path: Path, visual: Visual) -> Pixels:
-    """Decode a picture at a reduced size, large enough for an upright crop 320 pixels wide."""
+    """Decode a picture at a reduced size, large enough for an upright crop of _PREVIEW pixels."""
     assert visual.asset is not None
     if visual.kind == "clip":
-        return clips.still(path, visual.asset.uri, visual.trim[0] + 1.0)
-    return stills.load(path, visual.asset.uri, 570)
+        return clips.still(path, visual.asset.uri, visual.trim[0] + _INTO_CLIP_S)
+    return stills.load(path, visual.asset.uri, 400)
 
 
 def appeal(rgb: Pixels) -> float:
