@@ -43,8 +43,9 @@ _SAME_SHOT = 0.55
 # A packet between key frames holds a new picture, so there is a cut, if it has this share of a key frame's
 # size and is so many times as large as most.
 _NEW_PICTURE, _OUTSTANDING = 0.7, 2.0
-# Black borders are at most this light (of 255), and at least this share of the side.
-_BLACK, _THINNEST = 26, 0.03
+# Black borders are at most this light (of 255), at least this share of the side, and end with a step of
+# so many levels within a few pixels.
+_BLACK, _THINNEST, _EDGE = 26, 0.03, 40
 # Less movement than this, in grey levels, is a photograph.
 _STILL = 0.35
 # Light matching: every clip is brought this part of the way to the same exposure, contrast and grey, and
@@ -340,6 +341,11 @@ def _inset(greys: list[Pixels]) -> tuple[float, float, float, float]:
         light = np.flatnonzero(np.percentile(lightest, 97, axis=axis) > _BLACK)
         length = lightest.shape[1 - axis]
         first, last = (int(light[0]), int(light[-1]) + 1) if light.size else (0, length)
+        # A border ends at once; a night sky grows light little by little.
+        usual = np.median(lightest, axis=axis).astype(int)
+        inside = min(usual[min(first + 2, length - 1)], usual[max(last - 3, 0)])
+        if inside - max(usual[max(first - 3, 0)], usual[min(last + 2, length - 1)]) < _EDGE:
+            first, last = 0, length
         thin = _THINNEST * length
         # One more row: the edge of a border is mixed with the picture.
         sides.append(

@@ -109,6 +109,15 @@ def test_a_dark_clip_has_no_borders(tmp_path):
     assert takes.BORDERED not in reasons
 
 
+def test_a_night_sky_is_no_border(tmp_path):
+    """Black above and below, with stars, and light only in the middle."""
+    sky = np.zeros((180, 320), np.float32)
+    sky += 120 * np.exp(-(((np.arange(180) - 90) / 30) ** 2))[:, None]
+    sky[np.random.default_rng(4).integers(60, 120, 40), np.random.default_rng(5).integers(0, 320, 40)] = 220
+    _, reasons = chosen(drawn(tmp_path / "c.mp4", lambda _: sky.astype(np.uint8) + 16), 1.0)
+    assert takes.BORDERED not in reasons
+
+
 def test_a_photograph_in_a_clip_is_reported(tmp_path):
     photo = texture(320, 180)
     _, reasons = chosen(drawn(tmp_path / "c.mp4", lambda _: photo), 1.0)
