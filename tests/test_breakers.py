@@ -1,6 +1,8 @@
 """The circuit breaker of a platform, and the metrics of its calls."""
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -37,6 +39,42 @@ def test_after_the_pause_one_more_failure_opens_it_again():
 
     with pytest.raises(PlatformUnavailable):
         breakers.check("two", now=later + 1)
+
+
+def test_after_the_pause_one_call_tries_and_the_others_wait_for_its_end():
+    for _ in range(breakers.FAILURES):
+        breakers.record("probed", answered=False, now=time.time() - breakers.PAUSE_SECONDS - 1)
+    made = []
+
+    with breakers.guard("probed", "call"):
+        for _ in range(3):
+            with pytest.raises(PlatformUnavailable), breakers.guard("probed", "call"):
+                made.append("meanwhile")
+    with breakers.guard("probed", "call"):
+        made.append("after its answer")
+
+    assert made == ["after its answer"]
+
+
+def test_of_many_callers_after_the_pause_only_one_calls(monkeypatch):
+    for _ in range(breakers.FAILURES):
+        breakers.record("crowd", answered=False, now=time.time() - breakers.PAUSE_SECONDS - 1)
+    made, waits = [], threading.Barrier(8)
+
+    def call():
+        waits.wait()
+        try:
+            with breakers.guard("crowd", "call"):
+                made.append(1)
+                raise PlatformUnavailable("It is down still.")
+        except PlatformUnavailable:
+            pass
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+
+    assert len(made) == 1
 
 
 def test_slow_failures_count_together_but_not_those_of_another_hour():

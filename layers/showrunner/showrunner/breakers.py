@@ -22,12 +22,14 @@ PLATFORMS = (
     "elevenlabs",
     "google",
     "hub",
+    "instagram",
     "nasa",
     "openai",
     "pexels",
     "pixabay",
     "second_speech",
     "spotify",
+    "tiktok",
     "youtube",
 )
 
@@ -38,7 +40,7 @@ def guard(platform: str, operation: str) -> Iterator[None]:
 
     If the state table fails, the call goes on: a breaker must not lose an answer that was paid for.
     """
-    before = _failures(platform)
+    before = _admit(platform)
     begun = time.perf_counter()
     outcome = "ok"
     try:
@@ -86,11 +88,34 @@ def record(platform: str, *, answered: bool, now: float | None = None) -> None:
     dynamodb.put(*key, {"failures": failures, "retry_at": int(at + PAUSE_SECONDS)}, at + WINDOW_SECONDS)
 
 
-def _failures(platform: str) -> int:
+def _admit(platform: str) -> int:
+    """Let a call through and return how often the platform failed in a row before.
+
+    After a pause a single call tries whether the platform is back. The others are refused until it is
+    answered, or for another pause. Raises PlatformUnavailable for those.
+    """
     try:
+        failures = check(platform)
+        if failures < FAILURES or _is_probe(platform, failures):
+            return failures
+        # Another caller probes, or the platform has answered just now.
         return check(platform)
     except (ServiceUnavailable, rpc.AwsError):
         return 0
+
+
+def _is_probe(platform: str, failures: int, now: float | None = None) -> bool:
+    """Make this call the only one after a pause. Returns False if another caller was first."""
+    at = time.time() if now is None else now
+    return dynamodb.put_if(
+        "retry_at <= :now",
+        {"now": int(at)},
+        f"breaker#{platform}",
+        "state",
+        # A probe that never ends is followed by another one.
+        {"failures": failures, "retry_at": int(at + PAUSE_SECONDS)},
+        at + WINDOW_SECONDS,
+    )
 
 
 def _measure(platform: str, operation: str, outcome: str, seconds: float) -> None:
