@@ -1,6 +1,6 @@
 """One loopback server for all foreign platforms:
 
-YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels, Spotify.
+YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels, Spotify, TikTok, Instagram.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
@@ -25,6 +25,7 @@ from local.platforms import (
     feeds,
     google,
     hub,
+    instagram,
     mailbox,
     nasa,
     owner,
@@ -32,6 +33,7 @@ from local.platforms import (
     pexels,
     pixabay,
     spotify,
+    tiktok,
     uploads,
     youtube,
 )
@@ -52,6 +54,8 @@ def answer(world: World, request: Request) -> Reply:
         or commons.answer(world.commons_library, request)
         or nasa.answer(world.nasa_library, request)
         or spotify.answer(world.spotify_app, request)
+        or tiktok.answer(world.tiktok_app, request)
+        or instagram.answer(world.instagram_app, request)
         or mailbox.answer(world.outbox, request)
     )
     if found is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from local.outcomes import Outcomes
-from local.platforms import commons, google, nasa, pexels, pixabay, spotify
+from local.platforms import commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
 from local.platforms.library import Library, Processing
 
 UNITS_A_DAY = 10_000
@@ -77,6 +77,8 @@ class World:
     pixabay_library: pixabay.Library = field(default_factory=pixabay.Library)
     nasa_library: nasa.Library = field(default_factory=nasa.Library)
     commons_library: commons.Library = field(default_factory=commons.Library)
+    tiktok_app: tiktok.App = field(default_factory=tiktok.App)
+    instagram_app: instagram.App = field(default_factory=instagram.App)
     library: Library = field(default_factory=Library)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
     outbox: Path = Path(".local/outbox")
@@ -92,7 +94,8 @@ class World:
             getattr(self, name).update(known.get(name, {}))
         self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)
-        self.spotify_app.learn(known.get("spotify", {}))
+        for name in ("spotify", "tiktok", "instagram"):
+            getattr(self, f"{name}_app").learn(known.get(name, {}))
         self.sign_ins.people.update(known.get("people", {}))
         self.outcomes.add_all(known.get("outcomes", []))
         self.photographs.outcomes.add_all(known.get("photograph_outcomes", []))

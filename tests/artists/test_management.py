@@ -8,6 +8,8 @@ from tests.conftest import add_organisation
 CHANNEL, OTHER = "UC" + "a" * 22, "UC" + "b" * 22
 PATH = "/api/v1/artists"
 
+NO_ACCOUNTS = dict.fromkeys(("youtube", "spotify", "tiktok", "instagram"))
+
 
 @pytest.fixture
 def artist(client):
@@ -22,7 +24,7 @@ def test_an_artist_is_added_and_shown(client, artist):
     assert (artist["name"], artist["tier"], artist["accounts"]) == (
         "Tide Tables",
         "active",
-        {"youtube": CHANNEL, "spotify": None},
+        NO_ACCOUNTS | {"youtube": CHANNEL},
     )
 
 
@@ -32,7 +34,7 @@ def test_an_artist_needs_only_a_name(client):
     assert response.status == 201
     assert (response.body["artist"]["tier"], response.body["artist"]["accounts"]) == (
         "standard",
-        {"youtube": None, "spotify": None},
+        NO_ACCOUNTS,
     )
 
 
@@ -72,7 +74,7 @@ def test_omitted_fields_keep_their_value_and_null_removes_an_account(client, art
     assert (renamed["name"], renamed["tier"], renamed["accounts"]) == (
         "Tides",
         "active",
-        {"youtube": CHANNEL, "spotify": None},
+        NO_ACCOUNTS | {"youtube": CHANNEL},
     )
     assert [each["accounts"]["youtube"] for each in (moved, removed)] == [OTHER, None]
 

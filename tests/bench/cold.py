@@ -99,7 +99,12 @@ def settings(base: str) -> dict[str, str]:
     return {
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
         **dict.fromkeys(
-            ("FEED_BASE_URL", "YOUTUBE_BASE_URL", "SPOTIFY_BASE_URL", "SPOTIFY_ACCOUNTS_URL"), base
+            (
+                *("FEED_BASE_URL", "YOUTUBE_BASE_URL", "SPOTIFY_BASE_URL", "SPOTIFY_ACCOUNTS_URL"),
+                *("TIKTOK_API_URL", "TIKTOK_LOGIN_URL"),
+                *("INSTAGRAM_API_URL", "INSTAGRAM_LOGIN_URL", "INSTAGRAM_OAUTH_URL"),
+            ),
+            base,
         ),
         "SPOTIFY_MODE": "extended",
         "OPENAI_MODEL": "gpt-6-luna",
@@ -291,6 +296,10 @@ def metrics(stand_ins: Any) -> dict[str, Request]:
         "key": "archive/public/spotify/bench/0.json.gz",
     }
 
+    for name in ("client_key", "client_secret"):
+        ground.put_secret(f"tiktok/{name}", "local")
+    of_tiktok = connected(stand_ins)
+
     def unasked(batch: dict[str, Any]) -> dict[str, Any]:
         s3.remove([batch["key"]])
         return batch
@@ -301,7 +310,28 @@ def metrics(stand_ins: Any) -> dict[str, Request]:
         ),
         "youtube": Request(lambda: unasked(batch), lambda said: said["state"] == "fetched"),
         "spotify": Request(lambda: unasked(of_spotify), lambda said: said["state"] == "fetched"),
+        "social": Request(lambda: unasked(of_tiktok), lambda said: said["state"] == "fetched"),
         "load": Request(lambda: {"key": batch["key"]}, lambda said: said["state"] == "loaded"),
+    }
+
+
+def connected(stand_ins: Any) -> dict[str, Any]:
+    """Return the batch of an account on TikTok, whose tokens are stored."""
+    from local.platforms import tiktok
+    from showrunner.metrics import grants
+    from showrunner.models import Tokens
+
+    organisation_id, artist_id, token = str(uuid.uuid4()), str(uuid.uuid4()), uuid.uuid4().hex
+    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list")
+    stand_ins.world.tiktok_app.access_tokens[token] = tiktok.Grant("ada", scopes, 1e12)
+    tokens = Tokens(tiktok.open_id("ada"), token, 7_200, "unused", 86_400, scopes)
+    grants.save(grants.Account("tiktok", organisation_id, artist_id), tokens)
+    return {
+        "platform": "tiktok",
+        "accounts": [tokens.account_id],
+        "key": "archive/connected/tiktok/bench/0.json.gz",
+        "organisation_id": organisation_id,
+        "artist_id": artist_id,
     }
 
 

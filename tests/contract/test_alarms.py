@@ -62,11 +62,23 @@ OURS = {
     "LeasesEnding": ("layers/showrunner/showrunner/feed/schedules.py", {"service", "function"}),
     "KeysOverdue": ("layers/showrunner/showrunner/keys/overdue.py", {"service", "function"}),
     "VideoCostUsd": ("functions/finish/app.py", {"service", "function"}),
+    **{
+        name: ("layers/showrunner/showrunner/metrics/fetching.py", {"service", "function"})
+        for name in ("FetchFailures", "FetchDuration", "FetchCredentialsRejected")
+    },
+    "FetchQuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"service", "function"}),
 }
 
 
 def lambda_(name: str, function: str, value: float, ago: float = 1) -> Point:
     return Point("AWS/Lambda", name, {"FunctionName": function}, value, ago)
+
+
+def fetch(name: str, function: str, values: list[float]) -> list[Point]:
+    """Return points of a metric of metrics/fetching.py or metrics/collection.py."""
+    return [
+        Point("Showrunner", name, {"service": "showrunner", "function": function}, value) for value in values
+    ]
 
 
 def queue(name: str, metric: str, value: float) -> Point:
@@ -220,6 +232,28 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [lambda_("Errors", "YoutubeFunction", 15), lambda_("Errors", "LoadFunction", 5)],
         [lambda_("Errors", "YoutubeFunction", 19)],
     ),
+    **{
+        f"{name}FetchesFail": (
+            fetch("FetchFailures", f"{name}Function", [0] * 18 + [100]),
+            fetch("FetchFailures", f"{name}Function", [0] * 19 + [100]),
+        )
+        for name in ("Youtube", "Spotify", "Social")
+    },
+    **{
+        f"{name}FetchesSlow": (
+            fetch("FetchDuration", f"{name}Function", [200, 9_900]),
+            fetch("FetchDuration", f"{name}Function", [200, 9_800]),
+        )
+        for name in ("Youtube", "Spotify", "Social")
+    },
+    "FetchCredentialsRejected": (
+        fetch("FetchCredentialsRejected", "SpotifyFunction", [1]),
+        fetch("FetchCredentialsRejected", "SpotifyFunction", [0]),
+    ),
+    "FetchQuotaLow": (
+        fetch("FetchQuotaLeft", "CollectFunction", [80, 9]),
+        fetch("FetchQuotaLeft", "CollectFunction", [80, 11]),
+    ),
     "SchedulesFail": (
         [lambda_("Errors", "RetentionFunction", 1)],
         [lambda_("Errors", "RetentionFunction", 0)],
@@ -285,6 +319,7 @@ WAITED_FOR = {
     "RecordFunction",
     "ReportsFunction",
     "ScriptFunction",
+    "SocialFunction",
     "SpotifyFunction",
     "TimelineFunction",
     "UploadFunction",

@@ -38,6 +38,10 @@ def test_functions_are_in_the_vpc_exactly_when_they_use_the_database(functions):
 WAITS_OUTSIDE = {
     "feed": {"showrunner.platforms.youtube"},
     "accounts": {"showrunner.platforms.google", "showrunner.platforms.youtube"},
+    "artists": {
+        "showrunner.platforms.instagram",
+        "showrunner.platforms.tiktok",
+    },
 }
 
 
@@ -45,7 +49,9 @@ READS = {
     "showrunner.platforms.http",
     "showrunner.platforms.credentials",
     "showrunner.platforms.websub",
+    "showrunner.platforms.instagram_statistics",
     "showrunner.platforms.spotify_statistics",
+    "showrunner.platforms.tiktok_statistics",
     "showrunner.platforms.youtube_statistics",
 }
 

@@ -733,7 +733,7 @@ def test_a_collection_of_metrics_runs_its_batches_and_counts_those_that_failed(
         Bucket="collections", Key="batches.json", Body=json.dumps(batches).encode()
     )
     definition = (ROOT / "statemachines" / "metrics.asl.json").read_text(encoding="utf-8")
-    for substitution in ("Collect", "Youtube", "Spotify", "Load"):
+    for substitution in ("Collect", "Youtube", "Spotify", "Social", "Load"):
         definition = definition.replace(f"${{{substitution}FunctionArn}}", function["FunctionArn"])
     machine = machines.client.create_state_machine(
         name=name, definition=definition, roleArn="arn:aws:iam::000000000000:role/any"

@@ -9,6 +9,7 @@ import pytest
 
 from functions.collect import app as collect
 from functions.load import app as load
+from functions.social import app as social
 from functions.spotify import app as spotify
 from functions.youtube import app as youtube
 from showrunner.aws import s3, sdk
@@ -60,11 +61,11 @@ def forget() -> None:
     table = {"TableName": os.environ["STATE_TABLE"]}
     client = sdk.client("dynamodb")
     for item in client.scan(**table)["Items"]:
-        if item["pk"]["S"].startswith(("quota#youtube", "quota#spotify", "rate#spotify", "schedule#metrics")):
+        if item["pk"]["S"].startswith(("quota#youtube", "quota#spotify", "rate#", "schedule#metrics")):
             client.delete_item(**table, Key={name: item[name] for name in ("pk", "sk")})
 
 
-FETCHERS = {"youtube": youtube, "spotify": spotify}
+FETCHERS = {"youtube": youtube, "spotify": spotify, "tiktok": social, "instagram": social}
 
 
 class Result(NamedTuple):

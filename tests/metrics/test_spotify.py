@@ -182,6 +182,24 @@ def test_a_failure_archives_nothing_and_the_repeat_succeeds(app, artist, outcome
     assert spotify.handler(batch, None)["state"] == "fetched"
 
 
+def test_failures_durations_and_refused_keys_are_measured(app, artist, monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        fetching.metrics, "add_metric", lambda name, unit, value: measured.append((name, value))
+    )
+    batch = batch_of()
+    for outcome in ("server_error", "no_premium"):
+        app.outcomes.add(outcome)
+        with pytest.raises((PlatformUnavailable, CredentialRejected)):
+            spotify.handler(batch, None)
+    spotify.handler(batch, None)
+
+    assert [value for name, value in measured if name == "FetchFailures"] == [100, 100, 0]
+    assert [value for name, value in measured if name == "FetchCredentialsRejected"] == [1]
+    assert all(0 < value < 60_000 for name, value in measured if name == "FetchDuration")
+    assert [value for name, value in measured if name == "FetchQuotaLeft"] == [100]
+
+
 def test_an_expired_token_is_replaced_at_once(app, artist):
     spotify.handler(batch_of(), None)
     s3.remove([batch_of()["key"]])

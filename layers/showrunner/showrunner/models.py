@@ -65,6 +65,20 @@ class Work(NamedTuple):
     must_credit: bool = False
 
 
+class Tokens(NamedTuple):
+    """Tokens that a platform grants for an account that its owner connects.
+
+    `access_token` lasts `access_seconds`. `refresh_token`, which gets a new one, lasts `refresh_seconds`.
+    """
+
+    account_id: str
+    access_token: str
+    access_seconds: int
+    refresh_token: str
+    refresh_seconds: int
+    scopes: tuple[str, ...]
+
+
 # Events on the bus, each imported by its producer and its consumers. `kind` is the detail-type.
 
 type VideoEventKind = Literal[

@@ -40,8 +40,14 @@ class Rate(NamedTuple):
 # https://developer.spotify.com/documentation/web-api/concepts/rate-limits. Clients in the field were refused
 # from about 180 on; a refusal pauses the bucket for as long as Spotify says.
 SPOTIFY = Rate(150, 30, burst=5)
+# https://developers.tiktok.com/doc/tiktok-api-v2-rate-limit: 600 a minute for each endpoint, as a sliding
+# window. Ours count together.
+TIKTOK = Rate(570, 60, burst=20)
+# Instagram counts by account and says in its answers how much is left. This bound is our own: a collection is
+# three calls.
+INSTAGRAM_ACCOUNT = Rate(60, 3600, burst=30)
 # The buckets of the stage, which platform admins see.
-RATES = {"spotify": SPOTIFY}
+RATES = {"spotify": SPOTIFY, "tiktok": TIKTOK}
 
 
 def reserve(bucket: str, rate: Rate, now: datetime | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from showrunner import config
 from showrunner.access import oauth
 from showrunner.accounts import google as authorization
+from showrunner.accounts.authorization import take_state
 from showrunner.accounts.reauthentication import credential_owner
 from showrunner.accounts.schemas import (
     AuthorizationRequest,
@@ -73,7 +74,7 @@ def connect_youtube(request: Request, body: AuthorizationResponse) -> Answer:
     from showrunner.platforms import google
 
     owner, organisation_id = credential_owner(request), request.organisation_id
-    state = authorization.take_state(request, body, "youtube", owner, organisation_id)
+    state = take_state(request, body, "youtube", owner, organisation_id)
     with db.reading() as tx:
         project = google_projects.find(tx, organisation_id)
         own = project is not None

@@ -1,4 +1,4 @@
-"""Log in with Google, and the steps that all OAuth 2 authorizations share (access/oauth.py)."""
+"""Log in with Google (authorization.py and access/oauth.py have what all authorizations share)."""
 
 import secrets
 from typing import Any
@@ -7,7 +7,8 @@ from showrunner import config
 from showrunner.access import oauth, roles
 from showrunner.access.digests import sha256
 from showrunner.accounts import emails, google_clients, live_sessions, login, second_factor
-from showrunner.accounts.registration import expired
+from showrunner.accounts.authorization import allowed_redirect, take_state
+from showrunner.accounts.one_time_tokens import expired
 from showrunner.accounts.schemas import (
     AuthorizationRequest,
     AuthorizationResponse,
@@ -64,7 +65,7 @@ def begin(
     from showrunner import breakers
     from showrunner.platforms.google import Google
 
-    redirect_uri = _redirect_uri(query.redirect_uri)
+    redirect_uri = allowed_redirect(query.redirect_uri)
     browser, state = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     parameters = {
         "state": state,
@@ -81,17 +82,6 @@ def begin(
         )
     body = {"authorization_url": address, "state": state, "expires_in": oauth.SECONDS}
     return Answer(body, headers={"set-cookie": oauth.cookie(browser)})
-
-
-def _redirect_uri(requested: str | None) -> str:
-    """Return the address if it is in the stage's list. Compared exactly, to prevent open redirects."""
-    allowed = config.setting("OAUTH_REDIRECTS").split(",")
-    if (requested or allowed[0]) not in allowed:
-        message = "not one of the addresses that a login may return to"
-        raise InvalidRequest(
-            f"The redirect_uri is {message}.", [{"field": "redirect_uri", "message": message}]
-        )
-    return requested or allowed[0]
 
 
 @routes.post(
@@ -144,22 +134,6 @@ def _log_in(
         # Rolls the link back if the second factor is missing: access to the mailbox alone links nothing.
         pair = login.finish(tx, request, body, user, secret=secret, attempt=attempt)
     return linked, pair
-
-
-def take_state(
-    request: Request, body: AuthorizationResponse, provider: str, *bound_to: str
-) -> dict[str, Any]:
-    """Return what was started with this state in this browser, once. Raises InvalidRequest."""
-    browser = oauth.browser_of(request.cookies)
-    with db.transaction() as tx:
-        found = (
-            oauth_states.take(tx, sha256(body.state), oauth.bound(browser, *bound_to), provider)
-            if browser
-            else None
-        )
-    if found is None:
-        raise expired("state")
-    return found
 
 
 def exchange_code(

@@ -1,7 +1,7 @@
 """Let people choose which emails they get, and unsubscribe by a link without logging in."""
 
 from showrunner.access import roles
-from showrunner.accounts.registration import expired
+from showrunner.accounts.one_time_tokens import expired
 from showrunner.accounts.schemas import (
     MessageResponse,
     NotificationChanges,

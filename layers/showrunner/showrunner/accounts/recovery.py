@@ -6,7 +6,8 @@ import time
 from showrunner.access import limits, passwords, roles
 from showrunner.access.digests import sha256
 from showrunner.accounts import emails, live_sessions
-from showrunner.accounts.registration import expired, remove_unconfirmed_credentials
+from showrunner.accounts.one_time_tokens import expired
+from showrunner.accounts.registration import remove_unconfirmed_credentials
 from showrunner.accounts.schemas import EmailAddress, MessageResponse, PasswordReset
 from showrunner.database import db
 from showrunner.errors import LimitExceeded

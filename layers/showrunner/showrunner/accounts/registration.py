@@ -5,9 +5,9 @@ import secrets
 from showrunner.access import limits, passwords, roles
 from showrunner.access.digests import sha256
 from showrunner.accounts import emails
+from showrunner.accounts.one_time_tokens import expired
 from showrunner.accounts.schemas import EmailToken, MessageResponse, RegisteredUser, Registration
 from showrunner.database import db
-from showrunner.errors import InvalidRequest
 from showrunner.store.access import email_tokens
 from showrunner.store.accounts import members, organisations, second_factors, users
 from showrunner.web import audit
@@ -63,15 +63,6 @@ def _organisation(tx: db.Transaction, body: Registration) -> tuple[str, str, boo
     if invitation is None or invitation["email"] != body.email:
         raise expired("invitation")
     return invitation["organisation_id"], invitation["role"], True
-
-
-def expired(field: str) -> InvalidRequest:
-    """Return the error for a one-time token that doesn't work.
-
-    One message for every reason: a guesser learns nothing.
-    """
-    message = "not valid, used, or expired"
-    return InvalidRequest(f"The {field} is {message}.", [{"field": field, "message": message}])
 
 
 @routes.post("/api/v1/auth/verify", permission=roles.PUBLIC, limits=((60, 20),), answer=MessageResponse)

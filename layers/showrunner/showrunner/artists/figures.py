@@ -109,6 +109,7 @@ def _platform(
         platform=platform,
         account_id=account["account_id"],
         state=account["state"],
+        problem=account["lost_reason"],
         checked_at=timestamp(account["checked_at"]) if account["checked_at"] else None,
         figures=figures,
     )
@@ -178,5 +179,7 @@ def refresh(request: Request, artist_id: str) -> Refresh:
     if not accounts:
         raise Conflict("The artist has no account on a platform: add one with PUT /artists/{artist_id}.")
     for account in accounts:
+        if account["state"] == "disconnected":
+            continue
         executions.refresh(request.organisation_id, artist_id.lower(), account["platform"], now)
     return Refresh(artist_id=artist_id.lower(), requested_at=timestamp(now))

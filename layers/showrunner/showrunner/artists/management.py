@@ -12,7 +12,9 @@ from showrunner.artists.schemas import (
 )
 from showrunner.database import db
 from showrunner.errors import Conflict
-from showrunner.metrics.definitions import METRICS, schedule
+from showrunner.metrics import grants
+from showrunner.metrics.definitions import CONNECTED, METRICS, schedule
+from showrunner.metrics.grants import Account
 from showrunner.store.metrics import artists
 from showrunner.web import answers, audit, background, idempotency
 from showrunner.web.answers import Answer
@@ -110,5 +112,7 @@ def remove(request: Request, artist_id: str) -> Answer:
     with db.transaction() as tx:
         before = artists.get(tx, request.organisation_id, artist_id)
         artists.remove(tx, request.organisation_id, artist_id)
+        for platform in CONNECTED:
+            grants.remove(Account(platform, request.organisation_id, artist_id.lower()))
         audit.record(tx, request, "remove", "artist", artist_id.lower(), before=parse(before.encode()))
     return Answer(status=204)

@@ -64,11 +64,20 @@ class ArtistFilter(Page):
     tier: Tier | None = None
 
 
+class ArtistAccounts(Result):
+    """The artist's account on each platform. Those on TikTok and Instagram are connected by their owners."""
+
+    youtube: str | None
+    spotify: str | None
+    tiktok: str | None
+    instagram: str | None
+
+
 class Artist(Result):
     id: str
     name: str
     tier: str
-    accounts: Accounts
+    accounts: ArtistAccounts
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -127,7 +136,8 @@ class Figure(Result):
 class PlatformFigures(Result):
     platform: str
     account_id: str
-    state: Literal["new", "found", "missing"]
+    state: Literal["new", "found", "missing", "disconnected"]
+    problem: str | None
     checked_at: Timestamp | None
     figures: list[Figure]
 

@@ -116,6 +116,28 @@ SECRETS: tuple[Secret, ...] = (
         source="https://www.pexels.com/api/",
         without="no stock pictures",
     ),
+    *(
+        Secret(
+            name,
+            title,
+            "manual",
+            ("artists", "social"),
+            max_age_days=3650 if name.endswith(("client_key", "client_id")) else 365,  # a name, not a secret
+            source=source,
+            without=f"no accounts on {platform}",
+        )
+        for name, title, platform, source in (
+            ("tiktok/client_key", "TikTok client key", "TikTok", "https://developers.tiktok.com/apps"),
+            ("tiktok/client_secret", "TikTok client secret", "TikTok", "https://developers.tiktok.com/apps"),
+            ("instagram/client_id", "Instagram app id", "Instagram", "https://developers.facebook.com/apps"),
+            (
+                "instagram/client_secret",
+                "Instagram app secret",
+                "Instagram",
+                "https://developers.facebook.com/apps",
+            ),
+        )
+    ),
     Secret(
         "spotify/client_id",
         "Spotify client id",

@@ -15,27 +15,36 @@ from showrunner.aws import correlation, s3
 from showrunner.errors import StorageMissing
 
 FOLDER = "archive/public"
+# Of accounts whose owners connected them, which may be stored for longer.
+CONNECTED_FOLDER = "archive/connected"
 
 
 class Batch(NamedTuple):
     """Accounts that one call asks for, and the key under which its answer is archived.
 
     `request_id`: of the request or schedule that began the run, for the log lines of its steps.
+    `organisation_id` and `artist_id`: whose connection answers, for platforms that need one.
     """
 
     platform: str
     accounts: list[str]
     key: str
     request_id: str = ""
+    organisation_id: str = ""
+    artist_id: str = ""
 
 
 class Answer(NamedTuple):
-    """A platform's raw answer about these accounts, and when it came."""
+    """A platform's raw answer about these accounts, and when it came.
+
+    `artist_id`: the artist whose connection answered; empty where the answer is public.
+    """
 
     platform: str
     accounts: list[str]
     fetched_at: datetime
     body: bytes
+    artist_id: str = ""
 
 
 def batches(platform: str, accounts: list[str], size: int, run: str, at: datetime) -> list[Batch]:
@@ -44,6 +53,21 @@ def batches(platform: str, accounts: list[str], size: int, run: str, at: datetim
     return [
         Batch(platform, accounts[first : first + size], f"{folder}/{first // size:05}.json.gz")
         for first in range(0, len(accounts), size)
+    ]
+
+
+def connected_batches(platform: str, connected: list[dict[str, str]], run: str, at: datetime) -> list[Batch]:
+    """Return a batch for each connection, {organisation_id, artist_id, account_id}."""
+    folder = f"{CONNECTED_FOLDER}/{platform}/{at:%Y/%m/%d/%H}/{run}"
+    return [
+        Batch(
+            platform,
+            [each["account_id"]],
+            f"{folder}/{each['artist_id']}.json.gz",
+            organisation_id=each["organisation_id"],
+            artist_id=each["artist_id"],
+        )
+        for each in connected
     ]
 
 
@@ -69,6 +93,7 @@ def write(batch: Batch, body: bytes, at: datetime) -> None:
     document = {
         "platform": batch.platform,
         "accounts": batch.accounts,
+        "artist_id": batch.artist_id,
         "fetched_at": at.isoformat(),
         "sha256": hashlib.sha256(body).hexdigest(),
         "body": body.decode(),
@@ -90,4 +115,5 @@ def read(key: str) -> Answer:
     if hashlib.sha256(body).hexdigest() != document["sha256"]:
         raise StorageMissing(f"The archived answer {key} was changed: its sha256 differs.")
     at = datetime.fromisoformat(document["fetched_at"])
-    return Answer(document["platform"], document["accounts"], at, body)
+    # Answers of the release before have no artist.
+    return Answer(document["platform"], document["accounts"], at, body, document.get("artist_id", ""))

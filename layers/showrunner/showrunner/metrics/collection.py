@@ -7,8 +7,9 @@ from showrunner import config, quotas
 from showrunner.aws import schedules
 from showrunner.database import db
 from showrunner.metrics import archive
-from showrunner.metrics.definitions import schedule
+from showrunner.metrics.definitions import CONNECTED, schedule
 from showrunner.store.metrics import accounts
+from showrunner.telemetry import metrics
 
 
 class Artist(NamedTuple):
@@ -19,7 +20,7 @@ class Artist(NamedTuple):
 
 
 class Size(NamedTuple):
-    """How much a scheduled run asks for: `ids` in each call, and at most `calls`."""
+    """The most that a scheduled run asks for: `ids` in each call, and at most `calls`."""
 
     ids: int
     calls: int
@@ -34,12 +35,16 @@ YOUTUBE = Size(ids=50, calls=18)
 SPOTIFY_EXTENDED = Size(ids=50, calls=400)
 # Apps in development mode get one artist for a call, and their calls of a day are counted.
 SPOTIFY_DEVELOPMENT = Size(ids=1, calls=quotas.SPOTIFY_CALLS_A_DAY // 24)
+# A connected account has its own calls. With more of them a run would last longer than its hour.
+CONNECTIONS = Size(ids=1, calls=2_000)
 
 
 def size(platform: str) -> Size:
     """Return how much a run asks the platform for."""
     if platform == "youtube":
         return YOUTUBE
+    if platform in CONNECTED:
+        return CONNECTIONS
     return SPOTIFY_EXTENDED if config.setting("SPOTIFY_MODE") == "extended" else SPOTIFY_DEVELOPMENT
 
 
@@ -54,6 +59,7 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
         return _planned(run, known)
     if artist is None and not schedules.is_work_due(schedule(platform), now.timestamp()):
         return _planned(run, [])
+    _measure_quota(platform, now)
     ids, calls = size(platform)
     with db.transaction() as tx:
         chosen = (
@@ -62,12 +68,26 @@ def plan(run: str, platform: str, artist: Artist | None) -> dict[str, Any]:
             else accounts.claim_due(tx, platform, calls * ids, run, now)
         )
         next_at = accounts.next_due_at(tx, platform)
-    batches = archive.batches(platform, chosen, ids, run, now)
+        connected = accounts.list_connected(tx, platform, chosen) if platform in CONNECTED else []
+    batches = (
+        archive.connected_batches(platform, connected, run, now)
+        if platform in CONNECTED
+        else archive.batches(platform, chosen, ids, run, now)
+    )
     archive.write_plan(run, batches)
     if artist is None:
         # Last, so that a repeat still has work. What didn't fit into this run is due in the next one.
         schedules.look_again(schedule(platform), next_at.timestamp() if next_at else None)
     return _planned(run, batches)
+
+
+def _measure_quota(platform: str, now: datetime) -> None:
+    """Write how much of the platform's quota of today is left, in percent. An alarm looks at it."""
+    bucket = {"youtube": "general", "spotify": "calls"}.get(platform)
+    if bucket is not None:
+        limit = quotas.BUCKETS[platform, bucket]
+        left = 100 * (1 - quotas.spent(platform, bucket, now) / limit)
+        metrics.add_metric("FetchQuotaLeft", "Percent", max(0.0, left))
 
 
 def _planned(run: str, batches: list[archive.Batch]) -> dict[str, Any]:

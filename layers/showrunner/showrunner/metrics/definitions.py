@@ -3,7 +3,14 @@
 from datetime import UTC, datetime
 
 # Platform -> its metrics, in the order in which they are shown.
-METRICS = {"youtube": ("followers", "views", "videos"), "spotify": ("followers", "popularity")}
+METRICS = {
+    "youtube": ("followers", "views", "videos"),
+    "spotify": ("followers", "popularity"),
+    "tiktok": ("followers", "likes", "videos", "views"),
+    "instagram": ("followers", "posts", "views_day", "reach_day", "interactions_day"),
+}
+# Platforms that answer only about accounts whose owners connected them.
+CONNECTED = ("tiktok", "instagram")
 # Metrics that can be added up over platforms.
 ADDABLE = ("followers", "views")
 # (platform, metric) -> since when a new definition holds. Figures from both sides of it can't be compared.

@@ -1,6 +1,7 @@
 """Ask a platform for the figures of a batch and archive its answer. Uses no database."""
 
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -8,14 +9,20 @@ from typing import Any
 
 from showrunner import breakers, config, quotas, rates
 from showrunner.aws import ssm
-from showrunner.errors import PlatformUnavailable, QuotaExceeded
+from showrunner.errors import (
+    CredentialRejected,
+    PlatformRejected,
+    PlatformUnavailable,
+    QuotaExceeded,
+    ShowrunnerError,
+)
 from showrunner.metrics import archive
 from showrunner.metrics.archive import Batch
 from showrunner.models import Statistics
 from showrunner.platforms import spotify_statistics, youtube_statistics
 from showrunner.platforms.spotify import CLIENT_ID, CLIENT_SECRET, Spotify
 from showrunner.platforms.youtube import Youtube
-from showrunner.telemetry import logger
+from showrunner.telemetry import logger, metrics
 
 # A run waits so long for a platform that names a time; the next run asks again within the hour.
 MOST_WAIT_SECONDS = 600
@@ -36,25 +43,25 @@ def _spotify(client_id: str, client_secret: str) -> Spotify:
 
 
 def fetch_youtube(batch: Batch) -> Result:
-    """Archive the statistics of up to 50 channels, 1 unit. Returns and raises what `_fetch` does."""
+    """Archive the statistics of up to 50 channels, 1 unit. Returns and raises what `archive_once` does."""
 
     def ask() -> bytes:
         with breakers.guard("youtube", "statistics"):
             return _youtube(ssm.secret("youtube/api_key")).statistics(batch.accounts)
 
-    return _fetch(batch, ask, youtube_statistics.read)
+    return archive_once(batch, ask, youtube_statistics.read)
 
 
 def fetch_spotify(batch: Batch) -> Result:
     """Archive what Spotify says about artists: up to 50 in extended mode, one in development mode.
 
-    Returns and raises what `_fetch` does. A stage without an app at Spotify skips the batch.
+    Returns and raises what `archive_once` does. A stage without an app at Spotify skips the batch.
     """
     client_id, client_secret = ssm.secrets(
         ["spotify/client_id", "spotify/client_secret"], default=""
     ).values()
     if not client_id or not client_secret:
-        return _skipped(f"This stage has no app at Spotify: store {CLIENT_ID} and {CLIENT_SECRET}.")
+        return skipped(f"This stage has no app at Spotify: store {CLIENT_ID} and {CLIENT_SECRET}.")
     is_extended = config.setting("SPOTIFY_MODE") == "extended"
     ledger = quotas.Ledger("spotify", "calls", quotas.SPOTIFY_CALLS_A_DAY)
 
@@ -74,7 +81,7 @@ def fetch_spotify(batch: Batch) -> Result:
                 rates.pause("spotify", error.retry_after)
             raise
 
-    return _fetch(batch, ask, spotify_statistics.read)
+    return archive_once(batch, ask, spotify_statistics.read)
 
 
 def _pause_for_quota(error: QuotaExceeded) -> datetime:
@@ -84,7 +91,7 @@ def _pause_for_quota(error: QuotaExceeded) -> datetime:
     return rates.pause("spotify", (until - now) / timedelta(seconds=1), now)
 
 
-def _fetch(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes], list[Statistics]]) -> Result:
+def archive_once(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes], list[Statistics]]) -> Result:
     """Archive the answer to a batch once. Returns the batch's state for the machine.
 
     fetched: the answer is archived. later: try again after `wait_seconds`. skipped: the quota is spent, or
@@ -93,19 +100,33 @@ def _fetch(batch: Batch, ask: Callable[[], bytes], read: Callable[[bytes], list[
     """
     if archive.is_written(batch):
         return _fetched(batch)
+    begun = time.perf_counter()
     try:
         body = ask()
         at = datetime.now(UTC)
         read(body)
+    except (PlatformUnavailable, PlatformRejected, CredentialRejected) as error:
+        _measure(time.perf_counter() - begun, error)
+        if not isinstance(error, PlatformUnavailable) or error.retry_after is None:
+            raise
+        return _later(error.retry_after, error.message)
     except QuotaExceeded as error:
         seconds = (error.retry_at - datetime.now(UTC)).total_seconds() if error.retry_at else None
         return _later(seconds, error.message)
-    except PlatformUnavailable as error:
-        if error.retry_after is None:
-            raise
-        return _later(error.retry_after, error.message)
+    _measure(time.perf_counter() - begun)
     archive.write(batch, body, at)
     return _fetched(batch)
+
+
+def _measure(seconds: float, error: ShowrunnerError | None = None) -> None:
+    """Write the metrics that alarms of each platform's function look at.
+
+    FetchFailures is 0 or 100 for each batch: its average is the share of batches that failed, in percent.
+    """
+    metrics.add_metric("FetchFailures", "Percent", 100 if error else 0)
+    metrics.add_metric("FetchDuration", "Milliseconds", seconds * 1000)
+    if isinstance(error, CredentialRejected):
+        metrics.add_metric("FetchCredentialsRejected", "Count", 1)
 
 
 def _fetched(batch: Batch) -> Result:
@@ -115,9 +136,9 @@ def _fetched(batch: Batch) -> Result:
 def _later(seconds: float | None, reason: str) -> Result:
     if seconds is not None and seconds <= MOST_WAIT_SECONDS:
         return {"state": "later", "wait_seconds": max(1, math.ceil(seconds))}
-    return _skipped(reason)
+    return skipped(reason)
 
 
-def _skipped(reason: str) -> Result:
+def skipped(reason: str) -> Result:
     logger.warning("a batch is skipped", extra={"reason": reason})
     return {"state": "skipped"}

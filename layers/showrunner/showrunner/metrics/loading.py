@@ -8,11 +8,21 @@ from showrunner.metrics import archive, runs
 from showrunner.metrics.definitions import METRICS, definition
 from showrunner.metrics.runs import Run
 from showrunner.models import Statistics
-from showrunner.platforms import spotify_statistics, youtube_statistics
+from showrunner.platforms import (
+    instagram_statistics,
+    spotify_statistics,
+    tiktok_statistics,
+    youtube_statistics,
+)
 from showrunner.store.metrics import accounts, points
 
 # Reads a platform's answer.
-_READERS = {"youtube": youtube_statistics.read, "spotify": spotify_statistics.read}
+_READERS = {
+    "youtube": youtube_statistics.read,
+    "spotify": spotify_statistics.read,
+    "tiktok": tiktok_statistics.read,
+    "instagram": instagram_statistics.read,
+}
 
 
 def load(key: str) -> dict[str, int]:
@@ -24,15 +34,22 @@ def load(key: str) -> dict[str, int]:
     answer = archive.read(key)
     found = {each.account_id: each for each in _READERS[answer.platform](answer.body)}
     with db.transaction() as tx:
-        artists = accounts.lock(tx, answer.platform, answer.accounts)
+        only = answer.artist_id or None
+        artists = accounts.lock(tx, answer.platform, answer.accounts, only)
         written = _runs(tx, answer.platform, artists, found, answer.fetched_at)
         points.save(tx, written)
         checked = [
             {"account_id": each, "response": found[each].item if each in found else None}
             for each in answer.accounts
         ]
-        accounts.save_checked(tx, answer.platform, answer.fetched_at, checked)
+        accounts.save_checked(tx, answer.platform, answer.fetched_at, checked, only)
     return {"artists": len(artists), "runs": len(written)}
+
+
+def disconnect(platform: str, artist_id: str, reason: str, at: datetime) -> None:
+    """Record that a platform ended our permission, so that the account isn't asked for any more."""
+    with db.transaction() as tx:
+        accounts.save_disconnected(tx, artist_id, platform, reason, at)
 
 
 def _runs(

@@ -38,7 +38,7 @@ def claim_due(tx: db.Transaction, platform: str, limit: int, run: str, now: date
         WITH chosen AS (
             SELECT c.account_id
               FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
-             WHERE c.platform = :platform
+             WHERE c.platform = :platform AND c.state <> 'disconnected'
                AND coalesce(c.checked_at, '-infinity') <= :now::timestamptz
                    - make_interval(secs => {_INTERVAL} - {SLACK_SECONDS})
                AND coalesce(c.planned_at, '-infinity') <= :now::timestamptz
@@ -68,6 +68,7 @@ def claim_artist(
         """
         UPDATE metrics.accounts SET planned_at = :now, planned_by = :run
          WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
+           AND state <> 'disconnected'
         RETURNING account_id
         """,
         organisation_id=organisation_id,
@@ -87,44 +88,109 @@ def next_due_at(tx: db.Transaction, platform: str) -> datetime | None:
         SELECT min(coalesce(greatest(c.checked_at, c.planned_at), c.created_at - interval '1 day')
                    + make_interval(secs => {_INTERVAL} - {SLACK_SECONDS}))
           FROM metrics.accounts c JOIN metrics.artists a ON a.id = c.artist_id
-         WHERE c.platform = :platform
+         WHERE c.platform = :platform AND c.state <> 'disconnected'
         """,
         platform=platform,
     )
     return found
 
 
-def lock(tx: db.Transaction, platform: str, account_ids: list[str]) -> dict[str, str]:
-    """Return artist id -> account id of all artists that have one of the accounts, and lock these rows."""
+def list_connected(tx: db.Transaction, platform: str, account_ids: list[str]) -> list[dict[str, str]]:
+    """Return {organisation_id, artist_id, account_id} of the artists that have connected these accounts."""
+    return db.rows(
+        tx,
+        """
+        SELECT organisation_id::text, artist_id::text, account_id FROM metrics.accounts
+         WHERE platform = :platform AND account_id = ANY(:account_ids::text[]) AND state <> 'disconnected'
+         ORDER BY artist_id
+        """,
+        platform=platform,
+        account_ids=account_ids,
+    )
+
+
+def save_connected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
+    """Record that an artist's account was connected now. It is there already."""
+    db.run(
+        tx,
+        """
+        UPDATE metrics.accounts
+           SET connected_at = now(), lost_reason = NULL, planned_at = NULL,
+               state = CASE WHEN checked_at IS NULL THEN 'new' ELSE 'found' END
+         WHERE organisation_id = :organisation_id AND artist_id = :artist_id AND platform = :platform
+        """,
+        organisation_id=organisation_id,
+        artist_id=artist_id,
+        platform=platform,
+    )
+
+
+def save_disconnected(tx: db.Transaction, artist_id: str, platform: str, reason: str, at: datetime) -> bool:
+    """Record that the platform ended our permission at `at`. Returns False if it was renewed since."""
+    return bool(
+        db.run(
+            tx,
+            """
+            UPDATE metrics.accounts SET state = 'disconnected', lost_reason = :reason
+             WHERE artist_id = :artist_id AND platform = :platform
+               AND coalesce(connected_at, '-infinity') < :at::timestamptz
+            """,
+            artist_id=artist_id,
+            platform=platform,
+            reason=reason[:1000],
+            at=at,
+        )
+    )
+
+
+def lock(
+    tx: db.Transaction, platform: str, account_ids: list[str], artist_id: str | None = None
+) -> dict[str, str]:
+    """Return artist id -> account id of all artists that have one of the accounts, and lock these rows.
+
+    `artist_id`: of this artist alone, whose connection answered.
+    """
     found = db.rows(
         tx,
         """
         SELECT artist_id::text, account_id FROM metrics.accounts
          WHERE platform = :platform AND account_id = ANY(:account_ids::text[])
+           AND (:artist_id::uuid IS NULL OR artist_id = :artist_id::uuid)
          ORDER BY artist_id FOR UPDATE
         """,
         platform=platform,
+        artist_id=artist_id,
         account_ids=account_ids,
     )
     return {row["artist_id"]: row["account_id"] for row in found}
 
 
-def save_checked(tx: db.Transaction, platform: str, at: datetime, answers: list[dict[str, Any]]) -> None:
+def save_checked(
+    tx: db.Transaction,
+    platform: str,
+    at: datetime,
+    answers: list[dict[str, Any]],
+    artist_id: str | None = None,
+) -> None:
     """Save what the platform answered at `at`: {account_id, response}, where None means that it has none.
 
-    An older answer than the stored one changes nothing.
+    `artist_id`: for this artist alone, whose connection answered. An older answer than the stored one changes
+    nothing.
     """
     db.run(
         tx,
         """
         UPDATE metrics.accounts c
            SET checked_at = :at, response = coalesce(g.response, c.response),
-               state = CASE WHEN g.response IS NULL THEN 'missing' ELSE 'found' END
+               state = CASE WHEN c.state = 'disconnected' THEN c.state
+                            WHEN g.response IS NULL THEN 'missing' ELSE 'found' END
           FROM json_to_recordset(:answers::json) AS g (account_id text, response jsonb)
          WHERE c.platform = :platform AND c.account_id = g.account_id
+           AND (:artist_id::uuid IS NULL OR c.artist_id = :artist_id::uuid)
            AND coalesce(c.checked_at, '-infinity') < :at::timestamptz
         """,
         platform=platform,
         at=at,
+        artist_id=artist_id,
         answers=json.dumps(answers),
     )

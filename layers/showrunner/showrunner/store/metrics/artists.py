@@ -14,7 +14,7 @@ db.CONSTRAINTS["accounts_of_organisation"] = (
 )
 
 _ACCOUNTS = """
-    jsonb_build_object('youtube', NULL, 'spotify', NULL) || (
+    jsonb_build_object('youtube', NULL, 'spotify', NULL, 'tiktok', NULL, 'instagram', NULL) || (
         SELECT coalesce(jsonb_object_agg(c.platform, c.account_id), '{}')
           FROM metrics.accounts c WHERE c.artist_id = a.id)
 """

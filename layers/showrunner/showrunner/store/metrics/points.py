@@ -103,11 +103,11 @@ def save(tx: db.Transaction, runs: list[dict[str, Any]]) -> None:
 
 
 def list_accounts(tx: db.Transaction, artist_id: str) -> list[dict[str, Any]]:
-    """Return {platform, account_id, state, checked_at} of the artist's accounts."""
+    """Return {platform, account_id, state, lost_reason, checked_at} of the artist's accounts."""
     return db.rows(
         tx,
         """
-        SELECT platform, account_id, state, checked_at FROM metrics.accounts
+        SELECT platform, account_id, state, lost_reason, checked_at FROM metrics.accounts
          WHERE artist_id = :artist_id ORDER BY platform
         """,
         artist_id=artist_id,

@@ -1,0 +1,147 @@
+"""Tokens of the accounts that artists connect, sealed in the state table: fetchers have no database.
+
+The seal is bound to artist, platform and organisation: a token copied to another row can't be opened. One
+caller renews a token at a time. What a platform returns is stored before it is used, because a refresh token
+may work once. Only the platform's own word ends a grant; a failure never does.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from showrunner.access import sealing
+from showrunner.aws import dynamodb
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
+from showrunner.models import Tokens
+
+PURPOSE = "grant"
+# Longer than a platform's slowest answer; a worker that died meanwhile holds nobody up for more than this.
+LOCK_SECONDS = 20
+
+
+class Account(NamedTuple):
+    """An artist's account on a platform."""
+
+    platform: str
+    organisation_id: str
+    artist_id: str
+
+
+class Renewal(NamedTuple):
+    """The time of a renewal: `before_seconds` before a token ends, once it is `least_age_seconds` old."""
+
+    before_seconds: int
+    least_age_seconds: int = 0
+
+
+# TikTok's tokens last two hours; Instagram's 60 days, and they can't be renewed on their first day.
+RENEWALS = {"tiktok": Renewal(600), "instagram": Renewal(30 * 86_400, 86_400)}
+
+
+# Renews tokens at the platform by a refresh token.
+type Refresh = Callable[[str], Tokens]
+
+
+def save(account: Account, tokens: Tokens, now: float | None = None) -> None:
+    """Store an account's tokens."""
+    at = time.time() if now is None else now
+    secret = json.dumps({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token})
+    values: dict[str, str | bytes | int] = {
+        "tokens": sealing.seal(secret.encode(), PURPOSE, _row(account)),
+        "renewed_at": int(at),
+        "ends_at": int(at) + tokens.access_seconds,
+    }
+    dynamodb.put(_key(account), "tokens", values, at + tokens.refresh_seconds)
+
+
+def access_token(
+    account: Account, refresh: Refresh, *, refused: str | None = None, now: float | None = None
+) -> str:
+    """Return a token that lasts for a while. `refused`: the one that the platform has just refused.
+
+    Raises Disconnected when the account must be connected again, PlatformUnavailable while another worker
+    renews the token or the platform is away.
+    """
+    at = time.time() if now is None else now
+    found = _find(account, at)
+    if not _is_due(account.platform, found, refused, at):
+        return str(found["access_token"])
+    lock = (_key(account), "refreshing")
+    is_free = "attribute_not_exists(pk) OR expires_at < :now"
+    if not dynamodb.put_if(is_free, {"now": int(at)}, *lock, {}, at + LOCK_SECONDS):
+        return _without_renewal(
+            found,
+            refused,
+            at,
+            PlatformUnavailable("Another worker is renewing the token of this account.", 1),
+        )
+    try:
+        # The worker before may have renewed it just now.
+        found = _find(account, at)
+        if not _is_due(account.platform, found, refused, at):
+            return str(found["access_token"])
+        return _renew(account, refresh, found, refused, at)
+    finally:
+        dynamodb.remove(*lock)
+
+
+def remove(account: Account) -> None:
+    """Forget an account's tokens."""
+    dynamodb.remove(_key(account), "tokens")
+
+
+def _renew(account: Account, refresh: Refresh, found: dict[str, Any], refused: str | None, at: float) -> str:
+    try:
+        tokens = refresh(found["refresh_token"])
+    except Disconnected:
+        remove(account)
+        raise
+    except PlatformUnavailable as error:
+        return _without_renewal(found, refused, at, error)
+    save(account, tokens, at)
+    return tokens.access_token
+
+
+def _without_renewal(
+    found: dict[str, Any], refused: str | None, at: float, error: PlatformUnavailable
+) -> str:
+    """Return the token that should be renewed if it is valid still. Raises the error if it isn't."""
+    if found["access_token"] == refused or found["ends_at"] <= at:
+        raise error
+    return str(found["access_token"])
+
+
+def _is_due(platform: str, found: dict[str, Any], refused: str | None, at: float) -> bool:
+    renewal = RENEWALS[platform]
+    if found["access_token"] == refused:
+        return True
+    return bool(
+        found["ends_at"] - at < renewal.before_seconds
+        and at - found["renewed_at"] >= renewal.least_age_seconds
+    )
+
+
+def _find(account: Account, at: float) -> dict[str, Any]:
+    """Return access_token, refresh_token, ends_at and renewed_at.
+
+    Raises Disconnected without tokens, CredentialRejected for tokens that were changed or copied.
+    """
+    from cryptography.exceptions import InvalidTag
+
+    found = dynamodb.find(_key(account), "tokens", at)
+    if found is None:
+        raise Disconnected("The account isn't connected any more: connect it again.")
+    try:
+        secret = json.loads(sealing.open_(found["tokens"], PURPOSE, _row(account)))
+    except InvalidTag as error:
+        raise CredentialRejected("The account's tokens can't be read: connect it again.") from error
+    return {**secret, "ends_at": found["ends_at"], "renewed_at": found["renewed_at"]}
+
+
+def _key(account: Account) -> str:
+    return f"grant#{account.platform}#{account.artist_id}"
+
+
+def _row(account: Account) -> str:
+    return f"{account.organisation_id}/{account.artist_id}/{account.platform}"

@@ -1,0 +1,282 @@
+"""Instagram's login and API for professional accounts: tokens of an hour and of 60 days, invented figures.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login.
+"""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from local.outcomes import Outcomes
+from local.platforms import consent, limits
+from local.platforms.http import Reply, Request
+
+Json = dict[str, Any]
+LIMITS = limits.of("instagram")
+AUTHORIZE, CODE = "/oauth/authorize", "/oauth/access_token"
+EXCHANGE, REFRESH = "/access_token", "/refresh_access_token"
+# Versions that live: https://developers.facebook.com/docs/graph-api/changelog
+VERSIONED = re.compile(r"/v2[1-6]\.0/(me|me/media|\d+/insights)")
+BASIC, INSIGHTS = "instagram_business_basic", "instagram_business_manage_insights"
+PROFILE = (
+    *("id", "user_id", "username", "name", "account_type", "profile_picture_url"),
+    *("followers_count", "follows_count", "media_count"),
+)
+MEDIA = (
+    *("id", "caption", "media_type", "media_product_type", "media_url", "permalink", "thumbnail_url"),
+    *("timestamp", "like_count", "comments_count"),
+)
+# impressions, plays and video_views ended on 2025-04-21.
+METRICS = ("views", "reach", "total_interactions", "likes", "comments", "saves", "shares")
+OUTCOMES = ("limit", "transient", "bad_gateway", "truncated", "password_changed", "full")
+# Followers grow from this moment on: 2026-01-01, in seconds.
+BEGIN = 1_767_225_600
+
+
+class Grant(NamedTuple):
+    person: str
+    scopes: tuple[str, ...]
+    issued_at: float
+    seconds: float
+
+    @property
+    def is_valid(self) -> bool:
+        return self.issued_at + self.seconds > time.time()
+
+
+@dataclass
+class App:
+    """An app at Instagram.
+
+    `figures`: name of the account -> fields of the profile that replace invented ones. `unknown`: names whose
+    insights are empty, as on the first days.
+    """
+
+    client_id: str = "local"
+    client_secret: str = "local"  # noqa: S105 - the launcher's default
+    figures: dict[str, Json] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    codes: dict[str, consent.Code] = field(default_factory=dict)
+    short_tokens: dict[str, Grant] = field(default_factory=dict)
+    long_tokens: dict[str, Grant] = field(default_factory=dict)
+    refreshes: int = 0
+    calls: int = 0
+    outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+    token_outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
+
+    def learn(self, known: Json) -> None:
+        """Apply `instagram` of POST /_state: figures, unknown, outcomes, token_outcomes, names revoked."""
+        self.figures.update(known.get("figures", {}))
+        self.unknown.update(known.get("unknown", []))
+        self.outcomes.add_all(known.get("outcomes", []))
+        self.token_outcomes.add_all(known.get("token_outcomes", []))
+        for person in known.get("revoked", []):
+            self.revoke(person)
+
+    def revoke(self, person: str) -> None:
+        """End all tokens of a person, as they do in Instagram's settings."""
+        for tokens in (self.short_tokens, self.long_tokens):
+            for token in [token for token, grant in tokens.items() if grant.person == person]:
+                del tokens[token]
+
+
+def answer(app: App, request: Request) -> Reply | None:
+    """Return the reply, None if the path isn't Instagram's."""
+    match request.method, request.path:
+        case "GET", path if path == AUTHORIZE:
+            if request.query.get("client_id") != app.client_id:
+                return Reply(400, b"Invalid platform app", "text/plain")
+            return consent.answer("Instagram", request, app.codes)
+        case "POST", path if path == CODE:
+            return _code(app, request)
+        case "GET", path if path == EXCHANGE:
+            return _exchange(app, request)
+        case "GET", path if path == REFRESH:
+            return _refresh(app, request)
+        case "GET", path if VERSIONED.fullmatch(path):
+            return _call(app, request, path.partition("/")[2].partition("/")[2])
+    return None
+
+
+def user_id(person: str) -> str:
+    """Return the id of an account."""
+    return f"17841{int(hashlib.sha256(person.encode()).hexdigest(), 16) % 10**12:012}"
+
+
+def profile(app: App, person: str, now: float | None = None) -> Json:
+    """Return an account: the same for the same name and time."""
+    digest = hashlib.sha256(person.encode()).digest()
+    days = max(0.0, ((time.time() if now is None else now) - BEGIN) / 86_400)
+    return {
+        "id": f"9{user_id(person)[1:]}",
+        "user_id": user_id(person),
+        "username": person,
+        "name": person.title(),
+        "account_type": "BUSINESS",
+        "profile_picture_url": "https://example.com/picture.jpeg",
+        "followers_count": 80 * 10 ** (digest[0] % 5) + int(days * (1 + digest[1])),
+        "follows_count": digest[2],
+        "media_count": 2 + digest[3] % 30,
+    } | app.figures.get(person, {})
+
+
+def _code(app: App, request: Request) -> Reply:
+    if refused := _scripted(app.token_outcomes):
+        return refused
+    form = request.form
+    if (form.get("client_id"), form.get("client_secret")) != (app.client_id, app.client_secret):
+        return Reply.json(
+            {"error_type": "OAuthException", "code": 400, "error_message": "Invalid platform client"}, 400
+        )
+    code = consent.take(app.codes, form.get("code", ""), form.get("redirect_uri", ""), LIMITS["code_seconds"])
+    if code is None or form.get("grant_type") != "authorization_code":
+        words = "Matching code was not found or was already used"
+        return Reply.json({"error_type": "OAuthException", "code": 400, "error_message": words}, 400)
+    token = f"EAA{secrets.token_hex(24)}"
+    app.short_tokens[token] = Grant(code.person, code.scopes, time.time(), LIMITS["short_seconds"])
+    granted = {
+        "access_token": token,
+        "user_id": user_id(code.person),
+        "permissions": ",".join(code.scopes),
+    }
+    return Reply.json({"data": [granted]})
+
+
+def _exchange(app: App, request: Request) -> Reply:
+    if refused := _scripted(app.token_outcomes):
+        return refused
+    query = request.query
+    if query.get("client_secret") != app.client_secret or query.get("grant_type") != "ig_exchange_token":
+        return _error(400, 101, "Error validating client secret.")
+    known = app.short_tokens.get(query.get("access_token", ""))
+    if known is None or not known.is_valid:
+        return _error(400, 190, "Invalid OAuth access token.")
+    return _long(app, known)
+
+
+def _refresh(app: App, request: Request) -> Reply:
+    if refused := _scripted(app.token_outcomes):
+        return refused
+    query = request.query
+    known = app.long_tokens.get(query.get("access_token", ""))
+    if query.get("grant_type") != "ig_refresh_token":
+        return _error(400, 100, "Invalid parameter: grant_type")
+    if known is None or not known.is_valid:
+        return _error(400, 190, "Error validating access token: Session has expired.", 463)
+    if time.time() - known.issued_at < LIMITS["least_age_seconds"]:
+        return _error(400, 100, "The token is younger than 24 hours.")
+    app.refreshes += 1
+    return _long(app, known)
+
+
+def _long(app: App, grant: Grant) -> Reply:
+    token = f"IGAA{secrets.token_hex(24)}"
+    app.long_tokens[token] = Grant(grant.person, grant.scopes, time.time(), LIMITS["long_seconds"])
+    return Reply.json({"access_token": token, "token_type": "bearer", "expires_in": LIMITS["long_seconds"]})
+
+
+def _call(app: App, request: Request, path: str) -> Reply:
+    outcome = app.outcomes.take()
+    scripted = outcome.name if outcome else ""
+    if refused := _failure(scripted):
+        return refused
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    grant = app.long_tokens.get(token)
+    if grant is None or not grant.is_valid:
+        return _error(401, 190, "Error validating access token.", 463)
+    app.calls += 1
+    if path == "me":
+        reply = _fields(request, PROFILE, lambda fields: _chosen(profile(app, grant.person), fields))
+    elif path == "me/media":
+        reply = _fields(request, MEDIA, lambda fields: _media(app, grant.person, fields), ("limit", "after"))
+    else:
+        reply = _insights(app, request, grant, path.partition("/")[0])
+    usage = {"type": "instagram", "total_cputime": 1, "total_time": 1}
+    usage |= {"call_count": 97, "estimated_time_to_regain_access": 9} if scripted == "full" else {}
+    header = json.dumps(
+        {user_id(grant.person): [{"call_count": 2, "estimated_time_to_regain_access": 0} | usage]}
+    )
+    return Reply(reply.status, reply.body, headers={"X-Business-Use-Case-Usage": header})
+
+
+def _fields(request: Request, known: tuple[str, ...], make: Any, more: tuple[str, ...] = ()) -> Reply:
+    fields = request.query.get("fields", "").split(",")
+    if not set(request.query) <= {"fields", *more} or not set(fields) <= set(known):
+        return _error(400, 100, "Tried accessing nonexisting field")
+    return Reply.json(make(fields))
+
+
+def _chosen(document: Json, fields: list[str]) -> Json:
+    return {name: document[name] for name in fields}
+
+
+def _media(app: App, person: str, fields: list[str]) -> Json:
+    count = min(LIMITS["page"], profile(app, person)["media_count"])
+    posts = [
+        dict.fromkeys(MEDIA, "")
+        | {
+            "id": f"18{number:015}",
+            "media_type": "VIDEO",
+            "media_product_type": "REELS",
+            "timestamp": "2026-11-20T07:56:32+0000",
+            "like_count": 10 * number,
+            "comments_count": number,
+        }
+        for number in range(count)
+    ]
+    return {
+        "data": [_chosen(post, fields) for post in posts],
+        "paging": {"cursors": {"before": "QV", "after": "QW"}},
+    }
+
+
+def _insights(app: App, request: Request, grant: Grant, account: str) -> Reply:
+    query = request.query
+    metrics = query.get("metric", "").split(",")
+    if not set(query) <= {"metric", "period", "metric_type", "since", "until"} or not set(metrics) <= set(
+        METRICS
+    ):
+        return _error(400, 100, "(#100) metric must be one of the following values: views, reach, …")
+    if query.get("period") != "day" or query.get("metric_type") != "total_value":
+        return _error(400, 100, "(#100) Incompatible metrics and period")
+    if account != user_id(grant.person):
+        return _error(400, 100, "Object does not exist or cannot be loaded", 33)
+    if INSIGHTS not in grant.scopes:
+        return _error(403, 10, "Application does not have permission for this action")
+    values = [
+        {"name": metric, "period": "day", "total_value": {"value": 100 * (number + 1)}}
+        for number, metric in enumerate(metrics)
+    ]
+    # Empty instead of 0, up to two days late.
+    return Reply.json({"data": [] if grant.person in app.unknown else values})
+
+
+def _scripted(outcomes: Outcomes) -> Reply | None:
+    outcome = outcomes.take()
+    return _failure(outcome.name) if outcome else None
+
+
+def _failure(scripted: str) -> Reply | None:
+    match scripted:
+        case "limit":
+            return _error(400, 80002, "There have been too many calls to this Instagram account.")
+        case "transient":
+            return _error(500, 2, "An unexpected error has occurred. Please retry your request later.")
+        case "bad_gateway":
+            return Reply(502, b"<html>Bad gateway</html>", "text/html")
+        case "truncated":
+            return Reply(200, b'{"user_id": "178')
+        case "password_changed":
+            return _error(
+                400, 190, "The session has been invalidated because the user changed the password.", 460
+            )
+    return None
+
+
+def _error(status: int, code: int, message: str, subcode: int | None = None) -> Reply:
+    error: Json = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "A"}
+    return Reply.json({"error": error | ({} if subcode is None else {"error_subcode": subcode})}, status)

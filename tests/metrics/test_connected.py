@@ -1,0 +1,458 @@
+"""Accounts on TikTok and Instagram: connected by their owners, collected, renewed, and lost."""
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import HTTPErrorProcessor, build_opener
+
+import pytest
+
+from functions.load import app as load
+from functions.social import app as social
+from local.platforms import instagram as instagram_stand_in
+from local.platforms import tiktok as tiktok_stand_in
+from showrunner import rates
+from showrunner.aws import dynamodb, s3, sdk, ssm
+from showrunner.database import db
+from showrunner.errors import CredentialRejected, PlatformUnavailable
+from showrunner.metrics import clients, fetching, grants
+from showrunner.store.metrics import accounts
+from tests.conftest import Client, put_secrets
+from tests.metrics.conftest import run
+
+NAMES = ("tiktok/client_key", "tiktok/client_secret", "instagram/client_id", "instagram/client_secret")
+URLS = (
+    "TIKTOK_API_URL",
+    "TIKTOK_LOGIN_URL",
+    "INSTAGRAM_API_URL",
+    "INSTAGRAM_LOGIN_URL",
+    "INSTAGRAM_OAUTH_URL",
+)
+PLATFORMS = ("tiktok", "instagram")
+
+
+@pytest.fixture
+def apps(world, monkeypatch):
+    """Return the world, whose apps at TikTok and Instagram the stage knows."""
+    base = fetching.config.setting("YOUTUBE_BASE_URL")
+    for name in URLS:
+        monkeypatch.setenv(name, base)
+    put_secrets(dict.fromkeys(NAMES, "local"))
+    for cached in (clients._tiktok, clients._instagram):
+        cached.cache_clear()
+    yield world
+    for cached in (clients._tiktok, clients._instagram):
+        cached.cache_clear()
+    for name in NAMES:
+        sdk.client("ssm").delete_parameter(Name=f"/showrunner/test/{name}")
+    ssm.forget()
+
+
+def app_of(world, platform):
+    return world.tiktok_app if platform == "tiktok" else world.instagram_app
+
+
+@pytest.fixture
+def person(tx, signing_key, aws):
+    """Return a client of a person with an organisation: services connect no accounts."""
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    login = {"email": email, "password": "Correct-horse-7-battery"}
+    Client()("POST", "/api/v1/auth/register", {**login, "full_name": "Ada"})
+    db.run(tx, "UPDATE accounts.users SET verified_at = now() WHERE email = :email", email=email)
+    pair = Client()("POST", "/api/v1/auth/login", login).body
+    return Client(pair["access_token"], pair["user"]["organisation_id"])
+
+
+@pytest.fixture
+def artist(person):
+    return person("POST", "/api/v1/artists", {"name": "Tides", "tier": "active"}).body["artist"]["id"]
+
+
+class NoRedirect(HTTPErrorProcessor):
+    def http_response(self, request, response):
+        return response
+
+
+def consent(address, name="ada", without=""):
+    """Agree on the platform's page, as the owner does. Returns the query that comes back."""
+    with build_opener(NoRedirect).open(f"{address}&as={name}&without={without}") as page:
+        assert page.status == 302, page.read()
+        back = urlsplit(page.headers["location"])
+    return {name: values[0] for name, values in parse_qs(back.query).items()}
+
+
+def connect(person, artist, platform, name="ada", without=""):
+    path = f"/api/v1/artists/{artist}/accounts/{platform}"
+    begun = person("GET", f"{path}/connect")
+    assert begun.status == 200, begun.body
+    back = consent(begun.body["authorization_url"], name, without)
+    cookie = begun.headers["set-cookie"].partition(";")[0]
+    body = {"code": back["code"], "state": back["state"]}
+    return person("POST", f"{path}/callback", body, cookie=cookie)
+
+
+def shown(person, artist):
+    [platform] = person("GET", f"/api/v1/artists/{artist}/metrics").body["platforms"]
+    return platform, {each["metric"]: each["value"] for each in platform["figures"]}
+
+
+def batch_of(platform, name="first"):
+    from functions.collect import app as collect
+
+    [batch] = s3.get_json(collect.handler({"run": name, "platform": platform}, None)["key"])
+    return batch
+
+
+def account_of(person, artist, platform):
+    return grants.Account(platform, person.organisation_id, artist)
+
+
+# ------------------------------------------------------------------------------------------------ Connect
+
+
+def test_tiktoks_figures_are_collected_once_the_owner_agrees(person, apps, artist):
+    apps.tiktok_app.figures["ada"] = {"follower_count": 4_200, "likes_count": 99, "video_count": 25}
+    response = connect(person, artist, "tiktok")
+
+    assert response.status == 200, response.body
+    assert response.body["artist"]["accounts"]["tiktok"] == tiktok_stand_in.open_id("ada")
+    assert run("first", "tiktok").states == ["fetched"]
+    platform, values = shown(person, artist)
+    assert platform["state"] == "found"
+    views = sum(100 * (1 + number) for number in range(25))  # two pages
+    assert values == {"followers": 4_200, "likes": 99, "videos": 25, "views": views}
+
+
+def test_views_of_more_videos_than_are_read_are_unknown(person, apps, artist):
+    apps.tiktok_app.figures["ada"] = {"video_count": 101}
+    connect(person, artist, "tiktok")
+
+    run("first", "tiktok")
+
+    assert shown(person, artist)[1]["views"] is None
+
+
+def test_instagrams_followers_are_not_its_posts(person, apps, artist):
+    apps.instagram_app.figures["ada"] = {"followers_count": 3_100, "media_count": 12}
+    connect(person, artist, "instagram")
+
+    assert run("first", "instagram").states == ["fetched"]
+    assert shown(person, artist)[1] == {
+        "followers": 3_100,
+        "posts": 12,
+        "views_day": 100,
+        "reach_day": 200,
+        "interactions_day": 300,
+    }
+
+
+def test_insights_that_instagram_does_not_know_yet_are_unknown_and_never_zero(person, apps, artist):
+    apps.instagram_app.unknown.add("ada")
+    connect(person, artist, "instagram")
+
+    run("first", "instagram")
+
+    _, values = shown(person, artist)
+    assert values["followers"] is not None
+    assert [values[name] for name in ("views_day", "reach_day", "interactions_day")] == [None] * 3
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_tokens_lie_sealed_and_appear_in_no_answer(person, apps, artist, platform):
+    response = connect(person, artist, platform)
+
+    item = sdk.client("dynamodb").get_item(
+        TableName=fetching.config.setting("STATE_TABLE"),
+        Key={"pk": {"S": f"grant#{platform}#{artist}"}, "sk": {"S": "tokens"}},
+    )["Item"]
+    app = app_of(apps, platform)
+    tokens = app.access_tokens if platform == "tiktok" else app.long_tokens
+    assert tokens
+    for token in tokens:
+        assert token not in json.dumps(response.body)
+        assert token.encode() not in item["tokens"]["B"]
+
+
+def test_a_state_is_for_one_browser_person_and_artist_and_works_once(person, apps, artist):
+    path = f"/api/v1/artists/{artist}/accounts/tiktok"
+    other = person("POST", "/api/v1/artists", {"name": "Neap"}).body["artist"]["id"]
+    begun = person("GET", f"{path}/connect")
+    back = consent(begun.body["authorization_url"])
+    cookie = begun.headers["set-cookie"].partition(";")[0]
+    body = {"code": back["code"], "state": back["state"]}
+
+    no_cookie = person("POST", f"{path}/callback", body)
+    elsewhere = person("POST", path.replace(artist, other) + "/callback", body, cookie=cookie)
+    good = person("POST", f"{path}/callback", body, cookie=cookie)
+    again = person("POST", f"{path}/callback", body, cookie=cookie)
+
+    assert [each.status for each in (no_cookie, elsewhere, good, again)] == [400, 400, 200, 400]
+
+
+def test_a_declined_permission_says_so(person, apps, artist):
+    response = connect(person, artist, "tiktok", without="user.info.stats")
+
+    assert response.status == 400
+    assert "leave it on" in response.body["error"]["message"]
+
+
+def test_an_account_belongs_to_one_artist_of_an_organisation(person, apps, artist):
+    other = person("POST", "/api/v1/artists", {"name": "Neap"}).body["artist"]["id"]
+    connect(person, artist, "tiktok")
+
+    assert connect(person, other, "tiktok").status == 409
+    assert dynamodb.find(f"grant#tiktok#{other}", "tokens") is None
+
+
+def test_other_platforms_are_not_connected(person, apps, artist):
+    assert person("GET", f"/api/v1/artists/{artist}/accounts/spotify/connect").status == 404
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_removed_account_is_forgotten_with_its_tokens(person, apps, artist, platform):
+    connect(person, artist, platform)
+    run("first", platform)
+
+    assert person("DELETE", f"/api/v1/artists/{artist}/accounts/{platform}").status == 204
+
+    assert dynamodb.find(f"grant#{platform}#{artist}", "tokens") is None
+    assert person("GET", f"/api/v1/artists/{artist}/metrics").body["platforms"] == []
+
+
+def test_a_removed_artist_leaves_no_tokens(person, apps, artist):
+    connect(person, artist, "tiktok")
+
+    person("DELETE", f"/api/v1/artists/{artist}")
+
+    assert dynamodb.find(f"grant#tiktok#{artist}", "tokens") is None
+
+
+# ------------------------------------------------------------------------------------------------ Renewal
+
+
+def test_a_token_is_renewed_before_it_ends_and_its_successor_is_stored(person, apps, artist):
+    connect(person, artist, "tiktok")
+    account = account_of(person, artist, "tiktok")
+    soon = time.time() + 7_200 - 300
+
+    first = grants.access_token(account, _refresh("tiktok"), now=time.time())
+    second = grants.access_token(account, _refresh("tiktok"), now=soon)
+    third = grants.access_token(account, _refresh("tiktok"), now=soon)
+
+    assert first != second == third
+    assert apps.tiktok_app.refreshes == 1
+    # The refresh token that was stored is the one that works.
+    grants.access_token(account, _refresh("tiktok"), refused=third, now=soon)
+    assert apps.tiktok_app.refreshes == 2
+
+
+def _refresh(platform):
+    return lambda token: clients.refresh(platform, token)
+
+
+def test_workers_at_once_renew_a_token_once(person, apps, artist):
+    connect(person, artist, "tiktok")
+    account = account_of(person, artist, "tiktok")
+    soon = time.time() + 7_200 - 300
+
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: grants.access_token(account, _refresh("tiktok"), now=soon), range(8)))
+
+    assert apps.tiktok_app.refreshes == 1
+    assert found <= set(apps.tiktok_app.access_tokens)
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@pytest.mark.parametrize("outcome", ["bad_gateway", "truncated"])
+def test_a_failed_renewal_uses_the_token_while_it_lasts_and_disconnects_nobody(
+    person, apps, artist, platform, outcome
+):
+    connect(person, artist, platform)
+    account = account_of(person, artist, platform)
+    lasts = 7_200 if platform == "tiktok" else 60 * 86_400
+    app_of(apps, platform).token_outcomes.add_all([{"outcome": outcome}] * 2)
+
+    known = grants.access_token(account, _refresh(platform), now=time.time() + lasts - 100)
+    assert known
+    with pytest.raises(PlatformUnavailable):
+        grants.access_token(account, _refresh(platform), refused=known, now=time.time() + lasts - 100)
+
+    assert dynamodb.find(f"grant#{platform}#{artist}", "tokens") is not None
+
+
+def test_instagrams_token_is_not_renewed_on_its_first_day(person, apps, artist):
+    connect(person, artist, "instagram")
+    account = account_of(person, artist, "instagram")
+    for token, grant in list(apps.instagram_app.long_tokens.items()):
+        apps.instagram_app.long_tokens[token] = grant._replace(issued_at=time.time() - 31 * 86_400)
+
+    grants.access_token(account, _refresh("instagram"), now=time.time() + 3_600)
+    assert apps.instagram_app.refreshes == 0
+    grants.access_token(account, _refresh("instagram"), now=time.time() + 31 * 86_400)
+    assert apps.instagram_app.refreshes == 1
+
+
+def test_a_token_that_tiktok_ended_early_is_renewed_at_once(person, apps, artist):
+    connect(person, artist, "tiktok")
+    apps.tiktok_app.access_tokens.clear()
+
+    assert run("first", "tiktok").states == ["fetched"]
+    assert apps.tiktok_app.refreshes == 1
+
+
+def test_tokens_of_another_organisation_can_not_be_opened(person, apps, artist):
+    connect(person, artist, "tiktok")
+    stolen = grants.Account("tiktok", artist, artist)
+
+    with pytest.raises(CredentialRejected):
+        grants.access_token(stolen, _refresh("tiktok"))
+
+
+# ------------------------------------------------------------------------------------------------ Lost
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_withdrawn_permission_disconnects_and_says_so(person, apps, artist, platform):
+    connect(person, artist, platform)
+    batch = batch_of(platform)
+    app_of(apps, platform).revoke("ada")
+
+    ended = social.handler(batch, None)
+    assert ended["state"] == "disconnected"
+    assert load.handler({"disconnected": ended["disconnected"]}, None) == {"state": "disconnected"}
+
+    found, _ = shown(person, artist)
+    assert found["state"] == "disconnected"
+    assert "onnect the account again" in found["problem"]
+    assert run("second", platform).states == []  # nobody asks for it any more
+    assert connect(person, artist, platform).status == 200
+    assert shown(person, artist)[0]["problem"] is None
+    assert run("third", platform).states == ["fetched"]
+
+
+def test_an_old_word_that_it_is_lost_does_not_end_a_new_connection(person, tx, apps, artist):
+    connect(person, artist, "tiktok")
+    before = datetime.now(UTC) - timedelta(minutes=5)
+
+    assert not accounts.save_disconnected(tx, artist, "tiktok", "withdrawn", before)
+
+
+@pytest.mark.parametrize(
+    ("platform", "outcome"),
+    [
+        ("tiktok", "internal_error"),
+        ("tiktok", "bad_gateway"),
+        ("tiktok", "truncated"),
+        ("instagram", "transient"),
+        ("instagram", "bad_gateway"),
+        ("instagram", "truncated"),
+        ("instagram", "limit"),
+    ],
+)
+def test_a_failure_of_the_platform_disconnects_nobody(person, apps, artist, platform, outcome):
+    connect(person, artist, platform)
+    batch = batch_of(platform)
+    app_of(apps, platform).outcomes.add(outcome)
+
+    with pytest.raises(PlatformUnavailable):
+        social.handler(batch, None)
+
+    assert s3.size(batch["key"]) is None
+    assert social.handler(batch, None)["state"] == "fetched"
+
+
+def test_a_changed_password_ends_instagrams_connection(person, apps, artist):
+    connect(person, artist, "instagram")
+    batch = batch_of("instagram")
+    apps.instagram_app.outcomes.add("password_changed")
+
+    assert social.handler(batch, None)["state"] == "disconnected"
+
+
+def test_an_account_whose_calls_are_used_up_waits_as_long_as_instagram_says(person, apps, artist):
+    connect(person, artist, "instagram")
+    batch = batch_of("instagram")
+    apps.instagram_app.outcomes.add("full")
+
+    later = social.handler(batch, None)
+
+    assert later["state"] == "later"
+    assert 500 < later["wait_seconds"] <= 540
+    assert rates.available(f"instagram:{artist}", rates.INSTAGRAM_ACCOUNT) == 0
+
+
+# ------------------------------------------------------------------------------------------------ Others
+
+
+def test_the_answers_of_one_organisations_connection_are_not_another_ones(person, tx, apps, artist):
+    connect(person, artist, "tiktok")
+    batch = batch_of("tiktok")
+    fetched = social.handler(batch, None)
+    batch = {**batch, "artist_id": "8b864d01-b42d-40cf-8fc9-64ff0f9619ff"}
+
+    assert load.handler({"key": fetched["key"]}, None)["artists"] == 1
+    found = accounts.lock(tx, "tiktok", batch["accounts"], batch["artist_id"])
+    assert found == {}
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_stage_without_an_app_can_connect_nobody_and_says_why(person, apps, artist, platform):
+    put_secrets({})
+    name = "tiktok/client_key" if platform == "tiktok" else "instagram/client_id"
+    sdk.client("ssm").delete_parameter(Name=f"/showrunner/test/{name}")
+    ssm.forget()
+
+    response = person("GET", f"/api/v1/artists/{artist}/accounts/{platform}/connect")
+
+    assert response.status == 503
+    put_secrets({name: "local"})
+
+
+def test_the_samples_are_what_the_functions_take(event, apps):
+    assert social.handler(event("social.batch"), None)["state"] == "disconnected"
+    assert load.handler(event("load.disconnected"), None) == {"state": "disconnected"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "body", "status"),
+    [
+        ("GET", "/v2/user/info/", "fields=open_id,followers", "", 400),
+        ("GET", "/v2/user/info/", "", "", 400),
+        ("POST", "/v2/video/list/", "fields=id", '{"max_count": 21}', 400),
+        ("POST", "/v2/video/list/", "fields=id", '{"max_count": 20}', 200),
+    ],
+)
+def test_the_stand_in_for_tiktok_refuses_what_tiktok_refuses(apps, method, path, query, body, status):
+    app = apps.tiktok_app
+    app.access_tokens["good"] = tiktok_stand_in.Grant("ada", ("user.info.basic", "video.list"), 1e12)
+    headers = {"authorization": "Bearer good", "content-type": "application/json"}
+    request = tiktok_stand_in.Request(method, "http://x", path, query, headers, body.encode())
+
+    assert tiktok_stand_in.answer(app, request).status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("/v26.0/me", "fields=followers_count", 200),
+        ("/v26.0/me", "fields=followers", 400),
+        ("/v26.0/me/insights", "", None),
+        ("/v20.0/me", "fields=id", None),
+        (f"/v26.0/{instagram_stand_in.user_id('ada')}/insights", "metric=impressions&period=day", 400),
+        (f"/v26.0/{instagram_stand_in.user_id('ada')}/insights", "metric=views&period=day", 400),
+        ("/v26.0/178410/insights", "metric=views&period=day&metric_type=total_value", 400),
+    ],
+    ids=lambda value: str(value),
+)
+def test_the_stand_in_for_instagram_refuses_what_instagram_refuses(apps, path, query, status):
+    app = apps.instagram_app
+    app.long_tokens["good"] = instagram_stand_in.Grant(
+        "ada", (instagram_stand_in.INSIGHTS,), time.time(), 1e9
+    )
+    request = instagram_stand_in.Request("GET", "http://x", path, query, {"authorization": "Bearer good"})
+    reply = instagram_stand_in.answer(app, request)
+
+    assert (reply and reply.status) == status
