@@ -151,6 +151,10 @@ def records(source: Iterator[bytes], delimiter: str) -> Iterator[tuple[int, list
             yield line, lines
             line += len(lines)
             continue
+        if not waiting and not any(count & 1 for count in map(bytes.count, lines, itertools.repeat(b'"'))):
+            yield line, lines
+            line += len(lines)
+            continue
         pending = waiting + lines
         found, used = _join(pending, is_closed, is_last=False)
         yield line - len(waiting), found
@@ -431,17 +435,16 @@ class Rows:
     def _columns(self, found: list[bytes]) -> tuple[list[Sequence[bytes]], set[int]]:
         """Return the columns of the rows that are as most are, and which rows are odd and not in them."""
         odd = self._odd(found)
-        kept: list[int] = []
-        cells: list[list[bytes]] = []
         delimiter, width = self._delimiter, self._width
-        for index, record in enumerate(found):
-            if index not in odd:
-                row = _unquoted(record, delimiter) if b'"' in record else record.split(delimiter)
-                if len(row) == width:
-                    kept.append(index)
-                    cells.append(row)
-                else:
-                    odd.add(index)
+        kept = [index for index in range(len(found)) if index not in odd] if odd else range(len(found))
+        cells = [
+            _unquoted(record, delimiter) if b'"' in record else record.split(delimiter)
+            for record in (map(found.__getitem__, kept) if odd else found)
+        ]
+        if set(map(len, cells)) - {width}:
+            odd.update(index for index, row in zip(kept, cells, strict=True) if len(row) != width)
+            kept = [index for index in kept if index not in odd]
+            cells = [row for row in cells if len(row) == width]
         by_place = list(zip(*cells, strict=True)) or [()] * width
         columns: list[Sequence[bytes]] = []
         refused: set[int] = set()
@@ -530,7 +533,8 @@ class _Checked:
             return self._read_each(cells, delimiter, self._one)
         refused = {place for place, cell in enumerate(cells) if not cell.strip()} if self.needed else set()
         if self.type is LIST:
-            refused |= {place for place, cell in enumerate(cells) if b'"' in cell}
+            if b'"' in b"".join(cells):
+                refused |= {place for place, cell in enumerate(cells) if b'"' in cell}
             return arrays(cells), refused
         return cells, refused
 

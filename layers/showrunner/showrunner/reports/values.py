@@ -6,7 +6,7 @@ raises ValueError with the reason for the person who sent the file.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
@@ -140,9 +140,13 @@ def _list(cell: str) -> str:
     return '{"' + quoted.replace("|", '","') + '"}'
 
 
-def arrays(cells: Iterable[bytes]) -> list[bytes]:
-    """Return cells with values joined by | as arrays. They have neither quotes nor backslashes."""
-    return [b'{"' + cell.replace(b"|", b'","') + b'"}' if cell else b"" for cell in cells]
+def arrays(cells: Sequence[bytes]) -> list[bytes]:
+    """Return cells with values joined by | as arrays. They have no quotes, backslashes or line ends."""
+    if not cells:
+        return []
+    text = b"\n".join(cells).replace(b"|", b'","').replace(b"\n", b'"}\n{"')
+    # An empty cell stays empty.
+    return (b'{"' + text + b'"}').replace(b'{""}', b"").split(b"\n")
 
 
 def _days(sign: bytes) -> bytes:

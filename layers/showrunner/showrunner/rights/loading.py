@@ -316,7 +316,9 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[st
     if spool.count and spool.count == total:
         return {"rows": total, "accepted": 0, "rejected": total}
     if outcome is None:
-        outcome = snapshots.merge(tx, snapshot) if before else snapshots.load_first(tx, snapshot, staged)
+        outcome = (
+            snapshots.merge(tx, snapshot, before) if before else snapshots.load_first(tx, snapshot, staged)
+        )
     return {
         "rows": total,
         "accepted": outcome.accepted,
