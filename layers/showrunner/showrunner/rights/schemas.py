@@ -18,6 +18,7 @@ PATTERN_WORDS |= {
     _KIND: "is no kind of report; they are written like claims or ads_videos",
 }
 
+type Month = Annotated[str, Field(pattern=_MONTH)]
 type ContentOwnerName = Annotated[str, Field(pattern=_OWNER)]
 type ReportStatus = Literal[
     "loading",
@@ -58,7 +59,7 @@ class ReportFilter(Page):
     kind: Annotated[str, Field(max_length=50, pattern=_KIND)] | None = None
     status: ReportStatus | None = None
     content_owner: ContentOwnerName | None = None
-    month: Annotated[str, Field(pattern=_MONTH)] | None = None
+    month: Month | None = None
 
 
 class Report(Result):
@@ -104,3 +105,81 @@ class RejectFilter(Query):
 
     after: Annotated[int, Field(ge=0, le=1 << 40)] = 0
     limit: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+
+
+class MoneyFilter(Query):
+    """Choose the month to compare, and one of the organisation's content owners."""
+
+    month: Month
+    content_owner: ContentOwnerName | None = None
+
+
+class ActivityAmount(Result):
+    """Name what a report has for a month of activity."""
+
+    month: str
+    reported_usd: str
+
+
+class ReportedAmount(Result):
+    """Compare what a report has for a line, with its report of adjustments."""
+
+    report_ids: list[str]
+    kinds: list[str]
+    rejected: int
+    reported_usd: str
+    difference_usd: str | None
+    months: list[ActivityAmount]
+
+
+class MoneyLine(Result):
+    """Compare a line of the payment summary with the reports that must add up to it.
+
+    Each of its reports shows the same money another way, except those of Premium, which have parts of it.
+    """
+
+    revenue_type: str
+    adjustment_type: str
+    status: Literal["equal", "differs", "missing", "unpaid", "unknown"]
+    paid_usd: str | None
+    reported_usd: str | None
+    difference_usd: str
+    reports: list[ReportedAmount]
+    missing: list[list[str]]
+
+
+class OtherCurrency(Result):
+    """Name money that is not in USD and is compared with no line."""
+
+    kind: str
+    currency: str
+    amount: str
+
+
+class MonthReport(Result):
+    """Name a loaded report of the month."""
+
+    report_id: str
+    kind: str
+    rows: int
+    rejected: int
+
+
+class OwnerMoney(Result):
+    """Compare a content owner's month."""
+
+    content_owner: str
+    status: Literal["reconciled", "differs", "no_summary"]
+    paid_usd: str | None
+    reported_usd: str
+    difference_usd: str | None
+    lines: list[MoneyLine]
+    not_compared: list[OtherCurrency]
+    reports: list[MonthReport]
+
+
+class Reconciliation(Result):
+    """Compare what the reports of a month add up to with what was paid."""
+
+    month: str
+    content_owners: list[OwnerMoney]
