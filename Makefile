@@ -16,6 +16,9 @@ help: ## this list
 run: ## make a video from events/brief.json, from nothing (BRIEF=path.json ASPECT=16:9 LENGTH=30 PUBLISH=1)
 	$(local) run $(if $(BRIEF),--brief '$(BRIEF)') $(if $(ASPECT),--aspect '$(ASPECT)') $(if $(LENGTH),--length '$(LENGTH)') $(if $(PUBLISH),--publish)
 
+run-cms: ## load a month of synthetic reports of a content owner into the local stack (ROWS=1000 SEED=1)
+	$(local) run-cms $(if $(ROWS),--rows '$(ROWS)') $(if $(SEED),--seed '$(SEED)')
+
 test: ## the whole test suite in its everyday size
 	$(local) test
 
@@ -144,4 +147,4 @@ lock: ## resolve the dependency groups again into local/lock
 clean: ## stop the local stack and remove everything it has made
 	$(local) clean
 
-.PHONY: help run test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-reports bench-upload lock clean
+.PHONY: help run run-cms test test-full coverage check costs protections record-release up down open build deploy preflight secrets admin orphans smoke verify edge trace restore restore-drill destroy bench-render bench-quality bench-api bench-cold bench-ingest bench-receive bench-lists bench-load bench-reports bench-upload lock clean

@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     making.add_argument("--aspect", help="9:16, 16:9, 1:1, or several of them with commas")
     making.add_argument("--length", help="short, medium, long or seconds")
     making.add_argument("--publish", action="store_true", help="on the stand-in for YouTube too")
+    importing = command("run-cms", run_cms, "load synthetic reports of a content owner")
+    importing.add_argument("--rows", type=int, default=1_000)
+    importing.add_argument("--seed", type=int, default=1)
     command("up", up, "start the local stack and deploy to it")
     command("down", down, "stop the local stack")
     command("open", open_, "the addresses of the local stack")
@@ -128,6 +131,17 @@ def run(options: argparse.Namespace) -> None:
         "\nThe local stack stays up: make open (addresses), make run (another video), make down (stop it).",
         flush=True,
     )
+
+
+def run_cms(options: argparse.Namespace) -> None:
+    if not 20 <= options.rows <= 1_000_000:
+        raise Refused("ROWS is a number from 20 to 1000000 (make run-cms ROWS=1000)")
+    refuse_used_ports()
+    enter(setup.RUN)
+    from local import run_cms
+
+    with local_stack():
+        run_cms.run(options.rows, options.seed)
 
 
 def up(_: argparse.Namespace) -> None:

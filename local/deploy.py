@@ -4,13 +4,14 @@ In order: secrets, data stack, migrations, application stack, then an organisati
 """
 
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -343,15 +344,7 @@ def ensure_organisation() -> None:
     No public call can make the very first of either.
     """
     key = ingestion_key()
-    connection = pg8000.native.Connection(
-        DATABASE.user,
-        host=DATABASE.host,
-        port=DATABASE.port,
-        database=DATABASE.name,
-        password=postgres.secrets_of(HOME)["database/owner_password"],
-        ssl_context=False,
-    )
-    try:
+    with owner_connection() as connection:
         connection.run(
             "INSERT INTO accounts.organisations (id, name) VALUES (:id, 'Demo') ON CONFLICT DO NOTHING",
             id=ORGANISATION,
@@ -364,8 +357,22 @@ def ensure_organisation() -> None:
             prefix=key[:10],
             hash=hashlib.sha256(key.encode()).hexdigest(),
         )
-    finally:
-        connection.close()
+
+
+@contextlib.contextmanager
+def owner_connection() -> Iterator[pg8000.native.Connection]:
+    """Yield a connection to the local database as the owner of its tables."""
+    with contextlib.closing(
+        pg8000.native.Connection(
+            DATABASE.user,
+            host=DATABASE.host,
+            port=DATABASE.port,
+            database=DATABASE.name,
+            password=postgres.secrets_of(HOME)["database/owner_password"],
+            ssl_context=False,
+        )
+    ) as connection:
+        yield connection
 
 
 def ingestion_key() -> str:
