@@ -26,6 +26,7 @@ OWNER = "Synthetic_Records"
 MOST_S, ASK_EVERY_S = 300, 2.0
 # A file that was loaded by an earlier run is recorded and changes nothing.
 GOOD = ("loaded", "duplicate")
+_COUNTED, _COMPARED = ("rows", "accepted", "rejected"), ("new", "changed", "removed")
 console = Console(highlight=False)
 
 
@@ -112,16 +113,17 @@ def wait(api: httpx.Client, files: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def show(written: list[Written], reports: dict[str, dict[str, Any]]) -> None:
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("report")
-    for name in ("rows", "accepted", "rejected", "new", "changed", "removed"):
+    # It fits into the 80 columns of a log.
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("report", no_wrap=True)
+    for name in ("rows", "accepted", "rejected", "new/changed/removed"):
         table.add_column(name, justify="right")
-    table.add_column("status")
+    table.add_column("status", no_wrap=True)
     for each in written:
         report = reports[each.path.name]
-        figures = (report[name] for name in ("rows", "accepted", "rejected", "new", "changed", "removed"))
-        shown = ("" if figure is None else f"{figure:,}" for figure in figures)
-        table.add_row(report["kind"] or each.path.name, *shown, report["status"])
+        counted = ("" if report[name] is None else f"{report[name]:,}" for name in _COUNTED)
+        compared = "" if report["new"] is None else " / ".join(f"{report[name]:,}" for name in _COMPARED)
+        table.add_row(report["kind"] or each.path.name, *counted, compared, report["status"])
     console.print(table)
 
 
