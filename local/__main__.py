@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import processes, setup
-from local.settings import BEGUN, LAYER, ROOT, Refused, address, python_of
+from local.settings import BEGUN, LAYER, ROOT, STAGE, Refused, address, aws_environment, python_of
 
 if TYPE_CHECKING:
     from local.stages.stage import Stage
@@ -349,7 +349,14 @@ def switch(options: argparse.Namespace) -> None:
 
 
 def restore_keys(options: argparse.Namespace) -> None:
-    found = operated(options.stage)
+    if options.stage == STAGE:
+        enter(("local",))
+        from local.stages.stage import Stage
+
+        os.environ.update(aws_environment())
+        found = Stage(STAGE)
+    else:
+        found = operated(options.stage)
     from local.stages import restore_keys
 
     restore_keys.restore(found, options.source)

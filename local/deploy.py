@@ -146,6 +146,8 @@ def parameters() -> dict[str, str]:
         "PexelsBaseUrl": PEXELS if os.environ.get("PEXELS_API_KEY") else address("PLATFORMS_PORT"),
         **({} if os.environ.get("PEXELS_API_KEY") else _stand_in_hosts()),
         **_free_libraries(),
+        "AirtableBaseUrl": address("PLATFORMS_PORT"),
+        "StripeBaseUrl": address("PLATFORMS_PORT"),
         "PlatformUrl": address("PLATFORM_PORT"),
         "IngestionUrl": address("INGESTION_PORT"),
         # Nothing of this stage asks YouTube or Google's hub unless somebody points it there.

@@ -35,6 +35,7 @@ app.include(
     keys.routes,
     f"{AUTH}/api-keys",
     f"{AUTH}/api-keys/{{key_id}}",
+    f"{AUTH}/api-keys/{{key_id}}/rotate",
     f"{AUTH}/service-tokens",
     f"{AUTH}/service-tokens/{{token_id}}",
 )

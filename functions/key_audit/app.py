@@ -17,6 +17,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "address": None,
     }
     change = {"outcome": event["outcome"], "error": event.get("error")}
+    if event["kind"] == "revoke":
+        change["refused"] = event.get("refused")
     action = f"key_{event['kind']}"
     with db.transaction() as tx:
         # The machine repeats the step if its answer was lost; one environment at a time runs it.

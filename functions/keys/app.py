@@ -16,5 +16,5 @@ def handler(event: dict[str, Any], context: Any) -> rotation.Next | dict[str, An
         return {**overdue.check(), "backup": backup.save()}
     answer = rotation.run(event["name"], event["kind"], event["step"], event.get("rotation_id", ""))
     if "outcome" in answer:
-        state.settle(event["name"], answer["outcome"], event.get("error"))
+        state.settle(event["name"], answer["outcome"], event.get("error"), answer.get("refused"))
     return answer

@@ -155,8 +155,10 @@ def change_logins(event: dict[str, Any]) -> dict[str, Any]:
     with contextlib.closing(connect()) as connection:
         if event["command"] == "admit_login":
             admit_candidate(connection)
-            return {"do": "work", "step": event["step"]}
-        end_logins(connection)
+        else:
+            end_logins(connection)
+    if event.get("step"):
+        return {"do": "work", "step": event["step"]}
     return {"do": "record", "outcome": event["outcome"]}
 
 

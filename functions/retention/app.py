@@ -8,15 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
+from showrunner.keys.inventory import EXPIRY_DAYS, INGESTION_KEYS
 from showrunner.production.files import video_folder
 from showrunner.store import retention
+from showrunner.store.access import api_keys
 from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
 from showrunner.store.metrics import points
-from showrunner.telemetry import entrypoint, logger
+from showrunner.telemetry import entrypoint, logger, metrics
 from showrunner.videos import orphans
 
 # A batch keeps its locks for a few hundredths of a second.
@@ -96,6 +100,15 @@ def _prepare(month: int) -> int:
     return 0
 
 
+def _count_aged_keys() -> int:
+    """Count the keys of the Ingestion API that are overdue or end soon, for two alarms. Deletes nothing."""
+    with db.reading() as tx:
+        ages = api_keys.ingestion_ages(tx, INGESTION_KEYS.max_age_days or 0, EXPIRY_DAYS)
+    metrics.add_metric("IngestionKeysOverdue", MetricUnit.Count, ages["overdue"])
+    metrics.add_metric("IngestionKeysExpiring", MetricUnit.Count, ages["ending"])
+    return 0
+
+
 def _parts(until: float) -> dict[str, Callable[[], int]]:
     """Return the parts of the night's work in order. Each returns how many rows it deleted."""
     months = {f"month {month}": partial(_prepare, month) for month in range(MONTHS_AHEAD + 1)}
@@ -109,6 +122,7 @@ def _parts(until: float) -> dict[str, Callable[[], int]]:
         "assets": partial(_purge, until, retention.list_unused_assets, _asset_keys, retention.remove_asset),
         "organisations": partial(_purge_organisations, until),
         "channels": partial(_remove_all, retention.remove_channels, until),
+        "ingestion keys": _count_aged_keys,
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from local import build
 from local.settings import ROOT
 from local.stages import capacity
+from showrunner.keys.inventory import SECRETS
 from showrunner.models import Usage
 from showrunner.production import costs, prices
 from showrunner.production.costs import Charge
@@ -22,6 +23,8 @@ SECONDS, CHARACTERS, TOKENS_IN, TOKENS_OUT = 45, 660, 6000, 3000
 STATES, STEPS, STORED_BYTES = 60, 14, 40_000_000
 # An answer of the API with its headers. Larger things (films, pictures) come from S3 by signed addresses.
 ANSWER_BYTES = 4_000
+# Signing key and its public half, database, OpenAI, ElevenLabs, Pexels.
+PRODUCTION_KEYS = 6
 # Followed channels are looked at this often when the hub says nothing.
 POLL_MINUTES = 45
 
@@ -95,8 +98,16 @@ def idle(*, schedules: bool) -> dict[str, Decimal]:
             AWS["Lambda a GB-second"] / 20 + AWS["Lambda a million requests"] / 1_000_000
         )
         items["their metrics, 4"] = AWS["custom metric a month"] * 4
+        # The nightly copy reads each, and the metric of a name is paid in the hours in which it is sent.
+        names = len(SECRETS)
+        items[f"reads of keys, {names} names for an hour a day"] = _reads(names, DAYS)
         items["database: awake for an hour a day"] = AWS["Aurora capacity unit an hour"] / 2 * DAYS
     return items
+
+
+def _reads(names: int, hours: Decimal | int) -> Decimal:
+    """Return what counting the reads of so many keys costs, with the alarm that looks at each."""
+    return (AWS["custom metric a month"] + AWS["alarm metric a month"]) * names * hours / HOURS
 
 
 def video(platform: str) -> list[Charge]:
@@ -118,6 +129,7 @@ def videos(number: int, platform: str = "cpu") -> dict[str, Decimal]:
     items["machine and functions"] = (transitions + functions) * number
     awake = min(HOURS, Decimal(number) * 15 / 60)
     units = Decimal("0.5") if number <= 1000 else Decimal(1)
+    items[f"reads of keys, {PRODUCTION_KEYS} names"] = _reads(PRODUCTION_KEYS, awake)
     items[f"database: awake for {awake:.0f} hours, {units} units"] = (
         AWS["Aurora capacity unit an hour"] * units * awake
     )

@@ -17,8 +17,10 @@ from showrunner.errors import CredentialRejected, PlatformUnavailable
 from showrunner.keys import trials
 from showrunner.keys.inventory import SECRETS, Secret
 
-BROUGHT = {each.name: each for each in SECRETS if each.source and not each.without}
-OPTIONAL = {each.name: each for each in SECRETS if each.source and each.without}
+# What no function uses yet is asked of nobody; an admin may store it by POST /admin/keys/.../rotate.
+_USED = [each for each in SECRETS if each.source and each.readers != ("keys",)]
+BROUGHT = {each.name: each for each in _USED if not each.without}
+OPTIONAL = {each.name: each for each in _USED if each.without}
 # Of the database's owner, who migrates it, of the role that the functions log in as, and of CloudFront.
 PASSWORDS = ("database/owner_password", "database/password", "edge/origin_secret")
 SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"

@@ -195,7 +195,7 @@ def callers(name: str, count: int, cache_seconds: float, told: dict[str, Any]) -
     for reader in readers:
         reader.start()
     deadline = time.monotonic() + 60
-    while not all(any('"secrets read"' in line for line in each) for each in lines.values()):
+    while not all(any('"secret read"' in line for line in each) for each in lines.values()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the callers of {name} read nothing within a minute")
         time.sleep(0.05)

@@ -5,11 +5,18 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEma
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tests.contract.template import Json
 
+# A Metrics Insights query that returns the largest sum of a group:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html
+LARGEST = re.compile(
+    r'SELECT SUM\("(?P<metric>[^"]+)"\) FROM SCHEMA\("(?P<namespace>[^"]+)", (?P<group>\w+)\) '
+    r"GROUP BY (?P=group) ORDER BY SUM\(\) DESC LIMIT 1"
+)
 COMPARE: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
@@ -60,6 +67,9 @@ def metrics(alarm: Json) -> list[Json]:
                 "Stat": stat,
             }
         ]
+    if query := _query(alarm):
+        named = {"Namespace": query["namespace"], "MetricName": query["metric"], "Dimensions": []}
+        return [{**named, "Stat": "Sum", "Period": alarm["Metrics"][0]["Period"], "Group": query["group"]}]
     stats = [each["MetricStat"] for each in alarm["Metrics"] if "MetricStat" in each]
     return [{**each["Metric"], "Stat": each["Stat"], "Period": each["Period"]} for each in stats]
 
@@ -67,6 +77,8 @@ def metrics(alarm: Json) -> list[Json]:
 def _value(alarm: Json, points: list[Point], number: int) -> float | None:
     """Of the `number`-th period before now; None without a datapoint."""
     looked_at = metrics(alarm)
+    if _query(alarm):
+        return _largest(looked_at[0], points, number)
     values = [_statistic(each, points, number) for each in looked_at]
     if "Metrics" not in alarm:
         return values[0]
@@ -75,6 +87,23 @@ def _value(alarm: Json, points: list[Point], number: int) -> float | None:
         raise Unsupported(json.dumps(returned))
     # FILL gives a value only where at least one of the metrics has one.
     return None if all(value is None for value in values) else sum(value or 0 for value in values)
+
+
+def _query(alarm: Json) -> re.Match[str] | None:
+    """Return the parts of the alarm's Metrics Insights query, None if it has none."""
+    found = alarm.get("Metrics", [])
+    return LARGEST.fullmatch(text(found[0]["Expression"])) if len(found) == 1 else None
+
+
+def _largest(metric: Json, points: list[Point], number: int) -> float | None:
+    """Return the largest sum of a group. Only points with exactly the group's dimension are in the schema."""
+    group = str(metric["Group"])
+    named = {point.dimensions[group] for point in points if set(point.dimensions) == {group}}
+    each = [
+        _statistic({**metric, "Dimensions": [{"Name": group, "Value": value}]}, points, number)
+        for value in named
+    ]
+    return max((value for value in each if value is not None), default=None)
 
 
 def _statistic(metric: Json, points: list[Point], number: int) -> float | None:

@@ -317,11 +317,13 @@ SSM_CALLS = {
 
 @cache
 def operations(function: str) -> set[tuple[str, str]]:
-    """Return (service, boto3's method) of every AWS call a function can make, also through presigned URLs."""
-    found = {("ssm", "get_parameters")} if secrets(function) else set()
-    for _, node in nodes(
-        function, but=("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
-    ):
+    """Return (service, boto3's method) of every AWS call a function can make, also through presigned URLs.
+
+    A secret is read from SSM, and the read is noted in the state table.
+    """
+    found = {("ssm", "get_parameters"), ("dynamodb", "update_item")} if secrets(function) else set()
+    but = ("showrunner.config", "showrunner.aws.ssm", "showrunner.aws.sdk", "showrunner.aws.rpc")
+    for _, node in nodes(function, but=(*but, "showrunner.aws.secret_uses")):
         found |= _operations(node)
         found |= {("ssm", method) for name, method in SSM_CALLS.items() if any(calls(node, "ssm", (name,)))}
     return found

@@ -61,6 +61,9 @@ PUBLISHED["AWS/Billing"] = {"EstimatedCharges": [{"Currency"}]}
 OURS = {
     "LeasesEnding": ("layers/showrunner/showrunner/feed/schedules.py", {"service", "function"}),
     "KeysOverdue": ("layers/showrunner/showrunner/keys/overdue.py", {"service", "function"}),
+    "IngestionKeysOverdue": ("functions/retention/app.py", {"service", "function"}),
+    "IngestionKeysExpiring": ("functions/retention/app.py", {"service", "function"}),
+    "KeysExpiring": ("layers/showrunner/showrunner/keys/overdue.py", {"service", "function"}),
     "VideoCostUsd": ("functions/finish/app.py", {"service", "function"}),
     **{
         name: ("layers/showrunner/showrunner/metrics/fetching.py", {"service", "function"})
@@ -68,6 +71,10 @@ OURS = {
     },
     "FetchQuotaLeft": ("layers/showrunner/showrunner/metrics/collection.py", {"service", "function"}),
 }
+
+
+# Metrics that a filter makes of log lines; each name has the stage.
+FILTERED = ("Showrunner/Access", "Showrunner/Keys")
 
 
 def lambda_(name: str, function: str, value: float, ago: float = 1) -> Point:
@@ -104,6 +111,17 @@ def machine(metric: str, values: list[float]) -> list[Point]:
     return [
         Point("AWS/States", metric, {"StateMachineArn": "ProductionMachine"}, value, 60 + 60 * number)
         for number, value in enumerate(values)
+    ]
+
+
+def nightly(metric: str, function: str, value: float) -> Point:
+    return Point("Showrunner", metric, {"service": "showrunner", "function": function}, value, HOUR)
+
+
+def reads(secret: str, count: int) -> list[Point]:
+    return [
+        Point("Showrunner/Keys", "KeyReads-${Stage}", {"parameter": secret}, 1, 1 + number)
+        for number in range(count)
     ]
 
 
@@ -148,8 +166,23 @@ TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
         [Point("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": "BackupMachine"}, 1, DAY - 1)],
     ),
     "KeysOverdue": (
-        [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 1, HOUR)],
-        [Point("Showrunner", "KeysOverdue", {"service": "showrunner", "function": "KeysFunction"}, 0, HOUR)],
+        [nightly("KeysOverdue", "KeysFunction", 0), nightly("IngestionKeysOverdue", "RetentionFunction", 1)],
+        [nightly("KeysOverdue", "KeysFunction", 0), nightly("IngestionKeysOverdue", "RetentionFunction", 0)],
+    ),
+    "KeysExpire": (
+        [
+            nightly("KeysExpiring", "KeysFunction", 1),
+            nightly("IngestionKeysExpiring", "RetentionFunction", 0),
+        ],
+        [
+            nightly("KeysExpiring", "KeysFunction", 0),
+            nightly("IngestionKeysExpiring", "RetentionFunction", 0),
+        ],
+    ),
+    "KeysReadOften": (reads("openai/api_key", 101), reads("openai/api_key", 100) + reads("auth/jwks", 100)),
+    "KeysHaveNewReaders": (
+        [Point("Showrunner/Keys", "NewKeyReaders-${Stage}", {}, 1)],
+        [Point("Showrunner/Keys", "NewKeyReaders-${Stage}", {}, 1, 301)],
     ),
     "ProductionsTimeOut": (machine("ExecutionsTimedOut", [1]), machine("ExecutionsFailed", [1])),
     "RendersFail": (
@@ -337,9 +370,11 @@ def test_every_alarm_looks_at_a_metric_that_is_sent_with_these_dimensions():
     for name, alarm in alarms().items():
         for metric in cloudwatch.metrics(alarm):
             named = {each["Name"] for each in metric["Dimensions"]}
-            if metric["Namespace"] == "Showrunner/Access":
-                assert metric["MetricName"] in filtered(), name
-                assert named == set(), "a metric filter of ours sends no dimensions"
+            if metric["Namespace"] in FILTERED:
+                sent = filtered()[metric["MetricName"]]["MetricTransformations"][0]
+                assert sent["MetricNamespace"] == metric["Namespace"], name
+                grouped = {metric["Group"]} if "Group" in metric else named
+                assert grouped == {each["Key"] for each in sent.get("Dimensions", ())}, name
             elif metric["Namespace"] == "Showrunner":
                 sender, dimensions = OURS[metric["MetricName"]]
                 assert named == dimensions, name
@@ -354,12 +389,12 @@ def filtered() -> dict[str, Json]:
         cloudwatch.text(sent["MetricName"]): each.properties
         for each in transformed.of_type("AWS::Logs::MetricFilter").values()
         for sent in each.properties["MetricTransformations"]
-        if sent["MetricNamespace"] == "Showrunner/Access"
+        if sent["MetricNamespace"] in FILTERED
     }
 
 
 def test_server_errors_are_counted_in_the_logs_of_every_api_and_in_no_other():
-    (found,) = filtered().values()
+    found = filtered()["ServerErrors-${Stage}"]
     apis = [each for each in transformed.resources() if each.type == "AWS::ApiGatewayV2::Stage"]
 
     assert found["FilterPattern"] == '{ $.status = "5*" }'
@@ -370,11 +405,25 @@ def test_server_errors_are_counted_in_the_logs_of_every_api_and_in_no_other():
     assert references(found["LogGroupName"]) == {"AccessLogs"}
 
 
+def test_reads_and_new_readers_of_keys_are_counted_from_the_lines_that_the_code_writes():
+    code = {
+        "KeyReads-${Stage}": ("secret read", "ssm.py"),
+        "NewKeyReaders-${Stage}": ("a secret has a new reader", "secret_uses.py"),
+    }
+    for metric, (message, file) in code.items():
+        found = filtered()[metric]
+        assert found["FilterPattern"] == f'{{ $.message = "{message}" }}'
+        assert references(found["LogGroupName"]) == {"FunctionLogs"}
+        text = (ROOT / "layers/showrunner/showrunner/aws" / file).read_text(encoding="utf-8")
+        assert f'"message": "{message}"' in text
+        assert '"parameter": name' in text
+
+
 def test_every_alarm_names_a_resource_of_its_template():
     ids = {each.id for each in transformed.resources()}
     for name, alarm in alarms().items():
         for metric in cloudwatch.metrics(alarm):
-            if metric["Namespace"] == "Showrunner/Access":
+            if metric["Namespace"] in FILTERED:
                 continue  # its metric filter names the log group, and its name has the stage
             named = {value for each in metric["Dimensions"] for value in references(each["Value"])}
             assert named, name

@@ -109,7 +109,7 @@ def handler(event, context):
         ("c/d", False),
         ("e/f", True),
     }
-    assert code.operations("f") == {("ssm", "get_parameters")}
+    assert code.operations("f") == {("ssm", "get_parameters"), ("dynamodb", "update_item")}
     assert code.settings("f") == {code.SettingRead("STAGE", optional=False)}
 
 

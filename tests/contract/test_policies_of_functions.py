@@ -1,10 +1,12 @@
 """A function's policy allows what its code calls, and nothing else."""
 
 import re
+from typing import Any
 
 import pytest
 import yaml
 
+from showrunner.aws import secret_uses
 from showrunner.keys import state
 from showrunner.keys.inventory import SECRETS
 from tests.contract import code, template
@@ -209,3 +211,23 @@ def test_only_rotation_writes_secrets(functions):
     assert {name for name, names in written.items() if names} == {"admin", "keys"}
     assert written["admin"] == {state.candidate("*")}
     assert written["keys"] == replaced("keys")
+
+
+def test_who_reads_secrets_may_note_that_and_nothing_else_for_it(functions):
+    """A statement with other keys of the table would pass the tests above, and AWS would refuse the call."""
+    for name, function in functions.items():
+        if not code.secrets(name):
+            continue
+        keys = [
+            _keys(statement)
+            for statement in function.statements
+            if "dynamodb:UpdateItem" in listed(statement["Action"])
+        ]
+        assert [secret_uses.KEY] in keys or None in keys, name
+
+
+def _keys(statement: dict[str, Any]) -> list[str] | None:
+    """Return the partition keys that a statement is limited to, None if it is not limited."""
+    for operator in (statement.get("Condition") or {}).values():
+        return list(operator["dynamodb:LeadingKeys"])
+    return None

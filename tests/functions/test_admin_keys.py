@@ -1,15 +1,17 @@
 """GET /admin/keys and the three routes that start a rotation."""
 
 import json
+import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from showrunner.access import passwords, sessions
-from showrunner.aws import dynamodb, sdk, ssm
+from showrunner.aws import dynamodb, sdk, secret_uses, ssm
 from showrunner.database import db
 from showrunner.keys import state
-from showrunner.keys.inventory import SECRETS
+from showrunner.keys.inventory import BY_NAME, SECRETS
 from showrunner.store.accounts import members, users
 from showrunner.store.audit import audit_log
 from tests.conftest import Client, add_organisation
@@ -82,11 +84,78 @@ def test_the_secrets_are_listed_without_a_value(admin):
         "written_at": keys["openai/api_key"]["written_at"],
         "age_days": 0,
         "max_age_days": 365,
+        "next_rotation_at": keys["openai/api_key"]["next_rotation_at"],
         "overdue": False,
         "has_previous": False,
+        "previous_ends_at": None,
+        "previous_used_by": [],
+        "last_read_at": None,
+        "last_read_by": None,
+        "reads": [],
         "newest_rotation": None,
     }
     assert "sk-current" not in json.dumps(response.body)
+
+
+def test_who_read_a_key_and_when_and_its_next_rotation_are_listed(admin):
+    ssm.write("openai/api_key", "sk-newer-1234")
+    ssm.write("previous/openai/api_key", "sk-current-1234")
+    version, now = ssm.stored()["openai/api_key"].version, int(time.time())
+    for reader, values in (
+        ("script", {f"read_{version - 1}": now - 60, f"refused_{version - 1}": now - 30}),
+        ("voice", {f"read_{version - 1}": now - 90, f"read_{version}": now}),
+        ("visuals", {f"read_{version - 1}": now - 86_400}),
+    ):
+        dynamodb.put(secret_uses.KEY, f"openai/api_key#{reader}", values)
+
+    keys = {each["name"]: each for each in admin("GET", "/api/v1/admin/keys").body["keys"]}
+
+    shown = keys["openai/api_key"]
+    assert (shown["last_read_by"], shown["last_read_at"]) == ("voice", moment(now))
+    assert shown["reads"] == [
+        {
+            "reader": "script",
+            "version": version - 1,
+            "read_at": moment(now - 60),
+            "refused_at": moment(now - 30),
+        },
+        {"reader": "visuals", "version": version - 1, "read_at": moment(now - 86_400), "refused_at": None},
+        {"reader": "voice", "version": version, "read_at": moment(now), "refused_at": None},
+    ]
+    assert shown["previous_used_by"] == ["script"], "visuals has read nothing for a day: it keeps no version"
+    written = datetime.fromisoformat(shown["written_at"])
+    assert datetime.fromisoformat(shown["next_rotation_at"]) - written == timedelta(days=365)
+    assert datetime.fromisoformat(shown["previous_ends_at"]) - written < timedelta(days=1, minutes=1)
+    for reader in ("script", "voice", "visuals"):
+        dynamodb.remove(secret_uses.KEY, f"openai/api_key#{reader}")
+
+
+def moment(seconds):
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def test_kinds_of_which_there_are_many_are_counted_by_age(admin, tx):
+    many = {each["kind"]: each for each in admin("GET", "/api/v1/admin/keys").body["many"]}
+
+    assert list(many) == ["ingestion_keys", "hub_secrets", "google_refresh_tokens"]
+    assert many["hub_secrets"] | {"count": 0, "oldest_at": None, "overdue": 0} == {
+        "kind": "hub_secrets",
+        "title": "Secrets that the hub signs notifications with",
+        "rotation": "automatic",
+        "overlap_hours": 0.25,
+        "max_age_days": 90,
+        "count": 0,
+        "oldest_at": None,
+        "overdue": 0,
+    }
+    assert many["google_refresh_tokens"]["max_age_days"] is None
+
+
+def test_the_readers_that_a_revocation_made_fail_are_listed(admin):
+    state.begin(BY_NAME["openai/api_key"], "revoke")
+    state.settle("openai/api_key", "done", refused="script, voice")
+    keys = {each["name"]: each for each in admin("GET", "/api/v1/admin/keys").body["keys"]}
+    assert keys["openai/api_key"]["newest_rotation"]["refused_readers"] == ["script", "voice"]
 
 
 def test_a_new_key_is_stored_where_nothing_reads_it_and_a_rotation_starts(admin, tx, machine):

@@ -14,6 +14,7 @@ import pg8000.native
 from functions.keys import app as keys
 from functions.migrate import app as migrate
 from showrunner.aws import rpc
+from showrunner.database import db
 from showrunner.keys import state
 from showrunner.keys.inventory import BY_NAME
 
@@ -66,7 +67,7 @@ def killer() -> Iterator[Killer]:
     """Watch every HTTP request and every statement to the database."""
     mine = Killer()
     put, get = http.client.HTTPConnection.putrequest, http.client.HTTPConnection.getresponse
-    run = pg8000.native.Connection.run
+    run, execute = pg8000.native.Connection.run, db.Session.execute
 
     def putrequest(self: Any, *given: Any, **named: Any) -> Any:
         mine.begins()
@@ -87,6 +88,14 @@ def killer() -> Iterator[Killer]:
         mine.goes_on("after")
         return answer
 
+    def execute_statement(self: Any, *given: Any, **named: Any) -> Any:
+        mine.begins()
+        answer = execute(self, *given, **named)
+        mine.goes_on("during")
+        mine.goes_on("after")
+        return answer
+
+    db.Session.execute = execute_statement  # type: ignore[method-assign]
     http.client.HTTPConnection.putrequest = putrequest  # type: ignore[method-assign]
     http.client.HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
     pg8000.native.Connection.run = run_statement
@@ -96,6 +105,7 @@ def killer() -> Iterator[Killer]:
         http.client.HTTPConnection.putrequest = put  # type: ignore[method-assign]
         http.client.HTTPConnection.getresponse = get  # type: ignore[method-assign]
         pg8000.native.Connection.run = run
+        db.Session.execute = execute  # type: ignore[method-assign]
 
 
 def invoke(name: str, kind: state.Kind, answer: dict[str, Any], rotation_id: str) -> dict[str, Any]:

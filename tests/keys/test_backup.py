@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -21,6 +22,14 @@ def stage(aws, monkeypatch):
     monkeypatch.setenv("STAGE", "lost")
     monkeypatch.setenv("PARAMETER_BACKUP_BUCKET", BUCKET)
     sdk.client("s3").create_bucket(Bucket=BUCKET)
+    by_default = {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": os.environ["STAGE_KEY_ARN"],
+    }  # template.data.yaml
+    sdk.client("s3").put_bucket_encryption(
+        Bucket=BUCKET,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_default}]},
+    )
     ssm.forget()
     for number in range(3):
         ssm.write("openai/api_key", f"sk-version-{number}")
@@ -77,7 +86,7 @@ def test_the_copy_is_encrypted_and_lies_in_the_named_bucket(stage):
     assert (made["bucket"], made["secrets"]) == (BUCKET, 4)
     assert made["key"].startswith("keys/lost/20")
     head = sdk.client("s3").head_object(Bucket=BUCKET, Key=made["key"])
-    assert head["ServerSideEncryption"] == "aws:kms"
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", os.environ["STAGE_KEY_ARN"])
 
 
 def test_an_interrupted_restore_goes_on(stage):

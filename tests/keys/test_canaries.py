@@ -93,7 +93,7 @@ def test_a_canary_appears_nowhere(tx, client, canary, httpserver, monkeypatch, c
         "audit": audit,
         "state": state_table,
     }
-    assert "secrets read" in everything["log"]
+    assert "secret read" in everything["log"]
     assert KEY.name in audit
     for where, text in everything.items():
         for value in (canary, secret):

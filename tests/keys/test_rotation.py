@@ -1,5 +1,6 @@
 """Rotation of secrets against SSM and DynamoDB on moto, and against services on loopback."""
 
+import base64
 import json
 import time
 
@@ -8,10 +9,12 @@ from werkzeug import Response
 
 from functions.keys import app
 from showrunner.access import tokens
-from showrunner.aws import dynamodb, rpc, ssm
+from showrunner.aws import dynamodb, rpc, sdk, secret_uses, ssm
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest, PlatformUnavailable
-from showrunner.keys import ages, signing, state, trials
-from showrunner.keys.inventory import BY_NAME, JWKS, SECRETS, SIGNING_KEY
+from showrunner.keys import ages, overdue, readers, signing, state, trials
+from showrunner.keys.inventory import APPSYNC, BY_NAME, DATABASE, JWKS, SECRETS, SIGNING_KEY
+from tests.contract import template
+from tests.keys import killing
 from tests.keys.killing import Killed
 
 KEY = BY_NAME["openai/api_key"]
@@ -103,6 +106,48 @@ def test_a_client_secret_of_google_is_tried_without_anybodys_permission(platform
         trials.try_key("google/client_secret", "another-secret")
 
 
+@pytest.fixture
+def services(httpserver, monkeypatch):
+    """Answer like Spotify's token endpoint, Airtable and Stripe. The client's id is `app`.
+
+    `new-key` is valid everywhere; Stripe knows `restricted-key` too, which may not see the balance.
+    """
+    pair = base64.b64encode(b"app:new-key").decode()
+
+    def token(request):
+        known = request.headers["Authorization"] == f"Basic {pair}"
+        assert request.form["grant_type"] == "client_credentials"
+        return Response(status=200 if known else 400)
+
+    def bearer(request):
+        key = request.headers["Authorization"].removeprefix("Bearer ")
+        statuses = {"new-key": 200} | ({"restricted-key": 403} if request.path == "/v1/balance" else {})
+        return Response(status=statuses.get(key, 401))
+
+    httpserver.expect_request("/api/token", method="POST").respond_with_handler(token)
+    for path in ("/v0/meta/whoami", "/v1/balance"):
+        httpserver.expect_request(path, method="GET").respond_with_handler(bearer)
+    for name in ("SPOTIFY_ACCOUNTS_URL", "AIRTABLE_BASE_URL", "STRIPE_BASE_URL"):
+        monkeypatch.setenv(name, httpserver.url_for("/"))
+    ssm.write("spotify/client_id", "app")
+    yield
+    ssm.remove("spotify/client_id")
+
+
+@pytest.mark.parametrize("name", ["spotify/client_secret", "airtable/token", "stripe/api_key"])
+def test_keys_of_spotify_airtable_and_stripe_are_tried_with_a_harmless_call(name, services, httpserver):
+    trials.try_key(name, "new-key")
+    with pytest.raises(CredentialRejected, match="the old one stays in use"):
+        trials.try_key(name, "unknown-key")
+    httpserver.clear_all_handlers()  # answers 500 from now on
+    with pytest.raises(PlatformUnavailable, match="says nothing about the new key"):
+        trials.try_key(name, "new-key")
+
+
+def test_a_restricted_key_of_stripe_is_known_although_it_may_not_see_the_balance(services):
+    trials.try_key("stripe/api_key", "restricted-key")
+
+
 def test_a_service_in_trouble_says_nothing_about_the_key(openai):
     openai |= {"status": 500, "usable_after": 9}
     ssm.write(state.candidate(KEY.name), "new-key")
@@ -177,7 +222,7 @@ def published_kids():
 
 def test_a_revoked_signing_key_verifies_nothing(clean):
     rotate(SIGNING.name)
-    assert step(SIGNING.name, "revoke", "revoke")["outcome"] == "done"
+    assert killing.rotate(SIGNING.name, "revoke") == ("done", 0)
     assert published_kids() == {json.loads(ssm.current(SIGNING.name))["kid"]}
     assert ssm.current(state.previous(SIGNING.name)) is None
 
@@ -282,6 +327,7 @@ def test_the_nightly_check_reports_old_keys_and_rotates_the_signing_key(monkeypa
         "started": [],
         "ended": [],
         "overdue": [],
+        "ending": [],
         "skipped": ["appsync/api_key"],
     }
 
@@ -344,3 +390,135 @@ def test_the_stored_secrets_are_listed_over_all_pages_without_a_value(aws):
 
 def test_the_inventory_names_each_secret_once():
     assert len({secret.name for secret in SECRETS}) == len(SECRETS)
+
+
+# ------------------------------------------------------------------------------------------------ Readers
+
+
+@pytest.fixture
+def used():
+    """Return a function that notes a use of the database's login, as a reader's environment does."""
+    noted = []
+    for use in secret_uses.list_():  # this process has noted its own
+        dynamodb.remove(secret_uses.KEY, f"{use.secret}#{use.reader}")
+
+    def note(reader, version, seconds_ago=0, kind="read", name=DATABASE):
+        sk = f"{name}#{reader}"
+        noted.append(sk)
+        before = dynamodb.find(secret_uses.KEY, sk) or {}
+        dynamodb.put(secret_uses.KEY, sk, before | {f"{kind}_{version}": int(time.time()) - seconds_ago})
+
+    yield note
+    for sk in noted:
+        dynamodb.remove(secret_uses.KEY, sk)
+
+
+@pytest.fixture
+def login(monkeypatch, machine):
+    """Give the stage a login with a version before; return the current version's number."""
+    first = ssm.current(DATABASE)
+    for number in range(2):
+        ssm.write(DATABASE, f"user-a password-a-{number}")
+    ssm.write(state.previous(DATABASE), "user-b password-b-1")
+    dynamodb.remove(state.primary_key(DATABASE), "rotation")
+    yield ssm.stored()[DATABASE].version
+    ssm.remove(state.previous(DATABASE))
+    dynamodb.remove(state.primary_key(DATABASE), "rotation")
+    ssm.write(DATABASE, first) if first else ssm.remove(DATABASE)
+
+
+@pytest.fixture
+def machine(aws, monkeypatch):
+    client = sdk.client("stepfunctions")
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    made = client.create_state_machine(
+        name=f"rotation-{time.time_ns()}",
+        roleArn="arn:aws:iam::123456789012:role/machine",
+        definition=definition,
+    )
+    monkeypatch.setenv("ROTATION_MACHINE_ARN", made["stateMachineArn"])
+
+
+def ended_after(monkeypatch, event, seconds):
+    """Return whether the nightly check ends the login before, so many seconds after the switch."""
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: now + seconds)
+        return DATABASE in app.handler(event("keys.scheduled"), None)["ended"]
+
+
+def test_a_login_ends_when_its_readers_have_moved_and_not_before(login, used, monkeypatch, event):
+    assert BY_NAME[DATABASE].end == "moved"
+    used("script", login - 1)
+    used("videos", login)
+    held = readers.HELD_SECONDS
+    assert not ended_after(monkeypatch, event, held - 10), "a cache may have it"
+    assert not ended_after(monkeypatch, event, held + 10), "one reader has not moved"
+    used("script", login)
+    assert ended_after(monkeypatch, event, held + 10)
+
+
+def test_a_reader_that_runs_no_more_keeps_no_version(login, used, monkeypatch, event):
+    used("migrate", login - 1, seconds_ago=secret_uses.INTERVAL_SECONDS)
+    assert ended_after(monkeypatch, event, readers.HELD_SECONDS + 10)
+
+
+def test_a_login_ends_with_its_overlap_although_a_reader_has_not_moved(login, used, monkeypatch, event):
+    used("script", login - 1, seconds_ago=-24 * 3600)  # still read an hour before the end
+    assert not ended_after(monkeypatch, event, 24 * 3600 - 60)
+    assert ended_after(monkeypatch, event, 24 * 3600 + 60)
+
+
+def test_a_key_of_a_service_stays_for_a_rollback_although_its_readers_have_moved(used, monkeypatch, event):
+    assert KEY.end == "overlap"
+    ssm.write(state.previous(KEY.name), "before-key")
+    used("script", ssm.stored()[KEY.name].version, name=KEY.name)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 23 * 3600)
+    assert app.handler(event("keys.scheduled"), None)["ended"] == []
+    assert ssm.current(state.previous(KEY.name)) == "before-key"
+
+
+def test_no_overlap_is_shorter_than_a_version_can_be_held():
+    longest = max(template.in_stage(each.properties.get("Timeout", 29), "prod") for each in functions())
+    assert ssm.SECRET_SECONDS + longest + 60 <= readers.HELD_SECONDS
+    assert all(secret.overlap_hours * 3600 >= readers.HELD_SECONDS for secret in SECRETS)
+
+
+def functions():
+    return [*template.functions().values(), *template.functions(template.load(template.DATA)).values()]
+
+
+def test_a_revocation_reports_the_readers_that_were_refused_meanwhile(openai, used):
+    ssm.write(state.candidate(KEY.name), "new-key")
+    rotate(KEY.name)
+    used("script", 1, seconds_ago=3600, kind="refused", name=KEY.name)
+
+    rotation_id = state.begin(KEY, "revoke")
+    answer = step(KEY.name, "revoke", "revoke", rotation_id=rotation_id)
+    assert ssm.current(state.previous(KEY.name)) is None
+    answer = step(KEY.name, "revoke", answer["step"], rotation_id=rotation_id)
+    assert answer == {"do": "wait", "step": "report", "wait_seconds": signing.PUBLISHED_SECONDS}
+    used("voice", 1, kind="refused", name=KEY.name)
+    answer = step(KEY.name, "revoke", "report", rotation_id=rotation_id)
+
+    assert answer == {"do": "record", "outcome": "done", "refused": "voice"}
+    assert state.find(KEY.name)["refused"] == "voice"
+
+
+def test_a_key_that_appsync_ends_soon_is_counted(monkeypatch, aws, event, machine):
+    monkeypatch.setenv("APPSYNC_API_ID", "an-api")
+    ssm.write(APPSYNC, "da2-ends-soon")
+    for days, ending in ((6.9, [APPSYNC]), (7.1, [])):
+        monkeypatch.setattr(overdue.appsync, "days_left", lambda key, days=days: days)
+        assert overdue.check()["ending"] == ending
+        dynamodb.remove(state.primary_key(APPSYNC), "rotation")
+    ssm.remove(APPSYNC)
+
+
+def test_a_rotation_that_fails_for_two_nights_counts_as_overdue(monkeypatch, event, machine):
+    now = time.time()
+    for days, counted in ((91, False), (93, True)):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86_400)
+        assert (SIGNING.name in overdue.check()["overdue"]) is counted
+        state.settle(SIGNING.name, "failed")

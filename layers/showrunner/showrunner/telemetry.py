@@ -77,7 +77,7 @@ def entrypoint(handler: Handler) -> Handler:
             except Exception as error:
                 if isinstance(error, CredentialRejected):
                     # A warm environment must not use the old key after it was replaced.
-                    ssm.forget()
+                    ssm.refused()
                 metrics.add_metric("Errors", MetricUnit.Count, 1)
                 logger.exception("failed", extra={"error": type(error).__name__})
                 masking.mask_error(error)

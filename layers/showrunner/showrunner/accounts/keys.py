@@ -18,6 +18,7 @@ from showrunner.accounts.schemas import (
 from showrunner.aws import ssm
 from showrunner.database import db
 from showrunner.errors import Forbidden
+from showrunner.keys.inventory import INGESTION_KEYS
 from showrunner.store.access import api_keys, service_tokens
 from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
@@ -54,7 +55,7 @@ def add_api_key(request: Request, body: NewApiKey) -> Answer:
     """
     creator = credential_owner(request)
     _require_grantable(request, body.scopes)
-    text = f"sr_{secrets.token_urlsafe(32)}"
+    text = _new_text()
     row = {
         "created_by": creator,
         "name": body.name,
@@ -70,6 +71,41 @@ def add_api_key(request: Request, body: NewApiKey) -> Answer:
         return Answer({"api_key": key, "key": text}, 201)
 
     return idempotency.once(request, work, secret=True)
+
+
+@routes.post(
+    "/api/v1/auth/api-keys/{key_id}/rotate",
+    permission="tokens:all",
+    answer=NewApiKeyResponse,
+    status=201,
+    idempotent=True,
+    verified=True,
+    errors=(409,),
+)
+def rotate_api_key(request: Request, key_id: str) -> Answer:
+    """Create a key in place of another one, with its name, scopes and lifetime.
+
+    Both are valid for 24 hours, or until the old one expires. Give the program the new key, look at
+    `last_used_at` of the old one, and remove it earlier if nothing uses it any more. The new key's text is in
+    this response only. 409 if the key was replaced already or has expired.
+    """
+    creator = credential_owner(request)
+    text = _new_text()
+
+    def work(tx: db.Transaction) -> Answer:
+        scopes = api_keys.list_scopes(tx, request.organisation_id, key_id)
+        _require_grantable(request, scopes)
+        row = {"created_by": creator, "prefix": text[:10], "key_sha256": sha256(text)}
+        made = api_keys.rotate(tx, request.organisation_id, key_id, row, INGESTION_KEYS.overlap_hours)
+        key = parse(made.encode())
+        audit.record(tx, request, "rotate", "api_key", key_id.lower(), scopes=scopes, successor=key["id"])
+        return Answer({"api_key": key, "key": text}, 201)
+
+    return idempotency.once(request, work, secret=True)
+
+
+def _new_text() -> str:
+    return f"sr_{secrets.token_urlsafe(32)}"
 
 
 def _require_grantable(request: Request, scopes: list[str]) -> None:

@@ -385,7 +385,7 @@ class ErasureResponse(Result):
 
 
 class ApiKey(Result):
-    """`prefix` is the beginning of the key."""
+    """`prefix` is the beginning of the key. A replaced one is valid until `expires_at`."""
 
     id: str
     name: str
@@ -395,6 +395,8 @@ class ApiKey(Result):
     created_at: Timestamp
     expires_at: Timestamp | None
     last_used_at: Timestamp | None
+    replaces: str | None
+    replaced_at: Timestamp | None
 
 
 class NewApiKeyResponse(Result):

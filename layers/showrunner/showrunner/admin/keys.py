@@ -5,17 +5,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from showrunner.admin.schemas import KeyList, NewKey, RotationStarted
-from showrunner.aws import ssm
+from showrunner.aws import secret_uses, ssm
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, NotFound
-from showrunner.keys import ages, executions, state
-from showrunner.keys.inventory import APPSYNC, BY_NAME, SECRETS, Secret, is_configured
+from showrunner.keys import ages, executions, readers, state
+from showrunner.keys.inventory import (
+    APPSYNC,
+    BY_NAME,
+    GOOGLE_TOKENS,
+    HUB_SECRETS,
+    INGESTION_KEYS,
+    SECRETS,
+    Secret,
+    is_configured,
+)
 from showrunner.keys.signing import PUBLISHED_SECONDS
+from showrunner.store.access import api_keys
+from showrunner.store.accounts import connected_accounts
+from showrunner.store.feed import subscriptions
 from showrunner.web import audit
 from showrunner.web.application import Routes
 from showrunner.web.routing import Request
 
 routes = Routes()
+DAY_SECONDS = 86_400
 ROUTE = {
     "permission": "admin:all",
     "answer": RotationStarted,
@@ -27,9 +40,12 @@ ROUTE = {
 
 @routes.get("/api/v1/admin/keys", permission="admin:all", answer=KeyList, open_in_maintenance=True)
 def list_keys(request: Request) -> dict[str, Any]:
-    """List the secrets of the stage with version, age and newest rotation. Values are never returned."""
-    stored = ssm.stored()
-    return {"keys": [_shown(secret, stored) for secret in SECRETS]}
+    """List the secrets of the stage with version, age, reads and newest rotation. Values are never returned.
+
+    A read is known to the hour, by reader and version.
+    """
+    stored, uses = ssm.stored(), secret_uses.list_()
+    return {"keys": [_shown(secret, stored, uses) for secret in SECRETS], "many": _many()}
 
 
 @routes.post("/api/v1/admin/keys/{service}/{name}/rotate", **ROUTE)
@@ -70,7 +86,8 @@ def revoke_key(request: Request, service: str, name: str) -> dict[str, Any]:
     """End the version before at once, for example because it leaked. 409 if there is none.
 
     If the current version leaked, rotate it first. Tokens that a revoked signing key has signed are refused
-    from then on. A service's own key must be deleted at the service, too.
+    from then on. A service's own key must be deleted at the service, too. Six minutes later no cache has the
+    version any more, and `GET /admin/keys` and the audit log name the functions that were refused with it.
     """
     secret = _with_previous(service, name)
     return _start(request, secret, "revoke", state.begin(secret, "revoke"))
@@ -113,9 +130,11 @@ def _start(request: Request, secret: Secret, kind: state.Kind, rotation_id: str)
     return {"rotation_id": rotation_id, "name": secret.name, "kind": kind}
 
 
-def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
-    there = stored.get(secret.name)
+def _shown(secret: Secret, stored: dict[str, ssm.Stored], uses: list[secret_uses.Use]) -> dict[str, Any]:
+    there, before = stored.get(secret.name), stored.get(state.previous(secret.name))
     newest = state.find(secret.name)
+    mine = [use for use in uses if use.secret == secret.name]
+    last = max(mine, key=_read_at, default=None)
     return {
         "name": secret.name,
         "title": secret.title,
@@ -128,8 +147,14 @@ def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
         "written_at": _time(there.written_at) if there else None,
         "age_days": ages.age_days(there) if there else None,
         "max_age_days": secret.max_age_days,
+        "next_rotation_at": _time(there.written_at + secret.max_age_days * DAY_SECONDS) if there else None,
         "overdue": ages.is_overdue(secret, there),
-        "has_previous": state.previous(secret.name) in stored,
+        "has_previous": before is not None,
+        "previous_ends_at": _time(before.written_at + secret.overlap_hours * 3600) if before else None,
+        "previous_used_by": readers.behind(mine, secret.name, there.version) if before and there else [],
+        "last_read_at": _time(_read_at(last)) if last and last.read else None,
+        "last_read_by": last.reader if last and last.read else None,
+        "reads": [_read(use) for use in mine if use.read],
         "newest_rotation": {
             "rotation_id": newest["rotation_id"],
             "kind": newest["kind"],
@@ -137,9 +162,42 @@ def _shown(secret: Secret, stored: dict[str, ssm.Stored]) -> dict[str, Any]:
             "begun_at": _time(newest["begun_at"]),
             "finished_at": _time(newest["finished_at"]) if "finished_at" in newest else None,
             "error": newest.get("error"),
+            "refused_readers": newest["refused"].split(", ") if newest.get("refused") else [],
         }
         if newest
         else None,
+    }
+
+
+def _many() -> list[dict[str, Any]]:
+    with db.reading() as tx:
+        found = (
+            (INGESTION_KEYS, api_keys.ingestion_ages(tx, INGESTION_KEYS.max_age_days or 0, 0)),
+            (HUB_SECRETS, subscriptions.secret_ages(tx, HUB_SECRETS.max_age_days or 0)),
+            (GOOGLE_TOKENS, connected_accounts.ages(tx)),
+        )
+    return [
+        {
+            **many._asdict(),
+            "count": ages_["count"],
+            "oldest_at": ages_["oldest_at"].isoformat() if ages_["oldest_at"] else None,
+            "overdue": ages_.get("overdue", 0),
+        }
+        for many, ages_ in found
+    ]
+
+
+def _read_at(use: secret_uses.Use) -> int:
+    return max(use.read.values(), default=0)
+
+
+def _read(use: secret_uses.Use) -> dict[str, Any]:
+    refused_at = max(use.refused.values(), default=None)
+    return {
+        "reader": use.reader,
+        "version": use.version,
+        "read_at": _time(_read_at(use)),
+        "refused_at": _time(refused_at) if refused_at else None,
     }
 
 

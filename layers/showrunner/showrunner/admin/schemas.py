@@ -288,7 +288,10 @@ class AuditEventList(Result):
 
 
 class KeyRotation(Result):
-    """`error` says why a rotation failed; then the secret before it stays in use."""
+    """`error` says why a rotation failed; then the secret before it stays in use.
+
+    `refused_readers`: the functions that a service refused with a version while it was revoked.
+    """
 
     rotation_id: str
     kind: Literal["rotate", "rollback", "revoke"]
@@ -296,6 +299,16 @@ class KeyRotation(Result):
     begun_at: Timestamp
     finished_at: Timestamp | None
     error: str | None
+    refused_readers: list[str]
+
+
+class KeyRead(Result):
+    """`version` is the one that the function read last."""
+
+    reader: str
+    version: int
+    read_at: Timestamp
+    refused_at: Timestamp | None
 
 
 class StageKey(Result):
@@ -317,13 +330,37 @@ class StageKey(Result):
     written_at: Timestamp | None
     age_days: int | None
     max_age_days: int
+    next_rotation_at: Timestamp | None
     overdue: bool
     has_previous: bool
+    previous_ends_at: Timestamp | None
+    previous_used_by: list[str]
+    last_read_at: Timestamp | None
+    last_read_by: str | None
+    reads: list[KeyRead]
     newest_rotation: KeyRotation | None
+
+
+class ManyKeys(Result):
+    """A kind of secret of which there are many, hashed or sealed in the database or the state table.
+
+    `max_age_days` is null if age says nothing about it. An overdue one that is `automatic` is replaced with
+    the next renewal of its lease.
+    """
+
+    kind: str
+    title: str
+    rotation: Literal["automatic", "assisted", "manual", "derived"]
+    overlap_hours: float
+    max_age_days: int | None
+    count: int
+    oldest_at: Timestamp | None
+    overdue: int
 
 
 class KeyList(Result):
     keys: list[StageKey]
+    many: list[ManyKeys]
 
 
 class RotationStarted(Result):

@@ -2,13 +2,13 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from showrunner import config, masking
-from showrunner.aws import rpc
-from showrunner.errors import ConfigurationMissing, InvalidRequest
+from showrunner.aws import rpc, secret_uses
+from showrunner.errors import ConfigurationMissing, InvalidRequest, ShowrunnerError
 
 # A rotated key is picked up within this time without a new start; one GetParameters per function and five
 # minutes costs nothing.
@@ -16,11 +16,14 @@ SECRET_SECONDS = 300
 
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 NAME_CHARACTERS, VALUE_BYTES = 1011, 4096
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+NAMES_A_CALL = 10
 # Read like secrets, but anybody may see them: they are not masked.
 PUBLIC = ("auth/jwks", "google/client_id")
 _NAME = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,14}", re.ASCII)
 
 _secrets: dict[str, tuple[float, str | None]] = {}
+_versions: dict[str, int] = {}
 
 
 class Stored(NamedTuple):
@@ -47,9 +50,26 @@ def secrets(names: Sequence[str], default: str | None = None) -> dict[str, str]:
 def forget() -> None:
     """Forget the cached secrets, so that the next look-up asks SSM.
 
-    Called when a platform refuses a key or a token names an unknown one: either may have been rotated.
+    Called when a token names a key that this environment does not know: it may have been rotated.
     """
     _secrets.clear()
+
+
+def refused() -> None:
+    """Read the cached secrets again, because a service has refused one of them.
+
+    Those that were replaced meanwhile are recorded: this function was refused with the version before. If SSM
+    fails too, the next look-up asks it.
+    """
+    before, names = dict(_versions), sorted(_secrets)
+    forget()
+    for start in range(0, len(names), NAMES_A_CALL):
+        try:
+            _fetch(names[start : start + NAMES_A_CALL])
+        except ShowrunnerError:
+            return
+    replaced = {name: version for name, version in before.items() if _versions.get(name) != version}
+    secret_uses.record({name: replaced[name] for name in names if name in replaced}, "refused")
 
 
 def current(name: str) -> str | None:
@@ -58,6 +78,7 @@ def current(name: str) -> str | None:
     found = rpc.call("ssm", "GetParameters", asked)["Parameters"]
     value = found[0]["Value"] if found else None
     _know(name, value)
+    _log_reads({name: int(found[0]["Version"])} if found else {})
     return value
 
 
@@ -111,6 +132,7 @@ def everything() -> list[tuple[str, int, str]]:
             found.append((name, int(each["Version"]), each["Value"]))
         token = answer.get("NextToken", "")
         if not token:
+            _log_reads({name: version for name, version, _ in found})
             return sorted(found)
 
 
@@ -139,13 +161,15 @@ def _fetch(names: list[str]) -> None:
     answer = rpc.call(
         "ssm", "GetParameters", {"Names": [prefix + name for name in names], "WithDecryption": True}
     )
-    values = {
-        parameter["Name"].removeprefix(prefix): parameter["Value"] for parameter in answer["Parameters"]
-    }
+    found = {parameter["Name"].removeprefix(prefix): parameter for parameter in answer["Parameters"]}
     for name in names:
-        _secrets[name] = (time.monotonic(), values.get(name))
-        _know(name, values.get(name))
-    _log_read(sorted(values))
+        value = found[name]["Value"] if name in found else None
+        _secrets[name] = (time.monotonic(), value)
+        _know(name, value)
+    versions = {name: int(parameter["Version"]) for name, parameter in found.items()}
+    _versions.update(versions)
+    _log_reads(versions)
+    secret_uses.record(versions)
 
 
 def _know(name: str, value: str | None) -> None:
@@ -154,16 +178,15 @@ def _know(name: str, value: str | None) -> None:
         masking.know(value)
 
 
-def _log_read(names: list[str]) -> None:
-    """Write a log line with the names of the secrets that were read (telemetry imports this module)."""
-    line = {
-        "level": "INFO",
-        "message": "secrets read",
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "function": config.setting("AWS_LAMBDA_FUNCTION_NAME", "none"),
-        "secrets": names,
-    }
-    masking.write_line(line)
+def _log_reads(versions: Mapping[str, int]) -> None:
+    """Write a log line for each secret that was read, which the template counts by name.
+
+    The module `telemetry` imports this one, so its logger can't be used here.
+    """
+    at, function = datetime.now(UTC).isoformat(timespec="milliseconds"), secret_uses.this_reader()
+    for name, version in sorted(versions.items()):
+        line = {"level": "INFO", "message": "secret read", "timestamp": at, "function": function}
+        masking.write_line(line | {"parameter": name, "version": version})
 
 
 def _known(name: str, default: str | None) -> str:

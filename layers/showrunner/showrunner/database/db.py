@@ -316,7 +316,7 @@ def connect(
             code = _fields(error).get("C")
             if code in _REFUSED and reread:
                 reread = False
-                ssm.forget()
+                ssm.refused()
                 continue
             if code not in _NOT_YET:
                 raise translate(error) from error

@@ -106,7 +106,7 @@ def _log_paid(error: ShowrunnerError) -> str:
     A key that is refused or missing needs a person: read it anew at the next call.
     """
     if isinstance(error, CredentialRejected | ConfigurationMissing):
-        ssm.forget()
+        ssm.refused()
         logger.error("YouTube's key is refused or missing", extra={"reason": error.message})
     else:
         logger.warning("a paid call failed", extra={"reason": error.message})

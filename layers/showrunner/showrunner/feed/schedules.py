@@ -6,7 +6,7 @@ from typing import Any
 from showrunner import config, quotas
 from showrunner.aws import queues, schedules
 from showrunner.database import db
-from showrunner.feed import callbacks
+from showrunner.feed import callbacks, hub_secrets
 from showrunner.feed.messages import HubRequest, LookUpVideos, PollChannel
 from showrunner.store.feed import polls, subscriptions
 from showrunner.telemetry import logger, metrics
@@ -32,7 +32,8 @@ def renew() -> int:
     """Request the renewals that are due. Returns how many."""
     with db.transaction() as tx:
         subscriptions.expire(tx)
-        due = subscriptions.claim_due(tx, RENEWALS)
+        claimed = subscriptions.claim_due(tx, RENEWALS)
+    due = [hub_secrets.replace_if_old(row) for row in claimed]
     saved: list[dict[str, Any]] = []
     outdated: list[dict[str, Any]] = []
     for row in due:

@@ -11,9 +11,13 @@ from showrunner import config
 # switches. manual: a person replaces it by hand, as docs/runbooks/KeysOverdue.md says. derived: it changes
 # with another.
 Rotation = Literal["automatic", "assisted", "manual", "derived"]
+# What ends the version before. overlap: the time. moved: its readers' reads of the new one, or the time.
+End = Literal["overlap", "moved"]
 
 SIGNING_KEY, JWKS = "auth/signing_key", "auth/jwks"
 DATABASE = "database/password"
+# A person has this long to act on the alarm KeysExpire.
+EXPIRY_DAYS = 7
 APPSYNC = "appsync/api_key"
 
 
@@ -21,8 +25,9 @@ class Secret(NamedTuple):
     """A SecureString in SSM, /showrunner/<stage>/<name>.
 
     `readers` are folders of functions/. `overlap_hours`: how long the version before is kept after a
-    rotation. `max_age_days`: an older one is overdue. `source` says where a person gets it. `without` says
-    what does not work without it; empty if the stage needs it.
+    rotation, at most. `end`: "moved" ends it before that, as soon as no reader uses it any more; a rollback
+    is not possible then. `max_age_days`: an older one is overdue. `source` says where a person gets it.
+    `without` says what does not work without it; empty if the stage needs it.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Secret(NamedTuple):
     max_age_days: int = 365
     source: str = ""
     without: str = ""
+    end: End = "overlap"
 
 
 _DATABASE = (
@@ -70,7 +76,14 @@ SECRETS: tuple[Secret, ...] = (
         max_age_days=90,
     ),
     Secret("database/owner_password", "Password of the database's owner", "manual", ("backup", "migrate")),
-    Secret(DATABASE, "Login of the functions to the database", "automatic", (*_DATABASE, "keys", "migrate")),
+    # The stage makes a new login faster than it returns to an old one.
+    Secret(
+        DATABASE,
+        "Login of the functions to the database",
+        "automatic",
+        (*_DATABASE, "keys", "migrate"),
+        end="moved",
+    ),
     # AppSync ends a key after 365 days; it is replaced 30 days before that. Nothing of ours reads it: other
     # programs of the account do.
     Secret(
@@ -142,7 +155,7 @@ SECRETS: tuple[Secret, ...] = (
         "spotify/client_id",
         "Spotify client id",
         "manual",
-        ("spotify",),
+        ("keys", "spotify"),
         max_age_days=3650,  # a name, not a secret
         source="https://developer.spotify.com/dashboard",
         without="no figures from Spotify",
@@ -150,8 +163,8 @@ SECRETS: tuple[Secret, ...] = (
     Secret(
         "spotify/client_secret",
         "Spotify client secret",
-        "manual",
-        ("spotify",),
+        "assisted",
+        ("keys", "spotify"),
         source="https://developer.spotify.com/dashboard",
         without="no figures from Spotify",
     ),
@@ -188,7 +201,47 @@ SECRETS: tuple[Secret, ...] = (
         source="https://console.cloud.google.com/apis/credentials",
         without="no login with Google",
     ),
+    Secret(
+        "airtable/token",
+        "Airtable personal access token",
+        "assisted",
+        ("keys",),
+        source="https://airtable.com/create/tokens",
+        without="no rosters from Airtable",
+    ),
+    Secret(
+        "stripe/api_key",
+        "Stripe",
+        "assisted",
+        ("keys",),
+        source="https://dashboard.stripe.com/apikeys (a restricted key)",
+        without="no payments through Stripe",
+    ),
 )
+
+
+class Many(NamedTuple):
+    """A kind of secret of which a stage has many: in the database or the state table, hashed or sealed.
+
+    `overlap_hours`: how long the one before is valid beside the new one. `max_age_days`: an older one is
+    replaced by itself, or overdue if somebody has to do it; None if age says nothing about it.
+    """
+
+    kind: str
+    title: str
+    rotation: Rotation
+    overlap_hours: float
+    max_age_days: int | None
+
+
+# The program's owner gives it the new key, so nobody here can tell when all its machines have moved.
+INGESTION_KEYS = Many("ingestion_keys", "API keys of the Ingestion API", "assisted", 24, 365)
+# Replaced when the lease is renewed anyway. The hours count from the hub's verification of the new one.
+HUB_SECRETS = Many("hub_secrets", "Secrets that the hub signs notifications with", "automatic", 0.25, 90)
+# Google gives no new refresh token for an old one: only its owner's next consent makes another. A token that
+# nobody uses for six months ends by itself.
+GOOGLE_TOKENS = Many("google_refresh_tokens", "Permissions of connected YouTube accounts", "manual", 0, None)
+
 BY_NAME = {secret.name: secret for secret in SECRETS}
 
 

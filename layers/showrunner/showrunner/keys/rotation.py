@@ -1,4 +1,4 @@
-"""Replace a secret without a failed call: create, publish, test, finish; or undo.
+"""Replace a secret without a failed call: create, publish, test, finish; or undo. End one: revoke, report.
 
 Beside /showrunner/<stage>/<name> lie `candidates/<name>`, the new one until it is tested, and
 `previous/<name>`, the one before. Nothing but this package and `migrate` reads those two. Every step can be
@@ -23,11 +23,11 @@ from typing import Literal, NotRequired, TypedDict
 from showrunner.access import tokens
 from showrunner.aws import ssm
 from showrunner.database import logins
-from showrunner.keys import appsync, signing, trials
+from showrunner.keys import appsync, readers, signing, trials
 from showrunner.keys.inventory import APPSYNC, BY_NAME, DATABASE, SIGNING_KEY
-from showrunner.keys.state import Kind, candidate, in_use, previous, read
+from showrunner.keys.state import Kind, candidate, find, in_use, previous, read
 
-Step = Literal["create", "publish", "test", "finish", "revoke", "undo"]
+Step = Literal["create", "publish", "test", "finish", "revoke", "watch", "report", "undo"]
 Outcome = Literal["done", "failed"]
 # 24 random bytes, 32 characters: more than any guess, and short enough to read.
 PASSWORD_BYTES = 24
@@ -37,7 +37,7 @@ class Next(TypedDict):
     """The next action of the rotation machine.
 
     work: do `step`. wait: do `step` after `wait_seconds`. database: let `migrate` do `command`, which
-    answers with the next action. record: save `outcome`.
+    answers with the next action. record: save `outcome`, and who was `refused` meanwhile.
     """
 
     do: Literal["work", "wait", "database", "record"]
@@ -45,6 +45,7 @@ class Next(TypedDict):
     wait_seconds: NotRequired[int]
     command: NotRequired[Literal["admit_login", "end_logins"]]
     outcome: NotRequired[Outcome]
+    refused: NotRequired[str]
 
 
 # ------------------------------------------------------------------------------------------------ Steps
@@ -66,8 +67,11 @@ def run(name: str, kind: Kind, step: Step, rotation_id: str) -> Next:
     if step == "undo":
         return _ended(name, "done" if _undo(name) else "failed")
     if step == "revoke":
-        _revoke_previous(name)
-        return _ended(name, "done")
+        return _revoke_previous(name)
+    if step == "watch":
+        return {"do": "wait", "step": "report", "wait_seconds": signing.PUBLISHED_SECONDS}
+    if step == "report":
+        return _report(name)
     _finish(name)
     return {"do": "record", "outcome": "done"}
 
@@ -134,13 +138,22 @@ def _undo(name: str) -> bool:
     return False
 
 
-def _revoke_previous(name: str) -> None:
+def _revoke_previous(name: str) -> Next:
     """End the version before at once. Tokens that an old signing key has signed fail from then on."""
     if name == SIGNING_KEY:
         signing.keep_current_only()
     ssm.remove(previous(name))
     if name == APPSYNC:
         appsync.delete_others(in_use(name))
+    if name == DATABASE:
+        return {"do": "database", "command": "end_logins", "step": "watch"}
+    return {"do": "work", "step": "watch"}
+
+
+def _report(name: str) -> Next:
+    """Say which readers failed with the version that was revoked: their caches are over by now."""
+    refused = readers.refused(name, find(name).get("begun_at", 0))
+    return {"do": "record", "outcome": "done", "refused": ", ".join(refused)}
 
 
 def _ended(name: str, outcome: Outcome) -> Next:

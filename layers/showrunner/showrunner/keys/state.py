@@ -44,8 +44,8 @@ def primary_key(name: str) -> str:
 def find(name: str) -> dict[str, Any]:
     """Return the newest rotation of a secret, {} if there was none.
 
-    It has rotation_id, kind, progress (running, done or failed), begun_at, and finished_at and error at its
-    end.
+    It has rotation_id, kind, progress (running, done or failed), begun_at, and at its end finished_at, error
+    and, of a revocation, refused (the readers that failed meanwhile).
     """
     return dynamodb.find(primary_key(name), "rotation") or {}
 
@@ -69,11 +69,14 @@ def begin(secret: Secret, kind: Kind) -> str:
     return rotation_id
 
 
-def settle(name: str, outcome: Literal["done", "failed"], error: str | None = None) -> None:
-    """Record how the rotation ended."""
+def settle(
+    name: str, outcome: Literal["done", "failed"], error: str | None = None, refused: str | None = None
+) -> None:
+    """Record how the rotation ended. `refused`: the readers that a revocation has made fail, with commas."""
     ended = {
         "progress": outcome,
         "error": masking.masked(error) if error else None,
+        "refused": refused,
         "finished_at": int(time.time()),
     }
     dynamodb.put(primary_key(name), "rotation", find(name) | ended)

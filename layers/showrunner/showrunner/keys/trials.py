@@ -1,5 +1,6 @@
 """Try a new key with a harmless call before anything reads it."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ REFUSALS = (400, 401, 403)
 class Trial(NamedTuple):
     """A GET that costs nothing, or one unit.
 
-    `address` is the service's own. `stage_address` returns the stage's, which may be a stand-in's.
+    `address` is the service's own. `stage_address` returns the stage's, which may be a stand-in's. `known`
+    are refusals that a valid key gets too, because the call is none that we need.
     """
 
     service: str
@@ -28,6 +30,7 @@ class Trial(NamedTuple):
     path: str
     headers: Callable[[str], Mapping[str, str]]
     query: Callable[[str], Mapping[str, str]] = lambda _: {}
+    known: tuple[int, ...] = ()
 
 
 TRIALS: Mapping[str, Trial] = {
@@ -67,10 +70,27 @@ TRIALS: Mapping[str, Trial] = {
         "/v1/search?query=sea&per_page=1",
         lambda key: {"Authorization": key},
     ),
+    # Needs no scope: https://airtable.com/developers/web/api/get-user-id-scopes
+    "airtable/token": Trial(
+        "Airtable",
+        "https://api.airtable.com",
+        lambda: config.setting("AIRTABLE_BASE_URL"),
+        "/v0/meta/whoami",
+        lambda key: {"Authorization": f"Bearer {key}"},
+    ),
+    # A restricted key that may not see the balance gets 403, an unknown one 401: https://docs.stripe.com/api/errors
+    "stripe/api_key": Trial(
+        "Stripe",
+        "https://api.stripe.com",
+        lambda: config.setting("STRIPE_BASE_URL"),
+        "/v1/balance",
+        lambda key: {"Authorization": f"Bearer {key}"},
+        known=(403,),
+    ),
 }
 
 
-GOOGLE_CLIENT = "google/client_secret"
+GOOGLE_CLIENT, SPOTIFY_CLIENT = "google/client_secret", "spotify/client_secret"
 
 
 def try_key(name: str, key: str, address: str | None = None) -> None:
@@ -79,7 +99,10 @@ def try_key(name: str, key: str, address: str | None = None) -> None:
     Raises CredentialRejected if it refuses the key, and PlatformUnavailable if it says nothing about it.
     """
     if name == GOOGLE_CLIENT:
-        _try_client_secret(key)
+        _try_google_client(key)
+        return
+    if name == SPOTIFY_CLIENT:
+        _try_spotify_client(key)
         return
     trial = TRIALS[name]
     address = (address or trial.stage_address()).rstrip("/") + trial.path
@@ -87,13 +110,19 @@ def try_key(name: str, key: str, address: str | None = None) -> None:
     status = sender.send(
         "GET", address, query=trial.query(key), headers=trial.headers(key), status_only=True
     ).status
+    if status not in trial.known:
+        _judge(trial.service, status)
+
+
+def _judge(service: str, status: int) -> None:
+    """Raise what the status of the answer says about the key."""
     if status in REFUSALS:
-        raise CredentialRejected(f"{trial.service} refuses the new key ({status}): the old one stays in use.")
+        raise CredentialRejected(f"{service} refuses the new key ({status}): the old one stays in use.")
     if status >= 400:
-        raise PlatformUnavailable(f"{trial.service} answers {status} and says nothing about the new key.")
+        raise PlatformUnavailable(f"{service} answers {status} and says nothing about the new key.")
 
 
-def _try_client_secret(client_secret: str) -> None:
+def _try_google_client(client_secret: str) -> None:
     """Ask Google for a token with a refresh token that nobody has: a known client hears only about that."""
     try:
         Google(config.setting("GOOGLE_URL")).refresh(
@@ -101,3 +130,16 @@ def _try_client_secret(client_secret: str) -> None:
         )
     except Disconnected:
         return
+
+
+def _try_spotify_client(client_secret: str) -> None:
+    """Ask Spotify for an access token, which ends after an hour.
+
+    https://developer.spotify.com/documentation/web-api/tutorials/client-credentials-flow
+    """
+    pair = f"{ssm.secret('spotify/client_id').strip()}:{client_secret.strip()}"
+    headers = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    address = f"{config.setting('SPOTIFY_ACCOUNTS_URL').rstrip('/')}/api/token"
+    sender = Sender("Spotify", SECONDS, MOST_BYTES)
+    form = {"grant_type": "client_credentials"}
+    _judge("Spotify", sender.send("POST", address, body=form, headers=headers, status_only=True).status)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from showrunner.aws import s3
+from showrunner.aws import s3, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.models import Work
 from showrunner.production import files, ranking, shots, visuals
@@ -145,6 +145,8 @@ class Footage:
             logger.warning("left out", extra={"library": source.name, "reason": error.message})
         except (CredentialRejected, PlatformUnavailable, QuotaExceeded) as error:
             self._sources.remove(source)
+            if isinstance(error, CredentialRejected):
+                ssm.refused()
             reason = {"library": source.name, "error": type(error).__name__, "reason": error.message}
             logger.warning("no stock footage", extra=reason)
         return None

@@ -19,7 +19,7 @@ from typing import Any
 
 from showrunner import errors
 from showrunner.access import roles, tokens
-from showrunner.aws import correlation
+from showrunner.aws import correlation, ssm
 from showrunner.errors import NotFound, ShowrunnerError, Unauthorized
 from showrunner.web import answers, audit, edge, guard, log
 from showrunner.web.answers import Answer
@@ -199,6 +199,8 @@ def serve(app: Application, event: dict[str, Any]) -> dict[str, Any]:
         except ShowrunnerError as error:
             if isinstance(error, errors.Forbidden) and request.identity is not None:
                 audit.record_denied(request, error)
+            if isinstance(error, errors.CredentialRejected):
+                ssm.refused()
             answer = (app.refuse or answers.refusal)(request, error)
         except Exception:  # noqa: BLE001 - an unforeseen error becomes a 500 with its traceback in the log
             log.failure(request, "unexpected")

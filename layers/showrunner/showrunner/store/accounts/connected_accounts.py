@@ -90,3 +90,9 @@ def accounts_in_use(tx: db.Transaction, accounts: list[str]) -> set[str]:
         accounts=accounts,
     )
     return {row["account"] for row in rows}
+
+
+def ages(tx: db.Transaction) -> dict[str, Any]:
+    """Return how many connections the providers still permit, and when the oldest was made."""
+    sql = "SELECT count(*) AS count, min(connected_at) AS oldest_at FROM accounts.connections"
+    return db.one(tx, f"{sql} WHERE lost_reason IS NULL") or {}

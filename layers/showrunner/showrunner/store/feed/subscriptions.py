@@ -143,6 +143,45 @@ def renew(
     return found
 
 
+def replace_secret(
+    tx: db.Transaction, subscription_id: int, secret: bytes, max_age_days: int
+) -> dict[str, Any] | None:
+    """Give a subscription another sealed secret if its own is too old, and return it; None if it is not.
+
+    The secret before stays valid until the hub has verified the new one. While it does, or without any
+    secret, nothing is replaced.
+    """
+    return db.one(
+        tx,
+        f"""
+        UPDATE feed.subscriptions
+           SET previous_secret = secret, secret = :secret, rotated_at = clock_timestamp(),
+               updated_at = {_CHANGED}
+         WHERE id = :id AND secret IS NOT NULL AND previous_secret IS NULL
+           AND coalesce(rotated_at, created_at) < now() - make_interval(days => :max_age_days)
+        RETURNING {_COLUMNS}
+        """,
+        id=subscription_id,
+        secret=secret,
+        max_age_days=max_age_days,
+    )
+
+
+def secret_ages(tx: db.Transaction, max_age_days: int) -> dict[str, Any]:
+    """Return count and oldest_at of the hub secrets, and how many are older than they may be."""
+    found = db.one(
+        tx,
+        """
+        SELECT count(*) AS count, min(coalesce(rotated_at, created_at)) AS oldest_at,
+               count(*) FILTER (WHERE coalesce(rotated_at, created_at)
+                                      < now() - make_interval(days => :max_age_days)) AS overdue
+          FROM feed.subscriptions WHERE secret IS NOT NULL
+        """,
+        max_age_days=max_age_days,
+    )
+    return found or {}
+
+
 def save_verified(tx: db.Transaction, subscription_id: int, lease_seconds: int, at: str) -> bool:
     """Save the hub's verification at `at`: the lease begins, and the newest secret is in use.
 
