@@ -482,7 +482,7 @@ def test_an_hour_of_narration_takes_no_more_memory_than_a_minute(tmp_path):
         samples.ffmpeg(
             "-stream_loop", str(rounds - 1), "-i", folder / "minute.wav", "-c", "copy", folder / "voice.wav"
         )
-        told = [
+        heard = [
             {**word, **{at: round(word[at] + length * number, 3) for at in ("start_s", "end_s")}}
             for number in range(rounds)
             for word in words
@@ -491,7 +491,7 @@ def test_an_hour_of_narration_takes_no_more_memory_than_a_minute(tmp_path):
             "audio": {"uri": "voice.wav"},
             "start_s": 0.5,
             "duration_s": length * rounds,
-            "words": told,
+            "words": heard,
         }
         visual = {"kind": "generated", "generated": {"template": "gradient"}}
         scene = {

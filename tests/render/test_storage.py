@@ -57,13 +57,13 @@ def test_a_checkpoint_is_tagged_for_the_buckets_lifecycle(tmp_path, aws, bucket,
     for name in ("segments/main/a-0000.mp4", "video.mp4"):
         storage.Destination(f"s3://{bucket}/t").publish(tmp_path / "piece.mp4", name)
 
-    told = {
+    tags = {
         name: boto3.client("s3", endpoint_url=aws).get_object_tagging(Bucket=bucket, Key=f"t/{name}")[
             "TagSet"
         ]
         for name in ("segments/main/a-0000.mp4", "video.mp4")
     }
-    assert list(told.values()) == [[{"Key": "lifetime", "Value": "week"}], []]
+    assert list(tags.values()) == [[{"Key": "lifetime", "Value": "week"}], []]
 
 
 def test_a_forked_worker_has_its_own_s3_connections(aws, monkeypatch):

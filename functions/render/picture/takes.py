@@ -54,9 +54,9 @@ _LUMA, _SPREAD, _STRENGTH = 112.0, 46.0, 0.35
 _LARGEST_OFFSET, _LARGEST_TINT, _GAINS = 14.0, 5.0, (0.92, 1.12)
 # A window that holds this share of what is interesting holds the subject.
 _CLEAR = 0.6
-# A picture whose busiest column is less than so many times the average has no subject to miss: water,
-# leaves, a crowd.
-_EVEN = 1.7
+# There is a second subject if its peak has this share of the first one's, with so little of it between the
+# two. Otherwise the interest is spread (water, leaves, a crowd), and any part will do.
+_SECOND, _BETWEEN = 0.5, 0.25
 # A subject that moves less than this, as a share of the side, is not followed. A crop moves at most this
 # share of the side in a second.
 _FOLLOWED, _FASTEST = 0.08, 0.12
@@ -394,7 +394,7 @@ def _framing(
     whole = np.mean(interests, axis=0)
     windows = [_window(each, keep, along_x) for each in interests]
     held = float(np.mean([share for _, share in windows]))
-    if held < _CLEAR and float(whole.max() / whole.mean()) > _EVEN:
+    if held < _CLEAR and _two_subjects(whole, keep):
         return Framing("blur")
     middles = [middle for middle, _ in windows]
     if float(np.ptp(middles)) < _FOLLOWED:
@@ -426,8 +426,18 @@ def _window(profile: npt.NDArray[np.float32], share: float, along_x: bool) -> tu
     span = min(profile.size, max(1, round(share * profile.size)))
     sums = np.convolve(profile, np.ones(span, np.float32), "valid")
     middles = (np.arange(sums.size) + span / 2) / profile.size
-    best = int(np.argmax(sums * (1 - 0.25 * np.abs(middles - (0.5 if along_x else 0.42)))))
+    best = int(np.argmax(sums * (1 - 0.45 * np.abs(middles - (0.5 if along_x else 0.42)))))
     return float(middles[best]), float(sums[best] / profile.sum())
+
+
+def _two_subjects(profile: npt.NDArray[np.float32], share: float) -> bool:
+    """Return True if there is a second peak too far from the first for a window of `share` of the side."""
+    soft = cv2.GaussianBlur(profile[None, :], (0, 0), profile.size / 25)[0]
+    first = int(np.argmax(soft))
+    far = np.abs(np.arange(soft.size) - first) > 0.8 * share * soft.size
+    second = int(np.argmax(np.where(far, soft, 0)))
+    between = soft[min(first, second) : max(first, second) + 1]
+    return bool(soft[second] > _SECOND * soft[first] and between.min() < _BETWEEN * soft[second])
 
 
 def _smooth(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

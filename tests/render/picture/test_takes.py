@@ -124,15 +124,15 @@ def test_a_photograph_in_a_clip_is_reported(tmp_path):
     assert reasons == [takes.STILL]
 
 
-def ball(centre_of, ground=None):
+def ball(centre_of, radius=26):
     """Return a drawing of a bright, detailed ball on a plain ground."""
-    base = np.full((180, 320), 90, np.uint8) if ground is None else ground
+    base = np.full((180, 320), 90, np.uint8)
     rows, columns = np.mgrid[0:180, 0:320]
     detail = texture(320, 180, 2)
 
     def picture(second):
         x, y = centre_of(second)
-        inside = np.hypot(columns - x, rows - y) < 26
+        inside = np.hypot(columns - x, rows - y) < radius
         return np.where(inside, np.minimum(255, detail + 70), base).astype(np.uint8)
 
     return picture
@@ -182,6 +182,17 @@ def test_a_picture_with_two_far_subjects_is_shown_whole(tmp_path):
 def test_a_picture_that_is_alike_everywhere_fills_the_screen(tmp_path):
     wide = texture(480, 180)
     path = drawn(tmp_path / "c.mp4", lambda second: wide[:, round(30 * second) :][:, :320])
+    visual, _ = chosen(path, 1.5)
+    assert dict(visual.take.framings)["tall"].kind == "crop"
+
+
+def test_a_picture_whose_details_lie_everywhere_fills_the_screen(tmp_path):
+    """Sixty small lights that move: none is the subject."""
+    places = np.random.default_rng(6).uniform((10, 10), (310, 170), (60, 2))
+    balls = [
+        ball(lambda second, at=at: (at[0] + 6 * np.sin(4 * second + at[1]), at[1]), radius=5) for at in places
+    ]
+    path = drawn(tmp_path / "c.mp4", lambda second: np.max([each(second) for each in balls], axis=0))
     visual, _ = chosen(path, 1.5)
     assert dict(visual.take.framings)["tall"].kind == "crop"
 

@@ -50,13 +50,13 @@ def test_captions_break_at_sentences_and_not_after_abbreviations(spoken):
     words = document["scenes"][0]["narration"]["words"]
     for word in words:
         word["ends_sentence"] = word["text"] in ("Pancras.", "wet.")
-    told = [page.text().split() for page in pages_of(document)]
+    shown = [page.text().split() for page in pages_of(document)]
     for word in words:
         del word["ends_sentence"]
     guessed = [page.text().split() for page in pages_of(document)]
 
-    assert [page[-1] for page in told if page[-1].endswith(".")] == ["Pancras.", "wet."]
-    assert not {page[-1] for page in told} & {"Prof.", "St."}
+    assert [page[-1] for page in shown if page[-1].endswith(".")] == ["Pancras.", "wet."]
+    assert not {page[-1] for page in shown} & {"Prof.", "St."}
     # A plan that doesn't say it is broken by its punctuation, as before.
     assert {page[-1] for page in guessed} & {"Prof.", "St."}
 
