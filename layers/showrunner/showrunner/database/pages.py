@@ -65,6 +65,8 @@ class List(NamedTuple):
     bytes: str = "0"
     # SQL expression of the title that title_search looks into; it needs a trigram index.
     title: str = ""
+    # Where counting stops, for lists whose rows cost more to find than those of TOTAL_CAP. 0: TOTAL_CAP.
+    total_cap: int = 0
 
 
 class PageRequest(NamedTuple):
@@ -212,10 +214,11 @@ def fetch(
 
 
 def count(tx: db.Transaction, query: Query) -> Total:
-    """Count a list's rows, up to TOTAL_CAP."""
-    source = f"SELECT 1 FROM {query.definition.source} WHERE {query.where} LIMIT {TOTAL_CAP + 1}"
+    """Count a list's rows, up to its cap."""
+    cap = query.definition.total_cap or TOTAL_CAP
+    source = f"SELECT 1 FROM {query.definition.source} WHERE {query.where} LIMIT {cap + 1}"
     counted = int(db.value(tx, f"SELECT count(*) FROM ({source}) capped", **query.parameters))
-    return Total(min(counted, TOTAL_CAP), "gte" if counted > TOTAL_CAP else "eq")
+    return Total(min(counted, cap), "gte" if counted > cap else "eq")
 
 
 def estimate(tx: db.Transaction, query: Query) -> int:

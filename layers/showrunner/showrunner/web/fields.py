@@ -85,7 +85,7 @@ class Page(Query):
 
 
 class Pagination(Result):
-    """`total` stops at 10,000 with the relation gte; a page requested by cursor has no number."""
+    """`total` stops at 10,000 (in /cms at 1,000) with the relation gte; a page by cursor has no number."""
 
     limit: int
     page: int | None

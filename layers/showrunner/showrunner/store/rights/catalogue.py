@@ -13,6 +13,9 @@ from showrunner.store.rights import change_sets
 
 # So many claims, changes and syncs of a video are shown; more would be megabytes.
 MOST_SHOWN = 200
+# Counting to 10,000 took most of a filtered list's time: 330 ms instead of 70, where a fiftieth of a million
+# videos passed the filter, on a busy machine.
+TOTAL_CAP = 1_000
 # Columns of a report's row that are ours.
 _OURS = "'{organisation_id,owner_id,digest,claim_ids,asset_ids}'::text[]"
 
@@ -105,6 +108,7 @@ VIDEOS = List(
     },
     key="video_id",
     title="v.video_title",
+    total_cap=TOTAL_CAP,
 )
 
 ASSETS = List(
@@ -144,6 +148,7 @@ ASSETS = List(
     },
     key="asset_id",
     title="a.asset_title",
+    total_cap=TOTAL_CAP,
 )
 
 _CLAIM = f"""
@@ -192,6 +197,7 @@ CLAIMS = List(
     },
     key="claim_id",
     title="c.video_title",
+    total_cap=TOTAL_CAP,
 )
 
 # Since when: YouTube's own date, else the first day on which a report had it. In days, on YouTube's clock.
