@@ -546,6 +546,7 @@ PASSED = {
     *("step", "scene", "video_id", "organisation_id", "attempt", "folder", "request_id"),
     *("amount_usd", "platform"),
     "key",  # of an archived answer in S3
+    "disconnected",  # ids of an artist's account, a time, and a sentence of at most 400 characters
     *("name", "kind", "error", "rotation_id", "outcome"),  # of a rotation: which secret, never its value
     *("command", "database", "migrations"),  # of a restore: numbers of the migrations
 }
