@@ -35,7 +35,7 @@ os.environ.update(
     VOICES="female1=LocalFemaleVoice0001,male1=LocalMaleVoice000001",
     POWERTOOLS_METRICS_DISABLED="true",
     MEDIA_BUCKET="showrunner-media-test",
-    PARAMETER_BACKUP_BUCKET="showrunner-media-test",
+    PARAMETER_BACKUP_BUCKET="showrunner-backups-test",
     BACKUP_BUCKET="showrunner-backups-test",
     EVENT_BUS_NAME="default",
     STATE_TABLE="state-test",
@@ -130,6 +130,8 @@ def aws() -> Iterator[str]:
     """Start moto on a real port, so that clients sign, send and parse as in AWS. Returns its address."""
     from moto.server import ThreadedMotoServer
 
+    from tests.contract import recorded
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     make_dynamodb_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -160,8 +162,20 @@ def aws() -> Iterator[str]:
         name="production", roleArn=role, definition=definition
     )
     os.environ["PRODUCTION_MACHINE_ARN"] = os.environ["BACKUP_MACHINE_ARN"] = machine["stateMachineArn"]
-    yield os.environ["AWS_ENDPOINT_URL"]
+    with pytest.MonkeyPatch.context() as patch:
+        recorded.record(patch)
+        yield os.environ["AWS_ENDPOINT_URL"]
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def least_privilege() -> Iterator[None]:
+    """Fail a test in which a function asked AWS for something that its role in the template doesn't allow."""
+    from tests.contract import recorded
+
+    yield
+    if recorded.calls and (faults := recorded.faults()):
+        pytest.fail("\n".join(faults), pytrace=False)
 
 
 @pytest.fixture(autouse=True)

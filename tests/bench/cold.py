@@ -8,7 +8,8 @@ Every request is a good one, and its answer is checked. The database, SSM and th
 platforms, answer from other processes, so their CPU isn't counted.
 
 With `--try`, each request is made once, in this process on the sources, and nothing is measured: a test does
-that, so that the bench goes with the code.
+that, so that the bench goes with the code. Each function then begins without secrets and connection, and its
+calls of AWS are compared with its role in the template.
 """
 
 import contextlib
@@ -49,6 +50,8 @@ sys.stderr.write("\\n" + json.dumps(said, default=str))
 # These workers import an SDK of half a second each, for work of many seconds: no goal holds for them.
 WITH_SDK = {"script", "voice", "upload"}
 LEFT_OUT = WITH_SDK - {"upload"}
+# Functions that call no AWS service.
+WITHOUT_CALLS: set[str] = set()
 GOALS = {"worst_api": 8, "websub": 8, "worst_other": 12}
 CHANNEL, SECRET = "UC" + "a" * 22, "a secret of this run"
 
@@ -475,7 +478,11 @@ def measure(requests: dict[str, Request], paths: dict[str, str]) -> dict[str, li
 
 
 def try_once(requests: dict[str, Request]) -> int:
-    """Make each request once in this process, and check its answer."""
+    """Make each request once in this process. Check its answer, and its AWS calls against its role."""
+    from showrunner.aws import ssm
+    from showrunner.database import db
+
+    recorded = tests("contract/recorded")
     context = types.SimpleNamespace(
         aws_request_id="r",
         function_name="f",
@@ -484,8 +491,15 @@ def try_once(requests: dict[str, Request]) -> int:
         get_remaining_time_in_millis=lambda: 30_000,
     )
     for name, request in requests.items():
-        said = importlib.import_module(f"functions.{name}.app").handler(request.make(), context)
+        event_ = request.make()
+        ssm.forget()
+        db.close()
+        said = importlib.import_module(f"functions.{name}.app").handler(event_, context)
         assert request.good(said), f"{name} answered its first request with {said}"
+    faults = recorded.faults()
+    assert not faults, faults
+    silent = {*requests, *LEFT_OUT} - recorded.used.keys() - WITHOUT_CALLS
+    assert not silent, f"no call of AWS was seen of {', '.join(sorted(silent))}"
     print(f"{len(requests)} functions answered their first request")
     return 0
 
@@ -496,6 +510,10 @@ def main() -> int:
     is_trial = sys.argv[1:] == ["--try"]
     paths = {} if is_trial else artefacts()
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    if is_trial:
+        import pytest
+
+        tests("contract/recorded").record(pytest.MonkeyPatch())
     with (
         open(os.devnull, "w") as nowhere,  # noqa: PTH123
         ground.stage(videos=100) as known,

@@ -63,6 +63,10 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
                 f"{_matched(line, r'/2015-03-31/functions/([^/]+)/invocations')}",
             )
         ]
+    if line["service"] == "ses" and line["path"].startswith("/v2/"):
+        (one,) = _parts(line, r"/v2/email/suppression/addresses(/.+)?")
+        verb = {"GET": "Get" if one else "List", "DELETE": "Delete"}[line["method"]]
+        return [Need(f"ses:{verb}SuppressedDestination{'' if one else 's'}", None)]
     if line["service"] == "ses":
         asked = {name: values[0] for name, values in parse_qs(line["body"]).items()}
         return [Need(f"ses:{asked['Action']}", f"arn:aws:ses:{region}:{account}:identity/{asked['Source']}")]
@@ -74,9 +78,20 @@ def needs(line: Json, region: str = "us-east-1", account: str = "000000000000") 
                 f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{line['method']}/@connections/{connection}",
             )
         ]
+    if line["service"] == "appsync":
+        return [_of_appsync(line, f"{region}:{account}")]
     if line["service"] == "sts":
         return []  # everyone may call GetCallerIdentity
     return _of_json(line, f"{region}:{account}")
+
+
+def _of_appsync(line: Json, place: str) -> Need:
+    """Translate a request for an API or its keys. IAM names the keys by the request's path."""
+    (api, keys) = _parts(line, r"/v1/apis/([^/]+)(/apikeys(?:/[^/]+)?)?")
+    if not keys and line["method"] == "GET":
+        return Need("appsync:GetGraphqlApi", f"arn:aws:appsync:{place}:apis/{api}")
+    action = {"POST": "CreateApiKey", "GET": "ListApiKeys", "DELETE": "DeleteApiKey"}[line["method"]]
+    return Need(f"appsync:{action}", f"arn:aws:appsync:{place}:/v1/apis/{api}{keys}")
 
 
 def _matched(line: Json, pattern: str) -> str:
@@ -142,6 +157,8 @@ def _of_json(line: Json, place: str) -> list[Need]:
     if prefix not in JSON_SERVICES:
         raise Unknown(f"{line['service']} {line['method']} {line['path']} {line['target']}")
     service, resources = JSON_SERVICES[prefix]
+    if service == "sqs":  # IAM has no action of its own for batches
+        operation = operation.removesuffix("Batch")
     if line["body"] is None:
         return [Need(f"{service}:{operation}", None)]  # too long to be recorded: check the action at least
     body = json.loads(line["body"] or "{}")

@@ -167,6 +167,10 @@ def test_a_statement_that_cannot_be_evaluated_is_an_error():
             call("sqs", "AmazonSQS.SendMessage", {"QueueUrl": "http://x/000000000000/q"}),
             [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")],
         ),
+        (
+            call("sqs", "AmazonSQS.SendMessageBatch", {"QueueUrl": "http://x/000000000000/q"}),
+            [("sqs:SendMessage", f"arn:aws:sqs:{PLACE}:q")],
+        ),
         (call("kms", "TrentService.Decrypt", {"CiphertextBlob": "x"}), [("kms:Decrypt", None)]),
         (
             {
@@ -183,6 +187,22 @@ def test_a_statement_that_cannot_be_evaluated_is_an_error():
                     f"arn:aws:execute-api:{PLACE}:a1b2c3d4/live/POST/@connections/L0SM9=",
                 )
             ],
+        ),
+        (
+            {**s3("DELETE", "/v1/apis/a1/apikeys/da2-x"), "service": "appsync"},
+            [("appsync:DeleteApiKey", f"arn:aws:appsync:{PLACE}:/v1/apis/a1/apikeys/da2-x")],
+        ),
+        (
+            {**s3("GET", "/v2/email/suppression/addresses"), "service": "ses"},
+            [("ses:ListSuppressedDestinations", None)],
+        ),
+        (
+            {**s3("DELETE", "/v2/email/suppression/addresses/a%40b.c"), "service": "ses"},
+            [("ses:DeleteSuppressedDestination", None)],
+        ),
+        (
+            {**s3("GET", "/v1/apis/a1"), "service": "appsync"},
+            [("appsync:GetGraphqlApi", f"arn:aws:appsync:{PLACE}:apis/a1")],
         ),
         (call("dynamodb", "DynamoDB_20120810.PutItem", None), [("dynamodb:PutItem", None)]),
         (call("sts", "", {}), []),
