@@ -15,11 +15,13 @@ from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from showrunner.keys.inventory import EXPIRY_DAYS, INGESTION_KEYS
 from showrunner.production.files import video_folder
+from showrunner.rights.messages import PREFIX
 from showrunner.store import retention
 from showrunner.store.access import api_keys
 from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
 from showrunner.store.metrics import points
+from showrunner.store.rights import content_owners, removal
 from showrunner.telemetry import entrypoint, logger, metrics
 from showrunner.videos import orphans
 
@@ -83,9 +85,32 @@ def _purge_organisations(until: float) -> int:
             if time.monotonic() > until:
                 return purged
             s3.remove([key])
+        with db.reading() as tx:
+            owners = content_owners.list_of(tx, organisation_id)
+        if not all(_purge_content_owner(owner, until) for owner in owners):
+            return purged
         with db.transaction() as tx:
             purged += retention.remove_organisation(tx, organisation_id)
     return purged
+
+
+def _purge_content_owner(owner: dict[str, Any], until: float) -> bool:
+    """Delete a content owner's files and rows, a report at a time. Returns False if time has run out."""
+    for key in s3.list_keys(f"{PREFIX}{owner['name']}/"):
+        if time.monotonic() > until:
+            return False
+        s3.remove([key])
+    with db.reading() as tx:
+        reports = removal.list_reports(tx, owner["id"])
+    for report in reports:
+        if time.monotonic() > until:
+            return False
+        # A report may have a million rows.
+        with db.transaction() as tx, db.long_statements(tx, RUN_SECONDS):
+            removal.remove_report(tx, report["id"], report["month"])
+    with db.transaction() as tx, db.long_statements(tx, RUN_SECONDS):
+        removal.remove_owner(tx, owner["id"])
+    return True
 
 
 def _remover(name: str) -> Callable[[db.Transaction, int], int]:
