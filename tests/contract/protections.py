@@ -868,6 +868,8 @@ def viewer_functions(each: Resource) -> Iterator[str]:
         "FunctionCode", ""
     ):
         yield "a caller can write the address that limits count"
+    if (each.properties.get("FunctionConfig") or {}).get("Runtime") != "cloudfront-js-2.0":
+        yield "it has no runtime, or one that its code wasn't written for"
     if each.properties.get("AutoPublish") is not True:
         yield "CloudFront goes on with the code before it"
 
