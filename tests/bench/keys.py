@@ -9,6 +9,7 @@ own: they read the secret through showrunner.aws.ssm, keep it for the cache time
 """
 
 import argparse
+import base64
 import contextlib
 import io
 import json
@@ -32,7 +33,10 @@ for _path in (ROOT, ROOT / "layers" / "showrunner", ROOT / "tests" / "keys", ROO
 OUT = ROOT / ".local" / "bench"
 SIGNING_KEY, DATABASE, APPSYNC = "auth/signing_key", "database/password", "appsync/api_key"
 OPENAI, GOOGLE = "openai/api_key", "google/client_secret"
-KINDS = (OPENAI, GOOGLE, SIGNING_KEY, DATABASE, APPSYNC)
+SPOTIFY, AIRTABLE, STRIPE = "spotify/client_secret", "airtable/token", "stripe/api_key"
+# Of a service that a person brings a key of, each tried with another call.
+UPLOADED = (OPENAI, GOOGLE, SPOTIFY, AIRTABLE, STRIPE)
+KINDS = (*UPLOADED, SIGNING_KEY, DATABASE, APPSYNC)
 MUST_BE_NONE = (
     *("failed_calls", "orphan_keys", "leaks", "moments_without_a_valid_key"),
     "audit_rows_too_many",
@@ -45,7 +49,7 @@ MOST_PLACES = 80
 
 
 class Services:
-    """One loopback server that answers like OpenAI, Google's token endpoint and a GraphQL API."""
+    """One loopback server that answers like OpenAI, Google, Spotify, Airtable, Stripe and a GraphQL API."""
 
     def __init__(self) -> None:
         self.valid: set[str] = set()
@@ -74,6 +78,10 @@ class Services:
                     self.answer(
                         *((400, {"error": "invalid_grant"}) if known else (401, {"error": "invalid_client"}))
                     )
+                    return
+                if self.path == "/api/token":
+                    pair = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+                    self.answer(200 if pair.removeprefix("client:") in services.valid else 400, {})
                     return
                 known = self.headers.get("x-api-key") in appsync_keys()
                 self.answer(200 if known else 401, {"data": {"__typename": "Query"}})
@@ -121,7 +129,7 @@ def accepts(name: str, value: str) -> None:
     """Use a value. Raises if the service refuses it."""
     from showrunner.database import db, logins
     from showrunner.errors import Disconnected
-    from showrunner.keys import signing
+    from showrunner.keys import signing, trials
     from showrunner.platforms.google import Google
     from showrunner.platforms.http import Sender
 
@@ -134,6 +142,9 @@ def accepts(name: str, value: str) -> None:
     if name == GOOGLE:
         with contextlib.suppress(Disconnected):
             Google(os.environ["GOOGLE_URL"]).refresh("client", value, "no-refresh-token")
+        return
+    if name in (SPOTIFY, AIRTABLE, STRIPE):
+        trials.try_key(name, value)
         return
     sender = Sender("bench", 10, 65_536)
     if name == OPENAI:
@@ -241,7 +252,7 @@ class Bench:
             "why": [],
             "written": [],
         }
-        if name in (OPENAI, GOOGLE):
+        if name in UPLOADED:
             ssm.write(name, self.upload())
         if name == APPSYNC:
             self.rotate("rotate", 0, "before")
@@ -437,7 +448,9 @@ def measure(
     api = sdk.client("appsync").create_graphql_api(name="bench", authenticationType="API_KEY")["graphqlApi"]
     given = {
         "OPENAI_BASE_URL": services.url,
-        "GOOGLE_URL": services.url,
+        **dict.fromkeys(
+            ("GOOGLE_URL", "SPOTIFY_ACCOUNTS_URL", "AIRTABLE_BASE_URL", "STRIPE_BASE_URL"), services.url
+        ),
         "APPSYNC_API_ID": api["apiId"],
         "APPSYNC_URL": f"{services.url}/graphql",
         "BENCH_TOKENS": str(OUT / "tokens"),
@@ -503,7 +516,8 @@ def main() -> int:
     with (OUT / "keys.log").open("w+", encoding="utf-8") as log:
         sys.stdout = log  # before anything of ours is imported: its logger keeps the stream
         with ground.stage(1):
-            ground.put_secret("google/client_id", "client")
+            for name in ("google/client_id", "spotify/client_id"):
+                ground.put_secret(name, "client")
             found = measure(
                 tuple(options.kinds), log, cache_seconds=options.cache_seconds, callers=options.callers
             )

@@ -81,6 +81,8 @@ def test_a_canary_appears_nowhere(tx, client, canary, httpserver, monkeypatch, c
         None,
     )
     assert raised
+    rotations = tried_everywhere(httpserver, monkeypatch, canary)
+    raised += [error for error, _ in rotations]
     history = executed(begun, monkeypatch)
     audit = json.dumps(db.rows(tx, "SELECT to_jsonb(e) AS row FROM audit.events e"), default=str)
     written = capfd.readouterr()
@@ -96,11 +98,33 @@ def test_a_canary_appears_nowhere(tx, client, canary, httpserver, monkeypatch, c
     assert "secret read" in everything["log"]
     assert KEY.name in audit
     for where, text in everything.items():
-        for value in (canary, secret):
+        for value in (canary, secret, *(value for _, value in rotations)):
             for form in forms(value):
                 assert form not in text, where
     for form in forms(canary):
         assert not any(form in answer for answer in answers)
+
+
+def tried_everywhere(httpserver, monkeypatch, canary):
+    """Refuse a key of each service with an answer that repeats it; return the errors with the keys."""
+    httpserver.expect_request(re.compile(".*")).respond_with_data(f"no such key {canary}", 401)
+    for name in ("SPOTIFY_ACCOUNTS_URL", "AIRTABLE_BASE_URL", "STRIPE_BASE_URL", "PEXELS_BASE_URL"):
+        monkeypatch.setenv(name, httpserver.url_for("/"))
+    ssm.write("spotify/client_id", "app")
+    found = []
+    for name in ("spotify/client_secret", "airtable/token", "stripe/api_key", "pexels/api_key"):
+        value = f"unknown-{uuid.uuid4().hex}"
+        begun = state.begin(BY_NAME[name], "rotate")
+        ssm.write(state.candidate(name), value)
+        event = {"name": name, "kind": "rotate", "rotation_id": begun}
+        with pytest.raises(ShowrunnerError) as raised:
+            keys.handler({**event, "step": "test"}, None)
+        keys.handler({**event, "step": "undo", "error": repr(raised.value)}, None)
+        key_audit.handler({**event, "subject": "user:1", "outcome": "failed", "error": f"no {value}"}, None)
+        found.append((repr(raised.value), value))
+        dynamodb.remove(state.primary_key(name), "rotation")
+    ssm.remove("spotify/client_id")
+    return found
 
 
 def executed(rotation_id, monkeypatch):
