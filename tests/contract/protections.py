@@ -513,9 +513,9 @@ WITHOUT_RESOURCE = {
 WILDCARDS = (
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*/(assets|videos|products|backups)/.*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/organisations/\*",
-    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/archive/public/.*",
+    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/archive/(public|connected)/.*",
     r"arn:\$\{AWS::Partition\}:[a-z0-9-]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:.*\$\{(Stage|LiveApi|\w+Machine\.Name)\}.*\*.*",
-    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/(manifests|tables)/\*",
+    r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/(manifests|tables|changes)/\*",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/drops/\*(/uploads/\*)?",
     r"arn:\$\{AWS::Partition\}:s3:::\$\{Bucket\}/keys/\$\{Stage\}/\*",
     r"arn:\$\{AWS::Partition\}:appsync:\$\{AWS::Region\}:\$\{AWS::AccountId\}:/v1/apis/\$\{AppSyncApiId\}/apikeys/\*",
