@@ -9,6 +9,7 @@ calls it; --quick is a smoke run.
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,8 @@ from render.plan import timeline  # noqa: E402
 from render.text.pages import paginate  # noqa: E402
 
 WIDTH, HEIGHT, FPS, SCENE_S = 1080, 1920, 30, 12.0
+# The clips of the comparison with clips: the stand-in library draws them.
+CLIPS, SHOT_S = ("sea", "city", "network", "fibers", "mountains"), 4.0
 GOALS = {"veryfast": 1.10, "ultrafast": 1.35}
 PEAK_GOAL_MB = 600
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
@@ -93,6 +96,42 @@ def _scene(folder: Path, index: int, length_s: float) -> dict[str, Any]:
         },
         "transition": {"kind": "cut"},
     }
+
+
+def clip_content(folder: Path, length_s: float) -> Path:
+    """Return the same timeline with a clip of 1920x1080 in each scene's place, in shots of four seconds."""
+    from local.platforms import footage
+
+    plan = content(folder, length_s)
+    for index, kind in enumerate(CLIPS[: round(length_s / SHOT_S + 0.49)]):
+        if not (folder / f"{kind}.mp4").exists():
+            footage.write(kind, index, 1920, 1080, folder / f"{kind}.mp4")
+    document = json.loads(plan.read_text())
+    document["schema_version"], number = 2, 0
+    for scene in document["scenes"]:
+        start, end = scene.pop("start_s"), scene.pop("end_s")
+        del scene["visual"], scene["transition"]
+        scene["shots"] = []
+        while start < end:
+            asset = {"uri": f"{CLIPS[number % len(CLIPS)]}.mp4"}
+            shot = {"id": str(number), "start_s": start, "end_s": min(start + SHOT_S, end)}
+            scene["shots"].append({**shot, "visual": {"kind": "clip", "asset": asset}})
+            start, number = start + SHOT_S, number + 1
+    target = folder / "clips.json"
+    target.write_text(json.dumps(document))
+    return target
+
+
+def decoding(plan: Path, target: Path) -> list[str]:
+    """Return a command that decodes the clips of a plan for as long as they are shown, and nothing else."""
+    parsed = timeline.parse(json.loads(plan.read_text()))
+    listed = "".join(
+        f"file '{plan.parent / shot.visual.asset.uri}'\noutpoint {shot.end_s - shot.start_s:.3f}\n"
+        for shot in parsed.shots
+        if shot.visual.asset
+    )
+    target.write_text(f"ffconcat version 1.0\n{listed}")
+    return ffmpeg.command("-f", "concat", "-safe", "0", "-i", target, "-an", "-f", "null", "-")
 
 
 def trim_voices(folder: Path) -> None:
@@ -358,6 +397,32 @@ def compare(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, 
     return {name: summary(found) for name, found in results.items()}
 
 
+def compare_clips(folder: Path, length_s: float, preset: str, runs: int) -> dict[str, dict[str, float]]:
+    """Ours, and the bare encoder after the bare decoder, alternately: decoding counts on both sides."""
+    plan = clip_content(folder, length_s)
+    trim_voices(folder)
+    raw = folder / "raw.yuv"
+    raw_frames(plan, raw)
+    both = [decoding(plan, folder / "clips.ffconcat"), limit(raw, folder / "limit.mp4", preset)]
+    ways = {
+        "ours": ours(plan, folder / "out", preset),
+        "limit": ["sh", "-c", " && ".join(shlex.join(map(str, command)) for command in both)],
+    }
+    results: dict[str, list[Run]] = {name: [] for name in ways}
+    for number in range(runs):
+        for name, way in ways.items():
+            result = measured(way)
+            results[name].append(result)
+            print(
+                f"  {preset:10} {name:6} clips {number + 1}: {result.wall_s:5.2f} s wall, "
+                f"{result.cpu_s:7.2f} s cpu",
+                flush=True,
+            )
+    results["ours"][-1].peak_mb = measured(ways["ours"], memory=True).peak_mb
+    raw.unlink()
+    return {name: summary(found) for name, found in results.items()}
+
+
 def by_length(folder: Path, lengths: list[float], preset: str) -> dict[str, dict[str, float]]:
     """One run each: does cost grow with length, does memory?"""
     found = {}
@@ -395,13 +460,15 @@ def main() -> None:
     comparisons = {
         preset: compare(folder, arguments.seconds, preset, arguments.runs) for preset in arguments.presets
     }
+    clips = compare_clips(folder, arguments.seconds, arguments.presets[0], arguments.runs)
     lengths = by_length(folder, arguments.lengths, arguments.presets[0])
-    report(home, comparisons, lengths, arguments.seconds)
+    report(home, comparisons, clips, lengths, arguments.seconds)
 
 
 def report(
     home: Path,
     comparisons: dict[str, dict[str, dict[str, float]]],
+    clips: dict[str, dict[str, float]],
     lengths: dict[str, dict[str, float]],
     seconds: float,
 ) -> None:
@@ -418,12 +485,14 @@ def report(
     }
     first = next(iter(ratios.values()))
     peak = max(
-        [found["ours"]["peak_mb"] for found in comparisons.values()]
+        [found["ours"]["peak_mb"] for found in (*comparisons.values(), clips)]
         + [found["peak_mb"] for found in lengths.values()]
     )
     document = {
         "ratio_to_limit": first["ratio_to_limit"],
         "ratio_to_naive": first["ratio_to_naive"],
+        "clips_ratio_to_limit": round(clips["ours"]["wall_s"] / clips["limit"]["wall_s"], 3),
+        "clips": clips,
         "peak_mb": peak,
         "wall_s": {length: found["wall_s"] for length, found in lengths.items()},
         "by_length": lengths,
@@ -447,6 +516,7 @@ def report(
             f"{ratio['ratio_to_same_options']:.2f} x with our options), "
             f"{ratio['ratio_to_naive']:.2f} x the filter graph"
         )
+    print(f"clips: {document['clips_ratio_to_limit']:.2f} x the bare decoder and encoder")
     print(
         f"peak of all processes together {peak:.0f} MB (goal {PEAK_GOAL_MB}); written to "
         f"{home / 'render.json'}"
