@@ -103,8 +103,7 @@ def settings(base: str) -> dict[str, str]:
         **{name: sqs.create_queue(QueueName=name.lower())["QueueUrl"] for name in queues},
         **dict.fromkeys(
             (
-                *("FEED_BASE_URL", "YOUTUBE_BASE_URL", "SPOTIFY_BASE_URL", "SPOTIFY_ACCOUNTS_URL"),
-                *("TIKTOK_API_URL", "TIKTOK_LOGIN_URL"),
+                *("FEED_BASE_URL", "YOUTUBE_BASE_URL"),
                 *("INSTAGRAM_API_URL", "INSTAGRAM_LOGIN_URL", "INSTAGRAM_OAUTH_URL"),
             ),
             base,

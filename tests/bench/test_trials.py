@@ -23,4 +23,5 @@ def test_every_request_of_a_benchmark_gets_a_good_answer(name):
         check=False,
     )
     assert trial.returncode == 0, trial.stderr[-3000:]
-    assert "answered" in trial.stdout.splitlines()[-1]
+    # A line of a thread's log may follow it.
+    assert [line for line in trial.stdout.splitlines() if "answered" in line], trial.stdout[-3000:]

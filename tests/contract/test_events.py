@@ -85,9 +85,14 @@ def video(tx, event, aws):
 def settings(monkeypatch):
     """Set the steps' environment as template.yaml does.
 
-    No platform is called: script and recordings exist.
+    No platform is called: script and recordings exist, and nothing answers for the libraries without a key.
     """
+    nowhere = "http://127.0.0.1:9"
     for name, value in {
+        "COMMONS_BASE_URL": nowhere,
+        "COMMONS_FILE_HOST": f"{nowhere}/",
+        "NASA_BASE_URL": nowhere,
+        "NASA_FILE_HOST": f"{nowhere}/",
         "RENDER_PLATFORM": "cpu",
         "OPENAI_MODEL": "gpt-6-luna",
         "ELEVENLABS_MODEL": "eleven_flash_v2_5",

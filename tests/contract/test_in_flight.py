@@ -79,6 +79,7 @@ def test_an_execution_with_its_script_goes_on(begun, old):
 
 def test_an_execution_that_renders_is_finished(tx, begun, video, old):
     left_behind(begun, "script.json", "timeline.json")
+    visuals.handler(old("visuals.scene"), None)
     rendered(begun)
 
     assert record.handler(old("record.timeline"), None)["recorded"] == "timeline"

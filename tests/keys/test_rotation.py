@@ -98,6 +98,7 @@ def test_the_samples_of_the_steps_are_the_machines_events(event, openai):
     assert app.handler(event("keys.create"), None) == {"do": "work", "step": "publish"}
     assert app.handler(event("keys.undo"), None) == {"do": "record", "outcome": "failed"}
     assert state.find(KEY.name)["error"] == "CredentialRejected"
+    assert app.handler(event("keys.report"), None) == {"do": "record", "outcome": "done", "refused": ""}
 
 
 def test_a_client_secret_of_google_is_tried_without_anybodys_permission(platforms):

@@ -182,6 +182,10 @@ def running() -> Iterator[tuple[Platforms, dict[str, str]]]:
                 "NASA_BASE_URL": f"{pexels_url}/nasa",
                 "NASA_FILE_HOST": f"{pexels_url}/",
                 "YOUTUBE_BASE_URL": pexels_url,
+                "SPOTIFY_BASE_URL": pexels_url,
+                "SPOTIFY_ACCOUNTS_URL": pexels_url,
+                "TIKTOK_API_URL": pexels_url,
+                "TIKTOK_LOGIN_URL": pexels_url,
             },
         )
     others.shutdown()

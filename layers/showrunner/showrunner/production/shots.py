@@ -8,10 +8,10 @@ import itertools
 import random
 import re
 from collections.abc import Container, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from showrunner.production import cards, tags, visuals
-from showrunner.production.job import Job, Pace
+from showrunner.production.job import Job
 from showrunner.production.script import Kind, Script, ShotDescription, Template, Visual
 from showrunner.production.segmentation import caption_words, sentence_ends
 from showrunner.production.text import count_words
@@ -21,21 +21,6 @@ from showrunner.production.visuals import Shot
 SHORTEST_CARD_SECONDS = 2.5
 
 
-class Lengths(NamedTuple):
-    """Seconds of a shot: the least, the usual and the most that is planned."""
-
-    shortest: float
-    usual: float
-    longest: float
-
-
-# Seconds are estimated from words here, and a speaker may take a fifth longer, so the most stays well below
-# seven.
-LENGTHS: dict[Pace, Lengths] = {
-    "calm": Lengths(3.0, 4.6, 5.6),
-    "normal": Lengths(2.3, 3.6, 5.0),
-    "fast": Lengths(2.0, 2.7, 3.8),
-}
 # Shots of the same length one after another are dull: the usual length is varied by one of these.
 _VARIED = (0.8, 1.0, 1.25)
 # What a cut costs at the end of a sentence, of a clause, elsewhere, and after a short word, which often
@@ -166,7 +151,7 @@ def _edges(
     `ends` are the indices after which a sentence ends; `card` is the first and last word of the card; at the
     words `wanted` the writer of the script begins a shot.
     """
-    lengths, rng = LENGTHS[job.pace], random.Random(seed)  # noqa: S311 - the same plan again, no secret
+    lengths, rng = visuals.LENGTHS[job.pace], random.Random(seed)  # noqa: S311 - the same plan again, no secret
     usual = [lengths.usual * rng.choice(_VARIED) for _ in words]
     weights = [len(word) + 1 for word in words]
     second = count_words(" ".join(words)) * 60 / job.voice.words_per_minute / sum(weights)
@@ -193,7 +178,7 @@ def _edges(
     return edges[::-1]
 
 
-def _length_cost(seconds: float, usual: float, lengths: Lengths, is_card: bool) -> float:
+def _length_cost(seconds: float, usual: float, lengths: visuals.Lengths, is_card: bool) -> float:
     shortest = max(lengths.shortest, SHORTEST_CARD_SECONDS) if is_card else lengths.shortest
     outside = max(0.0, shortest - seconds, seconds - lengths.longest)
     return float(_OFF_LENGTH * (seconds / usual - 1) ** 2 + _OUT_OF_BOUNDS * outside)

@@ -11,7 +11,7 @@ from typing import Any
 from showrunner.aws import s3, ssm
 from showrunner.errors import CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded
 from showrunner.models import Work
-from showrunner.production import files, ranking, shots, visuals
+from showrunner.production import files, ranking, visuals
 from showrunner.production.job import Job
 from showrunner.production.ranking import Candidate, Frame
 from showrunner.production.visuals import Shot
@@ -91,7 +91,7 @@ class Footage:
 
     def _frame(self, shot: Shot) -> Frame:
         """Return the first output's size, and how long the shot is probably shown."""
-        first, usual = self._job.outputs[0], shots.LENGTHS[self._job.pace].usual
+        first, usual = self._job.outputs[0], visuals.LENGTHS[self._job.pace].usual
         seconds = shot.words * 60 / self._job.voice.words_per_minute if shot.words else usual
         return Frame(first.width, first.height, seconds)
 
