@@ -56,10 +56,10 @@ def forget() -> None:
 
 
 def refused() -> None:
-    """Read the cached secrets again, because a service has refused one of them.
+    """Read the cached secrets again, because a service has refused one of them, and forget them.
 
-    Those that were replaced meanwhile are recorded: this function was refused with the version before. If SSM
-    fails too, the next look-up asks it.
+    Those that were replaced meanwhile are recorded: this function was refused with the version before. The
+    next look-up asks SSM in any case, because somebody may replace the secret after the refusal.
     """
     before, names = dict(_versions), sorted(_secrets)
     forget()
@@ -68,6 +68,7 @@ def refused() -> None:
             _fetch(names[start : start + NAMES_A_CALL])
         except ShowrunnerError:
             return
+    forget()
     replaced = {name: version for name, version in before.items() if _versions.get(name) != version}
     secret_uses.record({name: replaced[name] for name in names if name in replaced}, "refused")
 
