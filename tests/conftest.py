@@ -125,6 +125,17 @@ def tx(postgres: Any) -> Iterator[Any]:
         raise RollBack
 
 
+def forget_uses() -> None:
+    """Remove what earlier tests of this process have recorded about their reads of secrets."""
+    from showrunner.aws import dynamodb, secret_uses
+
+    for thread in threading.enumerate():
+        if thread.name == secret_uses.KEY:
+            thread.join(10)
+    for use in secret_uses.list_():
+        dynamodb.remove(secret_uses.KEY, f"{use.secret}#{use.reader}")
+
+
 @pytest.fixture(scope="session")
 def aws() -> Iterator[str]:
     """Start moto on a real port, so that clients sign, send and parse as in AWS. Returns its address."""

@@ -14,7 +14,7 @@ from showrunner.keys import state
 from showrunner.keys.inventory import BY_NAME, SECRETS
 from showrunner.store.accounts import members, users
 from showrunner.store.audit import audit_log
-from tests.conftest import Client, add_organisation
+from tests.conftest import Client, add_organisation, forget_uses
 
 ROTATE = "/api/v1/admin/keys/openai/api_key/rotate"
 
@@ -29,6 +29,7 @@ def machine(tx, aws, monkeypatch):
         definition=definition,
     )
     monkeypatch.setenv("ROTATION_MACHINE_ARN", made["stateMachineArn"])
+    forget_uses()
     before = ssm.current("openai/api_key")
     ssm.write("openai/api_key", "sk-current-1234")
     yield made["stateMachineArn"]

@@ -13,6 +13,7 @@ from showrunner.aws import dynamodb, rpc, sdk, secret_uses, ssm
 from showrunner.errors import Conflict, CredentialRejected, InvalidRequest, PlatformUnavailable
 from showrunner.keys import ages, overdue, readers, signing, state, trials
 from showrunner.keys.inventory import APPSYNC, BY_NAME, DATABASE, JWKS, SECRETS, SIGNING_KEY
+from tests.conftest import forget_uses
 from tests.contract import template
 from tests.keys import killing
 from tests.keys.killing import Killed
@@ -94,6 +95,7 @@ def test_a_key_that_the_service_refuses_is_never_used(openai):
 
 
 def test_the_samples_of_the_steps_are_the_machines_events(event, openai):
+    forget_uses()
     ssm.write(state.candidate(KEY.name), "new-key")
     assert app.handler(event("keys.create"), None) == {"do": "work", "step": "publish"}
     assert app.handler(event("keys.undo"), None) == {"do": "record", "outcome": "failed"}
@@ -400,8 +402,7 @@ def test_the_inventory_names_each_secret_once():
 def used():
     """Return a function that notes a use of the database's login, as a reader's environment does."""
     noted = []
-    for use in secret_uses.list_():  # this process has noted its own
-        dynamodb.remove(secret_uses.KEY, f"{use.secret}#{use.reader}")
+    forget_uses()  # this process has noted its own
 
     def note(reader, version, seconds_ago=0, kind="read", name=DATABASE):
         sk = f"{name}#{reader}"

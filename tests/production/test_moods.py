@@ -37,6 +37,13 @@ def test_the_words_of_a_script_choose_its_mood(language, text, mood):
     assert moods.of_script(script_about(text), "educational", language) == mood
 
 
+def test_a_language_without_listed_words_gets_the_mood_of_its_style():
+    assert (
+        moods.of_script(script_about("Perigo, medo e guerra: vítimas na tempestade."), "educational", "pt")
+        == "calm"
+    )
+
+
 def test_news_are_never_playful():
     text = "A funny cat laughs at a silly joke, and the clown has a toy and a game."
     assert moods.of_script(script_about(text), "news", "en") == "news"

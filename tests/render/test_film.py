@@ -21,6 +21,7 @@ from PIL import Image
 from render import ffmpeg, job
 from render.encode import segments
 from render.encode.encoders import Encoder
+from render.picture import takes
 from render.picture.compose import Composer
 from render.picture.compositor import Compositor
 from render.plan import assets, timeline
@@ -369,6 +370,7 @@ def test_an_encoder_that_stays_open_makes_pieces_that_join(film, tmp_path):
     parsed = timeline.parse(film.document)
     output, encoder = parsed.outputs[0], Encoder("libx264", "")
     files = {asset.uri: film.folder / asset.uri for _, asset in parsed.assets()}
+    parsed, _ = takes.choose_all(parsed, files, 1)
     pieces = segments.plan(parsed, output, encoder, Compositor("cpu", ""), {})
     assert len(pieces) > 3
     finished, streams = [], set()

@@ -73,6 +73,7 @@ _WORDS: Mapping[Mood, Mapping[str, str]] = {
         "de": "lustig spaß lach witz albern katz hund. hunde spielzeug spiel. spiele komisch clown süß",
     },
 }
+_LANGUAGES = frozenset.intersection(*(frozenset(words) for words in _WORDS.values()))
 # One word of a mood says nothing: so many are needed, and so many of a hundred words.
 _FEWEST, _PER_HUNDRED = 3, 1.5
 
@@ -80,9 +81,11 @@ _FEWEST, _PER_HUNDRED = 3, 1.5
 def of_script(script: Script, style: str, language: str) -> Mood:
     """Return the mood whose words the script has most often, of those that fit its style.
 
-    Without enough such words it is the style's own mood.
+    Without enough such words, or in a language whose words are not listed, it is the style's own mood.
     """
     moods = _MOODS_OF_STYLES[style]
+    if language not in _LANGUAGES:
+        return moods[0]
     text = " ".join([script.title, *script.passages]).casefold()
     enough = max(_FEWEST, _PER_HUNDRED * len(text.split()) / 100)
     counts = {mood: len(_pattern(mood, language).findall(text)) for mood in moods if mood in _WORDS}
