@@ -182,8 +182,12 @@ def aws() -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def least_privilege() -> Iterator[None]:
     """Fail a test in which a function asked AWS for something that its role in the template doesn't allow."""
+    from showrunner.aws import ssm
     from tests.contract import recorded
 
+    # A refused function reads the secrets of its process again. Here other functions have read some of them.
+    for name in [each for each in ssm._secrets if not each.startswith(("auth/", "database/"))]:
+        del ssm._secrets[name]
     yield
     if recorded.calls and (faults := recorded.faults()):
         pytest.fail("\n".join(faults), pytrace=False)

@@ -335,7 +335,8 @@ def test_a_key_that_is_wrong_says_where_it_belongs(world, channel, artist):
 
 def test_more_ids_than_a_call_takes_are_refused(world):
     world.seeded = True
-    batch = {"platform": "youtube", "accounts": [f"UC{n:022}" for n in range(51)], "key": "archive/public/x"}
+    ids = [f"UC{n:022}" for n in range(51)]
+    batch = {"platform": "youtube", "accounts": ids, "key": "archive/public/youtube/x"}
 
     with pytest.raises(PlatformRejected, match="At most 50"):
         youtube.handler(batch, None)
