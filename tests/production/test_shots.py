@@ -222,6 +222,20 @@ def test_an_abbreviation_does_not_end_a_sentence() -> None:
     assert [text.split()[index] for index in sorted(ends)] == ["asleep.", "left."]
 
 
+def test_a_figure_counts_for_as_long_as_it_is_spoken() -> None:
+    """ "12,500" is one word, but takes as long as three."""
+    text = (
+        "In {}, {} and {} ships laid {} miles of cable, then {} miles more, and lost {} of them in the deep."
+    )
+    figures = text.format("1,858", "1,866", "1,956", "12,500", "27,350", "14,780")
+    words = text.format("spring", "summer", "fall", "many", "some", "few")
+    assert len(caption_words(figures, "en")) == len(caption_words(words, "en"))
+
+    counts = [len(shots.divide(each, visual(), job(), 1)) for each in (figures, words)]
+
+    assert counts[0] > counts[1]
+
+
 def test_a_slow_speaker_gets_no_shot_that_is_too_long() -> None:
     script, ordered = manual(LONG), job()
     recordings = [recording(passage, len(passage) * 0.12) for passage in script.passages]

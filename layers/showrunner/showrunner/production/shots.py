@@ -28,6 +28,8 @@ _VARIED = (0.8, 1.0, 1.25)
 _SENTENCE, _CLAUSE, _ELSEWHERE, _AFTER_SHORT_WORD = 0.0, 0.45, 3.0, 0.7
 _OFF_LENGTH, _OUT_OF_BOUNDS, _THROUGH_A_CARD, _AFTER_ITS_SENTENCE = 3.0, 6.0, 8.0, 4.0
 _SHORT_WORD = 3
+# A digit is spoken as about so many letters: "1858" is eighteen fifty-eight, "15,000" fifteen thousand.
+_DIGIT_LETTERS = 4
 # Cards for which there is no footage.
 _NOT_FILMED = ("chart_bar", "chart_line", "quote", "steps")
 # Phrases of one shot that are searched for: each costs a request, and the first ones are the most exact.
@@ -153,8 +155,9 @@ def _edges(
     """
     lengths, rng = visuals.LENGTHS[job.pace], random.Random(seed)  # noqa: S311 - the same plan again, no secret
     usual = [lengths.usual * rng.choice(_VARIED) for _ in words]
-    weights = [len(word) + 1 for word in words]
-    second = count_words(" ".join(words)) * 60 / job.voice.words_per_minute / sum(weights)
+    letters = sum(len(word) + 1 for word in words)
+    second = count_words(" ".join(words)) * 60 / job.voice.words_per_minute / letters
+    weights = [len(word) + 1 + (_DIGIT_LETTERS - 1) * sum(map(str.isdigit, word)) for word in words]
     spoken = [0.0]
     for weight in weights:
         spoken.append(spoken[-1] + weight * second)
