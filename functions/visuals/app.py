@@ -9,7 +9,7 @@ from showrunner.production.own import Placed
 from showrunner.production.script import Script
 from showrunner.production.visuals import Shot
 from showrunner.telemetry import entrypoint
-from showrunner.videos import choices, replacements
+from showrunner.videos import replacements
 from showrunner.videos.choices import Chooser
 
 
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     job = Job.model_validate(s3.get_json(files.job_key(event["folder"])))
     scene, found = event["scene"], _shots(job)
     placed = own.place([asset for asset in job.assets if asset.kind in ("image", "clip")], found)
-    chooser = choices.Chooser(job, found, scene)
+    chooser = Chooser(job, found, scene)
     chosen = _chosen(chooser, placed, scene, found[scene])
     s3.put_json(files.visual_key(job.folder, scene), {"shots": chosen})
     return {"scene": scene}

@@ -83,9 +83,9 @@ class Account:
     deleted_again: list[Json] = field(default_factory=list)
     commands_of_migrate: list[Json] = field(default_factory=list)
     answers: dict[str, Json] = field(default_factory=dict)
-    """What the migrate function answers to a command."""
+    """Answers of the migrate function, by command."""
     manifests: list[Json] = field(default_factory=list)
-    """Of the backups in the backup bucket."""
+    """Manifests of the backups that the backup bucket holds."""
     versions: list[str] = field(default_factory=lambda: ["$LATEST", "1"])
     deregistered: list[str] = field(default_factory=list)
     zones: dict[str, list[str]] = field(

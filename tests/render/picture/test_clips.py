@@ -39,7 +39,7 @@ def test_a_clip_fills_its_scene_without_standing_still(tmp_path, length_s):
 
 
 def test_a_slightly_short_clip_keeps_its_speed(tmp_path):
-    """It begins again, with a cross-fade, before it would stand still."""
+    """Expect that a clip that is too short begins again, with a cross-fade, instead of standing still."""
     found = numbers(frames(counting(tmp_path / "c.mp4", 2), 75))
     seamless = 60 - clips.SEAM
     assert found[:seamless] == pytest.approx(range(seamless), abs=1)

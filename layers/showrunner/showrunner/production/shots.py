@@ -91,11 +91,11 @@ def divide(
     edges = _edges(words, ends, card, wanted, job, seed)
     shown = list(itertools.pairwise(edges))
     texts = [passage[spans[first][0] : spans[last - 1][1]] for first, last in shown]
-    told = [_told(wanted, (first + last - 1) // 2) for first, last in shown]
-    shows = _shot_of_card(visual, texts, edges, card, told)
+    descriptions = [_described_at(wanted, (first + last - 1) // 2) for first, last in shown]
+    shows = _shot_of_card(visual, texts, edges, card, descriptions)
     return [
         _shot(text, last - first, visual, index == shows, each, job.language)
-        for index, (text, (first, last), each) in enumerate(zip(texts, shown, told, strict=True))
+        for index, (text, (first, last), each) in enumerate(zip(texts, shown, descriptions, strict=True))
     ]
 
 
@@ -114,29 +114,35 @@ def _placed(described: Sequence[ShotDescription], words: list[str]) -> dict[int,
     return found
 
 
-def _told(wanted: dict[int, ShotDescription], word: int) -> ShotDescription | None:
+def _described_at(wanted: dict[int, ShotDescription], word: int) -> ShotDescription | None:
     """Return the description that holds at a word: the last one that began."""
     begun = [first for first in wanted if first <= word]
     return wanted[max(begun)] if begun else None
 
 
 def _shot(
-    text: str, words: int, scene: Visual, shows_card: bool, told: ShotDescription | None, language: str
+    text: str, words: int, scene: Visual, shows_card: bool, description: ShotDescription | None, language: str
 ) -> Shot:
     visual = scene if shows_card else _of_words(text, scene, language)
     kind: Kind = visuals.kind_of(visual.template)
     if kind == "title":
         # A title stands alone where the writer wants it; elsewhere it is typeset if no picture is found.
-        is_title = told is not None and told.kind == "title" and visual.template != "gradient"
-        kind = "title" if is_title else "photograph" if told and told.kind == "photograph" else "footage"
-    searches = [each for each in told.searches if each.strip()][:_SEARCHES] if told else []
+        is_title = description is not None and description.kind == "title" and visual.template != "gradient"
+        kind = (
+            "title"
+            if is_title
+            else "photograph"
+            if description and description.kind == "photograph"
+            else "footage"
+        )
+    searches = [each for each in description.searches if each.strip()][:_SEARCHES] if description else []
     return Shot(
         words=words,
         text=text,
         visual=visual,
         kind=kind,
         queries=searches or _queries(text, scene, language),
-        avoid=told.avoid if told else [],
+        avoid=description.avoid if description else [],
     )
 
 
@@ -206,7 +212,7 @@ def _shot_of_card(
     texts: list[str],
     edges: list[int],
     card: tuple[int, int] | None,
-    told: list[ShotDescription | None],
+    descriptions: list[ShotDescription | None],
 ) -> int | None:
     """Return which shot shows the card, None if there is none.
 
@@ -220,7 +226,7 @@ def _shot_of_card(
     if visual.template not in visuals.TYPESET:
         return 0
     kind = visuals.kind_of(visual.template)
-    named = next((index for index, each in enumerate(told) if each and each.kind == kind), None)
+    named = next((index for index, each in enumerate(descriptions) if each and each.kind == kind), None)
     if named is not None:
         return named
     return max(

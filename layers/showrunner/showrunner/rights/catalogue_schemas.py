@@ -29,14 +29,26 @@ type PolicyAction = Literal["monetize", "track", "block"]
 type ClaimStatus = Literal["active", "inactive", "pending"]
 
 
-class CmsVideoFilter(Page):
+class _WorkFilter(Page):
+    """Filters that the lists of videos, assets and claims have in common."""
+
+    title: Title | None = None
+    artist: Artist | None = None
+    label: Word | None = None
+    isrc: Word | None = None
+    upc: Word | None = None
+    custom_id: Word | None = None
+    views_from: Count | None = None
+    views_to: Count | None = None
+
+
+class CmsVideoFilter(_WorkFilter):
     """Filters and page of the list of videos.
 
     artist, label, isrc, upc and claim_status look at the claims on a video. Sorted by published_at,
     uploaded_at, title, views or video_id.
     """
 
-    title: Title | None = None
     category: Annotated[
         Word | None, Field(description="Category, as reports write it.", examples=["Music"])
     ] = None
@@ -48,42 +60,26 @@ class CmsVideoFilter(Page):
         Word | None, Field(description="Policy in effect, as reports write it.", examples=["Monetize"])
     ] = None
     conflict: bool | None = None
-    artist: Artist | None = None
-    label: Word | None = None
-    isrc: Word | None = None
-    upc: Word | None = None
-    custom_id: Word | None = None
     asset_id: AssetId | None = None
-    views_from: Count | None = None
-    views_to: Count | None = None
     published_from: Moment | None = None
     published_to: Moment | None = None
 
 
-class CmsAssetFilter(Page):
+class CmsAssetFilter(_WorkFilter):
     """Filters and page of the list of assets. Sorted by views (of a day), title or asset_id."""
 
-    title: Title | None = None
     type: AssetType | None = None
-    artist: Artist | None = None
-    label: Word | None = None
     asset_label: Word | None = None
-    isrc: Word | None = None
-    upc: Word | None = None
-    custom_id: Word | None = None
     policy: Annotated[
         Word | None,
         Field(description="Match policy, as reports write it.", examples=["Monetize in all countries"]),
     ] = None
     conflict: bool | None = None
-    views_from: Count | None = None
-    views_to: Count | None = None
 
 
-class CmsClaimFilter(Page):
+class CmsClaimFilter(_WorkFilter):
     """Filters and page of the list of claims. Sorted by created_on, views or claim_id."""
 
-    title: Title | None = None
     video_id: VideoId | None = None
     asset_id: AssetId | None = None
     channel_id: YoutubeChannelId | None = None
@@ -95,13 +91,6 @@ class CmsClaimFilter(Page):
         Word | None, Field(description="How it was made, as reports write it.", examples=["AUDIO_MATCH"])
     ] = None
     policy: Annotated[PolicyAction | None, Field(description="What the claim does somewhere.")] = None
-    artist: Artist | None = None
-    label: Word | None = None
-    isrc: Word | None = None
-    upc: Word | None = None
-    custom_id: Word | None = None
-    views_from: Count | None = None
-    views_to: Count | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
 
