@@ -90,6 +90,18 @@ def test_any_text_and_recording_is_divided_without_gaps(text: str, pace: Any, se
         assert all(last - first >= 1.49 for first, last in edges) or len(edges) == 1
 
 
+def test_a_long_shot_is_divided_into_parts_that_can_all_be_seen() -> None:
+    shot = pictures(written(12), job())[0][0].model_copy(update={"kind": "photograph"})
+    starts = [1.55, 3.2, 6.9, 7.1, 7.3, 12.4]
+    words = [{"text": "x", "start_s": 0.0, "end_s": 0.4}]
+    words += [{"text": "x", "start_s": start, "end_s": start + 0.1} for start in starts]
+
+    parts = timeline._divided((0.0, 13.8, shot), words)
+
+    assert len(parts) > 1
+    assert all(last - first >= 1.499 for first, last, _ in parts)
+
+
 def described(begins: str, kind: Any = "footage", **fields: Any) -> ShotDescription:
     return ShotDescription(begins=begins, kind=kind, **{"searches": [], "avoid": [], **fields})
 

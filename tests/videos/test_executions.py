@@ -49,6 +49,7 @@ def test_failed_videos_are_retried_together_and_a_dry_run_only_lists_them(client
     dry = client("POST", retry, {"dry_run": True})
     assert dry.status == 202
     assert dry.body == {"dry_run": True, "results": [{**own, "status": "matches"}], "more": False}
+    assert client("POST", retry, {"dry_run": True}, idempotency_key="no\ttab").status == 400
     assert client("POST", retry, {"status": "cancelled"}).body["results"] == []
     assert client("POST", retry, {"date_to": "2020-01-01T00:00:00Z"}).body["results"] == []
 

@@ -284,15 +284,19 @@ def _divided(shot: _Timed, words: list[dict[str, Any]]) -> list[_Timed]:
     """
     first, last, picture = shot
     count = int((last - first) // LONGEST_SHOT_SECONDS) + 1
+    # A cut lies before its word's start, so the cuts themselves are compared, not the words.
     inside = [
-        _cut_before(words, at, first, last)
-        for at in range(1, len(words))
-        if first + SHORTEST_SHOT_SECONDS < words[at]["start_s"] < last - SHORTEST_SHOT_SECONDS
+        cut
+        for cut in (_cut_before(words, at, first, last) for at in range(1, len(words)))
+        if first + SHORTEST_SHOT_SECONDS <= cut <= last - SHORTEST_SHOT_SECONDS
     ]
     if count == 1 or picture.kind == "clip" or len(inside) < count - 1:
         return [shot]
-    aims = [first + (last - first) * number / count for number in range(1, count)]
-    cuts = sorted({min(inside, key=lambda at, aim=aim: abs(at - aim)) for aim in aims})  # type: ignore[misc]
+    cuts: list[float] = []
+    for aim in (first + (last - first) * number / count for number in range(1, count)):
+        free = [cut for cut in inside if not cuts or cut >= cuts[-1] + SHORTEST_SHOT_SECONDS]
+        if free:
+            cuts.append(min(free, key=lambda cut: abs(cut - aim)))
     ground = picture
     if picture.kind == "generated":
         ground = picture.model_copy(update={"generated": {"template": "gradient"}})

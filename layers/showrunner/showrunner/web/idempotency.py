@@ -16,12 +16,7 @@ def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: 
 
     secret: store the response encrypted with the key, because it is shown only once.
     """
-    key = request.headers.get("idempotency-key")
-    if key is not None and not TOKEN.fullmatch(key):
-        raise InvalidRequest(
-            "The Idempotency-Key must have 1 to 128 printable characters.",
-            [{"field": "Idempotency-Key", "message": "not valid"}],
-        )
+    key = key_of(request)
     with db.transaction() as tx:
         if key is None:
             return work(tx)
@@ -35,3 +30,14 @@ def once(request: Request, work: Callable[[db.Transaction], Answer], *, secret: 
             tx, *scope, answer.status, idempotency.sealed(answer.text(), key) if secret else answer.text()
         )
         return answer
+
+
+def key_of(request: Request) -> str | None:
+    """Return the request's Idempotency-Key, None without one. Raises InvalidRequest."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not TOKEN.fullmatch(key):
+        raise InvalidRequest(
+            "The Idempotency-Key must have 1 to 128 printable characters.",
+            [{"field": "Idempotency-Key", "message": "not valid"}],
+        )
+    return key
