@@ -10,17 +10,21 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from showrunner.accounts import connections
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
 from showrunner.keys.inventory import EXPIRY_DAYS, INGESTION_KEYS
+from showrunner.metrics import grants
+from showrunner.metrics.definitions import CONNECTED
 from showrunner.production.files import video_folder
 from showrunner.rights.messages import PREFIX
 from showrunner.store import retention
 from showrunner.store.access import api_keys
+from showrunner.store.accounts import connected_accounts
 from showrunner.store.audit import audit_log
 from showrunner.store.feed import polls
-from showrunner.store.metrics import points
+from showrunner.store.metrics import accounts, points
 from showrunner.store.rights import content_owners, removal
 from showrunner.telemetry import entrypoint, logger, metrics
 from showrunner.videos import orphans
@@ -76,7 +80,10 @@ def _asset_keys(asset: dict[str, Any]) -> list[str]:
 
 
 def _purge_organisations(until: float) -> int:
-    """Delete everything below an organisation's prefix, then its rows. Continues in the next night."""
+    """Delete an organisation's files, then the tokens of its connected accounts, then its rows.
+
+    What the time doesn't suffice for is deleted in the next night.
+    """
     with db.reading() as tx:
         deleted = retention.list_deleted_organisations(tx, VIDEOS)
     purged = 0
@@ -89,9 +96,22 @@ def _purge_organisations(until: float) -> int:
             owners = content_owners.list_of(tx, organisation_id)
         if not all(_purge_content_owner(owner, until) for owner in owners):
             return purged
-        with db.transaction() as tx:
+        _forget_tokens(organisation_id)
+        with db.transaction() as tx, db.long_statements(tx, RUN_SECONDS):
             purged += retention.remove_organisation(tx, organisation_id)
     return purged
+
+
+def _forget_tokens(organisation_id: str) -> None:
+    """Delete the sealed tokens of the accounts that an organisation and its artists have connected."""
+    with db.reading() as tx:
+        connected = connected_accounts.list_ids(tx, organisation_id)
+        followed = accounts.list_of_organisation(tx, organisation_id)
+    for connection_id in connected:
+        connections.remove(connection_id)
+    for each in followed:
+        if each["platform"] in CONNECTED:
+            grants.remove(grants.Account(each["platform"], organisation_id, each["artist_id"]))
 
 
 def _purge_content_owner(owner: dict[str, Any], until: float) -> bool:

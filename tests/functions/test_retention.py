@@ -1,14 +1,22 @@
 """The retention function deletes what is past its retention period, and nothing else."""
 
+import inspect
+import re
 import uuid
 
 import pytest
 
 from functions.retention import app
-from showrunner.aws import s3
+from showrunner.accounts import connections
+from showrunner.aws import dynamodb, s3
 from showrunner.database import db
 from showrunner.errors import ServiceUnavailable
+from showrunner.metrics import grants
+from showrunner.models import Tokens
+from showrunner.production import files as names
 from showrunner.store import retention
+from showrunner.store.accounts import connected_accounts
+from showrunner.store.rights import removal
 from tests.conftest import add_organisation
 
 # Table -> two rows, one past its retention and one not. {organisation}, {user} and {channel} exist.
@@ -305,3 +313,94 @@ def test_a_failing_part_is_reported_after_all_others_ran(tx, monkeypatch):
         app.handler({}, None)
 
     assert db.value(tx, "SELECT count(*) FROM access.denied_tokens WHERE token_id = 'old'") == 0
+
+
+# ---------------------------------------------------------------- Deleted organisations
+
+
+def test_nothing_of_a_deleted_organisation_is_left_after_a_month(tx, organisation, user, channel):
+    other = add_organisation(tx)
+    kept = names.product_key(other, "voice", "d" * 64, "mp3")
+    for key in (names.product_key(organisation, "script", "d" * 64, "json"), kept):
+        s3.put_bytes(key, b"x")
+    s3.put_bytes(f"organisations/{organisation}/assets/{uuid.uuid4()}", b"x")
+    channel()
+    connected, grant = connect(tx, organisation, user), follow(tx, organisation)
+    others = connect(tx, other, user), follow(tx, other)
+    db.run(
+        tx,
+        "UPDATE accounts.organisations SET deleted_at = now() - interval '31 days' WHERE id = :id",
+        id=organisation,
+    )
+
+    assert app.handler({}, None)["organisations"] == 1
+
+    assert s3.list_keys(f"organisations/{organisation}/") == []
+    assert [left(connected, grant), left(*others)] == [(False, False), (True, True)]
+    assert s3.list_keys(f"organisations/{other}/") == [kept]
+    assert db.value(tx, "SELECT count(*) FROM studio.videos WHERE organisation_id = :o", o=organisation) == 0
+    costs = "SELECT sum(amount_usd)::text FROM ledger.costs WHERE organisation_id = :o"
+    assert db.value(tx, costs, o=organisation) == "0.50000000"
+
+
+def connect(tx, organisation, user):
+    """Connect a YouTube account, and return the connection's id."""
+    id_ = connections.id_of(organisation, "youtube", "subject")
+    connections.save(id_, organisation, "refresh-token")
+    connection = {"id": id_, "organisation_id": organisation, "provider": "youtube", "subject": "subject"}
+    connected_accounts.save(tx, connection | {"user_id": user, "scopes": [], "own_project": False})
+    return id_
+
+
+def follow(tx, organisation):
+    """Add an artist with a connected account on TikTok, and return the account."""
+    add = "INSERT INTO metrics.artists (organisation_id, name) VALUES (:o, 'Ada') RETURNING id::text"
+    artist_id = db.value(tx, add, o=organisation)
+    db.run(
+        tx,
+        "INSERT INTO metrics.accounts (artist_id, organisation_id, platform, account_id)"
+        " VALUES (:a, :o, 'tiktok', :id)",
+        a=artist_id,
+        o=organisation,
+        id=uuid.uuid4().hex,
+    )
+    account = grants.Account("tiktok", organisation, artist_id)
+    grants.save(account, Tokens("id", "access", 7200, "refresh", 86_400, ()))
+    return account
+
+
+def left(connection_id, account):
+    grant = dynamodb.find(f"grant#{account.platform}#{account.artist_id}", "tokens")
+    return connections.exists(connection_id), grant is not None
+
+
+# What costs and what was done is accounted for without the organisation's name.
+KEPT = {"ledger.costs", "ledger.credits", "ledger.invoices", "audit.events"}
+
+
+def test_every_table_with_rows_of_organisations_is_purged_or_kept_on_purpose(tx):
+    """A new table fails here until it has a place in retention.OF_ORGANISATION, in removal.py or in KEPT."""
+    with_organisation = {
+        row["name"]
+        for row in db.rows(
+            tx,
+            """
+            SELECT c.oid::regclass::text AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+             WHERE a.attname = 'organisation_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            """,
+        )
+    }
+    of_content_owners = set(re.findall(r"DELETE FROM (\S+)", inspect.getsource(removal)))
+    purged = {*retention.OF_ORGANISATION, *of_content_owners}
+    cascades = db.rows(
+        tx,
+        """
+        SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent
+          FROM pg_constraint WHERE contype = 'f' AND confdeltype = 'c'
+        """,
+    )
+    while more := {row["child"] for row in cascades if row["parent"] in purged} - purged:
+        purged |= more
+
+    assert with_organisation - purged == KEPT
+    assert len(with_organisation) > 30

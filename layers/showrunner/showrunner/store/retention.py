@@ -52,6 +52,15 @@ _EXPIRED = {
 }
 EXPIRING = tuple(_EXPIRED)
 
+# Tables whose rows go with their organisation. Those that refer to one of them go by their foreign key.
+OF_ORGANISATION = (
+    *("studio.videos", "studio.channels", "studio.assets", "metrics.artists"),
+    *("rights.change_sets", "rights.searches"),
+    *("access.api_keys", "access.service_tokens", "access.refresh_families", "access.mail_tokens"),
+    *("access.idempotency", "accounts.connections", "accounts.google_projects", "accounts.voices"),
+    *("accounts.organisation_removals", "accounts.members"),
+)
+
 
 def remove_expired(tx: db.Transaction, name: str, limit: int) -> int:
     """Delete expired rows. `name` is one of EXPIRING."""
@@ -137,18 +146,12 @@ def list_deleted_organisations(tx: db.Transaction, limit: int) -> list[str]:
 
 
 def remove_organisation(tx: db.Transaction, organisation_id: str) -> int:
-    """Delete an organisation's videos, channels, assets, artists and memberships.
+    """Delete all rows of an organisation but those of its content owners (`removal.remove_owner`).
 
-    Its row stays without a name, because costs and invoices refer to it.
+    Its row stays without a name, because costs, invoices and audit records refer to it.
     """
-    db.run(tx, "DELETE FROM studio.videos WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM studio.channels WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM studio.assets WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM metrics.artists WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM access.idempotency WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM accounts.connections WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM accounts.google_projects WHERE organisation_id = :id", id=organisation_id)
-    db.run(tx, "DELETE FROM accounts.members WHERE organisation_id = :id", id=organisation_id)
+    for table in OF_ORGANISATION:
+        db.run(tx, f"DELETE FROM {table} WHERE organisation_id = :id", id=organisation_id)
     return db.run(
         tx,
         "UPDATE accounts.organisations SET name = 'Deleted', deleted_at = 'infinity' WHERE id = :id",

@@ -62,6 +62,16 @@ def list_(tx: db.Transaction, user_id: str) -> list[dict[str, Any]]:
     )
 
 
+def list_ids(tx: db.Transaction, organisation_id: str) -> list[str]:
+    """Return the ids of the organisation's connections."""
+    rows = db.rows(
+        tx,
+        "SELECT id::text FROM accounts.connections WHERE organisation_id = :organisation_id",
+        organisation_id=organisation_id,
+    )
+    return [row["id"] for row in rows]
+
+
 def list_channels(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
     """Return id, youtube_channel_id and scopes of the organisation's YouTube connections, newest first.
 

@@ -109,6 +109,15 @@ def list_connected(tx: db.Transaction, platform: str, account_ids: list[str]) ->
     )
 
 
+def list_of_organisation(tx: db.Transaction, organisation_id: str) -> list[dict[str, str]]:
+    """Return artist_id and platform of all accounts of the organisation's artists."""
+    return db.rows(
+        tx,
+        "SELECT artist_id::text, platform FROM metrics.accounts WHERE organisation_id = :organisation_id",
+        organisation_id=organisation_id,
+    )
+
+
 def save_connected(tx: db.Transaction, organisation_id: str, artist_id: str, platform: str) -> None:
     """Record that an artist's account was connected now. It is there already."""
     db.run(
