@@ -102,7 +102,7 @@ def answer(
 
 def refuse(error: ShowrunnerError) -> dict[str, Any]:
     """Answer an error in the Ingestion API's shape."""
-    headers = {}
+    headers, message = {}, error.message
     if isinstance(error, MethodNotAllowed):
         status, words, headers = 405, "method not allowed", {"allow": "GET, POST"}
     elif isinstance(error, Gone):
@@ -116,9 +116,9 @@ def refuse(error: ShowrunnerError) -> dict[str, Any]:
         logger.error("refused", extra={"error": type(error).__name__, "reason": error.message})
         retry_after = error.retry_after if isinstance(error, ServiceUnavailable) else None
         status, words, headers = 503, "service unavailable", {"retry-after": str(retry_after or 5)}
-    return answer(
-        status, json.dumps({"error": words, "message": error.message}), "application/json", **headers
-    )
+        # Anybody may call this. The error's own words may name the account, a role, a queue or a secret.
+        message = "try again later"
+    return answer(status, json.dumps({"error": words, "message": message}), "application/json", **headers)
 
 
 COUNTED = [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": "Answers", "Unit": "Count"}]

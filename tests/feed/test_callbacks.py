@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import hmac
+import json
 import subprocess
 import sys
 import time
@@ -476,6 +477,17 @@ def test_a_failing_queue_is_a_503_so_that_the_hub_retries(world, subscription, m
     answer = world.webhook("POST", subscription["path"], body, x_hub_signature=signature(body))
     assert answer["statusCode"] == 503
     assert answer["headers"]["retry-after"]
+
+
+def test_a_refusal_of_aws_is_in_the_log_and_not_in_the_response(world, monkeypatch, caplog):
+    """AWS names the account, the role and the table; hubs and everybody else can call this."""
+    monkeypatch.setenv("STATE_TABLE", "nobody-made-this-table")
+
+    answer = world.webhook("POST", f"/webhook/{'x' * 43}", b"")
+
+    assert (answer["statusCode"], json.loads(answer["body"])["message"]) == (503, "try again later")
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+    assert "ResourceNotFound" in caplog.records[-1].reason
 
 
 def test_our_sigv4_signature_equals_botocores():

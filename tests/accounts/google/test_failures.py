@@ -25,14 +25,17 @@ def test_an_unreachable_google_is_a_502_and_then_opens_the_breaker(monkeypatch, 
     assert error(finish(begun, returned)) == (502, "UPSTREAM_ERROR")
 
 
-def test_the_error_of_a_wrong_client_secret_names_the_parameter(email):
+def test_a_wrong_client_secret_is_named_in_the_log_and_not_to_anybody(email, caplog):
     put_secrets({"google/client_secret": "wrong"})
 
     response = google_login(email)
 
     assert error(response) == (502, "UPSTREAM_ERROR")
-    assert "google/client_secret" in response.body["error"]["message"]
-    assert "wrong" not in str(response.body)
+    assert "an operator must act" in response.body["error"]["message"]
+    assert "client_secret" not in str(response.body)
+    (record,) = [each for each in caplog.records if each.name == "showrunner" and each.exc_info]
+    assert "google/client_secret" in str(record.exc_info[1])
+    assert "wrong" not in str(record.exc_info[1])
 
 
 @pytest.mark.parametrize(

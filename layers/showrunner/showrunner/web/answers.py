@@ -104,7 +104,9 @@ def _message(request: Request, error: ShowrunnerError, status: int) -> str:
     """Return the message for the caller. The details of our own faults are in the log only."""
     if status == 500:
         return f"Something failed on our side. Tell us the request id {request.id}."
-    if isinstance(error, _FOR_OPERATORS):
+    # A refused key's message names the secret: callers who are logged in may read it, to tell us.
+    is_anonymous = request.identity is None
+    if isinstance(error, _FOR_OPERATORS) or (is_anonymous and isinstance(error, errors.CredentialRejected)):
         return f"This doesn't work now, and an operator must act. Tell us the request id {request.id}."
     return masking.without_values(error.message)
 
