@@ -8,10 +8,10 @@ import pytest
 
 from showrunner.access import roles
 from showrunner.database import db
-from tests.access.test_roles import DOCUMENT, OPERATIONS, caller, granted, own
+from tests.access.test_roles import DOCUMENT, OPERATIONS, caller, granted, own, tiktok_app
 from tests.conftest import payload, send
 
-__all__ = ["own"]
+__all__ = ["own", "tiktok_app"]
 
 HOSTILE = {
     "UTF-16": '{"name": "Ö"}'.encode("utf-16"),
@@ -72,6 +72,29 @@ def test_no_route_reads_a_body_over_its_limit(tx, own, signing_key):
         if (response := raw(client, method, path.format_map(ids(own)), TOO_LARGE))["statusCode"] != 413
     ]
 
+    assert taken == []
+
+
+def test_no_route_takes_an_idempotency_key_that_is_not_one(tx, own, signing_key):
+    """Not even one that changes nothing this time, such as a dry run."""
+    with_key = [
+        each
+        for each in OPERATIONS
+        if "Idempotency-Key" in str(DOCUMENT["paths"][each[1]][each[0].lower()]["parameters"])
+    ]
+    taken = [
+        f"{method} {path}: {response.status}"
+        for client, method, path in permitted(tx, signing_key, own, with_key)
+        if (
+            response := client(
+                method, path.format_map(ids(own)), {"dry_run": True}, idempotency_key="x" * 129
+            )
+        ).status
+        != 400
+        or response.body["error"]["details"][0]["field"] != "Idempotency-Key"
+    ]
+
+    assert len(with_key) > 20
     assert taken == []
 
 

@@ -3,6 +3,7 @@
 import importlib
 
 from showrunner.web.routing import Route
+from tests.contract import code
 from tests.contract.template import Function
 
 
@@ -53,3 +54,27 @@ def test_a_function_behind_an_api_times_out_before_its_gateway(functions):
         for name, f in functions.items()
         if api_events(f) and f.properties["Timeout"] > 29
     } == {}
+
+
+def test_a_route_takes_an_idempotency_key_exactly_if_its_handler_repeats_the_answer(functions):
+    declared = {
+        route.name: (route.idempotent, repeats_answers(route))
+        for name, function in functions.items()
+        if api_events(function)
+        for route in routes(name)
+    }
+
+    assert {name for name, (says, does) in declared.items() if says != does} == set()
+    assert sum(says for says, _ in declared.values()) > 20
+
+
+def repeats_answers(route: Route) -> bool:
+    """Return whether the route's handler can reach idempotency.once."""
+    seen, waiting = set(), [(route.handler.__module__, route.handler.__name__)]
+    while waiting:
+        found = waiting.pop()
+        # What a module does when it is imported is no part of the handler.
+        if found not in seen and found[1] != code.TOP:
+            seen.add(found)
+            waiting += code.mentioned(*found)
+    return ("showrunner.web.idempotency", "once") in seen

@@ -174,10 +174,22 @@ def check(case, known):
     if positive:
         make_sense(case, known)
     response = case.call_and_validate(checks=CHECKS, headers=bearer(case, known))
+    if positive and response.status_code < 300 and "Idempotency-Key" in (case.headers or {}):
+        check_repeat(case, response, known)
     if case.operation.label == "POST /api/v1/admin/maintenance":
         with db.transaction() as tx:
             maintenance.save(tx, None, 1, "test")
     STATUSES["positive" if positive else "negative", case.operation.label, response.status_code] += 1
+
+
+def check_repeat(case, response, known):
+    """Check once for each operation that a repeat with the same key gets the same answer."""
+    if case.operation.label in REPEATED:
+        return
+    REPEATED.add(case.operation.label)
+    again = case.call(headers=bearer(case, known))
+    assert (again.status_code, again.content) == (response.status_code, response.content)
+    assert again.headers["idempotency-replayed"] == ["true"]
 
 
 def make_sense(case, known):
@@ -206,6 +218,7 @@ def replace_ids(values, known):
 
 
 STATUSES = Counter()
+REPEATED = set()
 MANY = [
     HealthCheck.too_slow,
     HealthCheck.filter_too_much,
@@ -225,6 +238,7 @@ def test_at_least_a_third_of_the_valid_requests_succeeded():
     summary = "\n".join(f"{key} {count}" for key, count in sorted(STATUSES.items()))
     good = sum(count for (_, _, status), count in STATUSES.items() if status < 300)
     assert good >= 0.3 * sum(count for (kind, _, _), count in STATUSES.items() if kind == "positive"), summary
+    assert len(REPEATED) > 8, f"repeated with their key: {sorted(REPEATED)}"
     print(summary)
 
 

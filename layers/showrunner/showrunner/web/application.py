@@ -21,7 +21,7 @@ from showrunner import errors
 from showrunner.access import roles, tokens
 from showrunner.aws import correlation, ssm
 from showrunner.errors import NotFound, ShowrunnerError, Unauthorized
-from showrunner.web import answers, audit, edge, guard, log
+from showrunner.web import answers, audit, edge, guard, idempotency, log
 from showrunner.web.answers import Answer
 from showrunner.web.body import checked, clean, parse, read_body, unknown_query
 from showrunner.web.fields import MEGABYTE, TOKEN
@@ -265,6 +265,8 @@ def _call(route: Route, request: Request, event: dict[str, Any], values: dict[st
         arguments["query"] = checked(route.query, clean(dict(event.get("queryStringParameters") or {})))
     elif event.get("queryStringParameters"):
         raise unknown_query(event["queryStringParameters"])
+    if route.idempotent:
+        idempotency.key_of(request)  # refused, even if this call stores nothing
     request.raw_body = read_body(event, route.max_bytes)
     if route.body is not None:
         arguments["body"] = checked(route.body, parse(request.raw_body))
