@@ -95,6 +95,26 @@ def test_admins_reading_personal_data_is_recorded_and_outcomes_can_be_listed(tx,
     assert reads == [("user", {"filtered": True}), ("audit", {"filters": ["outcome"]})]
 
 
+def test_created_and_removed_keys_and_tokens_are_recorded(tx, me, user):
+    made = {}
+    for kind, route in (("api_key", "api-keys"), ("service_token", "service-tokens")):
+        created = me("POST", f"/api/v1/auth/{route}", {"name": "robot", "scopes": ["videos:read"]})
+        made[kind] = created.body[kind]["id"]
+        assert me("DELETE", f"/api/v1/auth/{route}/{made[kind]}").status == 204
+
+    found = [
+        (row["action"], row["thing"], row["thing_id"], row["outcome"], row["subject"])
+        for row in events(tx)
+        if row["thing"] in made
+    ]
+    assert found == [
+        ("add", "api_key", made["api_key"], "success", user["user_id"]),
+        ("remove", "api_key", made["api_key"], "success", user["user_id"]),
+        ("add", "service_token", made["service_token"], "success", user["user_id"]),
+        ("revoke", "service_token", made["service_token"], "success", user["user_id"]),
+    ]
+
+
 def test_nothing_in_the_audit_log_can_be_used_to_log_in(aws, tx, me, email, members):
     key = me("POST", "/api/v1/auth/api-keys", {"name": "k", "scopes": ["videos:read"]}).body["key"]
     token = me("POST", "/api/v1/auth/service-tokens", {"name": "s", "scopes": ["videos:read"]}).body["token"]

@@ -46,6 +46,13 @@ def test_an_admin_lists_suppressed_addresses_page_by_page(admin, suppressed):
     assert second["next_cursor"] is None
 
 
+def test_reading_the_addresses_is_recorded(admin, suppressed, tx):
+    admin("GET", PATH)
+
+    sql = "SELECT action, thing, outcome FROM audit.events WHERE thing = 'email' ORDER BY id DESC LIMIT 1"
+    assert db.one(tx, sql) == {"action": "read", "thing": "email", "outcome": "success"}
+
+
 def test_an_address_is_taken_off_the_list_and_the_audit_log_says_so_without_naming_it(admin, suppressed, tx):
     assert admin("DELETE", f"{PATH}?email=gone@example.com").status == 204
 

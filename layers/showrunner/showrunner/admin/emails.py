@@ -17,6 +17,8 @@ routes = Routes()
 def list_suppressed(request: Request, query: SuppressedPage) -> dict[str, Any]:
     """List the addresses that SES doesn't deliver to, because an email bounced or was marked as spam."""
     rows, next_cursor = email.list_suppressed(query.limit, query.cursor)
+    with db.transaction() as tx:
+        audit.record(tx, request, "read", "email", "all")
     return {"suppressed": [each._asdict() for each in rows], "next_cursor": next_cursor}
 
 
