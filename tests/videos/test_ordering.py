@@ -202,6 +202,17 @@ def test_the_daily_limit_counts_accepted_videos_only(client, tx, channel_id):
     assert int(single.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "status"), [("", {}, 400), ("/batch", {"videos": [{}] * 50}, 202)], ids=["one", "batch"]
+)
+def test_orders_are_limited_to_ten_calls_a_minute_and_a_batch_is_one(client, route, body, status):
+    responses = [client("POST", f"/api/v1/videos/generate{route}", body) for _ in range(11)]
+
+    assert [each.status for each in responses] == [status] * 10 + [429]
+    assert responses[-1].body["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert responses[-1].headers["ratelimit-limit"] == "10"
+
+
 def test_services_of_one_creator_share_the_daily_limit(
     client, tx, channel_id, video, signing_key, monkeypatch
 ):
