@@ -1,6 +1,6 @@
 """Platform API: /api/v1/cms -> reports of content owners, and search in their rows (showrunner/rights)."""
 
-from showrunner.rights import catalogue, changes, drops, money, searches
+from showrunner.rights import catalogue, changes, claims, drops, money, searches
 from showrunner.web import application
 from showrunner.web.application import Application
 
@@ -32,6 +32,12 @@ app.include(
     "/api/v1/cms/changes/{change_set_id}/run",
     "/api/v1/cms/changes/{change_set_id}/stop",
     "/api/v1/cms/changes/{change_set_id}/undo",
+)
+app.include(
+    claims.routes,
+    "/api/v1/cms/videos/{video}/claims",
+    "/api/v1/cms/videos/{video}/policy",
+    "/api/v1/cms/channels/{channel}",
 )
 app.include(money.routes, "/api/v1/cms/money", "/api/v1/cms/money/csv")
 app.include(searches.routes, "/api/v1/cms/searches", "/api/v1/cms/searches/{search_id}")

@@ -1,11 +1,13 @@
-"""Check calls of Google's APIs against the discovery documents that google-api-python-client carries.
+"""Check calls of Google's APIs against discovery documents.
 
-Nothing of it is imported.
+They are those that google-api-python-client carries, of which nothing is imported; the folder `documents` has
+what Google publishes outside of it.
 
 https://developers.google.com/discovery/v1/reference/apis
 """
 
 import json
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +26,11 @@ class Problem(NamedTuple):
 
 @cache
 def document(api: str) -> Json:
-    """Return the discovery document of an API, such as youtube.v3."""
+    """Return the discovery document of an API, such as youtube.v3 or youtubePartner.v1."""
+    own = Path(__file__).parent / "documents" / f"{api}.json"
+    if own.exists():
+        rebuilt: Json = json.loads(own.read_text(encoding="utf-8"))
+        return rebuilt
     spec = find_spec("googleapiclient")
     if spec is None or spec.origin is None:
         raise RuntimeError("google-api-python-client is not installed: run `make setup`")
@@ -36,6 +42,15 @@ def document(api: str) -> Json:
 def method(api: str, http_method: str, path: str) -> Json | None:
     """Return the method with this HTTP method and path, None if the API has none."""
     return _methods(api).get((http_method, path.strip("/")))
+
+
+def match(api: str, http_method: str, path: str) -> tuple[Json, dict[str, str]] | None:
+    """Return the method with this HTTP method and path, and the values in its path; None without one."""
+    for (verb, template), found in _methods(api).items():
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
+        if verb == http_method and (matched := re.fullmatch(pattern, path.strip("/"))):
+            return found, matched.groupdict()
+    return None
 
 
 @cache

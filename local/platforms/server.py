@@ -1,6 +1,7 @@
 """One loopback server for all foreign platforms:
 
-YouTube's feeds and Data API, a WebSub hub, Google's sign-in, Pexels, Spotify, TikTok, Instagram.
+YouTube's feeds, Data API and Content ID API, a WebSub hub, Google's sign-in, Pexels, Spotify, TikTok,
+Instagram.
 
     python -m local.platforms     PLATFORMS_PORT (8103)
 
@@ -22,6 +23,7 @@ from local.outcomes import UnknownOutcome
 from local.platforms import (
     catalogue,
     commons,
+    content_id,
     feeds,
     google,
     hub,
@@ -62,7 +64,7 @@ def answer(world: World, request: Request) -> Reply:
         return found
     if request.path == "/health":
         return Reply(200, b"ok", "text/plain")
-    shown = owner.answer(world, request) or pages.answer(world, request)
+    shown = content_id.answer(world, request) or owner.answer(world, request) or pages.answer(world, request)
     if shown is not None:
         return shown
     if request.method == "POST":
@@ -134,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_: object) -> None:
         """Write no access log."""

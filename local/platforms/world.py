@@ -10,6 +10,7 @@ from typing import Any
 from local.outcomes import Outcomes
 from local.platforms import commons, google, instagram, nasa, pexels, pixabay, spotify, tiktok
 from local.platforms.library import Library, Processing
+from local.platforms.rights import Rights
 
 UNITS_A_DAY = 10_000
 # Google's two generations of error bodies, and the edge that answers in HTML.
@@ -80,6 +81,7 @@ class World:
     tiktok_app: tiktok.App = field(default_factory=tiktok.App)
     instagram_app: instagram.App = field(default_factory=instagram.App)
     library: Library = field(default_factory=Library)
+    rights: Rights = field(default_factory=Rights)
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(YOUTUBE_OUTCOMES))
     outbox: Path = Path(".local/outbox")
 
@@ -94,6 +96,7 @@ class World:
             getattr(self, name).update(known.get(name, {}))
         self.seeded = known.get("seeded", self.seeded)
         self._learn_library(known)
+        self.rights.learn(known.get("rights", {}))
         for name in ("spotify", "tiktok", "instagram"):
             getattr(self, f"{name}_app").learn(known.get(name, {}))
         self.sign_ins.people.update(known.get("people", {}))

@@ -19,6 +19,7 @@ WINDOW_SECONDS = 600
 # All platforms that have a breaker; a contract test finds one that is missing.
 PLATFORMS = (
     "commons",
+    "content_id",
     "elevenlabs",
     "google",
     "hub",

@@ -155,7 +155,10 @@ class ReportProcessed(NamedTuple):
 
 
 class SyncEnded(NamedTuple):
-    """A change of a video was written at YouTube, or was refused. `event_id` identifies repeats."""
+    """A change of a video, claim or policy was written at YouTube, or was refused.
+
+    `event_id` identifies repeats. `video_id` is empty for the match policy of an asset.
+    """
 
     event_id: str
     organisation_id: str
@@ -163,3 +166,4 @@ class SyncEnded(NamedTuple):
     status: str
     at: str
     kind: Literal["sync.completed", "sync.failed"]
+    asset_id: str | None = None

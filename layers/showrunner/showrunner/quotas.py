@@ -33,11 +33,15 @@ PIXABAY_SEARCHES_A_DAY = 2_000
 COMMONS_SEARCHES_A_DAY = 2_000
 # images-api.nasa.gov states no limit either.
 NASA_SEARCHES_A_DAY = 2_000
+# Google publishes neither costs nor a default for the Content ID API; its console has the project's limit.
+# Until somebody reads it there, a project makes no more calls than this.
+CONTENT_ID_CALLS_A_DAY = 10_000
 # Units a day by (project, bucket).
 BUCKETS = {
     ("youtube", "general"): ALL_UNITS,
     ("youtube", "insert"): INSERTS_A_DAY,
     ("youtube", "refresh"): REFRESHES_A_DAY,
+    ("youtube", "content_id"): CONTENT_ID_CALLS_A_DAY,
     ("pexels", "search"): PEXELS_SEARCHES_A_DAY,
     ("pixabay", "search"): PIXABAY_SEARCHES_A_DAY,
     ("commons", "search"): COMMONS_SEARCHES_A_DAY,

@@ -4,12 +4,13 @@ One refresh at a time; only Google's own invalid_grant disconnects.
 """
 
 import time
+from collections.abc import Callable
 
 from showrunner import breakers, config
 from showrunner.access import sealing
 from showrunner.accounts import connections, google_clients
 from showrunner.aws import dynamodb
-from showrunner.errors import Disconnected, PlatformUnavailable
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable
 from showrunner.platforms.google import Google
 
 # A token that ends sooner is renewed first: a step of a publication takes at most ten minutes.
@@ -42,6 +43,27 @@ def access_token(connection_id: str, organisation_id: str, *, refused: str | Non
         return _renew(connection_id, organisation_id)
     finally:
         dynamodb.remove(_key(connection_id), "refreshing")
+
+
+class Account:
+    """A connected account that several calls are made with."""
+
+    def __init__(self, connection_id: str, organisation_id: str) -> None:
+        self._ids = connection_id, organisation_id
+        self._token: str | None = None
+
+    def call[T](self, call: Callable[[str], T]) -> T:
+        """Return what `call` returns for an access token. A token that YouTube refuses is renewed once.
+
+        Raises as `access_token` and the call do.
+        """
+        if self._token is None:
+            self._token = access_token(*self._ids)
+        try:
+            return call(self._token)
+        except CredentialRejected:
+            self._token = access_token(*self._ids, refused=self._token)
+            return call(self._token)
 
 
 def forget(connection_id: str) -> None:

@@ -23,6 +23,7 @@ PATTERN_WORDS |= {
     "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$": (
         "is no content owner's name: letters, digits, _ . and -, as in the names of YouTube's files"
     ),
+    "^[A-Za-z0-9_-]{1,100}$": "is no content owner's id: Studio's address has it after o=",
 }
 
 # `failed`: a login, password or code was wrong. `denied`: the caller lacked the permission.
@@ -54,6 +55,17 @@ class ContentOwnerMark(Body):
             max_length=20, description="What files call it too, for example its id.", examples=[["id0iPcHV"]]
         ),
     ] = Field(default_factory=list)
+    youtube_id: (
+        Annotated[
+            str,
+            Field(
+                pattern="^[A-Za-z0-9_-]{1,100}$",
+                description="Its id at YouTube, which claims and automatic reports need; omitted, it stays.",
+                examples=["id0iPcHVhBSEWEVn5pOQZw"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Suspension(Body):

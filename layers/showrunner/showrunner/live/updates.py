@@ -93,11 +93,14 @@ def _report(event: dict[str, Any]) -> Update:
 
 
 def _sync(event: dict[str, Any]) -> Update:
+    """A change of a video was written at YouTube or refused; without a video it is that of an asset."""
     detail = event["detail"]
-    row = {"video_id": detail["video_id"], "status": detail["status"]}
-    order = delivery.delivery(
-        detail["organisation_id"], f"sync:{detail['video_id']}", detail["event_id"], detail["at"]
-    )
+    row = {"video_id": detail["video_id"] or None, "status": detail["status"]}
+    asset_id = detail.get("asset_id")
+    if asset_id:
+        row["asset_id"] = asset_id
+    subject = f"sync:{detail['video_id']}:{asset_id or ''}"
+    order = delivery.delivery(detail["organisation_id"], subject, detail["event_id"], detail["at"])
     return Update(
         order, ["syncs"], lambda: [{"type": "sync_status_update", **row, "timestamp": detail["at"]}]
     )

@@ -1,38 +1,40 @@
-"""Carry out a batch of changes at YouTube: read, merge, write. Has no database; every step can be repeated.
+"""Carry out a batch of changes at YouTube. Has no database; every step can be repeated.
 
-A row is written with the etag of what was read, so that no change of somebody else is lost. What the fields
-were is stored before the write. So a row whose answer was lost is recognised by what YouTube has, and is not
-written again.
+A row's kind says who changes what: video_changes the metadata of videos, claim_changes claims and policies.
+Both read what YouTube has right before they write it.
 """
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from showrunner import breakers, config, quotas
-from showrunner.accounts import youtube_access
-from showrunner.errors import (
-    CredentialRejected,
-    Disconnected,
-    PlatformRejected,
-    PlatformUnavailable,
-    QuotaExceeded,
-)
-from showrunner.platforms.youtube_studio import Studio
+from showrunner import quotas
+from showrunner.accounts.youtube_access import Account
+from showrunner.errors import CredentialRejected, Disconnected, PlatformUnavailable, QuotaExceeded
 from showrunner.publishing import steps
-from showrunner.quotas import Ledger, Project
-from showrunner.rights import change_files, change_rules
+from showrunner.quotas import Project
+from showrunner.rights import change_costs, change_files
 from showrunner.rights.change_files import Batch, Row
+from showrunner.rights.change_results import result
+from showrunner.rights.claim_changes import ClaimChanges
+from showrunner.rights.video_changes import VideoChanges
 
 # The function has 900 s, and a call takes a minute at most.
 WORK_SECONDS = 600
 # A stop is noticed after this time at the latest.
 MOST_WAIT_SECONDS = 900
-# After so many writes in a row that lost to somebody else's change the row fails.
-MOST_CONFLICTS = 3
 # With retry_seconds, twenty failures in a row take about an hour.
 MOST_TRIES = 20
+
+
+class _Changes(Protocol):
+    """Changes of one kind."""
+
+    def prepare(self, rows: list[Row]) -> None:
+        """Read what is read for many rows at once."""
+
+    def change(self, row: Row) -> dict[str, Any]:
+        """Return the result of a row, written if need be."""
 
 
 def apply(event: dict[str, Any]) -> dict[str, Any]:
@@ -76,104 +78,31 @@ class _Work:
 
     def __init__(self, batch: Batch, tries: int) -> None:
         self.batch, self.tries = batch, tries
-        self.project = Project(*batch.project)
-        share = None if self.project.is_own else change_rules.SHARE
-        self.ledger = Ledger(self.project.name, "general", self.project.units, share)
+        self.ledger = change_costs.ledger(batch.kind, Project(*batch.project))
+        account = Account(batch.connection_id, batch.organisation_id)
+        kind = VideoChanges if batch.kind == change_costs.METADATA else ClaimChanges
+        self._changes: _Changes = kind(batch, tries, account, self.ledger)
         self.results = change_files.find_results(batch)
         self._until = time.monotonic() + WORK_SECONDS
-        self._token: str | None = None
 
     def run(self) -> bool:
         """Carry out the rows that have no result yet. Returns False if the time is over before the end."""
         left = [row for row in self.batch.rows if str(row.number) not in self.results]
         if not left or change_files.is_stopped(self.batch.change_set_id):
             return True
-        shown = self._read([row.video_id for row in left])
+        self._changes.prepare(left)
         for row in left:
             if change_files.is_stopped(self.batch.change_set_id):
                 return True
             if time.monotonic() > self._until:
                 return False
-            self._save(row, self._change(row, shown.get(row.video_id)))
+            self.results[str(row.number)] = self._changes.change(row)
+            change_files.write_results(self.batch, self.results)
         return True
 
     def fail_rest(self, status: str, message: str) -> None:
         """Give the rows without a result this one."""
         for row in self.batch.rows:
             if str(row.number) not in self.results:
-                self.results[str(row.number)] = _result(status, message)
+                self.results[str(row.number)] = result(status, message)
         change_files.write_results(self.batch, self.results)
-
-    def _save(self, row: Row, result: dict[str, Any]) -> None:
-        self.results[str(row.number)] = result
-        change_files.write_results(self.batch, self.results)
-
-    def _change(self, row: Row, shown: dict[str, Any] | None) -> dict[str, Any]:
-        """Return the result of a row, written if need be."""
-        journal = change_files.find_journal(self.batch, row)
-        for number in range(MOST_CONFLICTS):
-            if shown is None:
-                return _result("failed", "The connected account's channel has no such video on YouTube.")
-            if journal and change_rules.is_done(shown_ := _values(shown, journal), journal["changes"]):
-                return _result("success", None, journal["before"], shown_)
-            changes = change_rules.complete(shown, row.changes)
-            before = change_rules.read(shown, changes)
-            if problem := change_rules.find_difference(change_rules.read(shown, row.expected), row.expected):
-                return _result("failed", problem, before)
-            if change_rules.is_done(before, changes):
-                return _result("unchanged", "YouTube has these values already.", before, before)
-            self._reserve(row, number)
-            change_files.write_journal(self.batch, row, changes, before)
-            try:
-                written = self._write(shown, changes)
-            except PlatformRejected as error:
-                if error.reason != "conditionNotMet":
-                    return _result("failed", error.message, before)
-                # Somebody has changed the video since it was read: merge into what it is now.
-                shown = self._read([row.video_id]).get(row.video_id)
-                continue
-            return _result("success", None, before, change_rules.read(written, changes))
-        return _result("failed", "Somebody else keeps changing the video: run the change set again.")
-
-    def _reserve(self, row: Row, number: int) -> None:
-        """Reserve the units of a write, once for each call of YouTube."""
-        holder = f"{self.batch.change_set_id[:13]}-{row.number}-{self.tries}-{number}"
-        quotas.reserve_of_share(self.project, change_rules.WRITE_UNITS, holder, change_rules.SHARE)
-
-    def _read(self, video_ids: list[str]) -> dict[str, dict[str, Any]]:
-        self.ledger.spend(change_rules.READ_UNITS)
-        found = self._call(lambda studio: studio.list_details(video_ids))
-        return {each["id"]: each for each in found}
-
-    def _write(self, shown: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-        return self._call(lambda studio: studio.update(shown, change_rules.by_part(changes)))
-
-    def _call[T](self, call: Callable[[Studio], T]) -> T:
-        """Call YouTube. A token that it refuses is renewed once."""
-        if self._token is None:
-            self._token = youtube_access.access_token(self.batch.connection_id, self.batch.organisation_id)
-        try:
-            return self._guarded(call, self._token)
-        except CredentialRejected:
-            self._token = youtube_access.access_token(
-                self.batch.connection_id, self.batch.organisation_id, refused=self._token
-            )
-            return self._guarded(call, self._token)
-
-    def _guarded[T](self, call: Callable[[Studio], T], token: str) -> T:
-        with breakers.guard("youtube", "metadata"):
-            return call(Studio(config.setting("YOUTUBE_BASE_URL"), token))
-
-
-def _values(shown: dict[str, Any], journal: dict[str, Any]) -> dict[str, Any]:
-    return change_rules.read(shown, journal["changes"])
-
-
-def _result(
-    status: str,
-    message: str | None,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    at = datetime.now(UTC).isoformat()
-    return {"status": status, "message": message, "before": before, "after": after, "at": at}

@@ -264,6 +264,42 @@ class CmsVideoDetails(Result):
     syncs: list[ChangedRow]
 
 
+class ChannelVideos(Result):
+    """Numbers of a channel's videos in the newest reports, and the sum of their views."""
+
+    total: int
+    public: int
+    unlisted: int
+    private: int
+    claimed: int
+    claimed_by_others: int
+    views: int
+
+
+class ChannelClaims(Result):
+    """Numbers of your claims on a channel's videos in the newest reports.
+
+    monetize, track, block: claims that do this somewhere, ended ones too.
+    """
+
+    total: int
+    active: int
+    pending: int
+    inactive: int
+    monetize: int
+    track: int
+    block: int
+
+
+class CmsChannelDetails(Result):
+    """A YouTube channel, as the newest reports have it."""
+
+    channel_id: str
+    name: str | None
+    videos: ChannelVideos
+    claims: ChannelClaims
+
+
 class NewSearch(Body):
     """A search to save. filters: the query parameters of the list, but not cursor, page and limit."""
 

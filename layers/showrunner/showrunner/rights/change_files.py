@@ -14,17 +14,33 @@ from showrunner.aws import dynamodb, s3
 STOP_SECONDS = 30 * 86_400
 
 
+class Proposal(NamedTuple):
+    """A proposed change, before it is checked. `fields` is empty if `fault` says what is wrong."""
+
+    number: int
+    video_id: str
+    fields: dict[str, Any]
+    fault: str | None
+
+
 class Row(NamedTuple):
-    """A row to carry out. changes and expected: field -> value (change_rules)."""
+    """A row to carry out. changes and expected: field -> value (change_rules, claim_rules).
+
+    target: what it is about beside the video, for claims and policies.
+    """
 
     number: int
     video_id: str
     changes: dict[str, Any]
     expected: dict[str, Any]
+    target: dict[str, Any]
 
 
 class Batch(NamedTuple):
-    """Rows of one connection. project: name, units and inserts of the Google project that they count for."""
+    """Rows of one connection. project: name, units and inserts of the Google project that they count for.
+
+    kind: that of the change set.
+    """
 
     change_set_id: str
     organisation_id: str
@@ -33,6 +49,7 @@ class Batch(NamedTuple):
     connection_id: str
     project: list[Any]
     rows: list[Row]
+    kind: str
 
     @property
     def key(self) -> str:
@@ -61,8 +78,9 @@ def write_batch(batch: Batch) -> None:
 
 def read_batch(key: str) -> Batch:
     """Return a batch. Raises StorageMissing."""
-    found = s3.get_json(key)
-    return Batch(**found | {"rows": [Row(**row) for row in found["rows"]]})
+    # A batch of the release before has neither kind nor targets.
+    found = {"kind": "metadata"} | s3.get_json(key)
+    return Batch(**found | {"rows": [Row(**{"target": {}} | row) for row in found["rows"]]})
 
 
 def find_results(batch: Batch) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from showrunner import config, quotas
+from showrunner import config
 from showrunner.accounts import emails, google_projects
 from showrunner.aws import correlation, events, s3, sdk
 from showrunner.database import db
 from showrunner.errors import Conflict
 from showrunner.models import SyncEnded
 from showrunner.quotas import Project
-from showrunner.rights import change_files, change_rules
+from showrunner.rights import change_costs, change_files, change_rules
 from showrunner.rights.change_files import Batch, Row
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import change_sets
@@ -32,44 +32,25 @@ class Forecast(NamedTuple):
 
 
 def forecast(tx: db.Transaction, change_set_id: str, now: datetime) -> Forecast | None:
-    """Return what is left to pay and when it will be done; None if no row is left.
-
-    After SHARED_FROM_HOUR units that others leave are used too, so it may end sooner.
-    """
-    units: dict[Project, int] = {}
+    """Return what is left to pay and when it will be done; None if no row is left."""
+    units: dict[tuple[str, Project], int] = {}
     rows = 0
     for each in change_sets.count_to_do(tx, change_set_id):
-        project = google_projects.of_connection(tx, each["connection_id"])
-        reads = -(-each["number"] // change_rules.BATCH_ROWS)
-        cost = reads * change_rules.READ_UNITS + each["number"] * change_rules.WRITE_UNITS
-        units[project] = units.get(project, 0) + cost
+        key = each["kind"], google_projects.of_connection(tx, each["connection_id"])
+        units[key] = units.get(key, 0) + change_costs.units(each["kind"], each["number"])
         rows += each["number"]
     if not rows:
         return None
     working = timedelta(seconds=rows * ROW_SECONDS / PARALLEL)
-    ends = [_end(project, needed, now) for project, needed in units.items()]
+    ends = [change_costs.end(kind, project, needed, now) for (kind, project), needed in units.items()]
     return Forecast(sum(units.values()), max(ends) + working)
 
 
-def _end(project: Project, units: int, now: datetime) -> datetime:
-    """Return when a project has had so many units to spend: now, or after a number of midnights."""
-    share = change_rules.SHARE
-    daily = project.units if project.is_own else quotas.SHARES[share]
-    if project.is_own:
-        used = quotas.spent(project.name, "general", now)
-    else:
-        used = quotas.spent_by_share(project.name, now)[share]
-    left = max(0, daily - used)
-    if units <= left:
-        return now
-    # A row's units are not divided over two days.
-    usable = max(daily - daily % change_rules.WRITE_UNITS, change_rules.WRITE_UNITS)
-    days = -(-(units - left) // usable)
-    return quotas.pacific_midnight(now) + timedelta(days=days - 1)
-
-
 def begin(tx: db.Transaction, organisation_id: str, change_set_id: str, now: datetime) -> None:
-    """Start an execution for the rows that are left. Raises Conflict if nothing is left, or too much."""
+    """Start an execution for the rows that are left. Raises Conflict if nothing is left, or too much.
+
+    Claims that another change set is making fail.
+    """
     expected = forecast(tx, change_set_id, now)
     if expected is None:
         raise Conflict("No row is left to send: read its rows.")
@@ -80,6 +61,7 @@ def begin(tx: db.Transaction, organisation_id: str, change_set_id: str, now: dat
             "ask a platform admin to add a Google project of your own, which has a quota of its own."
         )
     attempt = change_sets.begin(tx, change_set_id, expected.end)
+    change_sets.take_claims(tx, change_set_id)
     change_files.let_run(change_set_id)
     document = {
         "change_set_id": change_set_id,
@@ -108,10 +90,11 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
     if known is not None:
         return {"batches": len(known), **place}
     with db.transaction() as tx:
-        if change_sets.find_running(tx, id_, attempt) is None:
+        running = change_sets.find_running(tx, id_, attempt)
+        if running is None:
             return {"batches": 0, **place}
         items = []
-        for number, batch in enumerate(_batches(tx, event)):
+        for number, batch in enumerate(_batches(tx, event, running["kind"])):
             change_files.write_batch(batch._replace(number=number))
             items.append(
                 {
@@ -126,11 +109,11 @@ def plan(event: dict[str, Any]) -> dict[str, Any]:
     return {"batches": len(items), **place}
 
 
-def _batches(tx: db.Transaction, event: dict[str, Any]) -> Iterator[Batch]:
+def _batches(tx: db.Transaction, event: dict[str, Any], kind: str) -> Iterator[Batch]:
     rows = change_sets.list_pending(tx, event["change_set_id"])
     for connection_id, group in groupby(rows, key=lambda row: row["connection_id"]):
         project = google_projects.of_connection(tx, connection_id)
-        found = [Row(row["number"], row["video_id"], row["changes"], row["expected"]) for row in group]
+        found = [Row(**{name: row[name] for name in Row._fields}) for row in group]
         for first in range(0, len(found), change_rules.BATCH_ROWS):
             yield Batch(
                 event["change_set_id"],
@@ -140,6 +123,7 @@ def _batches(tx: db.Transaction, event: dict[str, Any]) -> Iterator[Batch]:
                 connection_id,
                 list(project),
                 found[first : first + change_rules.BATCH_ROWS],
+                kind,
             )
 
 
@@ -168,6 +152,7 @@ def _event(batch: Batch, row: dict[str, Any]) -> SyncEnded:
         row["status"],
         row["at"],
         "sync.completed" if is_success else "sync.failed",
+        row["asset_id"],
     )
 
 

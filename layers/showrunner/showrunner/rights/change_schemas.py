@@ -1,4 +1,4 @@
-"""Define the request and response bodies of changes of videos: /cms/changes, /cms/syncs and PATCH."""
+"""Define the request and response bodies of changes: /cms/changes, /cms/syncs and those of one video."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,12 +17,29 @@ from showrunner.web.fields import (
 )
 
 _VIDEO = "^[A-Za-z0-9_-]{11}$"
+_ASSET = "^A[0-9]{15}$"
+_CLAIM = "^[A-Za-z0-9_=-]{1,64}$"
+_COUNTRY = "^[A-Z]{2}$"
 
-PATTERN_WORDS |= {_VIDEO: "is no id of a YouTube video: 11 letters, digits, - and _"}
+PATTERN_WORDS |= {
+    _VIDEO: "is no id of a YouTube video: 11 letters, digits, - and _",
+    _ASSET: "is no id of an asset: A and 15 digits",
+    _CLAIM: "is no id of a claim: copy it from the list of claims",
+    _COUNTRY: "is no country; write two capital letters, such as DE",
+}
 
 type VideoId = Annotated[
     str, Field(pattern=_VIDEO, description="Id of the video on YouTube.", examples=["dQw4w9WgXcQ"])
 ]
+type ChangedAssetId = Annotated[
+    str, Field(pattern=_ASSET, description="Id of the asset.", examples=["A123456789012345"])
+]
+type ClaimId = Annotated[
+    str, Field(pattern=_CLAIM, description="Id of the claim.", examples=["cl0000000001"])
+]
+type ContentType = Literal["audio", "video", "audiovisual"]
+type Country = Annotated[str, Field(pattern=_COUNTRY)]
+type ChangeKind = Literal["metadata", "claim", "release", "claim_policy", "match_policy"]
 type ChangeSetStatus = Literal["ready", "approved", "running", "stopping", "stopped", "done"]
 type RowStatus = Literal["invalid", "pending", "success", "unchanged", "failed", "error"]
 type Tag = Annotated[Line, Field(max_length=100)]
@@ -56,6 +73,58 @@ class ChangeRow(CmsVideoChanges):
     video_id: VideoId
 
 
+class PolicyChoice(Body):
+    """A policy: a saved one by its id, or one action, everywhere or in some countries."""
+
+    policy_id: Annotated[Line, Field(max_length=100)] | None = None
+    action: Literal["monetize", "track", "block"] | None = None
+    territories: Annotated[list[Country], Field(max_length=249)] | None = None
+    except_territories: bool = False
+
+    @model_validator(mode="after")
+    def is_one_policy(self) -> "PolicyChoice":
+        """Refuse a body with both ways to name a policy, or with none."""
+        if (self.policy_id is None) == (self.action is None):
+            raise ValueError("give either policy_id or action")
+        if self.policy_id is not None and (self.territories or self.except_territories):
+            raise ValueError("a saved policy has countries of its own: leave territories out")
+        if self.except_territories and not self.territories:
+            raise ValueError("except_territories needs territories")
+        return self
+
+
+class NewClaim(PolicyChoice):
+    """A claim for a video. is_manual: the video is on somebody else's channel."""
+
+    asset_id: ChangedAssetId
+    content_type: ContentType = "audiovisual"
+    is_manual: bool = False
+
+
+class ClaimRow(NewClaim):
+    """A row of a change set that makes claims."""
+
+    video_id: VideoId
+
+
+class ReleaseRow(Body):
+    """A row of a change set that ends claims."""
+
+    claim_id: ClaimId
+
+
+class ClaimPolicyRow(PolicyChoice):
+    """A row of a change set that gives claims another policy."""
+
+    claim_id: ClaimId
+
+
+class MatchPolicyRow(PolicyChoice):
+    """A row of a change set that sets what happens to videos that match an asset."""
+
+    asset_id: ChangedAssetId
+
+
 class DryRun(Query):
     """The choice to see a change without making it."""
 
@@ -63,12 +132,16 @@ class DryRun(Query):
 
 
 class NewChangeSet(Body):
-    """Changes of many videos, as CSV or as a list: at most 100,000 rows, and a body of 4 MB.
+    """Changes of many videos, claims or policies, as CSV or as a list: at most 100,000 rows, a body of 4 MB.
 
-    The CSV's first line names the columns: video_id, and the fields of a change. An empty cell changes
-    nothing; tags are joined by |. A row that breaks a rule is marked as invalid and stops no other.
+    kind: metadata has video_id and the fields of PATCH /cms/videos/{id}. claim has video_id, asset_id,
+    content_type (audiovisual), is_manual and a policy. release has claim_id, claim_policy claim_id and a
+    policy, match_policy asset_id and a policy. A policy is policy_id, or action with territories and
+    except_territories. The CSV's first line names the columns. An empty cell changes nothing; tags and
+    territories are joined by |. A row that breaks a rule is marked as invalid and stops no other.
     """
 
+    kind: ChangeKind = "metadata"
     name: Annotated[Line, Field(max_length=200)] = "Changes"
     csv: Annotated[Text, Field(max_length=4 << 20)] | None = None
     rows: Annotated[list[dict[str, Any]], Field(max_length=100_000)] | None = None
@@ -101,6 +174,7 @@ class ChangeSet(Result):
     """
 
     id: str
+    kind: ChangeKind
     name: str
     status: ChangeSetStatus
     reason: str | None
@@ -118,6 +192,8 @@ class ChangeSet(Result):
 
 class ChangeSetResponse(Result):
     """A change set, and what it costs to carry out what is left: units of YouTube's quota, and the end.
+
+    For claims and policies the units are calls of the Content ID API.
 
     Both are null when nothing is left.
     """
@@ -141,14 +217,18 @@ class ChangeSetList(Result):
 
 
 class ChangedRow(Result):
-    """A video's part of a change set: what is to be changed, what it was, and what became of it.
+    """A row of a change set: what is to be changed, what it was, and what became of it.
 
     before: what the newest report says; with is_exact what YouTube had just before the write.
     """
 
     row: int
     change_set_id: str | None
-    video_id: str
+    kind: ChangeKind
+    video_id: str | None
+    asset_id: str | None
+    claim_id: str | None
+    content_type: str | None
     status: RowStatus
     message: str | None
     changes: dict[str, Any]
@@ -191,3 +271,10 @@ class VideoChange(Result):
 
     change_set: ChangeSet | None
     row: ChangedRow
+
+
+class ClaimsChange(Result):
+    """Changes of a video's claims. change_set is null for a dry run."""
+
+    change_set: ChangeSet | None
+    rows: list[ChangedRow]

@@ -1,12 +1,10 @@
-"""The routes that change videos on YouTube, one or many: dry run, approval, run, stop, undo."""
-
-import json
-from datetime import UTC, datetime
-from typing import Any
+"""The routes of changes on YouTube, of one video or many: dry run, approval, run, stop, undo."""
 
 from showrunner.database import db
-from showrunner.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceUnavailable
-from showrunner.rights import change_files, change_runs, proposals
+from showrunner.errors import Conflict, Forbidden, NotFound
+from showrunner.rights import change_files, change_requests, proposals
+from showrunner.rights.change_costs import METADATA
+from showrunner.rights.change_files import Proposal
 from showrunner.rights.change_schemas import (
     ChangedRows,
     ChangeSetFilter,
@@ -20,12 +18,10 @@ from showrunner.rights.change_schemas import (
     SyncList,
     VideoChange,
 )
-from showrunner.rights.proposals import Proposal
 from showrunner.store.rights import catalogue, change_sets
 from showrunner.web import answers, audit, idempotency
 from showrunner.web.answers import Answer
 from showrunner.web.application import Routes
-from showrunner.web.fields import timestamp
 from showrunner.web.routing import Request
 
 routes = Routes()
@@ -34,12 +30,6 @@ PATH = "/api/v1/cms/changes"
 VIDEO = "/api/v1/cms/videos/{video}"
 # A function takes 6 MB, and the quotes of CSV double inside its JSON.
 MOST_BYTES = 4 << 20
-
-
-def _person(request: Request) -> str:
-    """Return who acts: the person behind the token, also of a machine or under impersonation."""
-    caller = request.caller
-    return caller.actor or caller.creator or caller.subject
 
 
 # ------------------------------------------------------------------------------------------------ One video
@@ -54,14 +44,16 @@ def change_video(request: Request, video: str, body: CmsVideoChanges, query: Dry
     proposal = proposals.one(video, body)
     with db.transaction() as tx:
         _require_video(tx, request, video)
-        (row,) = proposals.check(tx, request.organisation_id, [proposal])
+        (row,) = proposals.check(tx, request.organisation_id, METADATA, [proposal])
         if query.dry_run:
-            return Answer({"change_set": None, "row": _shown(row)}, 202)
-        if row["status"] == "invalid":
-            raise InvalidRequest(row["message"], [{"field": "video", "message": row["message"]}])
-        change_set_id = _add(tx, request, f"Change of {video}", [proposal])
-        found = _run_at_once(tx, request, change_set_id)
-    return Answer({"change_set": found, "row": _shown(row) | {"change_set_id": change_set_id}}, 202)
+            return Answer({"change_set": None, "row": change_requests.shown(METADATA, row)}, 202)
+        change_requests.require_valid([row], "video")
+        change_set_id = change_requests.add(tx, request, METADATA, f"Change of {video}", [proposal])
+        found = change_requests.run_at_once(tx, request, change_set_id)
+    return Answer(
+        {"change_set": found, "row": change_requests.shown(METADATA, row) | {"change_set_id": change_set_id}},
+        202,
+    )
 
 
 @routes.post(
@@ -81,12 +73,18 @@ def sync_video(request: Request, video: str) -> Answer:
             if name in CmsVideoChanges.model_fields and value is not None
         }
         proposal = Proposal(1, video, fields, None)
-        (row,) = proposals.check(tx, request.organisation_id, [proposal])
+        (row,) = proposals.check(tx, request.organisation_id, METADATA, [proposal])
         if row["status"] == "invalid":
             raise Conflict(row["message"])
-        change_set_id = _add(tx, request, failed["name"], [proposal])
-        found = _run_at_once(tx, request, change_set_id)
-        return Answer({"change_set": found, "row": _shown(row) | {"change_set_id": change_set_id}}, 202)
+        change_set_id = change_requests.add(tx, request, METADATA, failed["name"], [proposal])
+        found = change_requests.run_at_once(tx, request, change_set_id)
+        return Answer(
+            {
+                "change_set": found,
+                "row": change_requests.shown(METADATA, row) | {"change_set_id": change_set_id},
+            },
+            202,
+        )
 
     return idempotency.once(request, work)
 
@@ -95,28 +93,6 @@ def _require_video(tx: db.Transaction, request: Request, video: str) -> None:
     """Raise NotFound if the organisation's reports have no such video."""
     if not catalogue.find_videos(tx, request.organisation_id, [video]):
         raise NotFound("There is no such video in the reports.")
-
-
-def _run_at_once(tx: db.Transaction, request: Request, change_set_id: str) -> dict[str, Any]:
-    """Run a change set that needs no approval. Returns it."""
-    if not change_sets.lock(tx, request.organisation_id, change_set_id)["needs_approval"]:
-        _begin(tx, request, change_set_id)
-    found: dict[str, Any] = json.loads(change_sets.get(tx, request.organisation_id, change_set_id))
-    return found
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a checked row as the API shows it."""
-    return {
-        "row": row["number"],
-        "change_set_id": None,
-        **{name: row[name] for name in ("video_id", "status", "message", "changes")},
-        "before": row["known"],
-        "is_exact": False,
-        "after": None,
-        "queued_at": None,
-        "finished_at": None,
-    }
 
 
 @routes.get("/api/v1/cms/syncs", permission="cms:read", answer=SyncList)
@@ -140,26 +116,17 @@ def list_syncs(request: Request, query: SyncFilter) -> Answer:
     max_bytes=MOST_BYTES,
 )
 def propose(request: Request, body: NewChangeSet) -> Answer:
-    """Propose changes of many videos: each row is checked and shown, and nothing is sent to YouTube.
+    """Propose changes of videos, claims or policies: each row is checked and shown, and nothing is sent.
 
     `POST …/run` sends them, after `POST …/approve` if the organisation requires that.
     """
     rows = proposals.read(body)
 
     def work(tx: db.Transaction) -> Answer:
-        change_set_id = _add(tx, request, body.name, rows)
-        return Answer(_described(tx, request, change_set_id), 201)
+        change_set_id = change_requests.add(tx, request, body.kind, body.name, rows)
+        return Answer(change_requests.described(tx, request, change_set_id), 201)
 
     return idempotency.once(request, work)
-
-
-def _add(tx: db.Transaction, request: Request, name: str, rows: list[Proposal]) -> str:
-    change_set_id = change_sets.add(tx, request.organisation_id, name, _person(request))
-    # All of them before the COPY, during which the connection takes no query.
-    checked = list(proposals.check(tx, request.organisation_id, rows))
-    change_sets.copy_rows(tx, request.organisation_id, change_set_id, checked)
-    audit.record(tx, request, "propose", "change_set", change_set_id, name=name, rows=len(rows))
-    return change_set_id
 
 
 @routes.get(PATH, permission="cms:read", answer=ChangeSetList)
@@ -174,17 +141,7 @@ def list_change_sets(request: Request, query: ChangeSetFilter) -> Answer:
 def show(request: Request, change_set_id: str) -> Answer:
     """Show a change set: how far it is, what the rest costs and when it will be done."""
     with db.reading() as tx:
-        return Answer(_described(tx, request, change_set_id))
-
-
-def _described(tx: db.Transaction, request: Request, change_set_id: str) -> dict[str, Any]:
-    found = json.loads(change_sets.get(tx, request.organisation_id, change_set_id))
-    expected = change_runs.forecast(tx, found["id"], datetime.now(UTC))
-    return {
-        "change_set": found,
-        "units": expected.units if expected else None,
-        "expected_end": timestamp(expected.end) if expected else None,
-    }
+        return Answer(change_requests.described(tx, request, change_set_id))
 
 
 @routes.get(f"{PATH}/{{change_set_id}}/rows", permission="cms:read", answer=ChangedRows)
@@ -205,11 +162,11 @@ def approve(request: Request, change_set_id: str) -> Answer:
         row = change_sets.lock(tx, request.organisation_id, change_set_id)
         if row["status"] != "ready":
             raise Conflict(f"It is {row['status']}, and only one that is ready can be approved.")
-        if row["created_by"] == _person(request):
+        if row["created_by"] == change_requests.person(request):
             raise Forbidden("A second person must approve it: you have proposed it.")
-        change_sets.approve(tx, row["id"], _person(request))
+        change_sets.approve(tx, row["id"], change_requests.person(request))
         audit.record(tx, request, "approve", "change_set", row["id"])
-        return Answer(_described(tx, request, row["id"]))
+        return Answer(change_requests.described(tx, request, row["id"]))
 
 
 @routes.post(
@@ -231,18 +188,8 @@ def run(request: Request, change_set_id: str) -> Answer:
             raise Conflict(f"It is {row['status']} already.")
         if row["needs_approval"] and row["status"] == "ready":
             raise Conflict("A second person must approve it first: POST …/approve.")
-        _begin(tx, request, row["id"])
-        return Answer(_described(tx, request, row["id"]), 202)
-
-
-def _begin(tx: db.Transaction, request: Request, change_set_id: str) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    audit.record(tx, request, "run", "change_set", change_set_id)
-    try:
-        change_runs.begin(tx, request.organisation_id, change_set_id, datetime.now(UTC))
-    except (BotoCoreError, ClientError) as error:
-        raise ServiceUnavailable("It could not be started; try again in a minute.", 60) from error
+        change_requests.begin(tx, request, row["id"])
+        return Answer(change_requests.described(tx, request, row["id"]), 202)
 
 
 @routes.post(
@@ -257,7 +204,7 @@ def stop(request: Request, change_set_id: str) -> Answer:
         change_sets.mark_stopping(tx, row["id"])
         audit.record(tx, request, "stop", "change_set", row["id"])
         change_files.stop(row["id"])
-        return Answer(_described(tx, request, row["id"]))
+        return Answer(change_requests.described(tx, request, row["id"]))
 
 
 @routes.post(
@@ -271,7 +218,8 @@ def stop(request: Request, change_set_id: str) -> Answer:
 def undo(request: Request, change_set_id: str) -> Answer:
     """Propose the change set that restores what another one has written; run it like any other.
 
-    A row whose fields somebody has changed since fails instead of being written over.
+    A row whose fields somebody has changed since fails instead of being written over. Claims that were made
+    are released; those that were released are made anew, with another id.
     """
 
     def work(tx: db.Transaction) -> Answer:
@@ -279,10 +227,11 @@ def undo(request: Request, change_set_id: str) -> Answer:
         if row["status"] not in ("done", "stopped"):
             raise Conflict(f"It is {row['status']}: only what has ended can be undone.")
         name = f"Undo of {row['name']}"[:200]
-        undo_id = change_sets.add(tx, request.organisation_id, name, _person(request), row["id"])
-        if not change_sets.add_inverse(tx, row["id"], undo_id):
+        kind, by = change_sets.inverse_kind(row["kind"]), change_requests.person(request)
+        undo_id = change_sets.add(tx, request.organisation_id, kind, name, by, row["id"])
+        if not change_sets.add_inverse(tx, row["id"], row["kind"], undo_id):
             raise Conflict("It has written nothing that could be undone.")
         audit.record(tx, request, "undo", "change_set", row["id"], undo_id=undo_id)
-        return Answer(_described(tx, request, undo_id), 201)
+        return Answer(change_requests.described(tx, request, undo_id), 201)
 
     return idempotency.once(request, work)

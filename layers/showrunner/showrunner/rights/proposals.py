@@ -5,28 +5,47 @@ from typing import Any, NamedTuple
 
 from showrunner.database import db
 from showrunner.errors import InvalidRequest
-from showrunner.rights import change_rules
-from showrunner.rights.change_schemas import ChangeRow, CmsVideoChanges, NewChangeSet
+from showrunner.rights import change_costs, change_rules, claim_proposals
+from showrunner.rights.change_files import Proposal
+from showrunner.rights.change_schemas import (
+    ChangeRow,
+    ClaimPolicyRow,
+    ClaimRow,
+    CmsVideoChanges,
+    MatchPolicyRow,
+    NewChangeSet,
+    ReleaseRow,
+)
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.rights import catalogue
 from showrunner.web import tables
 from showrunner.web.body import checked
+from showrunner.web.fields import Body
 
 MOST_ROWS = 100_000
 
 
-class Proposal(NamedTuple):
-    """A proposed change. `fields` is empty if `fault` says what is wrong."""
+class Kind(NamedTuple):
+    """The form of a kind's rows, its column that a table needs, and columns with several values."""
 
-    number: int
-    video_id: str
-    fields: dict[str, Any]
-    fault: str | None
+    model: type[Body]
+    required: str
+    lists: tuple[str, ...]
+
+
+KINDS = {
+    "metadata": Kind(ChangeRow, "video_id", ("tags",)),
+    "claim": Kind(ClaimRow, "video_id", ("territories",)),
+    "release": Kind(ReleaseRow, "claim_id", ()),
+    "claim_policy": Kind(ClaimPolicyRow, "claim_id", ("territories",)),
+    "match_policy": Kind(MatchPolicyRow, "asset_id", ("territories",)),
+}
 
 
 def read(body: NewChangeSet) -> list[Proposal]:
     """Return the rows of a body. Raises InvalidRequest if it is no table, is empty or has too many rows."""
-    found = list(_of_csv(body.csv) if body.csv is not None else _of_list(body.rows or []))
+    kind = KINDS[body.kind]
+    found = list(_of_csv(kind, body.csv) if body.csv is not None else _of_list(kind, body.rows or []))
     if not found:
         raise InvalidRequest("There are no rows.", [{"field": "rows", "message": "there are none"}])
     if len(found) > MOST_ROWS:
@@ -39,33 +58,39 @@ def one(video_id: str, changes: CmsVideoChanges) -> Proposal:
     return Proposal(1, video_id, changes.model_dump(exclude_none=True), None)
 
 
-def _of_csv(text: str) -> Iterator[Proposal]:
-    optional = tuple(CmsVideoChanges.model_fields)
-    for number, line in enumerate(tables.read(text, "video_id", optional), 1):
+def _of_csv(kind: Kind, text: str) -> Iterator[Proposal]:
+    optional = tuple(name for name in kind.model.model_fields if name != kind.required)
+    for number, line in enumerate(tables.read(text, kind.required, optional), 1):
         given: dict[str, Any] = {name: cell for name, cell in line.cells.items() if cell}
-        if "tags" in given:
-            given["tags"] = [tag.strip() for tag in given["tags"].split("|") if tag.strip()]
-        yield _row(number, given, line.fault)
+        for name in kind.lists:
+            if name in given:
+                given[name] = [each.strip() for each in given[name].split("|") if each.strip()]
+        yield _row(kind, number, given, line.fault)
 
 
-def _of_list(rows: list[dict[str, Any]]) -> Iterator[Proposal]:
+def _of_list(kind: Kind, rows: list[dict[str, Any]]) -> Iterator[Proposal]:
     for number, row in enumerate(rows, 1):
-        yield _row(number, row, None)
+        yield _row(kind, number, row, None)
 
 
-def _row(number: int, given: dict[str, Any], fault: str | None) -> Proposal:
+def _row(kind: Kind, number: int, given: dict[str, Any], fault: str | None) -> Proposal:
     video_id = str(given.get("video_id", ""))[:100]
     if fault is None:
         try:
-            fields = checked(ChangeRow, given).model_dump(exclude_none=True, exclude={"video_id"})
+            fields = checked(kind.model, given).model_dump(exclude_none=True, exclude={"video_id"})
             return Proposal(number, video_id, fields, None)
         except InvalidRequest as error:
             fault = "; ".join(f"{each['field']}: {each['message']}" for each in error.details)
     return Proposal(number, video_id, {}, fault)
 
 
-def check(tx: db.Transaction, organisation_id: str, proposals: list[Proposal]) -> Iterator[dict[str, Any]]:
+def check(
+    tx: db.Transaction, organisation_id: str, kind: str, proposals: list[Proposal]
+) -> Iterator[dict[str, Any]]:
     """Yield each row as the store takes it: pending, or invalid with what to do about it."""
+    if kind != change_costs.METADATA:
+        yield from claim_proposals.check(tx, organisation_id, kind, proposals)
+        return
     ids = list({each.video_id for each in proposals if each.fault is None})
     known = catalogue.find_videos(tx, organisation_id, ids)
     connections = _connections(tx, organisation_id)
@@ -94,6 +119,7 @@ def _check(
         "number": proposal.number,
         "video_id": proposal.video_id,
         "connection_id": None,
+        "target": {},
         "changes": {},
         "known": {},
         "status": "invalid",

@@ -106,3 +106,21 @@ def ages(tx: db.Transaction) -> dict[str, Any]:
     """Return how many connections the providers still permit, and when the oldest was made."""
     sql = "SELECT count(*) AS count, min(connected_at) AS oldest_at FROM accounts.connections"
     return db.one(tx, f"{sql} WHERE lost_reason IS NULL") or {}
+
+
+def find_with_scope(tx: db.Transaction, organisation_id: str, scope: str) -> str | None:
+    """Return the id of the organisation's newest YouTube connection with this permission, None without one.
+
+    One whose permission Google has ended comes after the others.
+    """
+    found = db.value(
+        tx,
+        """
+        SELECT id::text FROM accounts.connections
+         WHERE organisation_id = :organisation_id AND provider = 'youtube' AND :scope = ANY(scopes)
+         ORDER BY lost_reason IS NOT NULL, connected_at DESC LIMIT 1
+        """,
+        organisation_id=organisation_id,
+        scope=scope,
+    )
+    return None if found is None else str(found)

@@ -306,6 +306,94 @@ def find_videos(tx: db.Transaction, organisation_id: str, video_ids: list[str]) 
     return {row["video_id"]: row for row in found}
 
 
+def find_assets(tx: db.Transaction, organisation_id: str, asset_ids: list[str]) -> list[dict[str, Any]]:
+    """Return asset_id, owner_id, title and match_policy of the assets in the reports."""
+    return db.rows(
+        tx,
+        """
+        SELECT asset_id, owner_id, asset_title AS title, match_policy FROM rights.assets
+         WHERE organisation_id = :organisation_id AND asset_id = ANY(:asset_ids::text[])
+         ORDER BY asset_id, owner_id
+        """,
+        organisation_id=organisation_id,
+        asset_ids=asset_ids,
+    )
+
+
+def find_channel(tx: db.Transaction, organisation_id: str, channel_id: str) -> str | None:
+    """Return a channel with the numbers of its videos and of the claims on them, as JSON text; None without.
+
+    A video with several rows counts once.
+    """
+    found = db.value(
+        tx,
+        """
+        WITH shown AS (
+            SELECT DISTINCT ON (video_id) video_id, channel_display_name,
+                   lower(video_privacy_status) AS privacy, claimed_by_this_owner AS claimed,
+                   claimed_by_another_owner AS claimed_by_others, views
+              FROM rights.videos WHERE organisation_id = :organisation_id AND channel_id = :channel_id
+             ORDER BY video_id, owner_id, claim_id, asset_id),
+        claimed AS (
+            SELECT lower(claim_status) AS status, claim_policy_monetize, claim_policy_track,
+                   claim_policy_block, channel_display_name
+              FROM rights.claims WHERE organisation_id = :organisation_id AND channel_id = :channel_id)
+        SELECT json_build_object(
+            'channel_id', :channel_id::text,
+            'name', coalesce((SELECT max(channel_display_name) FROM shown),
+                             (SELECT max(channel_display_name) FROM claimed)),
+            'videos', (SELECT json_build_object(
+                'total', count(*), 'public', count(*) FILTER (WHERE privacy = 'public'),
+                'unlisted', count(*) FILTER (WHERE privacy = 'unlisted'),
+                'private', count(*) FILTER (WHERE privacy = 'private'),
+                'claimed', count(*) FILTER (WHERE claimed),
+                'claimed_by_others', count(*) FILTER (WHERE claimed_by_others),
+                'views', coalesce(sum(views), 0)) FROM shown),
+            'claims', (SELECT json_build_object(
+                'total', count(*), 'active', count(*) FILTER (WHERE status = 'active'),
+                'pending', count(*) FILTER (WHERE status = 'pending'),
+                'inactive', count(*) FILTER (WHERE status = 'inactive'),
+                'monetize', count(*) FILTER (WHERE claim_policy_monetize <> ''),
+                'track', count(*) FILTER (WHERE claim_policy_track <> ''),
+                'block', count(*) FILTER (WHERE claim_policy_block <> '')) FROM claimed))::text
+         WHERE EXISTS (SELECT FROM shown) OR EXISTS (SELECT FROM claimed)
+        """,
+        organisation_id=organisation_id,
+        channel_id=channel_id,
+    )
+    return None if found is None else str(found)
+
+
+_CLAIM_ROW = """
+    SELECT claim_id, owner_id, video_id, asset_id,
+           CASE lower(claim_type) WHEN 'visual' THEN 'video' ELSE lower(claim_type) END AS content_type,
+           lower(claim_status) AS status, claim_policy_id AS policy_id FROM rights.claims
+"""
+
+
+def find_claims(tx: db.Transaction, organisation_id: str, claim_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return claim_id, owner_id, video_id, asset_id, content_type, status and policy_id of claims, by id."""
+    found = db.rows(
+        tx,
+        f"{_CLAIM_ROW} WHERE organisation_id = :organisation_id AND claim_id = ANY(:claim_ids::text[])"
+        " ORDER BY owner_id DESC",
+        organisation_id=organisation_id,
+        claim_ids=claim_ids,
+    )
+    return {row["claim_id"]: row for row in found}
+
+
+def list_claims_on(tx: db.Transaction, organisation_id: str, video_ids: list[str]) -> list[dict[str, Any]]:
+    """Return the claims on videos that had not ended in the newest reports, as find_claims has them."""
+    return db.rows(
+        tx,
+        f"{_CLAIM_ROW} WHERE organisation_id = :organisation_id AND video_id = ANY(:video_ids::text[])"
+        " AND upper(claim_status) <> 'INACTIVE' ORDER BY claim_id",
+        organisation_id=organisation_id,
+        video_ids=video_ids,
+    )
+
+
 # Of the video, of its claims, and of claims that it had.
 _HISTORY = """
     SELECT * FROM rights.history

@@ -28,7 +28,7 @@ _COUNTS = """
        FROM rights.changes r WHERE r.change_set_id = s.id)
 """
 _ITEM = f"""
-    json_build_object('id', s.id, 'name', s.name, 'status', s.status, 'reason', s.reason,
+    json_build_object('id', s.id, 'name', s.name, 'kind', s.kind, 'status', s.status, 'reason', s.reason,
                       'undo_of', s.undo_of,
                       'undone_by', (SELECT u.id FROM rights.change_sets u WHERE u.undo_of = s.id),
                       'needs_approval', s.needs_approval, 'created_by', s.created_by,
@@ -46,8 +46,11 @@ _LIST = List(
 )
 # What a person compares before the change set runs is what reports say; afterwards it is what YouTube had.
 ROW = """
-    json_build_object('row', c.row_number, 'change_set_id', c.change_set_id, 'video_id', c.video_id,
-                      'status', c.status, 'message', c.message, 'changes', c.changes,
+    json_build_object('row', c.row_number, 'change_set_id', c.change_set_id, 'kind', c.kind,
+                      'video_id', nullif(c.video_id, ''), 'asset_id', c.target ->> 'asset_id',
+                      'claim_id', coalesce(c.target ->> 'claim_id', c.after ->> 'claim_id'),
+                      'content_type', c.target ->> 'content_type', 'status', c.status,
+                      'message', c.message, 'changes', c.changes,
                       'before', coalesce(c.before, c.known), 'is_exact', c.before IS NOT NULL,
                       'after', c.after, 'queued_at', c.queued_at, 'finished_at', c.finished_at)
 """
@@ -73,18 +76,21 @@ _SYNCS = List(
 )
 
 
-def add(tx: db.Transaction, organisation_id: str, name: str, by: str, undo_of: str | None = None) -> str:
+def add(
+    tx: db.Transaction, organisation_id: str, kind: str, name: str, by: str, undo_of: str | None = None
+) -> str:
     """Add a change set without rows and return its id. Raises Conflict if `undo_of` was undone before."""
     return str(
         db.value(
             tx,
             """
-            INSERT INTO rights.change_sets (organisation_id, name, created_by, undo_of, needs_approval)
-            SELECT o.id, :name, :by, :undo_of::uuid, o.changes_need_approval
+            INSERT INTO rights.change_sets (organisation_id, kind, name, created_by, undo_of, needs_approval)
+            SELECT o.id, :kind, :name, :by, :undo_of::uuid, o.changes_need_approval
               FROM accounts.organisations o WHERE o.id = :organisation_id
             RETURNING id::text
             """,
             organisation_id=organisation_id,
+            kind=kind,
             name=name,
             by=by,
             undo_of=undo_of,
@@ -93,9 +99,12 @@ def add(tx: db.Transaction, organisation_id: str, name: str, by: str, undo_of: s
 
 
 def copy_rows(
-    tx: db.Transaction, organisation_id: str, change_set_id: str, rows: Iterable[dict[str, Any]]
+    tx: db.Transaction, organisation_id: str, kind: str, change_set_id: str, rows: Iterable[dict[str, Any]]
 ) -> None:
-    """Add the rows of a change set: number, video_id, connection_id, changes, known, status and message."""
+    """Add the rows of a change set.
+
+    A row: number, video_id, connection_id, target, changes, known, status and message.
+    """
 
     def blocks() -> Iterator[bytes]:
         for row in rows:
@@ -105,8 +114,10 @@ def copy_rows(
                     change_set_id,
                     row["number"],
                     organisation_id,
+                    kind,
                     row["video_id"],
                     row["connection_id"],
+                    json.dumps(row["target"]),
                     json.dumps(row["changes"], ensure_ascii=False),
                     json.dumps(row["known"], ensure_ascii=False),
                     row["status"],
@@ -117,27 +128,60 @@ def copy_rows(
 
     db.copy_in(
         tx,
-        "COPY rights.changes (change_set_id, row_number, organisation_id, video_id, connection_id, changes,"
-        " known, status, message) FROM STDIN (FORMAT csv, ENCODING 'UTF8')",
+        # A match policy has no video: that is an empty text and no NULL.
+        """
+        COPY rights.changes (change_set_id, row_number, organisation_id, kind, video_id, connection_id,
+                             target, changes, known, status, message)
+        FROM STDIN (FORMAT csv, FORCE_NOT_NULL (video_id), ENCODING 'UTF8')
+        """,
         blocks(),
     )
 
 
-def add_inverse(tx: db.Transaction, change_set_id: str, undo_id: str) -> int:
+# Kind of a change set -> that of its undo; and of a row of the undo target, changes and expected.
+# A claim that has ended can't be made active again, so the undo of a release claims anew.
+_INVERSES = {
+    "metadata": ("metadata", "target", "before", "after"),
+    "claim": (
+        "release",
+        "target || jsonb_build_object('claim_id', after -> 'claim_id')",
+        """'{"status": "inactive"}'""",
+        "jsonb_build_object('policy', after -> 'policy')",
+    ),
+    "release": (
+        "claim",
+        """target || jsonb_build_object('asset_id', before -> 'asset_id', 'is_manual', before -> 'is_manual',
+                                        'content_type', before -> 'content_type')""",
+        "jsonb_build_object('policy', before -> 'policy')",
+        "'{}'",
+    ),
+    "claim_policy": ("claim_policy", "target", "before", "after"),
+    "match_policy": ("match_policy", "target", "before", "after"),
+}
+
+
+def inverse_kind(kind: str) -> str:
+    """Return the kind of the change set that undoes one of this kind."""
+    return _INVERSES[kind][0]
+
+
+def add_inverse(tx: db.Transaction, change_set_id: str, kind: str, undo_id: str) -> int:
     """Add the rows that undo what another change set has written. Returns how many there are.
 
     Each expects that nobody has changed its fields since.
     """
+    undo_kind, target, changes, expected = _INVERSES[kind]
     return db.run(
         tx,
-        """
-        INSERT INTO rights.changes (change_set_id, row_number, organisation_id, video_id, connection_id,
-                                    changes, expected, known, status)
-        SELECT :undo_id::uuid, row_number, organisation_id, video_id, connection_id, before, after, after,
-               'pending'
+        f"""
+        INSERT INTO rights.changes (change_set_id, row_number, organisation_id, kind, video_id, connection_id,
+                                    target, changes, expected, known, status)
+        SELECT :undo_id::uuid, row_number, organisation_id, :kind, video_id, connection_id, {target},
+               {changes}, {expected}, after, 'pending'
           FROM rights.changes WHERE change_set_id = :id AND status = 'success'
         """,
         id=change_set_id,
+        kind=undo_kind,
         undo_id=undo_id,
     )
 
@@ -176,14 +220,14 @@ def get(tx: db.Transaction, organisation_id: str, change_set_id: str) -> str:
 
 
 def lock(tx: db.Transaction, organisation_id: str, change_set_id: str) -> dict[str, Any]:
-    """Return status, needs_approval, created_by, name and attempt of a change set, and lock it.
+    """Return kind, status, needs_approval, created_by, name and attempt of a change set, and lock it.
 
     Raises NotFound.
     """
     found = db.one(
         tx,
         """
-        SELECT id::text, status, needs_approval, created_by, name, attempt FROM rights.change_sets
+        SELECT id::text, kind, status, needs_approval, created_by, name, attempt FROM rights.change_sets
          WHERE id = :id AND organisation_id = :organisation_id FOR UPDATE
         """,
         id=change_set_id,
@@ -235,23 +279,26 @@ def mark_stopping(tx: db.Transaction, change_set_id: str) -> None:
 
 
 def count_to_do(tx: db.Transaction, change_set_id: str) -> list[dict[str, Any]]:
-    """Return connection_id and number of the rows without a final result, for each connection."""
+    """Return connection_id, kind and number of the rows without a final result, for each connection."""
     return db.rows(
         tx,
         """
-        SELECT connection_id::text, count(*) AS number FROM rights.changes
-         WHERE change_set_id = :id AND status IN ('pending', 'error') GROUP BY connection_id ORDER BY 1
+        SELECT connection_id::text, kind, count(*) AS number FROM rights.changes
+         WHERE change_set_id = :id AND status IN ('pending', 'error') GROUP BY connection_id, kind ORDER BY 1
         """,
         id=change_set_id,
     )
 
 
 def find_running(tx: db.Transaction, change_set_id: str, attempt: int) -> dict[str, Any] | None:
-    """Return organisation_id of a change set if this attempt is running. Waits for who has just begun it."""
+    """Return organisation_id, kind and status of a change set if this attempt is running.
+
+    Waits for who has just begun it.
+    """
     return db.one(
         tx,
         """
-        SELECT organisation_id::text, status FROM rights.change_sets
+        SELECT organisation_id::text, kind, status FROM rights.change_sets
          WHERE id = :id AND attempt = :attempt AND status IN ('running', 'stopping') FOR SHARE
         """,
         id=change_set_id,
@@ -260,13 +307,14 @@ def find_running(tx: db.Transaction, change_set_id: str, attempt: int) -> dict[s
 
 
 def list_pending(tx: db.Transaction, change_set_id: str) -> Iterator[dict[str, Any]]:
-    """Yield number, video_id, connection_id, changes and expected of the rows to do, by connection."""
+    """Yield the rows to do, by connection: number, video_id, connection_id, target, changes and expected."""
     last: dict[str, Any] = {"connection_id": "00000000-0000-0000-0000-000000000000", "number": 0}
     while True:
         found = db.rows(
             tx,
             f"""
-            SELECT row_number AS number, video_id, connection_id::text, changes, expected FROM rights.changes
+            SELECT row_number AS number, video_id, connection_id::text, target, changes, expected
+              FROM rights.changes
              WHERE change_set_id = :id AND status = 'pending'
                AND (connection_id, row_number) > (:connection_id::uuid, :number)
              ORDER BY connection_id, row_number LIMIT {_AT_ONCE}
@@ -284,8 +332,17 @@ def list_pending(tx: db.Transaction, change_set_id: str) -> Iterator[dict[str, A
 def save_results(tx: db.Transaction, change_set_id: str, results: dict[str, Any]) -> list[dict[str, Any]]:
     """Save the results of rows (number -> status, message, before, after, at); saving again changes nothing.
 
-    Returns id, video_id, status and at of the rows that had none before.
+    Returns id, video_id, asset_id, status and at of the rows that had none before.
     """
+    db.run(
+        tx,
+        """
+        DELETE FROM rights.claims_in_work
+         WHERE change_set_id = :id AND row_number IN (SELECT jsonb_object_keys(:results::jsonb)::integer)
+        """,
+        id=change_set_id,
+        results=json.dumps(results),
+    )
     return db.rows(
         tx,
         """
@@ -295,15 +352,56 @@ def save_results(tx: db.Transaction, change_set_id: str, results: dict[str, Any]
                finished_at = (r.value ->> 'at')::timestamptz
           FROM jsonb_each(:results::jsonb) r
          WHERE c.change_set_id = :id AND c.row_number = r.key::integer AND c.status = 'pending'
-        RETURNING c.id, c.video_id, c.status, r.value ->> 'at' AS at
+        RETURNING c.id, c.video_id, c.target ->> 'asset_id' AS asset_id, c.status, r.value ->> 'at' AS at
         """,
         id=change_set_id,
         results=json.dumps(results),
     )
 
 
+def take_claims(tx: db.Transaction, change_set_id: str) -> int:
+    """Reserve the claims that the pending rows are to make; rows whose claim another change set makes fail.
+
+    Waits for others that reserve the same ones. Returns how many failed.
+    """
+    db.run(
+        tx,
+        """
+        INSERT INTO rights.claims_in_work
+               (content_owner, video_id, asset_id, content_type, change_set_id, row_number)
+        SELECT target ->> 'content_owner', video_id, target ->> 'asset_id', target ->> 'content_type',
+               change_set_id, row_number
+          FROM rights.changes WHERE change_set_id = :id AND kind = 'claim' AND status = 'pending'
+         ORDER BY 1, 2, 3, 4
+            ON CONFLICT DO NOTHING
+        """,
+        id=change_set_id,
+    )
+    return db.run(
+        tx,
+        """
+        UPDATE rights.changes c
+           SET status = 'failed', finished_at = now(),
+               message = 'Another change set is making this claim: GET /api/v1/cms/changes?status=running.'
+         WHERE c.change_set_id = :id AND c.kind = 'claim' AND c.status = 'pending'
+           AND NOT EXISTS (SELECT FROM rights.claims_in_work w
+                            WHERE w.change_set_id = c.change_set_id AND w.row_number = c.row_number)
+        """,
+        id=change_set_id,
+    )
+
+
 def end(tx: db.Transaction, change_set_id: str, attempt: int, reason: str) -> None:
     """End an attempt: the change set is done, or stopped with a reason if rows are left."""
+    db.run(
+        tx,
+        """
+        DELETE FROM rights.claims_in_work w USING rights.change_sets s
+         WHERE w.change_set_id = :id AND s.id = :id AND s.attempt = :attempt
+        """,
+        id=change_set_id,
+        attempt=attempt,
+    )
     db.run(
         tx,
         """
@@ -324,7 +422,7 @@ def end(tx: db.Transaction, change_set_id: str, attempt: int, reason: str) -> No
 
 
 def find_failed(tx: db.Transaction, organisation_id: str, video_id: str) -> dict[str, Any] | None:
-    """Return changes and name of the video's newest sync if it has failed, None otherwise."""
+    """Return changes and name of the video's newest sync of metadata if it has failed, None otherwise."""
     return db.one(
         tx,
         """
@@ -332,6 +430,7 @@ def find_failed(tx: db.Transaction, organisation_id: str, video_id: str) -> dict
             SELECT c.status, c.changes, s.name
               FROM rights.changes c JOIN rights.change_sets s ON s.id = c.change_set_id
              WHERE c.organisation_id = :organisation_id AND c.video_id = :video_id AND c.queued_at IS NOT NULL
+               AND c.kind = 'metadata'
              ORDER BY c.queued_at DESC, c.id DESC LIMIT 1) newest
          WHERE status IN ('failed', 'error')
         """,

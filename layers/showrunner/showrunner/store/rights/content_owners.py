@@ -10,6 +10,11 @@ db.CONSTRAINTS["content_owners_name"] = (
     "Another organisation has a content owner of this name: the name is the folder of its reports.",
 )
 
+db.CONSTRAINTS["content_owners_youtube_id"] = (
+    Conflict,
+    "Another content owner has this id at YouTube: an id belongs to one organisation.",
+)
+
 
 def find(tx: db.Transaction, name: str) -> dict[str, Any] | None:
     """Return id, organisation_id, name and other_names of an owner whose organisation is not suspended.
@@ -28,37 +33,49 @@ def find(tx: db.Transaction, name: str) -> dict[str, Any] | None:
 
 
 def list_of(tx: db.Transaction, organisation_id: str) -> list[dict[str, Any]]:
-    """Return id, name and other_names of the organisation's content owners, by name."""
+    """Return id, name, other_names and youtube_id (or None) of the organisation's content owners, by name."""
     return db.rows(
         tx,
         """
-        SELECT id, name, other_names FROM rights.content_owners
+        SELECT id, name, other_names, youtube_id FROM rights.content_owners
          WHERE organisation_id = :organisation_id ORDER BY lower(name)
         """,
         organisation_id=organisation_id,
     )
 
 
-def save(tx: db.Transaction, organisation_id: str, name: str, other_names: list[str]) -> None:
-    """Add an organisation's content owner, or change its other names. Raises Conflict for a name in use."""
+def save(
+    tx: db.Transaction,
+    organisation_id: str,
+    name: str,
+    other_names: list[str],
+    youtube_id: str | None = None,
+) -> None:
+    """Add an organisation's content owner, or change its other names, and its id at YouTube if that is given.
+
+    Raises Conflict for a name or id in use.
+    """
     changed = db.run(
         tx,
         """
-        UPDATE rights.content_owners SET other_names = :other_names::text[]
+        UPDATE rights.content_owners
+           SET other_names = :other_names::text[], youtube_id = coalesce(:youtube_id, youtube_id)
          WHERE organisation_id = :organisation_id AND lower(name) = lower(:name)
         """,
         organisation_id=organisation_id,
         name=name,
         other_names=other_names,
+        youtube_id=youtube_id,
     )
     if not changed:
         db.run(
             tx,
             """
-            INSERT INTO rights.content_owners (organisation_id, name, other_names)
-            VALUES (:organisation_id, :name, :other_names::text[])
+            INSERT INTO rights.content_owners (organisation_id, name, other_names, youtube_id)
+            VALUES (:organisation_id, :name, :other_names::text[], :youtube_id)
             """,
             organisation_id=organisation_id,
             name=name,
             other_names=other_names,
+            youtube_id=youtube_id,
         )

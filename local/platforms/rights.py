@@ -1,0 +1,41 @@
+"""What the stand-in for YouTube's Content ID knows: content owners, assets, policies and claims."""
+
+import itertools
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+# No limit is published (the Google console shows the one of a project).
+CALLS_A_DAY = 100_000
+
+
+@dataclass
+class Rights:
+    """The state of Content ID.
+
+    `owners`: id of a content owner -> its display name. `members`: address of a Google account -> the owners
+    that it may act for. `assets`: id -> {owner, type, title, isrc, ownership, match_policies (owner ->
+    policy)}. `policies`: owner -> id -> saved policy. `videos`: id -> {owner (None for anybody's), title,
+    views}. `manual`: owners that may claim the videos of others. `claims`: id -> claim, with `owner`.
+    """
+
+    owners: dict[str, str] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
+    assets: dict[str, Json] = field(default_factory=dict)
+    policies: dict[str, dict[str, Json]] = field(default_factory=dict)
+    videos: dict[str, Json] = field(default_factory=dict)
+    manual: set[str] = field(default_factory=set)
+    claims: dict[str, Json] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    calls_a_day: int = CALLS_A_DAY
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def learn(self, known: Json) -> None:
+        """Apply `rights` of POST /_state: owners, members, assets, policies, videos, claims, manual."""
+        for name in ("owners", "members", "assets", "policies", "videos", "claims"):
+            getattr(self, name).update(known.get(name, {}))
+        self.manual.update(known.get("manual", []))
+        self.calls_a_day = known.get("calls_a_day", self.calls_a_day)

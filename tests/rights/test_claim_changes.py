@@ -1,0 +1,530 @@
+"""Claims and policies at YouTube: proposed, approved, made, released, changed and undone."""
+
+import contextlib
+import copy
+import json
+import os
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+
+from functions.publish import app as publish
+from functions.upload import app as upload
+from local.platforms.google import Grant
+from showrunner import quotas
+from showrunner.accounts import connections
+from showrunner.aws import dynamodb, s3, sdk
+from showrunner.database import db
+from showrunner.platforms import google
+from showrunner.rights.claim_rules import SCOPE
+from showrunner.store.accounts import organisations
+from tests.conftest import service_client
+from tests.rights import partner as partners
+from tests.rights.test_changes import CHANGES, DEFINITION, SYNCS, Killed, reset_quota
+
+ROWS = 4
+HALF = {"action": "block", "territories": ["DE", "FR"]}
+
+
+class Owner(NamedTuple):
+    """A content owner here and at YouTube, with ROWS videos and one asset, and clients of two people."""
+
+    world: Any
+    tx: Any
+    organisation_id: str
+    owner_id: int
+    partner: partners.Partner
+    connection_id: str
+    asset_id: str
+    client: Any
+    second: Any
+
+    def ids(self):
+        return [f"vid{number:08}" for number in range(1, ROWS + 1)]
+
+    def calls(self, name):
+        return self.partner.rights.calls[name]
+
+    def propose(self, kind, rows):
+        answer = self.client("POST", CHANGES, {"kind": kind, "rows": rows})
+        assert answer.status == 201, answer.body
+        return answer.body["change_set"]["id"]
+
+    def propose_claims(self, **more):
+        rows = [
+            {"video_id": each, "asset_id": self.asset_id, "action": "monetize", **more} for each in self.ids()
+        ]
+        return self.propose("claim", rows)
+
+    def run(self, change_set_id):
+        answer = self.client("POST", f"{CHANGES}/{change_set_id}/run")
+        assert answer.status == 202, answer.body
+        return answer.body["change_set"]
+
+    def set(self, change_set_id):
+        return self.client("GET", f"{CHANGES}/{change_set_id}").body["change_set"]
+
+    def rows(self, change_set_id):
+        return self.client("GET", f"{CHANGES}/{change_set_id}/rows").body["rows"]
+
+    def carry_out(self, change_set_id):
+        self.run(change_set_id)
+        assert execute(self, change_set_id) == ["done"]
+        return self.rows(change_set_id)
+
+    def undo(self, change_set_id):
+        answer = self.client("POST", f"{CHANGES}/{change_set_id}/undo")
+        assert answer.status == 201, answer.body
+        return answer.body["change_set"]["id"]
+
+    def report_claims(self):
+        """Put the claims at YouTube into the reports, as the next day's does."""
+        db.run(self.tx, "DELETE FROM rights.claims WHERE owner_id = :id", id=self.owner_id)
+        for each in self.partner.claims():
+            db.run(
+                self.tx,
+                """
+                INSERT INTO rights.claims
+                       (organisation_id, owner_id, digest, first_day, changed_day, claim_id, video_id,
+                        asset_id, channel_id, claim_type, claim_status)
+                VALUES (:organisation, :owner, gen_random_uuid(), now(), now(), :claim, :video,
+                        :asset, :channel, upper(:type), upper(:status))
+                """,
+                organisation=self.organisation_id,
+                owner=self.owner_id,
+                claim=each["id"],
+                video=each["videoId"],
+                asset=each["assetId"],
+                channel="UC" + "a" * 22,
+                type=each["contentType"],
+                status=each["status"],
+            )
+
+
+@pytest.fixture
+def own(platforms, tx, owner, signing_key, monkeypatch):
+    google._documents.clear()
+    reset_quota()
+    monkeypatch.setenv("CONTENT_ID_URL", os.environ["GOOGLE_URL"])
+    role = "arn:aws:iam::123456789012:role/machine"
+    machine = sdk.client("stepfunctions").create_state_machine(
+        name="changes", roleArn=role, definition=DEFINITION
+    )
+    monkeypatch.setenv("CHANGES_MACHINE_ARN", machine["stateMachineArn"])
+    partner = partners.add(platforms)
+    organisation_id = str(owner["organisation_id"])
+    connection_id = connections.id_of(organisation_id, "youtube", f"{partner.account}/")
+    db.run(
+        tx,
+        "UPDATE rights.content_owners SET youtube_id = :youtube WHERE id = :id",
+        youtube=partner.youtube_id,
+        id=owner["id"],
+    )
+    db.run(
+        tx,
+        "INSERT INTO accounts.connections (id, organisation_id, provider, subject, scopes) "
+        "VALUES (:id, :organisation, 'youtube', :subject, ARRAY[:scope])",
+        id=connection_id,
+        organisation=organisation_id,
+        subject=f"{partner.account}/",
+        scope=SCOPE,
+    )
+    refresh_token = f"1//{uuid.uuid4().hex}"
+    platforms.sign_ins.refresh_tokens[refresh_token] = Grant(partner.account, partners.SCOPES)
+    connections.save(connection_id, organisation_id, refresh_token)
+    asset_id = partner.add_asset(int(uuid.uuid4().int % 10**9))
+    db.run(
+        tx,
+        """
+        INSERT INTO rights.assets (organisation_id, owner_id, digest, first_day, changed_day, asset_id,
+                                   asset_title, match_policy)
+        VALUES (:organisation, :owner, gen_random_uuid(), now(), now(), :asset, 'Song', 'Track everywhere')
+        """,
+        organisation=organisation_id,
+        owner=owner["id"],
+        asset=asset_id,
+    )
+    clients = [
+        service_client(signing_key, organisation_id, "cms:all", name=name) for name in ("first", "second")
+    ]
+    made = Owner(platforms, tx, organisation_id, owner["id"], partner, connection_id, asset_id, *clients)
+    for video_id in made.ids():
+        partner.add_video(video_id)
+    yield made
+    platforms.library.faults.clear()
+    reset_quota()
+
+
+def execute(own, change_set_id, *, killed_after=None, waits=3):
+    """Do what the machine does. Returns the states of Apply. killed_after: so many calls of YouTube."""
+    attempt = db.value(own.tx, "SELECT attempt FROM rights.change_sets WHERE id = :id", id=change_set_id)
+    ids = {"change_set_id": change_set_id, "organisation_id": own.organisation_id, "attempt": attempt}
+    planned = publish.handler({**ids, "step": "plan", "request_id": "r"}, None)
+    states = []
+    for batch in s3.get_json(planned["key"]) if planned["batches"] else []:
+        tries, outcome = 0, {}
+        for _ in range(waits):
+            if killed_after is not None:
+                with killing(killed_after), contextlib.suppress(Killed):
+                    upload.handler({**batch, "tries": tries}, None)
+                killed_after = None
+            outcome = upload.handler({**batch, "tries": tries}, None)
+            states.append(outcome["state"])
+            if outcome["state"] == "done":
+                break
+            tries = outcome["tries"]
+        lost = outcome.get("is_disconnected", False)
+        publish.handler({**batch, "step": "record", "is_disconnected": lost}, None)
+    publish.handler({**ids, "step": "finish", "request_id": "r", "error": ""}, None)
+    return states
+
+
+@contextlib.contextmanager
+def killing(calls):
+    """End the process, as far as it can see, after so many calls of YouTube: their answers are lost."""
+    real, left = requests.Session.request, [calls]
+
+    def request(session, method, url, **more):
+        answer = real(session, method, url, **more)
+        left[0] -= "/youtube/partner/v1/" in url
+        if left[0] <= 0:
+            answer.close()
+            raise Killed
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests.Session, "request", request)
+        yield
+
+
+def test_a_proposal_is_checked_row_by_row_and_sends_nothing(own):
+    first, second, *_ = own.ids()
+    table = (
+        "video_id,asset_id,content_type,policy_id,action,territories\n"
+        f"{first},{own.asset_id},audio,,block,DE|FR\n"
+        f"{second},{own.asset_id},,S1,,\n"
+        f"{first},{own.asset_id},audio,S1,,\n"
+        f"{first},A999999999999999,audio,S1,,\n"
+        f"{first},{own.asset_id},video,S1,track,\n"
+        f"{first},{own.asset_id},video,,,\n"
+        f"{first},A1,video,S1,,\n"
+        f"{first},{own.asset_id},smell,S1,,\n"
+        f"{first},{own.asset_id},video,,block,Germany\n"
+        f"{first},{own.asset_id},video,S1,,DE\n"
+    )
+    answer = own.client("POST", CHANGES, {"kind": "claim", "csv": table})
+
+    assert answer.status == 201, answer.body
+    found = answer.body["change_set"]
+    assert (found["kind"], found["status"], found["rows"]["pending"]) == ("claim", "ready", 2)
+    assert answer.body["units"] == 4
+    rows = own.rows(found["id"])
+    where = {"requiredTerritories": {"type": "include", "territories": ["DE", "FR"]}}
+    assert rows[0]["changes"]["policy"]["rules"] == [{"action": "block", "conditions": where}]
+    assert (rows[0]["asset_id"], rows[0]["content_type"], rows[0]["claim_id"]) == (
+        own.asset_id,
+        "audio",
+        None,
+    )
+    assert rows[0]["before"] == {"claim_id": None}
+    assert (rows[1]["content_type"], rows[1]["changes"]["policy"]["policy_id"]) == ("audiovisual", "S1")
+    words = [
+        *("Row 1 is about the same", "no such asset", *["either policy_id or action"] * 2),
+        *("id of an asset", "content_type", "country", "countries of its own"),
+    ]
+    for row, word in zip(rows[2:], words, strict=True):
+        assert row["status"] == "invalid"
+        assert word in row["message"], row
+    assert sum(own.partner.rights.calls.values()) == 0
+
+
+def test_claims_are_made_once_and_the_undo_releases_them(own):
+    change_set_id = own.propose_claims()
+    rows = own.carry_out(change_set_id)
+
+    assert [row["status"] for row in rows] == ["success"] * ROWS
+    made = own.partner.live()
+    assert [each["videoId"] for each in made] == own.ids()
+    assert [row["claim_id"] for row in rows] == [each["id"] for each in made]
+    assert (rows[0]["before"], rows[0]["is_exact"]) == ({"claim_id": None}, True)
+    # Repeating any step changes nothing.
+    calls = own.partner.rights.calls.total()
+    assert execute(own, change_set_id) == ["done"]
+    assert own.partner.rights.calls.total() == calls
+
+    undo = own.undo(change_set_id)
+    assert own.set(undo)["kind"] == "release"
+    somebody = own.partner.rights.claims[rows[1]["claim_id"]]
+    somebody["policy"] = {"rules": [{"action": "track"}]}
+    released = own.carry_out(undo)
+    assert [row["status"] for row in released] == ["success", "failed", "success", "success"]
+    assert "policy has been changed since: it is track everywhere now" in released[1]["message"]
+    assert [each["id"] for each in own.partner.live()] == [somebody["id"]]
+
+
+def test_released_claims_come_back_with_their_policy(own):
+    made = own.carry_out(own.propose_claims(**HALF))
+    own.report_claims()
+    release = own.propose("release", [{"claim_id": row["claim_id"]} for row in made])
+    assert [row["video_id"] for row in own.rows(release)] == own.ids()
+    own.carry_out(release)
+    assert own.partner.live() == []
+
+    again = own.carry_out(own.undo(release))
+    assert [row["status"] for row in again] == ["success"] * ROWS
+    keys = ("videoId", "assetId", "contentType")
+    before, after = own.partner.claims()[:ROWS], own.partner.live()
+    assert [[each[key] for key in keys] for each in after] == [[each[key] for key in keys] for each in before]
+    assert [each["policy"]["rules"] for each in after] == [each["policy"]["rules"] for each in before]
+
+
+@pytest.mark.parametrize("kind", ["claim_policy", "match_policy"])
+def test_policies_are_changed_and_restored(own, kind):
+    own.partner.rights.assets[own.asset_id]["match_policies"] = {
+        own.partner.youtube_id: {"id": "S2", "rules": [{"action": "track"}]}
+    }
+    made = own.carry_out(own.propose_claims())
+    own.report_claims()
+    before = copy.deepcopy((own.partner.live(), own.partner.rights.assets))
+    rows = (
+        [{"claim_id": row["claim_id"], "policy_id": "S2"} for row in made]
+        if kind == "claim_policy"
+        else [
+            {"asset_id": own.asset_id, "action": "block", "territories": ["JP"], "except_territories": True}
+        ]
+    )
+    change_set_id = own.propose(kind, rows)
+    found = own.carry_out(change_set_id)
+    assert {row["status"] for row in found} == {"success"}
+    if kind == "claim_policy":
+        assert {each["policy"]["id"] for each in own.partner.live()} == {"S2"}
+    else:
+        policy = own.partner.rights.assets[own.asset_id]["match_policies"][own.partner.youtube_id]
+        where = {"requiredTerritories": {"type": "exclude", "territories": ["JP"]}}
+        assert policy["rules"] == [{"action": "block", "conditions": where}]
+        assert found[0]["before"]["policy"]["policy_id"] == "S2"
+        assert (found[0]["video_id"], found[0]["asset_id"]) == (None, own.asset_id)
+
+    own.carry_out(own.undo(change_set_id))
+    assert without_new_ids(own.partner.live()) == without_new_ids(before[0])
+    assert own.partner.rights.assets == before[1]
+    same = (
+        {"claim_id": made[0]["claim_id"], "action": "monetize"}
+        if kind == "claim_policy"
+        else {"asset_id": own.asset_id, "policy_id": "S2"}
+    )
+    unchanged = own.carry_out(own.propose(kind, [same]))
+    assert unchanged[0]["status"] == "unchanged"
+
+
+def without_new_ids(claims):
+    """Return claims without the ids that YouTube gives to rules that aren't saved."""
+    return [{**each, "policy": each["policy"]["rules"]} for each in claims]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["claim", *(pytest.param(each, marks=pytest.mark.slow) for each in ("release", "claim_policy"))],
+)
+def test_a_step_that_is_killed_after_any_call_loses_no_row_and_writes_none_twice(own, kind):
+    """Each row is a read and a write: killed after each of them, and YouTube's answer is lost."""
+    write = {"claim": "claims.insert"}.get(kind, "claims.patch")
+    for killed_after in range(1, 2 * ROWS + 1):
+        reset_quota()
+        own.partner.rights.claims.clear()
+        if kind == "claim":
+            change_set_id = own.propose_claims()
+        else:
+            made = own.carry_out(own.propose_claims())
+            own.report_claims()
+            policy = {} if kind == "release" else HALF
+            change_set_id = own.propose(kind, [{"claim_id": row["claim_id"], **policy} for row in made])
+        before = own.calls(write)
+        own.run(change_set_id)
+        execute(own, change_set_id, killed_after=killed_after)
+
+        assert [row["status"] for row in own.rows(change_set_id)] == ["success"] * ROWS, killed_after
+        assert own.calls(write) == before + ROWS, killed_after
+        assert len(own.partner.claims()) == ROWS
+        assert len(own.partner.live()) == (0 if kind == "release" else ROWS)
+
+
+@pytest.mark.parametrize("fault", ["close", "lost", "status"])
+def test_a_call_that_fails_is_made_again(own, fault):
+    own.world.library.add_faults([{"on": "claims.insert", "kind": fault}])
+    change_set_id = own.propose_claims()
+    own.run(change_set_id)
+
+    assert execute(own, change_set_id) == ["later", "done"]
+    assert {row["status"] for row in own.rows(change_set_id)} == {"success"}
+    assert len(own.partner.claims()) == ROWS
+
+
+def test_two_people_never_make_the_same_claim(own):
+    """Both change sets are begun before either is carried out: the second one's rows fail."""
+    first, second = own.propose_claims(), own.propose_claims()
+    own.run(first)
+    own.run(second)
+    assert {row["status"] for row in own.rows(second)} == {"failed"}
+    assert "Another change set" in own.rows(second)[0]["message"]
+    execute(own, second)
+    execute(own, first)
+    assert own.set(second)["status"] == "done"
+    assert len(own.partner.claims()) == own.calls("claims.insert") == ROWS
+
+    third = own.carry_out(own.propose_claims())
+    assert {row["status"] for row in third} == {"unchanged"}
+    assert own.calls("claims.insert") == ROWS
+    assert db.value(own.tx, "SELECT count(*) FROM rights.claims_in_work") == 0
+
+
+def test_two_workers_at_once_make_each_claim_once(own):
+    """Two change sets for different content types of the same videos, and the same batch twice at once."""
+    sets = [own.propose_claims(content_type=each) for each in ("audio", "video")]
+    for each in sets:
+        own.run(each)
+    batches = []
+    for each in sets:
+        ids = {"change_set_id": each, "organisation_id": own.organisation_id, "attempt": 1, "request_id": "r"}
+        batches += s3.get_json(publish.handler({**ids, "step": "plan"}, None)["key"])
+
+    def work(batch):
+        # One of them renews the token, and the others come back later, as the machine lets them.
+        for _ in range(50):
+            if upload.handler({**batch, "tries": 0}, None)["state"] == "done":
+                return
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=work, args=(batch,)) for batch in batches]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert len(own.partner.live()) == own.calls("claims.insert") == 2 * ROWS
+
+
+def test_a_claim_that_somebody_makes_meanwhile_stays_the_only_one(own, monkeypatch):
+    real, waiting = requests.Session.request, ["once"]
+
+    def request(session, method, url, **more):
+        if method == "POST" and url.endswith("/claims") and waiting:
+            waiting.clear()
+            real(session, method, url, **more)  # somebody in Studio is faster
+        return real(session, method, url, **more)
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    rows = own.carry_out(own.propose_claims())
+    assert rows[0]["status"] == "failed"
+    assert "has this claim already" in rows[0]["message"]
+    assert len(own.partner.claims()) == ROWS
+
+
+def test_a_row_that_youtube_refuses_fails_alone(own):
+    own.partner.rights.videos[own.ids()[0]]["owner"] = None
+    del own.partner.rights.videos[own.ids()[3]]
+    rows = own.carry_out(own.propose_claims())
+    assert [row["status"] for row in rows] == ["failed", "success", "success", "failed"]
+    assert "of no channel of this content owner" in rows[0]["message"]
+    assert len(own.client("GET", f"{SYNCS}?status=failed").body["syncs"]) == 2
+
+
+def test_out_of_quota_in_the_middle_it_waits_and_goes_on(own):
+    # Calls for two rows are left of the day.
+    quotas.spend("youtube", "content_id", quotas.CONTENT_ID_CALLS_A_DAY - 4, quotas.CONTENT_ID_CALLS_A_DAY)
+    change_set_id = own.propose_claims()
+    end = own.client("GET", f"{CHANGES}/{change_set_id}").body["expected_end"]
+    assert datetime.fromisoformat(end) >= quotas.pacific_midnight(datetime.now(UTC))
+    own.run(change_set_id)
+    assert execute(own, change_set_id, waits=1) == ["later"]
+    assert [row["status"] for row in own.rows(change_set_id)] == ["success"] * 2 + ["pending"] * 2
+    assert own.set(change_set_id)["status"] == "stopped"
+    reset_quota()
+    assert {row["status"] for row in own.carry_out(change_set_id)} == {"success"}
+    assert len(own.partner.claims()) == ROWS
+
+
+def test_youtubes_own_refusal_for_quota_waits_too(own):
+    own.partner.rights.calls_a_day = 5
+    change_set_id = own.propose_claims()
+    own.run(change_set_id)
+    assert execute(own, change_set_id, waits=1) == ["later"]
+    assert [row["status"] for row in own.rows(change_set_id)] == ["success"] * 2 + ["pending"] * 2
+    own.partner.rights.calls_a_day = 100
+    reset_quota()
+    assert {row["status"] for row in own.carry_out(change_set_id)} == {"success"}
+
+
+def test_a_stopped_change_set_goes_on_where_it_was_and_frees_its_claims(own):
+    change_set_id = own.propose_claims()
+    own.run(change_set_id)
+    assert own.client("POST", f"{CHANGES}/{change_set_id}/stop").status == 200
+    execute(own, change_set_id)
+    assert (own.set(change_set_id)["status"], own.partner.claims()) == ("stopped", [])
+    other = own.carry_out(own.propose_claims())
+    assert {row["status"] for row in other} == {"success"}
+    assert {row["status"] for row in own.carry_out(change_set_id)} == {"unchanged"}
+
+
+def test_a_lost_permission_leaves_rows_that_can_be_run_again(own):
+    connections.remove(own.connection_id)
+    dynamodb.remove(f"connection#{own.connection_id}", "access")
+    change_set_id = own.propose_claims()
+    own.run(change_set_id)
+    execute(own, change_set_id)
+    assert {row["status"] for row in own.rows(change_set_id)} == {"error"}
+    assert own.partner.claims() == []
+
+
+def test_what_is_missing_is_said_when_it_is_proposed(own, tx):
+    rows = [{"video_id": own.ids()[0], "asset_id": own.asset_id, "action": "track"}]
+    db.run(tx, "UPDATE accounts.connections SET scopes = '{}' WHERE id = :id", id=own.connection_id)
+    assert "No connected account" in own.rows(own.propose("claim", rows))[0]["message"]
+    db.run(tx, "UPDATE rights.content_owners SET youtube_id = NULL WHERE id = :id", id=own.owner_id)
+    assert "a platform admin adds it" in own.rows(own.propose("claim", rows))[0]["message"]
+    assert "no such claim" in own.rows(own.propose("release", [{"claim_id": "cl1"}]))[0]["message"]
+
+
+def test_one_video_is_claimed_gets_another_policy_and_its_channel_is_shown(own, tx):
+    video = own.ids()[0]
+    path, body = f"/api/v1/cms/videos/{video}", {"asset_id": own.asset_id, "action": "monetize"}
+    shown = own.client("POST", f"{path}/claims?dry_run=true", body)
+    assert (shown.status, shown.body["change_set"]) == (202, None)
+    assert shown.body["rows"][0]["changes"]["policy"]["rules"] == [{"action": "monetize"}]
+    assert own.client("GET", CHANGES).body["changes"] == []
+    made = own.client("POST", f"{path}/claims", body, idempotency_key="once")
+    assert made.body == own.client("POST", f"{path}/claims", body, idempotency_key="once").body
+    execute(own, made.body["change_set"]["id"])
+    assert len(own.partner.live()) == 1
+
+    assert own.client("PUT", f"{path}/policy", HALF).status == 404
+    own.report_claims()
+    changed = own.client("PUT", f"{path}/policy", HALF)
+    assert changed.status == 202, changed.body
+    execute(own, changed.body["change_set"]["id"])
+    assert own.partner.live()[0]["policy"]["rules"][0]["action"] == "block"
+
+    channel = own.client("GET", f"/api/v1/cms/channels/UC{'a' * 22}")
+    assert (channel.status, channel.body["claims"]["active"], channel.body["videos"]["total"]) == (200, 1, 0)
+    assert own.client("GET", f"/api/v1/cms/channels/UC{'b' * 22}").status == 404
+    assert own.client("POST", "/api/v1/cms/videos/short/claims", body).status == 404
+    for wrong in ({}, {**body, "policy_id": "S1"}, {**body, "content_type": "x"}, {"asset_id": "A1"}):
+        assert own.client("POST", f"{path}/claims", wrong).status == 400, wrong
+
+    organisations.save_need_of_approval(tx, own.organisation_id, required=True)
+    waiting = own.client("PUT", f"{path}/policy", {"policy_id": "S1"}).body["change_set"]
+    assert waiting["status"] == "ready"
+    assert own.second("POST", f"{CHANGES}/{waiting['id']}/approve").status == 200
+
+
+def test_results_are_announced_to_the_organisation_alone(own, monkeypatch):
+    sent = []
+    monkeypatch.setattr("showrunner.aws.events.put", sent.extend)
+    own.carry_out(own.propose("match_policy", [{"asset_id": own.asset_id, "policy_id": "S1"}]))
+    (event,) = sent
+    assert (event.organisation_id, event.video_id, event.asset_id) == (own.organisation_id, "", own.asset_id)
+    assert json.dumps(event._asdict())
