@@ -79,6 +79,15 @@ REVENUES = (
         ((View("paid_features"),),),
     ),
 )
+# Kinds whose rows have an asset: those by claim, which is an asset's, and those by asset.
+BY_ASSET = frozenset(
+    {
+        *("ads_claims", "ads_claims_adjustments"),
+        *("ads_assets", "ads_assets_summary", "ads_assets_adjustments"),
+        *("premium_label_videos", "premium_music_videos", "premium_music_assets"),
+        *("premium_other_videos", "premium_other_assets"),
+    }
+)
 _BY_SPELLING = {spelling: revenue for revenue in REVENUES for spelling in revenue.spellings}
 
 
@@ -94,6 +103,22 @@ def of_line(revenue_type: str, adjustment_type: str | None) -> tuple[Revenue | N
     begin, _, end = revenue_type.rpartition(":")
     revenue = _BY_SPELLING.get(normalise(begin))
     return revenue, adjustment_name(end) if revenue and adjustment == NONE else adjustment
+
+
+def by_asset(loaded: set[str]) -> list[str]:
+    """Return those of a month's loaded kinds that together have each asset's money once, if it is loaded.
+
+    Of each part of the money the first view that has assets is taken, with its adjustments.
+    """
+    found = []
+    for part in (part for each in REVENUES for part in each.parts):
+        view = next((view for view in part if view.kind in BY_ASSET & loaded), None)
+        if view is not None:
+            found.append(view.kind)
+        # The corrections may be there although the ordinary money is not.
+        corrections = [view.adjustments] if view else [each.adjustments for each in part]
+        found += [each for each in corrections if each in BY_ASSET & loaded][:1]
+    return found
 
 
 def adjustment_name(text: str | None) -> str:

@@ -96,13 +96,17 @@ class CmsClaimFilter(_WorkFilter):
 
 
 class CmsConflictFilter(Page):
-    """Filters and page of the conflicts. Sorted by lifetime_views_in_conflict, daily_views or since."""
+    """Filters and page of the conflicts.
+
+    Sorted by lifetime_views_in_conflict, value_usd, daily_views or since.
+    """
 
     title: Title | None = None
     asset_id: AssetId | None = None
     conflicting_owner: Word | None = None
     type: AssetType | None = None
     min_age_days: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    min_value_usd: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
 
 
 class CmsVideo(Result):
@@ -217,7 +221,11 @@ class CmsClaimList(Result):
 
 
 class CmsConflict(Result):
-    """An asset that another owner claims to own too, with the age of the conflict and its views."""
+    """An asset that another owner claims to own too, with the age of the conflict, its views and value.
+
+    value_usd: your revenue for this asset in the newest three months whose money reports are loaded
+    (value_months), with corrections that came in them; null if none has money by asset.
+    """
 
     asset_id: str
     content_owner: str
@@ -235,6 +243,8 @@ class CmsConflict(Result):
     daily_views: int | None
     views_in_conflict: int | None
     lifetime_views_in_conflict: int | None
+    value_usd: str | None
+    value_months: list[str]
 
 
 class CmsConflictList(Result):

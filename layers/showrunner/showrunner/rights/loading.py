@@ -23,6 +23,7 @@ from showrunner.reports import names, opening, rows
 from showrunner.reports.names import Name, Period
 from showrunner.reports.opening import Payload, Refused
 from showrunner.reports.rows import Found, Reject, Rows
+from showrunner.rights import conflict_values
 from showrunner.rights.messages import PREFIX, ReportDropped
 from showrunner.store.rights import content_owners, periods, reports, snapshots
 from showrunner.telemetry import logger
@@ -265,6 +266,7 @@ def _store(report: Report) -> None:
             reports.finish(tx, report.id, "refused", "None of its rows could be read.", counts)
         else:
             reports.finish(tx, report.id, "loaded", counts=counts)
+            conflict_values.refresh(tx, report.owner["id"], kind.name)
 
 
 def _store_period(tx: db.Transaction, report: Report, spool: Spool) -> dict[str, int]:

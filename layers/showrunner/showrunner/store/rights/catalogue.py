@@ -215,12 +215,15 @@ CONFLICTS = List(
                       'other_ownership', x.other_ownership, 'since', {_SINCE}, 'age_days', {_AGE},
                       'daily_views', x.approx_daily_views,
                       'views_in_conflict', x.engaged_views_in_conflict,
-                      'lifetime_views_in_conflict', x.lifetime_views_in_conflict)
+                      'lifetime_views_in_conflict', x.lifetime_views_in_conflict,
+                      'value_usd', round(x.value_usd, 2)::text,
+                      'value_months', ARRAY(SELECT to_char(each, 'YYYY-MM') FROM unnest(x.value_months) each))
     """,
     {
         "since": Column(_SINCE, "date"),
         "daily_views": Column("coalesce(x.approx_daily_views, -1)", "bigint"),
         "lifetime_views_in_conflict": Column("coalesce(x.lifetime_views_in_conflict, -1)", "bigint"),
+        "value_usd": Column("coalesce(x.value_usd, -1)", "numeric"),
         "id": Column("x.owner_id::text || '|' || x.asset_id || '|' || x.conflicting_owner", "text"),
     },
     "-lifetime_views_in_conflict",
@@ -229,6 +232,7 @@ CONFLICTS = List(
         "conflicting_owner": "x.conflicting_owner = :conflicting_owner",
         "type": "x.asset_type = :type",
         "min_age_days": f"{_AGE} >= :min_age_days::integer",
+        "min_value_usd": "coalesce(x.value_usd, -1) >= :min_value_usd::numeric",
     },
     title="x.asset_title",
 )
