@@ -1,4 +1,4 @@
-"""What the stand-in for YouTube's Content ID knows: content owners, assets, policies and claims."""
+"""Hold what the stand-in for YouTube's Content ID knows: content owners, assets, policies and claims."""
 
 import itertools
 import threading

@@ -1,4 +1,4 @@
-"""What conflicts are worth: the asset's money of the newest months, each amount once."""
+"""The value of conflicts: the asset's money of the newest months, each amount once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a content owner has is invisible to every other organisation: routes, files, Live topics and folders.
+"""A content owner's rows are invisible to every other organisation: on routes, in files, topics, folders.
 
 The routes are those of the OpenAPI document: one that is added without a line here fails.
 """

@@ -60,27 +60,6 @@ class FoundAsset(NamedTuple):
     isrc: str | None
 
 
-class Share(NamedTuple):
-    """A share of an asset. kind: general, performance, mechanical or synchronization.
-
-    territories: ISO 3166 codes in which it is valid, or with `is_except` those in which it is not.
-    """
-
-    kind: str
-    owner: str
-    percent: float
-    is_except: bool
-    territories: list[str]
-
-
-def rules_of(action: str, territories: list[str], *, is_except: bool = False) -> list[dict[str, Any]]:
-    """Return the rules of a policy that does one thing: everywhere, or in (or outside of) these countries."""
-    if not territories:
-        return [{"action": action}]
-    where = {"type": "exclude" if is_except else "include", "territories": territories}
-    return [{"action": action, "conditions": {"requiredTerritories": where}}]
-
-
 class ContentId:
     """The API for one content owner.
 
@@ -108,21 +87,6 @@ class ContentId:
             yield FoundAsset(
                 str(each["id"]), str(each.get("type", "")), str(each.get("title", "")), each.get("isrc")
             )
-
-    def list_shares(self, asset_id: str) -> list[Share]:
-        """Return who owns which share of an asset where. Raises PlatformRejected if it isn't the owner's."""
-        answer = self._send("GET", f"assets/{_part(asset_id)}/ownership")
-        return [
-            Share(
-                kind,
-                str(each.get("owner", "")),
-                float(each.get("ratio", 0)),
-                each.get("type") == "exclude",
-                list(each.get("territories", [])),
-            )
-            for kind in ("general", "performance", "mechanical", "synchronization")
-            for each in answer.get(kind, [])
-        ]
 
     def list_policies(self) -> dict[str, str]:
         """Return id and name of the owner's saved policies."""

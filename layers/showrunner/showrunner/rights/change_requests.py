@@ -1,4 +1,4 @@
-"""What the routes of changes have in common: add a change set, run it, show it."""
+"""Add, run and show a change set, for all routes of changes."""
 
 import json
 from datetime import UTC, datetime

@@ -41,7 +41,7 @@ def check(tx: db.Transaction, organisation_id: str, kind: str, proposals: list[P
 
 
 class _Check:
-    """What reports know of the rows' assets and claims, and the rows so far."""
+    """Compare rows with what reports say of their assets and claims, and with the rows before."""
 
     def __init__(
         self, tx: db.Transaction, organisation_id: str, kind: str, proposals: list[Proposal]

@@ -138,50 +138,43 @@ def copy_rows(
     )
 
 
-# Kind of a change set -> that of its undo; and of a row of the undo target, changes and expected.
-# A claim that has ended can't be made active again, so the undo of a release claims anew.
-_INVERSES = {
-    "metadata": ("metadata", "target", "before", "after"),
-    "claim": (
-        "release",
-        "target || jsonb_build_object('claim_id', after -> 'claim_id')",
-        """'{"status": "inactive"}'""",
-        "jsonb_build_object('policy', after -> 'policy')",
-    ),
-    "release": (
-        "claim",
-        """target || jsonb_build_object('asset_id', before -> 'asset_id', 'is_manual', before -> 'is_manual',
-                                        'content_type', before -> 'content_type')""",
-        "jsonb_build_object('policy', before -> 'policy')",
-        "'{}'",
-    ),
-    "claim_policy": ("claim_policy", "target", "before", "after"),
-    "match_policy": ("match_policy", "target", "before", "after"),
-}
+# Kind of a change set -> that of its undo, if that is another. A claim that has ended can't be made active
+# again, so the undo of a release claims anew.
+_INVERSE_KINDS = {"claim": "release", "release": "claim"}
 
 
 def inverse_kind(kind: str) -> str:
     """Return the kind of the change set that undoes one of this kind."""
-    return _INVERSES[kind][0]
+    return _INVERSE_KINDS.get(kind, kind)
 
 
 def add_inverse(tx: db.Transaction, change_set_id: str, kind: str, undo_id: str) -> int:
-    """Add the rows that undo what another change set has written. Returns how many there are.
+    """Add the rows that undo what another change set, of this kind, has written. Returns how many there are.
 
     Each expects that nobody has changed its fields since.
     """
-    undo_kind, target, changes, expected = _INVERSES[kind]
     return db.run(
         tx,
-        f"""
+        """
         INSERT INTO rights.changes (change_set_id, row_number, organisation_id, kind, video_id, connection_id,
                                     target, changes, expected, known, status)
-        SELECT :undo_id::uuid, row_number, organisation_id, :kind, video_id, connection_id, {target},
-               {changes}, {expected}, after, 'pending'
+        SELECT :undo_id::uuid, row_number, organisation_id, :undo_kind, video_id, connection_id,
+               CASE kind WHEN 'claim' THEN target || jsonb_build_object('claim_id', after -> 'claim_id')
+                         WHEN 'release' THEN target || jsonb_build_object(
+                              'asset_id', before -> 'asset_id', 'is_manual', before -> 'is_manual',
+                              'content_type', before -> 'content_type')
+                         ELSE target END,
+               CASE kind WHEN 'claim' THEN '{"status": "inactive"}'
+                         WHEN 'release' THEN jsonb_build_object('policy', before -> 'policy')
+                         ELSE before END,
+               CASE kind WHEN 'claim' THEN jsonb_build_object('policy', after -> 'policy')
+                         WHEN 'release' THEN '{}'
+                         ELSE after END,
+               after, 'pending'
           FROM rights.changes WHERE change_set_id = :id AND status = 'success'
         """,
         id=change_set_id,
-        kind=undo_kind,
+        undo_kind=inverse_kind(kind),
         undo_id=undo_id,
     )
 
