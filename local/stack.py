@@ -47,14 +47,18 @@ def _gateway() -> Server:
 
 def _platforms() -> Server:
     ready = _answers(f"{address('PLATFORMS_PORT')}/health")
-    server = _server("platforms", "local", ["PLATFORMS_PORT"], ready)
-    # The stand-in for a stock library has its clips drawn by the renderer's packages.
-    drawing = {"FOOTAGE_PYTHON": str(python_of("render"))}
-    return dataclasses.replace(server, environment={**server.environment, **drawing})
+    return _drawing(_server("platforms", "local", ["PLATFORMS_PORT"], ready))
 
 
 def _language() -> Server:
-    return _server("language", "models", ["LANGUAGE_PORT"], _answers(f"{address('LANGUAGE_PORT')}/health"))
+    ready = _answers(f"{address('LANGUAGE_PORT')}/health")
+    return _drawing(_server("language", "models", ["LANGUAGE_PORT"], ready))
+
+
+def _drawing(server: Server) -> Server:
+    """Return a server that has clips or images drawn by the renderer's packages."""
+    drawing = {"FOOTAGE_PYTHON": str(python_of("render"))}
+    return dataclasses.replace(server, environment={**server.environment, **drawing})
 
 
 def _voice() -> Server:

@@ -8,8 +8,9 @@ from typing import Any
 
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import costs, files, progress, visuals
+from showrunner.production import costs, files, progress
 from showrunner.production.job import Job
+from showrunner.production.script import Script
 from showrunner.store.studio import productions
 from showrunner.telemetry import entrypoint, metrics
 from showrunner.videos import (
@@ -21,6 +22,7 @@ from showrunner.videos import (
     publishing,
     receipts,
     rendering,
+    shown,
 )
 
 
@@ -76,7 +78,7 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
         "report": files.report_key(job.folder),
         "loudness_lufs": report["loudness_lufs"],
         "true_peak_dbtp": report["true_peak_dbtp"],
-        "picture": _picture(job, report, len(document.get("shots", []))),
+        "picture": _picture(job, report, len(Script.model_validate(document["script"]).passages)),
         "models": {"language": document["models"] or ["manual"], "voice": job.voice.provider_id},
     }
     return product, sum(each["bytes"] for each in outputs)
@@ -84,9 +86,8 @@ def _product(job: Job, report: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 def _picture(job: Job, report: dict[str, Any], scenes: int) -> dict[str, Any] | None:
     """Return what the render measured of the picture, and how relevant its works are (0 to 1)."""
-    stored = [s3.find_json(files.visual_key(job.folder, scene)) for scene in range(scenes)]
-    shown = [picture for each in stored if each for picture in visuals.pictures_of(each)]
-    found = [picture["relevance"] for picture in shown if "relevance" in picture]
+    pictures = shown.flat(shown.list_pictures(job.folder, scenes))
+    found = [picture["relevance"] for picture in pictures if "relevance" in picture]
     measured: dict[str, Any] | None = report.get("picture")
     if measured is None or not found:
         return measured

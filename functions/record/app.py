@@ -10,13 +10,21 @@ from typing import Any
 from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import costs, files, progress, script, timeline, visuals, voices
+from showrunner.production import costs, estimate, files, image_prompts, progress, script, timeline, voices
 from showrunner.production.job import Job
 from showrunner.production.script import Script
 from showrunner.production.text import count_words
+from showrunner.production.visuals import Shot
 from showrunner.store.studio import productions, shown_works
 from showrunner.telemetry import entrypoint
-from showrunner.videos import announcements, budgets, receipts
+from showrunner.videos import allowances, announcements, budgets, receipts, shown
+
+# At the default quality an image costs up to 0.024 USD: so many are a quarter of a video's usual budget.
+MOST_IMAGES = 12
+# Of a shot: three searches in four libraries find fifteen works each, whose texts have 100 to 500 bytes.
+TEXT_BYTES = 40_000
+# A voice may take this much longer than its usual pace.
+LONGER = 1.2
 
 
 def _reserve_script(job: Job, amount: Decimal) -> dict[str, Any]:
@@ -25,15 +33,28 @@ def _reserve_script(job: Job, amount: Decimal) -> dict[str, Any]:
     return {"reserved_usd": str(amount)}
 
 
-def _reserve(job: Job, step: str, amount: Decimal, message: str) -> None:
-    """Settle what was paid and reserve `amount` for `step`. Raises ProductionCancelled, PaymentRequired."""
+def _reserve(
+    job: Job,
+    step: str,
+    amount: Decimal,
+    message: str,
+    extra: Decimal = Decimal(0),
+    later: Decimal = Decimal(0),
+) -> Decimal:
+    """Settle what was paid and reserve `amount` for `step`; `extra` and `later` are those of budgets.reserve.
+
+    Returns the part of `extra` that was reserved. Raises ProductionCancelled, PaymentRequired.
+    """
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
         # Locks the video: whoever ends it afterwards releases this reservation.
         productions.advance(tx, job.video_id, job.attempt, step, progress.BEGUN[step], message)
         video = productions.get_step(tx, job.video_id)
         budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
-        budgets.reserve(tx, job.organisation_id, str(video["channel_id"]), job.video_id, step, amount)
+        channel_id = str(video["channel_id"])
+        return budgets.reserve(
+            tx, job.organisation_id, channel_id, job.video_id, step, amount, extra=extra, later=later
+        )
 
 
 def _record_script(job: Job, event: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +63,28 @@ def _record_script(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     message = f"Script of {words} words in {len(written.passages)} passages."
     _record(job, written, written.description, "voice", message)
     if job.stop_after != "script":
-        _reserve(job, "voice", _voice_costs(job, written), message)
+        seconds = LONGER * estimate.speech_seconds(written.passages, job.voice.words_per_minute)
+        # The dearer platform: the machine's choice may change.
+        render = costs.most_for_render("gpu", seconds, len(job.outputs))
+        voice, pictures = _voice_costs(job, written), _picture_costs(job)
+        allowances.save(job.folder, _reserve(job, "voice", voice, message, pictures, render))
     return {}
+
+
+def _picture_costs(job: Job) -> Decimal:
+    """Return the most that is spent on pictures: images drawn for shots, and vectors of the works' texts."""
+    document = s3.get_json(files.script_key(job.folder))
+    shots = [Shot.model_validate(each) for scene in document.get("shots", []) for each in scene]
+    filmed = [shot for shot in shots if not shot.is_card]
+    model = config.setting("OPENAI_IMAGE_MODEL", " ").strip()
+    total = Decimal(0)
+    if model:
+        sizes = sorted((len(image_prompts.prompt(job, shot).encode()) for shot in filmed), reverse=True)
+        quality = config.setting("OPENAI_IMAGE_QUALITY")
+        total += sum((costs.most_for_image(model, quality, size) for size in sizes[:MOST_IMAGES]), Decimal(0))
+    if embedding := config.setting("OPENAI_EMBEDDING_MODEL", " ").strip():
+        total += costs.embedding_charge("", embedding, TEXT_BYTES * len(filmed)).amount_usd
+    return total
 
 
 def _voice_costs(job: Job, written: Script) -> Decimal:
@@ -71,19 +112,18 @@ def _script(job: Job) -> Script:
 def _record_timeline(job: Job, event: dict[str, Any]) -> dict[str, Any]:
     written = _script(job)
     planned = s3.get_json(files.timeline_key(job.folder))
-    pictures = [s3.get_json(files.visual_key(job.folder, scene)) for scene in range(len(written.passages))]
     repairs = tuple(
         f"Scene {each['scene']}: the voice's word times were repaired ({each['repair']})."
         for each in s3.find_json(files.repairs_key(job.folder)) or []
     )
-    shown = [picture for each in pictures for picture in visuals.pictures_of(each)]
+    pictures = shown.flat(shown.list_pictures(job.folder, len(written.passages)))
     if (s3.find_json(files.voice_key(job.folder, 0)) or {}).get("provider"):
         repairs = (*repairs, "ElevenLabs was not called: the second speech service speaks this video.")
-    credited = script.with_credits(written.description, shown)
+    credited = script.with_credits(written.description, pictures)
     description = script.with_chapters(credited, timeline.chapters(planned))
     seconds = timeline.duration(planned)
     message = f"Timeline of {seconds:.1f} s in {len(written.passages)} scenes."
-    pages = [each["source"] for each in shown if each.get("library")]
+    pages = [each["source"] for each in pictures if each.get("library")]
     _record(job, written, description, "render", message, repairs, pages)
     # An execution that began before a release names no platform: count with the dearest.
     platform = event.get("platform", "gpu")
@@ -98,9 +138,9 @@ def _record(
     reached: str,
     message: str,
     repairs: tuple[str, ...] = (),
-    shown: list[str] | None = None,
+    pages: list[str] | None = None,
 ) -> None:
-    """Save what a step made. `shown` are the pages of the works that a planned video shows."""
+    """Save what a step made. `pages` are the pages of the works that a planned video shows."""
     charges = receipts.list_(job.folder)
     with db.transaction() as tx:
         budgets.settle(tx, job.organisation_id, job.video_id, charges, list_price_only=job.demo)
@@ -111,8 +151,8 @@ def _record(
             )
         else:
             productions.advance(tx, job.video_id, job.attempt, reached, progress.BEGUN[reached], message)
-        if shown is not None:
-            shown_works.save(tx, job.video_id, shown)
+        if pages is not None:
+            shown_works.save(tx, job.video_id, pages)
         for repair in repairs:
             productions.add_log(tx, job.video_id, job.attempt, reached, repair, level="warning")
         video = productions.get_step(tx, job.video_id)

@@ -22,10 +22,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     recordings = [
         timeline.Recording.model_validate(s3.get_json(files.voice_key(job.folder, scene))) for scene in scenes
     ]
-    chosen = [s3.get_json(files.visual_key(job.folder, scene)) for scene in scenes]
-    pictures = [
-        [timeline.Picture.model_validate(picture) for picture in visuals.pictures_of(each)] for each in chosen
-    ]
+    chosen = [visuals.pictures_of(s3.get_json(files.visual_key(job.folder, scene))) for scene in scenes]
+    s3.put_json(files.pictures_key(job.folder), chosen)
+    pictures = [[timeline.Picture.model_validate(picture) for picture in scene] for scene in chosen]
     repairs = [(scene, timeline.align(each, job.language).repair) for scene, each in enumerate(recordings)]
     found = [{"scene": scene, "repair": repair} for scene, repair in repairs if repair]
     s3.put_json(files.repairs_key(job.folder), found)

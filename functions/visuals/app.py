@@ -50,6 +50,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     scene, found = event["scene"], _shots(job)
     placed = own.place([asset for asset in job.assets if asset.kind in ("image", "clip")], found)
     chooser = Chooser(job, found, scene)
+    if scene == 0:
+        # The scenes are chosen one after another: the first one searches for all.
+        chooser.prepare(placed)
     chosen = _chosen(chooser, placed, scene, found[scene])
     s3.put_json(files.visual_key(job.folder, scene), {"shots": chosen})
     return {"scene": scene}

@@ -14,7 +14,7 @@ CONTEXT_TOKENS = 128_000
 def main() -> None:
     listener = listen(port_from("LANGUAGE_PORT", 8101), "LANGUAGE_PORT")
     started = time.perf_counter()
-    from local.language import requests
+    from local.language import drawing, requests
     from local.language.model import NAME, Model
     from local.language.server import LanguageServer, application
 
@@ -24,7 +24,8 @@ def main() -> None:
     more = [name.strip() for name in os.environ.get("LANGUAGE_MODELS", "").split(",") if name.strip()]
     context = int(os.environ.get("LANGUAGE_CONTEXT_TOKENS") or CONTEXT_TOKENS)
     print(f"language: ready in {time.perf_counter() - started:.1f} s", flush=True)
-    serve(application(LanguageServer(model, NAME, tuple(dict.fromkeys([*MODELS, *more])), context)), listener)
+    names = tuple(dict.fromkeys([*MODELS, *more]))
+    serve(application(LanguageServer(model, NAME, names, context, drawing.draw)), listener)
 
 
 if __name__ == "__main__":

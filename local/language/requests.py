@@ -100,7 +100,7 @@ def _check_types(body: dict[str, Any]) -> None:
     try:
         parameters().validate_python({name: value for name, value in body.items() if name != "stream"})
     except ValidationError as error:
-        raise _type_error(error) from error
+        raise type_error(error) from error
 
 
 @cache
@@ -108,15 +108,22 @@ def parameters() -> TypeAdapter[Any]:
     """Return the SDK's type of the parameters; it and all types in it forbid unknown keys."""
     from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 
+    forbid_unknown_keys()
+    return TypeAdapter(ResponseCreateParamsNonStreaming)
+
+
+def forbid_unknown_keys() -> None:
+    """Let the SDK's types of parameters refuse keys that they don't name."""
+    import openai.types  # noqa: F401 - its modules are looked through
+
     for name, module in list(sys.modules.items()):
         if name.startswith("openai.types."):
             for member in vars(module).values():
                 if is_typeddict(member):
                     member.__pydantic_config__ = ConfigDict(extra="forbid")
-    return TypeAdapter(ResponseCreateParamsNonStreaming)
 
 
-def _type_error(error: ValidationError) -> ApiError:
+def type_error(error: ValidationError) -> ApiError:
     """Return the error of one parameter.
 
     An unknown key comes first: the SDK's unions report it beside others.

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from local.language import images
 from local.language.requests import ApiError
 from local.outcomes import Outcome
 
@@ -233,6 +236,20 @@ ERRORS: dict[str, Callable[[dict[str, Any]], ApiError]] = {
 # Outcomes that need the request, and `text`, which answers with the given text instead of the writer's.
 WRITTEN = ("text", "refusal", "only_reasoning", "content_filter", "failed", "incomplete", "bad_gateway")
 OUTCOMES = frozenset({*ERRORS, *WRITTEN})
+# Those of images and embeddings: an error, the content filter's, no image, no JPEG, or a page of the edge.
+PICTURE_OUTCOMES = frozenset({*ERRORS, "moderation_blocked", "no_image", "no_jpeg", "bad_gateway"})
+
+
+def of_picture(outcome: Outcome) -> Response:
+    """Return the response of one of PICTURE_OUTCOMES. Raises ApiError."""
+    if outcome.name in ERRORS:
+        raise ERRORS[outcome.name](outcome.details)
+    if outcome.name == "moderation_blocked":
+        raise images.REFUSED
+    if outcome.name == "bad_gateway":
+        return HTMLResponse("<html><title>502 Bad Gateway</title></html>", 502)
+    data = [{"b64_json": "bm8gcGljdHVyZQ=="}] if outcome.name == "no_jpeg" else []
+    return JSONResponse({"created": int(time.time()), "data": data})
 
 
 def scripted(

@@ -1,6 +1,7 @@
 """The part of OpenAI's HTTP interface that the product uses, over the local writer and model.
 
-POST /v1/responses and GET /v1/models: https://platform.openai.com/docs/api-reference/responses.
+POST /v1/responses, /v1/images/generations, /v1/embeddings and GET /v1/models:
+https://platform.openai.com/docs/api-reference.
 POST /_outcomes scripts what comes next (local/outcomes.py): see OUTCOMES in local/language/responses.py.
 """
 
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.language import invented, requests, responses
+from local.language import embeddings, images, invented, requests, responses
 from local.language.requests import ApiError, LanguageRequest
 from local.language.responses import Answer
 from local.language.schema import fill, valid
@@ -44,16 +45,24 @@ class Tokens(Protocol):
 
 @dataclass
 class LanguageServer:
-    """`models` are the ids that the account may use; `name` is what responses say who wrote."""
+    """`models` are the ids that the account may use; `name` is what responses say who wrote.
+
+    `draw` returns a JPEG file for a request of an image.
+    """
 
     model: Tokens
     name: str
     models: tuple[str, ...]
     context_tokens: int
+    draw: images.Draw
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(responses.OUTCOMES))
     # The bodies of valid requests, newest last, for tests in the same process.
     received: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
     keys: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+    # Those of the images and embeddings, which have outcomes of their own: the steps ask in parallel.
+    picture_outcomes: Outcomes = field(default_factory=lambda: Outcomes(responses.PICTURE_OUTCOMES))
+    drawn: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
+    embedded: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=100))
 
     def __post_init__(self) -> None:
         self._cache = responses.PromptCache(self.model.count)
@@ -70,6 +79,24 @@ class LanguageServer:
             # What the edge in front of the API sends: no JSON, no request id of the API.
             return HTMLResponse("<html><title>502 Bad Gateway</title></html>", 502)
         document = await run_in_threadpool(self._document, asked, body, outcome)
+        return JSONResponse(document, headers=responses.RATE_LIMITS)
+
+    async def create_image(self, request: Request) -> Response:
+        body = await _body(request)
+        asked = images.read(body)
+        self.drawn.append(body)
+        if (outcome := self.picture_outcomes.take()) is not None:
+            return responses.of_picture(outcome)
+        content = await run_in_threadpool(self.draw, asked)
+        found = images.document(asked, body, content, self.model.count(asked.prompt))
+        return JSONResponse(found, headers=responses.RATE_LIMITS)
+
+    async def create_embeddings(self, request: Request) -> Response:
+        body = await _body(request)
+        document = await run_in_threadpool(embeddings.answer, body, self.model.count)
+        self.embedded.append(body)
+        if (outcome := self.picture_outcomes.take()) is not None:
+            return responses.of_picture(outcome)
         return JSONResponse(document, headers=responses.RATE_LIMITS)
 
     def _document(
@@ -204,6 +231,8 @@ def application(server: LanguageServer) -> Counted:
         routes=[
             Route("/health", _health),
             Route("/v1/responses", _authorised(server.create_response), methods=["POST"]),
+            Route("/v1/images/generations", _authorised(server.create_image), methods=["POST"]),
+            Route("/v1/embeddings", _authorised(server.create_embeddings), methods=["POST"]),
             Route("/v1/models", _authorised(server.list_models)),
             Route("/_outcomes", server.add_outcomes, methods=["POST"]),
             Route("/v1/models/{model}", _authorised(server.one_model)),

@@ -4,7 +4,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from local.language.text import count_words, is_content, key_phrases, noun_phrases, stem, weights
+from local.language import translation
+from local.language.text import (
+    count_words,
+    is_content,
+    key_phrases,
+    noun_phrases,
+    read_words,
+    stem,
+    weights,
+)
 from local.language.visuals import Visual
 
 # A shot of more words lasts longer than six seconds; one of fewer is too short to be seen.
@@ -23,6 +32,8 @@ KINDS = {
     "steps": "diagram",
     "quote": "quote",
 }
+# Words by which a text is known as Spanish.
+SPANISH = read_words("function_spanish")
 # Words with another meaning, and the words that name it: a picture of that meaning must not appear.
 CONFUSED = {
     "bank": ("river", ["money", "office"]),
@@ -88,7 +99,15 @@ def _kind(part: str, number: int) -> str:
 
 
 def _searches(part: str, subject: str) -> list[str]:
-    """Return two or three phrases: the nouns of the part, and what the video is about."""
+    """Return two or three English phrases: the nouns of the part, and what the video is about.
+
+    Of a Spanish part these are the nouns that the list of translations has, if it has any.
+    """
+    translated = translation.nouns_in_english(part)
+    if any(word in SPANISH for word in re.findall(r"[^\W\d_]+", part.lower())) and translated:
+        about = " ".join(translation.nouns_in_english(subject)[:2])
+        found = [" ".join(translated[:2]), *translated[:2], about]
+        return [phrase for phrase in dict.fromkeys(found) if phrase][:3]
     phrases = noun_phrases(part) or key_phrases([part], weights([part]), 2)
     named = [phrase.lower() for phrase in phrases[:2]]
     about = " ".join(word for word in re.findall(r"[a-z'-]+", subject.lower()) if is_content(word))

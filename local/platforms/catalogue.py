@@ -9,10 +9,30 @@ import re
 import subprocess
 import threading
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-# What each kind of footage.KINDS shows: words that a search for it has.
+from local.language import translation
+
+ROOT = Path(__file__).parents[2]
+# What each kind of footage.KINDS shows, as the author of a clip would describe it.
+DESCRIPTIONS = {
+    "sea": "ocean waves under a low sun with light on the water",
+    "underwater": "deep underwater sea floor with a cable, rising bubbles and rays of light",
+    "city": "city skyline at night with lit windows of buildings and car lights on a street",
+    "world": "dotted map of the world with lights travelling between countries",
+    "fibers": "glass fiber optic cables with pulses of light",
+    "space": "planet turning in space with stars and a satellite in orbit",
+    "mountains": "mountains in the morning mist with the sun and flying birds",
+    "network": "network of connected points with messages along the lines",
+    "machine": "rings of a machine turning like the gears of a clock",
+    "clouds": "clouds drifting in the sky from an aeroplane",
+    "lights": "soft lights out of focus rising at night",
+}
+# The main colour of each of the drawing program's palettes.
+COLOURS = ("blue", "purple", "green", "orange", "grey", "golden")
+# Other words under which a search engine finds each kind.
 TAGS = {
     "sea": "sea ocean wave water coast shore ship boat sail"
     " beach sun island port pacific atlantic fishing storm",
@@ -37,10 +57,12 @@ SEEDS_OF_A_KIND = 6
 # Width and height of the files by orientation: a clip is drawn in seconds, and has no fine grain.
 SIZES = {"portrait": (720, 1280), "landscape": (1280, 720), "square": (960, 960)}
 SECONDS = 8
+# How much smaller a preview is than its clip.
+PREVIEW_SCALE = 4
 
 
 def videos() -> list[dict[str, Any]]:
-    """Return {id, kind, seed, orientation, width, height, duration, tags} of every video."""
+    """Return {id, kind, seed, orientation, width, height, duration, title, tags} of every video."""
     found = []
     for number, kind in enumerate(TAGS):
         for seed in range(SEEDS_OF_A_KIND):
@@ -54,6 +76,7 @@ def videos() -> list[dict[str, Any]]:
                         "width": width,
                         "height": height,
                         "duration": SECONDS,
+                        "title": f"{DESCRIPTIONS[kind]} in {COLOURS[(31 * number + seed) % len(COLOURS)]}",
                         "tags": TAGS[kind].split(),
                         "user": "showrunner (drawn, CC0)",
                     }
@@ -61,19 +84,32 @@ def videos() -> list[dict[str, Any]]:
     return found
 
 
-def ranked(all_videos: list[dict[str, Any]], query: str, orientation: str) -> list[dict[str, Any]]:
-    """Return the videos of an orientation, those with the query's words first.
+def nearest_kind(text: str) -> str:
+    """Return the kind whose description and tags have most words of a text, the first of equal ones."""
+    return max(TAGS, key=lambda kind: len(_words(text) & _words(f"{DESCRIPTIONS[kind]} {TAGS[kind]}")))
 
-    Videos that fit equally well are in an order of the query's own, so that neighbours differ in kind.
+
+def ranked(
+    all_videos: list[dict[str, Any]], query: str, orientation: str, locale: str = "en-US"
+) -> list[dict[str, Any]]:
+    """Return the videos of an orientation: those whose description has most of the query's words first.
+
+    A tag counts less than a word of the description. Videos that fit equally well are in an order of the
+    query's own, so that neighbours differ in kind. Of Spanish queries the words of a list are known.
     """
-    asked = {re.sub(r"s$", "", word) for word in re.findall(r"[a-z]{3,}", query.lower())}
+    asked = {*translation.nouns_in_english(query)} if locale == "es-ES" else _words(query)
 
-    def rank(video: dict[str, Any]) -> tuple[bool, str]:
+    def rank(video: dict[str, Any]) -> tuple[int, str]:
         order = hashlib.sha256(f"{query} {video['id']}".encode()).hexdigest()
-        return not asked & set(video.get("tags", ())), order
+        described, tagged = _words(video.get("title", "")), _words(" ".join(video.get("tags", ())))
+        return -2 * len(asked & described) - len(asked & tagged - described), order
 
     fitting = [each for each in all_videos if each.get("orientation", orientation) == orientation]
     return sorted(fitting, key=rank)
+
+
+def _words(text: str) -> set[str]:
+    return {re.sub(r"s$", "", word) for word in re.findall(r"[a-z]{3,}", text.lower())}
 
 
 @dataclass
@@ -94,10 +130,31 @@ class Drawn:
                 module = (self.python, "-m", "local.platforms.footage")
                 # Below the production, which waits for many other things meanwhile.
                 command = ("nice", "-n", "5", *module, video["kind"], str(video["seed"]), *size, str(path))
-                subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+                subprocess.run(command, check=True, cwd=ROOT)
         return path.read_bytes()
 
+    def preview(self, video: dict[str, Any], others: list[dict[str, Any]]) -> bytes:
+        """Return a small JPEG of a video; the first call draws those of all `others` of its shape at once."""
+        with self.locks.setdefault("previews", threading.Lock()):
+            path = self._preview(video)
+            if not path.exists():
+                alike = [video, *(each for each in others if each["orientation"] == video["orientation"])]
+                drawn = [each for each in alike if not self._preview(each).exists()]
+                arguments = [word for each in drawn for word in self._arguments(each)]
+                module = (self.python, "-m", "local.platforms.footage")
+                subprocess.run(("nice", "-n", "5", *module, *arguments), check=True, cwd=ROOT)
+        return path.read_bytes()
 
+    def _preview(self, video: dict[str, Any]) -> Path:
+        return self.folder / f"{video['kind']}-{video['seed']}-{video['orientation']}-{_program()}.jpg"
+
+    def _arguments(self, video: dict[str, Any]) -> tuple[str, ...]:
+        width, height = (round(video[side] / PREVIEW_SCALE) for side in ("width", "height"))
+        return video["kind"], str(video["seed"]), str(width), str(height), str(self._preview(video).resolve())
+
+
+@cache
 def _program() -> str:
     """Return a hash of the drawing program: files of another version are not served."""
-    return hashlib.sha256((Path(__file__).parent / "footage.py").read_bytes()).hexdigest()[:10]
+    parts = sorted((Path(__file__).parent / "footage").glob("*.py"))
+    return hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:10]

@@ -5,6 +5,7 @@ github.com/calesthio/OpenMontage/issues/587.
 """
 
 import base64
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,14 @@ BLOCKED = "blocked.jpeg"
 BLOCKED_VIDEO = "blocked.mp4"
 PHOTOS = "/photos/"
 VIDEOS = "/video-files/"
+# Pictures of videos, on the photographs' host.
+PREVIEWS = "/videos/"
+# https://www.pexels.com/api/documentation/#photos-search__parameters__locale
+LOCALES = (
+    *("en-US", "pt-BR", "es-ES", "ca-ES", "de-DE", "it-IT", "fr-FR", "sv-SE", "id-ID", "pl-PL", "ja-JP"),
+    *("zh-TW", "zh-CN", "ko-KR", "th-TH", "nl-NL", "hu-HU", "vi-VN", "cs-CZ", "da-DK", "fi-FI", "uk-UA"),
+    *("el-GR", "ro-RO", "nb-NO", "sk-SK", "tr-TR", "ru-RU"),
+)
 KEY = "local"
 PARAMETERS = {"query", "orientation", "size", "color", "locale", "page", "per_page"}
 ORIENTATIONS = ("landscape", "portrait", "square")
@@ -48,7 +57,7 @@ PIXEL = base64.b64decode(
 class Library:
     """`photos`: {id, photographer, alt, width, height}. `image` is what every photograph's address serves.
 
-    `videos`: as catalogue.videos() returns them. `clip` returns the file of one.
+    `videos`: as catalogue.videos() returns them. `clip` returns the file of one, `preview` a picture of it.
     """
 
     key: str = KEY
@@ -56,6 +65,7 @@ class Library:
     image: bytes = PIXEL
     videos: list[dict[str, Any]] = field(default_factory=list)
     clip: Callable[[dict[str, Any]], bytes] = lambda video: b""  # noqa: ARG005
+    preview: Callable[[dict[str, Any]], bytes] = lambda video: PIXEL  # noqa: ARG005
     outcomes: Outcomes = field(default_factory=lambda: Outcomes(OUTCOMES))
     # Queries of valid searches and addresses of photographs, newest last.
     searches: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
@@ -64,13 +74,15 @@ class Library:
 
 def answer(library: Library, request: Request) -> Reply | None:
     """Return the reply, None if the path isn't Pexels'."""
-    if request.path not in (SEARCH, VIDEO_SEARCH) and not request.path.startswith((PHOTOS, VIDEOS)):
+    if request.path not in (SEARCH, VIDEO_SEARCH) and not request.path.startswith((PHOTOS, VIDEOS, PREVIEWS)):
         return None
     agent = request.headers.get("user-agent", "").lower()
     if not agent or agent.startswith(SCRIPTS):
         return Reply(403, EDGE, "text/html; charset=UTF-8")
     if request.path.startswith(PHOTOS):
         return _photo(library, request)
+    if request.path.startswith(PREVIEWS):
+        return _preview(library, request)
     return _video(library, request) if request.path.startswith(VIDEOS) else _search(library, request)
 
 
@@ -85,6 +97,8 @@ def _search(library: Library, request: Request) -> Reply:
         return Reply.json(
             {"status": 400, "code": f"Bad Request: {', '.join(unknown) or 'query, orientation'}"}, 400
         )
+    if query.get("locale", "en-US") not in LOCALES:
+        return Reply.json({"status": 400, "code": "Bad Request: locale"}, 400)
     per_page = query.get("per_page", "15")
     if not per_page.isdigit() or not 1 <= int(per_page) <= MOST_PER_PAGE:
         return Reply.json({"status": 400, "code": "Bad Request: per_page"}, 400)
@@ -119,7 +133,8 @@ def _found_photos(library: Library, request: Request, count: int, scripted: str)
 def _found_videos(library: Library, request: Request, count: int, scripted: str) -> dict[str, Any]:
     base = "https://elsewhere.example" if scripted == "other_host" else request.base
     orientation = request.query.get("orientation", "landscape")
-    found = catalogue.ranked(library.videos, request.query["query"], orientation)[:count]
+    locale = request.query.get("locale", "en-US")
+    found = catalogue.ranked(library.videos, request.query["query"], orientation, locale)[:count]
     return {
         "videos": [_described_video(video, base, scripted) for video in found],
         "total_results": len(library.videos),
@@ -146,8 +161,8 @@ def _described_video(video: dict[str, Any], base: str, scripted: str) -> dict[st
         "id": number,
         "width": width,
         "height": height,
-        "url": f"https://www.pexels.com/video/{number}/",
-        "image": f"https://images.pexels.com/videos/{number}/free-video-{number}.jpg",
+        "url": f"https://www.pexels.com/video/{_slug(video.get('title', ''))}{number}/",
+        "image": f"{base}{PREVIEWS}{number}/free-video-{number}.jpg?fit=crop&w=1200&h=630&auto=compress",
         "full_res": None,
         "tags": [],
         "duration": video.get("duration", 8),
@@ -155,6 +170,12 @@ def _described_video(video: dict[str, Any], base: str, scripted: str) -> dict[st
         "video_files": [] if scripted == "missing_size" else [playlist, file],
         "video_pictures": [],
     }
+
+
+def _slug(title: str) -> str:
+    """Return the words of a title as the address of a page has them, with a hyphen at the end."""
+    words = re.findall(r"[a-z]+", title.lower())
+    return "-".join([*words, ""]) if words else ""
 
 
 def _described(photo: dict[str, Any], base: str, lacks_sizes: bool) -> dict[str, Any]:
@@ -192,11 +213,20 @@ def _photo(library: Library, request: Request) -> Reply:
     return Reply(200, library.image, "image/jpeg")
 
 
+def _preview(library: Library, request: Request) -> Reply:
+    video = _find_video(library, request.path.removeprefix(PREVIEWS))
+    return Reply(200, library.preview(video), "image/jpeg") if video else Reply(404, b"", "text/plain")
+
+
+def _find_video(library: Library, rest: str) -> dict[str, Any] | None:
+    number = rest.partition("/")[0]
+    return next((each for each in library.videos if str(each["id"]) == number), None)
+
+
 def _video(library: Library, request: Request) -> Reply:
     if request.path.endswith(BLOCKED_VIDEO):
         return Reply(200, b"<!doctype html><title>Just a moment...</title>", "text/html; charset=UTF-8")
-    number = request.path.removeprefix(VIDEOS).partition("/")[0]
-    video = next((each for each in library.videos if str(each["id"]) == number), None)
+    video = _find_video(library, request.path.removeprefix(VIDEOS))
     if video is None:
         return Reply(404, b"", "text/plain")
     library.fetched.append(request.path)

@@ -27,6 +27,10 @@ PARAMETERS = {
     SEARCH: COMMON | {"image_type", "orientation", "colors"},
     VIDEO_SEARCH: COMMON | {"video_type"},
 }
+LANGUAGES = {
+    "cs", "da", "de", "en", "es", "fr", "id", "it", "hu", "nl", "no", "pl", "pt", "ro", "sk", "fi", "sv",
+    "tr", "vi", "th", "bg", "ru", "el", "ja", "ko", "zh",
+}  # fmt: skip
 ORIENTATIONS = ("all", "horizontal", "vertical")
 OUTCOMES = ("html", "rate_limit", "server_error", "html_file", "huge_video")
 PAGE = b"<!doctype html><title>Pixabay</title>"
@@ -71,6 +75,8 @@ def _search(library: Library, request: Request) -> Reply:
     per_page = query.get("per_page", "20")
     if not per_page.isdigit() or not 3 <= int(per_page) <= 200:
         return _error(400, '"per_page" is out of valid range.')
+    if query.get("lang", "en") not in LANGUAGES:
+        return _error(400, '"lang" is out of valid range.')
     if query.get("orientation", "all") not in ORIENTATIONS:
         return _error(400, '"orientation" is out of valid range.')
     if scripted == "html":

@@ -153,7 +153,9 @@ def main() -> int:
         home = Path(os.environ.get("SHOWRUNNER_HOME", ".local"))
         world = World(outbox=home / "outbox")
         drawn = catalogue.Drawn(home / "footage", os.environ.get("FOOTAGE_PYTHON") or sys.executable)
-        world.photographs.videos, world.photographs.clip = catalogue.videos(), drawn.read
+        videos = catalogue.videos()
+        world.photographs.videos, world.photographs.clip = videos, drawn.read
+        world.photographs.preview = lambda video: drawn.preview(video, videos)
         world.owned = ChannelsOfAccounts(world.channels)
         serving = server(world, port)
     except OSError:

@@ -85,7 +85,7 @@ def test_only_products_are_stored_with_their_tag():
     }
 
     assert {name for name, _ in calls} == {"script", "voice", "videos"}
-    assert len(calls) == 7
+    assert len(calls) == 8
 
 
 def test_the_rule_of_the_live_function_matches_the_progress_key():

@@ -3,13 +3,16 @@
 SDK types in, every kind of response out. No model is loaded.
 """
 
+import base64
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
 from openai.types.responses import Response
 
 from local.language import responses
+from local.language.images import ImageRequest
 from local.language.server import LanguageServer, application
 from tests.serving import serving
 
@@ -26,9 +29,20 @@ class Words:
         return f"{system} {user}"[:20]
 
 
+def drawn(asked: ImageRequest) -> bytes:
+    """Return what a client takes for a JPEG file: its first bytes, and the size."""
+    return b"\xff\xd8\xff" + f"{asked.width}x{asked.height}".encode()
+
+
 @pytest.fixture(scope="module")
 def server() -> LanguageServer:
-    return LanguageServer(Words(), "stand-in", ("gpt-6-luna", "gpt-5.4-mini"), 128_000)
+    return LanguageServer(
+        Words(),
+        "stand-in",
+        ("gpt-6-luna", "gpt-5.4-mini"),
+        128_000,
+        drawn,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +182,86 @@ def test_an_older_model_knows_no_breakpoints(client) -> None:
         cached_request(client, "gpt-5.4-mini", 1500, "Write.")
 
     assert caught.value.code == "unsupported_parameter"
+
+
+def generate(client, **changes: Any) -> Any:
+    wanted = {"model": "gpt-image-2.6-flare", "prompt": "A harbour.", "output_format": "jpeg"}
+    return client.images.generate(**{**wanted, **changes})
+
+
+def test_an_image_has_the_size_that_was_asked_for_and_its_tokens(client) -> None:
+    found = generate(client, size="1152x2048", quality="low", output_compression=90, safety_identifier="x")
+
+    assert base64.b64decode(found.data[0].b64_json) == b"\xff\xd8\xff1152x2048"
+    assert (found.size, found.quality, found.output_format) == ("1152x2048", "low", "jpeg")
+    assert (found.usage.input_tokens, found.usage.output_tokens) == (2, 157)
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"model": "gpt-image-1"}, "model"),
+        ({"model": "dall-e-3"}, "model"),
+        ({"model": "gpt-6-luna"}, "model"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "x" * 32_001}, "prompt"),
+        ({"size": "1000x1000"}, "size"),
+        ({"size": "512x512"}, "size"),
+        ({"size": "512x2048"}, "size"),
+        ({"size": "4096x2048"}, "size"),
+        ({"size": "tall"}, "size"),
+        ({"quality": "hd"}, "quality"),
+        ({"quality": "max"}, "quality"),
+        ({"response_format": "b64_json"}, "response_format"),
+        ({"style": "vivid"}, "style"),
+        ({"output_compression": 101}, "output_compression"),
+        ({"background": "transparent"}, "background"),
+        ({"safety_identifier": "x" * 65}, "safety_identifier"),
+        ({"extra_body": {"seed": 1}}, "seed"),
+    ],
+)
+def test_images_are_refused_as_openai_refuses_them(client, changes, param) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        generate(client, **changes)
+
+    assert caught.value.status_code in (400, 404)
+    assert caught.value.param == param
+
+
+def embed(client, **changes: Any) -> Any:
+    wanted = {"model": "text-embedding-3-small", "input": ["boats in a harbour"], "encoding_format": "float"}
+    return client.embeddings.create(**{**wanted, **changes})
+
+
+def test_texts_with_words_in_common_have_near_vectors(client) -> None:
+    texts = ["boats in an old harbour", "the harbour with its boats", "barcos en el puerto", "a red car"]
+    found = embed(client, input=texts, dimensions=256)
+
+    first, *others = (each.embedding for each in found.data)
+    near = [sum(a * b for a, b in zip(first, other, strict=True)) for other in others]
+    assert len(first) == 256
+    # boats, harbour of three words; puerto is the harbour of the list; two random directions are near 0.
+    assert near[0] > near[1] > 0.3 > abs(near[2])
+    assert found.usage.prompt_tokens == sum(len(text.split()) for text in texts)
+    assert embed(client, input=texts, dimensions=256).data == found.data
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"model": "gpt-6-luna"}, "model"),
+        ({"input": []}, "input"),
+        ({"input": ["a", ""]}, "input"),
+        ({"input": ["a"] * 2049}, "input"),
+        ({"input": ["a " * 8193]}, "input"),
+        ({"dimensions": 1537}, "dimensions"),
+        ({"encoding_format": "hex"}, "encoding_format"),
+        ({"extra_body": {"pooling": "mean"}}, "pooling"),
+    ],
+)
+def test_embeddings_are_refused_as_openai_refuses_them(client, changes, param) -> None:
+    with pytest.raises(openai.APIStatusError) as caught:
+        embed(client, **changes)
+
+    assert caught.value.status_code in (400, 404)
+    assert caught.value.param == param

@@ -39,7 +39,7 @@ def addresses():
     world.photographs.photos = [{"id": 1, "photographer": "Ada"}]
     others = server(world, 0)
     threading.Thread(target=others.serve_forever, daemon=True).start()
-    model = LanguageServer(Words(), "stand-in", ("gpt-6-luna",), 128_000)
+    model = LanguageServer(Words(), "stand-in", ("gpt-6-luna",), 128_000, lambda _: b"")
     model.outcomes.extend(
         [Outcome("text", {"text": '{"title": "x"}'}), Outcome("text", {"text": "one two three " * 20})]
     )

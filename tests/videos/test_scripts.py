@@ -9,7 +9,8 @@ from functions.record import app as record
 from functions.script import app as script_step
 from showrunner.aws import s3
 from showrunner.database import db
-from showrunner.production import files, voices
+from showrunner.models import Work
+from showrunner.production import files, ranking, voices
 from showrunner.videos import executions, voice_checks
 from tests.videos.calls import fields, order, started_executions
 
@@ -277,9 +278,24 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
         "fetched_at": "2026-11-29T08:00:00+00:00",
     }
     card = {"kind": "generated", "generated": {"template": "number"}}
-    shots = [{"visual": {"kind": "clip", "asset": asset}}, {"visual": card}]
+    shots = [
+        {"id": "0-0", "visual": {"kind": "clip", "asset": asset}},
+        {"id": "0-1", "visual": card},
+    ]
+    work = Work(
+        *("pexels", "2", "clip", "https://x.example/2.mp4", "https://www.pexels.com/video/2/", "Ada"),
+        *("Pexels License", "https://www.pexels.com/license/", "a harbour", 1080, 1920),
+    )
+    chosen = {
+        "library": "pexels",
+        "query": "harbour at night",
+        "score": 0.78,
+        "relevance": 0.67,
+        "runners_up": [ranking.Candidate(work, 0.7, 0.5, "harbour").as_dict()],
+    }
     folder = files.video_folder(client.organisation_id, waiting)
     s3.put_json(files.timeline_key(folder), {"language": "en", "scenes": [{"shots": shots}]})
+    s3.put_json(files.visual_key(folder, 0), {"shots": [{**asset, **chosen}, card]})
 
     sources = client("GET", path).body["sources"]
 
@@ -290,5 +306,17 @@ def test_the_sources_of_a_video_are_those_of_its_shots(client, waiting):
         "kind": "clip",
         "address": asset["source"],
         **{name: asset[name] for name in ("author", "licence", "licence_url", "fetched_at", "sha256")},
+        **{name: chosen[name] for name in ("library", "query", "score", "relevance")},
+        "runners_up": [
+            {
+                "kind": "clip",
+                "address": "https://www.pexels.com/video/2/",
+                "author": "Ada",
+                "licence": "Pexels License",
+                "score": 0.7,
+                "relevance": 0.5,
+            }
+        ],
     }
     assert (sources[1]["shot"], sources[1]["address"]) == (1, "generated:number")
+    assert (sources[1]["score"], sources[1]["runners_up"]) == (None, [])

@@ -106,7 +106,11 @@ class Platforms:
 
     def __init__(self) -> None:
         self.openai = LanguageServer(
-            Tokens(), "stand-in", ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"), 128_000
+            Tokens(),
+            "stand-in",
+            ("gpt-6-luna", "gpt-6.1-terra", "gpt-5.4-mini"),
+            128_000,
+            lambda asked: JPEG + asked.prompt.encode(),
         )
         styles = {voice_id: dict.fromkeys(LANGUAGES, np.zeros((1, 256), np.float32)) for voice_id in VOICES}
         quick = lambda _, output_format, *, gapless: mp3(output_format, gapless)
@@ -115,12 +119,19 @@ class Platforms:
 
     def forget(self) -> None:
         """Back to the state of a new stand-in."""
-        for outcomes in (self.openai.outcomes, self.elevenlabs.outcomes, self.world.photographs.outcomes):
+        for outcomes in (
+            self.openai.outcomes,
+            self.openai.picture_outcomes,
+            self.elevenlabs.outcomes,
+            self.world.photographs.outcomes,
+        ):
             while outcomes.take():
                 pass
         for received in (
             self.openai.received,
             self.openai.keys,
+            self.openai.drawn,
+            self.openai.embedded,
             self.elevenlabs.received,
             self.world.photographs.searches,
             self.world.photographs.fetched,
@@ -265,6 +276,8 @@ def produced(tx: Any, platforms: Platforms, event: dict[str, Any]) -> dict[str, 
     return {**job, "render": {"started_at": 1000, "stopped_at": 61_000, "platform": job["platform"]}}
 
 
+# The first bytes of a JPEG file: the steps don't decode it either.
+JPEG = b"\xff\xd8\xff\xe0"
 # The first boxes of an MP4 file: the steps don't decode it.
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"
 

@@ -104,7 +104,7 @@ SECRETS: tuple[Secret, ...] = (
         "openai/api_key",
         "OpenAI",
         "assisted",
-        ("keys", "script"),
+        ("keys", "script", "visuals"),
         source="https://platform.openai.com/api-keys",
     ),
     Secret(

@@ -33,10 +33,10 @@ class Commons:
         self._sender = Sender("Wikimedia Commons", stock.SEARCH_SECONDS, stock.SEARCH_BYTES)
         self._base_url, self._host = base_url.rstrip("/"), host
 
-    def clips(self, query: str, orientation: str, side: int) -> list[Work]:  # noqa: ARG002 - it has none
+    def clips(self, query: str, orientation: str, side: int, language: str = "en") -> list[Work]:  # noqa: ARG002 - none
         return []
 
-    def photos(self, query: str, orientation: str) -> list[Work]:  # noqa: ARG002 - a search has none
+    def photos(self, query: str, orientation: str, language: str = "en") -> list[Work]:  # noqa: ARG002 - has neither
         answer = self._sender.send(
             "GET",
             f"{self._base_url}/w/api.php",

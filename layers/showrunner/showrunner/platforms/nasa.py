@@ -31,10 +31,10 @@ class Nasa:
         self._sender = Sender("NASA", stock.SEARCH_SECONDS, stock.SEARCH_BYTES)
         self._base_url, self._host = base_url.rstrip("/"), host
 
-    def clips(self, query: str, orientation: str, side: int) -> list[Work]:  # noqa: ARG002 - it has none
+    def clips(self, query: str, orientation: str, side: int, language: str = "en") -> list[Work]:  # noqa: ARG002 - none
         return []
 
-    def photos(self, query: str, orientation: str) -> list[Work]:  # noqa: ARG002 - a search has none
+    def photos(self, query: str, orientation: str, language: str = "en") -> list[Work]:  # noqa: ARG002 - has neither
         asked = {"q": query, "media_type": "image", "page_size": str(stock.RESULTS)}
         found = _read(self._send("/search", asked))
         return [work for each in found if (work := self._photo(each))]

@@ -22,6 +22,12 @@ KEY = "pexels/api_key"
 # Where Pexels serves its photographs from; an address elsewhere isn't followed.
 _PHOTO_HOST = "https://images.pexels.com/"
 _VIDEO_HOST = "https://videos.pexels.com/"
+# https://www.pexels.com/api/documentation/#photos-search__parameters__locale; of two the first is taken.
+_LOCALES = (
+    *("en-US", "pt-BR", "es-ES", "ca-ES", "de-DE", "it-IT", "fr-FR", "sv-SE", "id-ID", "pl-PL", "ja-JP"),
+    *("zh-CN", "zh-TW", "ko-KR", "th-TH", "nl-NL", "hu-HU", "vi-VN", "cs-CZ", "da-DK", "fi-FI", "uk-UA"),
+    *("el-GR", "ro-RO", "nb-NO", "sk-SK", "tr-TR", "ru-RU"),
+)
 # A file with less than this share of the frame's pixels along its short side looks soft.
 _SOFT = 0.6
 
@@ -38,13 +44,13 @@ class Pexels:
         self._photo_host = photo_host
         self._video_host = video_host
 
-    def clips(self, query: str, orientation: str, side: int) -> list[Work]:
+    def clips(self, query: str, orientation: str, side: int, language: str = "en") -> list[Work]:
         kind = "videos"
-        answer = self._search(f"/v1/{kind}/search", query, orientation)
+        answer = self._search(f"/v1/{kind}/search", query, orientation, language)
         return _read(answer, kind, lambda found: _clip(found, side))
 
-    def photos(self, query: str, orientation: str) -> list[Work]:
-        return _read(self._search("/v1/search", query, orientation), "photos", _photo)
+    def photos(self, query: str, orientation: str, language: str = "en") -> list[Work]:
+        return _read(self._search("/v1/search", query, orientation, language), "photos", _photo)
 
     def download(self, work: Work, width: int, height: int) -> bytes:
         if work.kind == "clip":
@@ -54,11 +60,13 @@ class Pexels:
         address = f"{work.address.partition('?')[0]}?{urlencode(size)}"
         return stock.fetch(self._sender, "Pexels", work, address, self._photo_host)
 
-    def _search(self, path: str, query: str, orientation: str) -> Answer:
+    def _search(self, path: str, query: str, orientation: str, language: str) -> Answer:
+        asked = {"query": query, "orientation": orientation, "per_page": str(stock.RESULTS)}
+        locale = next((each for each in _LOCALES if each.startswith(f"{language}-")), None)
         return self._sender.send(
             "GET",
             f"{self._base_url}{path}",
-            query={"query": query, "orientation": orientation, "per_page": str(stock.RESULTS)},
+            query=asked | ({"locale": locale} if locale else {}),
             headers={"Authorization": self._key},
             until=time.monotonic() + stock.SEARCH_SECONDS,
         )
@@ -128,7 +136,7 @@ def _clip(found: dict[str, Any], side: int) -> Work | None:
 
 def _slug(page: str) -> str:
     """Return the words in the address of a page: Pexels says what a video shows nowhere else."""
-    found = re.search(r"/(?:video|photo)/([a-z0-9-]+?)-?\d+/?$", page)
+    found = re.search(r"/(?:video|photo)/([a-z0-9-]+)-\d+/?$", page)
     return found[1].replace("-", " ") if found else ""
 
 

@@ -20,6 +20,11 @@ _PHOTO_HOST = "https://pixabay.com/"
 _VIDEO_HOST = "https://cdn.pixabay.com/"
 # The longest text of a search.
 _QUERY_CHARACTERS = 100
+# https://pixabay.com/api/docs/#api_search_images: lang.
+_LANGUAGES = frozenset({
+    "cs", "da", "de", "en", "es", "fr", "id", "it", "hu", "nl", "no", "pl", "pt", "ro", "sk", "fi", "sv",
+    "tr", "vi", "th", "bg", "ru", "el", "ja", "ko", "zh",
+})  # fmt: skip
 _ORIENTATIONS = {"portrait": "vertical", "landscape": "horizontal", "square": "all"}
 
 
@@ -34,24 +39,26 @@ class Pixabay:
         self._base_url = base_url.rstrip("/")
         self._photo_host, self._video_host = photo_host, video_host
 
-    def clips(self, query: str, orientation: str, side: int) -> list[Work]:
-        found = [_clip(each, side) for each in self._search("/api/videos/", query, {})]
+    def clips(self, query: str, orientation: str, side: int, language: str = "en") -> list[Work]:
+        found = [_clip(each, side) for each in self._search("/api/videos/", query, language, {})]
         # A search has no orientation for videos.
         fitting = [each for each in found if each and _has(each, orientation)]
         return fitting[: stock.RESULTS]
 
-    def photos(self, query: str, orientation: str) -> list[Work]:
+    def photos(self, query: str, orientation: str, language: str = "en") -> list[Work]:
         asked = {"image_type": "photo", "orientation": _ORIENTATIONS[orientation]}
-        return [found for each in self._search("/api/", query, asked) if (found := _photo(each))]
+        return [found for each in self._search("/api/", query, language, asked) if (found := _photo(each))]
 
     def download(self, work: Work, width: int, height: int) -> bytes:  # noqa: ARG002 - it crops nothing
         host = self._video_host if work.kind == "clip" else self._photo_host
         return stock.fetch(self._sender, "Pixabay", work, work.address, host)
 
-    def _search(self, path: str, query: str, asked: dict[str, str]) -> list[dict[str, Any]]:
+    def _search(self, path: str, query: str, language: str, asked: dict[str, str]) -> list[dict[str, Any]]:
         text = query[:_QUERY_CHARACTERS]
         # Videos are looked through for their orientation here, so more of them are asked for.
         count = stock.RESULTS if asked else 3 * stock.RESULTS
+        if language in _LANGUAGES:
+            asked = asked | {"lang": language}
         answer = self._sender.send(
             "GET",
             f"{self._base_url}{path}",

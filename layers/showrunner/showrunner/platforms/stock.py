@@ -27,13 +27,14 @@ _MP4 = b"ftyp"
 class Library(Protocol):
     """A library of clips and photographs. `orientation` is portrait, landscape or square.
 
-    All raise CredentialRejected, QuotaExceeded, PlatformRejected or PlatformUnavailable.
+    `language` is that of the query, such as es; a library that doesn't know it searches in its usual one. All
+    raise CredentialRejected, QuotaExceeded, PlatformRejected or PlatformUnavailable.
     """
 
-    def clips(self, query: str, orientation: str, side: int) -> list[Work]:
+    def clips(self, query: str, orientation: str, side: int, language: str = "en") -> list[Work]:
         """Return up to RESULTS clips, the best first, each with the file for a frame of this short side."""
 
-    def photos(self, query: str, orientation: str) -> list[Work]:
+    def photos(self, query: str, orientation: str, language: str = "en") -> list[Work]:
         """Return up to RESULTS photographs, the best first."""
 
     def download(self, work: Work, width: int, height: int) -> bytes:

@@ -61,6 +61,45 @@ def most_for_answer(model: str, sent_bytes: int, answer_tokens: int) -> Decimal:
     return (sent_bytes * max(price.input, price.cache_write) + answer_tokens * price.output) / _MILLION
 
 
+# The most tokens of an image of up to two and a half megapixels, by quality. Measured ones of gpt-image-1.5
+# and -2: up to 408, 1,584 and 6,240.
+IMAGE_TOKENS = {"low": 700, "medium": 2500, "high": 9000}
+
+
+def image_charge(name: str, model: str, input_tokens: int, output_tokens: int) -> Charge:
+    """Return the cost of one generated image. `name` is the request's id."""
+    price = prices.IMAGES.get(model, max(prices.IMAGES.values()))
+    return Charge(
+        charge=f"visuals:image:{name}",
+        step="visuals",
+        provider="openai",
+        item=model,
+        quantity=Decimal(input_tokens + output_tokens),
+        unit="token",
+        amount_usd=(input_tokens * price.input + output_tokens * price.output) / _MILLION,
+    )
+
+
+def most_for_image(model: str, quality: str, prompt_bytes: int) -> Decimal:
+    """Return the most that one image can cost: a token of the prompt has at least one byte."""
+    tokens = IMAGE_TOKENS.get(quality, max(IMAGE_TOKENS.values()))
+    return image_charge("", model, prompt_bytes, tokens).amount_usd
+
+
+def embedding_charge(name: str, model: str, tokens: int) -> Charge:
+    """Return the cost of the vectors of some texts. `name` is the request's id."""
+    price = prices.EMBEDDINGS.get(model, max(prices.EMBEDDINGS.values()))
+    return Charge(
+        charge=f"visuals:texts:{name}",
+        step="visuals",
+        provider="openai",
+        item=model,
+        quantity=Decimal(tokens),
+        unit="token",
+        amount_usd=tokens * price / _MILLION,
+    )
+
+
 def speech_charge(name: str, model: str, characters: int, credits: int | None) -> Charge:
     """Return the cost of one passage: the credits that the response names, else by the model's rate.
 

@@ -73,6 +73,16 @@ def visual_key(folder: str, scene: int) -> str:
     return f"{folder}/scenes/{scene}.visual.json"
 
 
+def pictures_key(folder: str) -> str:
+    """Return the key of all scenes' pictures, stored with the timeline: one object for all."""
+    return f"{folder}/pictures.json"
+
+
+def allowance_key(folder: str) -> str:
+    """Return the key of what the video's pictures may cost: {"usd"}."""
+    return f"{folder}/allowance.json"
+
+
 def timeline_key(folder: str) -> str:
     """Return the key of the timeline, the renderer's input."""
     return f"{folder}/timeline.json"
@@ -81,6 +91,11 @@ def timeline_key(folder: str) -> str:
 def charges_prefix(folder: str) -> str:
     """Return the prefix of the receipts: one object per charge."""
     return f"{folder}/charges/"
+
+
+def charge_prefix(folder: str, step: str) -> str:
+    """Return the prefix of a step's receipts."""
+    return f"{charges_prefix(folder)}{step}-"
 
 
 def charge_key(folder: str, charge: str) -> str:

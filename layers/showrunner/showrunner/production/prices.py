@@ -53,6 +53,28 @@ TOKENS = {
 # A model that isn't listed is counted at the dearest price: too much rather than too little.
 DEAREST_TOKENS = max(TOKENS.values())
 
+
+class ImagePrice(NamedTuple):
+    """USD per million tokens: of the prompt, and of the image."""
+
+    input: Decimal
+    output: Decimal
+
+
+# Generated images. gpt-image-1.5 and gpt-image-1-mini end on 2026-12-01.
+IMAGES = {
+    model: ImagePrice(Decimal("5.00"), Decimal("30.00"))
+    for model in (
+        "gpt-image-2",
+        "gpt-image-2.5-flare",
+        "gpt-image-2.5-sunburst",
+        "gpt-image-2.6-flare",
+        "gpt-image-2.6-sunburst",
+    )
+}
+# USD per million tokens of the texts.
+EMBEDDINGS = {"text-embedding-3-small": Decimal("0.02"), "text-embedding-3-large": Decimal("0.13")}
+
 # USD per 1,000 characters.
 SPEECH = {
     "eleven_multilingual_v2": Decimal("0.10"),
@@ -74,6 +96,8 @@ STORAGE_GIB_MONTH = Decimal("0.023")
 
 SOURCES = [
     *(Source(f"OpenAI {model}", _OPENAI, date(2026, 11, 28)) for model in TOKENS),
+    # Read at resellers that pass OpenAI's prices on: its own page names no price of the 2.6 models' images.
+    *(Source(f"OpenAI {model}", _OPENAI, date(2026, 11, 29)) for model in [*IMAGES, *EMBEDDINGS]),
     *(Source(f"ElevenLabs {model}", _ELEVENLABS, date(2026, 11, 28)) for model in SPEECH),
     *(Source(f"Speech {model}", _OPENAI, date(2026, 11, 29)) for model in SECOND_SPEECH),
     Source("EC2 g6.xlarge", _EC2, date(2026, 11, 22)),

@@ -1,7 +1,7 @@
 """Rank the works that libraries found for a shot by what is known of them without looking at a picture."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from showrunner.models import Work
@@ -12,6 +12,8 @@ _RELEVANCE, _SHAPE, _SHARPNESS, _LENGTH = 0.7, 0.1, 0.1, 0.1
 _LESS_EXACT = 0.85
 # What is known of a work whose library says nothing about it: it came up in the search, at some place.
 _UNDESCRIBED, _A_PLACE = 0.5, 0.02
+# The same where relevance is the cosine of two vectors: unrelated texts have about 0.1 to 0.2.
+_UNDESCRIBED_COSINE = 0.2
 # A clip needs this much beside its shot, for the transition and its first moments.
 _SPARE_SECONDS = 1.4
 # Words of fewer letters say nothing about a picture.
@@ -45,12 +47,18 @@ def read(stored: dict[str, Any]) -> Candidate:
 
 
 def rank(
-    found: Sequence[tuple[str, Sequence[Work]]], queries: Sequence[str], avoid: Iterable[str], frame: Frame
+    found: Sequence[tuple[str, Sequence[Work]]],
+    queries: Sequence[str],
+    avoid: Iterable[str],
+    frame: Frame,
+    language: str = "en",
+    nearness: Mapping[str, float] | None = None,
 ) -> list[Candidate]:
     """Return the works in the order of their scores, each once, without those that show what to avoid.
 
     `found` are the results of searches: (query, works in the library's order). `queries` are all phrases of
-    the shot, the most exact first.
+    the shot, the most exact first, in `language`. `nearness` has from 0 to 1 how near the text of each work
+    is to the shot; without it the words of the phrases are looked for in the text.
     """
     unwanted = [words for words in map(stems, avoid) if words]
     best: dict[tuple[str, str], Candidate] = {}
@@ -59,7 +67,12 @@ def rank(
             about = stems(work.words)
             if any(words <= about for words in unwanted):
                 continue
-            fits = _covered(about, queries) if about else max(0.0, _UNDESCRIBED - _A_PLACE * place)
+            # Libraries describe their works in English: other words aren't in what they say.
+            if not about or (language != "en" and not nearness):
+                known_by_search = _UNDESCRIBED_COSINE if nearness else _UNDESCRIBED
+                fits = max(0.0, known_by_search - _A_PLACE * place)
+            else:
+                fits = nearness[work.words] if nearness else _covered(about, queries)
             candidate = Candidate(work, round(_score(work, fits, frame), 4), round(fits, 4), query)
             known = best.get((work.library, work.id))
             if known is None or known.score < candidate.score:

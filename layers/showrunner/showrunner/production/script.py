@@ -23,7 +23,13 @@ WORDS_TOLERANCE_WORDS = 8
 CLOSE_ENOUGH = 2
 
 # Names of the libraries in credits.
-LIBRARIES = {"pexels": "Pexels", "pixabay": "Pixabay", "commons": "Wikimedia Commons", "nasa": "NASA"}
+LIBRARIES = {
+    "pexels": "Pexels",
+    "pixabay": "Pixabay",
+    "commons": "Wikimedia Commons",
+    "nasa": "NASA",
+    "openai": "OpenAI",
+}
 
 # More scenes than this in one answer of a model (two minutes) flicker, and are a fault of the answer.
 MAX_ANSWER_SCENES = 60
@@ -356,6 +362,8 @@ def with_credits(description: str, shown: list[dict[str, Any]]) -> str:
         if not each.get("author"):
             continue
         author, kind = _one_line(each["author"])[:60], "Videos" if each["kind"] == "clip" else "Photos"
+        if each.get("library") == "openai":
+            kind = "Images"
         if each.get("must_credit"):
             line = f"{each['licence']} {each['licence_url']}, cropped: {each['source']}"
             demanded[f"{kind[:-1]} by {author}, {line}"] = None

@@ -84,7 +84,9 @@ def divide(
     spans = caption_words(passage, job.language)
     words = [passage[start:end] for start, end in spans]
     if not words:
-        return [Shot(words=0, text=passage, visual=visual, queries=[visual.description])]
+        return [
+            Shot(words=0, text=passage, visual=visual, queries=[visual.description], language=job.language)
+        ]
     ends = sentence_ends(passage, words, job.language)
     card = cards.spoken_range(visual, words)
     wanted = _placed(described, words)
@@ -94,7 +96,7 @@ def divide(
     descriptions = [_described_at(wanted, (first + last - 1) // 2) for first, last in shown]
     shows = _shot_of_card(visual, texts, edges, card, descriptions)
     return [
-        _shot(text, last - first, visual, index == shows, each, job.language)
+        _shot(text, last - first, visual, index == shows, each, passage, bool(described), job.language)
         for index, (text, (first, last), each) in enumerate(zip(texts, shown, descriptions, strict=True))
     ]
 
@@ -121,8 +123,16 @@ def _described_at(wanted: dict[int, ShotDescription], word: int) -> ShotDescript
 
 
 def _shot(
-    text: str, words: int, scene: Visual, shows_card: bool, description: ShotDescription | None, language: str
+    text: str,
+    words: int,
+    scene: Visual,
+    shows_card: bool,
+    description: ShotDescription | None,
+    passage: str,
+    is_described: bool,
+    language: str,
 ) -> Shot:
+    """Return a shot with these words of a passage. `is_described` is True if a model described its scene."""
     visual = scene if shows_card else _of_words(text, scene, language)
     kind: Kind = visuals.kind_of(visual.template)
     if kind == "title":
@@ -136,12 +146,18 @@ def _shot(
             else "footage"
         )
     searches = [each for each in description.searches if each.strip()][:_SEARCHES] if description else []
+    if not searches:
+        searches, searched_in = _queries(text, passage, scene, is_described, language)
+    else:
+        # Models are asked for English phrases.
+        searched_in = "en"
     return Shot(
         words=words,
         text=text,
         visual=visual,
         kind=kind,
-        queries=searches or _queries(text, scene, language),
+        queries=searches,
+        language=searched_in,
         avoid=description.avoid if description else [],
     )
 
@@ -247,14 +263,24 @@ def _key_word(shot: Shot, language: str) -> Visual:
     return shot.visual.model_copy(update=title)
 
 
-def _queries(text: str, scene: Visual, language: str) -> list[str]:
-    """Return the phrases to search for: what the shot's own words name, then what its scene describes.
+def _queries(
+    text: str, passage: str, scene: Visual, is_described: bool, language: str
+) -> tuple[list[str], str]:
+    """Return the phrases to search for, the best first, and their language.
 
-    Stock libraries understand English best, and descriptions are written in English.
+    They are what the shot's own words name, then its passage's. A model describes scenes in English; the
+    description of a user's own scene is the beginning of its text.
     """
-    nouns = tags.of_text(text, [], language) if language == "en" else []
-    found = [" ".join(nouns[:2]), scene.description, *nouns[:1]]
-    return [query for query in dict.fromkeys(found) if query.strip()]
+    if language == "en":
+        nouns = tags.of_text(text, [], language)
+        found = [" ".join(nouns[:2]), scene.description, *nouns[:1]]
+    elif is_described:
+        return [scene.description], "en"
+    else:
+        nouns = tags.named(text, language)
+        found = [" ".join(nouns[:2]), *nouns[:1], " ".join(tags.named(passage, language)[:2])]
+    queries = [query for query in dict.fromkeys(found) if query.strip()]
+    return queries or [scene.description], language
 
 
 def _unlike(shot: Shot, before: str) -> Shot:

@@ -6,6 +6,9 @@ from collections import Counter
 MOST = 10
 _SHORTEST = 4
 
+# Words of a text without nouns that can be told that say what it is about.
+_LONGEST_WORDS = 3
+
 # Words after which a noun or its adjective stands, in the contract's languages.
 _DETERMINERS = {
     "en": "the a an this that these those its his her their our your my every each some many most of",
@@ -83,6 +86,18 @@ def of_text(text: str, named: list[str], language: str) -> list[str]:
     titled = [word for word in titled if word in nouns or not known]
     chosen = dict.fromkeys([*titled, *ranked])
     return [word for word in chosen if len(word) >= _SHORTEST and not is_empty(word, language)][:MOST]
+
+
+def named(text: str, language: str) -> list[str]:
+    """Return what a short text names, the most exact first: its nouns, else its longest words in their order.
+
+    Of a language without spaces between its words these are runs of signs up to the next mark.
+    """
+    if _base(language) in _DETERMINERS and (nouns := of_text(text, [], language)):
+        return nouns
+    words = [word.lower() for word, _, _ in _words(text) if not is_empty(word, language)]
+    longest = sorted(dict.fromkeys(words), key=len, reverse=True)[:_LONGEST_WORDS]
+    return [word for word in dict.fromkeys(words) if word in longest and len(word) >= 2]
 
 
 def _words(text: str) -> list[tuple[str, str, bool]]:

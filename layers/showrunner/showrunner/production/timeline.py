@@ -239,9 +239,10 @@ def _names(scene: int, shots: list[_Timed]) -> list[str]:
 def place_of(shot_id: str) -> int:
     """Return the number that the shot with this id had when its scene's shots were planned.
 
-    Of planned shots some are joined and some divided when the recording is there.
+    Of planned shots some are joined and some divided when the recording is there. Before there were shots, a
+    scene was one and had no such id: 0.
     """
-    return int(shot_id.partition("-")[2].partition(".")[0])
+    return int(shot_id.partition("-")[2].partition(".")[0] or 0)
 
 
 def _timed(chosen: list[Picture], words: list[dict[str, Any]], start: float, end: float) -> list[_Timed]:

@@ -52,8 +52,8 @@ class Shot(BaseModel):
     """A part of a passage: its number of caption words, their text, and what it shows.
 
     `visual` is a card with its content, or describes footage; its template is then what is typeset if there
-    is no footage. `queries` are what a picture is searched for, the best first; `avoid` is what it must not
-    show. Shots that an earlier release stored have no `kind`.
+    is no footage. `queries` are what a picture is searched for, the best first, in `language`; `avoid` is
+    what it must not show. Shots that an earlier release stored have no `kind`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +62,7 @@ class Shot(BaseModel):
     visual: Visual
     kind: Kind = "footage"
     queries: list[str] = []
+    language: str = "en"
     avoid: list[str] = []
 
     @property

@@ -22,23 +22,33 @@ def require(
     tx: db.Transaction, organisation_id: str, channel_id: str, amount: Decimal, video_id: str | None = None
 ) -> None:
     """Raise PaymentRequired if a budget has less than `amount` left, naming it and what to change."""
-    used = budgets.get_used(tx, organisation_id, channel_id, video_id)
-    month = Decimal(limits.of_organisation(tx, organisation_id)["month_usd"])
-    for scope, limit, remedy in (
-        ("video", _limit(used, "video", VIDEO_USD), "Raise settings.budget.video of the channel"),
-        (
-            "day",
-            _limit(used, "day", DAY_USD),
-            "Raise settings.budget.day of the channel, or wait for the next day",
-        ),
-        ("month", month, f"Ask a platform admin for a higher month_usd, or wait until {_next_month()}"),
-    ):
-        left = limit - Decimal(used[scope])
+    for scope, limit, left in _scopes(tx, organisation_id, channel_id, video_id):
         if amount > left:
             raise PaymentRequired(
                 f"{NAMES[scope]} is {limit:.2f} USD, {max(left, Decimal(0)):.4f} USD are left, and up to "
-                f"{amount:.4f} USD are needed now. {remedy}, then try again."
+                f"{amount:.4f} USD are needed now. {_remedy(scope)}, then try again."
             )
+
+
+def _scopes(
+    tx: db.Transaction, organisation_id: str, channel_id: str, video_id: str | None
+) -> list[tuple[str, Decimal, Decimal]]:
+    """Return (scope, limit, what of it is left) of each budget; `left` is below 0 if more was spent."""
+    used = budgets.get_used(tx, organisation_id, channel_id, video_id)
+    limits_of_scopes = {
+        "video": _limit(used, "video", VIDEO_USD),
+        "day": _limit(used, "day", DAY_USD),
+        "month": Decimal(limits.of_organisation(tx, organisation_id)["month_usd"]),
+    }
+    return [(scope, limit, limit - Decimal(used[scope])) for scope, limit in limits_of_scopes.items()]
+
+
+def _remedy(scope: str) -> str:
+    return {
+        "video": "Raise settings.budget.video of the channel",
+        "day": "Raise settings.budget.day of the channel, or wait for the next day",
+        "month": f"Ask a platform admin for a higher month_usd, or wait until {_next_month()}",
+    }[scope]
 
 
 class Budget(NamedTuple):
@@ -81,15 +91,27 @@ def _next_month() -> str:
 
 
 def reserve(
-    tx: db.Transaction, organisation_id: str, channel_id: str, video_id: str, step: str, amount: Decimal
-) -> None:
+    tx: db.Transaction,
+    organisation_id: str,
+    channel_id: str,
+    video_id: str,
+    step: str,
+    amount: Decimal,
+    *,
+    extra: Decimal = Decimal(0),
+    later: Decimal = Decimal(0),
+) -> Decimal:
     """Reserve what the next step can cost at most, in place of the video's last reservation.
 
-    Raises PaymentRequired.
+    `extra` is for what the video can be made without: as much of it is reserved as the budgets leave beside
+    `later`, which its next steps need. Returns that part. Raises PaymentRequired if `amount` is not left.
     """
     budgets.lock(tx, organisation_id)
     require(tx, organisation_id, channel_id, amount, video_id)
-    budgets.reserve(tx, organisation_id, channel_id, video_id, step, amount)
+    left = min(left for _, _, left in _scopes(tx, organisation_id, channel_id, video_id))
+    granted = max(Decimal(0), min(extra, left - amount - later))
+    budgets.reserve(tx, organisation_id, channel_id, video_id, step, amount + granted)
+    return granted
 
 
 def settle(

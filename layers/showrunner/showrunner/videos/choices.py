@@ -5,12 +5,16 @@ from typing import Any
 from showrunner.aws import s3
 from showrunner.production import files, ranking, visuals
 from showrunner.production.job import Job
+from showrunner.production.own import Placed
 from showrunner.production.visuals import Shot
 from showrunner.videos import replacements
 from showrunner.videos.footage import Footage
+from showrunner.videos.generated_images import GeneratedImages
 
 # What a picture of the visuals step has when a search or an owner chose it: the digest of what was asked.
 _ASKED = "asked"
+# A work whose texts have so little to do with the shot is shown only if no image can be drawn for it.
+_LEAST_RELEVANCE = 0.15
 
 
 class Chooser:
@@ -21,10 +25,11 @@ class Chooser:
     """
 
     def __init__(self, job: Job, shots: list[list[Shot]], scene: int) -> None:
-        self._job = job
+        self._job, self._shots = job, shots
         self._wishes = replacements.list_(job.folder)
         self._kept = self._known(scene, shots[scene])
-        self._footage = Footage(job, self._shown(shots, scene))
+        shown = self._shown(shots, scene)
+        self._footage, self._images = Footage(job, shown), GeneratedImages(job, shown)
 
     def wanted(self, scene: int, number: int, shot: Shot) -> dict[str, Any] | None:
         """Return the picture that the owner wants for the shot, None without a wish or if it can't be had."""
@@ -43,16 +48,42 @@ class Chooser:
             )
         return {_ASKED: self._asked(scene, shot), **picture} if picture else None
 
+    def prepare(self, taken: Placed) -> None:
+        """Search for all shots of the video that nothing is known of yet. `taken` show the owner's assets."""
+        shots: list[Shot] = []
+        for scene, found in enumerate(self._shots):
+            kept = self._known(scene, found)
+            shots += [
+                shot
+                for number, shot in enumerate(found)
+                if not shot.is_card and number not in kept
+                if scene not in taken.of_scenes and (scene, number) not in taken.of_shots
+            ]
+        self._footage.prepare(shots)
+
     def choose(self, scene: int, number: int, shot: Shot) -> dict[str, Any]:
         """Return the picture of a shot: the one of an earlier attempt, else of a library, else a card."""
         if number in self._kept:
             return self._kept[number]
         wish = replacements.find(self._wishes, scene, shot.text)
         # A shot that turns on a figure, a list or a quotation says more typeset than over somebody's footage.
-        picture = None if shot.is_card else self._footage.find(shot, wish.refused if wish else [])
+        picture = None if shot.is_card else self._filmed(shot, wish.refused if wish else [])
         if picture:
             return {_ASKED: self._asked(scene, shot), **picture}
         return visuals.generated(shot.visual, f"{self._job.seed}-{scene}-{number}")
+
+    def _filmed(self, shot: Shot, refused: list[str]) -> dict[str, Any] | None:
+        """Return a picture of a library, or one that is drawn if no library has one that fits.
+
+        A video of footage must move, so it shows the clip that fits best, however little that is.
+        """
+        if self._job.visual_style == "footage":
+            return self._footage.find(shot, refused) or self._images.find(shot)
+        return (
+            self._footage.find(shot, refused, _LEAST_RELEVANCE)
+            or self._images.find(shot)
+            or self._footage.find(shot, refused)
+        )
 
     def _asked(self, scene: int, shot: Shot) -> str:
         """Return the digest of everything that decides which picture is chosen for a shot."""

@@ -4,6 +4,7 @@ What is found and fetched is stored under the digest of its request: the same br
 nothing.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -18,11 +19,14 @@ from showrunner.production.visuals import Shot
 from showrunner.telemetry import logger
 from showrunner.videos import libraries
 from showrunner.videos.libraries import Source
+from showrunner.videos.meanings import Meanings
 
 # Files of one search that are tried until one can be used.
 _TRIES = 3
 # With a candidate of this relevance no further phrase and no further library are asked: each costs a request.
 _GOOD = 0.5
+# How long all shots of a video are searched for before the first one is chosen, of the step's 180 s.
+_PREPARE_SECONDS = 60
 # The candidates behind the chosen one that are stored, for `POST …/replace`.
 _RUNNERS_UP = 5
 
@@ -38,27 +42,43 @@ class Footage:
         self._job, self._shown = job, shown
         self._used = frozenset(job.used_sources)
         self._sources = libraries.configured()
+        self._meanings = Meanings(job)
 
-    def find(self, shot: Shot, refused: Collection[str] = ()) -> dict[str, Any] | None:
+    def prepare(self, shots: Iterable[Shot]) -> None:
+        """Search for all these shots and compare all texts found with theirs by one paid request.
+
+        It stops after a minute: the step has other work. What is left is asked for shot by shot.
+        """
+        until = time.monotonic() + _PREPARE_SECONDS
+        groups: list[list[str]] = []
+        for shot in shots:
+            if time.monotonic() > until:
+                break
+            for kind in _kinds(shot):
+                if found := self._found(kind, shot, ()):
+                    groups += _texts(shot, found)
+                    break
+        self._meanings.learn(groups)
+
+    def find(self, shot: Shot, refused: Collection[str] = (), least: float = 0.0) -> dict[str, Any] | None:
         """Return the best clip or photograph that the video doesn't show yet, None if there is none.
 
         What the channel's last videos show is taken only if there is nothing else. `refused` are sources that
-        the owner doesn't want for this shot.
+        the owner doesn't want for this shot; works with a relevance below `least` are left out.
         """
-        queries = [query[: visuals.QUERY_CHARACTERS] for query in shot.queries if query.strip()]
-        frame = self._frame(shot)
-        for kind in ("image", "clip") if shot.kind == "photograph" else ("clip", "image"):
-            candidates = self._candidates(kind, queries, shot.avoid, frame, refused)
-            if picture := self.first(candidates):
+        for kind in _kinds(shot):
+            if picture := self.first(self._candidates(kind, shot, refused), least):
                 return picture
         return None
 
-    def first(self, candidates: list[Candidate]) -> dict[str, Any] | None:
+    def first(self, candidates: list[Candidate], least: float = 0.0) -> dict[str, Any] | None:
         """Return the picture of the first candidate whose file can be had, with those behind it.
 
         None if the first ones can't be had.
         """
         for number, candidate in enumerate(candidates[:_TRIES]):
+            if candidate.relevance < least:
+                continue
             if picture := self._fetch(candidate):
                 others = candidates[number + 1 : number + 1 + _RUNNERS_UP]
                 return {**picture, "runners_up": [each.as_dict() for each in others]}
@@ -95,29 +115,46 @@ class Footage:
         seconds = shot.words * 60 / self._job.voice.words_per_minute if shot.words else usual
         return Frame(first.width, first.height, seconds)
 
-    def _candidates(
-        self, kind: str, queries: list[str], avoid: Collection[str], frame: Frame, refused: Collection[str]
-    ) -> list[Candidate]:
+    def _candidates(self, kind: str, shot: Shot, refused: Collection[str]) -> list[Candidate]:
         """Return the candidates, the best first, and those that the channel has used lately last."""
+        found = self._found(kind, shot, refused)
+        self._meanings.learn(_texts(shot, found))
+        found = [(query, self._fresh(works, refused)) for query, works in found]
+        nearness = self._meanings.find_nearness(
+            _meant(shot), {work.words for _, works in found for work in works if work.words}
+        )
+        ranked = ranking.rank(found, _queries(shot), shot.avoid, self._frame(shot), shot.language, nearness)
+        ranked.sort(key=lambda each: each.work.page in self._used)
+        return ranked
+
+    def _found(self, kind: str, shot: Shot, refused: Collection[str]) -> list[tuple[str, list[Work]]]:
+        """Return what the searches find: (query, works), until one has a work whose words fit well.
+
+        Of each search all works are returned, since their texts are compared and kept together.
+        """
+        queries, frame = _queries(shot), self._frame(shot)
         found: list[tuple[str, list[Work]]] = []
-        ranked: list[Candidate] = []
         for source in list(self._sources):
             for query in queries:
-                found.append((query, self._fresh(self._searched(source, kind, query), refused)))
-                ranked = ranking.rank(found, queries, avoid, frame)
-                ranked.sort(key=lambda each: each.work.page in self._used)
-                if ranked and ranked[0].relevance >= _GOOD and ranked[0].work.page not in self._used:
-                    return ranked
-        return ranked
+                works = self._searched(source, kind, query, shot.language)
+                fresh = self._fresh(works, refused)
+                if not fresh:
+                    continue
+                found.append((query, works))
+                best = ranking.rank([(query, fresh)], queries, shot.avoid, frame, shot.language)
+                unused = [each for each in best if each.work.page not in self._used]
+                if unused and unused[0].relevance >= _GOOD:
+                    return found
+        return found
 
     def _fresh(self, found: Iterable[Work], refused: Collection[str]) -> list[Work]:
         return [each for each in found if each.page not in self._shown and each.page not in refused]
 
-    def _searched(self, source: Source, kind: str, query: str) -> list[Work]:
+    def _searched(self, source: Source, kind: str, query: str, language: str) -> list[Work]:
         """Return what a search finds; it is asked once for each organisation until the product expires."""
         orientation = _orientation(self._job)
         side = min(min(output.width, output.height) for output in self._job.outputs)
-        asked = files.digest("works", source.name, kind, query, orientation, side)
+        asked = files.digest("works", source.name, kind, query, language, orientation, side)
         key = files.product_key(self._job.organisation_id, "visual", asked, "json")
         kept: list[dict[str, Any]] | None = s3.find_json(key)
         if kept is not None:
@@ -126,8 +163,8 @@ class Footage:
         def search() -> list[Work]:
             with source.searching():
                 if kind == "clip":
-                    return source.library.clips(query, orientation, side)
-                return source.library.photos(query, orientation)
+                    return source.library.clips(query, orientation, side, language)
+                return source.library.photos(query, orientation, language)
 
         works = self._asked(source, search)
         if works is None:
@@ -174,6 +211,26 @@ class Footage:
             kept = {"sha256": sha256, "page": work.page, "fetched_at": fetched_at}
             s3.put_product_json(described, kept)
         return {"uri": s3.uri(key), "sha256": kept["sha256"], "fetched_at": kept.get("fetched_at")}
+
+
+def _kinds(shot: Shot) -> tuple[str, str]:
+    """Return the kinds of works that a shot may show, the better one first."""
+    return ("image", "clip") if shot.kind == "photograph" else ("clip", "image")
+
+
+def _queries(shot: Shot) -> list[str]:
+    return [query[: visuals.QUERY_CHARACTERS] for query in shot.queries if query.strip()]
+
+
+def _meant(shot: Shot) -> str:
+    """Return the text that works are compared with."""
+    return "; ".join(_queries(shot))
+
+
+def _texts(shot: Shot, found: list[tuple[str, list[Work]]]) -> list[list[str]]:
+    """Return the texts to compare in groups that are kept together: the shot's, and those of each search."""
+    groups = [[work.words for work in works if work.words] for _, works in found]
+    return [[_meant(shot)], *groups] if any(groups) else []
 
 
 def _orientation(job: Job) -> str:

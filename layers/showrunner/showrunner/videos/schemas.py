@@ -341,6 +341,21 @@ class Transcript(Result):
     segments: Annotated[list[TranscriptSegment], Field(description="The passages in their order.")]
 
 
+class RunnerUp(Result):
+    """A work that was found for a shot and is not shown. `POST …/replace` takes the first one."""
+
+    kind: Annotated[Literal["clip", "image"], Field(description="What it is.")]
+    address: Annotated[
+        str, Field(description="Page of the work.", examples=["https://www.pexels.com/video/857251/"])
+    ]
+    author: Annotated[str, Field(description="Who made it, as the library names them.", examples=["Grace"])]
+    licence: Annotated[str, Field(description="Name of the licence.", examples=["Pexels License"])]
+    score: Annotated[float, Field(description="How well it fits the shot in all, 0 to 1.", examples=[0.71])]
+    relevance: Annotated[
+        float, Field(description="How well its text fits the shot, 0 to 1.", examples=[0.62])
+    ]
+
+
 class ShownSource(Result):
     """The picture of one shot, and the right by which it is shown."""
 
@@ -350,7 +365,8 @@ class ShownSource(Result):
     address: Annotated[
         str,
         Field(
-            description="Page of the work; `asset:<id>` for an upload, `generated:…` for what is typeset.",
+            description="Page of the work; `asset:<id>` for an upload, `openai:…` for a generated image, "
+            "`generated:…` for what is typeset.",
             examples=["https://www.pexels.com/video/4763822/"],
         ),
     ]
@@ -362,6 +378,30 @@ class ShownSource(Result):
     ]
     fetched_at: Annotated[Timestamp | None, Field(description="When the file was fetched under it.")]
     sha256: Annotated[str | None, Field(description="SHA-256 of the file; null for what is typeset.")]
+    library: Annotated[
+        str | None, Field(description="Library that it was found in; null for everything else.")
+    ]
+    query: Annotated[
+        str | None,
+        Field(description="Phrase by which it was found or drawn.", examples=["harbour at night"]),
+    ]
+    score: Annotated[
+        float | None,
+        Field(
+            description="How well a work of a library fits the shot in all, 0 to 1: by its text, shape, "
+            "sharpness and length.",
+            examples=[0.78],
+        ),
+    ]
+    relevance: Annotated[
+        float | None,
+        Field(
+            description="How well the text of a library's work fits the shot, 0 to 1: the cosine of their "
+            "vectors (embeddings) or, without them, the part of the phrase's words that it has.",
+            examples=[0.67],
+        ),
+    ]
+    runners_up: Annotated[list[RunnerUp], Field(description="Works that fit less well, the best first.")]
 
 
 class SourceList(Result):

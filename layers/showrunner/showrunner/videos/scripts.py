@@ -6,12 +6,15 @@ from showrunner import config
 from showrunner.aws import s3
 from showrunner.database import db
 from showrunner.errors import Conflict, InvalidRequest, ScriptRejected
-from showrunner.production import cards, estimate, files, planning, visuals
+from showrunner.production import cards, estimate, files, planning, ranking, timeline, visuals
 from showrunner.production.job import Job
+from showrunner.production.ranking import Candidate
 from showrunner.production.script import Scene, Script
 from showrunner.store.studio import videos
+from showrunner.videos import shown
 from showrunner.videos.schemas import (
     EstimatedCosts,
+    RunnerUp,
     ScriptChanges,
     ScriptScene,
     ShownSource,
@@ -58,35 +61,51 @@ def show_transcript(request: Request, video_id: str) -> Transcript:
 
 @routes.get("/api/v1/videos/{video_id}/sources", permission="videos:read", answer=SourceList, errors=(409,))
 def list_sources(request: Request, video_id: str) -> SourceList:
-    """Return what each shot of the video shows, with its author and licence."""
+    """Return what each shot of the video shows, with its author and licence, and what was found beside it."""
     with db.reading() as tx:
         state = videos.get_state(tx, request.organisation_id, video_id)
-    planned = s3.find_json(files.timeline_key(files.video_folder(request.organisation_id, state["id"])))
+    folder = files.video_folder(request.organisation_id, state["id"])
+    planned = s3.find_json(files.timeline_key(folder))
     if planned is None:
         raise Conflict(f"The video is {state['status']}: its pictures are not chosen yet.")
+    pictures = shown.list_pictures(folder, len(planned["scenes"]))
     return SourceList(
         video_id=state["id"],
         sources=[
-            _source(scene, number, shot["visual"])
+            _source(scene, number, shot["visual"], pictures[scene][timeline.place_of(shot.get("id", ""))])
             for scene, each in enumerate(planned["scenes"])
             for number, shot in enumerate(each.get("shots", [each]))
         ],
     )
 
 
-def _source(scene: int, shot: int, visual: dict[str, Any]) -> ShownSource:
+def _source(scene: int, number: int, visual: dict[str, Any], picture: dict[str, Any]) -> ShownSource:
     asset = visual.get("asset") or {
         "source": f"generated:{visual['generated']['template']}",
         "licence": visuals.LICENCE,
     }
-    names = ("author", "licence_url", "fetched_at", "sha256")
+    rights = ("author", "licence_url", "fetched_at", "sha256")
     return ShownSource(
         scene=scene,
-        shot=shot,
+        shot=number,
         kind=visual["kind"],
         address=asset["source"] or "",
         licence=asset["licence"] or "",
-        **{name: asset.get(name) for name in names},
+        **{name: asset.get(name) for name in rights},
+        **{name: picture.get(name) for name in ("library", "query", "score", "relevance")},
+        runners_up=[_runner_up(ranking.read(each)) for each in picture.get("runners_up") or []],
+    )
+
+
+def _runner_up(candidate: Candidate) -> RunnerUp:
+    work = candidate.work
+    return RunnerUp(
+        kind=work.kind,
+        address=work.page,
+        author=work.author,
+        licence=work.licence,
+        score=candidate.score,
+        relevance=candidate.relevance,
     )
 
 
