@@ -1,4 +1,4 @@
-"""What the clients of OpenAI's endpoints share: the SDK's client of an account, and its errors as ours.
+"""Make the SDK's client of an OpenAI account for all its endpoints, and turn its errors into ours.
 
 https://platform.openai.com/docs/guides/error-codes
 """

@@ -1,5 +1,6 @@
-"""What the pictures of a video may cost: reserved by the step that holds the database, spent by the one that
-chooses them.
+"""Keep what the pictures of a video may cost.
+
+The step that holds the database reserves it, and the step that chooses pictures spends it.
 """
 
 from decimal import Decimal
