@@ -364,16 +364,44 @@ def test_the_version_before_goes_when_its_overlap_is_over_but_not_during_a_rotat
     assert ssm.current(state.previous(KEY.name)) is None
 
 
-@pytest.mark.parametrize("value", ["", "key\n", " key", "a\x00b", "x" * 4097])
-def test_a_value_that_ssm_refuses_or_no_key_has_is_refused(value, aws):
+@pytest.mark.parametrize(
+    "value", ["", "key\n", " key", "a\x00b", "ключ", "a key\nand another", "x" * 4097, "é" * 2049]
+)
+def test_a_value_that_no_key_has_is_refused_at_the_upload(value):
     with pytest.raises(InvalidRequest):
+        ssm.check_value(value)
+
+
+@pytest.mark.parametrize("value", ["", "x" * 4097, "é" * 2049])
+def test_a_value_that_ssm_refuses_is_not_sent(value, aws):
+    with pytest.raises(InvalidRequest, match="4096"):
         ssm.write("openai/api_key", value)
 
 
-@pytest.mark.parametrize("name", ["a b", "ä", "a//b", "x" * 1011, "/".join("a" * 14), "../b/"])
+def test_a_key_that_was_put_there_with_a_line_break_can_be_replaced_and_returned_to(openai):
+    ssm.write(KEY.name, "old-key\n")
+    ssm.write(state.candidate(KEY.name), "new-key")
+    assert rotate(KEY.name)["outcome"] == "done"
+    assert ssm.current(state.previous(KEY.name)) == "old-key\n"
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", "a//b", "x" * 955, "/".join("a" * 14), "../b/"])
 def test_a_name_that_ssm_refuses_is_refused(name):
     with pytest.raises(InvalidRequest):
         ssm.parameter(name) if name != "../b/" else ssm.parameter("..//b")
+
+
+def test_the_longest_name_and_value_that_ssm_takes_are_accepted(aws):
+    """The 1,011 characters include the ARN before the name."""
+    longest = "arn:aws-us-gov:ssm:ap-southeast-1:111122223333:parameter"
+    name = "x" * (1011 - len(longest) - len("/showrunner/test/"))
+    assert len(longest + ssm.parameter(name)) == 1011
+    with pytest.raises(InvalidRequest, match="letters, digits"):
+        ssm.parameter(name + "x")
+    assert ssm.parameter("/".join("a" * 13)).count("/") == 15
+    ssm.write("openai/longest", "x" * 4096)
+    assert len(ssm.current("openai/longest").encode()) == ssm.VALUE_BYTES == 4096
+    ssm.remove("openai/longest")
 
 
 def test_the_stored_secrets_are_listed_over_all_pages_without_a_value(aws):

@@ -14,12 +14,18 @@ from showrunner.errors import ConfigurationMissing, InvalidRequest, ShowrunnerEr
 # minutes costs nothing.
 SECRET_SECONDS = 300
 
-# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
-NAME_CHARACTERS, VALUE_BYTES = 1011, 4096
+# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html: 1,011 characters with
+# the ARN before the name, which has at most these (the longest partition and region).
+NAME_CHARACTERS = 1011 - len("arn:aws-us-gov:ssm:ap-southeast-1:111122223333:parameter")
+# Of the standard tier. The advanced one takes 8,192, costs 0.05 USD a month for each, and can't be left
+# again; our longest value, the set of public keys, has 3,500.
+VALUE_BYTES = 4096
 # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 NAMES_A_CALL = 10
 # Read like secrets, but anybody may see them: they are not masked.
 PUBLIC = ("auth/jwks", "google/client_id")
+# The stage on one machine. Only its secrets may come from environment variables.
+LOCAL_STAGE = "local"
 _NAME = re.compile(r"/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,14}", re.ASCII)
 
 _secrets: dict[str, tuple[float, str | None]] = {}
@@ -34,7 +40,11 @@ class Stored(NamedTuple):
 
 
 def secret(name: str, default: str | None = None) -> str:
-    """Return the SSM SecureString /showrunner/<stage>/<name>, for example "openai/api_key"."""
+    """Return the SSM SecureString /showrunner/<stage>/<name>, for example "openai/api_key".
+
+    What SSM does not have, the local stage may have as a variable (OPENAI_API_KEY). Without either it is
+    `default`; ConfigurationMissing without that.
+    """
     return secrets([name], default)[name]
 
 
@@ -84,9 +94,12 @@ def current(name: str) -> str | None:
 
 
 def write(name: str, value: str) -> None:
-    """Store a secret, whether it is there or not. Raises InvalidRequest for what SSM would refuse."""
+    """Store a secret, whether it is there or not. Raises InvalidRequest for what SSM would refuse.
+
+    Others have put secrets there by hand, which are kept as they are: only an upload is checked further.
+    """
     full = parameter(name)
-    check_value(value)
+    _check_size(value)
     _know(name, value)
     # Without a key SSM would take the account's own, whatever the parameter had before.
     key = config.setting("STAGE_KEY_ARN")
@@ -148,13 +161,21 @@ def parameter(name: str) -> str:
 
 
 def check_value(value: str) -> None:
-    """Raise InvalidRequest for a value that SSM refuses, or that has white space around or line breaks."""
+    """Raise InvalidRequest for a value that SSM refuses, or that no key has.
+
+    A key has no white space around it and no line break. It is sent in headers, which take ASCII only.
+    """
+    _check_size(value)
+    if value != value.strip() or not value.isascii() or any(ord(character) < 32 for character in value):
+        raise InvalidRequest(
+            "The secret begins or ends with white space, has a line break, or a character outside ASCII: "
+            "paste it again."
+        )
+
+
+def _check_size(value: str) -> None:
     if not value or len(value.encode()) > VALUE_BYTES:
         raise InvalidRequest(f"A secret has 1 to {VALUE_BYTES} bytes.")
-    if value != value.strip() or any(ord(character) < 32 for character in value):
-        raise InvalidRequest(
-            "The secret begins or ends with white space, or has a line break: paste it again."
-        )
 
 
 def _fetch(names: list[str]) -> None:
@@ -191,10 +212,19 @@ def _log_reads(versions: Mapping[str, int]) -> None:
 
 
 def _known(name: str, default: str | None) -> str:
-    value = _secrets[name][1] or default
+    value = _secrets[name][1] or _in_environment(name) or default
     if value is None:
         raise ConfigurationMissing(
             f"The secret /showrunner/{config.setting('STAGE')}/{name} is not in SSM: "
             "put it there as a SecureString."
         )
     return value
+
+
+def _in_environment(name: str) -> str | None:
+    """Return the variable OPENAI_API_KEY for "openai/api_key" in the local stage, None in any other."""
+    if config.setting("STAGE") != LOCAL_STAGE:
+        return None
+    value = config.setting(re.sub("[^A-Z0-9]", "_", name.upper()), "")
+    _know(name, value or None)
+    return value or None
