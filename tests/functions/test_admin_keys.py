@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from showrunner.access import passwords, sessions
+from showrunner.admin import keys as admin_keys
 from showrunner.aws import dynamodb, sdk, secret_uses, ssm
 from showrunner.database import db
-from showrunner.keys import state
+from showrunner.errors import Conflict
+from showrunner.keys import executions, state
 from showrunner.keys.inventory import BY_NAME, SECRETS
 from showrunner.store.accounts import members, users
 from showrunner.store.audit import audit_log
-from tests.conftest import Client, add_organisation, forget_uses
+from tests.conftest import Client, add_organisation, forget_uses, in_threads
 
 ROTATE = "/api/v1/admin/keys/openai/api_key/rotate"
 
@@ -138,7 +140,14 @@ def moment(seconds):
 def test_kinds_of_which_there_are_many_are_counted_by_age(admin, tx):
     many = {each["kind"]: each for each in admin("GET", "/api/v1/admin/keys").body["many"]}
 
-    assert list(many) == ["ingestion_keys", "hub_secrets", "google_refresh_tokens"]
+    assert list(many) == [
+        "ingestion_keys",
+        "hub_secrets",
+        "google_refresh_tokens",
+        "tiktok_refresh_tokens",
+        "instagram_tokens",
+        "organisation_google_clients",
+    ]
     assert many["hub_secrets"] | {"count": 0, "oldest_at": None, "overdue": 0} == {
         "kind": "hub_secrets",
         "title": "Secrets that the hub signs notifications with",
@@ -150,6 +159,107 @@ def test_kinds_of_which_there_are_many_are_counted_by_age(admin, tx):
         "overdue": 0,
     }
     assert many["google_refresh_tokens"]["max_age_days"] is None
+    assert many["google_refresh_tokens"]["rotation"] == "manual", "only its owner's consent makes a new one"
+    assert many["tiktok_refresh_tokens"]["rotation"] == "automatic", "each renewal gives a new one"
+
+
+def test_connected_accounts_of_artists_are_counted_by_platform(admin, tx):
+    def counted():
+        return {each["kind"]: each for each in admin("GET", "/api/v1/admin/keys").body["many"]}
+
+    before = counted()
+    organisation = add_organisation(tx)
+    for number, (platform, state_, connected) in enumerate(
+        (
+            ("tiktok", "found", "now() - interval '3 days'"),
+            ("tiktok", "disconnected", "now() - interval '9 days'"),
+            ("tiktok", "found", "NULL"),
+            ("instagram", "new", "now()"),
+        )
+    ):
+        sql = "INSERT INTO metrics.artists (organisation_id, name) VALUES (:o, :name) RETURNING id"
+        artist = db.value(tx, sql, o=organisation, name=f"Artist {number}")
+        db.run(
+            tx,
+            f"""INSERT INTO metrics.accounts
+                       (organisation_id, artist_id, platform, account_id, state, connected_at)
+                VALUES (:o, :a, :platform, :account, :state, {connected})""",
+            o=organisation,
+            a=artist,
+            platform=platform,
+            account=f"account-{number}",
+            state=state_,
+        )
+    after = counted()
+
+    added = {kind: after[kind]["count"] - before[kind]["count"] for kind in after}
+    assert added == {
+        "ingestion_keys": 0,
+        "hub_secrets": 0,
+        "google_refresh_tokens": 0,
+        "tiktok_refresh_tokens": 1,
+        "instagram_tokens": 1,
+        "organisation_google_clients": 0,
+    }
+    age = datetime.now(UTC) - datetime.fromisoformat(after["tiktok_refresh_tokens"]["oldest_at"])
+    assert age >= timedelta(days=3)
+
+
+def test_clients_of_organisations_are_counted_with_those_that_are_too_old(admin, tx, monkeypatch):
+    name = f"organisations/{uuid.uuid4()}/google/client_secret"
+    ssm.write(name, "GOCSPX-of-an-organisation")
+    try:
+        for years, overdue in ((0, 0), (2, 1)):
+            now = time.time()
+            monkeypatch.setattr(admin_keys.time, "time", lambda: now + years * 366 * 86_400)  # noqa: B023
+            shown = admin_keys._many(ssm.stored())[-1]
+            assert (shown["kind"], shown["count"]) == ("organisation_google_clients", 1)
+            assert shown["overdue"] == overdue
+            monkeypatch.undo()
+    finally:
+        ssm.remove(name)
+
+
+# ------------------------------------------------------------------------------------------------ Failures
+
+
+def failing(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+def test_a_rotation_that_could_not_be_started_can_be_asked_for_again_at_once(admin, tx, monkeypatch):
+    for patched, name in ((ssm.rpc, "call"), (admin_keys.audit, "record")):
+        with monkeypatch.context() as patch:
+            real = getattr(patched, name)
+
+            def refused(*given, real=real, **named):
+                if given[:2] == ("ssm", "PutParameter") or "key_rotate_requested" in given:
+                    raise RuntimeError("no")
+                return real(*given, **named)
+
+            patch.setattr(patched, name, refused)
+            assert admin("POST", ROTATE, {"value": "sk-first-1234"}).status == 500
+        found = state.find("openai/api_key")
+        assert (found["progress"], found["error"]) == ("failed", executions.NOT_STARTED)
+    with monkeypatch.context() as patch:
+        patch.setenv("ROTATION_MACHINE_ARN", "arn:aws:states:us-east-1:123456789012:stateMachine:gone")
+        assert admin("POST", ROTATE, {"value": "sk-second-1234"}).status >= 500
+    assert state.find("openai/api_key")["progress"] == "failed"
+    assert ssm.current("openai/api_key") == "sk-current-1234"
+    assert admin("POST", ROTATE, {"value": "sk-third-1234"}).status == 202
+
+
+def test_after_a_lost_answer_the_rotation_may_run_so_nobody_starts_another(admin, monkeypatch):
+    client = sdk.client("stepfunctions")
+    monkeypatch.setattr(client, "start_execution", failing(TimeoutError("no answer")))
+    monkeypatch.setattr(executions.sdk, "client", lambda service: client)
+
+    assert admin("POST", ROTATE, {"value": "sk-first-1234"}).status == 500
+    assert state.find("openai/api_key")["progress"] == "running"
+    assert admin("POST", ROTATE, {"value": "sk-second-1234"}).body["error"]["code"] == "ROTATION_RUNNING"
 
 
 def test_the_readers_that_a_revocation_made_fail_are_listed(admin):
@@ -191,6 +301,12 @@ def audit_rows(tx):
     [
         (ROTATE, {}, 400, "needs the new key"),
         (ROTATE, {"value": "sk-a-key\nwith a break"}, 400, "paste it again"),
+        (ROTATE, {"value": "x" * 4097}, 400, "4096"),
+        (ROTATE, {"value": "sk-with-an-é-in-it"}, 400, "paste it again"),
+        (ROTATE, {"value": "short"}, 400, "8"),
+        (ROTATE, {"value": ["sk-a-list-of-one"]}, 400, "value"),
+        ("/api/v1/admin/keys/candidates/openai/rotate", {"value": "12345678"}, 404, "no such secret"),
+        ("/api/v1/admin/keys/..%2Fprod/api_key/rotate", {"value": "12345678"}, 404, ""),
         ("/api/v1/admin/keys/auth/signing_key/rotate", {"value": "12345678"}, 400, "makes its own"),
         ("/api/v1/admin/keys/database/owner_password/rotate", {}, 409, "KeysOverdue.md"),
         ("/api/v1/admin/keys/appsync/api_key/rotate", {}, 409, "AppSyncApiId"),
@@ -231,3 +347,23 @@ def test_only_platform_admins_see_and_replace_keys(user):
     assert user("GET", "/api/v1/admin/keys").status == 403
     assert user("POST", ROTATE, {"value": "sk-new-56789"}).status == 403
     assert Client()("GET", "/api/v1/admin/keys").status == 401
+
+
+@pytest.mark.parametrize("running", ["rotate", "rollback", "revoke"])
+@pytest.mark.parametrize("asked", ["rotate", "rollback", "revoke"])
+def test_nothing_else_begins_while_a_key_is_being_replaced(admin, running, asked):
+    ssm.write(state.previous("openai/api_key"), "sk-before-1234")
+    state.begin(BY_NAME["openai/api_key"], running)
+    body = {"value": "sk-other-56789"} if asked == "rotate" else None
+    response = admin("POST", f"/api/v1/admin/keys/openai/api_key/{asked}", body)
+
+    assert (response.status, response.body["error"]["code"]) == (409, "ROTATION_RUNNING")
+    assert ssm.current(state.candidate("openai/api_key")) is None
+
+
+def test_of_two_rotations_that_are_asked_for_at_once_one_begins(aws):
+    secret = BY_NAME["openai/api_key"]
+    found = in_threads(8, lambda number: state.begin(secret, "rotate"))
+
+    assert sum(isinstance(each, str) for each in found) == 1
+    assert sum(isinstance(each, Conflict) for each in found) == 7

@@ -1,5 +1,6 @@
 """Show the secrets of the stage, never their values, and replace them."""
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,10 @@ from showrunner.keys.inventory import (
     GOOGLE_TOKENS,
     HUB_SECRETS,
     INGESTION_KEYS,
+    INSTAGRAM_TOKENS,
+    ORGANISATION_CLIENTS,
     SECRETS,
+    TIKTOK_TOKENS,
     Secret,
     is_configured,
 )
@@ -23,6 +27,7 @@ from showrunner.keys.signing import PUBLISHED_SECONDS
 from showrunner.store.access import api_keys
 from showrunner.store.accounts import connected_accounts
 from showrunner.store.feed import subscriptions
+from showrunner.store.metrics import accounts
 from showrunner.web import audit
 from showrunner.web.application import Routes
 from showrunner.web.routing import Request
@@ -45,7 +50,7 @@ def list_keys(request: Request) -> dict[str, Any]:
     A read is known to the hour, by reader and version.
     """
     stored, uses = ssm.stored(), secret_uses.list_()
-    return {"keys": [_shown(secret, stored, uses) for secret in SECRETS], "many": _many()}
+    return {"keys": [_shown(secret, stored, uses) for secret in SECRETS], "many": _many(stored)}
 
 
 @routes.post("/api/v1/admin/keys/{service}/{name}/rotate", **ROUTE)
@@ -69,9 +74,7 @@ def rotate_key(request: Request, service: str, name: str, body: NewKey) -> dict[
     if body.value is not None:
         ssm.check_value(body.value)
     rotation_id = state.begin(secret, "rotate")
-    if body.value is not None:
-        ssm.write(state.candidate(secret.name), body.value)
-    return _start(request, secret, "rotate", rotation_id)
+    return _start(request, secret, "rotate", rotation_id, body.value)
 
 
 @routes.post("/api/v1/admin/keys/{service}/{name}/rollback", **ROUTE)
@@ -122,10 +125,19 @@ def _with_previous(service: str, name: str) -> Secret:
     return secret
 
 
-def _start(request: Request, secret: Secret, kind: state.Kind, rotation_id: str) -> dict[str, Any]:
+def _start(
+    request: Request, secret: Secret, kind: state.Kind, rotation_id: str, candidate: str | None = None
+) -> dict[str, Any]:
+    """Start a claimed rotation. One that can't be started is over at once: nobody has to wait for its end."""
     caller = request.caller
-    with db.transaction() as tx:
-        audit.record(tx, request, f"key_{kind}_requested", "secret", secret.name, rotation_id=rotation_id)
+    try:
+        if candidate is not None:
+            ssm.write(state.candidate(secret.name), candidate)
+        with db.transaction() as tx:
+            audit.record(tx, request, f"key_{kind}_requested", "secret", secret.name, rotation_id=rotation_id)
+    except Exception:
+        state.settle(secret.name, "failed", executions.NOT_STARTED)
+        raise
     executions.start(secret.name, kind, rotation_id, caller.subject, caller.organisation_id)
     return {"rotation_id": rotation_id, "name": secret.name, "kind": kind}
 
@@ -169,12 +181,24 @@ def _shown(secret: Secret, stored: dict[str, ssm.Stored], uses: list[secret_uses
     }
 
 
-def _many() -> list[dict[str, Any]]:
+def _organisation_clients(stored: dict[str, ssm.Stored]) -> dict[str, Any]:
+    """Return count and oldest_at of the clients of organisations, and how many are overdue."""
+    name = re.compile(r"organisations/[^/]+/google/client_secret")
+    written = [each.written_at for key, each in stored.items() if name.fullmatch(key)]
+    last = time.time() - (ORGANISATION_CLIENTS.max_age_days or 0) * DAY_SECONDS
+    oldest = datetime.fromtimestamp(min(written), UTC) if written else None
+    return {"count": len(written), "oldest_at": oldest, "overdue": sum(at < last for at in written)}
+
+
+def _many(stored: dict[str, ssm.Stored]) -> list[dict[str, Any]]:
     with db.reading() as tx:
         found = (
             (INGESTION_KEYS, api_keys.ingestion_ages(tx, INGESTION_KEYS.max_age_days or 0, 0)),
             (HUB_SECRETS, subscriptions.secret_ages(tx, HUB_SECRETS.max_age_days or 0)),
             (GOOGLE_TOKENS, connected_accounts.ages(tx)),
+            (TIKTOK_TOKENS, accounts.connection_ages(tx, "tiktok")),
+            (INSTAGRAM_TOKENS, accounts.connection_ages(tx, "instagram")),
+            (ORGANISATION_CLIENTS, _organisation_clients(stored)),
         )
     return [
         {

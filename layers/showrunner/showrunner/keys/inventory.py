@@ -241,6 +241,19 @@ HUB_SECRETS = Many("hub_secrets", "Secrets that the hub signs notifications with
 # Google gives no new refresh token for an old one: only its owner's next consent makes another. A token that
 # nobody uses for six months ends by itself.
 GOOGLE_TOKENS = Many("google_refresh_tokens", "Permissions of connected YouTube accounts", "manual", 0, None)
+# Each renewal gives a new token that replaces the one before, which TikTok ends at once (metrics/grants.py).
+# Accounts are asked at least once a day, and a token lasts for hours at TikTok, 60 days at Instagram.
+TIKTOK_TOKENS = Many(
+    "tiktok_refresh_tokens", "Permissions of connected TikTok accounts", "automatic", 0, None
+)
+INSTAGRAM_TOKENS = Many(
+    "instagram_tokens", "Permissions of connected Instagram accounts", "automatic", 0, None
+)
+
+# In SSM, organisations/<id>/google/client_id and client_secret: `make keys ORGANISATION=<id>` asks for both.
+ORGANISATION_CLIENTS = Many(
+    "organisation_google_clients", "Google clients of organisations' own projects", "manual", 0, 365
+)
 
 BY_NAME = {secret.name: secret for secret in SECRETS}
 

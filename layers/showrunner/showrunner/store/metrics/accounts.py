@@ -134,6 +134,19 @@ def save_connected(tx: db.Transaction, organisation_id: str, artist_id: str, pla
     )
 
 
+def connection_ages(tx: db.Transaction, platform: str) -> dict[str, Any]:
+    """Return how many accounts are connected to a platform by their artists, and since when the oldest is."""
+    found = db.one(
+        tx,
+        """
+        SELECT count(*) AS count, min(connected_at) AS oldest_at FROM metrics.accounts
+         WHERE platform = :platform AND connected_at IS NOT NULL AND state <> 'disconnected'
+        """,
+        platform=platform,
+    )
+    return found or {}
+
+
 def save_disconnected(tx: db.Transaction, artist_id: str, platform: str, reason: str, at: datetime) -> bool:
     """Record that the platform ended our permission at `at`. Returns False if it was renewed since."""
     return bool(
