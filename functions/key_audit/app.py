@@ -1,4 +1,7 @@
-"""Rotation machine, last step: how the rotation of a secret ended -> one row of the audit log."""
+"""Rotation machine, last step: how the rotation of a secret ended -> one row of the audit log.
+
+The row has the steps that were done and the one that failed.
+"""
 
 from typing import Any
 
@@ -16,7 +19,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "request_id": event["rotation_id"],
         "address": None,
     }
-    change = {"outcome": event["outcome"], "error": event.get("error")}
+    # The machine of the release before sent no steps.
+    steps = [step for step in event.get("steps", "").split(", ") if step]
+    change = {"outcome": event["outcome"], "error": event.get("error"), "steps": steps}
+    if failed := event.get("failed_step"):
+        change["failed_step"] = failed
     if event["kind"] == "revoke":
         change["refused"] = event.get("refused")
     action = f"key_{event['kind']}"

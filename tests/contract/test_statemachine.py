@@ -603,6 +603,35 @@ def test_every_failure_names_a_step_shown_to_users(machine, path):
         assert named
 
 
+def test_a_rotation_collects_its_steps_and_names_the_one_that_failed():
+    machine = json.loads((ROOT / "statemachines" / "rotation.asl.json").read_text(encoding="utf-8"))
+    found, steps = machine["States"], machine["States"]["Begin"]["Assign"]["steps"]
+
+    def evaluated(expression: str, **variables: Any) -> Any:
+        text = expression[2:-2]
+        for name in variables:
+            text = text.replace(f"${name}", name)
+        return Jsonata(text).evaluate(variables)
+
+    done = ({"step": "create"}, {"step": "publish"}, {"do": "database", "command": "admit_login"})
+    for state in done:
+        task = found["Database" if "command" in state else "Work"]
+        steps = evaluated(task["Assign"]["steps"], steps=steps, state=state)
+    assert steps == "create, publish, admit_login"
+    failed = {"error": "PlatformUnavailable", "step": "finish"}
+    recorded = {"ids": {"name": "database/password"}, "state": {}, "steps": steps}
+    payload = found["RecordFailure"]["Arguments"]["Payload"]
+    assert evaluated(payload, **recorded, failure=failed) == {
+        "name": "database/password",
+        "outcome": "failed",
+        "error": "PlatformUnavailable",
+        "steps": steps,
+        "failed_step": "finish",
+    }
+    payload = found["Record"]["Arguments"]["Payload"]
+    assert evaluated(payload, **recorded)["steps"] == steps
+
+
 def test_every_paid_state_of_a_production_follows_its_reservation():
     """Record reserves money; the paid states get it, or are entered only from Record."""
     (machine,) = (

@@ -6,8 +6,17 @@ from functions.key_audit import app
 from showrunner.database import db
 
 
-@pytest.mark.parametrize(("outcome", "error"), [("done", None), ("failed", "CredentialRejected")])
-def test_how_a_rotation_ended_is_one_row_without_a_secret(tx, event, outcome, error):
+@pytest.mark.parametrize(
+    ("outcome", "change"),
+    [
+        ("done", {"error": None, "steps": ["create", "publish", "test", "finish"]}),
+        (
+            "failed",
+            {"error": "CredentialRejected", "steps": ["create", "publish"], "failed_step": "test"},
+        ),
+    ],
+)
+def test_how_a_rotation_ended_is_one_row_without_a_secret(tx, event, outcome, change):
     samples = {"done": event("key_audit.done"), "failed": event("key_audit.failed")}
     sample = samples[outcome]
 
@@ -20,5 +29,13 @@ def test_how_a_rotation_ended_is_one_row_without_a_secret(tx, event, outcome, er
         "action": "key_rotate",
         "thing": "secret",
         "thing_id": "openai/api_key",
-        "change": {"outcome": outcome, "error": error},
+        "change": {"outcome": outcome, **change},
     }
+
+
+def test_the_machine_of_the_release_before_sends_no_steps(tx, event):
+    sample = {name: value for name, value in event("key_audit.done").items() if name != "steps"}
+
+    assert app.handler(sample, None) == {"recorded": "done"}
+    sql = "SELECT change FROM audit.events WHERE request_id = :id"
+    assert db.value(tx, sql, id=sample["rotation_id"])["steps"] == []
