@@ -29,9 +29,9 @@ def checks() -> dict[str, Callable[[], str]]:
         "imports": lambda: dev("lint-imports", "--no-cache"),
         "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES, EDGE),
-        # Against the language's schema, and every state against the retries and time limits that it has to
-        # have.
-        "state machines": lambda: contract("test_statemachine.py"),
+        # Against the language's schema, and every state against its role and the retries and time limits that
+        # it has to have.
+        "state machines": lambda: contract("test_statemachine.py", "test_machine_roles.py"),
         # The templates after the SAM transform: every rule and value that protects a stage, and faults that
         # only a real account would show.
         "protections": lambda: contract("test_protections.py", "test_deployable.py", "test_alarms.py"),

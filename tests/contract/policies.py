@@ -31,12 +31,15 @@ Json = dict[str, Any]
 class Need(NamedTuple):
     """An action on a resource; None if the request does not name it (the key of an encrypted object).
 
-    `key` is the partition key of a request for one item of a table.
+    `key` is the partition key of a request for one item of a table. `via`: the service that asks KMS for us,
+    None for a request of ours. `context`: the names in the encryption context of such a request.
     """
 
     action: str
     resource: str | None
     key: str | None = None
+    via: str | None = None
+    context: frozenset[str] = frozenset()
 
 
 class Unknown(Exception):
@@ -117,11 +120,13 @@ def _of_s3(line: Json) -> Iterator[Need]:
     yield Need(action, on_object)
     if action == "s3:GetObject":
         # Without it AWS answers 403 where the engine answers 404, and the code cannot distinguish the two.
-        yield Need("s3:ListBucket", on_bucket) if line["status"] == 404 else Need("kms:Decrypt", None)
+        yield (
+            Need("s3:ListBucket", on_bucket) if line["status"] == 404 else Need("kms:Decrypt", None, via="s3")
+        )
     if action == "s3:PutObject":
-        yield Need("kms:GenerateDataKey", None)
+        yield Need("kms:GenerateDataKey", None, via="s3")
         if "uploadId" in query or "uploads" in query:
-            yield Need("kms:Decrypt", None)  # parts are read again to be put together
+            yield Need("kms:Decrypt", None, via="s3")  # parts are read again to be put together
 
 
 def _s3_bucket_action(line: Json, query: dict[str, list[str]]) -> str:
@@ -162,9 +167,17 @@ def _of_json(line: Json, place: str) -> list[Need]:
     if line["body"] is None:
         return [Need(f"{service}:{operation}", None)]  # too long to be recorded: check the action at least
     body = json.loads(line["body"] or "{}")
+    if service == "kms":
+        context = frozenset(body.get("EncryptionContext", {}))
+        return [Need(f"kms:{operation}", each, context=context) for each in resources(body, place)]
     key = body["Key"].get("pk", {}).get("S") if service == "dynamodb" and "Key" in body else None
     key = body["Item"].get("pk", {}).get("S") if service == "dynamodb" and "Item" in body else key
-    return [Need(f"{service}:{operation}", resource, key) for resource in resources(body, place)]
+    found = [Need(f"{service}:{operation}", resource, key) for resource in resources(body, place)]
+    # A SecureString is sealed with the stage's key by SSM, with our rights.
+    sealed = {"GetParameters": "Decrypt", "GetParametersByPath": "Decrypt", "PutParameter": "Encrypt"}
+    if service == "ssm" and operation in sealed:
+        found.append(Need(f"kms:{sealed[operation]}", None, via="ssm"))
+    return found
 
 
 def _parameters(body: Json, place: str) -> list[str | None]:
@@ -233,7 +246,18 @@ def _applies(statement: Json, need: Need) -> bool:
 
 
 def _holds(condition: Json, need: Need) -> bool:
-    """Evaluate the one condition that our policies have: the partition keys that a request may name."""
+    """Evaluate the conditions that our policies have.
+
+    The partition keys that a request may name, the service through which KMS is asked, and whether a request
+    to KMS has a name in its encryption context.
+    """
+    match condition:
+        case {"StringEquals": {"kms:ViaService": services, **others}, **more} if not others and not more:
+            return need.via is not None and need.via in {each.partition(".")[0] for each in listed(services)}
+        case {"Null": {**names}, **more} if names and not more:
+            prefix = "kms:EncryptionContext:"
+            if all(name.startswith(prefix) and absent == "false" for name, absent in names.items()):
+                return {name.removeprefix(prefix) for name in names} <= need.context
     for operator, is_met in (("StringEquals", str.__eq__), ("StringLike", matches)):
         match condition.get(f"ForAllValues:{operator}"):
             case {"dynamodb:LeadingKeys": [*keys], **others} if not others and len(condition) == 1:
@@ -260,7 +284,7 @@ class Stacks:
     region: str = "us-east-1"
 
     def statements_of_function(self, function: template.Function) -> list[Json]:
-        return [self._statement(statement, function.template) for statement in function.statements]
+        return [self.statement(statement, function.template) for statement in function.statements]
 
     def statements_of_job(self, definition_name: str) -> list[Json]:
         """Return the policy statements of the role that the containers of a job definition run with."""
@@ -270,7 +294,7 @@ class Stacks:
                 (role,) = template.references(definition["ContainerProperties"]["JobRoleArn"])
                 policies = application["Resources"][role]["Properties"]["Policies"]
                 return [
-                    self._statement(each, application)
+                    self.statement(each, application)
                     for policy in policies
                     for each in listed(policy["PolicyDocument"]["Statement"])
                 ]
@@ -282,12 +306,23 @@ class Stacks:
                 return function
         raise Unknown(f"the function {physical_name}")
 
-    def _statement(self, statement: Json, each: Json) -> Json:
-        resolved = {
+    def statement(self, statement: Json, each: Json) -> Json:
+        """Return a statement of a template with its actions and resources as lists of text."""
+        resolved: Json = {
             name: [self.text(value, each) for value in listed(statement[name])]
             for name in ("Action", "Resource")
         }
+        if "Condition" in statement:
+            resolved["Condition"] = self._condition(statement["Condition"], each)
         return {**statement, **resolved}
+
+    def _condition(self, value: Any, each: Json) -> Any:
+        """Return a part of a condition with its references as text."""
+        if isinstance(value, list):
+            return [self._condition(inner, each) for inner in value]
+        if isinstance(value, dict) and not next(iter(value), "").startswith(("Fn::", "Ref")):
+            return {name: self._condition(inner, each) for name, inner in value.items()}
+        return self.text(value, each)
 
     def text(self, value: Any, each: Json) -> str:
         """Return a value of a template as text.
@@ -323,6 +358,7 @@ class Stacks:
 
     def _ref(self, name: str, each: Json) -> str:
         pseudo = {"AWS::Partition": "aws", "AWS::Region": self.region, "AWS::AccountId": self.account}
+        pseudo["AWS::URLSuffix"] = "amazonaws.com"
         if name in pseudo:
             return pseudo[name]
         if name in each.get("Parameters", {}):

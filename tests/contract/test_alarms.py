@@ -132,35 +132,32 @@ def database(metric: str, values: list[float]) -> list[Point]:
     ]
 
 
+# Executions that end badly, by each metric that counts some of them.
+FAILED = ("ExecutionsFailed", "ExecutionsTimedOut")
+
+
+def ended(machine_id: str, *metrics: str, every: float = 10) -> list[Point]:
+    """Return points of executions of a machine that ended so, one after another."""
+    return [
+        Point("AWS/States", metric, {"StateMachineArn": machine_id}, 1, 10 + every * number)
+        for number, metric in enumerate(metrics)
+    ]
+
+
 # For each alarm: what sets it off, and what comes close and doesn't.
 TRIGGERS: dict[str, tuple[list[Point], list[Point]]] = {
     "ProductionsFail": (machine("ExecutionsFailed", [1, 1, 1]), machine("ExecutionsFailed", [1, 1])),
     "PublicationsFail": (
-        [
-            Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "PublicationMachine"}, 1, 10 + number)
-            for number in range(3)
-        ],
-        machine("ExecutionsFailed", [1, 1, 1]),
+        ended("PublicationMachine", *FAILED, "ExecutionsFailed"),
+        ended("PublicationMachine", *FAILED),
     ),
     "CollectionsFail": (
-        [
-            Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "MetricsMachine"}, 1, 10 + HOUR * n)
-            for n in range(2)
-        ],
-        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "MetricsMachine"}, 1, 10)],
+        ended("MetricsMachine", *FAILED, every=HOUR),
+        ended("MetricsMachine", "ExecutionsTimedOut"),
     ),
-    "ChangesFail": (
-        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "ChangesMachine"}, 1, 10)],
-        machine("ExecutionsFailed", [1]),
-    ),
-    "KeyRotationsFail": (
-        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "RotationMachine"}, 1, 10)],
-        machine("ExecutionsFailed", [1]),
-    ),
-    "BackupsFail": (
-        [Point("AWS/States", "ExecutionsFailed", {"StateMachineArn": "BackupMachine"}, 1, 10)],
-        machine("ExecutionsFailed", [1]),
-    ),
+    "ChangesFail": (ended("ChangesMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
+    "KeyRotationsFail": (ended("RotationMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
+    "BackupsFail": (ended("BackupMachine", "ExecutionsTimedOut"), machine("ExecutionsFailed", [1])),
     "BackupsStand": (
         [Point("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": "BackupMachine"}, 1, DAY + 1)],
         [Point("AWS/States", "ExecutionsSucceeded", {"StateMachineArn": "BackupMachine"}, 1, DAY - 1)],
@@ -391,6 +388,19 @@ def filtered() -> dict[str, Json]:
         for sent in each.properties["MetricTransformations"]
         if sent["MetricNamespace"] in FILTERED
     }
+
+
+def test_an_execution_of_any_machine_that_fails_or_takes_too_long_is_told():
+    machines = {each.id for each in transformed.of_type("AWS::StepFunctions::StateMachine").values()}
+    watched = {
+        (cloudwatch.dimension(metric["Dimensions"][0]["Value"]), metric["MetricName"])
+        for alarm in alarms().values()
+        for metric in cloudwatch.metrics(alarm)
+        if metric["Namespace"] == "AWS/States"
+    }
+
+    assert len(machines) == 6
+    assert {(each, metric) for each in machines for metric in FAILED} - watched == set()
 
 
 def test_server_errors_are_counted_in_the_logs_of_every_api_and_in_no_other():

@@ -109,6 +109,31 @@ def test_a_statement_for_some_partition_keys_allows_requests_for_them_only():
     assert allowed == {"breaker#hub": True, "connection#1": False}
 
 
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"StringEquals": {"kms:ViaService": ["ssm.x.amazonaws.com", "s3.x.amazonaws.com"]}}, {"ssm", "s3"}),
+        ({"StringEquals": {"kms:ViaService": "ssm.x.amazonaws.com"}}, {"ssm"}),
+        ({"Null": {"kms:EncryptionContext:purpose": "false"}}, {"sealed"}),
+    ],
+)
+def test_the_stages_key_is_usable_as_its_condition_says(condition, allowed):
+    requests = {
+        "ssm": call("ssm", "AmazonSSM.GetParameters", {"Names": ["/a"]}),
+        "s3": s3("GET", "/b/k"),
+        "sealed": call("kms", "TrentService.Decrypt", {"EncryptionContext": {"purpose": "grant"}}),
+        "bare": call("kms", "TrentService.Decrypt", {"CiphertextBlob": "x"}),
+    }
+    statements = [{**statement(action="kms:Decrypt", resource="*"), "Condition": condition}]
+    found = {
+        name
+        for name, line in requests.items()
+        for need in needs(line)
+        if need.action == "kms:Decrypt" and allows(statements, need)
+    }
+    assert found == allowed
+
+
 def test_a_statement_that_cannot_be_evaluated_is_an_error():
     with pytest.raises(Unknown, match="Condition"):
         allows([{**statement(), "Condition": {}}], Need("s3:GetObject", "x"))
@@ -143,6 +168,7 @@ def test_a_statement_that_cannot_be_evaluated_is_an_error():
             [
                 ("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/showrunner/local/a/b"),
                 ("ssm:GetParameters", f"arn:aws:ssm:{PLACE}:parameter/c"),
+                ("kms:Decrypt", None),
             ],
         ),
         (
@@ -214,7 +240,7 @@ def test_a_statement_that_cannot_be_evaluated_is_an_error():
     ),
 )
 def test_a_request_needs_these_actions_on_these_resources(line, expected):
-    assert needs(line) == [Need(*each) for each in expected]
+    assert [(each.action, each.resource) for each in needs(line)] == expected
 
 
 @pytest.mark.parametrize(

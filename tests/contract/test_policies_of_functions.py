@@ -153,6 +153,26 @@ def test_a_function_may_use_the_key_exactly_when_it_uses_encrypted_data(function
         assert ("kms:Decrypt" in kms) == bool(services & {"s3", "ssm", "dynamodb"}), name
 
 
+def test_the_stages_key_is_used_through_a_service_or_for_values_that_the_code_seals(functions):
+    """A ciphertext alone opens nothing: its reader must be allowed to read it in SSM, S3 or the state table.
+
+    Only what access/sealing.py seals is opened by the function itself, with its purpose as context.
+    """
+    sealing = {name for name in functions if any(service == "kms" for service, _ in code.operations(name))}
+    sealed_by = set()
+    for name, function in functions.items():
+        for statement in function.statements:
+            if not any(action.startswith("kms:") for action in listed(statement["Action"])):
+                continue
+            if statement["Condition"] == {"Null": {"kms:EncryptionContext:purpose": "false"}}:
+                sealed_by.add(name)
+            else:
+                (through,) = statement["Condition"]["StringEquals"].values()
+                services = {each["Fn::Sub"].partition(".")[0] for each in listed(through)}
+                assert services <= {"ssm", "s3", "dynamodb"}, name
+    assert sealed_by == sealing
+
+
 def test_a_functions_policy_allows_exactly_the_secrets_it_reads(functions):
     for name, function in functions.items():
         resources_ = [
