@@ -1,8 +1,10 @@
 """Check the Ingestion API's keys and write its errors."""
 
 import hashlib
+import json
 from typing import Any
 
+from showrunner import masking
 from showrunner.access import strict_json, tokens
 from showrunner.database import db
 from showrunner.errors import ShowrunnerError, Unauthorized
@@ -69,9 +71,13 @@ def refuse(request: Request, error: ShowrunnerError) -> Answer:
 
 
 def _refused_value(request: Request, field: str) -> dict[str, str]:
-    """Return {value} if the body has the field, and it is no secret."""
+    """Return {value} if the body has the field, with every secret in it masked, at most 200 characters."""
     try:
         value = strict_json.loads(request.raw_body or b"null")[field] if field != "secret" else None
     except (ValueError, KeyError, TypeError, RecursionError):
         value = None
-    return {"value": value[:200]} if isinstance(value, str) else {}
+    if not isinstance(value, str):
+        return {}
+    # By the field's name, by names inside the value (a URL's query), and by the secrets that are known.
+    shown = json.loads(masking.masked(json.dumps({field: value})))[field]
+    return {"value": str(shown)[:200]}
