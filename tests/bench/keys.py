@@ -2,6 +2,9 @@
 
     python tests/bench/keys.py [--cache-seconds 0.5] [--callers 2] [--kinds NAME ...]
 
+Each kind of secret is rotated: keys that a person brings, the signing key, the database's login, AppSync's
+keys, keys of the Ingestion API and secrets of the hub (many_keys.py).
+
 Each rotation is killed at one remote call: before it is sent, while it is under way, or after it was done and
 before its answer was read; then the step is repeated, as the machine does. The callers are processes of their
 own: they read the secret through showrunner.aws.ssm, keep it for the cache time and use it all the time.
@@ -30,13 +33,15 @@ for _path in (ROOT, ROOT / "layers" / "showrunner", ROOT / "tests" / "keys", ROO
     if str(_path) not in sys.path:
         sys.path.insert(0, str(_path))
 
+import many_keys  # noqa: E402 - found by the path above
+
 OUT = ROOT / ".local" / "bench"
 SIGNING_KEY, DATABASE, APPSYNC = "auth/signing_key", "database/password", "appsync/api_key"
 OPENAI, GOOGLE = "openai/api_key", "google/client_secret"
 SPOTIFY, AIRTABLE, STRIPE = "spotify/client_secret", "airtable/token", "stripe/api_key"
 # Of a service that a person brings a key of, each tried with another call.
 UPLOADED = (OPENAI, GOOGLE, SPOTIFY, AIRTABLE, STRIPE)
-KINDS = (*UPLOADED, SIGNING_KEY, DATABASE, APPSYNC)
+KINDS = (*UPLOADED, SIGNING_KEY, DATABASE, APPSYNC, *many_keys.KINDS)
 MUST_BE_NONE = (
     *("failed_calls", "orphan_keys", "leaks", "moments_without_a_valid_key"),
     "audit_rows_too_many",
@@ -185,7 +190,7 @@ def call_until_told(name: str, cache_seconds: float) -> None:
     while not stop.is_set():
         calls += 1
         try:
-            use(name)
+            many_keys.use(name, cache_seconds) if name in many_keys.KINDS else use(name)
         except Exception as error:  # noqa: BLE001 - any failure counts
             failed += 1
             why.append(f"{type(error).__name__}: {error}")
@@ -194,7 +199,7 @@ def call_until_told(name: str, cache_seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def callers(name: str, count: int, cache_seconds: float, told: dict[str, Any]) -> Iterator[None]:
+def beside(name: str, count: int, cache_seconds: float, told: dict[str, Any]) -> Iterator[None]:
     """Let processes use the secret meanwhile; add their calls and failures to `told`, and their output."""
     command = [sys.executable, "-u", __file__, "--call", name, "--cache-seconds", str(cache_seconds)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
@@ -206,7 +211,7 @@ def callers(name: str, count: int, cache_seconds: float, told: dict[str, Any]) -
     for reader in readers:
         reader.start()
     deadline = time.monotonic() + 60
-    while not all(any('"secret read"' in line for line in each) for each in lines.values()):
+    while not all(any('"message"' in line for line in each) for each in lines.values()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the callers of {name} read nothing within a minute")
         time.sleep(0.05)
@@ -229,6 +234,13 @@ def callers(name: str, count: int, cache_seconds: float, told: dict[str, Any]) -
 # ------------------------------------------------------------------------------------------------ Rotations
 
 
+def nothing() -> dict[str, Any]:
+    """Return the counts of a kind before anything has happened."""
+    counts = ("rotations", "killed", "lost", "calls", "failed_calls", "orphan_keys")
+    counts += ("moments_without_a_valid_key", "audit_rows_too_many")
+    return {**dict.fromkeys(counts, 0), "why": [], "written": []}
+
+
 class Bench:
     """Rotates one secret again and again, and counts what must not happen."""
 
@@ -240,18 +252,7 @@ class Bench:
         self.pause = cache_seconds * 1.5
         self.values: set[str] = set()
         self.number = 0
-        self.told: dict[str, Any] = {
-            "rotations": 0,
-            "killed": 0,
-            "lost": 0,
-            "calls": 0,
-            "failed_calls": 0,
-            "orphan_keys": 0,
-            "moments_without_a_valid_key": 0,
-            "audit_rows_too_many": 0,
-            "why": [],
-            "written": [],
-        }
+        self.told = nothing()
         if name in UPLOADED:
             ssm.write(name, self.upload())
         if name == APPSYNC:
@@ -370,7 +371,7 @@ class Bench:
         self, places: Callable[[], Iterator[int]], moments: tuple[str, ...], count: int, cache: float
     ) -> None:
         """Kill a rotation at each place; the version before is ended by another, killed at the same place."""
-        with callers(self.name, count, cache, self.told):
+        with beside(self.name, count, cache, self.told):
             for moment in moments:
                 for place in places():
                     killed = self.rotate("rotate", place, moment)
@@ -454,6 +455,7 @@ def measure(
         "APPSYNC_API_ID": api["apiId"],
         "APPSYNC_URL": f"{services.url}/graphql",
         "BENCH_TOKENS": str(OUT / "tokens"),
+        **many_keys.settings(),
     }
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
@@ -464,8 +466,14 @@ def measure(
             for old in (OUT / "tokens").glob("*"):
                 old.unlink()
             begun = time.perf_counter()
-            bench = Bench(name, services, cache_seconds)
-            bench.run(places, moments, callers, cache_seconds)
+            bench: Bench | many_keys.Many
+            if name in many_keys.KINDS:
+                told_of = nothing()
+                bench = many_keys.MAKERS[name](told_of, cache_seconds)
+                bench.run(places, moments, beside(name, callers, cache_seconds, told_of))
+            else:
+                bench = Bench(name, services, cache_seconds)
+                bench.run(places, moments, callers, cache_seconds)
             texts += bench.told.pop("written")
             values |= bench.values - {""}
             told[name] = {**bench.told, "seconds": round(time.perf_counter() - begun, 1)}
