@@ -27,7 +27,10 @@ def checks() -> dict[str, Callable[[], str]]:
         "lint": lambda: dev("ruff", "check", "."),
         "types": lambda: dev("mypy"),
         "imports": lambda: dev("lint-imports", "--no-cache"),
-        "workflow": lambda: dev("zizmor", "--offline", "--quiet", ".github/workflows"),
+        "workflow": lambda: (
+            dev("zizmor", "--offline", "--quiet", "--persona", "pedantic", ".github/workflows")
+            + contract("test_workflow.py")
+        ),
         "templates": lambda: dev("cfn-lint", "--", *TEMPLATES, EDGE),
         # Against the language's schema, and every state against its role and the retries and time limits that
         # it has to have.

@@ -211,11 +211,11 @@ def beside(name: str, count: int, cache_seconds: float, told: dict[str, Any]) ->
     for reader in readers:
         reader.start()
     deadline = time.monotonic() + 60
-    while not all(any('"message"' in line for line in each) for each in lines.values()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the callers of {name} read nothing within a minute")
-        time.sleep(0.05)
     try:
+        while not all(any('"message"' in line for line in each) for each in lines.values()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the callers of {name} did nothing within a minute")
+            time.sleep(0.05)
         yield
     finally:
         for process in processes:

@@ -247,15 +247,17 @@ class HubSecrets(Many):
     def verify(self) -> None:
         """Answer our request as the hub does, and let the message about it be processed."""
         from functions.feed_intake import app as intake
+        from showrunner.aws import rpc
 
+        # What the callers have pushed until now.
+        rpc.call("sqs", "PurgeQueue", {"QueueUrl": os.environ["NOTIFICATIONS_QUEUE_URL"]})
         topic = TOPIC.replace("=", "%3D")
         query = f"hub.mode=subscribe&hub.topic={topic}&hub.challenge=1&hub.lease_seconds=432000"
         status, answer = call("websub", "GET", f"/webhook/{self.token}?{query}")
         if status != 200:
             raise Refused(f"verification: {status} {answer}")
-        for message in _take("NOTIFICATIONS_QUEUE_URL"):
-            if message["kind"] != "notification":
-                intake.handler({"Records": [{"messageId": "1", "body": json.dumps(message)}]}, None)
+        granted = _next("NOTIFICATIONS_QUEUE_URL", "verified")
+        intake.handler({"Records": [{"messageId": "1", "body": json.dumps(granted)}]}, None)
 
     def rotate(self) -> None:
         """Run the schedule 90 days later, as often as it is killed: a minute later it runs again."""
@@ -312,12 +314,25 @@ def _admin() -> str:
 
 def _take(name: str) -> list[dict[str, Any]]:
     """Remove all messages from a queue and return them."""
+    found: list[dict[str, Any]] = []
+    while messages := _receive(name):
+        found += messages
+    return found
+
+
+def _next(name: str, kind: str) -> dict[str, Any]:
+    """Remove messages from a queue until one is of this kind, and return it. Callers add others meanwhile."""
+    while True:
+        for message in _receive(name):
+            if message["kind"] == kind:
+                return message
+
+
+def _receive(name: str) -> list[dict[str, Any]]:
     from showrunner.aws import rpc
 
-    found: list[dict[str, Any]] = []
     place = {"QueueUrl": os.environ[name]}
-    while messages := rpc.call("sqs", "ReceiveMessage", place | {"MaxNumberOfMessages": 10}).get("Messages"):
-        for message in messages:
-            found.append(json.loads(message["Body"]))
-            rpc.call("sqs", "DeleteMessage", place | {"ReceiptHandle": message["ReceiptHandle"]})
-    return found
+    messages = rpc.call("sqs", "ReceiveMessage", place | {"MaxNumberOfMessages": 10}).get("Messages", [])
+    for message in messages:
+        rpc.call("sqs", "DeleteMessage", place | {"ReceiptHandle": message["ReceiptHandle"]})
+    return [json.loads(message["Body"]) for message in messages]

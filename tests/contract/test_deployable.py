@@ -598,6 +598,11 @@ def image_faults(text: str) -> list[str]:
             faults.append("packages are installed without their hashes")
         if line.startswith("HEALTHCHECK") and "NONE" not in line:
             faults.append("HEALTHCHECK runs beside the render")
+        if re.match(r"ADD\s", line) or re.search(r"\b(curl|wget)\b", line):
+            faults.append("something is downloaded that no lock file names")
+    users = [line.split()[1] for line in instructions(text) if line.startswith("USER ")]
+    if not users or not users[-1].isdigit() or users[-1] == "0":
+        faults.append("it runs as root")
     return faults
 
 
@@ -608,13 +613,28 @@ def test_the_image_is_built_from_what_was_tested():
 def test_an_image_that_is_not_would_be_found():
     assert image_faults(
         "FROM ubuntu:24.04 AS a\nCOPY --from=uv:1 /uv /uv\nFROM a\nRUN pip \\\n"
-        "  install numpy\nHEALTHCHECK CMD true\n"
+        "  install numpy\nHEALTHCHECK CMD true\nADD https://example.com/x.tar.gz /srv/\n"
     ) == [
         "ubuntu:24.04 is not pinned by its digest",
         "uv:1 is not pinned by its digest",
         "packages are installed without their hashes",
         "HEALTHCHECK runs beside the render",
+        "something is downloaded that no lock file names",
+        "it runs as root",
     ]
+
+
+def test_nobody_is_deployed_to_with_less_than_the_templates_protect():
+    """What a stage's file may say is where and how much, never how well it is protected."""
+    weaker = {"RateLimitFactor", "Protected", "HttpHosts", "Demo", "Stage", "Release"}
+    for path in (ROOT / "stages").glob("*.toml"):
+        assert not weaker & tomllib.loads(path.read_text(encoding="utf-8")).keys(), path.name
+    told = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    prod = told["prod"]["deploy"]["parameters"]
+    assert prod["confirm_changeset"] is True, "a person reads what will change in production"
+    for stage in ("dev", "prod"):
+        given = told[stage]["deploy"]["parameters"]
+        assert not given.keys() & {"disable_rollback", "role_arn", "parameter_overrides"}, stage
 
 
 def test_both_templates_are_the_ones_that_are_looked_at(resources):

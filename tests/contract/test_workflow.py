@@ -43,6 +43,13 @@ def test_every_action_is_one_commit_and_no_job_has_more_rights_than_it_names(wor
     assert {name for name, job in workflow["jobs"].items() if "id-token" in job["permissions"]} == {"deploy"}
 
 
+def test_no_step_finds_the_token_of_the_checkout(workflow):
+    checkouts = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
+
+    assert checkouts
+    assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
+
+
 def test_only_what_was_checked_and_tested_is_deployed(workflow):
     deploy = workflow["jobs"]["deploy"]
 

@@ -52,6 +52,8 @@ def test_a_key_is_tested_switched_and_rolled_back(stack, admin):
     while len(events := audit(admin)) < len(actions) and time.monotonic() < deadline:
         time.sleep(1)
     assert [each["action"] for each in reversed(events)] == actions
+    done = [each["change"] for each in events if each["action"] == "key_rotate"]
+    assert [each["steps"] for each in done] == [["create", "publish", "test", "finish"]]
     assert "local-second-key" not in json.dumps(events)
     machine = next(
         each["stateMachineArn"]

@@ -15,6 +15,7 @@ from showrunner.keys import ages, overdue, readers, signing, state, trials
 from showrunner.keys.inventory import APPSYNC, BY_NAME, DATABASE, JWKS, SECRETS, SIGNING_KEY
 from tests.conftest import forget_uses
 from tests.contract import template
+from tests.contract.code import ROOT
 from tests.keys import killing
 from tests.keys.killing import Killed
 
@@ -156,6 +157,23 @@ def test_a_service_in_trouble_says_nothing_about_the_key(openai):
     ssm.write(state.candidate(KEY.name), "new-key")
     with pytest.raises(PlatformUnavailable):
         step(KEY.name, "rotate", "test")
+
+
+def test_a_key_that_is_usable_after_a_while_is_tried_again_for_some_minutes(openai):
+    openai["usable_after"] = 2
+    ssm.write(state.candidate(KEY.name), "new-key")
+    for _ in range(2):
+        with pytest.raises(CredentialRejected):
+            step(KEY.name, "rotate", "test")
+    assert step(KEY.name, "rotate", "test")["step"] == "finish"
+
+    machine = json.loads((ROOT / "statemachines" / "rotation.asl.json").read_text())
+    (retry,) = [
+        each for each in machine["States"]["Work"]["Retry"] if "CredentialRejected" in each["ErrorEquals"]
+    ]
+    delays = [min(10 * 2**number, retry["MaxDelaySeconds"]) for number in range(retry["MaxAttempts"])]
+    assert (retry["IntervalSeconds"], retry["BackoffRate"]) == (10, 2)
+    assert 120 <= sum(delays) <= 600
 
 
 def test_a_rollback_returns_to_the_version_before(openai):
