@@ -97,7 +97,7 @@ def _file(kind: str) -> Path:
 
 
 class Many:
-    """What both kinds have in common. `told` and `values` are as in keys.Bench."""
+    """Rotate many secrets of one kind, as keys.Bench does one: `told` and `values` are the same."""
 
     kind: str
     # What audit rows of a rotation have as action.

@@ -625,7 +625,7 @@ def test_an_image_that_is_not_would_be_found():
 
 
 def test_nobody_is_deployed_to_with_less_than_the_templates_protect():
-    """What a stage's file may say is where and how much, never how well it is protected."""
+    """A stage's file says where and how much, never how well the stage is protected."""
     weaker = {"RateLimitFactor", "Protected", "HttpHosts", "Demo", "Stage", "Release"}
     for path in (ROOT / "stages").glob("*.toml"):
         assert not weaker & tomllib.loads(path.read_text(encoding="utf-8")).keys(), path.name

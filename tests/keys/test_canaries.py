@@ -199,7 +199,7 @@ def test_a_ticket_of_the_live_api_appears_nowhere(aws, event, canary, capfd):
 
 
 def test_a_step_that_fails_with_a_secret_in_its_error_tells_nobody(canary, monkeypatch, capfd):
-    """What it raises becomes the history of its execution and its trace."""
+    """Its error becomes the history of its execution and its trace."""
 
     def failing(*_):
         try:
