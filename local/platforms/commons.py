@@ -80,6 +80,7 @@ def _page(photo: dict[str, Any], index: int, base: str) -> dict[str, Any]:
                 "width": photo.get("width", 4000),
                 "height": photo.get("height", 3000),
                 "url": f"{base}{FILES}a/ab/{name}.jpg",
+                "thumburl": f"{base}{FILES}thumb/a/ab/{name}.jpg/250px-{name}.jpg",
                 "descriptionurl": f"https://commons.wikimedia.org/wiki/File:{name}.jpg",
                 "mime": photo.get("mime", "image/jpeg"),
                 # Fields without a value are left out, as Commons does.

@@ -130,6 +130,7 @@ def test_every_imported_package_is_in_the_functions_layers(loaded):
         "AiLayer": {"mutagen", "openai", "elevenlabs"},
         "TextLayer": {"sentencex", "icu4py", "markdown_it"},
         "GoogleLayer": {"googleapiclient", "httplib2"},
+        "PicturesLayer": {"PIL"},
         "DocsLayer": {"swagger_ui_bundle"},
     }
     for name, each in template.functions().items():
@@ -160,6 +161,7 @@ def test_every_package_that_the_product_imports_is_required_by_a_layer():
         "email_validator": "email-validator",
         "swagger_ui_bundle": "swagger-ui-bundle-v2",
         "httpx": "openai",
+        "PIL": "pillow",
         "pydantic_core": "pydantic",
         "urllib3": "requests",
     }

@@ -138,6 +138,7 @@ class Platforms:
         ):
             received.clear()
         self.world.photographs.photos, self.world.photographs.videos = [], []
+        self.world.photographs.preview = lambda _: pexels.PIXEL
         self.world.pixabay_library, self.world.commons_library = pixabay.Library(), commons.Library()
         self.world.nasa_library = nasa.Library()
 

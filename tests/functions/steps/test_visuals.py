@@ -1,6 +1,7 @@
 """The visuals step: assets of the user, stock and generated backdrops."""
 
 import hashlib
+import io
 import json
 import uuid
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from PIL import Image
 
 from functions.prepare import app as prepare
 from functions.timeline import app as timeline_step
@@ -317,3 +319,72 @@ def test_a_licence_that_changes_to_one_without_commerce_ends_the_use(
     visuals_step.handler({"scene": 0, **job}, None)
 
     assert shown(job, 0)[0]["kind"] == "generated"
+
+
+def preview(colour: tuple[int, int]) -> bytes:
+    """Return a JPEG with a gradient from the left to the right."""
+    target = io.BytesIO()
+    row = bytes(round(colour[0] + (colour[1] - colour[0]) * x / 63) for x in range(64))
+    Image.frombytes("L", (64, 64), row * 64).save(target, "JPEG")
+    return target.getvalue()
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_a_clip_that_looks_like_one_that_is_shown_comes_after_others(
+    tx: Any, platforms: Platforms, video: Any
+) -> None:
+    stock(platforms, 0, clips=3)
+    # 0 and 1 grow lighter to the right, 2 grows darker.
+    platforms.photographs.preview = lambda clip: preview((30, 220) if clip["id"] < 2 else (220, 30))
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    first, second = shown(job, 0)[:2]
+    sources = {each: f"https://www.pexels.com/video/{each}/" for each in range(3)}
+    order = [number for number, source in sources.items() if source in (first["source"], second["source"])]
+    assert 2 in order
+    assert first["look"] != second["look"]
+
+
+@pytest.mark.usefixtures("without_pexels")
+@pytest.mark.parametrize("content", [b"", b"<html>", preview((0, 255)) + bytes(300_000)])
+def test_a_preview_that_cannot_be_had_keeps_no_clip_from_being_shown(
+    tx: Any, platforms: Platforms, video: Any, content: bytes
+) -> None:
+    stock(platforms, 0, clips=2)
+    platforms.photographs.preview = lambda clip: content
+    job = prepare.handler(video(manual_script="The old harbour sleeps."), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert shown(job, 0)[0]["kind"] == "clip"
+    assert "look" not in shown(job, 0)[0]
+
+
+@pytest.mark.usefixtures("without_pexels")
+@pytest.mark.parametrize("language", ["es", "fr", "de", "it", "pt"])
+def test_a_users_script_is_searched_in_its_language_and_moves(
+    tx: Any, platforms: Platforms, video: Any, language: str
+) -> None:
+    texts = {
+        "es": "La luna tira del agua del océano y la marea sube dos veces al día en la costa.",
+        "fr": "La lune attire l'eau de l'océan et la marée monte deux fois par jour sur la côte.",
+        "de": "Der Mond zieht das Wasser an, und die Flut steigt zweimal am Tag an der Küste.",
+        "it": "La luna attira l'acqua e la marea sale due volte al giorno lungo la costa.",
+        "pt": "A lua atrai a água do oceano e a maré sobe duas vezes por dia na costa.",
+    }
+    stock(platforms, 0, clips=4)
+    # Voices of some of these languages are missing here, so the order is English until Prepare has run.
+    job = prepare.handler(video(manual_script=texts[language]), None)
+    document = s3.get_json(f"{job['folder']}/job.json")
+    s3.put_json(f"{job['folder']}/job.json", {**document, "language": language})
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert {each["kind"] for each in shown(job, 0)} == {"clip"}
+    assert {search["locale"][:2] for search in platforms.photographs.searches} == {language}
+    assert all(2 <= len(search["query"]) <= 40 for search in platforms.photographs.searches)

@@ -22,6 +22,8 @@ _FREE = re.compile(
     r"(?:public domain|cc0(?: 1\.0)?|cc[ -]by(?: [1-4]\.\d)?(?: [a-z]{2,3})?|pd-\S+)", re.IGNORECASE
 )
 _PUBLIC_DOMAIN = "https://creativecommons.org/publicdomain/mark/1.0/"
+# One of the widths in which thumbnails are kept: https://www.mediawiki.org/wiki/Common_thumbnail_sizes.
+_PREVIEW_WIDTH = "250"
 # A smaller photograph looks soft in any frame.
 _SHORTEST_SIDE = 900
 
@@ -50,6 +52,7 @@ class Commons:
                 "gsrlimit": str(stock.RESULTS),
                 "prop": "imageinfo",
                 "iiprop": "url|size|mime|extmetadata",
+                "iiurlwidth": _PREVIEW_WIDTH,
             },
             until=time.monotonic() + stock.SEARCH_SECONDS,
         )
@@ -57,6 +60,9 @@ class Commons:
 
     def download(self, work: Work, width: int, height: int) -> bytes:  # noqa: ARG002 - it crops nothing
         return stock.fetch(self._sender, "Wikimedia Commons", work, work.address, self._host)
+
+    def preview(self, work: Work) -> bytes:
+        return stock.fetch_preview(self._sender, "Wikimedia Commons", work, work.preview, (self._host,))
 
 
 def _read(answer: Answer) -> list[dict[str, Any]]:
@@ -107,6 +113,7 @@ def _photo(page: dict[str, Any]) -> Work | None:
         words=f"{title} {about.get('ImageDescription', '')[:500]}",
         width=width,
         height=height,
+        preview=str(info.get("thumburl") or ""),
         must_credit=not is_public,
     )
 

@@ -44,9 +44,10 @@ class Nasa:
         address = next((file for size in _SIZES for file in files if file.endswith(size)), None)
         if address is None:
             raise PlatformRejected(f"NASA has no JPEG file for {work.page}.")
-        # The manifest still names files with http.
-        address = address.replace("http://images-assets.nasa.gov/", _HOST)
-        return stock.fetch(self._sender, "NASA", work, address, self._host)
+        return stock.fetch(self._sender, "NASA", work, _secure(address), self._host)
+
+    def preview(self, work: Work) -> bytes:
+        return stock.fetch_preview(self._sender, "NASA", work, work.preview, (self._host,))
 
     def _send(self, path: str, query: dict[str, str]) -> Answer:
         until = time.monotonic() + stock.SEARCH_SECONDS
@@ -77,7 +78,18 @@ class Nasa:
             # A search doesn't say them.
             width=0,
             height=0,
+            preview=_secure(_preview(item)),
         )
+
+
+def _secure(address: str) -> str:
+    """Return an address of a file with https: searches and manifests still name some with http."""
+    return address.replace("http://images-assets.nasa.gov/", _HOST)
+
+
+def _preview(item: dict[str, Any]) -> str:
+    links = item.get("links") or []
+    return next((str(each.get("href") or "") for each in links if each.get("rel") == "preview"), "")
 
 
 def _read(answer: Answer) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ _LOCALES = (
     *("zh-CN", "zh-TW", "ko-KR", "th-TH", "nl-NL", "hu-HU", "vi-VN", "cs-CZ", "da-DK", "fi-FI", "uk-UA"),
     *("el-GR", "ro-RO", "nb-NO", "sk-SK", "tr-TR", "ru-RU"),
 )
+_PREVIEW_WIDTH = 160
 # A file with less than this share of the frame's pixels along its short side looks soft.
 _SOFT = 0.6
 
@@ -59,6 +60,14 @@ class Pexels:
         size = {"auto": "compress", "cs": "tinysrgb", "fit": "crop", "w": width, "h": height}
         address = f"{work.address.partition('?')[0]}?{urlencode(size)}"
         return stock.fetch(self._sender, "Pexels", work, address, self._photo_host)
+
+    def preview(self, work: Work) -> bytes:
+        address = work.preview
+        if work.kind == "clip":
+            # The picture of a video has 1,200 pixels unless a width is named.
+            small = {"auto": "compress", "cs": "tinysrgb", "w": _PREVIEW_WIDTH}
+            address = f"{address.partition('?')[0]}?{urlencode(small)}"
+        return stock.fetch_preview(self._sender, "Pexels", work, address, (self._photo_host,))
 
     def _search(self, path: str, query: str, orientation: str, language: str) -> Answer:
         asked = {"query": query, "orientation": orientation, "per_page": str(stock.RESULTS)}

@@ -53,6 +53,10 @@ class Pixabay:
         host = self._video_host if work.kind == "clip" else self._photo_host
         return stock.fetch(self._sender, "Pixabay", work, work.address, host)
 
+    def preview(self, work: Work) -> bytes:
+        hosts = (self._photo_host, self._video_host)
+        return stock.fetch_preview(self._sender, "Pixabay", work, work.preview, hosts)
+
     def _search(self, path: str, query: str, language: str, asked: dict[str, str]) -> list[dict[str, Any]]:
         text = query[:_QUERY_CHARACTERS]
         # Videos are looked through for their orientation here, so more of them are asked for.
@@ -96,7 +100,8 @@ def _photo(found: dict[str, Any]) -> Work | None:
     longest = 1920 if found.get("fullHDURL") else 1280
     width, height = int(found.get("imageWidth") or 0), int(found.get("imageHeight") or 0)
     scale = min(1.0, longest / max(width, height, 1))
-    return _work(found, "image", str(address), (round(width * scale), round(height * scale)), 0.0)
+    size = round(width * scale), round(height * scale)
+    return _work(found, "image", str(address), size, 0.0, str(found.get("previewURL") or ""))
 
 
 def _clip(found: dict[str, Any], side: int) -> Work | None:
@@ -111,10 +116,14 @@ def _clip(found: dict[str, Any], side: int) -> Work | None:
     if not files or seconds < stock.SHORTEST_CLIP_SECONDS:
         return None
     best = min(files, key=lambda each: abs(min(each["width"], each["height"]) - side))
-    return _work(found, "clip", str(best["url"]), (int(best["width"]), int(best["height"])), seconds)
+    size = int(best["width"]), int(best["height"])
+    smallest = (found["videos"].get("tiny") or best).get("thumbnail")
+    return _work(found, "clip", str(best["url"]), size, seconds, str(smallest or ""))
 
 
-def _work(found: dict[str, Any], kind: Any, address: str, size: tuple[int, int], seconds: float) -> Work:
+def _work(
+    found: dict[str, Any], kind: Any, address: str, size: tuple[int, int], seconds: float, preview: str
+) -> Work:
     return Work(
         library=NAME,
         id=str(found["id"]),
@@ -128,7 +137,7 @@ def _work(found: dict[str, Any], kind: Any, address: str, size: tuple[int, int],
         width=size[0],
         height=size[1],
         seconds=seconds,
-        preview=str(found.get("previewURL") or ""),
+        preview=preview,
     )
 
 

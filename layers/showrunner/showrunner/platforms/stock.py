@@ -9,6 +9,8 @@ from showrunner.platforms.http import Sender
 
 SEARCH_SECONDS = 10
 DOWNLOAD_SECONDS = 60
+# A preview has 5 to 50 KB. Its picture is shown without it, so nothing waits for long.
+PREVIEW_SECONDS, PREVIEW_BYTES = 5, 300_000
 # Fifteen works with all their addresses have 25 to 150 KB.
 SEARCH_BYTES = 1 << 20
 # Works of one search: more are never looked at.
@@ -39,6 +41,23 @@ class Library(Protocol):
 
     def download(self, work: Work, width: int, height: int) -> bytes:
         """Return the file of a work, MP4 or JPEG. A photograph may be cropped to these pixels."""
+
+    def preview(self, work: Work) -> bytes:
+        """Return a small JPEG of a work whose `preview` isn't empty."""
+
+
+def fetch_preview(sender: Sender, service: str, work: Work, address: str, hosts: tuple[str, ...]) -> bytes:
+    """Return the preview of a work from one of `hosts`, the beginnings of the library's addresses.
+
+    Raises PlatformRejected for one that can't be used, PlatformUnavailable.
+    """
+    if not address.startswith(hosts):
+        raise PlatformRejected(f"{service} names a preview on another host: {address[:100]}")
+    until = time.monotonic() + PREVIEW_SECONDS
+    answer = sender.send("GET", address, until=until, max_bytes=PREVIEW_BYTES)
+    if answer.status != 200 or not answer.body.startswith(_JPEG):
+        raise PlatformRejected(f"{service} has no preview of {work.page}: {answer.status}.")
+    return answer.body
 
 
 def fetch(sender: Sender, service: str, work: Work, address: str, host: str) -> bytes:

@@ -28,8 +28,10 @@ class Chooser:
         self._job, self._shots = job, shots
         self._wishes = replacements.list_(job.folder)
         self._kept = self._known(scene, shots[scene])
-        shown = self._shown(shots, scene)
-        self._footage, self._images = Footage(job, shown), GeneratedImages(job, shown)
+        pictures = self._shown(shots, scene)
+        shown = {picture["source"] for picture in pictures}
+        looks = {picture["look"] for picture in pictures if "look" in picture}
+        self._footage, self._images = Footage(job, shown, looks), GeneratedImages(job, shown)
 
     def wanted(self, scene: int, number: int, shot: Shot) -> dict[str, Any] | None:
         """Return the picture that the owner wants for the shot, None without a wish or if it can't be had."""
@@ -101,15 +103,15 @@ class Chooser:
             if picture.get(_ASKED) == self._asked(scene, shot) and s3.size(s3.key(picture["uri"])) is not None
         }
 
-    def _shown(self, shots: list[list[Shot]], scene: int) -> set[str]:
+    def _shown(self, shots: list[list[Shot]], scene: int) -> list[dict[str, Any]]:
         """Return what other shots show: of earlier scenes, and of those that keep their pictures.
 
         The Map state runs scenes one after another for this.
         """
         earlier = (s3.find_json(files.visual_key(self._job.folder, number)) for number in range(scene))
-        shown = {picture["source"] for each in earlier if each for picture in visuals.pictures_of(each)}
-        shown |= {picture["source"] for picture in self._kept.values()}
+        shown = [picture for each in earlier if each for picture in visuals.pictures_of(each)]
+        shown += self._kept.values()
         if self._job.attempt > 1:
             for number in range(scene + 1, len(shots)):
-                shown |= {picture["source"] for picture in self._known(number, shots[number]).values()}
+                shown += self._known(number, shots[number]).values()
         return shown

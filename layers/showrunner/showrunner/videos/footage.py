@@ -17,7 +17,7 @@ from showrunner.production.job import Job
 from showrunner.production.ranking import Candidate, Frame
 from showrunner.production.visuals import Shot
 from showrunner.telemetry import logger
-from showrunner.videos import libraries
+from showrunner.videos import libraries, likeness
 from showrunner.videos.libraries import Source
 from showrunner.videos.meanings import Meanings
 
@@ -25,6 +25,8 @@ from showrunner.videos.meanings import Meanings
 _TRIES = 3
 # With a candidate of this relevance no further phrase and no further library are asked: each costs a request.
 _GOOD = 0.5
+# Candidates whose previews are looked at: a video seldom shows more that are alike.
+_LOOKS = 5
 # How long all shots of a video are searched for before the first one is chosen, of the step's 180 s.
 _PREPARE_SECONDS = 60
 # The candidates behind the chosen one that are stored, for `POST …/replace`.
@@ -32,17 +34,20 @@ _RUNNERS_UP = 5
 
 
 class Footage:
-    """The stock libraries for one scene of a video. `shown` are the sources that the video shows already.
+    """The stock libraries for one scene of a video.
 
+    `shown` are the sources that the video shows already, `looks` the hashes of what they look like.
     A library that fails never fails the video: after an outage, a refusal of the key or a spent quota it is
     not asked again for this scene.
     """
 
-    def __init__(self, job: Job, shown: set[str]) -> None:
-        self._job, self._shown = job, shown
+    def __init__(self, job: Job, shown: set[str], looks: set[str]) -> None:
+        self._job, self._shown, self._looks = job, shown, looks
         self._used = frozenset(job.used_sources)
         self._sources = libraries.configured()
         self._meanings = Meanings(job)
+        # Libraries whose previews didn't come: the scene doesn't wait for further ones.
+        self._unseen: set[str] = set()
 
     def prepare(self, shots: Iterable[Shot]) -> None:
         """Search for all these shots and compare all texts found with theirs by one paid request.
@@ -67,7 +72,8 @@ class Footage:
         the owner doesn't want for this shot; works with a relevance below `least` are left out.
         """
         for kind in _kinds(shot):
-            if picture := self.first(self._candidates(kind, shot, refused), least):
+            candidates = self._unlike_first(self._candidates(kind, shot, refused), least)
+            if picture := self.first(candidates, least):
                 return picture
         return None
 
@@ -84,6 +90,40 @@ class Footage:
                 return {**picture, "runners_up": [each.as_dict() for each in others]}
         return None
 
+    def _unlike_first(self, candidates: list[Candidate], least: float) -> list[Candidate]:
+        """Return the candidates, the first one before the others that looks like nothing that is shown.
+
+        Unchanged if all of the best ones look like something.
+        """
+        for number, candidate in enumerate(candidates[:_LOOKS]):
+            if candidate.relevance < least:
+                continue
+            look = self._look(candidate.work)
+            if look is None or not any(likeness.are_alike(look, other) for other in self._looks):
+                return [candidate, *candidates[:number], *candidates[number + 1 :]]
+        return candidates
+
+    def _look(self, work: Work) -> str | None:
+        """Return the hash of what a work looks like, None if its preview can't be had."""
+        source = next((each for each in self._sources if each.name == work.library), None)
+        if source is None or not work.preview or source.name in self._unseen:
+            return None
+        name = files.digest("look", work.library, work.kind, work.id)
+        key = files.product_key(self._job.organisation_id, "visual", name, "json")
+        kept: dict[str, Any] | None = s3.find_json(key)
+        if kept is None:
+            try:
+                with source.downloading():
+                    kept = {"look": likeness.of(source.library.preview(work))}
+            except (CredentialRejected, PlatformRejected, PlatformUnavailable, QuotaExceeded) as error:
+                if not isinstance(error, PlatformRejected):
+                    self._unseen.add(source.name)
+                logger.warning("no preview", extra={"library": source.name, "reason": error.message})
+                return None
+            s3.put_product_json(key, kept)
+        look: str | None = kept["look"]
+        return look
+
     def _fetch(self, candidate: Candidate) -> dict[str, Any] | None:
         """Return the picture with the candidate's file, None if that can't be had or used."""
         work = candidate.work
@@ -94,6 +134,8 @@ class Footage:
         if kept is None:
             return None
         self._shown.add(work.page)
+        if look := self._look(work):
+            self._looks.add(look)
         return {
             "kind": work.kind,
             **({"seconds": work.seconds} if work.kind == "clip" else {}),
@@ -107,6 +149,7 @@ class Footage:
             "score": candidate.score,
             "relevance": candidate.relevance,
             "query": candidate.query,
+            **({"look": look} if look else {}),
         }
 
     def _frame(self, shot: Shot) -> Frame:
