@@ -19,7 +19,7 @@ TEMPLATES = {"data": ROOT / "template.data.yaml", "application": ROOT / "templat
 BUILDS = ROOT / ".local" / "build"
 SOURCES = ("functions", "layers", "statemachines")
 # The render is a container image; its sources are not part of what SAM builds.
-NOT_BUILT = ("functions/render/",)
+NOT_BUILT = (ROOT / "functions" / "render",)
 # Tests write it into the source tree too.
 GENERATED = "openapi.json"
 # OpenAPI document -> the function that serves it.
@@ -47,9 +47,10 @@ def build() -> Path:
 
 
 def version() -> str:
+    """Return a digest of the names and contents of all sources."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for file in sources():
-        digest.update(f"{file.relative_to(ROOT)}\0".encode())
+        digest.update(f"{str(file).removeprefix(str(ROOT))}\0".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -62,17 +63,15 @@ def release_of(parameters: Mapping[str, str]) -> str:
 
 
 def sources() -> Iterator[Path]:
+    """Yield the files that a build is made of, in an order that is the same on every machine."""
     yield from TEMPLATES.values()
     for name in SOURCES:
-        for file in sorted((ROOT / name).rglob("*")):
-            relative = file.relative_to(ROOT).as_posix()
-            if (
-                file.is_file()
-                and "__pycache__" not in relative
-                and file.name != GENERATED
-                and not relative.startswith(NOT_BUILT)
-            ):
-                yield file
+        # Not Path.rglob and relative_to: a release asks for this twice, and they take half a second.
+        for folder, inner, files in os.walk(ROOT / name):
+            inner[:] = sorted(
+                each for each in inner if each != "__pycache__" and Path(folder, each) not in NOT_BUILT
+            )
+            yield from (Path(folder, file) for file in sorted(files) if file != GENERATED)
 
 
 def build_into(folder: Path) -> None:
