@@ -1,5 +1,6 @@
 """`make deploy` and preflight with an account in memory: what is missing, and reruns after failures."""
 
+import functools
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from local.stages.stage import Stage
 from tests.local.account import Account, Stack
 
 TOLD = {"AlarmEmail": "ops@showrunner.tv", "MailFrom": "hello@mail.showrunner.tv", "MonthlyBudget": "50"}
+VERSION = functools.cache(build.version)
 PLATFORM = "https://p1.execute-api.us-east-1.amazonaws.com"
 
 
@@ -43,6 +45,8 @@ def use(monkeypatch, tmp_path, account: Account, told: dict[str, str] = TOLD) ->
     monkeypatch.setattr(stages, "POLL_SECONDS", 0)
     monkeypatch.setattr(Stage, "session", lambda self: account.session())
     monkeypatch.setattr(build, "build", lambda: tmp_path)
+    # Nobody changes the sources meanwhile, and a test deploys up to 180 times.
+    monkeypatch.setattr(build, "version", VERSION)
     monkeypatch.setattr(subprocess, "run", account.run)
     monkeypatch.setattr(preflight, "container_engine", lambda: "docker")
     for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")] + ["PLATFORM_URL"]:
