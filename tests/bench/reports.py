@@ -151,8 +151,8 @@ class Bench:
     def empty(self) -> None:
         """Remove all that was loaded."""
         self.sql(
-            "TRUNCATE rights.claims, rights.money, rights.money_sums, rights.history, rights.rejects, "
-            "rights.reports CASCADE"
+            "TRUNCATE rights.money, rights.money_sums, rights.history, rights.rejects, rights.reports CASCADE; "
+            "SELECT rights.drop_partitions(id) FROM rights.content_owners"
         )
 
 

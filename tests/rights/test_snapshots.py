@@ -180,3 +180,50 @@ def test_many_random_changes_come_to_what_a_plain_comparison_finds(tx, owner, sn
             f"C{number}": state for number, state in after.items()
         }
         before = after
+
+
+def indexes(tx, name):
+    """Return what the indexes of a table are made of, and whether each is a part of one of the whole table's."""
+    found = db.rows(
+        tx,
+        """
+        SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', '') AS made_of, h.inhparent IS NOT NULL AS part
+          FROM pg_index i LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+         WHERE i.indrelid = (:name)::regclass ORDER BY 1
+        """,
+        name=f"rights.{name}",
+    )
+    return [tuple(each.values()) for each in found]
+
+
+def partitions(tx, owner):
+    return {each["of"] for each in table(tx, "claims", owner, "tableoid::regclass::text AS of")}
+
+
+@pytest.mark.parametrize("rows", [[claim(1), claim(2)], [claim(1), claim(1, title="Same key"), claim(2)]])
+def test_an_owners_first_snapshot_gets_a_partition_with_every_index(tx, owner, snapshot, rows):
+    report = snapshot(0, *rows)
+
+    assert (report.status, report.accepted, report.rejected) == ("loaded", 2, len(rows) - 2)
+    partition = f"claims_{owner['id']}"
+    assert partitions(tx, owner) == {f"rights.{partition}"}
+    assert indexes(tx, partition) == [(made_of, True) for made_of, _ in indexes(tx, "claims")]
+    assert len(indexes(tx, partition)) > 3
+
+
+def test_an_owner_from_before_partitions_keeps_its_rows_and_snapshots(tx, owner, snapshot):
+    snapshot(0, claim(1), claim(2))
+    # Its rows are where they were before there were partitions.
+    rows = db.rows(tx, "SELECT * FROM rights.claims WHERE owner_id = :id", id=owner["id"])
+    db.value(tx, "SELECT rights.drop_partitions(:id)::text", id=owner["id"])
+    names = ", ".join(rows[0])
+    for row in rows:
+        values = ", ".join(f":{name}" for name in row)
+        db.run(tx, f"INSERT INTO rights.claims ({names}) VALUES ({values})", **row)
+    assert len(table(tx, "claims_others", owner)) == 2
+
+    assert counts(snapshot(1, claim(2), claim(3))) == ("loaded", 1, 0, 1)
+    assert [each["claim_id"] for each in table(tx, "claims_others", owner, order="claim_id")] == [
+        "cl0002",
+        "cl0003",
+    ]

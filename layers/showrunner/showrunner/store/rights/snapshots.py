@@ -124,25 +124,50 @@ def prefix(snapshot: Snapshot) -> bytes:
 def copy_first(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) -> Outcome | None:
     """Store the rows of an owner who has none, in COPY's text: `prefix`, digest and the file's columns.
 
-    It takes half the time of `copy_rows` and `load_first`. Returns None if two rows have the same key; then
-    nothing is stored.
+    They go into a partition without indexes, which are made when all rows are there: writing into them row by
+    row took twice as long. Returns None if two rows have the same key; then nothing is stored.
     """
     columns = ", ".join(snapshot.columns)
     try:
         with db.transaction():
+            partition = _begin_partition(tx, snapshot)
             count = db.copy_in(
                 tx,
-                f"COPY rights.{snapshot.table.name} (organisation_id, owner_id, first_day, changed_day, "
+                f"COPY rights.{partition or snapshot.table.name} (organisation_id, owner_id, first_day, changed_day, "
                 f"digest, {columns}) FROM STDIN (NULL '', ENCODING 'UTF8')",
                 blocks,
             )
+            if partition:
+                _end_partition(tx, snapshot)
     except Conflict:
         return None
     return Outcome(count, count, 0, 0)
 
 
+def _begin_partition(tx: db.Transaction, snapshot: Snapshot) -> str | None:
+    """Make the table for the first rows of an owner. Returns its name, None if the owner has a partition."""
+    return db.value(  # type: ignore[no-any-return]
+        tx,
+        "SELECT rights.begin_partition(:table, :owner_id)",
+        table=snapshot.table.name,
+        owner_id=snapshot.owner_id,
+    )
+
+
+def _end_partition(tx: db.Transaction, snapshot: Snapshot) -> None:
+    """Make the indexes of the table and attach it. Raises Conflict if two rows have the same key."""
+    db.value(
+        tx,
+        "SELECT rights.end_partition(:table, :owner_id)::text",
+        table=snapshot.table.name,
+        owner_id=snapshot.owner_id,
+    )
+
+
 def load_first(tx: db.Transaction, snapshot: Snapshot, staged: int) -> Outcome:
     """Store the staged rows of an owner who has none in the table."""
+    if _begin_partition(tx, snapshot):
+        _end_partition(tx, snapshot)
     stored = _insert(tx, snapshot, "true")
     if stored < staged:
         _reject_repeated(tx, snapshot, delete=False)
