@@ -3,7 +3,8 @@
 Memory stays flat whatever the file's size: blocks of lines come in, blocks of lines for COPY go out. There
 are three ways, from the fastest to the slowest, and each takes what the one before can't:
 
-1. A row without quotes whose cells all have their common form matches one regular expression.
+1. A row whose cells all have their common form matches one regular expression. Quotes are taken away before,
+   from a block at once.
 2. The other rows of a block are read by columns: each is checked by one regular expression, and only cells
    that have another form are read one by one.
 3. Odd rows are read by themselves: those with a line's end in a cell, backslashes, or quotes in strange
@@ -16,7 +17,9 @@ import hashlib
 import itertools
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from showrunner.reports import kinds
@@ -27,6 +30,8 @@ from showrunner.reports.values import LIST, MAX_CHARACTERS, Type, arrays
 
 # Small blocks let PostgreSQL store one while Python reads the next.
 BLOCK_BYTES = 1 << 16
+# A thread that unpacks waits for the interpreter lock up to 5 ms, in which the loader needs a few blocks.
+PIECES_AHEAD = 8
 # Titles and descriptions of the longest rows have some kilobytes.
 MAX_ROW_BYTES = 1 << 20
 # A quote that is never closed must not swallow the file.
@@ -77,7 +82,8 @@ def blocks(stream: Bounded) -> Iterator[bytes]:
     The encoding is that of the byte order mark. A file without one is UTF-8; a line that isn't is taken for
     Windows-1252, as files are that were saved again.
     """
-    begin = stream.read(BLOCK_BYTES)
+    pieces = _pieces(stream)
+    begin = next(pieces)
     codec = _utf16(begin)
     decoder = codecs.getincrementaldecoder(codec)(errors="replace") if codec else None
     if decoder is None:
@@ -85,7 +91,7 @@ def blocks(stream: Bounded) -> Iterator[bytes]:
     rest, piece = b"", begin
     is_mac: bool | None = None
     while True:
-        following = stream.read(BLOCK_BYTES)
+        following = next(pieces)
         block = rest + (decoder.decode(piece, not following).encode() if decoder else piece)
         held = b""
         if following and block.endswith(b"\r"):
@@ -106,6 +112,18 @@ def blocks(stream: Bounded) -> Iterator[bytes]:
         if cut:
             yield _utf8(block[:cut])
         piece = following
+
+
+def _pieces(stream: Bounded) -> Iterator[bytes]:
+    """Yield a stream's pieces, and then nothing but empty ones.
+
+    The next pieces are unpacked meanwhile: it is a quarter of the work, and needs no interpreter lock.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        ahead = deque(pool.submit(stream.read, BLOCK_BYTES) for _ in range(PIECES_AHEAD))
+        while True:
+            yield ahead.popleft().result()
+            ahead.append(pool.submit(stream.read, BLOCK_BYTES))
 
 
 def _utf16(begin: bytes) -> str | None:
@@ -310,26 +328,41 @@ class Rows:
             for place, (name, type_) in enumerate(zip(mapping.columns, self.types, strict=True))
             if name and type_
         ]
-        self._whole = self._pattern()
+        # As COPY reads a delimiter inside a cell.
+        self._kept_delimiter = b"\\t" if self._delimiter == b"\t" else self._delimiter
+        self._whole, self._lists = self._pattern()
         # Rows of files with other columns differ, even if their text is equal.
         self.salt = hashlib.sha256(json.dumps(found.header).encode()).digest()[:16]
 
-    def _pattern(self) -> Callable[[bytes], object] | None:
-        """Return the test of a row without quotes that COPY can take as it is.
+    def _pattern(self) -> tuple[Callable[[bytes], "re.Match[bytes] | None"] | None, set[int]]:
+        """Return the test of a row, without its quotes, that COPY can take as it is but for its lists.
 
-        It is the fastest way. None if a column must be left out or written anew.
+        It is the fastest way. A match's groups are the row's parts: the first columns, a list, the columns up
+        to the next list, and so on; the places of the lists are returned too. None if a column must be left
+        out.
         """
-        if None in self.types or LIST in self.types:
-            return None
-        cells = []
+        if None in self.types:
+            return None, set()
+        signs = (
+            b"".join(map(re.escape, sorted(self._odd_signs - {_HELD}))) + b"\n" + re.escape(self._delimiter)
+        )
+        parts: list[bytes] = []
+        cells: list[bytes] = []
+        lists: set[int] = set()
         for name, type_ in zip(self.found.mapping.columns, self.types, strict=True):
-            needed = name in self.needed
-            if type_ is None or type_.pattern is None:
-                signs = b"".join(map(re.escape, sorted(self._odd_signs)))
-                cells.append(b'[^"\n' + signs + re.escape(self._delimiter) + (b"]++" if needed else b"]*+"))
+            more = b"++" if name in self.needed else b"*+"
+            if type_ is LIST:
+                parts += [re.escape(self._delimiter).join(cells)] if cells else []
+                lists.add(len(parts))
+                parts.append(b'[^"' + signs + b"]" + more)
+                cells = []
+            elif type_ is None or type_.pattern is None:
+                cells.append(b"[^" + signs + b"]" + more)
             else:
-                cells.append(b"(?:" + type_.pattern + (b")" if needed else b")?+"))
-        return re.compile(re.escape(self._delimiter).join(cells)).fullmatch
+                cells.append(b"(?:" + type_.pattern + (b")" if name in self.needed else b")?+"))
+        parts += [re.escape(self._delimiter).join(cells)] if cells else []
+        whole = re.escape(self._delimiter).join(b"(" + part + b")" for part in parts)
+        return re.compile(whole).fullmatch, lists
 
     def _records(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield (line, records) of the rows behind the header."""
@@ -399,9 +432,9 @@ class Rows:
                 numbers = [number for number in numbers if only(number)]
             rows = found if len(numbers) == len(found) else [found[places[each - first]] for each in numbers]
             out: list[bytes] = []
-            plain, texts, rows, numbers = self._plain(rows, numbers)
-            if texts:
-                out.append(joined(*plain, [texts]))
+            plain, parts, rows, numbers = self._plain(rows, numbers)
+            if parts:
+                out.append(self._released(joined(*plain, parts)))
             if rows:
                 columns, odd = self._columns(rows)
                 for index in sorted(odd):
@@ -411,26 +444,47 @@ class Rows:
                 kept = [index for index in range(len(rows)) if index not in odd]
                 if kept:
                     text = joined([rows[each] for each in kept], [numbers[each] for each in kept], columns)
-                    out.append(text.replace(_HELD, self._delimiter) if _HELD in text else text)
+                    out.append(self._released(text))
             if out:
                 yield prefix + (b"\n" + prefix).join(out) + b"\n"
 
     def _plain(
         self, rows: list[bytes], numbers: Sequence[int]
-    ) -> tuple[tuple[list[bytes], list[int]], list[bytes], list[bytes], Sequence[int]]:
-        """Return the rows and numbers that COPY can take as they are, their texts, and the others."""
+    ) -> tuple[tuple[list[bytes], list[int]], list[Sequence[bytes]], list[bytes], Sequence[int]]:
+        """Return the rows and numbers of the fastest way, their parts in columns, and the other rows."""
         if self._whole is None or not rows or max(map(len, rows)) > MAX_CHARACTERS:
             return ([], []), [], rows, numbers
-        matched = [*map(self._whole, rows)]
+        matched = [*map(self._whole, self._without_quotes(rows))]
         plain = [*itertools.compress(rows, matched)]
-        texts = b"\n".join(plain).replace(self._delimiter, b"\t").split(b"\n") if plain else []
+        parts = zip(*(match.groups() for match in matched if match), strict=True)
         others = [not each for each in matched]
         return (
             (plain, [*itertools.compress(numbers, matched)]),
-            texts,
+            [self._part(column, place) for place, column in enumerate(parts)],
             [*itertools.compress(rows, others)],
             [*itertools.compress(numbers, others)],
         )
+
+    def _released(self, text: bytes) -> bytes:
+        """Return lines with the delimiters that their cells have."""
+        return text.replace(_HELD, self._kept_delimiter) if _HELD in text else text
+
+    def _part(self, column: Sequence[bytes], place: int) -> Sequence[bytes]:
+        """Return a part of all rows as COPY reads it."""
+        if place in self._lists:
+            return arrays(column)
+        return b"\n".join(column).replace(self._delimiter, b"\t").split(b"\n")
+
+    def _without_quotes(self, rows: list[bytes]) -> list[bytes]:
+        """Return the rows without quotes; a delimiter inside a cell is _HELD. Empty for one that can't be."""
+        text = b"\n".join(rows)
+        if _HELD in text:
+            return [b""] * len(rows)
+        if b'"' not in text:
+            return rows
+        if text.count(b"\n") == len(rows) - 1 and (unquoted := _unquoted(text, self._delimiter)):
+            return unquoted.split(b"\n")
+        return [_unquoted(row, self._delimiter) if b'"' in row else row for row in rows]
 
     def _columns(self, found: list[bytes]) -> tuple[list[Sequence[bytes]], set[int]]:
         """Return the columns of the rows that are as most are, and which rows are odd and not in them."""
@@ -438,7 +492,7 @@ class Rows:
         delimiter, width = self._delimiter, self._width
         kept = [index for index in range(len(found)) if index not in odd] if odd else range(len(found))
         cells = [
-            _unquoted(record, delimiter) if b'"' in record else record.split(delimiter)
+            (_unquoted(record, delimiter) if b'"' in record else record).split(delimiter)
             for record in (map(found.__getitem__, kept) if odd else found)
         ]
         if set(map(len, cells)) - {width}:
@@ -564,22 +618,23 @@ def _value(cell: str, type_: Type, *, needed: bool) -> str:
     return type_.read(text) if text else ""
 
 
-def _unquoted(record: bytes, delimiter: bytes) -> list[bytes]:
-    """Return the cells of a row with quotes; a delimiter inside a cell is _HELD. None, if quotes don't match.
+def _unquoted(text: bytes, delimiter: bytes) -> bytes:
+    """Return rows without quotes; a delimiter inside a cell is _HELD. Empty if quotes don't match.
 
     Ten times as fast as the module csv, which needs text.
     """
-    parts = record.split(b'"')
+    parts = text.split(b'"')
     last = len(parts) - 1
-    # Outside the quotes: two of them in a cell stand for one, and other text ends at delimiters.
+    edges = (*delimiter, *b"\n")
+    # Outside the quotes: two of them in a cell stand for one, and other text ends where cells do.
     outside = parts[2:last:2]
     if (
         last & 1
-        or (parts[0] and not parts[0].endswith(delimiter))
-        or (parts[last] and not parts[last].startswith(delimiter))
-        or not all(not part or part[:1] == part[-1:] == delimiter for part in outside)
+        or (parts[0] and parts[0][-1] not in edges)
+        or (parts[last] and parts[last][0] not in edges)
+        or not all(not part or (part[0] in edges and part[-1] in edges) for part in outside)
     ):
-        return []
-    parts[1::2] = [part.replace(delimiter, _HELD) for part in parts[1::2]]
+        return b""
+    parts[1::2] = b'"'.join(parts[1::2]).replace(delimiter, _HELD).split(b'"')
     parts[2:last:2] = [part or b'"' for part in outside]
-    return b"".join(parts).split(delimiter)
+    return b"".join(parts)

@@ -133,8 +133,8 @@ def copy_first(tx: db.Transaction, snapshot: Snapshot, blocks: Iterable[bytes]) 
             partition = _begin_partition(tx, snapshot)
             count = db.copy_in(
                 tx,
-                f"COPY rights.{partition or snapshot.table.name} (organisation_id, owner_id, first_day, changed_day, "
-                f"digest, {columns}) FROM STDIN (NULL '', ENCODING 'UTF8')",
+                f"COPY rights.{partition or snapshot.table.name} (organisation_id, owner_id, first_day, "
+                f"changed_day, digest, {columns}) FROM STDIN (NULL '', ENCODING 'UTF8')",
                 blocks,
             )
             if partition:
