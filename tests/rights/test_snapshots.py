@@ -187,7 +187,8 @@ def indexes(tx, name):
     found = db.rows(
         tx,
         """
-        SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', '') AS made_of, h.inhparent IS NOT NULL AS part
+        SELECT regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', '') AS made_of,
+               h.inhparent IS NOT NULL AS part
           FROM pg_index i LEFT JOIN pg_inherits h ON h.inhrelid = i.indexrelid
          WHERE i.indrelid = (:name)::regclass ORDER BY 1
         """,
