@@ -159,8 +159,8 @@ class Bench:
     def empty(self) -> None:
         """Remove all that was loaded."""
         self.sql(
-            "TRUNCATE rights.money, rights.money_sums, rights.history, rights.rejects, rights.reports CASCADE; "
-            "SELECT rights.drop_partitions(id) FROM rights.content_owners"
+            "TRUNCATE rights.money, rights.money_sums, rights.history, rights.rejects, "
+            "rights.reports CASCADE; SELECT rights.drop_partitions(id) FROM rights.content_owners"
         )
 
 

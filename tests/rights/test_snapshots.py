@@ -183,7 +183,7 @@ def test_many_random_changes_come_to_what_a_plain_comparison_finds(tx, owner, sn
 
 
 def indexes(tx, name):
-    """Return what the indexes of a table are made of, and whether each is a part of one of the whole table's."""
+    """Return what each index of a table is made of, and whether it is a part of another one."""
     found = db.rows(
         tx,
         """
