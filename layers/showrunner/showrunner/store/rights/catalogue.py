@@ -88,7 +88,11 @@ VIDEOS = List(
         " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
         "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
         "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
-        "asset_id": _of_rows("rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]"),
+        # As an array: an asset has at most some thousands of videos, but the planner expects one of 200 rows.
+        "asset_id": """v.video_id = ANY(ARRAY(
+            SELECT r.video_id FROM rights.videos r
+             WHERE r.organisation_id = :organisation_id
+               AND rights.indexable(r.asset_ids) @> ARRAY[:asset_id::text]))""",
         "claim_status": _of_claims("left(c.claim_status, 200) = upper(:claim_status)"),
         "artist": _of_claims("rights.indexable(c.artist) @> ARRAY[:artist::text]"),
         "label": _of_claims("left(c.record_label, 200) = :label"),
