@@ -46,10 +46,11 @@ def _of_rows(condition: str) -> str:
                                WHERE r.organisation_id = :organisation_id AND {condition})"""
 
 
-_IN_CONFLICT = """IN (
-    SELECT r.video_id FROM rights.conflicts x
-      JOIN rights.videos r ON rights.indexable(r.asset_ids) @> ARRAY[x.asset_id]
-     WHERE x.organisation_id = :organisation_id AND r.organisation_id = :organisation_id)"""
+_IN_CONFLICT = """
+    SELECT r.video_id FROM rights.videos r
+     WHERE r.organisation_id = :organisation_id
+       AND rights.indexable(r.asset_ids) && ARRAY(SELECT x.asset_id FROM rights.conflicts x
+                                                   WHERE x.organisation_id = :organisation_id)"""
 
 
 def _collected(ids: str) -> str:
@@ -88,7 +89,8 @@ VIDEOS = List(
         " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
         "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
         "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
-        # As an array: an asset has at most some thousands of videos, but the planner expects one of 200 rows.
+        # As an array here and for conflicts: they have some thousands of videos, and the planner, which expects
+        # one row of 200, would read all of them for a join.
         "asset_id": """v.video_id = ANY(ARRAY(
             SELECT r.video_id FROM rights.videos r
              WHERE r.organisation_id = :organisation_id
@@ -102,9 +104,9 @@ VIDEOS = List(
              WHERE c.organisation_id = :organisation_id AND left(c.isrc, 200) = :isrc
             UNION SELECT r.video_id FROM rights.videos r
              WHERE r.organisation_id = :organisation_id AND left(r.isrc, 200) = :isrc)""",
-        # Two filters, because the planner makes no join of a condition inside CASE.
-        "in_conflict": f":in_conflict::boolean AND v.video_id {_IN_CONFLICT}",
-        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT {_IN_CONFLICT}",
+        # Two filters: a condition inside CASE has no plan of its own.
+        "in_conflict": f":in_conflict::boolean AND v.video_id = ANY(ARRAY({_IN_CONFLICT}))",
+        "not_in_conflict": f":not_in_conflict::boolean AND v.video_id NOT IN ({_IN_CONFLICT})",
         "views_from": "coalesce(v.views, -1) >= :views_from::bigint",
         "views_to": "coalesce(v.views, -1) <= :views_to::bigint",
         "published_from": "coalesce(v.time_published, '-infinity') >= :published_from::timestamptz",
