@@ -89,8 +89,8 @@ VIDEOS = List(
         " = CASE WHEN :claimed::boolean THEN 'yes' ELSE 'no' END",
         "policy": _of_rows("left(r.effective_policy, 200) = :policy"),
         "custom_id": _of_rows("left(r.custom_id, 200) = :custom_id"),
-        # As an array here and for conflicts: they have some thousands of videos, and the planner, which expects
-        # one row of 200, would read all of them for a join.
+        # As an array here and for conflicts: they have some thousands of videos, and the planner expects one
+        # row of 200, for which it would join all of them.
         "asset_id": """v.video_id = ANY(ARRAY(
             SELECT r.video_id FROM rights.videos r
              WHERE r.organisation_id = :organisation_id
