@@ -8,10 +8,13 @@ import pytest
 
 from functions.prepare import app as prepare
 from functions.record import app as record
+from functions.timeline import app as timeline_step
 from functions.visuals import app as visuals_step
+from functions.voice import app as voice_step
 from showrunner import breakers
 from showrunner.aws import s3
 from showrunner.database import db
+from showrunner.errors import PromiseNotKept
 from showrunner.production import files
 from showrunner.videos import allowances
 from tests.functions.steps.stand_ins import JPEG, Platforms, list_costs, produced, row, write
@@ -166,11 +169,10 @@ def test_after_an_outage_no_image_is_waited_for_in_this_scene(
     breakers.record("openai", answered=True)
 
 
-def test_a_video_of_footage_is_not_kept_from_moving_by_images(
-    tx: Any, drawing: Platforms, video: Any
-) -> None:
-    """Images stand still: the promise of motion is what it was without them."""
+def test_generated_images_do_not_keep_the_promise_of_footage(tx: Any, drawing: Platforms, video: Any) -> None:
     job = chosen(video(manual_script=SPOKEN, visual_style="footage"))
+    voice_step.handler({"scene": 0, **job}, None)
 
     assert {each["kind"] for each in shown(job)} == {"image"}
-    assert prepare.promises.motion({}, "footage") == 0.6
+    with pytest.raises(PromiseNotKept, match="generated images stand still and don't count"):
+        timeline_step.handler({**job, "timeline_version": 2}, None)

@@ -109,8 +109,9 @@ def require_motion(job: Job, timeline: dict[str, Any]) -> None:
     if share < job.promised_motion:
         raise PromiseNotKept(
             f"Clips were found for {share:.0%} of the video, and the channel promises motion in "
-            f"{job.promised_motion:.0%}; nothing was rendered. Check the key pexels/api_key and its quota "
-            "and retry the video, or remake it in the visual style mixed or typographic (POST …/remake)."
+            f"{job.promised_motion:.0%}; nothing was rendered. Photographs and generated images stand still "
+            "and don't count. Check the key pexels/api_key and its quota and retry the video, or remake it "
+            "in the visual style mixed or typographic (POST …/remake)."
         )
 
 

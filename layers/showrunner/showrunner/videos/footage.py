@@ -60,7 +60,7 @@ class Footage:
             if time.monotonic() > until:
                 break
             for kind in _kinds(shot):
-                if found := self._found(kind, shot, ()):
+                if found := self._found(kind, shot):
                     groups += _texts(shot, found)
                     break
         self._meanings.learn(groups)
@@ -72,9 +72,12 @@ class Footage:
         the owner doesn't want for this shot; works with a relevance below `least` are left out.
         """
         for kind in _kinds(shot):
-            candidates = self._unlike_first(self._candidates(kind, shot, refused), least)
-            if picture := self.first(candidates, least):
-                return picture
+            tried: set[str] = set()
+            while candidates := self._candidates(kind, shot, refused, tried):
+                if picture := self.first(self._unlike_first(candidates, least), least):
+                    return picture
+                # None of their files can be had, or none fits: the libraries behind them are asked.
+                tried |= {each.work.library for each in candidates}
         return None
 
     def first(self, candidates: list[Candidate], least: float = 0.0) -> dict[str, Any] | None:
@@ -158,9 +161,14 @@ class Footage:
         seconds = shot.words * 60 / self._job.voice.words_per_minute if shot.words else usual
         return Frame(first.width, first.height, seconds)
 
-    def _candidates(self, kind: str, shot: Shot, refused: Collection[str]) -> list[Candidate]:
-        """Return the candidates, the best first, and those that the channel has used lately last."""
-        found = self._found(kind, shot, refused)
+    def _candidates(
+        self, kind: str, shot: Shot, refused: Collection[str], tried: Collection[str]
+    ) -> list[Candidate]:
+        """Return the candidates, the best first, and those that the channel has used lately last.
+
+        Libraries in `tried` are not asked.
+        """
+        found = self._found(kind, shot, refused, tried)
         self._meanings.learn(_texts(shot, found))
         found = [(query, self._fresh(works, refused)) for query, works in found]
         nearness = self._meanings.find_nearness(
@@ -170,14 +178,16 @@ class Footage:
         ranked.sort(key=lambda each: each.work.page in self._used)
         return ranked
 
-    def _found(self, kind: str, shot: Shot, refused: Collection[str]) -> list[tuple[str, list[Work]]]:
+    def _found(
+        self, kind: str, shot: Shot, refused: Collection[str] = (), tried: Collection[str] = ()
+    ) -> list[tuple[str, list[Work]]]:
         """Return what the searches find: (query, works), until one has a work whose words fit well.
 
         Of each search all works are returned, since their texts are compared and kept together.
         """
         queries, frame = _queries(shot), self._frame(shot)
         found: list[tuple[str, list[Work]]] = []
-        for source in list(self._sources):
+        for source in [each for each in self._sources if each.name not in tried]:
             for query in queries:
                 works = self._searched(source, kind, query, shot.language)
                 fresh = self._fresh(works, refused)

@@ -33,8 +33,9 @@ def require_source(
         return
     message = (
         f"A video of footage must move in {promised:.0%} of its time, and this stage has no library of "
-        "videos: an operator stores the key pexels/api_key or pixabay/api_key (make keys). Or name clips of "
-        "your own in assets, or choose the visual style mixed or typographic."
+        "videos: an operator stores the key pexels/api_key or pixabay/api_key (make keys). Generated images "
+        "stand still and don't count. Or name clips of your own in assets, or choose the visual style mixed "
+        "or typographic."
     )
     raise InvalidRequest(message, [{"field": f"{prefix}visual_style", "message": message}])
 
