@@ -60,7 +60,10 @@ LONGEST_FILES_FIRST = (
     "tests/render/picture/test_compositor.py",
     "tests/local/test_postgres.py",
     "tests/local/test_engine_persistence.py",
+    "tests/bench/test_trials.py",
     "tests/local/test_release.py",
+    "tests/local/test_stages.py",
+    "tests/keys/test_rotation.py",
     "tests/feed/test_document.py",
 )
 

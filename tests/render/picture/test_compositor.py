@@ -145,7 +145,9 @@ def test_requesting_an_absent_device_is_a_retryable_error():
 
 def test_a_whole_film_is_drawn_on_the_device_and_the_report_says_so(device, tmp_path):
     samples.photograph(tmp_path / "photo.jpg", 400, 300, 1)
-    document = film({"kind": "image", "asset": {"uri": "photo.jpg"}}) | {"music": {"mood": "calm"}}
+    # The simulator draws three frames a second; loudness is measured over 0.4 s at least.
+    document = film({"kind": "image", "asset": {"uri": "photo.jpg"}}, length_s=0.5)
+    document |= {"music": {"mood": "calm"}}
     (tmp_path / "timeline.json").write_text(json.dumps(document))
     cache = tmp_path / "not" / "there"
     done = call(
