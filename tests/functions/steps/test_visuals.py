@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import time
 import uuid
 from datetime import datetime
 from typing import Any
@@ -388,3 +389,28 @@ def test_a_users_script_is_searched_in_its_language_and_moves(
     assert {each["kind"] for each in shown(job, 0)} == {"clip"}
     assert {search["locale"][:2] for search in platforms.photographs.searches} == {language}
     assert all(2 <= len(search["query"]) <= 40 for search in platforms.photographs.searches)
+
+
+@pytest.mark.usefixtures("without_pexels")
+def test_one_file_that_does_not_come_is_left_out_and_the_library_is_asked_on(
+    tx: Any, platforms: Platforms, video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first fetch of a drawn clip takes longer on a busy machine than anybody waits for a file."""
+    monkeypatch.setattr(stock_module, "DOWNLOAD_SECONDS", 0.3)
+    stock(platforms, 0, clips=4)
+    waited: list[int] = []
+
+    def clip(found: dict[str, Any]) -> bytes:
+        waited.append(found["id"])
+        if len(waited) == 1:
+            time.sleep(0.8)
+        return MP4 + str(found["id"]).encode()
+
+    platforms.photographs.clip = clip
+    job = prepare.handler(video(manual_script=SPOKEN), None)
+    write(job)
+
+    visuals_step.handler({"scene": 0, **job}, None)
+
+    assert len(shown(job, 0)) > 1
+    assert {each["kind"] for each in shown(job, 0)} == {"clip"}

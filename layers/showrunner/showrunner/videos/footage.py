@@ -5,6 +5,7 @@ nothing.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -37,8 +38,8 @@ class Footage:
     """The stock libraries for one scene of a video.
 
     `shown` are the sources that the video shows already, `looks` the hashes of what they look like.
-    A library that fails never fails the video: after an outage, a refusal of the key or a spent quota it is
-    not asked again for this scene.
+    A library that fails never fails the video: after an outage, a refusal of the key, a spent quota or two
+    files that don't come it is not asked again for this scene.
     """
 
     def __init__(self, job: Job, shown: set[str], looks: set[str]) -> None:
@@ -48,6 +49,7 @@ class Footage:
         self._meanings = Meanings(job)
         # Libraries whose previews didn't come: the scene doesn't wait for further ones.
         self._unseen: set[str] = set()
+        self._late: Counter[str] = Counter()
 
     def prepare(self, shots: Iterable[Shot]) -> None:
         """Search for all these shots and compare all texts found with theirs by one paid request.
@@ -133,7 +135,7 @@ class Footage:
         source = next((each for each in self._sources if each.name == work.library), None)
         if source is None or work.page in self._shown:
             return None
-        kept = self._asked(source, lambda: self._kept(source, work))
+        kept = self._asked(source, lambda: self._kept(source, work), is_download=True)
         if kept is None:
             return None
         self._shown.add(work.page)
@@ -225,8 +227,13 @@ class Footage:
         s3.put_product_json(key, [each._asdict() for each in works])
         return works
 
-    def _asked[Answer](self, source: Source, ask: Callable[[], Answer]) -> Answer | None:
-        """Return what a library answers; None if it doesn't, and then it isn't asked again."""
+    def _asked[Answer](
+        self, source: Source, ask: Callable[[], Answer], *, is_download: bool = False
+    ) -> Answer | None:
+        """Return what a library answers; None if it doesn't, and then it isn't asked again.
+
+        A single file that doesn't come is left out.
+        """
         if source not in self._sources:
             return None
         try:
@@ -234,6 +241,10 @@ class Footage:
         except PlatformRejected as error:
             logger.warning("left out", extra={"library": source.name, "reason": error.message})
         except (CredentialRejected, PlatformUnavailable, QuotaExceeded) as error:
+            self._late[source.name] += is_download
+            if is_download and isinstance(error, PlatformUnavailable) and self._late[source.name] == 1:
+                logger.warning("left out", extra={"library": source.name, "reason": error.message})
+                return None
             self._sources.remove(source)
             if isinstance(error, CredentialRejected):
                 ssm.refused()
