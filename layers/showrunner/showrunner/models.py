@@ -141,7 +141,8 @@ class VideoUpdate(NamedTuple):
 class ReportProcessed(NamedTuple):
     """A report of a content owner was loaded, refused, or waits for a person.
 
-    `event_id` identifies repeats; `progress` is 100 for one that is loaded.
+    `event_id` identifies repeats; `progress` is 100 for one that is loaded. rows: those of the file, None if
+    it was not read.
     """
 
     event_id: str
@@ -152,6 +153,24 @@ class ReportProcessed(NamedTuple):
     message: str
     at: str
     kind: Literal["report.processed"] = "report.processed"
+    rows: int | None = None
+
+
+class ReportProgressed(NamedTuple):
+    """A report of a content owner is being loaded: so many of its rows were read.
+
+    `progress` is below 100, by the bytes that were read.
+    """
+
+    event_id: str
+    report_id: str
+    organisation_id: str
+    status: Literal["loading"]
+    progress: int
+    rows: int
+    message: str
+    at: str
+    kind: Literal["report.progressed"] = "report.progressed"
 
 
 class SyncEnded(NamedTuple):

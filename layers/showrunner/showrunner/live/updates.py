@@ -82,10 +82,17 @@ def _feed(event: dict[str, Any]) -> Update:
 
 
 def _report(event: dict[str, Any]) -> Update:
+    """A report of a content owner is being loaded, or has ended."""
     detail = event["detail"]
     row = {name: detail[name] for name in ("report_id", "status", "progress", "message")}
+    # The release before sends no rows.
+    row |= {"rows": detail["rows"]} if "rows" in detail else {}
     order = delivery.delivery(
-        detail["organisation_id"], f"report:{detail['report_id']}", detail["event_id"], detail["at"]
+        detail["organisation_id"],
+        f"report:{detail['report_id']}",
+        detail["event_id"],
+        detail["at"],
+        final=detail["status"] != "loading",
     )
     return Update(
         order, ["reports"], lambda: [{"type": "processing_update", **row, "timestamp": detail["at"]}]

@@ -31,10 +31,14 @@ class Refused(ValueError):
 
 
 class Payload(NamedTuple):
-    """A report inside a file. `name` is its path inside, empty for the file itself."""
+    """A report inside a file. `name` is its path inside, empty for the file itself.
+
+    size: its bytes when unpacked, as the file says; 0 if unknown, and wrong for damaged files.
+    """
 
     name: str
     open: Callable[[], "Bounded"]
+    size: int = 0
 
 
 class Bounded(io.RawIOBase):
@@ -45,6 +49,11 @@ class Bounded(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def position(self) -> int:
+        """The bytes that were read."""
+        return MAX_UNPACKED_BYTES - self._left
 
     def read(self, size: int = -1) -> bytes:
         try:
@@ -88,8 +97,15 @@ def _find(path: Path, filename: str, inside: str, folder: Path, depth: int) -> l
                 raise Refused(f"{shown} is packed more than {MAX_DEPTH} times.")
             copy = _unpack(_gunzip(path), shown, folder)
             return _find(copy, filename, inside, folder, depth + 1)
-        return [Payload(inside, lambda: Bounded(_gunzip(path), shown))]
-    return [Payload(inside, lambda: Bounded(path.open("rb"), shown))]
+        return [Payload(inside, lambda: Bounded(_gunzip(path), shown), _gunzipped_size(path))]
+    return [Payload(inside, lambda: Bounded(path.open("rb"), shown), path.stat().st_size)]
+
+
+def _gunzipped_size(path: Path) -> int:
+    """Return the size that the end of a gzip file says: https://www.rfc-editor.org/rfc/rfc1952#page-5."""
+    with path.open("rb") as file:
+        file.seek(-min(4, path.stat().st_size), io.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
 
 
 def _gunzip(path: Path) -> IO[bytes]:
@@ -116,7 +132,7 @@ def _of_zip(path: Path, filename: str, inside: str, folder: Path, depth: int) ->
             copy = _unpack(archive.open(entry), name, folder)
             found += _find(copy, filename, name, folder, depth + 1)
         else:
-            found.append(Payload(name, _opener(path, entry.filename, name)))
+            found.append(Payload(name, _opener(path, entry.filename, name), entry.file_size))
         if len(found) > MAX_FILES:
             raise Refused(f"{filename} has more than {MAX_FILES} files in it.")
     archive.close()

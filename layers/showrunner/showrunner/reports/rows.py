@@ -316,6 +316,7 @@ class Rows:
     def __init__(self, payload: Payload, found: Found, reject: Callable[[Reject], None]) -> None:
         self.payload, self.found, self.reject = payload, found, reject
         self.counts = Counts()
+        self._stream: Bounded | None = None
         table, mapping = found.mapping.table, found.mapping
         self.types: list[Type | None] = [table.columns[name] if name else None for name in mapping.columns]
         self.columns = [name for name in mapping.columns if name]
@@ -333,6 +334,13 @@ class Rows:
         self._whole, self._lists = self._pattern()
         # Rows of files with other columns differ, even if their text is equal.
         self.salt = hashlib.sha256(json.dumps(found.header).encode()).digest()[:16]
+
+    @property
+    def read_share(self) -> float:
+        """The part of the payload that was read, from 0 to 1; 0 if its size is unknown."""
+        if self._stream is None or not self.payload.size:
+            return 0.0
+        return min(1.0, self._stream.position / self.payload.size)
 
     def _pattern(self) -> tuple[Callable[[bytes], "re.Match[bytes] | None"] | None, set[int]]:
         """Return the test of a row, without its quotes, that COPY can take as it is but for its lists.
@@ -366,7 +374,7 @@ class Rows:
 
     def _records(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yield (line, records) of the rows behind the header."""
-        stream = self.payload.open()
+        stream = self._stream = self.payload.open()
         with stream:
             source = records(blocks(stream), self.found.header.delimiter)
             for first, found in source:

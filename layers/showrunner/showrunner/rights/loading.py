@@ -24,6 +24,7 @@ from showrunner.reports.names import Name, Period
 from showrunner.reports.opening import Payload, Refused
 from showrunner.reports.rows import Found, Reject, Rows
 from showrunner.rights import conflict_values
+from showrunner.rights.loading_progress import Progress
 from showrunner.rights.messages import PREFIX, ReportDropped
 from showrunner.store.rights import content_owners, periods, reports, snapshots
 from showrunner.telemetry import logger
@@ -253,13 +254,19 @@ def _store(report: Report) -> None:
     if table in ("history", "money"):
         with db.transaction() as tx:
             periods.prepare_month(tx, table, report.period.start)
-    with db.transaction() as tx, db.long_statements(tx, STATEMENT_SECONDS), _spool(report.id) as spool:
+    with (
+        Progress(report.id, report.owner["organisation_id"]) as progress,
+        db.transaction() as tx,
+        db.long_statements(tx, STATEMENT_SECONDS),
+        _spool(report.id) as spool,
+    ):
         reports.lock_kind(tx, report.owner["id"], kind.name)
         later = reports.find_later(tx, report.id, is_snapshot=kind.is_snapshot)
         if later is not None:
             reports.finish(tx, report.id, "outdated", f"A later one is loaded: {later}.")
             return
-        counts = (_store_snapshot if kind.is_snapshot else _store_period)(tx, report, spool)
+        counts = (_store_snapshot if kind.is_snapshot else _store_period)(tx, report, spool, progress)
+        progress.end()
         if counts["accepted"] + counts["rejected"] != counts["rows"]:
             raise AssertionError(f"rows are missing: {counts}")
         if counts["rejected"] and not counts["accepted"]:
@@ -269,10 +276,11 @@ def _store(report: Report) -> None:
             conflict_values.refresh(tx, report.owner["id"], kind.name)
 
 
-def _store_period(tx: db.Transaction, report: Report, spool: Spool) -> dict[str, int]:
+def _store_period(tx: db.Transaction, report: Report, spool: Spool, progress: Progress) -> dict[str, int]:
     """Store the rows of a period's report in place of those of the report before."""
     kind, owner, month = report.found.kind, report.owner, report.period.start.replace(day=1)
     reader = Rows(report.payload, report.found, spool.add)
+    progress.watch(reader)
     begin = periods.prefix(report.id, owner["organisation_id"], owner["id"], month)
     accepted = periods.copy_rows(tx, kind.table.name, reader.columns, reader.lines(begin))
     reports.copy_rejects(tx, spool.blocks())
@@ -289,7 +297,7 @@ def _store_period(tx: db.Transaction, report: Report, spool: Spool) -> dict[str,
     }
 
 
-def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[str, int]:
+def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool, progress: Progress) -> dict[str, int]:
     """Bring the table to what the snapshot has."""
     found, owner = report.found, report.owner
     reader = Rows(report.payload, found, spool.add)
@@ -303,6 +311,7 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[st
         report.period.start,
     )
     before = snapshots.begin(tx, snapshot)
+    progress.watch(reader)
     outcome = None
     if not before and snapshot.table.needs_whole_key:
         lines = reader.lines(snapshots.prefix(snapshot), with_number=False, with_digest=True)
@@ -311,7 +320,8 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[st
             spool.clear()
             reader = Rows(report.payload, found, spool.add)
     if outcome is None:
-        only = _changed_rows(tx, report, snapshot, before) if before else None
+        only = _changed_rows(tx, report, snapshot, before, progress) if before else None
+        progress.watch(reader, after=0.5 if before else 0.0)
         staged = snapshots.copy_rows(tx, snapshot, reader.lines(b"", with_digest=True, only=only))
     reports.copy_rejects(tx, spool.blocks())
     total = reader.counts.rows
@@ -331,9 +341,12 @@ def _store_snapshot(tx: db.Transaction, report: Report, spool: Spool) -> dict[st
     }
 
 
-def _changed_rows(tx: db.Transaction, report: Report, snapshot: snapshots.Snapshot, before: int) -> "Bits":
+def _changed_rows(
+    tx: db.Transaction, report: Report, snapshot: snapshots.Snapshot, before: int, progress: Progress
+) -> "Bits":
     """Return the numbers of the rows that differ from those of the snapshot before. Raises Waiting."""
     reader = Rows(report.payload, report.found, lambda _: None)
+    progress.watch(reader, until=0.5)
     snapshots.copy_digests(tx, reader.digests())
     total = reader.counts.rows
     if total * 2 < before and not report.confirmed:
@@ -375,6 +388,7 @@ def _announce(message: ReportDropped) -> None:
                 100 if row["status"] == "loaded" else 0,
                 row["reason"] or f"{row['accepted']} rows of {row['rows']} were loaded.",
                 row["finished_at"].isoformat(),
+                rows=row["rows"],
             )
             for row in found
         ]
